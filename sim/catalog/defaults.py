@@ -1,0 +1,154 @@
+"""What a scenario assumes where it says nothing: every default number with its unit, source and trust.
+
+The values are written as a scenario file writes them (`"90s"`, `{dist = "lognormal", ...}`), so the scenario model
+reads a default exactly as it reads the user's own line. A key is the dotted place in the scenario file; one that
+depends on the guest OS ends in `.linux` or `.windows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+TomlValue = str | int | float | bool | Mapping[str, str | float]
+
+
+class Trust(StrEnum):
+    """How far a number may be believed, most first."""
+
+    DOCUMENTED = "documented"  # the platform's own documentation states it
+    LIST_PRICE = "list price"  # read from the public price list
+    IMPORTED = "imported"  # read from the user's own saved pages
+    USER = "user"  # the user set it in the scenario
+    MEASURED = "measured elsewhere"  # observed by others, in other circumstances
+    CONVENTION = "convention"  # a free choice that changes what is asked, not what is true
+    STAND_IN = "stand-in"  # a real figure of another place, used for want of this one's
+    ESTIMATE = "estimate"  # computed by a rule of thumb from real figures
+    ASSUMPTION = "assumption"  # nobody published it; vary it before you rely on it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sourced:
+    """A number that knows its unit, where it came from and how far to trust it."""
+
+    value: TomlValue
+    unit: str
+    source: str
+    trust: Trust
+
+    @property
+    def is_assumption(self) -> bool:
+        """Whether a reader must be told that nobody published this number."""
+        return self.trust is Trust.ASSUMPTION
+
+
+_OURS = "chosen by vmfleet; the platform publishes no figure"
+_NO_RATE = "no failure rates are published: none happen unless the scenario says so"
+_LOGS = (
+    "public Terraform logs of azurerm VM create (n = 30, p50 49 s, lognormal sigma 0.60) and destroy (n = 7, p50 44 s): "
+    "small, self-selected, quantised by polling"
+)
+_LOGS_PART = f"a share of the whole create time in {_LOGS}"
+
+
+def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
+    return MappingProxyType({"dist": "lognormal", "median": median, "sigma": sigma})
+
+
+def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
+    return Sourced(value=value, unit="duration", source=source, trust=trust)
+
+
+def _probability(value: float, source: str, trust: Trust) -> Sourced:
+    return Sourced(value=value, unit="probability per attempt", source=source, trust=trust)
+
+
+DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
+    {
+        # How long each step of an operation takes.
+        "group.durations.allocating": _duration("10s", _LOGS_PART, Trust.ASSUMPTION),
+        "group.durations.starting": _duration(_lognormal("25s", 0.5), _LOGS_PART, Trust.ASSUMPTION),
+        "group.durations.os_provisioning": _duration(_lognormal("40s", 0.6), _LOGS_PART, Trust.ASSUMPTION),
+        "group.durations.extensions": _duration("0s", "a VM without extensions", Trust.CONVENTION),
+        "group.durations.stopping": _duration(_lognormal("20s", 0.5), _OURS, Trust.ASSUMPTION),
+        "group.durations.deallocating": _duration(_lognormal("45s", 0.7), _OURS, Trust.ASSUMPTION),
+        "group.durations.restarting": _duration("30s", _OURS, Trust.ASSUMPTION),
+        "group.durations.updating": _duration("30s", _OURS, Trust.ASSUMPTION),
+        "group.durations.deleting": _duration(_lognormal("44s", 0.7), _LOGS, Trust.MEASURED),
+        # What goes wrong, and who notices.
+        "group.failures.AllocationFailed": _probability(0.0, _NO_RATE, Trust.CONVENTION),
+        "group.failures.OSProvisioningTimedOut": _probability(0.0, _NO_RATE, Trust.CONVENTION),
+        "group.failures.VMExtensionProvisioningError": _probability(0.0, _NO_RATE, Trust.CONVENTION),
+        "group.failures.VMStartTimedOut": _probability(0.0, _NO_RATE, Trust.CONVENTION),
+        "group.failures.InternalOperationError": _probability(0.0, _NO_RATE, Trust.CONVENTION),
+        "group.failures.os_provisioning_timeout.linux": _duration(
+            "20min", "observed in the field (claudie issue 386, 2022); no official number", Trust.MEASURED
+        ),
+        "group.failures.os_provisioning_timeout.windows": _duration(
+            "40min",
+            "observed in the field (salt issue 46246, 2018; WALinuxAgent issue 664, 2017); no official number",
+            Trust.MEASURED,
+        ),
+        "group.failures.extensions_timeout": _duration(
+            "90min", "extensionsTimeBudget, default PT1H30M (Compute REST API)", Trust.DOCUMENTED
+        ),
+        "group.failures.reaction": _duration(_lognormal("2h", 1.0), _OURS, Trust.ASSUMPTION),
+        # The user's automation.
+        "group.retry.attempts": Sourced(value=5, unit="attempts, the first one counted", source=_OURS, trust=Trust.ASSUMPTION),
+        "group.retry.backoff": _duration("1min", _OURS, Trust.ASSUMPTION),
+        "group.retry.multiplier": Sourced(value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION),
+        "group.retry.max_backoff": _duration("1h", _OURS, Trust.ASSUMPTION),
+        "group.guest_crash.detection": _duration("5min", _OURS, Trust.ASSUMPTION),
+        # Spot.
+        "group.spot.policy": Sourced(
+            value="deallocate", unit="", source="spot-vms.md, 2024-08-05: Deallocate is the default", trust=Trust.DOCUMENTED
+        ),
+        "group.spot.notice": _duration(
+            "30s", "scheduled-events.md, 2023-01-25: Preempt, at least 30 s, best effort", Trust.DOCUMENTED
+        ),
+        # Autoscale.
+        "group.autoscale.tick": _duration(
+            "1min", "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s", Trust.DOCUMENTED
+        ),
+        "group.autoscale.cooldown": _duration(
+            "5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED
+        ),
+        # The platform under the fleet.
+        "platform.placement": Sourced(value="best-fit", unit="", source=_OURS, trust=Trust.ASSUMPTION),
+        "platform.host_failures.repair": _duration(
+            _lognormal("1.05h", 1.42), "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours", Trust.MEASURED
+        ),
+        "platform.host_failures.healing": _duration(
+            "10min", "service healing usually takes within 15 min (SupportArticles, undated)", Trust.ASSUMPTION
+        ),
+        "platform.maintenance.update_domains": Sourced(
+            value=5, unit="update domains", source="availability sets: 5 by default (field)", trust=Trust.MEASURED
+        ),
+        # The experiment itself.
+        "replications": Sourced(value=20, unit="replications", source=_OURS, trust=Trust.CONVENTION),
+        "confidence": Sourced(value=0.95, unit="probability", source=_OURS, trust=Trust.CONVENTION),
+        "seed": Sourced(value=1, unit="", source=_OURS, trust=Trust.CONVENTION),
+        "warm_up": _duration("0s", "nothing is left out", Trust.CONVENTION),
+        "billing_policy": Sourced(
+            value="2018-08", unit="", source="the source document, 2018-08-09", trust=Trust.DOCUMENTED
+        ),
+        "prices.region": Sourced(value="westeurope", unit="", source=_OURS, trust=Trust.CONVENTION),
+        "prices.currency": Sourced(
+            value="USD", unit="", source="the price list's own currency", trust=Trust.CONVENTION
+        ),
+    }
+)
+
+
+def get_default(key: str, *, os: str = "linux") -> Sourced:
+    """The default at a dotted place of the scenario file, for a guest OS where it matters.
+
+    >>> get_default("group.failures.os_provisioning_timeout", os="windows").value
+    '40min'
+    """
+    found = DEFAULTS.get(key) or DEFAULTS.get(f"{key}.{os}")
+    if found is None:
+        raise KeyError(f"no default is catalogued for {key!r}")
+    return found
