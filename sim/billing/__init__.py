@@ -1,0 +1,1 @@
+"""Rating: what the hours cost. Reads usage and prices; knows nothing of how VMs move."""

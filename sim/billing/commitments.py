@@ -1,0 +1,84 @@
+"""Promises that lower the price: reservations, savings plans, capacity reservations, dedicated hosts.
+
+All are rated per clock hour and fleet-wide: what is not used in its hour is lost. Sources: azure-docs
+understand-vm-reservation-charges.md (2023-07-27), reserved-vm-instance-size-flexibility.md (2021-04-06),
+savings-plan/discount-application.md (2025-01-07), capacity-reservation-overview.md (2026-02-17), dedicated-hosts.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TERMS = ("1y", "3y")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """So many VMs of one size paid for a term, hour by hour, used or not; stopped VMs use it, spot VMs can't."""
+
+    name: str
+    size: str
+    quantity: float
+    term: str  # 1y | 3y
+    region: str
+    size_flexible: bool = True  # covers its whole flexibility group, by ratio
+
+    def __post_init__(self) -> None:
+        _check_term(self.name, self.term)
+        _check_amount(self.name, "quantity", self.quantity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsPlan:
+    """So many dollars of compute bought every hour, spent at the plan's rates on whatever saves most."""
+
+    name: str
+    hourly_usd: float
+    term: str  # 1y | 3y
+    region: str = ""  # "" covers every region (a savings plan is not bound to one)
+
+    def __post_init__(self) -> None:
+        _check_term(self.name, self.term)
+        _check_amount(self.name, "hourly_usd", self.hourly_usd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityReservation:
+    """Room held for so many VMs of one size, billed as if they ran; a VM inside takes the place of an unused unit."""
+
+    name: str
+    size: str
+    quantity: float
+    region: str
+    groups: tuple[str, ...] = ()  # whose VMs name it; () = every regular group of this size and region
+
+    def __post_init__(self) -> None:
+        _check_amount(self.name, "quantity", self.quantity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DedicatedHost:
+    """Whole machines, billed for their existence; VMs on them pay no compute (licences, disks, network as usual)."""
+
+    name: str
+    quantity: float
+    usd_per_h: float
+    vcpus: int  # of one machine
+    groups: tuple[str, ...]  # whose VMs live on it
+
+    def __post_init__(self) -> None:
+        _check_amount(self.name, "quantity", self.quantity)
+        _check_amount(self.name, "usd_per_h", self.usd_per_h)
+
+
+Commitment = Reservation | SavingsPlan | CapacityReservation | DedicatedHost
+
+
+def _check_term(name: str, term: str) -> None:
+    if term not in TERMS:
+        raise ValueError(f"commitment {name}: term is {term!r}; it is one of {', '.join(TERMS)}")
+
+
+def _check_amount(name: str, what: str, amount: float) -> None:
+    if not 0 <= amount < float("inf"):
+        raise ValueError(f"commitment {name}: {what} is {amount}; it is a finite number, 0 or more")

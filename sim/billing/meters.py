@@ -1,0 +1,119 @@
+"""What is rated and what comes of it: groups of like VMs, lines of a bill, and the bill that adds them up.
+
+A meter is written `<kind>.<detail>`; the kind is one of `KINDS`:
+
+    compute.Standard_D4s_v5.linux.regular      license.windows.Standard_D4s_v5      disk.P10
+    network.public_ip                          commitment.ri-d4.used                commitment.ri-d4.unused
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sim.billing.money import to_usd
+
+KINDS = ("compute", "license", "disk", "network", "commitment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedGroup:
+    """A group of like VMs as the price list sees it."""
+
+    name: str
+    size: str
+    region: str
+    os: str = "linux"  # linux | windows
+    priority: str = "regular"  # regular | spot
+    hybrid_benefit: bool = False  # the licence is owned already: the non-Windows rate applies
+    disks: tuple[str, ...] = ()  # tier ("P10") or kind and GiB ("E:200"), each billed for every VM
+    public_ip: bool = False
+    hibernates: bool = False  # the OS disk (the first one) must also hold the memory
+
+    def __post_init__(self) -> None:
+        if self.os not in ("linux", "windows"):
+            raise ValueError(f"group {self.name}: os is {self.os!r}; it is linux or windows")
+        if self.priority not in ("regular", "spot"):
+            raise ValueError(f"group {self.name}: priority is {self.priority!r}; it is regular or spot")
+
+    @property
+    def is_licensed(self) -> bool:
+        """Whether the platform sells the Windows licence with the VM."""
+        return self.os == "windows" and not self.hybrid_benefit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One meter of one group (group "" for what belongs to the whole fleet): so much, at so much, makes so much."""
+
+    group: str
+    meter: str
+    quantity: float
+    unit: str
+    unit_price: float  # USD per unit
+    amount_nano: int  # what is paid, in nano-dollars: sums of lines are exact
+
+    @property
+    def kind(self) -> str:
+        """The first word of the meter: one of `KINDS`."""
+        return self.meter.split(".", 1)[0]
+
+    @property
+    def amount(self) -> float:
+        """USD."""
+        return to_usd(self.amount_nano)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentUse:
+    """How far one commitment was used over the whole window, in its own unit."""
+
+    name: str
+    bought: float
+    used: float
+    unit: str
+
+    @property
+    def used_fraction(self) -> float:
+        """Used over bought; 0 for a window of no length."""
+        return self.used / self.bought if self.bought > 0 else 0.0
+
+    @property
+    def unused_fraction(self) -> float:
+        """What is lost because it was not used in its hour."""
+        return 1.0 - self.used_fraction if self.bought > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The invoice of one fleet over one window: its lines, their exact sums, and how far commitments were used."""
+
+    lines: tuple[BillLine, ...]
+    commitments: Mapping[str, CommitmentUse] = field(default_factory=dict)
+
+    def amount_nano(self, *, group: str | None = None, kind: str | None = None) -> int:
+        """Exact sum in nano-dollars over the lines of a group, of a kind, of both, or over all."""
+        return sum(
+            line.amount_nano
+            for line in self.lines
+            if (group is None or line.group == group) and (kind is None or line.kind == kind)
+        )
+
+    def cost(self, kind: str | None = None, *, group: str | None = None) -> float:
+        """USD of one kind of meter (all of them if None), for one group (the whole fleet if None)."""
+        return to_usd(self.amount_nano(group=group, kind=kind))
+
+    @property
+    def total(self) -> float:
+        """USD of everything."""
+        return self.cost()
+
+    def metrics(self, group: str | None = None) -> dict[str, float]:
+        """`cost.*` of the fleet or of one group; of the fleet also `commitment.<name>.used_fraction`."""
+        found = {"cost.total": self.cost(group=group)}
+        found.update({f"cost.{kind}": self.cost(kind, group=group) for kind in KINDS})
+        if group is None:
+            found.update(
+                {f"commitment.{name}.used_fraction": use.used_fraction for name, use in self.commitments.items()}
+            )
+        return found

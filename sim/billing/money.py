@@ -1,0 +1,79 @@
+"""Money as whole nano-dollars: the parts of a bill add up to its total to the last digit, on every level.
+
+An amount is rounded once, where a line is born; every sum after that is a sum of integers. Prices are read as the
+decimal number that was written (`0.23`, not the nearest binary fraction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+NANO_PER_USD = 1_000_000_000
+
+
+@lru_cache(maxsize=4096)
+def exact_price(usd: float) -> Fraction:
+    """A price as the decimal number that somebody wrote.
+
+    >>> exact_price(0.1) * 3 == Fraction(3, 10)
+    True
+    """
+    return Fraction(repr(float(usd)))
+
+
+def to_nano(quantity: float | Fraction, price_usd: float) -> int:
+    """What a quantity costs at a price, in whole nano-dollars (half to even).
+
+    >>> to_nano(20, 0.23)
+    4600000000
+    """
+    return round(Fraction(quantity) * exact_price(price_usd) * NANO_PER_USD)
+
+
+def to_usd(nano: int) -> float:
+    """Nano-dollars as the dollars nearest to them."""
+    return nano / NANO_PER_USD
+
+
+def shown(parts_nano: Sequence[int], places: int = 2) -> list[str]:
+    """Amounts rounded for print so that they add up to their rounded total (largest remainder first).
+
+    >>> shown([333_333_333, 333_333_333, 333_333_334])
+    ['0.34', '0.33', '0.33']
+    """
+    unit = 10 ** (9 - places)
+    whole = [nano // unit for nano in parts_nano]
+    missing = round(Fraction(sum(parts_nano), unit)) - sum(whole)
+    by_remainder = sorted(range(len(whole)), key=lambda i: (-(parts_nano[i] % unit), i))
+    # The rounded total can't be short of or beyond the floors by more than one unit a part.
+    for i in by_remainder[:missing]:
+        whole[i] += 1
+    return [_decimal(units, places) for units in whole]
+
+
+def _decimal(units: int, places: int) -> str:
+    sign, units = ("-" if units < 0 else ""), abs(units)
+    dollars, rest = divmod(units, 10**places)
+    return f"{sign}{dollars}.{rest:0{places}d}" if places else f"{sign}{dollars}"
+
+
+def split(total_nano: int, weights: Sequence[float]) -> list[int]:
+    """An amount shared out by weights in whole nano-dollars, nothing lost: each share ends where the running sum rounds.
+
+    >>> split(100, [1, 1, 1])
+    [33, 34, 33]
+    """
+    exact = [Fraction(weight) for weight in weights]
+    whole = sum(exact, Fraction(0))
+    if whole == 0:
+        raise ValueError(f"can't share out {total_nano} nano-dollars: the weights sum to zero")
+    shares: list[int] = []
+    given, running = 0, Fraction(0)
+    for weight in exact:
+        running += weight
+        upto = round(total_nano * running / whole)
+        shares.append(upto - given)
+        given = upto
+    return shares
