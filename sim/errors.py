@@ -1,0 +1,63 @@
+"""What can go wrong, told so that the reader knows what to do next.
+
+Two families: an `InputError` is the user's to mend (exit status 2); everything else is a defect of ours (exit status 1)
+and is never caught on the way up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class VmfleetError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class InputError(VmfleetError):
+    """Something the user gave us is wrong; the message says what, where, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in one input: where it stands, what it is, and what would be right."""
+
+    field: str
+    problem: str
+    hint: str = ""
+    value: object = None
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.file + (f":{self.line}" if self.line is not None else "")
+        parts = [part for part in (where, self.field, self.problem) if part]
+        return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
+
+
+class ScenarioError(InputError):
+    """A scenario (or an override of one) that can't be simulated; carries every fault found at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class CatalogueError(InputError):
+    """A size, region, price or price file that the catalogue can't serve."""
+
+
+class ResultError(InputError):
+    """A result folder that can't be read or written."""
+
+
+class LifecycleError(VmfleetError):
+    """A move that the lifecycle tables don't know: our defect. The message tells the VM's story so far."""
+
+
+class AuditError(VmfleetError):
+    """The books of a run don't add up: our defect."""
+
+
+class OperationNotAllowed(VmfleetError):
+    """The control plane refuses an operation (HTTP 409), as the platform would; custom processes may catch it."""

@@ -1,0 +1,1 @@
+"""COUNTING: stays in states become hours, exactly, without knowing who moves or why."""

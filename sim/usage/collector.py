@@ -1,0 +1,159 @@
+"""Moves become books: streamed, vectorised, in any order of groups and threads.
+
+Whoever moves VMs appends (instant, move) pairs; the collector folds them into integer cells. Memory is bounded by the
+clock hours of the horizon, not by the number of moves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
+from sim.usage.ledger import ABSENT, COLUMNS, TICKS_PER_HOUR, GroupUsage, MoveTable, Ticks, audit, column, to_ticks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The stretch of time that is booked: from the end of the warm-up to the horizon."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def hours(self) -> int:
+        """Clock hours from t = 0 that the window reaches into."""
+        return max(1, math.ceil(self.end_s / SECONDS_PER_HOUR))
+
+    @property
+    def start_ticks(self) -> int:
+        """First tick that is booked."""
+        return to_ticks(self.start_s)
+
+    @property
+    def end_ticks(self) -> int:
+        """First tick that isn't booked any more."""
+        return to_ticks(self.end_s)
+
+
+@dataclass(slots=True)
+class Tally:
+    """One group's books while they are being written.
+
+    `rest` gets, for a move at tick q, what is left of q's clock hour; `step` gets the whole hours after it. Both are
+    differences: `usage` sums them up once.
+    """
+
+    window: Window
+    table: MoveTable
+    rest: Ticks = field(init=False)  # (hours + 1, COLUMNS)
+    step: Ticks = field(init=False)
+    hits: NDArray[np.int64] = field(init=False)  # moves of each kind inside the window
+    lifetimes_ticks: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        shape = (self.window.hours + 1, COLUMNS)
+        self.rest = np.zeros(shape, dtype=np.int64)
+        self.step = np.zeros(shape, dtype=np.int64)
+        self.hits = np.zeros(len(self.table.before), dtype=np.int64)
+
+    def book(self, when_s: NDArray[np.float64], what: NDArray[np.int64]) -> None:
+        """Fold moves in: their instants (s, before the horizon) and kinds (rows of the table)."""
+        inside = when_s >= self.window.start_s
+        self.hits += np.bincount(what[inside] if not inside.all() else what, minlength=len(self.hits))
+        ticks = np.maximum(ticks_of(when_s), self.window.start_ticks)
+        hour = ticks // TICKS_PER_HOUR
+        rest = (hour + 1) * TICKS_PER_HOUR - ticks
+        before, after = self.table.before[what], self.table.after[what]
+        for where, sign in ((before, -1), (after, 1)):
+            np.add.at(self.rest.reshape(-1), hour * COLUMNS + where, sign * rest)
+            np.add.at(self.step.reshape(-1), (hour + 1) * COLUMNS + where, sign)
+        self.lifetimes_ticks += self._lifetimes(before, after, ticks)
+
+    def _lifetimes(self, before: NDArray[np.int64], after: NDArray[np.int64], ticks: Ticks) -> int:
+        left = self.window.end_ticks - ticks
+        first_absent = column(ABSENT, 0)
+        born = (before >= first_absent) & (after < first_absent)
+        gone = (before < first_absent) & (after >= first_absent)
+        return int(left[born].sum()) - int(left[gone].sum())
+
+    def usage(self, group: str, peak_allocated: int, peak_running: int) -> GroupUsage:
+        """Close the books at the horizon, audit them, and hand them over. Raises AuditError."""
+        hours = self.window.hours
+        counts_at_start = np.cumsum(self.step, axis=0)
+        cells = self.rest + counts_at_start * TICKS_PER_HOUR
+        at_end = counts_at_start[hours]  # VMs in each column when the last clock hour is over
+        cells[hours - 1] -= at_end * (hours * TICKS_PER_HOUR - self.window.end_ticks)
+        usage = GroupUsage(
+            group=group,
+            start_s=self.window.start_s,
+            end_s=self.window.end_s,
+            cells=np.ascontiguousarray(cells[:hours]),
+            counts=self._counts(),
+            peak_allocated=peak_allocated,
+            peak_running=peak_running,
+        )
+        audit(usage, self.lifetimes_ticks)
+        return usage
+
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for names, hits in zip(self.table.counts, self.hits.tolist(), strict=True):
+            for name in names:
+                counts[name] = counts.get(name, 0) + hits
+        return counts
+
+
+def ticks_of(when_s: NDArray[np.float64]) -> Ticks:
+    """`to_ticks` for many instants at once."""
+    return (when_s * TICKS_PER_SECOND + 0.5).astype(np.int64)
+
+
+@dataclass(slots=True)
+class Peak:
+    """The largest number of VMs that were in some condition at once, for each group and for all together.
+
+    Changes come as (tick, group, change); `settle` folds those that nothing earlier can join any more. Changes at one
+    tick are one change: what counts is the number after all of them.
+    """
+
+    groups: int
+    start_ticks: int
+    now: NDArray[np.int64] = field(init=False)  # by group; the last is the fleet
+    most: NDArray[np.int64] = field(init=False)
+    pending: list[tuple[Ticks, NDArray[np.int64], NDArray[np.int64]]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = np.zeros(self.groups + 1, dtype=np.int64)
+        self.most = np.zeros(self.groups + 1, dtype=np.int64)
+
+    def add(self, ticks: Ticks, group: NDArray[np.int64] | int, change: NDArray[np.int64]) -> None:
+        """Tell of changes, in any order."""
+        if len(ticks):
+            groups = np.full(len(ticks), group, dtype=np.int64) if isinstance(group, int) else group
+            self.pending.append((np.maximum(ticks, self.start_ticks), groups, change))
+
+    def settle(self, before_tick: int | None = None) -> None:
+        """Fold every pending change before *before_tick* (all of them if None)."""
+        if not self.pending:
+            return
+        ticks, groups, change = (np.concatenate(part) for part in zip(*self.pending, strict=True))
+        order = np.argsort(ticks, kind="stable")
+        ticks, groups, change = ticks[order], groups[order], change[order]
+        end = len(ticks) if before_tick is None else int(np.searchsorted(ticks, before_tick, side="left"))
+        self.pending = [(ticks[end:], groups[end:], change[end:])] if end < len(ticks) else []
+        ticks, groups, change = ticks[:end], groups[:end], change[:end]
+        for group in range(self.groups + 1):
+            mine = slice(None) if group == self.groups else groups == group
+            self._fold(group, ticks[mine], change[mine])
+
+    def _fold(self, group: int, ticks: Ticks, change: NDArray[np.int64]) -> None:
+        if not len(ticks):
+            return
+        level = self.now[group] + np.cumsum(change)
+        last_of_tick = np.append(ticks[1:] != ticks[:-1], True)
+        self.most[group] = max(self.most[group], level[last_of_tick].max())
+        self.now[group] = level[-1]

@@ -1,0 +1,195 @@
+"""The books of a fleet: VM hours by power state, clock hour, demand and service, kept as whole ticks.
+
+A tick is 1/65,536 s. Instants are rounded to ticks once, when they are booked, and everything after that is integer
+arithmetic: sums don't depend on their order, parts add up to totals exactly, and two engines or any number of threads
+write the same books to the last bit.
+
+A VM is at any instant in one *column*: a slot (a power state, with Running told apart by whether the VM serves) and a
+flag (wanted or not). A move from one column to another at tick q takes the rest of q's clock hour, and every later
+hour, from the one and gives it to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import AuditError
+from sim.lifecycle.policy import BillingPolicy
+from sim.lifecycle.power import POWER, PowerState
+from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
+
+TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
+
+STATES: tuple[PowerState, ...] = tuple(PowerState)
+IN_SERVICE = len(STATES)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
+ABSENT = IN_SERVICE + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
+SLOTS = ABSENT + 1
+COLUMNS = 2 * SLOTS
+
+Ticks = NDArray[np.int64]
+
+
+def column(slot: int, wanted: int) -> int:
+    """The ledger column of a VM in *slot* while demand wants it on (1) or not (0)."""
+    return 2 * slot + wanted
+
+
+def slot_of(power: PowerState | None, serving: bool) -> int:
+    """The slot of a VM that shows *power* (None: it doesn't exist)."""
+    if power is None:
+        return ABSENT
+    return IN_SERVICE if serving else STATES.index(power)
+
+
+def slots_of(state: PowerState) -> tuple[int, ...]:
+    """Every slot whose VMs show *state*."""
+    own = (STATES.index(state),)
+    return (*own, IN_SERVICE) if state is PowerState.RUNNING else own
+
+
+ON_HOST_SLOTS = frozenset(slot for state in STATES if POWER[state].on_host for slot in slots_of(state))
+RUNNING_SLOTS = frozenset(slots_of(PowerState.RUNNING))
+
+
+def to_ticks(seconds: float) -> int:
+    """The tick nearest to *seconds* (>= 0); the rule every booking uses."""
+    return int(seconds * TICKS_PER_SECOND + 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveTable:
+    """What each kind of move means to the books, row by row: the only thing a collector knows of a program."""
+
+    before: NDArray[np.int64]  # column left
+    after: NDArray[np.int64]  # column entered
+    counts: tuple[tuple[str, ...], ...]  # metric names that go up by one
+
+    @property
+    def on_host_change(self) -> NDArray[np.int64]:
+        """+1 where the move takes a host, -1 where it gives one back."""
+        return self._change(ON_HOST_SLOTS)
+
+    @property
+    def running_change(self) -> NDArray[np.int64]:
+        """+1 where the move enters Running, -1 where it leaves."""
+        return self._change(RUNNING_SLOTS)
+
+    def _change(self, slots: frozenset[int]) -> NDArray[np.int64]:
+        member = np.array([int(slot in slots) for slot in range(SLOTS) for _ in (0, 1)], dtype=np.int64)
+        return member[self.after] - member[self.before]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupUsage:
+    """What one group used in one replication, from the end of the warm-up to the horizon.
+
+    `cells` holds ticks, shape (clock hours from t = 0, COLUMNS). `counts` is keyed by metric name.
+    """
+
+    group: str
+    start_s: float
+    end_s: float
+    cells: Ticks
+    counts: Mapping[str, int] = field(default_factory=dict)
+    peak_allocated: int = 0
+    peak_running: int = 0
+
+    def _sum_h(self, columns: Sequence[int]) -> float:
+        # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
+        return sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns)) / TICKS_PER_HOUR
+
+    def _halves(self, index: int) -> tuple[int, int]:
+        cells = self.cells[:, index]
+        return int((cells >> 32).sum()), int((cells & 0xFFFFFFFF).sum())
+
+    def _columns(self, state: PowerState) -> list[int]:
+        return [column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1)]
+
+    def hours(self, state: PowerState) -> float:
+        """VM hours in *state*."""
+        return self._sum_h(self._columns(state))
+
+    def hourly(self, state: PowerState) -> NDArray[np.float64]:
+        """VM hours in *state* in each clock hour from t = 0, shape (hours,)."""
+        return self.cells[:, self._columns(state)].sum(axis=1) / TICKS_PER_HOUR
+
+    @property
+    def existing_h(self) -> float:
+        """VM hours in which the VM existed, whatever its state."""
+        return self._sum_h(range(column(ABSENT, 0)))
+
+    @property
+    def existing_hourly(self) -> NDArray[np.float64]:
+        """VM hours of existing VMs in each clock hour, shape (hours,)."""
+        return self.cells[:, : column(ABSENT, 0)].sum(axis=1) / TICKS_PER_HOUR
+
+    @property
+    def wanted_h(self) -> float:
+        """Hours in which demand asked for a VM, there or not."""
+        return self._sum_h(range(1, COLUMNS, 2))
+
+    @property
+    def served_h(self) -> float:
+        """Wanted hours in which the VM ran, its last create or start had succeeded, and its guest was well."""
+        return self._sum_h([column(IN_SERVICE, 1)])
+
+    def billed_states(self, policy: BillingPolicy) -> tuple[PowerState, ...]:
+        """The states whose hours this policy bills as compute."""
+        return tuple(state for state in STATES if policy.bills_compute(state))
+
+    def billed_h(self, policy: BillingPolicy) -> float:
+        """VM hours billed for compute."""
+        return self._sum_h([c for state in self.billed_states(policy) for c in self._columns(state)])
+
+    def billed_hourly(self, policy: BillingPolicy) -> NDArray[np.float64]:
+        """VM hours billed for compute in each clock hour, shape (hours,)."""
+        columns = [c for state in self.billed_states(policy) for c in self._columns(state)]
+        return self.cells[:, columns].sum(axis=1) / TICKS_PER_HOUR
+
+    def wasted_h(self, policy: BillingPolicy) -> float:
+        """Billed hours in which the VM didn't serve."""
+        columns = {c for state in self.billed_states(policy) for c in self._columns(state)}
+        return self._sum_h(sorted(columns - {column(IN_SERVICE, 1)}))
+
+
+def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_running: int) -> GroupUsage:
+    """The books of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
+    if not usages:
+        raise ValueError("a fleet has at least one group")
+    counts: dict[str, int] = {}
+    for usage in usages:
+        for name, number in usage.counts.items():
+            counts[name] = counts.get(name, 0) + number
+    return GroupUsage(
+        group="",
+        start_s=usages[0].start_s,
+        end_s=usages[0].end_s,
+        cells=sum((usage.cells for usage in usages[1:]), start=usages[0].cells.copy()),
+        counts=counts,
+        peak_allocated=peak_allocated,
+        peak_running=peak_running,
+    )
+
+
+def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
+    """Check that a group's books add up; *lifetimes_ticks* is the VMs' time counted from births and deaths alone.
+
+    Raises AuditError: time was lost or invented, or a column went negative.
+    """
+    existing = sum(hi * 2**32 + lo for hi, lo in (usage._halves(c) for c in range(column(ABSENT, 0))))
+    if existing != lifetimes_ticks:
+        raise AuditError(
+            f"group {usage.group!r}: hours over states ({existing / TICKS_PER_HOUR!r} h) are not VMs x time "
+            f"({lifetimes_ticks / TICKS_PER_HOUR!r} h)"
+        )
+    if (usage.cells[:, : column(ABSENT, 0)] < 0).any():
+        hour, where = np.argwhere(usage.cells[:, : column(ABSENT, 0)] < 0)[0]
+        raise AuditError(f"group {usage.group!r}: negative time in column {where} of clock hour {hour}")
+    for policy_states in (STATES,):
+        total = sum(usage.hours(state) for state in policy_states)
+        if abs(total - usage.existing_h) > 1e-9 * max(1.0, total):
+            raise AuditError(f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h")
