@@ -13,7 +13,7 @@ from typing import Literal
 
 from sim.errors import OperationNotAllowed
 from sim.lifecycle import sources
-from sim.lifecycle.power import PowerState
+from sim.lifecycle.power import STATE_ORDER, PowerState
 from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 
 Lasts = Literal["nothing", "drawn", "timeout"]
@@ -78,14 +78,10 @@ def _without_substate(stage: Stage) -> Stage:
 
 def _internal_error(answered_by: Answer) -> StageFailure:
     """The platform abandons the operation as soon as it has begun, and everything stays as it was."""
-    return StageFailure(
-        code="InternalOperationError", leaves=None, lasts="nothing", answered_by=answered_by
-    )
+    return StageFailure(code="InternalOperationError", leaves=None, lasts="nothing", answered_by=answered_by)
 
 
-_ALLOCATION_FAILED = StageFailure(
-    code="AllocationFailed", leaves=None, lasts="drawn", answered_by="retry"
-)
+_ALLOCATION_FAILED = StageFailure(code="AllocationFailed", leaves=None, lasts="drawn", answered_by="retry")
 
 
 def _start_timed_out(answered_by: Answer) -> StageFailure:
@@ -95,12 +91,8 @@ def _start_timed_out(answered_by: Answer) -> StageFailure:
     )
 
 
-def _single(
-    name: str,
-    stage: str,
-    power: PowerState | None,
-    shows: ProvisioningState | None,
-) -> tuple[Stage, ...]:
+def _single(stage: str, power: PowerState | None, shows: ProvisioningState | None) -> tuple[Stage, ...]:
+    """An operation of one step, which can fail in no way of its own."""
     return (Stage(name=stage, power=power, provisioning=shows),)
 
 
@@ -207,7 +199,7 @@ RESTART = Operation(
     name="restart",
     accepted_from=frozenset({PowerState.RUNNING}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("restart", "restarting", PowerState.RUNNING, ProvisioningState.UPDATING),
+    stages=_single("restarting", PowerState.RUNNING, ProvisioningState.UPDATING),
     ends_in=PowerState.RUNNING,
     fails_at_once=_internal_error("none"),
     source=f"{sources.PROVISIONING_SECTION} (a restart is an update); needs a running VM: {sources.ERROR_MESSAGES}",
@@ -218,7 +210,7 @@ POWER_OFF = Operation(
     name="power_off",
     accepted_from=frozenset({PowerState.RUNNING}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("power_off", "stopping", PowerState.STOPPING, ProvisioningState.UPDATING),
+    stages=_single("stopping", PowerState.STOPPING, ProvisioningState.UPDATING),
     ends_in=PowerState.STOPPED,
     fails_at_once=_internal_error("none"),
     source=f"{sources.POWER_SECTION}; shown as an update: {sources.STATES_2023}",
@@ -229,7 +221,7 @@ GUEST_SHUTDOWN = Operation(
     name="guest_shutdown",
     accepted_from=frozenset({PowerState.RUNNING}),
     shows=None,
-    stages=_single("guest_shutdown", "stopping", PowerState.STOPPING, None),
+    stages=_single("stopping", PowerState.STOPPING, None),
     ends_in=PowerState.STOPPED,
     control_plane=False,
     source=f"{sources.POWER_SECTION} (shut down from within the guest OS)",
@@ -240,7 +232,7 @@ DEALLOCATE = Operation(
     name="deallocate",
     accepted_from=frozenset({PowerState.RUNNING, PowerState.STOPPED}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("deallocate", "deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
+    stages=_single("deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
     ends_in=PowerState.DEALLOCATED,
     fails_at_once=_internal_error("none"),
     source=f"{sources.PROVISIONING_SECTION} (a deallocation is an update); {sources.POWER_SECTION}",
@@ -251,7 +243,7 @@ DEALLOCATE_FROM_HIBERNATED = Operation(
     name="deallocate",
     accepted_from=frozenset({PowerState.HIBERNATED}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("deallocate", "deallocating", None, ProvisioningState.UPDATING),
+    stages=_single("deallocating", None, ProvisioningState.UPDATING),
     ends_in=PowerState.DEALLOCATED,
     fails_at_once=_internal_error("none"),
     source=f"{sources.HIBERNATE} (a deallocation discards the memory image)",
@@ -262,7 +254,7 @@ HIBERNATE = Operation(
     name="hibernate",
     accepted_from=frozenset({PowerState.RUNNING}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("hibernate", "deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
+    stages=_single("deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
     ends_in=PowerState.HIBERNATED,
     fails_at_once=_internal_error("none"),
     source=sources.HIBERNATE,
@@ -273,7 +265,7 @@ UPDATE = Operation(
     name="update",
     accepted_from=frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED}),
     shows=ProvisioningState.UPDATING,
-    stages=_single("update", "updating", None, ProvisioningState.UPDATING),
+    stages=_single("updating", None, ProvisioningState.UPDATING),
     ends_in=None,
     fails_at_once=_internal_error("none"),
     source=f"{sources.PROVISIONING_SECTION}; not while hibernated: {sources.HIBERNATE}",
@@ -292,7 +284,7 @@ DELETE_FROM_HOST = Operation(
         }
     ),
     shows=ProvisioningState.DELETING,
-    stages=_single("delete", "deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING),
+    stages=_single("deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING),
     ends_in=None,
     removes=True,
     fails_at_once=_internal_error("retry"),
@@ -304,7 +296,7 @@ DELETE_OFF_HOST = Operation(
     name="delete",
     accepted_from=frozenset({PowerState.CREATING, PowerState.DEALLOCATED, PowerState.HIBERNATED}),
     shows=ProvisioningState.DELETING,
-    stages=_single("delete", "deleting", None, ProvisioningState.DELETING),
+    stages=_single("deleting", None, ProvisioningState.DELETING),
     ends_in=None,
     removes=True,
     fails_at_once=_internal_error("retry"),
@@ -370,10 +362,10 @@ def rows_for(operation: str, power: PowerState | None) -> Operation:
     row = _ROW_BY_ASK.get((operation, power))
     if row is not None:
         return row
-    accepting = [
-        "no VM" if state is None else str(state) for name, state in _ROW_BY_ASK if name == operation
-    ]
-    if not accepting:
-        raise OperationNotAllowed(f"no operation is named {operation!r}; there are {', '.join(OPERATION_NAMES)}")
-    now = "there is no VM yet" if power is None and operation != "create" else f"the VM is {power}"
+    if operation not in {name for name, _ in _ROW_BY_ASK}:
+        raise OperationNotAllowed(
+            f"no operation is named {operation!r}; there are {', '.join(OPERATION_NAMES)}"
+        )
+    accepting = [state or "no VM" for state in (None, *STATE_ORDER) if (operation, state) in _ROW_BY_ASK]
+    now = "there is no VM yet" if power is None else f"the VM is {power}"
     raise OperationNotAllowed(f"{operation}: {now}; it is accepted from {', '.join(accepting)}")
