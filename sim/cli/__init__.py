@@ -1,0 +1,8 @@
+"""The command line: the only room that talks to a terminal.
+
+Heavy libraries are imported inside the commands that need them, so that `vmfleet --help` answers at once.
+"""
+
+from sim.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,105 @@
+"""`vmfleet`: the list of commands, and what each way of ending means to the caller.
+
+Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from sim.cli import looking, prices, running, studies
+from sim.errors import InputError
+
+DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# What a full disk, a read-only folder or a missing right say: the machine's answer to the user, no defect of ours.
+MACHINE_SAYS_NO = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+app = typer.Typer(
+    name="vmfleet",
+    help="Simulate a fleet of cloud virtual machines: what its machines do, what is billed, and why.",
+    epilog="Start with `vmfleet demo`; every command explains itself with --help.",
+    rich_markup_mode=None,  # plain help: rich alone would cost most of the start-up
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for add_commands in (running.add_to, studies.add_to, looking.add_to, prices.add_to):
+    add_commands(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vmfleet {version('vmfleet')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def vmfleet(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Simulate a fleet of cloud virtual machines: what its machines do, what is billed, and why."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_INPUT)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The program `vmfleet`: does what the arguments say and exits with the status that tells how it went."""
+    sys.exit(_status_of(arguments))
+
+
+def _status_of(arguments: Sequence[str] | None) -> int:
+    try:
+        status = app(
+            args=None if arguments is None else list(arguments), prog_name="vmfleet", standalone_mode=False
+        )
+        return status if isinstance(status, int) else DONE
+    except typer.TyperException as mistake:  # the command line itself: unknown option, missing argument
+        _complain(
+            mistake.format_message(), "`vmfleet --help` and `vmfleet COMMAND --help` tell what can be asked."
+        )
+        return WRONG_INPUT
+    except InputError as mistake:
+        _complain(str(mistake))
+        return WRONG_INPUT
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
+        return INTERRUPTED
+    except OSError as refusal:
+        if refusal.errno in MACHINE_SAYS_NO:
+            _complain(f"{refusal.filename or 'the machine'}: {refusal.strerror}")
+            return WRONG_INPUT
+        return _own_defect()
+    except Exception:  # noqa: BLE001  the last door: tell the user that this is ours, and how to say so
+        return _own_defect()
+
+
+def _own_defect() -> int:
+    import platform
+    import traceback
+    from importlib.metadata import version
+
+    traceback.print_exc()
+    _complain(
+        "this is a defect of vmfleet, not of your input.",
+        "Please report it with the lines above, the command, the scenario file, and: "
+        f"vmfleet {version('vmfleet')}, Python {platform.python_version()}, {platform.platform()}.",
+    )
+    return DEFECT
+
+
+def _complain(*lines: str) -> None:
+    """What went wrong, on standard error, where it never mixes with results."""
+    typer.echo("vmfleet: " + "\n".join(lines), err=True)

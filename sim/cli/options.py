@@ -1,0 +1,91 @@
+"""The options that several commands share, each told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sim.errors import Fault, ScenarioError
+
+Engine = Literal["auto", "simpy", "compiled"]
+
+SCENARIO = typer.Argument(
+    metavar="SCENARIO.toml", help="The fleet, its demand and its failures, as a TOML file."
+)
+
+ScenarioFile = Annotated[Path, SCENARIO]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, metavar="N", help="Seed of every draw. [default: the scenario's]"),
+]
+Replications = Annotated[
+    int | None,
+    typer.Option(
+        "--replications", "-n", min=1, metavar="N", help="Independent repetitions. [default: the scenario's]"
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="SHARE",
+        help="Replicate until the half-width of every headline metric is below this share of it, e.g. 1%.",
+    ),
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=-1, metavar="N", help="Processes side by side; -1 for every core.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value of the scenario, e.g. group.dev.count=300; repeatable.",
+    ),
+]
+EngineChoice = Annotated[
+    Engine,
+    typer.Option(
+        "--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from what an interrupted run with the same question has finished."),
+]
+Events = Annotated[bool, typer.Option("--events", help="Also write every move of every VM (events.parquet).")]
+NoReport = Annotated[
+    bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
+]
+
+
+def share_of(text: str | None) -> float | None:
+    """A precision as people write it, `1%` or `0.01`, as a share of the metric."""
+    if text is None:
+        return None
+    number = text.strip()
+    try:
+        share = float(number.removesuffix("%")) / (100.0 if number.endswith("%") else 1.0)
+    except ValueError:
+        share = float("nan")
+    if not 0.0 < share < 1.0:
+        raise ScenarioError(
+            [
+                Fault(
+                    field="--precision",
+                    problem=f"{text!r} is no share",
+                    hint="say 1% or 0.01, above 0 and below 1",
+                )
+            ]
+        )
+    return share

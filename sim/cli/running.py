@@ -1,0 +1,139 @@
+"""`vmfleet run` and `vmfleet demo`: simulate a fleet, show the answer, write the result folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sim.cli import options, terminal
+
+if TYPE_CHECKING:
+    from sim.experiment.scenario import Scenario
+
+RESULTS = Path("results")  # where result folders go unless --out says otherwise
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program its commands that simulate one scenario."""
+    app.command("run")(run)
+    app.command("demo")(demo)
+
+
+def run(
+    scenario: options.ScenarioFile,
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    precision: options.Precision = None,
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    overrides: options.Overrides = None,
+    engine: options.EngineChoice = "auto",
+    events: options.Events = False,
+    no_report: options.NoReport = False,
+    resume: options.Resume = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate a scenario: print the summary table, write the result folder and its report."""
+    from sim import load
+
+    loaded = load(scenario, overrides or ())
+    _simulate(
+        loaded,
+        seed=seed,
+        replications=replications,
+        precision=options.share_of(precision),
+        jobs=jobs,
+        out=out,
+        engine=engine,
+        events=events,
+        report=not no_report,
+        resume=resume,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def demo(
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    overrides: options.Overrides = None,
+    engine: options.EngineChoice = "auto",
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """The main job on a bundled scenario: four teams leave their machines on, shut down, stop or deallocate at night."""
+    from importlib.resources import as_file, files
+
+    from sim import load
+
+    with as_file(files("sim").joinpath("demo", "office_hours.toml")) as bundled:
+        loaded = load(bundled, overrides or ())
+    _simulate(
+        loaded,
+        seed=seed,
+        replications=replications,
+        precision=None,
+        jobs=jobs,
+        out=out,
+        engine=engine,
+        events=False,
+        report=True,
+        resume=False,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+def _simulate(
+    scenario: Scenario,
+    *,
+    seed: int | None,
+    replications: int | None,
+    precision: float | None,
+    jobs: int,
+    out: Path | None,
+    engine: options.Engine,
+    events: bool,
+    report: bool,
+    resume: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run, write, show: in this order, so that what is on the screen is also on the disk."""
+    from sim.experiment import results
+    from sim.experiment.study import run as run_study
+
+    folder = out or RESULTS / scenario.name
+    with terminal.progress_bar("replications", quiet=quiet) as progress:
+        result = run_study(
+            scenario,
+            seed=seed,
+            replications=replications,
+            precision=precision,
+            jobs=jobs,
+            engine=engine,
+            events=events,
+            progress=progress,
+        )
+    results.write(result, folder)
+    if report:
+        from sim.report import build
+
+        build(folder)
+    if as_json:
+        terminal.print_json(result.summary())
+    elif not quiet:
+        terminal.print_summary(result.summary())
+        print_where(folder, report=report)
+
+
+def print_where(folder: Path, *, report: bool) -> None:
+    """Where the answer lies on disk."""
+    names: Sequence[str] = ("report.html", "summary.json") if report else ("summary.json",)
+    terminal.console().print(f"Written: {', '.join(str(folder / name) for name in names)}", soft_wrap=True)

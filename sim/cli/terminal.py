@@ -1,0 +1,148 @@
+"""What a person sees: tables on standard output, progress on standard error and only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Progress = Callable[[int, int], None]  # (done, in all)
+
+
+def console() -> Console:
+    """Standard output as a person's page; a pipe gets plain text, wide enough that no row is folded."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 110)
+
+
+def print_json(content: object) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """A table with its first `left` columns of words and the others of figures."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
+    """A bar with the time left, while the block lasts; silent unless standard error is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    """A number as a reader wants it: four or five digits that matter, thousands apart, its unit."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    digits = 0 if size >= 10_000 or value == int(value) else 1 if size >= 100 else 2 if size >= 1 else 4
+    return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
+
+
+def money(value: float | None) -> str:
+    """An amount in US dollars; cents only where they can be seen beside the amount."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage."""
+    return "–" if value is None else f"{100 * value:.3f} %"
+
+
+HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "vms.created": ("VMs created", figure),
+    "hours.running": ("hours running", figure),
+    "billed_hours": ("hours billed", figure),
+    "served_hours": ("hours served", figure),
+    "wasted_hours": ("hours wasted (billed, not served)", figure),
+    "availability": ("availability (served / wanted)", percent),
+    "cost.compute": ("compute, USD", money),
+    "cost.license": ("licences, USD", money),
+    "cost.disk": ("disks, USD", money),
+    "cost.network": ("network, USD", money),
+    "cost.commitment": ("commitments, USD", money),
+    "cost.total": ("total, USD", money),
+}
+ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
+    metrics = summary["metrics"]
+    confidence = f"{100 * summary.get('confidence', 0.95):g} %"
+    rows = []
+    for name, (words, write) in HEADLINES.items():
+        metric = metrics.get(name)
+        if metric is None or (not metric["mean"] and name not in ALWAYS_SHOWN):
+            continue
+        interval = "–" if metric["low"] is None else f"{write(metric['low'])} … {write(metric['high'])}"
+        rows.append(
+            (
+                words,
+                write(metric["mean"]),
+                interval,
+                write(metric["p50"]),
+                write(metric["p90"]),
+                write(metric["p99"]),
+            )
+        )
+    count = summary["replications"]
+    title = (
+        f"{summary['scenario']}: {figure(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
+        f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
+    )
+    print_table(
+        title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows
+    )
+    groups = summary["groups"]
+    if len(groups) > 1:
+        shown = [
+            name for name in ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
+        ]
+        print_table(
+            "By group (means)",
+            ("group", *(HEADLINES[name][0] for name in shown)),
+            [
+                (group, *(HEADLINES[name][1](content["metrics"].get(name, {}).get("mean")) for name in shown))
+                for group, content in groups.items()
+            ],
+        )
