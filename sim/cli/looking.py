@@ -1,14 +1,14 @@
-"""Commands that look without simulating much: `validate`, `states`, `snapshot`, `schema`, `report`."""
+"""Commands that look without simulating much: `validate`, `states`, `schema`, `report`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.studies import not_here_yet
 
 
 def add_to(app: typer.Typer) -> None:
@@ -16,7 +16,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("validate")(validate)
     app.command("report")(report)
     app.command("states")(states)
-    app.command("snapshot")(snapshot)
     app.command("schema")(schema)
 
 
@@ -53,39 +52,24 @@ def states(
     as_json: options.Json = False,
 ) -> None:
     """The lifecycle table: power state, code, display status, billed or not, on a host or not."""
+    from sim.lifecycle.policy import get_policy
     from sim.lifecycle.table import lifecycle_table
 
-    rows = lifecycle_table(policy)
+    rules = get_policy(policy)
+    rows = lifecycle_table(rules)
     if as_json:
-        terminal.print_json(rows)
+        terminal.print_json([asdict(row) for row in rows])
         return
     terminal.print_table(
         f"Power states under billing policy {policy}",
         ("power state", "code", "display status", "billed", "on host"),
         [
-            [str(row[name]) for name in ("state", "code", "display_status", "billed", "on_host")]
+            (row.name, row.code, row.display_status, row.billed_words, "yes" if row.on_host else "no")
             for row in rows
         ],
         left=5,
     )
-
-
-def snapshot(
-    scenario: options.ScenarioFile,
-    at: Annotated[
-        str, typer.Option("--at", metavar="DURATION", help="The instant, from the start: 36h, 2d, 90min.")
-    ],
-    status_only: Annotated[
-        bool, typer.Option("--status-only", help="The list-all shape with status only.")
-    ] = False,
-    vm: Annotated[
-        str | None, typer.Option("--vm", metavar="NAME", help="One machine's instance view.")
-    ] = None,
-    seed: options.Seed = None,
-    overrides: options.Overrides = None,
-) -> None:
-    """The fleet at one instant as the platform's JSON: instance views, or the list-all shape."""
-    not_here_yet("snapshot", "run with --events and read the moves up to that instant")
+    terminal.console().print(f"* {rules.footnote}")
 
 
 def schema() -> None:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli import options, terminal
-from sim.cli.studies import not_here_yet
+from sim.cli import options
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,8 +18,6 @@ def add_to(app: typer.Typer) -> None:
     group.command("import")(import_pages)
     group.command("show")(show)
     app.add_typer(group)
-    app.command("bill")(bill)
-    app.command("fit")(fit)
 
 
 def import_pages(
@@ -31,7 +28,7 @@ def import_pages(
     quiet: options.Quiet = False,
 ) -> None:
     """A price catalogue from saved pages of the Retail Prices API."""
-    not_here_yet("prices import", 'put single prices into the scenario under [prices.override."SIZE"]')
+    raise NotImplementedError
 
 
 def show(
@@ -46,22 +43,4 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Every price known of a machine size, by region and term, in USD per hour."""
-    not_here_yet("prices show", "see the bundled catalogue's own file")
-
-
-def bill(
-    usage: Annotated[
-        Path, typer.Argument(metavar="USAGE.csv", help="Stays of machines, or FOCUS usage rows.")
-    ],
-    as_json: options.Json = False,
-) -> None:
-    """Rate a list of stays or usage rows without a simulation."""
-    not_here_yet("bill", "simulate the fleet with `vmfleet run` and read bill.csv")
-
-
-def fit(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A trace of real machines.")],
-    as_json: options.Json = False,
-) -> None:
-    """Lifetimes and arrivals fitted to a trace, as a group section ready to paste."""
-    not_here_yet("fit", 'write the lifetimes as { dist = "samples", file = "...", column = "..." }')
+    raise NotImplementedError

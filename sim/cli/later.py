@@ -1,0 +1,51 @@
+"""Commands that are promised and not built yet: each says so, and what does its job meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from sim.errors import InputError
+
+COMPARE_BY_HAND = (
+    "run each case with the same --seed and its own --out: they share their luck, replication by replication"
+)
+VARY_BY_HAND = "run the scenario once per value with --set PATH=VALUE and its own --out"
+
+# command -> (what it will do, what does the job meanwhile)
+LATER = {
+    "compare": ("Paired what-if on common random numbers.", COMPARE_BY_HAND),
+    "sweep": ("Every combination of values, in one table.", VARY_BY_HAND),
+    "size": ("The smallest value that keeps a promise.", VARY_BY_HAND),
+    "sensitivity": ("Which assumptions move the answer most.", VARY_BY_HAND),
+    "snapshot": (
+        "The fleet at one instant as the platform's JSON.",
+        "run with --events and read the moves up to that instant",
+    ),
+    "bill": (
+        "Rate a list of stays without a simulation.",
+        "simulate the fleet with `vmfleet run` and read bill.csv",
+    ),
+    "fit": (
+        "Lifetimes and arrivals fitted to a trace.",
+        'give the lifetimes as { dist = "samples", file = "...", column = "..." }',
+    ),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Name the commands in the help, so that nobody thinks a misspelling is at fault."""
+    for name, (what, instead) in LATER.items():
+        app.command(
+            name,
+            help=f"{what} (not in this version yet)",
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        )(_refuse(name, instead))
+
+
+def _refuse(name: str, instead: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise InputError(f"`vmfleet {name}` is not in this version yet; {instead}")
+
+    return refuse
