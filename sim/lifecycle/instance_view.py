@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sim.lifecycle.failures import failure_message
 from sim.lifecycle.power import POWER, Level, PowerState
-from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
+from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState, model_state
 
 Json = dict[str, object]
 
@@ -98,7 +98,10 @@ def list_all_status_only(
                 "name": vm.name,
                 "type": kind,
                 "location": vm.location,
-                "properties": {"instanceView": {"statuses": statuses(vm)}},
+                "properties": {
+                    "provisioningState": model_state(vm.provisioning),
+                    "instanceView": {"statuses": statuses(vm)},
+                },
             }
             for vm in vms
         ]

@@ -21,6 +21,7 @@ __all__ = [
     "FailureFacts",
     "ProvisioningFacts",
     "ProvisioningState",
+    "model_state",
 ]
 
 
@@ -110,3 +111,12 @@ PROVISIONING: Mapping[ProvisioningState, ProvisioningFacts] = MappingProxyType(
 OS_SUBSTATES: frozenset[ProvisioningState] = frozenset(
     state for state, facts in PROVISIONING.items() if facts.substate_of is not None
 )
+
+
+def model_state(state: ProvisioningState) -> str:
+    """The `provisioningState` of a VM's model, which is written otherwise and has no substates.
+
+    >>> model_state(ProvisioningState.OS_IN_PROGRESS)
+    'Creating'
+    """
+    return str(PROVISIONING[state].substate_of or state).capitalize()
