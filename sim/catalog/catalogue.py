@@ -1,0 +1,288 @@
+"""The catalogue: what sizes there are, and what an hour of each costs where and under which term."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sim.catalog.defaults import Trust
+from sim.catalog.disks import DISK_KINDS, TIER_GIB, tier_gib, tier_key
+from sim.catalog.sizes import Size, close_sizes, region_key, size_key
+from sim.catalog.terms import Term
+from sim.errors import CatalogueError
+from sim.units import HOURS_PER_MONTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a block of prices came from, when it was read, under which licence, and how far to trust it."""
+
+    source: str
+    read: str  # date of reading, YYYY-MM-DD
+    licence: str
+    trust: Trust
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one hour of a size costs under one term in one region."""
+
+    size: str
+    region: str
+    term: Term
+    per_h: float
+    currency: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskPrice:
+    """What a managed disk of one tier costs a month, and an hour of it (a month is 730 h)."""
+
+    tier: str
+    gib: int
+    region: str
+    per_month: float
+    currency: str
+    provenance: Provenance
+
+    @property
+    def per_h(self) -> float:
+        """A twelfth of 8,760 hours makes the month by which disks are prorated."""
+        return self.per_month / HOURS_PER_MONTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceBlock:
+    """Prices of one region read together: a row of figures per size, one column per term, None where unknown."""
+
+    region: str
+    provenance: Provenance
+    terms: tuple[Term, ...]
+    per_h: Mapping[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskBlock:
+    """Monthly disk prices by tier, good for some regions."""
+
+    regions: tuple[str, ...]
+    provenance: Provenance
+    per_month: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressBlock:
+    """What a static public IPv4 address costs an hour, good for some regions."""
+
+    regions: tuple[str, ...]
+    provenance: Provenance
+    per_h: float
+
+
+OVERRIDE_KEYS = (*Term, "spot")
+_PER_OS_SPOT = {"linux": Term.SPOT_LINUX, "windows": Term.SPOT_WINDOWS}
+_PER_OS = {"linux": Term.LINUX, "windows": Term.WINDOWS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Sizes and prices as the platform sells them; every question it can't answer raises `CatalogueError`."""
+
+    name: str  # for messages: "the bundled catalogue" or the file
+    currency: str
+    sizes: Mapping[str, Size]
+    price_blocks: tuple[PriceBlock, ...]  # an earlier block wins, so overrides stand first
+    disk_blocks: tuple[DiskBlock, ...] = ()
+    address_blocks: tuple[AddressBlock, ...] = ()
+    _names: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_names", {size_key(name): name for name in self.sizes})
+
+    # --- sizes and regions
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions with VM prices, in the order of the file."""
+        return tuple(dict.fromkeys(block.region for block in self.price_blocks))
+
+    def get_size(self, name: str) -> Size:
+        """The size a user means, whatever the case; unknown: an error that names close ones."""
+        found = self._names.get(size_key(name))
+        if found is None:
+            near = close_sizes(name, self.sizes)
+            meant = f"did you mean {', '.join(near)}?" if near else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
+            raise CatalogueError(f"size {name!r} is not in {self.name}: {meant}")
+        return self.sizes[found]
+
+    def get_region(self, name: str) -> str:
+        """The region as the API writes it; unknown: an error that names close ones and all there are."""
+        key = region_key(name)
+        if key in self.regions:
+            return key
+        import difflib
+
+        near = difflib.get_close_matches(key, self.regions, n=2, cutoff=0.6)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise CatalogueError(
+            f"region {name!r} is not in {self.name}: {meant}It has {', '.join(self.regions)}; "
+            "`vmfleet prices import` makes a catalogue of another region"
+        )
+
+    def sizes_in(self, region: str) -> tuple[str, ...]:
+        """Names of the sizes with any price in a region."""
+        region = self.get_region(region)
+        return tuple(dict.fromkeys(n for block in self.price_blocks if block.region == region for n in block.per_h))
+
+    # --- compute
+
+    def find_price(self, size: str, region: str, term: Term | str) -> Price | None:
+        """The price if the catalogue has it, else None; unknown sizes, regions and terms are errors all the same."""
+        name, region, term = self.get_size(size).name, self.get_region(region), _term(term)
+        for block in self.price_blocks:
+            if block.region == region and term in block.terms and name in block.per_h:
+                figure = block.per_h[name][block.terms.index(term)]
+                if figure is not None:
+                    return Price(
+                        size=name, region=region, term=term, per_h=figure, currency=self.currency, provenance=block.provenance
+                    )
+        return None
+
+    def price(self, size: str, region: str, term: Term | str) -> Price:
+        """The price of an hour; an error says which terms and regions are known for the size."""
+        found = self.find_price(size, region, term)
+        if found is None:
+            raise CatalogueError(self._missing(self.get_size(size).name, self.get_region(region), _term(term)))
+        return found
+
+    def price_per_h(self, size: str, region: str, term: Term | str) -> float:
+        """The bare figure of `price`."""
+        return self.price(size, region, term).per_h
+
+    def compute_per_h(self, size: str, region: str, *, priority: str = "regular") -> float:
+        """The part of an hour's price that is the machine: what Linux pays, regular or spot."""
+        return self.price_per_h(size, region, _by_priority(priority)["linux"])
+
+    def licence_per_h(self, size: str, region: str, *, priority: str = "regular") -> float:
+        """The part of a Windows hour that is the licence: what Windows pays more than Linux."""
+        terms = _by_priority(priority)
+        windows, linux = self.price(size, region, terms["windows"]), self.price(size, region, terms["linux"])
+        if windows.per_h < linux.per_h:
+            raise CatalogueError(
+                f"{windows.size} in {windows.region}: {terms['windows']} {windows.per_h} is below {terms['linux']} "
+                f"{linux.per_h}, so the licence would be negative; give both prices"
+            )
+        return windows.per_h - linux.per_h
+
+    def _missing(self, name: str, region: str, term: Term) -> str:
+        here = [t for t in Term if self.find_price(name, region, t)]
+        elsewhere = [r for r in self.regions if r != region and self.find_price(name, r, term)]
+        has = f"it has {', '.join(here)} there" if here else "it has no price there at all"
+        other = f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price" if elsewhere else ""
+        return (
+            f"no {term} price for {name} in {region} in {self.name}: {has}{other}; "
+            f'give one with [prices.override."{name}"], or import a price list'
+        )
+
+    # --- disks and addresses
+
+    def disk(self, tier: str, region: str) -> DiskPrice:
+        """The price of a managed disk tier (`P10`, `E15`, `S40`, `P10_ZRS`)."""
+        key, region, gib = tier_key(tier), self.get_region(region), tier_gib(tier)
+        if gib is None:
+            numbers = ", ".join(f"{number} ({capacity} GiB)" for number, capacity in TIER_GIB.items())
+            kinds = ", ".join(f"{letter} ({kind})" for letter, kind in DISK_KINDS.items())
+            raise CatalogueError(f"disk tier {tier!r} does not exist: a tier is {kinds} and one of {numbers}; S starts at 4")
+        for block in self.disk_blocks:
+            if region in block.regions and key in block.per_month:
+                return DiskPrice(
+                    tier=key, gib=gib, region=region, per_month=block.per_month[key], currency=self.currency,
+                    provenance=block.provenance,
+                )  # fmt: skip
+        raise CatalogueError(
+            f"no price for disk tier {key} in {region} in {self.name}: import pages with the region's Storage meters too"
+        )
+
+    def public_ip(self, region: str) -> tuple[float, Provenance]:
+        """Price per hour of a static public IPv4 address, and where it came from."""
+        region = self.get_region(region)
+        for block in self.address_blocks:
+            if region in block.regions:
+                return block.per_h, block.provenance
+        raise CatalogueError(f"no price for a public IP in {region} in {self.name}: import the region's IP meters too")
+
+    def public_ip_per_h(self, region: str) -> float:
+        """The bare figure of `public_ip`."""
+        return self.public_ip(region)[0]
+
+    # --- what the user knows better
+
+    def with_overrides(self, region: str, overrides: Mapping[str, Mapping[str, float]]) -> Catalogue:
+        """The same catalogue with the user's own prices for some sizes in one region; what they don't name stays.
+
+        Keys: `linux`, `windows`, `spot` (Linux; Windows spot follows at the same discount), `spot_linux`, `spot_windows`,
+        `reservation_1y`, `reservation_3y`, `savings_plan_1y`, `savings_plan_3y`, each per hour.
+        """
+        region = self.get_region(region)
+        problems: list[str] = []
+        rows: dict[str, Sequence[float | None]] = {}
+        for wanted, prices in overrides.items():
+            try:
+                name = self.get_size(wanted).name
+            except CatalogueError as error:
+                problems.append(str(error))
+                continue
+            faults = [fault for key, value in prices.items() if (fault := _override_fault(key, value))]
+            problems += [f"prices.override.{wanted}.{fault}" for fault in faults]
+            if not faults:
+                rows[name] = self._override_row(name, region, prices)
+        if problems:
+            raise CatalogueError("\n".join(problems))
+        provenance = Provenance(source="the scenario's prices.override", read="", licence="", trust=Trust.USER)
+        block = PriceBlock(region=region, provenance=provenance, terms=tuple(Term), per_h=rows)
+        changed = replace(self, price_blocks=(block, *self.price_blocks))
+        for name in rows:
+            for priority in ("regular", "spot"):
+                if all(changed.find_price(name, region, term) for term in _by_priority(priority).values()):
+                    changed.licence_per_h(name, region, priority=priority)  # raises where it would be negative
+        return changed
+
+    def _override_row(self, name: str, region: str, prices: Mapping[str, float]) -> list[float | None]:
+        row = {Term(key): float(value) for key, value in prices.items() if key != "spot"}
+        if "spot" in prices:
+            spot = row.setdefault(Term.SPOT_LINUX, float(prices["spot"]))
+            regular = {t: row.get(t) or getattr(self.find_price(name, region, t), "per_h", None) for t in _PER_OS.values()}
+            linux, windows = regular[Term.LINUX], regular[Term.WINDOWS]
+            if linux and windows:
+                row.setdefault(Term.SPOT_WINDOWS, windows * spot / linux)
+        return [row.get(term) for term in Term]
+
+
+def _term(term: Term | str) -> Term:
+    try:
+        return Term(term)
+    except ValueError:
+        raise CatalogueError(f"price term {term!r} does not exist: it is one of {', '.join(Term)}") from None
+
+
+def _by_priority(priority: str) -> Mapping[str, Term]:
+    if priority not in ("regular", "spot"):
+        raise CatalogueError(f"priority {priority!r} does not exist: it is regular or spot")
+    return _PER_OS_SPOT if priority == "spot" else _PER_OS
+
+
+def _override_fault(key: str, value: object) -> str | None:
+    if key not in OVERRIDE_KEYS:
+        import difflib
+
+        near = difflib.get_close_matches(key, OVERRIDE_KEYS, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        return f"{key}: is not a price: {meant}Prices are {', '.join(OVERRIDE_KEYS)}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{key}: {value!r} is not a number (per hour)"
+    if not math.isfinite(value) or value < 0:
+        return f"{key}: {value} must be a finite price per hour, 0 or more"
+    return None

@@ -1,0 +1,63 @@
+"""VM sizes: what a name like `Standard_D4s_v5` means in vCPUs, memory, quota family and flexibility group."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """A VM size as the platform sells it; what no source states is None."""
+
+    name: str  # "Standard_D4s_v5"
+    family: str | None  # "standardDSv5Family", as the quota API spells it; compare without regard to case
+    vcpus: int | None
+    memory_gib: float | None
+    flexibility_group: str | None = None  # sizes among which a reservation is shared
+    flexibility_ratio: float | None = None  # footprint of one VM inside that group
+    flexibility_basis: str = ""  # "documented" | "by vCPU" | "" (not shared: a reservation fits this size alone)
+
+
+def size_key(name: str) -> str:
+    """A size's name with the freedom of spelling taken out: case, blanks, underscores, the word Standard.
+
+    >>> size_key("d4s v5") == size_key("Standard_D4s_v5")
+    True
+    """
+    key = re.sub(r"[\s_]+", "", name).lower()
+    return key.removeprefix("standard")
+
+
+def arm_name(meter: str) -> str:
+    """The resource manager's name of a size from its meter or short name.
+
+    >>> arm_name("NC4as T4 v3")
+    'Standard_NC4as_T4_v3'
+    """
+    name = re.sub(r"[\s_]+", "_", meter.strip())
+    return name if name.startswith("Standard_") else f"Standard_{name}"
+
+
+def region_key(name: str) -> str:
+    """A region's name as the API writes it: `West Europe` is `westeurope`."""
+    return re.sub(r"[\s_-]+", "", name).lower()
+
+
+def close_sizes(wanted: str, known: Iterable[str], *, count: int = 5) -> list[str]:
+    """Known sizes nearest to a misspelt one: the same size of other versions first, then like-sounding ones."""
+    import difflib
+
+    key = size_key(wanted)
+    names = {size_key(name): name for name in known}
+    stem, version = _split_version(key)
+    same = [(abs(_split_version(other)[1] - version), other) for other in names if _split_version(other)[0] == stem]
+    near = [other for _, other in sorted(same)]
+    near += [other for other in difflib.get_close_matches(key, names, n=2 * count, cutoff=0.6) if other not in near]
+    return [names[other] for other in near[:count]]
+
+
+def _split_version(key: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(.+?)v(\d+)", key)
+    return (found[1], int(found[2])) if found else (key, 1)

@@ -1,0 +1,21 @@
+"""The terms under which the platform sells an hour of a size: pay-as-you-go, spot, reservation, savings plan."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Term(StrEnum):
+    """One way to pay for an hour of a VM size; the value is the name in catalogue files and overrides."""
+
+    LINUX = "linux"  # pay-as-you-go without a licence: Linux, and Windows under hybrid benefit
+    WINDOWS = "windows"  # pay-as-you-go, Windows licence included
+    SPOT_LINUX = "spot_linux"
+    SPOT_WINDOWS = "spot_windows"
+    RESERVATION_1Y = "reservation_1y"  # whole-term price divided by its hours; infrastructure only, no licence
+    RESERVATION_3Y = "reservation_3y"
+    SAVINGS_PLAN_1Y = "savings_plan_1y"  # what an hour takes from the hourly commitment; infrastructure only
+    SAVINGS_PLAN_3Y = "savings_plan_3y"
+
+
+TERM_HOURS = {"1 Year": 8760, "3 Years": 26280}  # what a whole-term price is divided by
