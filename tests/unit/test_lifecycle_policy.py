@@ -1,0 +1,56 @@
+"""Billing policies by name, and the table of states that they are shown in."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.errors import InputError
+from sim.lifecycle.policy import BILLING_POLICIES, get_policy
+from sim.lifecycle.power import PowerState
+from sim.lifecycle.table import lifecycle_table
+
+
+@pytest.mark.parametrize("name", ["2019", "", "2018", None, ["2018-08"]])
+def test_an_unknown_policy_is_the_user_s_mistake_and_tells_the_known_ones(name: object) -> None:
+    """Whatever stands in the file, the message says which names there are."""
+    with pytest.raises(InputError) as caught:
+        get_policy(name)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert repr(name) in message
+    assert all(known in message for known in BILLING_POLICIES)
+
+
+def test_the_policies_differ_in_starting_alone_as_far_as_compute_goes() -> None:
+    """A what-if between them is about the boot phase: a third difference would be a slip."""
+    old, new = get_policy("2018-08"), get_policy("2023-10")
+    assert new.compute - old.compute == {PowerState.STARTING}
+    assert old.compute <= new.compute
+    assert old.bills(PowerState.STOPPED)
+    assert not new.bills(PowerState.DEALLOCATING)
+
+
+def test_a_stopped_vm_pays_for_its_cores_and_not_for_its_licence() -> None:
+    """The 2018 footnote, and the pricing FAQ that still stands."""
+    for policy in BILLING_POLICIES.values():
+        assert policy.bills(PowerState.STOPPED)
+        assert PowerState.STOPPED not in policy.license
+
+
+@pytest.mark.parametrize(("name", "states"), [("2018-08", 6), ("2023-10", 8)])
+def test_the_table_has_the_states_that_the_policy_knows(name: str, states: int) -> None:
+    """Six in the source document; the newer page adds Creating and Hibernated."""
+    policy = get_policy(name)
+    rows = lifecycle_table(policy)
+    assert [row.state for row in rows] == [state for state in PowerState if state in policy.knows]
+    assert len(rows) == states
+    for row in rows:
+        assert row.billed == (row.state in policy.compute)
+        assert row.billed_words.startswith("Billed") == row.billed
+        assert set(row.goes_to) <= policy.knows
+
+
+def test_a_hibernated_vm_shows_as_deallocated_and_says_more() -> None:
+    """Its power entry is that of a deallocated VM; a further entry tells them apart."""
+    row = lifecycle_table(get_policy("2023-10"))[-1]
+    assert row.code == "PowerState/deallocated + HibernationState/Hibernated"
+    assert row.display_status == "VM hibernated"
