@@ -29,9 +29,7 @@ SECONDS_PER = MappingProxyType(
 )
 """Seconds in each unit a duration may be written in; `m` means minutes, as in `2h30m`."""
 
-WHAT_A_DURATION_IS = (
-    'a duration such as "90s", "15min", "8h", "30d", "1h30min" or "PT1H30M"'
-)
+WHAT_A_DURATION_IS = 'a duration such as "90s", "15min", "8h", "30d", "1h30min" or "PT1H30M"'
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _PART = re.compile(rf"\s*({_NUMBER})\s*(ms|min|[wdhms])")
@@ -55,16 +53,12 @@ def parse_duration(text: str) -> float:
         problem = f"{text!r} is not a duration: write {WHAT_A_DURATION_IS}, in quotes and with its unit"
         raise ValueError(problem)  # noqa: TRY004 - one kind of error for whatever a file may hold
     stripped = text.strip()
-    parts = (
-        _iso_parts(stripped) if stripped[:1] in ("P", "p") else _plain_parts(stripped)
-    )
+    parts = _iso_parts(stripped) if stripped[:1] in ("P", "p") else _plain_parts(stripped)
     if not parts:
         raise ValueError(f"{text!r} is not a duration: write {WHAT_A_DURATION_IS}")
     seconds = math.fsum(float(number) * SECONDS_PER[unit] for number, unit in parts)
     if not math.isfinite(seconds):
-        raise ValueError(
-            f"{text!r} is longer than a number can say: write {WHAT_A_DURATION_IS}"
-        )
+        raise ValueError(f"{text!r} is longer than a number can say: write {WHAT_A_DURATION_IS}")
     return seconds
 
 
@@ -73,9 +67,7 @@ def _iso_parts(text: str) -> list[tuple[str, str]]:
     if found is None:
         return []
     return [
-        (number, unit)
-        for number, unit in zip(found.groups(), _ISO_UNITS, strict=True)
-        if number is not None
+        (number, unit) for number, unit in zip(found.groups(), _ISO_UNITS, strict=True) if number is not None
     ]
 
 
@@ -107,13 +99,7 @@ def format_duration(seconds: float) -> str:
     if math.isinf(seconds):
         return "for ever"
     if seconds < 1:
-        return (
-            "0s"
-            if seconds == 0
-            else f"{_short(seconds * 1000)}ms"
-            if seconds < 0.9995
-            else "1s"
-        )
+        return "0s" if seconds == 0 else f"{_short(seconds * 1000)}ms" if seconds < 0.9995 else "1s"
     if seconds < 59.95:
         return f"{_short(round(seconds, 1))}s"
     for unit, below in (("min", "s"), ("h", "min"), ("d", "h")):

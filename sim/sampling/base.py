@@ -1,0 +1,109 @@
+"""What every duration law of the simulated world can say about itself, and the checks it passes at birth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sim.units import format_duration
+
+Floats = NDArray[np.float64]
+
+LONGEST_S = 1e15
+"""No duration parameter may exceed this (some thirty million years): beyond it quantiles leave the numbers."""
+
+SHORTEST_SCALE_S = 1e-9
+"""A law whose scale is below a nanosecond is a constant zero; it should be written as one."""
+
+
+class Distribution(ABC):
+    """The law of one duration, in seconds; never negative. Frozen, hashable, and checked where it is made."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # Not real attributes here: some laws have a field of that name, which would clash.
+
+        @property
+        def mean(self) -> float:
+            """Expected duration in seconds; may be inf."""
+
+        @property
+        def variance(self) -> float:
+            """Variance in seconds squared; may be inf."""
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[float, float]:
+        """Shortest and longest duration the law can give; the longest may be inf."""
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it takes no time at all, ever."""
+        return self.support == (0.0, 0.0)
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of a duration of at most *x* seconds."""
+        low, high = self.support
+        at = np.asarray(x, dtype=np.float64)
+        inside = self._cdf(np.clip(at, low, high))
+        return np.asarray(np.where(at < low, 0.0, np.where(at >= high, 1.0, inside)))
+
+    def ppf(self, u: ArrayLike) -> Floats:
+        """The duration that is not exceeded with probability *u*."""
+        below = np.asarray(u, dtype=np.float64)
+        return self.quantile(below, 1.0 - below)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """The duration that is exceeded with probability *q*: exact where *q* is tiny and `ppf(1 - q)` is not."""
+        above = np.asarray(q, dtype=np.float64)
+        return self.quantile(1.0 - above, above)
+
+    @abstractmethod
+    def quantile(self, u: Floats, q: Floats) -> Floats:
+        """The duration with *u* of the probability below it and *q* above; the smaller one is taken at its word."""
+
+    @abstractmethod
+    def _cdf(self, x: Floats) -> Floats:
+        """Probability of at most *x*, for *x* inside the support."""
+
+    @abstractmethod
+    def moment(self, order: int, low: float, high: float) -> float:
+        """E[X**order; low <= X <= high]: the part of a moment that lies between; order 0 is the probability."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The law in words, with units."""
+
+    def __str__(self) -> str:
+        return self.describe()
+
+
+def check(name: str, value: float, *, low: float = 0.0, high: float = LONGEST_S) -> float:
+    """*value* as a float if it is a number of low..high, else a ValueError naming parameter, value and range."""
+    number = float(value) if isinstance(value, (int, float, np.integer, np.floating)) else np.nan
+    if isinstance(value, (bool, np.bool_)) or not low <= number <= high:
+        raise ValueError(f"{name} = {value!r} is out of range: it must be a number from {low:g} to {high:g}")
+    return number
+
+
+def settle(law: Distribution, **values: object) -> None:
+    """Put the checked values into a frozen law while it is being born."""
+    for name, value in values.items():
+        object.__setattr__(law, name, value)
+
+
+def part_between(
+    below: Callable[[float], float], above: Callable[[float], float], low: float, high: float
+) -> float:
+    """Probability between two points, subtracted on the side where the digits are."""
+    part = above(low) - above(high) if below(low) > 0.5 else below(high) - below(low)
+    return max(0.0, float(part))
+
+
+def words(seconds: float) -> str:
+    """A duration in a description."""
+    return format_duration(seconds)

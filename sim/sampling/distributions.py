@@ -1,0 +1,30 @@
+"""The duration laws that a scenario can name; every duration in seconds."""
+
+from sim.sampling.base import Distribution
+from sim.sampling.composites import Mixture, Quantiles, Samples, Truncated, simplify, truncate
+from sim.sampling.families import (
+    Constant,
+    Exponential,
+    Gamma,
+    Lognormal,
+    Triangular,
+    Uniform,
+    Weibull,
+)
+
+__all__ = [
+    "Constant",
+    "Distribution",
+    "Exponential",
+    "Gamma",
+    "Lognormal",
+    "Mixture",
+    "Quantiles",
+    "Samples",
+    "Triangular",
+    "Truncated",
+    "Uniform",
+    "Weibull",
+    "simplify",
+    "truncate",
+]
