@@ -1,0 +1,58 @@
+"""vmfleet: what fleets of cloud virtual machines do, what is billed, and why. The front door for scripts.
+
+>>> import sim
+>>> "run" in dir(sim)
+True
+
+Names are looked up late, so that `import sim` costs nothing; what each does stands in the module it comes from.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
+    from sim.experiment.results import read, write
+    from sim.experiment.run_result import RunResult
+    from sim.experiment.scenario import Scenario, from_dict, load
+    from sim.experiment.study import run
+
+_HOMES = {
+    "InputError": "sim.errors",
+    "ResultError": "sim.errors",
+    "RunResult": "sim.experiment.run_result",
+    "Scenario": "sim.experiment.scenario",
+    "ScenarioError": "sim.errors",
+    "VmfleetError": "sim.errors",
+    "from_dict": "sim.experiment.scenario",
+    "load": "sim.experiment.scenario",
+    "read": "sim.experiment.results",
+    "run": "sim.experiment.study",
+    "write": "sim.experiment.results",
+}
+
+__all__ = [
+    "InputError",
+    "ResultError",
+    "RunResult",
+    "Scenario",
+    "ScenarioError",
+    "VmfleetError",
+    "from_dict",
+    "load",
+    "read",
+    "run",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sim' has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

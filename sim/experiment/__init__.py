@@ -1,0 +1,1 @@
+"""ASKING: a scenario becomes replications, replications become answers with intervals."""

@@ -1,0 +1,370 @@
+"""The result folder: written whole or not at all, and read back with clear complaints.
+
+A folder is made beside its place under a temporary name, flushed to the disk, and renamed; a result of ours that stood
+there before is replaced, anybody else's files are never touched.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import math
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import ResultError
+from sim.experiment.journal import merge
+from sim.experiment.provenance import PROGRAM, provenance_of
+from sim.lifecycle.power import PowerState
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from sim.experiment.run_result import RunResult
+
+SUMMARY = "summary.json"
+PROVENANCE = "provenance.json"
+COMPARISON = "comparison.json"
+OURS = frozenset(  # every name that may stand in a folder of ours
+    {
+        SUMMARY,
+        PROVENANCE,
+        COMPARISON,
+        "scenario.toml",
+        "scenarios",
+        "runs",
+        "figures",
+        "report.html",
+        *(f"{table}.{form}" for table in ("replications", "bill") for form in ("parquet", "csv")),
+        *(f"{table}.parquet" for table in ("timeline", "events", "lives")),
+        *(
+            f"{table}.{form}"
+            for table in ("sweep", "size", "sensitivity")
+            for form in ("json", "csv", "parquet")
+        ),
+    }
+)
+ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
+
+
+def write(result: RunResult, folder: str | Path) -> Path:
+    """Write the result folder of one run and return where it stands. Raises ResultError; then nothing is half written."""
+    with new_folder(folder) as place:
+        write_json(place / SUMMARY, result.summary())
+        write_json(place / PROVENANCE, provenance_of(result))
+        (place / "scenario.toml").write_text(result.scenario.to_toml(), encoding="utf-8")
+        write_table(place / "replications", ("replication", "group", "metric", "value"), _metric_rows(result))
+        write_table(
+            place / "bill",
+            ("replication", "group", "meter", "quantity", "unit", "unit_price", "amount"),
+            _bill_rows(result),
+        )
+        _write_timeline(place / "timeline.parquet", result)
+        _write_lives(place / "lives.parquet", result)
+        if result.has_events:
+            merge(
+                (each.events for each in result.replications if each.events is not None),
+                place / "events.parquet",
+            )
+    return Path(folder)
+
+
+def check_folder(folder: str | Path) -> None:
+    """Raise ResultError if no result could be written here: ask before a long run, not after it."""
+    folder = Path(folder)
+    _check_ours(folder)
+    with _explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        probe = _beside(folder, "probe")
+        probe.mkdir()
+        probe.rmdir()
+
+
+@contextmanager
+def new_folder(folder: str | Path) -> Iterator[Path]:
+    """A temporary folder to fill, which takes *folder*'s place once the block has ended well, and else disappears."""
+    folder = Path(folder)
+    _check_ours(folder)
+    with _explained(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place = _beside(folder, "new")
+        place.mkdir()
+        try:
+            yield place
+            _flush(place)
+            _take_place(place, folder)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.parent / f".{folder.name}.{what}-{secrets.token_hex(4)}"
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse to replace what vmfleet didn't write."""
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise ResultError(f"{folder}: is a file; give a folder for the result")
+        names = {entry.name for entry in folder.iterdir()}
+    except OSError as refusal:
+        raise _in_words(folder, refusal) from refusal
+    if not names:
+        return
+    if PROVENANCE not in names or not _is_ours(folder / PROVENANCE):
+        raise ResultError(f"{folder}: is not empty and holds no result of {PROGRAM}; give another folder")
+    strangers = sorted(names - OURS)
+    if strangers:
+        raise ResultError(
+            f"{folder}: holds {', '.join(strangers[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    program = content.get("program") if isinstance(content, dict) else None
+    return isinstance(program, dict) and program.get("name") == PROGRAM
+
+
+def _flush(place: Path) -> None:
+    """Have the disk keep every file and folder before any of it gets its name."""
+    for root, _, names in os.walk(place, topdown=False):
+        for path in (*(Path(root) / name for name in names), Path(root)):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _take_place(place: Path, folder: Path) -> None:
+    """Rename *place* to *folder*, moving what stood there out of the way and removing it last."""
+    if not folder.exists():
+        place.rename(folder)
+        return
+    old = _beside(folder, "old")
+    folder.rename(old)
+    try:
+        place.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """The machine's refusals (full disk, missing right) as the user's errors, in words."""
+    try:
+        yield
+    except OSError as refusal:
+        raise _in_words(folder, refusal) from refusal
+
+
+def _in_words(folder: Path, refusal: OSError) -> ResultError:
+    says = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "no right to write there",
+        errno.EPERM: "no right to write there",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+    }
+    reason = says.get(refusal.errno or 0, refusal.strerror or str(refusal))
+    return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """A JSON object, the same bytes for the same content; NaN is refused, it is no JSON."""
+    path.write_text(
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """The same table as CSV and as Parquet; a number that isn't defined is an empty cell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kept = [tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row) for row in rows]
+    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(kept)
+    by_column = list(zip(*kept, strict=True)) if kept else [()] * len(columns)
+    table = pa.table({name: pa.array(values) for name, values in zip(columns, by_column, strict=True)})
+    pq.write_table(table, path.with_suffix(".parquet"), compression="zstd")
+
+
+def _metric_rows(result: RunResult) -> Iterator[tuple[int, str, str, float]]:
+    for replication in result.replications:
+        for group, metrics in replication.metrics.items():
+            for metric, value in metrics.items():
+                yield replication.number, group, metric, value
+
+
+def _bill_rows(result: RunResult) -> Iterator[tuple[object, ...]]:
+    for each in result.replications:
+        for row in each.bill:
+            yield each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount
+
+
+def _write_timeline(path: Path, result: RunResult) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    word = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        [
+            ("replication", pa.int32()),
+            ("group", word),
+            ("hour", pa.int32()),
+            ("state", word),
+            ("vms", pa.float64()),
+        ]
+    )
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        held: list[pa.Table] = []
+        for table in _timeline_tables(result, schema):
+            held.append(table)
+            if sum(each.num_rows for each in held) >= ROWS_AT_ONCE:
+                writer.write_table(pa.concat_tables(held).combine_chunks())
+                held.clear()
+        if held:
+            writer.write_table(pa.concat_tables(held).combine_chunks())
+
+
+def _timeline_tables(result: RunResult, schema: pa.Schema) -> Iterator[pa.Table]:
+    import numpy as np
+    import pyarrow as pa
+
+    states = pa.array([str(state) for state in PowerState])
+    groups = pa.array(result.groups)
+    for each in result.replications:
+        for index, group in enumerate(result.groups):
+            timeline = each.timeline[group]
+            hours, width = timeline.vms.shape
+            rows = hours * width
+            columns = [
+                pa.array(np.full(rows, each.number, dtype=np.int32)),
+                pa.DictionaryArray.from_arrays(np.full(rows, index, dtype=np.int32), groups),
+                pa.array(
+                    np.repeat(
+                        np.arange(timeline.first_hour, timeline.first_hour + hours, dtype=np.int32), width
+                    )
+                ),
+                pa.DictionaryArray.from_arrays(np.tile(np.arange(width, dtype=np.int32), hours), states),
+                pa.array(timeline.vms.reshape(-1)),
+            ]
+            yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def _write_lives(path: Path, result: RunResult) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lives = [move for each in result.replications for move in each.lives]
+    table = pa.table(
+        {
+            "vm": pa.array([vm for vm, _, _ in lives], pa.string()),
+            "t_s": pa.array([when_s for _, when_s, _ in lives], pa.float64()),
+            "state": pa.array([state for _, _, state in lives], pa.string()),
+        }
+    )
+    pq.write_table(table, path, compression="zstd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult:
+    """A result folder as it lies on the disk; tables are read when asked for."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    @cached_property
+    def replications(self) -> pd.DataFrame:
+        """replication, group, metric, value; group "" is the whole fleet."""
+        return self._table("replications")
+
+    @cached_property
+    def bill(self) -> pd.DataFrame:
+        """replication, group, meter, quantity, unit, unit_price, amount."""
+        return self._table("bill")
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """replication, group, hour, state, vms."""
+        return self._table("timeline")
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """replication, t_s, vm, kind, from, to, operation, code; only of runs that kept them."""
+        return self._table("events")
+
+    def mean(self, metric: str, group: str = "") -> float | None:
+        """A metric's mean over the replications."""
+        metrics = self.summary["metrics"] if group == "" else self.summary["groups"][group]["metrics"]
+        value = metrics[metric]["mean"]
+        return None if value is None else float(value)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+        import pyarrow as pa
+
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            hint = "; it is written with --events" if name == "events" else "; run the scenario again"
+            raise ResultError(f"{path}: is not there{hint}")
+        try:
+            return pd.read_parquet(path)
+        except (OSError, pa.ArrowException) as error:
+            raise ResultError(f"{path}: can't be read: {error}; run the scenario again") from error
+
+
+def read(folder: str | Path) -> StoredResult:
+    """A result folder that `vmfleet run` wrote. Raises ResultError saying what is missing or broken."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ResultError(f"{folder}: no such folder; give the one that `{PROGRAM} run` wrote")
+    summary = _read_object(
+        folder / SUMMARY, ("scenario", "seed", "replications", "horizon_h", "metrics", "groups")
+    )
+    return StoredResult(
+        folder=folder, summary=summary, provenance=_read_object(folder / PROVENANCE, ("program",))
+    )
+
+
+def _read_object(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ResultError(f"{path}: is not there; give the folder that `{PROGRAM} run` wrote") from error
+    except OSError as error:
+        raise ResultError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ResultError(f"{path}: is not text: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ResultError(f"{path}:{error.lineno}: is not JSON: {error.msg}") from error
+    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
+        raise ResultError(
+            f"{path}: has no {', '.join(map(repr, missing))}; was it written by `{PROGRAM} run`?"
+        )
+    assert isinstance(content, dict)
+    return content

@@ -1,0 +1,222 @@
+"""What a run of one scenario found: its replications, and every figure that is read off them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.experiment.metrics import FLEET, RATIOS, check_metric
+from sim.experiment.replicate import Replication
+from sim.experiment.statistics import Estimate, clopper_pearson, estimate_mean, estimate_ratio
+from sim.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.experiment.scenario import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping:
+    """Why a run ended after as many replications as it did, where a precision was asked for."""
+
+    precision: float  # relative half-width that was asked for
+    reached: bool
+    capped: bool  # the cap came before the precision
+    waited_for: tuple[str, ...]  # the metrics it was asked of
+
+    @property
+    def words(self) -> str:
+        """One sentence for a reader."""
+        asked = f"half-widths within {self.precision:.3g} of {', '.join(self.waited_for)}"
+        return f"{asked}: {'reached' if self.reached else 'NOT reached before the cap on replications'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One scenario, replicated: ask it for estimates, take its frames, write it to a folder.
+
+    Groups are called by name; the whole fleet is the group "".
+    """
+
+    scenario: Scenario
+    seed: int
+    replications: tuple[Replication, ...]
+    engine_asked: str
+    stopping: Stopping | None = None
+    wall_s: float = field(default=0.0, compare=False)
+    has_events: bool = False
+    scratch: TemporaryDirectory[str] | None = field(
+        default=None, compare=False, repr=False
+    )  # holds event parts
+
+    @property
+    def n(self) -> int:
+        """Replications played."""
+        return len(self.replications)
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval."""
+        return self.scenario.confidence
+
+    @property
+    def engine(self) -> str:
+        """The engine that played: `simpy`, `compiled`, or both names if replications differ."""
+        return "+".join(sorted({replication.engine for replication in self.replications}))
+
+    @property
+    def engine_why(self) -> str:
+        """Why that engine played."""
+        return (
+            f"--engine {self.engine_asked}"
+            if self.engine_asked != "auto"
+            else "auto: the fastest that plays this fleet"
+        )
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups, in the scenario's order, without the fleet."""
+        return tuple(group for group in self.replications[0].metrics if group != FLEET)
+
+    def metric_names(self, group: str = FLEET) -> tuple[str, ...]:
+        """Every metric of a group, in the order of the result folder."""
+        if group not in self.replications[0].metrics:
+            raise InputError(
+                f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet"
+            )
+        names = dict.fromkeys(
+            name for replication in self.replications for name in replication.metrics[group]
+        )
+        return tuple(names)
+
+    def values(self, metric: str, group: str = FLEET) -> list[float]:
+        """The metric in each replication; NaN where it isn't defined."""
+        check_metric(metric, self.metric_names(group))
+        return [replication.metrics[group].get(metric, 0.0) for replication in self.replications]
+
+    def estimate(self, metric: str, group: str = FLEET) -> Estimate:
+        """The metric over all replications: mean with its interval, spread, percentiles."""
+        return estimate_of(self.values, metric, group, self.confidence)
+
+    def probability_above(self, metric: str, limit: float, group: str = FLEET) -> tuple[float, float, float]:
+        """The share of replications in which the metric exceeded *limit*, with Clopper-Pearson bounds.
+
+        The chance that a month breaks its budget, and how well so many months can know it.
+        """
+        values = self.values(metric, group)
+        above = sum(value > limit for value in values)
+        low, high = clopper_pearson(above, len(values), self.confidence)
+        return above / len(values), low, high
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Estimate]:
+        """Every metric of the fleet."""
+        return {name: self.estimate(name) for name in self.metric_names()}
+
+    def summary(self) -> dict[str, Any]:
+        """The content of `summary.json`."""
+        summary: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "replications": self.n,
+            "start": self.scenario.start.isoformat(),
+            "horizon_h": self.scenario.horizon_s / SECONDS_PER_HOUR,
+            "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
+            "engine": self.engine,
+            "billing_policy": self.scenario.billing_policy,
+            "currency": "USD",
+            "confidence": self.confidence,
+        }
+        if self.stopping is not None:
+            summary["stopping"] = {
+                "precision": self.stopping.precision,
+                "reached": self.stopping.reached,
+                "capped": self.stopping.capped,
+                "waited_for": list(self.stopping.waited_for),
+            }
+        summary["metrics"] = {name: estimate.as_dict() for name, estimate in self.metrics.items()}
+        summary["groups"] = {
+            group: {
+                "metrics": {name: self.estimate(name, group).as_dict() for name in self.metric_names(group)},
+            }
+            for group in self.groups
+        }
+        return summary
+
+    def frame(self) -> pd.DataFrame:
+        """Every figure of every replication, tidy: replication, group, metric, value."""
+        import pandas as pd
+
+        rows = [
+            (replication.number, group, metric, value)
+            for replication in self.replications
+            for group, metrics in replication.metrics.items()
+            for metric, value in metrics.items()
+        ]
+        return pd.DataFrame(rows, columns=["replication", "group", "metric", "value"])
+
+    def table(self) -> pd.DataFrame:
+        """Every estimate, tidy: group, metric, mean, sd, low, high, half_width, n and percentiles."""
+        import pandas as pd
+
+        rows = [
+            {"group": group, "metric": metric, **self.estimate(metric, group).as_dict()}
+            for group in (FLEET, *self.groups)
+            for metric in self.metric_names(group)
+        ]
+        return pd.DataFrame(rows)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write the result folder; see `sim.experiment.results.write`."""
+        from sim.experiment.results import write
+
+        return write(self, folder)
+
+    def __repr__(self) -> str:
+        cost = self.estimate("cost.total")
+        within = "" if cost.half_width is None else f" ± {cost.half_width:,.2f}"
+        return f"<run of {self.scenario.name!r}: {self.n} replications, USD {cost.mean:,.2f}{within}>"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks."""
+        from html import escape
+
+        shown = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")
+        rows = "".join(_html_row(name, self.estimate(name)) for name in shown)
+        return (
+            f"<table><caption>{escape(self.scenario.name)}: {self.n} replications, seed {self.seed}</caption>"
+            f"<tr><th>metric</th><th>mean</th><th>{self.confidence:.0%} interval</th><th>P5</th><th>P95</th></tr>"
+            f"{rows}</table>"
+        )
+
+
+def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Estimate:
+    """A metric's estimate from a function (metric, group) -> one value a replication; ratios as ratios of means."""
+    if metric in RATIOS:
+        top, bottom = RATIOS[metric]
+        return estimate_ratio(values(top, group), values(bottom, group), confidence)
+    return estimate_mean([value for value in values(metric, group) if not math.isnan(value)], confidence)
+
+
+def _html_row(name: str, estimate: Estimate) -> str:
+    def text(value: float | None) -> str:
+        return "–" if value is None else f"{value:,.6g}"
+
+    cells = (
+        text(estimate.mean),
+        f"{text(estimate.low)} to {text(estimate.high)}",
+        text(estimate.p05),
+        text(estimate.p95),
+    )
+    return (
+        f"<tr><td>{name}</td>"
+        + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells)
+        + "</tr>"
+    )

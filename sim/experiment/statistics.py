@@ -1,0 +1,337 @@
+"""What a handful of replications says about a fleet: estimates with their intervals.
+
+One observation per replication; nothing here knows what was simulated. Sums are exact (`math.fsum`), so that a figure
+doesn't depend on the order or the machine it was added on. Sources: Law, *Simulation Modeling and Analysis* (5th ed.),
+sections 4.5, 9.4, 10.2; Nelson, *Foundations and Methods of Stochastic Simulation*, chapter 7.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+JACKKNIFE_BELOW = 30  # replications; from there on the delta method serves a ratio as well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A figure and the confidence interval around it; without bounds where one observation can't give them."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    half_width: float | None
+    n: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the sign of the figure is decided at this interval's confidence."""
+        return self.low is not None and self.high is not None and (self.low > 0.0 or self.high < 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What `summary.json` says of one metric: the mean with its interval, and the spread of outcomes.
+
+    `mean`, `low`, `high` and `half_width` answer "what is it on average, and how well do we know"; `sd` and the
+    percentiles answer "what may one month be". `None` where the observations can't say (one replication, nothing wanted).
+    """
+
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    half_width: float | None
+    n: int
+    p05: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The object that stands in `summary.json`."""
+        return {
+            "mean": self.mean,
+            "sd": self.sd,
+            "low": self.low,
+            "high": self.high,
+            "half_width": self.half_width,
+            "n": self.n,
+            "p05": self.p05,
+            "p50": self.p50,
+            "p90": self.p90,
+            "p95": self.p95,
+            "p99": self.p99,
+        }
+
+    @property
+    def interval(self) -> Interval:
+        """Mean and bounds alone."""
+        return Interval(
+            mean=math.nan if self.mean is None else self.mean,
+            low=self.low,
+            high=self.high,
+            half_width=self.half_width,
+            n=self.n,
+        )
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """Quantile of Student's t with *degrees* degrees of freedom.
+
+    >>> round(t_quantile(0.975, 9), 6)
+    2.262157
+    """
+    from scipy import special
+
+    return float(special.stdtrit(degrees, probability))
+
+
+def normal_quantile(probability: float) -> float:
+    """Quantile of the standard normal."""
+    from scipy import special
+
+    return float(special.ndtri(probability))
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Arithmetic mean, from the exact sum.
+
+    >>> mean_of([0.1] * 10)
+    0.1
+    """
+    return math.fsum(values) / len(values)
+
+
+def variance_of(values: Sequence[float]) -> float:
+    """Sample variance with n - 1; needs two observations. Equal observations give exactly zero."""
+    if len(values) < 2:
+        raise ValueError(f"a variance needs at least 2 observations, got {len(values)}")
+    if min(values) == max(values):
+        return 0.0
+    middle = mean_of(values)
+    return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+
+
+def _around(middle: float, standard_error: float, degrees: float, confidence: float, n: int) -> Interval:
+    half = 0.0 if standard_error == 0.0 else t_quantile(0.5 + confidence / 2, degrees) * standard_error
+    return Interval(mean=middle, low=middle - half, high=middle + half, half_width=half, n=n)
+
+
+def _unbounded(middle: float, n: int) -> Interval:
+    return Interval(mean=middle, low=None, high=None, half_width=None, n=n)
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean of independent replications with Student's t interval on n - 1 degrees (Law, 4.5).
+
+    >>> ten_days = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09]  # Law, example 4.26
+    >>> round(mean_interval(ten_days, 0.90).half_width, 2)
+    0.24
+    """
+    n = len(values)
+    if n < 2:
+        return _unbounded(mean_of(values), n)
+    return _around(mean_of(values), math.sqrt(variance_of(values) / n), n - 1, confidence, n)
+
+
+def paired_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean difference variant - base over replications that shared their luck: paired t (Law, 10.2.1)."""
+    if len(variant) != len(base):
+        raise ValueError(f"pairs need equally many observations, got {len(variant)} and {len(base)}")
+    return mean_interval([after - before for after, before in zip(variant, base, strict=True)], confidence)
+
+
+def welch_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean difference of two independent samples of unequal variance: Welch's t (Law, 10.2.2)."""
+    n_variant, n_base = len(variant), len(base)
+    difference = mean_of(variant) - mean_of(base)
+    if min(n_variant, n_base) < 2:
+        return _unbounded(difference, min(n_variant, n_base))
+    part_variant, part_base = variance_of(variant) / n_variant, variance_of(base) / n_base
+    total = part_variant + part_base
+    if total == 0.0:
+        return _around(difference, 0.0, 1.0, confidence, min(n_variant, n_base))
+    degrees = total**2 / (part_variant**2 / (n_variant - 1) + part_base**2 / (n_base - 1))
+    return _around(difference, math.sqrt(total), degrees, confidence, min(n_variant, n_base))
+
+
+def ratio_interval(
+    tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95
+) -> Interval | None:
+    """Ratio of two means (availability = served / wanted), never the mean of the ratios.
+
+    The standard error is the jackknife's below 30 replications, the delta method's from there on (Law, 9.4.2 calls it
+    the classical ratio interval); the interval is centred on the ratio. `None` where the bottoms sum to zero.
+    """
+    n = len(tops)
+    if n != len(bottoms):
+        raise ValueError(f"a ratio needs pairs, got {n} tops and {len(bottoms)} bottoms")
+    top, bottom = math.fsum(tops), math.fsum(bottoms)
+    if bottom == 0.0:
+        return None
+    ratio = top / bottom
+    if n < 2:
+        return _unbounded(ratio, n)
+    return _around(ratio, ratio_standard_error(tops, bottoms), n - 1, confidence, n)
+
+
+def ratio_standard_error(tops: Sequence[float], bottoms: Sequence[float]) -> float:
+    """Standard error of sum(tops) / sum(bottoms) over at least two independent pairs."""
+    n = len(tops)
+    top, bottom = math.fsum(tops), math.fsum(bottoms)
+    ratio = top / bottom
+    without = [bottom - b for b in bottoms]
+    if n < JACKKNIFE_BELOW and all(rest > 0.0 for rest in without):
+        left_out = [(top - t) / rest for t, rest in zip(tops, without, strict=True)]
+        if min(left_out) == max(left_out):
+            return 0.0
+        middle = mean_of(left_out)
+        return math.sqrt((n - 1) / n * math.fsum((value - middle) ** 2 for value in left_out))
+    residuals = [t - ratio * b for t, b in zip(tops, bottoms, strict=True)]
+    return math.sqrt(math.fsum(r * r for r in residuals) / (n - 1) / n) / (bottom / n)
+
+
+def percentile(values: Sequence[float], p: float) -> float:
+    """The p-quantile of the observations, linear between order statistics (Hyndman and Fan's type 7).
+
+    >>> percentile([3.0, 1.0, 2.0], 0.5), percentile([1.0, 2.0], 0.25)
+    (2.0, 1.25)
+    """
+    ordered = sorted(values)
+    place = p * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    low, high = ordered[below], ordered[above]
+    return low if low == high else low + (place - below) * (high - low)
+
+
+def quantile_interval(
+    values: Sequence[float], p: float, confidence: float = 0.95
+) -> tuple[float | None, float | None]:
+    """Distribution-free bounds of the p-quantile from order statistics, by the binomial; `None` = not reached by n.
+
+    The number of observations below the quantile is Binomial(n, p); the bounds are the order statistics that leave at
+    most (1 - confidence) / 2 outside on either side (Nelson, 7.3). 20 months can't bound a P99 from above.
+    """
+    from scipy import special
+
+    ordered = sorted(values)
+    n, tail = len(ordered), (1 - confidence) / 2
+    # P(Binomial(n, p) <= k) for k = 0..n-1: the chance that at most k observations lie below the quantile.
+    at_most = [float(special.bdtr(k, n, p)) for k in range(n)]
+    low = max((k + 1 for k in range(n) if at_most[k] <= tail), default=0)  # 1-based rank; 0: not reached
+    high = next((k + 1 for k in range(n) if at_most[k] >= 1 - tail), n + 1)
+    return (ordered[low - 1] if low >= 1 else None, ordered[high - 1] if high <= n else None)
+
+
+def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Bounds of a probability, to be shown: Wilson's score interval. 0 of n has an upper bound above 0."""
+    z = normal_quantile(0.5 + confidence / 2)
+    share, spread = successes / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return (0.0 if successes == 0 else middle - half, 1.0 if successes == n else middle + half)
+
+
+def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Bounds of a probability, to decide by: never less than the stated confidence, whatever the probability.
+
+    >>> low, high = clopper_pearson(0, 20)
+    >>> low, round(high, 4)
+    (0.0, 0.1684)
+    """
+    from scipy import special
+
+    tail = (1 - confidence) / 2
+    low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
+    return low, high
+
+
+def p_value_of_mean(values: Sequence[float]) -> float:
+    """Two-sided p value of "the mean is zero" by the t test; 1 where nothing can be said, 0 where nothing varies."""
+    from scipy import special
+
+    n = len(values)
+    if n < 2:
+        return 1.0
+    middle, variance = mean_of(values), variance_of(values)
+    if variance == 0.0:
+        return 1.0 if middle == 0.0 else 0.0
+    return 2.0 * float(special.stdtr(n - 1, -abs(middle) / math.sqrt(variance / n)))
+
+
+def p_value_of_statistic(estimate: float, standard_error: float, degrees: float) -> float:
+    """Two-sided p value of "the figure is zero" for a figure with a standard error, by Student's t."""
+    from scipy import special
+
+    if standard_error == 0.0:
+        return 1.0 if estimate == 0.0 else 0.0
+    return 2.0 * float(special.stdtr(degrees, -abs(estimate) / standard_error))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p values, in the given order: each may be held against the level of the whole family.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    worst = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = worst
+    return adjusted
+
+
+def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Pearson correlation; `None` where one of the two doesn't vary."""
+    if len(a) < 2 or min(a) == max(a) or min(b) == max(b):
+        return None
+    mean_a, mean_b = mean_of(a), mean_of(b)
+    across = math.fsum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True)) / (len(a) - 1)
+    return across / math.sqrt(variance_of(a) * variance_of(b))
+
+
+def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """One metric over all replications: mean with t interval, and its percentiles."""
+    return _estimate(mean_interval(values, confidence), values, len(values))
+
+
+def estimate_ratio(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Estimate:
+    """A ratio metric over all replications: ratio of means; spread and percentiles over the replications that have one."""
+    each = [top / bottom for top, bottom in zip(tops, bottoms, strict=True) if bottom != 0.0]
+    return _estimate(ratio_interval(tops, bottoms, confidence), each, len(tops))
+
+
+def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:
+    if interval is None:
+        return Estimate(
+            mean=None,
+            sd=None,
+            low=None,
+            high=None,
+            half_width=None,
+            n=n,
+            p05=None,
+            p50=None,
+            p90=None,
+            p95=None,
+            p99=None,
+        )
+    return Estimate(
+        mean=interval.mean,
+        sd=math.sqrt(variance_of(values)) if len(values) >= 2 else None,
+        low=interval.low,
+        high=interval.high,
+        half_width=interval.half_width,
+        n=n,
+        p05=percentile(values, 0.05),
+        p50=percentile(values, 0.50),
+        p90=percentile(values, 0.90),
+        p95=percentile(values, 0.95),
+        p99=percentile(values, 0.99),
+    )
