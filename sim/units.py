@@ -41,7 +41,7 @@ _ISO = re.compile(
 _ISO_UNITS = ("w", "d", "h", "min", "s")
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: object) -> float:
     """Seconds in a written duration: a number with a unit, several of them, or ISO 8601 without months and years.
 
     Raises ValueError, with what would be right, for anything else. Zero is a duration; a negative one is not.
@@ -51,7 +51,7 @@ def parse_duration(text: str) -> float:
     """
     if not isinstance(text, str):
         problem = f"{text!r} is not a duration: write {WHAT_A_DURATION_IS}, in quotes and with its unit"
-        raise ValueError(problem)  # noqa: TRY004 - one kind of error for whatever a file may hold
+        raise ValueError(problem)
     stripped = text.strip()
     parts = _iso_parts(stripped) if stripped[:1] in ("P", "p") else _plain_parts(stripped)
     if not parts:

@@ -82,7 +82,7 @@ class Distribution(ABC):
         return self.describe()
 
 
-def check(name: str, value: float, *, low: float = 0.0, high: float = LONGEST_S) -> float:
+def check(name: str, value: object, *, low: float = 0.0, high: float = LONGEST_S) -> float:
     """*value* as a float if it is a number of low..high, else a ValueError naming parameter, value and range."""
     number = float(value) if isinstance(value, (int, float, np.integer, np.floating)) else np.nan
     if isinstance(value, (bool, np.bool_)) or not low <= number <= high:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,9 +32,9 @@ class Quantiles(Distribution):
             )
         if p[0] != 0 or p[-1] != 1:
             raise ValueError(f"p = {list(p)} must begin with 0 and end with 1")
-        if any(later <= earlier for earlier, later in zip(p, p[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(p)):
             raise ValueError(f"p = {list(p)} must rise at every step")
-        if any(later < earlier for earlier, later in zip(at, at[1:], strict=False)):
+        if any(later < earlier for earlier, later in pairwise(at)):
             raise ValueError(f"at = {list(at)} must not fall at any step")
         settle(self, p=p, at=at)
 
@@ -60,7 +61,7 @@ class Quantiles(Distribution):
             (self.p[j + 1] - self.p[j], self.at[j], self.at[j + 1]) for j in range(len(self.p) - 1)
         ]  # weight, from, to
 
-    def quantile(self, u: Floats, q: Floats) -> Floats:
+    def quantile(self, u: Floats, q: Floats) -> Floats:  # noqa: ARG002
         return np.asarray(np.interp(u, self.p, self.at))
 
     def _cdf(self, x: Floats) -> Floats:
@@ -108,7 +109,7 @@ class Samples(Distribution):
     def support(self) -> tuple[float, float]:
         return self.values[0], self.values[-1]
 
-    def quantile(self, u: Floats, q: Floats) -> Floats:
+    def quantile(self, u: Floats, q: Floats) -> Floats:  # noqa: ARG002
         rank = (np.asarray(u) * len(self.values)).astype(np.int64)
         return np.asarray(self.values)[np.clip(rank, 0, len(self.values) - 1)]
 
@@ -318,7 +319,8 @@ def _truncated_mixture(parts: Sequence[tuple[float, Distribution]], low: float, 
 
 
 def _truncated_quantiles(law: Quantiles, low: float, high: float) -> Distribution:
-    p, at = [0.0], []
+    p: list[float] = [0.0]
+    at: list[float] = []
     for j, (weight, start, end) in enumerate(law._pieces()):
         share = weight * piece_moment(start, end, 0, low, high)
         if share > 0:

@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 
 from sim.sampling.base import (
-    LONGEST_S,
     SHORTEST_SCALE_S,
     Distribution,
     Floats,
@@ -48,7 +47,7 @@ class Constant(Distribution):
     def support(self) -> tuple[float, float]:
         return self.value, self.value
 
-    def quantile(self, u: Floats, q: Floats) -> Floats:
+    def quantile(self, u: Floats, q: Floats) -> Floats:  # noqa: ARG002
         return np.full(np.shape(u), self.value)
 
     def _cdf(self, x: Floats) -> Floats:
@@ -306,7 +305,7 @@ class Uniform(Distribution):
     def support(self) -> tuple[float, float]:
         return self.low, self.high
 
-    def quantile(self, u: Floats, q: Floats) -> Floats:
+    def quantile(self, u: Floats, q: Floats) -> Floats:  # noqa: ARG002
         return np.asarray(self.low + u * (self.high - self.low))
 
     def _cdf(self, x: Floats) -> Floats:
@@ -409,7 +408,8 @@ def _gamma_moment(shape: float, scale: float, order: int, low: float, high: floa
 def _lognormal_sigma(median: float | None, mean: float | None, p95: float | None) -> float:
     """Sigma from two of the three durations."""
     if mean is None:
-        assert median is not None and p95 is not None
+        assert median is not None
+        assert p95 is not None
         if p95 < median:
             raise ValueError(
                 f"p95 = {p95!r} is below the median = {median!r}: it must be at least the median"
@@ -430,6 +430,3 @@ def _lognormal_sigma(median: float | None, mean: float | None, p95: float | None
             )
         sigma = 2 * ratio / (Z95 + math.sqrt(Z95**2 - 2 * ratio))
     return check("sigma that follows", sigma, high=LARGEST_SIGMA)
-
-
-assert LONGEST_S * math.exp(9 * LARGEST_SIGMA) < math.inf
