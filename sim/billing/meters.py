@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sim.billing.money import to_usd
+from sim.billing.money import to_nano, to_usd
 
 KINDS = ("compute", "license", "disk", "network", "commitment")
 
@@ -64,6 +64,18 @@ class BillLine:
         return to_usd(self.amount_nano)
 
 
+def line(group: str, meter: str, quantity: float, unit: str, unit_price: float) -> BillLine:
+    """A line of a bill; the only place where a quantity meets its price."""
+    return BillLine(
+        group=group,
+        meter=meter,
+        quantity=quantity,
+        unit=unit,
+        unit_price=unit_price,
+        amount_nano=to_nano(quantity, unit_price),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitmentUse:
     """How far one commitment was used over the whole window, in its own unit."""
@@ -114,6 +126,9 @@ class Bill:
         found.update({f"cost.{kind}": self.cost(kind, group=group) for kind in KINDS})
         if group is None:
             found.update(
-                {f"commitment.{name}.used_fraction": use.used_fraction for name, use in self.commitments.items()}
+                {
+                    f"commitment.{name}.used_fraction": use.used_fraction
+                    for name, use in self.commitments.items()
+                }
             )
         return found

@@ -41,7 +41,7 @@ def shown(parts_nano: Sequence[int], places: int = 2) -> list[str]:
     """Amounts rounded for print so that they add up to their rounded total (largest remainder first).
 
     >>> shown([333_333_333, 333_333_333, 333_333_334])
-    ['0.34', '0.33', '0.33']
+    ['0.33', '0.33', '0.34']
     """
     unit = 10 ** (9 - places)
     whole = [nano // unit for nano in parts_nano]

@@ -1,0 +1,57 @@
+"""Hours to be rated: one group's usage by clock hour, whatever it was counted from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.meters import RatedGroup
+from sim.lifecycle.policy import BillingPolicy
+from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import STATES, GroupUsage
+
+Hourly = NDArray[np.float64]  # one number per clock hour from t = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedHours:
+    """VM hours of one group per clock hour, and their sums (given apart: a ledger knows them exactly)."""
+
+    group: RatedGroup
+    billed: Hourly  # VM hours that pay compute
+    licensed: Hourly  # VM hours that pay the software licence
+    existing: Hourly  # VM hours from creation to deletion: disks and addresses
+    orphaned: Hourly  # hours in which disks outlived their deleted VM, one VM's set of disks counted once
+    billed_h: float
+    licensed_h: float
+    existing_h: float
+    orphaned_h: float = 0.0
+
+
+def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> RatedHours:
+    """What a group's ledger means under a billing policy."""
+    licensed = [state for state in STATES if state in policy.license]
+    return RatedHours(
+        group=group,
+        billed=usage.billed_hourly(policy),
+        licensed=sum((usage.hourly(state) for state in licensed), start=np.zeros(len(usage.cells))),
+        existing=usage.existing_hourly,
+        orphaned=np.zeros(len(usage.cells)),
+        billed_h=usage.billed_h(policy),
+        licensed_h=math.fsum(usage.hours(state) for state in licensed),
+        existing_h=usage.existing_h,
+    )
+
+
+def window_hourly(start_s: float, end_s: float, hours: int) -> Hourly:
+    """The part of each clock hour that lies in the window: 1 inside, less at its edges, 0 outside.
+
+    >>> window_hourly(1800.0, 9000.0, 4).tolist()
+    [0.5, 1.0, 0.5, 0.0]
+    """
+    edges = np.arange(hours + 1, dtype=np.float64) * SECONDS_PER_HOUR
+    inside = np.minimum(edges[1:], end_s) - np.maximum(edges[:-1], start_s)
+    return np.asarray(np.maximum(inside, 0.0) / SECONDS_PER_HOUR)

@@ -1,0 +1,83 @@
+"""RATING: hours become money. Reads usage and prices; the simulation is not needed.
+
+`rate` takes the ledgers of a run, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
+fleet-wide (`sim.billing.covering`), then every meter is one line: quantity times price, rounded once to nano-dollars.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from sim.billing.commitments import Commitment
+from sim.billing.coverage import Coverage, apply
+from sim.billing.covering import Demand
+from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
+from sim.billing.meters import Bill, BillLine, RatedGroup, line
+from sim.billing.tariff import GroupTariff, group_tariff
+from sim.catalog.catalogue import Catalogue
+from sim.lifecycle.policy import BillingPolicy, get_policy
+from sim.usage.ledger import GroupUsage
+
+
+def rate(
+    groups: Sequence[RatedGroup],
+    usages: Mapping[str, GroupUsage],
+    catalogue: Catalogue,
+    policy: BillingPolicy | str,
+    commitments: Sequence[Commitment] = (),
+) -> Bill:
+    """The bill of one replication: what its groups used, at the catalogue's prices, under a billing policy."""
+    if not groups:
+        raise ValueError("nothing to rate: no groups")
+    rules = get_policy(policy) if isinstance(policy, str) else policy
+    hours = [hours_of(group, usages[group.name], rules) for group in groups]
+    some = usages[groups[0].name]
+    window = window_hourly(some.start_s, some.end_s, len(hours[0].billed))
+    return rate_hours(hours, window, catalogue, commitments)
+
+
+def rate_hours(
+    hours: Sequence[RatedHours], window: Hourly, catalogue: Catalogue, commitments: Sequence[Commitment] = ()
+) -> Bill:
+    """The bill of hours counted by group and clock hour; *window* is the part of each clock hour that is billed."""
+    coverage = apply(hours, window, catalogue, commitments)
+    lines = [
+        line for own in hours for line in _group_lines(own, coverage, group_tariff(catalogue, own.group))
+    ]
+    return Bill(lines=(*lines, *coverage.lines), commitments=coverage.uses)
+
+
+def _group_lines(own: RatedHours, coverage: Coverage, tariff: GroupTariff) -> list[BillLine]:
+    group = own.group
+    lines = _compute_lines(own, coverage.demands.get(group.name), tariff)
+    if group.is_licensed:
+        lines.append(
+            line(group.name, f"license.windows.{group.size}", own.licensed_h, "VM hour", tariff.license)
+        )
+    for meter, price in tariff.disks:
+        lines.append(line(group.name, f"disk.{meter}", own.existing_h, "disk hour", price))
+        if own.orphaned_h:
+            lines.append(line(group.name, f"disk.{meter}.orphaned", own.orphaned_h, "disk hour", price))
+    if group.public_ip:
+        lines.append(line(group.name, "network.public_ip", own.existing_h, "address hour", tariff.public_ip))
+    return lines
+
+
+def _compute_lines(own: RatedHours, demand: Demand | None, tariff: GroupTariff) -> list[BillLine]:
+    """What is left to pay as you go, and beside it, at price 0, the hours that a commitment pays for."""
+    group = own.group
+    meter = f"compute.{group.size}.{group.os}"
+    covered = {} if demand is None else {name: math.fsum(part) for name, part in demand.covered.items()}
+    left_h = own.billed_h
+    if any(covered.values()) and demand is not None:
+        # Nothing left is exactly nothing: the difference of two sums could leave dust.
+        left_h = max(0.0, own.billed_h - math.fsum(covered.values())) if demand.left.any() else 0.0
+    return [
+        line(group.name, f"{meter}.{group.priority}", left_h, "VM hour", tariff.compute),
+        *(
+            line(group.name, f"{meter}.covered.{name}", part_h, "VM hour", 0.0)
+            for name, part_h in covered.items()
+            if part_h > 0.0
+        ),
+    ]
