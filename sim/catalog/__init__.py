@@ -4,6 +4,8 @@ from sim.catalog.catalogue import Catalogue, DiskPrice, Price, Provenance
 from sim.catalog.defaults import DEFAULTS, Sourced, Trust, get_default
 from sim.catalog.disks import tier_for, tier_gib
 from sim.catalog.form import load, load_bundled, save
+from sim.catalog.retail import RetailImport, import_pages
+from sim.catalog.show import PriceRow, show
 from sim.catalog.sizes import Size
 from sim.catalog.terms import TERM_HOURS, Term
 
@@ -13,15 +15,19 @@ __all__ = [
     "Catalogue",
     "DiskPrice",
     "Price",
+    "PriceRow",
     "Provenance",
+    "RetailImport",
     "Size",
     "Sourced",
     "Term",
     "Trust",
     "get_default",
+    "import_pages",
     "load",
     "load_bundled",
     "save",
+    "show",
     "tier_for",
     "tier_gib",
 ]

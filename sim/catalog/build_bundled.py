@@ -82,17 +82,22 @@ DOCUMENTED_RATIOS: Mapping[str, tuple[str, Mapping[int, float]]] = {
     "Fsv2": ("FSv2 Series", {2: 1, 4: 2, 8: 4, 16: 8, 32: 16, 64: 32, 72: 36}),
     "NCsv3": ("NCv3 Series", {6: 1, 12: 2, 24: 4}),
 }
-PLAIN_V2, HIGH_MEMORY_V2 = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16}, {11: 1, 12: 2, 13: 4, 14: 8, 15: 10}
-NO_GROUP = frozenset({"Bls", "Bsv2", "Blsv2", "Btsv2", "Basv2", "Balsv2", "Batsv2", "NVadmsA10v5"})  # not published in what we read
+PLAIN_V2 = {1: 1.0, 2: 2.0, 3: 4.0, 4: 8.0, 5: 16.0}
+HIGH_MEMORY_V2 = {11: 1.0, 12: 2.0, 13: 4.0, 14: 8.0, 15: 10.0}
+NO_GROUP = frozenset(
+    {"Bls", "Bsv2", "Blsv2", "Btsv2", "Basv2", "Balsv2", "Batsv2", "NVadmsA10v5"}
+)  # not published in what we read
 
-PRICE_FOLLOWS_VCPUS = 0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
+PRICE_FOLLOWS_VCPUS = (
+    0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
+)
 WINDOWS_USD_PER_VCPU_H = 0.046  # median of four regions
 WINDOWS_B_USD_PER_VCPU_H = 0.004  # B series in West and North Europe alike
 ROUNDING = 1e-3  # the calculator shows savings plans to five decimals
 
 
-def main(source: Path) -> None:
-    """Read the price lists in a folder and write the bundled catalogue."""
+def build(source: Path) -> str:
+    """The text of the bundled catalogue, made from the price lists in a folder."""
     lists = {name: _read(source / file) for name, file in SOURCES.items()}
     west, north = _by_size(lists["westeurope"], "meter"), _by_size(lists["northeurope"], "meter")
     east = _by_size(lists["eastus"], "size")
@@ -110,7 +115,6 @@ def main(source: Path) -> None:
         "format": FORMAT,
         "version": VERSION,
         "currency": "USD",
-        "name": "the bundled catalogue",
         "sizes_source": (
             "vCPUs and memory: the price lists' readers; quota families: public lists of spellings; flexibility ratios: "
             "reserved-vm-instance-size-flexibility (2018-11-20) where documented, else by vCPU where prices follow the vCPUs"
@@ -129,9 +133,7 @@ def main(source: Path) -> None:
             }
         ],
     }
-    BUNDLED.parent.mkdir(exist_ok=True)
-    BUNDLED.write_text(one_row_a_line(document), encoding="utf-8")
-    print(f"{BUNDLED.name}: {len(document['sizes'])} sizes", *(f"{b['region']} {len(b['per_h'])}" for b in blocks))  # noqa: T201
+    return one_row_a_line(document)
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -171,7 +173,9 @@ def _sizes(
         if series is None or series[0] not in FAMILIES:
             continue
         stated = [source[name] for source in sources if name in source and source[name]["mem_gib"]]
-        stated += [poland[key] for key in (size_key(name), size_key(name.replace("_A10", ""))) if key in poland]
+        stated += [
+            poland[key] for key in (size_key(name), size_key(name.replace("_A10", ""))) if key in poland
+        ]
         if not stated:
             continue
         gib = float(stated[0]["mem_gib"])
@@ -183,21 +187,33 @@ def _sizes(
         members[series[0]].append(name)
     for series_name, names in members.items():
         for name, (group, ratio, basis) in _flexibility(series_name, names, sizes, priced).items():
-            sizes[name] |= {"flexibility_group": group, "flexibility_ratio": ratio, "flexibility_basis": basis}
+            sizes[name] |= {
+                "flexibility_group": group,
+                "flexibility_ratio": ratio,
+                "flexibility_basis": basis,
+            }
     return sizes
 
 
 def _flexibility(
-    series: str, names: list[str], sizes: Mapping[str, Mapping[str, Any]], priced: Mapping[str, dict[str, str]]
+    series: str,
+    names: list[str],
+    sizes: Mapping[str, Mapping[str, Any]],
+    priced: Mapping[str, dict[str, str]],
 ) -> dict[str, tuple[str, float, str]]:
     number = {name: (_series(name) or ("", 0))[1] for name in names}
     if series in ("Dv2", "DSv2"):
-        plain = {n: (f"{series} Series", PLAIN_V2[i], "documented") for n, i in number.items() if i in PLAIN_V2}
-        high = {n: (f"{series} Series High Memory", HIGH_MEMORY_V2[i], "documented") for n, i in number.items() if i in HIGH_MEMORY_V2}
+        plain = {
+            n: (f"{series} Series", PLAIN_V2[i], "documented") for n, i in number.items() if i in PLAIN_V2
+        }
+        high = {
+            n: (f"{series} Series High Memory", HIGH_MEMORY_V2[i], "documented")
+            for n, i in number.items()
+            if i in HIGH_MEMORY_V2
+        }
         return plain | high
     if series in DOCUMENTED_RATIOS:
-        group, ratios = DOCUMENTED_RATIOS[series]
-        return {name: (group, ratios[i], "documented") for name, i in number.items() if i in ratios}
+        return _documented(*DOCUMENTED_RATIOS[series], number, sizes, priced)
     known = [name for name in names if name in priced]
     if series in NO_GROUP or not known:
         return {}
@@ -205,7 +221,27 @@ def _flexibility(
     usual = sorted(per_vcpu.values())[len(known) // 2]
     shared = [name for name in known if abs(per_vcpu[name] / usual - 1) <= PRICE_FOLLOWS_VCPUS]
     smallest = min(sizes[name]["vcpus"] for name in shared)
-    return {name: (f"{series} Series", round(sizes[name]["vcpus"] / smallest, 6), "by vCPU") for name in shared}
+    return {
+        name: (f"{series} Series", round(sizes[name]["vcpus"] / smallest, 6), "by vCPU") for name in shared
+    }
+
+
+def _documented(
+    group: str,
+    ratios: Mapping[int, float],
+    number: Mapping[str, int],
+    sizes: Mapping[str, Mapping[str, Any]],
+    priced: Mapping[str, dict[str, str]],
+) -> dict[str, tuple[str, float, str]]:
+    """Ratios as documented; a size that came later gets the largest documented one's per vCPU, if it costs as much per vCPU."""
+    found = {name: (group, float(ratios[i]), "documented") for name, i in number.items() if i in ratios}
+    largest = max(found, key=lambda name: number[name])
+    per_vcpu = {n: float(priced[n]["linux_payg"]) / sizes[n]["vcpus"] for n in number if n in priced}
+    for name in number.keys() - found.keys():
+        if name in per_vcpu and abs(per_vcpu[name] / per_vcpu[largest] - 1) <= PRICE_FOLLOWS_VCPUS:
+            ratio = found[largest][1] / sizes[largest]["vcpus"] * sizes[name]["vcpus"]
+            found[name] = (group, ratio, "by vCPU")
+    return found
 
 
 def _listed(region: str, listed: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +292,11 @@ def _stand_in(
             continue
         ours, theirs = _usd(here["linux_sp1y"]), _usd(there["linux_sp1y"])
         plans_agree = ours is not None and theirs is not None and abs(theirs / ours - 1) <= ROUNDING
-        row = [_usd(there["linux_ri1y"]), _usd(there["linux_ri3y"]), _usd(there["linux_sp3y"]) if plans_agree else None]
+        row = [
+            _usd(there["linux_ri1y"]),
+            _usd(there["linux_ri3y"]),
+            _usd(there["linux_sp3y"]) if plans_agree else None,
+        ]
         if any(figure is not None for figure in row):
             per_h[name] = row
     terms = (Term.RESERVATION_1Y, Term.RESERVATION_3Y, Term.SAVINGS_PLAN_3Y)
@@ -269,7 +309,9 @@ def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
         found = re.fullmatch(r"([PES]\d+ (?:LRS|ZRS)) Disk", row["meter"])
         if found and row["unit"] == "1/Month":
             months[tier_key(found[1])] = float(row["retail_price_usd"])
-    ordered = {t: months[t] for t in sorted(months, key=lambda t: (t[0], t.endswith("ZRS"), tier_gib(t) or 0))}
+    ordered = {
+        t: months[t] for t in sorted(months, key=lambda t: (t[0], t.endswith("ZRS"), tier_gib(t) or 0))
+    }
     common = {"source": RADAR, "read": RADAR_READ, "licence": "MIT"}
     return [
         {"regions": ["westeurope"], **common, "trust": "list price", "per_month": ordered},
@@ -284,9 +326,22 @@ def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
 
 
 def _block(
-    region: str, source: str, read: str, licence: str, trust: str, note: str, terms: Iterable[Term], per_h: Mapping[str, Any]
+    region: str,
+    source: str,
+    read: str,
+    licence: str,
+    trust: str,
+    note: str,
+    terms: Iterable[Term],
+    per_h: Mapping[str, Any],
 ) -> dict[str, Any]:
-    head: dict[str, Any] = {"region": region, "source": source, "read": read, "licence": licence, "trust": trust}
+    head: dict[str, Any] = {
+        "region": region,
+        "source": source,
+        "read": read,
+        "licence": licence,
+        "trust": trust,
+    }
     return head | ({"note": note} if note else {}) | {"terms": list(terms), "per_h": dict(per_h)}
 
 
@@ -299,4 +354,5 @@ def _order(name: str) -> tuple[str, int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    BUNDLED.parent.mkdir(exist_ok=True)
+    BUNDLED.write_text(build(Path(sys.argv[1])), encoding="utf-8")

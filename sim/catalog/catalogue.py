@@ -97,7 +97,7 @@ class Catalogue:
     price_blocks: tuple[PriceBlock, ...]  # an earlier block wins, so overrides stand first
     disk_blocks: tuple[DiskBlock, ...] = ()
     address_blocks: tuple[AddressBlock, ...] = ()
-    _names: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _names: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_names", {size_key(name): name for name in self.sizes})
@@ -114,7 +114,11 @@ class Catalogue:
         found = self._names.get(size_key(name))
         if found is None:
             near = close_sizes(name, self.sizes)
-            meant = f"did you mean {', '.join(near)}?" if near else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
+            meant = (
+                f"did you mean {', '.join(near)}?"
+                if near
+                else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
+            )
             raise CatalogueError(f"size {name!r} is not in {self.name}: {meant}")
         return self.sizes[found]
 
@@ -135,7 +139,9 @@ class Catalogue:
     def sizes_in(self, region: str) -> tuple[str, ...]:
         """Names of the sizes with any price in a region."""
         region = self.get_region(region)
-        return tuple(dict.fromkeys(n for block in self.price_blocks if block.region == region for n in block.per_h))
+        return tuple(
+            dict.fromkeys(n for block in self.price_blocks if block.region == region for n in block.per_h)
+        )
 
     # --- compute
 
@@ -147,7 +153,12 @@ class Catalogue:
                 figure = block.per_h[name][block.terms.index(term)]
                 if figure is not None:
                     return Price(
-                        size=name, region=region, term=term, per_h=figure, currency=self.currency, provenance=block.provenance
+                        size=name,
+                        region=region,
+                        term=term,
+                        per_h=figure,
+                        currency=self.currency,
+                        provenance=block.provenance,
                     )
         return None
 
@@ -155,7 +166,9 @@ class Catalogue:
         """The price of an hour; an error says which terms and regions are known for the size."""
         found = self.find_price(size, region, term)
         if found is None:
-            raise CatalogueError(self._missing(self.get_size(size).name, self.get_region(region), _term(term)))
+            raise CatalogueError(
+                self._missing(self.get_size(size).name, self.get_region(region), _term(term))
+            )
         return found
 
     def price_per_h(self, size: str, region: str, term: Term | str) -> float:
@@ -181,7 +194,11 @@ class Catalogue:
         here = [t for t in Term if self.find_price(name, region, t)]
         elsewhere = [r for r in self.regions if r != region and self.find_price(name, r, term)]
         has = f"it has {', '.join(here)} there" if here else "it has no price there at all"
-        other = f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price" if elsewhere else ""
+        other = (
+            f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price"
+            if elsewhere
+            else ""
+        )
         return (
             f"no {term} price for {name} in {region} in {self.name}: {has}{other}; "
             f'give one with [prices.override."{name}"], or import a price list'
@@ -195,7 +212,9 @@ class Catalogue:
         if gib is None:
             numbers = ", ".join(f"{number} ({capacity} GiB)" for number, capacity in TIER_GIB.items())
             kinds = ", ".join(f"{letter} ({kind})" for letter, kind in DISK_KINDS.items())
-            raise CatalogueError(f"disk tier {tier!r} does not exist: a tier is {kinds} and one of {numbers}; S starts at 4")
+            raise CatalogueError(
+                f"disk tier {tier!r} does not exist: a tier is {kinds} and one of {numbers}; S starts at 4"
+            )
         for block in self.disk_blocks:
             if region in block.regions and key in block.per_month:
                 return DiskPrice(
@@ -212,7 +231,9 @@ class Catalogue:
         for block in self.address_blocks:
             if region in block.regions:
                 return block.per_h, block.provenance
-        raise CatalogueError(f"no price for a public IP in {region} in {self.name}: import the region's IP meters too")
+        raise CatalogueError(
+            f"no price for a public IP in {region} in {self.name}: import the region's IP meters too"
+        )
 
     def public_ip_per_h(self, region: str) -> float:
         """The bare figure of `public_ip`."""
@@ -220,11 +241,12 @@ class Catalogue:
 
     # --- what the user knows better
 
-    def with_overrides(self, region: str, overrides: Mapping[str, Mapping[str, float]]) -> Catalogue:
+    def with_overrides(self, region: str, overrides: Mapping[str, object]) -> Catalogue:
         """The same catalogue with the user's own prices for some sizes in one region; what they don't name stays.
 
-        Keys: `linux`, `windows`, `spot` (Linux; Windows spot follows at the same discount), `spot_linux`, `spot_windows`,
-        `reservation_1y`, `reservation_3y`, `savings_plan_1y`, `savings_plan_3y`, each per hour.
+        Keys, each per hour: `linux` (alone, it leaves the licence as it was, so Windows moves along), `windows`, `spot`
+        (Linux; Windows spot follows at the same discount), `spot_linux`, `spot_windows`, `reservation_1y`,
+        `reservation_3y`, `savings_plan_1y`, `savings_plan_3y`.
         """
         region = self.get_region(region)
         problems: list[str] = []
@@ -235,29 +257,38 @@ class Catalogue:
             except CatalogueError as error:
                 problems.append(str(error))
                 continue
+            if not isinstance(prices, Mapping):
+                problems.append(f"prices.override.{wanted}: {prices!r} is not a table of prices")
+                continue
             faults = [fault for key, value in prices.items() if (fault := _override_fault(key, value))]
             problems += [f"prices.override.{wanted}.{fault}" for fault in faults]
             if not faults:
                 rows[name] = self._override_row(name, region, prices)
         if problems:
             raise CatalogueError("\n".join(problems))
-        provenance = Provenance(source="the scenario's prices.override", read="", licence="", trust=Trust.USER)
+        provenance = Provenance(
+            source="the scenario's prices.override", read="", licence="", trust=Trust.USER
+        )
         block = PriceBlock(region=region, provenance=provenance, terms=tuple(Term), per_h=rows)
         changed = replace(self, price_blocks=(block, *self.price_blocks))
         for name in rows:
             for priority in ("regular", "spot"):
                 if all(changed.find_price(name, region, term) for term in _by_priority(priority).values()):
-                    changed.licence_per_h(name, region, priority=priority)  # raises where it would be negative
+                    changed.licence_per_h(
+                        name, region, priority=priority
+                    )  # raises where it would be negative
         return changed
 
     def _override_row(self, name: str, region: str, prices: Mapping[str, float]) -> list[float | None]:
         row = {Term(key): float(value) for key, value in prices.items() if key != "spot"}
+        listed = {term: price.per_h for term in Term if (price := self.find_price(name, region, term))}
+        if Term.LINUX in row and {Term.LINUX, Term.WINDOWS} <= listed.keys():
+            row.setdefault(Term.WINDOWS, row[Term.LINUX] + (listed[Term.WINDOWS] - listed[Term.LINUX]))
         if "spot" in prices:
             spot = row.setdefault(Term.SPOT_LINUX, float(prices["spot"]))
-            regular = {t: row.get(t) or getattr(self.find_price(name, region, t), "per_h", None) for t in _PER_OS.values()}
-            linux, windows = regular[Term.LINUX], regular[Term.WINDOWS]
-            if linux and windows:
-                row.setdefault(Term.SPOT_WINDOWS, windows * spot / linux)
+            regular = listed | row
+            if regular.get(Term.LINUX) and Term.WINDOWS in regular:
+                row.setdefault(Term.SPOT_WINDOWS, regular[Term.WINDOWS] * spot / regular[Term.LINUX])
         return [row.get(term) for term in Term]
 
 

@@ -54,7 +54,11 @@ _LOGS_PART = f"a share of the whole create time in {_LOGS}"
 
 
 def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
-    return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
+    return {
+        "dist": "lognormal",
+        "median": median,
+        "sigma": sigma,
+    }  # a plain dict: it is pickled and written as JSON
 
 
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
@@ -96,21 +100,30 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
         ),
         "group.failures.reaction": _duration(_lognormal("2h", 1.0), _OURS, Trust.ASSUMPTION),
         # The user's automation.
-        "group.retry.attempts": Sourced(value=5, unit="attempts, the first one counted", source=_OURS, trust=Trust.ASSUMPTION),
+        "group.retry.attempts": Sourced(
+            value=5, unit="attempts, the first one counted", source=_OURS, trust=Trust.ASSUMPTION
+        ),
         "group.retry.backoff": _duration("1min", _OURS, Trust.ASSUMPTION),
-        "group.retry.multiplier": Sourced(value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION),
+        "group.retry.multiplier": Sourced(
+            value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION
+        ),
         "group.retry.max_backoff": _duration("1h", _OURS, Trust.ASSUMPTION),
         "group.guest_crash.detection": _duration("5min", _OURS, Trust.ASSUMPTION),
         # Spot.
         "group.spot.policy": Sourced(
-            value="deallocate", unit="", source="spot-vms.md, 2024-08-05: Deallocate is the default", trust=Trust.DOCUMENTED
+            value="deallocate",
+            unit="",
+            source="spot-vms.md, 2024-08-05: Deallocate is the default",
+            trust=Trust.DOCUMENTED,
         ),
         "group.spot.notice": _duration(
             "30s", "scheduled-events.md, 2023-01-25: Preempt, at least 30 s, best effort", Trust.DOCUMENTED
         ),
         # Autoscale.
         "group.autoscale.tick": _duration(
-            "1min", "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s", Trust.DOCUMENTED
+            "1min",
+            "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s",
+            Trust.DOCUMENTED,
         ),
         "group.autoscale.cooldown": _duration(
             "5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED
@@ -118,13 +131,20 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
         # The platform under the fleet.
         "platform.placement": Sourced(value="best-fit", unit="", source=_OURS, trust=Trust.ASSUMPTION),
         "platform.host_failures.repair": _duration(
-            _lognormal("1.05h", 1.42), "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours", Trust.MEASURED
+            _lognormal("1.05h", 1.42),
+            "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours",
+            Trust.MEASURED,
         ),
         "platform.host_failures.healing": _duration(
-            "10min", "service healing usually takes within 15 min (SupportArticles, undated)", Trust.ASSUMPTION
+            "10min",
+            "service healing usually takes within 15 min (SupportArticles, undated)",
+            Trust.ASSUMPTION,
         ),
         "platform.maintenance.update_domains": Sourced(
-            value=5, unit="update domains", source="availability sets: 5 by default (field)", trust=Trust.MEASURED
+            value=5,
+            unit="update domains",
+            source="availability sets: 5 by default (field)",
+            trust=Trust.MEASURED,
         ),
         # The experiment itself.
         "replications": Sourced(value=20, unit="replications", source=_OURS, trust=Trust.CONVENTION),

@@ -1,0 +1,133 @@
+"""Saved pages of the Retail Prices API on disk: found, read, checked, and followed from page to page."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from sim.errors import CatalogueError
+
+PAGE_SIZES = (100, 1000)  # full pages of the API; only with these does $skip tell where a page begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One saved answer of the API: its items, and the address of the page after it."""
+
+    file: Path
+    items: Sequence[Any]
+    currency: str | None
+    count: int | None
+    next_link: str | None
+
+
+def read_pages(paths: Iterable[str | Path]) -> tuple[list[Page], list[str]]:
+    """Pages of files and folders, and notes on what looks incomplete; a gap in a folder is an error."""
+    pages: list[Page] = []
+    notes: list[str] = []
+    seen: set[Path] = set()
+    for path in map(Path, paths):
+        is_folder = path.is_dir()
+        files = sorted(path.glob("*.json")) if is_folder else [path]
+        if not files:
+            raise CatalogueError(f"{path}: the folder has no .json files")
+        fresh = [file for file in files if file.resolve() not in seen]
+        seen |= {file.resolve() for file in fresh}
+        here = [page for file in fresh for page in _read(file)]
+        if is_folder and (gaps := _gaps(here)):
+            raise CatalogueError(
+                "\n".join(gaps) + "\nSave the missing page into the folder, or give the files one by one"
+            )
+        notes += [
+            f"{page.file}: says Count {page.count} and holds {len(page.items)} items"
+            for page in here
+            if page.count is not None and page.count != len(page.items)
+        ]
+        pages += here
+    if not pages:
+        raise CatalogueError("no pages of the Retail Prices API were given")
+    return pages, notes + _gaps(pages)  # of files given one by one, a part may be meant
+
+
+def _read(file: Path) -> list[Page]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise CatalogueError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"{file}: can't be read: {error}") from None
+    except ValueError as error:
+        raise CatalogueError(
+            f"{file}: is not JSON: {error}; is it a whole page of the Retail Prices API?"
+        ) from None
+    pages = document if isinstance(document, list) else [document]
+    if not pages:
+        raise CatalogueError(f"{file}: is an empty list, not a page of the Retail Prices API")
+    return [_page(file, page) for page in pages]
+
+
+def _page(file: Path, page: object) -> Page:
+    if not isinstance(page, Mapping):
+        raise CatalogueError(
+            f"{file}: a page of the Retail Prices API is an object with Items, found {type(page).__name__}"
+        )
+    items = page.get("Items", page.get("items"))
+    if not isinstance(items, list):
+        raise CatalogueError(f"{file}: has no list of Items, so it is no page of the Retail Prices API")
+    link, count, currency = page.get("NextPageLink"), page.get("Count"), page.get("BillingCurrency")
+    if link is not None and not isinstance(link, str):
+        raise CatalogueError(f"{file}: NextPageLink: {link!r} is neither an address nor null")
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+        raise CatalogueError(f"{file}: Count: {count!r} is not a whole number")
+    if currency is not None and not isinstance(currency, str):
+        raise CatalogueError(f"{file}: BillingCurrency: {currency!r} is not a currency code")
+    return Page(file=file, items=items, currency=currency, count=count, next_link=link or None)
+
+
+def _gaps(pages: Sequence[Page]) -> list[str]:
+    """What is missing: every query must end in a page without a link, and every link must lead to a page at hand."""
+    queries: dict[str, list[tuple[int | None, Page]]] = defaultdict(list)
+    for page in pages:
+        if page.next_link:
+            query, skip = _split(page.next_link)
+            queries[query].append((skip, page))
+    last_pages = sum(1 for page in pages if not page.next_link)
+    gaps = []
+    for linked in queries.values():
+        begins = {
+            skip - page.count
+            for skip, page in linked
+            if skip is not None and page.count in PAGE_SIZES and page.count
+        }
+        ends = max((skip for skip, _ in linked if skip is not None), default=None)
+        if begins and 0 not in begins:
+            gaps.append(f"{linked[0][1].file}: the first page of its query is not there")
+        gaps += [
+            f"{page.file}: its NextPageLink leads to a page that is not there ({page.next_link})"
+            for skip, page in linked
+            if begins and skip is not None and skip != ends and skip not in begins
+        ]
+    if last_pages < len(queries):
+        gaps += [
+            f"{linked[-1][1].file}: its NextPageLink leads to a page that is not there ({linked[-1][1].next_link})"
+            for linked in [sorted(linked, key=lambda pair: pair[0] or 0) for linked in queries.values()][
+                last_pages:
+            ]
+        ]
+    return gaps
+
+
+def _split(link: str) -> tuple[str, int | None]:
+    """A link's query without its place in the list, and that place."""
+    rest, skip = [], None
+    for key, value in parse_qsl(urlsplit(link).query, keep_blank_values=True):
+        if key.lower() == "$skip" and value.isdigit():
+            skip = int(value)
+        elif key.lower() not in ("$skiptoken", "$top"):
+            rest.append(f"{key}={value}")
+    return "&".join(sorted(rest)), skip
