@@ -59,10 +59,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 Json = Annotated[
     bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")
 ]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on from what an interrupted run with the same question has finished."),
-]
 Events = Annotated[bool, typer.Option("--events", help="Also write every move of every VM (events.parquet).")]
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")

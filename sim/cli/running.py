@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,16 +32,14 @@ def run(
     engine: options.EngineChoice = "auto",
     events: options.Events = False,
     no_report: options.NoReport = False,
-    resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate a scenario: print the summary table, write the result folder and its report."""
+    """Simulate a scenario: summary table, result folder, report."""
     from sim import load
 
-    loaded = load(scenario, overrides or ())
     _simulate(
-        loaded,
+        load(scenario, overrides or ()),
         seed=seed,
         replications=replications,
         precision=options.share_of(precision),
@@ -51,7 +48,6 @@ def run(
         engine=engine,
         events=events,
         report=not no_report,
-        resume=resume,
         quiet=quiet,
         as_json=as_json,
     )
@@ -67,15 +63,18 @@ def demo(
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
-    """The main job on a bundled scenario: four teams leave their machines on, shut down, stop or deallocate at night."""
+    """The main job on a bundled scenario of four teams.
+
+    They leave their machines on at night, shut them down from inside, stop them, or deallocate them: which costs what?
+    """
     from importlib.resources import as_file, files
 
     from sim import load
 
     with as_file(files("sim").joinpath("demo", "office_hours.toml")) as bundled:
-        loaded = load(bundled, overrides or ())
+        scenario = load(bundled, overrides or ())
     _simulate(
-        loaded,
+        scenario,
         seed=seed,
         replications=replications,
         precision=None,
@@ -84,7 +83,6 @@ def demo(
         engine=engine,
         events=False,
         report=True,
-        resume=False,
         quiet=quiet,
         as_json=as_json,
     )
@@ -101,17 +99,18 @@ def _simulate(
     engine: options.Engine,
     events: bool,
     report: bool,
-    resume: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Run, write, show: in this order, so that what is on the screen is also on the disk."""
-    from sim.experiment import results
-    from sim.experiment.study import run as run_study
+    from sim import run as simulate
+    from sim import write
+    from sim.experiment.results import check_folder
 
     folder = out or RESULTS / scenario.name
-    with terminal.progress_bar("replications", quiet=quiet) as progress:
-        result = run_study(
+    check_folder(folder)
+    with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
+        result = simulate(
             scenario,
             seed=seed,
             replications=replications,
@@ -121,7 +120,7 @@ def _simulate(
             events=events,
             progress=progress,
         )
-    results.write(result, folder)
+    write(result, folder)
     if report:
         from sim.report import build
 
@@ -130,10 +129,6 @@ def _simulate(
         terminal.print_json(result.summary())
     elif not quiet:
         terminal.print_summary(result.summary())
-        print_where(folder, report=report)
-
-
-def print_where(folder: Path, *, report: bool) -> None:
-    """Where the answer lies on disk."""
-    names: Sequence[str] = ("report.html", "summary.json") if report else ("summary.json",)
-    terminal.console().print(f"Written: {', '.join(str(folder / name) for name in names)}", soft_wrap=True)
+        if result.stopping is not None:
+            typer.echo(result.stopping.words)
+        typer.echo(f"Written: {folder / ('report.html' if report else 'summary.json')}")

@@ -135,9 +135,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     )
     groups = summary["groups"]
     if len(groups) > 1:
-        shown = [
-            name for name in ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
-        ]
+        shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
         print_table(
             "By group (means)",
             ("group", *(HEADLINES[name][0] for name in shown)),
