@@ -1,0 +1,412 @@
+"""The sections of a scenario file, key by key: types, ranges and defaults.
+
+Only what one key can say of itself is checked here; what keys say of each other stands in `scenario_rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from sim.billing.commitments import TERMS
+from sim.experiment.scenario_defaults import default_value
+from sim.experiment.scenario_quantities import (
+    NotNegative,
+    Number,
+    PositiveSeconds,
+    Probability,
+    Seconds,
+    Section,
+    Text,
+    Varying,
+    Flag,
+    Whole,
+)
+from sim.experiment.scenario_wording import close_match
+from sim.lifecycle.policy import BILLING_POLICIES
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+YEARS = (1970, 2999)
+
+MOST_VMS = 1_000_000_000
+"""VMs in one group; the number of a VM must fit its name and its stream."""
+
+
+def _default(key: str, description: str, **more: Any) -> Any:
+    """A field whose default is the one of the catalogue, read as if the user had written it."""
+    return Field(default=default_value(key), validate_default=True, description=description, **more)
+
+
+# --- values that have a form of their own ---------------------------------------------------------------------------
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise ValueError("a name is 1 to 64 letters, digits, - and _, and starts with a letter or a digit")
+    return text
+
+
+def _title(text: str) -> str:
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", text):
+        raise ValueError(
+            "it also names the result folder: up to 100 letters, digits, spaces, . - _ +, starting with a letter or a digit"
+        )
+    return text
+
+
+def _instant(value: object) -> datetime:
+    example = "such as 2026-01-05T00:00:00Z"
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
+    if not isinstance(value, datetime):
+        raise ValueError(f"this is not a date and time; write both and the offset, {example}")  # noqa: TRY004
+    if value.tzinfo is None:
+        raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
+    if not YEARS[0] < value.year < YEARS[1]:
+        raise ValueError(f"the year is not between {YEARS[0]} and {YEARS[1]}; write an instant {example}")
+    return value.astimezone(UTC)
+
+
+def _time_of_day(value: object) -> time:
+    if isinstance(value, str):
+        try:
+            value = time.fromisoformat(value)
+        except ValueError:
+            raise ValueError(
+                "this is not a time of day; write hours, minutes and seconds, such as 08:00:00"
+            ) from None
+    if not isinstance(value, time):
+        raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")  # noqa: TRY004
+    if value.tzinfo is not None:
+        raise ValueError("a time of day has no offset; name the place with time_zone")
+    return value
+
+
+def _days(value: object) -> tuple[int, ...]:
+    """`"Mon-Fri"`, `"Mon,Wed,Sat"`, `"Sat-Mon"` as weekdays, Monday = 0, in order."""
+    if not isinstance(value, str):
+        raise ValueError('days are named in one text, such as "Mon-Fri" or "Mon,Wed,Sat"')  # noqa: TRY004
+    found: set[int] = set()
+    for part in value.split(","):
+        first, _, last = part.partition("-")
+        begin = _weekday(first)
+        end = _weekday(last) if "-" in part else begin
+        found.update((begin + step) % 7 for step in range((end - begin) % 7 + 1))
+    return tuple(sorted(found))
+
+
+def _weekday(text: str) -> int:
+    named = text.strip()[:3].title()
+    if named in DAYS and text.strip().title() in (named, _FULL_DAYS[DAYS.index(named)]):
+        return DAYS.index(named)
+    meant = close_match(text.strip().title(), DAYS)
+    raise ValueError(f'"{text.strip()}" is no day; {meant or "days are " + ", ".join(DAYS)}')
+
+
+_FULL_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def _time_zone(key: str) -> str:
+    try:
+        ZoneInfo(key)
+    except (KeyError, ValueError, OSError):
+        from zoneinfo import available_timezones
+
+        known = available_timezones()
+        # Somebody who writes only the city is understood, too.
+        by_city = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
+        meant = close_match(key, known) or close_match(key, by_city, shown=by_city)
+        raise ValueError(
+            f"no such time zone; {meant or 'name it as the IANA list does, such as Europe/Amsterdam'}"
+        ) from None
+    return key
+
+
+def _policy(text: str) -> str:
+    if text not in BILLING_POLICIES:
+        meant = close_match(text, BILLING_POLICIES)
+        raise ValueError(f"no such billing policy; {meant or 'there are ' + ' and '.join(BILLING_POLICIES)}")
+    return text
+
+
+def _term(text: str) -> str:
+    if text not in TERMS:
+        raise ValueError(f"a term is one of {', '.join(TERMS)}")
+    return text
+
+
+Name = Annotated[Text, AfterValidator(_name)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
+Days = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_days),
+    WithJsonSchema({"type": "string", "examples": ["Mon-Fri", "Mon,Wed,Sat", "Mon-Sun"]}),
+]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Term = Annotated[Text, AfterValidator(_term), WithJsonSchema({"type": "string", "enum": list(TERMS)})]
+
+WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
+
+
+# --- prices ---------------------------------------------------------------------------------------------------------
+
+
+class PriceOverride(Section):
+    """USD per hour of one size, in place of the catalogue's."""
+
+    linux: NotNegative | None = None
+    windows: NotNegative | None = Field(None, description="Pay-as-you-go with the Windows licence.")
+    spot: NotNegative | None = None
+    reservation_1y: NotNegative | None = None
+    reservation_3y: NotNegative | None = None
+    savings_plan_1y: NotNegative | None = None
+    savings_plan_3y: NotNegative | None = None
+
+
+class Prices(Section):
+    """Where prices come from."""
+
+    region: Text = _default("prices.region", "Region of all groups, such as westeurope.")
+    currency: Literal["USD"] = _default("prices.currency", "Currency of all amounts.")
+    catalogue: Text | None = Field(
+        None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
+    )
+    override: Mapping[str, PriceOverride] = Field(default_factory=dict, description="Own prices by size.")
+
+
+# --- groups ---------------------------------------------------------------------------------------------------------
+
+
+class Schedule(Section):
+    """VMs are wanted in a weekly window of local wall-clock time, daylight saving respected."""
+
+    days: Days = Field(description="Days on which a window begins.")
+    on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
+    off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
+    time_zone: TimeZone = _default("group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam.")
+    jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
+
+
+class Cycle(Section):
+    """VMs are wanted for `on`, then unwanted for `off`, for ever."""
+
+    on: Varying = Field(description="How long a VM is wanted.")
+    off: Varying = Field(description="How long it is then unwanted.")
+
+
+class Batch(Section):
+    """How many VMs one request asks for."""
+
+    sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1)
+    weights: tuple[NotNegative, ...] = Field(description="Weight of each size.")
+
+
+Rate = Annotated[NotNegative, Field(le=1e9)]
+
+
+class Arrivals(Section):
+    """VMs requested by a Poisson process, each deleted after its lifetime. Exactly one of rate, hourly, weekly."""
+
+    rate: Rate | None = Field(None, description="Requests per hour.")
+    hourly: tuple[Rate, ...] | None = Field(
+        None, min_length=24, max_length=24, description="Requests per hour, by hour of the day."
+    )
+    weekly: tuple[Rate, ...] | None = Field(
+        None,
+        min_length=168,
+        max_length=168,
+        description="Requests per hour, by hour of the week from Monday 00:00.",
+    )
+    batch: Batch | None = Field(None, description="VMs per request; left out: one.")
+    lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
+    time_zone: TimeZone = _default("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
+
+    @property
+    def rates_per_h(self) -> tuple[float, ...]:
+        """1, 24 or 168 numbers."""
+        return self.hourly or self.weekly or (self.rate or 0.0,)
+
+
+class Durations(Section):
+    """How long each step of an operation takes."""
+
+    allocating: Varying = _default("group.durations.allocating", "Request accepted until hardware is found.")
+    starting: Varying = _default("group.durations.starting", "Powering up.")
+    os_provisioning: Varying = _default(
+        "group.durations.os_provisioning", "The guest sets itself up; generalized images only."
+    )
+    extensions: Varying = _default("group.durations.extensions", "Extensions install.")
+    stopping: Varying = _default("group.durations.stopping", "Shutting down.")
+    deallocating: Varying = _default("group.durations.deallocating", "Giving the hardware back.")
+    restarting: Varying = _default("group.durations.restarting", "A restart; the VM stays Running.")
+    updating: Varying = _default("group.durations.updating", "An update of the VM's model.")
+    deleting: Varying = _default("group.durations.deleting", "Deletion requested until the VM is gone.")
+
+
+class Failures(Section):
+    """Probability per attempt by the code the platform reports, and what happens then."""
+
+    AllocationFailed: Probability = _default("group.failures.AllocationFailed", "No hardware is found.")
+    OSProvisioningTimedOut: Probability = _default(
+        "group.failures.OSProvisioningTimedOut",
+        "The guest does not report in time; the VM stays Running, and billed.",
+    )
+    VMExtensionProvisioningError: Probability = _default(
+        "group.failures.VMExtensionProvisioningError", "An extension fails."
+    )
+    VMStartTimedOut: Probability = _default("group.failures.VMStartTimedOut", "The VM is not up in time.")
+    InternalOperationError: Probability = _default(
+        "group.failures.InternalOperationError", "Any operation fails at once."
+    )
+    os_provisioning_timeout: PositiveSeconds | None = Field(
+        None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
+    )
+    extensions_timeout: PositiveSeconds = _default(
+        "group.failures.extensions_timeout", "When extensions are given up."
+    )
+    reaction: Varying = _default(
+        "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
+    )
+
+
+class Retry(Section):
+    """The automation's answer to a failed create or start."""
+
+    attempts: Annotated[Whole, Field(ge=1, le=1_000_000)] = _default(
+        "group.retry.attempts", "The first one counted: 1 means no retry."
+    )
+    backoff: Seconds = _default("group.retry.backoff", "Before the second attempt.")
+    multiplier: Annotated[Number, Field(ge=1, le=1e6)] = _default(
+        "group.retry.multiplier", "Growth of the backoff per attempt."
+    )
+    max_backoff: Seconds = _default("group.retry.max_backoff", "The backoff never grows beyond this.")
+
+
+class GuestCrash(Section):
+    """The guest OS dies now and then; the monitoring notices and asks for a restart."""
+
+    time_between: Varying = Field(description="Running time from one crash to the next.")
+    detection: Varying = _default("group.guest_crash.detection", "Until somebody notices.")
+
+
+class Spot(Section):
+    """Eviction of spot VMs, as a hazard per hour of running time."""
+
+    eviction_per_hour: Annotated[Probability, Field(lt=1)] = Field(
+        description="Probability of eviction within one hour of running."
+    )
+    policy: Literal["deallocate", "delete"] = _default("group.spot.policy", "What eviction does.")
+    notice: Varying = _default("group.spot.notice", "From the notice to the eviction.")
+    restart_after: Varying | None = Field(
+        None, description="Until the automation asks again; left out: never."
+    )
+
+
+class Group(Section):
+    """A group of like VMs: what they are, who wants them on and when, how long steps take, what goes wrong."""
+
+    name: Name = _default("group.name", "VMs are named <name>-0000, <name>-0001, ...")
+    size: Text = _default("group.size", "VM size, such as Standard_D4s_v5.")
+    os: Literal["linux", "windows"] = _default("group.os", "Guest operating system.")
+    hybrid_benefit: Flag = _default("group.hybrid_benefit", "The Windows licence is owned already.")
+    image: Literal["generalized", "specialized"] = _default(
+        "group.image", "Specialized images skip OS provisioning."
+    )
+    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = _default("group.count", "VMs created from t = 0 on.")
+    create_over: Seconds = _default("group.create_over", "The creates are spread evenly over this.")
+    priority: Literal["regular", "spot"] = _default(
+        "group.priority", "Spot VMs are cheaper and may be evicted."
+    )
+    disks: tuple[Text, ...] = Field(
+        (), description="Disk tiers of each VM, such as P10; billed from creation to deletion."
+    )
+    public_ip: Flag = _default("group.public_ip", "Each VM has a public IP address.")
+    schedule: Schedule | None = None
+    cycle: Cycle | None = None
+    arrivals: Arrivals | None = None
+    when_off: WhenOff = _default("group.when_off", "What is done with a VM that is not wanted.")
+    durations: Durations = Field(default_factory=Durations)
+    failures: Failures = Field(default_factory=Failures)
+    retry: Retry = Field(default_factory=Retry)
+    guest_crash: GuestCrash | None = None
+    spot: Spot | None = None
+
+
+# --- commitments ----------------------------------------------------------------------------------------------------
+
+
+class ReservationSection(Section):
+    """VMs of one size paid for a term, used or not."""
+
+    name: Name
+    kind: Literal["reservation"]
+    size: Text
+    quantity: NotNegative
+    term: Term
+
+
+class SavingsPlanSection(Section):
+    """Dollars of compute bought every hour for a term, used or not."""
+
+    name: Name
+    kind: Literal["savings-plan"]
+    hourly: NotNegative = Field(description="USD per hour.")
+    term: Term
+
+
+class CapacityReservationSection(Section):
+    """Room held for VMs of one size, billed as if they ran."""
+
+    name: Name
+    kind: Literal["capacity-reservation"]
+    size: Text
+    quantity: NotNegative
+
+
+CommitmentSection = Annotated[
+    ReservationSection | SavingsPlanSection | CapacityReservationSection, Field(discriminator="kind")
+]
+COMMITMENT_KINDS: Mapping[str, type[Section]] = {
+    get_args(section.model_fields["kind"].annotation)[0]: section
+    for section in (ReservationSection, SavingsPlanSection, CapacityReservationSection)
+}
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+class ScenarioFile(Section):
+    """A fleet, its prices, and how long and how often to simulate it."""
+
+    name: Annotated[Text, AfterValidator(_title)] = Field(
+        description="Name of the scenario and of its result folder."
+    )
+    start: Instant = _default("start", "Wall-clock instant of t = 0, with its offset from UTC.")
+    horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
+    warm_up_s: Seconds = _default("warm_up", "Left out of every figure.", alias="warm_up")
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = _default(
+        "seed", "Another seed is another sequence of luck."
+    )
+    replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = _default(
+        "replications", "How often the same is played."
+    )
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = _default("confidence", "Of every interval.")
+    billing_policy: Annotated[
+        Text, AfterValidator(_policy), WithJsonSchema({"type": "string", "enum": list(BILLING_POLICIES)})
+    ] = _default("billing_policy", "Which power states are billed.")
+    prices: Prices = Field(default_factory=Prices)
+    groups: tuple[Group, ...] = Field(
+        alias="group", min_length=1, description="Groups of like VMs: [[group]]."
+    )
+    commitments: tuple[CommitmentSection, ...] = Field(
+        (), alias="commitment", description="Reservations and plans: [[commitment]]."
+    )

@@ -1,0 +1,277 @@
+"""From a file, or a mapping, to a checked `ScenarioFile` with its catalogue: every fault found, all reported at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from sim.catalog import Catalogue, Size, load, load_bundled
+from sim.catalog.sizes import size_key
+from sim.errors import CatalogueError, Fault, ScenarioError
+from sim.experiment.scenario_faults import Found, exists, look_up, translate
+from sim.experiment.scenario_later import take_out_later
+from sim.experiment.scenario_lines import Path, index_lines, line_of
+from sim.experiment.scenario_model import ScenarioFile
+from sim.experiment.scenario_paths import WHEN_OFF_HOMES, field_name
+from sim.experiment.scenario_rules import check_file, check_prices
+
+MOST_ROUNDS = 50
+"""Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a document came from: names the file, line or override in every fault about it."""
+
+    file: str = ""
+    folder: FilePath = field(default_factory=FilePath)
+    lines: Mapping[Path, int] = field(default_factory=dict)
+    asked: Mapping[Path, str] = field(default_factory=dict)  # place -> the override that set it
+
+    def fault(self, found: Found, document: Mapping[str, Any]) -> Fault:
+        """A fault at its place in the file, or at the override that put it there."""
+        override = next(
+            (words for place, words in self.asked.items() if found.path[: len(place)] == place), None
+        )
+        return Fault(
+            field=field_name(found.path, document),
+            problem=found.problem,
+            hint=found.hint,
+            value=found.value,
+            file=override or self.file,
+            line=None if override else line_of(found.path, self.lines) or (1 if self.lines else None),
+        )
+
+
+def read_document(path: FilePath) -> tuple[dict[str, Any], Origin]:
+    """The TOML document in a file, and where everything stands in it."""
+    text = _read_text(path)
+    try:
+        document = tomllib.loads(text)
+        lines = index_lines(text)
+    except RecursionError:
+        raise _unreadable(path, "the values are nested too deeply") from None
+    except ValueError as error:
+        raise _syntax_error(path, text, str(error)) from None
+    origin = Origin(file=str(path), folder=path.parent, lines=lines)
+    return document, origin
+
+
+def _read_text(path: FilePath) -> str:
+    try:
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        near = sorted(str(other) for other in path.parent.glob("*.toml"))[:5] if path.parent.is_dir() else []
+        raise _unreadable(
+            path, "there is no such file", f"there is {', '.join(near)}" if near else ""
+        ) from None
+    except IsADirectoryError:
+        raise _unreadable(path, "this is a folder", "name the .toml file in it") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise _unreadable(path, "this is not UTF-8 text", "save the file as UTF-8", line=line) from None
+    except ValueError:
+        raise _unreadable(path, "this is not a file name") from None
+    except OSError as error:
+        raise _unreadable(path, f"the file can't be read: {error.strerror}") from None
+
+
+def _unreadable(path: FilePath, problem: str, hint: str = "", *, line: int | None = None) -> ScenarioError:
+    return ScenarioError([Fault(file=_one_line(str(path)), line=line, field="", problem=problem, hint=hint)])
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
+    """A TOML syntax error with its line, and the usual reason where the line gives it away."""
+    found = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", said)
+    line = int(found[1]) if found and found[1] else len(text.rstrip("\n").split("\n"))
+    problem = _one_line(said[: found.start()] if found else said)
+    shown = text.replace("\r\n", "\n").split("\n")[line - 1].strip() if text else ""
+    hint = ""
+    if key := re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown):
+        value = key[2].strip()
+        if value.lower() in ("true", "false"):
+            hint = f"write {value.lower()}"
+        elif re.fullmatch(r"\d+:\d\d", value):
+            hint = f"a time of day has seconds: {key[1]} = {value.zfill(5)}:00"
+        else:
+            hint = f'a text or a duration stands in quotes: {key[1]} = "{value}"'
+    elif "overwrite" in problem or "twice" in problem:
+        hint = "every key and table is given once; more groups are more [[group]]"
+    return _unreadable(path, f"TOML syntax: {problem}", _one_line(hint), line=line)
+
+
+Checked = TypeVar("Checked", bound=ScenarioFile)
+
+
+def check_document(
+    model: type[Checked], document: Mapping[str, Any], origin: Origin
+) -> tuple[Checked, Catalogue, dict[str, Any]]:
+    """The checked scenario of a document, its catalogue, and the document put in order; ScenarioError has all faults."""
+    ordered = deepcopy(dict(document))
+    found, moved = _lift_when_off(ordered)
+    origin = replace(
+        origin,
+        lines={
+            **{home: origin.lines[old] for home, old in moved.items() if old in origin.lines},
+            **origin.lines,
+        },
+    )
+    shown = deepcopy(ordered)  # faults name what the user wrote
+    found += [
+        Found(path, "this is not supported yet", instead, touches=(path,))
+        for path, instead in take_out_later(ordered)
+    ]
+    file, errors = _validate(model, ordered, origin.folder)
+    found += errors
+    wrong = {touched for fault in found for touched in (fault.path, *fault.touches)}
+    catalogue = None
+    if file is not None:
+        found += _still_fair(check_file(file), wrong)
+        catalogue, errors = _open_catalogue(file, origin.folder)
+        found += _still_fair(errors, wrong)
+        if catalogue is not None and not any(fault.path[:2] == ("prices", "region") for fault in found):
+            found += _still_fair(check_prices(file, catalogue), wrong)
+    if found or file is None or catalogue is None:
+        faults = [origin.fault(fault, shown) for fault in found]
+        by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
+        raise ScenarioError([fault for _, fault in by_line])
+    return file, catalogue, ordered
+
+
+def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Path]]:
+    """Moves `when_off` to its group from a sub-table that it follows: TOML gives a key to the last header above it."""
+    found: list[Found] = []
+    moved: dict[Path, Path] = {}
+    groups = document.get("group")
+    for number, group in enumerate(groups if isinstance(groups, list) else []):
+        if not isinstance(group, dict):
+            continue
+        for home in WHEN_OFF_HOMES:
+            inner = group.get(home)
+            if not isinstance(inner, dict) or "when_off" not in inner:
+                continue
+            value = inner.pop("when_off")
+            place: Path = ("group", number, "when_off")
+            if "when_off" in group and group["when_off"] != value:
+                old = (*place[:2], home, "when_off")
+                found.append(
+                    Found(
+                        old,
+                        "when_off is given twice, with different values",
+                        "give it once, in [[group]]",
+                        value,
+                    )
+                )
+            elif "when_off" not in group:
+                group["when_off"] = value
+                moved[place] = (*place[:2], home, "when_off")
+    return found, moved
+
+
+# --- the values, and whether the rest agrees ------------------------------------------------------------------------
+
+
+def _validate(
+    model: type[Checked], document: dict[str, Any], folder: FilePath
+) -> tuple[Checked | None, list[Found]]:
+    """The faults of single values, and the file without them (None if it can't be told what is left)."""
+    found: list[Found] = []
+    remaining = deepcopy(document)
+    for number in range(MOST_ROUNDS):
+        try:
+            return model.model_validate(remaining, context={"folder": folder}), found
+        except ValidationError as error:
+            faults = [translate(details, remaining) for details in error.errors(include_url=False)]
+        # Faults after the first round come from the taking out, not from the user.
+        found = found if number else faults
+        for fault in faults:
+            _take_out(remaining, fault.path)
+    return None, found
+
+
+def _take_out(document: dict[str, Any], path: Path) -> None:
+    """Removes a wrong value, so that its default holds; what can't be missing gets a stand-in."""
+    if not exists(document, path):  # it is missing, so the table that needs it goes
+        if len(path) == 1:
+            document[str(path[0])] = deepcopy(_STAND_INS.get(str(path[0])))
+            return
+        path = path[:-1]
+    while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
+        path = path[:-1]
+    around = look_up(document, path[:-1])
+    if isinstance(path[-1], int):
+        # Positions of the others must not move, or later faults would name the wrong table.
+        around[path[-1]] = {**_STAND_INS[str(path[0])][0], "name": f"stand-in-{path[-1]}"}
+    else:
+        around.pop(path[-1], None)
+
+
+_STAND_INS: Mapping[str, Any] = {
+    "name": "stand-in",
+    "horizon": "36500d",
+    "group": [{}],
+    "commitment": [{"name": "stand-in", "kind": "savings-plan", "hourly": 0.0, "term": "1y"}],
+}
+"""Sound values for what a file can't do without, to find out whether the rest agrees; never simulated."""
+
+
+def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:
+    """Rules' faults, without those about something that is known to be wrong already."""
+    return [
+        fault
+        for fault in found
+        if not any(_is_inside(fault.path, bad) for bad in wrong)
+        and not any(
+            _is_inside(place, bad) or _is_inside(bad, place) for place in fault.touches for bad in wrong
+        )
+    ]
+
+
+def _is_inside(place: Path, around: Path) -> bool:
+    return place[: len(around)] == around
+
+
+# --- the price list -------------------------------------------------------------------------------------------------
+
+
+def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, Sequence[Found]]:
+    prices = file.prices
+    try:
+        catalogue = load_bundled() if prices.catalogue is None else load(folder / prices.catalogue)
+    except (CatalogueError, ValueError) as error:
+        return None, [Found(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
+    if catalogue.currency != prices.currency:
+        said = f'"{prices.currency}": {catalogue.name} is in {catalogue.currency}'
+        return None, [
+            Found(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)
+        ]
+    try:
+        catalogue.get_region(prices.region)
+    except CatalogueError as error:
+        problem, _, hint = str(error).partition(": ")
+        return None, [Found(("prices", "region"), problem, hint, prices.region)]
+    known = {size_key(name) for name in catalogue.sizes}
+    own = {
+        name: Size(name=name, family=None, vcpus=None, memory_gib=None)
+        for name in prices.override
+        if size_key(name) not in known
+    }
+    if own:
+        catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
+    try:
+        overrides = {size: given.model_dump(exclude_none=True) for size, given in prices.override.items()}
+        return catalogue.with_overrides(prices.region, overrides), []
+    except CatalogueError as error:
+        return catalogue, [Found(("prices", "override"), line, "") for line in str(error).splitlines()]

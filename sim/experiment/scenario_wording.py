@@ -1,0 +1,55 @@
+"""The words of a fault: values as the file shows them, and what may have been meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from difflib import get_close_matches
+
+LONGEST_VALUE = 60
+
+
+def close_match(text: str, options: Iterable[str], *, shown: Mapping[str, str] | None = None) -> str:
+    """`did you mean "x"?` for the option nearest to a text, whatever its case; empty if none is near.
+
+    >>> close_match("Linux", ["linux", "windows"])
+    'did you mean "linux"?'
+    """
+    by_key = {option.casefold(): option for option in sorted(options)}
+    near = get_close_matches(text.casefold(), by_key, n=1, cutoff=0.6)
+    if not near:
+        return ""
+    option = by_key[near[0]]
+    return f'did you mean "{shown[option] if shown else option}"?'
+
+
+def show_value(value: object) -> str:
+    """A value as a scenario file would write it, cut to a readable length."""
+    text = _toml_like(value)
+    # One fault is one line, whatever stands in the file.
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def _toml_like(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return (
+            "{ " + ", ".join(f"{key} = {_toml_like(part)}" for key, part in list(value.items())[:10]) + " }"
+        )
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml_like(part) for part in value[:20]) + "]"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a very large number"
+    return str(value)
+
+
+def list_words(options: Iterable[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    words = list(options)
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
