@@ -79,7 +79,7 @@ def apply(
         own.group.name: Demand(
             name=own.group.name,
             tariff=size_tariff(catalogue, own.group.size, own.group.region),
-            left=own.billed,
+            left=own.billed.hourly,
         )
         for own in hours
         if own.group.priority == "regular" and commitments

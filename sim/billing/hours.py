@@ -17,18 +17,22 @@ Hourly = NDArray[np.float64]  # one number per clock hour from t = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """VM hours of one kind: by clock hour, and their exact sum."""
+
+    hourly: Hourly
+    total_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatedHours:
-    """VM hours of one group per clock hour, and their sums (given apart: a ledger knows them exactly)."""
+    """VM hours of one group, by what they pay."""
 
     group: RatedGroup
-    billed: Hourly  # VM hours that pay compute
-    licensed: Hourly  # VM hours that pay the software licence
-    existing: Hourly  # VM hours from creation to deletion: disks and addresses
-    orphaned: Hourly  # hours in which disks outlived their deleted VM, one VM's set of disks counted once
-    billed_h: float
-    licensed_h: float
-    existing_h: float
-    orphaned_h: float = 0.0
+    billed: Booked  # compute
+    licensed: Booked  # the software licence
+    existing: Booked  # disks and addresses: from creation to deletion
+    orphaned: Booked  # disks that outlived their deleted VM; one VM's set of disks counted once
 
 
 def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> RatedHours:
@@ -36,13 +40,15 @@ def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> Rat
     licensed = [state for state in STATES if state in policy.license]
     return RatedHours(
         group=group,
-        billed=usage.billed_hourly(policy),
-        licensed=sum((usage.hourly(state) for state in licensed), start=np.zeros(len(usage.cells))),
-        existing=usage.existing_hourly,
-        orphaned=np.zeros(len(usage.cells)),
-        billed_h=usage.billed_h(policy),
-        licensed_h=math.fsum(usage.hours(state) for state in licensed),
-        existing_h=usage.existing_h,
+        billed=Booked(hourly=usage.billed_hourly(policy), total_h=usage.billed_h(policy)),
+        licensed=Booked(
+            hourly=sum((usage.hourly(state) for state in licensed), start=np.zeros(len(usage.cells))),
+            total_h=math.fsum(usage.hours(state) for state in licensed),
+        ),
+        existing=Booked(hourly=usage.existing_hourly, total_h=usage.existing_h),
+        orphaned=Booked(
+            hourly=np.zeros(len(usage.cells)), total_h=0.0
+        ),  # a ledger doesn't tell who was deleted when
     )
 
 

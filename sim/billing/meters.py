@@ -28,6 +28,7 @@ class RatedGroup:
     hybrid_benefit: bool = False  # the licence is owned already: the non-Windows rate applies
     disks: tuple[str, ...] = ()  # tier ("P10") or kind and GiB ("E:200"), each billed for every VM
     public_ip: bool = False
+    keeps_disks: bool = False  # they outlive their VM and go on paying (rated from stays)
     hibernates: bool = False  # the OS disk (the first one) must also hold the memory
 
     def __post_init__(self) -> None:

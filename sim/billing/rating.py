@@ -33,7 +33,7 @@ def rate(
     rules = get_policy(policy) if isinstance(policy, str) else policy
     hours = [hours_of(group, usages[group.name], rules) for group in groups]
     some = usages[groups[0].name]
-    window = window_hourly(some.start_s, some.end_s, len(hours[0].billed))
+    window = window_hourly(some.start_s, some.end_s, len(hours[0].billed.hourly))
     return rate_hours(hours, window, catalogue, commitments)
 
 
@@ -53,14 +53,16 @@ def _group_lines(own: RatedHours, coverage: Coverage, tariff: GroupTariff) -> li
     lines = _compute_lines(own, coverage.demands.get(group.name), tariff)
     if group.is_licensed:
         lines.append(
-            line(group.name, f"license.windows.{group.size}", own.licensed_h, "VM hour", tariff.license)
+            line(group.name, f"license.windows.{group.size}", own.licensed.total_h, "VM hour", tariff.license)
         )
     for meter, price in tariff.disks:
-        lines.append(line(group.name, f"disk.{meter}", own.existing_h, "disk hour", price))
-        if own.orphaned_h:
-            lines.append(line(group.name, f"disk.{meter}.orphaned", own.orphaned_h, "disk hour", price))
+        lines.append(line(group.name, f"disk.{meter}", own.existing.total_h, "disk hour", price))
+        if own.orphaned.total_h:
+            lines.append(line(group.name, f"disk.{meter}.orphaned", own.orphaned.total_h, "disk hour", price))
     if group.public_ip:
-        lines.append(line(group.name, "network.public_ip", own.existing_h, "address hour", tariff.public_ip))
+        lines.append(
+            line(group.name, "network.public_ip", own.existing.total_h, "address hour", tariff.public_ip)
+        )
     return lines
 
 
@@ -69,10 +71,10 @@ def _compute_lines(own: RatedHours, demand: Demand | None, tariff: GroupTariff) 
     group = own.group
     meter = f"compute.{group.size}.{group.os}"
     covered = {} if demand is None else {name: math.fsum(part) for name, part in demand.covered.items()}
-    left_h = own.billed_h
+    left_h = own.billed.total_h
     if any(covered.values()) and demand is not None:
         # Nothing left is exactly nothing: the difference of two sums could leave dust.
-        left_h = max(0.0, own.billed_h - math.fsum(covered.values())) if demand.left.any() else 0.0
+        left_h = max(0.0, own.billed.total_h - math.fsum(covered.values())) if demand.left.any() else 0.0
     return [
         line(group.name, f"{meter}.{group.priority}", left_h, "VM hour", tariff.compute),
         *(
