@@ -43,7 +43,7 @@ class Question:
     commitments: tuple[Commitment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class BillRow:
     """One line of one replication's bill, in the columns of `bill.parquet`."""
 
@@ -69,6 +69,7 @@ class Replication:
 
     number: int
     engine: str
+    engine_why: str = ""
     metrics: Mapping[str, Mapping[str, float]]
     bill: tuple[BillRow, ...]
     timeline: Mapping[str, Timeline]
@@ -83,7 +84,7 @@ def question_of(scenario: Scenario) -> Question:
         rated_groups=tuple(scenario.rated_groups()),
         catalogue=scenario.catalogue(),
         billing_policy=scenario.billing_policy,
-        commitments=tuple(scenario.rated_commitments()),
+        commitments=tuple(scenario.billed_commitments()),
     )
 
 
@@ -110,6 +111,7 @@ def replicate(
     return Replication(
         number=number,
         engine=run.engine,
+        engine_why=run.why,
         metrics=metrics,
         bill=tuple(
             BillRow(

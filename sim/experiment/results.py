@@ -89,6 +89,12 @@ def check_folder(folder: str | Path) -> None:
         probe.rmdir()
 
 
+def unfinished_folder(folder: str | Path) -> Path:
+    """Where the finished replications of an unfinished run are kept: beside its result folder."""
+    folder = Path(folder)
+    return folder.parent / f".{folder.name}.unfinished"
+
+
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """A temporary folder to fill, which takes *folder*'s place once the block has ended well, and else disappears."""

@@ -75,9 +75,8 @@ class RunResult:
     def engine_why(self) -> str:
         """Why that engine played."""
         return (
-            f"--engine {self.engine_asked}"
-            if self.engine_asked != "auto"
-            else "auto: the fastest that plays this fleet"
+            "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why}))
+            or "as asked for"
         )
 
     @cached_property

@@ -12,7 +12,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sim.experiment.metrics import HEADLINES, check_metric
+from sim.errors import InputError
+from sim.experiment.metrics import FLEET, HEADLINES, RATIOS, check_metric
 from sim.experiment.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ def look_ahead(n: int) -> int:
     (5, 20)
     """
     return math.ceil(LOOK_AHEAD * max(n, 100) / 100)
+
+
+def check_precision(precision: float | None) -> None:
+    """Raise InputError unless *precision* is a share that a run can wait for."""
+    if precision is not None and not 0.0 < precision < 1.0:
+        raise InputError(f"precision is {precision}; it is a share above 0 and below 1, such as 0.01 for 1 %")
 
 
 def is_precise(estimate: Estimate, precision: float) -> bool:
@@ -65,9 +72,10 @@ def _settled(result: RunResult, metric: str, precision: float, family: int) -> b
     from sim.experiment.run_result import estimate_of
 
     level = 1 - (1 - result.confidence) / family
+    values = {name: result.values(name) for name in (metric, *RATIOS.get(metric, ()))}
     met_since = result.n
     for n in range(result.n, 1, -1):
-        estimate = estimate_of(lambda name, group, n=n: result.values(name, group)[:n], metric, "", level)
+        estimate = estimate_of(lambda name, _group, n=n: values[name][:n], metric, FLEET, level)
         if not is_precise(estimate, precision):
             break
         met_since = n

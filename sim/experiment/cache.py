@@ -1,0 +1,156 @@
+"""Replications that were played once and needn't be played again: files named by what was asked, never by when.
+
+The name is a digest of the program, the question, the seed and the engine, so the same name always means the same
+content, and a wrong hit can't be. A file appears whole (written under a temporary name, then renamed) or not at all;
+one that can't be read is played again. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sim.experiment.provenance import program_digest, question_digest
+from sim.experiment.replicate import BillRow, Question, Replication, Timeline
+
+FORM = 1  # of the files; part of every name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where the replications of one (program, question, seed, engine) are kept."""
+
+    folder: Path
+
+    @property
+    def events_folder(self) -> Path:
+        """Where the part files with their moves are kept."""
+        return self.folder
+
+    def get(self, number: int) -> Replication | None:
+        """Replication *number* if it was finished, else None."""
+        try:
+            return _read(self._file(number))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # absent, or torn by a machine that went down: played again
+
+    def put(self, replication: Replication) -> Replication:
+        """Keep a finished replication; what is given back reads its timeline from the file, so memory stays small."""
+        file = self._file(replication.number)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / f".{file.name}.{secrets.token_hex(4)}"
+        try:
+            with unfinished.open("wb") as stream:
+                _write(stream, replication)
+            unfinished.replace(file)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        return replace(replication, timeline=KeptTimeline(file, tuple(replication.timeline)))
+
+    def finished(self) -> int:
+        """How many replications are kept here."""
+        return len(list(self.folder.glob("[0-9]*.npz")))
+
+    def forget(self) -> None:
+        """Remove everything kept here."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class RunCache:
+    """A folder of shelves, safe for several processes at once."""
+
+    folder: Path
+
+    def shelf(self, question: Question, seed: int, *, engine: str = "auto", events: bool = False) -> Shelf:
+        """Where replications of this question are kept; nothing is made on disk until one is."""
+        asked = f"{FORM}:{program_digest()}:{question_digest(question)}:{seed}:{engine}:{events}"
+        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        return Shelf(folder=self.folder / name[:2] / name)
+
+    def forget(self) -> None:
+        """Remove the whole cache."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class KeptTimeline(Mapping[str, Timeline]):
+    """The timelines of a replication that lies on disk, read when looked at."""
+
+    def __init__(self, file: Path, groups: tuple[str, ...]) -> None:
+        self._file = file
+        self._groups = groups
+
+    def __getitem__(self, group: str) -> Timeline:
+        if group not in self._groups:
+            raise KeyError(group)
+        with np.load(self._file, allow_pickle=False) as content:
+            return _timeline(content, self._groups.index(group))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+
+def _write(stream: object, replication: Replication) -> None:
+    described = {
+        "number": replication.number,
+        "engine": replication.engine,
+        "engine_why": replication.engine_why,
+        "metrics": replication.metrics,
+        "bill": [list(asdict(row).values()) for row in replication.bill],
+        "groups": list(replication.timeline),
+        "lives": replication.lives,
+        "events": replication.events.name if replication.events is not None else None,
+    }
+    # JSON writes a float so that reading it gives the same bits, NaN included.
+    arrays = {"described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8)}
+    for index, timeline in enumerate(replication.timeline.values()):
+        arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
+        arrays[f"vms_{index}"] = timeline.vms
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # typed as names only
+
+
+def _read(file: Path) -> Replication:
+    with zipfile.ZipFile(file) as whole:
+        if whole.testzip() is not None:
+            raise ValueError(f"{file} is damaged")
+    with np.load(file, allow_pickle=False) as content:
+        described = json.loads(content["described"].tobytes())
+    events = file.parent / described["events"] if described["events"] is not None else None
+    if events is not None and not events.is_file():
+        raise FileNotFoundError(events)
+    return Replication(
+        number=described["number"],
+        engine=described["engine"],
+        engine_why=described["engine_why"],
+        metrics=described["metrics"],
+        bill=tuple(BillRow(*row) for row in described["bill"]),
+        timeline=KeptTimeline(file, tuple(described["groups"])),
+        lives=tuple((vm, when_s, state) for vm, when_s, state in described["lives"]),
+        events=events,
+    )
+
+
+def _timeline(content: Mapping[str, np.ndarray], index: int) -> Timeline:
+    return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
+
+
+def default_cache_folder() -> Path:
+    """Where sweeps and searches keep what they played, unless told otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "vmfleet"

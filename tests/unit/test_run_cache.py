@@ -1,0 +1,130 @@
+"""What is kept of a replication is what was played, to the last bit, or nothing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sim.experiment.cache import Shelf
+from sim.experiment.journal import ROWS_HELD, Journal, merge
+from sim.experiment.replicate import BillRow, Replication, Timeline
+
+
+def _replication(number: int = 3, events: Path | None = None) -> Replication:
+    rng = np.random.default_rng(number)
+    return Replication(
+        number=number,
+        engine="simpy",
+        engine_why="asked for",
+        metrics={"": {"cost.total": 0.1 + 0.2, "availability": math.nan}, "dév": {"cost.total": 1e-300}},
+        bill=(BillRow("dév", "disk.P10", 1 / 3, "disk hour", 0.027, 0.009),),
+        timeline={"dév": Timeline(first_hour=2, vms=rng.random((5, 8)))},
+        lives=(("dév-0000", 0.1, "creating"), ("dév-0000", 7.25, "")),
+        events=events,
+    )
+
+
+def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
+    """Resuming must end with the bits of an undisturbed run; NaN and subnormal figures included."""
+    shelf = Shelf(folder=tmp_path / "shelf")
+    played = _replication()
+    shelf.put(played)
+    kept = shelf.get(3)
+    assert kept is not None
+    assert repr(kept.metrics) == repr(played.metrics)
+    assert (kept.bill, kept.lives, kept.engine_why) == (played.bill, played.lives, played.engine_why)
+    assert kept.timeline["dév"].first_hour == 2
+    assert kept.timeline["dév"].vms.tobytes() == played.timeline["dév"].vms.tobytes()
+
+
+def test_the_same_replication_makes_the_same_file(tmp_path: Path):
+    """Content-addressed: no clock, no process number, no order of happening in it."""
+    files = []
+    for name in ("a", "b"):
+        shelf = Shelf(folder=tmp_path / name)
+        shelf.put(_replication())
+        files.append((shelf.folder / "000003.npz").read_bytes())
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_a_torn_file_counts_as_absent(tmp_path: Path, cut: int):
+    """A machine that went down may leave half a file; it is played again, not believed."""
+    shelf = Shelf(folder=tmp_path)
+    shelf.put(_replication())
+    file = tmp_path / "000003.npz"
+    file.write_bytes(file.read_bytes()[:cut])
+    assert shelf.get(3) is None
+
+
+def test_a_flipped_bit_counts_as_absent(tmp_path: Path):
+    """The file carries check sums: a figure that rotted on the disk is played again."""
+    shelf = Shelf(folder=tmp_path)
+    shelf.put(_replication())
+    file = tmp_path / "000003.npz"
+    content = bytearray(file.read_bytes())
+    middle = content.index(b"described.npy") + 200
+    content[middle] ^= 1
+    file.write_bytes(content)
+    assert shelf.get(3) is None
+
+
+def test_what_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A full disk in the middle of a file: no file, no leftovers, and the error is not swallowed."""
+
+    def full(*_args: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space"):
+        Shelf(folder=tmp_path).put(_replication())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_moves_reach_the_disk_while_the_list_grows(tmp_path: Path):
+    """Memory must not grow with moves: what is held is never more than a row group, and all of it arrives in order."""
+    many = 2 * ROWS_HELD + 7
+    most = 0
+    with Journal(tmp_path / "events-000000.parquet", 4) as journal:
+        for index in range(many):
+            journal.rows.append((float(index), "web-0001", "power", None, "creating", "create", None))
+            most = max(most, len(journal.rows))
+    assert most <= ROWS_HELD
+    table = pq.read_table(tmp_path / "events-000000.parquet")
+    assert table.num_rows == many
+    assert table.column("t_s").to_pylist() == [float(index) for index in range(many)]
+    assert set(table.column("replication").to_pylist()) == {4}
+    assert table.column_names == ["replication", "t_s", "vm", "kind", "from", "to", "operation", "code"]
+
+
+def test_a_replication_that_broke_leaves_no_part_file(tmp_path: Path):
+    """Half a journal must never be merged into events.parquet."""
+
+    def breaks() -> None:
+        with Journal(tmp_path / "part.parquet", 0) as journal:
+            journal.rows.append((0.0, "a-0000", "power", None, "creating", "create", None))
+            journal.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        breaks()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_part_files_are_merged_in_order(tmp_path: Path):
+    """events.parquet reads like one run after the other, also where a replication had no moves."""
+    parts = []
+    for number, moves in enumerate((2, 0, 3)):
+        parts.append(tmp_path / f"events-{number}.parquet")
+        with Journal(parts[-1], number) as journal:
+            journal.rows.extend(
+                (float(i), f"vm-{number}", "power", None, "running", None, None) for i in range(moves)
+            )
+    merge(parts, tmp_path / "events.parquet")
+    table = pq.read_table(tmp_path / "events.parquet")
+    assert table.column("replication").to_pylist() == [0, 0, 2, 2, 2]
+    assert table.column("vm").to_pylist() == ["vm-0", "vm-0", "vm-2", "vm-2", "vm-2"]
