@@ -90,7 +90,11 @@ def _page(file: Path, page: object) -> Page:
 
 
 def _gaps(pages: Sequence[Page]) -> list[str]:
-    """What is missing: every query must end in a page without a link, and every link must lead to a page at hand."""
+    """What is missing: every query must end in a page without a link, and every link must lead to a page at hand.
+
+    A last page doesn't say where it begins, so it passes for the one after the last link: that the page before the last
+    is missing can't be seen.
+    """
     queries: dict[str, list[tuple[int | None, Page]]] = defaultdict(list)
     for page in pages:
         if page.next_link:

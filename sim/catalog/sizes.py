@@ -39,7 +39,7 @@ def arm_name(meter: str) -> str:
     'Standard_NC4as_T4_v3'
     """
     name = re.sub(r"[\s_]+", "_", meter.strip())
-    return name if name.startswith("Standard_") else f"Standard_{name}"
+    return "Standard_" + re.sub(r"^standard_", "", name, flags=re.IGNORECASE)
 
 
 def region_key(name: str) -> str:
