@@ -144,7 +144,7 @@ class Lognormal(Distribution):
 
     @property
     def variance(self) -> float:
-        return self.mean**2 * math.expm1(self.sigma**2)
+        return self.mean * self.mean * math.expm1(self.sigma**2)  # a product may be inf, a power would raise
 
     @property
     def support(self) -> tuple[float, float]:
@@ -174,7 +174,7 @@ class Lognormal(Distribution):
         def z(x: float) -> float:
             return (math.log(x / self.median) / self.sigma if x > 0 else -math.inf) - order * self.sigma
 
-        whole = self.median**order * math.exp(order**2 * self.sigma**2 / 2)
+        whole = self.median**order * float(np.exp(min(order**2 * self.sigma**2 / 2, 800.0)))  # inf, not an error
         return whole * part_between(lambda x: float(ndtr(z(x))), lambda x: float(ndtr(-z(x))), low, high)
 
     def describe(self) -> str:
@@ -222,7 +222,10 @@ class Weibull(Distribution):
         a = 1 + order / self.shape
 
         def h(x: float) -> float:
-            return float((x / self.scale) ** self.shape)
+            try:
+                return float((x / self.scale) ** self.shape)
+            except OverflowError:
+                return math.inf
 
         part = part_between(
             lambda x: float(gammainc(a, h(x))), lambda x: float(gammaincc(a, h(x))), low, high
