@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
-from sim.usage.ledger import ABSENT, COLUMNS, TICKS_PER_HOUR, GroupUsage, MoveTable, Ticks, audit, column, to_ticks
+from sim.usage.ledger import (
+    ABSENT,
+    COLUMNS,
+    TICKS_PER_HOUR,
+    GroupUsage,
+    MoveTable,
+    Ticks,
+    audit,
+    column,
+    to_ticks,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +59,13 @@ class Tally:
 
     window: Window
     table: MoveTable
-    rest: Ticks = field(init=False)  # (hours + 1, COLUMNS)
+    rest: Ticks = field(init=False)  # (hours + 2, COLUMNS)
     step: Ticks = field(init=False)
     hits: NDArray[np.int64] = field(init=False)  # moves of each kind inside the window
     lifetimes_ticks: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        shape = (self.window.hours + 1, COLUMNS)
+        shape = (self.window.hours + 2, COLUMNS)  # a move just before the horizon may round to its very tick
         self.rest = np.zeros(shape, dtype=np.int64)
         self.step = np.zeros(shape, dtype=np.int64)
         self.hits = np.zeros(len(self.table.before), dtype=np.int64)
@@ -124,7 +134,9 @@ class Peak:
     start_ticks: int
     now: NDArray[np.int64] = field(init=False)  # by group; the last is the fleet
     most: NDArray[np.int64] = field(init=False)
-    pending: list[tuple[Ticks, NDArray[np.int64], NDArray[np.int64]]] = field(init=False, default_factory=list)
+    pending: list[tuple[Ticks, NDArray[np.int64], NDArray[np.int64]]] = field(
+        init=False, default_factory=list
+    )
 
     def __post_init__(self) -> None:
         self.now = np.zeros(self.groups + 1, dtype=np.int64)

@@ -25,8 +25,12 @@ from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
 TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
 
 STATES: tuple[PowerState, ...] = tuple(PowerState)
-IN_SERVICE = len(STATES)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
-ABSENT = IN_SERVICE + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
+IN_SERVICE = len(
+    STATES
+)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
+ABSENT = (
+    IN_SERVICE + 1
+)  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
 SLOTS = ABSENT + 1
 COLUMNS = 2 * SLOTS
 
@@ -100,7 +104,10 @@ class GroupUsage:
 
     def _sum_h(self, columns: Sequence[int]) -> float:
         # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
-        return sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns)) / TICKS_PER_HOUR
+        return (
+            sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns))
+            / TICKS_PER_HOUR
+        )
 
     def _halves(self, index: int) -> tuple[int, int]:
         cells = self.cells[:, index]
@@ -139,7 +146,7 @@ class GroupUsage:
 
     def billed_states(self, policy: BillingPolicy) -> tuple[PowerState, ...]:
         """The states whose hours this policy bills as compute."""
-        return tuple(state for state in STATES if policy.bills_compute(state))
+        return tuple(state for state in STATES if policy.bills(state))
 
     def billed_h(self, policy: BillingPolicy) -> float:
         """VM hours billed for compute."""
@@ -192,4 +199,6 @@ def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
     for policy_states in (STATES,):
         total = sum(usage.hours(state) for state in policy_states)
         if abs(total - usage.existing_h) > 1e-9 * max(1.0, total):
-            raise AuditError(f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h")
+            raise AuditError(
+                f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h"
+            )

@@ -1,0 +1,201 @@
+"""Groups whose VMs share nothing, walked by the kernel: blocks of VMs in threads, books added up, peaks made exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cloud import kernel
+from sim.cloud.lowering import Lowered, labels, lower
+from sim.cloud.setup import GroupSetup, MovesListener
+from sim.errors import LifecycleError
+from sim.sampling import streams
+from sim.usage.collector import Peak, Tally, Window
+from sim.usage.ledger import COLUMNS
+
+BLOCK = 8192  # VMs walked by one call
+PEAK_LINES = 4_000_000  # comings and goings kept of a fleet (32 MB) before the peaks are found in two passes
+Longs = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """What one call of the kernel brought home."""
+
+    books: Longs
+    hits: Longs
+    lifetimes_ticks: int
+    bins: NDArray[np.int64]
+    peaks: Longs
+    journal_t: NDArray[np.float64]
+    journal_i: Longs
+
+
+@dataclass(slots=True)
+class CompiledGroup:
+    """One group on its way through the kernel."""
+
+    setup: GroupSetup
+    window: Window
+    lowered: Lowered = field(init=False)
+    labels: NDArray[np.uint64] = field(init=False)
+    tally: Tally = field(init=False)
+    bins: Longs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lowered = lower(self.setup, self.window)
+        self.labels = labels(self.setup.program)
+        self.tally = Tally(self.window, self.setup.table)
+        self.bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """(number of the first VM, births) of each call."""
+        first = 0
+        for births in self.setup.births():
+            for start in range(0, len(births), BLOCK):
+                part = np.ascontiguousarray(births[start : start + BLOCK])
+                yield first, part
+                first += len(part)
+
+    def walk(
+        self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
+    ) -> Walked:
+        """Walk the VMs from *first* on. Raises LifecycleError."""
+        keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
+        peak_room = 64 * len(births) if mask.any() else 0
+        journal_room = 64 * len(births) if journal else 0
+        while True:
+            books = np.zeros((self.window.hours + 1, COLUMNS, 2), dtype=np.int64)
+            hits = np.zeros(len(self.setup.table.before), dtype=np.int64)
+            report = np.zeros(5, dtype=np.int64)
+            bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
+            peaks = np.empty(peak_room, dtype=np.int64)
+            journal_t = np.empty(journal_room, dtype=np.float64)
+            journal_i = np.empty((journal_room, 2), dtype=np.int64)
+            kernel.walk(
+                first, births, keys, self.labels, *self.lowered.arrays,
+                books, hits, report, bins, mask, peaks, journal_t, journal_i,
+            )  # fmt: skip
+            if report[kernel.STUCK_VM]:
+                node = self.setup.program.nodes[report[kernel.STUCK_NODE]]
+                raise LifecycleError(
+                    f"{self.setup.plan.name}-{report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {node.name}"
+                )
+            peaked, journaled = int(report[kernel.PEAKED]), int(report[kernel.JOURNALED])
+            if peaked <= peak_room and journaled <= journal_room:
+                break
+            peak_room, journal_room = max(peaked, peak_room), max(journaled, journal_room)
+        # books[..., 1] are VMs that came or went: births less deaths, times the horizon, less their instants.
+        absent_first = COLUMNS - 2
+        alive = int(books[:, :absent_first, 1].sum())
+        return Walked(
+            books=books,
+            hits=hits,
+            lifetimes_ticks=int(report[kernel.LIFETIMES]) + alive * self.window.end_ticks,
+            bins=bins,
+            peaks=peaks[:peaked],
+            journal_t=journal_t[:journaled],
+            journal_i=journal_i[:journaled],
+        )
+
+    def take(self, walked: Walked) -> None:
+        """Add a block's books to the group's."""
+        hours = self.window.hours
+        self.tally.rest[: hours + 1] += walked.books[:, :, 0]
+        self.tally.step[1 : hours + 2] += walked.books[:, :, 1]
+        self.tally.hits += walked.hits
+        self.tally.lifetimes_ticks += walked.lifetimes_ticks
+        self.bins += walked.bins
+
+
+def walk_groups(
+    setups: Sequence[GroupSetup],
+    window: Window,
+    peaks: tuple[Peak, Peak],
+    *,
+    threads: int = 1,
+    keep_peak_lines: bool = False,
+    listener: MovesListener | None = None,
+) -> list[CompiledGroup]:
+    """Walk every VM of the groups, write their books, and tell *peaks* all they need.
+
+    With *keep_peak_lines* every coming and going is told, as others will join them; else, where there are many, only
+    those that may matter (which costs a second pass).
+    """
+    groups = [CompiledGroup(setup, window) for setup in setups]
+    lines, everything = 0, True
+    kept: list[tuple[CompiledGroup, Longs]] = []
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        for group in groups:
+            mask = np.full(group.lowered.bins, everything)
+            for walked in _in_order(pool, threads, group, mask, journal=listener is not None):
+                group.take(walked)
+                if listener is not None:
+                    _tell(listener, group, walked)
+                if everything:
+                    kept.append((group, walked.peaks))
+                    lines += len(walked.peaks)
+                    if lines > PEAK_LINES and not keep_peak_lines:
+                        everything, kept = False, []
+                        mask[:] = False
+        if not everything:
+            mask = _that_may_matter(groups)
+            for group in groups:
+                _tell_net(peaks, group, ~mask)
+                for walked in _in_order(pool, threads, group, mask, journal=False):
+                    kept.append((group, walked.peaks))
+    for group, coded in kept:
+        _tell_lines(peaks, group, coded)
+    return groups
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, threads: int, group: CompiledGroup, mask: NDArray[np.bool_], *, journal: bool
+) -> Iterator[Walked]:
+    """The blocks' walks, *threads* at a time, in order of VMs."""
+    if threads <= 1:
+        for first, births in group.blocks():
+            yield group.walk(first, births, mask, journal=journal)
+        return
+    waiting: list[Any] = []
+    for first, births in group.blocks():
+        waiting.append(pool.submit(group.walk, first, births, mask, journal=journal))
+        if len(waiting) > 2 * threads:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
+    """Bins in which a group, or the fleet, may have had more VMs at once than at the end of any bin."""
+    mask = np.zeros(groups[0].lowered.bins, dtype=np.bool_)
+    for bins in [*(group.bins for group in groups), sum(group.bins for group in groups)]:
+        for net, ups in ((bins[:, 0], bins[:, 1]), (bins[:, 2], bins[:, 3])):  # type: ignore[index]
+            after = np.cumsum(net)
+            mask |= (after - net + ups) > after.max(initial=0)
+    return mask
+
+
+def _tell_net(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.bool_]) -> None:
+    """Tell of bins as a whole, at their last tick."""
+    ticks = (np.flatnonzero(bins) + 1) * group.lowered.bin_ticks - 1
+    for peak, net in zip(peaks, (group.bins[bins, 0], group.bins[bins, 2]), strict=True):
+        some = net != 0
+        peak.add(ticks[some], group.setup.index, net[some])
+
+
+def _tell_lines(peaks: tuple[Peak, Peak], group: CompiledGroup, coded: Longs) -> None:
+    ticks = coded >> 4
+    for peak, change in zip(peaks, (((coded >> 2) & 3) - 1, (coded & 3) - 1), strict=True):
+        some = change != 0
+        peak.add(ticks[some], group.setup.index, change[some])
+
+
+def _tell(listener: MovesListener, group: CompiledGroup, walked: Walked) -> None:
+    moved = walked.journal_i[:, 0] < 2 * len(group.setup.program.arcs)
+    listener(group.setup, walked.journal_t[moved], walked.journal_i[moved, 0], walked.journal_i[moved, 1])

@@ -1,0 +1,119 @@
+"""Who wants VMs on, and when: windows of local wall-clock time, and arrivals with hourly or weekly rates.
+
+Everything here is a function of the plan, the seed and the replication; no walker has a say in it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cloud.plan import Arrivals, Schedule
+from sim.sampling import streams
+from sim.sampling.distributions import Exponential
+from sim.sampling.laws import compile_laws, evaluate
+from sim.units import SECONDS_PER_HOUR
+
+DAY = timedelta(days=1)
+ARRIVALS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """The edges of a schedule in a run: demand is `wanted_first` at t = 0 and turns at each instant (s, >= 0)."""
+
+    wanted_first: bool
+    edges_s: tuple[float, ...]
+
+
+def calendar(schedule: Schedule, start: datetime, horizon_s: float) -> Calendar:
+    """The schedule's windows between *start* and the horizon, daylight saving respected.
+
+    Windows that touch or overlap are one. An instant that a clock change skips is read as the platform's clocks do:
+    with the offset in force before the change.
+    """
+    zone = ZoneInfo(schedule.time_zone)
+    windows: list[tuple[float, float]] = []
+    day = start.astimezone(zone).date() - 2 * DAY
+    last = (start + timedelta(seconds=horizon_s)).astimezone(zone).date() + DAY
+    while day <= last:
+        if day.weekday() in schedule.days:
+            off_day = day if schedule.off > schedule.on else day + DAY
+            on = _seconds(datetime.combine(day, schedule.on, zone), start)
+            off = _seconds(datetime.combine(off_day, schedule.off, zone), start)
+            if windows and on <= windows[-1][1]:
+                windows[-1] = (windows[-1][0], max(windows[-1][1], off))
+            elif off > on:
+                windows.append((on, off))
+        day += DAY
+    edges = [edge for window in windows for edge in window]
+    gone = bisect_right(edges, 0.0) if not (edges and 0.0 in edges) else edges.index(0.0)
+    return Calendar(
+        wanted_first=gone % 2 == 1, edges_s=tuple(edge for edge in edges[gone:] if edge < horizon_s)
+    )
+
+
+def _seconds(when: datetime, start: datetime) -> float:
+    return (when.astimezone(UTC) - start.astimezone(UTC)).total_seconds()
+
+
+def arrivals(
+    plan: Arrivals, start: datetime, horizon_s: float, group_key: int
+) -> Iterator[NDArray[np.float64]]:
+    """The instants (s) at which VMs are requested, in order, block by block: a Poisson process of batches.
+
+    Inversion of the integrated rate: the k-th request comes when the rate has added up to a sum of k unit
+    exponentials (Law, Simulation Modeling and Analysis, section 8.6.2).
+    """
+    bounds_s, integral = _integrated_rate(plan, start, horizon_s)
+    unit = compile_laws([Exponential(mean=1.0)])
+    keys = np.array([group_key], dtype=np.uint64)
+    gaps_key = streams.purpose_keys(keys, "arrival")
+    sizes_key = streams.purpose_keys(keys, "batch")
+    cumulative = np.cumsum(np.asarray(plan.batch_weights))
+    total, position = 0.0, 0
+    while True:
+        draws = np.arange(position, position + ARRIVALS_AT_ONCE)
+        gaps = evaluate(unit, 0, streams.bits(gaps_key, draws).reshape(-1))
+        sums = np.cumsum(np.concatenate(([total], gaps)))[1:]
+        inside = sums[sums < integral[-1]]
+        times = np.interp(inside, integral, bounds_s)
+        # Where the rate is zero the integral is flat, and nothing falls there but by rounding; keep the order.
+        times = (
+            np.minimum(np.maximum.accumulate(times), np.nextafter(horizon_s, 0.0)) if len(times) else times
+        )
+        if len(plan.batch_sizes) > 1 or plan.batch_sizes[0] != 1:
+            u = streams.uniforms(streams.bits(sizes_key, draws[: len(times)])).reshape(-1)
+            chosen = np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1)
+            times = np.repeat(times, np.asarray(plan.batch_sizes)[chosen])
+        if len(times):
+            yield times
+        if len(inside) < len(sums):
+            return
+        total, position = float(sums[-1]), position + ARRIVALS_AT_ONCE
+
+
+def _integrated_rate(
+    plan: Arrivals, start: datetime, horizon_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds (s) of the stretches of constant rate, and the expected number of requests up to each."""
+    rates = plan.rate_per_h
+    if len(rates) == 1:
+        bounds, per_h = [0.0, horizon_s], [rates[0]]
+    else:
+        zone = ZoneInfo(plan.time_zone)
+        bounds, per_h = [0.0], []
+        while bounds[-1] < horizon_s:
+            local = (start + timedelta(seconds=bounds[-1])).astimezone(zone)
+            hour = local.hour + (24 * local.weekday() if len(rates) == 168 else 0)
+            into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+            per_h.append(rates[hour])
+            bounds.append(min(bounds[-1] + SECONDS_PER_HOUR - into.total_seconds(), horizon_s))
+    steps = np.diff(bounds) / SECONDS_PER_HOUR * np.asarray(per_h)
+    return np.asarray(bounds), np.concatenate(([0.0], np.cumsum(steps)))

@@ -1,0 +1,214 @@
+"""A fleet in SimPy: the model of record. One process plays each VM; others may join and ask the control plane."""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy.events import Event
+
+from sim.cloud.plan import Arrivals, FleetPlan
+from sim.cloud.program import Arc
+from sim.cloud.setup import FleetRun, GroupSetup, MovesListener, set_up
+from sim.cloud.variates import Variates, program_laws
+from sim.cloud.vm import Clock, Vm
+from sim.errors import OperationNotAllowed
+from sim.lifecycle.operations import rows_for
+from sim.usage.collector import Peak, Tally, Window, ticks_of
+from sim.usage.ledger import whole_fleet
+
+BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
+
+
+class GroupRun:
+    """One group in a SimPy run: what its VMs share."""
+
+    def __init__(self, setup: GroupSetup, env: Clock, horizon: Event, *, asked_from_outside: bool) -> None:
+        self.setup = setup
+        self.env = env
+        self.horizon = horizon  # never comes: the run ends first
+        self.horizon_s = setup.horizon_s
+        self.asked_from_outside = asked_from_outside
+        self.program = setup.program
+        self.calendar = setup.calendar
+        self.lifetime_purpose = setup.program.lifetime_purpose
+        is_open = isinstance(setup.plan.demand, Arrivals)
+        laws, rows = program_laws(setup.program)
+        self.variates = Variates(
+            setup.group_key, setup.program.purposes, laws, rows,
+            first=2 if is_open else 8, members=None if is_open else setup.plan.count,
+        )  # fmt: skip
+        self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
+        self.what = array("q")
+        self.whom: array[int] | None = None
+        self.vms: dict[int, Vm] = {}  # only where somebody outside may ask for them
+        self.refused: dict[str, int] = {}
+
+    def lifetime_s(self, index: int) -> float:
+        """An arrival's lifetime: one draw, however often it has to be replaced."""
+        return self.variates.column(index, self.lifetime_purpose, 0)()
+
+    def source(self, tell: Callable[[Vm, Arc], None] | None) -> Generator[Event, Any, None]:
+        """VMs are asked for, one after the other, and live."""
+        index = 0
+        for block in self.setup.births():
+            for born_s in block.tolist():
+                if born_s > self.env.now:
+                    yield self.env.at(born_s)
+                vm = Vm(self, index, born_s)
+                vm.tell = tell
+                vm.process = self.env.process(vm.live())
+                if self.asked_from_outside:
+                    self.vms[index] = vm
+                index += 1
+
+
+@dataclass(slots=True)
+class Fleet:
+    """A fleet in SimPy: one process a VM. Custom processes may join it by `env.process` and ask the control plane."""
+
+    plan: FleetPlan
+    seed: int
+    replication: int
+    asked_from_outside: bool = False
+    only: frozenset[str] | None = None  # groups played here; None: all
+    listener: MovesListener | None = None
+    settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
+    env: Clock = field(init=False, default_factory=Clock)
+    groups: dict[str, GroupRun] = field(init=False)
+    tallies: dict[str, Tally] = field(init=False)
+    peak: tuple[Peak, Peak] = field(init=False)  # on a host; running
+    window: Window = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan = self.plan
+        setups = set_up(
+            plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside
+        )
+        self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
+        horizon = self.env.event()
+        mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
+        self.groups = {
+            s.plan.name: GroupRun(s, self.env, horizon, asked_from_outside=self.asked_from_outside)
+            for s in mine
+        }
+        self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
+        self.peak = (Peak(len(setups), self.window.start_ticks), Peak(len(setups), self.window.start_ticks))
+
+    def run(self) -> FleetRun:
+        """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
+        was_collecting = gc.isenabled()
+        gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
+        try:
+            for group in self.groups.values():
+                tell = None
+                if self.listener is not None:
+                    group.whom = array("q")
+                    tell = _record
+                self.env.process(group.source(tell))
+            self.env.process(self._clerk())
+            self.env.run(until=self.plan.horizon_s)
+            for group in self.groups.values():
+                for vm in group.vms.values():
+                    vm.close()
+            self.write_books(None)
+        finally:
+            if was_collecting:
+                gc.enable()
+        return self._close()
+
+    def _clerk(self) -> Generator[Event, Any, None]:
+        """Books are written now and then, so that memory holds VMs, not their past."""
+        pause_s = self.plan.horizon_s / 64
+        while True:
+            yield self.env.timeout(pause_s)
+            waiting = max((len(group.when) for group in self.groups.values()), default=0)
+            self.write_books(self.env.now)
+            pause_s *= min(4.0, max(0.25, BOOKED_AT_ONCE / max(1, waiting)))
+
+    def write_books(self, now_s: float | None) -> None:
+        """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
+        for name, group in self.groups.items():
+            when, what = np.array(group.when, dtype=np.float64), np.array(group.what, dtype=np.int64)
+            del group.when[:], group.what[:]
+            if not len(when):
+                continue
+            self.tallies[name].book(when, what)
+            note_peaks(self.peak, group.setup, ticks_of(when), what)
+            if self.listener is not None and group.whom is not None:
+                moved = what < 2 * len(group.program.arcs)
+                self.listener(group.setup, when[moved], what[moved], np.array(group.whom, dtype=np.int64))
+                del group.whom[:]
+        if self.settle is not None and now_s is not None:
+            self.settle(now_s)
+        for peak in self.peak:
+            peak.settle(None if now_s is None else int(ticks_of(np.array([now_s]))[0]))
+
+    def _close(self) -> FleetRun:
+        usages = {}
+        for name, group in self.groups.items():
+            place = group.setup.index
+            usage = self.tallies[name].usage(name, *(int(peak.most[place]) for peak in self.peak))
+            for metric, number in group.refused.items():
+                usage.counts[metric] = usage.counts.get(metric, 0) + number  # type: ignore[index]
+            usages[name] = usage
+        fleet = whole_fleet(
+            list(usages.values()),
+            peak_allocated=int(self.peak[0].most[-1]),
+            peak_running=int(self.peak[1].most[-1]),
+        )
+        return FleetRun(usages=usages, fleet=fleet, engine="simpy")
+
+    # -- the control plane, for custom processes --------------------------------------------------------------------
+
+    def vm(self, name: str) -> Vm:
+        """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be `asked_from_outside`."""
+        group, _, number = name.rpartition("-")
+        return self.groups[group].vms[int(number)]
+
+    def request(self, name: str, operation: str) -> Event:
+        """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new node.
+
+        Raises OperationNotAllowed (counted as rejected) while another operation runs, or where the power state
+        doesn't accept it. A delete is always accepted.
+        """
+        vm = self.vm(name)
+        ask = vm.group.program.asks.get((vm.node.index, operation))
+        if ask is None:
+            if self.env.now >= self.plan.warm_up_s:
+                counts = vm.group.refused
+                metric = f"operations.{operation}.rejected"
+                counts[metric] = counts.get(metric, 0) + 1
+            if vm.node.operation is not None:
+                raise OperationNotAllowed(
+                    f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {vm.node.operation}, which is under way"
+                )
+            rows_for(operation, vm.node.power)
+            raise OperationNotAllowed(
+                f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {vm.node.name}"
+            )
+        vm.asked = ask
+        vm.awaited = done = self.env.event()
+        assert vm.process is not None
+        vm.process.interrupt(operation)
+        return done
+
+
+def _record(vm: Vm, _arc: Arc) -> None:
+    assert vm.group.whom is not None
+    vm.group.whom.append(vm.index)
+
+
+def note_peaks(
+    peaks: Sequence[Peak], setup: GroupSetup, ticks: NDArray[np.int64], what: NDArray[np.int64]
+) -> None:
+    """Tell the peaks of moves that take or give back a host, or begin or end running."""
+    for peak, change in zip(peaks, (setup.table.on_host_change, setup.table.running_change), strict=True):
+        changed = change[what]
+        some = changed != 0
+        peak.add(ticks[some], setup.index, changed[some])

@@ -1,0 +1,266 @@
+"""A VM's life as a SimPy process: it enters a node, lets its time pass, and goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from heapq import heappush
+from typing import TYPE_CHECKING, Any
+
+import simpy
+from simpy.events import NORMAL, Event
+
+from sim.cloud.plan import Cycle
+from sim.cloud.program import Arc, Attempts, Node, Wait
+from sim.errors import LifecycleError
+
+if TYPE_CHECKING:
+    from sim.cloud.simpy_fleet import GroupRun
+
+NEVER = float("inf")
+STUCK = 10_000  # moves at one instant that can only be a defect
+
+
+class Clock(simpy.Environment):
+    """Simulated time, with events at exact instants: `timeout(t - now)` may miss t by a last bit."""
+
+    def at(self, when_s: float) -> Event:
+        """An event at exactly that instant (s, not in the past)."""
+        event = Event.__new__(Event)
+        event.env = self
+        event.callbacks = []
+        event._value = None
+        event._ok = True
+        heappush(self._queue, (when_s, NORMAL, next(self._eid), event))
+        return event
+
+
+def _nothing_left() -> float:
+    raise StopIteration
+
+
+class Vm:
+    """One virtual machine of a group, and the automation that looks after it."""
+
+    __slots__ = (
+        "asked", "attempts", "awaited", "blocks", "code", "crash_left_s", "dies_s", "draws", "edge_no", "edge_s",
+        "eviction_left_s", "group", "index", "node", "now_s", "process", "stuck", "tell", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
+        purposes = len(group.program.purposes)
+        self.group = group
+        self.index = index
+        self.now_s = born_s
+        self.node = group.program.first.source
+        self.attempts = 0  # failed ones of the operation under way
+        self.code = ""  # of the last failure
+        self.draws: list[Callable[[], float]] = [_nothing_left] * purposes
+        self.blocks = [0] * purposes
+        self.wanted = 0
+        self.edge_s = NEVER  # when demand turns next
+        self.edge_no = 0
+        self.crash_left_s = NEVER  # of serving, until the guest crashes
+        self.eviction_left_s = NEVER  # of running, until the platform wants the room
+        self.dies_s = NEVER  # when an arrival's lifetime is over
+        self.stuck = 0
+        self.tell: Callable[[Vm, Arc], None] | None = None
+        self.awaited: Event | None = None  # somebody outside waits for the end of an operation
+        self.asked: Arc | None = None
+        self.process: simpy.Process | None = None
+
+    @property
+    def name(self) -> str:
+        """`<group>-0007`: the same in every run."""
+        return f"{self.group.program.plan.name}-{self.index:04d}"
+
+    def live(self) -> Generator[Event, Any, None]:
+        """From its request to its end, or the horizon, as the group's program tells."""
+        env, horizon_s = self.group.env, self.group.horizon_s
+        self._be_wanted()
+        arc = self.group.program.first
+        while True:
+            node = self.move(arc)
+            if node.ends:
+                return
+            if node.level:
+                answer = node.up if self.wanted else node.down
+                if answer is not None:
+                    arc = answer
+                    continue
+            arc, end_s = self._foresee(node)
+            answers = node.up is not None or node.down is not None
+            while True:
+                wake_s = self.edge_s if answers and self.edge_s <= end_s else end_s
+                try:
+                    if not wake_s < horizon_s:
+                        if not self.group.asked_from_outside:
+                            self.close()
+                            return
+                        yield self.group.horizon
+                    elif wake_s > self.now_s:
+                        yield env.at(wake_s)
+                except simpy.Interrupt:
+                    assert self.asked is not None
+                    wake_s = env.now
+                    self._turn_until(node, wake_s)
+                    arc, self.asked = self.asked, None
+                    break
+                if self.edge_s <= wake_s:
+                    self._turn_until(node, wake_s)
+                    answer = node.up if self.wanted else node.down
+                    if answer is not None:
+                        arc = answer
+                        break
+                if wake_s >= end_s:
+                    break
+            self._wear(node, wake_s)
+
+    def close(self) -> None:
+        """Nothing more happens before the horizon, except that demand may turn."""
+        self._turn_until(self.node, self.group.horizon_s)
+
+    def move(self, arc: Arc) -> Node:
+        """The one door: leave a node, enter the next, tell the books. Raises LifecycleError."""
+        if arc.source is not self.node:
+            raise LifecycleError(
+                f"{self.name} at {self.now_s / 3600:.3f} h is {self.node.name}; it can't go from {arc.source.name} "
+                f"to {arc.target.name}"
+            )
+        group = self.group
+        group.when.append(self.now_s)
+        group.what.append(2 * arc.index + self.wanted)
+        if self.tell is not None:
+            self.tell(self, arc)
+        if arc.has_effect:
+            self._affect(arc)
+        self.node = node = arc.target
+        if self.awaited is not None and node.operation is None:
+            self.awaited.succeed(node)
+            self.awaited = None
+        return node
+
+    def _affect(self, arc: Arc) -> None:
+        """What a move does besides: attempts counted, clocks set anew, the end of demand."""
+        if arc.code:
+            self.code = arc.code
+        if arc.attempts is Attempts.RESET:
+            self.attempts = 0
+        elif arc.attempts is Attempts.ADD:
+            self.attempts += 1
+        if arc.sets_life and self.group.lifetime_purpose >= 0:
+            self.dies_s = self.now_s + self.group.lifetime_s(self.index)
+        if arc.redraws_crash:
+            self.crash_left_s = self.draw(self.group.program.crash_purpose)
+        if arc.redraws_eviction:
+            self.eviction_left_s = self.draw(self.group.program.eviction_purpose)
+        if arc.ends_demand:
+            self.edge_s = NEVER
+            if self.wanted:
+                self._turn(arc.target, self.now_s)
+
+    def draw(self, purpose: int) -> float:
+        """The next variate of one purpose."""
+        try:
+            return self.draws[purpose]()
+        except StopIteration:
+            draw = self.group.variates.column(self.index, purpose, self.blocks[purpose])
+            self.draws[purpose] = draw
+            self.blocks[purpose] += 1
+            return draw()
+
+    def _foresee(self, node: Node) -> tuple[Arc, float]:
+        """How the stay in *node* ends if demand leaves it alone, and when (s)."""
+        now_s = self.now_s
+        if node.wait is Wait.LAW:
+            took_s = node.fixed_s if node.fixed_s is not None else self.draw(node.purpose)
+            arc, end_s = node.next, now_s + took_s
+            if took_s > node.deadline_s:
+                arc, end_s = node.late, now_s + node.deadline_s
+        elif node.wait is Wait.REST:
+            arc, end_s = None, NEVER
+        elif node.wait is Wait.BACKOFF:
+            arc, end_s = node.next, now_s + self.group.program.backoff_s[self.attempts - 1]
+        else:
+            arc, end_s = node.next, now_s
+            self._count_instant()
+        if node.chances:
+            for chance in node.chances:
+                if self.draw(chance.purpose) < chance.probability:
+                    used_up = self.attempts + 1 >= self.group.program.plan.retry.attempts
+                    arc = chance.gives_up if used_up and chance.gives_up is not None else chance.arc
+                    if chance.at_deadline:
+                        end_s = now_s + node.deadline_s
+                    break
+        if node.has_clocks:
+            for ring, rings_s in (
+                (node.crash, now_s + self.crash_left_s),
+                (node.evict, now_s + self.eviction_left_s),
+                (node.life, self.dies_s),
+            ):
+                if ring is not None and rings_s < end_s:
+                    arc, end_s = ring, max(rings_s, now_s)
+        return arc, end_s  # type: ignore[return-value]  # a stay that never ends needs no arc
+
+    def _wear(self, node: Node, until_s: float) -> None:
+        """The stay is over: clocks that ran in it have run on."""
+        if node.runs_clocks:
+            stayed_s = until_s - self.now_s
+            if node.runs_crash_clock:
+                self.crash_left_s -= stayed_s
+            if node.runs_eviction_clock:
+                self.eviction_left_s -= stayed_s
+        self.now_s = until_s
+
+    def _count_instant(self) -> None:
+        self.stuck += 1
+        if self.stuck > STUCK:
+            raise LifecycleError(
+                f"{self.name} at {self.now_s / 3600:.3f} h moves for ever at one instant: {self.node.name}"
+            )
+
+    # -- demand ----------------------------------------------------------------------------------------------------
+
+    def _be_wanted(self) -> None:
+        """Demand at the moment of the first request."""
+        program, calendar = self.group.program, self.group.calendar
+        if program.crash_purpose >= 0:
+            self.crash_left_s = self.draw(program.crash_purpose)
+        if program.eviction_purpose >= 0:
+            self.eviction_left_s = self.draw(program.eviction_purpose)
+        first, self.wanted = 1, 0
+        if calendar is not None:
+            first = int(calendar.wanted_first)
+            self.edge_s = 0.0
+            self.edge_s = self._next_edge(first)
+            while self.edge_s <= self.now_s:
+                first = 1 - first
+                self.edge_s = self._next_edge(first)
+        elif isinstance(program.plan.demand, Cycle):
+            self.edge_s = self.now_s + self.draw(program.edge_purposes[0])
+        if first:
+            self.group.when.append(self.now_s)
+            self.group.what.append(program.turn(self.node, 0))
+            self.wanted = 1
+
+    def _next_edge(self, wanted: int) -> float:
+        """When demand turns after the edge at `edge_s`, being *wanted* until then (s)."""
+        program, calendar = self.group.program, self.group.calendar
+        on, off = program.edge_purposes
+        if calendar is not None:
+            if self.edge_no >= len(calendar.edges_s):
+                return NEVER
+            edge_s = calendar.edges_s[self.edge_no]
+            self.edge_no += 1
+            return edge_s if on < 0 else max(edge_s + self.draw(on), self.edge_s)
+        return self.edge_s + self.draw(on if wanted else off)
+
+    def _turn_until(self, node: Node, until_s: float) -> None:
+        """Demand turns, once or more, up to an instant (included; at the horizon excluded)."""
+        while self.edge_s <= until_s and self.edge_s < self.group.horizon_s:
+            self._turn(node, self.edge_s)
+            self.edge_s = self._next_edge(self.wanted)
+
+    def _turn(self, node: Node, when_s: float) -> None:
+        self.group.when.append(when_s)
+        self.group.what.append(self.group.program.turn(node, self.wanted))
+        self.wanted = 1 - self.wanted
