@@ -1,6 +1,6 @@
 """RATING: hours become money. Reads usage and prices; the simulation is not needed.
 
-`rate` takes the ledgers of a run, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
+`rate` takes the ledgers of a run, `rate_stays` lives of VMs, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
 fleet-wide (`sim.billing.covering`), then every meter is one line: quantity times price, rounded once to nano-dollars.
 """
 
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sim.billing.commitments import Commitment
 from sim.billing.coverage import Coverage, apply
 from sim.billing.covering import Demand
 from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
 from sim.billing.meters import Bill, BillLine, RatedGroup, line
+from sim.billing.stays import Stays, hours_of_stays
 from sim.billing.tariff import GroupTariff, group_tariff
 from sim.catalog.catalogue import Catalogue
 from sim.lifecycle.policy import BillingPolicy, get_policy
-from sim.usage.ledger import GroupUsage
+from sim.usage.ledger import GroupUsage, to_ticks
 
 
 def rate(
@@ -41,11 +43,50 @@ def rate_hours(
     hours: Sequence[RatedHours], window: Hourly, catalogue: Catalogue, commitments: Sequence[Commitment] = ()
 ) -> Bill:
     """The bill of hours counted by group and clock hour; *window* is the part of each clock hour that is billed."""
+    return rate_in_full(hours, window, catalogue, commitments).bill
+
+
+def rate_stays(
+    stays: Stays,
+    catalogue: Catalogue,
+    policy: BillingPolicy | str,
+    commitments: Sequence[Commitment] = (),
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    rounding: str = "exact",
+) -> Rating:
+    """The bill of lives of VMs, without a simulation, and what is needed to share it out to VMs and days.
+
+    *rounding* is `exact`, or `floor-minute`: the spare seconds of each contiguous billed stretch are dropped.
+    """
+    rules = get_policy(policy) if isinstance(policy, str) else policy
+    end_s = stays.end_s if end_s is None else end_s
+    hours = hours_of_stays(stays, rules, (to_ticks(start_s), to_ticks(end_s)), rounding)
+    window = window_hourly(start_s, end_s, len(hours[0].billed.hourly))
+    return rate_in_full(hours, window, catalogue, commitments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """A bill with its working: the hours it was made of, and which commitment covered what in each of them."""
+
+    bill: Bill
+    hours: tuple[RatedHours, ...]
+    window: Hourly
+    coverage: Coverage
+    tariffs: Mapping[str, GroupTariff]  # by group
+
+
+def rate_in_full(
+    hours: Sequence[RatedHours], window: Hourly, catalogue: Catalogue, commitments: Sequence[Commitment] = ()
+) -> Rating:
+    """`rate_hours` with its working."""
     coverage = apply(hours, window, catalogue, commitments)
-    lines = [
-        line for own in hours for line in _group_lines(own, coverage, group_tariff(catalogue, own.group))
-    ]
-    return Bill(lines=(*lines, *coverage.lines), commitments=coverage.uses)
+    tariffs = {own.group.name: group_tariff(catalogue, own.group) for own in hours}
+    lines = [each for own in hours for each in _group_lines(own, coverage, tariffs[own.group.name])]
+    bill = Bill(lines=(*lines, *coverage.lines), commitments=coverage.uses)
+    return Rating(bill=bill, hours=tuple(hours), window=window, coverage=coverage, tariffs=tariffs)
 
 
 def _group_lines(own: RatedHours, coverage: Coverage, tariff: GroupTariff) -> list[BillLine]:

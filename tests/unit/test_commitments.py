@@ -144,7 +144,7 @@ def test_a_savings_plan_pays_the_deepest_discount_first():
     """1 USD an hour at rates D4 0.12 (payg 0.23: -48 %) and E4 0.2: D4 first, then E4 with the rest, then pay as you go."""
     e4 = "Standard_E4s_v5"
     e4_payg = CATALOGUE.price_per_h(e4, REGION, "linux")
-    assert 0.12 / PAYG < 0.2 / e4_payg  # the premise
+    assert 0.2 / e4_payg > 0.12 / PAYG  # the premise
     plan = SavingsPlan(name="sp", hourly_usd=1.0, term="3y")
     made = bill([hours("e", [5.0], size=e4), hours("d", [5.0])], plan)
     assert made.cost("compute", group="d") == 0.0

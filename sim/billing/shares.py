@@ -1,0 +1,91 @@
+"""Whose hours those were: a group's lines shared out to its VMs and days.
+
+A commitment covers the same share of every VM hour of a group in one clock hour. So what a VM pays over a stretch is the
+integral of a function that is constant within each clock hour, and needs two look-ups a stretch, not one an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.hours import Hourly, RatedHours
+from sim.billing.stays import Stays, Stretches, existence, orphans, stretches
+from sim.lifecycle.policy import BillingPolicy
+from sim.units import TICKS_PER_SECOND
+from sim.usage.ledger import TICKS_PER_HOUR
+
+TICKS_PER_DAY = 24 * TICKS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyShare:
+    """A share of each VM hour of each group, constant in each clock hour; integrates over ticks."""
+
+    share: NDArray[np.float64]  # (groups, hours)
+    before: NDArray[np.float64]  # hours of it before each clock hour, (groups, hours)
+
+    @classmethod
+    def of(cls, rows: list[Hourly]) -> HourlyShare:
+        """From one row of shares a group."""
+        # One hour more, so that the end of the window has a clock hour to lie in.
+        share = np.array([np.append(row, 0.0) for row in rows])
+        before = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(share, axis=1)[:, :-1]], axis=1)
+        return cls(share, before)
+
+    def hours(self, group: NDArray[np.int32], start: NDArray[np.int64], end: NDArray[np.int64]) -> Hourly:
+        """VM hours of this share in each stretch from *start* to *end*."""
+        return self._upto(group, end) - self._upto(group, start)
+
+    def _upto(self, group: NDArray[np.int32], ticks: NDArray[np.int64]) -> Hourly:
+        hour, rest = np.divmod(ticks, TICKS_PER_HOUR)
+        cell = group * self.share.shape[1] + hour
+        return np.asarray(self.before.ravel()[cell] + self.share.ravel()[cell] * (rest / TICKS_PER_HOUR))
+
+
+def share_of(part: Hourly, whole: Hourly) -> Hourly:
+    """Part over whole where there is any, else 0."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0.0)
+
+
+def vm_hours(
+    stays: Stays,
+    policy: BillingPolicy,
+    window: tuple[int, int],
+    hours: list[RatedHours],
+    left: Mapping[str, Hourly],
+    rounding: str = "exact",
+) -> Mapping[str, NDArray[np.float64]]:
+    """Hours of each VM by what they pay: `compute` (left to pay as you go), `licensed`, `existing`, `orphaned`.
+
+    *left* holds, by group, the VM hours that commitments don't pay; groups that aren't in it pay all.
+    """
+    shares = HourlyShare.of(
+        [share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours]
+    )
+    found = {name: np.zeros(len(stays.vms)) for name in ("compute", "licensed", "existing", "orphaned")}
+    for part in stays.parts():
+        for name, time in _times(stays, part, policy, window, rounding).items():
+            if name == "compute":
+                weight = shares.hours(stays.group_of[time.vm], time.start, time.end)
+            else:
+                weight = (time.end - time.start) / TICKS_PER_HOUR
+            if len(time.vm):
+                # Only the VMs of this part: they are neighbours.
+                first, last = int(time.vm[0]), int(time.vm[-1])
+                found[name][first : last + 1] += np.bincount(time.vm - first, weights=weight)
+    return found
+
+
+def _times(
+    stays: Stays, part: slice, policy: BillingPolicy, window: tuple[int, int], rounding: str
+) -> dict[str, Stretches]:
+    return {
+        "compute": stretches(stays, part, policy.compute, window, rounding),
+        "licensed": stretches(stays, part, policy.license, window, rounding),
+        "existing": existence(stays, part, window),
+        "orphaned": orphans(stays, part, window),
+    }
