@@ -16,8 +16,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.experiment.provenance import program_digest, question_digest
 from sim.experiment.replicate import BillRow, Question, Replication, Timeline
@@ -106,7 +108,7 @@ class KeptTimeline(Mapping[str, Timeline]):
         return len(self._groups)
 
 
-def _write(stream: object, replication: Replication) -> None:
+def _write(stream: BinaryIO, replication: Replication) -> None:
     described = {
         "number": replication.number,
         "engine": replication.engine,
@@ -118,11 +120,13 @@ def _write(stream: object, replication: Replication) -> None:
         "events": replication.events.name if replication.events is not None else None,
     }
     # JSON writes a float so that reading it gives the same bits, NaN included.
-    arrays = {"described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8)}
+    arrays: dict[str, NDArray[Any]] = {
+        "described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8)
+    }
     for index, timeline in enumerate(replication.timeline.values()):
         arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
         arrays[f"vms_{index}"] = timeline.vms
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # typed as names only
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def _read(file: Path) -> Replication:
@@ -146,7 +150,7 @@ def _read(file: Path) -> Replication:
     )
 
 
-def _timeline(content: Mapping[str, np.ndarray], index: int) -> Timeline:
+def _timeline(content: Mapping[str, NDArray[Any]], index: int) -> Timeline:
     return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
 
 

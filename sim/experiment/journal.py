@@ -6,6 +6,7 @@ Memory stays bounded however many moves there are; the part files of all replica
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -53,8 +54,13 @@ class EventRows(list[Event]):
 
     def extend(self, events: Iterable[Event], /) -> None:
         """Take many moves."""
-        for event in events:
-            self.append(event)
+        waiting = iter(events)
+        while True:
+            free = ROWS_HELD - len(self)
+            super().extend(islice(waiting, free))
+            if len(self) < ROWS_HELD:
+                return
+            self._journal.flush()
 
 
 class Journal:

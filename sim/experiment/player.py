@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ class Player:
         self._shelf = (
             cache.shelf(self._question, seed, engine=engine, events=events) if cache is not None else None
         )
+        self._choice: tuple[str, str] | None = None  # engine that plays, and why
         self._scratch: TemporaryDirectory[str] | None = None
         self._played_s = 0.0
 
@@ -76,14 +78,13 @@ class Player:
 
         missing = [number for number in wanted if number not in have]
         if missing:
-            self._workers.play(
-                self._question,
-                self.seed,
-                missing,
-                self.engine,
-                self._events_folder() if self.events else None,
-                finished,
-            )
+            engine, why = self._chosen(next(iter(have.values()), None), count)
+
+            def played(replication: Replication) -> None:
+                finished(replace(replication, engine_why=why))
+
+            events_folder = self._events_folder() if self.events else None
+            self._workers.play(self._question, self.seed, missing, engine, events_folder, played)
         self.replications.extend(have[number] for number in wanted)
         self._played_s += time.perf_counter() - began
 
@@ -99,6 +100,20 @@ class Player:
             scratch=self._scratch,
             wall_s=self._played_s,
         )
+
+    def _chosen(self, kept: Replication | None, count: int) -> tuple[str, str]:
+        """One engine for the whole run, also for one that goes on from kept replications: it is told in the summary."""
+        if self._choice is None:
+            if self.engine != "auto":
+                self._choice = (self.engine, "asked for")
+            elif kept is not None:
+                self._choice = (kept.engine, kept.engine_why)
+            else:
+                from sim.cloud.fleet import choose
+
+                choice = choose(self._question.plan, replications=count)
+                self._choice = (choice.engine, choice.why)
+        return self._choice
 
     def _events_folder(self) -> Path:
         if self._shelf is not None:

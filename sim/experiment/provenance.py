@@ -196,10 +196,11 @@ def catalogue_facts(question: Question) -> dict[str, Any]:
     """Which price list was used, and where each block of prices for the fleet's regions came from, and when."""
     regions = {group.region for group in question.rated_groups}
     catalogue = question.catalogue
-    sources = [block.provenance for block in catalogue.price_blocks if block.region in regions]
-    sources += [
-        b.provenance for b in (*catalogue.disk_blocks, *catalogue.address_blocks) if regions & {*b.regions}
+    sources = [
+        block.provenance for block in catalogue.price_blocks if block.per_h and block.region in regions
     ]
+    sources += [block.provenance for block in catalogue.disk_blocks if regions & {*block.regions}]
+    sources += [block.provenance for block in catalogue.address_blocks if regions & {*block.regions}]
     return {
         "name": catalogue.name,
         "currency": catalogue.currency,

@@ -126,7 +126,7 @@ def replicate(
         ),
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
         lives=tuple(
-            (vm, when_s, str(state) if state is not None else "")
+            (vm, when_s, str(state))
             for vm, moves in run.lives
             for when_s, state in moves
             if when_s < LIVES_UNTIL_S

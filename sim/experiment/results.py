@@ -190,6 +190,7 @@ def _in_words(folder: Path, refusal: OSError) -> ResultError:
         errno.EACCES: "no right to write there",
         errno.EPERM: "no right to write there",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EEXIST: "a part of the path is a file, not a folder",
     }
     reason = says.get(refusal.errno or 0, refusal.strerror or str(refusal))
     return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Workers:
                     finished(replication)
                     left.remove(replication.number)
                 return
-            except _killed_worker():
+            except BrokenProcessPool:
                 if attempt == TRIES:
                     raise VmfleetError(
                         f"worker processes were killed {TRIES} times while playing replications {left[0]} and on; "
@@ -81,10 +82,3 @@ class Workers:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _killed_worker() -> type[BaseException]:
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    kind: type[BaseException] = TerminatedWorkerError
-    return kind

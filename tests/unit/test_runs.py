@@ -1,0 +1,399 @@
+"""Runs of real little fleets: same bits however they are played, and folders that are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import sim
+from sim.errors import InputError, ResultError
+from sim.experiment import results
+from sim.experiment.metrics import COUNTED
+from sim.experiment.results import check_folder, new_folder, unfinished_folder
+from sim.experiment.study import run_to_folder
+from sim.lifecycle.power import PowerState
+
+OFFICE: dict[str, Any] = {
+    "name": "office",
+    "horizon": "3d",
+    "seed": 7,
+    "replications": 4,
+    "group": [
+        {
+            "name": "dev",
+            "count": 6,
+            "disks": ["P10"],
+            "schedule": {"days": "Mon-Fri", "on": "08:00:00", "off": "19:00:00"},
+            "failures": {"OSProvisioningTimedOut": 0.2},
+        },
+        {"name": "web", "count": 2, "os": "windows"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def office() -> sim.Scenario:
+    """Six scheduled machines that sometimes fail to provision, two that are always on."""
+    return sim.from_dict(OFFICE)
+
+
+@pytest.fixture(scope="module")
+def result(office: sim.Scenario) -> sim.RunResult:
+    """Four replications of it."""
+    return sim.run(office)
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    """Every file of a result but the one that tells the time."""
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "provenance.json"
+    }
+
+
+def test_the_same_question_gives_the_same_bytes(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
+    """Same scenario, seed and program: every file but the provenance's clock is the same to the last byte."""
+    result.write(tmp_path / "a")
+    sim.run(office).write(tmp_path / "b")
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+    one, two = (json.loads((tmp_path / name / "provenance.json").read_text()) for name in "ab")
+    assert one.pop("timing")
+    assert two.pop("timing")
+    assert one == two
+
+
+def test_another_seed_gives_other_figures(office: sim.Scenario, result: sim.RunResult):
+    """The check above could not see a run that ignores its seed."""
+    assert sim.run(office, seed=8).values("cost.total") != result.values("cost.total")
+
+
+def test_workers_change_nothing(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
+    """--jobs 2 writes the bytes of --jobs 1, events included."""
+    sim.run(office, events=True).write(tmp_path / "one")
+    sim.run(office, jobs=2, events=True).write(tmp_path / "two")
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+
+
+def test_more_replications_keep_the_first_ones(office: sim.Scenario, result: sim.RunResult):
+    """Replication k doesn't know how many there are: what was played stays as it was."""
+    longer = sim.run(office, replications=6)
+    assert longer.values("billed_hours")[:4] == result.values("billed_hours")
+
+
+def test_every_promised_metric_is_there(result: sim.RunResult):
+    """The names of interface.md, for the fleet and for every group, whether or not anything happened."""
+    promised = {
+        "billed_hours", "wanted_hours", "served_hours", "wasted_hours", "availability", "vms.created", "vms.deleted",
+        "vms.peak_allocated", "vms.peak_running", "allocation.attempts", "allocation.failures",
+        "allocation.failure_rate", "evictions", "host_failures", "guest_crashes", "failures.AllocationFailed",
+        "failures.OSProvisioningTimedOut", "failures.QuotaExceeded",
+        *(f"hours.{state}" for state in PowerState),
+        *(f"cost.{kind}" for kind in ("total", "compute", "license", "disk", "network", "commitment")),
+        *(
+            f"operations.{operation}.{outcome}"
+            for operation in ("create", "start", "restart", "power_off", "deallocate", "hibernate", "update", "delete")
+            for outcome in ("accepted", "succeeded", "failed", "rejected")
+        ),
+    }  # fmt: skip
+    for group in ("", "dev", "web"):
+        assert promised <= set(result.metric_names(group))
+        assert set(COUNTED) <= set(result.metric_names(group))
+
+
+def test_groups_add_up_to_the_fleet(result: sim.RunResult):
+    """Hours and money of the groups are the fleet's, in every replication; peaks are not sums, so they are left out."""
+    for each in result.replications:
+        for metric in (
+            "billed_hours",
+            "wanted_hours",
+            "cost.total",
+            "hours.running",
+            "operations.create.accepted",
+        ):
+            parts = sum(each.metrics[group][metric] for group in result.groups)
+            assert parts == pytest.approx(each.metrics[""][metric], abs=1e-6)
+        assert sum(row.amount for row in each.bill) == pytest.approx(each.metrics[""]["cost.total"], abs=1e-6)
+
+
+def test_the_timeline_adds_up_to_the_hours(result: sim.RunResult, tmp_path: Path):
+    """Mean VMs in a clock hour, summed over the hours, are VM hours; a timeline shifted by an hour would show too."""
+    result.write(tmp_path / "result")
+    frame = sim.read(tmp_path / "result").timeline
+    assert len(frame) == 4 * 2 * 72 * 8
+    for each in result.replications:
+        for state in PowerState:
+            mine = frame[(frame.replication == each.number) & (frame.state == str(state))]
+            assert mine.vms.sum() == pytest.approx(each.metrics[""][f"hours.{state}"], abs=1e-6)
+    always_on = frame[(frame.group == "web") & (frame.hour == 3) & (frame.state == "running")]
+    assert always_on.vms.tolist() == [2.0] * 4
+
+
+def test_an_hour_cut_by_the_window_is_averaged_over_its_part():
+    """Two VMs that run all the time are 2.0 VMs in the last half hour too, and the warm-up is left out."""
+    cut = sim.from_dict(
+        {"name": "cut", "horizon": "270min", "warm_up": "90min", "group": [{"name": "web", "count": 2}]}
+    )
+    played = sim.run(cut, replications=1).replications[0].timeline["web"]
+    assert played.first_hour == 1
+    running = played.vms[:, list(PowerState).index(PowerState.RUNNING)]
+    assert running.tolist() == [2.0, 2.0, 2.0, 2.0]
+
+
+def test_ratios_of_the_summary_are_ratios_of_means(result: sim.RunResult):
+    """Availability in summary.json is served over wanted of all replications together."""
+    served, wanted = result.values("served_hours"), result.values("wanted_hours")
+    assert result.summary()["metrics"]["availability"]["mean"] == pytest.approx(sum(served) / sum(wanted))
+
+
+def test_the_summary_is_json_also_where_nothing_is_defined(tmp_path: Path):
+    """Nobody wants the VMs and there is one replication: nulls, no NaN, and a folder that reads back."""
+    idle = {"days": "Sat", "on": "08:00:00", "off": "19:00:00"}
+    lazy = sim.from_dict(
+        {"name": "lazy", "horizon": "1d", "group": [{"name": "dev", "count": 1, "schedule": idle}]}
+    )
+    sim.run(lazy, replications=1).write(tmp_path / "lazy")
+    metrics = sim.read(tmp_path / "lazy").summary["metrics"]
+    assert metrics["availability"]["mean"] is None
+    assert metrics["cost.total"]["mean"] is not None
+    assert metrics["cost.total"]["half_width"] is None
+    assert (tmp_path / "lazy" / "replications.csv").read_text().count("availability,\n") == 2
+
+
+def test_a_folder_of_ours_is_replaced_and_a_strangers_is_not(result: sim.RunResult, tmp_path: Path):
+    """Running again is normal; overwriting someone's home is not, nor is losing notes put beside a result."""
+    result.write(tmp_path / "ours")
+    (tmp_path / "ours" / "report.html").write_text("old")
+    result.write(tmp_path / "ours")
+    assert not (tmp_path / "ours" / "report.html").exists()
+    (tmp_path / "ours" / "notes.txt").write_text("mine")
+    with pytest.raises(ResultError, match=r"notes\.txt"):
+        result.write(tmp_path / "ours")
+    assert (tmp_path / "ours" / "notes.txt").read_text() == "mine"
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    for write in (result.write, check_folder):
+        with pytest.raises(ResultError, match="holds no result of vmfleet"):
+            write(tmp_path / "home")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match="is a file"):
+        check_folder(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    result.write(tmp_path / "empty")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "home", "ours"]
+
+
+def test_a_full_disk_leaves_what_was_there(
+    result: sim.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The old result stays whole, the new one leaves nothing, and the message says what happened."""
+    result.write(tmp_path / "kept")
+    before = _bytes(tmp_path / "kept")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results, "_write_timeline", full)
+    with pytest.raises(ResultError, match="the disk is full"):
+        result.write(tmp_path / "kept")
+    assert _bytes(tmp_path / "kept") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_really_full_disk_says_so(result: sim.RunResult, tmp_path: Path):
+    """Not only our own stand-in for one: /dev/full is as full as a disk can be."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+
+    def write() -> None:
+        with new_folder(tmp_path / "new") as place:
+            (place / "summary.json").symlink_to("/dev/full")
+            results.write_json(place / "summary.json", {"a": "x" * 100_000})
+
+    with pytest.raises(ResultError, match="the disk is full"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_through_a_file_is_refused_before_the_run(tmp_path: Path):
+    """Asked before hours of work, not after."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match="a part of the path is a file"):
+        check_folder(tmp_path / "file" / "result")
+
+
+@pytest.mark.parametrize(
+    ("number", "says"), [(30, "the file system is read-only"), (13, "no right to write there")]
+)
+def test_a_read_only_folder_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
+):
+    """The same for a right that is missing (as the machine would say it: a test run by root may write anywhere)."""
+
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(ResultError, match=says):
+        check_folder(tmp_path / "locked" / "result")
+
+
+def test_reading_says_what_is_missing_or_broken(result: sim.RunResult, tmp_path: Path):
+    """Each way in which a folder is not a result has its own message."""
+    with pytest.raises(ResultError, match="no such folder"):
+        sim.read(tmp_path / "absent")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ResultError, match="vmfleet run"):
+        sim.read(tmp_path / "other")
+    folder = result.write(tmp_path / "result")
+    with pytest.raises(ResultError, match="--events"):
+        _ = sim.read(folder).events
+    (folder / "bill.parquet").write_bytes(b"PAR1 no longer")
+    with pytest.raises(ResultError, match="can't be read"):
+        _ = sim.read(folder).bill
+    (folder / "summary.json").write_text('{"scenario": "office",')
+    with pytest.raises(ResultError, match="is not JSON"):
+        sim.read(folder)
+    (folder / "summary.json").write_text('{"scenario": "office"}')
+    with pytest.raises(ResultError, match="'seed'"):
+        sim.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"replications": 0}, "at least 1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"engine": "turbo"}, "auto, simpy, compiled"),
+        ({"jobs": 0}, "jobs is 0"),
+        ({"precision": 1.5}, "precision is 1.5"),
+        ({"precision": 0.1, "headlines": ["cost.totl"]}, r"cost\.total"),
+    ],
+)
+def test_wrong_arguments_are_the_users_errors(office: sim.Scenario, wrong: dict[str, Any], says: str):
+    """Each says the value and what would be right."""
+    with pytest.raises(InputError, match=says):
+        sim.run(office, **{"replications": 2, **wrong})
+
+
+def test_an_unknown_metric_or_group_is_named(result: sim.RunResult):
+    """With the one that was probably meant."""
+    with pytest.raises(InputError, match="did you mean availability"):
+        result.estimate("availabilty")
+    with pytest.raises(InputError, match="dev, web"):
+        result.estimate("cost.total", "prod")
+
+
+def test_progress_is_told_from_nothing_to_all(office: sim.Scenario):
+    """A bar that starts at none and ends full."""
+    told: list[tuple[int, int]] = []
+    sim.run(office, progress=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 4)
+    assert told[-1] == (4, 4)
+    assert told == sorted(told)
+
+
+def test_what_was_finished_is_not_played_again(
+    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Interrupted after two replications, resumed: the two others are played, and the folder is the undisturbed one."""
+    from sim.experiment import workers
+
+    run_to_folder(office, tmp_path / "undisturbed", events=True)
+    real, played = workers.replicate_many, []
+
+    def stubborn(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
+        if len(played) == 2:
+            raise KeyboardInterrupt
+        played.extend(numbers)
+        return real(question, seed, numbers, *more)
+
+    monkeypatch.setattr(workers, "replicate_many", stubborn)
+    with pytest.raises(KeyboardInterrupt):
+        run_to_folder(office, tmp_path / "cut", events=True)
+    assert not (tmp_path / "cut").exists()
+    monkeypatch.setattr(
+        workers, "replicate_many", lambda q, s, n, *m: (played.extend(n), real(q, s, n, *m))[1]
+    )
+    run_to_folder(office, tmp_path / "cut", events=True, resume=True)
+    assert played == [0, 1, 2, 3]
+    assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "undisturbed")
+    assert not unfinished_folder(tmp_path / "cut").exists()
+
+
+def test_kept_replications_of_another_question_are_not_used(
+    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Resuming with another fleet, seed or price must not mix them in: the folder is that of the new question."""
+    monkeypatch.setattr(results, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run_to_folder(office, tmp_path / "result")
+    monkeypatch.undo()
+    assert unfinished_folder(tmp_path / "result").exists()
+    bigger = office.replace("group.dev.count", 7)
+    run_to_folder(bigger, tmp_path / "result", resume=True)
+    run_to_folder(bigger, tmp_path / "fresh")
+    assert _bytes(tmp_path / "result") == _bytes(tmp_path / "fresh")
+
+
+KILLED = """
+import sys, sim
+from sim.experiment.study import run_to_folder
+if __name__ == "__main__":
+    scenario = sim.load(sys.argv[1])
+    print("ready", flush=True)
+    run_to_folder(scenario, sys.argv[2], replications=30, jobs=int(sys.argv[3]), resume=True, events=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_run_resumes_to_the_same_bytes(office: sim.Scenario, tmp_path: Path, jobs: int):
+    """SIGKILL at 30 random moments: each time the folder is absent or whole, and at the end it is the undisturbed one."""
+    import random
+
+    scenario = tmp_path / "office.toml"
+    scenario.write_text(office.to_toml(), encoding="utf-8")
+    run_to_folder(office, tmp_path / "undisturbed", replications=30, events=True)
+    wanted = _bytes(tmp_path / "undisturbed")
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED, encoding="utf-8")
+    chance = random.Random(jobs)
+    kills = 0
+    while kills < 30:
+        target = tmp_path / f"cut-{kills // 6}"
+        running = subprocess.Popen(
+            [sys.executable, str(program), str(scenario), str(target), str(jobs)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        assert running.stdout is not None
+        running.stdout.readline()
+        time.sleep(chance.uniform(0.0, 1.2))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        running.stdout.close()
+        kills += 1
+        if target.exists():
+            assert _bytes(target) == wanted
+    for number in range(5):
+        run_to_folder(
+            office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True
+        )
+        assert _bytes(tmp_path / f"cut-{number}") == wanted
+
+
+def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: Path):
+    """One row group or more a replication, in order, with the promised columns."""
+    sim.run(office, replications=3, events=True).write(tmp_path / "result")
+    table = pq.read_table(tmp_path / "result" / "events.parquet")
+    assert table.column_names == ["replication", "t_s", "vm", "kind", "from", "to", "operation", "code"]
+    numbers = table.column("replication").to_pylist()
+    assert numbers == sorted(numbers)
+    assert set(numbers) == {0, 1, 2}
