@@ -1,0 +1,128 @@
+"""Prose goes stale silently: what a Markdown file names must exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from sim.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+SKIPPED = {".venv", ".git", "node_modules", ".pytest_cache", ".hypothesis"}
+PAGES = sorted(
+    page
+    for page in ROOT.rglob("*.md")
+    if not any(part in SKIPPED or part.startswith(".venv") for part in page.relative_to(ROOT).parts)
+)
+PATH_IN_PROSE = re.compile(r"`((?:sim|tests|scenarios|docs|results|\.ci)/[\w./*-]*|[\w-]+\.(?:md|toml|txt))`")
+LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"")
+COMMAND = re.compile(r"vmfleet ([a-z]+)\b")
+WRITTEN_BY_A_RUN = re.compile(r"results/(?!committed|README)")
+RESULT_FILES = {"scenario.toml"}  # named in prose as parts of a result folder
+
+
+def commands() -> set[str]:
+    """Every command the program knows."""
+    return set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_there_are_pages_to_check() -> None:
+    """An empty list would pass every check below."""
+    assert ROOT / "README.md" in PAGES
+    assert len(PAGES) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_named_in_prose_exist(page: Path) -> None:
+    """A reader who follows a path must find something there."""
+    text = page.read_text(encoding="utf-8")
+    for name in PATH_IN_PROSE.findall(text):
+        if WRITTEN_BY_A_RUN.match(name) or name in RESULT_FILES:
+            continue
+        place = name.rstrip("/")
+        beside = [*ROOT.glob(place), *page.parent.glob(place)]
+        assert beside, f"{page.name} names {name}, which isn't there"
+    for match in LINK.findall(text):
+        target = match[0] or match[1]
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which isn't there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_named_in_prose_exist(page: Path) -> None:
+    """A command in the prose must be one that the program knows."""
+    known = commands()
+    for line in re.findall(r"`([^`\n]*vmfleet [^`\n]*)`", page.read_text(encoding="utf-8")):
+        for name in COMMAND.findall(line):
+            assert name in known, f"{page.name} names `vmfleet {name}`"
+
+
+def test_the_interface_has_all_its_commands() -> None:
+    """The names that users and scripts rely on."""
+    promised = {
+        "run",
+        "compare",
+        "sweep",
+        "size",
+        "validate",
+        "report",
+        "states",
+        "snapshot",
+        "prices",
+        "schema",
+        "demo",
+    }
+    assert promised <= commands()
+
+
+def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:
+    """Each must work alone on a fresh checkout; .ci/run takes the second one word for word."""
+    lines = [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
+    found = [line for line in lines if line.startswith("python3 -m venv .venv && ")]
+    assert len(found) == 2
+    demo, tests = found
+    assert demo.endswith(".venv/bin/vmfleet demo")
+    assert "-m pytest" in tests
+    for line in found:
+        assert "-c constraints.txt" in line
+
+
+def test_constraints_hold_plain_pins_without_addresses() -> None:
+    """A lock with addresses ties the project to one machine's registry."""
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    names = set()
+    for line in pins:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*( ; python_version < \"3\.\d+\")?", line), line
+        names.add(line.split("==")[0])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [
+        each for extra in project["optional-dependencies"].values() for each in extra
+    ]
+    for requirement in wanted:
+        name = re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")  # type: ignore[index]
+        assert name in names, f"{name} has no pin in constraints.txt"
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    """What works here only is no project; `../shared` is the one neighbour, and optional."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        files = [ROOT / name for name in listed.stdout.splitlines()]
+    else:  # a copy without git, as CI makes it: nothing else lies there but environments and caches
+        inside = (path for path in ROOT.rglob("*") if not path.relative_to(ROOT).parts[0].startswith(".venv"))
+        files = [path for path in inside if not SKIPPED.intersection(path.relative_to(ROOT).parts)]
+    assert ROOT / "README.md" in files
+    home = re.compile(r"(?<![\w.])/(?:work|root|home|farm)/[A-Za-z._]|file:///|pypi\.org/simple")
+    for file in files:
+        if file == Path(__file__) or not file.is_file():
+            continue
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found = home.search(text)
+        assert found is None, f"{file} names {text[found.start() : found.start() + 40]!r}"

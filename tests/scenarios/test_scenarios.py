@@ -1,0 +1,102 @@
+"""The scripts in `scenarios` find what their headers expect, to what can be written down by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+Z = 5.0  # a false alarm in some two million runs, were the seed not fixed
+
+STARTING_S = 25 * math.exp(0.5**2 / 2)  # means of the default lognormals
+STARTING_SD_S = STARTING_S * math.sqrt(math.expm1(0.5**2))
+OS_PROVISIONING_S = 40 * math.exp(0.6**2 / 2)
+ALLOCATING_S = 10.0
+ASKED_TO_RUNNING_H = (ALLOCATING_S + STARTING_S) / 3600
+MACHINES, MONTH_H, WINDOWS, WINDOW_H = 200, 672.0, 20, 11.0
+JITTER_SD_H = (20 / 60) / math.sqrt(6)  # of off minus on, both uniform over 20 minutes
+
+
+def script(name: str) -> ModuleType:
+    """One scenario script as a module."""
+    spec = importlib.util.spec_from_file_location(f"scenario_{name}", SCENARIOS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_script_has_its_scenario_file_and_is_tested_here() -> None:
+    """A script that nobody runs stops working unseen."""
+    scripts = {path.stem for path in SCENARIOS.glob("*.py")}
+    assert scripts == {"office_hours", "one_vm_one_day", "failed_provisioning"}
+    for name in scripts:
+        assert (SCENARIOS / f"{name}.toml").exists()
+
+
+def test_one_machine_for_one_day_is_billed_as_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every duration is a constant, so the sum is exact to the ticks of the books."""
+    day = script("one_vm_one_day")
+    found = day.main()
+    for policy, by_hand_h in day.BY_HAND.items():
+        assert found[policy] == pytest.approx(by_hand_h, abs=4 / 65536 / 3600)
+    assert found["2023-10"] - found["2018-08"] == pytest.approx(100 / 3600, abs=1e-7)
+    assert "by hand" in capsys.readouterr().out
+
+
+def test_office_hours_cost_what_can_be_worked_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Mean hours billed under each habit, from the schedule and the means of the default durations."""
+    replications = 3
+    found = script("office_hours").main(replications)
+    billed_h = {habit: result.estimate("billed_hours").mean for habit, result in found.items()}
+
+    kept_h = MACHINES * (MONTH_H - ASKED_TO_RUNNING_H)
+    kept_sem_h = math.sqrt(MACHINES / replications) * STARTING_SD_S / 3600
+    assert abs(billed_h["keep"] - kept_h) <= Z * kept_sem_h
+    assert abs(billed_h["keep"] - MACHINES * MONTH_H) > Z * kept_sem_h, (
+        "a model that forgets Starting must be refused"
+    )
+
+    given_back_h = MACHINES * (WINDOWS * (WINDOW_H - ASKED_TO_RUNNING_H) + OS_PROVISIONING_S / 3600)
+    sem_h = math.sqrt(MACHINES * WINDOWS / replications) * math.hypot(JITTER_SD_H, STARTING_SD_S / 3600)
+    assert abs(billed_h["deallocate"] - given_back_h) <= Z * sem_h
+    wrong_h = MACHINES * WINDOWS * WINDOW_H
+    assert abs(billed_h["deallocate"] - wrong_h) > Z * sem_h, "a model without start-up must be refused"
+
+    # Stopping bills all the same, but for the moments of Starting each morning (not billed under 2018-08).
+    mornings_h = MACHINES * WINDOWS * STARTING_S / 3600
+    mornings_sem_h = math.sqrt(MACHINES * WINDOWS / replications) * STARTING_SD_S / 3600
+    for habit in ("stop", "guest-shutdown"):
+        assert abs(billed_h["keep"] - billed_h[habit] - mornings_h) <= Z * math.hypot(
+            kept_sem_h, mornings_sem_h
+        )
+
+    disks = [result.estimate("cost.disk").mean for result in found.values()]
+    assert max(disks) - min(disks) <= 1e-9 * max(disks), "disks are billed whatever the power state"
+    compute = found["deallocate"].estimate("cost.compute").mean
+    assert compute == pytest.approx(billed_h["deallocate"] * 0.23, rel=1e-12)
+    assert "Deallocating at night saves" in capsys.readouterr().out
+
+
+def test_failed_provisioning_wastes_what_the_header_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """Failures are binomial; each wastes the time-out and the reaction."""
+    replications = 8
+    rollout = script("failed_provisioning")
+    found = rollout.main(replications)
+    failures_sem = math.sqrt(rollout.FAILURES / (1 - rollout.FAILING) / replications)  # negative binomial
+    assert abs(found["failures"] - rollout.FAILURES) <= Z * failures_sem
+    assert abs(found["failures"] - 2 * rollout.FAILURES) > Z * failures_sem, "twice the rate must be refused"
+    each_h = rollout.TIMEOUT_H + rollout.REACTION_H
+    reaction_sd_h = rollout.REACTION_H * math.sqrt(math.expm1(1.0))
+    sem_h = math.sqrt(rollout.FAILURES * (each_h**2 + reaction_sd_h**2) / replications)
+    assert abs(found["wasted_h"] - rollout.WASTED_H) <= Z * sem_h
+    assert abs(found["wasted_h"] - rollout.FAILURES * rollout.TIMEOUT_H) > Z * sem_h, (
+        "a model that reacts at once"
+    )
+    assert "billed for nothing" in capsys.readouterr().out

@@ -1,0 +1,229 @@
+"""What a caller of `vmfleet` relies on: exit status, what is on which stream, and that nothing is half written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sim.experiment.study
+from sim.cli import main
+from sim.cli.options import share_of
+from sim.cli.terminal import figure, money
+from sim.errors import ScenarioError
+
+SMALL = """\
+name = "small"
+start = 2026-01-05T00:00:00Z
+horizon = "1d"
+replications = 2
+[[group]]
+name = "dev"
+size = "Standard_D4s_v5"
+count = 3
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scenario that is played in no time, in an empty folder that commands write to."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "small.toml"
+    file.write_text(SMALL)
+    return file
+
+
+def vmfleet(*arguments: str | Path) -> int:
+    """The exit status of one call."""
+    with pytest.raises(SystemExit) as end:
+        main([str(each) for each in arguments])
+    return int(end.value.code or 0)
+
+
+def test_run_prints_the_answer_and_writes_the_result_folder(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The main job."""
+    assert vmfleet("run", small) == 0
+    shown = capsys.readouterr()
+    assert "total, USD" in shown.out
+    assert "results/small" in shown.out
+    assert shown.err == "", "progress belongs to a terminal only"
+    written = {path.name for path in Path("results/small").iterdir()}
+    assert {"summary.json", "provenance.json", "bill.csv", "replications.csv", "report.html"} <= written
+
+
+def test_json_is_the_summary_and_nothing_else(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program reads standard output; one more line would break it."""
+    assert vmfleet("run", small, "--json", "--no-report") == 0
+    shown: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert shown == json.loads(Path("results/small/summary.json").read_text())
+    assert shown["replications"] == 2
+
+
+def test_quiet_prints_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For scripts that only want the folder."""
+    assert vmfleet("run", small, "--quiet", "--no-report", "--out", "there") == 0
+    assert capsys.readouterr() == ("", "")
+    assert Path("there/summary.json").exists()
+
+
+def test_options_reach_the_study(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that is read and dropped is worse than none."""
+    assert (
+        vmfleet("run", small, "--json", "--no-report", "-n", "3", "--seed", "7", "--set", "group.dev.count=5")
+        == 0
+    )
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["replications"], shown["seed"]) == (3, 7)
+    assert shown["metrics"]["vms.created"]["mean"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run"], "SCENARIO.toml"),
+        (["run", "small.toml", "--nonsense"], "--nonsense"),
+        (["run", "nowhere.toml"], "nowhere.toml"),
+        (["run", "small.toml", "--engine", "warp"], "warp"),
+        (["run", "small.toml", "--replications", "0"], "0"),
+        (["run", "small.toml", "--precision", "300%"], "300%"),
+        (["run", "small.toml", "--set", "group.dev.count=-1"], "group.dev.count"),
+        (["run", "small.toml", "--set", "group.deb.count=1"], "deb"),
+        (["validate", "wrong.toml"], "wrong.toml:4"),
+        (["states", "--policy", "1999"], "1999"),
+        (["report", "nowhere"], "nowhere"),
+        (["prices", "show", "Standard_D4s_v55"], "Standard_D4s_v5"),
+        (["run", "small.toml", "--out", "small.toml"], "small.toml"),
+        (["run", "small.toml", "--out", "small.toml/inside"], "small.toml"),
+        (["dance"], "dance"),
+    ],
+)
+def test_wrong_input_is_told_in_words_with_status_2(
+    small: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    """The user's mistake gets the name of what is wrong, no traceback, and no result folder."""
+    Path("wrong.toml").write_text(SMALL.replace("replications = 2", "replications = 'two'"))
+    before = set(Path().rglob("*"))
+    assert vmfleet(*arguments) == 2
+    shown = capsys.readouterr()
+    assert says in shown.err
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+    assert set(Path().rglob("*")) == before, "nothing may be written"
+
+
+def test_all_faults_of_a_file_are_told_at_once(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One fault a run would be a dozen runs."""
+    Path("wrong.toml").write_text(
+        SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1")
+    )
+    assert vmfleet("validate", "wrong.toml") == 2
+    told = capsys.readouterr().err
+    assert "wrong.toml:3" in told
+    assert "wrong.toml:9" in told
+
+
+def test_an_interrupt_ends_with_130(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What shells and schedulers expect of a program stopped by Ctrl-C."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sim.experiment.study, "run", interrupted)
+    assert vmfleet("run", small) == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert not Path("results/small/summary.json").exists()
+
+
+def test_our_own_defect_is_loud_with_status_1(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect told as the user's mistake would never be reported."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(sim.experiment.study, "run", broken)
+    assert vmfleet("run", small) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "planted" in told
+    assert "report it" in told
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "compare",
+        "sweep",
+        "size",
+        "validate",
+        "report",
+        "states",
+        "snapshot",
+        "prices",
+        "schema",
+        "demo",
+    ],
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--help` after any promised name."""
+    assert vmfleet(command, "--help") == 0
+    assert f"vmfleet {command}" in capsys.readouterr().out
+
+
+def test_states_shows_what_each_policy_bills(capsys: pytest.CaptureFixture[str]) -> None:
+    """The one difference that matters most between the two policies: Starting."""
+    billed = {}
+    for policy in ("2018-08", "2023-10"):
+        assert vmfleet("states", "--policy", policy, "--json") == 0
+        billed[policy] = {row["state"]: row["billed"] for row in json.loads(capsys.readouterr().out)}
+    assert billed["2018-08"]["starting"] is False
+    assert billed["2023-10"]["starting"] is True
+    assert "hibernated" not in billed["2018-08"]
+    assert vmfleet("states") == 0
+    assert "PowerState/deallocated" in capsys.readouterr().out
+
+
+def test_schema_is_a_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    """Editors read it."""
+    assert vmfleet("schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert "json-schema.org" in schema["$schema"]
+    assert "group" in schema["properties"]
+
+
+def test_prices_show_tells_terms_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    """A price without its source is a rumour."""
+    assert vmfleet("prices", "show", "Standard_D4s_v5", "--region", "westeurope", "--json") == 0
+    rows = {row["term"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["linux"]["per_h"] > 0
+    assert rows["windows"]["per_h"] > rows["linux"]["per_h"]
+    assert rows["linux"]["source"]
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), (" 2.5% ", 0.025), (None, None)])
+def test_a_precision_is_read_as_people_write_it(text: str | None, share: float | None) -> None:
+    """Per cent and shares."""
+    assert share_of(text) == share
+
+
+@pytest.mark.parametrize("text", ["0", "-1%", "100%", "nan", "inf", "much", ""])
+def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
+    """Above zero and below one."""
+    with pytest.raises(ScenarioError):
+        share_of(text)
+
+
+def test_numbers_are_written_with_the_digits_that_matter() -> None:
+    """Neither 134397.8701 hours nor 0.00 of a small share."""
+    assert [figure(each) for each in (134397.87, 220.04, 3.5, 0.0123, 0.0, None)] == [
+        "134,398", "220.0", "3.50", "0.0123", "0", "–",
+    ]  # fmt: skip
+    assert [money(each) for each in (30912.4, 167.9, None)] == ["30,912", "167.90", "–"]
