@@ -79,6 +79,7 @@ class CompiledGroup:
             journal_i = np.empty((journal_room, 2), dtype=np.int64)
             kernel.walk(
                 first, births, keys, self.labels, *self.lowered.arrays,
+                np.empty(len(self.labels), dtype=np.uint64), np.empty(len(self.labels) + 1, dtype=np.int64),
                 books, hits, report, bins, mask, peaks, journal_t, journal_i,
             )  # fmt: skip
             if report[kernel.STUCK_VM]:

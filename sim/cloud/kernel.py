@@ -43,14 +43,16 @@ STUCK = 10_000
 NEVER = math.inf
 UNIT = 2.0**-52
 
-jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+jit = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
-draw = jit(_draw)
-bits = jit(_bits)
-mix = jit(_mix)
+draw = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(_draw)
+inlined = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
+
+bits = inlined(_bits)
+mix = inlined(_mix)
 
 
-@jit
+@inlined
 def _variate(p, keys, used, law_of, law_i, law_f, pool):  # type: ignore[no-untyped-def]
     """The next variate of purpose p."""
     k = used[p]
@@ -58,7 +60,7 @@ def _variate(p, keys, used, law_of, law_i, law_f, pool):  # type: ignore[no-unty
     return draw(bits(keys[p], k), law_of[p], law_i, law_f, pool)
 
 
-@jit
+@inlined
 def _next_edge(edge, wanted, settings, edges, keys, used, law_of, law_i, law_f, pool):  # type: ignore[no-untyped-def]
     """When demand turns after *edge*, being *wanted* until then; the place in the calendar is used[-1]."""
     p = settings[ON_PURPOSE]
@@ -75,7 +77,7 @@ def _next_edge(edge, wanted, settings, edges, keys, used, law_of, law_i, law_f, 
     return edge + _variate(p, keys, used, law_of, law_i, law_f, pool)
 
 
-@jit
+@inlined
 def _book(
     t, move, vm, settings, start_s, moves, books, hits, report, bins, mask, peaks, journal_t, journal_i
 ):  # type: ignore[no-untyped-def]
@@ -125,15 +127,13 @@ def _book(
 def walk(  # type: ignore[no-untyped-def]
     first_index, births, vm_keys, labels, settings, horizon_s, start_s, nodes, deadlines, arcs, chances, probabilities,
     backoffs, edges, moves, law_of, law_i, law_f, pool,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i,
+    keys, used, books, hits, report, bins, mask, peaks, journal_t, journal_i,
 ):  # fmt: skip
     """The lives of VMs `first_index ...`, born at *births*, one after the other, into the books.
 
     Returns nothing; `report` tells what is too long for its array (lines beyond the end are counted, not kept).
     """
     purposes = len(labels)
-    keys = np.empty(purposes, np.uint64)
-    used = np.empty(purposes + 1, np.int64)
     demand = settings[DEMAND]
     on_purpose = settings[ON_PURPOSE]
     n_arcs = settings[ARCS]
