@@ -13,6 +13,7 @@ from sim.billing.commitments import Commitment
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue
 from sim.cloud.plan import FleetPlan
+from sim.errors import Fault, ScenarioError
 from sim.experiment import scenario_plan
 from sim.experiment.scenario_defaults import to_plain
 from sim.experiment.scenario_describe import DefaultInUse, defaults_in_use, describe
@@ -21,7 +22,6 @@ from sim.experiment.scenario_paths import apply_overrides, parse_override, parse
 from sim.experiment.scenario_reading import Origin, check_document, read_document
 from sim.experiment.scenario_schema import json_schema
 from sim.experiment.scenario_writing import to_toml
-from sim.errors import Fault, ScenarioError
 
 __all__ = ["DefaultInUse", "Scenario", "from_dict", "json_schema", "load", "parse_override", "parse_value"]
 
@@ -129,7 +129,7 @@ def _spoken(overrides: Iterable[Override]) -> list[tuple[str, object, str]]:
         except ValueError as error:
             faults.append(Fault(file="--set", field=override, problem=str(error), value=override))
         else:
-            spoken.append((path, value, f"--set {override}"))
+            spoken.append((path, value, f"--set {' '.join(override.split())}"))
     if faults:
         raise ScenarioError(faults)
     return spoken

@@ -57,8 +57,10 @@ def _whole(file: ScenarioFile) -> list[str]:
     return [
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
         f"  {file.replications} replications with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
-        f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
-        f" from {priced}{own}.",
+        (
+            f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
+            f" from {priced}{own}."
+        ),
     ]
 
 
@@ -126,11 +128,15 @@ def _chances(group: Group) -> list[str]:
         lines.append(
             f"The guest crashes after {_varying(crash.time_between)} of running, noticed after {_varying(crash.detection)}."
         )
-    if (spot := group.spot) is not None:
+    spot = group.spot
+    if spot is not None and group.priority != "spot":
+        lines.append('[group.spot] is not used: priority is "regular".')
+    elif spot is not None:
         again = "never" if spot.restart_after is None else f"after {_varying(spot.restart_after)}"
-        lines.append(
-            f"Evicted with probability {spot.eviction_per_hour:g} per hour of running ({spot.policy}); asked for again: {again}."
-        )
+        hazard = f"Evicted with probability {spot.eviction_per_hour:g} per hour of running ({spot.policy})"
+        lines.append(f"{hazard}; asked for again: {again}.")
+    elif group.priority == "spot":
+        lines.append("Spot prices, but no evictions: there is no [group.spot].")
     return lines
 
 
@@ -195,6 +201,10 @@ def _unset_in_group(group: Group) -> list[str]:
     if group.failures.os_provisioning_timeout is None:
         keys.append(f"group.failures.os_provisioning_timeout.{group.os}")
     unused = {"group.count", "group.create_over"} if group.arrivals is not None else set()
+    if group.priority != "spot":
+        unused |= {key for key in keys if key.startswith("group.spot.")}
+    if group.image == "specialized":
+        unused |= {key for key in keys if "os_provisioning" in key}
     if group.schedule is None and group.cycle is None:
         unused.add("group.when_off")
     return [key for key in keys if key not in unused]

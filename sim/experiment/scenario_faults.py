@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -18,6 +18,7 @@ from sim.experiment.scenario_quantities import DISTRIBUTION_TAG, DURATION_TAG, S
 from sim.experiment.scenario_wording import close_match, list_words, show_value
 
 _MISSING = object()
+_IS_MISSING = "is missing"
 
 _KIND_WORDS = {
     "string_type": "a text in quotes",
@@ -55,8 +56,22 @@ class Found:
     touches: tuple[Path, ...] = ()  # places whose value can't be relied on because of it
 
 
-def translate(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
-    """What one pydantic error says about a place of the document, in our words."""
+def translate(errors: Iterable[ErrorDetails], document: Mapping[str, Any]) -> list[Found]:
+    """What pydantic says about places of the document, in our words; what only follows from another fault is left out."""
+    found = [_translate_one(error, document) for error in errors if not _is_echo(error, document)]
+    meant = {touched for fault in found for touched in fault.touches}
+    return [fault for fault in found if fault.problem != _IS_MISSING or fault.path not in meant]
+
+
+def _is_echo(error: ErrorDetails, document: Mapping[str, Any]) -> bool:
+    """A list called too short only because its wrong elements were not counted."""
+    if error["type"] != "too_short":
+        return False
+    value = look_up(document, _follow(error["loc"])[0])
+    return isinstance(value, (list, tuple)) and len(value) >= error.get("ctx", {}).get("min_length", 0)
+
+
+def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
     path, around, field = _follow(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     value = look_up(document, path)
@@ -65,7 +80,7 @@ def translate(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
     )
     value = None if value is _MISSING else value
     if kind == "missing":
-        return Found(path, "is missing", _describe(field))
+        return Found(path, _IS_MISSING, _describe(field))
     if kind == "extra_forbidden":
         return _unknown_key(path, around, value)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -77,7 +92,7 @@ def translate(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
         return Found(
             path,
             f"{shown}there is no such choice",
-            "; ".join(filter(None, (meant, f"it is {quoted}"))),
+            "; ".join(filter(None, (meant, f"must be {quoted}"))),
             value,
         )
     if kind in _KIND_WORDS:
@@ -85,7 +100,7 @@ def translate(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
             path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value
         )
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
-        return Found(path, f"{shown}out of range", f"it is {_range(field)}", value)
+        return Found(path, f"{shown}out of range", f"must be {_range(field)}", value)
     if kind in ("too_short", "too_long"):
         return _wrong_length(path, field, value)
     said = context.get("error")
@@ -150,12 +165,10 @@ def look_up(document: Any, path: Path) -> Any:
     """The raw value at a place; a private marker if there is none."""
     node = document
     for part in path:
-        if isinstance(node, Mapping) and part in node:
-            node = node[part]
-        elif isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node):
-            node = node[part]
-        else:
+        in_list = isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node)
+        if not in_list and not (isinstance(node, Mapping) and part in node):
             return _MISSING
+        node = node[part]
     return node
 
 
@@ -199,13 +212,13 @@ def _range(field: FieldInfo | None) -> str:
     low = high = ""
     for limit in _bounds(field):
         if isinstance(limit, Ge):
-            low = f"{limit.ge} or more"
+            low = f"{show_value(limit.ge)} or more"
         elif isinstance(limit, Gt):
-            low = f"more than {limit.gt}"
+            low = f"more than {show_value(limit.gt)}"
         elif isinstance(limit, Le):
-            high = high or f"at most {limit.le}"
+            high = high or f"at most {show_value(limit.le)}"
         elif isinstance(limit, Lt):
-            high = f"less than {limit.lt}"
+            high = f"less than {show_value(limit.lt)}"
     return list_words(filter(None, (low, high)), "and")
 
 
@@ -258,12 +271,12 @@ def _wrong_tag(path: Path, discriminator: str, value: object) -> Found:
     if not isinstance(value, Mapping):
         return Found(path, f"{show_value(value)}: this is not a table of keys and values", "", value)
     if discriminator not in value:
-        return Found(path, f"{discriminator} is missing", f"it is {allowed}", value)
+        return Found(path, f"{discriminator} is missing", f"must be {allowed}", value)
     tag = value[discriminator]
     meant = ""
     if isinstance(tag, str):
-        meant = close_match(tag, options) or _WORDS_ELSEWHERE.get(tag.casefold(), "")
-    hint = "; ".join(filter(None, (meant, f"it is {allowed}")))
+        meant = _WORDS_ELSEWHERE.get(tag.casefold(), "") or close_match(tag, options)
+    hint = "; ".join(filter(None, (meant, f"must be {allowed}")))
     return Found(
         (*path, discriminator), f"{show_value(tag)}: there is no such {_TAG_WORDS[discriminator]}", hint, tag
     )
@@ -277,7 +290,7 @@ def _unknown_key(path: Path, around: type[BaseModel] | None, value: object) -> F
     key = str(path[-1])
     known = list(fields_by_key(around)) if around is not None else []
     meant = close_match(key, known)
-    homes = [home for home in _HOMES.get(key, ()) if home]
+    homes = _HOMES.get(key, []) if path[0] != "commitment" else []
     touches: tuple[Path, ...] = (path,)
     if meant:
         touches = (path, (*path[:-1], meant.split('"')[1]))

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from sim.billing.commitments import TERMS
 from sim.experiment.scenario_defaults import default_value
 from sim.experiment.scenario_quantities import (
+    Flag,
     NotNegative,
     Number,
     PositiveSeconds,
@@ -24,7 +25,6 @@ from sim.experiment.scenario_quantities import (
     Section,
     Text,
     Varying,
-    Flag,
     Whole,
 )
 from sim.experiment.scenario_wording import close_match
@@ -67,7 +67,7 @@ def _instant(value: object) -> datetime:
         except ValueError:
             raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
     if not isinstance(value, datetime):
-        raise ValueError(f"this is not a date and time; write both and the offset, {example}")  # noqa: TRY004
+        raise ValueError(f"this is not a date and time; write both and the offset, {example}")
     if value.tzinfo is None:
         raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
     if not YEARS[0] < value.year < YEARS[1]:
@@ -84,7 +84,7 @@ def _time_of_day(value: object) -> time:
                 "this is not a time of day; write hours, minutes and seconds, such as 08:00:00"
             ) from None
     if not isinstance(value, time):
-        raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")  # noqa: TRY004
+        raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")
     if value.tzinfo is not None:
         raise ValueError("a time of day has no offset; name the place with time_zone")
     return value
@@ -93,7 +93,7 @@ def _time_of_day(value: object) -> time:
 def _days(value: object) -> tuple[int, ...]:
     """`"Mon-Fri"`, `"Mon,Wed,Sat"`, `"Sat-Mon"` as weekdays, Monday = 0, in order."""
     if not isinstance(value, str):
-        raise ValueError('days are named in one text, such as "Mon-Fri" or "Mon,Wed,Sat"')  # noqa: TRY004
+        raise ValueError('days are named in one text, such as "Mon-Fri" or "Mon,Wed,Sat"')
     found: set[int] = set()
     for part in value.split(","):
         first, _, last = part.partition("-")

@@ -14,7 +14,7 @@ from typing import Any
 from sim.errors import Fault, ScenarioError
 from sim.experiment.scenario_defaults import SCENARIO_DEFAULTS, default_value, to_plain
 from sim.experiment.scenario_lines import Path
-from sim.experiment.scenario_wording import close_match, list_words
+from sim.experiment.scenario_wording import close_match, list_words, show_value
 
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
@@ -88,14 +88,16 @@ def field_name(path: Path, document: Mapping[str, Any]) -> str:
     for part in path:
         node = _child(node, part)
         if isinstance(part, str):
-            plain = re.fullmatch(r"[A-Za-z0-9_-]+", part)
-            shown = part if plain else f'"{part}"'.encode("unicode_escape").decode()
-            words += ("." if words else "") + shown
-        elif isinstance(node, Mapping) and isinstance(node.get("name"), str) and node["name"].isprintable():
-            words += f".{node['name']}"
+            words += ("." if words else "") + _shown(part)
+        elif isinstance(node, Mapping) and isinstance(node.get("name"), str):
+            words += f".{_shown(node['name'])}"
         else:
             words += f"[{part + 1}]"
     return words
+
+
+def _shown(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else show_value(name)
 
 
 def _child(node: Any, part: str | int) -> Any:
@@ -179,7 +181,11 @@ def apply_overrides(
     faults: list[Fault] = []
     for dotted, value, words in overrides:
         try:
-            changed, path = set_value(changed, _group_key(parse_path(dotted)), value)
+            names = parse_path(dotted)
+            if names[0] == "group" and names[-1] == "when_off":
+                names = (*names[:2], "when_off")
+                changed = _without_other_homes(changed, find_path(names[:2], changed))
+            changed, path = set_value(changed, names, value)
             asked[path] = words
         except ValueError as error:
             faults.append(Fault(file=words, field=dotted, problem=str(error), value=value))
@@ -188,8 +194,11 @@ def apply_overrides(
     return changed, asked
 
 
-def _group_key(names: tuple[str, ...]) -> tuple[str, ...]:
-    """`when_off` under a schedule is the group's own."""
-    if len(names) == 4 and names[0] == "group" and names[3] == "when_off" and names[2] in WHEN_OFF_HOMES:
-        return (*names[:2], "when_off")
-    return names
+def _without_other_homes(document: Mapping[str, Any], group: Path) -> dict[str, Any]:
+    """The document without the `when_off` of a group that stands under one of its sub-tables."""
+    changed = deepcopy(dict(document))
+    table = _child(changed.get("group"), group[-1])
+    for home in WHEN_OFF_HOMES:
+        if isinstance(inner := _child(table, home), dict):
+            inner.pop("when_off", None)
+    return changed

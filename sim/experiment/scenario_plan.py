@@ -112,7 +112,8 @@ def _guest_crash(group: Group) -> GuestCrash | None:
 
 def _spot(group: Group) -> Spot | None:
     spot = group.spot
-    if spot is None:
+    # A regular VM is not evicted; the section may stand there for the day when priority is changed.
+    if spot is None or group.priority != "spot":
         return None
     return Spot(
         eviction_per_hour=spot.eviction_per_hour,

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -44,7 +44,7 @@ _OTHER_UNITS = {
 def read_seconds(value: object) -> float:
     """Seconds of a written duration; ValueError says what would be right."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError('this is not a duration; write a number and a unit in quotes, such as "90s" or "8h"')  # noqa: TRY004
+        raise ValueError('this is not a duration; write a number and a unit in quotes, such as "90s" or "8h"')
     if not isinstance(value, str):
         example = f'"{value:g}s"' if 0 <= value < 1e9 else '"90s"'
         raise ValueError(f"a duration needs a unit and quotes; if seconds are meant write {example}")
@@ -114,24 +114,25 @@ class Spec(Section):
 
     min: Seconds | None = Field(None, description="Truncated below: no draw is shorter than this.")
     max: Seconds | None = Field(None, description="Truncated above: no draw is longer than this.")
+    _folder: Path = PrivateAttr(default_factory=Path)  # where files named by the scenario lie
     _law: laws.Distribution | None = PrivateAttr(None)
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         raise NotImplementedError
 
     @model_validator(mode="after")
     def _build(self, info: ValidationInfo) -> Self:
-        folder = (info.context or {}).get("folder", Path())
+        self._folder = (info.context or {}).get("folder", Path())
         if self.min is not None and self.max is not None:
             _check_order(min=self.min, max=self.max)
         try:
-            law = laws.truncate(self._untruncated(folder), self.min, self.max)
+            law = laws.truncate(self._untruncated(), self.min, self.max)
             mean_s = law.mean
         except ArithmeticError:  # a parameter so extreme that the mean leaves the numbers
             mean_s = math.inf
-        if not math.isfinite(mean_s):
+        if not mean_s <= LONGEST_S:
             raise ValueError(
-                "this distribution has no finite mean; cut it with `max`, or give it another shape"
+                "this distribution has no finite mean, or one beyond ten thousand years; cut it with `max`, or give it another shape"
             )
         self._law = law
         return self
@@ -150,7 +151,7 @@ class Exponential(Spec):
     dist: Literal["exponential"]
     mean: PositiveSeconds
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         return laws.Exponential(mean=self.mean)
 
 
@@ -163,7 +164,7 @@ class Lognormal(Spec):
     sigma: Positive | None = Field(None, description="Standard deviation of the natural logarithm.")
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         given = {
             name: value
             for name in ("median", "mean", "sigma", "p95")
@@ -184,7 +185,7 @@ class Weibull(Spec):
     shape: Positive
     scale: PositiveSeconds
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         return laws.Weibull(shape=self.shape, scale=self.scale)
 
 
@@ -195,7 +196,7 @@ class Gamma(Spec):
     shape: Positive
     mean: PositiveSeconds
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         return laws.Gamma(shape=self.shape, mean=self.mean)
 
 
@@ -206,7 +207,7 @@ class Uniform(Spec):
     low: Seconds
     high: Seconds
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         _check_order(low=self.low, high=self.high)
         return laws.Uniform(low=self.low, high=self.high)
 
@@ -219,7 +220,7 @@ class Triangular(Spec):
     mode: Seconds
     high: Seconds
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         _check_order(low=self.low, mode=self.mode, high=self.high)
         return laws.Triangular(low=self.low, mode=self.mode, high=self.high)
 
@@ -231,7 +232,7 @@ class Quantiles(Spec):
     p: tuple[Probability, ...] = Field(description="Rising from 0 to 1.")
     at: tuple[Seconds, ...] = Field(description="As many durations as p, rising.")
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         return laws.Quantiles(p=self.p, at=self.at)
 
 
@@ -242,8 +243,8 @@ class Samples(Spec):
     file: Text
     column: Text
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
-        return laws.Samples(values=read_samples(folder / self.file, self.column))
+    def _untruncated(self) -> laws.Distribution:
+        return laws.Samples(values=read_samples(self._folder / self.file, self.column))
 
 
 class Mixture(Spec):
@@ -253,7 +254,7 @@ class Mixture(Spec):
     weights: tuple[NotNegative, ...]
     of: tuple[Varying, ...] = Field(min_length=1)
 
-    def _untruncated(self, folder: Path) -> laws.Distribution:
+    def _untruncated(self) -> laws.Distribution:
         if len(self.weights) != len(self.of):
             raise ValueError(
                 f"there are {len(self.weights)} weights for {len(self.of)} distributions; give one for each"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import time
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -15,12 +16,13 @@ from pydantic import ValidationError
 from sim.catalog import Catalogue, Size, load, load_bundled
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, Fault, ScenarioError
+from sim.experiment.scenario_defaults import default_value
 from sim.experiment.scenario_faults import Found, exists, look_up, translate
 from sim.experiment.scenario_later import take_out_later
 from sim.experiment.scenario_lines import Path, index_lines, line_of
 from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import WHEN_OFF_HOMES, field_name
-from sim.experiment.scenario_rules import check_file, check_prices
+from sim.experiment.scenario_rules import check_file, check_prices, check_sizes
 
 MOST_ROUNDS = 50
 """Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
@@ -37,16 +39,21 @@ class Origin:
 
     def fault(self, found: Found, document: Mapping[str, Any]) -> Fault:
         """A fault at its place in the file, or at the override that put it there."""
-        override = next(
-            (words for place, words in self.asked.items() if found.path[: len(place)] == place), None
-        )
+        line = line_of(found.path, self.lines)
+        override = next((words for place, words in self.asked.items() if _is_inside(found.path, place)), "")
+        if (
+            not override and found.path not in self.lines
+        ):  # it may have come with something an override set inside it
+            override = next(
+                (words for place, words in self.asked.items() if _is_inside(place, found.path)), ""
+            )
         return Fault(
             field=field_name(found.path, document),
-            problem=found.problem,
-            hint=found.hint,
+            problem=_one_line(found.problem),
+            hint=_one_line(found.hint),
             value=found.value,
             file=override or self.file,
-            line=None if override else line_of(found.path, self.lines) or (1 if self.lines else None),
+            line=None if override else line or (1 if self.lines else None),
         )
 
 
@@ -98,18 +105,21 @@ def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
     line = int(found[1]) if found and found[1] else len(text.rstrip("\n").split("\n"))
     problem = _one_line(said[: found.start()] if found else said)
     shown = text.replace("\r\n", "\n").split("\n")[line - 1].strip() if text else ""
-    hint = ""
-    if key := re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown):
-        value = key[2].strip()
-        if value.lower() in ("true", "false"):
-            hint = f"write {value.lower()}"
-        elif re.fullmatch(r"\d+:\d\d", value):
-            hint = f"a time of day has seconds: {key[1]} = {value.zfill(5)}:00"
-        else:
-            hint = f'a text or a duration stands in quotes: {key[1]} = "{value}"'
-    elif "overwrite" in problem or "twice" in problem:
-        hint = "every key and table is given once; more groups are more [[group]]"
-    return _unreadable(path, f"TOML syntax: {problem}", _one_line(hint), line=line)
+    return _unreadable(path, f"TOML syntax: {problem}", _one_line(_syntax_hint(problem, shown)), line=line)
+
+
+def _syntax_hint(problem: str, shown: str) -> str:
+    if "overwrite" in problem or "twice" in problem or "mutate" in problem:
+        return "every key and table is given once; more groups are more [[group]]"
+    key = re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown)
+    if key is None:
+        return ""
+    value = key[2].strip()
+    if value.lower() in ("true", "false"):
+        return f"write {value.lower()}"
+    if re.fullmatch(r"\d+:\d\d", value):
+        return f"a time of day has seconds: {key[1]} = {value.zfill(5)}:00"
+    return f'a text or a duration stands in quotes: {key[1]} = "{value}"'
 
 
 Checked = TypeVar("Checked", bound=ScenarioFile)
@@ -141,8 +151,11 @@ def check_document(
         found += _still_fair(check_file(file), wrong)
         catalogue, errors = _open_catalogue(file, origin.folder)
         found += _still_fair(errors, wrong)
-        if catalogue is not None and not any(fault.path[:2] == ("prices", "region") for fault in found):
-            found += _still_fair(check_prices(file, catalogue), wrong)
+        if catalogue is not None:
+            wrong |= {fault.path for fault in errors}
+            found += _still_fair(check_sizes(file, catalogue), wrong)
+            if not errors:
+                found += _still_fair(check_prices(file, catalogue), wrong)
     if found or file is None or catalogue is None:
         faults = [origin.fault(fault, shown) for fault in found]
         by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
@@ -193,7 +206,7 @@ def _validate(
         try:
             return model.model_validate(remaining, context={"folder": folder}), found
         except ValidationError as error:
-            faults = [translate(details, remaining) for details in error.errors(include_url=False)]
+            faults = translate(error.errors(include_url=False), remaining)
         # Faults after the first round come from the taking out, not from the user.
         found = found if number else faults
         for fault in faults:
@@ -203,17 +216,18 @@ def _validate(
 
 def _take_out(document: dict[str, Any], path: Path) -> None:
     """Removes a wrong value, so that its default holds; what can't be missing gets a stand-in."""
-    if not exists(document, path):  # it is missing, so the table that needs it goes
-        if len(path) == 1:
-            document[str(path[0])] = deepcopy(_STAND_INS.get(str(path[0])))
+    if not exists(document, path):
+        stand_in = _STAND_INS.get(".".join(part for part in path if isinstance(part, str)))
+        if stand_in is not None:
+            look_up(document, path[:-1])[path[-1]] = deepcopy(stand_in)
             return
-        path = path[:-1]
+        path = path[:-1]  # the table that needs it goes
     while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
         path = path[:-1]
     around = look_up(document, path[:-1])
     if isinstance(path[-1], int):
         # Positions of the others must not move, or later faults would name the wrong table.
-        around[path[-1]] = {**_STAND_INS[str(path[0])][0], "name": f"stand-in-{path[-1]}"}
+        around[path[-1]] = {"name": f"stand-in-{path[-1]}"}
     else:
         around.pop(path[-1], None)
 
@@ -222,9 +236,23 @@ _STAND_INS: Mapping[str, Any] = {
     "name": "stand-in",
     "horizon": "36500d",
     "group": [{}],
-    "commitment": [{"name": "stand-in", "kind": "savings-plan", "hourly": 0.0, "term": "1y"}],
+    "group.schedule.days": "Mon-Sun",
+    "group.schedule.on": time(8),
+    "group.schedule.off": time(19),
+    "group.cycle.on": "8h",
+    "group.cycle.off": "16h",
+    "group.arrivals.lifetime": "1h",
+    "group.guest_crash.time_between": "1000h",
+    "group.spot.eviction_per_hour": 0.0,
+    "commitment.name": "stand-in",
+    "commitment": [],
+    "commitment.kind": "savings-plan",
+    "commitment.size": default_value("group.size"),
+    "commitment.quantity": 0,
+    "commitment.hourly": 0,
+    "commitment.term": "1y",
 }
-"""Sound values for what a file can't do without, to find out whether the rest agrees; never simulated."""
+"""Sound values for what a table can't do without, to find out whether the rest agrees; never simulated."""
 
 
 def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:
@@ -246,7 +274,7 @@ def _is_inside(place: Path, around: Path) -> bool:
 # --- the price list -------------------------------------------------------------------------------------------------
 
 
-def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, Sequence[Found]]:
+def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, list[Found]]:
     prices = file.prices
     try:
         catalogue = load_bundled() if prices.catalogue is None else load(folder / prices.catalogue)
@@ -261,7 +289,7 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
         catalogue.get_region(prices.region)
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
-        return None, [Found(("prices", "region"), problem, hint, prices.region)]
+        return catalogue, [Found(("prices", "region"), problem, hint, prices.region)]
     known = {size_key(name) for name in catalogue.sizes}
     own = {
         name: Size(name=name, family=None, vcpus=None, memory_gib=None)

@@ -5,9 +5,11 @@ A rule names the places it looked at, so that nothing is said of a place that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
-from sim.catalog import Catalogue, Term
+from sim.catalog import Catalogue, Term, tier_gib
+from sim.catalog.disks import TIER_GIB
 from sim.errors import CatalogueError
 from sim.experiment.scenario_faults import Found
 from sim.experiment.scenario_lines import Path
@@ -18,7 +20,7 @@ from sim.experiment.scenario_model import (
     ScenarioFile,
 )
 from sim.experiment.scenario_quantities import Varying, shares, to_distribution
-from sim.experiment.scenario_wording import show_value
+from sim.experiment.scenario_wording import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.units import format_duration
@@ -125,13 +127,6 @@ def _arrivals(group: Group, place: Path) -> Iterator[Found]:
 
 
 def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Found]:
-    if group.spot is not None and group.priority != "spot":
-        yield _found(
-            (*place, "spot"),
-            'spot and priority = "regular" contradict each other',
-            'write priority = "spot" in [[group]], or leave [group.spot] out',
-            about=((*place, "priority"),),
-        )
     if group.hybrid_benefit and group.os != "windows":
         yield _found(
             (*place, "hybrid_benefit"),
@@ -212,43 +207,76 @@ def _endless_replacement(group: Group, place: Path) -> Iterator[Found]:
 # --- against the price list -----------------------------------------------------------------------------------------
 
 
+_LIST: tuple[Path, ...] = (("prices", "catalogue"), ("prices", "override"))
+
+
+def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+    """Every size the catalogue does not know, wherever the fleet is."""
+    for place, size in _sizes(file):
+        if (unknown := _ask(catalogue.get_size, size)) is not None:
+            yield _found(place, *unknown, value=size, about=_LIST)
+
+
 def check_prices(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
-    """Everything the file asks of the price list that it does not have; the region is known to be there."""
+    """Every price the file takes that the catalogue does not have; the region is known to be there."""
     region = file.prices.region
-    source: tuple[Path, ...] = (("prices", "region"), ("prices", "catalogue"), ("prices", "override"))
+    about = (*_LIST, ("prices", "region"))
     for number, group in enumerate(file.groups):
         place: Path = ("group", number)
-        about = (*source, (*place, "size"))
-        if (unknown := _ask(catalogue.get_size, group.size)) is not None:
-            yield _found((*place, "size"), *unknown, value=group.size, about=about)
-        else:
-            for term in _terms(group):
-                if (unpriced := _ask(catalogue.price, group.size, region, term)) is not None:
-                    yield _found(
-                        (*place, "size"),
-                        *unpriced,
-                        value=group.size,
-                        about=(*about, (*place, "os"), (*place, "priority")),
-                    )
-                    break
+        what = (*about, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
+        yield from _unpriced((*place, "size"), group.size, _terms(group), region, catalogue, what)
         for position, tier in enumerate(group.disks):
-            if (unknown := _ask(catalogue.disk, tier, region)) is not None:
-                yield _found((*place, "disks", position), *unknown, value=tier, about=source)
+            if tier_gib(tier) is None:
+                yield _found(
+                    (*place, "disks", position),
+                    f"{show_value(tier)}: there is no such disk tier",
+                    _tiers_near(tier),
+                    value=tier,
+                )
+            elif (unknown := _ask(catalogue.disk, tier, region)) is not None:
+                yield _found((*place, "disks", position), *unknown, value=tier, about=about)
         if group.public_ip and (unknown := _ask(catalogue.public_ip, region)) is not None:
-            yield _found((*place, "public_ip"), *unknown, value=True, about=source)
+            yield _found((*place, "public_ip"), *unknown, value=True, about=about)
     for number, commitment in enumerate(file.commitments):
-        if isinstance(commitment, SavingsPlanSection):
-            continue
-        term = (
-            f"reservation_{commitment.term}"
-            if isinstance(commitment, ReservationSection)
-            else Term.LINUX.value
-        )
-        if (unknown := _ask(catalogue.price, commitment.size, region, term)) is not None:
-            place = ("commitment", number, "size")
-            yield _found(
-                place, *unknown, value=commitment.size, about=(*source, ("commitment", number, "term"))
+        if not isinstance(commitment, SavingsPlanSection):
+            place = ("commitment", number)
+            term = (
+                f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
             )
+            what = (*about, (*place, "term"), (*place, "kind"))
+            yield from _unpriced((*place, "size"), commitment.size, (term,), region, catalogue, what)
+
+
+def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
+    for number, group in enumerate(file.groups):
+        yield ("group", number, "size"), group.size
+    for number, commitment in enumerate(file.commitments):
+        if not isinstance(commitment, SavingsPlanSection):
+            yield ("commitment", number, "size"), commitment.size
+
+
+def _unpriced(
+    place: Path, size: str, terms: Iterable[str], region: str, catalogue: Catalogue, about: tuple[Path, ...]
+) -> Iterator[Found]:
+    if _ask(catalogue.get_size, size) is not None:
+        return  # told by `check_sizes`
+    for term in terms:
+        if (missing := _ask(catalogue.price, size, region, term)) is not None:
+            yield _found(place, *missing, value=size, about=about)
+            return
+
+
+def _tiers_near(tier: str) -> str:
+    """Tiers below and above one that does not exist."""
+    found = re.fullmatch(r"([PES])(\d+)", tier.strip().upper())
+    if found is None:
+        return "tiers are P1 to P80, E1 to E80 and S4 to S80"
+    numbers = [n for n in TIER_GIB if tier_gib(f"{found[1]}{n}") is not None]
+    near = [
+        max((n for n in numbers if n < int(found[2])), default=None),
+        min((n for n in numbers if n > int(found[2])), default=None),
+    ]
+    return "did you mean " + list_words(f'"{found[1]}{n}"' for n in near if n is not None) + "?"
 
 
 def _terms(group: Group) -> Iterable[str]:
@@ -261,10 +289,10 @@ def _terms(group: Group) -> Iterable[str]:
     )
 
 
-def _ask(question: object, *about: str) -> tuple[str, str] | None:
+def _ask(question: Callable[..., object], *about: str) -> tuple[str, str] | None:
     """The catalogue's objection as problem and hint; None if it has the answer."""
     try:
-        question(*about)  # type: ignore[operator]
+        question(*about)
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
         return problem, hint

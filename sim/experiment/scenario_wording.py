@@ -46,6 +46,8 @@ def _toml_like(value: object) -> str:
         return "[" + ", ".join(_toml_like(part) for part in value[:20]) + "]"
     if isinstance(value, int) and value.bit_length() > 200:
         return "a very large number"
+    if isinstance(value, float) and abs(value) >= 1e6:
+        return f"{value:g}"
     return str(value)
 
 

@@ -1,0 +1,620 @@
+"""Wrong scenario files: each a change to a right one, with the line (marked `#!`), field and words of its fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RIGHT = """\
+name = "office"
+start = 2026-01-05T00:00:00Z
+horizon = "28d"
+seed = 1
+replications = 20
+[prices]
+region = "westeurope"
+[[group]]
+name = "dev"
+size = "Standard_D4s_v5"
+count = 200
+disks = ["P10"]
+[group.schedule]
+days = "Mon-Fri"
+on = 08:00:00
+off = 19:00:00
+time_zone = "Europe/Amsterdam"
+[group.durations]
+starting = { dist = "lognormal", median = "25s", sigma = 0.5 }
+[group.failures]
+OSProvisioningTimedOut = 0.01
+[group.retry]
+attempts = 5
+[[commitment]]
+name = "ri"
+kind = "reservation"
+size = "Standard_D4s_v5"
+quantity = 100
+term = "1y"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """One mistake: what is written in place of what, and what the fault must say."""
+
+    old: str
+    new: str
+    field: str
+    says: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        assert RIGHT.count(self.old) >= 1, f"{self.old!r} is not in the right file"
+        return RIGHT.replace(self.old, self.new, 1)
+
+    @property
+    def line(self) -> int:
+        return self.text[: self.text.index("#!")].count("\n") + 1
+
+
+def bad(old: str, new: str, field: str, *says: str) -> Bad:
+    """A mistake in short."""
+    return Bad(old=old, new=new, field=field, says=says)
+
+
+HEADER = "[[group]]\n"
+ON = "on = 08:00:00\n"
+SCHEDULE = RIGHT[RIGHT.index("[group.schedule]") : RIGHT.index("[group.durations]")]
+STARTING = 'starting = { dist = "lognormal", median = "25s", sigma = 0.5 }'
+COMMITMENT = RIGHT[RIGHT.index("[[commitment]]") :]
+
+
+def starting(value: str) -> str:
+    """The line of `starting` with another value, marked."""
+    return f"starting = {value} #!"
+
+
+def group_key(line: str) -> tuple[str, str]:
+    """A line added right under `[[group]]`, marked."""
+    return HEADER, f"{HEADER}{line} #!\n"
+
+
+def demand(section: str) -> tuple[str, str]:
+    """Another section in place of the schedule; the mark is in it."""
+    return f'count = 200\ndisks = ["P10"]\n{SCHEDULE}', section
+
+
+BAD_SCENARIOS: dict[str, Bad] = {
+    # --- keys
+    "unknown key at the top": bad("seed = 1", "sede = 1 #!", "sede", "no such key", 'did you mean "seed"?'),
+    "unknown key of a group": bad("count = 200", "cuont = 200 #!", "group.dev.cuont", 'did you mean "count"?'),
+    "unknown section of a group": bad(
+        "[group.retry]", "[group.retries] #!", "group.dev.retries", 'did you mean "retry"?'
+    ),
+    "unknown duration": bad(
+        STARTING, 'startng = "25s" #!', "group.dev.durations.startng", 'did you mean "starting"?'
+    ),
+    "unknown failure code": bad(
+        "OSProvisioningTimedOut = 0.01",
+        "OSProvisioningTimeout = 0.01 #!",
+        "group.dev.failures.OSProvisioningTimeout",
+        'did you mean "OSProvisioningTimedOut"?',
+    ),
+    "a group's key under the header of another table": bad(
+        "attempts = 5",
+        "attempts = 5\npublic_ip = true #!",
+        "group.dev.retry.public_ip",
+        "public_ip belongs to [[group]]",
+        "TOML key belongs to the last header",
+    ),
+    "a key of a section one level too high": bad(
+        *group_key('time_zone = "UTC"'), "group.dev.time_zone", "[group.schedule]"
+    ),
+    "unknown parameter of a distribution": bad(
+        STARTING,
+        starting('{ dist = "exponential", maen = "8h" }'),
+        "group.dev.durations.starting.maen",
+        'did you mean "mean"?',
+    ),
+    "name is missing": bad('name = "office"\n', "", "name", "is missing"),
+    "horizon is missing": bad('horizon = "28d"\n', "", "horizon", "is missing"),
+    "no group at all": bad(RIGHT[RIGHT.index("[[group]]") :], "", "group", "is missing"),
+    "an empty list of groups": bad(
+        RIGHT[RIGHT.index("[prices]") :], "group = [] #!", "group", "there is no group"
+    ),
+    # --- kinds of value
+    "count as text": bad(
+        "count = 200", 'count = "200" #!', "group.dev.count", '"200"', "whole number", "write 200"
+    ),
+    "count with a fraction": bad(
+        "count = 200", "count = 200.5 #!", "group.dev.count", "200.5", "whole number"
+    ),
+    "count as truth value": bad("count = 200", "count = true #!", "group.dev.count", "true", "whole number"),
+    "size as number": bad('size = "Standard_D4s_v5"', "size = 4 #!", "group.dev.size", "text in quotes"),
+    "public_ip as text": bad(*group_key('public_ip = "yes"'), "group.dev.public_ip", '"yes"', "write true"),
+    "disks without brackets": bad(
+        'disks = ["P10"]', 'disks = "P10" #!', "group.dev.disks", 'write ["P10"]'
+    ),
+    "one bracket for a group": bad(HEADER, "[group] #!\n", "group", "write [[group]] with two brackets"),
+    "two brackets for a section": bad(
+        "[group.retry]", "[[group.retry]] #!", "group.dev.retry", "write [group.retry] with one bracket"
+    ),
+    "a section as number": bad(*group_key("guest_crash = 5"), "group.dev.guest_crash", "5", "table"),
+    "a section without what it needs": bad(
+        "[group.retry]\nattempts = 5\n",
+        "[group.guest_crash] #!\n",
+        "group.dev.guest_crash.time_between",
+        "is missing",
+        "Running time",
+    ),
+    "probability as text": bad(
+        "OSProvisioningTimedOut = 0.01",
+        'OSProvisioningTimedOut = "1%" #!',
+        "group.dev.failures.OSProvisioningTimedOut",
+        '"1%"',
+        "number",
+    ),
+    # --- units and durations
+    "a duration without unit": bad(
+        'horizon = "28d"', 'horizon = "28" #!', "horizon", '"28"', "unit is missing", '"28h"'
+    ),
+    "a duration as number": bad(
+        'horizon = "28d"', "horizon = 3600 #!", "horizon", "3600", "needs a unit", '"3600s"'
+    ),
+    "an unknown unit": bad('horizon = "28d"', 'horizon = "28days" #!', "horizon", 'did you mean "28d"?'),
+    "months": bad('horizon = "28d"', 'horizon = "1month" #!', "horizon", "no fixed length"),
+    "a negative duration": bad('horizon = "28d"', 'horizon = "-28d" #!', "horizon", '"-28d"', "never negative"),
+    "a negative create_over": bad(
+        *group_key('create_over = "-1h"'), "group.dev.create_over", "never negative"
+    ),
+    "a negative distribution parameter": bad(
+        STARTING,
+        starting('{ dist = "exponential", mean = "-8h" }'),
+        "group.dev.durations.starting.mean",
+        "never negative",
+    ),
+    "horizon zero": bad('horizon = "28d"', 'horizon = "0s" #!', "horizon", '"0s"', "longer than nothing"),
+    "horizon of a thousand years": bad(
+        'horizon = "28d"', 'horizon = "365000d" #!', "horizon", "longer than a hundred years"
+    ),
+    "a timeout of nothing": bad(
+        "OSProvisioningTimedOut = 0.01",
+        'os_provisioning_timeout = "0s" #!',
+        "group.dev.failures.os_provisioning_timeout",
+        "longer than nothing",
+    ),
+    # --- ranges
+    "probability above 1": bad(
+        "OSProvisioningTimedOut = 0.01",
+        "OSProvisioningTimedOut = 1.5 #!",
+        "group.dev.failures.OSProvisioningTimedOut",
+        "1.5",
+        "0 or more and at most 1",
+    ),
+    "probability below 0": bad(
+        "OSProvisioningTimedOut = 0.01",
+        "OSProvisioningTimedOut = -0.1 #!",
+        "group.dev.failures.OSProvisioningTimedOut",
+        "-0.1",
+        "0 or more and at most 1",
+    ),
+    "probability nan": bad(
+        "OSProvisioningTimedOut = 0.01",
+        "OSProvisioningTimedOut = nan #!",
+        "group.dev.failures.OSProvisioningTimedOut",
+        "nan",
+        "finite",
+    ),
+    "confidence in per cent": bad("seed = 1", "confidence = 95.0 #!", "confidence", "95.0", "less than 1"),
+    "confidence one": bad("seed = 1", "confidence = 1.0 #!", "confidence", "less than 1"),
+    "replications zero": bad("replications = 20", "replications = 0 #!", "replications", "0", "1 or more"),
+    "seed negative": bad("seed = 1", "seed = -1 #!", "seed", "-1", "0 or more"),
+    "no attempts": bad("attempts = 5", "attempts = 0 #!", "group.dev.retry.attempts", "0", "1 or more"),
+    "a shrinking backoff": bad(
+        "attempts = 5", "multiplier = 0.5 #!", "group.dev.retry.multiplier", "0.5", "1 or more"
+    ),
+    "multiplier infinite": bad(
+        "attempts = 5", "multiplier = inf #!", "group.dev.retry.multiplier", "inf", "finite"
+    ),
+    "an empty group": bad("count = 200", "count = 0 #!", "group.dev.count", "0", "the group is empty"),
+    "a negative group": bad("count = 200", "count = -5 #!", "group.dev.count", "-5", "0 or more"),
+    "a group larger than the world": bad(
+        "count = 200", "count = 10000000000 #!", "group.dev.count", "at most 1000000000"
+    ),
+    # --- names and choices
+    "an unknown size": bad(
+        'size = "Standard_D4s_v5"',
+        'size = "Standard_D4s_v55" #!',
+        "group.dev.size",
+        "Standard_D4s_v55",
+        "did you mean",
+        "Standard_D4s_v5",
+    ),
+    "an unknown region": bad(
+        'region = "westeurope"', 'region = "westeurop" #!', "prices.region", "westeurop", "did you mean westeurope"
+    ),
+    "an unknown time zone": bad(
+        '"Europe/Amsterdam"',
+        '"Europe/Amsterdm" #!',
+        "group.dev.schedule.time_zone",
+        "Europe/Amsterdm",
+        'did you mean "Europe/Amsterdam"?',
+    ),
+    "a city for a time zone": bad(
+        '"Europe/Amsterdam"',
+        '"Amsterdam" #!',
+        "group.dev.schedule.time_zone",
+        'did you mean "Europe/Amsterdam"?',
+    ),
+    "a path for a time zone": bad(
+        '"Europe/Amsterdam"', '"../../etc/passwd" #!', "group.dev.schedule.time_zone", "no such time zone"
+    ),
+    "an unknown disk tier": bad(
+        'disks = ["P10"]', 'disks = ["P10", "P11"] #!', "group.dev.disks[2]", "P11", "no such disk tier", 'did you mean "P10" or "P15"?'
+    ),
+    "an unknown operating system": bad(
+        *group_key('os = "Linux"'), "group.dev.os", '"Linux"', 'did you mean "linux"?', '"windows"'
+    ),
+    "an unknown image": bad(
+        *group_key('image = "general"'), "group.dev.image", 'did you mean "generalized"?'
+    ),
+    "an unknown priority": bad(*group_key('priority = "low"'), "group.dev.priority", '"regular" or "spot"'),
+    "an unknown when_off": bad(
+        *group_key('when_off = "dealocate"'), "group.dev.when_off", 'did you mean "deallocate"?'
+    ),
+    "an unknown billing policy": bad(
+        "seed = 1", 'billing_policy = "2018-8" #!', "billing_policy", 'did you mean "2018-08"?'
+    ),
+    "another currency": bad('[prices]\n', '[prices]\ncurrency = "EUR" #!\n', "prices.currency", '"EUR"', '"USD"'),
+    "an unknown term": bad('term = "1y"', 'term = "2y" #!', "commitment.ri.term", '"2y"', "1y, 3y"),
+    "an unknown kind of commitment": bad(
+        'kind = "reservation"',
+        'kind = "reservaton" #!',
+        "commitment.ri.kind",
+        "no such kind of commitment",
+        'did you mean "reservation"?',
+    ),
+    "an unknown distribution": bad(
+        STARTING,
+        starting('{ dist = "exponental", mean = "8h" }'),
+        "group.dev.durations.starting.dist",
+        "no such distribution",
+        'did you mean "exponential"?',
+    ),
+    "a normal distribution": bad(
+        STARTING,
+        starting('{ dist = "normal", mean = "8h" }'),
+        "group.dev.durations.starting.dist",
+        "never negative",
+        "lognormal",
+    ),
+    "a distribution without dist": bad(
+        STARTING, starting('{ mean = "8h" }'), "group.dev.durations.starting", "dist is missing"
+    ),
+    "an unknown day": bad(
+        '"Mon-Fri"', '"Mon-Fry" #!', "group.dev.schedule.days", '"Fry" is no day', 'did you mean "Fri"?'
+    ),
+    "days as list": bad('"Mon-Fri"', '["Mon"] #!', "group.dev.schedule.days", '"Mon-Fri"'),
+    "an empty list of days": bad('"Mon-Fri"', '"" #!', "group.dev.schedule.days", "is no day"),
+    "a time without colon": bad(ON, 'on = "8h" #!\n', "group.dev.schedule.on", "time of day", "08:00:00"),
+    "a time as number": bad(ON, "on = 8 #!\n", "group.dev.schedule.on", "time of day"),
+    "start without offset": bad(
+        "start = 2026-01-05T00:00:00Z",
+        "start = 2026-01-05T00:00:00 #!",
+        "start",
+        "offset from UTC is missing",
+        "2026-01-05T00:00:00Z",
+    ),
+    "start without time": bad(
+        "start = 2026-01-05T00:00:00Z", "start = 2026-01-05 #!", "start", "not a date and time"
+    ),
+    "start long ago": bad(
+        "start = 2026-01-05T00:00:00Z", "start = 0001-01-01T00:00:00+14:00 #!", "start", "year"
+    ),
+    "a group name with a dot": bad('name = "dev"', 'name = "d.v" #!', 'group."d.v".name', "letters, digits"),
+    "an empty group name": bad('name = "dev"', 'name = "" #!', 'group."".name', "letters, digits"),
+    "a scenario name that is a path": bad(
+        'name = "office"', 'name = "../office" #!', "name", "names the result folder"
+    ),
+    "two groups of one name": bad(
+        COMMITMENT,
+        COMMITMENT + '[[group]]\nname = "dev" #!\n',
+        "group.dev.name",
+        '"dev"',
+        "[[group]] number 1 has this name already",
+    ),
+    "two commitments of one name": bad(
+        COMMITMENT,
+        COMMITMENT + COMMITMENT.replace('"ri"', '"ri" #!'),
+        "commitment.ri.name",
+        "has this name already",
+    ),
+    # --- contradictions
+    "schedule and cycle": bad(
+        SCHEDULE,
+        SCHEDULE + '[group.cycle] #!\non = "8h"\noff = "16h"\n',
+        "group.dev.cycle",
+        "schedule and cycle contradict each other",
+        "at most one of",
+    ),
+    "schedule and arrivals": bad(
+        "count = 200\n" + 'disks = ["P10"]\n' + SCHEDULE,
+        SCHEDULE + '[group.arrivals] #!\nrate = 1.0\nlifetime = "1h"\n',
+        "group.dev.arrivals",
+        "schedule and arrivals contradict each other",
+    ),
+    "count and arrivals": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        'count = 200 #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n',
+        "group.dev.count",
+        "count and arrivals contradict each other",
+    ),
+    "warm-up beyond the horizon": bad(
+        "seed = 1", 'warm_up = "29d" #!', "warm_up", "29d", "must end before the horizon"
+    ),
+    "warm-up equal to the horizon": bad(
+        "seed = 1", 'warm_up = "28d" #!', "warm_up", "must end before the horizon"
+    ),
+    "certain eviction": bad(
+        "[group.retry]\nattempts = 5",
+        "[group.spot]\neviction_per_hour = 1.0 #!",
+        "group.dev.spot.eviction_per_hour",
+        "less than 1",
+    ),
+    "hibernate under the older policy": bad(
+        *group_key('when_off = "hibernate"'),
+        "group.dev.when_off",
+        '"2018-08" does not know Hibernated',
+        'billing_policy = "2023-10"',
+    ),
+    "a Windows licence for Linux": bad(
+        *group_key("hybrid_benefit = true"), "group.dev.hybrid_benefit", 'os = "windows"'
+    ),
+    "when_off given twice": bad(
+        SCHEDULE,
+        'when_off = "stop"\n' + SCHEDULE + 'when_off = "keep" #!\n',
+        "group.dev.schedule.when_off",
+        "given twice",
+    ),
+    "max_backoff below backoff": bad(
+        "attempts = 5",
+        'backoff = "1h"\nmax_backoff = "1min" #!',
+        "group.dev.retry.max_backoff",
+        "1min",
+        "below backoff = 1h",
+    ),
+    "hourly money for a reservation": bad(
+        "quantity = 100", "quantity = 100\nhourly = 20.0 #!", "commitment.ri.hourly", "no such key"
+    ),
+    "quantity of a savings plan": bad(
+        'kind = "reservation"\nsize = "Standard_D4s_v5"\nquantity = 100',
+        'kind = "savings-plan"\nhourly = 2.0\nquantity = 100 #!',
+        "commitment.ri.quantity",
+        "no such key",
+    ),
+    "a savings plan without money": bad(
+        '[[commitment]]\nname = "ri"\nkind = "reservation"\nsize = "Standard_D4s_v5"\nquantity = 100',
+        '[[commitment]] #!\nname = "ri"\nkind = "savings-plan"',
+        "commitment.ri.hourly",
+        "is missing",
+    ),
+    "a commitment for an unknown size": bad(
+        COMMITMENT,
+        COMMITMENT.replace('"Standard_D4s_v5"', '"Standard_D4s_v9" #!'),
+        "commitment.ri.size",
+        "Standard_D4s_v9",
+        "did you mean",
+    ),
+    # --- demand
+    "rate and hourly": bad(
+        *demand(f'[group.arrivals] #!\nrate = 1.0\nhourly = {[1] * 24}\nlifetime = "1h"\n'),
+        "group.dev.arrivals",
+        "exactly one of rate, hourly, weekly",
+    ),
+    "no rate": bad(
+        *demand('[group.arrivals] #!\nlifetime = "1h"\n'), "group.dev.arrivals", "exactly one of"
+    ),
+    "23 hours in a day": bad(
+        *demand(f'[group.arrivals]\nhourly = {[1] * 23} #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.hourly",
+        "23 values",
+        "exactly 24",
+    ),
+    "169 hours in a week": bad(
+        *demand(f'[group.arrivals]\nweekly = {[1] * 169} #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.weekly",
+        "169 values",
+        "exactly 168",
+    ),
+    "a rate of zero": bad(
+        *demand('[group.arrivals]\nrate = 0.0 #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.rate",
+        "the group is empty",
+    ),
+    "a negative rate": bad(
+        *demand('[group.arrivals]\nrate = -1.0 #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.rate",
+        "-1.0",
+        "0 or more",
+    ),
+    "an infinite rate": bad(
+        *demand('[group.arrivals]\nrate = inf #!\nlifetime = "1h"\n'), "group.dev.arrivals.rate", "finite"
+    ),
+    "arrivals without lifetime": bad(
+        *demand("[group.arrivals] #!\nrate = 1.0\n"), "group.dev.arrivals.lifetime", "is missing"
+    ),
+    "batches without as many weights": bad(
+        *demand('[group.arrivals]\nrate = 1.0\nbatch = { sizes = [1, 2], weights = [1.0] } #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.batch",
+        "2 sizes and 1 weights",
+    ),
+    "a batch of none": bad(
+        *demand('[group.arrivals]\nrate = 1.0\nbatch = { sizes = [0], weights = [1.0] } #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.batch.sizes[1]",
+        "1 or more",
+    ),
+    "batches without weight": bad(
+        *demand('[group.arrivals]\nrate = 1.0\nbatch = { sizes = [1], weights = [0.0] } #!\nlifetime = "1h"\n'),
+        "group.dev.arrivals.batch.weights",
+        "sum to nothing",
+    ),
+    "a cycle that takes no time": bad(
+        *demand('[group.cycle] #!\non = "0s"\noff = "0s"\n'),
+        "group.dev.cycle",
+        "without time passing",
+    ),
+    "a cycle without off": bad(
+        *demand('[group.cycle] #!\non = "8h"\n'), "group.dev.cycle.off", "is missing"
+    ),
+    "a guest that crashes all the time": bad(
+        "[group.retry]\nattempts = 5",
+        '[group.guest_crash]\ntime_between = "0s" #!',
+        "group.dev.guest_crash.time_between",
+        "without time passing",
+    ),
+    "a million retries in no time": bad(
+        "attempts = 5",
+        'attempts = 1000000\nbackoff = "0s" #!',
+        "group.dev.retry.backoff",
+        "without time passing",
+    ),
+    # --- distributions
+    "one parameter of a lognormal": bad(
+        STARTING,
+        starting('{ dist = "lognormal", median = "25s" }'),
+        "group.dev.durations.starting",
+        "exactly two of median, mean, sigma, p95",
+    ),
+    "three parameters of a lognormal": bad(
+        STARTING,
+        starting('{ dist = "lognormal", median = "25s", mean = "30s", sigma = 1.0 }'),
+        "group.dev.durations.starting",
+        "exactly two",
+    ),
+    "a lognormal whose mean is below its median": bad(
+        STARTING,
+        starting('{ dist = "lognormal", median = "25s", mean = "20s" }'),
+        "group.dev.durations.starting",
+        "mean",
+    ),
+    "no finite mean": bad(
+        STARTING,
+        starting('{ dist = "lognormal", median = "1h", sigma = 20.0 }'),
+        "group.dev.durations.starting",
+        "no finite mean",
+        "`max`",
+    ),
+    "a mean of ages": bad(
+        STARTING,
+        starting('{ dist = "weibull", shape = 0.05, scale = "1h" }'),
+        "group.dev.durations.starting",
+        "no finite mean",
+    ),
+    "a shape of zero": bad(
+        STARTING,
+        starting('{ dist = "gamma", shape = 0.0, mean = "1h" }'),
+        "group.dev.durations.starting.shape",
+        "0.0",
+        "more than 0",
+    ),
+    "low above high": bad(
+        STARTING,
+        starting('{ dist = "uniform", low = "90s", high = "30s" }'),
+        "group.dev.durations.starting",
+        "low = 1min 30s, high = 30s",
+        "low <= high",
+    ),
+    "a mode outside": bad(
+        STARTING,
+        starting('{ dist = "triangular", low = "30s", mode = "10s", high = "5min" }'),
+        "group.dev.durations.starting",
+        "low <= mode <= high",
+    ),
+    "quantiles that fall": bad(
+        STARTING,
+        starting('{ dist = "quantiles", p = [0, 0.5, 1], at = ["5s", "49s", "13s"] }'),
+        "group.dev.durations.starting",
+        "must not fall",
+    ),
+    "quantiles that don't end at 1": bad(
+        STARTING,
+        starting('{ dist = "quantiles", p = [0, 0.5], at = ["5s", "49s"] }'),
+        "group.dev.durations.starting",
+        "end with 1",
+    ),
+    "a mixture with a weight too few": bad(
+        STARTING,
+        starting('{ dist = "mixture", weights = [1.0], of = ["5s", "6s"] }'),
+        "group.dev.durations.starting",
+        "1 weights for 2 distributions",
+    ),
+    "a mixture of nothing": bad(
+        STARTING,
+        starting('{ dist = "mixture", weights = [], of = [] }'),
+        "group.dev.durations.starting.of",
+        "0 values",
+    ),
+    "a mistake inside a mixture": bad(
+        STARTING,
+        starting('{ dist = "mixture", weights = [0.5, 0.5], of = ["5s", { dist = "exponential", mean = "6" }] }'),
+        "group.dev.durations.starting.of[2].mean",
+        '"6"',
+        "unit is missing",
+    ),
+    "min above max": bad(
+        STARTING,
+        starting('{ dist = "exponential", mean = "8h", min = "2h", max = "1h" }'),
+        "group.dev.durations.starting",
+        "min <= max",
+    ),
+    "nothing left between min and max": bad(
+        STARTING,
+        starting('{ dist = "uniform", low = "1s", high = "2s", min = "1h" }'),
+        "group.dev.durations.starting",
+        "leave nothing",
+    ),
+    "a samples file that is not there": bad(
+        STARTING,
+        starting('{ dist = "samples", file = "none.csv", column = "seconds" }'),
+        "group.dev.durations.starting",
+        "there is no file",
+        "none.csv",
+        "relative to the scenario file",
+    ),
+    # --- prices
+    "a negative price": bad(
+        "[[group]]",
+        '[prices.override."Standard_D4s_v5"]\nlinux = -1.0 #!\n[[group]]',
+        "prices.override.Standard_D4s_v5.linux",
+        "-1.0",
+        "0 or more",
+    ),
+    "a price under an unknown term": bad(
+        "[[group]]",
+        '[prices.override."Standard_D4s_v5"]\nlinus = 1.0 #!\n[[group]]',
+        "prices.override.Standard_D4s_v5.linus",
+        'did you mean "linux"?',
+    ),
+    "a catalogue that is not there": bad(
+        "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such catalogue"
+    ),
+    # --- later
+    "zones": bad(*group_key("zones = [1, 2, 3]"), "group.dev.zones", "not supported yet"),
+    "autoscale": bad(
+        "[group.retry]\nattempts = 5", "[group.autoscale] #!\nmin = 2", "group.dev.autoscale", "not supported yet"
+    ),
+    "trace": bad(
+        "[group.retry]\nattempts = 5", '[group.trace] #!\nfile = "x.csv"', "group.dev.trace", "not supported yet"
+    ),
+    "platform": bad(
+        COMMITMENT, "[platform] #!\nplacement = \"best-fit\"\n", "platform", "not supported yet", "unlimited"
+    ),
+    # --- TOML itself
+    "a duration without quotes": bad(
+        'horizon = "28d"', "horizon = 28d #!", "", "TOML syntax", 'horizon = "28d"'
+    ),
+    "a time without seconds": bad(ON, "on = 08:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
+    "a text without quotes": bad('name = "dev"', "name = dev #!", "", "TOML syntax", 'name = "dev"'),
+    "True with a capital": bad(*group_key("public_ip = True"), "", "TOML syntax", "write true"),
+    "a key given twice": bad("seed = 1", "seed = 1\nseed = 2 #!", "", "TOML syntax", "given once"),
+    "an unclosed text": bad('name = "dev"', 'name = "dev #!', "", "TOML syntax"),
+}  # fmt: skip
