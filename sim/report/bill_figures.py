@@ -1,0 +1,320 @@
+"""Figures of hours and money: what is billed and served, which meters cost, and what the bill may come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.report import clock, look
+from sim.report.fleet_figures import footer
+from sim.report.folder import FLEET, Findings, Floats, Stat
+from sim.report.look import Drawn, Sheet
+from sim.report.numbers import Scale, percent
+from sim.report.parts import METER_WORDS, METERS, HoursParts, MoneyParts
+
+MOST_SERIES = 6
+FEW = 30  # replications below which every single bill is shown as a dot
+
+
+def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
+    """Hours in each state, billed and served told apart from billed for nothing and from not billed."""
+    name = "hours_by_state"
+    policy = get_policy(findings.policy)
+    hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
+    served = findings.mean("served_hours")
+    top, row = 0.85, 0.36
+    height = top + max(len(hours), 2) * row + 0.85
+    sheet = Sheet(
+        f"How long are the VMs in each state in {clock.length(findings.horizon_h - findings.warm_up_h)}, "
+        "and which hours are billed?",
+        height,
+        footer(findings, name),
+    )
+    axes = sheet.axes(left=1.25, top=top, width=6.6, height=max(len(hours), 2) * row)
+    rows: list[list[object]] = [
+        [
+            "state",
+            "billed",
+            "hours_mean",
+            "low",
+            "high",
+            "p05",
+            "p95",
+            "billed_served_hours",
+            "billed_unserved_hours",
+        ]
+    ]
+    for line, (state, mean) in enumerate(hours.items()):
+        stat = findings.fleet[f"hours.{state}"]
+        bills = policy.bills(state)
+        useful = min(served, mean) if state is PowerState.RUNNING else 0.0
+        rows.append([str(state), bills, mean, stat.low, stat.high, stat.p05, stat.p95])
+        rows[-1] += [useful, mean - useful] if bills else [0.0, 0.0]
+        if bills:
+            axes.barh(line, useful, color=look.BLUE, height=0.62)
+            axes.barh(
+                line,
+                mean - useful,
+                left=useful,
+                height=0.62,
+                facecolor=look.VERMILLION,
+                hatch="//",
+                edgecolor="white",
+                linewidth=0,
+            )
+        else:
+            axes.barh(line, mean, color=look.RULE, height=0.62)
+        _whiskers(axes, line, stat)
+        axes.text(
+            1.02,
+            line,
+            f"{parts.scale.with_unit(parts.of(line))}  ({percent(parts.of(line) / parts.total)})",
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            size=8.5,
+        )
+    axes.set_yticks(range(len(hours)), list(hours))
+    _horizontal(
+        axes, max([*hours.values(), *(findings.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
+    )
+    axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
+    axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=look.BLUE, label="billed and served"),
+        Patch(
+            facecolor=look.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"
+        ),
+        Patch(facecolor=look.RULE, label="not billed"),
+        *_whisker_keys(findings),
+    ]
+    sheet.legend(handles, columns=5)
+    return sheet.finish(name, alt="VM-hours by power state, billed and not billed.", rows=rows)
+
+
+def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
+    """What each kind of meter costs, split by group if there are several."""
+    name = "cost_by_meter"
+    currency = findings.currency
+    shown = parts.meters
+    series = _series(findings)
+    top, row = 0.95, 0.42
+    height = top + max(len(shown), 2) * row + 0.85
+    sheet = Sheet(
+        f"What costs how much in {clock.length(findings.horizon_h - findings.warm_up_h)}?",
+        height,
+        footer(findings, name),
+    )
+    axes = sheet.axes(left=1.35, top=top, width=6.5, height=max(len(shown), 2) * row)
+    rows: list[list[object]] = [["meter", "group", f"mean_{currency}", "low", "high", "p05", "p95"]]
+    largest = 0.0
+    for line, meter in enumerate(shown):
+        metric = f"cost.{meter}"
+        stat = findings.fleet.get(metric, Stat(mean=0.0))
+        rows.append([meter, "whole fleet", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
+        left = 0.0
+        for i, (label, members) in enumerate(series):
+            part = sum(findings.mean(metric, group) for group in members)
+            if members == (FLEET,):
+                part = stat.mean - left
+            colour, hatch = look.SERIES[i]
+            if part > 0:
+                axes.barh(
+                    line,
+                    part,
+                    left=left,
+                    height=0.62,
+                    facecolor=colour,
+                    hatch=hatch,
+                    edgecolor="white",
+                    linewidth=0.5,
+                )
+            if len(series) > 1:
+                rows.append([meter, label, part, None, None, None, None])
+            left += part
+        _whiskers(axes, line, stat)
+        largest = max(largest, stat.mean, stat.p95 or 0.0)
+        total = findings.mean("cost.total")
+        share = f"  ({percent(stat.mean / total)})" if total else ""
+        axes.text(
+            1.02,
+            line,
+            parts.scale.with_unit(parts.table.columns[line]) + share,
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            size=8.5,
+        )
+    words = dict(zip(METERS, METER_WORDS, strict=True))
+    axes.set_yticks(range(len(shown)), [words[meter] for meter in shown])
+    _horizontal(axes, largest)
+    axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
+    axes.set_xlabel(f"{currency} (mean over replications)" if findings.replications > 1 else currency)
+    handles: list[Patch | Line2D] = []
+    if len(series) > 1:
+        handles += [
+            Patch(
+                facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=look.shorten(label, 24)
+            )
+            for (label, _), (colour, hatch) in zip(series, look.SERIES, strict=False)
+        ]
+    sheet.legend(handles + _whisker_keys(findings), columns=5)
+    return sheet.finish(name, alt="Cost by meter.", rows=rows)
+
+
+def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
+    """What the whole bill came to in each replication; None where the folder doesn't have the single bills."""
+    name = "bill_distribution"
+    bills = findings.outcomes.get((FLEET, "cost.total"))
+    stat = findings.fleet.get("cost.total")
+    if bills is None or stat is None or not np.isfinite(bills).all():
+        return None
+    currency = findings.currency
+    sheet = Sheet(
+        "How much may the bill differ from one such period to the next?", 3.9, footer(findings, name)
+    )
+    axes = sheet.axes(left=LEFT_IN, top=1.05, width=look.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
+    low, high = float(bills.min()), float(bills.max())
+    marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
+    if len(bills) < FEW:
+        heights = _dots(axes, bills)
+        axes.set_ylim(0.0, max(4.0, heights + 1.0))
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_ylabel("each dot is\none replication", rotation=0, ha="right", va="center", size=8)
+        edges: Sequence[float] = ()
+        counts: Sequence[float] = ()
+    else:
+        tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
+        edges, counts = bounds.tolist(), tally.tolist()
+        axes.stairs(tally, bounds, fill=True, facecolor=look.SKY, edgecolor="white")
+        axes.set_ylabel("replications")
+        look.put_numbers(axes.yaxis, most=4, whole=True)
+        axes.set_ylim(0.0, max(counts) * 1.1)
+    # The interval of the mean and the range of outcomes answer different questions: two lines, told apart.
+    strip = sheet.axes(left=LEFT_IN, top=2.66, width=look.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes)
+    strip.set_ylim(-0.6, 1.6)
+    strip.set_yticks([1, 0], ["mean", "outcomes"])
+    strip.tick_params(axis="y", length=0)
+    strip.spines["left"].set_visible(False)
+    if stat.p05 is not None and stat.p95 is not None:
+        strip.plot(
+            [stat.p05, stat.p95],
+            [0, 0],
+            color=look.QUIET,
+            linewidth=2.0,
+            solid_capstyle="butt",
+            label="5\N{EN DASH}95 % range of outcomes",
+        )
+    if stat.low is not None and stat.high is not None:
+        strip.plot(
+            [stat.low, stat.high],
+            [1, 1],
+            color=look.BLACK,
+            linewidth=5.0,
+            solid_capstyle="butt",
+            label=f"{percent(findings.confidence, 0)} interval of the mean",
+        )
+    strip.plot(
+        [stat.mean], [1], marker="D", markersize=5, color=look.VERMILLION, linestyle="none", label="mean"
+    )
+    axes.tick_params(labelbottom=False)
+    look.put_numbers(strip.xaxis, most=8)
+    strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
+    margin = (high - low) * 0.06 or abs(high) * 0.05 or 1.0
+    axes.set_xlim(low - margin, high + margin)
+    if len(bills) > 1:
+        _mark_percentiles(axes, marks, scale, low - margin, high + margin)
+    sheet.legend(strip.get_legend_handles_labels()[0], columns=5)
+    rows: list[list[object]] = [["what", "from", "to", "value"]]
+    rows += [["replication", None, None, float(bill)] for bill in bills]
+    rows += [["bin", a, b, n] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
+    rows += [[label, None, None, value] for label, value in [("mean", stat.mean), *marks]]
+    rows += [["interval of the mean", stat.low, stat.high, None], ["5-95 % range", stat.p05, stat.p95, None]]
+    return sheet.finish(name, alt="Distribution of the total bill over replications.", rows=rows)
+
+
+LEFT_IN = 1.1
+
+
+def _mark_percentiles(
+    axes: Axes, marks: Sequence[tuple[str, float | None]], scale: Scale, low: float, high: float
+) -> None:
+    """Vertical lines with their values above; labels that would touch move up a row."""
+    ends = [-1.0, -1.0, -1.0]  # where the last label of each row ends, in parts of the width
+    styles = {"P50": "-", "P90": "--", "P99": ":"}
+    for label, value in marks:
+        if value is None:
+            continue
+        axes.axvline(value, color=look.INK, linewidth=1.1, linestyle=styles[label])
+        words = f"{label}  {scale.text(value)}"
+        at, wide = (value - low) / (high - low), 0.0085 * len(words)
+        left = min(max(at - wide / 2, 0.0), 1.0 - wide)
+        level = next((i for i, end in enumerate(ends) if left > end), 0)
+        ends[level] = left + wide + 0.01
+        axes.text(
+            left + wide / 2,
+            1.02 + 0.1 * level,
+            words,
+            transform=axes.transAxes,
+            ha="center",
+            va="bottom",
+            size=8,
+        )
+
+
+def _dots(axes: Axes, values: Floats) -> float:
+    """Every value a dot; those that would cover each other are stacked. Returns the height reached."""
+    low, high = float(values.min()), float(values.max())
+    cells = np.zeros(len(values)) if low == high else np.floor((values - low) / (high - low) * 55)
+    height: dict[float, int] = {}
+    for value, cell in sorted(zip(values.tolist(), cells.tolist(), strict=True)):
+        height[cell] = height.get(cell, 0) + 1
+        axes.plot([value], [height[cell] - 0.5], "o", markersize=6, color=look.SKY, markeredgecolor=look.BLUE)
+    return float(max(height.values()))
+
+
+def _series(findings: Findings) -> list[tuple[str, tuple[str, ...]]]:
+    """The groups a bar is made of: the most expensive ones, the others together, and what belongs to no group."""
+    names = sorted(findings.groups, key=lambda group: -findings.mean("cost.total", group))
+    if len(names) <= 1:
+        return [("whole fleet", (FLEET,))]
+    shared = findings.mean("cost.total") - sum(findings.mean("cost.total", group) for group in names)
+    whole: list[tuple[str, tuple[str, ...]]] = (
+        [("whole fleet", (FLEET,))] if abs(shared) > 1e-6 * max(1.0, findings.mean("cost.total")) else []
+    )
+    room = MOST_SERIES - len(whole)
+    if len(names) > room:
+        rest = tuple(names[room - 1 :])
+        return [*((name, (name,)) for name in names[: room - 1]), (f"{len(rest):,} others", rest), *whole]
+    return [*((name, (name,)) for name in names), *whole]
+
+
+def _whiskers(axes: Axes, line: int, stat: Stat) -> None:
+    if stat.p05 is not None and stat.p95 is not None:
+        axes.plot(
+            [stat.p05, stat.p95], [line + 0.2] * 2, color=look.QUIET, linewidth=1.4, solid_capstyle="butt"
+        )
+    if stat.low is not None and stat.high is not None:
+        axes.plot([stat.low, stat.high], [line] * 2, color=look.BLACK, linewidth=3.0, solid_capstyle="butt")
+
+
+def _whisker_keys(findings: Findings) -> list[Patch | Line2D]:
+    if findings.replications == 1:
+        return []
+    interval = f"{percent(findings.confidence, 0)} interval of the mean"
+    return [
+        Line2D([], [], color=look.BLACK, linewidth=3.0, label=interval),
+        Line2D([], [], color=look.QUIET, linewidth=1.4, label="5\N{EN DASH}95 % of replications"),
+    ]
+
+
+def _horizontal(axes: Axes, largest: float) -> None:
+    axes.set_xlim(0.0, largest * 1.04 or 1.0)
+    look.put_numbers(axes.xaxis, most=6)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)

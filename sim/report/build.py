@@ -1,0 +1,55 @@
+"""From a result folder to its figures and its page: reads, draws each figure once, writes each file whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim.errors import ResultError
+from sim.report import bill_figures, fleet_figures, folder, look, page, parts, timeline
+from sim.report.folder import Findings
+from sim.report.look import Drawn
+from sim.report.parts import HoursParts, MoneyParts
+
+MOST_PANELS = 12
+
+
+def build(path: Path) -> Path:
+    """Draw the figures of a result folder and write `report.html`; raises ResultError if the folder can't be read."""
+    findings = folder.read(path)
+    hours, money = parts.hours_parts(findings), parts.money_parts(findings)
+    with look.style():
+        figures = draw(findings, hours, money)
+    page_path = path / "report.html"
+    try:
+        for drawn in figures:
+            look.write(drawn, path / "figures")
+        look.write_whole(page_path, page.render(findings, figures, hours, money).encode())
+    except OSError as error:
+        raise ResultError(f"{path}: the report can't be written here: {error.strerror}") from error
+    return page_path
+
+
+def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -> Sequence[Drawn]:
+    """Every figure that this folder has numbers for, in the order of the page."""
+    figures: list[Drawn | None] = []
+    several = findings.groups if len(findings.groups) > 1 else {}
+    shown = sorted(several, key=lambda group: -findings.mean("billed_hours", group))[:MOST_PANELS]
+    hours = timeline.read(
+        findings.folder / "timeline.parquet",
+        horizon_h=findings.horizon_h,
+        numbers=findings.numbers,
+        groups=[group for group in several if group in shown],
+    )
+    if hours is not None and hours.states:
+        figures.append(fleet_figures.states_over_time(findings, hours))
+        if hours.running:
+            figures.append(fleet_figures.running_by_group(findings, hours))
+    figures += [
+        bill_figures.hours_by_state(findings, shown_hours),
+        bill_figures.cost_by_meter(findings, shown_money),
+        bill_figures.bill_distribution(findings, shown_money.scale),
+    ]
+    if findings.lives:
+        figures.append(fleet_figures.single_lives(findings))
+    return [drawn for drawn in figures if drawn is not None]

@@ -1,0 +1,238 @@
+"""Figures of the fleet in time: what state its VMs are in, how many run in each group, and single VMs' lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import Patch
+
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.report import clock, look
+from sim.report.folder import Findings, Floats, Life
+from sim.report.look import Drawn, Sheet
+from sim.report.timeline import Band, Timeline
+
+LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
+WEEK_H = 168.0
+MOST_LIVES = 24
+
+
+def footer(findings: Findings, name: str, remark: str = "") -> str:
+    """Where a figure comes from, in one small line."""
+    runs = "1 replication" if findings.replications == 1 else f"{findings.replications:,} replications"
+    parts = (
+        look.shorten(findings.name, 40),
+        f"seed {findings.seed}",
+        runs,
+        f"billing policy {findings.policy}",
+        f"numbers in figures/{name}.csv",
+        remark,
+    )
+    return "  \N{MIDDLE DOT}  ".join(part for part in parts if part)
+
+
+def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
+    """All states stacked, and below each on its own scale with the range over replications."""
+    name = "vms_by_state"
+    policy = get_policy(findings.policy)
+    # Billed states at the bottom, so that one line parts what is billed from what isn't.
+    present = sorted(
+        timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state))
+    )
+    rows = (len(present) + 1) // 2
+    has_range = findings.replications > 1
+    stack_top, stack_height, panel_height, gap = 0.85, 2.3, 0.85, 0.42
+    panels_top = stack_top + stack_height + 0.95
+    height = panels_top + rows * (panel_height + gap) + 0.4
+    every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
+    sheet = Sheet("What are the VMs doing?", height, footer(findings, name, every))
+    width = look.WIDTH_IN - LEFT - RIGHT
+
+    stack = sheet.axes(left=LEFT, top=stack_top, width=width, height=stack_height)
+    below = np.zeros(len(timeline.edges_h) - 1)
+    handles = []
+    for state in present:
+        above = below + timeline.states[state].mean
+        look.fill_steps(stack, timeline.edges_h, below, above, *look.STATE_LOOK[state])
+        handles.append(_swatch(state, " (billed)" if policy.bills(state) else " (not billed)"))
+        below = above
+        if policy.bills(state):
+            billed = above
+    if any(policy.bills(state) for state in present):
+        look.line_steps(stack, timeline.edges_h, billed, look.BLACK, 0.9)
+    stack.set_ylabel("VMs (mean)")
+    stack.set_ylim(0.0, _headroom(below))
+    look.put_numbers(stack.yaxis)
+    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
+    look.put_time(stack, time, findings.horizon_h)
+    _mark_warm_up(stack, findings)
+    sheet.legend(handles, left=LEFT - 0.08)
+
+    half = (width - LEFT + 0.15) / 2
+    small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
+    for i, state in enumerate(present):
+        axes = sheet.axes(
+            left=LEFT + (i % 2) * (half + LEFT - 0.15),
+            top=panels_top + (i // 2) * (panel_height + gap),
+            width=half,
+            height=panel_height,
+        )
+        _band(axes, timeline.edges_h, timeline.states[state], look.STATE_LOOK[state][0])
+        range_words = ": mean and 5\N{EN DASH}95 % of replications" if has_range and i == 0 else ""
+        axes.set_title(f"{state.capitalize()}{range_words}", size=8.5, loc="left", pad=3)
+        look.put_numbers(axes.yaxis, most=3)
+        axes.set_ylabel("VMs", size=8)
+        look.put_time(axes, small, findings.horizon_h, labelled=False)
+        if i >= len(present) - 2:
+            axes.tick_params(labelbottom=True, labelsize=7.5)
+        _mark_warm_up(axes, findings)
+    header = ["from_h", "to_h"]
+    columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
+    for state in present:
+        _column(header, columns, str(state), timeline.states[state])
+    return sheet.finish(
+        name,
+        alt=f"VMs in each of {len(present)} power states over {clock.length(findings.horizon_h)}.",
+        rows=[header, *np.column_stack(columns).tolist()],
+    )
+
+
+def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
+    """Running VMs of each group, one small panel a group."""
+    name = "running_by_group"
+    groups = list(timeline.running)
+    panel_height, gap, top = 0.95, 0.35, 0.72
+    height = top + len(groups) * (panel_height + gap) + 0.75
+    left_out = len(findings.groups) - len(groups)
+    remark = f"{left_out:,} groups with fewer billed hours left out" if left_out else ""
+    sheet = Sheet("How many VMs of each group are running?", height, footer(findings, name, remark))
+    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
+    header = ["from_h", "to_h"]
+    columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
+    for i, group in enumerate(groups):
+        axes = sheet.axes(
+            left=LEFT,
+            top=top + i * (panel_height + gap),
+            width=look.WIDTH_IN - LEFT - RIGHT,
+            height=panel_height,
+        )
+        _band(axes, timeline.edges_h, timeline.running[group], look.BLUE)
+        words = " (mean and 5\N{EN DASH}95 % of replications)" if findings.replications > 1 and i == 0 else ""
+        axes.set_title(look.shorten(group, 60) + words, size=8.5, loc="left", pad=3)
+        axes.set_ylabel("VMs")
+        look.put_numbers(axes.yaxis, most=3)
+        look.put_time(axes, time, findings.horizon_h, labelled=i == len(groups) - 1)
+        _mark_warm_up(axes, findings)
+        _column(header, columns, group, timeline.running[group])
+    return sheet.finish(
+        name,
+        alt=f"Running VMs of {len(groups)} groups over {clock.length(findings.horizon_h)}.",
+        rows=[header, *np.column_stack(columns).tolist()],
+    )
+
+
+def single_lives(findings: Findings) -> Drawn:
+    """One week of single VMs, a row a VM, coloured by state."""
+    name = "single_vms"
+    end_h = min(WEEK_H, findings.horizon_h)
+    lives = _spread(findings.lives, MOST_LIVES)
+    row, top = 0.2, 0.92
+    height = top + max(len(lives), 2) * row + 0.95
+    sheet = Sheet(
+        "What does the life of a single VM look like?",
+        height,
+        footer(findings, name, "first replication; states of seconds or minutes are thinner than a line"),
+    )
+    names = [look.shorten(life.vm, 26) for life in lives]
+    left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
+    axes = sheet.axes(left=left, top=top, width=look.WIDTH_IN - left - RIGHT, height=max(len(lives), 2) * row)
+    boxes: dict[PowerState, list[list[tuple[float, float]]]] = {}
+    rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
+    for line, life in enumerate(lives):
+        for from_h, to_h, state in _stays(life, end_h):
+            rows.append([life.vm, from_h, to_h, str(state)])
+            low, high = line - 0.36, line + 0.36
+            boxes.setdefault(state, []).append([(from_h, low), (to_h, low), (to_h, high), (from_h, high)])
+    policy = get_policy(findings.policy)
+    shown = [state for state in PowerState if state in boxes]
+    for state in shown:
+        colour, hatch = look.STATE_LOOK[state]
+        # An edge of the same colour keeps a state of a few seconds visible.
+        drawn = PolyCollection(boxes[state], facecolors=colour, edgecolors=colour, linewidths=0.3)
+        if hatch:
+            drawn.set_hatch(hatch)
+        look.rasterise(drawn, 4 * len(boxes[state]))
+        axes.add_collection(drawn)
+    axes.set_ylim(len(lives) - 0.4, -0.6)
+    axes.set_yticks(range(len(lives)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    look.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
+    sheet.legend([_swatch(s, " (billed)" if policy.bills(s) else " (not billed)") for s in shown])
+    return sheet.finish(name, alt=f"Power states of {len(lives)} VMs over {clock.length(end_h)}.", rows=rows)
+
+
+def _stays(life: Life, end_h: float) -> list[tuple[float, float, PowerState]]:
+    """The stretches a VM spent in each state until *end_h*; those of no length are left out."""
+    closing = [at_s / 3600.0 for at_s, _ in life.moves[1:]] + [end_h]
+    return [
+        (at_s / 3600.0, min(until_h, end_h), state)
+        for (at_s, state), until_h in zip(life.moves, closing, strict=True)
+        if state is not None and at_s / 3600.0 < min(until_h, end_h)
+    ]
+
+
+def _spread(lives: Sequence[Life], most: int) -> Sequence[Life]:
+    """At most so many VMs, evenly from all there are."""
+    if len(lives) <= most:
+        return lives
+    return [lives[i * len(lives) // most] for i in range(most)]
+
+
+def _swatch(state: PowerState, words: str) -> Patch:
+    colour, hatch = look.STATE_LOOK[state]
+    return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.0, label=f"{state}{words}")
+
+
+def _band(axes: Axes, edges: Floats, band: Band, colour: str) -> None:
+    """The mean as a line over the paler range."""
+    if band.low is not None and band.high is not None:
+        look.fill_steps(axes, edges, band.low, band.high, look.RULE)
+    pale = colour in (look.PALE, look.YELLOW)
+    look.line_steps(axes, edges, band.mean, look.INK if pale else colour, 1.1)
+    axes.set_ylim(0.0, _headroom(band.mean if band.high is None else band.high))
+
+
+def _headroom(values: Floats) -> float:
+    return float(values.max()) * 1.06 or 1.0
+
+
+def _mark_warm_up(axes: Axes, findings: Findings) -> None:
+    if findings.warm_up_h > 0:
+        axes.axvspan(
+            0.0, findings.warm_up_h, facecolor="white", hatch="///", edgecolor=look.RULE, linewidth=0.0
+        )
+        axes.text(
+            findings.warm_up_h / 2,
+            0.5,
+            "warm-up, left out",
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="center",
+            size=7,
+            color=look.QUIET,
+            clip_on=True,
+        )
+
+
+def _column(header: list[str], columns: list[Floats], name: str, band: Band) -> None:
+    header.append(f"{name}_mean_vms")
+    columns.append(band.mean)
+    if band.low is not None and band.high is not None:
+        header += [f"{name}_p05_vms", f"{name}_p95_vms"]
+        columns += [band.low, band.high]

@@ -1,0 +1,189 @@
+"""How the report writes numbers: hours, money and shares as people read them, and parts that add up as shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.errors import ResultError
+
+MINUS = "\N{MINUS SIGN}"
+NO_NUMBER = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How many decimals one kind of number gets in one report: the same everywhere, so that columns can be added."""
+
+    unit: str
+    decimals: int
+
+    def text(self, value: float | None) -> str:
+        """The number without its unit, thousands separated; a dash where there is none."""
+        return plain(value, self.decimals)
+
+    def with_unit(self, value: float | None) -> str:
+        """The number and its unit, with a space that doesn't break."""
+        return f"{self.text(value)}\N{NO-BREAK SPACE}{self.unit}"
+
+    def parts(self, values: Sequence[float], total: float) -> list[float]:
+        """The values rounded to this scale such that their sum is the rounded total."""
+        step = 10**self.decimals
+        return [units / step for units in apportion([v * step for v in values], self._units(total))]
+
+    def table(self, cells: Sequence[Sequence[float]], total: float) -> RoundedTable:
+        """Cells and all their sums rounded to this scale such that what is shown adds up in every direction."""
+        step = 10**self.decimals
+        whole = round_table([[cell * step for cell in row] for row in cells], self._units(total))
+        return RoundedTable(
+            cells=[[unit / step for unit in row] for row in whole],
+            rows=[sum(row) / step for row in whole],
+            columns=[sum(column) / step for column in zip(*whole, strict=True)],
+            total=sum(map(sum, whole)) / step,
+        )
+
+    def _units(self, value: float) -> int:
+        """How many units of the last decimal the number has as it is written."""
+        return int(f"{value:.{self.decimals}f}".replace(".", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundedTable:
+    """A table as shown: its cells, and the sums of what is shown."""
+
+    cells: Sequence[Sequence[float]]
+    rows: Sequence[float]
+    columns: Sequence[float]
+    total: float
+
+
+def money_scale(largest: float, currency: str) -> Scale:
+    """Cents; finer for a bill of a few coins, whole units above a million."""
+    return Scale(unit=currency, decimals=_decimals(largest, fine=4, fine_below=10.0, usual=2))
+
+
+def hours_scale(largest: float) -> Scale:
+    """Tenths of an hour; seconds' precision for a fleet of a few VM-hours, whole hours above a million."""
+    return Scale(unit="h", decimals=_decimals(largest, fine=3, fine_below=1000.0, usual=1))
+
+
+def _decimals(largest: float, *, fine: int, fine_below: float, usual: int) -> int:
+    if 0.0 < abs(largest) < fine_below:
+        return fine
+    return 0 if abs(largest) >= 1e6 else usual
+
+
+def plain(value: float | None, decimals: int) -> str:
+    """A number with thousands separated, a true minus sign and no negative zero."""
+    if value is None or not math.isfinite(value):
+        return NO_NUMBER
+    text = f"{value:,.{decimals}f}"
+    if text.startswith("-"):
+        text = text[1:] if not any(digit in "123456789" for digit in text) else MINUS + text[1:]
+    return text
+
+
+def percent(share: float | None, decimals: int = 1) -> str:
+    """A share between 0 and 1 as a percentage; what is not all is never shown as all, nor something as nothing."""
+    if share is None or not math.isfinite(share):
+        return NO_NUMBER
+    if 0.0 < share < 1.0:
+        while decimals < 6 and round(share * 100, decimals) in (0.0, 100.0):
+            decimals += 1
+    return f"{plain(share * 100, decimals)}\N{NO-BREAK SPACE}%"
+
+
+def count(value: float | None) -> str:
+    """How many of something: whole if it is whole, else the mean with a decimal or two."""
+    if value is None or not math.isfinite(value):
+        return NO_NUMBER
+    if value == round(value):
+        return plain(value, 0)
+    return plain(value, 1 if abs(value) >= 100 else 2 if abs(value) >= 0.01 else 5)
+
+
+def compact(value: float) -> str:
+    """A tick label: as few digits as the number needs."""
+    if value == 0:
+        return "0"
+    text = f"{abs(value):,.10g}" if 1e-4 <= abs(value) < 1e15 else f"{abs(value):.3g}"
+    return (MINUS if value < 0 else "") + text
+
+
+def apportion(units: Sequence[float], total: int) -> list[int]:
+    """Whole units that add up to *total*, each next to its exact value (largest remainders get the units left over).
+
+    Refuses parts that don't make up their total before rounding: then a file of the folder is not what it says.
+    """
+    if abs(math.fsum(units) - total) > 0.5 + 1e-6 * max(abs(total), 1.0):
+        raise ResultError(
+            f"the parts make up {math.fsum(units)!r}, not their total {total!r}: the result folder contradicts itself"
+        )
+    whole = [math.floor(unit) for unit in units]
+    left = total - sum(whole)
+    by_remainder = sorted(range(len(units)), key=lambda i: (whole[i] - units[i], i))
+    for step in range(abs(left)):
+        # After rounding noise a total may lie a unit outside; then the last ones give a unit back.
+        index = by_remainder[step % len(units)] if left > 0 else by_remainder[-1 - step % len(units)]
+        whole[index] += 1 if left > 0 else -1
+    return whole
+
+
+FINE = 10**6  # rounding works on whole millionths of a unit, so that no sum depends on floating point
+
+
+def round_table(cells: Sequence[Sequence[float]], total: int) -> list[list[int]]:
+    """Controlled rounding: every cell and every sum of a row or column becomes a whole number next to its exact value.
+
+    The total becomes the one given, and a cell that is a whole number (a zero above all) stays as it is.
+    Cox, *A constructive procedure for unbiased controlled rounding*, JASA 82 (1987): give the table a row and a column of
+    slack that make all sums whole, then shift along closed walks through fractional cells until none is left.
+    """
+    fine = [[round(cell * FINE) for cell in row] for row in cells]
+    exact = sum(map(sum, fine))
+    if abs(exact - total * FINE) > FINE * (0.5 + 1e-6 * max(abs(total), 1.0)):
+        raise ResultError(
+            f"the cells make up {exact / FINE!r}, not their total {total!r}: the result folder contradicts itself"
+        )
+    for row in fine:
+        row.append(-sum(row) % FINE)
+    fine.append([-sum(column) % FINE for column in zip(*fine, strict=True)])
+    corner = len(fine) - 1, len(fine[0]) - 1
+    # The slack of the slacks is the total's own fraction; it decides which way the total goes.
+    total_rises = total * FINE > exact
+    while (walk := _fractional_cycle(fine)) is not None:
+        values = [fine[i][j] for i, j in walk]
+        if corner in walk:
+            # Slack cells stand for what their sum lacks, the corner for what the total has beyond a whole number.
+            at = walk.index(corner)
+            rising_first = (at % 2 == 0) == total_rises
+        else:
+            rising_first = True
+        ups, downs = (values[::2], values[1::2]) if rising_first else (values[1::2], values[::2])
+        shift = min(min(-up % FINE for up in ups), min(down % FINE for down in downs))
+        for place, (i, j) in enumerate(walk):
+            fine[i][j] += shift if (place % 2 == 0) == rising_first else -shift
+    return [[cell // FINE for cell in row[:-1]] for row in fine[:-1]]
+
+
+def _fractional_cycle(fine: Sequence[Sequence[int]]) -> list[tuple[int, int]] | None:
+    """A closed walk through fractional cells, along a row and a column in turn; None once all cells are whole."""
+    in_row = [[j for j, cell in enumerate(row) if cell % FINE] for row in fine]
+    in_column = [[i for i, row in enumerate(fine) if row[j] % FINE] for j in range(len(fine[0]))]
+    first = next((i for i, places in enumerate(in_row) if places), None)
+    if first is None:
+        return None
+    # Sums are whole, so a row or column with one fractional cell has another: the walk never ends but in a circle.
+    walk: list[tuple[int, int]] = []
+    row, last_column = first, -1
+    seen_rows = {first: 0}
+    while True:
+        column = next(j for j in in_row[row] if j != last_column)
+        walk.append((row, column))
+        row_after = next(i for i in in_column[column] if i != row)
+        walk.append((row_after, column))
+        if row_after in seen_rows:
+            return walk[seen_rows[row_after] :]
+        row, last_column = row_after, column
+        seen_rows[row] = len(walk)

@@ -1,0 +1,63 @@
+"""The page that people read: one HTML file that holds all it shows and asks nothing of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from sim.report import answers, clock
+from sim.report.folder import Findings
+from sim.report.look import Drawn
+from sim.report.parts import HoursParts, MoneyParts
+
+TEMPLATE = "page.html.j2"
+
+
+def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
+    """The whole page; every word from the folder is escaped, only our own pictures are markup."""
+    told = answers.account(findings, hours, money)
+    pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
+    return (
+        environment()
+        .get_template(TEMPLATE)
+        .render(
+            name=findings.name,
+            period=clock.span(findings.own_start, findings.horizon_h),
+            findings=findings,
+            length=clock.length(findings.horizon_h - findings.warm_up_h),
+            warm_up=clock.length(findings.warm_up_h) if findings.warm_up_h else "",
+            answer=answers.answer(told),
+            cards=answers.cards(told),
+            headline=answers.headline(told),
+            hours=answers.hours_table(told),
+            meters=answers.meter_table(told),
+            cost=answers.cost_table(told),
+            groups=answers.group_table(told),
+            invoice=answers.invoice(told),
+            operations=answers.operations_table(findings),
+            failures=answers.failures_table(findings),
+            assumptions=answers.assumptions(findings),
+            provenance=answers.provenance(findings),
+            pictures=pictures,
+        )
+    )
+
+
+def environment() -> Environment:
+    """Our templates, autoescaped; a name that a template misspells is an error."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def inline(drawn: Drawn) -> Markup:
+    """A picture as part of the page, which knows the namespace without being told; its text was escaped when drawn."""
+    return Markup(drawn.svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))

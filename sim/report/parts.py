@@ -1,0 +1,114 @@
+"""The two wholes that the report takes apart, hours and money, rounded once so that every figure and table agrees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.errors import ResultError
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.report.folder import Findings
+from sim.report.numbers import RoundedTable, Scale, hours_scale, money_scale
+
+METERS = ("compute", "license", "disk", "network", "commitment")
+METER_WORDS = ("compute", "software licence", "disks", "network", "commitments")
+MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
+SLACK = 1e-6  # relative; what a sum in a result folder may differ from its total by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursParts:
+    """VM-hours by state, each billed one split into served and not; all numbers are as shown and add up."""
+
+    scale: Scale
+    states: Sequence[PowerState]
+    served: Sequence[float]  # by state; only Running serves
+    unserved: Sequence[float]  # billed, nobody served
+    unbilled: Sequence[float]
+
+    @property
+    def billed_total(self) -> float:
+        """All billed hours."""
+        return round(sum(self.served) + sum(self.unserved), self.scale.decimals)
+
+    @property
+    def total(self) -> float:
+        """All hours of all VMs."""
+        return round(self.billed_total + sum(self.unbilled), self.scale.decimals)
+
+    def of(self, index: int) -> float:
+        """All hours in one state."""
+        return round(self.served[index] + self.unserved[index] + self.unbilled[index], self.scale.decimals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyParts:
+    """Money by group and meter; all numbers are as shown and add up."""
+
+    scale: Scale
+    groups: Sequence[str]  # names of the rows, "whole fleet" for what belongs to no group
+    meters: Sequence[str]
+    table: RoundedTable
+
+
+def hours_parts(findings: Findings) -> HoursParts:
+    """Take the fleet's hours apart. Raises ResultError if billed hours aren't those of the billed states."""
+    policy = get_policy(findings.policy)
+    hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
+    everything = math.fsum(hours.values())
+    scale = hours_scale(everything)
+    billed = math.fsum(h for state, h in hours.items() if policy.bills(state))
+    if abs(billed - findings.mean("billed_hours")) > SLACK * max(1.0, billed):
+        raise ResultError(
+            f"{findings.folder / 'summary.json'}: billed_hours is {findings.mean('billed_hours')!r}, but the states that "
+            f"policy {policy.name} bills make up {billed!r}"
+        )
+    served = min(findings.mean("served_hours"), hours.get(PowerState.RUNNING, 0.0))
+    billed_shown, _ = scale.parts([billed, everything - billed], everything)
+    served_shown, unserved_shown = scale.parts([served, billed - served], billed_shown)
+    idle = {s: h - served if s is PowerState.RUNNING else h for s, h in hours.items() if policy.bills(s)}
+    rest = {s: h for s, h in hours.items() if not policy.bills(s)}
+    idle_shown = _shown(scale, idle, unserved_shown)
+    rest_shown = _shown(scale, rest, everything - billed_shown)
+    return HoursParts(
+        scale=scale,
+        states=tuple(hours),
+        served=[served_shown if state is PowerState.RUNNING else 0.0 for state in hours],
+        unserved=[idle_shown.get(state, 0.0) for state in hours],
+        unbilled=[rest_shown.get(state, 0.0) for state in hours],
+    )
+
+
+def _shown(scale: Scale, exact: dict[PowerState, float], total: float) -> dict[PowerState, float]:
+    return dict(zip(exact, scale.parts(list(exact.values()), total), strict=True)) if exact else {}
+
+
+def money_parts(findings: Findings) -> MoneyParts:
+    """Take the bill apart. Raises ResultError if its meters or groups don't make up the total."""
+    total = findings.mean("cost.total")
+    scale = money_scale(total, findings.currency)
+    meters = [meter for meter in METERS if findings.mean(f"cost.{meter}") != 0] or ["compute"]
+    members, names = _rows(findings)
+    cells = [[math.fsum(findings.mean(f"cost.{m}", g) for g in group) for m in meters] for group in members]
+    of_fleet = [findings.mean(f"cost.{meter}") for meter in meters]
+    shared = [mean - math.fsum(row[j] for row in cells) for j, mean in enumerate(of_fleet)]
+    shared = [0.0 if abs(each) <= SLACK * max(1.0, abs(total)) else each for each in shared]
+    if not cells or any(shared):
+        cells.append(shared)
+        names.append("whole fleet")
+    if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
+        raise ResultError(
+            f"{findings.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
+        )
+    return MoneyParts(scale=scale, groups=names, meters=meters, table=scale.table(cells, total))
+
+
+def _rows(findings: Findings) -> tuple[list[tuple[str, ...]], list[str]]:
+    every = list(findings.groups)
+    if len(every) <= MOST_GROUPS:
+        return [(group,) for group in every], every
+    by_cost = sorted(every, key=lambda group: -findings.mean("cost.total", group))
+    first, rest = by_cost[: MOST_GROUPS - 1], by_cost[MOST_GROUPS - 1 :]
+    return [*((group,) for group in first), tuple(rest)], [*first, f"{len(rest):,} other groups"]
