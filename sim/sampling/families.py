@@ -174,7 +174,9 @@ class Lognormal(Distribution):
         def z(x: float) -> float:
             return (math.log(x / self.median) / self.sigma if x > 0 else -math.inf) - order * self.sigma
 
-        whole = self.median**order * float(np.exp(min(order**2 * self.sigma**2 / 2, 800.0)))  # inf, not an error
+        whole = self.median**order * float(
+            np.exp(min(order**2 * self.sigma**2 / 2, 800.0))
+        )  # inf, not an error
         return whole * part_between(lambda x: float(ndtr(z(x))), lambda x: float(ndtr(-z(x))), low, high)
 
     def describe(self) -> str:

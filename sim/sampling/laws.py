@@ -29,7 +29,7 @@ from sim.sampling.distributions import (
     Uniform,
     simplify,
 )
-from sim.sampling.tables import COEFFICIENTS, quantile_table
+from sim.sampling.tables import BITS, COEFFICIENTS, TAIL_BITS, quantile_table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,9 +39,14 @@ CONSTANT, SMOOTH, UNIFORM, TRIANGULAR, PIECEWISE, SAMPLES, MIXTURE = range(7)
 INTS = 6  # of each law in law_i: kind, place in the pool, then by kind
 FLOATS = 4  # of each law in law_f
 
-END = 1 << 52  # draws are below it
+END = 1 << BITS  # draws are below it
 LAST = END - 1
-UNIT = 2.0**-52
+UNIT = 2.0**-BITS
+
+INDEX = 0x7FFFFFFF  # larger than any index
+
+TAIL_SHIFT = BITS - TAIL_BITS  # what is left of n then is all zeros in the lower tail, all ones in the upper
+UPPER = (1 << TAIL_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,82 +70,90 @@ class Laws:
 
 
 def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
-    """The duration in seconds that *law* gives for the 52 random bits *n*."""
-    i = law * INTS
+    """The duration in seconds that *law* gives for the 52 random bits *n*.
+
+    Some of it is for a compiler's sake (which should inline it): one way out, no division, and masks with INDEX, which
+    change nothing but say that no index counts from the end.
+    """
+    i = (law * INTS) & INDEX
     kind = law_i[i]
+    at = law_i[i + 1] & INDEX
     if kind == MIXTURE:
-        at = law_i[i + 1]
         while n >= pool[at]:
             at += 4
         n = int((n - pool[at + 1] + 0.5) * pool[at + 2])
-        n = min(n, LAST)
+        if n > LAST:
+            n = LAST
         law = int(pool[at + 3])
-        i = law * INTS
+        i = (law * INTS) & INDEX
         kind = law_i[i]
-    f = law * FLOATS
+        at = law_i[i + 1]
+    f = (law * FLOATS) & INDEX
+    low = law_f[f]
     if kind == SMOOTH:
         shift = law_i[i + 2]
-        top = n >> 48
-        if 0 < top < 15:
-            t = (n & ((1 << shift) - 1)) * law_f[f + 2]
-            at = law_i[i + 1] + (n >> shift) * COEFFICIENTS
-        else:
+        step = law_f[f + 2]
+        top = n >> TAIL_SHIFT
+        if top == 0 or top == UPPER:
             # A tail: by octaves of the distance to its end, each of as many segments.
-            segments = 1 << (48 - shift)
-            if top:
+            segments = 1 << (TAIL_SHIFT - shift)
+            at = law_i[i + 3]
+            if top != 0:
                 n = LAST - n
                 at = law_i[i + 4]
-            else:
-                at = law_i[i + 3]
             shift -= 1
+            step *= 2.0
             while shift > 0 and (n >> shift) < segments:
                 shift -= 1
-            t = (n & ((1 << shift) - 1)) / (1 << shift)
-            at += (shift * segments + (n >> shift)) * COEFFICIENTS
+                step *= 2.0
+            at += shift * segments * COEFFICIENTS
+        at += (n >> shift) * COEFFICIENTS
+        t = (n & ((1 << shift) - 1)) * step
+        at &= INDEX
         tt = t * t
         x = (pool[at] + pool[at + 1] * t) + tt * (
             (pool[at + 2] + pool[at + 3] * t) + tt * (pool[at + 4] + pool[at + 5] * t)
         )
-        # Rounding must not leave the support.
-        if x < law_f[f]:
-            return law_f[f]
-        if x > law_f[f + 1]:
-            return law_f[f + 1]
-        return x
-    if kind == CONSTANT:
-        return law_f[f]
-    u = (n + 0.5) * UNIT
-    if kind == UNIFORM:
-        x = law_f[f] + u * law_f[f + 2]
-        return min(x, law_f[f + 1])
-    at = law_i[i + 1]
-    if kind == TRIANGULAR:
-        below = pool[at] + u * pool[at + 2]
-        if below < pool[at + 3]:
-            x = pool[at + 4] + sqrt(below * pool[at + 5])
-        else:
-            above = pool[at + 1] + ((LAST - n) + 0.5) * UNIT * pool[at + 2]
-            x = pool[at + 6] - sqrt(above * pool[at + 7])
-        if x < law_f[f]:
-            return law_f[f]
-        if x > law_f[f + 1]:
-            return law_f[f + 1]
-        return x
-    count = law_i[i + 2]
-    if kind == SAMPLES:
-        return pool[at + min(int(u * count), count - 1)]
-    # PIECEWISE: the last knot that isn't above u
-    low = 0
-    high = count - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if pool[at + middle] <= u:
-            low = middle
-        else:
-            high = middle
-    knot = at + count + low
-    x = pool[knot] + (u - pool[at + low]) * pool[knot + count]
-    return min(x, pool[knot + 1])
+    elif kind == CONSTANT:
+        x = low
+    else:
+        u = (n + 0.5) * UNIT
+        if kind == UNIFORM:
+            x = low + u * law_f[f + 2]
+        elif kind == TRIANGULAR:
+            below = pool[at] + u * pool[at + 2]
+            if below < pool[at + 3]:
+                x = pool[at + 4] + sqrt(below * pool[at + 5])
+            else:
+                above = pool[at + 1] + ((LAST - n) + 0.5) * UNIT * pool[at + 2]
+                x = pool[at + 6] - sqrt(above * pool[at + 7])
+        elif kind == SAMPLES:
+            count = law_i[i + 2]
+            rank = int(u * count)
+            if rank == count:
+                rank -= 1
+            x = pool[at + rank]
+        else:  # PIECEWISE: from the last knot that isn't above u
+            count = law_i[i + 2] & INDEX
+            knot = at & INDEX
+            left = count - 1
+            while left > 1:
+                half = left >> 1
+                knot += half * (pool[knot + half] <= u)
+                left -= half
+            x = pool[knot + count] + (u - pool[knot]) * pool[knot + 2 * count]
+            if x > pool[knot + count + 1]:
+                x = pool[knot + count + 1]
+    # Rounding must not leave the support.
+    if x < low:
+        x = low
+    high = law_f[f + 1]
+    if x > high:
+        x = high
+    # Read again on the way out, so that the compiler needn't count who holds them on each way through.
+    _ = law_i[i]
+    _ = pool[0]
+    return x
 
 
 def evaluate(laws: Laws, law: int, n: Ints) -> Floats:
@@ -174,15 +187,15 @@ def evaluate(laws: Laws, law: int, n: Ints) -> Floats:
 def _smooth(pool: Floats, n: Ints, at: int, shift: int, low_tail: int, high_tail: int, step: float) -> Floats:
     rows = at + (n >> shift) * COEFFICIENTS
     t = (n & ((1 << shift) - 1)) * step
-    top = n >> 48
-    tail = np.flatnonzero((top == 0) | (top == 15))
+    top = n >> TAIL_SHIFT
+    tail = np.flatnonzero((top == 0) | (top == UPPER))
     if tail.size:
         m = n.ravel()[tail]
         upper = top.ravel()[tail] != 0
         m = np.where(upper, LAST - m, m)
-        segments = 1 << (48 - shift)
+        segments = 1 << (TAIL_SHIFT - shift)
         _, exponent = np.frexp(m.astype(np.float64))
-        octave = np.maximum(exponent.astype(np.int64) - (49 - shift), 0)
+        octave = np.maximum(exponent.astype(np.int64) - (TAIL_SHIFT + 1 - shift), 0)
         place = np.where(upper, high_tail, low_tail)
         t.ravel()[tail] = (m & ((1 << octave) - 1)) / (1 << octave)
         rows.ravel()[tail] = place + (octave * segments + (m >> octave)) * COEFFICIENTS
@@ -242,7 +255,7 @@ class _Program:
         self.seen[law] = index
         low, high = law.support
         if low == high:
-            self.put(index, [CONSTANT], [low])
+            self.put(index, [CONSTANT], [low, low])
         elif isinstance(law, Uniform):
             self.put(index, [UNIFORM], [low, high, high - low])
         elif isinstance(law, Quantiles):

@@ -1,10 +1,10 @@
 """The quantile function of a smooth duration law as a table of polynomials, fitted once a law.
 
-The bulk, u from 1/16 to 15/16, is cut into equal segments. Each tail is cut into octaves of the distance to its end, and
-each octave into `segments` equal ones, down to the last of the 52 bits. So no segment is wider than 1/segments of its
-distance to the end where a quantile function may be singular, and a quintic is good to `RELATIVE_ERROR`: how many segments
-that takes is found for each law (8 for nearly all: then the bulk is 5 KiB and each tail 17 KiB). The polynomials run in t
-from 0 to 1 over a segment, from the lower end of the bulk's, and from the end nearer to the tip of a tail's.
+The bulk, u from 1/32 to 31/32, is cut into equal segments. Each tail is cut into octaves of the distance to its end, and
+each octave into equal segments, down to the last of the 52 bits. So no segment is wider than a fixed share of its distance
+to the end, where a quantile function may be singular, and a quintic is good to `RELATIVE_ERROR`. How many segments an
+octave needs is found for each law: 8 for nearly all, and then the bulk, where 15 of 16 draws fall, is 11 KiB and each tail
+17 KiB. The polynomials run in t from 0 to 1 over a segment of the bulk, and away from the end over one of a tail.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ERROR_OF_MEAN = 1e-12
 BITS = 52
 UNIT = 2.0**-BITS
 END = 1 << BITS
-TAIL_BITS = 4  # of n, all equal in a tail
+TAIL_BITS = 5  # of n, all equal in a tail
 FEWEST, MOST = 3, 6  # binary logarithm of the segments in an octave
 
 _NODES = COEFFICIENTS + 1
@@ -69,7 +69,7 @@ def quantile_table(law: Distribution) -> QuantileTable:
 
 def _table(law: Distribution, bits: int) -> QuantileTable:
     segments, shift = 1 << bits, BITS - TAIL_BITS - bits
-    places = np.arange(segments, 15 * segments, dtype=np.int64)
+    places = np.arange(segments, ((1 << TAIL_BITS) - 1) * segments, dtype=np.int64)
     octaves = np.arange(shift, dtype=np.int64)
     # Octave s holds segments j from `segments` to twice that; the innermost one holds those before, too.
     tail_octaves = np.concatenate([np.zeros(segments, dtype=np.int64), np.repeat(octaves, segments)])
@@ -87,7 +87,7 @@ Segments = tuple[NDArray[np.int64], NDArray[np.int64]]
 def _probes(bits: int) -> tuple[Segments, Segments, Segments]:
     """A few segments which tell whether the others will be good: one of each octave, and some of the bulk."""
     shift = BITS - TAIL_BITS - bits
-    edges = np.array([1, 2, 4, 8, 12, 14], dtype=np.int64) << bits
+    edges = np.array([1, 2, 4, 8, 16, 24, 30], dtype=np.int64) << bits
     octaves = np.arange(1, shift, dtype=np.int64)
     tail = np.int64(1 << bits) << octaves, octaves
     return (edges << shift, np.full(len(edges), shift)), tail, tail
