@@ -35,7 +35,7 @@ def report(
     quiet: options.Quiet = False,
 ) -> None:
     """Build report.html and the figures again from a result folder."""
-    from sim.report import build
+    from sim.report.build import build
 
     build(folder)
     if not quiet:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from sim.errors import Fault, ScenarioError
+from sim.errors import Fault, InputError, ScenarioError
 
 Engine = Literal["auto", "simpy", "compiled"]
+
+
+def _from(least: int, name: str, *, but: int | None = None) -> Callable[[int | None], int | None]:
+    """A check that a number is at least *least*, or is *but*; said with the value, before anything is written."""
+
+    def check(value: int | None) -> int | None:
+        if value is not None and value < least and value != but:
+            also = "" if but is None else f", or {but} for all there are"
+            raise InputError(f"{name} is {value}; it is a whole number from {least} up{also}")
+        return value
+
+    return check
+
 
 SCENARIO = typer.Argument(
     metavar="SCENARIO.toml", help="The fleet, its demand and its failures, as a TOML file."
@@ -18,12 +32,21 @@ SCENARIO = typer.Argument(
 ScenarioFile = Annotated[Path, SCENARIO]
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", min=0, metavar="N", help="Seed of every draw. [default: the scenario's]"),
+    typer.Option(
+        "--seed",
+        callback=_from(0, "--seed"),
+        metavar="N",
+        help="Seed of every draw. [default: the scenario's]",
+    ),
 ]
 Replications = Annotated[
     int | None,
     typer.Option(
-        "--replications", "-n", min=1, metavar="N", help="Independent repetitions. [default: the scenario's]"
+        "--replications",
+        "-n",
+        callback=_from(1, "--replications"),
+        metavar="N",
+        help="Independent repetitions. [default: the scenario's]",
     ),
 ]
 Precision = Annotated[
@@ -35,7 +58,14 @@ Precision = Annotated[
     ),
 ]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=-1, metavar="N", help="Processes side by side; -1 for every core.")
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        callback=_from(1, "--jobs", but=-1),
+        metavar="N",
+        help="Processes side by side; -1 for every core.",
+    ),
 ]
 Out = Annotated[
     Path | None,

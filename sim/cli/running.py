@@ -122,7 +122,7 @@ def _simulate(
         )
     write(result, folder)
     if report:
-        from sim.report import build
+        from sim.report.build import build
 
         build(folder)
     if as_json:
