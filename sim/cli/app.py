@@ -75,7 +75,7 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         _complain(str(mistake))
         return WRONG_INPUT
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted")
+        _complain("interrupted; what was finished is kept: the same command with --resume goes on from it")
         return INTERRUPTED
     except OSError as refusal:
         if refusal.errno in MACHINE_SAYS_NO:

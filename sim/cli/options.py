@@ -90,6 +90,10 @@ Json = Annotated[
     bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")
 ]
 Events = Annotated[bool, typer.Option("--events", help="Also write every move of every VM (events.parquet).")]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished."),
+]
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
 ]

@@ -32,6 +32,7 @@ def run(
     engine: options.EngineChoice = "auto",
     events: options.Events = False,
     no_report: options.NoReport = False,
+    resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -48,6 +49,7 @@ def run(
         engine=engine,
         events=events,
         report=not no_report,
+        resume=resume,
         quiet=quiet,
         as_json=as_json,
     )
@@ -83,6 +85,7 @@ def demo(
         engine=engine,
         events=False,
         report=True,
+        resume=False,
         quiet=quiet,
         as_json=as_json,
     )
@@ -99,19 +102,18 @@ def _simulate(
     engine: options.Engine,
     events: bool,
     report: bool,
+    resume: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Run, write, show: in this order, so that what is on the screen is also on the disk."""
-    from sim import run as simulate
-    from sim import write
-    from sim.experiment.results import check_folder
+    from sim.experiment.study import run_to_folder
 
     folder = out or RESULTS / scenario.name
-    check_folder(folder)
     with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
-        result = simulate(
+        stored = run_to_folder(
             scenario,
+            folder,
             seed=seed,
             replications=replications,
             precision=precision,
@@ -119,16 +121,14 @@ def _simulate(
             engine=engine,
             events=events,
             progress=progress,
+            resume=resume,
         )
-    write(result, folder)
     if report:
         from sim.report.build import build
 
         build(folder)
     if as_json:
-        terminal.print_json(result.summary())
+        terminal.print_json(stored.summary)
     elif not quiet:
-        terminal.print_summary(result.summary())
-        if result.stopping is not None:
-            typer.echo(result.stopping.words)
+        terminal.print_summary(stored.summary)
         typer.echo(f"Written: {folder / ('report.html' if report else 'summary.json')}")

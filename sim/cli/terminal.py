@@ -133,6 +133,12 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     print_table(
         title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows
     )
+    stopping = summary.get("stopping")
+    if stopping is not None:
+        asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
+        console().print(
+            f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold"
+        )
     groups = summary["groups"]
     if len(groups) > 1:
         shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")

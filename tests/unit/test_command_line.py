@@ -136,7 +136,7 @@ def test_an_interrupt_ends_with_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sim.experiment.study, "run", interrupted)
+    monkeypatch.setattr(sim.experiment.study, "run_to_folder", interrupted)
     assert vmfleet("run", small) == 130
     assert "Traceback" not in capsys.readouterr().err
     assert not Path("results/small/summary.json").exists()
@@ -150,7 +150,7 @@ def test_our_own_defect_is_loud_with_status_1(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(sim.experiment.study, "run", broken)
+    monkeypatch.setattr(sim.experiment.study, "run_to_folder", broken)
     assert vmfleet("run", small) == 1
     told = capsys.readouterr().err
     assert "Traceback" in told
