@@ -72,7 +72,18 @@ def test_a_wrong_import_is_refused(tmp_path: Path, room: str, statement: str, br
     assert broken in done.stdout
 
 
-ROOMS = ("lifecycle", "sampling", "catalog", "usage", "cloud", "billing", "experiment", "report", "cli")
+ROOMS = (
+    "lifecycle",
+    "sampling",
+    "catalog",
+    "traces",
+    "usage",
+    "cloud",
+    "billing",
+    "experiment",
+    "report",
+    "cli",
+)
 
 
 def modules_after(statement: str) -> set[str]:
