@@ -47,6 +47,22 @@ class CatalogueError(InputError):
     """A size, region, price or price file that the catalogue can't serve."""
 
 
+class TraceError(InputError):
+    """A trace of a real fleet that can't be read as it is; carries every fault found so far."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class UsageError(InputError):
+    """A usage file that can't be rated; carries every fault found at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
 class ResultError(InputError):
     """A result folder that can't be read or written."""
 

@@ -82,7 +82,7 @@ def apply(
             left=own.billed.hourly,
         )
         for own in hours
-        if own.group.priority == "regular" and commitments
+        if own.group.priority == "regular" and own.group.size and commitments
     }
     if not commitments:
         return Coverage(demands=demands)
@@ -150,7 +150,7 @@ def _house(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -
     room = host.quantity * host.vcpus * window
     fits, empty = place(host.quantity * host.vcpus, vcpus, window)
     for tenant in tenants:
-        tenant.cover(host.name, fits)
+        tenant.cover(host.name, fits, tenant.tariff.vcpus / host.vcpus)
     share_used = np.divide(room - empty, room, out=np.zeros_like(room), where=room > 0.0)
     bought = host.quantity * window
     return Spent(

@@ -28,10 +28,12 @@ class Demand:
     tariff: SizeTariff
     left: Hourly
     is_unused_capacity: bool = False
-    covered: dict[str, Hourly] = field(default_factory=dict)  # by commitment
+    covered: dict[str, Hourly] = field(default_factory=dict)  # VM hours, by commitment
+    takes: dict[str, float] = field(default_factory=dict)  # what one VM hour takes of each, in its own unit
 
-    def cover(self, commitment: str, share: Hourly) -> None:
-        """Let a commitment take this share of what is left, hour by hour."""
+    def cover(self, commitment: str, share: Hourly, takes: float) -> None:
+        """Let a commitment pay this share of what is left, hour by hour."""
+        self.takes[commitment] = takes
         taken = self.left * share
         # A full share leaves nothing: 1 - share is exactly 0 then, so no rounding dust remains to be billed.
         self.left = self.left * (1.0 - share)
@@ -121,8 +123,8 @@ def _spend(name: str, budget: Hourly, demands: Iterable[Demand], weight: _Weight
         share[need <= 0.0] = 0.0
         # The last tier reached takes the rest whole, so that a full hour is spent to the last bit.
         spent = np.where(enough, spent + need, budget)
-        for demand in equals:
-            demand.cover(name, share)
+        for demand, takes in zip(equals, weights, strict=True):
+            demand.cover(name, share, takes)
     return spent
 
 

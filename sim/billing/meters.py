@@ -21,7 +21,7 @@ class RatedGroup:
     """A group of like VMs as the price list sees it."""
 
     name: str
-    size: str
+    size: str  # "" for disks and addresses without a VM (a usage file may list them so)
     region: str
     os: str = "linux"  # linux | windows
     priority: str = "regular"  # regular | spot

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 NANO_PER_USD = 1_000_000_000
 
 
@@ -59,21 +62,15 @@ def _decimal(units: int, places: int) -> str:
     return f"{sign}{dollars}.{rest:0{places}d}" if places else f"{sign}{dollars}"
 
 
-def split(total_nano: int, weights: Sequence[float]) -> list[int]:
+def split(total_nano: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """An amount shared out by weights in whole nano-dollars, nothing lost: each share ends where the running sum rounds.
 
-    >>> split(100, [1, 1, 1])
+    >>> split(100, np.array([1.0, 1.0, 1.0])).tolist()
     [33, 34, 33]
     """
-    exact = [Fraction(weight) for weight in weights]
-    whole = sum(exact, Fraction(0))
-    if whole == 0:
+    running = np.cumsum(weights, dtype=np.float64)
+    if not len(running) or not running[-1] > 0.0:
         raise ValueError(f"can't share out {total_nano} nano-dollars: the weights sum to zero")
-    shares: list[int] = []
-    given, running = 0, Fraction(0)
-    for weight in exact:
-        running += weight
-        upto = round(total_nano * running / whole)
-        shares.append(upto - given)
-        given = upto
-    return shares
+    upto = np.rint(running / running[-1] * total_nano).astype(np.int64)
+    upto[running >= running[-1]] = total_nano  # the last share that weighs anything takes what rounding left
+    return np.asarray(np.diff(upto, prepend=0), dtype=np.int64)

@@ -91,7 +91,7 @@ def rate_in_full(
 
 def _group_lines(own: RatedHours, coverage: Coverage, tariff: GroupTariff) -> list[BillLine]:
     group = own.group
-    lines = _compute_lines(own, coverage.demands.get(group.name), tariff)
+    lines = _compute_lines(own, coverage.demands.get(group.name), tariff) if group.size else []
     if group.is_licensed:
         lines.append(
             line(group.name, f"license.windows.{group.size}", own.licensed.total_h, "VM hour", tariff.license)

@@ -6,19 +6,16 @@ integral of a function that is constant within each clock hour, and needs two lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.hours import Hourly, RatedHours
-from sim.billing.stays import Stays, Stretches, existence, orphans, stretches
+from sim.billing.stays import BOOKED, Stays, booked_times
 from sim.lifecycle.policy import BillingPolicy
-from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import TICKS_PER_HOUR
-
-TICKS_PER_DAY = 24 * TICKS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +52,21 @@ def vm_hours(
     stays: Stays,
     policy: BillingPolicy,
     window: tuple[int, int],
-    hours: list[RatedHours],
+    hours: Sequence[RatedHours],
     left: Mapping[str, Hourly],
     rounding: str = "exact",
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Hours of each VM by what they pay: `compute` (left to pay as you go), `licensed`, `existing`, `orphaned`.
+    """Hours of each VM by what they pay: `billed` (those left to pay as you go), `licensed`, `existing`, `orphaned`.
 
     *left* holds, by group, the VM hours that commitments don't pay; groups that aren't in it pay all.
     """
     shares = HourlyShare.of(
         [share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours]
     )
-    found = {name: np.zeros(len(stays.vms)) for name in ("compute", "licensed", "existing", "orphaned")}
+    found = {name: np.zeros(len(stays.vms)) for name in BOOKED}
     for part in stays.parts():
-        for name, time in _times(stays, part, policy, window, rounding).items():
-            if name == "compute":
+        for name, time in booked_times(stays, part, policy, window, rounding).items():
+            if name == "billed":
                 weight = shares.hours(stays.group_of[time.vm], time.start, time.end)
             else:
                 weight = (time.end - time.start) / TICKS_PER_HOUR
@@ -78,14 +75,3 @@ def vm_hours(
                 first, last = int(time.vm[0]), int(time.vm[-1])
                 found[name][first : last + 1] += np.bincount(time.vm - first, weights=weight)
     return found
-
-
-def _times(
-    stays: Stays, part: slice, policy: BillingPolicy, window: tuple[int, int], rounding: str
-) -> dict[str, Stretches]:
-    return {
-        "compute": stretches(stays, part, policy.compute, window, rounding),
-        "licensed": stretches(stays, part, policy.license, window, rounding),
-        "existing": existence(stays, part, window),
-        "orphaned": orphans(stays, part, window),
-    }

@@ -22,6 +22,12 @@ from sim.usage.ledger import STATES, TICKS_PER_HOUR, to_ticks
 
 ROUNDINGS = ("exact", "floor-minute")
 TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
+BOOKED = (
+    "billed",
+    "licensed",
+    "existing",
+    "orphaned",
+)  # what VM time can pay: compute, licence, disks and address, disks alone
 ROWS_AT_ONCE = 1_000_000  # bounds the memory of intermediate arrays
 
 Ints = NDArray[np.int64]
@@ -171,6 +177,18 @@ def orphans(stays: Stays, part: slice, window: tuple[int, int]) -> Stretches:
     return Stretches(vm=vm[last][keeps][there], start=start[there], end=np.full(int(there.sum()), window[1]))
 
 
+def booked_times(
+    stays: Stays, part: slice, policy: BillingPolicy, window: tuple[int, int], rounding: str
+) -> dict[str, Stretches]:
+    """Time of some VMs by what it pays: `billed`, `licensed`, `existing`, `orphaned`."""
+    return {
+        "billed": stretches(stays, part, policy.compute, window, rounding),
+        "licensed": stretches(stays, part, policy.license, window, rounding),
+        "existing": existence(stays, part, window),
+        "orphaned": orphans(stays, part, window),
+    }
+
+
 class HourBook:
     """VM ticks by group and clock hour while they are being added up."""
 
@@ -206,12 +224,7 @@ def hours_of_stays(
         name: HourBook(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")
     }
     for part in stays.parts():
-        times = {
-            "billed": stretches(stays, part, policy.compute, window, rounding),
-            "licensed": stretches(stays, part, policy.license, window, rounding),
-            "existing": existence(stays, part, window),
-            "orphaned": orphans(stays, part, window),
-        }
+        times = booked_times(stays, part, policy, window, rounding)
         for name, time in times.items():
             books[name].add(stays.group_of[time.vm], time)
     ticks = {name: book.ticks() for name, book in books.items()}

@@ -71,6 +71,13 @@ def size_tariff(catalogue: Catalogue, size: str, region: str) -> SizeTariff:
 
 def group_tariff(catalogue: Catalogue, group: RatedGroup) -> GroupTariff:
     """The prices of one group's meters; raises CatalogueError for a price that nobody knows."""
+    if not group.size:
+        return GroupTariff(
+            compute=0.0,
+            license=0.0,
+            disks=tuple(_disks(catalogue, group)),
+            public_ip=_address(catalogue, group),
+        )
     spot = group.priority == "spot"
     compute = catalogue.price_per_h(group.size, group.region, Term.SPOT_LINUX if spot else Term.LINUX)
     with_license = compute
@@ -83,7 +90,7 @@ def group_tariff(catalogue: Catalogue, group: RatedGroup) -> GroupTariff:
         # Prices are decimals: their difference is taken as decimals too, so that 0.3 - 0.1 is 0.2.
         license=float(exact_price(with_license) - exact_price(compute)),
         disks=tuple(_disks(catalogue, group)),
-        public_ip=catalogue.public_ip_per_h(group.region) if group.public_ip else 0.0,
+        public_ip=_address(catalogue, group),
     )
 
 
@@ -98,10 +105,14 @@ def reservation_price(tariff: SizeTariff, reservation: Reservation) -> float:
     return price
 
 
+def _address(catalogue: Catalogue, group: RatedGroup) -> float:
+    return catalogue.public_ip_per_h(group.region) if group.public_ip else 0.0
+
+
 def _disks(catalogue: Catalogue, group: RatedGroup) -> list[tuple[str, float]]:
     tiers = [parse_disk(disk) for disk in group.disks]
     priced = [(tier, catalogue.disk(tier, group.region).per_h) for tier in tiers]
-    memory_gib = catalogue.get_size(group.size).memory_gib
+    memory_gib = catalogue.get_size(group.size).memory_gib if group.size else None
     if group.hibernates and tiers and memory_gib:
         grown = hibernation_tier(tiers[0], memory_gib, group.os)
         if grown != tiers[0]:

@@ -1,0 +1,396 @@
+"""FOCUS 1.2 export: one row per resource, day and meter, as the FinOps Open Cost and Usage Specification writes a bill.
+
+A resource is a VM where stays are known, else a group. `BilledCost` is what the invoice says (a commitment is bought, and
+what it covers is free), `EffectiveCost` shares the commitment's price out to what used it, and unused commitment stands in
+rows of its own. Both columns add up to the bill, to the last digit.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
+from sim.billing.coverage import Spent
+from sim.billing.covering import Demand
+from sim.billing.meters import BillLine, RatedGroup
+from sim.billing.money import split, to_nano
+from sim.billing.rating import Rating
+from sim.billing.spread import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, Days, GroupSpread, Spread
+
+FOCUS_VERSION = "1.2"
+COLUMNS = (
+    "AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName", "BillingAccountType", "BillingCurrency",
+    "BillingPeriodEnd", "BillingPeriodStart", "CapacityReservationId", "CapacityReservationStatus", "ChargeCategory",
+    "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
+    "CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName", "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus", "CommitmentDiscountType", "CommitmentDiscountUnit", "ConsumedQuantity", "ConsumedUnit",
+    "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "InvoiceId", "InvoiceIssuerName", "ListCost", "ListUnitPrice",
+    "PricingCategory", "PricingCurrency", "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName", "RegionId",
+    "RegionName", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "ServiceSubcategory",
+    "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName", "SubAccountType", "Tags",
+)  # fmt: skip
+
+# What the registry's focus-validator (1.0.0, rules of FOCUS 1.0) still asks for by older names, and what it is called now.
+VALIDATOR_COLUMNS = {
+    "ChargeType": "ChargeCategory",
+    "InvoiceIssuer": "InvoiceIssuerName",
+    "Provider": "ProviderName",
+    "Publisher": "PublisherName",
+    "ResourceID": "ResourceId",
+}
+
+_ACCOUNT = "vmfleet-simulation"
+_ALWAYS = {
+    "BillingAccountId": _ACCOUNT,
+    "BillingAccountName": "Simulated by vmfleet",
+    "BillingAccountType": "Billing Account",
+    "ChargeFrequency": "Usage-Based",
+    "InvoiceIssuerName": "Microsoft",
+    "ProviderName": "Microsoft",
+    "PublisherName": "Microsoft",
+    "SubAccountId": _ACCOUNT,
+    "SubAccountName": "Simulated by vmfleet",
+    "SubAccountType": "Subscription",
+}
+_SERVICE = {  # by kind of meter: category, subcategory, name, resource type
+    "compute": ("Compute", "Virtual Machines", "Virtual Machines", "Virtual machine"),
+    "license": ("Compute", "Virtual Machines", "Virtual Machines Licenses", "Virtual machine"),
+    "disk": ("Storage", "Block Storage", "Storage", "Disk"),
+    "network": ("Networking", "Other (Networking)", "Virtual Network", "Public IP address"),
+    "commitment": ("Compute", "Virtual Machines", "Virtual Machines", "Commitment"),
+}
+
+Nanos = NDArray[np.int64]
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Charge:
+    """One line of the bill spread over resources and days: what is the same in all its rows, and what isn't."""
+
+    same: Mapping[str, Cell]
+    names: Sequence[str]
+    quantity: NDArray[np.float64]  # (resources, days)
+    billed: Nanos
+    effective: Nanos
+    listed: Nanos
+    committed: NDArray[np.float64] | None = None  # in the commitment's own unit
+    consumed: bool = True  # a resource used it; else the quantity is only priced
+
+    def rows(self, days: Days) -> Iterator[dict[str, Cell]]:
+        """The rows that have anything in them."""
+        for resource, day in np.argwhere(
+            (self.quantity > 0.0) | (self.billed != 0) | (self.effective != 0)
+        ).tolist():
+            at = (resource, day)
+            effective, listed = _usd(self.effective[at]), _usd(self.listed[at])
+            quantity = float(self.quantity[at])
+            yield {
+                **self.same,
+                **_period(days.begin(day)),
+                "ResourceId": self.names[resource],
+                "ResourceName": self.names[resource],
+                "BilledCost": _usd(self.billed[at]),
+                "EffectiveCost": effective,
+                "PricingCurrencyEffectiveCost": effective,
+                "ListCost": listed,
+                "ContractedCost": listed,
+                "PricingQuantity": quantity,
+                "ConsumedQuantity": quantity if self.consumed else None,
+                "CommitmentDiscountQuantity": None if self.committed is None else float(self.committed[at]),
+            }
+
+
+def focus_rows(
+    rating: Rating, start: datetime, spread: Spread | None = None, *, currency: str = "USD"
+) -> Iterator[dict[str, Cell]]:
+    """The rows of a bill, day by day within each line; *start* is the instant of t = 0.
+
+    Without a *spread*, one resource a group (`GroupSpread`); with a `VmSpread`, one a VM.
+    """
+    days = Days(start=start, hours=len(rating.window))
+    spread = GroupSpread(rating=rating, days=days) if spread is None else spread
+    money = {"BillingCurrency": currency, "PricingCurrency": currency}
+    for charge in _charges(rating, spread):
+        for row in charge.rows(days):
+            yield {**_ALWAYS, **money, **row}
+
+
+def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_columns: bool = True) -> int:
+    """Write rows as CSV; returns how many. *validator_columns*: also under the older names that focus-validator asks for."""
+    older = VALIDATOR_COLUMNS if validator_columns else {}
+    sources = [*COLUMNS, *older.values()]
+    written = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow([*COLUMNS, *older])
+        for row in rows:
+            out.writerow([row.get(column) for column in sources])
+            written += 1
+    return written
+
+
+def _charges(rating: Rating, spread: Spread) -> Iterator[_Charge]:
+    shares = _effective_shares(rating)
+    for number, own in enumerate(rating.hours):
+        for line in rating.bill.lines:
+            if line.group == own.group.name and line.quantity > 0.0:
+                yield _group_charge(rating, spread, number, line, shares)
+    for spent in rating.coverage.spent:
+        yield from _commitment_charges(rating, spread.days, spent, shares)
+
+
+def _group_charge(
+    rating: Rating, spread: Spread, number: int, line: BillLine, shares: Mapping[tuple[str, str], int]
+) -> _Charge:
+    group = rating.hours[number].group
+    what = _what(line)
+    names, hours = spread.weights(number, what)
+    same = _described(group, line)
+    if not what.startswith(COVERED):
+        paid = _shared(line.amount_nano, hours)
+        return _Charge(same=same, names=names, quantity=hours, billed=paid, effective=paid, listed=paid)
+    name = what.removeprefix(COVERED)
+    demand = rating.coverage.demands[group.name]
+    spent = next(each for each in rating.coverage.spent if each.commitment.name == name)
+    price = demand.tariff.payg_usd_per_h
+    nothing = np.zeros(hours.shape, dtype=np.int64)
+    category = "Committed" if _is_discount(spent) else "Other"  # a dedicated host's VMs appear at price 0
+    same |= {"PricingCategory": category, **_prices(price), **_commitment(spent, "Used")}
+    return _Charge(
+        same=same,
+        names=names,
+        quantity=hours,
+        billed=nothing,
+        effective=_shared(shares.get((name, group.name), 0), hours),
+        listed=_shared(to_nano(line.quantity, price), hours),
+        committed=hours * demand.takes[name] if _is_discount(spent) else None,
+    )
+
+
+def _what(line: BillLine) -> str:
+    """Which hours a group's line counts."""
+    if line.kind == "compute":
+        parts = line.meter.split(".", 4)
+        return COVERED + parts[4] if parts[3] == "covered" else LEFT
+    if line.kind == "license":
+        return LICENSED
+    return ORPHANED if line.meter.endswith(".orphaned") else EXISTING
+
+
+def _commitment_charges(
+    rating: Rating, days: Days, spent: Spent, shares: Mapping[tuple[str, str], int]
+) -> Iterator[_Charge]:
+    """What a commitment itself costs: bought, and where something of it was lost, unused."""
+    name = spent.commitment.name
+    empty = next((units for units in rating.coverage.empty_units if units.name == name), None)
+    if empty is not None:
+        yield from _empty_charges(rating, days, empty, shares)
+        return
+    amount = {line.meter: line.amount_nano for line in rating.bill.lines if line.kind == "commitment"}
+    used, unused = amount[f"commitment.{name}.used"], amount[f"commitment.{name}.unused"]
+    bought = days.sums(spent.bought)[np.newaxis, :]
+    same = {
+        **_service("commitment"),
+        **_sku(f"commitment.{name}", {}),
+        **_prices(spent.usd_per_unit),
+        "RegionId": getattr(spent.commitment, "region", None) or None,
+        "PricingCategory": "Committed",
+        "PricingUnit": _unit(spent.unit),
+        "ChargeDescription": f"{name}: bought",
+    }
+    whole = _shared(used + unused, bought)
+    nothing = np.zeros_like(whole)
+    if isinstance(spent.commitment, DedicatedHost):
+        # Hosts are usage of their own: VMs on them appear at price 0, and nothing is amortised.
+        same |= {"ChargeCategory": "Usage", "PricingCategory": "Standard", "ConsumedUnit": _unit(spent.unit)}
+        yield _Charge(same=same, names=[name], quantity=bought, billed=whole, effective=whole, listed=whole)
+        return
+    purchase = {
+        **same,
+        **_commitment(spent, None),
+        "ChargeCategory": "Purchase",
+        "ChargeFrequency": "Recurring",
+    }
+    yield _Charge(
+        same=purchase, names=[name], quantity=bought, billed=whole, effective=nothing, listed=whole, committed=bought,
+        consumed=False,
+    )  # fmt: skip
+    # Money, not hours, is what isn't used of it: fractions of a nano-dollar are no row.
+    lost = days.sums(np.maximum(spent.bought - spent.used, 0.0))[np.newaxis, :]
+    if unused:
+        same |= {
+            **_commitment(spent, "Unused"),
+            "ChargeCategory": "Usage",
+            "ChargeDescription": f"{name}: unused",
+        }
+        yield _Charge(
+            same=same, names=[name], quantity=lost, billed=nothing, effective=_shared(unused, lost), listed=nothing,
+            committed=lost, consumed=False,
+        )  # fmt: skip
+
+
+def _empty_charges(
+    rating: Rating, days: Days, units: Demand, shares: Mapping[tuple[str, str], int]
+) -> Iterator[_Charge]:
+    """Empty units of a capacity reservation: paid as they go, or by another commitment."""
+    price = units.tariff.payg_usd_per_h
+    same = {
+        **_service("commitment"),
+        **_sku(f"commitment.{units.name}.unused", {"InstanceType": units.tariff.size}),
+        **_prices(price),
+        "ChargeCategory": "Usage",
+        "ChargeDescription": f"{units.name}: empty units",
+        "RegionId": units.tariff.region,
+        "PricingCategory": "Standard",
+        "PricingUnit": "Hours",
+        "CapacityReservationId": units.name,
+        "CapacityReservationStatus": "Unused",
+    }
+    line = next(line for line in rating.bill.lines if line.meter == f"commitment.{units.name}.unused")
+    left = days.sums(units.left)[np.newaxis, :]
+    paid = _shared(line.amount_nano, left)
+    yield _Charge(
+        same=same, names=[units.name], quantity=left, billed=paid, effective=paid, listed=paid, consumed=False
+    )
+    for spent in rating.coverage.spent:
+        name = spent.commitment.name
+        if name in units.covered and units.covered[name].any():
+            hours = days.sums(units.covered[name])[np.newaxis, :]
+            yield _Charge(
+                same={**same, "PricingCategory": "Committed", **_commitment(spent, "Used")},
+                names=[units.name],
+                quantity=hours,
+                billed=np.zeros(hours.shape, dtype=np.int64),
+                effective=_shared(shares.get((name, units.name), 0), hours),
+                listed=_shared(to_nano(float(hours.sum()), price), hours),
+                committed=hours * units.takes[name],
+                consumed=False,
+            )
+
+
+def _effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
+    """The used part of each commitment's price, shared out to who used it: (commitment, demand) -> nano-dollars."""
+    found: dict[tuple[str, str], int] = {}
+    users = [*rating.coverage.demands.values(), *rating.coverage.empty_units]
+    for spent in rating.coverage.spent:
+        name = spent.commitment.name
+        paid = next(
+            (line.amount_nano for line in rating.bill.lines if line.meter == f"commitment.{name}.used"), 0
+        )
+        if isinstance(spent.commitment, DedicatedHost) or not paid:
+            continue
+        takes = [
+            (user.name, float(user.covered[name].sum()) * user.takes[name])
+            for user in users
+            if name in user.covered
+        ]
+        weights = np.array([weight for _, weight in takes])
+        if weights.sum() > 0.0:
+            for (user, _), nano in zip(takes, split(paid, weights).tolist(), strict=True):
+                found[name, user] = nano
+    return found
+
+
+def _described(group: RatedGroup, line: BillLine) -> dict[str, Cell]:
+    """What all rows of a group's line have in common."""
+    details = {"InstanceType": group.size, "OperatingSystem": "Windows" if group.is_licensed else "Linux"}
+    return {
+        **_service(line.kind),
+        **_sku(line.meter, details if line.kind in ("compute", "license") else {}),
+        **_prices(line.unit_price),
+        "ChargeCategory": "Usage",
+        "ChargeDescription": f"{line.meter} of {group.name}",
+        "RegionId": group.region,
+        "RegionName": group.region,
+        "PricingCategory": "Dynamic"
+        if group.priority == "spot" and line.kind in ("compute", "license")
+        else "Standard",
+        "PricingUnit": "Hours",
+        "ConsumedUnit": "Hours",
+        "Tags": json.dumps({"group": group.name}),
+    }
+
+
+def _service(kind: str) -> dict[str, Cell]:
+    category, subcategory, name, resource = _SERVICE[kind]
+    return {
+        "ServiceCategory": category,
+        "ServiceSubcategory": subcategory,
+        "ServiceName": name,
+        "ResourceType": resource,
+    }
+
+
+def _sku(meter: str, details: Mapping[str, str]) -> dict[str, Cell]:
+    return {
+        "SkuId": meter,
+        "SkuMeter": meter,
+        "SkuPriceId": meter,
+        "SkuPriceDetails": json.dumps(dict(details)) if details else None,
+    }
+
+
+def _prices(usd: float) -> dict[str, Cell]:
+    columns = (
+        "ListUnitPrice",
+        "ContractedUnitPrice",
+        "PricingCurrencyListUnitPrice",
+        "PricingCurrencyContractedUnitPrice",
+    )
+    return dict.fromkeys(columns, usd)
+
+
+def _commitment(spent: Spent, status: str | None) -> dict[str, Cell]:
+    commitment = spent.commitment
+    if not _is_discount(spent):
+        return {}
+    is_reservation = isinstance(commitment, Reservation)
+    return {
+        "CommitmentDiscountCategory": "Usage" if is_reservation else "Spend",
+        "CommitmentDiscountId": commitment.name,
+        "CommitmentDiscountName": commitment.name,
+        "CommitmentDiscountStatus": status,
+        "CommitmentDiscountType": "Reservation" if is_reservation else "Savings Plan",
+        "CommitmentDiscountUnit": _unit(spent.unit),
+    }
+
+
+def _is_discount(spent: Spent) -> bool:
+    return not isinstance(spent.commitment, CapacityReservation | DedicatedHost)
+
+
+def _unit(unit: str) -> str:
+    return "USD" if unit == "USD" else "Hours"
+
+
+def _shared(nano: int, hours: NDArray[np.float64]) -> Nanos:
+    if not hours.any():
+        return np.zeros(hours.shape, dtype=np.int64)
+    return split(nano, hours.ravel()).reshape(hours.shape)
+
+
+def _usd(nano: int) -> str:
+    """Exact: a decimal, never a rounded binary fraction."""
+    whole, rest = divmod(abs(int(nano)), 1_000_000_000)
+    return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
+
+
+def _period(day: datetime) -> dict[str, Cell]:
+    month = day.replace(day=1)
+    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    return {
+        "ChargePeriodStart": f"{day:%Y-%m-%dT%H:%M:%SZ}",
+        "ChargePeriodEnd": f"{day + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        "BillingPeriodStart": f"{month:%Y-%m-%dT%H:%M:%SZ}",
+        "BillingPeriodEnd": f"{following:%Y-%m-%dT%H:%M:%SZ}",
+    }

@@ -1,0 +1,143 @@
+"""A bill's lines spread over resources and days: by group where only ledgers are known, by VM where stays are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.hours import Hourly
+from sim.billing.rating import Rating
+from sim.billing.shares import HourlyShare, share_of
+from sim.billing.stays import Stays, Stretches, booked_times
+from sim.lifecycle.policy import BillingPolicy
+from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
+
+# What a line's quantity is made of: a group's hours of one kind, or those that one commitment paid ("covered.ri-d4").
+LEFT, LICENSED, EXISTING, ORPHANED, COVERED = "left", "licensed", "existing", "orphaned", "covered."
+
+Weights = NDArray[np.float64]  # hours, shape (resources, days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """The UTC days that a window touches; day 0 is the one of t = 0."""
+
+    start: datetime
+    hours: int
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of day 0."""
+        return self.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    @property
+    def offset_s(self) -> float:
+        """How far into day 0 the clock starts."""
+        return (self.start - self.midnight).total_seconds()
+
+    @property
+    def of_hours(self) -> NDArray[np.int64]:
+        """The day in which each clock hour begins."""
+        begins = self.offset_s + np.arange(self.hours) * SECONDS_PER_HOUR
+        return np.asarray((begins // (24 * SECONDS_PER_HOUR)).astype(np.int64))
+
+    @property
+    def count(self) -> int:
+        """Days in all."""
+        return int((self.offset_s + self.hours * SECONDS_PER_HOUR - 1e-6) // (24 * SECONDS_PER_HOUR)) + 1
+
+    def begin(self, day: int) -> datetime:
+        """Midnight at which a day begins."""
+        return self.midnight + timedelta(days=day)
+
+    def sums(self, hourly: Hourly) -> NDArray[np.float64]:
+        """Per day."""
+        return np.asarray(np.bincount(self.of_hours, weights=hourly, minlength=self.count), dtype=np.float64)
+
+
+class Spread(Protocol):
+    """Who used a group's hours, and on which day."""
+
+    @property
+    def days(self) -> Days:
+        """The days of the window."""
+        ...
+
+    def weights(self, group: int, what: str) -> tuple[Sequence[str], Weights]:
+        """Names of the group's resources, and their hours of one kind on each day."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpread:
+    """One resource a group: all that a ledger can tell."""
+
+    rating: Rating
+    days: Days
+
+    def weights(self, group: int, what: str) -> tuple[Sequence[str], Weights]:
+        own = self.rating.hours[group]
+        return [own.group.name], self.days.sums(_hourly(self.rating, group, what))[np.newaxis, :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSpread:
+    """One resource a VM, from its stays."""
+
+    rating: Rating
+    days: Days
+    stays: Stays
+    policy: BillingPolicy
+    window: tuple[int, int]  # ticks
+    rounding: str = "exact"
+
+    def weights(self, group: int, what: str) -> tuple[Sequence[str], Weights]:
+        members = np.flatnonzero(self.stays.group_of == group)
+        row_of = np.full(len(self.stays.vms), -1, dtype=np.int64)
+        row_of[members] = np.arange(len(members))
+        billed = self.rating.hours[group].billed.hourly
+        paid = np.ones_like(billed)
+        if what == LEFT or what.startswith(COVERED):
+            paid = share_of(_hourly(self.rating, group, what), billed)
+        share = HourlyShare.of([paid])
+        found = np.zeros((len(members), self.days.count))
+        for part in self.stays.parts():
+            time = booked_times(self.stays, part, self.policy, self.window, self.rounding)[_booked_as(what)]
+            own = self.stays.group_of[time.vm] == group
+            pieces, day = self._by_day(Stretches(vm=time.vm[own], start=time.start[own], end=time.end[own]))
+            hours = share.hours(np.zeros_like(pieces.vm), pieces.start, pieces.end)
+            cell = row_of[pieces.vm] * self.days.count + day
+            found += np.bincount(cell, weights=hours, minlength=found.size).reshape(found.shape)
+        return [self.stays.vms[member] for member in members.tolist()], found
+
+    def _by_day(self, time: Stretches) -> tuple[Stretches, NDArray[np.int64]]:
+        """Stretches cut at midnight, and the day of each piece."""
+        long, shift = 24 * TICKS_PER_HOUR, to_ticks(self.days.offset_s)
+        first = (time.start + shift) // long
+        # floor-minute may leave a stretch of no length: it is one piece of no length.
+        pieces = np.maximum((time.end + shift - 1) // long, first) - first + 1
+        row = np.repeat(np.arange(len(pieces)), pieces)
+        day = first[row] + np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        start = np.maximum(time.start[row], day * long - shift)
+        end = np.minimum(time.end[row], (day + 1) * long - shift)
+        return Stretches(vm=time.vm[row], start=start, end=end), day
+
+
+def _booked_as(what: str) -> str:
+    return "billed" if what == LEFT or what.startswith(COVERED) else what
+
+
+def _hourly(rating: Rating, group: int, what: str) -> Hourly:
+    own = rating.hours[group]
+    demand = rating.coverage.demands.get(own.group.name)
+    if what.startswith(COVERED):
+        return own.billed.hourly * 0.0 if demand is None else demand.covered[what.removeprefix(COVERED)]
+    if what == LEFT:
+        return own.billed.hourly if demand is None else demand.left
+    return {LICENSED: own.licensed, EXISTING: own.existing, ORPHANED: own.orphaned}[what].hourly

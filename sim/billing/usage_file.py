@@ -1,0 +1,258 @@
+"""A usage file rated without a simulation: a list of stays, or usage rows of a FOCUS export (a real invoice's, or ours).
+
+A list of stays has the columns `vm, state, start, end` and, per VM, what the price list must know: `size, region, os,
+priority, hybrid_benefit, disks, public_ip, keeps_disks, group`. Columns that are left out take the defaults given.
+Instants are ISO 8601 (UTC where nothing else is said) or seconds; an empty `end` means still in that state at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sim.billing.commitments import Commitment
+from sim.billing.focus_usage import read_focus_rows
+from sim.billing.hours import RatedHours, window_hourly
+from sim.billing.meters import KINDS, RatedGroup
+from sim.billing.rating import Rating, rate_in_full, rate_stays
+from sim.billing.stays import Stay, Stays, stays_of
+from sim.catalog.catalogue import Catalogue
+from sim.errors import Fault, InputError, UsageError
+from sim.lifecycle.policy import BillingPolicy
+from sim.lifecycle.power import PowerState
+from sim.units import SECONDS_PER_HOUR
+
+STAY_COLUMNS = ("vm", "state", "start", "end")
+VM_COLUMNS = (
+    "size",
+    "region",
+    "os",
+    "priority",
+    "hybrid_benefit",
+    "disks",
+    "public_ip",
+    "keeps_disks",
+    "group",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_FAULTS = 20  # a file with the wrong column everywhere needn't say so on every line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageFile:
+    """What a usage file says: stays, or (from FOCUS rows) hours and what was invoiced for them."""
+
+    path: str
+    start: datetime | None  # of t = 0; None where the file counts in seconds
+    end_s: float
+    stays: Stays | None = None
+    hours: tuple[RatedHours, ...] = ()
+    invoiced: Mapping[str, float] = field(
+        default_factory=dict
+    )  # by kind of meter; empty if the file doesn't say
+
+    def rate(
+        self,
+        catalogue: Catalogue,
+        policy: BillingPolicy | str,
+        commitments: Sequence[Commitment] = (),
+        *,
+        rounding: str = "exact",
+    ) -> Rating:
+        """The file's bill. Hours of FOCUS rows are billed hours already: policy and rounding don't change them."""
+        if self.stays is not None:
+            return rate_stays(self.stays, catalogue, policy, commitments, end_s=self.end_s, rounding=rounding)
+        hours = [replace(own, group=_known(own.group, catalogue)) for own in self.hours]
+        window = window_hourly(0.0, self.end_s, len(hours[0].billed.hourly))
+        return rate_in_full(hours, window, catalogue, commitments)
+
+    def differences(self, rating: Rating) -> list[tuple[str, float, float]]:
+        """Kind of meter, invoiced, rated; the last row is the total. Empty where the file has no invoice."""
+        if not self.invoiced:
+            return []
+        rows = [(kind, self.invoiced.get(kind, 0.0), rating.bill.cost(kind)) for kind in KINDS]
+        return [*rows, ("total", sum(self.invoiced.values()), rating.bill.total)]
+
+
+def read_usage(
+    path: Path,
+    *,
+    size: str | None = None,
+    region: str = "westeurope",
+    os: str = "linux",
+    disks: Sequence[str] = (),
+) -> UsageFile:
+    """Read a usage file of either kind; raises UsageError with file, line, field and what would be right."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            columns = tuple(rows.fieldnames or ())
+            if "ChargePeriodStart" in columns:
+                found = read_focus_rows(str(path), columns, rows)
+                return UsageFile(
+                    path=str(path),
+                    start=found.start,
+                    end_s=found.end_s,
+                    hours=found.hours,
+                    invoiced=found.invoiced,
+                )
+            defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
+            return _read_stays(str(path), columns, rows, defaults)
+    except OSError as wrong:
+        raise UsageError(
+            [Fault(field="", problem=f"can't be read: {wrong.strerror}", file=str(path))]
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            [Fault(field="", problem="is not UTF-8 text", hint="save it as CSV", file=str(path))]
+        ) from None
+
+
+def _read_stays(
+    path: str, columns: Sequence[str], rows: Iterator[dict[str, str]], defaults: Mapping[str, str]
+) -> UsageFile:
+    missing = [name for name in STAY_COLUMNS if name not in columns]
+    if "size" not in columns and not defaults["size"]:
+        missing.append("size")
+    if missing:
+        known = ", ".join((*STAY_COLUMNS, *VM_COLUMNS))
+        hint = f"a list of stays has {known}; a FOCUS export has ChargePeriodStart, ConsumedQuantity, SkuMeter ..."
+        raise UsageError(
+            [Fault(field=name, problem="no such column", hint=hint, file=path, line=1) for name in missing]
+        )
+    faults: list[Fault] = []
+    read: list[tuple[RatedGroup, str, PowerState, float, float | None]] = []
+    dated: set[bool] = set()
+    for line, row in enumerate(rows, start=2):
+        try:
+            start, is_date = _instant(row, "start")
+            end, end_is_date = _instant(row, "end") if (row.get("end") or "").strip() else (None, is_date)
+            dated |= {is_date, end_is_date}
+            read.append((_group_of(row, defaults), _text(row, "vm"), _state(row), start, end))
+        except _WrongCell as wrong:
+            faults.append(replace(wrong.fault, file=path, line=line))
+            if len(faults) >= _MOST_FAULTS:
+                break
+    if not faults and not read:
+        faults.append(Fault(field="", problem="has no rows", hint="one stay a row", file=path, line=2))
+    if not faults and len(dated) > 1:
+        faults.append(Fault(field="start, end", problem="some are dates and some are seconds", file=path))
+    if faults:
+        raise UsageError(faults)
+    zero = min(start for *_, start, _ in read)
+    is_dated = True in dated
+    # Billing hours are clock hours: the clock of a dated file starts on a full hour.
+    zero = zero // SECONDS_PER_HOUR * SECONDS_PER_HOUR if is_dated else 0.0
+    end_s = max(end if end is not None else start for *_, start, end in read) - zero
+    groups = {group.name: group for group, *_ in read}
+    different = {group.name for group, *_ in read if groups[group.name] != group}
+    if different:
+        names = ", ".join(sorted(different))
+        raise UsageError(
+            [
+                Fault(
+                    field="group", problem=f"{names}: its VMs aren't alike in size, region, os ...", file=path
+                )
+            ]
+        )
+    try:
+        stays = stays_of(
+            list(groups.values()),
+            [
+                (
+                    group.name,
+                    Stay(
+                        vm=vm, state=state, start_s=start - zero, end_s=end_s if end is None else end - zero
+                    ),
+                )
+                for group, vm, state, start, end in read
+            ],
+        )
+    except InputError as wrong:
+        raise UsageError([Fault(field="start, end", problem=str(wrong), file=path)]) from None
+    start_at = datetime.fromtimestamp(zero, tz=UTC) if is_dated else None
+    return UsageFile(path=path, start=start_at, end_s=end_s, stays=stays)
+
+
+class _WrongCell(Exception):
+    def __init__(self, field: str, problem: str, hint: str, value: object) -> None:
+        self.fault = Fault(field=field, problem=problem, hint=hint, value=value)
+        super().__init__(problem)
+
+
+def _text(row: Mapping[str, str], field: str, default: str = "") -> str:
+    text = (row.get(field) or default).strip()
+    if not text:
+        raise _WrongCell(field, "is empty", "give one", text)
+    return text
+
+
+def _instant(row: Mapping[str, str], field: str) -> tuple[float, bool]:
+    """Seconds since 1970 and True for a date, seconds since t = 0 and False for a number."""
+    text = _text(row, field)
+    if re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", text):
+        return float(text), False
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        hint = "ISO 8601 like 2026-01-05T08:00:00Z, or seconds"
+        raise _WrongCell(field, f"{text!r} is no instant", hint, text) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return (at - _EPOCH).total_seconds(), True
+
+
+def _state(row: Mapping[str, str]) -> PowerState:
+    text = _text(row, "state")
+    try:
+        return PowerState(text.lower().removeprefix("powerstate/"))
+    except ValueError:
+        raise _WrongCell(
+            "state", f"{text!r} is no power state", f"one of {', '.join(PowerState)}", text
+        ) from None
+
+
+def _flag(row: Mapping[str, str], field: str) -> bool:
+    text = (row.get(field) or "").strip().lower()
+    if text in ("true", "yes", "1"):
+        return True
+    if text in ("false", "no", "0", ""):
+        return False
+    raise _WrongCell(field, f"{text!r} is neither true nor false", "true or false", text)
+
+
+def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup:
+    words = {name: _text(row, name, defaults[name]) for name in ("size", "region", "os")}
+    priority = (row.get("priority") or "regular").strip().lower()
+    disks = tuple(disk.strip() for disk in (row.get("disks") or defaults["disks"]).split(";") if disk.strip())
+    flags = {name: _flag(row, name) for name in ("hybrid_benefit", "public_ip", "keeps_disks")}
+    alike = [
+        words["size"],
+        words["region"],
+        words["os"],
+        priority,
+        *disks,
+        *(name for name, on in flags.items() if on),
+    ]
+    try:
+        return RatedGroup(
+            name=(row.get("group") or "").strip() or " ".join(alike),
+            size=words["size"],
+            region=words["region"],
+            os=words["os"].lower(),
+            priority=priority,
+            disks=disks,
+            **flags,
+        )
+    except ValueError as wrong:
+        raise _WrongCell(
+            "os, priority", str(wrong), "os: linux or windows; priority: regular or spot", row
+        ) from None
+
+
+def _known(group: RatedGroup, catalogue: Catalogue) -> RatedGroup:
+    size = catalogue.get_size(group.size).name if group.size else ""
+    return replace(group, size=size, region=catalogue.get_region(group.region))
