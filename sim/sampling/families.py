@@ -174,9 +174,8 @@ class Lognormal(Distribution):
         def z(x: float) -> float:
             return (math.log(x / self.median) / self.sigma if x > 0 else -math.inf) - order * self.sigma
 
-        whole = self.median**order * float(
-            np.exp(min(order**2 * self.sigma**2 / 2, 800.0))
-        )  # inf, not an error
+        exponent = order**2 * self.sigma**2 / 2
+        whole = self.median**order * (math.exp(exponent) if exponent < 700 else math.inf)
         return whole * part_between(lambda x: float(ndtr(z(x))), lambda x: float(ndtr(-z(x))), low, high)
 
     def describe(self) -> str:

@@ -259,11 +259,9 @@ class _Program:
         elif isinstance(law, Uniform):
             self.put(index, [UNIFORM], [low, high, high - low])
         elif isinstance(law, Quantiles):
-            at = np.array(law.at)
-            slopes = np.append(np.diff(at) / np.diff(law.p), 0.0)
-            self.put(
-                index, [PIECEWISE, self.store(np.concatenate([law.p, at, slopes])), len(at)], [low, high]
-            )
+            slopes = np.append(np.diff(law.at) / np.diff(law.p), 0.0)
+            place = self.store(np.concatenate([law.p, law.at, slopes]))
+            self.put(index, [PIECEWISE, place, len(law.at)], [low, high])
         elif isinstance(law, Samples):
             self.put(index, [SAMPLES, self.store(np.array(law.values)), len(law.values)], [low, high])
         elif isinstance(law, Mixture):

@@ -26,10 +26,13 @@ COEFFICIENTS = 6
 """Of each polynomial, lowest power first."""
 
 RELATIVE_ERROR = 1e-9
-"""A drawn duration is within this share of the exact quantile, or ..."""
+"""A drawn duration is within this share of the exact quantile, or within `least_error_s`, whichever is more."""
 
-ERROR_OF_MEAN = 1e-12
-"""... within this share of the mean, whichever is more: nobody can see a picosecond in an hour."""
+
+def least_error_s(law: Distribution) -> float:
+    """An error in seconds that nobody can see: a picosecond in a mean of one second, at most a nanosecond."""
+    return min(1e-12 * law.mean, 1e-9)
+
 
 BITS = 52
 UNIT = 2.0**-BITS
@@ -95,7 +98,6 @@ def _probes(bits: int) -> tuple[Segments, Segments, Segments]:
 
 def _fit(law: Distribution, bulk: Segments, low_tail: Segments, high_tail: Segments) -> tuple[Floats, float]:
     """Polynomials over these segments, and the largest error in units of what is allowed."""
-    mean = law.mean if math.isfinite(law.mean) else 0.0
     values = np.concatenate(
         [
             law.quantile(*_distances(*bulk)),
@@ -105,7 +107,7 @@ def _fit(law: Distribution, bulk: Segments, low_tail: Segments, high_tail: Segme
     )
     # Sums in a written order, not a matrix product: the table must not depend on a library's threads.
     chebyshev = [sum(weight * values[:, j] for j, weight in enumerate(row)) for row in _TO_CHEBYSHEV]
-    allowed = RELATIVE_ERROR * np.abs(values).min(axis=1) + ERROR_OF_MEAN * mean
+    allowed = RELATIVE_ERROR * np.abs(values).min(axis=1) + least_error_s(law)
     # The nodes fix one power more than is kept; what is dropped is the error, but for what is smaller still.
     error = float(np.max(np.abs(chebyshev[COEFFICIENTS]) / allowed))
     rows = np.stack(
