@@ -14,18 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
+    from sim.experiment.compare import Comparison, compare
     from sim.experiment.results import read, write
     from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario, from_dict, load
     from sim.experiment.study import run
 
 _HOMES = {
+    "Comparison": "sim.experiment.compare",
     "InputError": "sim.errors",
     "ResultError": "sim.errors",
     "RunResult": "sim.experiment.run_result",
     "Scenario": "sim.experiment.scenario",
     "ScenarioError": "sim.errors",
     "VmfleetError": "sim.errors",
+    "compare": "sim.experiment.compare",
     "from_dict": "sim.experiment.scenario",
     "load": "sim.experiment.scenario",
     "read": "sim.experiment.results",
@@ -34,12 +37,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "InputError",
     "ResultError",
     "RunResult",
     "Scenario",
     "ScenarioError",
     "VmfleetError",
+    "compare",
     "from_dict",
     "load",
     "read",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sim.errors import InputError
 from sim.experiment.replicate import Replication, question_of
 from sim.experiment.run_result import RunResult, Stopping
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Task, Workers
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
@@ -49,7 +50,8 @@ class Player:
         self.engine = engine
         self.events = events
         self.replications: list[Replication] = []
-        self._workers = workers or Workers()
+        self.workers = workers or Workers()
+        self._waiting: dict[int, Replication] = {}  # came in since the last round
         self._question = question_of(scenario)
         self._shelf = (
             cache.shelf(self._question, seed, engine=engine, events=events) if cache is not None else None
@@ -60,33 +62,52 @@ class Player:
 
     def play_until(self, count: int, tell: Callable[[int], None] = lambda _: None) -> None:
         """Have at least the first *count* replications; *tell* hears how many there are as they come in."""
-        began = time.perf_counter()
+        play_together([self], count, tell)
+
+    def look_up(self, count: int) -> Task | None:
+        """Take what is kept of the first *count* replications, and say what is left to play."""
         wanted = range(len(self.replications), count)
-        have: dict[int, Replication] = {}
         if self._shelf is not None:
-            for number in wanted:
-                kept = self._shelf.get(number)
-                if kept is not None:
-                    have[number] = kept
-        tell(len(self.replications) + len(have))
+            kept = ((number, self._shelf.get(number)) for number in wanted)
+            self._waiting = {number: replication for number, replication in kept if replication is not None}
+        missing = tuple(number for number in wanted if number not in self._waiting)
+        if not missing:
+            return None
+        engine, _ = self._chosen(next(iter(self._waiting.values()), None), count)
+        events_folder = self._events_folder() if self.events else None
+        return Task(
+            question=self._question,
+            seed=self.seed,
+            numbers=missing,
+            engine=engine,
+            events_folder=events_folder,
+        )
 
-        def finished(replication: Replication) -> None:
-            have[replication.number] = (
-                self._shelf.put(replication) if self._shelf is not None else replication
-            )
-            tell(len(self.replications) + len(have))
+    def take(self, replication: Replication) -> None:
+        """Keep one replication that came in, in whatever order."""
+        if self._choice is not None:
+            replication = replace(replication, engine_why=self._choice[1])
+        if self._shelf is not None:
+            replication = self._shelf.put(replication)
+        self._waiting[replication.number] = replication
 
-        missing = [number for number in wanted if number not in have]
-        if missing:
-            engine, why = self._chosen(next(iter(have.values()), None), count)
+    def settle(self, count: int, played_s: float) -> None:
+        """Put what came in in order; the first *count* are there."""
+        self.replications.extend(self._waiting[number] for number in range(len(self.replications), count))
+        self._waiting = {}
+        self._played_s += played_s
 
-            def played(replication: Replication) -> None:
-                finished(replace(replication, engine_why=why))
+    @cached_property
+    def digest(self) -> str:
+        """What is asked, as a digest: the same for the same question, however it is written."""
+        from sim.experiment.provenance import question_digest
 
-            events_folder = self._events_folder() if self.events else None
-            self._workers.play(self._question, self.seed, missing, engine, events_folder, played)
-        self.replications.extend(have[number] for number in wanted)
-        self._played_s += time.perf_counter() - began
+        return question_digest(self._question)
+
+    @property
+    def have(self) -> int:
+        """Replications that are there, those that just came in included."""
+        return len(self.replications) + len(self._waiting)
 
     def result(self, stopping: Stopping | None = None) -> RunResult:
         """What the replications so far say."""
@@ -122,6 +143,46 @@ class Player:
         if self._scratch is None:
             self._scratch = TemporaryDirectory(prefix="vmfleet-events-")
         return Path(self._scratch.name)
+
+
+def play_together(
+    players: Sequence[Player], count: int, tell: Callable[[int], None] = lambda _: None
+) -> None:
+    """Have the first *count* replications of every player, the work of all shared out at once.
+
+    *tell* hears how many replications there are in all. A question that two players ask is played once.
+    """
+    began = time.perf_counter()
+    tasks: list[Task] = []
+    owners: list[list[Player]] = []
+    asked: dict[object, int] = {}
+    for player in players:
+        task = player.look_up(count)
+        if task is None:
+            continue
+        same = (player.digest, task.seed, task.numbers, task.engine) if not player.events else id(player)
+        if same in asked:
+            owners[asked[same]].append(player)
+            continue
+        asked[same] = len(tasks)
+        tasks.append(task)
+        owners.append([player])
+    tell(sum(player.have for player in players))
+
+    def finished(index: int, replication: Replication) -> None:
+        for player in owners[index]:
+            player.take(replication)
+        tell(sum(player.have for player in players))
+
+    if tasks:
+        players[0].workers.play(tasks, finished)
+    share_s = (time.perf_counter() - began) / max(1, len(players))
+    for player in players:
+        player.settle(count, share_s)
+
+
+def nobody_listens(_done: int, _total: int) -> None:
+    """Progress where nobody asked for it."""
 
 
 def replications_asked(scenario: Scenario, replications: int | None) -> int:

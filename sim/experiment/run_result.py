@@ -90,10 +90,16 @@ class RunResult:
             raise InputError(
                 f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet"
             )
-        names = dict.fromkeys(
-            name for replication in self.replications for name in replication.metrics[group]
-        )
-        return tuple(names)
+        return self._names[group]
+
+    @cached_property
+    def _names(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            group: tuple(
+                dict.fromkeys(name for each in self.replications for name in each.metrics.get(group, {}))
+            )
+            for group in self.replications[0].metrics
+        }
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""

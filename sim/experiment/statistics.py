@@ -180,18 +180,21 @@ def ratio_interval(
 
 def ratio_standard_error(tops: Sequence[float], bottoms: Sequence[float]) -> float:
     """Standard error of sum(tops) / sum(bottoms) over at least two independent pairs."""
+    return math.sqrt(variance_of(ratio_influences(tops, bottoms)) / len(tops))
+
+
+def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
+    """What each pair moves a ratio of means by; their variance over n is the ratio's.
+
+    Below 30 pairs the jackknife's pseudo-values less the ratio, from there on the delta method's residuals.
+    """
     n = len(tops)
     top, bottom = math.fsum(tops), math.fsum(bottoms)
     ratio = top / bottom
     without = [bottom - b for b in bottoms]
-    if n < JACKKNIFE_BELOW and all(rest > 0.0 for rest in without):
-        left_out = [(top - t) / rest for t, rest in zip(tops, without, strict=True)]
-        if min(left_out) == max(left_out):
-            return 0.0
-        middle = mean_of(left_out)
-        return math.sqrt((n - 1) / n * math.fsum((value - middle) ** 2 for value in left_out))
-    residuals = [t - ratio * b for t, b in zip(tops, bottoms, strict=True)]
-    return math.sqrt(math.fsum(r * r for r in residuals) / (n - 1) / n) / (bottom / n)
+    if 1 < n < JACKKNIFE_BELOW and all(rest > 0.0 for rest in without):
+        return [(n - 1) * (ratio - (top - t) / rest) for t, rest in zip(tops, without, strict=True)]
+    return [(t - ratio * b) / (bottom / n) for t, b in zip(tops, bottoms, strict=True)]
 
 
 def percentile(values: Sequence[float], p: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.experiment.player import Player, Progress, replications_asked
+from sim.experiment.player import Player, Progress, nobody_listens, replications_asked
 from sim.experiment.run_result import RunResult
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
 from sim.experiment.workers import Workers
@@ -49,7 +49,7 @@ def run(
         workers=workers or Workers(jobs=jobs),
         cache=cache,
     )
-    tell = progress or _nobody_listens
+    tell = progress or nobody_listens
     if precision is None:
         player.play_until(count, lambda done: tell(done, count))
         return player.result()
@@ -113,7 +113,3 @@ def loaded(scenario: Scenario | str | Path) -> Scenario:
 
         return load(scenario)
     return scenario
-
-
-def _nobody_listens(_done: int, _total: int) -> None:
-    """Progress where nobody asked for it."""

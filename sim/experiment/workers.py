@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sim.errors import InputError, VmfleetError
@@ -17,6 +17,25 @@ from sim.experiment.replicate import Question, Replication, replicate_many
 
 CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
 TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Replications of one question that somebody has to play."""
+
+    question: Question
+    seed: int
+    numbers: tuple[int, ...]
+    engine: str
+    events_folder: Path | None = None
+
+    def part(self, numbers: tuple[int, ...]) -> Task:
+        """The same question, other numbers."""
+        return replace(self, numbers=numbers)
+
+    def play(self) -> list[Replication]:
+        """Play them here."""
+        return replicate_many(self.question, self.seed, self.numbers, self.engine, self.events_folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,47 +55,53 @@ class Workers:
         """How many processes that is here."""
         return self.jobs if self.jobs > 0 else available_cores()
 
-    def play(
-        self,
-        question: Question,
-        seed: int,
-        numbers: Sequence[int],
-        engine: str,
-        events_folder: Path | None,
-        finished: Callable[[Replication], None],
-    ) -> None:
-        """Play the replications *numbers*; *finished* gets each as it comes in, in that order."""
-        if self.processes == 1 or len(numbers) == 1:
-            for number in numbers:
-                for replication in replicate_many(question, seed, (number,), engine, events_folder):
-                    finished(replication)
+    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Play every replication of every task; *finished* gets each with its task's place, in order."""
+        left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
+        if self.processes == 1 or len(left) == 1:
+            for index, number in left:
+                for replication in tasks[index].part((number,)).play():
+                    finished(index, replication)
             return
-        left = list(numbers)
         for attempt in range(1, TRIES + 1):
             try:
-                for replication in self._side_by_side(question, seed, left, engine, events_folder):
-                    finished(replication)
-                    left.remove(replication.number)
+                for index, replication in self._side_by_side(tasks, left):
+                    finished(index, replication)
+                    left.remove((index, replication.number))
                 return
             except BrokenProcessPool:
                 if attempt == TRIES:
                     raise VmfleetError(
-                        f"worker processes were killed {TRIES} times while playing replications {left[0]} and on; "
+                        f"worker processes were killed {TRIES} times while {len(left)} replications were left; "
                         "the machine may be short of memory: try fewer --jobs"
                     ) from None
 
     def _side_by_side(
-        self, question: Question, seed: int, numbers: Sequence[int], engine: str, events_folder: Path | None
-    ) -> Iterator[Replication]:
+        self, tasks: Sequence[Task], left: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, Replication]]:
         from joblib import Parallel, delayed
 
-        size = min(CHUNK, -(-len(numbers) // self.processes))
-        chunks = [tuple(numbers[i : i + size]) for i in range(0, len(numbers), size)]
+        parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
         parallel = Parallel(n_jobs=self.processes, backend="loky", return_as="generator", batch_size=1)
-        for chunk in parallel(
-            delayed(replicate_many)(question, seed, c, engine, events_folder) for c in chunks
-        ):
-            yield from chunk
+        played = parallel(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in parts)
+        for (index, _), replications in zip(parts, played, strict=True):
+            for replication in replications:
+                yield index, replication
+
+
+def chunks(left: Sequence[tuple[int, int]], size: int) -> list[tuple[int, tuple[int, ...]]]:
+    """Replications to play, (task, number), in parts of at most *size* of one task each.
+
+    >>> chunks([(0, 7), (0, 8), (0, 9), (1, 0)], size=2)
+    [(0, (7, 8)), (0, (9,)), (1, (0,))]
+    """
+    parts: list[tuple[int, tuple[int, ...]]] = []
+    for index, number in left:
+        if parts and parts[-1][0] == index and len(parts[-1][1]) < size:
+            parts[-1] = (index, (*parts[-1][1], number))
+        else:
+            parts.append((index, (number,)))
+    return parts
 
 
 def available_cores() -> int:

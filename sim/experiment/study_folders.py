@@ -1,0 +1,74 @@
+"""Result folders of studies that play many scenarios: comparisons, sweeps, searches, sensitivities.
+
+The same promise as for a run: written whole or not at all, by rename.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.experiment.provenance import catalogue_facts, program, question_digest
+from sim.experiment.replicate import question_of
+from sim.experiment.results import COMPARISON, PROVENANCE, new_folder, write_json, write_table
+
+if TYPE_CHECKING:
+    from sim.experiment.compare import Comparison
+    from sim.experiment.run_result import RunResult
+    from sim.experiment.scenario import Scenario
+
+
+def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
+    """comparison.json, every figure of every replication, and each scenario that was played."""
+    runs = {"base": comparison.base, **comparison.variants}
+    with new_folder(folder) as place:
+        write_json(place / COMPARISON, comparison.summary())
+        write_json(
+            place / PROVENANCE,
+            study_provenance(
+                {name: run.scenario for name, run in runs.items()},
+                study="compare",
+                seed=comparison.base.seed,
+                replications=comparison.n,
+                engine=comparison.base.engine,
+                wall_s=sum(run.wall_s for run in runs.values()),
+            ),
+        )
+        write_table(
+            place / "replications", ("variant", "replication", "group", "metric", "value"), _metric_rows(runs)
+        )
+        write_scenarios(place, {name: run.scenario for name, run in runs.items()})
+    return Path(folder)
+
+
+def write_scenarios(place: Path, scenarios: dict[str, Scenario]) -> None:
+    """Each scenario as a TOML file, numbered in their order, since names may hold anything."""
+    (place / "scenarios").mkdir()
+    for index, (name, scenario) in enumerate(scenarios.items()):
+        plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
+        (place / "scenarios" / f"{index:03d}-{plain}.toml").write_text(scenario.to_toml(), encoding="utf-8")
+
+
+def study_provenance(scenarios: dict[str, Scenario], *, wall_s: float, **facts: object) -> dict[str, Any]:
+    """The content of `provenance.json` for a study: what made it, from what, and when."""
+    first = question_of(next(iter(scenarios.values())))
+    return {
+        **program(),
+        **facts,
+        "scenarios": {
+            name: {"name": scenario.name, "digest": question_digest(question_of(scenario))}
+            for name, scenario in scenarios.items()
+        },
+        "catalogue": catalogue_facts(first),
+        "timing": {"wall_s": round(wall_s, 3), "written": datetime.now(UTC).isoformat(timespec="seconds")},
+    }
+
+
+def _metric_rows(runs: dict[str, RunResult]) -> Iterator[tuple[object, ...]]:
+    for name, run in runs.items():
+        for each in run.replications:
+            for group, metrics in each.metrics.items():
+                for metric, value in metrics.items():
+                    yield name, each.number, group, metric, value
