@@ -257,6 +257,10 @@ class Truncated(Distribution):
         if not isinstance(plain, Truncated):
             return plain.cdf(x)
         points = np.asarray(x, dtype=np.float64)
+        below, _ = plain.outside
+        if below < 0.5:
+            return np.asarray((plain.of.cdf(points) - below) / plain.mass)
+        # In an upper tail the difference would have no digits left.
         parts = [plain.of.moment(0, plain.low, float(point)) for point in points.ravel()]
         return (np.array(parts) / plain.mass).reshape(points.shape)
 
