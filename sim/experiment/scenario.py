@@ -21,6 +21,7 @@ from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import apply_overrides, parse_override, parse_value
 from sim.experiment.scenario_reading import Origin, check_document, read_document
 from sim.experiment.scenario_schema import json_schema
+from sim.experiment.scenario_wording import show_value, tell
 from sim.experiment.scenario_writing import to_toml
 
 __all__ = ["DefaultInUse", "Scenario", "from_dict", "json_schema", "load", "parse_override", "parse_value"]
@@ -122,14 +123,14 @@ def _spoken(overrides: Iterable[Override]) -> list[tuple[str, object, str]]:
     faults: list[Fault] = []
     for override in overrides:
         if not isinstance(override, str):
-            spoken.append((*override, f"override of {override[0]}"))
+            spoken.append((*override, f"{override[0]} = {show_value(override[1])}"))
             continue
         try:
             path, value = parse_override(override)
         except ValueError as error:
-            faults.append(Fault(file="--set", field=override, problem=str(error), value=override))
+            faults.append(tell(file="--set", field=override, problem=str(error), value=override))
         else:
-            spoken.append((path, value, f"--set {' '.join(override.split())}"))
+            spoken.append((path, value, f"--set {override}"))
     if faults:
         raise ScenarioError(faults)
     return spoken

@@ -14,7 +14,7 @@ from typing import Any
 from sim.errors import Fault, ScenarioError
 from sim.experiment.scenario_defaults import SCENARIO_DEFAULTS, default_value, to_plain
 from sim.experiment.scenario_lines import Path
-from sim.experiment.scenario_wording import close_match, list_words, show_value
+from sim.experiment.scenario_wording import close_match, list_words, show_value, tell
 
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
@@ -188,7 +188,7 @@ def apply_overrides(
             changed, path = set_value(changed, names, value)
             asked[path] = words
         except ValueError as error:
-            faults.append(Fault(file=words, field=dotted, problem=str(error), value=value))
+            faults.append(tell(file=words, field=dotted, problem=str(error), value=value))
     if faults:
         raise ScenarioError(faults)
     return changed, asked

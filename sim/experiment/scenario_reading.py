@@ -23,6 +23,7 @@ from sim.experiment.scenario_lines import Path, index_lines, line_of
 from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import WHEN_OFF_HOMES, field_name
 from sim.experiment.scenario_rules import check_file, check_prices, check_sizes
+from sim.experiment.scenario_wording import tell
 
 MOST_ROUNDS = 50
 """Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
@@ -47,10 +48,10 @@ class Origin:
             override = next(
                 (words for place, words in self.asked.items() if _is_inside(place, found.path)), ""
             )
-        return Fault(
+        return tell(
             field=field_name(found.path, document),
-            problem=_one_line(found.problem),
-            hint=_one_line(found.hint),
+            problem=found.problem,
+            hint=found.hint,
             value=found.value,
             file=override or self.file,
             line=None if override else line or (1 if self.lines else None),
@@ -92,20 +93,16 @@ def _read_text(path: FilePath) -> str:
 
 
 def _unreadable(path: FilePath, problem: str, hint: str = "", *, line: int | None = None) -> ScenarioError:
-    return ScenarioError([Fault(file=_one_line(str(path)), line=line, field="", problem=problem, hint=hint)])
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return ScenarioError([tell(file=str(path), line=line, field="", problem=problem, hint=hint)])
 
 
 def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
     """A TOML syntax error with its line, and the usual reason where the line gives it away."""
     found = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", said)
     line = int(found[1]) if found and found[1] else len(text.rstrip("\n").split("\n"))
-    problem = _one_line(said[: found.start()] if found else said)
+    problem = said[: found.start()] if found else said
     shown = text.replace("\r\n", "\n").split("\n")[line - 1].strip() if text else ""
-    return _unreadable(path, f"TOML syntax: {problem}", _one_line(_syntax_hint(problem, shown)), line=line)
+    return _unreadable(path, f"TOML syntax: {problem}", _syntax_hint(problem, shown), line=line)
 
 
 def _syntax_hint(problem: str, shown: str) -> str:
@@ -216,6 +213,8 @@ def _validate(
 
 def _take_out(document: dict[str, Any], path: Path) -> None:
     """Removes a wrong value, so that its default holds; what can't be missing gets a stand-in."""
+    if not exists(document, path[:-1]):
+        return
     if not exists(document, path):
         stand_in = _STAND_INS.get(".".join(part for part in path if isinstance(part, str)))
         if stand_in is not None:
@@ -225,10 +224,10 @@ def _take_out(document: dict[str, Any], path: Path) -> None:
     while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
         path = path[:-1]
     around = look_up(document, path[:-1])
-    if isinstance(path[-1], int):
+    if isinstance(path[-1], int) and isinstance(around, list):
         # Positions of the others must not move, or later faults would name the wrong table.
         around[path[-1]] = {"name": f"stand-in-{path[-1]}"}
-    else:
+    elif isinstance(around, dict):  # if it is neither, it went with something taken out before
         around.pop(path[-1], None)
 
 

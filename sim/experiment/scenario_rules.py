@@ -19,7 +19,7 @@ from sim.experiment.scenario_model import (
     SavingsPlanSection,
     ScenarioFile,
 )
-from sim.experiment.scenario_quantities import Varying, shares, to_distribution
+from sim.experiment.scenario_quantities import shares, to_distribution
 from sim.experiment.scenario_wording import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
@@ -29,6 +29,8 @@ DEMANDS = ("schedule", "cycle", "arrivals")
 SHORTEST_CYCLE_S = 1.0
 LONGEST_HORIZON_S = 100 * 365.25 * 86400
 MOST_RETRIES_AT_ONCE = 100
+CERTAIN = 0.999  # a probability so high that what answers it at once hardly ever ends
+_STEPS_OF_A_REPLACEMENT = ("allocating", "starting", "deleting")
 
 
 def check_file(file: ScenarioFile) -> Iterator[Found]:
@@ -177,30 +179,38 @@ def _timing(group: Group, place: Path) -> Iterator[Found]:
             "the guest would crash again without time passing",
             f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
         )
-    yield from _endless_replacement(group, place)
+    yield from _endless_failure(group, place)
 
 
-def _endless_replacement(group: Group, place: Path) -> Iterator[Found]:
-    """Failed VMs that are replaced at once, fail at once and so on, while the clock stands still."""
+def _endless_failure(group: Group, place: Path) -> Iterator[Found]:
+    """Failures that are certain, and answered so fast that the clock stands still between one and the next."""
     failures, durations = group.failures, group.durations
-    strikes = [
-        code for code in ("VMStartTimedOut", "VMExtensionProvisioningError") if getattr(failures, code) > 0
-    ]
-    steps: list[tuple[str, Varying]] = [
-        ("allocating", durations.allocating),
-        ("starting", durations.starting),
-    ]
-    steps.append(("deleting", durations.deleting))
-    if (
-        all(to_distribution(step).is_zero for _, step in steps)
-        and to_distribution(failures.reaction).is_zero
-        and strikes
-    ):
+    at_once = to_distribution(failures.reaction).is_zero
+    steps = [getattr(durations, step) for step in _STEPS_OF_A_REPLACEMENT]
+    for code in ("VMStartTimedOut", "VMExtensionProvisioningError"):
+        if getattr(failures, code) >= CERTAIN and at_once and all(to_distribution(s).is_zero for s in steps):
+            yield _found(
+                (*place, "failures", "reaction"),
+                f"a VM that fails with {code} would be replaced for ever without time passing",
+                f'give reaction or one of {list_words(_STEPS_OF_A_REPLACEMENT)} some time, such as "1s"',
+                about=tuple((*place, "durations", step) for step in _STEPS_OF_A_REPLACEMENT),
+            )
+    if failures.InternalOperationError < CERTAIN:
+        return
+    about: tuple[Path, ...] = ((*place, "failures", "InternalOperationError"),)
+    if at_once and (group.retry.attempts == 1 or group.retry.backoff == 0):
         yield _found(
             (*place, "failures", "reaction"),
-            f"a VM that fails with {strikes[0]} would be replaced for ever without time passing",
-            'give reaction, allocating, starting or deleting some time, such as "1s"',
-            about=tuple((*place, "durations", name) for name, _ in steps),
+            "a delete that always fails would be asked for again for ever without time passing",
+            'give reaction some time, such as "1s"',
+            about=(*about, (*place, "retry")),
+        )
+    if group.guest_crash is not None and to_distribution(group.guest_crash.detection).is_zero:
+        yield _found(
+            (*place, "guest_crash", "detection"),
+            "a restart that always fails would be asked for again for ever without time passing",
+            'give detection some time, such as "1s"',
+            about=about,
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from difflib import get_close_matches
 
+from sim.errors import Fault
+
 LONGEST_VALUE = 60
 
 
@@ -23,11 +25,29 @@ def close_match(text: str, options: Iterable[str], *, shown: Mapping[str, str] |
     return f'did you mean "{shown[option] if shown else option}"?'
 
 
+def one_line(text: str) -> str:
+    """The text without line ends and other signs that a terminal would act on: one fault is one line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def tell(
+    *, field: str, problem: str, hint: str = "", value: object = None, file: str = "", line: int | None = None
+) -> Fault:
+    """A fault whose every word is fit to be shown, whatever stood in the file."""
+    return Fault(
+        field=one_line(field),
+        problem=one_line(problem),
+        hint=one_line(hint),
+        value=value,
+        file=one_line(file),
+        line=line,
+    )
+
+
 def show_value(value: object) -> str:
     """A value as a scenario file would write it, cut to a readable length."""
     text = _toml_like(value)
-    # One fault is one line, whatever stands in the file.
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = one_line(text)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 

@@ -477,6 +477,24 @@ BAD_SCENARIOS: dict[str, Bad] = {
         "group.dev.retry.backoff",
         "without time passing",
     ),
+    "a failed VM replaced in no time for ever": bad(
+        STARTING + "\n[group.failures]\nOSProvisioningTimedOut = 0.01",
+        'starting = "0s"\nallocating = "0s"\ndeleting = "0s"\n[group.failures]\nVMStartTimedOut = 1\nreaction = "0s" #!',
+        "group.dev.failures.reaction",
+        "without time passing",
+    ),
+    "a delete asked for again in no time for ever": bad(
+        "OSProvisioningTimedOut = 0.01\n[group.retry]\nattempts = 5",
+        'InternalOperationError = 1\nreaction = "0s" #!\n[group.retry]\nattempts = 1',
+        "group.dev.failures.reaction",
+        "a delete that always fails",
+    ),
+    "a restart asked for again in no time for ever": bad(
+        "OSProvisioningTimedOut = 0.01\n[group.retry]\nattempts = 5",
+        'InternalOperationError = 1\n[group.guest_crash]\ntime_between = "1h"\ndetection = "0s" #!',
+        "group.dev.guest_crash.detection",
+        "a restart that always fails",
+    ),
     # --- distributions
     "one parameter of a lognormal": bad(
         STARTING,
