@@ -1,0 +1,236 @@
+"""FOCUS export and usage files: rows add up to the bill, and what is written can be read and rated again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
+from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
+from sim.billing.rating import rate_stays
+from sim.billing.spread import Days, VmSpread
+from sim.billing.stays import Stay, stays_of
+from sim.billing.usage_file import read_usage
+from sim.catalog import load_bundled
+from sim.errors import UsageError
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.usage.ledger import to_ticks
+
+REGION, D4 = "westeurope", "Standard_D4s_v5"
+CATALOGUE = load_bundled().with_overrides(REGION, {D4: {"reservation_1y": 0.1, "savings_plan_3y": 0.12}})
+START = datetime(2026, 1, 30, 7, tzinfo=UTC)  # the window crosses midnights and the end of a month
+COMMITMENTS = (
+    Reservation(name="ri", size=D4, quantity=1, term="1y", region=REGION),
+    SavingsPlan(name="plan", hourly_usd=0.3, term="3y"),
+    CapacityReservation(name="room", size=D4, quantity=3, region=REGION),
+    DedicatedHost(name="host", quantity=1, usd_per_h=5.0, vcpus=64, groups=("housed",)),
+)
+GROUPS = (
+    RatedGroup(
+        name="dev", size=D4, region=REGION, os="windows", disks=("P10",), public_ip=True, keeps_disks=True
+    ),
+    RatedGroup(name="cheap", size="Standard_D8s_v5", region=REGION, priority="spot"),
+    RatedGroup(name="housed", size="Standard_D2s_v5", region=REGION),
+)
+WEEK_S = 7 * 86400.0
+
+
+def lives():
+    """Three groups of three VMs, on for ten hours a day at odd minutes; the first is deleted on day five."""
+    rows = []
+    for number in range(9):
+        own = GROUPS[number % 3].name
+        for day in range(5 if number == 0 else 7):
+            on, off = 86400.0 * day + 617.3 * number, 86400.0 * day + 617.3 * number + 36000.0
+            until = 86400.0 * (day + 1) + 617.3 * number if day < 6 else WEEK_S
+            stay = [
+                (PowerState.RUNNING, on, off - 1800),
+                (PowerState.STOPPED, off - 1800, off),
+                (PowerState.DEALLOCATED, off, until),
+            ]
+            rows += [(own, Stay(vm=f"vm-{number}", state=s, start_s=a, end_s=b)) for s, a, b in stay]
+    return stays_of(GROUPS, rows)
+
+
+def export(commitments=COMMITMENTS, by_vm: bool = True):
+    """A rating and its FOCUS rows."""
+    stays = lives()
+    rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, end_s=WEEK_S)
+    days = Days(start=START, hours=len(rating.window))
+    policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))
+    spread = VmSpread(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None
+    return rating, list(focus_rows(rating, START, spread))
+
+
+@pytest.mark.parametrize("by_vm", [True, False])
+def test_billed_and_effective_cost_add_up_to_the_bill_to_the_last_digit(by_vm):
+    """Both columns, by VM and by group: what a commitment costs is either bought or used and unused, never both."""
+    rating, rows = export(by_vm=by_vm)
+    total = Decimal(rating.bill.amount_nano()) / 10**9
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == total
+    assert sum(Decimal(row["EffectiveCost"]) for row in rows) == total
+
+
+def test_one_row_per_vm_day_and_meter():
+    """No two rows of usage describe the same resource, day, meter and commitment."""
+    _, rows = export()
+    keys = [
+        (r["ResourceId"], r["ChargePeriodStart"], r["SkuMeter"], r["ChargeCategory"], r.get("CommitmentDiscountStatus"),
+         r.get("CommitmentDiscountId"))
+        for r in rows
+    ]  # fmt: skip
+    assert len(set(keys)) == len(keys)
+    assert {r["ResourceId"] for r in rows} >= {f"vm-{number}" for number in range(9)}
+
+
+def test_unused_commitment_has_rows_of_its_own():
+    """At night nobody uses the reservation (empty capacity units would): cost without a resource that consumed it."""
+    rating, rows = export(commitments=COMMITMENTS[:2])
+    unused = [
+        row
+        for row in rows
+        if row.get("CommitmentDiscountStatus") == "Unused" and row["CommitmentDiscountId"] == "ri"
+    ]
+    line = next(line for line in rating.bill.lines if line.meter == "commitment.ri.unused")
+    assert line.amount_nano > 0
+    assert sum(Decimal(row["EffectiveCost"]) for row in unused) == Decimal(line.amount_nano) / 10**9
+    assert all(row["ConsumedQuantity"] is None and row["ChargeCategory"] == "Usage" for row in unused)
+
+
+def test_billing_periods_are_calendar_months():
+    """A charge on 31 January belongs to January, on 1 February to February."""
+    _, rows = export()
+    for row in rows:
+        assert (
+            row["BillingPeriodStart"]
+            <= row["ChargePeriodStart"]
+            < row["ChargePeriodEnd"]
+            <= row["BillingPeriodEnd"]
+        )
+    assert {row["BillingPeriodStart"] for row in rows} == {"2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"}
+
+
+def test_every_row_has_only_known_columns():
+    """A misspelt column would be dropped in writing without a word."""
+    _, rows = export()
+    assert {column for row in rows for column in row} <= set(COLUMNS)
+    assert list(COLUMNS) == sorted(COLUMNS)
+
+
+def test_an_export_read_back_is_rated_to_the_same_bill(tmp_path):
+    """Without commitments the hours of a day may be spread as they like; licence, disks and address come back too."""
+    rating, rows = export(commitments=())
+    write_focus(tmp_path / "focus.csv", rows)
+    usage = read_usage(tmp_path / "focus.csv")
+    again = usage.rate(CATALOGUE, "2018-08")
+    assert again.bill.total == pytest.approx(rating.bill.total, abs=1e-6)
+    for kind, invoiced, rated in usage.differences(again):
+        assert rated == pytest.approx(invoiced, abs=1e-6), kind
+
+
+def test_the_platforms_own_rows_are_understood(tmp_path):
+    """One meter for machine and Windows licence, the size's short name, disks by the month: as Azure exports them."""
+    head = "ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ConsumedQuantity,ConsumedUnit,BilledCost,ServiceCategory,ServiceName,RegionId,x_SkuMeterName,x_SkuMeterSubcategory"
+    day = "2026-01-05T00:00:00Z,2026-01-06T00:00:00Z"
+    (tmp_path / "azure.csv").write_text(
+        f"{head}\n"
+        f"{day},Usage,10,Hours,4.14,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series Windows\n"
+        f"{day},Usage,24,Hours,5.52,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series\n"
+        f"{day},Usage,{24 / 730},1/Month,0.71,Storage,Storage,westeurope,P10 LRS Disk,Premium SSD Managed Disks\n"
+        f"{day},Usage,24,Hours,0.12,Networking,Virtual Network,westeurope,Standard IPv4 Static Public IP,IP Addresses\n"
+        f"{day},Usage,3,GB,0.03,Networking,Bandwidth,westeurope,Standard Data Transfer Out,Bandwidth\n",
+        encoding="utf-8",
+    )
+    usage = read_usage(tmp_path / "azure.csv")
+    bill = usage.rate(CATALOGUE, "2018-08").bill
+    linux, windows = (CATALOGUE.price_per_h(D4, REGION, term) for term in ("linux", "windows"))
+    assert bill.cost("compute") == pytest.approx(34 * linux)
+    assert bill.cost("license") == pytest.approx(10 * (windows - linux))
+    assert bill.cost("disk") == pytest.approx(24 / 730 * CATALOGUE.disk("P10", REGION).per_month)
+    assert bill.cost("network") == pytest.approx(24 * CATALOGUE.public_ip_per_h(REGION))
+    assert usage.invoiced["network"] == pytest.approx(0.15)  # the traffic is invoiced, and not rated
+
+
+STAYS = """vm,state,start,end,size,os,disks
+a,running,2026-01-05T08:00:00Z,2026-01-05T18:00:00Z,Standard_D4s_v5,windows,P10;E:200
+a,deallocated,2026-01-05T18:00:00Z,2026-01-06T08:00:00Z,Standard_D4s_v5,windows,P10;E:200
+b,PowerState/running,2026-01-05T09:30:00+01:00,,Standard_D4s_v5,linux,
+"""
+
+
+def test_a_list_of_stays_is_rated_by_hand(tmp_path):
+    """Ten hours of Windows, a day of its disks, and Linux from 08:30 UTC to the end of the file."""
+    (tmp_path / "stays.csv").write_text(STAYS, encoding="utf-8")
+    usage = read_usage(tmp_path / "stays.csv")
+    bill = usage.rate(CATALOGUE, "2018-08").bill
+    linux, windows = (CATALOGUE.price_per_h(D4, REGION, term) for term in ("linux", "windows"))
+    assert usage.start == datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert bill.cost("compute") + bill.cost("license") == pytest.approx(10 * windows + 23.5 * linux)
+    disks = CATALOGUE.disk("P10", REGION).per_month + CATALOGUE.disk("E15", REGION).per_month
+    assert bill.cost("disk") == pytest.approx(24 * disks / 730)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("a,running", "a,asleep"), r"stays\.csv:2: state: 'asleep' is no power state.*running"),
+        (("2026-01-05T18:00:00Z,Standard", "teatime,Standard"), r"stays\.csv:2: end: 'teatime'.*ISO 8601"),
+        (("vm,state", "machine,state"), r"stays\.csv:1: vm: no such column"),
+        (("windows,P10", "dos,P10"), r"stays\.csv:2: os, priority.*linux or windows"),
+        (("2026-01-05T18:00:00Z,2026-01-06", "2026-01-05T17:00:00Z,2026-01-06"), r"VM a, .*begins before"),
+        ((STAYS, "vm,state,start,end,size\n"), "has no rows"),
+    ],
+)
+def test_faults_of_a_usage_file_are_told_with_their_line(tmp_path, change, message):
+    """File, line, column, value, and what would be right."""
+    (tmp_path / "stays.csv").write_text(STAYS.replace(*change, 1), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read_usage(tmp_path / "stays.csv")
+
+
+def validator() -> str | None:
+    """The program `focus-validator`: named by FOCUS_VALIDATOR, or on the path."""
+    return os.environ.get("FOCUS_VALIDATOR") or shutil.which("focus-validator")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    validator() is None, reason="focus-validator isn't installed (it needs an environment of its own)"
+)
+@pytest.mark.parametrize(("spoil", "verdict"), [(False, "Validation succeeded"), (True, "ServiceCategory")])
+def test_focus_validator_accepts_the_export_and_sees_a_spoilt_one(tmp_path, spoil, verdict):
+    """The registry's validator judges; it must refuse a file whose service category doesn't exist."""
+    program = Path(str(validator())).absolute()
+    path = tmp_path / "focus.csv"
+    write_focus(path, export()[1])
+    if spoil:
+        path.write_text(path.read_text("utf-8").replace(",Compute,", ",Computers,"), encoding="utf-8")
+    home = subprocess.run(
+        [str(program.parent / "python"), "-c", "import importlib.util as u; print(u.find_spec('focus_validator').origin)"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    # It looks for its list of currencies beside the directory it is started in.
+    told = subprocess.run(
+        [str(program), "--data-file", str(path), "--validate-version", "1.0"],
+        cwd=Path(home).parents[1], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert verdict in told.stdout + told.stderr
+
+
+def test_the_file_has_the_columns_under_both_names(tmp_path):
+    """FOCUS 1.2's own first, then the older spellings; without them on request."""
+    _, rows = export(by_vm=False)
+    write_focus(tmp_path / "both.csv", rows)
+    write_focus(tmp_path / "own.csv", rows, validator_columns=False)
+    with (tmp_path / "both.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert all(first[old] == first[new] for old, new in VALIDATOR_COLUMNS.items())
+    assert (tmp_path / "own.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
