@@ -1,0 +1,108 @@
+"""The VM tables of the Azure Public Datasets V1 (2017) and V2 (2019): `vmtable.csv`, without a header.
+
+Times are seconds of a window of 30 days, in steps of 5 minutes (Cortez et al., SOSP 2017). A VM created at 0 was there
+before; one deleted at the last step, or never, was there afterwards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.traces.reading import Content, Reading
+from sim.traces.rows import RAW, ShapeBook
+from sim.traces.spool import Spool
+from sim.traces.text import Lines, fault, open_text, read_lines
+
+WINDOW_S = 30 * 86400.0
+STAMP_S = 300.0
+
+SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY = 1, 3, 4, 9, 10
+NAMES_2017 = (
+    "vmid", "subscriptionid", "deploymentid", "vmcreated", "vmdeleted", "maxcpu", "avgcpu", "p95maxcpu", "vmcategory",
+    "vmcorecount", "vmmemory",
+)  # fmt: skip
+NAMES_2019 = (*NAMES_2017[:CORES], "vmcorecountbucket", "vmmemorybucket")
+
+OPEN_BUCKETS = {CORES: ">24", MEMORY: ">64"}
+"""The last buckets of 2019, which have no upper end."""
+
+
+def read_2017(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+    """Rows with the number of vCPUs and the GiB of memory."""
+    return _read(path, reading, spool, book, NAMES_2017, {})
+
+
+def read_2019(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+    """Rows with buckets of vCPUs and memory."""
+    stands_for = {CORES: reading.over_vcpus, MEMORY: reading.over_memory_gib}
+    return _read(path, reading, spool, book, NAMES_2019, stands_for)
+
+
+def _read(
+    path: Path, reading: Reading, spool: Spool, book: ShapeBook, names: tuple[str, ...], stands_for: dict[int, float]
+) -> Content:
+    window_s = reading.window_s or WINDOW_S
+    stamp_s = reading.stamp_s or STAMP_S
+    origin_s = reading.origin_s or 0.0
+    with open_text(path) as stream:
+        wanted = (SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY)
+        for lines in read_lines(stream, path, names, wanted, line=1):
+            _append(lines, spool, book, stands_for, origin_s=origin_s, last_s=origin_s + window_s - stamp_s)
+    if not spool.rows:
+        raise fault(path, "no rows", f"a row has {len(names)} columns: {', '.join(names)}")
+    assumptions = tuple(
+        f"VMs in the open bucket {OPEN_BUCKETS[column]} count as {value:g} {'vCPUs' if column == CORES else 'GiB'}"
+        for column, value in stands_for.items()
+    )
+    return Content(
+        origin_s=origin_s, window_s=window_s, follow_up_s=window_s, stamp_s=stamp_s, assumptions=assumptions
+    )  # fmt: skip
+
+
+def _append(
+    lines: Lines, spool: Spool, book: ShapeBook, stands_for: dict[int, float], *, origin_s: float, last_s: float
+) -> None:
+    created = lines.numbers(CREATED)
+    deleted = lines.numbers(DELETED, empty=np.inf)
+    lines.check(CREATED, created < 0, "is before the window", "seconds from the beginning of the 30 days, 0 or more")
+    lines.check(DELETED, deleted < created, "is before vmcreated", "a VM is deleted after it was created")
+    alive = deleted >= last_s
+    block = np.zeros(len(lines), dtype=RAW)
+    block["created_s"] = created
+    block["low_s"] = np.where(alive, np.maximum(last_s - created, 0.0), deleted - created)
+    block["high_s"] = np.where(alive, np.inf, deleted - created)
+    block["seen_s"] = block["low_s"]
+    block["tenant"] = tenants(lines.cells[SUBSCRIPTION])
+    block["row"] = spool.rows + np.arange(len(lines))
+    vcpus = _amount(lines, CORES, stands_for.get(CORES))
+    memory = _amount(lines, MEMORY, stands_for.get(MEMORY))
+    block["size"] = book.number(vcpus, memory, np.full(len(lines), "", dtype="U1"))
+    block["alive_at_start"] = created <= origin_s
+    spool.append(block)
+
+
+def _amount(lines: Lines, column: int, stands_for: float | None) -> NDArray[np.float64]:
+    """vCPUs or GiB; the open bucket by what stands for it."""
+    cells = lines.cells[column]
+    if stands_for is not None:
+        is_open = cells == OPEN_BUCKETS[column]
+        if is_open.any():
+            cells = cells.copy()
+            cells[is_open] = repr(stands_for)
+            lines = Lines(lines.path, lines.names, {**lines.cells, column: cells}, lines.line)
+    amount = lines.numbers(column)
+    lines.check(column, amount <= 0, "is no room for a VM", "a number above 0 is needed")
+    return amount
+
+
+def tenants(names: NDArray[np.object_]) -> NDArray[np.uint64]:
+    """A number for each name, the same one wherever it comes; 0 for none."""
+    import pandas as pd
+
+    codes, unique = pd.factorize(names)
+    numbers = pd.util.hash_array(np.asarray(unique, dtype=object), categorize=False)
+    numbers[np.asarray(unique) == ""] = 0
+    return np.asarray(numbers[codes], dtype=np.uint64)

@@ -1,0 +1,233 @@
+"""What a real fleet's record says as figures of a scenario: laws of its lifetimes, its arrivals, its kinds of VM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.sampling.distributions import Distribution
+from sim.traces.arrivals import ArrivalFit, fit_arrivals
+from sim.traces.goodness import Goodness, judge
+from sim.traces.lifetimes import FAMILIES, MIXTURE, Estimate, Lives, estimate, gather, intervals
+from sim.traces.rows import Rows, Shape
+from sim.traces.trace import Trace
+from sim.traces.turnbull import Empirical, turnbull
+from sim.units import SECONDS_PER_HOUR, format_duration
+
+Floats = NDArray[np.float64]
+
+FEWEST = 10
+"""Fewer ends than this fit anything."""
+CURVE_POINTS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawFit:
+    """One family's best law, what it costs, and how well it does."""
+
+    family: str
+    law: Distribution
+    parameters: dict[str, float]
+    standard_errors: dict[str, float]  # if VMs were independent of each other
+    robust_errors: dict[str, float]  # if only hours were: VMs created within one hour of the clock may be alike
+    log_likelihood: float
+    aic: float
+    bic: float
+    goodness: Goodness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Share of VMs gone by age: as seen, and by each law."""
+
+    seen_s: Floats  # ages at which the share is known
+    seen: Floats
+    at_s: Floats  # ages of the laws' curves
+    laws: dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """All that was found; `best` is the law with the least BIC."""
+
+    source: str
+    vms: int  # whose beginning was seen, so that their lifetimes count
+    censored: int
+    stamp_s: float
+    window_s: float
+    start: datetime | None
+    laws: tuple[LawFit, ...]  # best first
+    empirical: Empirical
+    arrivals: ArrivalFit
+    shapes: tuple[tuple[Shape, float], ...]  # most frequent first, with their share
+    notes: tuple[str, ...]
+
+    @property
+    def best(self) -> LawFit:
+        """The law to take: the least BIC."""
+        return self.laws[0]
+
+    def law(self, family: str) -> LawFit:
+        """The law of a family."""
+        return next(one for one in self.laws if one.family == family)
+
+    def curve(self) -> Curve:
+        """Points to draw: the share of VMs gone by age, as seen and by law."""
+        ages = self.empirical.at_s
+        longest = float(ages[-1]) if len(ages) else self.window_s
+        shortest = max(min(float(ages[0]) if len(ages) else 1.0, longest / 10), 1e-3)
+        at_s = np.geomspace(shortest / 4, longest * 1.5, CURVE_POINTS)
+        laws = {one.family: np.asarray(one.law.cdf(at_s)) for one in self.laws}
+        return Curve(seen_s=ages, seen=self.empirical.gone, at_s=at_s, laws=laws)
+
+    def toml(self, *, name: str, size: str, family: str | None = None) -> str:
+        """A group section for a scenario file; see `sim.traces.paste`."""
+        from sim.traces.paste import group_section
+
+        return group_section(self, name=name, size=size, family=family)
+
+    def describe(self) -> list[str]:
+        """The findings in words, for a terminal."""
+        from sim.traces.paste import findings
+
+        return findings(self)
+
+
+def fit(
+    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), shapes: Sequence[int] | None = None, seed: int = 1
+) -> Fit:
+    """Fits lifetimes and arrivals; *shapes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
+
+    ValueError if there is too little to fit.
+    """
+    unknown = [family for family in families if family not in FAMILIES]
+    if unknown or not families:
+        raise ValueError(f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}")
+    blocks = _filtered(trace, shapes)
+    content = trace.content
+    lives = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
+    ended = lives.total - lives.censored
+    if ended < FEWEST:
+        raise ValueError(f"{ended} VMs began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more")
+    seen = turnbull(lives)
+    fits = [estimate(FAMILIES[family], lives) for family in families]
+    errors = _robust(fits, blocks, trace.stamp_s)
+    laws = [_law_fit(one, lives, seen, robust, seed) for one, robust in zip(fits, errors, strict=True)]
+    arrivals = fit_arrivals(blocks(), stamp_s=trace.stamp_s, window_s=trace.window_s, start=trace.start)
+    assert arrivals is not None
+    return Fit(
+        source=trace.path.name, vms=lives.total, censored=lives.censored, stamp_s=trace.stamp_s, window_s=trace.window_s,
+        start=trace.start, laws=tuple(sorted(laws, key=lambda one: one.bic)), empirical=seen, arrivals=arrivals,
+        shapes=_shares(trace, blocks()), notes=_notes(trace, arrivals),
+    )  # fmt: skip
+
+
+def fit_by_size(
+    trace: Trace, sizes: Sequence[str], *, families: Sequence[str] = tuple(FAMILIES), seed: int = 1
+) -> dict[str, Fit]:
+    """A fit for each size of the catalogue, the most frequent first; *sizes* names one for each kind of VM of the trace.
+
+    A size with too few ends to fit is left out: `fit` of the whole trace still knows its share.
+    """
+    kinds: dict[str, list[int]] = {}
+    for number, size in enumerate(sizes):
+        kinds.setdefault(size, []).append(number)
+    fits: dict[str, Fit] = {}
+    for size, numbers in kinds.items():
+        try:
+            fits[size] = fit(trace, families=families, shapes=numbers, seed=seed)
+        except ValueError:
+            continue
+    return dict(sorted(fits.items(), key=lambda one: -one[1].arrivals.vms))
+
+
+def _filtered(trace: Trace, shapes: Sequence[int] | None) -> Callable[[], Iterator[Rows]]:
+    def blocks() -> Iterator[Rows]:
+        for block in trace.blocks():
+            kept = ~block["alive_at_start"]
+            if shapes is not None:
+                kept &= np.isin(block["size"], list(shapes))
+            yield block[kept]
+
+    return blocks
+
+
+def _law_fit(found: Estimate, lives: Lives, seen: Empirical, robust: Floats, seed: int) -> LawFit:
+    symbols, size = found.family.symbols, len(found.theta)
+    values = found.family.values(found.theta)
+    return LawFit(
+        family=found.family.name,
+        law=found.family.law(found.theta),
+        parameters=dict(zip(symbols, values.tolist(), strict=True)),
+        standard_errors=_natural(found, np.diag(_inverse(found.information))),
+        robust_errors=_natural(found, np.diag(robust)),
+        log_likelihood=found.log_likelihood,
+        aic=2 * size - 2 * found.log_likelihood,
+        bic=size * float(np.log(lives.total)) - 2 * found.log_likelihood,
+        goodness=judge(found, lives, seen, seed=seed),
+    )
+
+
+def _natural(found: Estimate, variances: Floats) -> dict[str, float]:
+    """Standard errors on the scales people write, by the delta method."""
+    sd = np.sqrt(np.maximum(variances, 0.0))
+    values = found.family.values(found.theta)
+    if found.family is MIXTURE:
+        share = values[0] * values[3]  # derivative of the weight by its logit
+        steps = np.array([share * sd[0], *(values[1:3] * sd[1:3]), share * sd[0], *(values[4:6] * sd[3:5])])
+    else:
+        steps = values * sd
+    return dict(zip(found.family.symbols, steps.tolist(), strict=True))
+
+
+def _inverse(matrix: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:  # two components that are the same law: nothing tells their parameters apart
+        return np.full_like(matrix, np.nan)
+
+
+def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stamp_s: float) -> list[Floats]:
+    """Covariances with scores added up by hour of creation (Huber's sandwich; White, Econometrica 50, 1982)."""
+    sums: list[dict[int, Floats]] = [{} for _ in fits]
+    for block in blocks():
+        low, high = intervals(block, stamp_s)
+        unique, which = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
+        hours, hour = np.unique((block["created_s"] // SECONDS_PER_HOUR).astype(np.int64), return_inverse=True)
+        for found, into in zip(fits, sums, strict=True):
+            score = found.score(unique[:, 0], unique[:, 1])[np.ravel(which)]
+            added = np.stack([np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1)
+            for number, one in zip(hours.tolist(), added, strict=True):
+                into[number] = into.get(number, 0.0) + one
+    covariances = []
+    for found, table in zip(fits, sums, strict=True):
+        scores = np.array(list(table.values()))
+        bread = _inverse(found.information)
+        few = len(scores) / max(1, len(scores) - 1)  # as few hours as a day's need the correction
+        covariances.append(few * bread @ (scores.T @ scores) @ bread)
+    return covariances
+
+
+def _shares(trace: Trace, blocks: Iterator[Rows]) -> tuple[tuple[Shape, float], ...]:
+    numbers = np.zeros(len(trace.shapes))
+    for block in blocks:
+        numbers += np.bincount(block["size"], minlength=len(trace.shapes))
+    order = np.argsort(-numbers, kind="stable")
+    return tuple((trace.shapes[one], float(numbers[one] / numbers.sum())) for one in order if numbers[one])
+
+
+def _notes(trace: Trace, arrivals: ArrivalFit) -> tuple[str, ...]:
+    notes = [f"assumed: {line}" for line in trace.content.assumptions]
+    if trace.alive_at_start:
+        notes.append(f"{trace.alive_at_start:,} VMs were there at the start: their lives are seen in part and left out here")
+    if not arrivals.batches_known:
+        step = format_duration(trace.stamp_s)
+        notes.append(f"the file doesn't say who asked, and its clock has steps of {step}: every VM counts as a request of its own")
+    if trace.start is None and arrivals.profile != "rate":
+        first = "midnight" if arrivals.profile == "hourly" else "Monday 00:00"
+        notes.append(f"the file doesn't say what time it was: its beginning is taken for {first}")
+    return tuple(notes)

@@ -1,0 +1,82 @@
+"""One VM of a trace: what a reader delivers, and what a replay gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROW = np.dtype(
+    [
+        ("created_s", "f8"),  # from t = 0; 0 for a VM that was there already
+        ("lifetime_s", "f8"),  # from created_s to its deletion; inf: still alive at the end of the window
+        ("low_s", "f8"),  # its whole life was at least this ...
+        ("high_s", "f8"),  # ... and at most this; inf: nobody saw its end
+        ("vcpus", "f8"),  # nan: only the size is known
+        ("memory_gib", "f8"),
+        ("tenant", "u8"),  # a number for whoever asked for it; 0: not told
+        ("row", "i8"),  # of the file, the first one is 0: the order among VMs of one instant
+        ("size", "i4"),  # index into the trace's shapes
+        ("priority", "i1"),  # 0 regular, 1 spot
+        ("alive_at_start", "?"),  # it was there at t = 0, so that its life is seen in part
+    ]
+)
+"""A VM as blocks of a trace hold it; times in seconds."""
+
+RAW = np.dtype(
+    [
+        ("created_s", "f8"),  # on the file's own clock
+        ("low_s", "f8"),
+        ("high_s", "f8"),
+        ("seen_s", "f8"),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the watch
+        ("tenant", "u8"),
+        ("row", "i8"),
+        ("size", "i4"),
+        ("priority", "i1"),
+        ("alive_at_start", "?"),
+    ]
+)
+"""A VM as a reader delivers it, before the trace's window is known."""
+
+Rows = NDArray[np.void]
+
+MOST_SHAPES = 100_000
+"""More kinds of VM than this is a column taken for another one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Shape:
+    """A kind of VM in a trace: its vCPUs and memory, or a size by name, or both."""
+
+    vcpus: float | None
+    memory_gib: float | None
+    size: str = ""
+
+    def __str__(self) -> str:
+        room = f"{self.vcpus:g} vCPU, {self.memory_gib:g} GiB" if self.vcpus and self.memory_gib else ""
+        return " ".join(part for part in (self.size, f"({room})" if self.size and room else room) if part)
+
+
+@dataclass(slots=True)
+class ShapeBook:
+    """The kinds of VM met so far, numbered in the order they came."""
+
+    numbers: dict[Shape, int] = field(default_factory=dict)
+
+    def number(self, vcpus: NDArray[np.float64], memory_gib: NDArray[np.float64], size: NDArray[np.str_]) -> NDArray[np.int32]:
+        """The number of each row's kind; nan and "" mean not told."""
+        table = np.empty(len(vcpus), dtype=[("vcpus", "f8"), ("memory_gib", "f8"), ("size", size.dtype)])
+        table["vcpus"], table["memory_gib"], table["size"] = np.nan_to_num(vcpus), np.nan_to_num(memory_gib), size
+        kinds, first, which = np.unique(table, return_index=True, return_inverse=True)
+        numbers = np.empty(len(kinds), dtype=np.int32)
+        for kind in np.argsort(first):
+            vcpu, memory, name = kinds[kind].item()
+            shape = Shape(vcpus=vcpu or None, memory_gib=memory or None, size=name)
+            numbers[kind] = self.numbers.setdefault(shape, len(self.numbers))
+        return numbers[which]
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """All kinds, by their number."""
+        return tuple(self.numbers)

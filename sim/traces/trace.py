@@ -1,0 +1,173 @@
+"""A real fleet's record, read once, set aside in order of creation, and handed out in blocks as often as wanted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from sim.errors import Fault, TraceError
+from sim.traces.reading import Content, Reading, get_reader
+from sim.traces.rows import ROW, Rows, Shape, ShapeBook
+from sim.traces.spool import Spool
+from sim.units import SECONDS_PER_HOUR, format_duration
+
+ROWS_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The VMs of a real fleet and the window in which they were watched; times in seconds from t = 0."""
+
+    path: Path
+    format: str
+    reading: Reading
+    content: Content
+    shapes: tuple[Shape, ...]  # kinds of VM; a row's `size` is an index into these
+    rows: int
+    still_alive: int  # at the end of the window
+    alive_at_start: int
+    left_out: int  # gone before t = 0, or created after the window
+    vm_h: float  # VM-hours inside the window
+    _spool: Spool
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Another process reads the file itself: the rows don't travel.
+        return _reopen, (str(self.path), self.format, self.reading_items())
+
+    def reading_items(self) -> dict[str, object]:
+        """The reading as keyword arguments of `open_trace`."""
+        names = Reading.__dataclass_fields__
+        return {name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name) for name in names}
+
+    @property
+    def window_s(self) -> float:
+        """How long the fleet was watched, from t = 0."""
+        return self.content.window_s
+
+    @property
+    def stamp_s(self) -> float:
+        """Its times are whole multiples of this; 0: as fine as they are written."""
+        return self.content.stamp_s
+
+    @property
+    def start(self) -> datetime | None:
+        """The instant of t = 0, if the file tells."""
+        return self.content.start
+
+    def blocks(self, rows_each: int = ROWS_AT_ONCE) -> Iterator[Rows]:
+        """Its VMs in order of creation as arrays of `ROW`, some at a time; may be asked for again and again."""
+        for raw in self._spool.blocks(rows_each):
+            block = _rows(raw, self.content, self.reading, self.shapes)
+            if len(block):
+                yield block
+
+    def describe(self) -> list[str]:
+        """What was read, in words, and what was assumed."""
+        content = self.content
+        told = [
+            f"{self.path.name} ({self.format}): {self.rows:,} VMs in {format_duration(content.window_s)}, {self.vm_h:,.1f} VM-hours",
+            f"{self.alive_at_start:,} were there at the start, {self.still_alive:,} still at the end; {len(self.shapes):,} kinds of VM",
+        ]
+        if content.stamp_s:
+            told.append(f"times in steps of {format_duration(content.stamp_s)}")
+        if self.left_out:
+            told.append(f"{self.left_out:,} rows lie outside the window and were left out")
+        return [*told, *(f"assumed: {line}" for line in content.assumptions)]
+
+
+def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # noqa: A002 - the scenario file's own word
+    """Reads a trace; keywords are those of `Reading`. What is wrong with it raises TraceError.
+
+    The same file, unchanged, is read once in a process, however often it is opened.
+    """
+    file = Path(path)
+    try:
+        how = Reading(**reading)  # type: ignore[arg-type]
+        get_reader(format)
+        state = file.stat()
+    except (ValueError, TypeError) as error:
+        raise TraceError([Fault(field="", problem=str(error), file=str(file))]) from None
+    except OSError as error:
+        raise TraceError([Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]) from None
+    return _open(_Key(str(file.absolute()), state.st_mtime_ns, state.st_size, format, how.key()), file, how)
+
+
+def _reopen(path: str, format_name: str, reading: dict[str, object]) -> Trace:
+    return open_trace(path, format_name, **reading)
+
+
+class _Key(tuple[object, ...]):
+    """What makes two openings the same one."""
+
+    __slots__ = ()
+
+    def __new__(cls, *parts: object) -> _Key:
+        return super().__new__(cls, parts)
+
+
+_opened: dict[_Key, Trace] = {}
+MOST_OPEN = 4
+
+
+def _open(key: _Key, path: Path, reading: Reading) -> Trace:
+    if key not in _opened:
+        trace = _read(path, str(key[3]), reading)
+        while len(_opened) >= MOST_OPEN:
+            _opened.pop(next(iter(_opened)))
+        _opened[key] = trace
+    return _opened[key]
+
+
+def _read(path: Path, format_name: str, reading: Reading) -> Trace:
+    spool, book = Spool(), ShapeBook()
+    content = get_reader(format_name)(path, reading, spool, book)
+    spool = spool.sorted(ROWS_AT_ONCE)
+    rows = still_alive = alive_at_start = 0
+    hours: list[float] = []
+    for raw in spool.blocks(ROWS_AT_ONCE):
+        block = _rows(raw, content, reading, book.shapes)
+        rows += len(block)
+        still_alive += int(np.isinf(block["lifetime_s"]).sum())
+        alive_at_start += int(block["alive_at_start"].sum())
+        inside_s = np.minimum(block["lifetime_s"], content.window_s - block["created_s"])
+        hours.append(math.fsum(inside_s.tolist()) / SECONDS_PER_HOUR)
+    if not rows:
+        raise TraceError([Fault(field="", problem="no VM lies inside the window", file=str(path), hint="check window and origin")])
+    return Trace(
+        path=path, format=format_name, reading=reading, content=content, shapes=book.shapes, rows=rows,
+        still_alive=still_alive, alive_at_start=alive_at_start, left_out=spool.rows - rows, vm_h=math.fsum(hours), _spool=spool,
+    )  # fmt: skip
+
+
+def _rows(raw: Rows, content: Content, reading: Reading, shapes: tuple[Shape, ...]) -> Rows:
+    """Rows of the file's clock as rows of the window."""
+    created = raw["created_s"] - content.origin_s
+    low, high = raw["low_s"], raw["high_s"]
+    # A life known to an interval ended before the watch did, else the row would say that it went on.
+    longest = np.minimum(high, np.maximum(content.follow_up_s - created, low))
+    middle = np.where(np.isinf(high), np.inf, (low + longest) / 2)
+    kept = (created < content.window_s) & ((created >= 0) | (created + middle > 0) | raw["alive_at_start"])
+    raw, created, low, high, middle = raw[kept], created[kept], low[kept], high[kept], middle[kept]
+    watched = content.follow_up_s - created
+
+    block = np.empty(len(raw), dtype=ROW)
+    block["created_s"] = np.maximum(created, 0.0)
+    ended = created + middle
+    # With a window of the user's own, a VM deleted at its end was alive when it ended; so it was when it ended later.
+    beyond = (ended >= content.window_s) & (reading.window_s is not None) | (ended > content.window_s)
+    block["lifetime_s"] = np.where(beyond, np.inf, ended - block["created_s"])
+    unseen = beyond & (ended >= content.follow_up_s)
+    block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
+    block["high_s"] = np.where(unseen, np.inf, high)
+    number = raw["size"]
+    block["vcpus"] = np.array([shape.vcpus or np.nan for shape in shapes])[number]
+    block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in shapes])[number]
+    block["size"], block["row"], block["tenant"], block["priority"] = number, raw["row"], raw["tenant"], raw["priority"]
+    block["alive_at_start"] = raw["alive_at_start"] | (created < 0)
+    return block
+
