@@ -266,11 +266,6 @@ def walk(  # type: ignore[no-untyped-def]
             else:
                 arc = nodes[node, NEXT]
                 end = t
-                stuck += 1
-                if stuck > STUCK:
-                    report[STUCK_VM] = vm + 1
-                    report[STUCK_NODE] = node
-                    return
             for c in range(nodes[node, CHANCE_FROM], nodes[node, CHANCE_TO]):
                 p = chances[c, CHANCE_PURPOSE]
                 u = (bits(keys[p], used[p]) + 0.5) * UNIT
@@ -343,4 +338,12 @@ def walk(  # type: ignore[no-untyped-def]
                 crash_left -= stayed
             if nodes[node, RUNS_EVICTION]:
                 eviction_left -= stayed
+            if wake > t:
+                stuck = 0
+            else:
+                stuck += 1
+                if stuck > STUCK:
+                    report[STUCK_VM] = vm + 1
+                    report[STUCK_NODE] = node
+                    return
             t = wake

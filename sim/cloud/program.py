@@ -24,7 +24,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from sim.cloud.plan import Arrivals, Cycle, GroupPlan, Schedule
+from sim.cloud.plan import Arrivals, Cycle, GroupPlan, Retry, Schedule
 from sim.errors import LifecycleError
 from sim.lifecycle.operations import Operation, Stage, StageFailure, rows_for
 from sim.lifecycle.power import POWER, PowerState
@@ -87,6 +87,7 @@ class Node:
     level: bool = False  # looks at demand on entry, not only at its edges
     begins: bool = False  # first node of an operation: entering it is being accepted
     needs_hardware: bool = False
+    closed: bool = False  # the control plane takes nothing but a delete here
     ends: bool = False  # nothing happens to this VM any more
     # What a walker in Python would ask at every step, asked once (see `_Builder.build`):
     fixed_s: float | None = None  # the drawn time, where the law leaves no chance
@@ -404,9 +405,7 @@ class _Builder:
             node.level = True
             if self._off_operation:
                 node.down = self.arc(node, self.switch_off())
-            if self.plan.guest_crash:
-                node.crash = self.arc(node, self.crashed(), "guest_crashes")
-                node.crash.redraws_crash = True
+            self._fallible(node)
             self._expose(node)
             self._mortal(node)
 
@@ -427,16 +426,26 @@ class _Builder:
         return self.node(f"off.{power}", fill, power, SUCCEEDED)
 
     def start(self, power: PowerState | None) -> Node:
-        return self.operate("start", power, key="start", done=self.on, retried=self.start_again,
-                            given_up=lambda left: self.held(left, failed=True))  # fmt: skip
+        return self.operate("start", power, key="start", done=self.on, retried=self.start_again, given_up=self.unstarted)  # fmt: skip
 
     def start_again(self, power: PowerState | None) -> Node:
         def fill(node: Node) -> None:
             node.wait, node.next = Wait.BACKOFF, self.arc(node, self.start(power))
+            node.level = True  # demand may have turned off while the attempt ran
             node.down = self._settle(node, _power(power))
             self._mortal(node)
 
         return self.node(f"retry.start@{power}", fill, power, FAILED)
+
+    def unstarted(self, power: PowerState | None) -> Node:
+        """The attempts of a start are used up: as it is until it is wanted anew, which is after it was unwanted."""
+
+        def fill(node: Node) -> None:
+            node.level = True
+            node.down = self._settle(node, _power(power))
+            self._mortal(node)
+
+        return self.node(f"unstarted.{power}", fill, power, FAILED)
 
     def _settle(self, node: Node, power: PowerState) -> Arc:
         """Off hours begin while the VM is off, or half off, already: go where `when_off` wants it."""
@@ -456,6 +465,7 @@ class _Builder:
             if power is RUNNING:
                 node.up = self.arc(node, self.on())
                 node.down = self.arc(node, self.on())
+                self._fallible(node)
                 self._expose(node)
             else:
                 node.up = self.arc(node, self.start(power))
@@ -464,6 +474,12 @@ class _Builder:
 
         name = f"held.{power}" + (".failed" if failed else "")
         return self.node(name, fill, power, FAILED if failed else SUCCEEDED, serving=power is RUNNING)
+
+    def _fallible(self, node: Node) -> None:
+        """The guest may crash here."""
+        if self.plan.guest_crash:
+            node.crash = self.arc(node, self.crashed(), "guest_crashes")
+            node.crash.redraws_crash = True
 
     def crashed(self) -> Node:
         """The guest is dead, the VM still Running and billed, and nobody knows yet."""
@@ -509,6 +525,7 @@ class _Builder:
     def delete_again(self, power: PowerState | None, *, replacing: bool) -> Node:
         def fill(node: Node) -> None:
             node.wait, node.next = Wait.BACKOFF, self.arc(node, self.delete(power, replacing=replacing))
+            node.closed = True
 
         return self.node(f"retry.{'replace' if replacing else 'delete'}@{power}", fill, power, FAILED)
 
@@ -549,6 +566,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.wait, node.purpose = Wait.LAW, self.purpose("notice", spot.notice_s)
             node.next = self.arc(node, self.evicting())
+            node.closed = True
 
         return self.node("evicted.notice", fill, RUNNING, SUCCEEDED, serving=True)
 
@@ -560,6 +578,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.wait, node.purpose = Wait.LAW, self.purpose(stage, self.plan.durations_s[stage])
             deletes = spot.policy == "delete"
+            node.closed = True
             node.next = self.arc(node, self.evicted(), *(("vms.deleted",) if deletes else ()))
 
         shown = ProvisioningState.DELETING if spot.policy == "delete" else SUCCEEDED
@@ -581,6 +600,7 @@ class _Builder:
                 else:
                     node.up = self.arc(node, self.create())
             if not deletes:
+                node.level = True  # demand may have turned off since the notice
                 node.down = self.arc(node, self.off(DEALLOCATED))
                 self._mortal(node)
 
@@ -617,7 +637,6 @@ class _Builder:
                 bool(arc.code) or (counted and arc.attempts is Attempts.RESET) or arc.sets_life or arc.ends_demand
                 or arc.redraws_crash or arc.redraws_eviction
             )  # fmt: skip
-        retry = plan.retry
         return Program(
             plan=plan,
             nodes=tuple(self.nodes),
@@ -625,10 +644,7 @@ class _Builder:
             first=first,
             purposes=tuple(self.purposes),
             laws=tuple(self.laws),
-            backoff_s=tuple(
-                min(retry.backoff_s * retry.multiplier**failed, retry.max_backoff_s)
-                for failed in range(max(1, retry.attempts - 1))
-            ),
+            backoff_s=_backoffs(plan.retry),
             crash_purpose=crash,
             eviction_purpose=eviction,
             lifetime_purpose=lifetime,
@@ -656,8 +672,9 @@ class _Builder:
 
     def _asked(self, operation: str, node: Node) -> Node | None:
         if operation == "delete":
-            return None if node.operation == "delete" else self.delete(node.power, replacing=False)
-        if node.operation is not None:
+            already = node.operation == "delete" and not node.name.startswith("replace@")
+            return None if already else self.delete(node.power, replacing=False)
+        if node.operation is not None or node.closed:
             return None
         from sim.errors import OperationNotAllowed
 
@@ -666,8 +683,17 @@ class _Builder:
         except OperationNotAllowed:
             return None
         after = node.power if row.ends_in is None else row.ends_in
-        return self.operate(operation, node.power, key=f"asked.{operation}" + (".serving" if node.serving else ""),
-                            done=lambda: self.held(after, failed=False), failed=lambda left: self.held(left, failed=True),
+        revives = operation == "restart" and node is self.known.get("crashed")
+
+        def done() -> Node:
+            stays = after is node.power and node.wait is not Wait.BACKOFF and not revives
+            return node if stays else self.held(after, failed=False)
+
+        def failed(left: PowerState | None) -> Node:
+            ill = left is RUNNING and not node.serving
+            return node if ill else self.held(left, failed=True)
+
+        return self.operate(operation, node.power, key=f"asked.{operation} in {node.name}", done=done, failed=failed,
                             retried=None, serving=node.serving)  # fmt: skip
 
 
@@ -680,6 +706,15 @@ def _power(power: PowerState | None) -> PowerState:
     if power is None:
         raise LifecycleError("a VM that is held, off or failed shows a power state")
     return power
+
+
+def _backoffs(retry: Retry) -> tuple[float, ...]:
+    """How long the automation waits (s) after the 1st, 2nd, ... failed attempt."""
+    grown_s, waits = retry.backoff_s, []
+    for _ in range(max(1, retry.attempts - 1)):
+        waits.append(min(grown_s, retry.max_backoff_s))
+        grown_s *= retry.multiplier  # past the largest float it is infinite, and capped all the same
+    return tuple(waits)
 
 
 def _hazard(eviction_per_hour: float) -> Distribution:

@@ -106,10 +106,12 @@ class Fleet:
         gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
         try:
             for group in self.groups.values():
-                tell = None
+                tell: Callable[[Vm, Arc], None] | None = None
                 if self.listener is not None:
                     group.whom = array("q")
                     tell = _record
+                if self.asked_from_outside:
+                    tell = _remember
                 self.env.process(group.source(tell))
             self.env.process(self._clerk())
             self.env.run(until=self.plan.horizon_s)
@@ -175,33 +177,51 @@ class Fleet:
         """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new node.
 
         Raises OperationNotAllowed (counted as rejected) while another operation runs, or where the power state
-        doesn't accept it. A delete is always accepted.
+        doesn't accept it. A delete is always accepted: it ends what is under way, and joins a delete.
         """
         vm = self.vm(name)
-        ask = vm.group.program.asks.get((vm.node.index, operation))
+        here = vm.promised or vm.node
+        ask = vm.group.program.asks.get((here.index, operation))
+        done = self.env.event()
         if ask is None:
+            if operation == "delete" and here.operation == "delete":
+                return self._join(vm, done)
             if self.env.now >= self.plan.warm_up_s:
                 counts = vm.group.refused
                 metric = f"operations.{operation}.rejected"
                 counts[metric] = counts.get(metric, 0) + 1
-            if vm.node.operation is not None:
+            if here.operation is not None:
                 raise OperationNotAllowed(
-                    f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {vm.node.operation}, which is under way"
+                    f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {here.operation}, which is under way"
                 )
-            rows_for(operation, vm.node.power)
+            rows_for(operation, here.power)
             raise OperationNotAllowed(
-                f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {vm.node.name}"
+                f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {here.name}"
             )
-        vm.asked = ask
-        vm.awaited = done = self.env.event()
+        vm.promised = ask.target
         assert vm.process is not None
-        vm.process.interrupt(operation)
+        vm.process.interrupt((operation, done))
+        return done
+
+    @staticmethod
+    def _join(vm: Vm, done: Event) -> Event:
+        """Wait with whoever waits for the delete that is under way already."""
+        if vm.awaited is None:
+            vm.awaited = done
+        elif vm.awaited.callbacks is not None:
+            vm.awaited.callbacks.append(done.trigger)
         return done
 
 
 def _record(vm: Vm, _arc: Arc) -> None:
     assert vm.group.whom is not None
     vm.group.whom.append(vm.index)
+
+
+def _remember(vm: Vm, arc: Arc) -> None:
+    vm.past.append((vm.now_s, arc))
+    if vm.group.whom is not None:
+        vm.group.whom.append(vm.index)
 
 
 def note_peaks(

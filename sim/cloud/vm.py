@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.cloud.simpy_fleet import GroupRun
 
 NEVER = float("inf")
+TOLD = 12  # moves of a VM's story that an error tells
 STUCK = 10_000  # moves at one instant that can only be a defect
 
 
@@ -42,8 +43,9 @@ class Vm:
     """One virtual machine of a group, and the automation that looks after it."""
 
     __slots__ = (
-        "asked", "attempts", "awaited", "blocks", "code", "crash_left_s", "dies_s", "draws", "edge_no", "edge_s",
-        "eviction_left_s", "group", "index", "node", "now_s", "process", "stuck", "tell", "wanted",
+        "attempts", "awaited", "blocks", "code", "crash_left_s", "dies_s", "draws", "edge_no", "edge_s",
+        "eviction_left_s", "group", "index", "node", "now_s", "past", "process", "promised", "stuck", "tell", "wanted",
+        "wanted_when_asked",
     )  # fmt: skip
 
     def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
@@ -65,7 +67,9 @@ class Vm:
         self.stuck = 0
         self.tell: Callable[[Vm, Arc], None] | None = None
         self.awaited: Event | None = None  # somebody outside waits for the end of an operation
-        self.asked: Arc | None = None
+        self.promised: Node | None = None  # where an operation asked for at this instant will lead
+        self.wanted_when_asked = -1  # while that operation runs
+        self.past: list[tuple[float, Arc]] = []  # where somebody outside may ask: its story so far
         self.process: simpy.Process | None = None
 
     @property
@@ -82,7 +86,7 @@ class Vm:
             node = self.move(arc)
             if node.ends:
                 return
-            if node.level:
+            if node.level or (self.wanted_when_asked >= 0 and self._demand_has_changed(node)):
                 answer = node.up if self.wanted else node.down
                 if answer is not None:
                     arc = answer
@@ -98,12 +102,14 @@ class Vm:
                             return
                         yield self.group.horizon
                     elif wake_s > self.now_s:
+                        self.stuck = 0
                         yield env.at(wake_s)
-                except simpy.Interrupt:
-                    assert self.asked is not None
+                    else:
+                        self._count_instant()
+                except simpy.Interrupt as interrupt:
                     wake_s = env.now
                     self._turn_until(node, wake_s)
-                    arc, self.asked = self.asked, None
+                    arc = self._obey(node, interrupt.cause)
                     break
                 if self.edge_s <= wake_s:
                     self._turn_until(node, wake_s)
@@ -122,10 +128,7 @@ class Vm:
     def move(self, arc: Arc) -> Node:
         """The one door: leave a node, enter the next, tell the books. Raises LifecycleError."""
         if arc.source is not self.node:
-            raise LifecycleError(
-                f"{self.name} at {self.now_s / 3600:.3f} h is {self.node.name}; it can't go from {arc.source.name} "
-                f"to {arc.target.name}"
-            )
+            raise LifecycleError(self._complain(arc))
         group = self.group
         group.when.append(self.now_s)
         group.what.append(2 * arc.index + self.wanted)
@@ -138,6 +141,38 @@ class Vm:
             self.awaited.succeed(node)
             self.awaited = None
         return node
+
+    def _obey(self, node: Node, asked: Any) -> Arc:
+        """The arc of an operation that somebody outside has asked for; who waited for an earlier one waits no longer."""
+        operation, done = asked  # as `Fleet.request` put it
+        arc = self.group.program.asks[node.index, operation]
+        if self.awaited is not None:
+            self.awaited.succeed(arc.target)
+        self.awaited, self.promised = done, None
+        self.wanted_when_asked = self.wanted
+        return arc
+
+    def _demand_has_changed(self, node: Node) -> bool:
+        """Whether the end of an operation asked for finds demand other than its beginning did."""
+        if node.operation is not None:
+            return False
+        before, self.wanted_when_asked = self.wanted_when_asked, -1
+        return self.wanted != before
+
+    def _complain(self, arc: Arc) -> str:
+        """Who can't make a move, when, from where, what it could do instead, and its story so far."""
+        arcs = self.group.program.arcs
+        could = ", ".join(dict.fromkeys(a.target.name for a in arcs if a.source is self.node)) or "nowhere"
+        told = (
+            "; ".join(
+                f"{t_s / 3600:.3f} h {a.source.name} -> {a.target.name}" for t_s, a in self.past[-TOLD:]
+            )
+            or "not kept: the fleet is not asked_from_outside"
+        )
+        return (
+            f"{self.name} at {self.now_s / 3600:.3f} h: {arc.source.name} -> {arc.target.name} can't be, for it is in "
+            f"{self.node.name}; from there it goes to {could}. Its story: {told}"
+        )
 
     def _affect(self, arc: Arc) -> None:
         """What a move does besides: attempts counted, clocks set anew, the end of demand."""
@@ -182,7 +217,6 @@ class Vm:
             arc, end_s = node.next, now_s + self.group.program.backoff_s[self.attempts - 1]
         else:
             arc, end_s = node.next, now_s
-            self._count_instant()
         if node.chances:
             for chance in node.chances:
                 if self.draw(chance.purpose) < chance.probability:
