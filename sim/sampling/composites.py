@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from sim.sampling.base import Distribution, Floats, check, settle, words
-from sim.sampling.families import Constant, Lognormal, Triangular, Uniform, piece_moment
+from sim.sampling.bounded import Constant, Triangular, Uniform, piece_moment
+from sim.sampling.families import Lognormal
 
 LEAST_MASS = 1e-9
 """A truncation that keeps less probability than this is taken for a mistake."""

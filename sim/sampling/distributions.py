@@ -1,16 +1,9 @@
 """The duration laws that a scenario can name; every duration in seconds."""
 
 from sim.sampling.base import Distribution
+from sim.sampling.bounded import Constant, Triangular, Uniform
 from sim.sampling.composites import Mixture, Quantiles, Samples, Truncated, simplify, truncate
-from sim.sampling.families import (
-    Constant,
-    Exponential,
-    Gamma,
-    Lognormal,
-    Triangular,
-    Uniform,
-    Weibull,
-)
+from sim.sampling.families import Exponential, Gamma, Lognormal, Weibull
 
 __all__ = [
     "Constant",
