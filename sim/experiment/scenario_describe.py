@@ -7,7 +7,8 @@ from typing import Any
 
 from sim.catalog.defaults import Sourced, TomlValue, Trust
 from sim.experiment.scenario_defaults import SCENARIO_DEFAULTS, to_plain
-from sim.experiment.scenario_model import DAYS, Group, ReservationSection, SavingsPlanSection, ScenarioFile
+from sim.experiment.scenario_forms import DAYS
+from sim.experiment.scenario_model import Group, ReservationSection, SavingsPlanSection, ScenarioFile
 from sim.experiment.scenario_plan import FAILURE_CODES, os_provisioning_timeout_s
 from sim.experiment.scenario_quantities import Section, shares, to_distribution
 from sim.experiment.scenario_wording import list_words, show_value

@@ -26,7 +26,7 @@ _SCALAR = re.compile(r"[^,\]}#\n]+")
 def index_lines(text: str) -> dict[Path, int]:
     r"""Line (from 1) of every key, array element and table header of a sound TOML text, by its path.
 
-    >>> index_lines('name = "a"\\n[[group]]\\nname = "dev"\\n[group.retry]\\nattempts = 3')[("group", 0, "retry", "attempts")]
+    >>> index_lines('name = "a"\n[[group]]\nname = "dev"\n[group.retry]\nattempts = 3')[("group", 0, "retry", "attempts")]
     5
     """
     return _Walk(text.replace("\r\n", "\n")).all()

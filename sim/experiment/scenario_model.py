@@ -5,16 +5,23 @@ Only what one key can say of itself is checked here; what keys say of each other
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
-from sim.billing.commitments import TERMS
 from sim.experiment.scenario_defaults import default_value
+from sim.experiment.scenario_forms import (
+    Currency,
+    Days,
+    Instant,
+    Name,
+    PolicyName,
+    TermName,
+    TimeOfDay,
+    TimeZone,
+    Title,
+)
 from sim.experiment.scenario_quantities import (
     Flag,
     NotNegative,
@@ -27,11 +34,6 @@ from sim.experiment.scenario_quantities import (
     Varying,
     Whole,
 )
-from sim.experiment.scenario_wording import close_match
-from sim.lifecycle.policy import BILLING_POLICIES
-
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-YEARS = (1970, 2999)
 
 MOST_VMS = 1_000_000_000
 """VMs in one group; the number of a VM must fit its name and its stream."""
@@ -41,118 +43,6 @@ def _default(key: str, description: str, **more: Any) -> Any:
     """A field whose default is the one of the catalogue, read as if the user had written it."""
     return Field(default=default_value(key), validate_default=True, description=description, **more)
 
-
-# --- values that have a form of their own ---------------------------------------------------------------------------
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
-        raise ValueError("a name is 1 to 64 letters, digits, - and _, and starts with a letter or a digit")
-    return text
-
-
-def _title(text: str) -> str:
-    if not re.fullmatch(r"\w[\w .+-]{0,99}", text):
-        raise ValueError(
-            "it also names the result folder: up to 100 letters, digits, spaces, . - _ +, starting with a letter or a digit"
-        )
-    return text
-
-
-def _instant(value: object) -> datetime:
-    example = "such as 2026-01-05T00:00:00Z"
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
-    if not isinstance(value, datetime):
-        raise ValueError(f"this is not a date and time; write both and the offset, {example}")
-    if value.tzinfo is None:
-        raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
-    if not YEARS[0] < value.year < YEARS[1]:
-        raise ValueError(f"the year is not between {YEARS[0]} and {YEARS[1]}; write an instant {example}")
-    return value.astimezone(UTC)
-
-
-def _time_of_day(value: object) -> time:
-    if isinstance(value, str):
-        try:
-            value = time.fromisoformat(value)
-        except ValueError:
-            raise ValueError(
-                "this is not a time of day; write hours, minutes and seconds, such as 08:00:00"
-            ) from None
-    if not isinstance(value, time):
-        raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")
-    if value.tzinfo is not None:
-        raise ValueError("a time of day has no offset; name the place with time_zone")
-    return value
-
-
-def _days(value: object) -> tuple[int, ...]:
-    """`"Mon-Fri"`, `"Mon,Wed,Sat"`, `"Sat-Mon"` as weekdays, Monday = 0, in order."""
-    if not isinstance(value, str):
-        raise ValueError('days are named in one text, such as "Mon-Fri" or "Mon,Wed,Sat"')
-    found: set[int] = set()
-    for part in value.split(","):
-        first, _, last = part.partition("-")
-        begin = _weekday(first)
-        end = _weekday(last) if "-" in part else begin
-        found.update((begin + step) % 7 for step in range((end - begin) % 7 + 1))
-    return tuple(sorted(found))
-
-
-def _weekday(text: str) -> int:
-    named = text.strip()[:3].title()
-    if named in DAYS and text.strip().title() in (named, _FULL_DAYS[DAYS.index(named)]):
-        return DAYS.index(named)
-    meant = close_match(text.strip().title(), DAYS)
-    raise ValueError(f'"{text.strip()}" is no day; {meant or "days are " + ", ".join(DAYS)}')
-
-
-_FULL_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-def _time_zone(key: str) -> str:
-    try:
-        ZoneInfo(key)
-    except (KeyError, ValueError, OSError):
-        from zoneinfo import available_timezones
-
-        known = available_timezones()
-        # Somebody who writes only the city is understood, too.
-        by_city = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
-        meant = close_match(key, known) or close_match(key, by_city, shown=by_city)
-        raise ValueError(
-            f"no such time zone; {meant or 'name it as the IANA list does, such as Europe/Amsterdam'}"
-        ) from None
-    return key
-
-
-def _policy(text: str) -> str:
-    if text not in BILLING_POLICIES:
-        meant = close_match(text, BILLING_POLICIES)
-        raise ValueError(f"no such billing policy; {meant or 'there are ' + ' and '.join(BILLING_POLICIES)}")
-    return text
-
-
-def _term(text: str) -> str:
-    if text not in TERMS:
-        raise ValueError(f"a term is one of {', '.join(TERMS)}")
-    return text
-
-
-Name = Annotated[Text, AfterValidator(_name)]
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
-TimeZone = Annotated[Text, AfterValidator(_time_zone)]
-Days = Annotated[
-    tuple[int, ...],
-    BeforeValidator(_days),
-    WithJsonSchema({"type": "string", "examples": ["Mon-Fri", "Mon,Wed,Sat", "Mon-Sun"]}),
-]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
-Term = Annotated[Text, AfterValidator(_term), WithJsonSchema({"type": "string", "enum": list(TERMS)})]
 
 WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
 
@@ -176,7 +66,7 @@ class Prices(Section):
     """Where prices come from."""
 
     region: Text = _default("prices.region", "Region of all groups, such as westeurope.")
-    currency: Literal["USD"] = _default("prices.currency", "Currency of all amounts.")
+    currency: Currency = _default("prices.currency", "Currency of all amounts.")
     catalogue: Text | None = Field(
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
@@ -351,7 +241,7 @@ class ReservationSection(Section):
     kind: Literal["reservation"]
     size: Text
     quantity: NotNegative
-    term: Term
+    term: TermName
 
 
 class SavingsPlanSection(Section):
@@ -360,7 +250,7 @@ class SavingsPlanSection(Section):
     name: Name
     kind: Literal["savings-plan"]
     hourly: NotNegative = Field(description="USD per hour.")
-    term: Term
+    term: TermName
 
 
 class CapacityReservationSection(Section):
@@ -387,9 +277,7 @@ COMMITMENT_KINDS: Mapping[str, type[Section]] = {
 class ScenarioFile(Section):
     """A fleet, its prices, and how long and how often to simulate it."""
 
-    name: Annotated[Text, AfterValidator(_title)] = Field(
-        description="Name of the scenario and of its result folder."
-    )
+    name: Title = Field(description="Name of the scenario and of its result folder.")
     start: Instant = _default("start", "Wall-clock instant of t = 0, with its offset from UTC.")
     horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
     warm_up_s: Seconds = _default("warm_up", "Left out of every figure.", alias="warm_up")
@@ -400,9 +288,7 @@ class ScenarioFile(Section):
         "replications", "How often the same is played."
     )
     confidence: Annotated[Number, Field(gt=0, lt=1)] = _default("confidence", "Of every interval.")
-    billing_policy: Annotated[
-        Text, AfterValidator(_policy), WithJsonSchema({"type": "string", "enum": list(BILLING_POLICIES)})
-    ] = _default("billing_policy", "Which power states are billed.")
+    billing_policy: PolicyName = _default("billing_policy", "Which power states are billed.")
     prices: Prices = Field(default_factory=Prices)
     groups: tuple[Group, ...] = Field(
         alias="group", min_length=1, description="Groups of like VMs: [[group]]."

@@ -289,14 +289,15 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
         return catalogue, [Found(("prices", "region"), problem, hint, prices.region)]
+    if not prices.override:
+        return catalogue, []
     known = {size_key(name) for name in catalogue.sizes}
     own = {
         name: Size(name=name, family=None, vcpus=None, memory_gib=None)
         for name in prices.override
         if size_key(name) not in known
     }
-    if own:
-        catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
+    catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
     try:
         overrides = {size: given.model_dump(exclude_none=True) for size, given in prices.override.items()}
         return catalogue.with_overrides(prices.region, overrides), []

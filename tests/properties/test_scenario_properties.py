@@ -178,7 +178,7 @@ def _is_answered(make):
         assert scenario.describe()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(changes)
 def test_a_careless_edit_gives_a_scenario_or_faults(edits):
     """Any value anywhere, keys lost, added and misplaced: a traceback would be our defect."""
@@ -188,7 +188,7 @@ def test_a_careless_edit_gives_a_scenario_or_faults(edits):
     _is_answered(lambda: from_dict(document))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -210,7 +210,7 @@ def test_a_damaged_file_gives_a_scenario_or_faults(tmp_path_factory, cuts):
     _is_answered(lambda: load(path))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(PLACES),
     st.text(max_size=10) | st.sampled_from(["none", "0s", "1", "{}", "[]", "[1]", "nan", "-1", "true"]),
@@ -254,14 +254,14 @@ documents = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents)
 def test_a_document_written_as_toml_reads_back_the_same(document):
     """What a result folder keeps must be what was run, whatever strings and nesting it has."""
     assert tomllib.loads(to_toml(document)) == document
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents)
 def test_every_place_of_a_document_has_its_line(document):
     """The line of a key is one that holds the key; strings with quotes, brackets and line ends in them mislead nobody."""

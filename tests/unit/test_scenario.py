@@ -403,6 +403,7 @@ def test_schema_tells_editors_distributions_apart_by_dist():
     assert starting["default"] == {"dist": "lognormal", "median": "25s", "sigma": 0.5}
     assert starting["description"]
     assert set(schema["required"]) == {"name", "horizon", "group"}
+    assert "when_off" in schema["$defs"]["Schedule"]["properties"]  # where the promised example has it
 
 
 def test_schema_takes_the_durations_that_we_take():

@@ -1,8 +1,17 @@
-"""Wrong scenario files: each a change to a right one, with the line (marked `#!`), field and words of its fault."""
+"""Wrong scenario files are refused in words that say where, what, and what would be right.
+
+Each mistake is a change to a right file, with the line (marked `#!`), the field and the words of its fault.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sim.errors import ScenarioError
+from sim.experiment.scenario import load
 
 RIGHT = """\
 name = "office"
@@ -636,3 +645,105 @@ BAD_SCENARIOS: dict[str, Bad] = {
     "a key given twice": bad("seed = 1", "seed = 1\nseed = 2 #!", "", "TOML syntax", "given once"),
     "an unclosed text": bad('name = "dev"', 'name = "dev #!', "", "TOML syntax"),
 }  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a scenario file and gives its path."""
+
+    def _write(text: str | bytes, name: str = "scenario.toml") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return _write
+
+
+def _faults(path, overrides=()):
+    with pytest.raises(ScenarioError) as caught:
+        load(path, overrides)
+    return caught.value.faults
+
+
+def test_the_right_file_is_right(write):
+    """Every bad file is this one with one change, so this one must load."""
+    assert load(write(RIGHT)).name == "office"
+
+
+@pytest.mark.parametrize("mistake", BAD_SCENARIOS.values(), ids=BAD_SCENARIOS.keys())
+def test_a_mistake_is_told_once_with_its_place_and_what_would_be_right(mistake: Bad, write):
+    """One mistake is one fault of one line, at the line and field of the mistake, with the words that help."""
+    path = write(mistake.text)
+    (fault,) = _faults(path)
+    told = str(fault)
+    assert "\n" not in told
+    assert told.startswith(f"{path}:{mistake.line if '#!' in mistake.text else fault.line}: ")
+    assert fault.field == mistake.field
+    for words in mistake.says:
+        assert words in told
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_the_file(write):
+    """A user mends a file once, not once per mistake; wrong values don't hide contradictions or unknown sizes."""
+    text = """\
+naem = "x"
+horizon = "0s"
+replications = 0
+[prices]
+region = "mars"
+[[group]]
+name = "a"
+size = "Standard_D4s_v55"
+zones = [1]
+[group.schedule]
+days = "Mon-Fry"
+on = 08:00:00
+off = 19:00:00
+[group.cycle]
+on = "8h"
+off = { dist = "uniform", low = "9h", high = "3h" }
+[group.failures]
+AllocationFailed = 2
+[[group]]
+name = "a"
+count = 0
+[[commitment]]
+name = "q"
+kind = "reservation"
+size = "nope"
+quantity = -3
+term = "5y"
+"""
+    faults = _faults(write(text))
+    assert [(fault.line, fault.field) for fault in faults] == [
+        (1, "naem"),
+        (2, "horizon"),
+        (3, "replications"),
+        (5, "prices.region"),
+        (8, "group.a.size"),
+        (9, "group.a.zones"),
+        (11, "group.a.schedule.days"),
+        (14, "group.a.cycle"),
+        (16, "group.a.cycle.off"),
+        (18, "group.a.failures.AllocationFailed"),
+        (20, "group.a.name"),
+        (21, "group.a.count"),
+        (25, "commitment.q.size"),
+        (26, "commitment.q.quantity"),
+        (27, "commitment.q.term"),
+    ]
+
+
+def test_nothing_is_said_of_what_only_follows_from_another_mistake(write):
+    """`billing_policy` is misspelt: whether hibernate fits it can't be told, so only the policy is named."""
+    text = RIGHT.replace("seed = 1", 'billing_policy = "2023-01"').replace(
+        "count = 200", 'count = 200\nwhen_off = "hibernate"'
+    )
+    assert [fault.field for fault in _faults(write(text))] == ["billing_policy"]
+
+
+def test_the_same_file_with_windows_line_ends_has_the_same_lines(write):
+    """Line numbers count lines, however they end."""
+    mistake = BAD_SCENARIOS["an unknown when_off"]
+    (fault,) = _faults(write(mistake.text.replace("\n", "\r\n")))
+    assert fault.line == mistake.line
