@@ -2,7 +2,7 @@
 
 from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.billing.meters import KINDS, Bill, BillLine, CommitmentUse, RatedGroup
-from sim.billing.rating import rate, rate_hours
+from sim.billing.rating import Rating, rate, rate_hours, rate_run, rate_stays
 
 __all__ = [
     "KINDS",
@@ -13,8 +13,11 @@ __all__ = [
     "CommitmentUse",
     "DedicatedHost",
     "RatedGroup",
+    "Rating",
     "Reservation",
     "SavingsPlan",
     "rate",
     "rate_hours",
+    "rate_run",
+    "rate_stays",
 ]

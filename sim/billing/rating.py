@@ -30,13 +30,24 @@ def rate(
     commitments: Sequence[Commitment] = (),
 ) -> Bill:
     """The bill of one replication: what its groups used, at the catalogue's prices, under a billing policy."""
+    return rate_run(groups, usages, catalogue, policy, commitments).bill
+
+
+def rate_run(
+    groups: Sequence[RatedGroup],
+    usages: Mapping[str, GroupUsage],
+    catalogue: Catalogue,
+    policy: BillingPolicy | str,
+    commitments: Sequence[Commitment] = (),
+) -> Rating:
+    """`rate` with its working, which a FOCUS export needs."""
     if not groups:
         raise ValueError("nothing to rate: no groups")
     rules = get_policy(policy) if isinstance(policy, str) else policy
     hours = [hours_of(group, usages[group.name], rules) for group in groups]
     some = usages[groups[0].name]
     window = window_hourly(some.start_s, some.end_s, len(hours[0].billed.hourly))
-    return rate_hours(hours, window, catalogue, commitments)
+    return rate_in_full(hours, window, catalogue, commitments)
 
 
 def rate_hours(

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
-from sim.billing.rating import rate_stays
+from sim.billing.rating import rate_run, rate_stays
 from sim.billing.spread import Days, VmSpread
 from sim.billing.stays import Stay, stays_of
 from sim.billing.usage_file import read_usage
@@ -22,7 +23,8 @@ from sim.catalog import load_bundled
 from sim.errors import UsageError
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.usage.ledger import to_ticks
+from sim.usage.ledger import COLUMNS as COLUMNS_OF_LEDGER
+from sim.usage.ledger import STATES, TICKS_PER_HOUR, GroupUsage, column, to_ticks
 
 REGION, D4 = "westeurope", "Standard_D4s_v5"
 CATALOGUE = load_bundled().with_overrides(REGION, {D4: {"reservation_1y": 0.1, "savings_plan_3y": 0.12}})
@@ -68,6 +70,19 @@ def export(commitments=COMMITMENTS, by_vm: bool = True):
     policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))
     spread = VmSpread(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None
     return rating, list(focus_rows(rating, START, spread))
+
+
+def test_a_run_s_ledgers_export_one_row_per_group_day_and_meter():
+    """A simulation keeps no stays: its groups are the resources, and the rows still make its bill."""
+    hours, column_of_running = 60, column(STATES.index(PowerState.RUNNING), 1)
+    cells = np.zeros((hours, COLUMNS_OF_LEDGER), dtype=np.int64)
+    cells[:, column_of_running] = 2 * TICKS_PER_HOUR
+    usage = GroupUsage(group="dev", start_s=0.0, end_s=3600.0 * hours, cells=cells)
+    rating = rate_run(GROUPS[:1], {"dev": usage}, CATALOGUE, "2018-08", COMMITMENTS[:2])
+    rows = list(focus_rows(rating, START))
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(rating.bill.amount_nano()) / 10**9
+    disk = [row for row in rows if row["SkuMeter"] == "disk.P10"]
+    assert [row["ConsumedQuantity"] for row in disk] == pytest.approx([34, 48, 38])  # from 07:00, two VMs
 
 
 @pytest.mark.parametrize("by_vm", [True, False])
