@@ -11,6 +11,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 HERE = Path(__file__).parent
 
+collect_ignore_glob = ["tests/benchmarks/peers/*"]  # programs for other environments, not modules of ours
+
 
 def _in_a_new_folder(namespace: dict[str, object]) -> None:
     """Examples write their results somewhere else, and find the checkout's files by their README paths."""
