@@ -29,7 +29,7 @@ from sim.sampling.distributions import (
     Uniform,
     simplify,
 )
-from sim.sampling.tables import BITS, COEFFICIENTS, TAIL_BITS, quantile_table
+from sim.sampling.tables import BITS, COEFFICIENTS, MOST, TAIL_BITS, quantile_table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -219,6 +219,8 @@ def _mixture(laws: Laws, n: Ints, at: int, count: int) -> Floats:
 def compile_laws(distributions: Sequence[Distribution]) -> Laws:
     """The laws as arrays; law i is the i-th given. Equal laws share their tables."""
     program = _Program()
+    # A table's place is counted from before its first row; this room keeps it from being negative.
+    program.store(np.zeros(COEFFICIENTS << MOST))
     for distribution in distributions:
         program.ints.append([0] * INTS)
         program.floats.append([0.0] * FLOATS)
@@ -230,8 +232,7 @@ def compile_laws(distributions: Sequence[Distribution]) -> Laws:
     return Laws(
         law_i=np.array(program.ints, dtype=np.int64).ravel(),
         law_f=np.array(program.floats, dtype=np.float64).ravel(),
-        # Never empty, so that a compiler sees an array it can index.
-        pool=np.concatenate([*program.pool, np.zeros(1)]),
+        pool=np.concatenate(program.pool),
         of=tuple(distributions),
     )
 

@@ -158,7 +158,7 @@ def test_a_program_of_few_laws_is_small():
     laws = compile_laws([SMOOTH_LAWS[1]] * 50)
     assert laws.law_i[0] == SMOOTH
     table = tables.quantile_table(SMOOTH_LAWS[1])
-    assert laws.pool.size == table.rows.size + 1
+    assert laws.pool.size < 1.1 * table.rows.size
     assert table.low_tail * tables.COEFFICIENTS * 8 <= 16 * 1024
     assert len(laws) == 50
 
@@ -182,9 +182,9 @@ def test_an_empty_program_compiles():
 def test_any_law_of_any_parameters_is_drawn_well(law, cut, n):
     """Whatever a scenario may say, truncated anywhere: within the promised error, and the same in both forms."""
     low, high = (float(x) for x in law.ppf(np.array(cut)))
-    cut_law = simplify(law if high <= low else truncate(law, low, min(high, 1e15) if low < 1e15 else None))
-    if cut_law.support[0] >= 1e15:
-        return
+    # A bound beyond thirty million years is refused where it is made, and so is one that leaves nothing.
+    cuttable = low < high and low < 1e14
+    cut_law = simplify(truncate(law, low, high if high < 1e15 else None) if cuttable else law)
     laws = compile_laws([cut_law])
     n = np.array(n)
     drawn = evaluate(laws, 0, n)
