@@ -16,7 +16,7 @@ from sim.lifecycle.power import PowerState
 from sim.report import clock
 from sim.report.folder import FLEET, Findings, Stat
 from sim.report.numbers import NO_NUMBER, Scale, compact, count, money_scale, percent, plain
-from sim.report.parts import METER_WORDS, METERS, MOST_GROUPS, HoursParts, MoneyParts
+from sim.report.parts import METER_WORDS, METERS, MOST_GROUPS, HoursParts, MoneyParts, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
@@ -30,8 +30,8 @@ HAPPENINGS = {
 COUNTS = {
     "vms.created": "VMs created",
     "vms.deleted": "VMs deleted",
-    "vms.peak_allocated": "most VMs on hosts at once",
-    "vms.peak_running": "most VMs running at once",
+    "vms.peak_allocated": "peak of VMs on hosts",
+    "vms.peak_running": "peak of VMs running",
 }
 
 
@@ -53,6 +53,7 @@ class Card:
 
     what: str
     value: str
+    unit: str
     sure: str
     range: str
 
@@ -68,8 +69,16 @@ class Account:
 
 
 def account(findings: Findings, hours: HoursParts, money: MoneyParts) -> Account:
-    """Everything the tables need."""
-    return Account(findings=findings, stats=with_ratios(findings), hours=hours, money=money)
+    """Everything the tables need; hours that are parts of a whole are those that add up as shown."""
+    stats = with_ratios(findings)
+    for name, shown in (
+        ("billed_hours", hours.billed_total),
+        ("served_hours", sum(hours.served)),
+        ("wasted_hours", sum(hours.unserved)),
+    ):
+        if name in stats:
+            stats[name] = replace(stats[name], mean=shown)
+    return Account(findings=findings, stats=stats, hours=hours, money=money)
 
 
 def with_ratios(findings: Findings) -> dict[str, Stat]:
@@ -96,7 +105,9 @@ def answer(told: Account) -> list[str]:
     cost = stats.get("cost.total", Stat(mean=0.0))
     period = clock.length(findings.horizon_h - findings.warm_up_h)
     first = f"In {period} the fleet costs {money.with_unit(cost.mean)}"
-    if cost.has_interval:
+    if cost.has_interval and cost.low == cost.high:
+        sentences = [f"{first} in every one of {findings.replications:,} replications."]
+    elif cost.has_interval:
         level = percent(findings.confidence, 0)
         first += f" on average; with {level} confidence that mean is between {_between(cost.low, cost.high, money, ' and ')}"
         if cost.p05 is not None and cost.p05 != cost.p95:
@@ -166,9 +177,12 @@ def _forms(told: Account) -> dict[str, Form]:
     money, hours = told.money.scale, replace(told.hours.scale, unit="VM-h")
     per_hour = told.stats.get("cost_per_served_hour", Stat(mean=1.0)).mean
     fine = replace(money_scale(per_hour, money.unit), unit=f"{money.unit}/h")
-    vms = Scale(unit="VMs", decimals=0 if all(_is_whole(told, name) for name in COUNTS) else 1)
 
-    def share(decimals: int) -> Scale:
+    def share(name: str, decimals: int) -> Scale:
+        """Per cent, fine enough that something is not shown as nothing, nor almost all as all."""
+        part = told.stats[name].mean if name in told.stats else 0.0
+        while 0.0 < part < 1.0 and decimals < 6 and round(100 * part, decimals) in (0.0, 100.0):
+            decimals += 1
         return Scale(unit="%", decimals=decimals)
 
     forms = {
@@ -177,15 +191,18 @@ def _forms(told: Account) -> dict[str, Form]:
         "billed_hours": Form(words="billed hours", scale=hours),
         "served_hours": Form(words="served hours", scale=hours),
         "wasted_hours": Form(words="billed but not served", scale=hours),
-        "wasted_share": Form(words="billed but not served, of billed", scale=share(1), times=100),
+        "wasted_share": Form(words="share billed but not served", scale=share("wasted_share", 1), times=100),
         "wanted_hours": Form(words="wanted hours", scale=hours),
-        "availability": Form(words="availability (served, of wanted)", scale=share(2), times=100),
+        "availability": Form(words="availability", scale=share("availability", 2), times=100),
     }
-    forms |= {name: Form(words=words, scale=vms) for name, words in COUNTS.items()}
+    forms |= {
+        name: Form(words=words, scale=Scale(unit="VMs", decimals=0 if _is_whole(told, name) else 1))
+        for name, words in COUNTS.items()
+    }
     forms |= {
         name: Form(
             words=f"use of {name.removeprefix('commitment.').removesuffix('.used_fraction')}, of bought",
-            scale=share(1),
+            scale=share(name, 1),
             times=100,
         )
         for name in told.stats
@@ -215,7 +232,8 @@ def cards(told: Account) -> list[Card]:
         made.append(
             Card(
                 what=what,
-                value=form.scale.with_unit(stat.mean * form.times),
+                value=form.scale.text(stat.mean * form.times),
+                unit=form.scale.unit,
                 sure=_shown(stat, "interval", form),
                 range=_shown(stat, "range", form),
             )
@@ -255,6 +273,7 @@ def hours_table(told: Account) -> Table:
     parts = told.hours
     policy = get_policy(told.findings.policy)
     text = parts.scale.text
+    share = shares([parts.of(i) for i in range(len(parts.states))])
     rows = []
     for i, state in enumerate(parts.states):
         bills = policy.bills(state)
@@ -265,7 +284,7 @@ def hours_table(told: Account) -> Table:
                 text(parts.unserved[i]) if bills else "",
                 "" if bills else text(parts.unbilled[i]),
                 text(parts.of(i)),
-                percent(parts.of(i) / parts.total if parts.total else None),
+                share[i],
             ]
         )
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
@@ -279,7 +298,7 @@ def hours_table(told: Account) -> Table:
             "share",
         ],
         rows=rows,
-        totals=["all", *map(text, sums), percent(1.0)] if rows else (),
+        totals=["all", *map(text, sums), "100.0\N{NO-BREAK SPACE}%"] if rows else (),
         note=f"VM-hours, mean over replications. Policy {policy.name}: {policy.title}.",
     )
 
@@ -288,23 +307,30 @@ def meter_table(told: Account) -> Table:
     """Money by meter, with how sure each part is; adds up to the bill."""
     money, findings = told.money, told.findings
     words = dict(zip(METERS, METER_WORDS, strict=True))
-    total = findings.mean("cost.total")
+    share = [*shares(money.table.columns), "100.0\N{NO-BREAK SPACE}%" if money.table.total > 0 else ""]
     shown = [*zip(money.meters, money.table.columns, strict=True), ("total", money.table.total)]
     rows = []
-    for meter, amount in shown:
+    for (meter, amount), part in zip(shown, share, strict=True):
         stat = told.stats.get(f"cost.{meter}", Stat(mean=0.0))
         row = [words.get(meter, meter), money.scale.text(amount)]
         if findings.replications > 1:
             form = Form(words="", scale=money.scale)
-            row += [_shown(stat, "interval", form), _shown(stat, "range", form)]
-        rows.append([*row, percent(stat.mean / total if total else None)])
+            row += [_shown(stat, which, form) for which in ("interval", "range")]
+            # What never varies is written once: the amount may be rounded the other way, for its column's sake.
+            row[2:] = [row[1] if " " not in spread else spread for spread in row[2:]]
+        rows.append([*row, part])
     columns = ["meter", f"mean ({money.scale.unit})" if findings.replications > 1 else money.scale.unit]
     if findings.replications > 1:
         columns += [
             f"{percent(findings.confidence, 0)} interval of the mean",
             "5\N{EN DASH}95 % range of outcomes",
         ]
-    return Table(columns=[*columns, "share"], rows=rows[:-1], totals=rows[-1])
+    return Table(
+        columns=[*columns, "share"],
+        rows=rows[:-1],
+        totals=rows[-1],
+        note="Rounded so that the parts add up to the total.",
+    )
 
 
 def cost_table(told: Account) -> Table | None:
@@ -478,7 +504,7 @@ def assumptions(findings: Findings) -> Table | None:
                 str(entry.get("unit", "") or ""),
                 str(entry.get("trust", "") or ""),
                 str(entry.get("source", "") or ""),
-                ", ".join(map(str, users)) if isinstance(users, list | tuple) else str(users or ""),
+                _few(users) if isinstance(users, list | tuple) else str(users or ""),
             ]
         )
         marked.append("assum" in str(entry.get("trust", "")).lower())
@@ -489,6 +515,11 @@ def assumptions(findings: Findings) -> Table | None:
         marked=marked,
         note="What the scenario doesn't say was taken from here. Rows on a tinted ground are assumptions: no published figure is known.",
     )
+
+
+def _few(names: Sequence[object], most: int = 3) -> str:
+    shown = ", ".join(map(str, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def provenance(findings: Findings) -> Table:
@@ -525,6 +556,9 @@ def _value(value: object) -> str:
     if isinstance(value, str | int):
         return str(value)
     if isinstance(value, Mapping):
+        if "dist" in value:
+            rest = ", ".join(f"{key} {_value(each)}" for key, each in value.items() if key != "dist")
+            return f"{value['dist']}: {rest}"
         return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
     if isinstance(value, Sequence):
         return ", ".join(_value(each) for each in value)

@@ -16,7 +16,7 @@ from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Floats, Stat
 from sim.report.look import Drawn, Sheet
 from sim.report.numbers import Scale, percent
-from sim.report.parts import METER_WORDS, METERS, HoursParts, MoneyParts
+from sim.report.parts import METER_WORDS, METERS, HoursParts, MoneyParts, shares
 
 MOST_SERIES = 6
 FEW = 30  # replications below which every single bill is shown as a dot
@@ -27,6 +27,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     name = "hours_by_state"
     policy = get_policy(findings.policy)
     hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
+    share = shares([parts.of(line) for line in range(len(parts.states))])
     served = findings.mean("served_hours")
     top, row = 0.85, 0.36
     height = top + max(len(hours), 2) * row + 0.85
@@ -50,6 +51,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
             "billed_unserved_hours",
         ]
     ]
+    largest = max([*hours.values(), *(findings.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
     for line, (state, mean) in enumerate(hours.items()):
         stat = findings.fleet[f"hours.{state}"]
         bills = policy.bills(state)
@@ -70,19 +72,17 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
             )
         else:
             axes.barh(line, mean, color=look.RULE, height=0.62)
-        _whiskers(axes, line, stat)
+        _whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
             line,
-            f"{parts.scale.with_unit(parts.of(line))}  ({percent(parts.of(line) / parts.total)})",
+            f"{parts.scale.with_unit(parts.of(line))}  ({share[line]})",
             transform=axes.get_yaxis_transform(),
             va="center",
             size=8.5,
         )
     axes.set_yticks(range(len(hours)), list(hours))
-    _horizontal(
-        axes, max([*hours.values(), *(findings.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
-    )
+    _horizontal(axes, largest)
     axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
     axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
     handles: list[Patch | Line2D] = [
@@ -102,8 +102,9 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     name = "cost_by_meter"
     currency = findings.currency
     shown = parts.meters
+    share = shares(parts.table.columns)
     series = _series(findings)
-    top, row = 0.95, 0.42
+    top, row = (0.95 if len(series) > 1 or findings.replications > 1 else 0.6), 0.42
     height = top + max(len(shown), 2) * row + 0.85
     sheet = Sheet(
         f"What costs how much in {clock.length(findings.horizon_h - findings.warm_up_h)}?",
@@ -112,10 +113,9 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     )
     axes = sheet.axes(left=1.35, top=top, width=6.5, height=max(len(shown), 2) * row)
     rows: list[list[object]] = [["meter", "group", f"mean_{currency}", "low", "high", "p05", "p95"]]
-    largest = 0.0
+    largest = max(max(s.mean, s.p95 or 0.0) for s in (_cost(findings, meter) for meter in shown))
     for line, meter in enumerate(shown):
-        metric = f"cost.{meter}"
-        stat = findings.fleet.get(metric, Stat(mean=0.0))
+        metric, stat = f"cost.{meter}", _cost(findings, meter)
         rows.append([meter, "whole fleet", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
         left = 0.0
         for i, (label, members) in enumerate(series):
@@ -137,14 +137,11 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             if len(series) > 1:
                 rows.append([meter, label, part, None, None, None, None])
             left += part
-        _whiskers(axes, line, stat)
-        largest = max(largest, stat.mean, stat.p95 or 0.0)
-        total = findings.mean("cost.total")
-        share = f"  ({percent(stat.mean / total)})" if total else ""
+        _whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
             line,
-            parts.scale.with_unit(parts.table.columns[line]) + share,
+            parts.scale.with_unit(parts.table.columns[line]) + (f"  ({share[line]})" if share[line] else ""),
             transform=axes.get_yaxis_transform(),
             va="center",
             size=8.5,
@@ -166,12 +163,21 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     return sheet.finish(name, alt="Cost by meter.", rows=rows)
 
 
+def _cost(findings: Findings, meter: str) -> Stat:
+    return findings.fleet.get(f"cost.{meter}", Stat(mean=0.0))
+
+
+def differ(values: Floats) -> bool:
+    """Whether replications came to different figures, rounding errors apart."""
+    return float(values.max() - values.min()) > 1e-9 * float(np.abs(values).max())
+
+
 def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
-    """What the whole bill came to in each replication; None where the folder doesn't have the single bills."""
+    """What the whole bill came to in each replication; None if all were the same, or the folder doesn't say."""
     name = "bill_distribution"
     bills = findings.outcomes.get((FLEET, "cost.total"))
     stat = findings.fleet.get("cost.total")
-    if bills is None or stat is None or not np.isfinite(bills).all():
+    if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills):
         return None
     currency = findings.currency
     sheet = Sheet(
@@ -191,7 +197,15 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
     else:
         tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
         edges, counts = bounds.tolist(), tally.tolist()
-        axes.stairs(tally, bounds, fill=True, facecolor=look.SKY, edgecolor="white")
+        axes.bar(
+            bounds[:-1],
+            tally,
+            np.diff(bounds),
+            align="edge",
+            facecolor=look.SKY,
+            edgecolor="white",
+            linewidth=0.8,
+        )
         axes.set_ylabel("replications")
         look.put_numbers(axes.yaxis, most=4, whole=True)
         axes.set_ylim(0.0, max(counts) * 1.1)
@@ -225,10 +239,9 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
     axes.tick_params(labelbottom=False)
     look.put_numbers(strip.xaxis, most=8)
     strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
-    margin = (high - low) * 0.06 or abs(high) * 0.05 or 1.0
+    margin = (high - low) * 0.06
     axes.set_xlim(low - margin, high + margin)
-    if len(bills) > 1:
-        _mark_percentiles(axes, marks, scale, low - margin, high + margin)
+    _mark_percentiles(axes, marks, scale, low - margin, high + margin)
     sheet.legend(strip.get_legend_handles_labels()[0], columns=5)
     rows: list[list[object]] = [["what", "from", "to", "value"]]
     rows += [["replication", None, None, float(bill)] for bill in bills]
@@ -270,7 +283,7 @@ def _mark_percentiles(
 def _dots(axes: Axes, values: Floats) -> float:
     """Every value a dot; those that would cover each other are stacked. Returns the height reached."""
     low, high = float(values.min()), float(values.max())
-    cells = np.zeros(len(values)) if low == high else np.floor((values - low) / (high - low) * 55)
+    cells = np.floor((values - low) / (high - low) * 55)
     height: dict[float, int] = {}
     for value, cell in sorted(zip(values.tolist(), cells.tolist(), strict=True)):
         height[cell] = height.get(cell, 0) + 1
@@ -294,13 +307,18 @@ def _series(findings: Findings) -> list[tuple[str, tuple[str, ...]]]:
     return [*((name, (name,)) for name in names), *whole]
 
 
-def _whiskers(axes: Axes, line: int, stat: Stat) -> None:
+def _whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
+    """Interval and range at the end of a bar; for a bar too short to be seen they would hide it."""
+    if stat.mean < 0.01 * largest:
+        return
     if stat.p05 is not None and stat.p95 is not None:
         axes.plot(
-            [stat.p05, stat.p95], [line + 0.2] * 2, color=look.QUIET, linewidth=1.4, solid_capstyle="butt"
+            [stat.p05, stat.p95], [line + 0.2] * 2, color=look.QUIET, linewidth=1.2, marker="|", markersize=4
         )
     if stat.low is not None and stat.high is not None:
-        axes.plot([stat.low, stat.high], [line] * 2, color=look.BLACK, linewidth=3.0, solid_capstyle="butt")
+        axes.plot(
+            [stat.low, stat.high], [line] * 2, color=look.BLACK, linewidth=1.6, marker="|", markersize=9
+        )
 
 
 def _whisker_keys(findings: Findings) -> list[Patch | Line2D]:
@@ -308,8 +326,16 @@ def _whisker_keys(findings: Findings) -> list[Patch | Line2D]:
         return []
     interval = f"{percent(findings.confidence, 0)} interval of the mean"
     return [
-        Line2D([], [], color=look.BLACK, linewidth=3.0, label=interval),
-        Line2D([], [], color=look.QUIET, linewidth=1.4, label="5\N{EN DASH}95 % of replications"),
+        Line2D([], [], color=look.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
+        Line2D(
+            [],
+            [],
+            color=look.QUIET,
+            linewidth=1.2,
+            marker="|",
+            markersize=4,
+            label="5\N{EN DASH}95 % of replications",
+        ),
     ]
 
 

@@ -45,11 +45,11 @@ def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -
         figures.append(fleet_figures.states_over_time(findings, hours))
         if hours.running:
             figures.append(fleet_figures.running_by_group(findings, hours))
-    figures += [
-        bill_figures.hours_by_state(findings, shown_hours),
-        bill_figures.cost_by_meter(findings, shown_money),
-        bill_figures.bill_distribution(findings, shown_money.scale),
-    ]
+    if shown_hours.states:
+        figures.append(bill_figures.hours_by_state(findings, shown_hours))
+    if shown_money.table.total:
+        figures.append(bill_figures.cost_by_meter(findings, shown_money))
+        figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
     if findings.lives:
         figures.append(fleet_figures.single_lives(findings))
     return [drawn for drawn in figures if drawn is not None]

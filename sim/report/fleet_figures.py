@@ -19,6 +19,9 @@ from sim.report.timeline import Band, Timeline
 LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
 WEEK_H = 168.0
 MOST_LIVES = 24
+LONG_H = 1 / 6  # a stay that ends the closer look
+LASTING = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, PowerState.HIBERNATED})
+Stay = tuple[float, float, PowerState]  # from, to, in what
 
 
 def footer(findings: Findings, name: str, remark: str = "") -> str:
@@ -44,9 +47,8 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
         timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state))
     )
     rows = (len(present) + 1) // 2
-    has_range = findings.replications > 1
     stack_top, stack_height, panel_height, gap = 0.85, 2.3, 0.85, 0.42
-    panels_top = stack_top + stack_height + 0.95
+    panels_top = stack_top + stack_height + 1.15
     height = panels_top + rows * (panel_height + gap) + 0.4
     every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
     sheet = Sheet("What are the VMs doing?", height, footer(findings, name, every))
@@ -69,9 +71,15 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     look.put_numbers(stack.yaxis)
     time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
     look.put_time(stack, time, findings.horizon_h)
-    _mark_warm_up(stack, findings)
+    _mark_warm_up(stack, findings, named=True)
     sheet.legend(handles, left=LEFT - 0.08)
 
+    words = "Each state on its own scale"
+    if findings.replications > 1:
+        words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
+    sheet.figure.text(
+        (LEFT - 0.06) / look.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=look.INK
+    )
     half = (width - LEFT + 0.15) / 2
     small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
     for i, state in enumerate(present):
@@ -82,8 +90,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
             height=panel_height,
         )
         _band(axes, timeline.edges_h, timeline.states[state], look.STATE_LOOK[state][0])
-        range_words = ": mean and 5\N{EN DASH}95 % of replications" if has_range and i == 0 else ""
-        axes.set_title(f"{state.capitalize()}{range_words}", size=8.5, loc="left", pad=3)
+        axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
         look.put_numbers(axes.yaxis, most=3)
         axes.set_ylabel("VMs", size=8)
         look.put_time(axes, small, findings.horizon_h, labelled=False)
@@ -136,48 +143,93 @@ def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
 
 
 def single_lives(findings: Findings) -> Drawn:
-    """One week of single VMs, a row a VM, coloured by state."""
+    """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
     end_h = min(WEEK_H, findings.horizon_h)
     lives = _spread(findings.lives, MOST_LIVES)
-    row, top = 0.2, 0.92
-    height = top + max(len(lives), 2) * row + 0.95
+    row, top, closer = 0.2, 0.92, 0.95
+    tall = max(len(lives), 2) * row
+    height = top + tall + 0.95 + closer
     sheet = Sheet(
         "What does the life of a single VM look like?",
         height,
-        footer(findings, name, "first replication; states of seconds or minutes are thinner than a line"),
+        footer(
+            findings, name, "first replication; above, states of seconds or minutes are thinner than a line"
+        ),
     )
     names = [look.shorten(life.vm, 26) for life in lives]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
-    axes = sheet.axes(left=left, top=top, width=look.WIDTH_IN - left - RIGHT, height=max(len(lives), 2) * row)
-    boxes: dict[PowerState, list[list[tuple[float, float]]]] = {}
-    rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
-    for line, life in enumerate(lives):
-        for from_h, to_h, state in _stays(life, end_h):
-            rows.append([life.vm, from_h, to_h, str(state)])
-            low, high = line - 0.36, line + 0.36
-            boxes.setdefault(state, []).append([(from_h, low), (to_h, low), (to_h, high), (from_h, high)])
+    width = look.WIDTH_IN - left - RIGHT
+    axes = sheet.axes(left=left, top=top, width=width, height=tall)
+    stays = [(life.vm, _stays(life, end_h)) for life in lives]
+    shown = _rows_of_states(axes, [stay for _, stay in stays])
+    axes.set_yticks(range(len(lives)), names)
+    look.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
+
+    minutes = sheet.axes(left=left, top=top + tall + 0.95, width=width, height=0.26)
+    _first_minutes(minutes, stays[0][1])
+    minutes.set_yticks([0], [names[0]])
+    minutes.set_title(f"A closer look: how {names[0]} begins", size=8.5, loc="left", pad=4)
     policy = get_policy(findings.policy)
+    sheet.legend([_swatch(s, " (billed)" if policy.bills(s) else " (not billed)") for s in shown])
+    rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
+    rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
+    return sheet.finish(name, alt=f"Power states of {len(lives)} VMs over {clock.length(end_h)}.", rows=rows)
+
+
+def _rows_of_states(axes: Axes, lives: Sequence[Sequence[Stay]]) -> list[PowerState]:
+    """Draw a row a life, coloured by state; returns the states that occur."""
+    boxes: dict[PowerState, list[list[tuple[float, float]]]] = {}
+    for line, stays in enumerate(lives):
+        low, high = line - 0.36, line + 0.36
+        for begin, end, state in stays:
+            boxes.setdefault(state, []).append([(begin, low), (end, low), (end, high), (begin, high)])
     shown = [state for state in PowerState if state in boxes]
-    for state in shown:
+    # Short states last and with an edge of their own colour, so that they aren't painted over.
+    for state in sorted(shown, key=lambda state: state in LASTING, reverse=True):
         colour, hatch = look.STATE_LOOK[state]
-        # An edge of the same colour keeps a state of a few seconds visible.
         drawn = PolyCollection(boxes[state], facecolors=colour, edgecolors=colour, linewidths=0.3)
         if hatch:
             drawn.set_hatch(hatch)
         look.rasterise(drawn, 4 * len(boxes[state]))
-        axes.add_collection(drawn)
+        axes.add_collection(drawn, autolim=False)
     axes.set_ylim(len(lives) - 0.4, -0.6)
-    axes.set_yticks(range(len(lives)), names)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    look.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
-    sheet.legend([_swatch(s, " (billed)" if policy.bills(s) else " (not billed)") for s in shown])
-    return sheet.finish(name, alt=f"Power states of {len(lives)} VMs over {clock.length(end_h)}.", rows=rows)
+    return shown
 
 
-def _stays(life: Life, end_h: float) -> list[tuple[float, float, PowerState]]:
+def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
+    """The first stays of a life until one lasts, in minutes, each named where there is room."""
+    begin_h = stays[0][0] if stays else 0.0
+    lasting = next((begin for begin, end, _ in stays if end - begin > LONG_H), None)
+    until_h = (stays[-1][1] if lasting is None else lasting) if stays else 0.0
+    span_min = min(60.0, max(2.0, (until_h - begin_h) * 60 * 1.25))
+    early = [
+        ((begin - begin_h) * 60, min((end - begin_h) * 60, span_min), state)
+        for begin, end, state in stays
+        if (begin - begin_h) * 60 < span_min
+    ]
+    _rows_of_states(axes, [early])
+    for begin, end, state in early:
+        if end - begin > span_min * 0.0105 * (len(state) + 1):
+            dark = state in (PowerState.RUNNING, PowerState.STOPPED, PowerState.HIBERNATED)
+            axes.text(
+                (begin + end) / 2,
+                0.0,
+                str(state),
+                ha="center",
+                va="center",
+                size=7.5,
+                color="white" if dark else look.INK,
+            )
+    axes.set_xlim(0.0, span_min)
+    look.put_numbers(axes.xaxis, most=10)
+    axes.set_xlabel("minutes since its create was accepted")
+
+
+def _stays(life: Life, end_h: float) -> list[Stay]:
     """The stretches a VM spent in each state until *end_h*; those of no length are left out."""
     closing = [at_s / 3600.0 for at_s, _ in life.moves[1:]] + [end_h]
     return [
@@ -203,7 +255,7 @@ def _band(axes: Axes, edges: Floats, band: Band, colour: str) -> None:
     """The mean as a line over the paler range."""
     if band.low is not None and band.high is not None:
         look.fill_steps(axes, edges, band.low, band.high, look.RULE)
-    pale = colour in (look.PALE, look.YELLOW)
+    pale = colour in (look.FAINT, look.YELLOW)
     look.line_steps(axes, edges, band.mean, look.INK if pale else colour, 1.1)
     axes.set_ylim(0.0, _headroom(band.mean if band.high is None else band.high))
 
@@ -212,11 +264,10 @@ def _headroom(values: Floats) -> float:
     return float(values.max()) * 1.06 or 1.0
 
 
-def _mark_warm_up(axes: Axes, findings: Findings) -> None:
+def _mark_warm_up(axes: Axes, findings: Findings, *, named: bool = False) -> None:
     if findings.warm_up_h > 0:
-        axes.axvspan(
-            0.0, findings.warm_up_h, facecolor="white", hatch="///", edgecolor=look.RULE, linewidth=0.0
-        )
+        axes.axvspan(0.0, findings.warm_up_h, facecolor=look.FAINT, hatch="///", linewidth=0.0)
+    if named and findings.warm_up_h > 0.1 * findings.horizon_h:
         axes.text(
             findings.warm_up_h / 2,
             0.5,

@@ -30,17 +30,17 @@ from sim.report.numbers import compact
 # Okabe and Ito's palette, which people with any colour vision can tell apart; hatches and line styles say it once more.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-INK, QUIET, RULE, PALE = "#1f2933", "#52606d", "#cbd2d9", "#e4e7eb"
+INK, QUIET, RULE, FAINT, PALE = "#1f2933", "#52606d", "#cbd2d9", "#d9dfe5", "#e4e7eb"
 
 STATE_LOOK: Mapping[PowerState, tuple[str, str]] = MappingProxyType(
     {  # colour, hatch
-        PowerState.CREATING: (YELLOW, ".."),
+        PowerState.CREATING: (YELLOW, ""),
         PowerState.STARTING: (SKY, ""),
         PowerState.RUNNING: (BLUE, ""),
         PowerState.STOPPING: (ORANGE, ""),
         PowerState.STOPPED: (VERMILLION, "//"),
         PowerState.DEALLOCATING: (PURPLE, ""),
-        PowerState.DEALLOCATED: (PALE, ""),
+        PowerState.DEALLOCATED: (FAINT, ""),
         PowerState.HIBERNATED: (GREEN, "\\\\"),
     }
 )
@@ -178,7 +178,9 @@ class Sheet:
         svg, png = io.StringIO(), io.BytesIO()
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         self.figure.savefig(svg, format="svg", dpi=SVG_DPI, metadata=nothing)
-        self.figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+        self.figure.savefig(
+            png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
+        )
         return Drawn(
             name=name,
             title=self.question,

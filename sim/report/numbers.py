@@ -27,6 +27,10 @@ class Scale:
         """The number and its unit, with a space that doesn't break."""
         return f"{self.text(value)}\N{NO-BREAK SPACE}{self.unit}"
 
+    def rounded(self, value: float) -> float:
+        """The number as it is written."""
+        return float(f"{value:.{self.decimals}f}")
+
     def parts(self, values: Sequence[float], total: float) -> list[float]:
         """The values rounded to this scale such that their sum is the rounded total."""
         step = 10**self.decimals
@@ -114,9 +118,10 @@ def compact(value: float) -> str:
 def apportion(units: Sequence[float], total: int) -> list[int]:
     """Whole units that add up to *total*, each next to its exact value (largest remainders get the units left over).
 
-    Refuses parts that don't make up their total before rounding: then a file of the folder is not what it says.
+    The total may be one that was rounded itself, even as the difference of two such. Refuses parts that don't make it
+    up: then a file of the folder is not what it says.
     """
-    if abs(math.fsum(units) - total) > 0.5 + 1e-6 * max(abs(total), 1.0):
+    if abs(math.fsum(units) - total) > 1.0 + 1e-6 * max(abs(total), 1.0):
         raise ResultError(
             f"the parts make up {math.fsum(units)!r}, not their total {total!r}: the result folder contradicts itself"
         )
@@ -159,7 +164,8 @@ def round_table(cells: Sequence[Sequence[float]], total: int) -> list[list[int]]
             at = walk.index(corner)
             rising_first = (at % 2 == 0) == total_rises
         else:
-            rising_first = True
+            # Towards the nearer whole numbers on the whole.
+            rising_first = sum(v % FINE for v in values[::2]) >= sum(v % FINE for v in values[1::2])
         ups, downs = (values[::2], values[1::2]) if rising_first else (values[1::2], values[::2])
         shift = min(min(-up % FINE for up in ups), min(down % FINE for down in downs))
         for place, (i, j) in enumerate(walk):

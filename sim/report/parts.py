@@ -53,6 +53,19 @@ class MoneyParts:
     table: RoundedTable
 
 
+def shares(values: Sequence[float]) -> list[str]:
+    """Parts of a whole in per cent, as shown: they add up to 100, and something is never shown as nothing."""
+    total = math.fsum(values)
+    if total <= 0:
+        return ["" for _ in values]
+    scale = Scale(unit="%", decimals=1)
+    shown = scale.parts([100 * value / total for value in values], 100.0)
+    return [
+        f"<\N{NO-BREAK SPACE}{scale.with_unit(0.1)}" if value > 0 and part == 0 else scale.with_unit(part)
+        for value, part in zip(values, shown, strict=True)
+    ]
+
+
 def hours_parts(findings: Findings) -> HoursParts:
     """Take the fleet's hours apart. Raises ResultError if billed hours aren't those of the billed states."""
     policy = get_policy(findings.policy)
@@ -66,12 +79,13 @@ def hours_parts(findings: Findings) -> HoursParts:
             f"policy {policy.name} bills make up {billed!r}"
         )
     served = min(findings.mean("served_hours"), hours.get(PowerState.RUNNING, 0.0))
-    billed_shown, _ = scale.parts([billed, everything - billed], everything)
-    served_shown, unserved_shown = scale.parts([served, billed - served], billed_shown)
+    # All hours, billed ones and served ones are shown as they round; what is left between them is their difference.
+    served_shown = scale.rounded(served)
+    unserved_shown = scale.rounded(billed) - served_shown
     idle = {s: h - served if s is PowerState.RUNNING else h for s, h in hours.items() if policy.bills(s)}
     rest = {s: h for s, h in hours.items() if not policy.bills(s)}
     idle_shown = _shown(scale, idle, unserved_shown)
-    rest_shown = _shown(scale, rest, everything - billed_shown)
+    rest_shown = _shown(scale, rest, scale.rounded(everything) - scale.rounded(billed))
     return HoursParts(
         scale=scale,
         states=tuple(hours),

@@ -219,3 +219,9 @@ def result_folder(tmp_path: Path) -> Callable[..., Path]:
     """Makes a result folder; keywords say what fleet it is of."""
     made = iter(range(1000))
     return lambda **what: make_folder(tmp_path / f"result-{next(made)}", **what)
+
+
+@pytest.fixture(scope="session")
+def make_result() -> Callable[..., Path]:
+    """The maker itself, for folders that several tests share."""
+    return make_folder
