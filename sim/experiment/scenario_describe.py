@@ -57,7 +57,7 @@ def _whole(file: ScenarioFile) -> list[str]:
     own = f", own prices for {list_words(file.prices.override, 'and')}" if file.prices.override else ""
     return [
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
-        f"  {file.replications} replications with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
+        f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
         (
             f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
             f" from {priced}{own}."
