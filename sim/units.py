@@ -101,7 +101,7 @@ def format_duration(seconds: float) -> str:
     if seconds < 1:
         return "0s" if seconds == 0 else f"{_short(seconds * 1000)}ms" if seconds < 0.9995 else "1s"
     if seconds < 59.95:
-        return f"{_short(round(seconds, 1))}s"
+        return f"{_short(round(seconds, 1 if seconds >= 10 else 2))}s"
     for unit, below in (("min", "s"), ("h", "min"), ("d", "h")):
         steps = round(SECONDS_PER[unit] / SECONDS_PER[below])
         whole, rest = divmod(round(seconds / SECONDS_PER[below]), steps)
