@@ -13,6 +13,7 @@ from sim.experiment.scenario_plan import FAILURE_CODES, os_provisioning_timeout_
 from sim.experiment.scenario_quantities import Section, shares, to_distribution
 from sim.experiment.scenario_wording import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
+from sim.sampling.distributions import Constant
 from sim.units import format_duration
 
 _WHEN_OFF = {
@@ -142,7 +143,8 @@ def _chances(group: Group) -> list[str]:
 
 
 def _varying(varying: Any) -> str:
-    return to_distribution(varying).describe()
+    law = to_distribution(varying)
+    return format_duration(law.mean) if isinstance(law, Constant) else law.describe()
 
 
 def _commitments(file: ScenarioFile) -> list[str]:
