@@ -11,12 +11,10 @@ from sim.errors import InputError
 COMPARE_BY_HAND = (
     "run each case with the same --seed and its own --out: they share their luck, replication by replication"
 )
-VARY_BY_HAND = "run the scenario once per value with --set PATH=VALUE and its own --out"
+VARY_BY_HAND = "try the values with `vmfleet sweep` and read the metric's interval"
 
 # command -> (what it will do, what does the job meanwhile)
 LATER = {
-    "compare": ("Paired what-if on common random numbers.", COMPARE_BY_HAND),
-    "sweep": ("Every combination of values, in one table.", VARY_BY_HAND),
     "size": ("The smallest value that keeps a promise.", VARY_BY_HAND),
     "sensitivity": ("Which assumptions move the answer most.", VARY_BY_HAND),
     "snapshot": (

@@ -88,6 +88,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.3f} %"
 
 
+def percent_change(value: float | None) -> str:
+    """A relative difference as a percentage; beyond tenfold a percentage says nothing any more."""
+    return "" if value is None or abs(value) > 10 else f"{100 * value:+.2f} %"
+
+
 HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
     "vms.created": ("VMs created", figure),
     "hours.running": ("hours running", figure),

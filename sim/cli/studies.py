@@ -1,0 +1,200 @@
+"""`vmfleet compare` and `vmfleet sweep`: what-if questions over several scenarios that share their luck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli import options, terminal
+from sim.cli.running import RESULTS
+
+if TYPE_CHECKING:
+    from sim.experiment.cache import RunCache
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", metavar="NAME", help="A metric to show; repeatable. [default: the headlines]"),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program its commands that set scenarios side by side."""
+    app.command("compare")(compare)
+    app.command("sweep")(sweep)
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(metavar="BASE.toml", help="What the others are compared with.")],
+    variants: Annotated[
+        list[Path], typer.Argument(metavar="VARIANT.toml ...", help="One change or more beside it.")
+    ],
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    precision: options.Precision = None,
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    overrides: options.Overrides = None,
+    engine: options.EngineChoice = "auto",
+    metrics: Metrics = None,
+    resume: options.Resume = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Paired what-if on common random numbers."""
+    from sim import compare as play
+    from sim import load
+
+    scenarios = [load(path, overrides or ()) for path in (base, *variants)]
+    folder = out or RESULTS / f"{scenarios[0].name}-compared"
+    share = options.share_of(precision)
+    with _kept(folder, resume=resume) as cache:
+        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
+            comparison = play(
+                *scenarios,
+                replications=replications,
+                seed=seed,
+                jobs=jobs,
+                engine=engine,
+                precision=share,
+                progress=progress,
+                cache=cache,
+            )
+        comparison.write(folder)
+    if as_json:
+        terminal.print_json(comparison.summary())
+    elif not quiet:
+        _print_comparison(comparison.summary(), metrics)
+        typer.echo(f"Written: {folder / 'comparison.json'}")
+
+
+def sweep(
+    scenario: options.ScenarioFile,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary",
+            metavar="PATH=V1,V2,...",
+            help="Values to try (or LOW..HIGH:STEP); repeat for every combination, PATH+PATH=V+W,... for both in step.",
+        ),
+    ],
+    seed: options.Seed = None,
+    replications: options.Replications = None,
+    jobs: options.Jobs = 1,
+    out: options.Out = None,
+    overrides: options.Overrides = None,
+    engine: options.EngineChoice = "auto",
+    metrics: Metrics = None,
+    resume: options.Resume = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Every combination of some values, in one table."""
+    from sim import load
+    from sim import sweep as play
+    from sim.experiment.metrics import HEADLINES
+
+    loaded = load(scenario, overrides or ())
+    folder = out or RESULTS / f"{loaded.name}-swept"
+    with _kept(folder, resume=resume) as cache:
+        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
+            swept = play(
+                loaded,
+                vary,
+                metrics=metrics or HEADLINES,
+                replications=replications,
+                seed=seed,
+                jobs=jobs,
+                engine=engine,
+                progress=progress,
+                cache=cache,
+            )
+        swept.write(folder)
+    if as_json:
+        terminal.print_json(swept.summary())
+    elif not quiet:
+        _print_sweep(swept.summary())
+        typer.echo(f"Written: {folder / 'sweep.csv'}")
+
+
+@contextmanager
+def _kept(folder: Path, *, resume: bool) -> Iterator[RunCache]:
+    """Finished replications outlive an interruption beside the folder, until the whole study is written."""
+    from sim.experiment.cache import RunCache
+    from sim.experiment.results import check_folder, unfinished_folder
+
+    check_folder(folder)
+    cache = RunCache(unfinished_folder(folder))
+    if not resume:
+        cache.forget()
+    yield cache
+    cache.forget()
+
+
+def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
+    """For each variant its differences from the base, with how sure one may be."""
+    from sim.experiment.metrics import check_metric
+
+    base = summary["base_metrics"]
+    for metric in metrics or ():
+        check_metric(metric, base)
+    for variant, differences in summary["differences"].items():
+        rows = []
+        for name in metrics or terminal.HEADLINES:
+            found = differences.get(name)
+            if found is None or (not metrics and not found["mean"] and not base.get(name, {}).get("mean")):
+                continue
+            words, write = terminal.HEADLINES.get(name, (name, terminal.figure))
+            interval = "–" if found["low"] is None else f"{write(found['low'])} … {write(found['high'])}"
+            relative = terminal.percent_change(found["relative"])
+            sure = "" if found["p_better"] is None else f"{found['p_better']:.3f}"
+            rows.append(
+                (
+                    words,
+                    write(base[name]["mean"]),
+                    write(found["mean"]),
+                    relative,
+                    interval,
+                    sure,
+                    found["verdict"],
+                )
+            )
+        terminal.print_table(
+            f"{variant} minus {summary['base']}: {summary['replications']} paired replications, seed {summary['seed']}",
+            (
+                "metric",
+                "base",
+                "difference",
+                "relative",
+                f"{100 * summary['confidence']:g} % interval",
+                "P(better)",
+                "",
+            ),
+            rows,
+        )
+    for warning in summary["warnings"]:
+        typer.echo(f"Note: {warning}")
+
+
+def _print_sweep(summary: Mapping[str, Any]) -> None:
+    """One row a point: its settings, then each metric with its half-width."""
+    metrics = summary["metrics"]
+    paths = [path for axis in summary["axes"] for path in axis["paths"]]
+    rows = []
+    for point in summary["points"]:
+        cells = [str(point["settings"][path]) for path in paths]
+        for name in metrics:
+            _, write = terminal.HEADLINES.get(name, (name, terminal.figure))
+            found = point["metrics"][name]
+            around = "" if found["half_width"] is None else f" ± {write(found['half_width'])}"
+            cells.append(write(found["mean"]) + around)
+        rows.append(cells)
+    terminal.print_table(
+        f"{summary['scenario']}: {summary['replications']} replications a point, seed {summary['seed']}",
+        (*paths, *metrics),
+        rows,
+        left=len(paths),
+    )
