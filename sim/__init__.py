@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario, from_dict, load
     from sim.experiment.study import run
+    from sim.experiment.sweep import Sweep, sweep
 
 _HOMES = {
     "Comparison": "sim.experiment.compare",
@@ -27,12 +28,14 @@ _HOMES = {
     "RunResult": "sim.experiment.run_result",
     "Scenario": "sim.experiment.scenario",
     "ScenarioError": "sim.errors",
+    "Sweep": "sim.experiment.sweep",
     "VmfleetError": "sim.errors",
     "compare": "sim.experiment.compare",
     "from_dict": "sim.experiment.scenario",
     "load": "sim.experiment.scenario",
     "read": "sim.experiment.results",
     "run": "sim.experiment.study",
+    "sweep": "sim.experiment.sweep",
     "write": "sim.experiment.results",
 }
 
@@ -43,12 +46,14 @@ __all__ = [
     "RunResult",
     "Scenario",
     "ScenarioError",
+    "Sweep",
     "VmfleetError",
     "compare",
     "from_dict",
     "load",
     "read",
     "run",
+    "sweep",
     "write",
 ]
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from sim.billing.meters import Bill
+from sim.billing.meters import KINDS, Bill
 from sim.errors import InputError
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
@@ -67,6 +67,24 @@ def metrics_of(usage: GroupUsage, bill: Bill, policy: BillingPolicy) -> dict[str
     for name, (top, bottom) in RATIOS.items():
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
+
+
+def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:
+    """Every name that a run may report, before anything is played; *commitments* are the scenario's."""
+    return (
+        "billed_hours",
+        *(f"hours.{state}" for state in PowerState),
+        "wanted_hours",
+        "served_hours",
+        "wasted_hours",
+        "cost.total",
+        *(f"cost.{kind}" for kind in KINDS),
+        "vms.peak_allocated",
+        "vms.peak_running",
+        *COUNTED,
+        *RATIOS,
+        *(f"commitment.{name}.used_fraction" for name in commitments),
+    )
 
 
 def better_when(metric: str) -> str:

@@ -214,8 +214,18 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
         writer.writerow(columns)
         writer.writerows(kept)
     by_column = list(zip(*kept, strict=True)) if kept else [()] * len(columns)
-    table = pa.table({name: pa.array(values) for name, values in zip(columns, by_column, strict=True)})
+    table = pa.table({name: _column(values) for name, values in zip(columns, by_column, strict=True)})
     pq.write_table(table, path.with_suffix(".parquet"), compression="zstd")
+
+
+def _column(values: Sequence[object]) -> pa.Array:
+    """A column as numbers or texts; one that holds both (a setting may) as texts."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or len(kinds) <= 1:
+        return pa.array(values, pa.float64() if kinds == {int, float} else None)
+    return pa.array([None if value is None else str(value) for value in values])
 
 
 def _metric_rows(result: RunResult) -> Iterator[tuple[int, str, str, float]]:

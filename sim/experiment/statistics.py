@@ -325,6 +325,7 @@ def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Est
             p95=None,
             p99=None,
         )
+    values = sorted(values)
     return Estimate(
         mean=interval.mean,
         sd=math.sqrt(variance_of(values)) if len(values) >= 2 else None,

@@ -5,7 +5,7 @@ The same promise as for a run: written whole or not at all, by rename.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sim.experiment.compare import Comparison
     from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario
+    from sim.experiment.sizing import Sizing
+    from sim.experiment.sweep import Sweep
 
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
@@ -40,6 +42,58 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
             place / "replications", ("variant", "replication", "group", "metric", "value"), _metric_rows(runs)
         )
         write_scenarios(place, {name: run.scenario for name, run in runs.items()})
+    return Path(folder)
+
+
+def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
+    """sweep.json, sweep.csv and .parquet (tidy, every metric), and every figure of every replication."""
+    rows = list(sweep.rows())
+    columns = list(rows[0])
+    with new_folder(folder) as place:
+        write_json(place / "sweep.json", sweep.summary())
+        write_json(
+            place / PROVENANCE,
+            study_provenance(
+                {"scenario": sweep.scenario},
+                study="sweep",
+                seed=sweep.runs[0].seed,
+                replications=sweep.n,
+                points=len(sweep.points),
+                engine="+".join(sorted({run.engine for run in sweep.runs})),
+                wall_s=sum(run.wall_s for run in sweep.runs),
+            ),
+        )
+        write_table(place / "sweep", columns, ([row[column] for column in columns] for row in rows))
+        write_table(
+            place / "replications",
+            ("point", "replication", "group", "metric", "value"),
+            _metric_rows(dict(enumerate(sweep.runs))),
+        )
+        write_scenarios(place, {"scenario": sweep.scenario})
+    return Path(folder)
+
+
+def write_sizing(sizing: Sizing, folder: str | Path) -> Path:
+    """size.json, and the evidence at every value tried as size.csv and .parquet."""
+    rows = list(sizing.rows())
+    runs = {str(index): trial.run for index, trial in enumerate(sizing.trials)}
+    with new_folder(folder) as place:
+        write_json(place / "size.json", sizing.summary())
+        write_json(
+            place / PROVENANCE,
+            study_provenance(
+                {"scenario": sizing.scenario},
+                study="size",
+                seed=sizing.trials[0].run.seed,
+                engine="+".join(sorted({run.engine for run in runs.values()})),
+                wall_s=sum(run.wall_s for run in runs.values()),
+            ),
+        )
+        write_table(place / "size", list(rows[0]), (list(row.values()) for row in rows))
+        write_table(
+            place / "replications", ("trial", "replication", "group", "metric", "value"), _metric_rows(runs)
+        )
+        write_scenarios(place, {"scenario": sizing.scenario})
     return Path(folder)
 
 
@@ -66,7 +120,7 @@ def study_provenance(scenarios: dict[str, Scenario], *, wall_s: float, **facts: 
     }
 
 
-def _metric_rows(runs: dict[str, RunResult]) -> Iterator[tuple[object, ...]]:
+def _metric_rows(runs: Mapping[Any, RunResult]) -> Iterator[tuple[object, ...]]:
     for name, run in runs.items():
         for each in run.replications:
             for group, metrics in each.metrics.items():

@@ -1,0 +1,294 @@
+"""The smallest (or largest) value of a setting that keeps a promise, with the evidence.
+
+Bisection with the same streams at every value. Each value is judged at a share of the error level, split over all the
+values and looks that the search may take, so that the whole answer is wrong with at most the stated probability. What
+the replications can't decide is said to be undecided. The promise must get easier in one direction of the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.experiment.axes import axes_of, changed, shown
+from sim.experiment.metrics import check_metric, possible_metrics
+from sim.experiment.player import Player, Progress, nobody_listens
+from sim.experiment.promises import FEASIBLE, INFEASIBLE, UNDECIDED, Evidence, Promise, parse_promise
+from sim.experiment.run_result import RunResult
+from sim.experiment.stopping import CAP, FIRST_ROUND
+from sim.experiment.study import loaded
+from sim.experiment.sweep import column_value
+from sim.experiment.workers import Workers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.experiment.cache import RunCache
+    from sim.experiment.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One value that was tried."""
+
+    value: object
+    evidence: Evidence
+    run: RunResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """The answer of a search: `answer` is feasible (`value` is the one), infeasible (none keeps it), or undecided."""
+
+    scenario: Scenario
+    path: str
+    promise: Promise
+    largest: bool
+    confidence: float
+    cap: int
+    candidates: int
+    answer: str
+    value: object | None  # the best that is shown to keep the promise; None: none is
+    next_value: object | None  # its neighbour on the way to the promise's end, where there is one
+    next_answer: str | None  # what is known of that neighbour: infeasible makes `value` the sharp answer
+    trials: tuple[Trial, ...]  # in the order of the values
+
+    @property
+    def words(self) -> str:
+        """The answer in a sentence."""
+        kind = "largest" if self.largest else "smallest"
+        sure = f"at {self.confidence:.0%} confidence"
+        if self.answer == INFEASIBLE:
+            return f"no value of {self.path} in the range keeps {self.promise.words} ({sure})"
+        if self.answer == FEASIBLE:
+            edge = "" if self.next_value is not None else "; it is the end of the range"
+            return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.promise.words} ({sure}){edge}"
+        if self.value is None:
+            return f"undecided: {self.cap} replications can't tell whether any value of {self.path} keeps {self.promise.words}"
+        return (
+            f"undecided: {self.path} = {shown(self.value)} keeps {self.promise.words} ({sure}), but "
+            f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The evidence, a row a value tried."""
+        for trial in self.trials:
+            yield {
+                "value": column_value(trial.value),
+                "answer": trial.evidence.answer,
+                "estimate": trial.evidence.estimate,
+                "low": trial.evidence.low,
+                "high": trial.evidence.high,
+                "n": trial.evidence.n,
+                "mean_cost_usd": trial.run.estimate("cost.total").mean,
+            }
+
+    def frame(self) -> pd.DataFrame:
+        """The evidence as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows()))
+
+    def summary(self) -> dict[str, Any]:
+        """The content of `size.json`."""
+        return {
+            "scenario": self.scenario.name,
+            "path": self.path,
+            "keep": self.promise.words,
+            "limit": self.promise.quantile if self.promise.quantile is not None else self.promise.limit,
+            "largest": self.largest,
+            "confidence": self.confidence,
+            "answer": self.answer,
+            "value": None if self.value is None else column_value(self.value),
+            "next_value": None if self.next_value is None else column_value(self.next_value),
+            "next_answer": self.next_answer,
+            "words": self.words,
+            "seed": self.trials[0].run.seed,
+            "trials": list(self.rows()),
+        }
+
+    def write(self, folder: str | Path) -> Path:
+        """Write size.json and the evidence as a table; see `sim.experiment.study_folders`."""
+        from sim.experiment.study_folders import write_sizing
+
+        return write_sizing(self, folder)
+
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the evidence, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+
+
+def size(
+    scenario: Scenario | str | Path,
+    vary: str | tuple[str, Sequence[object]],
+    keep: str | Promise,
+    *,
+    largest: bool = False,
+    confidence: float = 0.95,
+    replications: int | None = None,
+    seed: int | None = None,
+    jobs: int = 1,
+    engine: str = "auto",
+    progress: Progress | None = None,
+    cache: RunCache | None = None,
+    workers: Workers | None = None,
+) -> Sizing:
+    """Find the smallest value that keeps a promise (or the *largest*).
+
+    *vary* is `PATH=LOW..HIGH` (with `:STEP` where the values aren't whole numbers) or a path and its values from low to
+    high. Smallest supposes that the promise is kept from some value on, largest that it is kept up to some value.
+    *replications* caps those at one value. Raises InputError for a promise or a range that can't be read.
+    """
+    asked = loaded(scenario)
+    promise = keep if isinstance(keep, Promise) else parse_promise(keep)
+    check_metric(promise.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
+    if promise.group and promise.group not in [group.name for group in asked.groups]:
+        raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}")
+    if not 0.5 <= confidence < 1.0:
+        raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
+    axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]})
+    if len(axes[0].paths) != 1:
+        raise InputError(f"--vary {vary}: size searches along one place")
+    path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
+    scenarios = [
+        changed(asked, {path: value}) for value in (values[0], values[-1])
+    ]  # faults are told before any run
+    del scenarios
+    search = _Search(
+        asked,
+        path,
+        values,
+        promise,
+        level=1 - confidence,
+        cap=CAP if replications is None else replications,
+        seed=asked.seed if seed is None else seed,
+        engine=engine,
+        workers=workers or Workers(jobs=jobs),
+        cache=cache,
+        tell=progress or nobody_listens,
+    )
+    # Places on the way from where the promise should be kept to where it should not.
+    way = list(range(len(values))) if largest else list(range(len(values)))[::-1]
+    return _bisect(search, way, largest=largest, confidence=confidence)
+
+
+def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
+    """Go from the end that should keep the promise towards the end that shouldn't."""
+    first, last = 0, len(way) - 1
+    best: int | None = None
+    if search.answer(way[first]) == FEASIBLE:
+        best = first
+        if last > first and search.answer(way[last]) == FEASIBLE:
+            best = last
+        else:
+            beyond = last  # the nearest place not shown to keep it
+            while beyond - best > 1:
+                middle = (best + beyond) // 2
+                if search.answer(way[middle]) == FEASIBLE:
+                    best = middle
+                else:
+                    beyond = middle
+    neighbour = None if best is None or best == last else way[best + 1]
+    next_answer = None if neighbour is None else search.answer(neighbour)
+    if best is None:
+        answer = search.answer(way[first])
+    else:
+        answer = FEASIBLE if next_answer in (None, INFEASIBLE) else UNDECIDED
+    return Sizing(
+        scenario=search.scenario,
+        path=search.path,
+        promise=search.promise,
+        largest=largest,
+        confidence=confidence,
+        cap=search.cap,
+        candidates=len(way),
+        answer=answer,
+        value=None if best is None else search.values[way[best]],
+        next_value=None if neighbour is None else search.values[neighbour],
+        next_answer=next_answer,
+        trials=search.trials(),
+    )
+
+
+class _Search:
+    """The values tried so far, each judged once."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        path: str,
+        values: Sequence[object],
+        promise: Promise,
+        *,
+        level: float,
+        cap: int,
+        seed: int,
+        engine: str,
+        workers: Workers,
+        cache: RunCache | None,
+        tell: Progress,
+    ) -> None:
+        if cap < 2:
+            raise InputError(f"replications is {cap}; a search needs at least 2")
+        self.scenario, self.path, self.values, self.promise = scenario, path, list(values), promise
+        self.cap, self.seed, self.engine, self.workers, self.cache, self.tell = (
+            cap,
+            seed,
+            engine,
+            workers,
+            cache,
+            tell,
+        )
+        self.rounds = _rounds(cap)
+        self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
+        self.level = level / (self.most_trials * len(self.rounds))
+        self.tried: dict[int, Trial] = {}
+
+    def answer(self, index: int) -> str:
+        """What is known of one value; plays as many rounds as it takes, or the cap allows."""
+        if index not in self.tried:
+            self.tried[index] = self._try(index)
+        return self.tried[index].evidence.answer
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Everything tried, in the order of the values."""
+        return tuple(self.tried[index] for index in sorted(self.tried))
+
+    def _try(self, index: int) -> Trial:
+        value = self.values[index]
+        player = Player(
+            changed(self.scenario, {self.path: value}),
+            seed=self.seed,
+            engine=self.engine,
+            workers=self.workers,
+            cache=self.cache,
+        )
+        before = len(self.tried) * self.cap
+        for upto in self.rounds:
+            player.play_until(upto, lambda done: self.tell(before + done, self.most_trials * self.cap))
+            run = player.result()
+            evidence = self.promise.judge(run, self.level)
+            if evidence.answer != UNDECIDED:
+                break
+        return Trial(value=value, evidence=evidence, run=run)
+
+
+def _rounds(cap: int) -> list[int]:
+    """When to look: after 20 replications, then after each doubling, so that few looks share the error level.
+
+    >>> _rounds(1000)
+    [20, 40, 80, 160, 320, 640, 1000]
+    """
+    looks = [min(FIRST_ROUND, cap)]
+    while looks[-1] < cap:
+        looks.append(min(2 * looks[-1], cap))
+    return looks
