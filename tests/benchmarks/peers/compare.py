@@ -1,4 +1,4 @@
-"""Create, run, delete: vmfleet beside its peers, interleaved in one run, as lives a second and as ratios.
+"""vmfleet beside its peers, interleaved in one run, as rates and as ratios to plain SimPy.
 
     python tests/benchmarks/peers/compare.py [--rounds 3]
 
@@ -18,6 +18,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from work import OFF_H, ON_H
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 ENVIRONMENT = ROOT / ".venv-peers"
@@ -25,24 +27,36 @@ PACKAGES = ("simpy", "salabim", "ciw", "cimba")
 ALIVE = (1_000, 10_000)
 
 
+# job, its sizes (machines alive), unit of the rate
+JOBS = (("lives", "create, run, delete", "lives/s"), ("cycle", "on and off", "changes of state/s"))
+
+
 @dataclass
 class Peer:
-    """One program, and how much of the work it is given (a peer a hundred times slower needn't run as long)."""
+    """One program, and how much of each job it is given: a peer a hundred times slower needn't run as long."""
 
     name: str
     command: list[str]
     lives: int
+    changes: int = 0  # about so many in the second job; 0: it has no such model
     arguments: list[str] = field(default_factory=list)
 
-    def lives_per_s(self, alive: int) -> float:
-        """One measurement, start-up and compiling left out."""
-        lives = max(self.lives, 3 * alive if self.lives >= 50_000 else self.lives)
-        call = [*self.command, str(lives), str(alive), *self.arguments]
+    def rate(self, job: str, alive: int) -> float | None:
+        """One measurement, start-up and compiling left out; None where the peer has no such model."""
+        if job == "cycle" and not self.changes:
+            return None
+        changes_per_machine_h = 4 / (ON_H + OFF_H)
+        sizes = (
+            (max(self.lives, 3 * alive if self.lives >= 50_000 else 0), alive)
+            if job == "lives"
+            else (alive, max(24, round(self.changes / alive / changes_per_machine_h)))
+        )
+        call = [*self.command, job, *map(str, sizes), *self.arguments]
         done = subprocess.run(call, cwd=HERE, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{self.name} failed:\n{done.stderr[-2000:]}")
         found = json.loads(done.stdout.strip().splitlines()[-1])
-        return found["lives"] / found["seconds"]
+        return found["done"] / found["seconds"]
 
 
 def peers(scratch: Path) -> list[Peer]:
@@ -53,10 +67,10 @@ def peers(scratch: Path) -> list[Peer]:
         subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
     own = [sys.executable, "peer_vmfleet.py"]
     found = [
-        Peer("plain SimPy", [str(python), "peer_simpy.py"], 100_000),
-        Peer("vmfleet, SimPy engine", own, 100_000, ["simpy"]),
-        Peer("vmfleet, compiled engine, one thread", own, 1_000_000, ["compiled"]),
-        Peer("Cimba, one worker", [str(python), "peer_cimba.py"], 200_000),
+        Peer("plain SimPy", [str(python), "peer_simpy.py"], 100_000, 400_000),
+        Peer("vmfleet, SimPy engine", own, 100_000, 400_000, ["simpy"]),
+        Peer("vmfleet, compiled engine, one thread", own, 1_000_000, 10_000_000, ["compiled"]),
+        Peer("Cimba, one worker", [str(python), "peer_cimba.py"], 200_000, 2_000_000),
         Peer("salabim", [str(python), "peer_salabim.py"], 20_000),
         Peer("Ciw", [str(python), "peer_ciw.py"], 10_000),
     ]
@@ -78,22 +92,28 @@ def main() -> None:
     options = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         contest = peers(Path(scratch))
-        rates: dict[tuple[str, int], list[float]] = {}
+        rates: dict[tuple[str, str, int], list[float]] = {}
         for _ in range(options.rounds):
-            for alive in ALIVE:
-                for peer in contest:
-                    rates.setdefault((peer.name, alive), []).append(peer.lives_per_s(alive))
+            for job, _, _ in JOBS:
+                for alive in ALIVE:
+                    for peer in contest:
+                        rate = peer.rate(job, alive)
+                        if rate is not None:
+                            rates.setdefault((peer.name, job, alive), []).append(rate)
     median = {key: statistics.median(values) for key, values in rates.items()}
-    heads = [f"{alive:,} alive: lives/s | ratio" for alive in ALIVE]
-    print(f"| program | {' | '.join(heads)} |")
-    print("|---|" + "--:|--:|" * len(ALIVE))
-    for peer in contest:
-        cells = []
-        for alive in ALIVE:
-            rate = median[peer.name, alive]
-            ratio = rate / median["plain SimPy", alive]
-            cells.append(f"{rate:,.0f} | {ratio:.2f}" if ratio < 10 else f"{rate:,.0f} | {ratio:.0f}")
-        print(f"| {peer.name} | {' | '.join(cells)} |")
+    for job, words, unit in JOBS:
+        heads = [f"{alive:,} alive: {unit} | ratio" for alive in ALIVE]
+        print(f"\n| {words} | {' | '.join(heads)} |")
+        print("|---|" + "--:|--:|" * len(ALIVE))
+        for peer in contest:
+            if (peer.name, job, ALIVE[0]) not in median:
+                continue
+            cells = []
+            for alive in ALIVE:
+                rate = median[peer.name, job, alive]
+                ratio = rate / median["plain SimPy", job, alive]
+                cells.append(f"{rate:,.0f} | {ratio:.2f}" if ratio < 10 else f"{rate:,.0f} | {ratio:.0f}")
+            print(f"| {peer.name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import ciw
 import work
 
 
-def simulate(lives: int, alive: int) -> tuple[int, float]:
+def lives(count: int, alive: int) -> tuple[int, float]:
     """Starting -> running -> deallocating -> out."""
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(rate=1 / work.gap_s(alive)), None, None],
@@ -16,11 +16,11 @@ def simulate(lives: int, alive: int) -> tuple[int, float]:
     )
     ciw.seed(1)
     simulation = ciw.Simulation(network)
-    simulation.simulate_until_max_customers(lives, method="Finish")
+    simulation.simulate_until_max_customers(count, method="Finish")
     records = simulation.get_all_records()
     running = [record for record in records if record.node == 2]
     finished = sum(record.node == 3 for record in records)
     return finished, sum(record.service_time for record in running) / work.HOUR_S
 
 
-work.main(simulate)
+work.main(lives=lives)

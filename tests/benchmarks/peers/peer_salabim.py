@@ -38,12 +38,12 @@ class Arrivals(salabim.Component):
             Machine()
 
 
-def simulate(lives: int, alive: int) -> tuple[int, float]:
+def lives(count: int, alive: int) -> tuple[int, float]:
     """All lives to their end."""
     env = salabim.Environment(trace=False, random_seed=1)
-    Arrivals(lives=lives, gap_s=work.gap_s(alive))
+    Arrivals(lives=count, gap_s=work.gap_s(alive))
     env.run()
     return finished, hours["running"]
 
 
-work.main(simulate)
+work.main(lives=lives)

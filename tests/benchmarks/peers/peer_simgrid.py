@@ -38,15 +38,15 @@ def arrivals(lives: int, gap_s: float) -> None:
         Actor.create("machine", host, machine)
 
 
-def simulate(lives: int, alive: int) -> tuple[int, float]:
+def lives(count: int, alive: int) -> tuple[int, float]:
     """All lives to their end."""
     engine = Engine([sys.argv[0], "--log=root.thres:error"])
-    file = Path(sys.argv[3])
+    file = Path(sys.argv[4])
     file.write_text(PLATFORM)
     engine.load_platform(str(file))
-    Actor.create("arrivals", engine.all_hosts[0], arrivals, lives, work.gap_s(alive))
+    Actor.create("arrivals", engine.all_hosts[0], arrivals, count, work.gap_s(alive))
     engine.run()
     return finished, hours["running"]
 
 
-work.main(simulate)
+work.main(lives=lives)

@@ -1,7 +1,10 @@
-"""The work that every peer is asked: machines come (Poisson), start, run, are deleted; hours by state are kept.
+"""The work that peers are asked for; hours by state are kept by all of them.
 
-`LIVES` machines in all, `ALIVE` of them at a time on average. Each program prints one JSON line: seconds of simulation
-alone (no start-up, no compiling), lives finished, running hours.
+* `lives`: machines come (Poisson), start, run, are deleted; so many in all, so many alive at a time on average;
+* `cycle`: so many machines are switched on and off for so many hours; a start may fail and is tried again.
+
+Each program prints one JSON line: seconds of simulation alone (no start-up, no compiling), what was done in them (lives, or
+changes of state), and running hours, by which a reader sees that the work was the same.
 """
 
 from __future__ import annotations
@@ -16,7 +19,13 @@ STARTING = (math.log(25.0), 0.5)  # lognormal: log of the median in seconds, sig
 LIFETIME = (math.log(3000.0), 1.8)
 DELETING = (math.log(44.0), 0.7)
 MEAN_LIFE_S = math.exp(LIFETIME[0] + LIFETIME[1] ** 2 / 2)
+DEALLOCATING = (math.log(45.0), 0.7)
 HOUR_S = 3600.0
+ON_H, OFF_H = 8.0, 16.0  # means of exponentials
+FAILED_START = 0.02
+BACKOFF_S, MAX_BACKOFF_S = 60.0, 3600.0
+
+Job = Callable[[int, int], tuple[int, float]]  # (lives, alive) or (machines, hours) -> (done, running hours)
 
 
 def gap_s(alive: int) -> float:
@@ -24,10 +33,10 @@ def gap_s(alive: int) -> float:
     return MEAN_LIFE_S / alive
 
 
-def main(simulate: Callable[[int, int], tuple[int, float]]) -> None:
-    """Run one peer's program on the lives and machines alive that the command line names."""
-    lives, alive = int(sys.argv[1]), int(sys.argv[2])
+def main(**jobs: Job) -> None:
+    """Do the job that the command line names, with its two numbers."""
+    job, first, second = jobs[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
     began = time.perf_counter()
-    finished, running_h = simulate(lives, alive)
+    done, running_h = job(first, second)
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "lives": finished, "running_h": running_h}))
+    print(json.dumps({"seconds": seconds, "done": done, "running_h": running_h}))
