@@ -54,7 +54,7 @@ def simpy_story(group: CompiledGroup, index: int, born_s: float) -> Story:
     from sim.cloud.vm import Clock, Vm
 
     env = Clock(initial_time=born_s)
-    run = GroupRun(group.setup, env, env.event(), asked_from_outside=False)
+    run = GroupRun(group.setup, env)
     env.process(Vm(run, index, born_s).live())
     env.run(until=group.setup.horizon_s)
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)

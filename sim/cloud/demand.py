@@ -85,9 +85,8 @@ def arrivals(
         inside = sums[sums < integral[-1]]
         times = np.interp(inside, integral, bounds_s)
         # Where the rate is zero the integral is flat, and nothing falls there but by rounding; keep the order.
-        times = (
-            np.minimum(np.maximum.accumulate(times), np.nextafter(horizon_s, 0.0)) if len(times) else times
-        )
+        times = np.maximum.accumulate(times) if len(times) else times
+        times = times[times < horizon_s]
         if len(plan.batch_sizes) > 1 or plan.batch_sizes[0] != 1:
             u = streams.uniforms(streams.bits(sizes_key, draws[: len(times)])).reshape(-1)
             chosen = np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1)
@@ -102,18 +101,18 @@ def arrivals(
 def _integrated_rate(
     plan: Arrivals, start: datetime, horizon_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bounds (s) of the stretches of constant rate, and the expected number of requests up to each."""
+    """Bounds (s) of the stretches of constant rate, and the expected number of requests up to each.
+
+    The last stretch is a whole hour, too: where the horizon lies must not move a request by a bit.
+    """
     rates = plan.rate_per_h
-    if len(rates) == 1:
-        bounds, per_h = [0.0, horizon_s], [rates[0]]
-    else:
-        zone = ZoneInfo(plan.time_zone)
-        bounds, per_h = [0.0], []
-        while bounds[-1] < horizon_s:
-            local = (start + timedelta(seconds=bounds[-1])).astimezone(zone)
-            hour = local.hour + (24 * local.weekday() if len(rates) == 168 else 0)
-            into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-            per_h.append(rates[hour])
-            bounds.append(min(bounds[-1] + SECONDS_PER_HOUR - into.total_seconds(), horizon_s))
+    zone = ZoneInfo(plan.time_zone)
+    bounds, per_h = [0.0], []
+    while bounds[-1] < horizon_s:
+        local = (start + timedelta(seconds=bounds[-1])).astimezone(zone)
+        hour = (local.hour + 24 * local.weekday()) % len(rates)
+        into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        per_h.append(rates[hour])
+        bounds.append(bounds[-1] + SECONDS_PER_HOUR - into.total_seconds())
     steps = np.diff(bounds) / SECONDS_PER_HOUR * np.asarray(per_h)
     return np.asarray(bounds), np.concatenate(([0.0], np.cumsum(steps)))

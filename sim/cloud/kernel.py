@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 
 import numba
-import numpy as np
 
 from sim.cloud.program import Attempts, Wait
 from sim.sampling.laws import draw as _draw

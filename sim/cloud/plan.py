@@ -50,7 +50,38 @@ class Arrivals:
     time_zone: str = "UTC"
 
 
-Demand = AlwaysOn | Schedule | Cycle | Arrivals
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A recorded fleet: each VM asked for at its instant, and its deletion a lifetime later (inf: never)."""
+
+    born_s: tuple[float, ...]  # ascending
+    lifetime_s: tuple[float, ...]  # from the request on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingRule:
+    """When the load per VM passes a threshold (a share of what one VM serves), change the number of VMs."""
+
+    threshold: float
+    by: int
+    cooldown_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscale:
+    """The number of VMs follows a load; an engine looks at it every tick."""
+
+    load: tuple[float, ...]  # by hour of day (24) or of week (168, from Monday), in the unit of `per_vm`
+    per_vm: float  # load that one VM serves
+    minimum: int
+    maximum: int
+    tick_s: float
+    scale_out: tuple[ScalingRule, ...]  # any of them true: the largest resulting number
+    scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
+    time_zone: str = "UTC"
+
+
+Demand = AlwaysOn | Schedule | Cycle | Arrivals | Replay | Autoscale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +133,91 @@ class GroupPlan:
     retry: Retry = field(default_factory=Retry)
     guest_crash: GuestCrash | None = None
     spot: Spot | None = None
+    # What the platform needs to know of a VM; read only where there is one.
+    size: str = ""
+    family: str = ""
+    vcpus: int = 0
+    memory_gib: float = 0.0
+    priority: str = "regular"  # regular | spot
+    zones: tuple[int, ...] = ()  # round robin over the VMs; empty: regional
+    availability_set: str = ""  # its VMs stay on one cluster while any of them is on a host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPool:
+    """A cluster of like hosts."""
+
+    name: str
+    count: int
+    vcpus: int
+    memory_gib: float
+    zone: int | None = None
+    racks: int = 1  # hosts are spread over them round robin; a rack is also a fault domain
+    only_groups: tuple[str, ...] = ()  # dedicated to these; empty: to nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Limits of a subscription in a region; None or absent: no limit."""
+
+    regional_vcpus: int | None = None
+    spot_vcpus: int | None = None
+    families: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """Something that fails now and again: hosts, racks or zones, each by itself."""
+
+    time_between_s: Distribution
+    repair_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Planned work on every host, one update domain after the other."""
+
+    every_s: float
+    impact: str  # freeze | reboot | redeploy
+    update_domains: int = 5
+    between_domains_s: float = 1800.0
+    freeze_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """A token bucket for each class of operation (create; update; delete), per subscription."""
+
+    burst: float
+    refill_per_min: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Room held for VMs of one size, used or not."""
+
+    name: str
+    size: str
+    family: str
+    vcpus: int
+    memory_gib: float
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What VMs share: hardware, quota, and the things that befall many at once."""
+
+    placement: str = "best-fit"  # first-fit | best-fit | worst-fit | balanced
+    hosts: tuple[HostPool, ...] = ()  # empty: hardware without end
+    quota: Quota | None = None
+    host_failures: Failing | None = None
+    rack_failures: Failing | None = None
+    zone_failures: Failing | None = None
+    healing_s: Distribution | None = None  # until a failed host's VM is started elsewhere
+    maintenance: Maintenance | None = None
+    throttle: Throttle | None = None
+    reserved: tuple[Reserved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +228,4 @@ class FleetPlan:
     horizon_s: float
     warm_up_s: float = 0.0
     groups: tuple[GroupPlan, ...]
+    platform: Platform | None = None

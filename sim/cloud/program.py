@@ -24,7 +24,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from sim.cloud.plan import Arrivals, Cycle, GroupPlan, Retry, Schedule
+from sim.cloud.plan import Arrivals, Autoscale, Cycle, GroupPlan, Platform, Replay, Retry, Schedule
 from sim.errors import LifecycleError
 from sim.lifecycle.operations import Operation, Stage, StageFailure, rows_for
 from sim.lifecycle.power import POWER, PowerState
@@ -35,6 +35,9 @@ from sim.usage.ledger import MoveTable, column, slot_of
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED
 DEALLOCATED, DEALLOCATING = PowerState.DEALLOCATED, PowerState.DEALLOCATING
+LOOKS_FOR_ROOM_EVERY_S = (
+    60.0  # the platform, for a VM whose host is lost and that no other has room for (assumption)
+)
 SUCCEEDED, FAILED = ProvisioningState.SUCCEEDED, ProvisioningState.FAILED
 
 # What `when_off` asks for; "keep" asks for nothing.
@@ -85,6 +88,10 @@ class Node:
     up: Arc | None = None  # demand turns on
     down: Arc | None = None  # demand turns off
     level: bool = False  # looks at demand on entry, not only at its edges
+    fault: Arc | None = None  # the host fails
+    maintained: Arc | None = None  # planned work on the host
+    no_room: Refusal | None = None  # hardware is asked for at the end, and there is none
+    no_quota: Refusal | None = None  # a create is asked for from here, and there is no quota
     begins: bool = False  # first node of an operation: entering it is being accepted
     needs_hardware: bool = False
     closed: bool = False  # the control plane takes nothing but a delete here
@@ -125,6 +132,9 @@ class Arc:
     redraws_crash: bool = False
     redraws_eviction: bool = False
     has_effect: bool = False  # asked once, as above
+    asks_host: bool = False
+    asks_quota: bool = False
+    meets: bool = False  # something is asked of the platform, or may be given back to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,14 @@ class Chance:
     arc: Arc
     gives_up: Arc | None
     at_deadline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Where a VM goes that is refused; *gives_up* when the attempts are used up."""
+
+    arc: Arc
+    gives_up: Arc | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,18 +201,21 @@ class Program:
         )
 
 
-def compile_program(plan: GroupPlan, *, asked_from_outside: bool = False) -> Program:
+def compile_program(
+    plan: GroupPlan, platform: Platform | None = None, *, asked_from_outside: bool = False
+) -> Program:
     """Lay out the life of a group's VMs as a table.
 
     With *asked_from_outside*, every place also knows which operations somebody else may ask for there.
     Raises LifecycleError where an arc would be an illegal move: a defect of the rows or of this module.
     """
-    return _Builder(plan).build(asked_from_outside=asked_from_outside)
+    return _Builder(plan, platform).build(asked_from_outside=asked_from_outside)
 
 
 @dataclass(slots=True)
 class _Builder:
     plan: GroupPlan
+    platform: Platform | None = None
     nodes: list[Node] = field(default_factory=list)
     arcs: list[Arc] = field(default_factory=list)
     known: dict[str, Node] = field(default_factory=dict)
@@ -273,19 +294,20 @@ class _Builder:
         name = f"{key}@{origin or 'absent'}"
         counted = row.control_plane
 
-        def fail(source: Node, failure: StageFailure) -> tuple[Arc, Arc | None]:
+        def fail(source: Node, failure: StageFailure, shown_as: str = "") -> tuple[Arc, Arc | None]:
             left = origin if failure.leaves is None else failure.leaves
-            counts = (f"operations.{row.name}.failed",) * counted + (f"failures.{failure.code}",)
+            code = shown_as or failure.code
+            counts = (f"operations.{row.name}.failed",) * counted + (f"failures.{code}",)
             if failure.code == "AllocationFailed":
                 counts += ("allocation.failures",)
             if failure.answered_by == "retry" and retried and given_up:
                 return (
-                    self.arc(source, retried(left), *counts, code=failure.code, attempts=Attempts.ADD),
-                    self.arc(source, given_up(left), *counts, code=failure.code, attempts=Attempts.RESET),
+                    self.arc(source, retried(left), *counts, code=code, attempts=Attempts.ADD),
+                    self.arc(source, given_up(left), *counts, code=code, attempts=Attempts.RESET),
                 )
             if failed is None:
                 raise LifecycleError(f"nobody answers {failure.code} of {name}")
-            return self.arc(source, failed(left), *counts, code=failure.code, attempts=Attempts.RESET), None
+            return self.arc(source, failed(left), *counts, code=code, attempts=Attempts.RESET), None
 
         def chance(source: Node, failure: StageFailure) -> Chance:
             # An error that may strike any operation has one stream each, so that operations don't share their luck.
@@ -323,6 +345,12 @@ class _Builder:
                 )
             else:
                 node.next = finish(node, row)
+            if stage.needs_hardware and self.platform is not None:
+                node.next.asks_host = True
+                no_room = next(f for f in stage.fails if f.code == "AllocationFailed")
+                node.no_room = Refusal(
+                    *fail(node, no_room, "ZonalAllocationFailed" if self.plan.zones else "")
+                )
             self._deadline(node, stage, fail)
             node.chances = tuple(
                 chance(node, f) for f in stage.fails if f.by_chance and self.probability(f.code) > 0
@@ -347,9 +375,7 @@ class _Builder:
         # A create that is abandoned at once leaves no VM, so none is shown before its first stage.
         return self.node(f"{name}.accepted", fill_accepted, origin, row.shows or SUCCEEDED, serving=serving)
 
-    def _deadline(
-        self, node: Node, stage: Stage, fail: Callable[[Node, StageFailure], tuple[Arc, Arc | None]]
-    ) -> None:
+    def _deadline(self, node: Node, stage: Stage, fail: Callable[..., tuple[Arc, Arc | None]]) -> None:
         for failure in stage.fails:
             if failure.by_deadline:
                 node.deadline_s = {
@@ -367,7 +393,7 @@ class _Builder:
 
     @property
     def _has_life(self) -> bool:
-        return isinstance(self.plan.demand, Arrivals)
+        return isinstance(self.plan.demand, Arrivals | Replay)
 
     def create(self) -> Node:
         return self.operate("create", None, key="create", done=self.on, retried=lambda _: self.create_again(),
@@ -407,6 +433,7 @@ class _Builder:
                 node.down = self.arc(node, self.switch_off())
             self._fallible(node)
             self._expose(node)
+            self._endanger(node)
             self._mortal(node)
 
         return self.node("on", fill, RUNNING, SUCCEEDED, serving=True)
@@ -426,7 +453,7 @@ class _Builder:
         return self.node(f"off.{power}", fill, power, SUCCEEDED)
 
     def start(self, power: PowerState | None) -> Node:
-        return self.operate("start", power, key="start", done=self.on, retried=self.start_again, given_up=self.unstarted)  # fmt: skip
+        return self.operate("start", power, key="start", done=self.on, retried=self.start_again, given_up=self.given_up_start)  # fmt: skip
 
     def start_again(self, power: PowerState | None) -> Node:
         def fill(node: Node) -> None:
@@ -436,6 +463,12 @@ class _Builder:
             self._mortal(node)
 
         return self.node(f"retry.start@{power}", fill, power, FAILED)
+
+    def given_up_start(self, power: PowerState | None) -> Node:
+        """The attempts of a start are used up. Whoever restarts evicted VMs asks again after the same pause."""
+        spot = self.plan.spot
+        asks_again = spot is not None and spot.restart_after_s is not None and spot.policy != "delete"
+        return self.evicted() if asks_again and power is DEALLOCATED else self.unstarted(power)
 
     def unstarted(self, power: PowerState | None) -> Node:
         """The attempts of a start are used up: as it is until it is wanted anew, which is after it was unwanted."""
@@ -489,6 +522,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.wait, node.purpose = Wait.LAW, self.purpose("detection", crash.detection_s)
             node.next = self.arc(node, self.restart())
+            self._endanger(node)
             if self._off_operation in ("deallocate", "power_off"):  # the others need a guest that answers
                 node.down = self.arc(node, self.switch_off_dead())
             self._mortal(node)
@@ -550,11 +584,88 @@ class _Builder:
             node.life = self.arc(node, self.delete(node.power, replacing=False))
             node.life.ends_demand = True
 
+    # -- hosts fail, and are worked on -----------------------------------------------------------------------------
+
+    def _endanger(self, node: Node) -> None:
+        """The host may fail here, or be maintained."""
+        if self.platform is None:
+            return
+        if any((self.platform.host_failures, self.platform.rack_failures, self.platform.zone_failures)):
+            node.fault = self.arc(node, self.healing(), "service_healings")
+        if self.platform.maintenance is not None:
+            impact = {"freeze": self.frozen, "reboot": self.rebooted, "redeploy": self.redeployed}
+            node.maintained = self.arc(
+                node, impact[self.platform.maintenance.impact](), "maintenance_impacts"
+            )
+
+    def healing(self) -> Node:
+        """The host is lost. The VM shows Running, as last known, and serves nobody until it is started elsewhere."""
+        assert self.platform and self.platform.healing_s
+
+        def fill(node: Node) -> None:
+            assert self.platform and self.platform.healing_s
+            node.wait, node.purpose = Wait.LAW, self.purpose("healing", self.platform.healing_s)
+            self._start_elsewhere(node)
+
+        return self.node("healing", fill, RUNNING, SUCCEEDED)
+
+    def _start_elsewhere(self, node: Node) -> None:
+        node.next = self.arc(node, self.started_elsewhere(), "allocation.attempts")
+        node.next.asks_host = True
+        node.no_room = Refusal(self.arc(node, self.homeless(), "allocation.failures"), None)
+
+    def homeless(self) -> Node:
+        """No other host has room; the platform looks again and again."""
+
+        def fill(node: Node) -> None:
+            node.wait, node.purpose = Wait.LAW, self.purpose("room", Constant(value=LOOKS_FOR_ROOM_EVERY_S))
+            self._start_elsewhere(node)
+            if self._off_operation in ("deallocate", "power_off"):
+                node.down = self.arc(node, self.switch_off_dead())
+            self._mortal(node)
+
+        return self.node("homeless", fill, RUNNING, SUCCEEDED)
+
+    def started_elsewhere(self) -> Node:
+        def fill(node: Node) -> None:
+            node.wait, node.purpose = Wait.LAW, self.purpose("starting", self.plan.durations_s["starting"])
+            node.next = self.arc(node, self.on())
+
+        return self.node("healing.starting", fill, PowerState.STARTING, SUCCEEDED)
+
+    def frozen(self) -> Node:
+        """Memory is kept, the VM pauses; power state and bill don't notice."""
+        assert self.platform and self.platform.maintenance
+
+        def fill(node: Node) -> None:
+            assert self.platform and self.platform.maintenance
+            node.wait, node.purpose = Wait.LAW, self.purpose("freeze", self.platform.maintenance.freeze_s)
+            node.next = self.arc(node, self.on())
+
+        return self.node("maintenance.frozen", fill, RUNNING, SUCCEEDED)
+
+    def rebooted(self) -> Node:
+        def fill(node: Node) -> None:
+            node.wait, node.purpose = (
+                Wait.LAW,
+                self.purpose("restarting", self.plan.durations_s["restarting"]),
+            )
+            node.next = self.arc(node, self.on())
+
+        return self.node("maintenance.reboot", fill, RUNNING, SUCCEEDED)
+
+    def redeployed(self) -> Node:
+        def fill(node: Node) -> None:
+            node.wait = Wait.INSTANT
+            self._start_elsewhere(node)
+
+        return self.node("maintenance.redeploy", fill, RUNNING, SUCCEEDED)
+
     # -- spot ------------------------------------------------------------------------------------------------------
 
     def _expose(self, node: Node) -> None:
         """An eviction may strike here."""
-        if self.plan.spot and self.plan.spot.eviction_per_hour > 0:
+        if self.plan.spot and (self.platform or self.plan.spot.eviction_per_hour > 0):
             node.evict = self.arc(node, self.noticed(), "evictions")
             node.evict.redraws_eviction = True
 
@@ -618,6 +729,7 @@ class _Builder:
         if plan.spot and plan.spot.eviction_per_hour > 0:
             eviction = self.purpose("eviction", _hazard(plan.spot.eviction_per_hour))
         lifetime = self.purpose("lifetime", demand.lifetime_s) if isinstance(demand, Arrivals) else -1
+        assert not isinstance(demand, Autoscale) or asked_from_outside, "the autoscaler asks for deletes"
         edges = (-1, -1)
         if isinstance(demand, Cycle):
             edges = (self.purpose("cycle.on", demand.on_s), self.purpose("cycle.off", demand.off_s))
@@ -630,9 +742,12 @@ class _Builder:
             node.runs_clocks = (crash >= 0 and node.runs_crash_clock) or (
                 eviction >= 0 and node.runs_eviction_clock
             )
+        if self.platform is not None:
+            self._mark_meetings()
         counted = any(arc.attempts is Attempts.ADD for arc in self.arcs)
         for arc in self.arcs:
-            arc.sets_life = arc.sets_life and self._has_life
+            arc.sets_life = arc.sets_life and lifetime >= 0
+            arc.redraws_eviction = arc.redraws_eviction and eviction >= 0
             arc.has_effect = (
                 bool(arc.code) or (counted and arc.attempts is Attempts.RESET) or arc.sets_life or arc.ends_demand
                 or arc.redraws_crash or arc.redraws_eviction
@@ -650,6 +765,48 @@ class _Builder:
             lifetime_purpose=lifetime,
             edge_purposes=edges,
             asks=asks,
+        )
+
+    def _mark_meetings(self) -> None:
+        """Where VMs meet others: each arc that asks for something, or may give it back."""
+        place = 0
+        while place < len(self.arcs):  # refusals lead to places that may be asked from in turn
+            arc = self.arcs[place]
+            place += 1
+            source, target = arc.source, arc.target
+            if target.operation == "create" and source.operation != "create":
+                arc.asks_quota = True
+                if source.no_quota is None:
+                    counts: tuple[str, ...] = ("operations.create.rejected", "failures.QuotaExceeded")
+                    source.no_quota = self._refusal(
+                        source, self.create_again(), self.lost(), counts, "QuotaExceeded"
+                    )
+            if source.power is STOPPED and target.power is PowerState.STARTING and source.no_room is None:
+                # A stopped VM keeps its host; it needs another one only if that host has failed meanwhile.
+                counts = (
+                    "operations.start.failed",
+                    "failures.AllocationFailed",
+                    "allocation.attempts",
+                    "allocation.failures",
+                )
+                if source.operation is None:
+                    counts = ("operations.start.accepted", *counts)
+                source.no_room = self._refusal(
+                    source, self.start_again(STOPPED), self.unstarted(STOPPED), counts, "AllocationFailed"
+                )
+        for arc in self.arcs:
+            arc.meets = (
+                arc.asks_host or arc.asks_quota
+                or (arc.source.power in _ON_HOST and arc.target.power not in _ON_HOST)
+                or (arc.target.power is None and arc.target.operation is None)
+                or (arc.source.power is STOPPED and arc.target.power is PowerState.STARTING)  # its host may be lost
+                or (arc.target.begins and self.platform is not None and self.platform.throttle is not None)
+            )  # fmt: skip
+
+    def _refusal(self, source: Node, again: Node, never: Node, counts: tuple[str, ...], code: str) -> Refusal:
+        return Refusal(
+            self.arc(source, again, *counts, code=code, attempts=Attempts.ADD),
+            self.arc(source, never, *counts, code=code, attempts=Attempts.RESET),
         )
 
     def _asks(self) -> dict[tuple[int, str], Arc]:
@@ -700,6 +857,7 @@ class _Builder:
 from sim.lifecycle.operations import OPERATION_NAMES  # noqa: E402
 
 _COUNTED = frozenset(OPERATION_NAMES)
+_ON_HOST = frozenset(state for state, facts in POWER.items() if facts.on_host)
 
 
 def _power(power: PowerState | None) -> PowerState:

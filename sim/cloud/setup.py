@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cloud.demand import Calendar, arrivals, calendar
-from sim.cloud.plan import Arrivals, FleetPlan, GroupPlan, Schedule
+from sim.cloud.plan import Arrivals, Autoscale, FleetPlan, GroupPlan, Replay, Schedule
 from sim.cloud.program import Program, compile_program
 from sim.sampling import streams
 from sim.usage.ledger import GroupUsage, MoveTable
@@ -37,6 +37,9 @@ class GroupSetup:
         plan = self.plan
         if isinstance(plan.demand, Arrivals):
             yield from arrivals(plan.demand, self.start, self.horizon_s, self.group_key)
+        elif isinstance(plan.demand, Replay):
+            born = np.array(plan.demand.born_s, dtype=np.float64)
+            yield born[: np.searchsorted(born, self.horizon_s, side="left")]
         elif plan.count:
             born = np.arange(plan.count) * (plan.create_over_s / plan.count)
             yield born[born < self.horizon_s]
@@ -49,7 +52,8 @@ def set_up(
     root = streams.replication_key(seed, replication)
     setups = []
     for index, group in enumerate(plan.groups):
-        program = compile_program(group, asked_from_outside=asked_from_outside)
+        scaled = isinstance(group.demand, Autoscale)
+        program = compile_program(group, plan.platform, asked_from_outside=asked_from_outside or scaled)
         windows = (
             calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
         )

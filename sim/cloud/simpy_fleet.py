@@ -12,15 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from simpy.events import Event
 
-from sim.cloud.plan import Arrivals, FleetPlan
+from sim.cloud.autoscaling import autoscale
+from sim.cloud.befalling import start_befalling
+from sim.cloud.placement import MIB
+from sim.cloud.plan import Arrivals, Autoscale, FleetPlan, Replay
+from sim.cloud.platform import SharedPlatform
 from sim.cloud.program import Arc
 from sim.cloud.setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.cloud.variates import Variates, program_laws
 from sim.cloud.vm import Clock, Vm
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import rows_for
+from sim.sampling import streams
 from sim.usage.collector import Peak, Tally, Window, ticks_of
-from sim.usage.ledger import whole_fleet
+from sim.usage.ledger import whole_fleet, with_more
 
 BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
 
@@ -28,16 +33,26 @@ BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
 class GroupRun:
     """One group in a SimPy run: what its VMs share."""
 
-    def __init__(self, setup: GroupSetup, env: Clock, horizon: Event, *, asked_from_outside: bool) -> None:
+    def __init__(
+        self,
+        setup: GroupSetup,
+        env: Clock,
+        platform: SharedPlatform | None = None,
+        *,
+        warm_up_s: float = 0.0,
+        asked_from_outside: bool = False,
+    ) -> None:
         self.setup = setup
         self.env = env
-        self.horizon = horizon  # never comes: the run ends first
+        self.platform = platform
         self.horizon_s = setup.horizon_s
-        self.asked_from_outside = asked_from_outside
+        self.warm_up_s = warm_up_s
+        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.program.asks)
+        self.memory_mib = round(setup.plan.memory_gib * MIB)
         self.program = setup.program
         self.calendar = setup.calendar
         self.lifetime_purpose = setup.program.lifetime_purpose
-        is_open = isinstance(setup.plan.demand, Arrivals)
+        is_open = isinstance(setup.plan.demand, Arrivals | Replay | Autoscale)
         laws, rows = program_laws(setup.program)
         self.variates = Variates(
             setup.group_key, setup.program.purposes, laws, rows,
@@ -46,25 +61,42 @@ class GroupRun:
         self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
         self.what = array("q")
         self.whom: array[int] | None = None
-        self.vms: dict[int, Vm] = {}  # only where somebody outside may ask for them
-        self.refused: dict[str, int] = {}
+        self.vms: dict[int, Vm] = {}  # those alive, where somebody may ask for them or something befall them
+        self.counts: dict[str, int] = {}  # what isn't a move
+        self.amounts: dict[str, float] = {}
+        self.tell: Callable[[Vm, Arc], None] | None = None
 
     def lifetime_s(self, index: int) -> float:
         """An arrival's lifetime: one draw, however often it has to be replaced."""
         return self.variates.column(index, self.lifetime_purpose, 0)()
 
-    def source(self, tell: Callable[[Vm, Arc], None] | None) -> Generator[Event, Any, None]:
+    def count(self, metric: str) -> None:
+        """Something happened that isn't a move."""
+        if self.env.now >= self.warm_up_s:
+            self.counts[metric] = self.counts.get(metric, 0) + 1
+
+    def refuse(self, operation: str, code: str = "") -> None:
+        """The control plane has rejected an operation."""
+        self.count(f"operations.{operation}.rejected")
+        if code:
+            self.count(f"failures.{code}")
+
+    def add_vm(self, index: int, born_s: float) -> None:
+        """A VM is asked for now."""
+        vm = Vm(self, index, born_s)
+        vm.tell = self.tell
+        vm.process = self.env.process(vm.live())
+        if self.may_be_interrupted:
+            self.vms[index] = vm
+
+    def source(self) -> Generator[Event, Any, None]:
         """VMs are asked for, one after the other, and live."""
         index = 0
         for block in self.setup.births():
             for born_s in block.tolist():
                 if born_s > self.env.now:
                     yield self.env.at(born_s)
-                vm = Vm(self, index, born_s)
-                vm.tell = tell
-                vm.process = self.env.process(vm.live())
-                if self.asked_from_outside:
-                    self.vms[index] = vm
+                self.add_vm(index, born_s)
                 index += 1
 
 
@@ -84,6 +116,7 @@ class Fleet:
     tallies: dict[str, Tally] = field(init=False)
     peak: tuple[Peak, Peak] = field(init=False)  # on a host; running
     window: Window = field(init=False)
+    platform: SharedPlatform | None = field(init=False)
 
     def __post_init__(self) -> None:
         plan = self.plan
@@ -91,10 +124,16 @@ class Fleet:
             plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside
         )
         self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
-        horizon = self.env.event()
+        self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
         self.groups = {
-            s.plan.name: GroupRun(s, self.env, horizon, asked_from_outside=self.asked_from_outside)
+            s.plan.name: GroupRun(
+                s,
+                self.env,
+                self.platform,
+                warm_up_s=plan.warm_up_s,
+                asked_from_outside=self.asked_from_outside,
+            )
             for s in mine
         }
         self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
@@ -106,13 +145,18 @@ class Fleet:
         gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
         try:
             for group in self.groups.values():
-                tell: Callable[[Vm, Arc], None] | None = None
                 if self.listener is not None:
                     group.whom = array("q")
-                    tell = _record
+                    group.tell = _record
                 if self.asked_from_outside:
-                    tell = _remember
-                self.env.process(group.source(tell))
+                    group.tell = _remember
+                if isinstance(group.setup.plan.demand, Autoscale):
+                    self.env.process(autoscale(group, group.setup.plan.demand))
+                else:
+                    self.env.process(group.source())
+            if self.platform is not None:
+                root = streams.replication_key(self.seed, self.replication)
+                start_befalling(self.plan, self.platform, self.env, root)
             self.env.process(self._clerk())
             self.env.run(until=self.plan.horizon_s)
             for group in self.groups.values():
@@ -156,14 +200,14 @@ class Fleet:
         for name, group in self.groups.items():
             place = group.setup.index
             usage = self.tallies[name].usage(name, *(int(peak.most[place]) for peak in self.peak))
-            for metric, number in group.refused.items():
-                usage.counts[metric] = usage.counts.get(metric, 0) + number  # type: ignore[index]
-            usages[name] = usage
+            usages[name] = with_more(usage, group.counts, group.amounts)
         fleet = whole_fleet(
             list(usages.values()),
             peak_allocated=int(self.peak[0].most[-1]),
             peak_running=int(self.peak[1].most[-1]),
         )
+        if self.platform is not None:
+            fleet = with_more(fleet, self.platform.counts)
         return FleetRun(usages=usages, fleet=fleet, engine="simpy")
 
     # -- the control plane, for custom processes --------------------------------------------------------------------
@@ -181,15 +225,12 @@ class Fleet:
         """
         vm = self.vm(name)
         here = vm.promised or vm.node
-        ask = vm.group.program.asks.get((here.index, operation))
+        ask = None if vm.meeting else vm.group.program.asks.get((here.index, operation))
         done = self.env.event()
         if ask is None:
             if operation == "delete" and here.operation == "delete":
                 return self._join(vm, done)
-            if self.env.now >= self.plan.warm_up_s:
-                counts = vm.group.refused
-                metric = f"operations.{operation}.rejected"
-                counts[metric] = counts.get(metric, 0) + 1
+            vm.group.refuse(operation)
             if here.operation is not None:
                 raise OperationNotAllowed(
                     f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {here.operation}, which is under way"

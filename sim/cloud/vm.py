@@ -9,29 +9,34 @@ from typing import TYPE_CHECKING, Any
 import simpy
 from simpy.events import NORMAL, Event
 
-from sim.cloud.plan import Cycle
+from sim.cloud.plan import Cycle, Replay
 from sim.cloud.program import Arc, Attempts, Node, Wait
 from sim.errors import LifecycleError
+from sim.lifecycle.power import POWER, PowerState
 
 if TYPE_CHECKING:
+    from sim.cloud.platform import SharedPlatform
     from sim.cloud.simpy_fleet import GroupRun
 
 NEVER = float("inf")
 TOLD = 12  # moves of a VM's story that an error tells
+ON_HOST = frozenset(state for state, facts in POWER.items() if facts.on_host)
+# At one instant: what befalls many, then interrupts (SimPy's own 0), private steps (1), what is given back, what is asked.
+BEFALLS, GIVES, ASKS = -1, 2, 1 << 62
 STUCK = 10_000  # moves at one instant that can only be a defect
 
 
 class Clock(simpy.Environment):
     """Simulated time, with events at exact instants: `timeout(t - now)` may miss t by a last bit."""
 
-    def at(self, when_s: float) -> Event:
-        """An event at exactly that instant (s, not in the past)."""
+    def at(self, when_s: float, priority: int = NORMAL) -> Event:
+        """An event at exactly that instant (s, not in the past); of several then, the lowest priority comes first."""
         event = Event.__new__(Event)
         event.env = self
         event.callbacks = []
         event._value = None
         event._ok = True
-        heappush(self._queue, (when_s, NORMAL, next(self._eid), event))
+        heappush(self._queue, (when_s, priority, next(self._eid), event))
         return event
 
 
@@ -44,8 +49,8 @@ class Vm:
 
     __slots__ = (
         "attempts", "awaited", "blocks", "code", "crash_left_s", "dies_s", "draws", "edge_no", "edge_s",
-        "eviction_left_s", "group", "index", "node", "now_s", "past", "process", "promised", "stuck", "tell", "wanted",
-        "wanted_when_asked",
+        "eviction_left_s", "group", "has_quota", "host", "index", "meeting", "node", "now_s", "past", "pending",
+        "process", "promised", "slot", "stuck", "tell", "wanted", "wanted_when_asked",
     )  # fmt: skip
 
     def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
@@ -71,6 +76,33 @@ class Vm:
         self.wanted_when_asked = -1  # while that operation runs
         self.past: list[tuple[float, Arc]] = []  # where somebody outside may ask: its story so far
         self.process: simpy.Process | None = None
+        # On a platform:
+        self.host = -1
+        self.slot = False  # on reserved room
+        self.has_quota = False
+        self.meeting = False  # in the middle of asking or giving back
+        self.pending = ""  # what has befallen it and waits for a node that answers: "fault" or "evict"
+
+    @property
+    def rank(self) -> int:
+        """Its place among all VMs of the fleet, where several act at one instant."""
+        return (self.group.setup.index << 32) + self.index
+
+    @property
+    def zone(self) -> int:
+        """The zone it is pinned to, or 0."""
+        zones = self.group.setup.plan.zones
+        return zones[self.index % len(zones)] if zones else 0
+
+    @property
+    def vcpus(self) -> int:
+        """vCPUs that it takes of a host."""
+        return self.group.setup.plan.vcpus
+
+    @property
+    def memory_mib(self) -> int:
+        """Memory that it takes of a host, in MiB."""
+        return self.group.memory_mib
 
     @property
     def name(self) -> str:
@@ -82,10 +114,17 @@ class Vm:
         env, horizon_s = self.group.env, self.group.horizon_s
         self._be_wanted()
         arc = self.group.program.first
+        platform = self.group.platform
         while True:
+            if arc.meets and platform is not None:
+                arc = yield from self._meet(arc, platform)
             node = self.move(arc)
             if node.ends:
+                self.group.vms.pop(self.index, None)
                 return
+            if self.pending and (arc := getattr(node, self.pending)) is not None:
+                self.pending = ""
+                continue
             if node.level or (self.wanted_when_asked >= 0 and self._demand_has_changed(node)):
                 answer = node.up if self.wanted else node.down
                 if answer is not None:
@@ -97,10 +136,10 @@ class Vm:
                 wake_s = self.edge_s if answers and self.edge_s <= end_s else end_s
                 try:
                     if not wake_s < horizon_s:
-                        if not self.group.asked_from_outside:
+                        if not self.group.may_be_interrupted:
                             self.close()
                             return
-                        yield self.group.horizon
+                        yield env.event()  # never comes, but somebody may call
                     elif wake_s > self.now_s:
                         self.stuck = 0
                         yield env.at(wake_s)
@@ -120,6 +159,80 @@ class Vm:
                 if wake_s >= end_s:
                     break
             self._wear(node, wake_s)
+
+    def befall(self, what: str) -> None:
+        """The platform strikes (`fault` or `evict`): at once where the node answers, else as soon as one does."""
+        arc = getattr(self.node, what)
+        if arc is None or self.meeting or self.promised is not None:
+            self.pending = what
+        else:
+            self.call_away(arc)
+
+    def call_away(self, arc: Arc) -> None:
+        """Make the VM leave its node now, by an arc of it."""
+        assert self.process is not None
+        self.promised = arc.target
+        self.process.interrupt(arc)
+
+    def _meet(self, arc: Arc, platform: SharedPlatform) -> Generator[Event, Any, Arc]:
+        """Ask the platform for what the move needs, give back what it frees; returns the arc that comes of it."""
+        env = self.group.env
+        if arc.target.begins and arc.target.operation and platform.buckets:
+            arc = yield from self._be_admitted(arc, platform)
+        target = arc.target
+        self.meeting = True
+        off_host = target.power not in ON_HOST
+        if off_host:
+            self.pending = ""
+        if (off_host and self.host >= 0) or (
+            self.has_quota and target.power is None and target.operation is None
+        ):
+            yield env.at(self.now_s, GIVES + self.rank)
+            if off_host and self.host >= 0:
+                platform.give_host(self)
+            if self.has_quota and target.power is None and target.operation is None:
+                self.has_quota = False
+                platform.quota.give(self.group.setup.plan)
+        refused = None
+        if arc.asks_quota and not self.has_quota:
+            yield env.at(self.now_s, ASKS + self.rank)
+            self.has_quota = platform.quota.ask(self.group.setup.plan)
+            refused = None if self.has_quota else self.node.no_quota
+        homeless = self.node.power is PowerState.STOPPED and self.host < 0 and not platform.endless
+        if arc.asks_host or (homeless and target.power is PowerState.STARTING):
+            if self.host >= 0:  # it leaves one host for another
+                yield env.at(self.now_s, GIVES + self.rank)
+                platform.give_host(self)
+            yield env.at(self.now_s, ASKS + self.rank)
+            refused = None if platform.ask_host(self) else self.node.no_room
+        self.meeting = False
+        if refused is None:
+            return arc
+        used_up = self.attempts + 1 >= self.group.program.plan.retry.attempts
+        arc = refused.gives_up if used_up and refused.gives_up is not None else refused.arc
+        return (yield from self._meet(arc, platform)) if arc.meets else arc
+
+    def _be_admitted(self, arc: Arc, platform: SharedPlatform) -> Generator[Event, Any, Arc]:
+        """Wait until the subscription's rate limit lets the operation through; each refusal is told and backed off from."""
+        env, retry = self.group.env, self.group.program.plan.retry
+        pause_s = retry.backoff_s
+        try:
+            yield env.at(self.now_s, ASKS + self.rank)
+            while arc.target.begins and not platform.admits(arc.target.operation or ""):
+                self.group.refuse(arc.target.operation or "", "TooManyRequests")
+                yield env.at(self.now_s + pause_s, ASKS + self.rank)
+                self._pass(self.now_s + pause_s)
+                pause_s = min(pause_s * retry.multiplier, retry.max_backoff_s)
+        except simpy.Interrupt as interrupt:
+            self._pass(env.now)
+            arc = self._obey(self.node, interrupt.cause)
+            return (yield from self._be_admitted(arc, platform))
+        return arc
+
+    def _pass(self, until_s: float) -> None:
+        """Time goes by in the node, though its own end has come: the VM waits for others."""
+        self._turn_until(self.node, until_s)
+        self._wear(self.node, until_s)
 
     def close(self) -> None:
         """Nothing more happens before the horizon, except that demand may turn."""
@@ -144,6 +257,9 @@ class Vm:
 
     def _obey(self, node: Node, asked: Any) -> Arc:
         """The arc of an operation that somebody outside has asked for; who waited for an earlier one waits no longer."""
+        if isinstance(asked, Arc):  # as the platform put it, or the autoscaler
+            self.promised = None
+            return asked
         operation, done = asked  # as `Fleet.request` put it
         arc = self.group.program.asks[node.index, operation]
         if self.awaited is not None:
@@ -261,6 +377,8 @@ class Vm:
             self.crash_left_s = self.draw(program.crash_purpose)
         if program.eviction_purpose >= 0:
             self.eviction_left_s = self.draw(program.eviction_purpose)
+        if isinstance(program.plan.demand, Replay):
+            self.dies_s = self.now_s + program.plan.demand.lifetime_s[self.index]
         first, self.wanted = 1, 0
         if calendar is not None:
             first = int(calendar.wanted_first)

@@ -113,6 +113,7 @@ POWER: Mapping[PowerState, PowerFacts] = MappingProxyType(
             PowerState.RUNNING,
             PowerState.STOPPING,
             PowerState.DEALLOCATING,
+            PowerState.STARTING,  # its host is lost or emptied, and the platform starts it on another one
             on_host=True,
             description="Normal working state for a VM",
         ),

@@ -12,7 +12,7 @@ hour, from the one and gives it to the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,9 @@ class GroupUsage:
     counts: Mapping[str, int] = field(default_factory=dict)
     peak_allocated: int = 0
     peak_running: int = 0
+    amounts: Mapping[str, float] = field(
+        default_factory=dict
+    )  # by metric name: neither a count nor a time in a state
 
     def _sum_h(self, columns: Sequence[int]) -> float:
         # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
@@ -163,6 +166,16 @@ class GroupUsage:
         return self._sum_h(sorted(columns - {column(IN_SERVICE, 1)}))
 
 
+def with_more(
+    usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None
+) -> GroupUsage:
+    """The same books with further counts (added to those of the same name) and amounts."""
+    both = dict(usage.counts)
+    for name, number in counts.items():
+        both[name] = both.get(name, 0) + number
+    return replace(usage, counts=both, amounts={**usage.amounts, **(amounts or {})})
+
+
 def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_running: int) -> GroupUsage:
     """The books of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
     if not usages:
@@ -171,8 +184,13 @@ def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_runni
     for usage in usages:
         for name, number in usage.counts.items():
             counts[name] = counts.get(name, 0) + number
+    amounts: dict[str, float] = {}
+    for usage in usages:
+        for name, amount in usage.amounts.items():
+            amounts[name] = amounts.get(name, 0.0) + amount
     return GroupUsage(
         group="",
+        amounts=amounts,
         start_s=usages[0].start_s,
         end_s=usages[0].end_s,
         cells=sum((usage.cells for usage in usages[1:]), start=usages[0].cells.copy()),
