@@ -1,0 +1,147 @@
+"""Small fleets for tests: plans of constant durations, runs with all they tell, and the comparison of two runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from sim.cloud.fleet import simulate
+from sim.cloud.plan import FleetPlan, GroupPlan
+from sim.cloud.setup import FleetRun
+from sim.lifecycle.power import PowerState
+from sim.sampling.distributions import Constant, Distribution
+from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import GroupUsage
+
+MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+HOUR, DAY = 3600.0, 86400.0
+
+
+def always(seconds: float) -> Distribution:
+    """A duration that leaves nothing to chance."""
+    return Constant(value=float(seconds))
+
+
+# Each step takes its own odd time, so that a sum of times tells which steps were walked.
+STEPS: dict[str, Distribution] = {
+    "allocating": always(10),
+    "starting": always(25),
+    "os_provisioning": always(40),
+    "extensions": always(5),
+    "stopping": always(20),
+    "deallocating": always(45),
+    "restarting": always(30),
+    "updating": always(35),
+    "deleting": always(44),
+}
+BORN = 10.0 + 25 + 40 + 5  # from the request to Succeeded
+STARTED = 10.0 + 25  # from the request of a start to Running, where hardware has to be found
+
+
+def group(name: str = "g", **changes: Any) -> GroupPlan:
+    """One VM, always on, that nothing happens to; *changes* replace fields, `steps` single durations."""
+    steps = STEPS | changes.pop("steps", {})
+    fields: dict[str, Any] = {"name": name, "count": 1, "durations_s": steps, "reaction_s": always(600)}
+    return GroupPlan(**(fields | changes))
+
+
+def fleet(*groups: GroupPlan, hours: float = 24.0, start: datetime = MONDAY, warm_up_s: float = 0.0, **changes: Any) -> FleetPlan:  # fmt: skip
+    """A plan of those groups, or of one group of those *changes*."""
+    return FleetPlan(
+        start=start,
+        horizon_s=hours * SECONDS_PER_HOUR,
+        warm_up_s=warm_up_s,
+        groups=groups or (group(**changes),),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A run and everything it told."""
+
+    run: FleetRun
+    events: tuple[tuple[Any, ...], ...]
+
+    @property
+    def usage(self) -> GroupUsage:
+        """The books of the whole fleet."""
+        return self.run.fleet
+
+    def seconds(self, state: PowerState) -> float:
+        """VM seconds in a state."""
+        return self.usage.hours(state) * SECONDS_PER_HOUR
+
+    def count(self, name: str) -> int:
+        """How often something was counted; 0 if nobody counts it."""
+        return self.usage.counts.get(name, 0)
+
+    def life(self, vm: str = "g-0000") -> list[tuple[float, str]]:
+        """The power states that a VM entered, and when (s); "" is gone."""
+        return list(dict(self.run.lives).get(vm, ()))
+
+    def operations(self, vm: str = "g-0000") -> list[tuple[float, str, str]]:
+        """What became of each operation on a VM: (s, operation, accepted or succeeded or the failure's code)."""
+        return [
+            (row[0], row[5], row[6] if row[4] == "failed" else row[4])
+            for row in self.events
+            if row[1] == vm and row[2] == "operation"
+        ]
+
+    def power(self) -> list[tuple[Any, ...]]:
+        """Every move between power states, with its VM."""
+        return [(row[0], row[1], row[3], row[4]) for row in self.events if row[2] == "power"]
+
+
+def play(
+    plan: FleetPlan, engine: str = "simpy", *, seed: int = 1, replication: int = 0, threads: int = 1
+) -> Played:
+    """One replication, with events and lives."""
+    events: list[Any] = []
+    run = simulate(
+        plan, seed=seed, replication=replication, engine=engine, events=events, lives=10**6, threads=threads
+    )
+    return Played(run, tuple(events))
+
+
+def differences(one: Played, other: Played) -> list[str]:
+    """Where two runs differ in a bit of what a user may see: nothing, if they are the same."""
+    found: list[str] = []
+    names = sorted(one.run.usages.keys() | other.run.usages.keys())
+    for name in (*names, ""):
+        a = one.run.usages.get(name) if name else one.run.fleet
+        b = other.run.usages.get(name) if name else other.run.fleet
+        if a is None or b is None:
+            found.append(f"group {name!r} is missing")
+            continue
+        if not np.array_equal(a.cells, b.cells):
+            hour, column = np.argwhere(a.cells != b.cells)[0]
+            found.append(
+                f"{name!r}: hour {hour}, column {column}: {a.cells[hour, column]} != {b.cells[hour, column]}"
+            )
+        if dict(a.counts) != dict(b.counts):
+            unlike = {k: (a.counts.get(k), b.counts.get(k)) for k in {*a.counts, *b.counts}}
+            found.append(f"{name!r}: counts { ({k: v for k, v in unlike.items() if v[0] != v[1]}) }")
+        peaks = (a.peak_allocated, a.peak_running), (b.peak_allocated, b.peak_running)
+        if peaks[0] != peaks[1]:
+            found.append(f"{name!r}: peaks {peaks[0]} != {peaks[1]}")
+    if one.events != other.events:
+        at = next((i for i, (a, b) in enumerate(zip(one.events, other.events, strict=False)) if a != b), -1)
+        found.append(f"events: {len(one.events)} and {len(other.events)}, first unlike is number {at}")
+    if one.run.lives != other.run.lives:
+        found.append("lives")
+    return found
+
+
+def play_both(plan: FleetPlan, **how: Any) -> Played:
+    """The run, after both engines have agreed on it to the last bit."""
+    one, other = play(plan, "simpy", **how), play(plan, "compiled", **how)
+    assert not differences(one, other), differences(one, other)
+    return one
+
+
+def with_groups(plan: FleetPlan, *groups: GroupPlan) -> FleetPlan:
+    """The same run of other groups."""
+    return replace(plan, groups=groups)

@@ -1,0 +1,193 @@
+"""SimPy and the kernel walk the same table to the same last bit, whatever the scenario; and a wrong walker is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_fleets import fleet_plans
+from fleets import always, differences, fleet, play
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from sim.cloud import compiled, kernel, lowering
+from sim.cloud.plan import Arrivals, Cycle, FleetPlan, GuestCrash, Retry, Schedule, Spot
+from sim.cloud.vm import Vm
+from sim.errors import AuditError
+from sim.sampling.distributions import Exponential, Lognormal, Uniform
+
+drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+
+
+def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
+    one = play(plan, "simpy", seed=seed_, replication=replication)
+    other = play(plan, "compiled", seed=seed_, replication=replication)
+    assert not differences(one, other), differences(one, other)
+
+
+@seed(20260105)
+@settings(drawn, max_examples=25)
+@given(plan=fleet_plans(), seed_=st.integers(0, 2**64 - 1), replication=st.integers(0, 100))
+def test_any_fleet_has_the_same_books_events_and_lives_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
+    """One table, two walkers: a difference of one bit is a defect of one of them."""
+    must_agree(plan, seed_, replication)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=400)
+@given(plan=fleet_plans(), seed_=st.integers(0, 2**64 - 1), replication=st.integers(0, 2**64 - 1))
+def test_hundreds_of_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
+    """The same at length, with fresh draws at every run."""
+    must_agree(plan, seed_, replication)
+
+
+# --- a wrong walker --------------------------------------------------------------------------------------------------
+
+BUSY = {
+    "count": 6,
+    "steps": {
+        "starting": Lognormal(median=25.0, sigma=0.5),
+        "os_provisioning": Lognormal(median=40.0, sigma=0.6),
+        "deallocating": Lognormal(median=45.0, sigma=0.7),
+    },
+    "failures": {"AllocationFailed": 0.4, "VMStartTimedOut": 0.2, "InternalOperationError": 0.1},
+    "os_provisioning_timeout_s": 60.0,
+    "reaction_s": Exponential(mean=1800.0),
+    "retry": Retry(attempts=3, backoff_s=60.0, multiplier=2.0),
+}
+CYCLING = fleet(
+    **BUSY, hours=200.0, demand=Cycle(on_s=Exponential(mean=7200.0), off_s=Exponential(mean=3600.0)),
+    guest_crash=GuestCrash(time_between_s=Exponential(mean=9000.0), detection_s=always(300)),
+    spot=Spot(eviction_per_hour=0.2, notice_s=always(30), restart_after_s=always(900)),
+)  # fmt: skip
+IMPATIENT = replace(CYCLING, groups=(replace(CYCLING.groups[0], retry=Retry(attempts=1)),))
+OFFICE = fleet(
+    **BUSY, hours=200.0,
+    demand=Schedule(days=(0, 1, 2, 3, 4), on=time(8), off=time(19), time_zone="Europe/Amsterdam", jitter_s=Uniform(low=0.0, high=1200.0)),
+)  # fmt: skip
+ARRIVING = fleet(
+    **(BUSY | {"count": 0}), hours=100.0,
+    demand=Arrivals(rate_per_h=(2.0,), lifetime_s=Lognormal(median=3000.0, sigma=1.0)),
+)  # fmt: skip
+
+
+def node_column(column: int, value: int) -> Callable[[list[Any]], None]:
+    """The kernel's node table with one column overwritten."""
+
+    def change(arrays: list[Any]) -> None:
+        arrays[3][:, column] = value
+
+    return change
+
+
+def arc_column(column: int, value: int) -> Callable[[list[Any]], None]:
+    def change(arrays: list[Any]) -> None:
+        arrays[5][:, column] = value
+
+    return change
+
+
+def setting(which: int, change_by: int) -> Callable[[list[Any]], None]:
+    def change(arrays: list[Any]) -> None:
+        arrays[0][which] += change_by
+
+    return change
+
+
+def scaled(which: int) -> Callable[[list[Any]], None]:
+    """An array of times, one part in 10**12 too long: a millionth of a second in ten days."""
+
+    def change(arrays: list[Any]) -> None:
+        arrays[which] = arrays[which] * (1 + 1e-12)
+
+    return change
+
+
+def likelier(arrays: list[Any]) -> None:
+    arrays[7] = arrays[7] + 0.05
+
+
+def no_chances_left_to_give_up(arrays: list[Any]) -> None:
+    arrays[6][:, kernel.CHANCE_GIVES_UP] = -1
+
+
+WRONG: dict[str, tuple[FleetPlan, Callable[[list[Any]], None]]] = {
+    "back-offs too long by 1e-12": (CYCLING, scaled(8)),
+    "deadlines too long by 1e-12": (CYCLING, scaled(4)),
+    "window edges too late by 1e-12": (OFFICE, scaled(9)),
+    "failures too likely": (CYCLING, likelier),
+    "attempts never used up": (IMPATIENT, no_chances_left_to_give_up),
+    "one attempt more": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, 1)),
+    "one attempt less": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, -1)),
+    "demand begins unwanted": (OFFICE, setting(kernel.WANTED_FIRST, 1)),
+    "on and off times mistaken": (CYCLING, setting(kernel.ON_PURPOSE, 1)),
+    "no crashes": (CYCLING, node_column(kernel.CRASH, -1)),
+    "no evictions": (CYCLING, node_column(kernel.EVICT, -1)),
+    "the guest never wears": (CYCLING, node_column(kernel.RUNS_CRASH, 0)),
+    "the guest wears everywhere": (CYCLING, node_column(kernel.RUNS_CRASH, 1)),
+    "exposure never ends": (CYCLING, node_column(kernel.RUNS_EVICTION, 0)),
+    "no look at demand on entry": (CYCLING, node_column(kernel.LEVEL, 0)),
+    "nobody switches on": (OFFICE, node_column(kernel.UP, -1)),
+    "nobody switches off": (OFFICE, node_column(kernel.DOWN, -1)),
+    "no lifetimes": (ARRIVING, node_column(kernel.LIFE, -1)),
+    "the lifetime begins at every move": (ARRIVING, arc_column(kernel.SETS_LIFE, 1)),
+    "demand outlives the VM": (ARRIVING, arc_column(kernel.ENDS_DEMAND, 0)),
+    "attempts are never forgotten": (CYCLING, arc_column(kernel.ATTEMPTS, 0)),
+    "clocks aren't set anew": (CYCLING, arc_column(kernel.REDRAWS_CRASH, 0)),
+}
+
+
+def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]) -> None:
+    right = lowering.lower
+
+    def lower(*args: Any) -> lowering.Lowered:
+        lowered = right(*args)
+        arrays = [np.array(part) if isinstance(part, np.ndarray) else part for part in lowered.arrays]
+        change(arrays)
+        return replace(lowered, arrays=tuple(arrays))
+
+    monkeypatch.setattr(compiled, "lower", lower)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """The comparison has teeth: each of these slips changes something that it sees."""
+    plan, change = WRONG[wrong]
+    right = play(plan, "compiled")
+    monkeypatch.setattr("sim.cloud.audit.compare_with_simpy", lambda *args, **more: None)
+    make_wrong(monkeypatch, change)
+    assert differences(right, play(plan, "compiled"))
+
+
+def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison sees slips of either side."""
+    right = play(CYCLING, "compiled")
+
+    def forgetful(vm: Vm, _node: object, until_s: float) -> None:
+        vm.now_s = until_s
+
+    monkeypatch.setattr(Vm, "_wear", forgetful)
+    assert differences(right, play(CYCLING, "simpy"))
+
+
+def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever reads the message must see the VM, the move, and what each engine made of it."""
+    plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
+    make_wrong(monkeypatch, scaled(8))
+    with pytest.raises(AuditError, match=r"g-0000: the two engines part at move \d+") as caught:
+        play(plan, "compiled")
+    told = str(caught.value)
+    assert "  compiled:\n" in told
+    assert "  simpy:\n" in told
+    assert "retry.start@deallocated -> start@deallocated" in told or "retry.create -> create@absent" in told
+
+
+def test_the_audit_lets_a_right_walk_pass() -> None:
+    """Else it would say nothing when it is quiet."""
+    assert play(CYCLING, "compiled").run.engine == "compiled"

@@ -1,0 +1,117 @@
+"""Streams belong to names: one more VM, group or kind of misfortune leaves everybody else's life as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from drawn_fleets import fleet_plans, group_plans
+from fleets import differences, fleet, play
+from hypothesis import HealthCheck, assume, given, seed, settings
+from hypothesis import strategies as st
+
+from sim.cloud.plan import Arrivals, FleetPlan, GroupPlan, GuestCrash, Spot
+from sim.cloud.simpy_fleet import Fleet
+from sim.lifecycle.operations import CHANCE_CODES
+from sim.sampling.distributions import Constant, Exponential
+
+drawn = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None
+)
+engines = st.sampled_from(("simpy", "compiled"))
+
+
+@seed(20260120)
+@settings(drawn, max_examples=20)
+@given(plan=fleet_plans(most_groups=1), more=st.integers(1, 4), engine=engines)
+def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str) -> None:
+    """VM i of a group draws from its own streams, however many stand beside it."""
+    group = plan.groups[0]
+    assume(not isinstance(group.demand, Arrivals))
+    group = replace(group, create_over_s=0.0)  # else more VMs are asked for closer together
+    few = play(replace(plan, groups=(group,)), engine)
+    many = play(replace(plan, groups=(replace(group, count=group.count + more),)), engine)
+    assert [row for row in many.events if int(row[1].rpartition("-")[2]) < group.count] == list(few.events)
+    assert many.run.lives[: len(few.run.lives)] == few.run.lives
+
+
+@seed(20260121)
+@settings(drawn, max_examples=20)
+@given(plan=fleet_plans(most_groups=2), another=group_plans("z"), first=st.booleans(), engine=engines)
+def test_one_more_group_changes_nobody_else(
+    plan: FleetPlan, another: GroupPlan, first: bool, engine: str
+) -> None:
+    """Not even if it stands before the others in the file."""
+    groups = (another, *plan.groups) if first else (*plan.groups, another)
+    alone, beside = play(plan, engine), play(replace(plan, groups=groups), engine)
+    for name, usage in alone.run.usages.items():
+        other = beside.run.usages[name]
+        assert (usage.cells == other.cells).all()
+        assert usage.counts == other.counts
+        assert (usage.peak_allocated, usage.peak_running) == (other.peak_allocated, other.peak_running)
+    assert [row for row in beside.events if not row[1].startswith("z-")] == list(alone.events)
+
+
+@seed(20260122)
+@settings(drawn, max_examples=25)
+@given(
+    plan=fleet_plans(most_groups=1), what=st.sampled_from((*CHANCE_CODES, "crash", "spot")), engine=engines
+)
+def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(
+    plan: FleetPlan, what: str, engine: str
+) -> None:
+    """A kind of failure brings its own streams; drawing from them must not shift any other draw."""
+    group = plan.groups[0]
+    calm = replace(group, failures={**group.failures, what: 0.0}) if what in CHANCE_CODES else group
+    if what == "crash":
+        calm = replace(group, guest_crash=None)
+        risky = replace(
+            group,
+            guest_crash=GuestCrash(time_between_s=Exponential(mean=1e14), detection_s=Constant(value=1.0)),
+        )
+    elif what == "spot":
+        calm = replace(group, spot=None)
+        risky = replace(group, spot=Spot(eviction_per_hour=1e-14, notice_s=Constant(value=1.0)))
+    else:
+        risky = replace(group, failures={**group.failures, what: 1e-14})
+    before = play(replace(plan, groups=(calm,)), engine)
+    after = play(replace(plan, groups=(risky,)), engine)
+    assert before.power() == after.power()
+    assert (before.usage.cells == after.usage.cells).all()
+    assert {k: v for k, v in before.usage.counts.items() if v} == {
+        k: v for k, v in after.usage.counts.items() if v
+    }
+
+
+@seed(20260123)
+@settings(drawn, max_examples=20)
+@given(plan=fleet_plans(most_groups=2))
+def test_a_fleet_that_could_be_asked_but_never_is_lives_the_same_life(plan: FleetPlan) -> None:
+    """A control plane with its door open has the same bits as one without a door."""
+    closed, ajar = Fleet(plan, 1, 0).run(), Fleet(plan, 1, 0, asked_from_outside=True).run()
+    for name, usage in closed.usages.items():
+        other = ajar.usages[name]
+        assert (usage.cells == other.cells).all()
+        assert {k: v for k, v in usage.counts.items() if v} == {k: v for k, v in other.counts.items() if v}
+        assert (usage.peak_allocated, usage.peak_running) == (other.peak_allocated, other.peak_running)
+
+
+@seed(20260124)
+@settings(drawn, max_examples=8)
+@given(plan=fleet_plans(most_groups=3))
+def test_groups_played_apart_are_the_groups_played_together(plan: FleetPlan) -> None:
+    """Groups that share nothing may be dealt out to engines as one likes."""
+    together = play(plan, "simpy")
+    for group in plan.groups:
+        alone = Fleet(plan, 1, 0, only=frozenset({group.name})).run()
+        assert (alone.usages[group.name].cells == together.run.usages[group.name].cells).all()
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_another_seed_or_replication_is_another_life(engine: str) -> None:
+    """The comparisons above would be content with a simulator that never draws."""
+    plan = fleet(count=3, steps={"starting": Exponential(mean=30.0)})
+    one = play(plan, engine)
+    assert differences(one, play(plan, engine, seed=2))
+    assert differences(one, play(plan, engine, replication=1))
+    assert not differences(one, play(plan, engine))
