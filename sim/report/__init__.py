@@ -10,6 +10,8 @@ from pathlib import Path
 
 def build(folder: str | Path) -> Path:
     """Draw every figure of a result folder and write its `report.html`; the answer is where the page stands."""
-    from sim.report.build import build as build_now
+    from sim.report.pages import (
+        build_pages,
+    )  # no module may be called `build`: it would take this function's place
 
-    return build_now(Path(folder))
+    return build_pages(Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -524,7 +524,7 @@ def _few(names: Sequence[object], most: int = 3) -> str:
 
 def provenance(findings: Findings) -> Table:
     """Where these figures come from: enough to make them again."""
-    pairs: list[list[str]] = [
+    told: list[list[str]] = [
         ["scenario", findings.name],
         ["seed", str(findings.seed)],
         ["replications", f"{findings.replications:,}"],
@@ -533,11 +533,17 @@ def provenance(findings: Findings) -> Table:
         ["billing policy", findings.policy],
         ["engine", findings.engine or NO_NUMBER],
     ]
-    known = {pair[0] for pair in pairs} | {"defaults"}
-    for key, value in findings.provenance.items():
-        if key not in known:
-            pairs += _flat(key.replace("_", " "), value)
-    return Table(columns=["", ""], rows=pairs, words=2)
+    rest = pairs(findings.provenance, known={pair[0] for pair in told})
+    return Table(columns=["", ""], rows=[*told, *rest], words=2)
+
+
+def pairs(facts: Mapping[str, Any], known: Collection[str] = ()) -> list[list[str]]:
+    """A provenance file as rows of a name and a value, but for the defaults, which have a table of their own."""
+    made: list[list[str]] = []
+    for key, value in facts.items():
+        if key not in known and key != "defaults":
+            made += _flat(key.replace("_", " "), value)
+    return made
 
 
 def _flat(key: str, value: object) -> list[list[str]]:

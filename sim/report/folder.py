@@ -141,13 +141,13 @@ class Findings:
 
 def read(folder: Path) -> Findings:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""
-    summary = _read_json(folder / "summary.json")
+    summary = read_json(folder / "summary.json")
     if summary is None:
         raise ResultError(f"{folder}: no summary.json here; give the folder that `vmfleet run` wrote")
     for key in ("seed", "replications", "horizon_h", "billing_policy", "metrics"):
         if key not in summary:
             raise ResultError(f"{folder / 'summary.json'}: no {key!r}; was it written by `vmfleet run`?")
-    provenance = _read_json(folder / "provenance.json") or {}
+    provenance = read_json(folder / "provenance.json") or {}
     scenario = _read_scenario(folder)
     outcomes, numbers = _read_outcomes(folder, int(summary["replications"]))
     groups = {
@@ -173,7 +173,8 @@ def read(folder: Path) -> Findings:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object of the folder; None when there is no such file."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sim.report import answers, clock
+from sim.errors import ResultError
+from sim.report import answers, clock, look
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
+
+if TYPE_CHECKING:
+    from sim.report.studies import Study
 
 TEMPLATE = "page.html.j2"
 
@@ -24,6 +29,7 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
         environment()
         .get_template(TEMPLATE)
         .render(
+            title=f"{findings.name}: what the fleet did and what it cost",
             name=findings.name,
             period=clock.span(findings.own_start, findings.horizon_h),
             findings=findings,
@@ -44,6 +50,29 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
             pictures=pictures,
         )
     )
+
+
+def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:
+    """The page of a study of many scenarios."""
+    pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
+    title = f"{said['name']}: {said['kind']}"
+    return (
+        environment()
+        .get_template("study.html.j2")
+        .render(title=title, study=study, pictures=pictures, **said)
+    )
+
+
+def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
+    """Put figures and page into a result folder; the answer is where the page stands."""
+    page_path = place / "report.html"
+    try:
+        for drawn in figures:
+            look.write(drawn, place / "figures")
+        look.write_whole(page_path, text.encode())
+    except OSError as error:
+        raise ResultError(f"{place}: the report can't be written here: {error.strerror}") from error
+    return page_path
 
 
 def environment() -> Environment:

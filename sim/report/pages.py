@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sim.errors import ResultError
-from sim.report import bill_figures, fleet_figures, folder, look, page, parts, timeline
+from sim.report import bill_figures, fleet_figures, folder, look, page, parts, studies, timeline
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
@@ -14,20 +13,17 @@ from sim.report.parts import HoursParts, MoneyParts
 MOST_PANELS = 12
 
 
-def build(path: Path) -> Path:
+def build_pages(path: Path) -> Path:
     """Draw the figures of a result folder and write `report.html`; raises ResultError if the folder can't be read."""
+    if (path / "comparison.json").exists():
+        return studies.build_comparison(path)
+    if (path / "sweep.json").exists():
+        return studies.build_sweep(path)
     findings = folder.read(path)
     hours, money = parts.hours_parts(findings), parts.money_parts(findings)
     with look.style():
         figures = draw(findings, hours, money)
-    page_path = path / "report.html"
-    try:
-        for drawn in figures:
-            look.write(drawn, path / "figures")
-        look.write_whole(page_path, page.render(findings, figures, hours, money).encode())
-    except OSError as error:
-        raise ResultError(f"{path}: the report can't be written here: {error.strerror}") from error
-    return page_path
+    return page.write(path, figures, page.render(findings, figures, hours, money))
 
 
 def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -> Sequence[Drawn]:

@@ -1,0 +1,141 @@
+"""Reports of comparisons and sweeps: their figures are the folder's numbers, and a verdict is told as it stands."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.errors import ResultError
+from sim.report import build
+
+
+def stat(mean: float, half: float) -> dict[str, float | int]:
+    """An estimate as sweep.json and comparison.json write it."""
+    return {
+        "mean": mean,
+        "low": mean - half,
+        "high": mean + half,
+        "half_width": half,
+        "n": 8,
+        "p05": mean - 2 * half,
+        "p95": mean + 2 * half,
+    }
+
+
+def difference(mean: float, half: float, verdict: str, p_better: float) -> dict[str, Any]:
+    """A difference as comparison.json writes it."""
+    return stat(mean, half) | {
+        "relative": mean / 1000,
+        "p_better": p_better,
+        "gain": 7.25,
+        "verdict": verdict,
+    }
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Path:
+    """A base, a variant that is dearer for sure, and one of which nobody knows."""
+    content = {
+        "base": "base <0>",
+        "variants": ["keep & pay", "maybe"],
+        "seed": 4,
+        "replications": 8,
+        "confidence": 0.95,
+        "warnings": ["mind the <gap>"],
+        "base_metrics": {"cost.total": stat(1000.0, 5.0), "availability": stat(0.99, 0.001)},
+        "differences": {
+            "keep & pay": {
+                "cost.total": difference(250.0, 10.0, "worse", 0.0),
+                "availability": difference(0.005, 0.001, "better", 1.0),
+            },
+            "maybe": {
+                "cost.total": difference(-1.0, 5.0, "undecided", 0.66),
+                "availability": difference(0.0, 0.0, "same", 0.5),
+            },
+        },
+    }
+    (tmp_path / "comparison.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two axes, one of numbers and one of words."""
+    counts, habits = [10, 20, 40], ["keep", "stop <now>"]
+    points = [
+        {
+            "settings": {"group.dev.count": n, "group.dev.when_off": habit},
+            "metrics": {
+                "cost.total": stat(n * (3.0 if habit == "keep" else 2.0), 0.5),
+                "availability": stat(0.999999, 0.0),
+            },
+        }
+        for n in counts
+        for habit in habits
+    ]
+    content = {
+        "scenario": "dev",
+        "seed": 4,
+        "replications": 8,
+        "confidence": 0.95,
+        "axes": [
+            {"paths": ["group.dev.count"], "values": [[n] for n in counts]},
+            {"paths": ["group.dev.when_off"], "values": [[habit] for habit in habits]},
+        ],
+        "metrics": ["cost.total", "availability"],
+        "points": points,
+    }
+    (tmp_path / "sweep.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """A figure's numbers."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> None:
+    """The sentence a decision rests on must carry sign, size, interval and doubt."""
+    text = build(comparison).read_text(encoding="utf-8")
+    assert "keep &amp; pay costs 250.00 USD more than base &lt;0&gt; (+25.0 %)" in text
+    assert "+240.00 to +260.00 USD" in text
+    assert "maybe costs 1.00 USD less" in text
+    assert "which of the two is cheaper is undecided" in text
+    assert "7.2 times as many replications" in text
+    assert "mind the &lt;gap&gt;" in text
+    shown = rows_of(comparison / "figures" / "differences.csv")
+    assert [(r["variant"], r["metric"], float(r["mean"]), r["verdict"]) for r in shown] == [
+        ("keep & pay", "cost.total", 250.0, "worse"),
+        ("maybe", "cost.total", -1.0, "undecided"),
+        ("keep & pay", "availability", 0.005, "better"),
+        ("maybe", "availability", 0.0, "same"),
+    ]
+
+
+def test_a_sweep_shows_every_point(sweep: Path) -> None:
+    """One figure a metric, one row a point, and a share of 99.9999 % isn't shown as all."""
+    text = build(sweep).read_text(encoding="utf-8")
+    assert "Cost goes from 20.00 USD at group.dev.count = 10, group.dev.when_off = stop &lt;now&gt;" in text
+    assert "99.9999" in text
+    assert "100.000" not in text
+    shown = rows_of(sweep / "figures" / "sweep_cost_total.csv")
+    assert sorted(float(row["mean"]) for row in shown) == [20.0, 30.0, 40.0, 60.0, 80.0, 120.0]
+    assert (sweep / "figures" / "sweep_availability.svg").exists()
+
+
+def test_reports_of_studies_have_the_same_bytes_each_time(comparison: Path, sweep: Path) -> None:
+    """Both studies lie in one folder here; the comparison goes first, again and again."""
+    first = build(comparison).read_bytes()
+    assert build(comparison).read_bytes() == first
+
+
+def test_a_study_folder_that_lacks_its_parts_is_refused(comparison: Path) -> None:
+    """The message names the file and what it lacks."""
+    (comparison / "comparison.json").write_text("{}")
+    with pytest.raises(ResultError, match="no 'base'"):
+        build(comparison)
