@@ -17,6 +17,8 @@ from sim.cloud.plan import FleetPlan, GroupPlan, Platform, Reserved
 from sim.errors import Fault, ScenarioError
 
 if TYPE_CHECKING:
+    from simpy.events import Event
+
     from sim.cloud.vm import Clock, Vm
 
 # The classes of operations that have a token bucket each (Microsoft: Compute throttling limits, 2024-05-27).
@@ -145,18 +147,22 @@ class SharedPlatform:
 
     # -- room --------------------------------------------------------------------------------------------------------
 
-    def ask_host(self, vm: Vm) -> bool:
-        """Put a VM on a host, evicting spot VMs for a regular one if need be; False: there is no room."""
+    def ask_host(self, vm: Vm) -> list[Event] | None:
+        """Put a VM on a host, evicting spot VMs for a regular one if need be; None: there is no room.
+
+        The events are the evicted VMs' going: until then the room is promised, but not free.
+        """
         if self.endless:
-            return True
+            return []
         group = vm.group.setup.plan
+        going: list[Event] = []
         host = self._reserved_slot(vm)
         if host < 0:
             host = self._find(vm, self.index)
             if host < 0 and self.vacatable is not None and group.priority != "spot":
-                host = self._vacate(vm)
+                host, going = self._vacate(vm)
             if host < 0:
-                return False
+                return None
             self._change(host, -vm.vcpus, -vm.memory_mib, spot=group.priority == "spot")
         vm.host = host
         self.vms_on[host][vm] = None
@@ -165,7 +171,7 @@ class SharedPlatform:
         if group.availability_set:
             cluster, members = self.sets.get(group.availability_set, (self.index.units[unit][CLUSTER], 0))
             self.sets[group.availability_set] = (cluster, members + 1)
-        return True
+        return going
 
     def give_host(self, vm: Vm) -> None:
         """A VM is off its host."""
@@ -230,22 +236,24 @@ class SharedPlatform:
                 best, best_key = host, key
         return best
 
-    def _vacate(self, vm: Vm) -> int:
-        """A host that has room for a regular VM once its youngest spot VMs have been told to go."""
+    def _vacate(self, vm: Vm) -> tuple[int, list[Event]]:
+        """A host that has room for a regular VM once its youngest spot VMs, who are told to, have gone; and their going."""
         assert self.vacatable is not None
         host = self._find(vm, self.vacatable)
+        going: list[Event] = []
         if host < 0:
-            return -1
+            return -1, going
         for spot in reversed(
             [other for other in self.vms_on[host] if other.group.setup.plan.priority == "spot"]
         ):
             if self.index.free_c[host] >= vm.vcpus and self.index.free_m[host] >= vm.memory_mib:
                 break
-            # Its room is the other's at once, though it has a notice's time to go.
             self._take_off(spot)
             self._change(host, spot.vcpus, spot.memory_mib, spot=True)
+            spot.going = self.env.event()
+            going.append(spot.going)
             spot.befall("evict")
-        return host
+        return host, going
 
     # -- reserved room ---------------------------------------------------------------------------------------------
 

@@ -627,11 +627,7 @@ class _Builder:
         return self.node("homeless", fill, RUNNING, SUCCEEDED)
 
     def started_elsewhere(self) -> Node:
-        def fill(node: Node) -> None:
-            node.wait, node.purpose = Wait.LAW, self.purpose("starting", self.plan.durations_s["starting"])
-            node.next = self.arc(node, self.on())
-
-        return self.node("healing.starting", fill, PowerState.STARTING, SUCCEEDED)
+        return self.operate("service_healing", RUNNING, key="healing", done=self.on)
 
     def frozen(self) -> Node:
         """Memory is kept, the VM pauses; power state and bill don't notice."""

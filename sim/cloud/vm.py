@@ -49,7 +49,7 @@ class Vm:
 
     __slots__ = (
         "attempts", "awaited", "blocks", "code", "crash_left_s", "dies_s", "draws", "edge_no", "edge_s",
-        "eviction_left_s", "group", "has_quota", "host", "index", "meeting", "node", "now_s", "past", "pending",
+        "eviction_left_s", "going", "group", "has_quota", "host", "index", "meeting", "node", "now_s", "past", "pending",
         "process", "promised", "slot", "stuck", "tell", "wanted", "wanted_when_asked",
     )  # fmt: skip
 
@@ -79,6 +79,7 @@ class Vm:
         # On a platform:
         self.host = -1
         self.slot = False  # on reserved room
+        self.going: Event | None = None  # its room is promised to another VM, which waits for this
         self.has_quota = False
         self.meeting = False  # in the middle of asking or giving back
         self.pending = ""  # what has befallen it and waits for a node that answers: "fault" or "evict"
@@ -184,13 +185,15 @@ class Vm:
         off_host = target.power not in ON_HOST
         if off_host:
             self.pending = ""
-        if (off_host and self.host >= 0) or (
-            self.has_quota and target.power is None and target.operation is None
-        ):
+        gone = target.power is None and target.operation is None
+        if off_host and self.going is not None:
+            self.going.succeed()
+            self.going = None
+        if (off_host and self.host >= 0) or (self.has_quota and gone):
             yield env.at(self.now_s, GIVES + self.rank)
             if off_host and self.host >= 0:
                 platform.give_host(self)
-            if self.has_quota and target.power is None and target.operation is None:
+            if self.has_quota and gone:
                 self.has_quota = False
                 platform.quota.give(self.group.setup.plan)
         refused = None
@@ -204,7 +207,11 @@ class Vm:
                 yield env.at(self.now_s, GIVES + self.rank)
                 platform.give_host(self)
             yield env.at(self.now_s, ASKS + self.rank)
-            refused = None if platform.ask_host(self) else self.node.no_room
+            going = platform.ask_host(self)
+            refused = self.node.no_room if going is None else None
+            for leaving in going or ():
+                yield leaving
+                self._pass(env.now)
         self.meeting = False
         if refused is None:
             return arc

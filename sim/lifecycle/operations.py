@@ -227,6 +227,17 @@ GUEST_SHUTDOWN = Operation(
     source=f"{sources.POWER_SECTION} (shut down from within the guest OS)",
 )
 
+SERVICE_HEALING = Operation(
+    row="service_healing",
+    name="service_healing",
+    accepted_from=frozenset({PowerState.RUNNING}),
+    shows=None,
+    stages=(Stage(name="starting", power=PowerState.STARTING, provisioning=None),),
+    ends_in=PowerState.RUNNING,
+    control_plane=False,
+    source=f"{sources.SERVICE_HEALING}; the states it shows meanwhile are an assumption",
+)
+
 DEALLOCATE = Operation(
     row="deallocate",
     name="deallocate",
@@ -313,6 +324,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             RESTART,
             POWER_OFF,
             GUEST_SHUTDOWN,
+            SERVICE_HEALING,
             DEALLOCATE,
             DEALLOCATE_FROM_HIBERNATED,
             HIBERNATE,

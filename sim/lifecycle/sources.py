@@ -22,3 +22,4 @@ SPOT_ERRORS = "Microsoft, 'Error messages for Azure Spot Virtual Machines and sc
 FAQ_PARTIAL_HOURS = "Microsoft, Azure pricing FAQ on a VM that ran 6 minutes 45 seconds, undated"
 FIELD = "seen in public issue threads, not in Microsoft's documents"
 ASSUMPTION = "our assumption: no document says so"
+SERVICE_HEALING = 'Microsoft, "Understand a system reboot for Azure VM" (2023-02-28)'
