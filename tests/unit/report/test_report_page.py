@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.report import build
+from sim.report.build import build
 
 Make = Callable[..., Path]
 EVIL = "a<b>&\"'$x_1$ </svg><script>alert(1)</script>"
@@ -287,7 +287,6 @@ FLEETS = {
         "replications": 2,
         "horizon_h": 6.0,
     },
-    "one hour": {"horizon_h": 1.0, "replications": 3},
     "half an hour": {"horizon_h": 0.5, "replications": 3},
     "two years with a warm-up": {"horizon_h": 17520.0, "replications": 1, "vms": 3, "warm_up_h": 2000},
 }

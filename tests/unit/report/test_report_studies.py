@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sim.errors import ResultError
-from sim.report import build
+from sim.report.build import build
 
 
 def stat(mean: float, half: float) -> dict[str, float | int]:

@@ -13,8 +13,9 @@ from sim.report.parts import HoursParts, MoneyParts
 MOST_PANELS = 12
 
 
-def build_pages(path: Path) -> Path:
+def build(path: str | Path) -> Path:
     """Draw the figures of a result folder and write `report.html`; raises ResultError if the folder can't be read."""
+    path = Path(path)
     if (path / "comparison.json").exists():
         return studies.build_comparison(path)
     if (path / "sweep.json").exists():
