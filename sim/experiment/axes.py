@@ -183,7 +183,7 @@ def _expanded(part: str, words: str) -> list[object]:
         return [part if "+" in part.lstrip("+") else parse_value(part)]
     low_text, high_text, how, by = (piece.strip() if piece else "" for piece in found.groups())
     try:
-        low, high, is_time = _bounds(low_text, high_text)
+        low, high, is_time = bounds_of(low_text, high_text)
         if how == "/":
             numbers = _spread(low, high, int(by))
         else:
@@ -196,7 +196,8 @@ def _expanded(part: str, words: str) -> list[object]:
     return [format_exact(number) if is_time else _plain(number) for number in numbers]
 
 
-def _bounds(low: str, high: str) -> tuple[Fraction, Fraction, bool]:
+def bounds_of(low: str, high: str) -> tuple[Fraction, Fraction, bool]:
+    """Two ends of a range, exactly, and whether they are durations (then seconds); ValueError if they are neither."""
     try:
         return _number(low, is_time=False), _number(high, is_time=False), False
     except ValueError:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sim.experiment.compare import Comparison
     from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario
+    from sim.experiment.sensitivity import Sensitivity
     from sim.experiment.sizing import Sizing
     from sim.experiment.sweep import Sweep
 
@@ -94,6 +95,19 @@ def write_sizing(sizing: Sizing, folder: str | Path) -> Path:
             place / "replications", ("trial", "replication", "group", "metric", "value"), _metric_rows(runs)
         )
         write_scenarios(place, {"scenario": sizing.scenario})
+    return Path(folder)
+
+
+def write_sensitivity(found: Sensitivity, folder: str | Path) -> Path:
+    """sensitivity.json, and a row a factor as sensitivity.csv and .parquet."""
+    with new_folder(folder) as place:
+        write_json(place / "sensitivity.json", found.summary())
+        facts = {"study": f"sensitivity ({found.method})", "seed": found.seed, "points": found.points}
+        write_json(
+            place / PROVENANCE, study_provenance({"scenario": found.scenario}, wall_s=found.wall_s, **facts)
+        )
+        write_table(place / "sensitivity", list(found.rows[0]), (list(row.values()) for row in found.rows))
+        write_scenarios(place, {"scenario": found.scenario})
     return Path(folder)
 
 
