@@ -62,6 +62,8 @@ def test_a_tornado_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
 @pytest.mark.parametrize("method", ["morris", "sobol"])
 def test_screening_ranks_the_fleets_factors(fleet: sim.Scenario, method: str):
     """The count above all, the start-up time a little, the stopping time not at all."""
+    if method == "morris":
+        pytest.importorskip("SALib")
     found = sensitivity(fleet, VARY, method=method, samples=8, replications=1)
     assert found.rows[0]["factor"] == "group.web.count"
     measure = "mu_star" if method == "morris" else "total"
@@ -100,6 +102,7 @@ def test_sobol_indices_are_the_known_ones():
 
 def test_morris_effects_of_a_plane_are_its_slopes():
     """Linear: mu is the slope and sigma is zero; a product has sigma, which a plane must not."""
+    pytest.importorskip("SALib")
     plane = _morris(_Known(lambda s: 3 * s[:, 0] - 2 * s[:, 1], 2), 10)  # type: ignore[arg-type]
     assert [row["factor"] for row in plane] == ["x0", "x1"]
     assert [row["mu"] for row in plane] == pytest.approx([3.0, -2.0])

@@ -1,0 +1,176 @@
+"""Long-run questions: where the start-up ends, and what one long run can say of itself.
+
+White (1997), "An effective truncation heuristic for bias reduction in simulation output", Simulation 69(6), with batches
+of five (MSER-5); applied to the average over replications, as Law's reading of Welch advises (Law, 9.5.1). Batch means:
+Law, 9.5.3.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sim.errors import InputError
+from sim.experiment.metrics import FLEET
+from sim.experiment.player import Player
+from sim.experiment.statistics import Interval, mean_interval, mean_of, variance_of
+from sim.experiment.workers import Workers
+from sim.lifecycle.power import PowerState
+from sim.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sim.experiment.run_result import RunResult
+    from sim.experiment.scenario import Scenario
+
+BATCH = 5  # observations a batch of MSER-5
+PILOT = 10  # replications that the average is taken over
+FEWEST_BATCHES = 10  # of batch means; fewer say nothing of their own variance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncation:
+    """Where a series settles: so many observations belong to the start-up."""
+
+    observations: int
+    settled: bool  # False: the best cut is at the very middle, so the series may not have settled at all
+
+
+def mser5(series: Sequence[float]) -> Truncation:
+    """Cut a series where the standard error of what is left is smallest, in batches of five, in its first half.
+
+    >>> mser5([9.0] * 10 + [1.0, 2.0] * 45).observations
+    10
+    """
+    batches = [mean_of(series[i : i + BATCH]) for i in range(0, len(series) - BATCH + 1, BATCH)]
+    if len(batches) < 4:
+        raise InputError(
+            f"a warm-up can't be found in {len(series)} hours; at least {4 * BATCH} are needed: lengthen the horizon"
+        )
+    errors = [_standard_error_squared(batches[cut:]) for cut in range(len(batches) // 2 + 1)]
+    best = min(range(len(errors)), key=lambda cut: (errors[cut], cut))
+    return Truncation(observations=best * BATCH, settled=best < len(batches) // 2)
+
+
+def _standard_error_squared(values: Sequence[float]) -> float:
+    middle = mean_of(values)
+    return math.fsum((value - middle) ** 2 for value in values) / len(values) ** 2
+
+
+def warm_up_found(
+    scenario: Scenario, *, seed: int, workers: Workers | None = None, engine: str = "auto"
+) -> float:
+    """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
+
+    The longest that any group needs, in whole days where demand follows a calendar (a day is what repeats). Raises
+    InputError if some group doesn't settle in the first half of the horizon.
+    """
+    pilot = Player(scenario.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers)
+    pilot.play_until(PILOT)
+    result = pilot.result()
+    longest_h = 0.0
+    for group in scenario.groups:
+        period_h = 24 if group.schedule is not None or group.arrivals is not None else 1
+        hourly = hourly_mean(result, PowerState.RUNNING, group.name)
+        series = [
+            mean_of(hourly[i : i + period_h].tolist()) for i in range(0, len(hourly) - period_h + 1, period_h)
+        ]
+        cut = mser5(series)
+        if not cut.settled:
+            raise InputError(
+                f'warm_up = "auto": group {group.name} has not settled in the first half of the horizon; '
+                "lengthen the horizon, or give the warm-up"
+            )
+        longest_h = max(longest_h, float(cut.observations * period_h))
+    return longest_h * SECONDS_PER_HOUR
+
+
+def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.float64]:
+    """VMs of a group in a state in each clock hour, averaged over the replications."""
+    import numpy as np
+
+    place = list(PowerState).index(state)
+    hourly: NDArray[np.float64] = np.mean(
+        [each.timeline[group].vms[:, place] for each in result.replications], axis=0
+    )
+    return hourly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchMeans:
+    """What one long run says of a long-run mean: the interval from batches that look independent."""
+
+    interval: Interval
+    batches: int
+    batch_hours: int
+    independent: bool  # neighbouring batches show no correlation at the 5 % level
+
+    @property
+    def words(self) -> str:
+        """One sentence for a reader."""
+        caution = (
+            ""
+            if self.independent
+            else "; neighbouring batches are correlated, so run longer before relying on it"
+        )
+        return (
+            f"{self.interval.mean:.6g} ± {self.interval.half_width:.3g} from {self.batches} batches{caution}"
+        )
+
+
+def batch_means(series: Sequence[float], confidence: float = 0.95) -> BatchMeans:
+    """The mean of one long series of equal steps with its interval, in the most batches that look independent.
+
+    Batches are lengthened (320, 160, ... 10 of them) until von Neumann's ratio sees no correlation between neighbours.
+    """
+    if len(series) < 2 * FEWEST_BATCHES:
+        raise InputError(
+            f"batch means need at least {2 * FEWEST_BATCHES} hours after the warm-up, there are {len(series)}"
+        )
+    count = 320
+    while True:
+        count = min(count, len(series) // 2)
+        length = len(series) // count
+        # What doesn't fill the last batch is left out at the start, where the run is youngest.
+        start = len(series) - count * length
+        means = [mean_of(series[start + i * length : start + (i + 1) * length]) for i in range(count)]
+        independent = _looks_independent(means)
+        if independent or count <= FEWEST_BATCHES:
+            return BatchMeans(
+                interval=mean_interval(means, confidence),
+                batches=count,
+                batch_hours=length,
+                independent=independent,
+            )
+        count = max(FEWEST_BATCHES, count // 2)
+
+
+def _looks_independent(values: Sequence[float]) -> bool:
+    """Von Neumann's ratio of neighbouring differences to variance, near 2 for independent values (one-sided, 5 %)."""
+    n, spread = len(values), variance_of(values)
+    if spread == 0.0:
+        return True
+    steps = math.fsum((b - a) ** 2 for a, b in itertools.pairwise(values))
+    ratio = steps / ((n - 1) * spread)
+    return (ratio - 2) / math.sqrt(4 * (n - 2) / (n * n - 1)) > -1.645
+
+
+def long_run(
+    result: RunResult,
+    state: PowerState | str = PowerState.RUNNING,
+    group: str = FLEET,
+    confidence: float | None = None,
+) -> BatchMeans:
+    """The long-run mean number of VMs in a state, from the first replication alone, by batch means."""
+    if str(state) not in [str(each) for each in PowerState]:
+        raise InputError(f"there is no state {state!r}; there are {', '.join(PowerState)}")
+    place = [str(each) for each in PowerState].index(str(state))
+    groups = result.groups if group == FLEET else (group,)
+    first = result.replications[0]
+    hourly = sum(first.timeline[name].vms[:, place] for name in groups)
+    return batch_means([float(value) for value in hourly], confidence or result.confidence)  # type: ignore[union-attr]

@@ -1,0 +1,99 @@
+"""Warm-up and batch means, on series whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import sim
+from sim.errors import InputError
+from sim.experiment.warm_up import batch_means, long_run, mser5, warm_up_found
+
+
+def _ar1(rng: np.random.Generator, n: int, phi: float) -> np.ndarray:
+    values = np.empty(n)
+    values[0] = rng.normal(0, 1 / np.sqrt(1 - phi**2))
+    for i, step in enumerate(rng.normal(0, 1, n - 1)):
+        values[i + 1] = phi * values[i] + step
+    return values
+
+
+def test_the_start_up_is_cut_off():
+    """A fleet that fills with a time constant of 20 hours: the cut lies where the bias is below the noise, not at 0."""
+    rng = np.random.default_rng(31)
+    hours = np.arange(1000)
+    averaged = 100 * (1 - np.exp(-hours / 20)) + rng.normal(0, 1, 1000)
+    cut = mser5(averaged.tolist())
+    assert cut.settled
+    # 100 exp(-h / 20) is below the noise of 1 from hour 92 on, and below the noise of a batch mean from hour 108 on.
+    assert 60 <= cut.observations <= 160
+
+
+def test_what_is_steady_from_the_start_keeps_nearly_all():
+    """Nothing to cut: on average over 50 series less than a fifth goes."""
+    rng = np.random.default_rng(37)
+    cuts = [mser5(rng.normal(5, 1, 500).tolist()).observations for _ in range(50)]
+    assert np.mean(cuts) < 100
+
+
+def test_what_never_settles_says_so():
+    """A ramp: the best cut is the last one allowed, which is no answer."""
+    assert not mser5(np.arange(400.0).tolist()).settled
+    with pytest.raises(InputError, match="lengthen the horizon"):
+        mser5([1.0] * 12)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.9])
+def test_batch_means_cover_the_true_mean(phi: float):
+    """200 long runs, correlated from hour to hour: 95 % intervals cover 0, within the binomial's 1e-4 band (less two
+    points for what correlation the test of independence lets through).
+
+    The wrong model, a t interval over single hours, covers far less at 0.9 and is refused.
+    """
+    rng = np.random.default_rng(41)
+    studies, hits, naive = 200, 0, 0
+    for _ in range(studies):
+        series = _ar1(rng, 4000, phi)
+        found = batch_means(series.tolist()).interval
+        hits += found.low <= 0.0 <= found.high
+        half = stats.t.isf(0.025, len(series) - 1) * series.std(ddof=1) / np.sqrt(len(series))
+        naive += abs(series.mean()) <= half
+    band = stats.binom.ppf(1e-4, studies, 0.93)
+    assert hits >= band
+    if phi:
+        assert naive < band
+
+
+def test_a_short_run_admits_its_correlation():
+    """Too short for ten independent batches: the interval is given, and that it can't be relied on."""
+    found = batch_means(np.cumsum(np.random.default_rng(43).normal(0, 1, 60)).tolist())
+    assert not found.independent
+    assert "run longer" in found.words
+    with pytest.raises(InputError, match="at least 20 hours"):
+        batch_means([1.0] * 19)
+
+
+def test_a_fleet_that_fills_needs_a_warm_up():
+    """Arrivals into an empty fleet: days are cut, by the time constant of the lifetimes; an always-on fleet cuts none."""
+    filling = sim.from_dict(
+        {
+            "name": "filling",
+            "horizon": "60d",
+            "group": [
+                {
+                    "name": "jobs",
+                    "arrivals": {"rate": 0.5, "lifetime": {"dist": "exponential", "mean": "48h"}},
+                }
+            ],
+        }
+    )
+    needed_s = warm_up_found(filling, seed=1)
+    assert 2 * 86_400 <= needed_s <= 25 * 86_400
+    assert needed_s % 86_400 == 0
+    steady = sim.from_dict({"name": "steady", "horizon": "10d", "group": [{"name": "web", "count": 2}]})
+    assert warm_up_found(steady, seed=1) <= 5 * 3_600
+    found = long_run(sim.run(steady, replications=1), "running")
+    assert found.interval.mean == pytest.approx(2.0, abs=0.01)
+    with pytest.raises(InputError, match="no state"):
+        long_run(sim.run(steady, replications=1), "sleeping")
