@@ -64,8 +64,12 @@ class ArrivalFit:
     @property
     def fitted_dispersion(self) -> float:
         """Variance over mean of VMs in a short bin under the fitted process: E[B^2] / E[B]."""
-        mean = math.fsum(size * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True))
-        square = math.fsum(size**2 * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True))
+        mean = math.fsum(
+            size * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True)
+        )
+        square = math.fsum(
+            size**2 * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True)
+        )
         return square / mean
 
 
@@ -79,7 +83,9 @@ class _Counts:
     last_s: float = 0.0
 
 
-def fit_arrivals(blocks: Iterable[Rows], *, stamp_s: float, window_s: float, start: datetime | None = None) -> ArrivalFit | None:
+def fit_arrivals(
+    blocks: Iterable[Rows], *, stamp_s: float, window_s: float, start: datetime | None = None
+) -> ArrivalFit | None:
     """The arrivals of a trace; None if no VM came."""
     counting_s = max(COUNTING_S, stamp_s)
     counts = _Counts()
@@ -112,14 +118,19 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
     requests, vms = np.unique(key, return_counts=True)
     for size, number in zip(*np.unique(vms, return_counts=True), strict=True):
         counts.batches[int(size)] = counts.batches.get(int(size), 0) + int(number)
-    for times, into in ((rows["created_s"], counts.vms_in_bin), (requests["created_s"], counts.requests_in_bin)):
+    for times, into in (
+        (rows["created_s"], counts.vms_in_bin),
+        (requests["created_s"], counts.requests_in_bin),
+    ):
         bins, numbers = np.unique(np.floor(times / counting_s).astype(np.int64), return_counts=True)
         for which, number in zip(bins.tolist(), numbers.tolist(), strict=True):
             into[which] = into.get(which, 0) + number
     counts.last_s = float(rows["created_s"][-1])
 
 
-def _fit(counts: _Counts, counting_s: float, span_s: float, start: datetime | None, *, batches_known: bool) -> ArrivalFit:
+def _fit(
+    counts: _Counts, counting_s: float, span_s: float, start: datetime | None, *, batches_known: bool
+) -> ArrivalFit:
     bins = max(1, math.ceil(span_s / counting_s - 1e-9))
     vms, requests = (_filled(table, bins) for table in (counts.vms_in_bin, counts.requests_in_bin))
     covered_s = np.minimum(counting_s, span_s - counting_s * np.arange(bins))
@@ -131,7 +142,9 @@ def _fit(counts: _Counts, counting_s: float, span_s: float, start: datetime | No
     rates = np.divide(came, watched_h, out=np.zeros(hours), where=watched_h > 0)
     expected = rates[hour] * covered_s / SECONDS_PER_HOUR
     told = expected > 0
-    spread = float(((requests[told] - expected[told]) ** 2 / expected[told]).sum()) / max(1, int(told.sum()) - hours)
+    spread = float(((requests[told] - expected[told]) ** 2 / expected[told]).sum()) / max(
+        1, int(told.sum()) - hours
+    )
 
     sizes = np.array(sorted(counts.batches))
     numbers = np.array([counts.batches[size] for size in sizes.tolist()])

@@ -44,7 +44,17 @@ MEANINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What a column may mean, and the headers that say so, whatever their case."""
 
-PRIORITIES = {"": 0, "regular": 0, "high": 0, "on-demand": 0, "0": 0, "spot": 1, "low": 1, "preemptible": 1, "1": 1}
+PRIORITIES = {
+    "": 0,
+    "regular": 0,
+    "high": 0,
+    "on-demand": 0,
+    "0": 0,
+    "spot": 1,
+    "low": 1,
+    "preemptible": 1,
+    "1": 1,
+}
 YES = {"1", "true", "yes", "y", "t"}
 NO = {"", "0", "false", "no", "n", "f"}
 
@@ -57,7 +67,8 @@ class _Seen:
     """What is known of the whole file only at its end."""
 
     first_s: float = math.inf
-    last_s: float = -math.inf
+    last_s: float = -math.inf  # somebody was watching until then at least
+    latest_s: float = math.inf  # and until then at most, by the bins of the censored
     instants: bool | None = None
     divisor: int | None = 0  # of all times, 0: none yet, None: they are not whole
     intervals: bool = False
@@ -73,7 +84,11 @@ def read_columns(path: Path, reading: Reading, spool: Spool, book: ShapeBook) ->
         for lines in read_lines(stream, path, names, sorted(set(at.values())), line=2):
             _append(lines, at, spool, book, seen)
             if len(book.numbers) > MOST_SHAPES:
-                raise fault(path, f"more than {MOST_SHAPES} kinds of VM", "are vcpus, memory and size the right columns?")
+                raise fault(
+                    path,
+                    f"more than {MOST_SHAPES} kinds of VM",
+                    "are vcpus, memory and size the right columns?",
+                )
     if not spool.rows:
         raise fault(path, "no rows under the header")
     return _content(path, reading, spool, seen)
@@ -81,19 +96,31 @@ def read_columns(path: Path, reading: Reading, spool: Spool, book: ShapeBook) ->
 
 def _content(path: Path, reading: Reading, spool: Spool, seen: _Seen) -> Content:
     # t = 0 is on the whole hour, so that hours of the clock and hours of the replay are the same.
-    origin_s = reading.origin_s if reading.origin_s is not None else math.floor(seen.first_s / SECONDS_PER_HOUR) * SECONDS_PER_HOUR
-    window_s = reading.window_s or seen.last_s - origin_s
+    origin_s = (
+        reading.origin_s
+        if reading.origin_s is not None
+        else math.floor(seen.first_s / SECONDS_PER_HOUR) * SECONDS_PER_HOUR
+    )
+    ended_s = max(seen.last_s, seen.latest_s) if math.isfinite(seen.latest_s) else seen.last_s
+    window_s = reading.window_s or ended_s - origin_s
     if window_s <= 0:
-        raise fault(path, "nothing happens after t = 0", "give the window that was watched, or another origin")
+        raise fault(
+            path, "nothing happens after t = 0", "give the window that was watched, or another origin"
+        )
     stamp_s = reading.stamp_s
     if stamp_s is None:
         stamp_s = float(seen.divisor or 0) if spool.rows >= FEWEST_FOR_A_STAMP else 0.0
-    assumptions = [] if reading.window_s else ["the watch ended at the last instant in the file"]
+    assumptions = [] if reading.window_s else ["the watch ended at the last instant that the file knows of"]
     if seen.intervals:
         assumptions.append("a lifetime known to an interval is replayed by the interval's middle")
     start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=origin_s) if seen.instants else None
     return Content(
-        origin_s=origin_s, window_s=window_s, follow_up_s=window_s, stamp_s=stamp_s, start=start, assumptions=tuple(assumptions)
+        origin_s=origin_s,
+        window_s=window_s,
+        follow_up_s=window_s,
+        stamp_s=stamp_s,
+        start=start,
+        assumptions=tuple(assumptions),
     )
 
 
@@ -106,7 +133,9 @@ def _meanings(path: Path, names: Sequence[str], reading: Reading) -> dict[str, i
     at: dict[str, int] = {}
     for meaning, wanted in reading.columns.items():
         if meaning not in MEANINGS:
-            raise fault(path, f"columns.{meaning} is no meaning of a column", f"there are {', '.join(MEANINGS)}")
+            raise fault(
+                path, f"columns.{meaning} is no meaning of a column", f"there are {', '.join(MEANINGS)}"
+            )
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=1)
             right = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
@@ -124,15 +153,27 @@ def _meanings(path: Path, names: Sequence[str], reading: Reading) -> dict[str, i
 def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> None:
     has = f"it has {', '.join(names) or 'nothing'}"
     if "created" not in at:
-        raise fault(path, f"the header has no column for created: {has}", f"call it one of {', '.join(MEANINGS['created'])}", line=1)
+        raise fault(
+            path,
+            f"the header has no column for created: {has}",
+            f"call it one of {', '.join(MEANINGS['created'])}",
+            line=1,
+        )
     if not {"deleted", "lifetime", "life_low"} & at.keys():
         right = f"call it one of {', '.join(MEANINGS['deleted'][:3] + MEANINGS['lifetime'][:2])}"
         raise fault(path, f"the header has no column for deleted or lifetime: {has}", right, line=1)
     if ("life_low" in at) != ("life_high" in at):
-        raise fault(path, "the header has one end of the lifetime's interval only", "life_lo_s and life_hi_s are needed", line=1)
+        raise fault(
+            path,
+            "the header has one end of the lifetime's interval only",
+            "life_lo_s and life_hi_s are needed",
+            line=1,
+        )
     if "size" not in at and not ("vcpus" in at and ("memory" in at or "memory_mib" in at)):
         right = f"{', '.join(MEANINGS['vcpus'][:3])} and {', '.join(MEANINGS['memory'][:3])}; or size"
-        raise fault(path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1)
+        raise fault(
+            path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1
+        )
 
 
 # --- the rows
@@ -143,6 +184,7 @@ def _append(lines: Lines, at: dict[str, int], spool: Spool, book: ShapeBook, see
         return
     created = _times(lines, at["created"], seen)
     low, high, seen_s, known = _lives(lines, at, created, seen)
+    binned = np.isinf(high) & np.isfinite(seen_s)
     block = np.zeros(len(lines), dtype=RAW)
     block["created_s"], block["low_s"], block["high_s"], block["seen_s"] = created, low, high, seen_s
     block["tenant"] = tenants(lines.cells[at["tenant"]]) if "tenant" in at else 0
@@ -152,18 +194,28 @@ def _append(lines: Lines, at: dict[str, int], spool: Spool, book: ShapeBook, see
     spool.append(block)
     seen.first_s = min(seen.first_s, float(created.min()))
     seen.last_s = max(seen.last_s, float((created + known).max()))
+    seen.latest_s = min(seen.latest_s, float((created + seen_s)[binned].min(initial=math.inf)))
     _find_divisor(seen, created)
     _find_divisor(seen, low)
 
 
-def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tuple[Floats, Floats, Floats, Floats]:
+def _lives(
+    lines: Lines, at: dict[str, int], created: Floats, seen: _Seen
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Shortest and longest life of each VM, up to which age it was seen at most, and how long it was watched at least."""
     marked = _marked(lines, at)
     if "life_low" in at:
         low, high = (lines.numbers(at[name], empty=np.nan) for name in ("life_low", "life_high"))
         lines.check(at["life_low"], low < 0, "is below 0", "a lifetime is 0 s or more")
-        lines.check(at["life_high"], high < low, "is below the interval's low end", "the high end is not below the low one")
-        lines.check(at["life_low"], np.isnan(low) & ~marked, "is no lifetime", "only a censored row may leave it out")
+        lines.check(
+            at["life_high"],
+            high < low,
+            "is below the interval's low end",
+            "the high end is not below the low one",
+        )
+        lines.check(
+            at["life_low"], np.isnan(low) & ~marked, "is no lifetime", "only a censored row may leave it out"
+        )
         untold = np.isnan(low)
         low = np.nan_to_num(low)
         high = np.where(np.isnan(high), low, high)
@@ -171,13 +223,23 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
     elif "lifetime" in at:
         column = at["lifetime"]
         low = lines.numbers(column, empty=np.nan)
-        lines.check(column, low < 0, "is below 0", "a lifetime is 0 s or more; leave it empty if the VM is still alive")
+        lines.check(
+            column,
+            low < 0,
+            "is below 0",
+            "a lifetime is 0 s or more; leave it empty if the VM is still alive",
+        )
         untold = np.isnan(low)
         low = high = np.nan_to_num(low)
     else:
         column = at["deleted"]
         deleted = _times(lines, column, seen, may_be_empty=True)
-        lines.check(column, deleted < created, "is before the VM was created", "leave it empty if the VM is still alive")
+        lines.check(
+            column,
+            deleted < created,
+            "is before the VM was created",
+            "leave it empty if the VM is still alive",
+        )
         untold = np.isnan(deleted)
         low = high = np.nan_to_num(deleted - created)
     marked |= untold
@@ -190,7 +252,9 @@ def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
         return np.zeros(len(lines), dtype=bool)
     column = at["censored"]
     words = np.array([str(cell).strip().lower() for cell in lines.cells[column]], dtype=object)
-    lines.check(column, ~np.isin(words, list(YES | NO)), "is neither yes nor no", "1 or 0, true or false, yes or no")
+    lines.check(
+        column, ~np.isin(words, list(YES | NO)), "is neither yes nor no", "1 or 0, true or false, yes or no"
+    )
     return np.isin(words, list(YES))
 
 
@@ -208,9 +272,10 @@ def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False
     cells = pd.Series(lines.cells[column], dtype=object).str.strip()
     instants = pd.to_datetime(cells.where(cells != ""), format="ISO8601", utc=True, errors="coerce")
     wrong = np.asarray(instants.isna()) & ~(may_be_empty & np.asarray(cells == ""))
-    lines.check(column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before")
-    whole = np.asarray((instants - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), dtype=np.float64)
-    return whole
+    lines.check(
+        column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before"
+    )
+    return np.asarray((instants - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), dtype=np.float64)
 
 
 def _is_number(text: str) -> bool:
@@ -232,7 +297,11 @@ def _rooms(lines: Lines, at: dict[str, int]) -> tuple[Floats, Floats, NDArray[np
             lines.check(position, amount <= 0, "is no room for a VM", "a number above 0 is needed")
     if "memory" not in at and column is not None:
         memory = memory / 1024
-    sizes = np.array([str(cell).strip() for cell in lines.cells[at["size"]]]) if "size" in at else np.full(len(lines), "")
+    sizes = (
+        np.array([str(cell).strip() for cell in lines.cells[at["size"]]])
+        if "size" in at
+        else np.full(len(lines), "")
+    )
     if "size" in at:
         untold = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))
         lines.check(at["size"], untold, "is no size", "a row needs a size, or both vCPUs and memory")

@@ -33,7 +33,9 @@ class LawFit:
     law: Distribution
     parameters: dict[str, float]
     standard_errors: dict[str, float]  # if VMs were independent of each other
-    robust_errors: dict[str, float]  # if only hours were: VMs created within one hour of the clock may be alike
+    robust_errors: dict[
+        str, float
+    ]  # if only hours were: VMs created within one hour of the clock may be alike
     log_likelihood: float
     aic: float
     bic: float
@@ -98,7 +100,11 @@ class Fit:
 
 
 def fit(
-    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), shapes: Sequence[int] | None = None, seed: int = 1
+    trace: Trace,
+    *,
+    families: Sequence[str] = tuple(FAMILIES),
+    shapes: Sequence[int] | None = None,
+    seed: int = 1,
 ) -> Fit:
     """Fits lifetimes and arrivals; *shapes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
 
@@ -106,13 +112,17 @@ def fit(
     """
     unknown = [family for family in families if family not in FAMILIES]
     if unknown or not families:
-        raise ValueError(f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}")
+        raise ValueError(
+            f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}"
+        )
     blocks = _filtered(trace, shapes)
     content = trace.content
     lives = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
     ended = lives.total - lives.censored
     if ended < FEWEST:
-        raise ValueError(f"{ended} VMs began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more")
+        raise ValueError(
+            f"{ended} VMs began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more"
+        )
     seen = turnbull(lives)
     fits = [estimate(FAMILIES[family], lives) for family in families]
     errors = _robust(fits, blocks, trace.stamp_s)
@@ -187,7 +197,9 @@ def _natural(found: Estimate, variances: Floats) -> dict[str, float]:
 def _inverse(matrix: Floats) -> Floats:
     try:
         return np.asarray(np.linalg.inv(matrix))
-    except np.linalg.LinAlgError:  # two components that are the same law: nothing tells their parameters apart
+    except (
+        np.linalg.LinAlgError
+    ):  # two components that are the same law: nothing tells their parameters apart
         return np.full_like(matrix, np.nan)
 
 
@@ -197,10 +209,14 @@ def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stam
     for block in blocks():
         low, high = intervals(block, stamp_s)
         unique, which = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
-        hours, hour = np.unique((block["created_s"] // SECONDS_PER_HOUR).astype(np.int64), return_inverse=True)
+        hours, hour = np.unique(
+            (block["created_s"] // SECONDS_PER_HOUR).astype(np.int64), return_inverse=True
+        )
         for found, into in zip(fits, sums, strict=True):
             score = found.score(unique[:, 0], unique[:, 1])[np.ravel(which)]
-            added = np.stack([np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1)
+            added = np.stack(
+                [np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1
+            )
             for number, one in zip(hours.tolist(), added, strict=True):
                 into[number] = into.get(number, 0.0) + one
     covariances = []
@@ -223,10 +239,14 @@ def _shares(trace: Trace, blocks: Iterator[Rows]) -> tuple[tuple[Shape, float], 
 def _notes(trace: Trace, arrivals: ArrivalFit) -> tuple[str, ...]:
     notes = [f"assumed: {line}" for line in trace.content.assumptions]
     if trace.alive_at_start:
-        notes.append(f"{trace.alive_at_start:,} VMs were there at the start: their lives are seen in part and left out here")
+        notes.append(
+            f"{trace.alive_at_start:,} VMs were there at the start: their lives are seen in part and left out here"
+        )
     if not arrivals.batches_known:
         step = format_duration(trace.stamp_s)
-        notes.append(f"the file doesn't say who asked, and its clock has steps of {step}: every VM counts as a request of its own")
+        notes.append(
+            f"the file doesn't say who asked, and its clock has steps of {step}: every VM counts as a request of its own"
+        )
     if trace.start is None and arrivals.profile != "rate":
         first = "midnight" if arrivals.profile == "hourly" else "Monday 00:00"
         notes.append(f"the file doesn't say what time it was: its beginning is taken for {first}")

@@ -24,7 +24,6 @@ Floats = NDArray[np.float64]
 
 MOST_CELLS = 60
 FEWEST_CELLS = 6
-MOST_CLASSES = 24
 BOOTSTRAPS = 499
 SMALLEST_MASS = 1e-12
 
@@ -38,7 +37,9 @@ class Goodness:
     p: float | None
 
 
-def judge(fitted: Estimate, lives: Lives, empirical: Empirical, *, seed: int = 1, bootstraps: int = BOOTSTRAPS) -> Goodness:
+def judge(
+    fitted: Estimate, lives: Lives, empirical: Empirical, *, seed: int = 1, bootstraps: int = BOOTSTRAPS
+) -> Goodness:
     """The goodness of one fitted law."""
     ages = empirical.at_s
     if not len(ages):
@@ -65,13 +66,15 @@ def grid(lives: Lives, empirical: Empirical) -> Floats:
     inside = np.searchsorted(lows, ages, side="left") - np.searchsorted(highs, ages, side="right")
     ages = ages[inside == 0]
     if len(ages) <= MOST_CELLS:
-        return ages
+        return np.asarray(ages)
     gone = empirical.read(ages)
     wanted = np.linspace(gone[0], gone[-1], MOST_CELLS)
     return np.asarray(ages[np.unique(np.minimum(np.searchsorted(gone, wanted), len(ages) - 1))])
 
 
-def _distances(fitted: Estimate, lives: Lives, edges: Floats, rng: np.random.Generator, bootstraps: int) -> Floats | None:
+def _distances(
+    fitted: Estimate, lives: Lives, edges: Floats, rng: np.random.Generator, bootstraps: int
+) -> Floats | None:
     """The distance in each bootstrap."""
     family, theta = fitted.family, fitted.theta
     bounds = np.concatenate([[0.0], edges])
@@ -111,11 +114,8 @@ def _distances(fitted: Estimate, lives: Lives, edges: Floats, rng: np.random.Gen
 
 
 def _classes(lives: Lives, edges: Floats) -> tuple[Floats, NDArray[np.intp]]:
-    """How many VMs were followed through how many cells; few classes, each through the cells of its shortest."""
+    """How many VMs were followed through how many whole cells."""
     cells = np.searchsorted(edges, lives.follow_s * (1 + 1e-12), side="right")
-    if len(np.unique(cells)) > MOST_CLASSES:
-        levels = np.unique(np.linspace(0, len(edges), MOST_CLASSES).astype(int))
-        cells = levels[np.searchsorted(levels, cells, side="right") - 1]
-    number = np.bincount(cells, weights=lives.followed)
+    number = np.bincount(cells, weights=lives.followed).astype(np.float64)
     kept = np.flatnonzero(number)
     return number[kept], kept

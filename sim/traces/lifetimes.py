@@ -24,6 +24,9 @@ MOST_INTERVALS = 20_000
 """Beyond so many different intervals their ends are rounded to a share of `COARSE`, so that memory stays bounded."""
 COARSE = 2e-3
 
+FEW_STEPS, MANY_STEPS = 30, 150
+"""Steps of the expectation-maximisation from each start, and from the best of them."""
+
 NARROW = 1e-4
 """An end known more exactly than this share of the life (or a millisecond) is taken as known to that."""
 
@@ -51,7 +54,7 @@ def intervals(block: Rows, stamp_s: float) -> tuple[Floats, Floats]:
     """[low, high) of each VM of a block: from a stamp to the next one, since a VM seen at one is gone by the next."""
     low, high = block["low_s"].copy(), block["high_s"].copy()
     seen = np.isfinite(high)
-    width = np.maximum(np.maximum(stamp_s, 1e-3), NARROW * high[seen]) if stamp_s == 0 else stamp_s
+    width = np.maximum(1e-3, NARROW * high[seen]) if stamp_s == 0 else stamp_s
     high[seen] += width
     return low, high
 
@@ -78,12 +81,14 @@ def gather(blocks: Iterable[Rows], *, stamp_s: float, follow_up_s: float) -> Liv
     return Lives(low_s=table[:, 0], high_s=table[:, 1], count=count, follow_s=follow[:, 0], followed=followed)
 
 
-def _tally(table: Floats, count: Floats, more: Floats, more_count: Floats | None = None) -> tuple[Floats, Floats]:
+def _tally(
+    table: Floats, count: Floats, more: Floats, more_count: Floats | None = None
+) -> tuple[Floats, Floats]:
     """The same with more rows counted in."""
     rows = np.concatenate([table, more])
     weights = np.concatenate([count, np.ones(len(more)) if more_count is None else more_count])
     unique, which = np.unique(rows, axis=0, return_inverse=True)
-    return unique, np.bincount(np.ravel(which), weights=weights, minlength=len(unique))
+    return unique, np.bincount(np.ravel(which), weights=weights, minlength=len(unique)).astype(np.float64)
 
 
 def _down(seconds: Floats, share: float) -> Floats:
@@ -220,7 +225,9 @@ MIXTURE = Family(
     _mixture_guess,
 )
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({one.name: one for one in (EXPONENTIAL, WEIBULL, LOGNORMAL, MIXTURE)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {one.name: one for one in (EXPONENTIAL, WEIBULL, LOGNORMAL, MIXTURE)}
+)
 """Families that a fit tries, by name."""
 
 
@@ -261,22 +268,32 @@ def estimate(family: Family, lives: Lives) -> Estimate:
     def loss(theta: Floats) -> float:
         if np.abs(theta).max() > 60:
             return math.inf
-        return -float(count @ np.log(family.mass(theta, low, high))) / total
+        return float(-(count @ np.log(family.mass(theta, low, high))) / total)
 
     def slope(theta: Floats) -> Floats:
-        return -(count @ gradient(lambda t: np.log(family.mass(t, low, high)), theta)) / total
+        return np.asarray(-(count @ gradient(lambda t: np.log(family.mass(t, low, high)), theta)) / total)
 
-    typical = np.where(np.isinf(high), np.maximum(low, 1e-3), np.sqrt(np.maximum(low, high / 4) * np.where(np.isinf(high), 1, high)))
+    typical = np.where(
+        np.isinf(high),
+        np.maximum(low, 1e-3),
+        np.sqrt(np.maximum(low, high / 4) * np.where(np.isinf(high), 1, high)),
+    )
     starts = family.guess(typical, count)
     if family is MIXTURE:
         from sim.traces.mixture import climb
 
-        starts = [climb(start, lives) for start in starts]
-        starts = [min(starts, key=loss)]
-    found = min((minimize(loss, start, jac=slope, method="BFGS", options={"gtol": 1e-9}) for start in starts), key=lambda one: one.fun)
+        # A few steps tell which hill is the highest; its top is for the quicker climber.
+        nearer = min((climb(start, lives, FEW_STEPS) for start in starts), key=loss)
+        starts = [climb(nearer, lives, MANY_STEPS)]
+    found = min(
+        (minimize(loss, start, jac=slope, method="BFGS", options={"gtol": 1e-8}) for start in starts),
+        key=lambda one: one.fun,
+    )
     theta = np.asarray(found.x if found.fun <= loss(starts[0]) else starts[0])
     if family is MIXTURE and theta[1] > theta[3]:
         theta = np.array([-theta[0], *theta[3:5], *theta[1:3]])  # the shorter one is named first
     information = total * gradient(slope, theta, 1e-4)
     information = (information + information.T) / 2
-    return Estimate(family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total))
+    return Estimate(
+        family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total)
+    )

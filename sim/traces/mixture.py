@@ -16,16 +16,15 @@ from sim.traces.lifetimes import LOGNORMAL, Lives
 
 Floats = NDArray[np.float64]
 
-MOST_STEPS = 400
 GOOD_ENOUGH = 1e-7
 NARROWEST_LOG = math.log(0.02)
 """No component gets narrower: a law of one single lifetime would have an endless likelihood."""
 
 
-def climb(theta: Floats, lives: Lives) -> Floats:
-    """Where the steps from *theta* lead: logit of the weight, then log median and log sigma of each law."""
+def climb(theta: Floats, lives: Lives, steps: int) -> Floats:
+    """Where so many steps from *theta* lead: logit of the weight, then log median and log sigma of each law."""
     low, high = _log(lives.low_s), _log(lives.high_s)
-    for _ in range(MOST_STEPS):
+    for _ in range(steps):
         after = step(theta, lives, low, high)
         if np.abs(after - theta).max() < GOOD_ENOUGH:
             return after
@@ -37,7 +36,10 @@ def step(theta: Floats, lives: Lives, low: Floats, high: Floats) -> Floats:
     """One expectation and one maximisation; *low* and *high* are logarithms."""
     weight = 1 / (1 + math.exp(-theta[0]))
     weights = (weight, 1 - weight)
-    masses = [w * LOGNORMAL.mass(theta[at : at + 2], lives.low_s, lives.high_s) for w, at in zip(weights, (1, 3), strict=True)]
+    masses = [
+        w * LOGNORMAL.mass(theta[at : at + 2], lives.low_s, lives.high_s)
+        for w, at in zip(weights, (1, 3), strict=True)
+    ]
     whole = masses[0] + masses[1]
     shares: list[float] = []
     laws: list[float] = []

@@ -29,7 +29,10 @@ RAW = np.dtype(
         ("created_s", "f8"),  # on the file's own clock
         ("low_s", "f8"),
         ("high_s", "f8"),
-        ("seen_s", "f8"),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the watch
+        (
+            "seen_s",
+            "f8",
+        ),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the watch
         ("tenant", "u8"),
         ("row", "i8"),
         ("size", "i4"),
@@ -64,10 +67,16 @@ class ShapeBook:
 
     numbers: dict[Shape, int] = field(default_factory=dict)
 
-    def number(self, vcpus: NDArray[np.float64], memory_gib: NDArray[np.float64], size: NDArray[np.str_]) -> NDArray[np.int32]:
+    def number(
+        self, vcpus: NDArray[np.float64], memory_gib: NDArray[np.float64], size: NDArray[np.str_]
+    ) -> NDArray[np.int32]:
         """The number of each row's kind; nan and "" mean not told."""
         table = np.empty(len(vcpus), dtype=[("vcpus", "f8"), ("memory_gib", "f8"), ("size", size.dtype)])
-        table["vcpus"], table["memory_gib"], table["size"] = np.nan_to_num(vcpus), np.nan_to_num(memory_gib), size
+        table["vcpus"], table["memory_gib"], table["size"] = (
+            np.nan_to_num(vcpus),
+            np.nan_to_num(memory_gib),
+            size,
+        )
         kinds, first, which = np.unique(table, return_index=True, return_inverse=True)
         numbers = np.empty(len(kinds), dtype=np.int32)
         for kind in np.argsort(first):

@@ -22,7 +22,7 @@ class Spool:
     """Rows in a temporary file that is gone with this object."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - lives as long as the spool
         self._runs: list[tuple[int, int]] = []  # first row and the row after the last
         self._last_s = -np.inf
         self._in_order = True
@@ -70,7 +70,9 @@ def _merge(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
     buffers = [next(source) for source in sources]
     unread = [True] * len(sources)
     while any(unread):
-        ends = [buffer["created_s"][-1] if more else np.inf for buffer, more in zip(buffers, unread, strict=True)]
+        ends = [
+            buffer["created_s"][-1] if more else np.inf for buffer, more in zip(buffers, unread, strict=True)
+        ]
         cut = min(ends)
         # Rows at the cut itself wait, since more of that instant may follow in their run.
         splits = [int(np.searchsorted(buffer["created_s"], cut, side="left")) for buffer in buffers]

@@ -42,7 +42,10 @@ class Trace:
     def reading_items(self) -> dict[str, object]:
         """The reading as keyword arguments of `open_trace`."""
         names = Reading.__dataclass_fields__
-        return {name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name) for name in names}
+        return {
+            name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name)
+            for name in names
+        }
 
     @property
     def window_s(self) -> float:
@@ -93,30 +96,24 @@ def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # no
     except (ValueError, TypeError) as error:
         raise TraceError([Fault(field="", problem=str(error), file=str(file))]) from None
     except OSError as error:
-        raise TraceError([Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]) from None
-    return _open(_Key(str(file.absolute()), state.st_mtime_ns, state.st_size, format, how.key()), file, how)
+        raise TraceError(
+            [Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]
+        ) from None
+    key = (str(file.absolute()), state.st_mtime_ns, state.st_size, format, how.key())
+    return _open(key, file, format, how)
 
 
 def _reopen(path: str, format_name: str, reading: dict[str, object]) -> Trace:
     return open_trace(path, format_name, **reading)
 
 
-class _Key(tuple[object, ...]):
-    """What makes two openings the same one."""
-
-    __slots__ = ()
-
-    def __new__(cls, *parts: object) -> _Key:
-        return super().__new__(cls, parts)
-
-
-_opened: dict[_Key, Trace] = {}
+_opened: dict[tuple[object, ...], Trace] = {}
 MOST_OPEN = 4
 
 
-def _open(key: _Key, path: Path, reading: Reading) -> Trace:
+def _open(key: tuple[object, ...], path: Path, format_name: str, reading: Reading) -> Trace:
     if key not in _opened:
-        trace = _read(path, str(key[3]), reading)
+        trace = _read(path, format_name, reading)
         while len(_opened) >= MOST_OPEN:
             _opened.pop(next(iter(_opened)))
         _opened[key] = trace
@@ -137,7 +134,16 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
         inside_s = np.minimum(block["lifetime_s"], content.window_s - block["created_s"])
         hours.append(math.fsum(inside_s.tolist()) / SECONDS_PER_HOUR)
     if not rows:
-        raise TraceError([Fault(field="", problem="no VM lies inside the window", file=str(path), hint="check window and origin")])
+        raise TraceError(
+            [
+                Fault(
+                    field="",
+                    problem="no VM lies inside the window",
+                    file=str(path),
+                    hint="check window and origin",
+                )
+            ]
+        )
     return Trace(
         path=path, format=format_name, reading=reading, content=content, shapes=book.shapes, rows=rows,
         still_alive=still_alive, alive_at_start=alive_at_start, left_out=spool.rows - rows, vm_h=math.fsum(hours), _spool=spool,
@@ -162,12 +168,18 @@ def _rows(raw: Rows, content: Content, reading: Reading, shapes: tuple[Shape, ..
     beyond = (ended >= content.window_s) & (reading.window_s is not None) | (ended > content.window_s)
     block["lifetime_s"] = np.where(beyond, np.inf, ended - block["created_s"])
     unseen = beyond & (ended >= content.follow_up_s)
-    block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
+    block["low_s"] = np.where(
+        unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low
+    )
     block["high_s"] = np.where(unseen, np.inf, high)
     number = raw["size"]
     block["vcpus"] = np.array([shape.vcpus or np.nan for shape in shapes])[number]
     block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in shapes])[number]
-    block["size"], block["row"], block["tenant"], block["priority"] = number, raw["row"], raw["tenant"], raw["priority"]
+    block["size"], block["row"], block["tenant"], block["priority"] = (
+        number,
+        raw["row"],
+        raw["tenant"],
+        raw["priority"],
+    )
     block["alive_at_start"] = raw["alive_at_start"] | (created < 0)
     return block
-

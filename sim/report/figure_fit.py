@@ -1,0 +1,87 @@
+"""The figure of a fit: the share of VMs gone by age, as a trace shows it and as each law has it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+
+from sim.report import look
+from sim.report.look import Drawn, Sheet
+from sim.traces.fit import Fit
+from sim.units import format_duration
+
+NAME = "lifetime_fit"
+AGES_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
+"""Ages that people know by name, for the axis."""
+
+LINES = (
+    (look.BLUE, "-", 2.0),
+    (look.ORANGE, "--", 1.4),
+    (look.GREEN, "-.", 1.4),
+    (look.PURPLE, ":", 1.4),
+)
+"""Colour, dashes and width of the laws, the best first."""
+
+
+def draw(fit: Fit) -> Drawn:
+    """Which law do the lifetimes of this trace follow?"""
+    curve = fit.curve()
+    height = 4.6
+    sheet = Sheet(
+        f"Which law do the lifetimes of {look.shorten(fit.source, 40)} follow?", height, _footer(fit)
+    )
+    axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
+    axes.set_xscale("log")
+    axes.plot(curve.seen_s, curve.seen, "o", color=look.BLACK, markersize=3.0, zorder=5)
+    for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):
+        axes.plot(curve.at_s, curve.laws[law.family], color=colour, linestyle=dashes, linewidth=width)
+    axes.set_ylim(0.0, 1.02)
+    axes.set_xlim(curve.at_s[0], curve.at_s[-1])
+    inside = [age for age in AGES_S if curve.at_s[0] <= age <= curve.at_s[-1]]
+    axes.xaxis.set_major_locator(FixedLocator(inside))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([format_duration(age) for age in inside])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("age since creation (logarithmic)")
+    axes.set_ylabel("VMs gone")
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.BLACK,
+            marker="o",
+            linestyle="",
+            markersize=3.0,
+            label="as seen (Turnbull's estimate)",
+        )
+    ]
+    for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):
+        label = f"{law.family}: off by at most {100 * law.goodness.distance:.1f} %"
+        handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=label))
+    sheet.legend(handles, columns=3)
+    return sheet.finish(NAME, alt=_alt(fit), rows=_rows(fit))
+
+
+def _footer(fit: Fit) -> str:
+    step = f"clock in steps of {format_duration(fit.stamp_s)}" if fit.stamp_s else ""
+    parts = (f"{fit.vms:,} VMs, {fit.censored:,} still alive at the end", step, f"numbers in {NAME}.csv")
+    return "  \N{MIDDLE DOT}  ".join(part for part in parts if part)
+
+
+def _alt(fit: Fit) -> str:
+    best = fit.best
+    return (
+        f"Share of VMs gone by age, as seen and by {len(fit.laws)} laws. The best is the {best.family}, "
+        f"off by at most {100 * best.goodness.distance:.1f} % of the VMs."
+    )
+
+
+def _rows(fit: Fit) -> list[list[object]]:
+    """At each age that the trace knows: the share seen and that of each law."""
+    curve = fit.curve()
+    rows: list[list[object]] = [["age_s", "seen", *(law.family.replace(" ", "_") for law in fit.laws)]]
+    laws = np.column_stack([law.law.cdf(curve.seen_s) for law in fit.laws])
+    for age, seen, shares in zip(curve.seen_s, curve.seen, laws, strict=True):
+        rows.append([float(age), float(seen), *(float(share) for share in shares)])
+    return rows
