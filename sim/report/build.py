@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sim.report import bill_figures, fleet_figures, folder, look, page, parts, studies, timeline
+from sim.report import bill_figures, comparisons, fleet_figures, folder, look, page, parts, sweeps, timeline
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
@@ -17,9 +17,9 @@ def build(path: str | Path) -> Path:
     """Draw the figures of a result folder and write `report.html`; raises ResultError if the folder can't be read."""
     path = Path(path)
     if (path / "comparison.json").exists():
-        return studies.build_comparison(path)
+        return comparisons.build_comparison(path)
     if (path / "sweep.json").exists():
-        return studies.build_sweep(path)
+        return sweeps.build_sweep(path)
     findings = folder.read(path)
     hours, money = parts.hours_parts(findings), parts.money_parts(findings)
     with look.style():

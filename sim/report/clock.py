@@ -114,12 +114,18 @@ def _hours(horizon_h: float, start: datetime, zone_name: str, every: int) -> Tim
             # The day stands below its first tick only.
             labels.append(
                 f"{moment:%H:%M}"
-                + (f"\n{WEEKDAYS[moment.weekday()]} {date(moment)}" if moment.date() != day else "")
+                + (
+                    f"\n{WEEKDAYS[moment.weekday()]} {moment.day} {MONTHS[moment.month - 1]}"
+                    if moment.date() != day
+                    else ""
+                )
             )
             ticks.append(at)
             day = moment.date()
         moment = _later(moment, 1.0)
-    return TimeAxis(ticks_h=tuple(ticks), labels=tuple(labels), label=f"local time ({zone_name})")
+    return TimeAxis(
+        ticks_h=tuple(ticks), labels=tuple(labels), label=f"local time {start.year} ({zone_name})"
+    )
 
 
 def _midnights(start: datetime, every: int) -> Iterator[datetime]:

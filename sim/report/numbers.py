@@ -104,7 +104,7 @@ def count(value: float | None) -> str:
         return NO_NUMBER
     if value == round(value):
         return plain(value, 0)
-    return plain(value, 1 if abs(value) >= 100 else 2 if abs(value) >= 0.01 else 5)
+    return plain(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 0.01 else 5)
 
 
 def compact(value: float) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.report import answers, clock, look
+from sim.report import answers, clock, look, origin, tables
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
@@ -38,15 +38,15 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
             answer=answers.answer(told),
             cards=answers.cards(told),
             headline=answers.headline(told),
-            hours=answers.hours_table(told),
-            meters=answers.meter_table(told),
-            cost=answers.cost_table(told),
-            groups=answers.group_table(told),
-            invoice=answers.invoice(told),
-            operations=answers.operations_table(findings),
-            failures=answers.failures_table(findings),
-            assumptions=answers.assumptions(findings),
-            provenance=answers.provenance(findings),
+            hours=tables.hours_table(told),
+            meters=tables.meter_table(told),
+            cost=tables.cost_table(told),
+            groups=tables.group_table(told),
+            invoice=tables.invoice(told),
+            operations=tables.operations_table(findings),
+            failures=tables.failures_table(findings),
+            assumptions=origin.assumptions(findings),
+            provenance=origin.provenance(findings),
             pictures=pictures,
         )
     )

@@ -1,0 +1,209 @@
+"""The report of a comparison: what a change makes different, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from sim.report import look
+from sim.report.answers import Table
+from sim.report.look import Drawn, Sheet
+from sim.report.numbers import percent, plain
+from sim.report.studies import Study, amount, footer, known, listed, measure_of, read, signed, write
+
+HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
+VERDICTS = {  # colour and marker, so that no colour has to be told apart
+    "better": (look.BLUE, "o"),
+    "worse": (look.VERMILLION, "^"),
+    "lower": (look.SKY, "v"),
+    "higher": (look.ORANGE, "s"),
+    "undecided": (look.QUIET, "D"),
+    "same": (look.BLACK, "|"),
+}
+
+
+def build_comparison(path: Path) -> Path:
+    """The report of `vmfleet compare`: each difference with its interval, and what may be believed."""
+    study = read(path, "comparison.json", ("base", "differences", "seed", "replications"))
+    with look.style():
+        figures = [drawn] if (drawn := differences(study)) is not None else []
+    base = str(study.content["base"])
+    return write(
+        study,
+        figures,
+        kind="comparison",
+        name=f"{base} and {listed(list(study.content['differences']))}",
+        each="of each, under the same luck",
+        answer=_verdicts(study),
+        warnings=[str(each) for each in study.content.get("warnings", [])],
+        tables=[
+            (f"{variant} instead of {base}", _difference_table(study, variant))
+            for variant in study.content["differences"]
+        ],
+        file="comparison.json",
+    )
+
+
+def differences(study: Study) -> Drawn | None:
+    """Variant minus base in the headline metrics: the mean, its interval, and a line at no difference."""
+    name = "differences"
+    of = study.content["differences"]
+    metrics = [m for m in HEADLINES if any(known(of[v].get(m)) for v in of)]
+    if not metrics:
+        return None
+    row, top = 0.34, 0.85
+    tall = max(len(of), 2) * row
+    rows_of_panels = math.ceil(len(metrics) / 2)
+    height = top + rows_of_panels * (tall + 0.95) + 0.2
+    sheet = Sheet(
+        f"What is different from {look.shorten(str(study.content['base']), 50)}?",
+        height,
+        footer(study, name, f"bars: {percent(study.confidence, 0)} interval of the mean difference"),
+    )
+    names = [look.shorten(str(variant), 22) for variant in of]
+    left = 0.3 + 0.075 * max(map(len, names))
+    width = (look.WIDTH_IN - 2 * left - 0.5) / 2
+    rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
+    seen: dict[str, None] = {}
+    for i, metric in enumerate(metrics):
+        measure = measure_of(metric)
+        axes = sheet.axes(
+            left=left + (i % 2) * (width + left),
+            top=top + (i // 2) * (tall + 0.95),
+            width=width,
+            height=tall,
+        )
+        axes.axvline(0.0, color=look.INK, linewidth=0.9)
+        for line, (variant, by_metric) in enumerate(of.items()):
+            entry = by_metric.get(metric)
+            if not known(entry):
+                continue
+            verdict = str(entry.get("verdict", "undecided"))
+            seen[verdict] = None
+            _point(axes, line, entry, measure.times, *VERDICTS.get(verdict, VERDICTS["undecided"]))
+            rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
+        axes.set_ylim(max(len(of), 2) - 0.5, -0.5)
+        axes.set_yticks(range(len(of)), names)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.12)
+        look.put_numbers(axes.xaxis, most=4)
+        axes.set_xlabel(f"{measure.words} ({'points of ' if measure.times != 1 else ''}{measure.unit})")
+    sheet.legend(
+        [
+            Line2D([], [], color=VERDICTS[v][0], marker=VERDICTS[v][1], linewidth=1.6, label=v)
+            for v in VERDICTS
+            if v in seen
+        ],
+        columns=6,
+    )
+    return sheet.finish(name, alt="Differences from the base with their intervals.", rows=rows)
+
+
+def _point(axes: Axes, line: float, entry: Mapping[str, Any], times: float, colour: str, marker: str) -> None:
+    if entry.get("low") is not None and entry.get("high") is not None:
+        axes.plot([entry["low"] * times, entry["high"] * times], [line, line], color=colour, linewidth=2.2)
+    axes.plot([entry["mean"] * times], [line], color=colour, marker=marker, markersize=6)
+
+
+def _verdicts(study: Study) -> list[str]:
+    """One sentence a variant: what it does to the bill, and how sure that is."""
+    told = []
+    for variant, by_metric in study.content["differences"].items():
+        cost = by_metric.get("cost.total")
+        if not known(cost):
+            continue
+        mean = cost["mean"]
+        if mean == 0 and not cost.get("low"):
+            told.append(f"{variant} costs the same as {study.content['base']}.")
+            continue
+        words = f"{variant} costs {plain(abs(mean), 2)} USD {'less' if mean < 0 else 'more'} than {study.content['base']}"
+        if cost.get("relative") is not None:
+            words += f" ({signed(cost['relative'] * 100, 1)} %)"
+        if cost.get("low") is not None:
+            bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} USD"
+            words += f"; with {percent(study.confidence, 0)} confidence the difference is {bounds}"
+        if cost.get("verdict") == "undecided":
+            words += ", so which of the two is cheaper is undecided"
+        told.append(f"{words}.")
+    gains = [
+        by["cost.total"].get("gain") for by in study.content["differences"].values() if "cost.total" in by
+    ]
+    finite = [gain for gain in gains if gain is not None and math.isfinite(gain)]
+    if finite:
+        told.append(
+            "Without shared luck, the same certainty about cost would take "
+            + (
+                f"{plain(min(finite), 1)} to {plain(max(finite), 1)}"
+                if min(finite) != max(finite)
+                else plain(finite[0], 1)
+            )
+            + " times as many replications."
+        )
+    return told or ["Nothing that can be compared was found."]
+
+
+def _difference_table(study: Study, variant: str) -> Table:
+    """Every metric that differs, headline metrics first."""
+    by_metric = study.content["differences"][variant]
+    base = study.content.get("base_metrics", {})
+    order = [m for m in HEADLINES if m in by_metric] + [m for m in by_metric if m not in HEADLINES]
+    rows = []
+    same = 0
+    for metric in order:
+        entry = by_metric[metric]
+        if not known(entry) or (entry["mean"] == 0 and metric not in HEADLINES):
+            same += 1
+            continue
+        measure = measure_of(metric)
+        start = base.get(metric, {}).get("mean")
+        places = 3 if measure.unit == "%" else 2
+        low, high = entry.get("low"), entry.get("high")
+        bounds = ""
+        if low is not None and high is not None:
+            ends = [signed(end * measure.times, places) for end in (low, high)]
+            bounds = " to ".join(ends) if low != high else "always the same"
+        sure = entry.get("p_better")
+        rows.append(
+            [
+                measure.words,
+                measure.unit,
+                amount(start, measure),
+                signed(entry["mean"] * measure.times, places),
+                bounds,
+                _probability(sure),
+                str(entry.get("verdict", "")),
+            ]
+        )
+    return Table(
+        columns=[
+            "",
+            "unit",
+            "base",
+            "difference",
+            f"{percent(study.confidence, 0)} interval",
+            "P(better)",
+            "verdict",
+        ],
+        rows=rows,
+        words=2,
+        note=f"{same:,} other metrics are the same or undefined. Each interval holds for its own metric; a verdict holds for all of them together (Holm).",
+    )
+
+
+def _probability(p: float | None) -> str:
+    """A probability that was estimated: beyond a thousandth its digits say nothing."""
+    if p is None:
+        return ""
+    if p < 0.001 or p > 0.999:
+        return (
+            "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
+            if p < 0.5
+            else ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
+        )
+    return percent(p, 1)

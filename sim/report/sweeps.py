@@ -1,0 +1,140 @@
+"""The report of a sweep: how each figure moves with the settings that were varied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.lines import Line2D
+
+from sim.report import look
+from sim.report.answers import Table
+from sim.report.look import Drawn, Sheet
+from sim.report.numbers import compact, percent
+from sim.report.studies import Measure, Study, amount, footer, known, listed, measure_of, read, write
+
+MOST_LINES = 7
+
+
+def build_sweep(path: Path) -> Path:
+    """The report of `vmfleet sweep`: one plot and one column a metric."""
+    study = read(path, "sweep.json", ("axes", "metrics", "points", "seed", "replications"))
+    with look.style():
+        figures = [sweep_lines(study, metric) for metric in study.content["metrics"]]
+    paths = [path for axis in study.content["axes"] for path in axis["paths"]]
+    points = study.content["points"]
+    return write(
+        study,
+        figures,
+        kind="sweep",
+        name=str(study.content.get("scenario", "")),
+        each="at each point, under the same luck",
+        answer=_extremes(study),
+        warnings=[],
+        tables=[(f"{len(points):,} points over {listed(paths)}", _sweep_table(study, paths))],
+        file="sweep.json",
+    )
+
+
+def sweep_lines(study: Study, metric: str) -> Drawn:
+    """A metric along the first axis, a line for each setting of the others."""
+    measure = measure_of(metric)
+    name = "sweep_" + "".join(letter if letter.isalnum() else "_" for letter in metric)
+    axis, *others = study.content["axes"]
+    along = axis["paths"][0]
+    steps = [step[0] for step in axis["values"]]
+    numeric = all(isinstance(step, int | float) and not isinstance(step, bool) for step in steps)
+    lines: dict[str, list[Mapping[str, Any]]] = {}
+    for point in study.content["points"]:
+        rest = [f"{p} = {point['settings'][p]}" for other in others for p in other["paths"]]
+        lines.setdefault(", ".join(rest), []).append(point)
+    sheet = Sheet(
+        f"How does {measure.words} depend on {along}?",
+        4.4 + 0.17 * ((len(lines) - 1) // 3),
+        footer(study, name),
+    )
+    top = 0.75 + 0.17 * ((min(len(lines), MOST_LINES) - 1) // 3)
+    axes = sheet.axes(left=1.15, top=top, width=look.WIDTH_IN - 1.6, height=2.75)
+    rows: list[list[object]] = [
+        [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]
+    ]
+    handles = []
+    styles: Any = ("-", "--", "-.", ":")
+    for i, (label, points) in enumerate(lines.items()):
+        colour, _ = look.SERIES[i % len(look.SERIES)]
+        found = [p for p in points if known(p["metrics"].get(metric))]
+        for point in found:
+            entry = point["metrics"][metric]
+            rows.append(
+                [*point["settings"].values(), *(entry.get(k) for k in ("mean", "low", "high", "p05", "p95"))]
+            )
+        if i >= MOST_LINES:
+            continue
+        at = [p["settings"][along] if numeric else _place(steps, p["settings"][along]) for p in found]
+        entries = [p["metrics"][metric] for p in found]
+        means = [entry["mean"] * measure.times for entry in entries]
+        if all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
+            low, high = ([entry[k] * measure.times for entry in entries] for k in ("p05", "p95"))
+            axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
+        style = styles[i // 2 % len(styles)]
+        axes.plot(at, means, color=colour, linestyle=style, marker="o", markersize=4)
+        for x, entry in zip(at, entries, strict=True):
+            if entry.get("low") is not None:
+                ends = [entry["low"] * measure.times, entry["high"] * measure.times]
+                axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
+        handles.append(
+            Line2D(
+                [], [], color=colour, linestyle=style, marker="o", markersize=4, label=look.shorten(label, 44)
+            )
+        )
+    if numeric:
+        look.put_numbers(axes.xaxis, most=10)
+    else:
+        axes.set_xticks(range(len(steps)), [look.shorten(str(step), 16) for step in steps])
+    look.put_numbers(axes.yaxis)
+    axes.set_xlabel(along)
+    axes.set_ylabel(f"{measure.words} ({measure.unit})")
+    if len(lines) > 1:
+        sheet.legend(handles, columns=3)
+    return sheet.finish(name, alt=f"{measure.words} over {along}.", rows=rows)
+
+
+def _place(steps: Sequence[object], value: object) -> int:
+    return next(i for i, step in enumerate(steps) if step == value)
+
+
+def _extremes(study: Study) -> list[str]:
+    """Where each metric asked for is lowest and highest."""
+    told = []
+    for metric in study.content["metrics"]:
+        measure = measure_of(metric)
+        found = [p for p in study.content["points"] if known(p["metrics"].get(metric))]
+        if not found:
+            continue
+        least = min(found, key=lambda p: p["metrics"][metric]["mean"])
+        most = max(found, key=lambda p: p["metrics"][metric]["mean"])
+        words = measure.words[:1].upper() + measure.words[1:]
+        told.append(f"{words} goes from {_told(least, metric, measure)} to {_told(most, metric, measure)}.")
+    return told or ["No point has a figure that could be shown."]
+
+
+def _told(point: Mapping[str, Any], metric: str, measure: Measure) -> str:
+    settings = ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
+    return f"{amount(point['metrics'][metric]['mean'], measure)} {measure.unit} at {settings}"
+
+
+def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
+    rows = []
+    columns = list(paths)
+    for metric in study.content["metrics"]:
+        measure = measure_of(metric)
+        columns += [f"{measure.words} ({measure.unit})", f"{percent(study.confidence, 0)} interval"]
+    for point in study.content["points"]:
+        row = [value if isinstance(value, str) else compact(value) for value in point["settings"].values()]
+        for metric in study.content["metrics"]:
+            measure, entry = measure_of(metric), point["metrics"].get(metric, {})
+            mean, low, high = (amount(entry.get(key), measure) for key in ("mean", "low", "high"))
+            row += [mean, "" if entry.get("low") is None else f"{low} to {high}" if low != high else low]
+        rows.append(row)
+    return Table(columns=columns, rows=rows, words=len(paths))

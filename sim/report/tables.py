@@ -1,0 +1,246 @@
+"""Tables of the page: hours, money, groups, operations and failures; parts add up to their totals as shown."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.lifecycle.failures import FAILURES
+from sim.lifecycle.operations import OPERATION_NAMES
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.report.answers import Account, Form, Table, shown
+from sim.report.folder import Findings, Stat
+from sim.report.numbers import compact, count, percent, plain
+from sim.report.parts import METER_WORDS, METERS, MOST_GROUPS, shares
+
+MOST_BILL_LINES = 200
+OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
+HAPPENINGS = {
+    "allocation.attempts": "attempts to find hardware",
+    "allocation.failures": "attempts that found none",
+    "evictions": "spot evictions",
+    "host_failures": "host failures",
+    "guest_crashes": "guest OS crashes",
+}
+
+
+def hours_table(told: Account) -> Table:
+    """Hours by state in three columns that add up: billed and served, billed but not served, not billed."""
+    parts = told.hours
+    policy = get_policy(told.findings.policy)
+    text = parts.scale.text
+    share = shares([parts.of(i) for i in range(len(parts.states))])
+    rows = []
+    for i, state in enumerate(parts.states):
+        bills = policy.bills(state)
+        rows.append(
+            [
+                str(state),
+                text(parts.served[i]) if state is PowerState.RUNNING else "",
+                text(parts.unserved[i]) if bills else "",
+                "" if bills else text(parts.unbilled[i]),
+                text(parts.of(i)),
+                share[i],
+            ]
+        )
+    sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
+    return Table(
+        columns=[
+            "state",
+            "billed and served (h)",
+            "billed, not served (h)",
+            "not billed (h)",
+            "all (h)",
+            "share",
+        ],
+        rows=rows,
+        totals=["all", *map(text, sums), "100.0\N{NO-BREAK SPACE}%"] if rows else (),
+        note=f"VM-hours, mean over replications. Policy {policy.name}: {policy.title}.",
+    )
+
+
+def meter_table(told: Account) -> Table:
+    """Money by meter, with how sure each part is; adds up to the bill."""
+    money, findings = told.money, told.findings
+    words = dict(zip(METERS, METER_WORDS, strict=True))
+    share = [*shares(money.table.columns), "100.0\N{NO-BREAK SPACE}%" if money.table.total > 0 else ""]
+    amounts = [*zip(money.meters, money.table.columns, strict=True), ("total", money.table.total)]
+    rows = []
+    for (meter, amount), part in zip(amounts, share, strict=True):
+        stat = told.stats.get(f"cost.{meter}", Stat(mean=0.0))
+        row = [words.get(meter, meter), money.scale.text(amount)]
+        if findings.replications > 1:
+            form = Form(words="", scale=money.scale)
+            row += [shown(stat, which, form) for which in ("interval", "range")]
+            # What never varies is written once: the amount may be rounded the other way, for its column's sake.
+            row[2:] = [row[1] if " " not in spread else spread for spread in row[2:]]
+        rows.append([*row, part])
+    columns = ["meter", f"mean ({money.scale.unit})" if findings.replications > 1 else money.scale.unit]
+    if findings.replications > 1:
+        columns += [
+            f"{percent(findings.confidence, 0)} interval of the mean",
+            "5\N{EN DASH}95 % range of outcomes",
+        ]
+    return Table(
+        columns=[*columns, "share"],
+        rows=rows[:-1],
+        totals=rows[-1],
+        note="Rounded so that the parts add up to the total.",
+    )
+
+
+def cost_table(told: Account) -> Table | None:
+    """Money by group and meter; rows, columns and the bill's total add up as shown. None if there is one group."""
+    money = told.money
+    if len(money.groups) < 2:
+        return None
+    words = dict(zip(METERS, METER_WORDS, strict=True))
+    text = money.scale.text
+    return Table(
+        columns=["group", *(words[meter] for meter in money.meters), f"total ({money.scale.unit})"],
+        rows=[
+            [name, *(text(cell) if cell else "" for cell in cells), text(total)]
+            for name, cells, total in zip(money.groups, money.table.cells, money.table.rows, strict=True)
+        ],
+        totals=["total", *map(text, money.table.columns), text(money.table.total)],
+        note=f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; what belongs to no single "
+        "group, such as commitments, stands under whole fleet.",
+    )
+
+
+def group_table(told: Account) -> Table | None:
+    """What each group uses and gets; None for a fleet of one group."""
+    findings, money = told.findings, told.money.scale
+    if len(findings.groups) < 2:
+        return None
+    rows = []
+    by_cost = sorted(findings.groups, key=lambda group: -findings.mean("cost.total", group))
+    listed = list(findings.groups) if len(by_cost) <= MOST_GROUPS else by_cost[:MOST_GROUPS]
+    for group in listed:
+        stats = findings.groups[group]
+        cost, billed = stats.get("cost.total"), findings.mean("billed_hours", group)
+        availability = stats.get("availability")
+        rows.append(
+            [
+                group,
+                money.text(cost.mean if cost else None),
+                shown(cost, "interval", Form(words="", scale=money)) if cost else "",
+                told.hours.scale.text(billed),
+                percent(findings.mean("wasted_hours", group) / billed if billed else None),
+                percent(availability.mean if availability else None, 2),
+                count(findings.mean("vms.created", group)),
+            ]
+        )
+    level = percent(findings.confidence, 0)
+    left_out = len(by_cost) - len(listed)
+    return Table(
+        columns=[
+            "group",
+            f"cost ({findings.currency})",
+            f"{level} interval of the mean",
+            "billed (h)",
+            "billed, not served",
+            "availability",
+            "VMs created",
+        ],
+        rows=rows,
+        note=f"The {len(listed)} most expensive groups; {left_out:,} others are in summary.json."
+        if left_out
+        else "",
+    )
+
+
+def invoice(told: Account) -> Table | None:
+    """The mean invoice, line by line; adds up to the bill."""
+    findings, money = told.findings, told.money.scale
+    if not findings.bill:
+        return None
+    total = findings.mean("cost.total")
+    lines = list(findings.bill)
+    rest: list[Any] = []
+    if len(lines) > MOST_BILL_LINES:
+        by_amount = sorted(range(len(lines)), key=lambda i: -abs(lines[i].amount))
+        kept = sorted(by_amount[:MOST_BILL_LINES])
+        rest = [lines[i] for i in by_amount[MOST_BILL_LINES:]]
+        lines = [lines[i] for i in kept]
+    amounts = [line.amount for line in lines] + ([math.fsum(line.amount for line in rest)] if rest else [])
+    rounded = money.parts(amounts, total)
+    rows = [
+        [
+            line.group or "whole fleet",
+            line.meter,
+            plain(line.quantity, 3),
+            line.unit,
+            compact(float(f"{line.unit_price:.8g}")),
+            money.text(amount),
+        ]
+        for line, amount in zip(lines, rounded, strict=False)
+    ]
+    if rest:
+        rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(rounded[-1])])
+    return Table(
+        columns=[
+            "group",
+            "meter",
+            "quantity",
+            "unit",
+            f"{findings.currency} per unit",
+            f"amount ({findings.currency})",
+        ],
+        rows=rows,
+        totals=["total", "", "", "", "", money.text(total)],
+        words=2,
+        note="Mean over replications; each replication's own lines are in bill.csv. Prices per month are of 730 hours.",
+    )
+
+
+def operations_table(findings: Findings) -> Table | None:
+    """How often each operation was asked for, and what came of it."""
+    rows = []
+    for operation in OPERATION_NAMES:
+        means = [findings.mean(f"operations.{operation}.{outcome}") for outcome in OUTCOMES]
+        if any(means):
+            rows.append([operation.replace("_", " "), *map(count, means)])
+    if not rows:
+        return None
+    return Table(
+        columns=["operation", *OUTCOMES],
+        rows=rows,
+        note="Mean number per replication. Rejected requests were never accepted; what is still under way at the end has "
+        "neither succeeded nor failed.",
+    )
+
+
+def failures_table(findings: Findings) -> Table | None:
+    """Failures by the platform's code and other mishaps; None for a fleet in which nothing went wrong."""
+    rows = []
+    codes = sorted(
+        (name for name in findings.fleet if name.startswith("failures.")),
+        key=lambda name: -findings.mean(name),
+    )
+    for name in codes:
+        stat = findings.fleet[name]
+        if stat.mean == 0:
+            continue
+        code = name.removeprefix("failures.")
+        message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
+        rows.append([code, message[:1].upper() + message[1:], count(stat.mean), _counts(stat)])
+    for name, what in HAPPENINGS.items():
+        happened = findings.fleet.get(name)
+        if happened is not None and happened.mean:
+            rows.append([what, "", count(happened.mean), _counts(happened)])
+    rate = findings.fleet.get("allocation.failure_rate")
+    if rate is not None and rate.mean:
+        rows.append(["share of attempts that found no hardware", "", percent(rate.mean, 2), ""])
+    if all(row[0] == HAPPENINGS["allocation.attempts"] for row in rows):
+        return None
+    return Table(
+        columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"], rows=rows, words=2
+    )
+
+
+def _counts(stat: Stat) -> str:
+    if stat.p05 is None or stat.p95 is None:
+        return ""
+    return f"{count(stat.p05)} to {count(stat.p95)}" if stat.p05 != stat.p95 else count(stat.p05)
