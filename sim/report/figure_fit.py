@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
@@ -15,7 +17,8 @@ NAME = "lifetime_fit"
 AGES_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
 """Ages that people know by name, for the axis."""
 
-LINES = (
+Dashes = Literal["-", "--", "-.", ":"]
+LINES: tuple[tuple[str, Dashes, float], ...] = (
     (look.BLUE, "-", 2.0),
     (look.ORANGE, "--", 1.4),
     (look.GREEN, "-.", 1.4),

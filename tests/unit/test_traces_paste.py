@@ -43,6 +43,17 @@ def made_trace(path: Path, *, days: float, start: str = "") -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def found_in(tmp_path_factory):
+    """The fit of a made trace of so many days; each is made once."""
+
+    @cache
+    def make(days: float) -> Fit:
+        return fit(open_trace(made_trace(tmp_path_factory.mktemp("made") / "t.csv", days=days), "columns"))
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("days", "profile", "numbers"), [(0.5, "rate", 1), (3, "hourly", 24), (15, "weekly", 168)]
 )
