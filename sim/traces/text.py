@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sim.errors import Fault, TraceError
 
-LINES_AT_ONCE = 100_000
+LINES_AT_ONCE = 32_768
 MOST_FAULTS = 10
 """So many faults are told at once; a file of another kind would have one in every line."""
 
