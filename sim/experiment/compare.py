@@ -21,7 +21,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import t_quantile
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, look_ahead
 from sim.experiment.study import loaded
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,7 @@ def compare(
     precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> Comparison:
     """Play a base and its variants under the same luck and say what each change does to each metric.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sim.errors import InputError
 from sim.experiment.replicate import Replication, question_of
 from sim.experiment.run_result import RunResult, Stopping
-from sim.experiment.workers import Task, Workers
+from sim.experiment.workers import Hands, Task, Workers
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
@@ -38,7 +38,7 @@ class Player:
         seed: int,
         engine: str = "auto",
         events: bool = False,
-        workers: Workers | None = None,
+        workers: Hands | None = None,
         cache: RunCache | None = None,
     ) -> None:
         if not 0 <= seed < 2**63:

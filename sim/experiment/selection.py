@@ -19,7 +19,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate, mean_of, variance_of
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND
 from sim.experiment.study import loaded
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
@@ -138,7 +138,7 @@ def best_of(
     cap: int = CAP,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> Selection:
     """Choose the best of some variants in a metric; differences below *indifference* (in its unit) don't matter.
 
@@ -195,7 +195,7 @@ def best_of(
     )
 
 
-def _fresh(winner: Player, seed: int, workers: Workers, cache: RunCache | None) -> RunResult:
+def _fresh(winner: Player, seed: int, workers: Hands, cache: RunCache | None) -> RunResult:
     """The winner under another seed, as often as it was played."""
     again = Player(
         winner.scenario, seed=seed ^ 0x5EED_0000, engine=winner.engine, workers=workers, cache=cache

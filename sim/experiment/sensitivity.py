@@ -22,7 +22,7 @@ from sim.experiment.compare import compare
 from sim.experiment.metrics import FLEET, check_metric, possible_metrics
 from sim.experiment.player import Player, Progress, nobody_listens, play_together, replications_asked
 from sim.experiment.study import loaded
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +134,7 @@ def sensitivity(
     engine: str = "auto",
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> Sensitivity:
     """Say which of some settings a metric depends on most; *vary* gives each its range, `PATH=LOW..HIGH`.
 
@@ -177,7 +177,7 @@ def _tornado(
     metric: str,
     count: int,
     seed: int,
-    workers: Workers,
+    workers: Hands,
     engine: str,
     tell: Progress,
     cache: RunCache | None,
@@ -225,7 +225,7 @@ class _Model:
         metric: str,
         count: int,
         seed: int,
-        workers: Workers,
+        workers: Hands,
         engine: str,
         tell: Progress,
         cache: RunCache | None,

@@ -22,7 +22,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.stopping import CAP, FIRST_ROUND
 from sim.experiment.study import loaded
 from sim.experiment.sweep import column_value
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,7 @@ def size(
     engine: str = "auto",
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> Sizing:
     """Find the smallest value that keeps a promise (or the *largest*).
 
@@ -233,7 +233,7 @@ class _Search:
         cap: int,
         seed: int,
         engine: str,
-        workers: Workers,
+        workers: Hands,
         cache: RunCache | None,
         tell: Progress,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sim.experiment.player import Player, Progress, nobody_listens, replications_asked
 from sim.experiment.run_result import RunResult
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
@@ -29,7 +29,7 @@ def run(
     events: bool = False,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> RunResult:
     """Replicate a scenario and read its figures.
 
@@ -75,7 +75,7 @@ def run_to_folder(
     events: bool = False,
     progress: Progress | None = None,
     resume: bool = False,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> StoredResult:
     """Run a scenario and write its result folder; finished replications outlive an interruption.
 

@@ -14,7 +14,7 @@ from sim.experiment.player import Player, Progress, nobody_listens, play_togethe
 from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate
 from sim.experiment.study import loaded
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ def sweep(
     engine: str = "auto",
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Workers | None = None,
+    workers: Hands | None = None,
 ) -> Sweep:
     """Play every combination of the values that *vary* gives to places of the scenario.
 

@@ -17,7 +17,7 @@ from sim.errors import InputError
 from sim.experiment.metrics import FLEET
 from sim.experiment.player import Player
 from sim.experiment.statistics import Interval, mean_interval, mean_of, variance_of
-from sim.experiment.workers import Workers
+from sim.experiment.workers import Hands
 from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
 
@@ -63,7 +63,7 @@ def _standard_error_squared(values: Sequence[float]) -> float:
 
 
 def warm_up_found(
-    scenario: Scenario, *, seed: int, workers: Workers | None = None, engine: str = "auto"
+    scenario: Scenario, *, seed: int, workers: Hands | None = None, engine: str = "auto"
 ) -> float:
     """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from sim.errors import InputError, VmfleetError
 from sim.experiment.replicate import Question, Replication, replicate_many
@@ -36,6 +37,17 @@ class Task:
     def play(self) -> list[Replication]:
         """Play them here."""
         return replicate_many(self.question, self.seed, self.numbers, self.engine, self.events_folder)
+
+
+class Hands(Protocol):
+    """Whoever can play tasks: processes here, or a cluster."""
+
+    @property
+    def processes(self) -> int:
+        """How many play at a time."""
+
+    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Play every replication of every task; *finished* gets each with its task's place, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,159 @@
+"""One machine outgrown: the same bits elsewhere, or a reason in words why not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+import sim
+from sim.errors import InputError
+from sim.experiment.cluster import Cluster, check_answers, question_for_worker, who_am_i, workers_for
+from sim.experiment.workers import Workers
+
+
+@pytest.fixture(scope="module")
+def fleet() -> sim.Scenario:
+    """A few machines that sometimes fail."""
+    return sim.from_dict(
+        {
+            "name": "fleet",
+            "horizon": "2d",
+            "replications": 12,
+            "group": [{"name": "web", "count": 4, "failures": {"OSProvisioningTimedOut": 0.3}}],
+        }
+    )
+
+
+@pytest.mark.parametrize("address", ["dask", "dask://", "spark://host:1", "tcp://host:1"])
+def test_an_address_that_is_none_is_refused(address: str):
+    """With the forms that would be right."""
+    with pytest.raises(InputError, match="dask://host:port"):
+        Cluster(address)
+
+
+def test_workers_that_differ_are_named_in_words():
+    """Nobody there, can't import us, another program, other libraries: four messages, each with what to do."""
+    ours = who_am_i()
+    check_answers("dask://s:1", {"tcp://w:1": dict(ours)}, ours)
+    with pytest.raises(InputError, match="no workers are connected"):
+        check_answers("dask://s:1", {}, ours)
+    with pytest.raises(InputError, match=r"worker tcp://w:1 can't import vmfleet \(ModuleNotFoundError"):
+        check_answers(
+            "dask://s:1", {"tcp://w:1": {"error": "ModuleNotFoundError: No module named 'sim'"}}, ours
+        )
+    with pytest.raises(InputError, match="another program"):
+        check_answers("dask://s:1", {"w": {**ours, "program": "0.0.1", "digest": "other"}}, ours)
+    with pytest.raises(InputError, match="another source or libraries"):
+        check_answers("dask://s:1", {"w": {**ours, "digest": "other"}}, ours)
+
+
+def test_the_question_to_a_worker_needs_nothing_of_ours(tmp_path: Path):
+    """It travels by value: a Python that can't import sim answers with its error instead of breaking."""
+    (tmp_path / "ask.pickle").write_bytes(cloudpickle.dumps(question_for_worker()))
+    program = "import pickle, sys; sys.modules['sim'] = None; print(pickle.load(open(sys.argv[1], 'rb'))())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "ask.pickle")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "error" in done.stdout
+    assert question_for_worker()() == who_am_i()
+
+
+def test_without_a_cluster_the_work_stays_here():
+    """--jobs alone is processes of this machine."""
+    with workers_for(2, None) as workers:
+        assert workers == Workers(jobs=2)
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real dask scheduler with two worker processes on this machine."""
+    pytest.importorskip("distributed")
+    folder = tmp_path_factory.mktemp("dask")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["."] + [part for part in sys.path if part])}
+    port = 18_786
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> None:
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
+                env=environment, stdout=subprocess.DEVNULL, stderr=(folder / f"{len(running)}.log").open("wb"),
+            )
+        )  # fmt: skip
+
+    start("dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+    time.sleep(1.0)
+    for _ in range(2):
+        start("dask_worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-nanny", "--no-dashboard",
+              "--local-directory", str(folder))  # fmt: skip
+    yield f"dask://127.0.0.1:{port}"
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait(timeout=20)
+
+
+@pytest.mark.slow
+def test_dask_gives_the_bits_of_this_process(scheduler: str, fleet: sim.Scenario, tmp_path: Path):
+    """A real scheduler and two worker processes: every file of the result is the same to the last byte."""
+    here = sim.run(fleet)
+    with Cluster(scheduler) as cluster:
+        until = time.monotonic() + 10
+        assert 1 <= cluster.processes <= 2
+        there = sim.run(fleet, workers=cluster)
+        sweep = sim.sweep(fleet, {"group.web.count": [1, 2]}, replications=3, workers=cluster)
+        assert time.monotonic() < until + 60
+    here.write(tmp_path / "here")
+    there.write(tmp_path / "there")
+
+    def files(folder: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "provenance.json"}
+
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+    assert list(sweep.rows()) == list(sim.sweep(fleet, {"group.web.count": [1, 2]}, replications=3).rows())
+
+
+@pytest.mark.slow
+def test_events_are_refused_on_a_cluster(scheduler: str, fleet: sim.Scenario):
+    """Workers don't share our disk: said at once, instead of a missing file at the end."""
+    with Cluster(scheduler) as cluster, pytest.raises(InputError, match="--events"):
+        sim.run(fleet, events=True, workers=cluster)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_not_there_is_told_within_the_limit():
+    """Not a wait for ever."""
+    pytest.importorskip("distributed")
+    began = time.monotonic()
+    with (
+        pytest.raises(InputError, match="no dask scheduler answers there within 2 s"),
+        Cluster("dask://127.0.0.1:9", 2.0),
+    ):
+        pass
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.slow
+def test_ray_gives_the_bits_of_this_process(fleet: sim.Scenario):
+    """A local ray cluster of two; skipped where ray isn't installed."""
+    ray: Any = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with Cluster("ray://auto") as cluster:
+            there = sim.run(fleet, workers=cluster)
+        assert [each.metrics for each in there.replications] == [
+            each.metrics for each in sim.run(fleet).replications
+        ]
+    finally:
+        ray.shutdown()
