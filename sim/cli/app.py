@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import later, looking, prices, running, studies
+from sim.cli import later, looking, prices, records, running, searches, studies
 from sim.errors import InputError
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -29,7 +29,15 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for add_commands in (running.add_to, studies.add_to, looking.add_to, prices.add_to, later.add_to):
+for add_commands in (
+    running.add_to,
+    studies.add_to,
+    searches.add_to,
+    looking.add_to,
+    prices.add_to,
+    records.add_to,
+    later.add_to,
+):
     add_commands(app)
 
 

@@ -8,26 +8,11 @@ import typer
 
 from sim.errors import InputError
 
-COMPARE_BY_HAND = (
-    "run each case with the same --seed and its own --out: they share their luck, replication by replication"
-)
-VARY_BY_HAND = "try the values with `vmfleet sweep` and read the metric's interval"
-
 # command -> (what it will do, what does the job meanwhile)
 LATER = {
-    "size": ("The smallest value that keeps a promise.", VARY_BY_HAND),
-    "sensitivity": ("Which assumptions move the answer most.", VARY_BY_HAND),
     "snapshot": (
         "The fleet at one instant as the platform's JSON.",
         "run with --events and read the moves up to that instant",
-    ),
-    "bill": (
-        "Rate a list of stays without a simulation.",
-        "simulate the fleet with `vmfleet run` and read bill.csv",
-    ),
-    "fit": (
-        "Lifetimes and arrivals fitted to a trace.",
-        'give the lifetimes as { dist = "samples", file = "...", column = "..." }',
     ),
 }
 

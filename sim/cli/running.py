@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import typer
 from sim.cli import options, terminal
 
 if TYPE_CHECKING:
+    from sim.experiment.cache import RunCache
     from sim.experiment.scenario import Scenario
 
 RESULTS = Path("results")  # where result folders go unless --out says otherwise
@@ -132,3 +135,17 @@ def _simulate(
     elif not quiet:
         terminal.print_summary(stored.summary)
         typer.echo(f"Written: {folder / ('report.html' if report else 'summary.json')}")
+
+
+@contextmanager
+def kept(folder: Path, *, resume: bool) -> Iterator[RunCache]:
+    """Finished replications outlive an interruption beside the folder, until the whole study is written."""
+    from sim.experiment.cache import RunCache
+    from sim.experiment.results import check_folder, unfinished_folder
+
+    check_folder(folder)
+    cache = RunCache(unfinished_folder(folder))
+    if not resume:
+        cache.forget()
+    yield cache
+    cache.forget()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import RESULTS
-
-if TYPE_CHECKING:
-    from sim.experiment.cache import RunCache
+from sim.cli.running import RESULTS, kept
 
 Metrics = Annotated[
     list[str] | None,
@@ -40,6 +36,7 @@ def compare(
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
     metrics: Metrics = None,
+    no_report: options.NoReport = False,
     resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -51,7 +48,7 @@ def compare(
     scenarios = [load(path, overrides or ()) for path in (base, *variants)]
     folder = out or RESULTS / f"{scenarios[0].name}-compared"
     share = options.share_of(precision)
-    with _kept(folder, resume=resume) as cache:
+    with kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             comparison = play(
                 *scenarios,
@@ -64,11 +61,15 @@ def compare(
                 cache=cache,
             )
         comparison.write(folder)
+    if not no_report:
+        from sim.report.build import build
+
+        build(folder)
     if as_json:
         terminal.print_json(comparison.summary())
     elif not quiet:
         _print_comparison(comparison.summary(), metrics)
-        typer.echo(f"Written: {folder / 'comparison.json'}")
+        typer.echo(f"Written: {folder / ('comparison.json' if no_report else 'report.html')}")
 
 
 def sweep(
@@ -88,6 +89,7 @@ def sweep(
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
     metrics: Metrics = None,
+    no_report: options.NoReport = False,
     resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -99,7 +101,7 @@ def sweep(
 
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-swept"
-    with _kept(folder, resume=resume) as cache:
+    with kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             swept = play(
                 loaded,
@@ -113,25 +115,15 @@ def sweep(
                 cache=cache,
             )
         swept.write(folder)
+    if not no_report:
+        from sim.report.build import build
+
+        build(folder)
     if as_json:
         terminal.print_json(swept.summary())
     elif not quiet:
         _print_sweep(swept.summary())
-        typer.echo(f"Written: {folder / 'sweep.csv'}")
-
-
-@contextmanager
-def _kept(folder: Path, *, resume: bool) -> Iterator[RunCache]:
-    """Finished replications outlive an interruption beside the folder, until the whole study is written."""
-    from sim.experiment.cache import RunCache
-    from sim.experiment.results import check_folder, unfinished_folder
-
-    check_folder(folder)
-    cache = RunCache(unfinished_folder(folder))
-    if not resume:
-        cache.forget()
-    yield cache
-    cache.forget()
+        typer.echo(f"Written: {folder / ('sweep.csv' if no_report else 'report.html')}")
 
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import sim.experiment.study
 from sim.cli import main
+from sim.cli.later import LATER
 from sim.cli.options import share_of
 from sim.cli.terminal import figure, money
 from sim.errors import ScenarioError
@@ -208,6 +209,97 @@ def test_prices_show_tells_terms_and_sources(capsys: pytest.CaptureFixture[str])
     assert rows["linux"]["per_h"] > 0
     assert rows["windows"]["per_h"] > rows["linux"]["per_h"]
     assert rows["linux"]["source"]
+
+
+def test_compare_shows_each_difference_with_its_interval(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice the machines cost twice as much, in every replication."""
+    Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
+    assert vmfleet("compare", small, "twice.toml", "--no-report") == 0
+    assert "twice minus small" in capsys.readouterr().out
+    assert vmfleet("compare", small, "twice.toml", "--no-report", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(Path("results/small-compared/comparison.json").read_text())
+    cost = found["differences"]["twice"]["cost.total"]
+    assert cost["mean"] == pytest.approx(found["base_metrics"]["cost.total"]["mean"], rel=1e-2)
+    assert cost["verdict"] == "worse"
+
+
+def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two values of one setting and two of another are four points."""
+    call = (
+        "sweep",
+        small,
+        "--vary",
+        "group.dev.count=1,2",
+        "--vary",
+        "horizon=1d,2d",
+        "--metric",
+        "billed_hours",
+    )
+    assert vmfleet(*call, "--no-report") == 0
+    assert "group.dev.count" in capsys.readouterr().out
+    assert vmfleet(*call, "--no-report", "--json") == 0
+    points = json.loads(capsys.readouterr().out)["points"]
+    hours = [point["metrics"]["billed_hours"]["mean"] for point in points]
+    assert [round(each / 24) for each in hours] == [1, 2, 2, 4]
+
+
+def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hours billed a day grow by almost 24 a machine: four machines stay below 100, five don't."""
+    call = ("size", small, "--vary", "group.dev.count=1..8", "--keep", "billed_hours<=100", "--largest")
+    assert vmfleet(*call, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["value"] == 4
+
+
+def test_sensitivity_puts_the_important_factor_first(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The number of machines moves the bill more than half a minute at the start."""
+    call = (
+        "sensitivity",
+        small,
+        "--vary",
+        "group.dev.durations.allocating=1s..30s",
+        "--vary",
+        "group.dev.count=2..4",
+    )
+    assert vmfleet(*call, "--json") == 0
+    factors = json.loads(capsys.readouterr().out)["factors"]
+    assert [each["factor"] for each in factors] == ["group.dev.count", "group.dev.durations.allocating"]
+
+
+def test_bill_rates_stays_without_a_simulation(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten hours running and two stopped are twelve billed; four deallocated are none."""
+    Path("stays.csv").write_text(
+        "vm,state,start,end\n"
+        "a,running,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z\n"
+        "a,stopped,2026-01-05T10:00:00Z,2026-01-05T12:00:00Z\n"
+        "a,deallocated,2026-01-05T12:00:00Z,2026-01-05T16:00:00Z\n"
+    )
+    assert vmfleet("bill", "stays.csv", "--size", "Standard_D4s_v5", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["total_usd"] == pytest.approx(12 * 0.23, rel=1e-12)
+    assert vmfleet("bill", "stays.csv", "--size", "Standard_D4s_v5") == 0
+    assert "2.76" in capsys.readouterr().out
+    assert vmfleet("bill", "stays.csv") == 2
+
+
+def test_fit_prints_a_section_that_can_be_pasted(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is printed must be a scenario's group as it stands."""
+    rows = [f"{60 * i},{60 + 37 * (i % 50)},2,8" for i in range(400)]
+    Path("trace.csv").write_text("\n".join(["created_s,lifetime_s,vcpus,memory_gib", *rows]) + "\n")
+    assert vmfleet("fit", "trace.csv", "--name", "pasted", "--quiet") == 0
+    section = capsys.readouterr().out
+    Path("pasted.toml").write_text('name = "pasted"\nhorizon = "1h"\n' + section)
+    assert vmfleet("validate", "pasted.toml") == 0
+    assert vmfleet("fit", "trace.csv", "--law", "guess") == 2
+
+
+def test_what_is_not_built_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """A promised command that is missing must not look like a misspelling."""
+    for name in LATER:
+        assert vmfleet(name, "anything.toml", "--at", "36h") == 2
+        assert "not in this version yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), (" 2.5% ", 0.025), (None, None)])

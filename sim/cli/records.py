@@ -1,0 +1,174 @@
+"""`vmfleet bill` and `vmfleet fit`: real records, rated or fitted without a simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli import options, terminal
+from sim.errors import CatalogueError, Fault, InputError, TraceError
+
+if TYPE_CHECKING:
+    from sim.billing.meters import Bill
+    from sim.catalog import Catalogue
+    from sim.traces import Trace
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program its commands on real records."""
+    app.command("bill")(bill)
+    app.command("fit")(fit)
+
+
+Prices = Annotated[
+    Path | None,
+    typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
+]
+Region = Annotated[str, typer.Option("--region", metavar="NAME", help="Where the file doesn't say.")]
+
+
+def bill(
+    usage: Annotated[
+        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
+    ],
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")
+    ] = None,
+    region: Region = "westeurope",
+    policy: Annotated[str, typer.Option("--policy", metavar="NAME", help="Billing policy.")] = "2018-08",
+    catalogue: Prices = None,
+    as_json: options.Json = False,
+) -> None:
+    """Rate a list of stays or usage rows without a simulation."""
+    from sim.billing.usage_file import read_usage
+    from sim.lifecycle.policy import get_policy
+
+    rules = get_policy(policy)
+    file = read_usage(usage, size=size, region=region)
+    rating = file.rate(_catalogue(catalogue), rules)
+    differences = file.differences(rating)
+    if as_json:
+        terminal.print_json(
+            {
+                "lines": [_line(rating.bill, number) for number in range(len(rating.bill.lines))],
+                "total_usd": rating.bill.total,
+                "invoiced": {kind: {"invoiced": said, "rated": rated} for kind, said, rated in differences},
+            }
+        )
+        return
+    terminal.print_table(
+        f"{usage.name}: {terminal.money(rating.bill.total)} USD, billing {policy}",
+        ("group", "meter", "quantity", "unit", "USD a unit", "USD"),
+        [
+            (
+                each.group,
+                each.meter,
+                f"{each.quantity:,.4f}",
+                each.unit,
+                f"{each.unit_price:.6g}",
+                f"{each.amount:,.4f}",
+            )
+            for each in rating.bill.lines
+        ],
+        left=2,
+    )
+    if differences:
+        terminal.print_table(
+            "Against what was invoiced, USD",
+            ("kind", "invoiced", "rated", "difference"),
+            [
+                (kind, f"{said:,.2f}", f"{rated:,.2f}", f"{rated - said:+,.2f}")
+                for kind, said, rated in differences
+            ],
+        )
+
+
+def fit(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Records of real machines, one a row.")],
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020 or columns."
+        ),
+    ] = "columns",
+    window: Annotated[
+        str | None,
+        typer.Option("--window", metavar="DURATION", help="How long was watched, where the file can't tell."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the commonest]"),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the group to print.")] = "fitted",
+    law: Annotated[
+        str | None, typer.Option("--law", metavar="FAMILY", help="Of the lifetimes. [default: the best fit]")
+    ] = None,
+    region: Region = "westeurope",
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 1,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Draw the fit (SVG, PNG, CSV) into this folder."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the group section.")] = False,
+) -> None:
+    """Lifetimes and arrivals fitted to a trace, ready to paste."""
+    from sim.traces import open_trace
+    from sim.traces.fit import fit as fit_trace
+    from sim.traces.lifetimes import FAMILIES
+    from sim.units import parse_duration
+
+    if law is not None and law not in FAMILIES:
+        raise InputError(f"--law {law}: the families of laws are {', '.join(FAMILIES)}")
+    try:
+        window_s = None if window is None else parse_duration(window)
+        opened = open_trace(trace, layout, window_s=window_s)
+        found = fit_trace(opened, seed=seed)
+        section = found.toml(name=name, size=size or _commonest_size(opened, region), family=law)
+    except ValueError as wrong:  # arguments that these functions refuse in words
+        raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
+    if figures is not None:
+        from sim.report import figure_fit, look
+
+        with look.style():
+            drawn = figure_fit.draw(found)
+        look.write(drawn, figures)
+    if not quiet:
+        for line in found.describe():
+            typer.echo(f"# {line}")
+        typer.echo("")
+    typer.echo(section)
+
+
+def _catalogue(path: Path | None) -> Catalogue:
+    from sim import catalog
+
+    return catalog.load_bundled() if path is None else catalog.load(path)
+
+
+def _commonest_size(trace: Trace, region: str) -> str:
+    """The size of the catalogue that most of the trace's machines would have."""
+    import numpy as np
+
+    from sim.traces import map_sizes
+
+    sizes = map_sizes(trace.shapes, _catalogue(None), region)
+    if not sizes:
+        raise CatalogueError(f"{trace.path}: no machine to find a size for; name one with --size")
+    counts = np.zeros(len(sizes))
+    for block in trace.blocks():
+        counts += np.bincount(block["size"], minlength=len(sizes))
+    return sizes[int(counts.argmax())]
+
+
+def _line(bill: Bill, number: int) -> dict[str, object]:
+    each = bill.lines[number]
+    return {
+        "group": each.group,
+        "meter": each.meter,
+        "quantity": each.quantity,
+        "unit": each.unit,
+        "unit_price": each.unit_price,
+        "amount": each.amount,
+    }
