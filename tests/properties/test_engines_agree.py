@@ -24,6 +24,7 @@ drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], da
 
 
 def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
+    """Play in both engines, and compare all that a user may see."""
     one = play(plan, "simpy", seed=seed_, replication=replication)
     other = play(plan, "compiled", seed=seed_, replication=replication)
     assert not differences(one, other), differences(one, other)
@@ -85,6 +86,8 @@ def node_column(column: int, value: int) -> Callable[[list[Any]], None]:
 
 
 def arc_column(column: int, value: int) -> Callable[[list[Any]], None]:
+    """The kernel's arc table with one column overwritten."""
+
     def change(arrays: list[Any]) -> None:
         arrays[5][:, column] = value
 
@@ -92,6 +95,8 @@ def arc_column(column: int, value: int) -> Callable[[list[Any]], None]:
 
 
 def setting(which: int, change_by: int) -> Callable[[list[Any]], None]:
+    """One of the group's settings changed."""
+
     def change(arrays: list[Any]) -> None:
         arrays[0][which] += change_by
 
@@ -108,10 +113,12 @@ def scaled(which: int) -> Callable[[list[Any]], None]:
 
 
 def likelier(arrays: list[Any]) -> None:
+    """Failures strike more often."""
     arrays[7] = arrays[7] + 0.05
 
 
 def no_chances_left_to_give_up(arrays: list[Any]) -> None:
+    """The automation never gives up."""
     arrays[6][:, kernel.CHANCE_GIVES_UP] = -1
 
 
@@ -142,6 +149,7 @@ WRONG: dict[str, tuple[FleetPlan, Callable[[list[Any]], None]]] = {
 
 
 def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]) -> None:
+    """Let the kernel walk a changed table."""
     right = lowering.lower
 
     def lower(*args: Any) -> lowering.Lowered:
