@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cloud.plan import FleetPlan
 from sim.errors import AuditError
 from sim.sampling import streams
 from sim.units import SECONDS_PER_HOUR
@@ -22,9 +21,7 @@ LINES_SHOWN = 6
 Story = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
-def compare_with_simpy(
-    plan: FleetPlan, groups: Sequence[CompiledGroup], *, seed: int, replication: int
-) -> None:
+def compare_with_simpy(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> None:
     """Let a few VMs of each group live again in SimPy. Raises AuditError, with both stories, where a bit differs."""
     for group in groups:
         first_block = next(iter(group.blocks()), None)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cloud import kernel
-from sim.cloud.lowering import Lowered, labels, lower
+from sim.cloud.lowering import Lowered, lower
 from sim.cloud.setup import GroupSetup, MovesListener
 from sim.errors import LifecycleError
 from sim.sampling import streams
@@ -37,19 +37,72 @@ class Walked:
 
 
 @dataclass(slots=True)
+class Pages:
+    """Empty pages for the kernel to write on, in the order in which it takes them (the mask stands between)."""
+
+    books: Longs
+    hits: Longs
+    report: Longs
+    bins: Longs
+    peaks: Longs
+    journal_t: NDArray[np.float64]
+    journal_i: Longs
+
+    @classmethod
+    def blank(
+        cls, setups: Sequence[GroupSetup], window: Window, lowered: Lowered, peak_room: int, journal_room: int
+    ) -> Pages:
+        """Pages with room for so many lines of peaks and journal."""
+        return cls(
+            books=np.zeros((window.hours + 1, len(setups) * COLUMNS, 2), dtype=np.int64),
+            hits=np.zeros(len(lowered.moves), dtype=np.int64),
+            report=np.zeros(kernel.LIFETIMES + len(setups), dtype=np.int64),
+            bins=np.zeros((lowered.bins, 4), dtype=np.int64),
+            peaks=np.empty(peak_room, dtype=np.int64),
+            journal_t=np.empty(journal_room, dtype=np.float64),
+            journal_i=np.empty((journal_room, 2), dtype=np.int64),
+        )
+
+    @property
+    def before_mask(self) -> tuple[Longs, ...]:
+        """`books` to `bins`."""
+        return self.books, self.hits, self.report, self.bins
+
+    @property
+    def after_mask(self) -> tuple[Any, ...]:
+        """`peaks` to `journal_i`."""
+        return self.peaks, self.journal_t, self.journal_i
+
+    def check(self, setups: Sequence[GroupSetup], lowered: Lowered) -> None:
+        """Raises LifecycleError for a VM that moves for ever at one instant."""
+        if self.report[kernel.STUCK_VM]:
+            stuck = int(self.report[kernel.STUCK_NODE])
+            group = next(g for g in range(len(setups)) if stuck < lowered.first_node[g + 1])
+            node = setups[group].program.nodes[stuck - lowered.first_node[group]]
+            raise LifecycleError(
+                f"{setups[group].plan.name}-{self.report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {node.name}"
+            )
+
+    def lifetimes_ticks(self, group: int, window: Window) -> int:
+        """VMs x time of one group: births less deaths, times the horizon, less their instants."""
+        own = self.books[
+            :, group * COLUMNS : (group + 1) * COLUMNS - 2, 1
+        ]  # all columns but those of absence
+        return int(self.report[kernel.LIFETIMES + group]) + int(own.sum()) * window.end_ticks
+
+
+@dataclass(slots=True)
 class CompiledGroup:
     """One group on its way through the kernel."""
 
     setup: GroupSetup
     window: Window
     lowered: Lowered = field(init=False)
-    labels: NDArray[np.uint64] = field(init=False)
     tally: Tally = field(init=False)
     bins: Longs = field(init=False)
 
     def __post_init__(self) -> None:
-        self.lowered = lower(self.setup, self.window)
-        self.labels = labels(self.setup.program)
+        self.lowered = lower([self.setup], self.window)
         self.tally = Tally(self.window, self.setup.table)
         self.bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
 
@@ -66,42 +119,28 @@ class CompiledGroup:
         self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
     ) -> Walked:
         """Walk the VMs from *first* on. Raises LifecycleError."""
-        keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
+        vm_keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
+        lives = self.setup.lifetimes_s[first : first + len(births)]
         peak_room = 64 * len(births) if mask.any() else 0
         journal_room = 64 * len(births) if journal else 0
         while True:
-            books = np.zeros((self.window.hours + 1, COLUMNS, 2), dtype=np.int64)
-            hits = np.zeros(len(self.setup.table.before), dtype=np.int64)
-            report = np.zeros(5, dtype=np.int64)
-            bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
-            peaks = np.empty(peak_room, dtype=np.int64)
-            journal_t = np.empty(journal_room, dtype=np.float64)
-            journal_i = np.empty((journal_room, 2), dtype=np.int64)
+            out = Pages.blank([self.setup], self.window, self.lowered, peak_room, journal_room)
             kernel.walk(
-                first, births, keys, self.labels, *self.lowered.arrays,
-                np.empty(len(self.labels), dtype=np.uint64), np.empty(len(self.labels) + 1, dtype=np.int64),
-                books, hits, report, bins, mask, peaks, journal_t, journal_i,
+                first, births, lives, vm_keys, *self.lowered.arrays, *self.lowered.room(1), *out.before_mask, mask, *out.after_mask
             )  # fmt: skip
-            if report[kernel.STUCK_VM]:
-                node = self.setup.program.nodes[report[kernel.STUCK_NODE]]
-                raise LifecycleError(
-                    f"{self.setup.plan.name}-{report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {node.name}"
-                )
-            peaked, journaled = int(report[kernel.PEAKED]), int(report[kernel.JOURNALED])
+            out.check([self.setup], self.lowered)
+            peaked, journaled = int(out.report[kernel.PEAKED]), int(out.report[kernel.JOURNALED])
             if peaked <= peak_room and journaled <= journal_room:
                 break
             peak_room, journal_room = max(peaked, peak_room), max(journaled, journal_room)
-        # books[..., 1] are VMs that came or went: births less deaths, times the horizon, less their instants.
-        absent_first = COLUMNS - 2
-        alive = int(books[:, :absent_first, 1].sum())
         return Walked(
-            books=books,
-            hits=hits,
-            lifetimes_ticks=int(report[kernel.LIFETIMES]) + alive * self.window.end_ticks,
-            bins=bins,
-            peaks=peaks[:peaked],
-            journal_t=journal_t[:journaled],
-            journal_i=journal_i[:journaled],
+            books=out.books,
+            hits=out.hits,
+            lifetimes_ticks=out.lifetimes_ticks(0, self.window),
+            bins=out.bins,
+            peaks=out.peaks[:peaked],
+            journal_t=out.journal_t[:journaled],
+            journal_i=out.journal_i[:journaled],
         )
 
     def take(self, walked: Walked) -> None:
@@ -191,6 +230,7 @@ def _tell_net(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.b
 
 
 def _tell_lines(peaks: tuple[Peak, Peak], group: CompiledGroup, coded: Longs) -> None:
+    coded = coded >> kernel.GROUP_BITS
     ticks = coded >> 4
     for peak, change in zip(peaks, (((coded >> 2) & 3) - 1, (coded & 3) - 1), strict=True):
         some = change != 0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cloud.events import EventRows, Lives, Row
-from sim.cloud.plan import Arrivals, Cycle, FleetPlan, GroupPlan, Schedule
+from sim.cloud.plan import Arrivals, Autoscale, Cycle, FleetPlan, GroupPlan, Replay, Schedule
 from sim.cloud.setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.usage.collector import Peak, Window
 from sim.usage.ledger import whole_fleet
@@ -45,6 +45,8 @@ def expected_moves(group: GroupPlan, horizon_s: float) -> float:
     if isinstance(demand, Arrivals):
         batch = float(np.dot(demand.batch_sizes, demand.batch_weights))
         return 7.0 * batch * float(np.mean(demand.rate_per_h)) * hours
+    if isinstance(demand, Replay):
+        return 7.0 * len(demand.born_s)
     per_vm = 6.0
     if isinstance(demand, Schedule):
         per_vm += 7.0 * len(demand.days) * hours / 168
@@ -59,11 +61,30 @@ def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
     """The engine that answers sooner: the kernel where there is much to walk, SimPy where loading it would take longer."""
     moves = sum(expected_moves(group, plan.horizon_s) for group in plan.groups)
     simpy_s = moves * replications * SIMPY_S_PER_MOVE / max(1, jobs)
-    wait_s = LOAD_S if _is_compiled() else COMPILE_S
     about = f"about {moves * replications:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
+    unknown = what_needs_simpy(plan)
+    if unknown:
+        return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
+    wait_s = LOAD_S if _is_compiled() else COMPILE_S
     if simpy_s > wait_s:
-        return Choice(engine="compiled", why=f"no group shares anything, and {about}")
+        shares = "hosts and quota at most" if plan.platform else "nothing"
+        return Choice(engine="compiled", why=f"VMs share {shares}, and {about}")
     return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
+
+
+def what_needs_simpy(plan: FleetPlan) -> str:
+    """What of a plan only the SimPy engine plays; empty: nothing."""
+    platform = plan.platform
+    if any(isinstance(group.demand, Autoscale) for group in plan.groups):
+        return "autoscale"
+    if platform is None:
+        return ""
+    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle", "reserved"):
+        if getattr(platform, name):
+            return name.replace("_", " ")
+    if platform.hosts and len({group.priority for group in plan.groups}) > 1:
+        return "regular VMs that may evict spot VMs"
+    return ""
 
 
 def _is_compiled() -> bool:
@@ -122,24 +143,33 @@ def _in_simpy(
 def _compiled(
     plan: FleetPlan, seed: int, replication: int, rows: EventRows | None, watched: Lives | None, threads: int
 ) -> FleetRun:
-    from sim.cloud.audit import compare_with_simpy
-    from sim.cloud.compiled import walk_groups
-
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = (Peak(len(setups), window.start_ticks), Peak(len(setups), window.start_ticks))
-    groups = walk_groups(setups, window, peaks, threads=threads, listener=rows.listen if rows else None)
+    if plan.platform is not None:
+        from sim.cloud.sharing import SharedRun
+
+        shared = SharedRun(plan, setups, window)
+        shared.run(peaks, _both(rows, watched), rows.settle if rows else None)
+        tallies = shared.tallies
+    else:
+        from sim.cloud.audit import compare_with_simpy
+        from sim.cloud.compiled import walk_groups
+
+        groups = walk_groups(setups, window, peaks, threads=threads, listener=rows.listen if rows else None)
+        tallies = [group.tally for group in groups]
+        if watched:
+            for group in groups:
+                _watch(group, watched)
+        compare_with_simpy(groups, seed=seed, replication=replication)
     for peak in peaks:
         peak.settle()
     if rows:
         rows.settle()
-    usages = {}
-    for group in groups:
-        place, name = group.setup.index, group.setup.plan.name
-        usages[name] = group.tally.usage(name, *(int(peak.most[place]) for peak in peaks))
-        if watched:
-            _watch(group, watched)
-    compare_with_simpy(plan, groups, seed=seed, replication=replication)
+    usages = {
+        setup.plan.name: tally.usage(setup.plan.name, *(int(peak.most[setup.index]) for peak in peaks))
+        for setup, tally in zip(setups, tallies, strict=True)
+    }
     fleet = whole_fleet(
         list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
     )

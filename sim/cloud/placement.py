@@ -76,8 +76,8 @@ def list_rank(base, used, vcpus, memory, order, list_c, list_m):  # type: ignore
     return low
 
 
-def list_find(base, used, vcpus, memory, worst, order, list_c, list_m, head):  # type: ignore[no-untyped-def]
-    """The list of the host with the least (or the most) free that has enough, or -1."""
+def list_find(base, used, rank, vcpus, memory, worst, order, list_c, list_m, head):  # type: ignore[no-untyped-def]
+    """The list of the host with the least (from *rank* on) or the most free that has enough, or -1."""
     if worst:
         rank = used - 1
         while rank >= 0 and list_c[order[base + rank]] >= vcpus:
@@ -86,7 +86,6 @@ def list_find(base, used, vcpus, memory, worst, order, list_c, list_m, head):  #
                 return it
             rank -= 1
         return -1
-    rank = list_rank(base, used, vcpus, 0, order, list_c, list_m)
     while rank < used:
         it = order[base + rank]
         if head[it] >= 0 and list_m[it] >= memory:
@@ -106,9 +105,13 @@ def list_leave(host, at, head, following, before):  # type: ignore[no-untyped-de
         before[following[host]] = before[host]
 
 
-def list_enter(base, used, host, vcpus, memory, order, list_c, list_m, head, at, following, before):  # type: ignore[no-untyped-def]
-    """Put a host at the head of the list of its shape; returns how many lists the unit has then, or -1 if too many."""
-    rank = list_rank(base, used, vcpus, memory, order, list_c, list_m)
+def list_enter(  # type: ignore[no-untyped-def]
+    base, used, rank, host, vcpus, memory, order, list_c, list_m, head, at, following, before
+):
+    """Put a host at the head of the list of its shape, which stands or is to stand at *rank*.
+
+    Returns how many lists the unit has then, or -1 if they would be too many.
+    """
     if rank < used and list_c[order[base + rank]] == vcpus and list_m[order[base + rank]] == memory:
         it = order[base + rank]
     else:
@@ -161,10 +164,12 @@ class HostIndex:
         if self.by_tree:
             place = tree_find(row[TREE_BASE], row[LEAVES], vcpus, memory, self.tree_c, self.tree_m)
             return place if place < 0 else row[HOST_BASE] + place
+        base, used = row[LIST_BASE], row[LISTS_USED]
+        rank = list_rank(base, used, vcpus, 0, self.order, self.list_c, self.list_m)
+        worst = self.policy == WORST_FIT
         it = list_find(
-            row[LIST_BASE], row[LISTS_USED], vcpus, memory, self.policy == WORST_FIT,
-            self.order, self.list_c, self.list_m, self.head,
-        )  # fmt: skip
+            base, used, rank, vcpus, memory, worst, self.order, self.list_c, self.list_m, self.head
+        )
         return it if it < 0 else self.head[it]
 
     def change(self, host: int, vcpus: int, memory: int) -> None:
@@ -184,8 +189,9 @@ class HostIndex:
         self._enter(row, host, vcpus, memory)
 
     def _enter(self, row: list[int], host: int, vcpus: int, memory: int) -> None:
+        rank = list_rank(row[LIST_BASE], row[LISTS_USED], vcpus, memory, self.order, self.list_c, self.list_m)
         used = list_enter(
-            row[LIST_BASE], row[LISTS_USED], host, vcpus, memory,
+            row[LIST_BASE], row[LISTS_USED], rank, host, vcpus, memory,
             self.order, self.list_c, self.list_m, self.head, self.at, self.following, self.before,
         )  # fmt: skip
         if used < 0:
@@ -242,3 +248,14 @@ def _units_of(pool: HostPool, policy: int) -> list[int]:
         return [pool.count]
     racks = min(pool.racks, pool.count)
     return [pool.count // racks + (rack < pool.count % racks) for rack in range(racks)]
+
+
+def allowed_units(platform: Platform, index: HostIndex, group: str, zone: int) -> list[int]:
+    """The units that may hold a group's VMs of a zone (0: any): its dedicated clusters if it has some, else the common."""
+    dedicated = {place for place, pool in enumerate(platform.hosts) if group in pool.only_groups}
+    common = {place for place, pool in enumerate(platform.hosts) if not pool.only_groups}
+    return [
+        unit
+        for unit, row in enumerate(index.units)
+        if row[CLUSTER] in (dedicated or common) and (not zone or row[ZONE] == zone)
+    ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sim.cloud import placement
-from sim.cloud.placement import CLUSTER, MIB, ZONE, HostIndex, host_index
+from sim.cloud.placement import CLUSTER, MIB, HostIndex, host_index
 from sim.cloud.plan import FleetPlan, GroupPlan, Platform, Reserved
 from sim.errors import Fault, ScenarioError
 
@@ -204,14 +204,7 @@ class SharedPlatform:
         group = vm.group.setup.plan
         known = self.allowed.get((group.name, vm.zone))
         if known is None:
-            pools = self.plan.hosts
-            dedicated = {i for i, pool in enumerate(pools) if group.name in pool.only_groups}
-            common = {i for i, pool in enumerate(pools) if not pool.only_groups}
-            known = [
-                unit
-                for unit, row in enumerate(self.index.units)
-                if row[CLUSTER] in (dedicated or common) and (not vm.zone or row[ZONE] == vm.zone)
-            ]
+            known = placement.allowed_units(self.plan, self.index, group.name, vm.zone)
             self.allowed[group.name, vm.zone] = known
         if group.availability_set in self.sets and group.availability_set:
             cluster, _ = self.sets[group.availability_set]

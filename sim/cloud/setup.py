@@ -32,6 +32,12 @@ class GroupSetup:
     start: datetime
     horizon_s: float
 
+    @property
+    def lifetimes_s(self) -> NDArray[np.float64]:
+        """Each VM's time from request to deletion (s) where it was recorded; empty where it is drawn, or there is none."""
+        demand = self.plan.demand
+        return np.array(demand.lifetime_s if isinstance(demand, Replay) else (), dtype=np.float64)
+
     def births(self) -> Iterator[NDArray[np.float64]]:
         """When each VM is asked for (s), in order, block by block; all before the horizon."""
         plan = self.plan
