@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -98,6 +99,7 @@ def arrivals(
         total, position = float(sums[-1]), position + ARRIVALS_AT_ONCE
 
 
+@lru_cache(maxsize=16)  # the same for every replication
 def _integrated_rate(
     plan: Arrivals, start: datetime, horizon_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
