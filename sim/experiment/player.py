@@ -109,7 +109,7 @@ class Player:
         """Replications that are there, those that just came in included."""
         return len(self.replications) + len(self._waiting)
 
-    def result(self, stopping: Stopping | None = None) -> RunResult:
+    def result(self, stopping: Stopping | None = None, budget_usd: float | None = None) -> RunResult:
         """What the replications so far say."""
         return RunResult(
             scenario=self.scenario,
@@ -117,6 +117,7 @@ class Player:
             replications=tuple(self.replications),
             engine_asked=self.engine,
             stopping=stopping,
+            budget_usd=budget_usd,
             has_events=self.events,
             scratch=self._scratch,
             wall_s=self._played_s,

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import InputError
 from sim.experiment.metrics import FLEET, RATIOS, check_metric
 from sim.experiment.replicate import Replication
-from sim.experiment.statistics import Estimate, clopper_pearson, estimate_mean, estimate_ratio
+from sim.experiment.statistics import (
+    Estimate,
+    clopper_pearson,
+    estimate_mean,
+    estimate_ratio,
+    percentile,
+    quantile_interval,
+)
 from sim.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -50,6 +57,7 @@ class RunResult:
     replications: tuple[Replication, ...]
     engine_asked: str
     stopping: Stopping | None = None
+    budget_usd: float | None = None  # somebody asks how likely the bill is to exceed it
     wall_s: float = field(default=0.0, compare=False)
     has_events: bool = False
     scratch: TemporaryDirectory[str] | None = field(
@@ -110,10 +118,23 @@ class RunResult:
         """The metric over all replications: mean with its interval, spread, percentiles."""
         return estimate_of(self.values, metric, group, self.confidence)
 
+    def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
+        """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
+
+        The P95 bill: what a month exceeds once in twenty.
+        """
+        if not 0.0 < p < 1.0:
+            raise InputError(f"p is {p}; a quantile lies above 0 and below 1")
+        values = [value for value in self.values(metric, group) if not math.isnan(value)]
+        if not values:
+            return math.nan, None, None
+        return percentile(values, p), *quantile_interval(values, p, self.confidence)
+
     def probability_above(self, metric: str, limit: float, group: str = FLEET) -> tuple[float, float, float]:
         """The share of replications in which the metric exceeded *limit*, with Clopper-Pearson bounds.
 
-        The chance that a month breaks its budget, and how well so many months can know it.
+        The chance that a month breaks its budget, and how well so many months can know it: none of 20 still leaves
+        room for 17 %.
         """
         values = self.values(metric, group)
         above = sum(value > limit for value in values)
@@ -146,6 +167,20 @@ class RunResult:
                 "capped": self.stopping.capped,
                 "waited_for": list(self.stopping.waited_for),
             }
+        if self.budget_usd is not None:
+            share, low, high = self.probability_above("cost.total", self.budget_usd)
+            summary["budget"] = {
+                "usd": self.budget_usd,
+                "breach_probability": share,
+                "low": low,
+                "high": high,
+            }
+        summary["bill_quantiles"] = {
+            f"p{100 * p:.0f}": dict(
+                zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True)
+            )
+            for p in (0.5, 0.9, 0.95, 0.99)
+        }
         summary["metrics"] = {name: estimate.as_dict() for name, estimate in self.metrics.items()}
         summary["groups"] = {
             group: {

@@ -27,6 +27,7 @@ def run(
     precision: float | None = None,
     headlines: Sequence[str] | None = None,
     events: bool = False,
+    budget_usd: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
     workers: Hands | None = None,
@@ -36,7 +37,8 @@ def run(
     *replications* and *seed* default to the scenario's own. With *precision* (0.01 = 1 %) rounds of replications are
     added until the half-width of every headline metric is within that share of it, or a cap is met; *replications* is
     then the cap. *jobs* processes share the work (-1: every core); the figures don't depend on it. *events* keeps every
-    move for `events.parquet`. What *cache* holds isn't played again. Raises InputError for wrong arguments.
+    move for `events.parquet`. With *budget_usd* the summary tells how likely the bill exceeds it. What *cache* holds isn't
+    played again; *workers* may be a cluster. Raises InputError for wrong arguments.
     """
     asked = loaded(scenario)
     count = replications_asked(asked, replications)
@@ -52,14 +54,14 @@ def run(
     tell = progress or nobody_listens
     if precision is None:
         player.play_until(count, lambda done: tell(done, count))
-        return player.result()
+        return player.result(budget_usd=budget_usd)
     cap = CAP if replications is None else replications
     upto = min(FIRST_ROUND, cap)
     while True:
         player.play_until(upto, lambda done: tell(done, cap))
         stopping = stopping_after(player.result(), precision, headlines, cap)
         if stopping is not None:
-            return player.result(stopping)
+            return player.result(stopping, budget_usd)
         upto = min(upto + ROUND, cap)
 
 
@@ -73,6 +75,7 @@ def run_to_folder(
     engine: str = "auto",
     precision: float | None = None,
     events: bool = False,
+    budget_usd: float | None = None,
     progress: Progress | None = None,
     resume: bool = False,
     workers: Hands | None = None,
@@ -97,6 +100,7 @@ def run_to_folder(
         engine=engine,
         precision=precision,
         events=events,
+        budget_usd=budget_usd,
         progress=progress,
         cache=cache,
         workers=workers,

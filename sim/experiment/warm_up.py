@@ -90,6 +90,12 @@ def warm_up_found(
     return longest_h * SECONDS_PER_HOUR
 
 
+def with_warm_up(scenario: Scenario, *, seed: int | None = None, workers: Hands | None = None) -> Scenario:
+    """The scenario with the warm-up that MSER-5 finds in a pilot of ten replications; see `warm_up_found`."""
+    found_s = warm_up_found(scenario, seed=scenario.seed if seed is None else seed, workers=workers)
+    return scenario.replace("warm_up", f"{found_s:.0f}s")
+
+
 def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.float64]:
     """VMs of a group in a state in each clock hour, averaged over the replications."""
     import numpy as np
