@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -89,8 +89,8 @@ def what_needs_simpy(plan: FleetPlan) -> str:
 
 def _is_compiled() -> bool:
     """Whether machine code of the kernel lies on disk (it may be stale; then compiling costs its time once)."""
-    folder = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(os.path.dirname(__file__), "__pycache__")
-    return bool(glob.glob(os.path.join(glob.escape(folder), "**", "kernel.walk-*.nbc"), recursive=True))
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    return any(folder.rglob("kernel.walk-*.nbc"))
 
 
 def simulate(
@@ -102,19 +102,21 @@ def simulate(
     events: TakesRows | None = None,
     lives: int = 0,
     threads: int = 1,
+    listeners: Sequence[MovesListener] = (),
 ) -> FleetRun:
     """Play one replication of a fleet: a pure function, equal to the last bit whatever the engine and the threads.
 
-    *events* gets every move as rows, in order of time; *lives* is how many VMs of each group to tell the states of.
+    *events* gets every move as rows, in order of time; *lives* is how many VMs of each group to tell the states of;
+    *listeners* hear of every move, each VM's own in order, the VMs in any.
     Raises AuditError or LifecycleError: a defect of ours.
     """
     choice = choose(plan) if engine == "auto" else Choice(engine=engine, why="asked for")
     watched = Lives(lives) if lives else None
     rows = EventRows(events.extend) if events is not None else None
     if choice.engine == "simpy":
-        run = _in_simpy(plan, seed, replication, rows, watched)
+        run = _in_simpy(plan, seed, replication, rows, watched, listeners)
     elif choice.engine == "compiled":
-        run = _compiled(plan, seed, replication, rows, watched, threads)
+        run = _compiled(plan, seed, replication, rows, watched, threads, listeners)
     else:
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
     return FleetRun(
@@ -127,12 +129,21 @@ def simulate(
 
 
 def _in_simpy(
-    plan: FleetPlan, seed: int, replication: int, rows: EventRows | None, watched: Lives | None
+    plan: FleetPlan,
+    seed: int,
+    replication: int,
+    rows: EventRows | None,
+    watched: Lives | None,
+    others: Sequence[MovesListener],
 ) -> FleetRun:
     from sim.cloud.simpy_fleet import Fleet
 
     fleet = Fleet(
-        plan, seed, replication, listener=_both(rows, watched), settle=rows.settle if rows else None
+        plan,
+        seed,
+        replication,
+        listener=_all(rows, watched, others),
+        settle=rows.settle if rows else None,
     )
     run = fleet.run()
     if rows:
@@ -141,7 +152,13 @@ def _in_simpy(
 
 
 def _compiled(
-    plan: FleetPlan, seed: int, replication: int, rows: EventRows | None, watched: Lives | None, threads: int
+    plan: FleetPlan,
+    seed: int,
+    replication: int,
+    rows: EventRows | None,
+    watched: Lives | None,
+    threads: int,
+    others: Sequence[MovesListener],
 ) -> FleetRun:
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
     setups = set_up(plan, seed=seed, replication=replication)
@@ -150,13 +167,13 @@ def _compiled(
         from sim.cloud.sharing import SharedRun
 
         shared = SharedRun(plan, setups, window)
-        shared.run(peaks, _both(rows, watched), rows.settle if rows else None)
+        shared.run(peaks, _all(rows, watched, others), rows.settle if rows else None)
         tallies = shared.tallies
     else:
         from sim.cloud.audit import compare_with_simpy
         from sim.cloud.compiled import walk_groups
 
-        groups = walk_groups(setups, window, peaks, threads=threads, listener=rows.listen if rows else None)
+        groups = walk_groups(setups, window, peaks, threads=threads, listener=_all(rows, None, others))
         tallies = [group.tally for group in groups]
         if watched:
             for group in groups:
@@ -188,8 +205,10 @@ def _watch(group, watched: Lives) -> None:  # type: ignore[no-untyped-def]
         )
 
 
-def _both(rows: EventRows | None, watched: Lives | None) -> MovesListener | None:
-    listeners = [part.listen for part in (rows, watched) if part is not None]
+def _all(
+    rows: EventRows | None, watched: Lives | None, others: Sequence[MovesListener]
+) -> MovesListener | None:
+    listeners = [*(part.listen for part in (rows, watched) if part is not None), *others]
     if not listeners:
         return None
 
