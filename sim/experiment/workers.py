@@ -94,7 +94,9 @@ class Workers:
         from joblib import Parallel, delayed
 
         parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
-        parallel = Parallel(n_jobs=self.processes, backend="loky", return_as="generator", batch_size=1)
+        # The kernel lets go of the interpreter lock, so threads do, and nothing has to be started or shipped.
+        backend = "threading" if all(task.engine == "compiled" for task in tasks) else "loky"
+        parallel = Parallel(n_jobs=self.processes, backend=backend, return_as="generator", batch_size=1)
         played = parallel(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in parts)
         for (index, _), replications in zip(parts, played, strict=True):
             for replication in replications:

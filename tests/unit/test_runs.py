@@ -82,6 +82,20 @@ def test_workers_change_nothing(office: sim.Scenario, result: sim.RunResult, tmp
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
 
 
+@pytest.mark.slow
+def test_engines_and_threads_change_no_figure(office: sim.Scenario, result: sim.RunResult):
+    """The compiled kernel, alone and in two threads, gives the figures, bills and timelines of SimPy to the last bit."""
+    for jobs in (1, 2):
+        fast = sim.run(office, engine="compiled", jobs=jobs)
+        assert fast.engine == "compiled"
+        for mine, theirs in zip(fast.replications, result.replications, strict=True):
+            assert repr(mine.metrics) == repr(theirs.metrics)
+            assert mine.bill == theirs.bill
+            assert mine.lives == theirs.lives
+            for group in result.groups:
+                assert mine.timeline[group].vms.tobytes() == theirs.timeline[group].vms.tobytes()
+
+
 def test_more_replications_keep_the_first_ones(office: sim.Scenario, result: sim.RunResult):
     """Replication k doesn't know how many there are: what was played stays as it was."""
     longer = sim.run(office, replications=6)
