@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -401,6 +402,38 @@ def test_a_killed_run_resumes_to_the_same_bytes(office: sim.Scenario, tmp_path: 
             office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True
         )
         assert _bytes(tmp_path / f"cut-{number}") == wanted
+
+
+def _kill_a_worker(until: float) -> int:
+    """SIGKILL the first busy child of this process that turns up; its number, or 0 if none came."""
+    me = os.getpid()
+    while time.monotonic() < until:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                stat, words = (entry / "stat").read_text(), (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            parent, ticks = int(stat.rsplit(")", 1)[1].split()[1]), int(stat.rsplit(")", 1)[1].split()[11])
+            if parent == me and b"popen_loky" in words and ticks > 100:  # it has worked for a second
+                os.kill(int(entry.name), signal.SIGKILL)
+                return int(entry.name)
+        time.sleep(0.02)
+    return 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds worker processes in /proc")
+def test_a_killed_workers_replications_are_done_again(office: sim.Scenario):
+    """One of two worker processes is killed in the middle (as a machine short of memory does): same figures, no error."""
+    bigger = office.replace("group.dev.count", 300)
+    killed: list[int] = []
+    killer = threading.Thread(target=lambda: killed.append(_kill_a_worker(time.monotonic() + 60)))
+    killer.start()
+    disturbed = sim.run(bigger, replications=60, jobs=2, engine="simpy")
+    killer.join()
+    assert killed[0] > 0
+    whole = sim.run(bigger, replications=60, engine="simpy")
+    assert [repr(r.metrics) for r in disturbed.replications] == [repr(r.metrics) for r in whole.replications]
 
 
 def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: Path):
