@@ -42,6 +42,10 @@ class ScenarioError(InputError):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
+        # An error raised in a worker process arrives as what it was.
+        return type(self), (self.faults,)
+
 
 class CatalogueError(InputError):
     """A size, region, price or price file that the catalogue can't serve."""
@@ -54,6 +58,10 @@ class TraceError(InputError):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
+        # An error raised in a worker process arrives as what it was.
+        return type(self), (self.faults,)
+
 
 class UsageError(InputError):
     """A usage file that can't be rated; carries every fault found at once."""
@@ -61,6 +69,10 @@ class UsageError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
+        # An error raised in a worker process arrives as what it was.
+        return type(self), (self.faults,)
 
 
 class ResultError(InputError):

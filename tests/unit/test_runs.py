@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -434,6 +435,15 @@ def test_a_killed_workers_replications_are_done_again(office: sim.Scenario):
     assert killed[0] > 0
     whole = sim.run(bigger, replications=60, engine="simpy")
     assert [repr(r.metrics) for r in disturbed.replications] == [repr(r.metrics) for r in whole.replications]
+
+
+def test_an_error_of_a_worker_arrives_as_what_it_was():
+    """Errors travel between processes by pickle; the faults and the message must survive it."""
+    with pytest.raises(sim.ScenarioError) as caught:
+        sim.from_dict({"name": "x", "horizon": "-1h", "group": [{"name": "a", "count": -2}]})
+    travelled = pickle.loads(pickle.dumps(caught.value))
+    assert str(travelled) == str(caught.value)
+    assert travelled.faults == caught.value.faults
 
 
 def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: Path):
