@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class VmfleetError(Exception):
@@ -35,44 +36,32 @@ class Fault:
         return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
 
 
-class ScenarioError(InputError):
-    """A scenario (or an override of one) that can't be simulated; carries every fault found at once."""
+class FaultyInput(InputError):
+    """An input with faults in it, all told at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
-    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Fault, ...]]]:
         # An error raised in a worker process arrives as what it was.
         return type(self), (self.faults,)
+
+
+class ScenarioError(FaultyInput):
+    """A scenario (or an override of one) that can't be simulated; carries every fault found at once."""
 
 
 class CatalogueError(InputError):
     """A size, region, price or price file that the catalogue can't serve."""
 
 
-class TraceError(InputError):
+class TraceError(FaultyInput):
     """A trace of a real fleet that can't be read as it is; carries every fault found so far."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
 
-    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
-        # An error raised in a worker process arrives as what it was.
-        return type(self), (self.faults,)
-
-
-class UsageError(InputError):
+class UsageError(FaultyInput):
     """A usage file that can't be rated; carries every fault found at once."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
-
-    def __reduce__(self) -> tuple[type[ScenarioError], tuple[tuple[Fault, ...]]]:
-        # An error raised in a worker process arrives as what it was.
-        return type(self), (self.faults,)
 
 
 class ResultError(InputError):
