@@ -140,7 +140,7 @@ def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_col
 
 
 def _charges(rating: Rating, spread: Spread) -> Iterator[_Charge]:
-    shares = _effective_shares(rating)
+    shares = effective_shares(rating)
     for number, own in enumerate(rating.hours):
         for line in rating.bill.lines:
             if line.group == own.group.name and line.quantity > 0.0:
@@ -278,7 +278,7 @@ def _empty_charges(
             )
 
 
-def _effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
+def effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
     """The used part of each commitment's price, shared out to who used it: (commitment, demand) -> nano-dollars."""
     found: dict[tuple[str, str], int] = {}
     users = [*rating.coverage.demands.values(), *rating.coverage.empty_units]

@@ -122,14 +122,11 @@ class Bill:
         return self.cost()
 
     def metrics(self, group: str | None = None) -> dict[str, float]:
-        """`cost.*` of the fleet or of one group; of the fleet also `commitment.<name>.used_fraction`."""
+        """`cost.*` of the fleet or of one group; of the fleet also `commitment.<name>.used_fraction` and `.unused_fraction`."""
         found = {"cost.total": self.cost(group=group)}
         found.update({f"cost.{kind}": self.cost(kind, group=group) for kind in KINDS})
         if group is None:
-            found.update(
-                {
-                    f"commitment.{name}.used_fraction": use.used_fraction
-                    for name, use in self.commitments.items()
-                }
-            )
+            for name, use in self.commitments.items():
+                found[f"commitment.{name}.used_fraction"] = use.used_fraction
+                found[f"commitment.{name}.unused_fraction"] = use.unused_fraction
         return found

@@ -88,7 +88,7 @@ class GroupSpread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmSpread:
-    """One resource a VM, from its stays."""
+    """One resource a VM, from its stays; one that was deleted and created again is the same resource."""
 
     rating: Rating
     days: Days
@@ -99,14 +99,17 @@ class VmSpread:
 
     def weights(self, group: int, what: str) -> tuple[Sequence[str], Weights]:
         members = np.flatnonzero(self.stays.group_of == group)
+        place: dict[str, int] = {}
         row_of = np.full(len(self.stays.vms), -1, dtype=np.int64)
-        row_of[members] = np.arange(len(members))
+        row_of[members] = [
+            place.setdefault(self.stays.vms[member], len(place)) for member in members.tolist()
+        ]
         billed = self.rating.hours[group].billed.hourly
         paid = np.ones_like(billed)
         if what == LEFT or what.startswith(COVERED):
             paid = share_of(_hourly(self.rating, group, what), billed)
         share = HourlyShare.of([paid])
-        found = np.zeros((len(members), self.days.count))
+        found = np.zeros((len(place), self.days.count))
         for part in self.stays.parts():
             time = booked_times(self.stays, part, self.policy, self.window, self.rounding)[_booked_as(what)]
             own = self.stays.group_of[time.vm] == group
@@ -114,7 +117,7 @@ class VmSpread:
             hours = share.hours(np.zeros_like(pieces.vm), pieces.start, pieces.end)
             cell = row_of[pieces.vm] * self.days.count + day
             found += np.bincount(cell, weights=hours, minlength=found.size).reshape(found.shape)
-        return [self.stays.vms[member] for member in members.tolist()], found
+        return list(place), found
 
     def _by_day(self, time: Stretches) -> tuple[Stretches, NDArray[np.int64]]:
         """Stretches cut at midnight, and the day of each piece."""

@@ -21,10 +21,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.sla import Deployment
+from sim.billing.uptime import Uptime
 from sim.experiment.provenance import program_digest, question_digest
-from sim.experiment.replicate import BillRow, Question, Replication, Timeline
+from sim.experiment.replicate import BillRow, CommitmentHours, Question, Replication, Timeline
 
-FORM = 1  # of the files; part of every name
+FORM = 2  # of the files; part of every name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "bill": [list(asdict(row).values()) for row in replication.bill],
         "groups": list(replication.timeline),
         "lives": replication.lives,
+        "uptimes": [asdict(each) for each in replication.uptimes],
+        "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
         "events": replication.events.name if replication.events is not None else None,
     }
     # JSON writes a float so that reading it gives the same bits, NaN included.
@@ -126,6 +130,8 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
     for index, timeline in enumerate(replication.timeline.values()):
         arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
         arrays[f"vms_{index}"] = timeline.vms
+    for index, each in enumerate(replication.commitment_hours):
+        arrays[f"used_{index}"], arrays[f"bought_{index}"] = each.used, each.bought
     np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
@@ -135,6 +141,16 @@ def _read(file: Path) -> Replication:
             raise ValueError(f"{file} is damaged")
     with np.load(file, allow_pickle=False) as content:
         described = json.loads(content["described"].tobytes())
+        commitments = tuple(
+            CommitmentHours(
+                name=name,
+                unit=unit,
+                first_hour=first,
+                used=content[f"used_{index}"],
+                bought=content[f"bought_{index}"],
+            )
+            for index, (name, unit, first) in enumerate(described["commitments"])
+        )
     events = file.parent / described["events"] if described["events"] is not None else None
     if events is not None and not events.is_file():
         raise FileNotFoundError(events)
@@ -146,6 +162,10 @@ def _read(file: Path) -> Replication:
         bill=tuple(BillRow(*row) for row in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         lives=tuple((vm, when_s, state) for vm, when_s, state in described["lives"]),
+        uptimes=tuple(
+            Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
+        ),
+        commitment_hours=commitments,
         events=events,
     )
 

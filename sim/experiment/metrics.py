@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from sim.billing.meters import KINDS, Bill
+from sim.billing.uptime import Uptime
 from sim.errors import InputError
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
@@ -51,8 +52,13 @@ COUNTED = (
 """Metrics that count happenings; a replication in which none happened says 0."""
 
 
-def metrics_of(usage: GroupUsage, bill: Bill, policy: BillingPolicy) -> dict[str, float]:
-    """Every metric of one group of one replication (of the whole fleet if the usage is of group "")."""
+def metrics_of(
+    usage: GroupUsage, bill: Bill, policy: BillingPolicy, uptimes: Sequence[Uptime] | None = None
+) -> dict[str, float]:
+    """Every metric of one group of one replication (of the whole fleet if the usage is of group "").
+
+    *uptimes* is None where nothing in the plan can take a VM away from its user.
+    """
     found: dict[str, float] = {"billed_hours": usage.billed_h(policy)}
     found.update({f"hours.{state}": usage.hours(state) for state in PowerState})
     found["wanted_hours"] = usage.wanted_h
@@ -60,6 +66,7 @@ def metrics_of(usage: GroupUsage, bill: Bill, policy: BillingPolicy) -> dict[str
     found["wasted_hours"] = usage.wasted_h(policy)
     found["availability"] = math.nan  # keeps its place in the table; set below
     found.update(bill.metrics(usage.group or None))
+    found.update(_service_level(usage, uptimes))
     found["vms.peak_allocated"] = float(usage.peak_allocated)
     found["vms.peak_running"] = float(usage.peak_running)
     found.update(dict.fromkeys(COUNTED, 0.0))
@@ -67,6 +74,19 @@ def metrics_of(usage: GroupUsage, bill: Bill, policy: BillingPolicy) -> dict[str
     for name, (top, bottom) in RATIOS.items():
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
+
+
+def _service_level(usage: GroupUsage, uptimes: Sequence[Uptime] | None) -> dict[str, float]:
+    """`sla.uptime`, the part of its deployed time in which the group's deployments could be reached, and `sla.credit` (USD)."""
+    if uptimes is None:
+        return {"sla.uptime": 1.0 if usage.hours(PowerState.RUNNING) > 0.0 else math.nan, "sla.credit": 0.0}
+    own = [each for each in uptimes if usage.group in (FLEET, *each.credit_usd)]
+    deployed = math.fsum(each.deployed_min for each in own)
+    down = math.fsum(each.down_min for each in own)
+    credit = math.fsum(
+        usd for each in own for group, usd in each.credit_usd.items() if usage.group in (FLEET, group)
+    )
+    return {"sla.uptime": 1.0 - down / deployed if deployed > 0.0 else math.nan, "sla.credit": credit}
 
 
 def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:
@@ -79,11 +99,13 @@ def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:
         "wasted_hours",
         "cost.total",
         *(f"cost.{kind}" for kind in KINDS),
+        "sla.uptime",
+        "sla.credit",
         "vms.peak_allocated",
         "vms.peak_running",
         *COUNTED,
         *RATIOS,
-        *(f"commitment.{name}.used_fraction" for name in commitments),
+        *(f"commitment.{name}.{part}_fraction" for name in commitments for part in ("used", "unused")),
     )
 
 
@@ -93,7 +115,7 @@ def better_when(metric: str) -> str:
     >>> better_when("cost.total"), better_when("availability"), better_when("hours.running")
     ('lower', 'higher', '')
     """
-    if metric in ("availability", "served_hours") or metric.endswith(".used_fraction"):
+    if metric in ("availability", "served_hours", "sla.uptime") or metric.endswith(".used_fraction"):
         return "higher"
     falls = (
         "cost.",
@@ -104,7 +126,9 @@ def better_when(metric: str) -> str:
         "billed_hours",
         "wasted_hours",
     )
-    if metric.startswith((*falls, "allocation.failure")) or metric.endswith((".failed", ".rejected")):
+    if metric.startswith((*falls, "allocation.failure")) or metric.endswith(
+        (".failed", ".rejected", ".unused_fraction")
+    ):
         return "lower"
     return ""
 

@@ -7,20 +7,20 @@ its quantity (each further unit is used in fewer hours than the one before), so 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.billing.commitments import Commitment
-from sim.billing.rating import rate
+from sim.billing.hours import Hourly, RatedHours
+from sim.billing.rating import rate_hours
 from sim.errors import InputError
 from sim.experiment.player import Progress, nobody_listens, replications_asked
 from sim.experiment.replicate import Question, question_of
 from sim.experiment.statistics import Interval, mean_of, paired_interval
 from sim.experiment.study import loaded
 from sim.experiment.workers import Workers
-from sim.lifecycle.policy import get_policy
-from sim.usage.ledger import GroupUsage
+from sim.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 STEPS = {"reservation": 1.0, "capacity-reservation": 1.0, "savings-plan": 0.01}
 FIELD = {"reservation": "quantity", "capacity-reservation": "quantity", "savings-plan": "hourly"}
 PLAYED_AT_ONCE = 10
+
+Played = tuple[tuple[RatedHours, ...], Hourly]
+"""The hours of one replication, and the part of each clock hour that is billed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +143,7 @@ class _Curve:
         question: Question,
         path: str,
         step: float,
-        played: Sequence[Mapping[str, GroupUsage]],
+        played: Sequence[Played],
     ) -> None:
         self.scenario, self.question, self.path, self.step, self.played = (
             scenario,
@@ -149,7 +152,6 @@ class _Curve:
             step,
             played,
         )
-        self.policy = get_policy(question.billing_policy)
         self.bought: dict[int, tuple[Commitment, ...]] = {}
         self.rated: dict[int, list[float]] = {}
         self._known: dict[tuple[int, int], float] = {}
@@ -161,13 +163,7 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate(
-                self.question.rated_groups,
-                self.played[k],
-                self.question.catalogue,
-                self.policy,
-                self.bought[index],
-            )
+            bill = rate_hours(*self.played[k], self.question.catalogue, self.bought[index])
             self._known[index, k] = bill.total
         return self._known[index, k]
 
@@ -193,13 +189,12 @@ class _Curve:
 
     def peak(self) -> float:
         """More than anybody could use: machines at the fleet's peak, or what they cost an hour paid as one goes."""
-        machines = max(sum(float(u.existing_hourly.max()) for u in usages.values()) for usages in self.played)
+        machines = max(sum(float(own.existing.hourly.max()) for own in hours) for hours, _ in self.played)
         if self.step == 1.0:
             return max(1.0, machines)
         without = [self.cost(0, k) for k in range(len(self.played))]
-        hours = (
-            next(iter(self.played[0].values())).end_s - next(iter(self.played[0].values())).start_s
-        ) / 3600
+        plan = self.question.plan
+        hours = (plan.horizon_s - plan.warm_up_s) / SECONDS_PER_HOUR
         return max(self.step, 4 * max(without) / hours)
 
 
@@ -225,7 +220,7 @@ def _edge(curve: _Curve, best: int, end: int, confidence: float) -> int:
 
 def _play(
     question: Question, seed: int, count: int, workers: Workers, engine: str, progress: Progress | None
-) -> list[Mapping[str, GroupUsage]]:
+) -> list[Played]:
     """The hours of every replication."""
     from joblib import Parallel, delayed
 
@@ -233,7 +228,7 @@ def _play(
 
     tell = progress or nobody_listens
     chosen = choose(question.plan, replications=count).engine if engine == "auto" else engine
-    played: list[Mapping[str, GroupUsage]] = []
+    played: list[Played] = []
     tell(0, count)
     parallel = Parallel(n_jobs=workers.processes)
     for first in range(0, count, PLAYED_AT_ONCE):
@@ -243,8 +238,9 @@ def _play(
     return played
 
 
-def hours_played(question: Question, seed: int, number: int, engine: str) -> dict[str, GroupUsage]:
-    """The hours of one replication, unrated: what is sent to a worker."""
-    from sim.cloud.fleet import simulate
+def hours_played(question: Question, seed: int, number: int, engine: str) -> Played:
+    """The hours of one replication, by what they pay: what is sent to a worker."""
+    from sim.experiment.settling import play_and_settle
 
-    return dict(simulate(question.plan, seed=seed, replication=number, engine=engine).usages)
+    rating = play_and_settle(replace(question, commitments=()), seed, number, engine).rating
+    return rating.hours, rating.window

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from sim.billing.commitments import Commitment
 from sim.billing.meters import RatedGroup
-from sim.billing.rating import rate
+from sim.billing.rating import Rating
+from sim.billing.uptime import Uptime
 from sim.catalog.catalogue import Catalogue
 from sim.cloud.plan import FleetPlan
 from sim.experiment.metrics import FLEET, metrics_of
+from sim.experiment.settling import needs_stays, settle, uptimes_of
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
@@ -41,6 +43,7 @@ class Question:
     catalogue: Catalogue
     billing_policy: str
     commitments: tuple[Commitment, ...] = ()
+    rounding: str = "exact"  # of billed time; or floor-minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,17 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentHours:
+    """One commitment by clock hour, in its own unit: what was bought, and what of it was used."""
+
+    name: str
+    unit: str
+    first_hour: int  # as in `Timeline`
+    used: NDArray[np.float64]
+    bought: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replication:
     """What is kept of one replication: every metric of every group (the fleet is group ""), the bill, the timeline."""
 
@@ -74,6 +88,8 @@ class Replication:
     bill: tuple[BillRow, ...]
     timeline: Mapping[str, Timeline]
     lives: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = gone
+    uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
+    commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
     events: Path | None = field(default=None, compare=False)  # part file with this replication's moves
 
 
@@ -85,6 +101,7 @@ def question_of(scenario: Scenario) -> Question:
         catalogue=scenario.catalogue(),
         billing_policy=scenario.billing_policy,
         commitments=tuple(scenario.billed_commitments()),
+        rounding=scenario.rounding,
     )
 
 
@@ -93,8 +110,11 @@ def replicate(
 ) -> Replication:
     """Play replication *number* and settle its bill; *events* names a Parquet file that gets every move."""
     from sim.cloud.fleet import simulate
+    from sim.cloud.stays import StayRecorder, can_be_down, power_of, reach_of
     from sim.experiment.journal import Journal
 
+    powers = StayRecorder(power_of) if needs_stays(question) else None
+    reach = StayRecorder(reach_of) if can_be_down(question.plan) else None
     with Journal(events, number) as journal:
         run = simulate(
             question.plan,
@@ -103,11 +123,15 @@ def replicate(
             engine=engine,
             events=journal.rows if events is not None else None,
             lives=LIVES_PER_GROUP if number == 0 else 0,
+            listeners=[each.listen for each in (powers, reach) if each is not None],
         )
     policy = get_policy(question.billing_policy)
-    bill = rate(question.rated_groups, run.usages, question.catalogue, policy, question.commitments)
-    metrics = {FLEET: metrics_of(run.fleet, bill, policy)}
-    metrics.update({group: metrics_of(usage, bill, policy) for group, usage in run.usages.items()})
+    horizon_s = question.plan.horizon_s
+    rating = settle(question, run.usages, powers.stays(horizon_s) if powers else None)
+    uptimes = uptimes_of(question, rating, reach.stays(horizon_s)) if reach else None
+    bill = rating.bill
+    metrics = {FLEET: metrics_of(run.fleet, bill, policy, uptimes)}
+    metrics.update({group: metrics_of(usage, bill, policy, uptimes) for group, usage in run.usages.items()})
     return Replication(
         number=number,
         engine=run.engine,
@@ -131,7 +155,24 @@ def replicate(
             for when_s, state in moves
             if when_s < LIVES_UNTIL_S
         ),
+        uptimes=tuple(uptimes or ()),
+        commitment_hours=commitment_hours(rating, question.plan.warm_up_s) if number == 0 else (),
         events=events,
+    )
+
+
+def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours, ...]:
+    """What was used of each commitment in each clock hour that is counted."""
+    first = int(warm_up_s // SECONDS_PER_HOUR)
+    return tuple(
+        CommitmentHours(
+            name=spent.commitment.name,
+            unit=spent.unit,
+            first_hour=first,
+            used=spent.used[first:],
+            bought=spent.bought[first:],
+        )
+        for spent in rating.coverage.spent
     )
 
 

@@ -44,8 +44,8 @@ OURS = frozenset(  # every name that may stand in a folder of ours
         "runs",
         "figures",
         "report.html",
-        *(f"{table}.{form}" for table in ("replications", "bill") for form in ("parquet", "csv")),
-        *(f"{table}.parquet" for table in ("timeline", "events", "lives")),
+        *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
+        *(f"{table}.parquet" for table in ("timeline", "events", "lives", "commitments")),
         *(
             f"{table}.{form}"
             for table in ("sweep", "size", "sensitivity")
@@ -70,6 +70,7 @@ def write(result: RunResult, folder: str | Path) -> Path:
         )
         _write_timeline(place / "timeline.parquet", result)
         _write_lives(place / "lives.parquet", result)
+        _write_promises(place, result)
         if result.has_events:
             merge(
                 (each.events for each in result.replications if each.events is not None),
@@ -304,6 +305,56 @@ def _write_lives(path: Path, result: RunResult) -> None:
         }
     )
     pq.write_table(table, path, compression="zstd")
+
+
+def _write_promises(place: Path, result: RunResult) -> None:
+    """What was promised: commitments hour by hour in replication 0, uptime month by month; only where there are any."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bought = [each for replication in result.replications for each in replication.commitment_hours]
+    if bought:
+        table = pa.table(
+            {
+                "commitment": pa.array([each.name for each in bought for _ in each.used], pa.string()),
+                "hour": np.concatenate([each.first_hour + np.arange(len(each.used)) for each in bought]),
+                "unit": pa.array([each.unit for each in bought for _ in each.used], pa.string()),
+                "bought": np.concatenate([each.bought for each in bought]),
+                "used": np.concatenate([each.used for each in bought]),
+            }
+        )
+        pq.write_table(table, place / "commitments.parquet", compression="zstd")
+    if any(replication.uptimes for replication in result.replications):
+        write_table(place / "sla", UPTIME_COLUMNS, _uptime_rows(result))
+
+
+UPTIME_COLUMNS = (
+    "replication",
+    "month",
+    "name",
+    "deployment",
+    "deployments",
+    "promised",
+    "deployed_min",
+    "down_min",
+    "uptime",
+    "worst",
+    "breaches",
+    "credit",
+)
+
+
+def _uptime_rows(result: RunResult) -> Iterator[tuple[object, ...]]:
+    from sim.billing.sla import SERVICE_LEVELS
+
+    for each in result.replications:
+        for row in each.uptimes:
+            promised = SERVICE_LEVELS[row.deployment].uptime
+            yield (
+                each.number, row.month, row.name, str(row.deployment), row.deployments, promised, row.deployed_min,
+                row.down_min, row.uptime, row.worst, row.breaches, math.fsum(row.credit_usd.values()),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
