@@ -111,6 +111,21 @@ def question_digest(question: Question) -> str:
     return digest.hexdigest()
 
 
+_known: dict[
+    int, tuple[object, bytes]
+] = {}  # parts of price lists, kept alive so that no other gets their number
+
+
+def _known_digest(part: object) -> bytes:
+    """Digest of a part of a price list; thousands of prices are read once, not for every point of a sweep."""
+    found = _known.get(id(part))
+    if found is None:
+        if len(_known) > 1_000:
+            _known.clear()
+        found = _known[id(part)] = (part, hashlib.sha256(b"\0".join(_pieces(part))).digest())
+    return found[1]
+
+
 def _pieces(value: object) -> Iterator[bytes]:
     """A value as an unambiguous row of byte strings; floats to their last bit."""
     import numpy as np
@@ -130,7 +145,11 @@ def _pieces(value: object) -> Iterator[bytes]:
             if not field.compare or (isinstance(value, Catalogue) and field.name == "name"):
                 continue  # derived, or where a price list was found: not what it says
             yield field.name.encode()
-            yield from _pieces(getattr(value, field.name))
+            part = getattr(value, field.name)
+            if isinstance(value, Catalogue):
+                yield from (_known_digest(each) for each in (part if isinstance(part, tuple) else (part,)))
+            else:
+                yield from _pieces(part)
         yield b")"
     elif isinstance(value, Mapping):
         yield b"{"
