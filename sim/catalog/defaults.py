@@ -69,6 +69,20 @@ def _probability(value: float, source: str, trust: Trust) -> Sourced:
     return Sourced(value=value, unit="probability per attempt", source=source, trust=trust)
 
 
+_COOLDOWN = _duration(
+    "5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED
+)
+_BY = Sourced(value=1, unit="VMs", source="the smallest step", trust=Trust.CONVENTION)
+_REPAIR = _duration(
+    _lognormal("1.05h", 1.42),
+    "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours",
+    Trust.MEASURED,
+)
+_HEALING = _duration(
+    "10min", "service healing usually takes within 15 min (SupportArticles, undated)", Trust.ASSUMPTION
+)
+_THROTTLING = "compute-throttling-limits.md, 2024-05-27: per subscription and class of operations, burst 1,500, refill 500 a minute"
+
 DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
     {
         # How long each step of an operation takes.
@@ -110,6 +124,12 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
         "group.retry.max_backoff": _duration("1h", _OURS, Trust.ASSUMPTION),
         "group.guest_crash.detection": _duration("5min", _OURS, Trust.ASSUMPTION),
         # Spot.
+        "group.spot.eviction_per_hour": Sourced(
+            value=0.0,
+            unit="probability per hour of running",
+            source="published as bands only (0-5 % and up): none by chance unless the scenario says so",
+            trust=Trust.CONVENTION,
+        ),
         "group.spot.policy": Sourced(
             value="deallocate",
             unit="",
@@ -125,26 +145,42 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
             "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s",
             Trust.DOCUMENTED,
         ),
-        "group.autoscale.cooldown": _duration(
-            "5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED
-        ),
+        "group.autoscale.scale_out.by": _BY,
+        "group.autoscale.scale_out.cooldown": _COOLDOWN,
+        "group.autoscale.scale_in.by": _BY,
+        "group.autoscale.scale_in.cooldown": _COOLDOWN,
         # The platform under the fleet.
         "platform.placement": Sourced(value="best-fit", unit="", source=_OURS, trust=Trust.ASSUMPTION),
-        "platform.host_failures.repair": _duration(
-            _lognormal("1.05h", 1.42),
-            "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours",
-            Trust.MEASURED,
+        "platform.hosts.racks": Sourced(
+            value=1, unit="racks", source="all hosts of a cluster in one fault domain", trust=Trust.CONVENTION
         ),
-        "platform.host_failures.healing": _duration(
-            "10min",
-            "service healing usually takes within 15 min (SupportArticles, undated)",
-            Trust.ASSUMPTION,
-        ),
+        "platform.host_failures.repair": _REPAIR,
+        "platform.host_failures.healing": _HEALING,
+        "platform.rack_failures.repair": _REPAIR,
+        "platform.rack_failures.healing": _HEALING,
+        "platform.zone_failures.repair": _REPAIR,
+        "platform.zone_failures.healing": _HEALING,
         "platform.maintenance.update_domains": Sourced(
             value=5,
             unit="update domains",
             source="availability sets: 5 by default (field)",
             trust=Trust.MEASURED,
+        ),
+        "platform.maintenance.between_domains": _duration(
+            "30min",
+            "availability-set-overview.md, 2024-10-10: 30 min to recover before the next update domain",
+            Trust.DOCUMENTED,
+        ),
+        "platform.maintenance.freeze": _duration(
+            "9s",
+            "maintenance-and-updates.md, 2026-04-30: a memory-preserving pause is almost always under 10 s; the figure is ours",
+            Trust.ASSUMPTION,
+        ),
+        "platform.throttle.burst": Sourced(
+            value=1500, unit="operations", source=_THROTTLING, trust=Trust.DOCUMENTED
+        ),
+        "platform.throttle.refill_per_min": Sourced(
+            value=500, unit="operations per minute", source=_THROTTLING, trust=Trust.DOCUMENTED
         ),
         # The experiment itself.
         "replications": Sourced(value=20, unit="replications", source=_OURS, trust=Trust.CONVENTION),

@@ -17,6 +17,7 @@ from sim.errors import Fault, ScenarioError
 from sim.experiment import scenario_plan
 from sim.experiment.scenario_defaults import to_plain
 from sim.experiment.scenario_describe import DefaultInUse, defaults_in_use, describe
+from sim.experiment.scenario_members import Members
 from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import apply_overrides, parse_override, parse_value
 from sim.experiment.scenario_reading import Origin, check_document, read_document
@@ -39,6 +40,7 @@ class Scenario(ScenarioFile):
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _catalogue: Catalogue | None = PrivateAttr(None)
+    _members: Members = PrivateAttr(default_factory=Members)
 
     @property
     def path(self) -> Path | None:
@@ -62,17 +64,22 @@ class Scenario(ScenarioFile):
             raise AssertionError("a Scenario is made by load, from_dict or replace")
         return self._catalogue
 
+    @property
+    def played_groups(self) -> tuple[str, ...]:
+        """Names of the groups in every result: those of the file, a replayed record's by size."""
+        return tuple(member.name for member in self._members.played)
+
     def fleet_plan(self) -> FleetPlan:
         """What one replication plays."""
-        return scenario_plan.fleet_plan(self)
+        return scenario_plan.fleet_plan(self, self.catalogue(), self._members)
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:
         """The groups as the price list sees them."""
-        return scenario_plan.rated_groups(self, self.catalogue())
+        return scenario_plan.rated_groups(self, self.catalogue(), self._members)
 
     def billed_commitments(self) -> tuple[Commitment, ...]:
         """The commitments as billing rates them."""
-        return tuple(scenario_plan.billed_commitments(self, self.catalogue()))
+        return tuple(scenario_plan.billed_commitments(self, self.catalogue(), self._members))
 
     def replace(self, path: str, value: object) -> Scenario:
         """The same scenario with one place changed (None: left out), checked again.
@@ -83,11 +90,11 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self)
+        return describe(self, self._members)
 
     def defaults_in_use(self) -> list[DefaultInUse]:
         """Every default that this scenario leans on, and which groups use it."""
-        return defaults_in_use(self)
+        return defaults_in_use(self, self._members)
 
     def to_toml(self) -> str:
         """The scenario as a TOML file, overrides included: `load` of it gives the same scenario."""
@@ -110,10 +117,11 @@ def from_dict(
 def _checked(document: Mapping[str, Any], origin: Origin, overrides: Iterable[Override]) -> Scenario:
     changed, asked = apply_overrides(document, _spoken(overrides))
     origin = replace_fields(origin, asked={**origin.asked, **asked})
-    scenario, catalogue, ordered = check_document(Scenario, changed, origin)
+    scenario, catalogue, members, ordered = check_document(Scenario, changed, origin)
     scenario._document = ordered
     scenario._origin = origin
     scenario._catalogue = catalogue
+    scenario._members = members
     return scenario
 
 

@@ -20,6 +20,8 @@ def _neutral(value: Any, source: str, unit: str = "") -> Sourced:
 _READINGS: Mapping[str, Sourced] = MappingProxyType(
     {
         "start": _neutral("2026-01-05T00:00:00Z", "a Monday, so that hours of a week count from t = 0"),
+        "rounding": _neutral("exact", "nothing is rounded before it is multiplied by its price"),
+        "commitment.size_flexible": _neutral(value=True, source="how the platform applies a reservation"),
         "group.name": _neutral("vm", "the name of a group that has none"),
         "group.size": _neutral("Standard_D4s_v5", "a current general-purpose size"),
         "group.os": _neutral("linux", "no licence"),
@@ -29,6 +31,12 @@ _READINGS: Mapping[str, Sourced] = MappingProxyType(
         "group.create_over": _neutral("0s", "all created at t = 0", "duration"),
         "group.priority": _neutral("regular", "not evicted"),
         "group.public_ip": _neutral(value=False, source="none billed"),
+        "group.keeps_disks": _neutral(value=False, source="disks are deleted with their VM"),
+        "group.autoscale.time_zone": _neutral("UTC", "the clock of the simulation"),
+        "group.trace.sizes": _neutral("auto", "the size of the price list that has room and is nearest"),
+        "group.trace.durations": _neutral(
+            "0s", "the record's hours hold every step already: hours replayed are hours recorded", "duration"
+        ),
         "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
         "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sim.catalog.defaults import Sourced, TomlValue, Trust
+from sim.experiment.scenario_commitments import (
+    CapacityReservationSection,
+    DedicatedHostSection,
+    ReservationSection,
+    SavingsPlanSection,
+)
 from sim.experiment.scenario_defaults import SCENARIO_DEFAULTS, to_plain
+from sim.experiment.scenario_describe_platform import describe_platform, where_it_runs
 from sim.experiment.scenario_forms import DAYS
-from sim.experiment.scenario_model import Group, ReservationSection, SavingsPlanSection, ScenarioFile
+from sim.experiment.scenario_members import Members
+from sim.experiment.scenario_model import Durations, Group, ScenarioFile
 from sim.experiment.scenario_plan import FAILURE_CODES, os_provisioning_timeout_s
-from sim.experiment.scenario_quantities import Section, shares, to_distribution
+from sim.experiment.scenario_platform import FAILING
+from sim.experiment.scenario_quantities import Section, shares, varying_words
+from sim.experiment.scenario_scaling import HOURS_OF, Autoscale
 from sim.experiment.scenario_wording import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
-from sim.sampling.distributions import Constant
 from sim.units import format_duration
 
 _WHEN_OFF = {
@@ -42,9 +50,16 @@ class DefaultInUse:
         return self.trust is Trust.ASSUMPTION
 
 
-def describe(file: ScenarioFile) -> list[str]:
+def describe(file: ScenarioFile, members: Members) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
-    return [*_whole(file), *_groups(file), *_commitments(file), "", *_defaults(file)]
+    return [
+        *_whole(file),
+        *_groups(file, members),
+        *describe_platform(file, members),
+        *_commitments(file),
+        "",
+        *_defaults(file, members),
+    ]
 
 
 def _whole(file: ScenarioFile) -> list[str]:
@@ -55,50 +70,83 @@ def _whole(file: ScenarioFile) -> list[str]:
         else ""
     )
     priced = file.prices.catalogue or "the bundled price list"
+    rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
     own = f", own prices for {list_words(file.prices.override, 'and')}" if file.prices.override else ""
     return [
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
         f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
         (
             f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
-            f" from {priced}{own}."
+            f" from {priced}{own}{rounded}."
         ),
     ]
 
 
-def _groups(file: ScenarioFile) -> list[str]:
+def _groups(file: ScenarioFile, members: Members) -> list[str]:
     lines: list[str] = []
-    for group in file.groups:
+    for number, group in enumerate(file.groups):
         lines += ["", f"Group {group.name}: {_what(group)}"]
-        lines += [f"  {line}" for line in (_demand(group), *_chances(group)) if line]
+        said = (
+            *_record(number, file, members),
+            _demand(group),
+            *where_it_runs(number, file, members),
+            *_chances(group, file),
+        )
+        lines += [f"  {line}" for line in said if line]
     return lines
 
 
 def _what(group: Group) -> str:
-    number = "VMs" if group.arrivals is not None else f"{group.count:,} VM{'' if group.count == 1 else 's'}"
-    words = [f"{number} of {group.size}, {group.os}"]
+    number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
+    by_record = group.trace is not None and "size" not in group.model_fields_set
+    words = [f"{number} of {'the sizes in its record' if by_record else group.size}, {group.os}"]
     if group.hybrid_benefit:
         words.append("with a licence of your own")
     words.append(f"{group.image} image")
     if group.priority == "spot":
         words.append("spot")
-    words.append(f"disks {list_words(group.disks, 'and')}" if group.disks else "no disks billed")
+    kept = " that outlive their VM" if group.keeps_disks else ""
+    words.append(f"disks {list_words(group.disks, 'and')}{kept}" if group.disks else "no disks billed")
     words.append("a public IP each" if group.public_ip else "no public IP")
     when = (
         f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
     )
-    return ", ".join(words) + ("." if group.arrivals is not None else f"; {when}.")
+    return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
+
+
+def _record(number: int, file: ScenarioFile, members: Members) -> list[str]:
+    """What a replayed record holds, and which sizes stand for its VMs."""
+    records = [record for record in members.records if record.number == number]
+    lines = [line for record in records for line in record.told]
+    parts = [
+        f"{member.name} ({member.vms:,})"
+        for member in members.played
+        if member.number == number and member.replay is not None
+    ]
+    if parts:
+        lines.append(f"Played and counted as {list_words(parts, 'and')}.")
+    if records and file.horizon_s > records[0].window_s:
+        lines.append(
+            f"The record ends after {format_duration(records[0].window_s)}: from then on nothing is asked for, and VMs it left alive go on."
+        )
+    return lines
 
 
 def _demand(group: Group) -> str:
+    if group.autoscale is not None:
+        return _scaling(group, group.autoscale)
+    if group.trace is not None:
+        return "Each is asked for when it was created, and deleted when it was deleted."
     off = f"otherwise {_WHEN_OFF[group.when_off]}"
     if (schedule := group.schedule) is not None:
         days = list_words((DAYS[day] for day in schedule.days), "and")
-        jitter = f", each edge later by {_varying(schedule.jitter)}" if schedule.jitter is not None else ""
+        jitter = (
+            f", each edge later by {varying_words(schedule.jitter)}" if schedule.jitter is not None else ""
+        )
         end = f"{schedule.off:%H:%M}" + (" the next day" if schedule.off <= schedule.on else "")
         return f"Wanted on {days} from {schedule.on:%H:%M} to {end} ({schedule.time_zone}){jitter}; {off}."
     if (cycle := group.cycle) is not None:
-        return f"Wanted for {_varying(cycle.on)}, then unwanted for {_varying(cycle.off)}, for ever; {off}."
+        return f"Wanted for {varying_words(cycle.on)}, then unwanted for {varying_words(cycle.off)}, for ever; {off}."
     if (arrivals := group.arrivals) is not None:
         rates = arrivals.rates_per_h
         hours = {1: "", 24: ", by hour of the day", 168: ", by hour of the week"}[len(rates)]
@@ -108,17 +156,46 @@ def _demand(group: Group) -> str:
             parts = zip(arrivals.batch.sizes, shares(arrivals.batch.weights), strict=True)
             batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
         zone = f" ({arrivals.time_zone})" if len(rates) > 1 else ""
-        return f"Requested {rate} times per hour{hours}{zone}{batch}; each lives for {_varying(arrivals.lifetime)}, then is deleted."
+        return f"Requested {rate} times per hour{hours}{zone}{batch}; each lives for {varying_words(arrivals.lifetime)}, then is deleted."
     return "Always wanted."
 
 
-def _chances(group: Group) -> list[str]:
+def _scaling(group: Group, scaled: Autoscale) -> str:
+    load = scaled.load.by_hour
+    out = list_words(
+        (
+            f"+{rule.by} above {rule.above:g} (then {format_duration(rule.cooldown)} of rest)"
+            for rule in scaled.scale_out
+        ),
+        "or",
+    )
+    into = list_words(
+        (
+            f"-{rule.by} below {rule.below:g} (then {format_duration(rule.cooldown)} of rest)"
+            for rule in scaled.scale_in
+        ),
+        "and",
+    )
+    rules = "; ".join(filter(None, (out, into)))
+    words = (
+        f"{scaled.min} to {scaled.max} VMs follow a load of {min(load):g} to {max(load):g} by hour {HOURS_OF[len(load)]} ({scaled.time_zone}), "
+        f"{scaled.per_vm:g} a VM, looked at every {format_duration(scaled.tick)}: {rules}."
+    )
+    if max(load) > scaled.max * scaled.per_vm:
+        words += f" {scaled.max} VMs serve at most {scaled.max * scaled.per_vm:g}."
+    unused = [key for key in ("count", "create_over", "schedule") if key in group.model_fields_set]
+    if unused:
+        words += f" Not used beside autoscale: {list_words(unused, 'and')}."
+    return words
+
+
+def _chances(group: Group, file: ScenarioFile) -> list[str]:
     failures = group.failures
     struck = [f"{code} {chance:g}" for code in FAILURE_CODES if (chance := getattr(failures, code)) > 0]
     lines = []
     if struck:
         lines.append(
-            f"Fails with probability per attempt: {', '.join(struck)}; a failed VM is replaced after {_varying(failures.reaction)}."
+            f"Fails with probability per attempt: {', '.join(struck)}; a failed VM is replaced after {varying_words(failures.reaction)}."
         )
         lines.append(
             f"Given up after {format_duration(os_provisioning_timeout_s(group))} of OS provisioning, "
@@ -128,23 +205,21 @@ def _chances(group: Group) -> list[str]:
         lines.append("No failures.")
     if (crash := group.guest_crash) is not None:
         lines.append(
-            f"The guest crashes after {_varying(crash.time_between)} of running, noticed after {_varying(crash.detection)}."
+            f"The guest crashes after {varying_words(crash.time_between)} of running, noticed after {varying_words(crash.detection)}."
         )
     spot = group.spot
     if spot is not None and group.priority != "spot":
         lines.append('[group.spot] is not used: priority is "regular".')
     elif spot is not None:
-        again = "never" if spot.restart_after is None else f"after {_varying(spot.restart_after)}"
+        again = "never" if spot.restart_after is None else f"after {varying_words(spot.restart_after)}"
         hazard = f"Evicted with probability {spot.eviction_per_hour:g} per hour of running ({spot.policy})"
-        lines.append(f"{hazard}; asked for again: {again}.")
+        room = " and when regular VMs need the room" if file.platform and file.platform.hosts else ""
+        lines.append(f"{hazard}{room}; asked for again: {again}.")
+    elif group.priority == "spot" and file.platform is not None and file.platform.hosts:
+        lines.append("Evicted when regular VMs need the room, never by chance; not asked for again.")
     elif group.priority == "spot":
         lines.append("Spot prices, but no evictions: there is no [group.spot].")
     return lines
-
-
-def _varying(varying: Any) -> str:
-    law = to_distribution(varying)
-    return format_duration(law.mean) if isinstance(law, Constant) else law.describe()
 
 
 def _commitments(file: ScenarioFile) -> list[str]:
@@ -155,24 +230,54 @@ def _commitments(file: ScenarioFile) -> list[str]:
                 f"{commitment.hourly:g} {file.prices.currency} of compute every hour, term {commitment.term}"
             )
         elif isinstance(commitment, ReservationSection):
-            what = f"{commitment.quantity:g} of {commitment.size}, term {commitment.term}"
+            bound = "" if commitment.size_flexible else ", for this size alone"
+            what = f"{commitment.quantity:g} of {commitment.size}, term {commitment.term}{bound}"
+        elif isinstance(commitment, CapacityReservationSection):
+            named = f" for {list_words(commitment.groups, 'and')}" if commitment.groups else ""
+            on_hosts = ", on the hosts too" if file.platform is not None and file.platform.hosts else ""
+            what = f"{commitment.quantity} of {commitment.size}, room held{named}{on_hosts}"
         else:
-            what = f"{commitment.quantity:g} of {commitment.size}, room held"
+            what = _machines(commitment, file)
         lines.append(f"Commitment {commitment.name}: {commitment.kind}, {what}.")
     return ["", *lines] if lines else []
+
+
+def _machines(commitment: DedicatedHostSection, file: ScenarioFile) -> str:
+    return (
+        f"{commitment.quantity} machine{'s' * (commitment.quantity != 1)} of {commitment.vcpus} vCPU at {commitment.hourly:g} "
+        f"{file.prices.currency} an hour for {list_words(commitment.groups, 'and')}"
+    )
 
 
 # --- defaults -------------------------------------------------------------------------------------------------------
 
 
-def defaults_in_use(file: ScenarioFile) -> list[DefaultInUse]:
+def defaults_in_use(file: ScenarioFile, members: Members) -> list[DefaultInUse]:
     """Every default of the catalogue that this scenario leans on, in the catalogue's order, with the groups that do."""
     users: dict[str, list[str]] = {}
     _unset(file, "", "", users)
-    for group in file.groups:
-        for key in _unset_in_group(group):
+    for key in _unused_on_platform(file):
+        users.pop(key, None)
+    for number, group in enumerate(file.groups):
+        spot = any(member.number == number and member.priority == "spot" for member in members.played)
+        for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
     return [_in_use(key, sourced, users[key]) for key, sourced in SCENARIO_DEFAULTS.items() if key in users]
+
+
+def _unused_on_platform(file: ScenarioFile) -> set[str]:
+    platform = file.platform
+    if platform is None:
+        return set()
+    unused = set() if platform.hosts else {"platform.placement"}
+    if platform.placement != "balanced" and platform.rack_failures is None:
+        unused.add("platform.hosts.racks")
+    if platform.maintenance is not None and platform.maintenance.impact != "freeze":
+        unused.add("platform.maintenance.freeze")
+    given = [key for key in FAILING if getattr(platform, key) is not None]
+    said = [key for key in given if "healing" in getattr(platform, key).model_fields_set]
+    # VMs are healed alike: one figure is used, the one that is written or the first.
+    return unused | {f"platform.{key}.healing" for key in (given if said else given[1:])}
 
 
 def _in_use(key: str, sourced: Sourced, users: list[str]) -> DefaultInUse:
@@ -191,30 +296,53 @@ def _unset(section: Section, place: str, user: str, users: dict[str, list[str]])
     for name, field in type(section).model_fields.items():
         key = f"{place}{field.alias or name}"
         value = getattr(section, name)
-        if isinstance(value, Section) and not hasattr(value, "dist"):
+        tables = value if isinstance(value, tuple) else (value,)
+        if isinstance(section, ScenarioFile) and name == "groups":
+            continue
+        if name in section.model_fields_set and all(_is_table(table) for table in tables):
+            for table in tables:
+                _unset(table, f"{key}.", user, users)
+        elif _is_table(value):
             _unset(value, f"{key}.", user, users)
         elif name not in section.model_fields_set and key in SCENARIO_DEFAULTS:
-            users.setdefault(key, []).extend([user] if user else [])
+            named = users.setdefault(key, [])
+            named.extend([user] if user and user not in named else [])
 
 
-def _unset_in_group(group: Group) -> list[str]:
+def _is_table(value: object) -> bool:
+    return isinstance(value, Section) and not hasattr(value, "dist")
+
+
+def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
     users: dict[str, list[str]] = {}
     _unset(group, "group.", group.name, users)
     keys = list(users)
     if group.failures.os_provisioning_timeout is None:
         keys.append(f"group.failures.os_provisioning_timeout.{group.os}")
-    unused = {"group.count", "group.create_over"} if group.arrivals is not None else set()
-    if group.priority != "spot":
+    unused = set() if group.is_counted else {"group.count", "group.create_over"}
+    if not has_spot:
         unused |= {key for key in keys if key.startswith("group.spot.")}
     if group.image == "specialized":
         unused |= {key for key in keys if "os_provisioning" in key}
-    if group.schedule is None and group.cycle is None:
+    if group.autoscale is not None or (group.schedule is None and group.cycle is None):
         unused.add("group.when_off")
+    if group.autoscale is not None:
+        unused.add("group.schedule.time_zone")
+    if group.trace is not None:
+        unused |= {
+            "group.size",
+            "group.priority",
+            *(f"group.durations.{key}" for key in Durations.model_fields),
+        }
+        if not set(Durations.model_fields) <= group.durations.model_fields_set:
+            keys.append("group.trace.durations")
+        if "size" in group.model_fields_set:
+            unused.add("group.trace.sizes")
     return [key for key in keys if key not in unused]
 
 
-def _defaults(file: ScenarioFile) -> list[str]:
-    found = defaults_in_use(file)
+def _defaults(file: ScenarioFile, members: Members) -> list[str]:
+    found = defaults_in_use(file, members)
     assumed = sum(default.is_assumption for default in found)
     lines = [
         f"Defaults in use: {len(found)}, of which {assumed} are assumptions (marked *): vary them before you rely on a figure."

@@ -12,8 +12,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from sim.experiment.scenario_commitments import COMMITMENT_KINDS
 from sim.experiment.scenario_lines import Path
-from sim.experiment.scenario_model import COMMITMENT_KINDS, ScenarioFile
+from sim.experiment.scenario_model import ScenarioFile
+from sim.experiment.scenario_paths import NAMED_TABLES
 from sim.experiment.scenario_quantities import DISTRIBUTION_TAG, DURATION_TAG, SPECS
 from sim.experiment.scenario_wording import close_match, list_words, show_value
 
@@ -56,6 +58,13 @@ class Found:
     touches: tuple[Path, ...] = ()  # places whose value can't be relied on because of it
 
 
+def found_at(
+    path: Path, problem: str, hint: str = "", *, value: object = None, about: tuple[Path, ...] = ()
+) -> Found:
+    """A fault of a rule; *about* are the other places that the rule looked at."""
+    return Found(path, problem, hint, value, about)
+
+
 def translate(errors: Iterable[ErrorDetails], document: Mapping[str, Any]) -> list[Found]:
     """What pydantic says about places of the document, in our words; what only follows from another fault is left out."""
     found = [_translate_one(error, document) for error in errors if not _is_echo(error, document)]
@@ -67,12 +76,12 @@ def _is_echo(error: ErrorDetails, document: Mapping[str, Any]) -> bool:
     """A list called too short only because its wrong elements were not counted."""
     if error["type"] != "too_short":
         return False
-    value = look_up(document, _follow(error["loc"])[0])
+    value = look_up(document, _follow(error["loc"], document)[0])
     return isinstance(value, (list, tuple)) and len(value) >= error.get("ctx", {}).get("min_length", 0)
 
 
 def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
-    path, around, field = _follow(error["loc"])
+    path, around, field = _follow(error["loc"], document)
     kind, context = error["type"], error.get("ctx", {})
     value = look_up(document, path)
     shown = (
@@ -111,7 +120,9 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
 # --- following a place through the models ---------------------------------------------------------------------------
 
 
-def _follow(loc: tuple[int | str, ...]) -> tuple[Path, type[BaseModel] | None, FieldInfo | None]:
+def _follow(
+    loc: tuple[int | str, ...], document: Mapping[str, Any]
+) -> tuple[Path, type[BaseModel] | None, FieldInfo | None]:
     """A pydantic place as a place of the document, the model around it and the field it is."""
     path: Path = ()
     model: type[BaseModel] | None = ScenarioFile
@@ -127,6 +138,8 @@ def _follow(loc: tuple[int | str, ...]) -> tuple[Path, type[BaseModel] | None, F
         if len(path) == 2 and path[0] == "commitment" and model is None and part in COMMITMENT_KINDS:
             model = COMMITMENT_KINDS[str(part)]
             continue
+        if isinstance(part, int) and isinstance(look_up(document, path), Mapping):
+            continue  # the one table of a list that is written as a table
         path = (*path, part)
         if isinstance(part, int) or model is None:
             continue
@@ -235,8 +248,8 @@ def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Found:
 
 def _instead(kind: str, path: Path, value: object) -> str:
     """What to write in place of a value of the wrong kind."""
-    if kind == "tuple_type" and isinstance(value, Mapping) and path in (("group",), ("commitment",)):
-        return f"write [[{path[0]}]] with two brackets"
+    if kind == "tuple_type" and isinstance(value, Mapping) and path in NAMED_TABLES:
+        return f"write [[{'.'.join(str(part) for part in path)}]] with two brackets"
     if kind == "tuple_type" and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return f"write [{show_value(value)}]"
     if (

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from sim.billing.commitments import TERMS
-from sim.experiment.scenario_quantities import Text
+from sim.experiment.scenario_quantities import Text, Whole
 from sim.experiment.scenario_wording import close_match
 from sim.lifecycle.policy import BILLING_POLICIES
 
@@ -121,6 +121,9 @@ def _term(text: str) -> str:
         raise ValueError(f"a term is one of {', '.join(TERMS)}")
     return text
 
+
+Zone = Annotated[Whole, Field(ge=1, le=3)]
+"""An availability zone of a region; there are three."""
 
 Name = Annotated[Text, AfterValidator(_name)]
 Title = Annotated[Text, AfterValidator(_title)]

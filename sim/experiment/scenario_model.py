@@ -6,22 +6,23 @@ Only what one key can say of itself is checked here; what keys say of each other
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.experiment.scenario_defaults import default_value
+from sim.experiment.scenario_commitments import CommitmentSection
 from sim.experiment.scenario_forms import (
     Currency,
     Days,
     Instant,
     Name,
     PolicyName,
-    TermName,
     TimeOfDay,
     TimeZone,
     Title,
+    Zone,
 )
+from sim.experiment.scenario_platform import Platform
 from sim.experiment.scenario_quantities import (
     Flag,
     NotNegative,
@@ -33,15 +34,13 @@ from sim.experiment.scenario_quantities import (
     Text,
     Varying,
     Whole,
+    default_field,
 )
+from sim.experiment.scenario_scaling import Autoscale
+from sim.experiment.scenario_trace import Trace
 
 MOST_VMS = 1_000_000_000
 """VMs in one group; the number of a VM must fit its name and its stream."""
-
-
-def _default(key: str, description: str, **more: Any) -> Any:
-    """A field whose default is the one of the catalogue, read as if the user had written it."""
-    return Field(default=default_value(key), validate_default=True, description=description, **more)
 
 
 WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
@@ -65,8 +64,8 @@ class PriceOverride(Section):
 class Prices(Section):
     """Where prices come from."""
 
-    region: Text = _default("prices.region", "Region of all groups, such as westeurope.")
-    currency: Currency = _default("prices.currency", "Currency of all amounts.")
+    region: Text = default_field("prices.region", "Region of all groups, such as westeurope.")
+    currency: Currency = default_field("prices.currency", "Currency of all amounts.")
     catalogue: Text | None = Field(
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
@@ -82,7 +81,9 @@ class Schedule(Section):
     days: Days = Field(description="Days on which a window begins.")
     on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
     off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
-    time_zone: TimeZone = _default("group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam.")
+    time_zone: TimeZone = default_field(
+        "group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam."
+    )
     jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
 
 
@@ -118,7 +119,7 @@ class Arrivals(Section):
     )
     batch: Batch | None = Field(None, description="VMs per request; left out: one.")
     lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
-    time_zone: TimeZone = _default("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
+    time_zone: TimeZone = default_field("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
 
     @property
     def rates_per_h(self) -> tuple[float, ...]:
@@ -129,41 +130,45 @@ class Arrivals(Section):
 class Durations(Section):
     """How long each step of an operation takes."""
 
-    allocating: Varying = _default("group.durations.allocating", "Request accepted until hardware is found.")
-    starting: Varying = _default("group.durations.starting", "Powering up.")
-    os_provisioning: Varying = _default(
+    allocating: Varying = default_field(
+        "group.durations.allocating", "Request accepted until hardware is found."
+    )
+    starting: Varying = default_field("group.durations.starting", "Powering up.")
+    os_provisioning: Varying = default_field(
         "group.durations.os_provisioning", "The guest sets itself up; generalized images only."
     )
-    extensions: Varying = _default("group.durations.extensions", "Extensions install.")
-    stopping: Varying = _default("group.durations.stopping", "Shutting down.")
-    deallocating: Varying = _default("group.durations.deallocating", "Giving the hardware back.")
-    restarting: Varying = _default("group.durations.restarting", "A restart; the VM stays Running.")
-    updating: Varying = _default("group.durations.updating", "An update of the VM's model.")
-    deleting: Varying = _default("group.durations.deleting", "Deletion requested until the VM is gone.")
+    extensions: Varying = default_field("group.durations.extensions", "Extensions install.")
+    stopping: Varying = default_field("group.durations.stopping", "Shutting down.")
+    deallocating: Varying = default_field("group.durations.deallocating", "Giving the hardware back.")
+    restarting: Varying = default_field("group.durations.restarting", "A restart; the VM stays Running.")
+    updating: Varying = default_field("group.durations.updating", "An update of the VM's model.")
+    deleting: Varying = default_field("group.durations.deleting", "Deletion requested until the VM is gone.")
 
 
 class Failures(Section):
     """Probability per attempt by the code the platform reports, and what happens then."""
 
-    AllocationFailed: Probability = _default("group.failures.AllocationFailed", "No hardware is found.")
-    OSProvisioningTimedOut: Probability = _default(
+    AllocationFailed: Probability = default_field("group.failures.AllocationFailed", "No hardware is found.")
+    OSProvisioningTimedOut: Probability = default_field(
         "group.failures.OSProvisioningTimedOut",
         "The guest does not report in time; the VM stays Running, and billed.",
     )
-    VMExtensionProvisioningError: Probability = _default(
+    VMExtensionProvisioningError: Probability = default_field(
         "group.failures.VMExtensionProvisioningError", "An extension fails."
     )
-    VMStartTimedOut: Probability = _default("group.failures.VMStartTimedOut", "The VM is not up in time.")
-    InternalOperationError: Probability = _default(
+    VMStartTimedOut: Probability = default_field(
+        "group.failures.VMStartTimedOut", "The VM is not up in time."
+    )
+    InternalOperationError: Probability = default_field(
         "group.failures.InternalOperationError", "Any operation fails at once."
     )
     os_provisioning_timeout: PositiveSeconds | None = Field(
         None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
     )
-    extensions_timeout: PositiveSeconds = _default(
+    extensions_timeout: PositiveSeconds = default_field(
         "group.failures.extensions_timeout", "When extensions are given up."
     )
-    reaction: Varying = _default(
+    reaction: Varying = default_field(
         "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
     )
 
@@ -171,31 +176,31 @@ class Failures(Section):
 class Retry(Section):
     """The automation's answer to a failed create or start."""
 
-    attempts: Annotated[Whole, Field(ge=1, le=1_000_000)] = _default(
+    attempts: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
         "group.retry.attempts", "The first one counted: 1 means no retry."
     )
-    backoff: Seconds = _default("group.retry.backoff", "Before the second attempt.")
-    multiplier: Annotated[Number, Field(ge=1, le=1e6)] = _default(
+    backoff: Seconds = default_field("group.retry.backoff", "Before the second attempt.")
+    multiplier: Annotated[Number, Field(ge=1, le=1e6)] = default_field(
         "group.retry.multiplier", "Growth of the backoff per attempt."
     )
-    max_backoff: Seconds = _default("group.retry.max_backoff", "The backoff never grows beyond this.")
+    max_backoff: Seconds = default_field("group.retry.max_backoff", "The backoff never grows beyond this.")
 
 
 class GuestCrash(Section):
     """The guest OS dies now and then; the monitoring notices and asks for a restart."""
 
     time_between: Varying = Field(description="Running time from one crash to the next.")
-    detection: Varying = _default("group.guest_crash.detection", "Until somebody notices.")
+    detection: Varying = default_field("group.guest_crash.detection", "Until somebody notices.")
 
 
 class Spot(Section):
     """Eviction of spot VMs, as a hazard per hour of running time."""
 
-    eviction_per_hour: Annotated[Probability, Field(lt=1)] = Field(
-        description="Probability of eviction within one hour of running."
+    eviction_per_hour: Annotated[Probability, Field(lt=1)] = default_field(
+        "group.spot.eviction_per_hour", "Probability of eviction within one hour of running."
     )
-    policy: Literal["deallocate", "delete"] = _default("group.spot.policy", "What eviction does.")
-    notice: Varying = _default("group.spot.notice", "From the notice to the eviction.")
+    policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
+    notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
     restart_after: Varying | None = Field(
         None, description="Until the automation asks again; left out: never."
     )
@@ -204,71 +209,48 @@ class Spot(Section):
 class Group(Section):
     """A group of like VMs: what they are, who wants them on and when, how long steps take, what goes wrong."""
 
-    name: Name = _default("group.name", "VMs are named <name>-0000, <name>-0001, ...")
-    size: Text = _default("group.size", "VM size, such as Standard_D4s_v5.")
-    os: Literal["linux", "windows"] = _default("group.os", "Guest operating system.")
-    hybrid_benefit: Flag = _default("group.hybrid_benefit", "The Windows licence is owned already.")
-    image: Literal["generalized", "specialized"] = _default(
+    name: Name = default_field("group.name", "VMs are named <name>-0000, <name>-0001, ...")
+    size: Text = default_field("group.size", "VM size, such as Standard_D4s_v5.")
+    os: Literal["linux", "windows"] = default_field("group.os", "Guest operating system.")
+    hybrid_benefit: Flag = default_field("group.hybrid_benefit", "The Windows licence is owned already.")
+    image: Literal["generalized", "specialized"] = default_field(
         "group.image", "Specialized images skip OS provisioning."
     )
-    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = _default("group.count", "VMs created from t = 0 on.")
-    create_over: Seconds = _default("group.create_over", "The creates are spread evenly over this.")
-    priority: Literal["regular", "spot"] = _default(
+    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field(
+        "group.count", "VMs created from t = 0 on."
+    )
+    create_over: Seconds = default_field("group.create_over", "The creates are spread evenly over this.")
+    priority: Literal["regular", "spot"] = default_field(
         "group.priority", "Spot VMs are cheaper and may be evicted."
     )
     disks: tuple[Text, ...] = Field(
-        (), description="Disk tiers of each VM, such as P10; billed from creation to deletion."
+        (),
+        description='Disks of each VM: tiers such as "P10", or kind and GiB such as "E:200"; billed from creation to deletion.',
     )
-    public_ip: Flag = _default("group.public_ip", "Each VM has a public IP address.")
+    keeps_disks: Flag = default_field("group.keeps_disks", "Disks outlive their VM, and go on being billed.")
+    public_ip: Flag = default_field("group.public_ip", "Each VM has a public IP address.")
+    zones: tuple[Zone, ...] = Field(
+        (), description="Availability zones, taken in turn by the VMs; left out: a regional deployment."
+    )
+    availability_set: Name | None = Field(
+        None, description="Its VMs stay on one cluster of hosts; groups may share one."
+    )
     schedule: Schedule | None = None
     cycle: Cycle | None = None
     arrivals: Arrivals | None = None
-    when_off: WhenOff = _default("group.when_off", "What is done with a VM that is not wanted.")
+    trace: Trace | None = None
+    autoscale: Autoscale | None = None
+    when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)
     retry: Retry = Field(default_factory=Retry)
     guest_crash: GuestCrash | None = None
     spot: Spot | None = None
 
-
-# --- commitments ----------------------------------------------------------------------------------------------------
-
-
-class ReservationSection(Section):
-    """VMs of one size paid for a term, used or not."""
-
-    name: Name
-    kind: Literal["reservation"]
-    size: Text
-    quantity: NotNegative
-    term: TermName
-
-
-class SavingsPlanSection(Section):
-    """Dollars of compute bought every hour for a term, used or not."""
-
-    name: Name
-    kind: Literal["savings-plan"]
-    hourly: NotNegative = Field(description="USD per hour.")
-    term: TermName
-
-
-class CapacityReservationSection(Section):
-    """Room held for VMs of one size, billed as if they ran."""
-
-    name: Name
-    kind: Literal["capacity-reservation"]
-    size: Text
-    quantity: NotNegative
-
-
-CommitmentSection = Annotated[
-    ReservationSection | SavingsPlanSection | CapacityReservationSection, Field(discriminator="kind")
-]
-COMMITMENT_KINDS: Mapping[str, type[Section]] = {
-    get_args(section.model_fields["kind"].annotation)[0]: section
-    for section in (ReservationSection, SavingsPlanSection, CapacityReservationSection)
-}
+    @property
+    def is_counted(self) -> bool:
+        """Whether `count` says how many VMs there are; else they come and go."""
+        return self.arrivals is None and self.trace is None and self.autoscale is None
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -278,17 +260,20 @@ class ScenarioFile(Section):
     """A fleet, its prices, and how long and how often to simulate it."""
 
     name: Title = Field(description="Name of the scenario and of its result folder.")
-    start: Instant = _default("start", "Wall-clock instant of t = 0, with its offset from UTC.")
+    start: Instant = default_field("start", "Wall-clock instant of t = 0, with its offset from UTC.")
     horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
-    warm_up_s: Seconds = _default("warm_up", "Left out of every figure.", alias="warm_up")
-    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = _default(
+    warm_up_s: Seconds = default_field("warm_up", "Left out of every figure.", alias="warm_up")
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field(
         "seed", "Another seed is another sequence of luck."
     )
-    replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = _default(
+    replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
         "replications", "How often the same is played."
     )
-    confidence: Annotated[Number, Field(gt=0, lt=1)] = _default("confidence", "Of every interval.")
-    billing_policy: PolicyName = _default("billing_policy", "Which power states are billed.")
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = default_field("confidence", "Of every interval.")
+    billing_policy: PolicyName = default_field("billing_policy", "Which power states are billed.")
+    rounding: Literal["exact", "floor-minute"] = default_field(
+        "rounding", "Of billed time: exact, or each stretch cut to whole minutes."
+    )
     prices: Prices = Field(default_factory=Prices)
     groups: tuple[Group, ...] = Field(
         alias="group", min_length=1, description="Groups of like VMs: [[group]]."
@@ -296,3 +281,4 @@ class ScenarioFile(Section):
     commitments: tuple[CommitmentSection, ...] = Field(
         (), alias="commitment", description="Reservations and plans: [[commitment]]."
     )
+    platform: Platform | None = Field(None, description="Hosts, quota and what befalls them: [platform].")

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     PrivateAttr,
     Strict,
     Tag,
@@ -27,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 
+from sim.experiment.scenario_defaults import default_value
 from sim.experiment.scenario_samples import read_samples
 from sim.sampling import distributions as laws
 from sim.units import SECONDS_PER, format_duration, parse_duration
@@ -92,6 +94,24 @@ PositiveSeconds = Annotated[
     float, BeforeValidator(read_seconds), AfterValidator(_positive), WithJsonSchema(_DURATION_SCHEMA)
 ]
 
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, Mapping) else value
+
+
+class OneOrMore:
+    """Marks a list of tables that may be written as the one table it has."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        listed: dict[str, Any] = handler(schema)
+        return {"anyOf": [listed["items"], listed]}
+
+
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
@@ -99,6 +119,11 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
 Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
+
+
+def default_field(key: str, description: str, **more: Any) -> Any:
+    """A field whose default is the one of the catalogue, read as if the user had written it."""
+    return Field(default=default_value(key), validate_default=True, description=description, **more)
 
 
 class Section(BaseModel):
@@ -292,6 +317,12 @@ SPECS: Mapping[str, type[Spec]] = {
 def to_distribution(varying: float | Spec) -> laws.Distribution:
     """The distribution of seconds behind a constant or a distribution of the file."""
     return varying.law if isinstance(varying, Spec) else laws.Constant(value=varying)
+
+
+def varying_words(varying: float | Spec) -> str:
+    """A varying duration as one says it."""
+    law = to_distribution(varying)
+    return format_duration(law.mean) if isinstance(law, laws.Constant) else law.describe()
 
 
 def shares(weights: tuple[float, ...]) -> tuple[float, ...]:

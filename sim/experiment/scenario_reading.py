@@ -18,11 +18,13 @@ from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, Fault, ScenarioError
 from sim.experiment.scenario_defaults import default_value
 from sim.experiment.scenario_faults import Found, exists, look_up, translate
-from sim.experiment.scenario_later import take_out_later
 from sim.experiment.scenario_lines import Path, index_lines, line_of
+from sim.experiment.scenario_members import Members, find_members
 from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import WHEN_OFF_HOMES, field_name
-from sim.experiment.scenario_rules import check_file, check_prices, check_sizes
+from sim.experiment.scenario_price_rules import check_prices, check_sizes
+from sim.experiment.scenario_room_rules import check_room
+from sim.experiment.scenario_rules import check_file
 from sim.experiment.scenario_wording import tell
 
 MOST_ROUNDS = 50
@@ -124,8 +126,11 @@ Checked = TypeVar("Checked", bound=ScenarioFile)
 
 def check_document(
     model: type[Checked], document: Mapping[str, Any], origin: Origin
-) -> tuple[Checked, Catalogue, dict[str, Any]]:
-    """The checked scenario of a document, its catalogue, and the document put in order; ScenarioError has all faults."""
+) -> tuple[Checked, Catalogue, Members, dict[str, Any]]:
+    """The checked scenario of a document, its catalogue, its groups as they are played, and the document put in order.
+
+    ScenarioError has all faults.
+    """
     ordered = deepcopy(dict(document))
     found, moved = _lift_when_off(ordered)
     origin = replace(
@@ -136,28 +141,37 @@ def check_document(
         },
     )
     shown = deepcopy(ordered)  # faults name what the user wrote
-    found += [
-        Found(path, "this is not supported yet", instead, touches=(path,))
-        for path, instead in take_out_later(ordered)
-    ]
     file, errors = _validate(model, ordered, origin.folder)
     found += errors
-    wrong = {touched for fault in found for touched in (fault.path, *fault.touches)}
-    catalogue = None
+    catalogue, members = None, Members()
     if file is not None:
-        found += _still_fair(check_file(file), wrong)
-        catalogue, errors = _open_catalogue(file, origin.folder)
-        found += _still_fair(errors, wrong)
-        if catalogue is not None:
-            wrong |= {fault.path for fault in errors}
-            found += _still_fair(check_sizes(file, catalogue), wrong)
-            if not errors:
-                found += _still_fair(check_prices(file, catalogue), wrong)
+        catalogue, members, errors = _check_whole(file, origin.folder, found)
+        found += errors
     if found or file is None or catalogue is None:
         faults = [origin.fault(fault, shown) for fault in found]
         by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
         raise ScenarioError([fault for _, fault in by_line])
-    return file, catalogue, ordered
+    return file, catalogue, members, ordered
+
+
+def _check_whole(
+    file: ScenarioFile, folder: FilePath, known: Iterable[Found]
+) -> tuple[Catalogue | None, Members, list[Found]]:
+    """What sound values contradict each other in, the price list, and the records that the groups replay."""
+    wrong = {touched for fault in known for touched in (fault.path, *fault.touches)}
+    found = _still_fair(check_file(file), wrong)
+    catalogue, errors = _open_catalogue(file, folder)
+    found += _still_fair(errors, wrong)
+    if catalogue is None:
+        return None, Members(), found
+    wrong |= {fault.path for fault in errors}
+    found += _still_fair(check_sizes(file, catalogue), wrong)
+    members, unread = find_members(file, catalogue, folder, region_known=not errors)
+    found += _still_fair(unread, wrong)
+    if not errors:
+        found += _still_fair(check_prices(file, catalogue, members), wrong)
+        found += _still_fair(check_room(file, catalogue, members), wrong)
+    return catalogue, members, found
 
 
 def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Path]]:
@@ -242,7 +256,23 @@ _STAND_INS: Mapping[str, Any] = {
     "group.cycle.off": "16h",
     "group.arrivals.lifetime": "1h",
     "group.guest_crash.time_between": "1000h",
-    "group.spot.eviction_per_hour": 0.0,
+    "group.trace.file": "stand-in",
+    "group.trace.format": "columns",
+    "group.autoscale.load": {"hourly": [0.0] * 24},
+    "group.autoscale.per_vm": 1.0,
+    "group.autoscale.min": 1,
+    "group.autoscale.max": 1_000_000,
+    "group.autoscale.scale_out.above": 1e300,
+    "group.autoscale.scale_in.below": 5e-324,
+    "platform.hosts.name": "stand-in",
+    "platform.hosts.count": 1,
+    "platform.hosts.vcpus": 1,
+    "platform.hosts.memory_gib": 1.0,
+    "platform.host_failures.time_between": "1000h",
+    "platform.rack_failures.time_between": "1000h",
+    "platform.zone_failures.time_between": "1000h",
+    "platform.maintenance.every": "1000h",
+    "platform.maintenance.impact": "freeze",
     "commitment.name": "stand-in",
     "commitment": [],
     "commitment.kind": "savings-plan",
@@ -250,6 +280,8 @@ _STAND_INS: Mapping[str, Any] = {
     "commitment.quantity": 0,
     "commitment.hourly": 0,
     "commitment.term": "1y",
+    "commitment.vcpus": 1,
+    "commitment.groups": ["stand-in"],
 }
 """Sound values for what a table can't do without, to find out whether the rest agrees; never simulated."""
 

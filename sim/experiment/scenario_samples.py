@@ -1,4 +1,4 @@
-"""Measured durations in a CSV file: one column of seconds, every row checked."""
+"""Measured figures in a CSV file: one column of numbers, every row checked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 
-def read_samples(file: Path, column: str) -> tuple[float, ...]:
-    """Seconds in a column of a CSV file with a header row; ValueError says which row is wrong, and why."""
+def read_samples(file: Path, column: str, *, what: str = "a number of seconds") -> tuple[float, ...]:
+    """Numbers from 0 on in a column of a CSV file with a header row; ValueError says which row is wrong, and why."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.reader(stream)
             at = _column(next(rows, []), column, file)
             # The header is row 1; blank lines are no rows of data.
-            values = [_seconds(row, at, rows.line_num, file) for row in rows if row]
+            values = [_number(row, at, rows.line_num, file, what) for row in rows if row]
     except FileNotFoundError:
         raise ValueError(f"there is no file {file}; the path is relative to the scenario file") from None
     except UnicodeDecodeError:
@@ -38,14 +38,12 @@ def _column(header: list[str], column: str, file: Path) -> int:
     raise ValueError(f'{file} has no column "{column}"; {right}')
 
 
-def _seconds(row: list[str], at: int, line: int, file: Path) -> float:
+def _number(row: list[str], at: int, line: int, file: Path, what: str) -> float:
     cell = row[at].strip() if at < len(row) else ""
     try:
-        seconds = float(cell)
+        number = float(cell)
     except ValueError:
-        raise ValueError(f'row {line} of {file} has "{cell}"; every row needs a number of seconds') from None
-    if not 0 <= seconds < math.inf:
-        raise ValueError(
-            f"row {line} of {file} has {cell}; a duration is a finite number of seconds, 0 or more"
-        )
-    return seconds
+        raise ValueError(f'row {line} of {file} has "{cell}"; every row needs {what}') from None
+    if not 0 <= number < math.inf:
+        raise ValueError(f"row {line} of {file} has {cell}; every row needs {what}, finite and 0 or more")
+    return number

@@ -12,7 +12,7 @@ import pytest
 
 from sim.billing.commitments import CapacityReservation, Reservation, SavingsPlan
 from sim.catalog import DEFAULTS, load_bundled
-from sim.cloud.plan import AlwaysOn, Arrivals, Cycle, Retry, Schedule
+from sim.cloud.plan import AlwaysOn, Arrivals, Autoscale, Cycle, Retry, Schedule
 from sim.errors import ScenarioError
 from sim.experiment.scenario import from_dict, json_schema, load
 from sim.experiment.scenario_defaults import _READINGS
@@ -420,18 +420,14 @@ def test_schema_takes_the_durations_that_we_take():
 
 
 @pytest.mark.skipif(not INTERFACE.exists(), reason="the shared pages are not here")
-def test_the_whole_file_of_the_interface_is_taken_but_for_what_comes_later(tmp_path):
-    """The example is what users copy; only its promised-for-later keys may be refused, each by name."""
+def test_the_whole_file_of_the_interface_is_taken(tmp_path):
+    """The example is what users copy: with its placeholder of 24 numbers filled in, nothing of it is refused."""
     text = re.findall(r"```toml\n(.*?)```", INTERFACE.read_text(encoding="utf-8"), re.DOTALL)[1]
     path = tmp_path / "whole.toml"
-    path.write_text(text.replace("[24 numbers]", "[1]"), encoding="utf-8")
-    with pytest.raises(ScenarioError) as caught:
-        load(path)
-    assert [fault.field for fault in caught.value.faults] == [
-        "group.dev.zones",
-        "group.dev.autoscale",
-        "platform",
-    ]
-    assert all("not supported yet" in fault.problem for fault in caught.value.faults)
-    made = load(path, ["group.dev.zones=none", "group.dev.autoscale=none", "platform=none"])
-    assert made.fleet_plan().groups[0].count == 200
+    path.write_text(text.replace("[24 numbers]", str([100.0 * hour for hour in range(24)])), encoding="utf-8")
+    made = load(path)
+    (group,) = made.fleet_plan().groups
+    assert isinstance(group.demand, Autoscale)
+    assert made.fleet_plan().platform.hosts[0].name == "rack-a"
+    assert "Not used beside autoscale: count, create_over and schedule." in "\n".join(made.describe())
+    assert load(path, ["group.dev.autoscale=none"]).fleet_plan().groups[0].count == 200

@@ -5,7 +5,7 @@ Each mistake is a change to a right file, with the line (marked `#!`), the field
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -54,11 +54,16 @@ class Bad:
     new: str
     field: str
     says: tuple[str, ...]
+    tail: str = ""  # sound tables added at the end, which make it one
 
     @property
     def text(self) -> str:
         assert RIGHT.count(self.old) >= 1, f"{self.old!r} is not in the right file"
-        return RIGHT.replace(self.old, self.new, 1)
+        return RIGHT.replace(self.old, self.new, 1) + self.tail
+
+    def with_tail(self, tail: str) -> Bad:
+        """The same mistake in a file with more in it."""
+        return replace(self, tail=tail)
 
     @property
     def line(self) -> int:
@@ -90,6 +95,60 @@ def group_key(line: str) -> tuple[str, str]:
 def demand(section: str) -> tuple[str, str]:
     """Another section in place of the schedule; the mark is in it."""
     return f'count = 200\ndisks = ["P10"]\n{SCHEDULE}', section
+
+
+DAY = [1.0] * 24
+RULES = "scale_out = { above = 0.7 }\nscale_in = { below = 0.3 }\n"
+HOST = '[platform]\n[[platform.hosts]]\nname = "rack-a"\nzone = 1\ncount = 2\nvcpus = 64\nmemory_gib = 512\n'
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def scaled(line: str, *, rules: str = RULES, **others: object) -> tuple[str, str]:
+    """A load in place of count and schedule, with one line marked."""
+    if line.startswith(("scale_out", "scale_in")):
+        rules = "" if rules == RULES else rules
+    keys = "".join(f"{key} = {_toml(value)}\n" for key, value in others.items())
+    return f'count = 200\ndisks = ["P10"]\n{SCHEDULE}', f"[group.autoscale]\n{line} #!\n{keys}{rules}\n"
+
+
+def traced(line: str, **others: str) -> tuple[str, str]:
+    """A record in place of count and schedule, with one line marked."""
+    keys = "".join(f"{key} = {_toml(value)}\n" for key, value in others.items())
+    return f'size = "Standard_D4s_v5"\ncount = 200\ndisks = ["P10"]\n{SCHEDULE}', f"[group.trace]\n{line} #!\n{keys}"
+
+
+def platform(lines: str) -> tuple[str, str]:
+    """A platform in place of the commitment; the mark is in it."""
+    return COMMITMENT, f"[platform]\n{lines}\n"
+
+
+def hosts(line: str, *, more: bool = False) -> tuple[str, str]:
+    """A cluster of hosts with one line marked, in place of another line of its or as a second one."""
+    key = line.split(" = ")[0]
+    marked = "".join(
+        f"{line} #!\n" if own.startswith(f"{key} =") else own for own in HOST.splitlines(keepends=True)
+    )
+    if f"{line} #!" not in marked:
+        marked += f"{line} #!\n"
+    return COMMITMENT, HOST + marked.replace("[platform]\n", "") if more else marked
+
+
+def befalling(lines: str) -> tuple[str, str]:
+    """Hosts, and what befalls them; the mark is in it."""
+    return COMMITMENT, f"{HOST}{lines}\n"
+
+
+def capacity(line: str) -> tuple[str, str]:
+    """A capacity reservation with one line marked, in place of the reservation."""
+    rest = "" if line.startswith("quantity") else "quantity = 1\n"
+    return COMMITMENT, (
+        f'[[commitment]]\nname = "ri"\nkind = "capacity-reservation"\nsize = "Standard_D4s_v5"\n{rest}{line} #!\n'
+    )
 
 
 BAD_SCENARIOS: dict[str, Bad] = {
@@ -624,17 +683,274 @@ BAD_SCENARIOS: dict[str, Bad] = {
     "a catalogue that is not there": bad(
         "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such catalogue"
     ),
-    # --- later
-    "zones": bad(*group_key("zones = [1, 2, 3]"), "group.dev.zones", "not supported yet"),
-    "autoscale": bad(
-        "[group.retry]\nattempts = 5", "[group.autoscale] #!\nmin = 2", "group.dev.autoscale", "not supported yet"
+    # --- zones and availability sets
+    "a zone that no region has": bad(
+        *group_key("zones = [1, 4]"), "group.dev.zones[2]", "4", "1 or more and at most 3"
     ),
-    "trace": bad(
-        "[group.retry]\nattempts = 5", '[group.trace] #!\nfile = "x.csv"', "group.dev.trace", "not supported yet"
+    "a zone given twice": bad(*group_key("zones = [1, 1]"), "group.dev.zones", "given twice"),
+    "a zone without brackets": bad(*group_key("zones = 1"), "group.dev.zones", "write [1]"),
+    "zones and an availability set": bad(
+        *group_key('zones = [1]\navailability_set = "web"'), "group.dev.availability_set", "contradict each other"
     ),
-    "platform": bad(
-        COMMITMENT, "[platform] #!\nplacement = \"best-fit\"\n", "platform", "not supported yet", "unlimited"
+    "spot VMs in an availability set": bad(
+        *group_key('priority = "spot"\navailability_set = "web"'),
+        "group.dev.availability_set",
+        "spot VMs cannot be in an availability set",
     ),
+    "an availability set that hibernates": bad(
+        'seed = 1\nreplications = 20\n[prices]\nregion = "westeurope"\n[[group]]\n',
+        'billing_policy = "2023-10"\n[[group]]\nwhen_off = "hibernate"\navailability_set = "web" #!\n',
+        "group.dev.availability_set",
+        "cannot hibernate",
+    ),
+    # --- autoscale
+    "a load without hours": bad(
+        *scaled("load = {}", per_vm=100.0, min=2, max=50), "group.dev.autoscale.load", "exactly one of hourly, weekly, file"
+    ),
+    "a load of two kinds": bad(
+        *scaled(f'load = {{ hourly = {DAY}, file = "load.csv" }}', per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load",
+        "given: hourly and file",
+    ),
+    "a load of 23 hours": bad(
+        *scaled(f"load = {{ hourly = {[1.0] * 23} }}", per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load.hourly",
+        "23 values",
+        "exactly 24",
+    ),
+    "a load of 24 hours for a week": bad(
+        *scaled(f"load = {{ weekly = {DAY} }}", per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load.weekly",
+        "24 values",
+        "exactly 168",
+    ),
+    "a negative load": bad(
+        *scaled(f"load = {{ hourly = {[-1.0, *[1.0] * 23]} }}", per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load.hourly[1]",
+        "-1.0",
+        "0 or more",
+    ),
+    "a load from a file that is not there": bad(
+        *scaled('load = { file = "none.csv" }', per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load",
+        "there is no file",
+        "none.csv",
+    ),
+    "no load at all": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f"[group.autoscale] #!\nper_vm = 1.0\nmin = 1\nmax = 2\n{RULES}",
+        "group.dev.autoscale.load",
+        "is missing",
+    ),
+    "a VM that serves nothing": bad(
+        *scaled("per_vm = 0.0", load={"hourly": DAY}, min=2, max=50), "group.dev.autoscale.per_vm", "0.0", "more than 0"
+    ),
+    "fewest VMs above the most": bad(
+        *scaled("min = 51", load={"hourly": DAY}, per_vm=1.0, max=50), "group.dev.autoscale.min", "51", "max = 50", "min <= max"
+    ),
+    "a maximum of none": bad(
+        *scaled("max = 0", load={"hourly": DAY}, per_vm=1.0, min=0), "group.dev.autoscale.max", "0", "1 or more"
+    ),
+    "a tick of nothing": bad(
+        *scaled('tick = "0s"', load={"hourly": DAY}, per_vm=1.0, min=1, max=2), "group.dev.autoscale.tick", "longer than nothing"
+    ),
+    "no rule": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f"[group.autoscale] #!\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\n",
+        "group.dev.autoscale",
+        "there is no rule",
+    ),
+    "thresholds that chase each other": bad(
+        *scaled("scale_in = { below = 0.7 }", rules="scale_out = { above = 0.7 }", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.scale_in",
+        "below = 0.7 is not under above = 0.7",
+    ),
+    "the highest of several scale-out rules is not the one that counts": bad(
+        *scaled(
+            "scale_in = [{ below = 0.6 }, { below = 0.55 }]",
+            rules="scale_out = [{ above = 0.9, by = 3 }, { above = 0.5 }]",
+            load={"hourly": DAY}, per_vm=1.0, min=1, max=2,
+        ),
+        "group.dev.autoscale.scale_in",
+        "below = 0.55 is not under above = 0.5",
+    ),
+    "a misspelt threshold": bad(
+        *scaled("scale_out = { abvoe = 0.7 }", rules="", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.scale_out.abvoe",
+        'did you mean "above"?',
+    ),
+    "a rule by none": bad(
+        *scaled("scale_out = [{ above = 0.7, by = 0 }]", rules="", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.scale_out[1].by",
+        "0",
+        "1 or more",
+    ),
+    "a rule without threshold": bad(
+        *scaled("scale_out = { by = 1 }", rules="", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.scale_out.above",
+        "is missing",
+    ),
+    "autoscale and arrivals": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f'[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n[group.autoscale] #!\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\n{RULES}',
+        "group.dev.autoscale",
+        "arrivals and autoscale contradict each other",
+    ),
+    "autoscale and cycle": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f'[group.cycle]\non = "1h"\noff = "1h"\n[group.autoscale] #!\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\n{RULES}',
+        "group.dev.autoscale",
+        "cycle and autoscale contradict each other",
+    ),
+    # --- traces
+    "a record that is not there": bad(
+        *traced('file = "none.csv"', format="columns"),
+        "group.dev.trace.file",
+        "there is no file",
+        "none.csv",
+        "relative to the scenario file",
+    ),
+    "a record without a file": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        '[group.trace] #!\nformat = "columns"\n',
+        "group.dev.trace.file",
+        "is missing",
+    ),
+    "an unknown format": bad(
+        *traced('format = "azure-2018"', file="none.csv"),
+        "group.dev.trace.format",
+        "no such format of traces",
+        "did you mean",
+    ),
+    "count and trace": bad(
+        'disks = ["P10"]\n' + SCHEDULE,
+        '[group.trace]\nfile = "none.csv"\nformat = "azure-2018"\n',
+        "group.dev.trace.format",
+        "no such format",
+    ),
+    "sizes that are numbers": bad(
+        *traced("sizes = 4", file="none.csv", format="columns"), "group.dev.trace.sizes", "neither", '"auto"'
+    ),
+    "a window without unit": bad(
+        *traced('window = "30"', file="none.csv", format="columns"), "group.dev.trace.window", "unit is missing"
+    ),
+    # --- the platform
+    "an unknown placement": bad(
+        *platform('placement = "bestfit" #!'), "platform.placement", 'did you mean "best-fit"?', '"balanced"'
+    ),
+    "no hosts in a cluster": bad(
+        *hosts("count = 0"), "platform.hosts.rack-a.count", "0", "1 or more"
+    ),
+    "a host of half a vCPU": bad(*hosts("vcpus = 0.5"), "platform.hosts.rack-a.vcpus", "0.5", "whole number"),
+    "a host without memory": bad(*hosts("memory_gib = 0"), "platform.hosts.rack-a.memory_gib", "more than 0"),
+    "a host in a zone that no region has": bad(*hosts("zone = 7"), "platform.hosts.rack-a.zone", "7", "at most 3"),
+    "an unknown key of hosts": bad(*hosts("memory = 768"), "platform.hosts.rack-a.memory", 'did you mean "memory_gib"?'),
+    "one bracket for hosts": bad(
+        *platform("[platform.hosts] #!\ncount = 1"), "platform.hosts", "write [[platform.hosts]] with two brackets"
+    ),
+    "two clusters of one name": bad(
+        *hosts('name = "rack-a"', more=True), "platform.hosts.rack-a.name", "[[platform.hosts]] number 1 has this name already"
+    ),
+    "a size that fits on no host": bad(
+        'size = "Standard_D4s_v5"\ncount = 200', 'size = "Standard_D96s_v5" #!\ncount = 200', "group.dev.size",
+        "Standard_D96s_v5 (96 vCPU, 384 GiB) fits on no host", "rack-a with 64 vCPU and 512 GiB",
+    ).with_tail(HOST),
+    "zones without hosts": bad(
+        *group_key("zones = [2, 3]"), "group.dev.zones", "no host in these zones", "there are hosts in zone 1"
+    ).with_tail(HOST),
+    "hosts for another group only": bad(
+        'name = "dev"', 'name = "dev" #!', "group.dev.name", "all hosts are dedicated to other groups",
+    ).with_tail(HOST + 'only_groups = ["other"]\n[[group]]\nname = "other"\n'),
+    "hosts for a group that is not there": bad(
+        *hosts('only_groups = ["dve"]'), "platform.hosts.rack-a.only_groups[1]", "no such group", 'did you mean "dev"?'
+    ).with_tail(HOST.replace("rack-a", "rack-b").replace("[platform]\n", "")),
+    "an unknown quota family": bad(
+        *platform("[platform.quota]\nfamilies = { standardDSv55Family = 800 } #!"),
+        "platform.quota.families.standardDSv55Family",
+        "no such quota family",
+        'did you mean "standardDSv5Family"?',
+    ),
+    "a quota family given twice": bad(
+        *platform("[platform.quota]\nfamilies.standardDSv5Family = 800\nfamilies.STANDARDDSV5FAMILY = 80 #!"),
+        "platform.quota.families.STANDARDDSV5FAMILY",
+        "the same family as standardDSv5Family",
+    ),
+    "a negative quota": bad(
+        *platform("[platform.quota]\nregional_vcpus = -1 #!"), "platform.quota.regional_vcpus", "-1", "0 or more"
+    ),
+    "a negative quota of a family": bad(
+        *platform("[platform.quota]\nfamilies = { standardDSv5Family = -8 } #!"),
+        "platform.quota.families.standardDSv5Family",
+        "-8",
+        "0 or more",
+    ),
+    "failures of hosts that are not there": bad(
+        *platform('[platform.host_failures] #!\ntime_between = "1000h"'), "platform.host_failures", "no hosts that it could befall"
+    ),
+    "maintenance of hosts that are not there": bad(
+        *platform('[platform.maintenance] #!\nevery = "30d"\nimpact = "reboot"'), "platform.maintenance", "no hosts"
+    ),
+    "zones that fail where no host is in one": bad(
+        *platform('[platform.zone_failures] #!\ntime_between = "1000h"\n' + HOST.replace("[platform]\n", "").replace("zone = 1\n", "")),
+        "platform.zone_failures",
+        "no host is in a zone",
+    ),
+    "a host that fails all the time": bad(
+        *befalling('[platform.host_failures]\nrepair = "0s"\ntime_between = "0s" #!'),
+        "platform.host_failures.time_between",
+        "without time passing",
+    ),
+    "two ways to be healed": bad(
+        *befalling(
+            '[platform.host_failures]\ntime_between = "9d"\nhealing = "5min"\n[platform.rack_failures]\ntime_between = "9d"\nhealing = "6min" #!'
+        ),
+        "platform.rack_failures.healing",
+        "not the healing of host_failures",
+    ),
+    "an unknown impact": bad(
+        *befalling('[platform.maintenance]\nevery = "30d"\nimpact = "restart" #!'), "platform.maintenance.impact", '"reboot"'
+    ),
+    "rounds of maintenance that overlap": bad(
+        *befalling('[platform.maintenance]\nimpact = "freeze"\nevery = "2h" #!'),
+        "platform.maintenance.every",
+        "2h: a round takes 2h",
+    ),
+    "a throttle that lets nothing through": bad(
+        *platform("[platform.throttle]\nburst = 0 #!"), "platform.throttle.burst", "0", "1 or more"
+    ),
+    # --- room held and machines of one's own
+    "a capacity reservation of half a VM": bad(*capacity("quantity = 0.5"), "commitment.ri.quantity", "0.5", "whole number"),
+    "a capacity reservation for a group that is not there": bad(
+        *capacity('groups = ["dve"]'), "commitment.ri.groups[1]", 'did you mean "dev"?'
+    ),
+    "a capacity reservation for spot VMs": bad(
+        *capacity('groups = ["jobs"]'), "commitment.ri.groups[1]", "spot VMs cannot use a capacity reservation"
+    ).with_tail('[[group]]\nname = "jobs"\npriority = "spot"\n'),
+    "a capacity reservation for another size": bad(
+        *capacity('groups = ["big"]'), "commitment.ri.groups[1]", "its VMs are Standard_D8s_v5", "one size"
+    ).with_tail('[[group]]\nname = "big"\nsize = "Standard_D8s_v5"\n'),
+    "a capacity reservation for an availability set": bad(
+        *capacity('groups = ["web"]'), "commitment.ri.groups[1]", "availability set cannot use a capacity reservation"
+    ).with_tail('[[group]]\nname = "web"\navailability_set = "web"\n'),
+    "more room held than there is": bad(
+        *capacity("quantity = 33"), "commitment.ri.quantity", "33: the hosts have room for 32 of Standard_D4s_v5 only"
+    ).with_tail(HOST),
+    "a dedicated host for nobody": bad(
+        COMMITMENT,
+        '[[commitment]]\nname = "own"\nkind = "dedicated-host"\nquantity = 1\nhourly = 4.0\nvcpus = 64\ngroups = [] #!\n',
+        "commitment.own.groups",
+        "0 values",
+    ),
+    "a dedicated host for spot VMs": bad(
+        COMMITMENT,
+        '[[commitment]]\nname = "own"\nkind = "dedicated-host"\nquantity = 1\nhourly = 4.0\nvcpus = 64\ngroups = ["jobs"] #!\n',
+        "commitment.own.groups[1]",
+        "spot VMs cannot use a dedicated host",
+    ).with_tail('[[group]]\nname = "jobs"\npriority = "spot"\n'),
+    # --- disks and rounding
+    "a disk of no kind": bad('disks = ["P10"]', 'disks = ["X:200"] #!', "group.dev.disks[1]", '"X:200"', "E:200"),
+    "a disk beyond all sizes": bad('disks = ["P10"]', 'disks = ["E:99999"] #!', "group.dev.disks[1]", "does not exist"),
+    "an unknown rounding": bad("seed = 1", 'rounding = "minute" #!', "rounding", '"floor-minute"'),
     # --- TOML itself
     "a duration without quotes": bad(
         'horizon = "28d"', "horizon = 28d #!", "", "TOML syntax", 'horizon = "28d"'
@@ -694,7 +1010,7 @@ region = "mars"
 [[group]]
 name = "a"
 size = "Standard_D4s_v55"
-zones = [1]
+zones = [7]
 [group.schedule]
 days = "Mon-Fry"
 on = 08:00:00
@@ -721,7 +1037,7 @@ term = "5y"
         (3, "replications"),
         (5, "prices.region"),
         (8, "group.a.size"),
-        (9, "group.a.zones"),
+        (9, "group.a.zones[1]"),
         (11, "group.a.schedule.days"),
         (14, "group.a.cycle"),
         (16, "group.a.cycle.off"),
