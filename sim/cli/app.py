@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import later, looking, prices, records, running, searches, studies
+from sim.cli import looking, prices, records, running, searches, snapshots, studies
 from sim.errors import InputError
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -34,9 +34,9 @@ for add_commands in (
     studies.add_to,
     searches.add_to,
     looking.add_to,
+    snapshots.add_to,
     prices.add_to,
     records.add_to,
-    later.add_to,
 ):
     add_commands(app)
 

@@ -10,7 +10,6 @@ import pytest
 
 import sim.experiment.study
 from sim.cli import main
-from sim.cli.later import LATER
 from sim.cli.options import share_of
 from sim.cli.terminal import figure, money
 from sim.errors import ScenarioError
@@ -101,6 +100,9 @@ def test_options_reach_the_study(small: Path, capsys: pytest.CaptureFixture[str]
         (["prices", "show", "Standard_D4s_v55"], "Standard_D4s_v5"),
         (["run", "small.toml", "--out", "small.toml"], "small.toml"),
         (["run", "small.toml", "--out", "small.toml/inside"], "small.toml"),
+        (["snapshot", "small.toml", "--at", "12h", "--vm", "dev-0009"], "dev-0009"),
+        (["snapshot", "small.toml", "--at", "3d"], "--at 3d"),
+        (["snapshot", "small.toml", "--at", "noon"], "--at noon"),
         (["dance"], "dance"),
     ],
 )
@@ -295,11 +297,20 @@ def test_fit_prints_a_section_that_can_be_pasted(small: Path, capsys: pytest.Cap
     assert vmfleet("fit", "trace.csv", "--law", "guess") == 2
 
 
-def test_what_is_not_built_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """A promised command that is missing must not look like a misspelling."""
-    for name in LATER:
-        assert vmfleet(name, "anything.toml", "--at", "36h") == 2
-        assert "not in this version yet" in capsys.readouterr().err
+def test_snapshot_answers_as_the_platform_does(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Clients of the platform read these shapes: list-all, list-all with status only, one machine's instance view."""
+    assert vmfleet("snapshot", small, "--at", "12h", "--status-only") == 0
+    listed = json.loads(capsys.readouterr().out)["value"]
+    assert [item["name"] for item in listed] == ["dev-0000", "dev-0001", "dev-0002"]
+    statuses = [status["code"] for status in listed[0]["properties"]["instanceView"]["statuses"]]
+    assert statuses == ["ProvisioningState/succeeded", "PowerState/running"]
+    assert vmfleet("snapshot", small, "--at", "12h", "--vm", "dev-0001") == 0
+    one = json.loads(capsys.readouterr().out)
+    assert one["computerName"] == "dev-0001"
+    assert [status["code"] for status in one["statuses"]] == statuses
+    assert vmfleet("snapshot", small, "--at", "5s", "--vm", "dev-0001") == 0
+    early = json.loads(capsys.readouterr().out)
+    assert [status["code"] for status in early["statuses"]] == ["ProvisioningState/creating"]
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.01", 0.01), (" 2.5% ", 0.025), (None, None)])

@@ -1,0 +1,91 @@
+"""`vmfleet snapshot`: the fleet at one instant, as the platform itself would answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli import options, terminal
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.experiment.scenario import Scenario
+    from sim.lifecycle.instance_view import Json, VmMoment
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program its command that looks into a run."""
+    app.command("snapshot")(snapshot)
+
+
+def snapshot(
+    scenario: options.ScenarioFile,
+    at: Annotated[
+        str, typer.Option("--at", metavar="DURATION", help="The instant, from the start: 36h, 2d, 90min.")
+    ],
+    status_only: Annotated[
+        bool,
+        typer.Option("--status-only", help="Only the statuses: the list-all answer with statusOnly=true."),
+    ] = False,
+    vm: Annotated[
+        str | None, typer.Option("--vm", metavar="NAME", help="Only this machine's instance view.")
+    ] = None,
+    seed: options.Seed = None,
+    replication: Annotated[int, typer.Option("--replication", metavar="N", help="Which one, from 0.")] = 0,
+    overrides: options.Overrides = None,
+) -> None:
+    """The fleet at one instant, as the platform's JSON."""
+    from sim import load
+    from sim.lifecycle.instance_view import instance_view, list_all_status_only, statuses
+
+    loaded = load(scenario, overrides or ())
+    moments = _moments(loaded, at, loaded.seed if seed is None else seed, replication)
+    answer: Json
+    if vm is not None:
+        one = _named(vm, moments, at)
+        answer = {"statuses": statuses(one)} if status_only else instance_view(one)
+    else:
+        answer = list_all_status_only(moments)
+        if not status_only:
+            for item, moment in zip(answer["value"], moments, strict=True):  # type: ignore[call-overload]
+                item["properties"]["instanceView"] = instance_view(moment)
+    terminal.print_json(answer)
+
+
+def _moments(scenario: Scenario, at: str, seed: int, replication: int) -> list[VmMoment]:
+    """Every machine that exists at the instant, in words of the platform."""
+    from sim.cloud.snapshot import snapshot as look
+    from sim.lifecycle.instance_view import VmMoment
+    from sim.units import parse_duration
+
+    if replication < 0:
+        raise InputError(f"--replication is {replication}; the first one is 0")
+    try:
+        views = look(scenario.fleet_plan(), seed, replication, parse_duration(at))
+    except ValueError as wrong:  # the instant, said in words
+        raise InputError(f"--at {at}: {wrong}") from None
+    disks = {group.name: group.disks for group in scenario.rated_groups()}
+    return [
+        VmMoment(
+            name=view.name,
+            power=view.power,
+            provisioning=view.provisioning,
+            failure_code=view.failure_code or None,
+            changed_at=scenario.start + timedelta(seconds=view.provisioning_since_s),
+            location=scenario.prices.region,
+            disks=tuple(f"{view.name}-disk-{number}" for number in range(len(disks.get(view.group, ())))),
+        )
+        for view in views
+    ]
+
+
+def _named(name: str, moments: Sequence[VmMoment], at: str) -> VmMoment:
+    for moment in moments:
+        if moment.name == name:
+            return moment
+    names = [moment.name for moment in moments]
+    there = f"there are {names[0]} to {names[-1]}" if names else "there is none"
+    raise InputError(f"--vm {name}: there is no such machine {at} after the start; {there}")
