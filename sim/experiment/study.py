@@ -86,7 +86,8 @@ def run_to_folder(
     with the bits of an undisturbed run. Raises ResultError before anything is played if the folder can't be written.
     """
     from sim.experiment.cache import RunCache
-    from sim.experiment.results import check_folder, read, unfinished_folder, write
+    from sim.experiment.results import read, write
+    from sim.experiment.whole_folder import check_folder, unfinished_folder
 
     check_folder(folder)
     cache = RunCache(unfinished_folder(folder))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sim.experiment.provenance import catalogue_facts, program, question_digest
 from sim.experiment.replicate import question_of
-from sim.experiment.results import COMPARISON, PROVENANCE, new_folder, write_json, write_table
+from sim.experiment.results import write_json, write_table
+from sim.experiment.whole_folder import COMPARISON, PROVENANCE, new_folder
 
 if TYPE_CHECKING:
     from sim.experiment.compare import Comparison

@@ -18,10 +18,10 @@ import pytest
 
 import sim
 from sim.errors import InputError, ResultError
-from sim.experiment import results
+from sim.experiment import results, whole_folder
 from sim.experiment.metrics import COUNTED
-from sim.experiment.results import check_folder, new_folder, unfinished_folder
 from sim.experiment.study import run_to_folder
+from sim.experiment.whole_folder import check_folder, new_folder, unfinished_folder
 from sim.lifecycle.power import PowerState
 
 OFFICE: dict[str, Any] = {
@@ -261,6 +261,25 @@ def test_a_read_only_folder_is_refused_before_the_run(
         check_folder(tmp_path / "locked" / "result")
 
 
+def test_what_a_killed_process_left_is_mended(result: sim.RunResult, tmp_path: Path):
+    """Killed between the two renames: the old result gets its name back. Killed before: the half-made one goes.
+
+    Work in hand of a living process is left alone.
+    """
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    mine = whole_folder._beside(tmp_path / "result", "new").name
+    for what in ("old", "new"):
+        dead = mine.replace("new-", f"{what}-").replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+        (tmp_path / dead).mkdir()
+        (tmp_path / dead / "summary.json").write_text(what)
+    (tmp_path / mine).mkdir()
+    (tmp_path / "result.new-1-2-3").mkdir()
+    whole_folder._clear_leftovers(tmp_path / "result")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, "result", "result.new-1-2-3"])
+    assert (tmp_path / "result" / "summary.json").read_text() == "old"
+
+
 def test_reading_says_what_is_missing_or_broken(result: sim.RunResult, tmp_path: Path):
     """Each way in which a folder is not a result has its own message."""
     with pytest.raises(ResultError, match="no such folder"):
@@ -362,6 +381,7 @@ def test_kept_replications_of_another_question_are_not_used(
 KILLED = """
 import sys, sim
 from sim.experiment.study import run_to_folder
+from sim.experiment.whole_folder import check_folder, new_folder, unfinished_folder
 if __name__ == "__main__":
     scenario = sim.load(sys.argv[1])
     print("ready", flush=True)
