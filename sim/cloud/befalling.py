@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simpy.events import Event
 
 from sim.cloud.placement import CLUSTER, HOST_BASE, HOSTS
-from sim.cloud.plan import Failing, FleetPlan, Maintenance
+from sim.cloud.plan import FleetPlan, Maintenance
 from sim.cloud.variates import Variates
 from sim.cloud.vm import BEFALLS, Clock, Vm
 from sim.sampling import streams
@@ -40,7 +40,7 @@ def start_befalling(plan: FleetPlan, platform: SharedPlatform, env: Clock, root:
                 members=len(members),
             )  # fmt: skip
             for number, hosts in enumerate(members):
-                env.process(_fails(platform, env, failing, variates, number, hosts))
+                env.process(_fails(platform, env, variates, number, hosts))
     if plan.platform.maintenance is not None:
         env.process(_maintenance(plan.platform.maintenance, platform, env))
 
@@ -76,7 +76,6 @@ def _zones(platform: SharedPlatform) -> list[list[list[int]]]:
 def _fails(
     platform: SharedPlatform,
     env: Clock,
-    failing: Failing,
     variates: Variates,
     number: int,
     hosts: Sequence[int],

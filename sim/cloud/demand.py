@@ -22,6 +22,7 @@ from sim.sampling.laws import compile_laws, evaluate
 from sim.units import SECONDS_PER_HOUR
 
 DAY = timedelta(days=1)
+WEEK_S = 604_800.0
 ARRIVALS_AT_ONCE = 4096
 
 
@@ -79,22 +80,22 @@ def arrivals(
     sizes_key = streams.purpose_keys(keys, "batch")
     cumulative = np.cumsum(np.asarray(plan.batch_weights))
     total, position = 0.0, 0
-    while True:
+    while integral[-1] > 0:
         draws = np.arange(position, position + ARRIVALS_AT_ONCE)
         gaps = evaluate(unit, 0, streams.bits(gaps_key, draws).reshape(-1))
         sums = np.cumsum(np.concatenate(([total], gaps)))[1:]
-        inside = sums[sums < integral[-1]]
-        times = np.interp(inside, integral, bounds_s)
         # Where the rate is zero the integral is flat, and nothing falls there but by rounding; keep the order.
-        times = np.maximum.accumulate(times) if len(times) else times
-        times = times[times < horizon_s]
+        times = np.maximum.accumulate(np.interp(sums, integral, bounds_s))
+        over = int(np.searchsorted(np.minimum(sums, integral[-1]), integral[-1], side="left"))
+        over = min(over, int(np.searchsorted(times, horizon_s, side="left")))
+        times = times[:over]
         if len(plan.batch_sizes) > 1 or plan.batch_sizes[0] != 1:
             u = streams.uniforms(streams.bits(sizes_key, draws[: len(times)])).reshape(-1)
             chosen = np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1)
             times = np.repeat(times, np.asarray(plan.batch_sizes)[chosen])
         if len(times):
             yield times
-        if len(inside) < len(sums):
+        if over < len(sums):
             return
         total, position = float(sums[-1]), position + ARRIVALS_AT_ONCE
 
@@ -107,12 +108,17 @@ def _integrated_rate(
 
     The last stretch is a whole hour, too: where the horizon lies must not move a request by a bit.
     """
+    # The last stretch isn't cut at the horizon: what comes before it must not depend on where it lies.
     rates = plan.rate_per_h
     zone = ZoneInfo(plan.time_zone)
     bounds, per_h = [0.0], []
     while bounds[-1] < horizon_s:
+        if len(rates) == 1:
+            per_h.append(rates[0])
+            bounds.append(bounds[-1] + WEEK_S)
+            continue
         local = (start + timedelta(seconds=bounds[-1])).astimezone(zone)
-        hour = (local.hour + 24 * local.weekday()) % len(rates)
+        hour = local.hour + (24 * local.weekday() if len(rates) == 168 else 0)
         into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         per_h.append(rates[hour])
         bounds.append(bounds[-1] + SECONDS_PER_HOUR - into.total_seconds())

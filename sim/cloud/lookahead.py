@@ -128,7 +128,7 @@ def _pop(loop, queue_t, queue_k, queue_s):  # type: ignore[no-untyped-def]
 @plain
 def _find(unit, policy, vcpus, memory, units, tree_c, tree_m, order, list_c, list_m, head):  # type: ignore[no-untyped-def]
     """A unit's host for that shape, or -1: `HostIndex.find`."""
-    if policy == FIRST_FIT or policy == BALANCED:
+    if policy in (FIRST_FIT, BALANCED):
         place = tree_find(units[unit, TREE_BASE], units[unit, LEAVES], vcpus, memory, tree_c, tree_m)
         return place if place < 0 else units[unit, HOST_BASE] + place
     base, used = units[unit, LIST_BASE], units[unit, LISTS_USED]
@@ -161,7 +161,7 @@ def _change(  # type: ignore[no-untyped-def]
     free_c[host] += vcpus
     free_m[host] += memory
     unit = unit_of[host]
-    if policy == FIRST_FIT or policy == BALANCED:
+    if policy in (FIRST_FIT, BALANCED):
         tree_set(
             units[unit, TREE_BASE],
             units[unit, LEAVES],
@@ -216,7 +216,7 @@ def _choose(  # type: ignore[no-untyped-def]
         host = _find(unit, policy, vcpus, memory, units, tree_c, tree_m, order, list_c, list_m, head)
         if host < 0:
             continue
-        if policy == FIRST_FIT or policy == BALANCED:
+        if policy in (FIRST_FIT, BALANCED):
             return host
         if best < 0:
             best = host
@@ -372,7 +372,7 @@ def play(  # type: ignore[no-untyped-def]
                 if report[STUCK_VM] != 0:
                     loop[STATUS] = STUCK
                     return
-                if arc == OVER or arc == ENDED:
+                if arc in (OVER, ENDED):
                     free_slots[loop[FREE]] = slot
                     loop[FREE] += 1
                     break

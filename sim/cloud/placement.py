@@ -12,6 +12,7 @@ with lists, the kernel compiles them for arrays, and both put every VM on the sa
 
 from __future__ import annotations
 
+from collections.abc import MutableSequence
 from dataclasses import dataclass, field
 
 from sim.cloud.plan import HostPool, Platform
@@ -24,8 +25,10 @@ POLICIES = {"first-fit": FIRST_FIT, "best-fit": BEST_FIT, "worst-fit": WORST_FIT
 HOST_BASE, HOSTS, TREE_BASE, LEAVES, LIST_BASE, LISTS_USED, ZONE, CLUSTER = range(8)
 UNIT_COLUMNS = 8
 
+Cells = MutableSequence[int]  # a list, or an array
 
-def tree_find(base, leaves, vcpus, memory, tree_c, tree_m):  # type: ignore[no-untyped-def]
+
+def tree_find(base: int, leaves: int, vcpus: int, memory: int, tree_c: Cells, tree_m: Cells) -> int:
     """The first host of a unit with that much free, or -1; base is where the unit's tree begins."""
     if tree_c[base + 1] < vcpus or tree_m[base + 1] < memory:
         return -1
@@ -47,7 +50,9 @@ def tree_find(base, leaves, vcpus, memory, tree_c, tree_m):  # type: ignore[no-u
     return node - leaves
 
 
-def tree_set(base, leaves, host, vcpus, memory, tree_c, tree_m):  # type: ignore[no-untyped-def]
+def tree_set(
+    base: int, leaves: int, host: int, vcpus: int, memory: int, tree_c: Cells, tree_m: Cells
+) -> None:
     """Tell the tree what is free on a host."""
     node = leaves + host
     tree_c[base + node] = vcpus
@@ -62,7 +67,9 @@ def tree_set(base, leaves, host, vcpus, memory, tree_c, tree_m):  # type: ignore
         node >>= 1
 
 
-def list_rank(base, used, vcpus, memory, order, list_c, list_m):  # type: ignore[no-untyped-def]
+def list_rank(
+    base: int, used: int, vcpus: int, memory: int, order: Cells, list_c: Cells, list_m: Cells
+) -> int:
     """Where in the order of lists a shape stands, or would stand."""
     low = 0
     high = used
@@ -76,7 +83,18 @@ def list_rank(base, used, vcpus, memory, order, list_c, list_m):  # type: ignore
     return low
 
 
-def list_find(base, used, rank, vcpus, memory, worst, order, list_c, list_m, head):  # type: ignore[no-untyped-def]
+def list_find(
+    base: int,
+    used: int,
+    rank: int,
+    vcpus: int,
+    memory: int,
+    worst: bool,
+    order: Cells,
+    list_c: Cells,
+    list_m: Cells,
+    head: Cells,
+) -> int:
     """The list of the host with the least (from *rank* on) or the most free that has enough, or -1."""
     if worst:
         rank = used - 1
@@ -94,7 +112,7 @@ def list_find(base, used, rank, vcpus, memory, worst, order, list_c, list_m, hea
     return -1
 
 
-def list_leave(host, at, head, following, before):  # type: ignore[no-untyped-def]
+def list_leave(host: int, at: Cells, head: Cells, following: Cells, before: Cells) -> None:
     """Take a host out of its list."""
     it = at[host]
     if before[host] >= 0:
@@ -105,9 +123,21 @@ def list_leave(host, at, head, following, before):  # type: ignore[no-untyped-de
         before[following[host]] = before[host]
 
 
-def list_enter(  # type: ignore[no-untyped-def]
-    base, used, rank, host, vcpus, memory, order, list_c, list_m, head, at, following, before
-):
+def list_enter(
+    base: int,
+    used: int,
+    rank: int,
+    host: int,
+    vcpus: int,
+    memory: int,
+    order: Cells,
+    list_c: Cells,
+    list_m: Cells,
+    head: Cells,
+    at: Cells,
+    following: Cells,
+    before: Cells,
+) -> int:
     """Put a host at the head of the list of its shape, which stands or is to stand at *rank*.
 
     Returns how many lists the unit has then, or -1 if they would be too many.

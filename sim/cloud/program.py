@@ -600,10 +600,12 @@ class _Builder:
 
     def healing(self) -> Node:
         """The host is lost. The VM shows Running, as last known, and serves nobody until it is started elsewhere."""
-        assert self.platform and self.platform.healing_s
+        assert self.platform
+        assert self.platform.healing_s
 
         def fill(node: Node) -> None:
-            assert self.platform and self.platform.healing_s
+            assert self.platform
+            assert self.platform.healing_s
             node.wait, node.purpose = Wait.LAW, self.purpose("healing", self.platform.healing_s)
             self._start_elsewhere(node)
 
@@ -631,10 +633,12 @@ class _Builder:
 
     def frozen(self) -> Node:
         """Memory is kept, the VM pauses; power state and bill don't notice."""
-        assert self.platform and self.platform.maintenance
+        assert self.platform
+        assert self.platform.maintenance
 
         def fill(node: Node) -> None:
-            assert self.platform and self.platform.maintenance
+            assert self.platform
+            assert self.platform.maintenance
             node.wait, node.purpose = Wait.LAW, self.purpose("freeze", self.platform.maintenance.freeze_s)
             node.next = self.arc(node, self.on())
 
@@ -716,7 +720,7 @@ class _Builder:
     # -- the whole -------------------------------------------------------------------------------------------------
 
     def build(self, *, asked_from_outside: bool) -> Program:
-        unborn = self.node("unborn", lambda node: None, None, None)
+        unborn = self.node("unborn", lambda _: None, None, None)
         first = self.arc(unborn, self.create())
         asks = self._asks() if asked_from_outside else {}
         plan, demand = self.plan, self.plan.demand

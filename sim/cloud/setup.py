@@ -47,7 +47,7 @@ class GroupSetup:
             born = np.array(plan.demand.born_s, dtype=np.float64)
             yield born[: np.searchsorted(born, self.horizon_s, side="left")]
         elif plan.count:
-            born = np.arange(plan.count) * (plan.create_over_s / plan.count)
+            born = np.arange(plan.count, dtype=np.float64) * (plan.create_over_s / plan.count)
             yield born[born < self.horizon_s]
 
 

@@ -157,7 +157,8 @@ def _platform_arrays(platform: Platform, setups: Sequence[GroupSetup]) -> tuple[
         ):
             if limit is not None:
                 quota[row, la.LIMIT] = limit
-    shares, allowed = [], []
+    shares: list[list[int]] = []
+    allowed: list[list[int]] = []
     for setup in setups:
         plan = setup.plan
         shares.append(
@@ -166,8 +167,7 @@ def _platform_arrays(platform: Platform, setups: Sequence[GroupSetup]) -> tuple[
                 sets.index(plan.availability_set) if plan.availability_set else -1, len(plan.zones), len(allowed),
             ]
         )  # fmt: skip
-        for zone in plan.zones or (0,):
-            allowed.append(allowed_units(platform, index, plan.name, zone))
+        allowed += [allowed_units(platform, index, plan.name, zone) for zone in plan.zones or (0,)]
     widest = max(1, *(len(units) for units in allowed))
     table = np.zeros((len(allowed), widest), dtype=np.int64)
     for row, units in enumerate(allowed):

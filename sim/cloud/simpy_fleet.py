@@ -170,7 +170,7 @@ class Fleet:
 
     def _clerk(self) -> Generator[Event, Any, None]:
         """Books are written now and then, so that memory holds VMs, not their past."""
-        pause_s = self.plan.horizon_s / 64
+        pause_s = max(1.0, self.plan.horizon_s / 64)
         while True:
             yield self.env.timeout(pause_s)
             waiting = max((len(group.when) for group in self.groups.values()), default=0)

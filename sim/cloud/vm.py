@@ -36,7 +36,7 @@ class Clock(simpy.Environment):
         event.callbacks = []
         event._value = None
         event._ok = True
-        heappush(self._queue, (when_s, priority, next(self._eid), event))
+        heappush(self._queue, (when_s, priority, next(self._eid), event))  # type: ignore[misc]
         return event
 
 

@@ -116,6 +116,9 @@ class GroupUsage:
         cells = self.cells[:, index]
         return int((cells >> 32).sum()), int((cells & 0xFFFFFFFF).sum())
 
+    def _hourly(self, columns: Sequence[int]) -> NDArray[np.float64]:
+        return np.asarray(self.cells[:, list(columns)].sum(axis=1) / TICKS_PER_HOUR, dtype=np.float64)
+
     def _columns(self, state: PowerState) -> list[int]:
         return [column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1)]
 
@@ -125,7 +128,7 @@ class GroupUsage:
 
     def hourly(self, state: PowerState) -> NDArray[np.float64]:
         """VM hours in *state* in each clock hour from t = 0, shape (hours,)."""
-        return self.cells[:, self._columns(state)].sum(axis=1) / TICKS_PER_HOUR
+        return self._hourly(self._columns(state))
 
     @property
     def existing_h(self) -> float:
@@ -135,7 +138,7 @@ class GroupUsage:
     @property
     def existing_hourly(self) -> NDArray[np.float64]:
         """VM hours of existing VMs in each clock hour, shape (hours,)."""
-        return self.cells[:, : column(ABSENT, 0)].sum(axis=1) / TICKS_PER_HOUR
+        return self._hourly(range(column(ABSENT, 0)))
 
     @property
     def wanted_h(self) -> float:
@@ -158,7 +161,7 @@ class GroupUsage:
     def billed_hourly(self, policy: BillingPolicy) -> NDArray[np.float64]:
         """VM hours billed for compute in each clock hour, shape (hours,)."""
         columns = [c for state in self.billed_states(policy) for c in self._columns(state)]
-        return self.cells[:, columns].sum(axis=1) / TICKS_PER_HOUR
+        return self._hourly(columns)
 
     def wasted_h(self, policy: BillingPolicy) -> float:
         """Billed hours in which the VM didn't serve."""
