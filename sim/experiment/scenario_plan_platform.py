@@ -107,7 +107,9 @@ def _maintenance(section: Platform) -> plan.Maintenance | None:
 
 def _throttle(section: Platform) -> plan.Throttle | None:
     throttle = section.throttle
-    return throttle and plan.Throttle(burst=throttle.burst, refill_per_min=throttle.refill_per_min)
+    if throttle is None:
+        return None
+    return plan.Throttle(burst=throttle.burst, refill_per_min=throttle.refill_per_min)
 
 
 def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserved]:

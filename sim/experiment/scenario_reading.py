@@ -164,7 +164,7 @@ def _check_whole(
     found += _still_fair(errors, wrong)
     if catalogue is None:
         return None, Members(), found
-    wrong |= {fault.path for fault in errors}
+    wrong |= {fault.path for fault in (*found, *errors)}
     found += _still_fair(check_sizes(file, catalogue), wrong)
     members, unread = find_members(file, catalogue, folder, region_known=not errors)
     found += _still_fair(unread, wrong)
