@@ -33,6 +33,7 @@ NEEDED = (
     "RegionId",
 )
 _KIND = {"Compute": "compute", "Storage": "disk", "Networking": "network"}  # of what is invoiced
+OTHER = "other"  # kind of what is invoiced and not rated here
 _MOST_FAULTS = 20
 
 
@@ -44,6 +45,7 @@ class FocusUsage:
     end_s: float
     hours: tuple[RatedHours, ...]
     invoiced: Mapping[str, float]
+    one_meter: bool = False  # Windows machines and their licences were invoiced together
 
 
 class _Key(NamedTuple):
@@ -112,6 +114,7 @@ def read_focus_rows(path: str, columns: Sequence[str], rows: Iterator[dict[str, 
         end_s=end_s,
         hours=tuple(_book(used, start, math.ceil(end_s / SECONDS_PER_HOUR))),
         invoiced={kind: math.fsum(costs) for kind, costs in invoiced.items()},
+        one_meter=any(len(row.what) > 1 for row in used),
     )
 
 
@@ -136,10 +139,10 @@ def _read(row: Mapping[str, str]) -> _Row:
     unused = "Unused" in (_text(row, "CommitmentDiscountStatus"), _text(row, "CapacityReservationStatus"))
     if _text(row, "ChargeCategory") != "Usage" or own_kind == "commitment" or unused:
         is_commitment = bool(_text(row, "CommitmentDiscountId")) or own_kind == "commitment" or unused
-        return _Row(start, end, None, 0.0, (), "commitment" if is_commitment else kind, cost)
+        return _Row(start, end, None, 0.0, (), "commitment" if is_commitment else OTHER, cost)
     key, what = _meaning(row, meter)
     if key is None:
-        return _Row(start, end, None, 0.0, (), kind, cost)
+        return _Row(start, end, None, 0.0, (), OTHER, cost)
     hours = _number(row, "ConsumedQuantity")
     if "month" in _text(row, "ConsumedUnit").lower():
         hours *= HOURS_PER_MONTH

@@ -8,6 +8,7 @@ Instants are ISO 8601 (UTC where nothing else is said) or seconds; an empty `end
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sim.billing.commitments import Commitment
-from sim.billing.focus_usage import read_focus_rows
+from sim.billing.focus_usage import OTHER, read_focus_rows
 from sim.billing.hours import RatedHours, window_hourly
 from sim.billing.meters import KINDS, RatedGroup
 from sim.billing.rating import Rating, rate_in_full, rate_stays
@@ -54,6 +55,7 @@ class UsageFile:
     invoiced: Mapping[str, float] = field(
         default_factory=dict
     )  # by kind of meter; empty if the file doesn't say
+    one_meter: bool = False  # Windows machines and their licences were invoiced together
 
     def rate(
         self,
@@ -71,11 +73,30 @@ class UsageFile:
         return rate_in_full(hours, window, catalogue, commitments)
 
     def differences(self, rating: Rating) -> list[tuple[str, float, float]]:
-        """Kind of meter, invoiced, rated; the last row is the total. Empty where the file has no invoice."""
+        """Kind of meter, invoiced, rated; the last row is the total. Empty where the file has no invoice.
+
+        Kinds that the file invoices on one meter are one row, `compute + license`; what isn't rated here is `other`.
+        """
         if not self.invoiced:
             return []
-        rows = [(kind, self.invoiced.get(kind, 0.0), rating.bill.cost(kind)) for kind in KINDS]
-        return [*rows, ("total", sum(self.invoiced.values()), rating.bill.total)]
+        rows = [
+            (
+                " + ".join(kinds),
+                math.fsum(self.invoiced.get(kind, 0.0) for kind in kinds),
+                math.fsum(rating.bill.cost(kind) for kind in kinds),
+            )
+            for kinds in self.kinds
+        ]
+        if OTHER in self.invoiced:
+            rows.append((OTHER, self.invoiced[OTHER], 0.0))
+        return [*rows, ("total", math.fsum(self.invoiced.values()), rating.bill.total)]
+
+    @property
+    def kinds(self) -> tuple[tuple[str, ...], ...]:
+        """Kinds of meter as the file's invoice can tell them apart."""
+        if self.one_meter:
+            return KINDS[:2], *((kind,) for kind in KINDS[2:])
+        return tuple((kind,) for kind in KINDS)
 
 
 def read_usage(
@@ -99,6 +120,7 @@ def read_usage(
                     end_s=found.end_s,
                     hours=found.hours,
                     invoiced=found.invoiced,
+                    one_meter=found.one_meter,
                 )
             defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
             return _read_stays(str(path), columns, rows, defaults)

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import looking, prices, records, running, searches, snapshots, studies
+from sim.cli import billing, looking, prices, records, running, searches, snapshots, studies
 from sim.errors import InputError
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +36,7 @@ for add_commands in (
     looking.add_to,
     snapshots.add_to,
     prices.add_to,
+    billing.add_to,
     records.add_to,
 ):
     add_commands(app)

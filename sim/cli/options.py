@@ -99,6 +99,20 @@ NoReport = Annotated[
 ]
 
 
+Prices = Annotated[
+    Path | None,
+    typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
+]
+Focus = Annotated[
+    Path | None,
+    typer.Option(
+        "--focus",
+        metavar="FILE.csv",
+        help="Also write replication 0's invoice as FOCUS 1.2 rows: one for each VM, day and meter.",
+    ),
+]
+
+
 def share_of(text: str | None) -> float | None:
     """A precision as people write it, `1%` or `0.01`, as a share of the metric."""
     if text is None:

@@ -1,4 +1,4 @@
-"""`vmfleet bill` and `vmfleet fit`: real records, rated or fitted without a simulation."""
+"""`vmfleet fit`: real records become laws, without a simulation."""
 
 from __future__ import annotations
 
@@ -7,82 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli import options, terminal
 from sim.errors import CatalogueError, Fault, InputError, TraceError
 
 if TYPE_CHECKING:
-    from sim.billing.meters import Bill
     from sim.catalog import Catalogue
     from sim.traces import Trace
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its commands on real records."""
-    app.command("bill")(bill)
+    """Give the program its command that fits records."""
     app.command("fit")(fit)
 
 
-Prices = Annotated[
-    Path | None,
-    typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
-]
 Region = Annotated[str, typer.Option("--region", metavar="NAME", help="Where the file doesn't say.")]
-
-
-def bill(
-    usage: Annotated[
-        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
-    ],
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")
-    ] = None,
-    region: Region = "westeurope",
-    policy: Annotated[str, typer.Option("--policy", metavar="NAME", help="Billing policy.")] = "2018-08",
-    catalogue: Prices = None,
-    as_json: options.Json = False,
-) -> None:
-    """Rate a list of stays or usage rows without a simulation."""
-    from sim.billing.usage_file import read_usage
-    from sim.lifecycle.policy import get_policy
-
-    rules = get_policy(policy)
-    file = read_usage(usage, size=size, region=region)
-    rating = file.rate(_catalogue(catalogue), rules)
-    differences = file.differences(rating)
-    if as_json:
-        terminal.print_json(
-            {
-                "lines": [_line(rating.bill, number) for number in range(len(rating.bill.lines))],
-                "total_usd": rating.bill.total,
-                "invoiced": {kind: {"invoiced": said, "rated": rated} for kind, said, rated in differences},
-            }
-        )
-        return
-    terminal.print_table(
-        f"{usage.name}: {terminal.money(rating.bill.total)} USD, billing {policy}",
-        ("group", "meter", "quantity", "unit", "USD a unit", "USD"),
-        [
-            (
-                each.group,
-                each.meter,
-                f"{each.quantity:,.4f}",
-                each.unit,
-                f"{each.unit_price:.6g}",
-                f"{each.amount:,.4f}",
-            )
-            for each in rating.bill.lines
-        ],
-        left=2,
-    )
-    if differences:
-        terminal.print_table(
-            "Against what was invoiced, USD",
-            ("kind", "invoiced", "rated", "difference"),
-            [
-                (kind, f"{said:,.2f}", f"{rated:,.2f}", f"{rated - said:+,.2f}")
-                for kind, said, rated in differences
-            ],
-        )
 
 
 def fit(
@@ -160,15 +97,3 @@ def _commonest_size(trace: Trace, region: str) -> str:
     for block in trace.blocks():
         counts += np.bincount(block["size"], minlength=len(sizes))
     return sizes[int(counts.argmax())]
-
-
-def _line(bill: Bill, number: int) -> dict[str, object]:
-    each = bill.lines[number]
-    return {
-        "group": each.group,
-        "meter": each.meter,
-        "quantity": each.quantity,
-        "unit": each.unit,
-        "unit_price": each.unit_price,
-        "amount": each.amount,
-    }

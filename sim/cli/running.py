@@ -13,6 +13,7 @@ from sim.cli import options, terminal
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
+    from sim.experiment.results import StoredResult
     from sim.experiment.scenario import Scenario
 
 RESULTS = Path("results")  # where result folders go unless --out says otherwise
@@ -34,6 +35,7 @@ def run(
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
     events: options.Events = False,
+    focus: options.Focus = None,
     no_report: options.NoReport = False,
     resume: options.Resume = False,
     quiet: options.Quiet = False,
@@ -51,6 +53,7 @@ def run(
         out=out,
         engine=engine,
         events=events,
+        focus=focus,
         report=not no_report,
         resume=resume,
         quiet=quiet,
@@ -87,6 +90,7 @@ def demo(
         out=out,
         engine=engine,
         events=False,
+        focus=None,
         report=True,
         resume=False,
         quiet=quiet,
@@ -104,6 +108,7 @@ def _simulate(
     out: Path | None,
     engine: options.Engine,
     events: bool,
+    focus: Path | None,
     report: bool,
     resume: bool,
     quiet: bool,
@@ -113,6 +118,10 @@ def _simulate(
     from sim.experiment.study import run_to_folder
 
     folder = out or RESULTS / scenario.name
+    if focus is not None:
+        from sim.experiment.invoice import check_file
+
+        check_file(focus)
     with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
         stored = run_to_folder(
             scenario,
@@ -126,6 +135,8 @@ def _simulate(
             progress=progress,
             resume=resume,
         )
+    if focus is not None:
+        _write_invoice(scenario, stored, focus, engine)
     if report:
         from sim.report.build import build
 
@@ -135,6 +146,23 @@ def _simulate(
     elif not quiet:
         terminal.print_summary(stored.summary)
         typer.echo(f"Written: {folder / ('report.html' if report else 'summary.json')}")
+        if focus is not None:
+            typer.echo(f"Written: {focus}")
+
+
+def _write_invoice(scenario: Scenario, stored: StoredResult, file: Path, engine: options.Engine) -> None:
+    """Replication 0's invoice by VM; it must come to what the result folder says."""
+    from sim.experiment.invoice import write_invoice
+
+    figures = stored.replications
+    asked = (figures["replication"] == 0) & (figures["group"] == "") & (figures["metric"] == "cost.total")
+    write_invoice(
+        scenario,
+        file,
+        seed=stored.summary["seed"],
+        engine=engine,
+        total_usd=float(figures.loc[asked, "value"].item()),
+    )
 
 
 @contextmanager

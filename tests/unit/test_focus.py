@@ -171,7 +171,7 @@ def test_the_platforms_own_rows_are_understood(tmp_path):
     assert bill.cost("license") == pytest.approx(10 * (windows - linux))
     assert bill.cost("disk") == pytest.approx(24 / 730 * CATALOGUE.disk("P10", REGION).per_month)
     assert bill.cost("network") == pytest.approx(24 * CATALOGUE.public_ip_per_h(REGION))
-    assert usage.invoiced["network"] == pytest.approx(0.15)  # the traffic is invoiced, and not rated
+    assert usage.invoiced["other"] == pytest.approx(0.03)  # the traffic is invoiced, and not rated
 
 
 STAYS = """vm,state,start,end,size,os,disks

@@ -1,0 +1,314 @@
+"""`vmfleet bill`: real records rated without a simulation, and set beside their invoice and a simulated bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli import options, terminal
+from sim.cli.options import Prices
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.billing.rating import Rating
+    from sim.billing.usage_file import UsageFile
+    from sim.experiment.results import StoredResult
+    from sim.experiment.scenario import Scenario
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the program its command that rates records."""
+    app.command("bill")(bill)
+
+
+def bill(
+    usage: Annotated[
+        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
+    ],
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenario",
+            metavar="SCENARIO.toml",
+            help="Take prices, region, billing policy, rounding and commitments from it.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")
+    ] = None,
+    os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux",
+    disks: Annotated[
+        list[str] | None,
+        typer.Option("--disk", metavar="TIER", help="Of each VM, where the file doesn't say; repeatable."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="NAME",
+            help="Where the file doesn't say. [default: the scenario's, or westeurope]",
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"
+        ),
+    ] = None,
+    rounding: Annotated[
+        str | None,
+        typer.Option(
+            "--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"
+        ),
+    ] = None,
+    catalogue: Prices = None,
+    focus: Annotated[
+        Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Rate a list of stays or usage rows without a simulation."""
+    from sim import catalog
+    from sim.billing.stays import ROUNDINGS
+    from sim.billing.usage_file import read_usage
+    from sim.experiment.invoice import check_file
+    from sim.experiment.results import read
+    from sim.lifecycle.policy import get_policy
+
+    if scenario is not None and catalogue is not None:
+        raise InputError("--catalogue and --scenario: give one of them, both say what things cost")
+    asked = _scenario(scenario)
+    rules = get_policy(policy or (asked.billing_policy if asked else "2018-08"))
+    rounded = rounding or (asked.rounding if asked else "exact")
+    if rounded not in ROUNDINGS:
+        raise InputError(f"--rounding {rounded}: it is one of {', '.join(ROUNDINGS)}")
+    if focus is not None:
+        check_file(focus)
+    simulated = None if against is None else read(against)
+    if asked is not None:
+        prices = asked.catalogue()
+    else:
+        prices = catalog.load_bundled() if catalogue is None else catalog.load(catalogue)
+    file = read_usage(
+        usage,
+        size=size,
+        region=region or (asked.prices.region if asked else "westeurope"),
+        os=os,
+        disks=disks or (),
+    )
+    rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
+    if focus is not None:
+        _write_focus(file, rating, focus, rules.name, rounded)
+    beside = _beside(file, rating, simulated)
+    if as_json:
+        terminal.print_json(_as_object(rating, file, beside, simulated))
+        return
+    _print_lines(rating, f"{usage.name}: {terminal.money(rating.bill.total)} USD, billing {rules.name}")
+    _print_beside(beside, simulated)
+    if simulated is not None:
+        _warn_of_length(file, simulated)
+    if focus is not None:
+        typer.echo(f"Written: {focus}")
+
+
+def _scenario(path: Path | None) -> Scenario | None:
+    from sim import load
+
+    return None if path is None else load(path)
+
+
+def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str) -> None:
+    """By VM where the file lists stays, else by group."""
+    from sim.billing.focus import focus_rows
+    from sim.billing.spread import Days, VmSpread
+    from sim.experiment.invoice import write_rows
+    from sim.lifecycle.policy import get_policy
+    from sim.usage.ledger import to_ticks
+
+    # A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.
+    start = file.start or datetime(2026, 1, 1, tzinfo=UTC)
+    spread = None
+    if file.stays is not None:
+        spread = VmSpread(
+            rating=rating,
+            days=Days(start=start, hours=len(rating.window)),
+            stays=file.stays,
+            policy=get_policy(policy),
+            window=(0, to_ticks(file.end_s)),
+            rounding=rounding,
+        )
+    write_rows(path, focus_rows(rating, start, spread))
+
+
+Row = tuple[str, float | None, float, Mapping[str, float | None] | None]
+"""Kind of meter, invoiced (if the file says), rated, simulated (mean, low, high; if it was asked for)."""
+
+
+def _beside(file: UsageFile, rating: Rating, simulated: StoredResult | None) -> list[Row]:
+    """What each kind of meter came to: on the invoice, rated here, in the simulation."""
+    told = file.differences(rating)
+    if not told and simulated is None:
+        return []
+    if told:
+        rows: Sequence[tuple[str, float | None, float]] = told
+    else:
+        kinds = [kind for (kind,) in file.kinds]
+        rows = [*((kind, None, rating.bill.cost(kind)) for kind in kinds), ("total", None, rating.bill.total)]
+    return [(kind, invoiced, rated, _simulated(simulated, kind)) for kind, invoiced, rated in rows]
+
+
+def _simulated(result: StoredResult | None, kind: str) -> Mapping[str, float | None] | None:
+    """The simulated cost of one or several kinds; several have no interval of their own."""
+    if result is None:
+        return None
+    metrics = result.summary["metrics"]
+    parts = [metrics.get(f"cost.{each}") for each in kind.split(" + ")]
+    if any(part is None for part in parts):
+        return None
+    if len(parts) == 1:
+        return {name: parts[0][name] for name in ("mean", "low", "high")}
+    return {"mean": sum(part["mean"] for part in parts), "low": None, "high": None}
+
+
+def _print_lines(rating: Rating, title: str) -> None:
+    terminal.print_table(
+        title,
+        ("group", "meter", "quantity", "unit", "USD a unit", "USD"),
+        [
+            (
+                each.group,
+                each.meter,
+                f"{each.quantity:,.4f}",
+                each.unit,
+                f"{each.unit_price:.6g}",
+                f"{each.amount:,.4f}",
+            )
+            for each in rating.bill.lines
+        ],
+        left=2,
+    )
+    uses = rating.bill.commitments
+    if uses:
+        terminal.print_table(
+            "Commitments",
+            ("name", "unit", "bought", "used", "unused"),
+            [
+                (
+                    name,
+                    use.unit,
+                    f"{use.bought:,.2f}",
+                    f"{use.used:,.2f}",
+                    terminal.percent(use.unused_fraction),
+                )
+                for name, use in uses.items()
+            ],
+            left=2,
+        )
+
+
+def _print_beside(rows: Sequence[Row], simulated: StoredResult | None) -> None:
+    if not rows:
+        return
+    has_invoice = rows[-1][1] is not None
+    columns = ["kind", *(["invoiced"] if has_invoice else []), "rated"]
+    columns += ["rated - invoiced"] if has_invoice else []
+    if simulated is not None:
+        level = f"{100 * simulated.summary.get('confidence', 0.95):g} % interval of the mean"
+        columns += ["simulated", level, f"simulated - {'invoiced' if has_invoice else 'rated'}"]
+    shown = []
+    for kind, invoiced, rated, found in rows:
+        row = [kind]
+        if invoiced is not None:
+            row.append(f"{invoiced:,.2f}")
+        row.append(f"{rated:,.2f}")
+        if invoiced is not None:
+            row.append(_difference(rated, invoiced))
+        if simulated is not None:
+            row += _simulated_cells(found, rated if invoiced is None else invoiced)
+        shown.append(row)
+    what = "invoiced" if has_invoice else "simulated"
+    terminal.print_table(f"Against what was {what}, USD", columns, shown)
+
+
+def _simulated_cells(found: Mapping[str, float | None] | None, other: float) -> list[str]:
+    if found is None or found["mean"] is None:
+        return ["–", "–", ""]
+    low, high = found["low"], found["high"]
+    interval = "–" if low is None or high is None else f"{low:,.2f} … {high:,.2f}"
+    return [f"{found['mean']:,.2f}", interval, _difference(found["mean"], other)]
+
+
+def _difference(value: float, other: float) -> str:
+    change = "" if not other else terminal.percent_change((value - other) / abs(other))
+    return f"{value - other:+,.2f}" + (f" ({change})" if change else "")
+
+
+def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:
+    """Bills of different lengths of time can't be compared; say so."""
+    long_h = simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
+    if abs(file.end_s / 3600 - long_h) > 0.01 * long_h:
+        typer.echo(
+            f"note: the file covers {file.end_s / 3600:,.1f} h, the simulation {long_h:,.1f} h: "
+            "their bills differ for that alone",
+            err=True,
+        )
+
+
+def _as_object(
+    rating: Rating, file: UsageFile, beside: Sequence[Row], simulated: StoredResult | None
+) -> dict[str, Any]:
+    """The whole answer for programs."""
+    found: dict[str, Any] = {
+        "hours": file.end_s / 3600,
+        "lines": [
+            {
+                "group": each.group,
+                "meter": each.meter,
+                "quantity": each.quantity,
+                "unit": each.unit,
+                "unit_price": each.unit_price,
+                "amount": each.amount,
+            }
+            for each in rating.bill.lines
+        ],
+        "costs": {kind: rating.bill.cost(kind) for kind in _kinds()},
+        "total_usd": rating.bill.total,
+        "commitments": {
+            name: {
+                "unit": use.unit,
+                "bought": use.bought,
+                "used": use.used,
+                "used_fraction": use.used_fraction,
+                "unused_fraction": use.unused_fraction,
+            }
+            for name, use in rating.bill.commitments.items()
+        },
+        "invoiced": {
+            kind: {"invoiced": said, "rated": rated, "difference": rated - said}
+            for kind, said, rated, _ in beside
+            if said is not None
+        },
+    }
+    if simulated is not None:
+        found["simulated"] = {
+            kind: dict(cost, difference=(cost["mean"] or 0.0) - (rated if said is None else said))
+            for kind, said, rated, cost in beside
+            if cost is not None
+        }
+    return found
+
+
+def _kinds() -> Sequence[str]:
+    from sim.billing.meters import KINDS
+
+    return KINDS
