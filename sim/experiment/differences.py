@@ -78,56 +78,43 @@ class Paired:
     gain: float | None
 
 
+UNDEFINED = Paired(
+    mean=None, standard_error=None, n=0, base_mean=None, differences=(), together=None, gain=None
+)  # nobody wanted anything, say
+
 Values = Callable[[str, str], list[float]]
 """(metric, group) -> one value a replication."""
 
 
 def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
     """Variant minus base in one metric, replication by replication; ratios as differences of ratios of means."""
-    after, before = variant(metric, group), base(metric, group)
-    each = tuple(a - b for a, b in zip(after, before, strict=True) if not math.isnan(a - b))
-    if metric not in RATIOS:
-        if not each:
-            return Paired(
-                mean=None, standard_error=None, n=0, base_mean=None, differences=(), together=None, gain=None
-            )
-        n = len(each)
-        spread = variance_of(each) if n >= 2 else None
-        return Paired(
-            mean=mean_of(each),
-            standard_error=None if spread is None else math.sqrt(spread / n),
-            n=n,
-            base_mean=mean_of(before),
-            differences=each,
-            together=correlation(after, before),
-            gain=None if not spread else (variance_of(after) + variance_of(before)) / spread,
-        )
-    top, bottom = RATIOS[metric]
-    tops, bottoms = variant(top, group), variant(bottom, group)
-    base_tops, base_bottoms = base(top, group), base(bottom, group)
-    if not math.fsum(bottoms) or not math.fsum(base_bottoms):
-        return Paired(
-            mean=None,
-            standard_error=None,
-            n=len(after),
-            base_mean=None,
-            differences=(),
-            together=None,
-            gain=None,
-        )
-    moves, base_moves = ratio_influences(tops, bottoms), ratio_influences(base_tops, base_bottoms)
-    n = len(moves)
-    pairs = [a - b for a, b in zip(moves, base_moves, strict=True)]
-    spread = variance_of(pairs) if n >= 2 else None
-    base_ratio = math.fsum(base_tops) / math.fsum(base_bottoms)
+    both = zip(variant(metric, group), base(metric, group), strict=True)
+    defined = [(a, b) for a, b in both if not math.isnan(a - b)]
+    after, before = [a for a, _ in defined], [b for _, b in defined]
+    each = tuple(a - b for a, b in defined)
+    if metric in RATIOS:
+        top, bottom = RATIOS[metric]
+        tops, bottoms = variant(top, group), variant(bottom, group)
+        base_tops, base_bottoms = base(top, group), base(bottom, group)
+        if not math.fsum(bottoms) or not math.fsum(base_bottoms):
+            return UNDEFINED
+        after, before = ratio_influences(tops, bottoms), ratio_influences(base_tops, base_bottoms)
+        base_mean = math.fsum(base_tops) / math.fsum(base_bottoms)
+        mean = math.fsum(tops) / math.fsum(bottoms) - base_mean
+    elif each:
+        mean, base_mean = mean_of(each), mean_of(before)
+    else:
+        return UNDEFINED
+    n = len(after)
+    spread = variance_of([a - b for a, b in zip(after, before, strict=True)]) if n >= 2 else None
     return Paired(
-        mean=math.fsum(tops) / math.fsum(bottoms) - base_ratio,
+        mean=mean,
         standard_error=None if spread is None else math.sqrt(spread / n),
         n=n,
-        base_mean=base_ratio,
+        base_mean=base_mean,
         differences=each,
-        together=correlation(moves, base_moves),
-        gain=None if not spread else (variance_of(moves) + variance_of(base_moves)) / spread,
+        together=correlation(after, before),
+        gain=None if not spread else (variance_of(after) + variance_of(before)) / spread,
     )
 
 

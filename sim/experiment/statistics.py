@@ -300,8 +300,8 @@ def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """One metric over all replications: mean with t interval, and its percentiles."""
-    return _estimate(mean_interval(values, confidence), values, len(values))
+    """One metric over the replications in which it is defined: mean with t interval, and its percentiles."""
+    return _estimate(mean_interval(values, confidence) if values else None, values, len(values))
 
 
 def estimate_ratio(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Estimate:

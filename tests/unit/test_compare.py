@@ -129,6 +129,23 @@ def test_variants_get_names_of_their_own(office: sim.Scenario):
         compare(office, {"stop": office}, replications=2).difference("stopp")
 
 
+def test_what_is_not_defined_is_not_compared(tmp_path: Path):
+    """A fleet that never gets a machine has no availability and no uptime: undefined, null, and no error on the way."""
+    never = sim.from_dict(
+        {"name": "never", "horizon": "2h", "group": [{"name": "web", "failures": {"AllocationFailed": 1.0}}]}
+    )
+    sometimes = never.replace("group.web.failures.AllocationFailed", 0.5)
+    for one, other in ((never, sometimes), (sometimes, never), (never, never)):
+        for replications in (1, 12):
+            found = compare(one, {"v": other}, replications=replications)
+            found.write(tmp_path / "what-if")
+            assert json.loads((tmp_path / "what-if" / "comparison.json").read_text())
+            sim.run(one, replications=replications).write(tmp_path / "run")
+    assert found.difference("v", "sla.uptime").verdict == "undefined"
+    alone = compare(never, {"v": sometimes}, replications=1).difference("v")
+    assert (alone.half_width, alone.p_better, alone.verdict) == (None, None, "undecided")
+
+
 def test_precision_stops_a_comparison(office: sim.Scenario):
     """A decided sign or a narrow interval ends it at the first look; a cap that comes first is told."""
     sure = compare(office, {"stop": office.replace("group.dev.when_off", "stop")}, precision=0.5)
