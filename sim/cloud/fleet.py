@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.cloud.choosing import asked_for, choose, needs_simpy
 from sim.cloud.events import EventRows, Lives, Row
-from sim.cloud.plan import Arrivals, Autoscale, Cycle, FleetPlan, GroupPlan, Replay, Schedule
+from sim.cloud.plan import FleetPlan
 from sim.cloud.setup import FleetRun, GroupSetup, MovesListener, set_up
-from sim.usage.collector import Peak, Window
-from sim.usage.ledger import whole_fleet
+from sim.usage.collector import Peak, Tally, Window
 
-# Rough figures (seconds, this order of machine; measured by tests/benchmarks) that only decide which engine is quicker.
-SIMPY_S_PER_MOVE = 2.5e-6
-LOAD_S = 1.5  # import of numba and of cached machine code
-COMPILE_S = 20.0  # the first time on a machine
+if TYPE_CHECKING:
+    from sim.cloud.compiled import CompiledGroup
+
+__all__ = ["TakesRows", "choose", "simulate"]
 
 
 class TakesRows(Protocol):
@@ -30,67 +28,33 @@ class TakesRows(Protocol):
         """Take rows in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """An engine, and why it was chosen."""
+class Hearing:
+    """Who hears of the moves of a replication: rows of events, the first lives, others."""
 
-    engine: str
-    why: str
+    def __init__(self, events: TakesRows | None, lives: int, others: Sequence[MovesListener]) -> None:
+        self.rows = EventRows(events.extend) if events is not None else None
+        self.lives = Lives(lives) if lives else None
+        self.others = tuple(others)
 
+    def listener(self, *, with_lives: bool = True) -> MovesListener | None:
+        """One who passes every move on to all of them; None if nobody listens."""
+        parts = [self.rows, self.lives if with_lives else None]
+        listeners = [*(part.listen for part in parts if part is not None), *self.others]
+        if not listeners:
+            return None
 
-def expected_moves(group: GroupPlan, horizon_s: float) -> float:
-    """About how many moves the VMs of a group make up to the horizon."""
-    demand = group.demand
-    hours = horizon_s / 3600
-    if isinstance(demand, Arrivals):
-        batch = float(np.dot(demand.batch_sizes, demand.batch_weights))
-        return 7.0 * batch * float(np.mean(demand.rate_per_h)) * hours
-    if isinstance(demand, Replay):
-        return 7.0 * len(demand.born_s)
-    per_vm = 6.0
-    if isinstance(demand, Schedule):
-        per_vm += 7.0 * len(demand.days) * hours / 168
-    elif isinstance(demand, Cycle):
-        per_vm += 7.0 * horizon_s / max(1.0, demand.on_s.mean + demand.off_s.mean)
-    if group.guest_crash:
-        per_vm += 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
-    return per_vm * group.count
+        def tell(
+            setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
+        ) -> None:
+            for listen in listeners:
+                listen(setup, when, what, whom)
 
+        return tell
 
-def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
-    """The engine that answers sooner: the kernel where there is much to walk, SimPy where loading it would take longer."""
-    moves = sum(expected_moves(group, plan.horizon_s) for group in plan.groups)
-    simpy_s = moves * replications * SIMPY_S_PER_MOVE / max(1, jobs)
-    about = f"about {moves * replications:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
-    unknown = what_needs_simpy(plan)
-    if unknown:
-        return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
-    wait_s = LOAD_S if _is_compiled() else COMPILE_S
-    if simpy_s > wait_s:
-        shares = "hosts and quota at most" if plan.platform else "nothing"
-        return Choice(engine="compiled", why=f"VMs share {shares}, and {about}")
-    return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
-
-
-def what_needs_simpy(plan: FleetPlan) -> str:
-    """What of a plan only the SimPy engine plays; empty: nothing."""
-    platform = plan.platform
-    if any(isinstance(group.demand, Autoscale) for group in plan.groups):
-        return "autoscale"
-    if platform is None:
-        return ""
-    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle", "reserved"):
-        if getattr(platform, name):
-            return name.replace("_", " ")
-    if platform.hosts and len({group.priority for group in plan.groups}) > 1:
-        return "regular VMs that may evict spot VMs"
-    return ""
-
-
-def _is_compiled() -> bool:
-    """Whether machine code of the kernel lies on disk (it may be stale; then compiling costs its time once)."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
-    return any(folder.rglob("kernel.walk-*.nbc"))
+    def settle(self, before_s: float | None = None) -> None:
+        """Every move before an instant (None: all) is known."""
+        if self.rows is not None:
+            self.rows.settle(before_s)
 
 
 def simulate(
@@ -108,114 +72,79 @@ def simulate(
 
     *events* gets every move as rows, in order of time; *lives* is how many VMs of each group to tell the states of;
     *listeners* hear of every move, each VM's own in order, the VMs in any.
-    Raises AuditError or LifecycleError: a defect of ours.
+    Raises ScenarioError where the engine asked for can't play the plan; AuditError or LifecycleError: a defect of ours.
     """
-    choice = choose(plan) if engine == "auto" else Choice(engine=engine, why="asked for")
-    watched = Lives(lives) if lives else None
-    rows = EventRows(events.extend) if events is not None else None
+    choice = choose(plan) if engine == "auto" else asked_for(engine, plan)
+    hearing = Hearing(events, lives, listeners)
     if choice.engine == "simpy":
-        run = _in_simpy(plan, seed, replication, rows, watched, listeners)
-    elif choice.engine == "compiled":
-        run = _compiled(plan, seed, replication, rows, watched, threads, listeners)
+        run = _in_simpy(plan, seed, replication, hearing)
     else:
-        raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
-    return FleetRun(
-        usages=run.usages,
-        fleet=run.fleet,
-        engine=choice.engine,
-        why=choice.why,
-        lives=watched.told() if watched else (),
+        run = _compiled(plan, seed, replication, hearing, threads)
+    hearing.settle()
+    return replace(
+        run, engine=choice.engine, why=choice.why, lives=hearing.lives.told() if hearing.lives else ()
     )
 
 
-def _in_simpy(
-    plan: FleetPlan,
-    seed: int,
-    replication: int,
-    rows: EventRows | None,
-    watched: Lives | None,
-    others: Sequence[MovesListener],
-) -> FleetRun:
+def _in_simpy(plan: FleetPlan, seed: int, replication: int, hearing: Hearing) -> FleetRun:
     from sim.cloud.simpy_fleet import Fleet
 
-    fleet = Fleet(
-        plan,
-        seed,
-        replication,
-        listener=_all(rows, watched, others),
-        settle=rows.settle if rows else None,
-    )
-    run = fleet.run()
-    if rows:
-        rows.settle()
-    return run
+    return Fleet(plan, seed, replication, listener=hearing.listener(), settle=hearing.settle).run()
 
 
-def _compiled(
-    plan: FleetPlan,
-    seed: int,
-    replication: int,
-    rows: EventRows | None,
-    watched: Lives | None,
-    threads: int,
-    others: Sequence[MovesListener],
-) -> FleetRun:
+def _compiled(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, threads: int) -> FleetRun:
+    """Groups that the kernel knows are walked; the others, if any, live in SimPy afterwards and join their books."""
+    from sim.cloud.simpy_fleet import Fleet, close_books, new_peaks
+
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
     setups = set_up(plan, seed=seed, replication=replication)
-    peaks = (Peak(len(setups), window.start_ticks), Peak(len(setups), window.start_ticks))
+    peaks = new_peaks(len(setups), window)
+    alone = needs_simpy(plan)
+    walked = [setup for setup in setups if setup.plan.name not in alone]
+    fleet = None
     if plan.platform is not None:
         from sim.cloud.sharing import SharedRun
 
         shared = SharedRun(plan, setups, window)
-        shared.run(peaks, _all(rows, watched, others), rows.settle if rows else None)
-        tallies = shared.tallies
+        shared.run(peaks, hearing.listener(), hearing.settle)
+        tallies = {setup.plan.name: tally for setup, tally in zip(setups, shared.tallies, strict=True)}
     else:
-        from sim.cloud.audit import compare_with_simpy
-        from sim.cloud.compiled import walk_groups
+        tallies = _walk(walked, window, peaks, hearing, seed, replication, threads, others_join=bool(alone))
+        if alone:
+            fleet = Fleet(
+                plan, seed, replication, only=alone, listener=hearing.listener(), settle=hearing.settle, peaks=peaks
+            )  # fmt: skip
+            fleet.play()
+            tallies |= fleet.tallies
+    return close_books(setups, tallies, peaks, fleet, engine="compiled")
 
-        groups = walk_groups(setups, window, peaks, threads=threads, listener=_all(rows, None, others))
-        tallies = [group.tally for group in groups]
-        if watched:
-            for group in groups:
-                _watch(group, watched)
-        compare_with_simpy(groups, seed=seed, replication=replication)
-    for peak in peaks:
-        peak.settle()
-    if rows:
-        rows.settle()
-    usages = {
-        setup.plan.name: tally.usage(setup.plan.name, *(int(peak.most[setup.index]) for peak in peaks))
-        for setup, tally in zip(setups, tallies, strict=True)
-    }
-    fleet = whole_fleet(
-        list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
+
+def _walk(
+    setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], hearing: Hearing, seed: int, replication: int,
+    threads: int, *, others_join: bool,
+) -> dict[str, Tally]:  # fmt: skip
+    from sim.cloud.audit import compare_with_simpy
+    from sim.cloud.compiled import walk_groups
+
+    listener = hearing.listener(with_lives=False)
+    groups = walk_groups(
+        setups, window, peaks, threads=threads, listener=listener, keep_peak_lines=others_join
     )
-    return FleetRun(usages=usages, fleet=fleet, engine="compiled")
+    if hearing.lives:
+        for group in groups:
+            _watch(group, hearing.lives)
+    compare_with_simpy(groups, seed=seed, replication=replication)
+    return {group.setup.plan.name: group.tally for group in groups}
 
 
-def _watch(group, watched: Lives) -> None:  # type: ignore[no-untyped-def]
+def _watch(group: CompiledGroup, lives: Lives) -> None:
+    """Walk a group's first VMs again, with a journal."""
     for first, births in group.blocks():
-        if first >= watched.vms:
+        if first >= lives.vms:
             return
-        part = births[: watched.vms - first]
+        part = births[: lives.vms - first]
         walked = group.walk(first, part, np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
         moved = walked.journal_i[:, 0] < 2 * len(group.setup.program.arcs)
-        watched.listen(
+        lives.listen(
             group.setup, walked.journal_t[moved], walked.journal_i[moved, 0], walked.journal_i[moved, 1]
         )
-
-
-def _all(
-    rows: EventRows | None, watched: Lives | None, others: Sequence[MovesListener]
-) -> MovesListener | None:
-    listeners = [*(part.listen for part in (rows, watched) if part is not None), *others]
-    if not listeners:
-        return None
-
-    def tell(
-        setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
-    ) -> None:
-        for listen in listeners:
-            listen(setup, when, what, whom)
-
-    return tell

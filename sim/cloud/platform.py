@@ -26,6 +26,7 @@ THROTTLE_CLASS = {
     "create": "create", "start": "update", "restart": "update", "power_off": "update", "hibernate": "update",
     "update": "update", "deallocate": "delete", "delete": "delete",
 }  # fmt: skip
+LAST_BITS = 1e-9  # of a token: a refill that is due at this instant has come, however its fractions were rounded
 
 
 @dataclass(slots=True)
@@ -37,14 +38,14 @@ class Bucket:
     refill_per_s: float
     at_s: float = 0.0
 
-    def take(self, now_s: float) -> bool:
-        """One token, if there is one."""
+    def take(self, now_s: float) -> float:
+        """Take a token, if there is one: 0. Else how long it will be until there is one (s)."""
         self.tokens = min(self.burst, self.tokens + (now_s - self.at_s) * self.refill_per_s)
         self.at_s = now_s
-        if self.tokens < 1:
-            return False
+        if self.tokens < 1 - LAST_BITS:
+            return (1 - self.tokens) / self.refill_per_s if self.refill_per_s > 0 else float("inf")
         self.tokens -= 1
-        return True
+        return 0.0
 
 
 @dataclass(slots=True)
@@ -139,10 +140,10 @@ class SharedPlatform:
 
     # -- quota and throttling --------------------------------------------------------------------------------------
 
-    def admits(self, operation: str) -> bool:
-        """Whether the subscription may ask for an operation now; a token is gone if so."""
+    def throttles(self, operation: str) -> float:
+        """0 if the subscription may ask for an operation now, and a token is gone; else when to come back (s from now)."""
         if not self.buckets or operation not in THROTTLE_CLASS:
-            return True
+            return 0.0
         return self.buckets[THROTTLE_CLASS[operation]].take(self.env.now)
 
     # -- room --------------------------------------------------------------------------------------------------------

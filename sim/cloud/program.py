@@ -100,6 +100,8 @@ class Node:
     fixed_s: float | None = None  # the drawn time, where the law leaves no chance
     has_clocks: bool = False
     runs_clocks: bool = False
+    answers: bool = False  # to demand
+    turns: int = -1  # row of the move table for demand that turns on here
 
     @property
     def slot(self) -> int:
@@ -179,7 +181,7 @@ class Program:
 
     def turn(self, node: Node, wanted: int) -> int:
         """The row of the move table for demand turning from *wanted* while the VM is in *node*."""
-        return 2 * (len(self.arcs) + node.index) + wanted
+        return node.turns + wanted
 
     def move_table(self) -> MoveTable:
         """What every move means to the books, in the order of `move` and `turn`."""
@@ -395,6 +397,11 @@ class _Builder:
     def _has_life(self) -> bool:
         return isinstance(self.plan.demand, Arrivals | Replay)
 
+    @property
+    def _goes_away(self) -> bool:
+        """Whether demand for a VM that was lost goes with it: an arrival leaves, the autoscaler adds another."""
+        return self._has_life or isinstance(self.plan.demand, Autoscale)
+
     def create(self) -> Node:
         return self.operate("create", None, key="create", done=self.on, retried=lambda _: self.create_again(),
                             given_up=lambda _: self.lost(), failed=self.failed)  # fmt: skip
@@ -409,7 +416,7 @@ class _Builder:
         """The attempts of a create are used up: there is no VM, and an arrival goes away."""
 
         def fill(node: Node) -> None:
-            if self._has_life:
+            if self._goes_away:
                 node.wait = Wait.INSTANT
                 node.next = self.arc(node, self.gone())
                 node.next.ends_demand = True
@@ -705,7 +712,7 @@ class _Builder:
                 node.wait, node.purpose = Wait.LAW, self.purpose("restart_after", spot.restart_after_s)
                 node.next = self.arc(node, self.create() if deletes else self.off(DEALLOCATED))
             elif deletes:
-                if self._has_life:
+                if self._goes_away:
                     node.wait, node.next = Wait.INSTANT, self.arc(node, self.gone())
                     node.next.ends_demand = True
                 else:
@@ -752,6 +759,9 @@ class _Builder:
                 bool(arc.code) or (counted and arc.attempts is Attempts.RESET) or arc.sets_life or arc.ends_demand
                 or arc.redraws_crash or arc.redraws_eviction
             )  # fmt: skip
+        for node in self.nodes:
+            node.answers = node.up is not None or node.down is not None
+            node.turns = 2 * (len(self.arcs) + node.index)
         return Program(
             plan=plan,
             nodes=tuple(self.nodes),

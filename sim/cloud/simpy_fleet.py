@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,10 +111,13 @@ class Fleet:
     only: frozenset[str] | None = None  # groups played here; None: all
     listener: MovesListener | None = None
     settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
+    peaks: tuple[Peak, Peak] | None = (
+        None  # on a host, running; given where other groups are played elsewhere
+    )
     env: Clock = field(init=False, default_factory=Clock)
     groups: dict[str, GroupRun] = field(init=False)
     tallies: dict[str, Tally] = field(init=False)
-    peak: tuple[Peak, Peak] = field(init=False)  # on a host; running
+    peak: tuple[Peak, Peak] = field(init=False)
     window: Window = field(init=False)
     platform: SharedPlatform | None = field(init=False)
 
@@ -137,10 +140,17 @@ class Fleet:
             for s in mine
         }
         self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
-        self.peak = (Peak(len(setups), self.window.start_ticks), Peak(len(setups), self.window.start_ticks))
+        self.peak = self.peaks or new_peaks(len(setups), self.window)
 
     def run(self) -> FleetRun:
         """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
+        self.play()
+        return close_books(
+            [group.setup for group in self.groups.values()], self.tallies, self.peak, self, engine="simpy"
+        )
+
+    def play(self) -> None:
+        """Play to the horizon, and write everything down. Raises LifecycleError."""
         was_collecting = gc.isenabled()
         gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
         try:
@@ -158,7 +168,7 @@ class Fleet:
                 root = streams.replication_key(self.seed, self.replication)
                 start_befalling(self.plan, self.platform, self.env, root)
             self.env.process(self._clerk())
-            self.env.run(until=self.plan.horizon_s)
+            self.env.play(self.plan.horizon_s)
             for group in self.groups.values():
                 for vm in group.vms.values():
                     vm.close()
@@ -166,7 +176,6 @@ class Fleet:
         finally:
             if was_collecting:
                 gc.enable()
-        return self._close()
 
     def _clerk(self) -> Generator[Event, Any, None]:
         """Books are written now and then, so that memory holds VMs, not their past."""
@@ -194,21 +203,6 @@ class Fleet:
             self.settle(now_s)
         for peak in self.peak:
             peak.settle(None if now_s is None else int(ticks_of(np.array([now_s]))[0]))
-
-    def _close(self) -> FleetRun:
-        usages = {}
-        for name, group in self.groups.items():
-            place = group.setup.index
-            usage = self.tallies[name].usage(name, *(int(peak.most[place]) for peak in self.peak))
-            usages[name] = with_more(usage, group.counts, group.amounts)
-        fleet = whole_fleet(
-            list(usages.values()),
-            peak_allocated=int(self.peak[0].most[-1]),
-            peak_running=int(self.peak[1].most[-1]),
-        )
-        if self.platform is not None:
-            fleet = with_more(fleet, self.platform.counts)
-        return FleetRun(usages=usages, fleet=fleet, engine="simpy")
 
     # -- the control plane, for custom processes --------------------------------------------------------------------
 
@@ -252,6 +246,36 @@ class Fleet:
         elif vm.awaited.callbacks is not None:
             vm.awaited.callbacks.append(done.trigger)
         return done
+
+
+def new_peaks(groups: int, window: Window) -> tuple[Peak, Peak]:
+    """The most VMs on a host at once, and the most running at once."""
+    return Peak(groups, window.start_ticks), Peak(groups, window.start_ticks)
+
+
+def close_books(
+    setups: Sequence[GroupSetup],
+    tallies: Mapping[str, Tally],
+    peaks: tuple[Peak, Peak],
+    fleet: Fleet | None,
+    *,
+    engine: str,
+) -> FleetRun:
+    """Everything is written: settle, audit, and add up; *fleet* knows of what isn't a move. Raises AuditError."""
+    for peak in peaks:
+        peak.settle()
+    usages = {}
+    for setup in setups:
+        name = setup.plan.name
+        usages[name] = tallies[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
+        if fleet is not None and name in fleet.groups:
+            usages[name] = with_more(usages[name], fleet.groups[name].counts, fleet.groups[name].amounts)
+    whole = whole_fleet(
+        list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
+    )
+    if fleet is not None and fleet.platform is not None:
+        whole = with_more(whole, fleet.platform.counts)
+    return FleetRun(usages=usages, fleet=whole, engine=engine)
 
 
 def _record(vm: Vm, _arc: Arc) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sim.cloud.platform import SharedPlatform
     from sim.cloud.simpy_fleet import GroupRun
 
+LAW, BACKOFF, REST = Wait.LAW, Wait.BACKOFF, Wait.REST  # a member of an Enum is looked up slowly
+ADD, RESET = Attempts.ADD, Attempts.RESET
 NEVER = float("inf")
 TOLD = 12  # moves of a VM's story that an error tells
 ON_HOST = frozenset(state for state, facts in POWER.items() if facts.on_host)
@@ -38,6 +40,18 @@ class Clock(simpy.Environment):
         event._ok = True
         heappush(self._queue, (when_s, priority, next(self._eid), event))  # type: ignore[misc]
         return event
+
+    def play(self, until_s: float) -> None:
+        """Every event before an instant, in order: as `run` does, in one loop."""
+        queue = self._queue
+        while queue and queue[0][0] < until_s:
+            self._now, _, _, event = heappop(queue)
+            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+            for callback in callbacks:
+                callback(event)
+            if not event._ok and not hasattr(event, "_defused"):
+                raise event._value  # a process has failed
+        self._now = until_s
 
 
 def _nothing_left() -> float:
@@ -112,10 +126,10 @@ class Vm:
 
     def live(self) -> Generator[Event, Any, None]:
         """From its request to its end, or the horizon, as the group's program tells."""
-        env, horizon_s = self.group.env, self.group.horizon_s
+        group = self.group
+        env, horizon_s, platform = group.env, group.horizon_s, group.platform
         self._be_wanted()
-        arc = self.group.program.first
-        platform = self.group.platform
+        arc = group.program.first
         while True:
             if arc.meets and platform is not None:
                 arc = yield from self._meet(arc, platform)
@@ -132,12 +146,11 @@ class Vm:
                     arc = answer
                     continue
             arc, end_s = self._foresee(node)
-            answers = node.up is not None or node.down is not None
             while True:
-                wake_s = self.edge_s if answers and self.edge_s <= end_s else end_s
+                wake_s = self.edge_s if node.answers and self.edge_s <= end_s else end_s
                 try:
                     if not wake_s < horizon_s:
-                        if not self.group.may_be_interrupted:
+                        if not group.may_be_interrupted:
                             self.close()
                             return
                         yield env.event()  # never comes, but somebody may call
@@ -159,7 +172,9 @@ class Vm:
                         break
                 if wake_s >= end_s:
                     break
-            self._wear(node, wake_s)
+            if node.runs_clocks:
+                self._wear(node, wake_s - self.now_s)
+            self.now_s = wake_s
 
     def befall(self, what: str) -> None:
         """The platform strikes (`fault` or `evict`): at once where the node answers, else as soon as one does."""
@@ -220,15 +235,19 @@ class Vm:
         return (yield from self._meet(arc, platform)) if arc.meets else arc
 
     def _be_admitted(self, arc: Arc, platform: SharedPlatform) -> Generator[Event, Any, Arc]:
-        """Wait until the subscription's rate limit lets the operation through; each refusal is told and backed off from."""
+        """Wait until the subscription's rate limit lets the operation through; each refusal is told and backed off from.
+
+        A refusal says when to come back (`Retry-After`); whoever has a longer back-off waits that long.
+        """
         env, retry = self.group.env, self.group.program.plan.retry
         pause_s = retry.backoff_s
         try:
             yield env.at(self.now_s, ASKS + self.rank)
-            while arc.target.begins and not platform.admits(arc.target.operation or ""):
+            while arc.target.begins and (retry_after_s := platform.throttles(arc.target.operation or "")):
                 self.group.refuse(arc.target.operation or "", "TooManyRequests")
-                yield env.at(self.now_s + pause_s, ASKS + self.rank)
-                self._pass(self.now_s + pause_s)
+                again_s = self.now_s + max(pause_s, retry_after_s)
+                yield env.at(again_s, ASKS + self.rank)
+                self._pass(again_s)
                 pause_s = min(pause_s * retry.multiplier, retry.max_backoff_s)
         except simpy.Interrupt as interrupt:
             self._pass(env.now)
@@ -239,7 +258,9 @@ class Vm:
     def _pass(self, until_s: float) -> None:
         """Time goes by in the node, though its own end has come: the VM waits for others."""
         self._turn_until(self.node, until_s)
-        self._wear(self.node, until_s)
+        if self.node.runs_clocks:
+            self._wear(self.node, until_s - self.now_s)
+        self.now_s = until_s
 
     def close(self) -> None:
         """Nothing more happens before the horizon, except that demand may turn."""
@@ -301,9 +322,9 @@ class Vm:
         """What a move does besides: attempts counted, clocks set anew, the end of demand."""
         if arc.code:
             self.code = arc.code
-        if arc.attempts is Attempts.RESET:
+        if arc.attempts is RESET:
             self.attempts = 0
-        elif arc.attempts is Attempts.ADD:
+        elif arc.attempts is ADD:
             self.attempts += 1
         if arc.sets_life and self.group.lifetime_purpose >= 0:
             self.dies_s = self.now_s + self.group.lifetime_s(self.index)
@@ -314,7 +335,9 @@ class Vm:
         if arc.ends_demand:
             self.edge_s = NEVER
             if self.wanted:
-                self._turn(arc.target, self.now_s)
+                self.group.when.append(self.now_s)
+                self.group.what.append(arc.target.turns + 1)
+                self.wanted = 0
 
     def draw(self, purpose: int) -> float:
         """The next variate of one purpose."""
@@ -328,15 +351,17 @@ class Vm:
 
     def _foresee(self, node: Node) -> tuple[Arc, float]:
         """How the stay in *node* ends if demand leaves it alone, and when (s)."""
-        now_s = self.now_s
-        if node.wait is Wait.LAW:
-            took_s = node.fixed_s if node.fixed_s is not None else self.draw(node.purpose)
+        now_s, wait = self.now_s, node.wait
+        if wait is LAW:
+            took_s = node.fixed_s
+            if took_s is None:
+                took_s = self.draw(node.purpose)
             arc, end_s = node.next, now_s + took_s
             if took_s > node.deadline_s:
                 arc, end_s = node.late, now_s + node.deadline_s
-        elif node.wait is Wait.REST:
+        elif wait is REST:
             arc, end_s = None, NEVER
-        elif node.wait is Wait.BACKOFF:
+        elif wait is BACKOFF:
             arc, end_s = node.next, now_s + self.group.program.backoff_s[self.attempts - 1]
         else:
             arc, end_s = node.next, now_s
@@ -358,15 +383,12 @@ class Vm:
                     arc, end_s = ring, max(rings_s, now_s)
         return arc, end_s  # type: ignore[return-value]  # a stay that never ends needs no arc
 
-    def _wear(self, node: Node, until_s: float) -> None:
+    def _wear(self, node: Node, stayed_s: float) -> None:
         """The stay is over: clocks that ran in it have run on."""
-        if node.runs_clocks:
-            stayed_s = until_s - self.now_s
-            if node.runs_crash_clock:
-                self.crash_left_s -= stayed_s
-            if node.runs_eviction_clock:
-                self.eviction_left_s -= stayed_s
-        self.now_s = until_s
+        if node.runs_crash_clock:
+            self.crash_left_s -= stayed_s
+        if node.runs_eviction_clock:
+            self.eviction_left_s -= stayed_s
 
     def _count_instant(self) -> None:
         self.stuck += 1
@@ -403,8 +425,8 @@ class Vm:
 
     def _next_edge(self, wanted: int) -> float:
         """When demand turns after the edge at `edge_s`, being *wanted* until then (s)."""
-        program, calendar = self.group.program, self.group.calendar
-        on, off = program.edge_purposes
+        group = self.group
+        calendar, (on, off) = group.calendar, group.program.edge_purposes
         if calendar is not None:
             if self.edge_no >= len(calendar.edges_s):
                 return NEVER
@@ -415,11 +437,10 @@ class Vm:
 
     def _turn_until(self, node: Node, until_s: float) -> None:
         """Demand turns, once or more, up to an instant (included; at the horizon excluded)."""
-        while self.edge_s <= until_s and self.edge_s < self.group.horizon_s:
-            self._turn(node, self.edge_s)
-            self.edge_s = self._next_edge(self.wanted)
-
-    def _turn(self, node: Node, when_s: float) -> None:
-        self.group.when.append(when_s)
-        self.group.what.append(self.group.program.turn(node, self.wanted))
-        self.wanted = 1 - self.wanted
+        group = self.group
+        edge_s = self.edge_s
+        while edge_s <= until_s and edge_s < group.horizon_s:
+            group.when.append(edge_s)
+            group.what.append(node.turns + self.wanted)
+            self.wanted = 1 - self.wanted
+            self.edge_s = edge_s = self._next_edge(self.wanted)
