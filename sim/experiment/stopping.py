@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.experiment.metrics import FLEET, HEADLINES, RATIOS, check_metric
+from sim.experiment.run_result import RunResult, Stopping, estimate_of
 from sim.experiment.statistics import Estimate
-
-if TYPE_CHECKING:
-    from sim.experiment.run_result import RunResult, Stopping
 
 FIRST_ROUND = 20
 ROUND = 10
@@ -56,8 +53,6 @@ def stopping_after(
 
     The level is split over the headline metrics (Bonferroni), so that all their intervals hold together.
     """
-    from sim.experiment.run_result import Stopping
-
     waited_for = tuple(HEADLINES if headlines is None else headlines)
     for metric in waited_for:
         check_metric(metric, result.metric_names())
@@ -67,10 +62,23 @@ def stopping_after(
     return Stopping(precision=precision, reached=reached, capped=not reached, waited_for=waited_for)
 
 
+def expected_replications(
+    result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int
+) -> int:
+    """About how many replications it will take, for the time left: half-widths shrink with the root of their number."""
+    waited_for = HEADLINES if headlines is None else headlines
+    level = 1 - (1 - result.confidence) / len(waited_for)
+    most = float(result.n)
+    for metric in waited_for:
+        found = estimate_of(result.values, metric, FLEET, level)
+        if found.mean and found.half_width:
+            most = max(most, result.n * (found.half_width / (precision * abs(found.mean))) ** 2)
+    rounds = math.ceil((min(most, cap) - FIRST_ROUND) / ROUND) + 1
+    return min(cap, FIRST_ROUND + max(0, rounds) * ROUND)
+
+
 def _settled(result: RunResult, metric: str, precision: float, family: int) -> bool:
     """Whether the precision was met at some n and has held for the look-ahead up to now."""
-    from sim.experiment.run_result import estimate_of
-
     level = 1 - (1 - result.confidence) / family
     values = {name: result.values(name) for name in (metric, *RATIOS.get(metric, ()))}
     met_since = result.n

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.experiment.player import Player, Progress, nobody_listens, replications_asked
 from sim.experiment.run_result import RunResult
-from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
+from sim.experiment.stopping import (
+    CAP,
+    FIRST_ROUND,
+    ROUND,
+    check_precision,
+    expected_replications,
+    stopping_after,
+)
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -56,13 +64,18 @@ def run(
         player.play_until(count, lambda done: tell(done, count))
         return player.result(budget_usd=budget_usd)
     cap = CAP if replications is None else replications
-    upto = min(FIRST_ROUND, cap)
+    upto, expected = min(FIRST_ROUND, cap), cap
     while True:
-        player.play_until(upto, lambda done: tell(done, cap))
+        player.play_until(upto, partial(_tell, tell, expected))
         stopping = stopping_after(player.result(), precision, headlines, cap)
         if stopping is not None:
             return player.result(stopping, budget_usd)
+        expected = expected_replications(player.result(), precision, headlines, cap)
         upto = min(upto + ROUND, cap)
+
+
+def _tell(tell: Progress, total: int, done: int) -> None:
+    tell(done, total)
 
 
 def run_to_folder(

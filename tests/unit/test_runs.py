@@ -335,6 +335,19 @@ def test_progress_is_told_from_nothing_to_all(office: sim.Scenario):
     assert told == sorted(told)
 
 
+def test_a_run_to_a_precision_tells_how_long_it_will_be(office: sim.Scenario):
+    """The cap until the first look, then what the half-widths foretell; and it ends where it said, within some rounds."""
+    told: list[tuple[int, int]] = []
+    found = sim.run(office, precision=0.005, progress=lambda done, total: told.append((done, total)))
+    assert found.stopping is not None
+    assert found.stopping.reached
+    assert told[0] == (0, 1000)
+    later = [total for done, total in told if done > 20]
+    assert all(total < 1000 for total in later)
+    assert found.n > 20
+    assert abs(later[0] - found.n) <= 0.5 * found.n + 20
+
+
 def test_what_was_finished_is_not_played_again(
     office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
