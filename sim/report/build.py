@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sim.report import bill_figures, comparisons, fleet_figures, folder, look, page, parts, sweeps, timeline
+from sim.report import (
+    bill_figures,
+    comparisons,
+    fleet_figures,
+    folder,
+    look,
+    page,
+    parts,
+    promises,
+    sweeps,
+    timeline,
+)
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
@@ -47,6 +58,8 @@ def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -
     if shown_money.table.total:
         figures.append(bill_figures.cost_by_meter(findings, shown_money))
         figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
+    if findings.commitments:
+        figures.append(promises.commitment_use(findings))
     if findings.lives:
         figures.append(fleet_figures.single_lives(findings))
     return [drawn for drawn in figures if drawn is not None]

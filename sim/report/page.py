@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.report import answers, clock, look, origin, tables
+from sim.report import answers, clock, look, origin, promises, tables
 from sim.report.folder import Findings
 from sim.report.look import Drawn
 from sim.report.parts import HoursParts, MoneyParts
@@ -43,6 +43,8 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
             cost=tables.cost_table(told),
             groups=tables.group_table(told),
             invoice=tables.invoice(told),
+            commitments=promises.commitment_table(told),
+            uptime=promises.uptime_table(told),
             operations=tables.operations_table(findings),
             failures=tables.failures_table(findings),
             assumptions=origin.assumptions(findings),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sim.errors import ResultError
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.folder import Findings
+from sim.report.folder import FLEET, Findings
 from sim.report.numbers import RoundedTable, Scale, hours_scale, money_scale
 
 METERS = ("compute", "license", "disk", "network", "commitment")
@@ -51,6 +51,32 @@ class MoneyParts:
     groups: Sequence[str]  # names of the rows, "whole fleet" for what belongs to no group
     meters: Sequence[str]
     table: RoundedTable
+    members: Sequence[tuple[str, ...]] = ()  # the groups of each row; "" is what belongs to none
+
+    def lines(self, findings: Findings) -> list[float]:
+        """The amount of each line of the mean invoice, rounded so that lines make up their group's meter as shown.
+
+        Raises ResultError if they don't make it up.
+        """
+        row_of = {group: row for row, groups in enumerate(self.members) for group in groups}
+        column_of = {meter: column for column, meter in enumerate(self.meters)}
+        cells: dict[tuple[int, int], list[int]] = {
+            (row, column): []
+            for row, amounts in enumerate(self.table.cells)
+            for column, amount in enumerate(amounts)
+            if amount
+        }
+        for number, line in enumerate(findings.bill):
+            if line.amount:
+                place = row_of.get(line.group, -1), column_of.get(line.meter.split(".", 1)[0], -1)
+                cells.setdefault(place, []).append(number)
+        shown = [0.0] * len(findings.bill)
+        for (row, column), numbers in cells.items():
+            total = self.table.cells[row][column] if min(row, column) >= 0 else 0.0
+            amounts = [findings.bill[number].amount for number in numbers]
+            for number, amount in zip(numbers, self.scale.parts(amounts, total), strict=True):
+                shown[number] = amount
+        return shown
 
 
 def shares(values: Sequence[float]) -> list[str]:
@@ -112,11 +138,14 @@ def money_parts(findings: Findings) -> MoneyParts:
     if not cells or any(shared):
         cells.append(shared)
         names.append("whole fleet")
+        members.append((FLEET,))
     if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
         raise ResultError(
             f"{findings.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
         )
-    return MoneyParts(scale=scale, groups=names, meters=meters, table=scale.table(cells, total))
+    return MoneyParts(
+        scale=scale, groups=names, meters=meters, table=scale.table(cells, total), members=members
+    )
 
 
 def _rows(findings: Findings) -> tuple[list[tuple[str, ...]], list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
@@ -156,16 +155,9 @@ def invoice(told: Account) -> Table | None:
     findings, money = told.findings, told.money.scale
     if not findings.bill:
         return None
-    total = findings.mean("cost.total")
-    lines = list(findings.bill)
-    rest: list[Any] = []
-    if len(lines) > MOST_BILL_LINES:
-        by_amount = sorted(range(len(lines)), key=lambda i: -abs(lines[i].amount))
-        kept = sorted(by_amount[:MOST_BILL_LINES])
-        rest = [lines[i] for i in by_amount[MOST_BILL_LINES:]]
-        lines = [lines[i] for i in kept]
-    amounts = [line.amount for line in lines] + ([math.fsum(line.amount for line in rest)] if rest else [])
-    rounded = money.parts(amounts, total)
+    amounts = told.money.lines(findings)
+    by_amount = sorted(range(len(amounts)), key=lambda i: -abs(findings.bill[i].amount))
+    kept, rest = sorted(by_amount[:MOST_BILL_LINES]), by_amount[MOST_BILL_LINES:]
     rows = [
         [
             line.group or "whole fleet",
@@ -173,12 +165,13 @@ def invoice(told: Account) -> Table | None:
             plain(line.quantity, 3),
             line.unit,
             compact(float(f"{line.unit_price:.8g}")),
-            money.text(amount),
+            money.text(amounts[i]),
         ]
-        for line, amount in zip(lines, rounded, strict=False)
+        for i, line in ((i, findings.bill[i]) for i in kept)
     ]
     if rest:
-        rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(rounded[-1])])
+        smaller = math.fsum(amounts[i] for i in rest)
+        rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(smaller)])
     return Table(
         columns=[
             "group",
@@ -189,9 +182,10 @@ def invoice(told: Account) -> Table | None:
             f"amount ({findings.currency})",
         ],
         rows=rows,
-        totals=["total", "", "", "", "", money.text(total)],
+        totals=["total", "", "", "", "", money.text(told.money.table.total)],
         words=2,
-        note="Mean over replications; each replication's own lines are in bill.csv. Prices per month are of 730 hours.",
+        note="Mean over replications, rounded so that the lines make up the meters and groups above; each replication's own "
+        "lines are in bill.csv. What a commitment covers stands at price 0. Prices per month are of 730 hours.",
     )
 
 
