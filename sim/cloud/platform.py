@@ -134,7 +134,9 @@ class SharedPlatform:
         if has_spot and plan.platform.hosts:
             from dataclasses import replace
 
-            self.vacatable = host_index(replace(plan.platform, placement="first-fit"))
+            # The same units as `index` has, so that a place in the one is a place in the other.
+            policy = "balanced" if plan.platform.placement == "balanced" else "first-fit"
+            self.vacatable = host_index(replace(plan.platform, placement=policy))
         for held in plan.platform.reserved:
             self._hold(held)
 
