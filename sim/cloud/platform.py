@@ -110,6 +110,7 @@ class SharedPlatform:
     def __init__(self, plan: FleetPlan, env: Clock) -> None:
         assert plan.platform is not None
         self.plan: Platform = plan.platform
+        self.warm_up_s = plan.warm_up_s
         self.env = env
         self.endless = not plan.platform.hosts
         self.index: HostIndex = host_index(plan.platform)
@@ -297,7 +298,8 @@ class SharedPlatform:
             self.down[host] += 1
             if self.down[host] > 1:
                 continue
-            self.counts["host_failures"] = self.counts.get("host_failures", 0) + 1
+            if self.env.now >= self.warm_up_s:
+                self.counts["host_failures"] = self.counts.get("host_failures", 0) + 1
             victims = sorted(self.vms_on[host], key=lambda vm: vm.rank)
             for vm in victims:
                 self._take_off(vm)
