@@ -220,9 +220,12 @@ class Vm:
         if arc.asks_host or (homeless and target.power is PowerState.STARTING):
             if self.host >= 0:  # it leaves one host for another
                 yield env.at(self.now_s, GIVES + self.rank)
-                platform.give_host(self)
+                if self.host >= 0:  # unless it has failed at this very instant
+                    platform.give_host(self)
             yield env.at(self.now_s, ASKS + self.rank)
             going = platform.ask_host(self)
+            if going is not None and self.pending == "fault":
+                self.pending = ""  # that was the host before
             refused = self.node.no_room if going is None else None
             for leaving in going or ():
                 yield leaving
