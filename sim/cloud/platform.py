@@ -249,7 +249,7 @@ class SharedPlatform:
             self._change(host, spot.vcpus, spot.memory_mib, spot=True)
             spot.going = self.env.event()
             going.append(spot.going)
-            spot.befall("evict")
+            spot.befall("vacate")
         return host, going
 
     # -- reserved room ---------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ class Node:
     chances: tuple[Chance, ...] = ()
     crash: Arc | None = None
     evict: Arc | None = None
+    vacate: Arc | None = None  # the platform wants the room of a spot VM, running or not
     life: Arc | None = None
     up: Arc | None = None  # demand turns on
     down: Arc | None = None  # demand turns off
@@ -455,6 +456,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.level = True
             node.up = self.arc(node, self.start(power))
+            self._yield_room(node)
             self._mortal(node)
 
         return self.node(f"off.{power}", fill, power, SUCCEEDED)
@@ -467,6 +469,7 @@ class _Builder:
             node.wait, node.next = Wait.BACKOFF, self.arc(node, self.start(power))
             node.level = True  # demand may have turned off while the attempt ran
             node.down = self._settle(node, _power(power))
+            self._yield_room(node)
             self._mortal(node)
 
         return self.node(f"retry.start@{power}", fill, power, FAILED)
@@ -483,6 +486,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.level = True
             node.down = self._settle(node, _power(power))
+            self._yield_room(node)
             self._mortal(node)
 
         return self.node(f"unstarted.{power}", fill, power, FAILED)
@@ -510,6 +514,7 @@ class _Builder:
             else:
                 node.up = self.arc(node, self.start(power))
                 node.down = self._settle(node, power)
+                self._yield_room(node)
             self._mortal(node)
 
         name = f"held.{power}" + (".failed" if failed else "")
@@ -530,6 +535,7 @@ class _Builder:
             node.wait, node.purpose = Wait.LAW, self.purpose("detection", crash.detection_s)
             node.next = self.arc(node, self.restart())
             self._endanger(node)
+            self._yield_room(node)
             if self._off_operation in ("deallocate", "power_off"):  # the others need a guest that answers
                 node.down = self.arc(node, self.switch_off_dead())
             self._mortal(node)
@@ -552,6 +558,7 @@ class _Builder:
         def fill(node: Node) -> None:
             node.wait, node.purpose = Wait.LAW, self.purpose("reaction", self.plan.reaction_s)
             node.next = self.arc(node, self.delete(power, replacing=True))
+            self._yield_room(node)
             if power is RUNNING:
                 self._mortal(node)
 
@@ -675,6 +682,12 @@ class _Builder:
         if self.plan.spot and (self.platform or self.plan.spot.eviction_per_hour > 0):
             node.evict = self.arc(node, self.noticed(), "evictions")
             node.evict.redraws_eviction = True
+            node.vacate = node.evict
+
+    def _yield_room(self, node: Node) -> None:
+        """A spot VM whose guest can't hear a notice goes at once if a regular one needs its room."""
+        if self.plan.spot and self.platform and node.power in (RUNNING, STOPPED):
+            node.vacate = self.arc(node, self.evicting(), "evictions")
 
     def noticed(self) -> Node:
         """The notice is out; the VM still serves."""

@@ -96,7 +96,7 @@ class Vm:
         self.going: Event | None = None  # its room is promised to another VM, which waits for this
         self.has_quota = False
         self.meeting = False  # in the middle of asking or giving back
-        self.pending = ""  # what has befallen it and waits for a node that answers: "fault" or "evict"
+        self.pending = ""  # what has befallen it and waits for a node that answers: "fault" or "vacate"
 
     @property
     def rank(self) -> int:
@@ -177,7 +177,7 @@ class Vm:
             self.now_s = wake_s
 
     def befall(self, what: str) -> None:
-        """The platform strikes (`fault` or `evict`): at once where the node answers, else as soon as one does."""
+        """The platform strikes (`fault` or `vacate`): at once where the node answers, else as soon as one does."""
         arc = getattr(self.node, what)
         if arc is None or self.meeting or self.promised is not None:
             self.pending = what
