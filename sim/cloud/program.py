@@ -511,6 +511,7 @@ class _Builder:
                 node.down = self.arc(node, self.on())
                 self._fallible(node)
                 self._expose(node)
+                self._endanger(node)
             else:
                 node.up = self.arc(node, self.start(power))
                 node.down = self._settle(node, power)
