@@ -115,5 +115,6 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Gen
     while True:
         round_s += plan.every_s
         for domain in range(plan.update_domains):
-            yield env.at(round_s + domain * plan.between_domains_s, BEFALLS)
+            # A round that isn't over when the next is due delays it.
+            yield env.at(max(env.now, round_s + domain * plan.between_domains_s), BEFALLS)
             platform.maintain(range(domain, len(platform.vms_on), plan.update_domains), reach)
