@@ -5,7 +5,7 @@ Rules and their order: Microsoft, Autoscale: understand settings (2026-08-05), a
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -89,6 +89,7 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
                 {"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h}
             )
         newest[:] = [index for index in newest if index in group.vms]
+        grow(max(0, plan.minimum - len(newest)))  # some were lost; no rule has to fire, no cooldown holds it up
         wanted, rule = decide(plan, load, len(newest), serving, now_s, quiet_until_s)
         if rule is None:
             continue
@@ -102,11 +103,11 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
 
 
 def _shrink(group: GroupRun, newest: list[int], by: int) -> None:
-    """Delete the newest VMs."""
-    gone: Sequence[int] = newest[len(newest) - by :]
-    del newest[len(newest) - by :]
-    for index in gone:
+    """Delete the newest VMs, of those that can be deleted now."""
+    for index in reversed(newest.copy()):
         vm = group.vms[index]
         ask = group.program.asks.get((vm.node.index, "delete"))
-        if ask is not None and vm.promised is None and not vm.meeting:
+        if by > 0 and ask is not None and vm.promised is None and not vm.meeting:
             vm.call_away(ask)
+            newest.remove(index)
+            by -= 1

@@ -840,6 +840,10 @@ class _Builder:
         while waiting:
             node = waiting.pop(0)
             if node.power is None:
+                if node is self.known.get("retry.create") and isinstance(self.plan.demand, Autoscale):
+                    withdrawn = self.arc(node, self.gone())
+                    withdrawn.ends_demand = True
+                    asks[node.index, "delete"] = withdrawn
                 continue
             known = len(self.nodes)
             for operation in _COUNTED - {"create"}:
