@@ -538,16 +538,17 @@ class _Builder:
             self._endanger(node)
             self._yield_room(node)
             if self._off_operation in ("deallocate", "power_off"):  # the others need a guest that answers
-                node.down = self.arc(node, self.switch_off_dead())
+                node.down = self.arc(node, self.switch_off_dead("crashed", self.crashed))
             self._mortal(node)
 
         return self.node("crashed", fill, RUNNING, SUCCEEDED)
 
-    def switch_off_dead(self) -> Node:
+    def switch_off_dead(self, how: str, still: Callable[[], Node]) -> Node:
+        """Switch off a VM that serves nobody; *still* is where it stays if that fails."""
         assert self._off_operation
         row = rows_for(self._off_operation, RUNNING)
-        return self.operate(self._off_operation, RUNNING, key=f"{self._off_operation}.crashed",
-                            done=lambda: self.off(_power(row.ends_in)), failed=lambda _: self.crashed())  # fmt: skip
+        return self.operate(self._off_operation, RUNNING, key=f"{self._off_operation}.{how}",
+                            done=lambda: self.off(_power(row.ends_in)), failed=lambda _: still())  # fmt: skip
 
     def restart(self) -> Node:
         return self.operate("restart", RUNNING, key="restart", done=self.on, failed=lambda _: self.crashed())
@@ -638,7 +639,7 @@ class _Builder:
             node.wait, node.purpose = Wait.LAW, self.purpose("room", Constant(value=LOOKS_FOR_ROOM_EVERY_S))
             self._start_elsewhere(node)
             if self._off_operation in ("deallocate", "power_off"):
-                node.down = self.arc(node, self.switch_off_dead())
+                node.down = self.arc(node, self.switch_off_dead("homeless", self.homeless))
             self._mortal(node)
 
         return self.node("homeless", fill, RUNNING, SUCCEEDED)
