@@ -28,6 +28,7 @@ RATIOS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "availability": ("served_hours", "wanted_hours"),
         "allocation.failure_rate": ("allocation.failures", "allocation.attempts"),
+        "load.served_share": ("load.served", "load.offered"),
     }
 )
 """Metrics that are a ratio of two others. Over replications they are the ratio of means, never the mean of ratios.
@@ -48,8 +49,15 @@ COUNTED = (
     "evictions",
     "host_failures",
     "guest_crashes",
+    "service_healings",
+    "maintenance_impacts",
+    "autoscale.out",
+    "autoscale.in",
 )
 """Metrics that count happenings; a replication in which none happened says 0."""
+
+LOAD = ("load.offered", "load.served", "load.overload_hours")
+"""Of autoscaled groups: load times hours, and the hours in which there was more of it than running VMs serve."""
 
 
 def metrics_of(
@@ -71,6 +79,8 @@ def metrics_of(
     found["vms.peak_running"] = float(usage.peak_running)
     found.update(dict.fromkeys(COUNTED, 0.0))
     found.update({name: float(number) for name, number in usage.counts.items()})
+    found.update(dict.fromkeys(LOAD, 0.0))
+    found.update(usage.amounts)
     for name, (top, bottom) in RATIOS.items():
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
@@ -104,6 +114,7 @@ def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:
         "vms.peak_allocated",
         "vms.peak_running",
         *COUNTED,
+        *LOAD,
         *RATIOS,
         *(f"commitment.{name}.{part}_fraction" for name in commitments for part in ("used", "unused")),
     )
@@ -115,7 +126,13 @@ def better_when(metric: str) -> str:
     >>> better_when("cost.total"), better_when("availability"), better_when("hours.running")
     ('lower', 'higher', '')
     """
-    if metric in ("availability", "served_hours", "sla.uptime") or metric.endswith(".used_fraction"):
+    if metric in (
+        "availability",
+        "served_hours",
+        "sla.uptime",
+        "load.served",
+        "load.served_share",
+    ) or metric.endswith(".used_fraction"):
         return "higher"
     falls = (
         "cost.",
@@ -125,6 +142,7 @@ def better_when(metric: str) -> str:
         "guest_crashes",
         "billed_hours",
         "wasted_hours",
+        "load.overload",
     )
     if metric.startswith((*falls, "allocation.failure")) or metric.endswith(
         (".failed", ".rejected", ".unused_fraction")
