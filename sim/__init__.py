@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sim.experiment.study_object import Study
     from sim.experiment.sweep import Sweep, sweep
     from sim.experiment.warm_up import long_run, with_warm_up
+    from sim.report.plot import plot
 
 _HOMES = {
     "Cluster": "sim.experiment.cluster",
@@ -51,6 +52,7 @@ _HOMES = {
     "from_dict": "sim.experiment.scenario",
     "load": "sim.experiment.scenario",
     "long_run": "sim.experiment.warm_up",
+    "plot": "sim.report.plot",
     "read": "sim.experiment.results",
     "run": "sim.experiment.study",
     "sensitivity": "sim.experiment.sensitivity",
@@ -83,6 +85,7 @@ __all__ = [
     "from_dict",
     "load",
     "long_run",
+    "plot",
     "read",
     "run",
     "sensitivity",
