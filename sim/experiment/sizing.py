@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
 from sim.experiment.axes import axes_of, changed, shown
-from sim.experiment.metrics import check_metric, possible_metrics
+from sim.experiment.metrics import HEADLINES, check_metric, possible_metrics
 from sim.experiment.player import Player, Progress, nobody_listens
 from sim.experiment.promises import FEASIBLE, INFEASIBLE, UNDECIDED, Evidence, Promise, parse_promise
 from sim.experiment.run_result import RunResult
-from sim.experiment.stopping import CAP, FIRST_ROUND
+from sim.experiment.stopping import CAP, FIRST_ROUND, check_precision, is_precise
 from sim.experiment.study import loaded
 from sim.experiment.sweep import column_value
 from sim.experiment.workers import Hands, Workers
@@ -138,6 +138,7 @@ def size(
     seed: int | None = None,
     jobs: int = 1,
     engine: str = "auto",
+    precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
     workers: Hands | None = None,
@@ -146,7 +147,8 @@ def size(
 
     *vary* is `PATH=LOW..HIGH` (with `:STEP` where the values aren't whole numbers) or a path and its values from low to
     high. Smallest supposes that the promise is kept from some value on, largest that it is kept up to some value.
-    *replications* caps those at one value. Raises InputError for a promise or a range that can't be read.
+    *replications* caps those at one value; with *precision* a value that is judged is played on until its headline
+    metrics are known within that share. Raises InputError for a promise or a range that can't be read.
     """
     asked = loaded(scenario)
     promise = keep if isinstance(keep, Promise) else parse_promise(keep)
@@ -155,6 +157,7 @@ def size(
         raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}")
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
+    check_precision(precision)
     axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]})
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
@@ -172,6 +175,7 @@ def size(
         cap=CAP if replications is None else replications,
         seed=asked.seed if seed is None else seed,
         engine=engine,
+        precision=precision,
         workers=workers or Workers(jobs=jobs),
         cache=cache,
         tell=progress or nobody_listens,
@@ -236,18 +240,13 @@ class _Search:
         workers: Hands,
         cache: RunCache | None,
         tell: Progress,
+        precision: float | None = None,
     ) -> None:
         if cap < 2:
             raise InputError(f"replications is {cap}; a search needs at least 2")
         self.scenario, self.path, self.values, self.promise = scenario, path, list(values), promise
-        self.cap, self.seed, self.engine, self.workers, self.cache, self.tell = (
-            cap,
-            seed,
-            engine,
-            workers,
-            cache,
-            tell,
-        )
+        self.cap, self.seed, self.engine, self.precision = cap, seed, engine, precision
+        self.workers, self.cache, self.tell = workers, cache, tell
         self.rounds = _rounds(cap)
         self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
         self.level = level / (self.most_trials * len(self.rounds))
@@ -273,13 +272,24 @@ class _Search:
             cache=self.cache,
         )
         before = len(self.tried) * self.cap
+        evidence: Evidence | None = None
         for upto in self.rounds:
             player.play_until(upto, lambda done: self.tell(before + done, self.most_trials * self.cap))
             run = player.result()
-            evidence = self.promise.judge(run, self.level)
-            if evidence.answer != UNDECIDED:
+            look = self.promise.judge(run, self.level)
+            # What one look has decided no later one takes back: the level is split over all of them.
+            if evidence is None or look.answer != UNDECIDED or evidence.answer == UNDECIDED:
+                evidence = look
+            if evidence.answer != UNDECIDED and self._is_known(run):
                 break
+        assert evidence is not None
         return Trial(value=value, evidence=evidence, run=run)
+
+    def _is_known(self, run: RunResult) -> bool:
+        """Whether the headline metrics are as precise as was asked for."""
+        if self.precision is None:
+            return True
+        return all(is_precise(run.estimate(metric), self.precision) for metric in HEADLINES)
 
 
 def _rounds(cap: int) -> list[int]:

@@ -13,6 +13,7 @@ from sim.experiment.metrics import FLEET, HEADLINES
 from sim.experiment.player import Player, Progress, nobody_listens, play_together, replications_asked
 from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate
+from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
 from sim.experiment.study import loaded
 from sim.experiment.workers import Hands, Workers
 
@@ -32,6 +33,8 @@ class Sweep:
     points: tuple[Point, ...]
     runs: tuple[RunResult, ...]  # one a point
     metrics: tuple[str, ...] = HEADLINES  # those asked for: in sweep.json, and one plot each
+    precision: float | None = None  # the share that their half-widths were to come below, at every point
+    reached: bool = True  # False: the cap on replications came first
 
     @property
     def n(self) -> int:
@@ -73,6 +76,7 @@ class Sweep:
             "seed": self.runs[0].seed,
             "replications": self.n,
             "confidence": self.scenario.confidence,
+            **({} if self.precision is None else {"precision": self.precision, "reached": self.reached}),
             "axes": [
                 {
                     "paths": list(axis.paths),
@@ -116,6 +120,7 @@ def sweep(
     seed: int | None = None,
     jobs: int = 1,
     engine: str = "auto",
+    precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
     workers: Hands | None = None,
@@ -123,8 +128,9 @@ def sweep(
     """Play every combination of the values that *vary* gives to places of the scenario.
 
     `{"group.dev.count": [100, 200], ("group.a.count", "group.b.count"): [(1, 2), (2, 4)]}`, or words as the command line
-    takes them. All points share seed and streams. What *cache* holds isn't played again, and points that ask the same
-    are played once.
+    takes them. All points share seed and streams. With *precision* rounds are added at all points alike until each
+    metric asked for is known that well at every one; *replications* is then the cap. What *cache* holds isn't played
+    again, and points that ask the same are played once.
     """
     asked = loaded(scenario)
     axes = axes_of(vary)
@@ -135,14 +141,35 @@ def sweep(
     seed = asked.seed if seed is None else seed
     players = [Player(p.scenario, seed=seed, engine=engine, workers=hands, cache=cache) for p in points]
     _check_metrics(metrics, asked)
-    play_together(players, count, lambda done: tell(done, count * len(players)))
+    check_precision(precision)
+    reached = True
+    if precision is None:
+        play_together(players, count, lambda done: tell(done, count * len(players)))
+    else:
+        cap = CAP if replications is None else replications
+        reached = _play_until_precise(players, precision, metrics, cap, tell)
     return Sweep(
         scenario=asked,
         axes=tuple(axes),
         points=tuple(points),
         runs=tuple(player.result() for player in players),
         metrics=tuple(metrics),
+        precision=precision,
+        reached=reached,
     )
+
+
+def _play_until_precise(
+    players: Sequence[Player], precision: float, metrics: Sequence[str], cap: int, tell: Progress
+) -> bool:
+    """Whether every point came to know the metrics that well before the cap; all have the same replications."""
+    upto = min(FIRST_ROUND, cap)
+    while True:
+        play_together(players, upto, lambda done: tell(done, cap * len(players)))
+        found = [stopping_after(player.result(), precision, metrics, cap) for player in players]
+        if all(stopping is not None for stopping in found):
+            return all(stopping.reached for stopping in found if stopping is not None)
+        upto = min(upto + ROUND, cap)
 
 
 def column_value(value: object) -> object:

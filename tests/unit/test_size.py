@@ -193,3 +193,15 @@ def test_evidence_between_is_undecided():
     assert promise._between("<=", 10, 9.0, 8.0, 10.1, 20).answer == "undecided"
     assert promise._between("<=", 10, 11.0, 10.1, 12.0, 20).answer == "infeasible"
     assert isinstance(promise._between(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
+
+
+def test_a_value_that_is_judged_is_played_until_it_is_known_well_enough(fleet: sim.Scenario):
+    """The answer is the same; the evidence is finer, up to the cap."""
+    plain = size(fleet, "group.web.count=1..4", "billed_hours<=60", largest=True)
+    finer = size(
+        fleet, "group.web.count=1..4", "billed_hours<=60", largest=True, precision=1e-6, replications=40
+    )
+    assert plain.value == finer.value == 2
+    assert {trial.run.n for trial in plain.trials} == {20}
+    assert {trial.run.n for trial in finer.trials} == {40}
+    assert {trial.evidence.n for trial in finer.trials} == {40}

@@ -206,3 +206,14 @@ def test_workers_change_no_point(fleet: sim.Scenario):
     """The work of all points is shared out at once, and nothing shows of it."""
     vary = {"group.a.count": [1, 2, 3]}
     assert list(sim.sweep(fleet, vary, jobs=2).rows()) == list(sim.sweep(fleet, vary).rows())
+
+
+def test_a_sweep_is_played_until_every_point_is_known_well_enough(fleet: sim.Scenario):
+    """All points alike, so that they stay paired; and a cap that comes first is said."""
+    loose = sim.sweep(fleet, ["group.a.count=1,2"], precision=0.05)
+    assert (loose.n, loose.reached, loose.summary()["reached"]) == (20, True, True)
+    capped = sim.sweep(fleet, ["group.a.count=1,2"], precision=1e-6, replications=30)
+    assert (capped.n, capped.reached) == (30, False)
+    assert "precision" not in sim.sweep(fleet, ["group.a.count=1,2"]).summary()
+    with pytest.raises(InputError, match="precision is 2"):
+        sim.sweep(fleet, ["group.a.count=1,2"], precision=2)
