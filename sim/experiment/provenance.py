@@ -17,7 +17,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sim
 from sim.catalog.catalogue import Catalogue
 from sim.experiment.replicate import Question, question_of
 
@@ -58,7 +57,7 @@ def program_version() -> str:
 
 def package_folder() -> Path:
     """Where the program's own source lies."""
-    return Path(str(sim.__file__)).parent
+    return Path(__file__).resolve().parents[1]
 
 
 def git_commit() -> str | None:
