@@ -89,7 +89,9 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
                 {"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h}
             )
         newest[:] = [index for index in newest if index in group.vms]
-        grow(max(0, plan.minimum - len(newest)))  # some were lost; no rule has to fire, no cooldown holds it up
+        grow(
+            max(0, plan.minimum - len(newest))
+        )  # some were lost; no rule has to fire, no cooldown holds it up
         wanted, rule = decide(plan, load, len(newest), serving, now_s, quiet_until_s)
         if rule is None:
             continue

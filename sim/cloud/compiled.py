@@ -47,6 +47,7 @@ class Pages:
     peaks: Longs
     journal_t: NDArray[np.float64]
     journal_i: Longs
+    watch: Longs  # (group, VM) that the journal tells of; empty: all
 
     @classmethod
     def blank(
@@ -61,6 +62,7 @@ class Pages:
             peaks=np.empty(peak_room, dtype=np.int64),
             journal_t=np.empty(journal_room, dtype=np.float64),
             journal_i=np.empty((journal_room, 2), dtype=np.int64),
+            watch=np.zeros((0, 2), dtype=np.int64),
         )
 
     @property
@@ -70,8 +72,8 @@ class Pages:
 
     @property
     def after_mask(self) -> tuple[Any, ...]:
-        """`peaks` to `journal_i`."""
-        return self.peaks, self.journal_t, self.journal_i
+        """`peaks` to `watch`."""
+        return self.peaks, self.journal_t, self.journal_i, self.watch
 
     def check(self, setups: Sequence[GroupSetup], lowered: Lowered) -> None:
         """Raises LifecycleError for a VM that moves for ever at one instant."""

@@ -105,8 +105,9 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, th
     if plan.platform is not None:
         from sim.cloud.sharing import SharedRun
 
-        shared = SharedRun(plan, setups, window)
+        shared = SharedRun(plan, setups, window, seed=seed, replication=replication)
         shared.run(peaks, hearing.listener(), hearing.settle)
+        shared.audit()
         tallies = {setup.plan.name: tally for setup, tally in zip(setups, shared.tallies, strict=True)}
     else:
         tallies = _walk(walked, window, peaks, hearing, seed, replication, threads, others_join=bool(alone))

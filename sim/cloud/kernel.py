@@ -45,7 +45,7 @@ JOURNALED, PEAKED, STUCK_VM, STUCK_NODE, LIFETIMES = range(5)
 # What is known of a VM between two stretches: numbers with and without a fraction, the latter followed by its place in
 # each stream and in the calendar.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-NODE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, USED = range(11)
+NODE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
 OVER, ENDED = -1, -2  # instead of an arc: nothing before the horizon; nothing ever
 
 GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
@@ -96,7 +96,7 @@ def _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, law_i, law
 
 @inlined
 def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, peaks, journal_t, journal_i):  # type: ignore[no-untyped-def]
-    """One move: the rest of its clock hour and all later hours change columns."""
+    """One move: the rest of its clock hour and all later hours change columns. Of VM -1 the journal doesn't tell."""
     q = int(t * TICKS_PER_SECOND + 0.5)
     if t >= start_s:
         hits[move] += 1
@@ -131,7 +131,7 @@ def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, pea
             if place < len(peaks):
                 peaks[place] = ((q * 16 + (on_host + 1) * 4 + (runs + 1)) << GROUP_BITS) + moves[move, GROUP]
             report[PEAKED] = place + 1
-    if len(journal_t) > 0:
+    if vm >= 0 and len(journal_t) > 0:
         place = report[JOURNALED]
         if place < len(journal_t):
             journal_t[place] = t
@@ -143,7 +143,7 @@ def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, pea
 @plain
 def begin(  # type: ignore[no-untyped-def]
     slot, g, index, born, lives, vm_key, run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
-    keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i,
+    keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """A VM is asked for: its clocks and the demand for it; returns its first arc. *lives* (s) ends it, if not inf."""
     purposes = settings[g, PURPOSES]
@@ -183,11 +183,17 @@ def begin(  # type: ignore[no-untyped-def]
     state_i[slot, STAGE] = 0
     state_i[slot, HOST] = -1
     state_i[slot, HAS_QUOTA] = 0
+    # The journal tells of every VM, or of those on the watch list.
+    told_of = index if len(watch) == 0 else -1
+    for w in range(len(watch)):
+        if watch[w, 0] == g and watch[w, 1] == index:
+            told_of = index
+    state_i[slot, TOLD_OF] = told_of
     if wanted:
         _book(
             born,
             2 * (run[ARCS] + settings[g, FIRST_NODE]),
-            index,
+            told_of,
             run,
             start_s,
             moves,
@@ -214,7 +220,7 @@ def advance(  # type: ignore[no-untyped-def]
     """
     n_arcs = run[ARCS]
     g = state_i[slot, OF_GROUP]
-    vm = state_i[slot, INDEX]
+    vm = state_i[slot, TOLD_OF]
     t = state_f[slot, T]
     edge = state_f[slot, EDGE]
     dies = state_f[slot, DIES]
@@ -369,7 +375,7 @@ def advance(  # type: ignore[no-untyped-def]
             else:
                 stuck += 1
                 if stuck > STUCK:
-                    report[STUCK_VM] = vm + 1
+                    report[STUCK_VM] = state_i[slot, INDEX] + 1
                     report[STUCK_NODE] = node
                     over = True
                     break
@@ -428,7 +434,7 @@ def advance(  # type: ignore[no-untyped-def]
 def walk(  # type: ignore[no-untyped-def]
     first_index, births, lives, vm_keys, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
     backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i,
+    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """The lives of VMs `first_index ...` that meet nobody, born at *births*, one after the other, into the books.
 
@@ -438,7 +444,7 @@ def walk(  # type: ignore[no-untyped-def]
         lifetime = lives[i] if len(lives) > 0 else NEVER
         arc = begin(
             0, 0, first_index + i, births[i], lifetime, vm_keys[i], run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
-            keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i,
+            keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
         )  # fmt: skip
         advance(
             0, arc, False, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,

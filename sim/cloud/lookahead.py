@@ -263,7 +263,7 @@ def _give_quota(g, shares, quota):  # type: ignore[no-untyped-def]
 def play(  # type: ignore[no-untyped-def]
     births, born_of, born_index, lives, vm_keys, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances,
     probabilities, backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i,
+    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
     loop, free_slots, queue_t, queue_k, queue_s, shares, quota, sets, allowed, allowed_n, in_unit, tried_unit, policy, endless,
     units, unit_of, free_c, free_m, tree_c, tree_m, order, list_c, list_m, head, at, following, before,
 ):  # fmt: skip
@@ -286,7 +286,7 @@ def play(  # type: ignore[no-untyped-def]
             lifetime = lives[birth] if len(lives) > 0 else NEVER
             arc = begin(
                 slot, g, born_index[birth], births[birth], lifetime, vm_keys[birth], run, start_s, labels, settings, edges, moves,
-                law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i,
+                law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
             )  # fmt: skip
             told = False
             stage = NOTHING

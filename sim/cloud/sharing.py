@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.cloud import kernel as k
 from sim.cloud import lookahead as la
+from sim.cloud.audit import Story, compare, picks
 from sim.cloud.compiled import Pages
 from sim.cloud.lowering import Lowered, lower
 from sim.cloud.placement import MIB, UNIT_COLUMNS, allowed_units, host_index
@@ -29,7 +30,9 @@ Longs = NDArray[np.int64]
 class SharedRun:
     """One replication of such a fleet on its way through the kernel."""
 
-    def __init__(self, plan: FleetPlan, setups: Sequence[GroupSetup], window: Window) -> None:
+    def __init__(
+        self, plan: FleetPlan, setups: Sequence[GroupSetup], window: Window, *, seed: int, replication: int
+    ) -> None:
         assert plan.platform is not None
         self.setups = setups
         self.window = window
@@ -37,6 +40,13 @@ class SharedRun:
         self.tallies = [Tally(window, setup.table) for setup in setups]
         self.births, self.born_of, self.born_index, self.lives, self.vm_keys = _births(setups)
         self.platform_arrays = _platform_arrays(plan.platform, setups)
+        # VMs that will live again in SimPy, and what the journal told of them so far.
+        self.stories: dict[tuple[int, int], list[Story]] = {
+            (place, index): []
+            for place, setup in enumerate(setups)
+            if (vms := int((self.born_of == place).sum()))
+            for index in picks(setup.plan.name, vms, seed=seed, replication=replication)
+        }
 
     def run(
         self,
@@ -45,7 +55,9 @@ class SharedRun:
         settle: Callable[[float], None] | None = None,
     ) -> None:
         """Play to the horizon, write the books. Raises LifecycleError, or ScenarioError where the index is too small."""
-        pages = Pages.blank(self.setups, self.window, self.lowered, LINES, LINES if listener else 0)
+        pages = Pages.blank(self.setups, self.window, self.lowered, LINES, LINES)
+        if listener is None:
+            pages.watch = np.array([*self.stories], dtype=np.int64).reshape(-1, 2)
         mask = np.ones(self.lowered.bins, dtype=np.bool_)
         loop = np.zeros(la.STATUS + 1, dtype=np.int64)
         slots = FIRST_SLOTS
@@ -99,15 +111,32 @@ class SharedRun:
             peak.add(coded[some] >> 4, group[some], change[some])
         lines = int(pages.report[k.JOURNALED])
         pages.report[k.JOURNALED] = 0
-        if listener is None or not lines:
+        if not lines:
             return
         when, what, whom = pages.journal_t[:lines], pages.journal_i[:lines, 0], pages.journal_i[:lines, 1]
-        arcs = 2 * len(self.lowered.arcs)
         for place, setup in enumerate(self.setups):
-            low, high = 2 * self.lowered.first_arc[place], 2 * self.lowered.first_arc[place + 1]
-            mine = (what >= low) & (what < min(high, arcs))
-            if mine.any():
-                listener(setup, when[mine].copy(), what[mine] - low, whom[mine].copy())
+            own, turns = 2 * len(setup.program.arcs), 2 * len(self.lowered.arcs)
+            local = np.where(
+                what < turns,
+                what - 2 * self.lowered.first_arc[place],
+                what - turns - 2 * self.lowered.first_node[place] + own,
+            )
+            moves = (local >= 0) & (local < own) & (what < turns)
+            turned = (what >= turns) & (local >= own) & (local < own + 2 * len(setup.program.nodes))
+            for index in (vm for group, vm in self.stories if group == place):
+                his = (moves | turned) & (whom == index)
+                if his.any():
+                    self.stories[place, index].append((when[his].copy(), local[his]))
+            if listener is not None and moves.any():
+                listener(setup, when[moves].copy(), local[moves], whom[moves].copy())
+
+    def audit(self) -> None:
+        """Let a few VMs live again in SimPy, told what they were told. Raises AuditError where a bit differs."""
+        for (place, index), parts in self.stories.items():
+            if parts:
+                born_s = float(self.births[(self.born_of == place) & (self.born_index == index)][0])
+                when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+                compare(self.setups[place], index, (when, what), born_s)
 
     def _take(self, pages: Pages) -> None:
         hours = self.window.hours
