@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
+from sim.errors import ResultError
 from sim.experiment.provenance import program_digest, question_digest
 from sim.experiment.replicate import BillRow, CommitmentHours, Question, Replication, Timeline
 
@@ -100,8 +101,13 @@ class KeptTimeline(Mapping[str, Timeline]):
     def __getitem__(self, group: str) -> Timeline:
         if group not in self._groups:
             raise KeyError(group)
-        with np.load(self._file, allow_pickle=False) as content:
-            return _timeline(content, self._groups.index(group))
+        try:
+            with np.load(self._file, allow_pickle=False) as content:
+                return _timeline(content, self._groups.index(group))
+        except FileNotFoundError:
+            raise ResultError(
+                f"{self._file}: is gone, though this run still needs it; is another one writing the same result folder?"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)

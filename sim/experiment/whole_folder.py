@@ -106,6 +106,8 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere signal 0 is no question: leave it to the user
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -148,7 +150,8 @@ def _is_ours(path: Path) -> bool:
 def _flush(place: Path) -> None:
     """Have the disk keep every file and folder before any of it gets its name."""
     for root, _, names in os.walk(place, topdown=False):
-        for path in (*(Path(root) / name for name in names), Path(root)):
+        folders = (Path(root),) if os.name == "posix" else ()  # elsewhere a folder can't be opened
+        for path in (*(Path(root) / name for name in names), *folders):
             handle = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(handle)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sim.errors import ResultError
 from sim.experiment.cache import Shelf
 from sim.experiment.journal import ROWS_HELD, Journal, merge
 from sim.experiment.replicate import BillRow, Replication, Timeline
@@ -39,6 +40,16 @@ def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     assert (kept.bill, kept.lives, kept.engine_why) == (played.bill, played.lives, played.engine_why)
     assert kept.timeline["dév"].first_hour == 2
     assert kept.timeline["dév"].vms.tobytes() == played.timeline["dév"].vms.tobytes()
+
+
+def test_a_file_that_somebody_took_away_is_told(tmp_path: Path):
+    """Two runs into one folder: the loser says what happened, instead of failing to write for no visible reason."""
+    shelf = Shelf(folder=tmp_path / "shelf")
+    kept = shelf.put(_replication())
+    shelf.forget()
+    with pytest.raises(ResultError, match="same result folder"):
+        _ = kept.timeline["dév"]
+    assert shelf.get(3) is None
 
 
 def test_the_same_replication_makes_the_same_file(tmp_path: Path):
