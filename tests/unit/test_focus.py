@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
+from focus_validator import needs_it, verdict_on
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
@@ -211,33 +208,16 @@ def test_faults_of_a_usage_file_are_told_with_their_line(tmp_path, change, messa
         read_usage(tmp_path / "stays.csv")
 
 
-def validator() -> str | None:
-    """The program `focus-validator`: named by FOCUS_VALIDATOR, or on the path."""
-    return os.environ.get("FOCUS_VALIDATOR") or shutil.which("focus-validator")
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(
-    validator() is None, reason="focus-validator isn't installed (it needs an environment of its own)"
-)
+@needs_it
 @pytest.mark.parametrize(("spoil", "verdict"), [(False, "Validation succeeded"), (True, "ServiceCategory")])
 def test_focus_validator_accepts_the_export_and_sees_a_spoilt_one(tmp_path, spoil, verdict):
     """The registry's validator judges; it must refuse a file whose service category doesn't exist."""
-    program = Path(str(validator())).absolute()
     path = tmp_path / "focus.csv"
     write_focus(path, export()[1])
     if spoil:
         path.write_text(path.read_text("utf-8").replace(",Compute,", ",Computers,"), encoding="utf-8")
-    home = subprocess.run(
-        [str(program.parent / "python"), "-c", "import importlib.util as u; print(u.find_spec('focus_validator').origin)"],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
-    # It looks for its list of currencies beside the directory it is started in.
-    told = subprocess.run(
-        [str(program), "--data-file", str(path), "--validate-version", "1.0"],
-        cwd=Path(home).parents[1], capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert verdict in told.stdout + told.stderr
+    assert verdict in verdict_on(path)
 
 
 def test_the_file_has_the_columns_under_both_names(tmp_path):
