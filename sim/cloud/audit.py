@@ -128,7 +128,9 @@ def _both_stories(setup: GroupSetup, index: int, compiled: Story, simpy: Story) 
     for name, story in (("compiled", compiled), ("simpy", simpy)):
         lines.append(f"  {name}:")
         for t_s, move in list(zip(*story, strict=True))[max(0, same - 2) : same + LINES_SHOWN]:
-            lines.append(f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({t_s!r} s)  {_words(setup, int(move))}")
+            lines.append(
+                f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({float(t_s)!r} s)  {_words(setup, int(move))}"
+            )
     return "\n".join(lines)
 
 

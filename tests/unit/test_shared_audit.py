@@ -45,7 +45,7 @@ def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.Mo
     """Were every request granted in the second life, the stories would part, and both are told."""
     monkeypatch.setattr(_Script, "_granted", lambda _self, _refusal: True)
     with pytest.raises(
-        AuditError, match=r"busy-00\d\d: the two engines part at move \d+\n  compiled:\n.*simpy:"
+        AuditError, match=r"(?s)busy-00\d\d: the two engines part at move \d+\n  compiled:\n.*simpy:"
     ) as told:
         simulate(PLAN, seed=3, replication=0, engine="compiled")
     assert "AllocationFailed" in str(told.value)
