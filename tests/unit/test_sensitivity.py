@@ -59,6 +59,7 @@ def test_a_tornado_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
     assert (tmp_path / "tornado" / "sensitivity.csv").read_text().startswith("factor,low,high,base,at_low")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["morris", "sobol"])
 def test_screening_ranks_the_fleets_factors(fleet: sim.Scenario, method: str):
     """The count above all, the start-up time a little, the stopping time not at all."""
