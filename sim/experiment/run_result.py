@@ -118,6 +118,10 @@ class RunResult:
         """The metric over all replications: mean with its interval, spread, percentiles."""
         return estimate_of(self.values, metric, group, self.confidence)
 
+    def ratio(self, top: str, bottom: str, group: str = FLEET) -> Estimate:
+        """What of one metric comes on one of another, such as `cost.total` per `served_hours`: a ratio of means."""
+        return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence)
+
     def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
         """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
 

@@ -77,6 +77,18 @@ class Estimate:
             n=self.n,
         )
 
+    @property
+    def complement(self) -> Interval:
+        """One less it, with its bounds: what is late where this is the share that is there."""
+        here = self.interval
+        return Interval(
+            mean=1.0 - here.mean,
+            low=None if here.high is None else 1.0 - here.high,
+            high=None if here.low is None else 1.0 - here.low,
+            half_width=here.half_width,
+            n=here.n,
+        )
+
 
 def t_quantile(probability: float, degrees: float) -> float:
     """Quantile of Student's t with *degrees* degrees of freedom.
