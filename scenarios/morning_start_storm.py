@@ -44,7 +44,11 @@ def main(
 ) -> tuple[Sweep, float]:
     """Play each level of hardware, then the script, and print who is late."""
     found = sweep(
-        SCENARIO, {HOSTS: list(LEVELS.values())}, metrics=["availability"], replications=replications
+        SCENARIO,
+        {HOSTS: list(LEVELS.values())},
+        metrics=["availability"],
+        replications=replications,
+        engine="compiled",  # plays 20 in the time that SimPy takes for one
     )
     print(f"{MACHINES} machines wanted by 09:00, {found.n} replications: late at nine (95 % interval)")
     print(f"{'hardware':>9} {'hosts':>6} {'late':>8} {'interval':>18} {'by hand':>8}")
