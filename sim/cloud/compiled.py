@@ -18,19 +18,23 @@ from sim.sampling import streams
 from sim.usage.collector import Peak, Tally, Window
 from sim.usage.ledger import COLUMNS
 
-BLOCK = 8192  # VMs walked by one call
-PEAK_LINES = 4_000_000  # comings and goings kept of a fleet (32 MB) before the peaks are found in two passes
+MOVES_AT_ONCE = (
+    2_000_000  # that one call of the kernel walks, about: enough that what surrounds it costs little
+)
+VMS_AT_ONCE = 16, 262_144  # that one call walks, at least and at most
+PROBED = 16  # VMs walked beforehand, to know how much there is to write
+PEAK_LINES = (
+    16_000_000  # comings and goings kept of a fleet (128 MB) before the peaks are found in two passes
+)
 Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What one call of the kernel brought home."""
+    """What one call of the kernel brought home, on pages that are given back when it has been taken."""
 
-    books: Longs
-    hits: Longs
+    pages: Pages
     lifetimes_ticks: int
-    bins: NDArray[np.int64]
     peaks: Longs
     journal_t: NDArray[np.float64]
     journal_i: Longs
@@ -64,6 +68,11 @@ class Pages:
             journal_i=np.empty((journal_room, 2), dtype=np.int64),
             watch=np.zeros((0, 2), dtype=np.int64),
         )
+
+    def wipe(self) -> None:
+        """Make the pages blank again; memory that is touched for the first time costs as much as the walk itself."""
+        for page in self.before_mask:
+            page.fill(0)
 
     @property
     def before_mask(self) -> tuple[Longs, ...]:
@@ -102,6 +111,10 @@ class CompiledGroup:
     lowered: Lowered = field(init=False)
     tally: Tally = field(init=False)
     bins: Longs = field(init=False)
+    vms_at_once: int = field(init=False, default=PROBED)
+    peak_lines: float = field(init=False, default=0.0)  # that a VM needs, about
+    journal_lines: float = field(init=False, default=0.0)
+    spare: list[Pages] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.lowered = lower([self.setup], self.window)
@@ -110,12 +123,29 @@ class CompiledGroup:
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """(number of the first VM, births) of each call."""
-        first = 0
+        first, waiting, many = 0, [np.zeros(0)], 0
         for births in self.setup.births():
-            for start in range(0, len(births), BLOCK):
-                part = np.ascontiguousarray(births[start : start + BLOCK])
-                yield first, part
-                first += len(part)
+            waiting.append(births)
+            many += len(births)
+            if many >= self.vms_at_once:
+                together = np.concatenate(waiting)
+                whole = many - many % self.vms_at_once
+                for start in range(0, whole, self.vms_at_once):
+                    yield first + start, together[start : start + self.vms_at_once]
+                first, waiting, many = first + whole, [together[whole:]], many - whole
+        if many:
+            yield first, np.concatenate(waiting)
+
+    def probe(self) -> None:
+        """Walk a few VMs to see how many a call may take, and how many lines they will fill."""
+        births = next(self.blocks(), (0, np.zeros(0)))[1][:PROBED]
+        everything = np.ones(self.lowered.bins, dtype=np.bool_)
+        walked = self.walk(0, births, everything, journal=True)
+        per_vm = 1.0 / max(1, len(births))
+        self.peak_lines, self.journal_lines = len(walked.peaks) * per_vm, len(walked.journal_t) * per_vm
+        moves = max(1.0, float(walked.pages.hits.sum()) * per_vm)
+        least, most = VMS_AT_ONCE
+        self.vms_at_once = min(most, max(least, int(MOVES_AT_ONCE / moves)))
 
     def walk(
         self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
@@ -123,36 +153,44 @@ class CompiledGroup:
         """Walk the VMs from *first* on. Raises LifecycleError."""
         vm_keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
         lives = self.setup.lifetimes_s[first : first + len(births)]
-        peak_room = 64 * len(births) if mask.any() else 0
-        journal_room = 64 * len(births) if journal else 0
+        peak_room = int(1.25 * self.peak_lines * len(births)) + 4096 if mask.any() else 0
+        journal_room = int(1.25 * self.journal_lines * len(births)) + 4096 if journal else 0
         while True:
-            out = Pages.blank([self.setup], self.window, self.lowered, peak_room, journal_room)
+            out = self._pages(peak_room, journal_room)
             kernel.walk(
                 first, births, lives, vm_keys, *self.lowered.arrays, *self.lowered.room(1), *out.before_mask, mask, *out.after_mask
             )  # fmt: skip
             out.check([self.setup], self.lowered)
             peaked, journaled = int(out.report[kernel.PEAKED]), int(out.report[kernel.JOURNALED])
-            if peaked <= peak_room and journaled <= journal_room:
+            if peaked <= len(out.peaks) and journaled <= len(out.journal_t):
                 break
             peak_room, journal_room = max(peaked, peak_room), max(journaled, journal_room)
         return Walked(
-            books=out.books,
-            hits=out.hits,
+            pages=out,
             lifetimes_ticks=out.lifetimes_ticks(0, self.window),
-            bins=out.bins,
             peaks=out.peaks[:peaked],
             journal_t=out.journal_t[:journaled],
             journal_i=out.journal_i[:journaled],
         )
 
+    def _pages(self, peak_room: int, journal_room: int) -> Pages:
+        try:
+            used = self.spare.pop()
+        except IndexError:  # another thread may have been quicker
+            used = None
+        if used is None or len(used.peaks) < peak_room or len(used.journal_t) < journal_room:
+            return Pages.blank([self.setup], self.window, self.lowered, peak_room, journal_room)
+        used.wipe()
+        return used
+
     def take(self, walked: Walked) -> None:
         """Add a block's books to the group's."""
-        hours = self.window.hours
-        self.tally.rest[: hours + 1] += walked.books[:, :, 0]
-        self.tally.step[1 : hours + 2] += walked.books[:, :, 1]
-        self.tally.hits += walked.hits
+        hours, pages = self.window.hours, walked.pages
+        self.tally.rest[: hours + 1] += pages.books[:, :, 0]
+        self.tally.step[1 : hours + 2] += pages.books[:, :, 1]
+        self.tally.hits += pages.hits
         self.tally.lifetimes_ticks += walked.lifetimes_ticks
-        self.bins += walked.bins
+        self.bins += pages.bins
 
 
 def walk_groups(
@@ -166,31 +204,35 @@ def walk_groups(
 ) -> list[CompiledGroup]:
     """Walk every VM of the groups, write their books, and tell *peaks* all they need.
 
-    With *keep_peak_lines* every coming and going is told, as others will join them; else, where there are many, only
-    those that may matter (which costs a second pass).
+    With *keep_peak_lines* every coming and going is told, as others will join them; else only those that may matter
+    (which costs a second pass where there are too many to keep).
     """
     groups = [CompiledGroup(setup, window) for setup in setups]
     lines, everything = 0, True
     kept: list[tuple[CompiledGroup, Longs]] = []
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
+            group.probe()
             mask = np.full(group.lowered.bins, everything)
             for walked in _in_order(pool, threads, group, mask, journal=listener is not None):
                 group.take(walked)
                 if listener is not None:
                     _tell(listener, group, walked)
                 if everything:
-                    kept.append((group, walked.peaks))
+                    kept.append((group, walked.peaks.copy()))
                     lines += len(walked.peaks)
                     if lines > PEAK_LINES and not keep_peak_lines:
                         everything, kept = False, []
                         mask[:] = False
-        if not everything:
+        if groups and not keep_peak_lines:
             mask = _that_may_matter(groups)
             for group in groups:
                 _tell_net(peaks, group, ~mask)
-                for walked in _in_order(pool, threads, group, mask, journal=False):
-                    kept.append((group, walked.peaks))
+                if not everything:
+                    for walked in _in_order(pool, threads, group, mask, journal=False):
+                        kept.append((group, walked.peaks.copy()))
+            if everything:
+                kept = [(group, coded[mask[_bin_of(group, coded)]]) for group, coded in kept]
     for group, coded in kept:
         _tell_lines(peaks, group, coded)
     return groups
@@ -202,13 +244,17 @@ def _in_order(
     """The blocks' walks, *threads* at a time, in order of VMs."""
     if threads <= 1:
         for first, births in group.blocks():
-            yield group.walk(first, births, mask, journal=journal)
+            walked = group.walk(first, births, mask, journal=journal)
+            yield walked
+            group.spare.append(walked.pages)
         return
     waiting: list[Any] = []
     for first, births in group.blocks():
         waiting.append(pool.submit(group.walk, first, births, mask, journal=journal))
         if len(waiting) > 2 * threads:
-            yield waiting.pop(0).result()
+            walked = waiting.pop(0).result()
+            yield walked
+            group.spare.append(walked.pages)
     for future in waiting:
         yield future.result()
 
@@ -221,6 +267,11 @@ def _that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
             after = np.cumsum(net)
             mask |= (after - net + ups) > after.max(initial=0)
     return mask
+
+
+def _bin_of(group: CompiledGroup, coded: Longs) -> Longs:
+    """The stretch of time in which each line of the peak log falls."""
+    return coded >> (kernel.GROUP_BITS + 4 + group.lowered.bin_ticks.bit_length() - 1)
 
 
 def _tell_net(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.bool_]) -> None:

@@ -136,7 +136,7 @@ def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine:
 def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan, engine: str) -> None:
     """Served is wanted and running; wasted is billed less served; billed is the sum over billed states."""
     usage = play(plan, engine).usage
-    window_h = (plan.horizon_s - plan.warm_up_s) / 3600
+    window_h = (to_ticks(plan.horizon_s) - to_ticks(plan.warm_up_s)) / TICKS_PER_HOUR
     assert 0 <= usage.served_h <= min(usage.wanted_h, usage.hours(PowerState.RUNNING))
     for policy in BILLING_POLICIES.values():
         billed = [state for state in PowerState if policy.bills(state)]
@@ -181,7 +181,7 @@ def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, bloc
     """VMs are walked by blocks in threads, peaks found in one pass or two: ways to be quick, not to be different."""
     right = play(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "BLOCK", block)
+        patch.setattr(compiled, "VMS_AT_ONCE", (block, block))
         patch.setattr(compiled, "PEAK_LINES", lines)
         for threads in (1, 2):
             other = play(plan, "compiled", threads=threads)
