@@ -29,6 +29,7 @@ from sim.errors import LifecycleError
 from sim.lifecycle.operations import Operation, Stage, StageFailure, rows_for
 from sim.lifecycle.power import POWER, PowerState
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.sampling.base import LONGEST_S
 from sim.sampling.distributions import Constant, Distribution, Exponential
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import MoveTable, column, slot_of
@@ -907,8 +908,9 @@ def _backoffs(retry: Retry) -> tuple[float, ...]:
 def _hazard(eviction_per_hour: float) -> Distribution:
     """Time to eviction from its probability within one hour of running: a constant hazard, exponential times.
 
-    At probability 1 the hazard is infinite: the VM is evicted at once.
+    At probability 1 the hazard is infinite: the VM is evicted at once. Beyond the longest time that a law may have,
+    nobody will notice the difference.
     """
     if eviction_per_hour >= 1:
         return Constant(value=0.0)
-    return Exponential(mean=SECONDS_PER_HOUR / -float(np.log1p(-eviction_per_hour)))
+    return Exponential(mean=min(SECONDS_PER_HOUR / -float(np.log1p(-eviction_per_hour)), LONGEST_S))
