@@ -77,7 +77,8 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         return status if isinstance(status, int) else DONE
     except typer.TyperException as mistake:  # the command line itself: unknown option, missing argument
         _complain(
-            mistake.format_message(), "`vmfleet --help` and `vmfleet COMMAND --help` tell what can be asked."
+            mistake.format_message() + _as_given(mistake, sys.argv[1:] if arguments is None else arguments),
+            "`vmfleet --help` and `vmfleet COMMAND --help` tell what can be asked.",
         )
         return WRONG_INPUT
     except InputError as mistake:
@@ -93,6 +94,19 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         return _own_defect()
     except Exception:  # noqa: BLE001  the last door: tell the user that this is ours, and how to say so
         return _own_defect()
+
+
+def _as_given(mistake: typer.TyperException, arguments: Sequence[str]) -> str:
+    """The value that an option can't take, where the parser's own words leave it out."""
+    names = getattr(getattr(mistake, "param", None), "opts", ())
+    for place, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name not in names:
+            continue
+        given = value if equals else "".join(arguments[place + 1 : place + 2])
+        if given and given not in mistake.format_message():
+            return f" (given: {given})"
+    return ""
 
 
 def _own_defect() -> int:

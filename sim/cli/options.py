@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,17 @@ def _from(least: int, name: str, *, but: int | None = None) -> Callable[[int | N
         if value is not None and value < least and value != but:
             also = "" if but is None else f", or {but} for all there are"
             raise InputError(f"{name} is {value}; it is a whole number from {least} up{also}")
+        return value
+
+    return check
+
+
+def _amount(name: str) -> Callable[[float | None], float | None]:
+    """A check that a sum of money is one."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not 0.0 <= value < math.inf:
+            raise InputError(f"{name} is {value}; it is an amount in USD from 0 up")
         return value
 
     return check
@@ -65,6 +77,20 @@ Jobs = Annotated[
         callback=_from(1, "--jobs", but=-1),
         metavar="N",
         help="Processes side by side; -1 for every core.",
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Play on a running cluster instead: dask://host:port, ray://auto or ray://host:port.",
+    ),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget", metavar="USD", callback=_amount("--budget"), help="Tell how likely the bill exceeds this."
     ),
 ]
 Out = Annotated[

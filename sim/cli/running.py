@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from sim.cli import options, terminal
+from sim.errors import InputError
 
 if TYPE_CHECKING:
     from sim.experiment.cache import RunCache
@@ -30,7 +31,9 @@ def run(
     seed: options.Seed = None,
     replications: options.Replications = None,
     precision: options.Precision = None,
+    budget: options.Budget = None,
     jobs: options.Jobs = 1,
+    cluster: options.Cluster = None,
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
@@ -49,7 +52,9 @@ def run(
         seed=seed,
         replications=replications,
         precision=options.share_of(precision),
+        budget_usd=budget,
         jobs=jobs,
+        cluster=cluster,
         out=out,
         engine=engine,
         events=events,
@@ -68,6 +73,7 @@ def demo(
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
+    resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -86,13 +92,15 @@ def demo(
         seed=seed,
         replications=replications,
         precision=None,
+        budget_usd=None,
         jobs=jobs,
+        cluster=None,
         out=out,
         engine=engine,
         events=False,
         focus=None,
         report=True,
-        resume=False,
+        resume=resume,
         quiet=quiet,
         as_json=as_json,
     )
@@ -104,7 +112,9 @@ def _simulate(
     seed: int | None,
     replications: int | None,
     precision: float | None,
+    budget_usd: float | None,
     jobs: int,
+    cluster: str | None,
     out: Path | None,
     engine: options.Engine,
     events: bool,
@@ -115,6 +125,7 @@ def _simulate(
     as_json: bool,
 ) -> None:
     """Run, write, show: in this order, so that what is on the screen is also on the disk."""
+    from sim.experiment.cluster import workers_for
     from sim.experiment.study import run_to_folder
 
     folder = out or RESULTS / scenario.name
@@ -122,18 +133,22 @@ def _simulate(
         from sim.experiment.invoice import check_file
 
         check_file(focus)
-    with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
+    with (
+        workers_for(jobs, cluster) as workers,
+        terminal.progress_bar("replications", quiet=quiet or as_json) as progress,
+    ):
         stored = run_to_folder(
             scenario,
             folder,
             seed=seed,
             replications=replications,
             precision=precision,
-            jobs=jobs,
             engine=engine,
             events=events,
+            budget_usd=budget_usd,
             progress=progress,
             resume=resume,
+            workers=workers,
         )
     if focus is not None:
         _write_invoice(scenario, stored, focus, engine)
@@ -171,9 +186,16 @@ def kept(folder: Path, *, resume: bool) -> Iterator[RunCache]:
     from sim.experiment.cache import RunCache
     from sim.experiment.results import check_folder, unfinished_folder
 
+    is_new = not folder.parent.exists()
     check_folder(folder)
     cache = RunCache(unfinished_folder(folder))
     if not resume:
         cache.forget()
-    yield cache
+    try:
+        yield cache
+    except InputError:
+        if is_new:  # a question that can't be asked leaves nothing behind
+            with suppress(OSError):  # unless there is something to keep
+                folder.parent.rmdir()
+        raise
     cache.forget()

@@ -41,7 +41,9 @@ def size(
     ] = False,
     seed: options.Seed = None,
     replications: options.Replications = None,
+    precision: options.Precision = None,
     jobs: options.Jobs = 1,
+    cluster: options.Cluster = None,
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
@@ -50,12 +52,13 @@ def size(
     as_json: options.Json = False,
 ) -> None:
     """The smallest (or largest) value that keeps a promise."""
-    from sim import load
+    from sim import load, workers_for
     from sim.experiment.sizing import size as search
 
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-sized"
-    with kept(folder, resume=resume) as cache:
+    share = options.share_of(precision)
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             found = search(
                 loaded,
@@ -65,10 +68,11 @@ def size(
                 confidence=confidence,
                 replications=replications,
                 seed=seed,
-                jobs=jobs,
                 engine=engine,
+                precision=share,
                 progress=progress,
                 cache=cache,
+                workers=workers,
             )
         found.write(folder)
     summary = found.summary()
@@ -101,6 +105,7 @@ def sensitivity(
     seed: options.Seed = None,
     replications: options.Replications = None,
     jobs: options.Jobs = 1,
+    cluster: options.Cluster = None,
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
@@ -109,12 +114,12 @@ def sensitivity(
     as_json: options.Json = False,
 ) -> None:
     """Which assumptions move the answer most."""
-    from sim import load
+    from sim import load, workers_for
     from sim.experiment.sensitivity import sensitivity as search
 
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-sensitivity"
-    with kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             found = search(
                 loaded,
@@ -124,10 +129,10 @@ def sensitivity(
                 samples=samples,
                 replications=replications,
                 seed=seed,
-                jobs=jobs,
                 engine=engine,
                 progress=progress,
                 cache=cache,
+                workers=workers,
             )
         found.write(folder)
     summary = found.summary()

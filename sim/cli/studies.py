@@ -32,6 +32,7 @@ def compare(
     replications: options.Replications = None,
     precision: options.Precision = None,
     jobs: options.Jobs = 1,
+    cluster: options.Cluster = None,
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
@@ -43,22 +44,22 @@ def compare(
 ) -> None:
     """Paired what-if on common random numbers."""
     from sim import compare as play
-    from sim import load
+    from sim import load, workers_for
 
     scenarios = [load(path, overrides or ()) for path in (base, *variants)]
     folder = out or RESULTS / f"{scenarios[0].name}-compared"
     share = options.share_of(precision)
-    with kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             comparison = play(
                 *scenarios,
                 replications=replications,
                 seed=seed,
-                jobs=jobs,
                 engine=engine,
                 precision=share,
                 progress=progress,
                 cache=cache,
+                workers=workers,
             )
         comparison.write(folder)
     if not no_report:
@@ -84,7 +85,9 @@ def sweep(
     ],
     seed: options.Seed = None,
     replications: options.Replications = None,
+    precision: options.Precision = None,
     jobs: options.Jobs = 1,
+    cluster: options.Cluster = None,
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
@@ -95,13 +98,14 @@ def sweep(
     as_json: options.Json = False,
 ) -> None:
     """Every combination of some values, in one table."""
-    from sim import load
+    from sim import load, workers_for
     from sim import sweep as play
     from sim.experiment.metrics import HEADLINES
 
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-swept"
-    with kept(folder, resume=resume) as cache:
+    share = options.share_of(precision)
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             swept = play(
                 loaded,
@@ -109,10 +113,11 @@ def sweep(
                 metrics=metrics or HEADLINES,
                 replications=replications,
                 seed=seed,
-                jobs=jobs,
                 engine=engine,
+                precision=share,
                 progress=progress,
                 cache=cache,
+                workers=workers,
             )
         swept.write(folder)
     if not no_report:
@@ -190,3 +195,6 @@ def _print_sweep(summary: Mapping[str, Any]) -> None:
         rows,
         left=len(paths),
     )
+    if "precision" in summary:
+        how = "reached" if summary["reached"] else "NOT reached before the cap"
+        typer.echo(f"half-widths within {summary['precision']:.3g} of each metric at every point: {how}")

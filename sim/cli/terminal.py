@@ -144,6 +144,11 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         console().print(
             f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold"
         )
+    budget = summary.get("budget")
+    if budget is not None:
+        chance, low, high = (percent(budget[key]) for key in ("breach_probability", "low", "high"))
+        words = f"The bill exceeds {money(budget['usd'])} USD with a probability of {chance}"
+        console().print(f"{words} ({confidence} bounds: {low} … {high})", style="bold")
     groups = summary["groups"]
     if len(groups) > 1:
         shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,15 @@ def test_options_reach_the_study(small: Path, capsys: pytest.CaptureFixture[str]
         (["run", "small.toml", "--replications", "0"], "--replications is 0"),
         (["run", "small.toml", "--seed", "-1"], "--seed is -1"),
         (["run", "small.toml", "--jobs", "0"], "--jobs is 0"),
+        (["run", "small.toml", "--jobs", "many"], "many"),
+        (["run", "small.toml", "--seed=few"], "few"),
         (["run", "small.toml", "--precision", "300%"], "300%"),
+        (["run", "small.toml", "--budget", "-1"], "--budget is -1"),
+        (["run", "small.toml", "--budget", "much"], "much"),
+        (["run", "small.toml", "--cluster", "spark://there:1"], "dask://host:port"),
+        (["compare", "small.toml", "small.toml", "--cluster", "there"], "dask://host:port"),
+        (["sweep", "small.toml", "--vary", "horizon=1d,2d", "--precision", "0"], "--precision"),
+        (["size", "small.toml", "--vary", "group.dev.count=1..2", "--keep", "x<=1"], "x"),
         (["run", "small.toml", "--set", "group.dev.count=-1"], "group.dev.count"),
         (["run", "small.toml", "--set", "group.deb.count=1"], "deb"),
         (["validate", "wrong.toml"], "wrong.toml:4"),
@@ -226,6 +235,57 @@ def test_compare_shows_each_difference_with_its_interval(
     cost = found["differences"]["twice"]["cost.total"]
     assert cost["mean"] == pytest.approx(found["base_metrics"]["cost.total"]["mean"], rel=1e-2)
     assert cost["verdict"] == "worse"
+
+
+def test_a_budget_is_answered_with_a_chance_and_its_bounds(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three machines for a day cost 16.55 USD: more than 16, less than 17, in each of 20 replications."""
+    call = ("run", small, "-n", "20", "--no-report", "--budget")
+    assert vmfleet(*call, "16") == 0
+    assert "exceeds 16.00 USD with a probability of 100" in capsys.readouterr().out
+    assert vmfleet(*call, "17", "--json") == 0
+    budget = json.loads(capsys.readouterr().out)["budget"]
+    assert budget["breach_probability"] == 0.0
+    assert budget["high"] == pytest.approx(1 - 0.025 ** (1 / 20)), (
+        "Clopper and Pearson's bound for none of 20"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "replications"),
+    [
+        (("run", "small.toml"), "summary.json", lambda told: told["replications"]),
+        (("sweep", "small.toml", "--vary", "group.dev.count=1,2"), "sweep.json", lambda told: told["replications"]),
+        (
+            ("size", "small.toml", "--vary", "group.dev.count=2..3", "--keep", "billed_hours<=50", "--largest"),
+            "size.json",
+            lambda told: max(trial["n"] for trial in told["trials"]),
+        ),
+    ],
+)  # fmt: skip
+def test_a_precision_plays_on_until_the_cap(
+    small: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    file: str,
+    replications: Callable[[dict[str, Any]], int],
+) -> None:
+    """Each of the commands that promise it: what nothing can reach ends at the cap, and at no round before."""
+    report = () if command[0] == "size" else ("--no-report",)
+    assert vmfleet(*command, *report, "--precision", "0.00001%", "-n", "30", "--json", "--out", "there") == 0
+    assert replications(json.loads(Path("there", file).read_text())) == 30
+
+
+def test_a_comparison_with_a_precision_says_why_it_stopped(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice the machines cost more for sure: the first round decides."""
+    Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
+    assert vmfleet("compare", small, "twice.toml", "--no-report", "--precision", "1%", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["replications"] == 20
+    assert "decided" in found["stopped"]
 
 
 def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
