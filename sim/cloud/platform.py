@@ -51,6 +51,15 @@ class Bucket:
 
 
 @dataclass(slots=True)
+class Leaving:
+    """Spot VMs that leave a host for regular ones, and what they will leave behind that nobody is promised."""
+
+    vcpus: int = 0
+    memory_mib: int = 0
+    vms: dict[Vm, Event] = field(default_factory=dict)  # and what comes when each has gone
+
+
+@dataclass(slots=True)
 class QuotaUse:
     """vCPUs in use against the limits of a subscription: whatever exists counts, on or off."""
 
@@ -119,6 +128,7 @@ class SharedPlatform:
         self.quota = QuotaUse(plan.platform)
         self.vms_on: list[dict[Vm, None]] = [{} for _ in self.index.unit_of]  # in order of arrival
         self.down = [0] * len(self.index.unit_of)  # how many failures a host is out of order for
+        self.leaving: dict[int, Leaving] = {}  # by host
         self.counts: dict[str, int] = {}
         self.in_unit: dict[tuple[str, int], int] = {}
         self.sets: dict[str, tuple[int, int]] = {}  # availability set -> (cluster, members on a host)
@@ -165,11 +175,12 @@ class SharedPlatform:
         host = self._reserved_slot(vm)
         if host < 0:
             host = self._find(vm, self.index)
-            if host < 0 and self.vacatable is not None and group.priority != "spot":
-                host, going = self._vacate(vm)
+            if host >= 0:
+                self._change(host, -vm.vcpus, -vm.memory_mib, spot=group.priority == "spot")
+            elif self.vacatable is not None and group.priority != "spot":
+                host, going = self._vacate(vm, self.vacatable)
             if host < 0:
                 return None
-            self._change(host, -vm.vcpus, -vm.memory_mib, spot=group.priority == "spot")
         vm.host = host
         self.vms_on[host][vm] = None
         unit = self.index.unit_of[host]
@@ -235,24 +246,44 @@ class SharedPlatform:
                 best, best_key = host, key
         return best
 
-    def _vacate(self, vm: Vm) -> tuple[int, list[Event]]:
-        """A host that has room for a regular VM once its youngest spot VMs, who are told to, have gone; and their going."""
-        assert self.vacatable is not None
-        host = self._find(vm, self.vacatable)
-        going: list[Event] = []
+    def _vacate(self, vm: Vm, vacatable: HostIndex) -> tuple[int, list[Event]]:
+        """A host that has room for a regular VM once its youngest spot VMs, who are told to, have gone; and their going.
+
+        The VM takes what is free at once, and is promised the rest of what those who go leave behind. What they leave
+        and nobody is promised is free when all of them have gone.
+        """
+        host = self._find(vm, vacatable)
         if host < 0:
-            return -1, going
-        for spot in reversed(
-            [other for other in self.vms_on[host] if other.group.setup.plan.priority == "spot"]
-        ):
-            if self.index.free_c[host] >= vm.vcpus and self.index.free_m[host] >= vm.memory_mib:
-                break
+            return -1, []
+        now_c = min(vm.vcpus, self.index.free_c[host])
+        now_m = min(vm.memory_mib, self.index.free_m[host])
+        leaving = self.leaving.setdefault(host, Leaving())
+        leaving.vcpus -= vm.vcpus - now_c
+        leaving.memory_mib -= vm.memory_mib - now_m
+        spots = [other for other in self.vms_on[host] if other.group.setup.plan.priority == "spot"]
+        while leaving.vcpus < 0 or leaving.memory_mib < 0:
+            spot = spots.pop()
             self._take_off(spot)
-            self._change(host, spot.vcpus, spot.memory_mib, spot=True)
-            spot.going = self.env.event()
-            going.append(spot.going)
+            leaving.vcpus += spot.vcpus
+            leaving.memory_mib += spot.memory_mib
+            leaving.vms[spot] = spot.going = self.env.event()
             spot.befall("vacate")
-        return host, going
+        self.index.change(host, -now_c, -now_m)
+        vacatable.change(host, -vm.vcpus, -vm.memory_mib)
+        return host, list(leaving.vms.values())
+
+    def has_gone(self, spot: Vm) -> None:
+        """A VM that was told to go is off its host, and whoever waits for its room may come."""
+        assert spot.going is not None
+        spot.going.succeed()
+        spot.going = None
+        for host, leaving in self.leaving.items():  # few: hosts that are being vacated at this moment
+            if spot in leaving.vms:
+                del leaving.vms[spot]
+                if not leaving.vms:
+                    del self.leaving[host]
+                    self.index.change(host, leaving.vcpus, leaving.memory_mib)
+                return
 
     # -- reserved room ---------------------------------------------------------------------------------------------
 
@@ -307,6 +338,7 @@ class SharedPlatform:
                 self._take_off(vm)
                 vm.slot = False
                 vm.befall("fault")
+            self.leaving.pop(host, None)  # their room goes with the host
             self.index.put(host, -1, -1)
             if self.vacatable is not None:
                 self.vacatable.put(host, -1, -1)

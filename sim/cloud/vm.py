@@ -201,11 +201,10 @@ class Vm:
         if off_host:
             self.pending = ""
         gone = target.power is None and target.operation is None
-        if off_host and self.going is not None:
-            self.going.succeed()
-            self.going = None
-        if (off_host and self.host >= 0) or (self.has_quota and gone):
+        if (off_host and (self.host >= 0 or self.going is not None)) or (self.has_quota and gone):
             yield env.at(self.now_s, GIVES + self.rank)
+            if off_host and self.going is not None:
+                platform.has_gone(self)
             if off_host and self.host >= 0:
                 platform.give_host(self)
             if self.has_quota and gone:
