@@ -11,9 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.billing.commitments import Commitment
+import numpy as np
+
+from sim.billing.commitments import Commitment, Reservation
 from sim.billing.hours import Hourly, RatedHours
+from sim.billing.newsvendor import best_quantity
 from sim.billing.rating import rate_hours
+from sim.billing.tariff import reservation_price, size_tariff
 from sim.errors import InputError
 from sim.experiment.player import Progress, nobody_listens, replications_asked
 from sim.experiment.replicate import Question, question_of
@@ -48,6 +52,10 @@ class Purchase:
     cost: Interval  # mean bill at the best
     single: tuple[float, ...]  # the best quantity for each replication's own hours
     costs: Mapping[float, float]  # mean bill at each quantity that was rated
+    intervals: Mapping[float, Interval]  # and how well that mean is known
+    newsvendor: float | None = (
+        None  # quantile of hourly use at 1 - reserved / pay as you go; None where sizes differ
+    )
 
     @property
     def words(self) -> str:
@@ -58,10 +66,13 @@ class Purchase:
         )
 
     def frame(self) -> pd.DataFrame:
-        """Mean bill by quantity, for a plot."""
+        """Mean bill and its interval by quantity, for a plot."""
         import pandas as pd
 
-        return pd.DataFrame(sorted(self.costs.items()), columns=["quantity", "mean_cost_usd"])
+        rows = [
+            (quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())
+        ]
+        return pd.DataFrame(rows, columns=["quantity", "mean_cost_usd", "low", "high"])
 
     def summary(self) -> dict[str, Any]:
         """The answer as an object for JSON."""
@@ -91,6 +102,7 @@ def best_commitment(
     name: str,
     *,
     most: float | None = None,
+    show: Sequence[float] = (),
     replications: int | None = None,
     seed: int | None = None,
     jobs: int = 1,
@@ -99,7 +111,8 @@ def best_commitment(
 ) -> Purchase:
     """Find how much of the scenario's commitment *name* to buy, from none up to *most*.
 
-    Reservations are whole VMs, savings plans whole cents an hour. *most* defaults to the fleet's peak use.
+    Reservations are whole VMs, savings plans whole cents an hour. *most* defaults to the fleet's peak use; the quantities
+    in *show* are rated too, for a curve.
     """
     asked = loaded(scenario)
     sections = {commitment.name: commitment for commitment in asked.commitments}
@@ -120,6 +133,8 @@ def best_commitment(
     if top < 1:
         raise InputError(f"most is {most}; it is {step:g} or more")
     best = curve.least(range(count), top)
+    for quantity in show:
+        curve.costs(round(quantity / step))
     none, least = curve.costs(0), curve.costs(best)
     return Purchase(
         commitment=name,
@@ -131,7 +146,31 @@ def best_commitment(
         cost=paired_interval(least, [0.0] * count, asked.confidence),
         single=tuple(round(curve.least([k], top) * step, 2) for k in range(count)),
         costs={round(index * step, 2): mean_of(costs) for index, costs in curve.rated.items()},
+        intervals={
+            round(index * step, 2): paired_interval(costs, [0.0] * count, asked.confidence)
+            for index, costs in curve.rated.items()
+        },
+        newsvendor=_newsvendor(asked, name, played),
     )
+
+
+def _newsvendor(scenario: Scenario, name: str, played: Sequence[Played]) -> float | None:
+    """The quantity that the quantile of hourly use says, where every VM that could use the reservation is of its size."""
+    bought = next(each for each in scenario.billed_commitments() if each.name == name)
+    if not isinstance(bought, Reservation) or len(scenario.commitments) > 1:
+        return None
+    using = [own for hours, _ in played for own in hours if own.group.priority == "regular"]
+    if any(own.group.size != bought.size for own in using):
+        return None
+    counted = [window > 0.0 for _, window in played]
+    hourly = [
+        sum((own.billed.hourly for own in hours if own.group.priority == "regular"), start=0.0 * window)[
+            inside
+        ]
+        for (hours, window), inside in zip(played, counted, strict=True)
+    ]
+    tariff = size_tariff(scenario.catalogue(), bought.size, bought.region)
+    return best_quantity(np.concatenate(hourly), reservation_price(tariff, bought), tariff.payg_usd_per_h)
 
 
 class _Curve:
