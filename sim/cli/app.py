@@ -74,6 +74,8 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         status = app(
             args=None if arguments is None else list(arguments), prog_name="vmfleet", standalone_mode=False
         )
+        if status == INTERRUPTED:  # the parser caught Ctrl-C before us
+            raise KeyboardInterrupt
         return status if isinstance(status, int) else DONE
     except typer.TyperException as mistake:  # the command line itself: unknown option, missing argument
         _complain(

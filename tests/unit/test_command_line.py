@@ -150,7 +150,9 @@ def test_an_interrupt_ends_with_130(
 
     monkeypatch.setattr(sim.experiment.study, "run_to_folder", interrupted)
     assert vmfleet("run", small) == 130
-    assert "Traceback" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--resume" in told
+    assert "Traceback" not in told
     assert not Path("results/small/summary.json").exists()
 
 
