@@ -108,8 +108,9 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Gen
     """Every so often, one update domain after the other."""
 
     def reach(vm: Vm) -> None:
-        if vm.node.maintained is not None and not vm.meeting and vm.promised is None:
-            vm.call_away(vm.node.maintained)
+        arc = vm.here().maintained
+        if arc is not None and not vm.meeting and vm.promised is None:
+            vm.call_away(arc)
 
     round_s = 0.0
     while True:

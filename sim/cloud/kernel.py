@@ -46,12 +46,13 @@ JOURNALED, PEAKED, STUCK_VM, STUCK_NODE, LIFETIMES = range(5)
 # each stream and in the calendar.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
 NODE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
-OVER, ENDED = -1, -2  # instead of an arc: nothing before the horizon; nothing ever
+OVER, ENDED, HALTED = -1, -2, -3  # instead of an arc: nothing before the horizon; nothing ever; enough lines
 
 GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
 _LAW, _BACKOFF, _REST = int(Wait.LAW), int(Wait.BACKOFF), int(Wait.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
 STUCK = 10_000
+NO_LIMIT = 1 << 62
 NEVER = math.inf
 UNIT = 2.0**-52
 
@@ -212,11 +213,12 @@ def begin(  # type: ignore[no-untyped-def]
 @plain
 def advance(  # type: ignore[no-untyped-def]
     slot, arc, told, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
-    law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i,
+    law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
 ):  # fmt: skip
     """Live on from an arc until the VM meets others: returns that arc, not yet taken, or OVER or ENDED.
 
-    *told*: what came of the meeting is this very arc, so take it.
+    *told*: what came of the meeting is this very arc, so take it. Stops (HALTED) in a node as soon as the journal has
+    *limit* lines.
     """
     n_arcs = run[ARCS]
     g = state_i[slot, OF_GROUP]
@@ -309,6 +311,9 @@ def advance(  # type: ignore[no-untyped-def]
                     wanted = 0
         if nodes[node, ENDS]:
             arc = ENDED
+            break
+        if report[JOURNALED] >= limit:
+            arc = HALTED
             break
         up = nodes[node, UP]
         down = nodes[node, DOWN]
@@ -448,7 +453,59 @@ def walk(  # type: ignore[no-untyped-def]
         )  # fmt: skip
         advance(
             0, arc, False, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
-            law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i,
+            law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, NO_LIMIT,
         )  # fmt: skip
         if report[STUCK_VM] != 0:
             return
+
+
+@cached
+def born(  # type: ignore[no-untyped-def]
+    seat, index, at_s, lifetime, vm_key, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
+    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
+):  # fmt: skip
+    """`begin`, for a VM of a group by itself that somebody else looks after."""
+    return begin(
+        seat, 0, index, at_s, lifetime, vm_key, run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
+        keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
+    )  # fmt: skip
+
+
+@cached
+def stretch(  # type: ignore[no-untyped-def]
+    seat, arc, told, until_s, limit, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
+    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
+):  # fmt: skip
+    """`advance`, for such a VM, as if the horizon were at *until_s*."""
+    return advance(
+        seat, arc, told, run, until_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
+        law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
+    )  # fmt: skip
+
+
+@cached
+def stay(  # type: ignore[no-untyped-def]
+    seat, until_s, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
+    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
+):  # fmt: skip
+    """Such a VM stays in its node up to an instant (`Vm._pass`): demand may turn, clocks run on."""
+    node = state_i[seat, NODE]
+    while state_f[seat, EDGE] <= until_s and state_f[seat, EDGE] < horizon_s:
+        wanted = state_i[seat, WANTED]
+        _book(
+            state_f[seat, EDGE], 2 * (run[ARCS] + node) + wanted, state_i[seat, TOLD_OF], run, start_s, moves, books, hits, report,
+            bins, mask, peaks, journal_t, journal_i,
+        )  # fmt: skip
+        state_i[seat, WANTED] = 1 - wanted
+        state_f[seat, EDGE] = _next_edge(
+            seat, state_f[seat, EDGE], 1 - wanted, 0, settings, edges, keys, state_i, law_i, law_f, pool
+        )
+    stayed = until_s - state_f[seat, T]
+    if nodes[node, RUNS_CRASH]:
+        state_f[seat, CRASH_LEFT] -= stayed
+    if nodes[node, RUNS_EVICTION]:
+        state_f[seat, EVICTION_LEFT] -= stayed
+    state_f[seat, T] = until_s

@@ -20,6 +20,7 @@ from sim.cloud.kernel import (
     INDEX,
     JOURNALED,
     MEETS,
+    NO_LIMIT,
     NO_QUOTA,
     NO_QUOTA_GIVES_UP,
     NO_ROOM,
@@ -366,7 +367,7 @@ def play(  # type: ignore[no-untyped-def]
                 arc = advance(
                     slot, arc, told, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs,
                     edges, moves, law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks,
-                    journal_t, journal_i,
+                    journal_t, journal_i, NO_LIMIT,
                 )  # fmt: skip
                 stage = NOTHING
                 if report[STUCK_VM] != 0:

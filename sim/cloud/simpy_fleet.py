@@ -6,7 +6,7 @@ import gc
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from sim.sampling import streams
 from sim.usage.collector import Peak, Tally, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
 
+if TYPE_CHECKING:
+    from sim.cloud.ahead import Stretches
+
 BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
 
 
@@ -41,8 +44,11 @@ class GroupRun:
         *,
         warm_up_s: float = 0.0,
         asked_from_outside: bool = False,
+        stretches: Stretches | None = None,
     ) -> None:
         self.setup = setup
+        self.make_vm: Callable[[GroupRun, int, float], Vm] = Vm
+        self.stretches = stretches  # where the kernel walks what is private
         self.env = env
         self.platform = platform
         self.horizon_s = setup.horizon_s
@@ -83,7 +89,7 @@ class GroupRun:
 
     def add_vm(self, index: int, born_s: float) -> None:
         """A VM is asked for now."""
-        vm = Vm(self, index, born_s)
+        vm = self.make_vm(self, index, born_s)
         vm.tell = self.tell
         vm.process = self.env.process(vm.live())
         if self.may_be_interrupted:
@@ -114,6 +120,7 @@ class Fleet:
     peaks: tuple[Peak, Peak] | None = (
         None  # on a host, running; given where other groups are played elsewhere
     )
+    ahead: bool = False  # the kernel walks what is private (needs a platform, and nobody asking from outside)
     env: Clock = field(init=False, default_factory=Clock)
     groups: dict[str, GroupRun] = field(init=False)
     tallies: dict[str, Tally] = field(init=False)
@@ -139,8 +146,21 @@ class Fleet:
             )
             for s in mine
         }
+        if self.ahead:
+            self._walk_ahead()
         self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
         self.peak = self.peaks or new_peaks(len(setups), self.window)
+
+    def _walk_ahead(self) -> None:
+        from sim.cloud.ahead import AheadVm, Stretches
+
+        if self.platform is None or self.asked_from_outside:
+            raise ValueError(
+                "VMs walk ahead only between meetings on a platform, and with nobody asking from outside"
+            )
+        for group in self.groups.values():
+            if not group.program.asks:  # the autoscaler asks
+                group.stretches, group.make_vm = Stretches(group.setup), AheadVm
 
     def run(self) -> FleetRun:
         """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
@@ -189,6 +209,9 @@ class Fleet:
     def write_books(self, now_s: float | None) -> None:
         """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
         for name, group in self.groups.items():
+            if group.stretches is not None and now_s is not None:
+                for vm in group.vms.values():
+                    vm.catch_up()
             when, what = np.array(group.when, dtype=np.float64), np.array(group.what, dtype=np.int64)
             del group.when[:], group.what[:]
             if not len(when):
@@ -209,7 +232,12 @@ class Fleet:
     def vm(self, name: str) -> Vm:
         """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be `asked_from_outside`."""
         group, _, number = name.rpartition("-")
-        return self.groups[group].vms[int(number)]
+        if not self.asked_from_outside:
+            raise KeyError(f"{name}: make the fleet with asked_from_outside=True to ask for its VMs")
+        vms = self.groups[group].vms if group in self.groups else {}
+        if not number.isdecimal() or int(number) not in vms:
+            raise KeyError(f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)")
+        return vms[int(number)]
 
     def request(self, name: str, operation: str) -> Event:
         """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new node.

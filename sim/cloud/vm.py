@@ -178,11 +178,18 @@ class Vm:
 
     def befall(self, what: str) -> None:
         """The platform strikes (`fault` or `vacate`): at once where the node answers, else as soon as one does."""
-        arc = getattr(self.node, what)
+        arc = getattr(self.here(), what)
         if arc is None or self.meeting or self.promised is not None:
             self.pending = what
         else:
             self.call_away(arc)
+
+    def here(self) -> Node:
+        """Where it is at this instant."""
+        return self.node
+
+    def catch_up(self) -> None:
+        """Tell the day-book of every move before this instant: it knows, move by move."""
 
     def call_away(self, arc: Arc) -> None:
         """Make the VM leave its node now, by an arc of it."""
