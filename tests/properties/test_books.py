@@ -77,7 +77,7 @@ def most_at_once(told: list[Stay], states: frozenset[PowerState], end: int) -> i
 
 
 @seed(20260106)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: str) -> None:
     """The streamed ledger against the plainest bookkeeping there is, tick for tick in every clock hour."""
@@ -94,7 +94,7 @@ def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: st
 
 
 @seed(20260107)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
     """Exact, for each group and for the fleet, whose peak isn't the sum of theirs; VMs that change places don't add."""
@@ -108,7 +108,7 @@ def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
 
 
 @seed(20260108)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine: str) -> None:
     """What is counted and what is told come from one table, and must not part."""
@@ -131,7 +131,7 @@ def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine:
 
 
 @seed(20260109)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan, engine: str) -> None:
     """Served is wanted and running; wasted is billed less served; billed is the sum over billed states."""
@@ -149,7 +149,7 @@ def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan
 
 
 @seed(20260110)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), cut=st.floats(0.01, 0.99), at_a_move=st.booleans(), engine=engines)
 def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move: bool, engine: str) -> None:
     """The first part, and the whole with the first part as its warm-up: no tick is lost, none booked twice."""
@@ -243,7 +243,7 @@ def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Tall
 
 
 @seed(20260112)
-@settings(drawn, max_examples=200)
+@settings(drawn, max_examples=100)
 @given(walk=walks(), sizes=st.lists(st.integers(1, 5), min_size=1))
 def test_moves_in_any_order_and_any_chunks_give_the_same_books(
     walk: tuple[float, float, list[tuple[float, int]]], sizes: list[int]
@@ -265,7 +265,7 @@ def test_moves_in_any_order_and_any_chunks_give_the_same_books(
 
 
 @seed(20260113)
-@settings(drawn, max_examples=200)
+@settings(drawn, max_examples=100)
 @given(walk=walks())
 def test_books_of_any_moves_are_those_of_a_clerk_with_a_pencil(walk: tuple[float, float, list[tuple[float, int]]]) -> None:  # fmt: skip
     """VM by VM is hard to see in moves of all; column by column it is a sum: VMs there, tick after tick."""

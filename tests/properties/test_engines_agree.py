@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import time
 from typing import Any
 
-import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
 from fleets import always, differences, fleet, play
@@ -76,62 +75,75 @@ ARRIVING = fleet(
 )  # fmt: skip
 
 
-def node_column(column: int, value: int) -> Callable[[list[Any]], None]:
+Change = Callable[[dict[str, Any]], None]
+"""What is done to the kernel's arrays, by their names."""
+
+
+def node_column(column: int, value: int) -> Change:
     """The kernel's node table with one column overwritten."""
 
-    def change(arrays: list[Any]) -> None:
-        arrays[3][:, column] = value
+    def change(arrays: dict[str, Any]) -> None:
+        arrays["nodes"][:, column] = value
 
     return change
 
 
-def arc_column(column: int, value: int) -> Callable[[list[Any]], None]:
+def arc_column(column: int, value: int) -> Change:
     """The kernel's arc table with one column overwritten."""
 
-    def change(arrays: list[Any]) -> None:
-        arrays[5][:, column] = value
+    def change(arrays: dict[str, Any]) -> None:
+        arrays["arcs"][:, column] = value
 
     return change
 
 
-def setting(which: int, change_by: int) -> Callable[[list[Any]], None]:
+def setting(which: int, change_by: int) -> Change:
     """One of the group's settings changed."""
 
-    def change(arrays: list[Any]) -> None:
-        arrays[0][which] += change_by
+    def change(arrays: dict[str, Any]) -> None:
+        arrays["settings"][:, which] += change_by
 
     return change
 
 
-def scaled(which: int) -> Callable[[list[Any]], None]:
+def on_and_off_mistaken(arrays: dict[str, Any]) -> None:
+    """A cycle's times of on and off in each other's place."""
+    settings = arrays["settings"]
+    settings[:, [kernel.ON_PURPOSE, kernel.OFF_PURPOSE]] = settings[
+        :, [kernel.OFF_PURPOSE, kernel.ON_PURPOSE]
+    ]
+    settings[:, [kernel.ON_LAW, kernel.OFF_LAW]] = settings[:, [kernel.OFF_LAW, kernel.ON_LAW]]
+
+
+def scaled(which: str) -> Change:
     """An array of times, one part in 10**12 too long: a millionth of a second in ten days."""
 
-    def change(arrays: list[Any]) -> None:
-        arrays[which] = arrays[which] * (1 + 1e-12)
+    def change(arrays: dict[str, Any]) -> None:
+        arrays[which] *= 1 + 1e-12
 
     return change
 
 
-def likelier(arrays: list[Any]) -> None:
+def likelier(arrays: dict[str, Any]) -> None:
     """Failures strike more often."""
-    arrays[7] = arrays[7] + 0.05
+    arrays["probabilities"] += 0.05
 
 
-def no_chances_left_to_give_up(arrays: list[Any]) -> None:
+def no_chances_left_to_give_up(arrays: dict[str, Any]) -> None:
     """The automation never gives up."""
-    arrays[6][:, kernel.CHANCE_GIVES_UP] = -1
+    arrays["chances"][:, kernel.CHANCE_GIVES_UP] = -1
 
 
-WRONG: dict[str, tuple[FleetPlan, Callable[[list[Any]], None]]] = {
-    "back-offs too long by 1e-12": (CYCLING, scaled(8)),
-    "deadlines too long by 1e-12": (CYCLING, scaled(4)),
-    "window edges too late by 1e-12": (OFFICE, scaled(9)),
+WRONG: dict[str, tuple[FleetPlan, Change]] = {
+    "back-offs too long by 1e-12": (CYCLING, scaled("backoffs")),
+    "deadlines too long by 1e-12": (CYCLING, scaled("deadlines")),
+    "window edges too late by 1e-12": (OFFICE, scaled("edges")),
     "failures too likely": (CYCLING, likelier),
     "attempts never used up": (IMPATIENT, no_chances_left_to_give_up),
     "one attempt more": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, 1)),
     "one attempt less": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, -1)),
     "demand begins unwanted": (OFFICE, setting(kernel.WANTED_FIRST, 1)),
-    "on and off times mistaken": (CYCLING, setting(kernel.ON_PURPOSE, 1)),
+    "on and off times mistaken": (CYCLING, on_and_off_mistaken),
     "no crashes": (CYCLING, node_column(kernel.CRASH, -1)),
     "no evictions": (CYCLING, node_column(kernel.EVICT, -1)),
     "the guest never wears": (CYCLING, node_column(kernel.RUNS_CRASH, 0)),
@@ -148,15 +160,16 @@ WRONG: dict[str, tuple[FleetPlan, Callable[[list[Any]], None]]] = {
 }
 
 
-def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]) -> None:
+def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
     """Let the kernel walk a changed table."""
     right = lowering.lower
 
     def lower(*args: Any) -> lowering.Lowered:
         lowered = right(*args)
-        arrays = [np.array(part) if isinstance(part, np.ndarray) else part for part in lowered.arrays]
+        names = ("settings", "nodes", "deadlines", "arcs", "chances", "probabilities", "backoffs", "edges")
+        arrays = {name: getattr(lowered, name).copy() for name in names}
         change(arrays)
-        return replace(lowered, arrays=tuple(arrays))
+        return replace(lowered, **arrays)
 
     monkeypatch.setattr(compiled, "lower", lower)
 
@@ -175,10 +188,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
     """The comparison sees slips of either side."""
     right = play(CYCLING, "compiled")
 
-    def forgetful(vm: Vm, _node: object, until_s: float) -> None:
-        vm.now_s = until_s
-
-    monkeypatch.setattr(Vm, "_wear", forgetful)
+    monkeypatch.setattr(Vm, "_wear", lambda *_: None)
     assert differences(right, play(CYCLING, "simpy"))
 
 
@@ -187,7 +197,7 @@ def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
 ) -> None:
     """Whoever reads the message must see the VM, the move, and what each engine made of it."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
-    make_wrong(monkeypatch, scaled(8))
+    make_wrong(monkeypatch, scaled("backoffs"))
     with pytest.raises(AuditError, match=r"g-0000: the two engines part at move \d+") as caught:
         play(plan, "compiled")
     told = str(caught.value)

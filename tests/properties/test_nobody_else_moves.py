@@ -22,7 +22,7 @@ engines = st.sampled_from(("simpy", "compiled"))
 
 
 @seed(20260120)
-@settings(drawn, max_examples=20)
+@settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=1), more=st.integers(1, 4), engine=engines)
 def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str) -> None:
     """VM i of a group draws from its own streams, however many stand beside it."""
@@ -36,7 +36,7 @@ def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str
 
 
 @seed(20260121)
-@settings(drawn, max_examples=20)
+@settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=2), another=group_plans("z"), first=st.booleans(), engine=engines)
 def test_one_more_group_changes_nobody_else(
     plan: FleetPlan, another: GroupPlan, first: bool, engine: str
@@ -53,7 +53,7 @@ def test_one_more_group_changes_nobody_else(
 
 
 @seed(20260122)
-@settings(drawn, max_examples=25)
+@settings(drawn, max_examples=14)
 @given(
     plan=fleet_plans(most_groups=1), what=st.sampled_from((*CHANCE_CODES, "crash", "spot")), engine=engines
 )
@@ -84,7 +84,7 @@ def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(
 
 
 @seed(20260123)
-@settings(drawn, max_examples=20)
+@settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=2))
 def test_a_fleet_that_could_be_asked_but_never_is_lives_the_same_life(plan: FleetPlan) -> None:
     """A control plane with its door open has the same bits as one without a door."""
@@ -97,7 +97,7 @@ def test_a_fleet_that_could_be_asked_but_never_is_lives_the_same_life(plan: Flee
 
 
 @seed(20260124)
-@settings(drawn, max_examples=8)
+@settings(drawn, max_examples=6)
 @given(plan=fleet_plans(most_groups=3))
 def test_groups_played_apart_are_the_groups_played_together(plan: FleetPlan) -> None:
     """Groups that share nothing may be dealt out to engines as one likes."""

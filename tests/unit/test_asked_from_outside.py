@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fleets import always, fleet
 
+from sim.cloud.events import Lives
 from sim.cloud.plan import Cycle, FleetPlan, GuestCrash, Spot
 from sim.cloud.simpy_fleet import Fleet
 from sim.errors import LifecycleError, OperationNotAllowed
@@ -18,16 +19,13 @@ Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]
 
 def play(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage, list[tuple[float, str]]]:
     """What the scripts noted, the books, and the power states that g-0000 entered."""
-    asked = Fleet(plan, 1, 0, asked_from_outside=True)
+    seen = Lives(1)
+    asked = Fleet(plan, 1, 0, asked_from_outside=True, listener=seen.listen)
     notes: list[Any] = []
     for script in scripts:
         asked.env.process(script(asked, notes))
     usage = asked.run().fleet
-    vm = asked.vm("g-0000")
-    life = [
-        (t_s, str(arc.target.power or "")) for t_s, arc in vm.past if arc.source.power is not arc.target.power
-    ]
-    return notes, usage, life
+    return notes, usage, list(dict(seen.told())["g-0000"])
 
 
 def asking(at_s: float, operation: str, name: str = "g-0000") -> Script:
@@ -164,13 +162,28 @@ def test_a_delete_asked_for_while_a_failed_vm_is_replaced_is_the_end_of_it() -> 
 
 
 def test_nothing_can_be_asked_of_a_vm_that_is_gone_or_not_there_yet() -> None:
-    """There is no VM to ask."""
-    notes, _, _ = play(fleet(hours=1), asking(1000, "delete"), asking(2000, "start"), asking(2000, "delete"))
-    assert [note[0] for note in notes] == [1044, 2000, 2000]
-    assert "there is no VM" in notes[1][2]
+    """There is no VM to ask; the message says when that was."""
+    gone = Fleet(fleet(hours=1), 1, 0, asked_from_outside=True)
+
+    def script() -> Generator[Any, Any, None]:
+        yield gone.env.at(1000)
+        yield gone.request("g-0000", "delete")
+        yield gone.env.timeout(1)
+        with pytest.raises(KeyError, match=r"g-0000 at 0.290 h: there is no such VM"):
+            gone.request("g-0000", "start")
+
+    gone.env.process(script())
+    gone.run()
     later = Fleet(fleet(hours=1, count=2, create_over_s=3600.0), 1, 0, asked_from_outside=True)
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"g-0001 at 0.000 h: there is no such VM"):
         later.request("g-0001", "start")
+
+
+def test_a_fleet_that_is_not_asked_from_outside_says_so() -> None:
+    """Its programs have no arcs for what somebody might ask."""
+    shut = Fleet(fleet(hours=1), 1, 0)
+    with pytest.raises(KeyError, match="asked_from_outside"):
+        shut.request("g-0000", "start")
 
 
 def test_a_vm_stopped_by_hand_stays_so_until_it_is_wanted_anew() -> None:
