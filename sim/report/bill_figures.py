@@ -72,7 +72,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
             )
         else:
             axes.barh(line, mean, color=look.RULE, height=0.62)
-        _whiskers(axes, line, stat, largest)
+        whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
             line,
@@ -82,7 +82,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
             size=8.5,
         )
     axes.set_yticks(range(len(hours)), list(hours))
-    _horizontal(axes, largest)
+    horizontal(axes, largest)
     axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
     axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
     handles: list[Patch | Line2D] = [
@@ -91,7 +91,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
             facecolor=look.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"
         ),
         Patch(facecolor=look.RULE, label="not billed"),
-        *_whisker_keys(findings),
+        *whisker_keys(findings),
     ]
     sheet.legend(handles, columns=5)
     return sheet.finish(name, alt="VM-hours by power state, billed and not billed.", rows=rows)
@@ -137,7 +137,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             if len(series) > 1:
                 rows.append([meter, label, part, None, None, None, None])
             left += part
-        _whiskers(axes, line, stat, largest)
+        whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
             line,
@@ -148,7 +148,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
         )
     words = dict(zip(METERS, METER_WORDS, strict=True))
     axes.set_yticks(range(len(shown)), [words[meter] for meter in shown])
-    _horizontal(axes, largest)
+    horizontal(axes, largest)
     axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
     axes.set_xlabel(f"{currency} (mean over replications)" if findings.replications > 1 else currency)
     handles: list[Patch | Line2D] = []
@@ -159,7 +159,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             )
             for (label, _), (colour, hatch) in zip(series, look.SERIES, strict=False)
         ]
-    sheet.legend(handles + _whisker_keys(findings), columns=5)
+    sheet.legend(handles + whisker_keys(findings), columns=5)
     return sheet.finish(name, alt="Cost by meter.", rows=rows)
 
 
@@ -307,7 +307,7 @@ def _series(findings: Findings) -> list[tuple[str, tuple[str, ...]]]:
     return [*((name, (name,)) for name in names), *whole]
 
 
-def _whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
+def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
     """Interval and range at the end of a bar; for a bar too short to be seen they would hide it."""
     if stat.mean < 0.01 * largest:
         return
@@ -321,7 +321,8 @@ def _whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
         )
 
 
-def _whisker_keys(findings: Findings) -> list[Patch | Line2D]:
+def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
+    """What the two whiskers mean; nothing for one replication, which has none."""
     if findings.replications == 1:
         return []
     interval = f"{percent(findings.confidence, 0)} interval of the mean"
@@ -339,7 +340,8 @@ def _whisker_keys(findings: Findings) -> list[Patch | Line2D]:
     ]
 
 
-def _horizontal(axes: Axes, largest: float) -> None:
+def horizontal(axes: Axes, largest: float) -> None:
+    """Axes of horizontal bars: amounts along, names without ticks."""
     axes.set_xlim(0.0, largest * 1.04 or 1.0)
     look.put_numbers(axes.xaxis, most=6)
     axes.grid(visible=False, axis="y")

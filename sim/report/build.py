@@ -10,6 +10,7 @@ from sim.report import (
     comparisons,
     fleet_figures,
     folder,
+    group_figures,
     look,
     page,
     parts,
@@ -56,6 +57,8 @@ def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -
     if shown_hours.states:
         figures.append(bill_figures.hours_by_state(findings, shown_hours))
     if shown_money.table.total:
+        if several:
+            figures.append(group_figures.cost_by_group(findings, shown_money))
         figures.append(bill_figures.cost_by_meter(findings, shown_money))
         figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
     if findings.commitments:

@@ -137,6 +137,7 @@ def test_pictures_have_their_numbers_beside_them(made: Path) -> None:
         "vms_by_state",
         "running_by_group",
         "hours_by_state",
+        "cost_by_group",
         "cost_by_meter",
         "bill_distribution",
         "single_vms",
@@ -192,12 +193,37 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
     for meter, total in whole.items():
         parts = [float(r["mean_USD"]) for r in costs if r["meter"] == meter and not r["low"]]
         assert sum(parts) == pytest.approx(total, rel=1e-12)
+    groups = json.loads((made / "summary.json").read_text())["groups"]
+    by_group = rows_of(made / "figures" / "cost_by_group.csv")
+    for group, content in groups.items():
+        own = {row["part"]: float(row["mean_USD"]) for row in by_group if row["group"] == group}
+        assert own.pop("total") == content["metrics"]["cost.total"]["mean"]
+        assert sum(own.values()) == pytest.approx(content["metrics"]["cost.total"]["mean"], rel=1e-12)
     frame = pq.read_table(made / "replications.parquet").to_pandas()
     bills = (
         frame[(frame.group == "") & (frame.metric == "cost.total")].sort_values("replication").value.tolist()
     )
     shown = rows_of(made / "figures" / "bill_distribution.csv")
     assert [float(row["value"]) for row in shown if row["what"] == "replication"] == bills
+
+
+def test_compute_that_serves_nobody_is_parted_from_what_serves(result_folder: Make) -> None:
+    """Made folders serve nine tenths of their running hours; with commitments nobody can say whose hours they paid."""
+    folder = result_folder(groups=("a", "b"), vms=10, replications=3)
+    build(folder)
+    metrics = json.loads((folder / "summary.json").read_text())["groups"]["b"]["metrics"]
+    own = {
+        row["part"]: float(row["mean_USD"])
+        for row in rows_of(folder / "figures" / "cost_by_group.csv")
+        if row["group"] == "b"
+    }
+    share = metrics["served_hours"]["mean"] / metrics["billed_hours"]["mean"]
+    assert own["compute that serves"] == pytest.approx(share * metrics["cost.compute"]["mean"])
+    folder = result_folder(groups=("a", "b"), vms=10, replications=3, commitment=50.0)
+    build(folder)
+    parts = {row["part"] for row in rows_of(folder / "figures" / "cost_by_group.csv")}
+    assert "compute" in parts
+    assert "compute that serves" not in parts
 
 
 def test_single_lives_are_those_of_the_folder(made: Path) -> None:
