@@ -45,7 +45,11 @@ class Stretches:
         # Only the journal is read: the books of the run are written when the time has come.
         self.pages = Pages.blank([setup], window, self.lowered, 0, LINES)
         self.mask = np.zeros(self.lowered.bins, dtype=np.bool_)
-        self.room = self.lowered.room(SEATS)
+        self.moved = np.zeros(LINES, dtype=np.int64)
+        # Bytes are sliced and copied several times faster than arrays this short.
+        self.bytes_t = self.pages.journal_t.data.cast("B")
+        self.bytes_m = self.moved.data.cast("B")
+        self.room = self.lowered.room(2 * SEATS)  # the other half is for `kernel.stretch`
         self.free = list(range(SEATS))[::-1]
         self.keys: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         self._arrange()
@@ -59,8 +63,11 @@ class Stretches:
     def sit(self) -> int:
         """A seat for one more VM."""
         if not self.free:
-            seats = len(self.state_f)
-            self.room = tuple(np.concatenate([part, np.zeros_like(part)]) for part in self.room)  # type: ignore[assignment]
+            seats = len(self.state_f) // 2
+            grown = self.lowered.room(4 * seats)
+            for old, new in zip(self.room, grown, strict=True):
+                new[:seats], new[2 * seats : 3 * seats] = old[:seats], old[seats:]
+            self.room = grown
             self.free = list(range(seats, 2 * seats))[::-1]
             self._arrange()
         return self.free.pop()
@@ -72,23 +79,26 @@ class Stretches:
             self.keys = streams.member_keys(self.setup.group_key, numbers)
         return np.uint64(self.keys[index])
 
-    def lines(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """What has been written since the last time: instants (s), moves."""
-        report = self.pages.report
-        count = int(report[k.JOURNALED])
-        if count > LINES:
-            raise LifecycleError(
-                f"group {self.setup.plan.name!r}: a stretch of {count} moves, room for {LINES}"
-            )
+    def lines(self, count: int) -> tuple[bytes, bytes]:
+        """The first lines of the page: instants, moves."""
+        return self.bytes_t[: 8 * count].tobytes(), self.bytes_m[: 8 * count].tobytes()
+
+    def turns(self) -> tuple[bytes, bytes]:
+        """What `born` and `stay` have written."""
+        count = int(self.pages.report[k.JOURNALED])
+        self.moved[:count] = self.pages.journal_i[:count, 0]
+        return self.lines(count)
+
+    def fail(self, count: int) -> None:
+        """Raises LifecycleError: a stretch that never ends, or is too long to be written."""
         self.pages.check([self.setup], self.lowered)
-        report[k.JOURNALED] = 0
-        return self.pages.journal_t[:count].copy(), self.pages.journal_i[:count, 0].copy()
+        raise LifecycleError(f"group {self.setup.plan.name!r}: a stretch of {count} moves, room for {LINES}")
 
 
 class AheadVm(Vm):
     """The same VM, the same moves, the same bits; fewer events."""
 
-    __slots__ = ("asleep", "before_f", "before_i", "begun", "booked", "moves", "seat", "so_far", "times")
+    __slots__ = ("asleep", "begun", "booked", "lines", "moves_b", "seat", "so_far", "times_b", "wakes_s")
 
     def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
         super().__init__(group, index, born_s)
@@ -97,11 +107,9 @@ class AheadVm(Vm):
             k.OVER,
             True,
         )  # the arc that the stretch began with, and whether it was told to take it
-        self.before_f: NDArray[np.float64]
-        self.before_i: NDArray[np.int64]
-        self.times: NDArray[np.float64] = np.zeros(0)  # lines of the stretch
-        self.moves: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self.booked = 0  # of them
+        self.times_b = self.moves_b = b""  # lines of the stretch
+        self.lines = self.booked = 0  # how many, and how many of them have happened
+        self.wakes_s = NEVER  # when it is over
         self.asleep = False  # in a stretch
         self.so_far = False  # what befell it did so after its own moves of that instant
 
@@ -120,7 +128,7 @@ class AheadVm(Vm):
         side = self.stretches
         self.seat = side.sit()
         number = k.born(self.seat, self.index, self.now_s, lifetime_s, side.key(self.index), *side.arrays)
-        self._write(*side.lines())
+        self._write(*side.turns())
         told = False
         while True:
             arc = arcs[number]
@@ -131,7 +139,7 @@ class AheadVm(Vm):
             came = self._stretch(number, told)
             called: Arc | None = None
             while called is None:
-                wake_s = self._wakes_s(came)
+                wake_s = self.wakes_s
                 try:
                     if wake_s < horizon_s and wake_s <= env.now:
                         break
@@ -149,7 +157,7 @@ class AheadVm(Vm):
                 self._go_back()
                 number, told = called.index, False
                 continue
-            self._book(len(self.times))
+            self._book(self.lines)
             if came == k.ENDED:
                 side.free.append(self.seat)
                 group.vms.pop(self.index, None)
@@ -160,63 +168,68 @@ class AheadVm(Vm):
                 self.pending = ""
             number, told = came, False
 
-    def _wakes_s(self, came: int) -> float:
-        """When a stretch that came to that is over (s)."""
-        if came == k.OVER:
-            return NEVER
-        return float(self.times[-1]) if came == k.ENDED else float(self.stretches.state_f[self.seat, k.T])
-
     # -- stretches -------------------------------------------------------------------------------------------------
 
     def _stretch(self, number: int, told: bool) -> int:
         """Walk ahead from an arc; returns the arc of the next meeting, or OVER, ENDED or HALTED."""
-        side = self.stretches
         self.begun = (number, told)
-        self.before_f, self.before_i = side.state_f[self.seat].copy(), side.state_i[self.seat].copy()
-        came = self._walk(side.setup.horizon_s, k.NO_LIMIT)
+        came = self._walk(self.group.horizon_s, k.NO_LIMIT, again=False)
         if self.pending:
             came = self._heed(came)
         return came
 
-    def _walk(self, until_s: float, limit: int) -> int:
-        """The stretch from its beginning, again if need be."""
-        side, seat = self.stretches, self.seat
-        side.state_f[seat], side.state_i[seat] = self.before_f, self.before_i
-        came = int(k.stretch(seat, *self.begun, until_s, limit, *side.arrays))
-        self.times, self.moves = side.lines()
-        self.booked = 0
-        return came
+    def _walk(self, until_s: float, limit: int, *, again: bool = True) -> int:
+        """The stretch from its beginning, for the first time or *again*."""
+        side = self.stretches
+        number, told = self.begun
+        came, count, ended_s, stuck = k.stretch(
+            self.seat, again, number, told, until_s, limit, side.moved, *side.arrays
+        )
+        if stuck or count > LINES:
+            side.fail(count)
+        self.times_b, self.moves_b = side.lines(count)
+        self.lines, self.booked, self.wakes_s = count, 0, ended_s
+        return int(came)
+
+    def _times(self) -> NDArray[np.float64]:
+        return np.frombuffer(self.times_b, dtype=np.float64)
+
+    def _moves(self) -> NDArray[np.int64]:
+        return np.frombuffer(self.moves_b, dtype=np.int64)
 
     def _heed(self, came: int) -> int:
         """Something is pending: the stretch ends in the first node that answers it."""
         arcs = self.group.program.arcs
-        for place in range(self.booked, len(self.moves)):
-            move = int(self.moves[place])
+        moves = self._moves().tolist()
+        for place in range(self.booked, self.lines):
+            move = moves[place]
             if move < 2 * len(arcs) and getattr(arcs[move // 2].target, self.pending) is not None:
                 booked = self.booked
-                came = self._walk(self.stretches.setup.horizon_s, place + 1)
+                came = self._walk(self.group.horizon_s, place + 1)
                 self.booked = booked
                 break
         return came
 
-    def _write(self, times: NDArray[np.float64], moves: NDArray[np.int64]) -> None:
+    def _write(self, times: bytes, moves: bytes) -> None:
         """Moves that have happened go into the day-book."""
         group = self.group
-        group.when.frombytes(times.tobytes())
-        group.what.frombytes(moves.tobytes())
+        group.when.frombytes(times)
+        group.what.frombytes(moves)
         if group.whom is not None:
-            group.whom.extend([self.index] * int((moves < 2 * len(group.program.arcs)).sum()))
+            own = np.frombuffer(moves, dtype=np.int64) < 2 * len(group.program.arcs)
+            group.whom.extend([self.index] * int(own.sum()))
 
     def _book(self, end: int) -> None:
         """The lines up to there have happened."""
         if end > self.booked:
-            self._write(self.times[self.booked : end], self.moves[self.booked : end])
+            part = slice(8 * self.booked, 8 * end)
+            self._write(self.times_b[part], self.moves_b[part])
             self.booked = end
 
     def catch_up(self, *, so_far: bool = False) -> None:
         """Book what has happened before this instant, or *so_far*: at it, too."""
         now_s = self.group.env.now
-        self._book(int(np.searchsorted(self.times, now_s, side="right" if so_far else "left")))
+        self._book(int(np.searchsorted(self._times(), now_s, side="right" if so_far else "left")))
 
     def _know(self) -> None:
         """What the platform may look at, read back from the seat."""
@@ -232,9 +245,8 @@ class AheadVm(Vm):
         self.so_far = so_far
         if not self.meeting:
             self.catch_up(so_far=so_far)
-            arcs = 2 * len(self.group.program.arcs)
-            happened = self.moves[: self.booked]
-            own = happened[happened < arcs]
+            happened = self._moves()[: self.booked]
+            own = happened[happened < 2 * len(self.group.program.arcs)]
             if len(own):
                 self.node = self.group.program.arcs[int(own[-1]) // 2].target
         return self.node
@@ -256,12 +268,12 @@ class AheadVm(Vm):
         """The stretch ends at this instant, not where it was to end."""
         now_s, booked = self.group.env.now, self.booked
         self._walk(math.nextafter(now_s, math.inf) if self.so_far else now_s, k.NO_LIMIT)
-        if len(self.times) < booked:
+        if self.lines < booked:
             raise LifecycleError(
                 f"{self.name} at {now_s / 3600:.3f} h: a stretch walked again is shorter than it was"
             )
         self.booked = booked
-        self._book(len(self.times))
+        self._book(self.lines)
         self._pass(now_s)
         self._know()
 
@@ -269,9 +281,9 @@ class AheadVm(Vm):
         """Time goes by in the node: demand may turn, clocks run on."""
         side = self.stretches
         k.stay(self.seat, until_s, *side.arrays)
-        self._write(*side.lines())
+        self._write(*side.turns())
         self.now_s = until_s
 
     def close(self) -> None:
         """The horizon: everything that was walked ahead has happened."""
-        self._book(len(self.times))
+        self._book(self.lines)

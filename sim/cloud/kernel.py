@@ -466,6 +466,7 @@ def born(  # type: ignore[no-untyped-def]
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """`begin`, for a VM of a group by itself that somebody else looks after."""
+    report[JOURNALED] = 0
     return begin(
         seat, 0, index, at_s, lifetime, vm_key, run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
         keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
@@ -474,15 +475,36 @@ def born(  # type: ignore[no-untyped-def]
 
 @cached
 def stretch(  # type: ignore[no-untyped-def]
-    seat, arc, told, until_s, limit, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
-    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    seat, again, arc, told, until_s, limit, moved, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances,
+    probabilities, backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
-    """`advance`, for such a VM, as if the horizon were at *until_s*."""
-    return advance(
+    """`advance`, for such a VM, as if the horizon were at *until_s*; *again*: from where the last stretch began.
+
+    Returns what came of it, how many lines were written (instants in `journal_t`, moves in *moved*), when it ended (s),
+    and whether the VM is stuck.
+    """
+    # The state at the beginning of a stretch is kept in the other half of the room.
+    kept = seat + len(state_f) // 2
+    source, target = (kept, seat) if again else (seat, kept)
+    for column in range(state_f.shape[1]):
+        state_f[target, column] = state_f[source, column]
+    for column in range(state_i.shape[1]):
+        state_i[target, column] = state_i[source, column]
+    report[JOURNALED] = 0
+    came = advance(
         seat, arc, told, run, until_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
         law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
     )  # fmt: skip
+    count = report[JOURNALED]
+    for line in range(min(count, len(moved))):
+        moved[line] = journal_i[line, 0]
+    ended = NEVER
+    if came >= 0 or came == HALTED:
+        ended = state_f[seat, T]
+    elif came == ENDED:
+        ended = journal_t[count - 1]
+    return came, count, ended, report[STUCK_VM] != 0
 
 
 @cached
@@ -492,6 +514,7 @@ def stay(  # type: ignore[no-untyped-def]
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """Such a VM stays in its node up to an instant (`Vm._pass`): demand may turn, clocks run on."""
+    report[JOURNALED] = 0
     node = state_i[seat, NODE]
     while state_f[seat, EDGE] <= until_s and state_f[seat, EDGE] < horizon_s:
         wanted = state_i[seat, WANTED]

@@ -398,5 +398,17 @@ def play(  # type: ignore[no-untyped-def]
             key = (g << RANK_BITS) + state_i[slot, INDEX]
             if waits != GIVING:
                 key += ASKS
-            _push(state_f[slot, T], key, slot, loop, queue_t, queue_k, queue_s)
+            now = state_f[slot, T]
+            birth = loop[NEXT_BIRTH]
+            if (
+                (birth >= len(births) or births[birth] > now)
+                and (loop[QUEUED] == 0 or now < queue_t[0] or (now == queue_t[0] and key < queue_k[0]))
+                and report[PEAKED] + MARGIN <= len(peaks)
+                and (len(journal_t) == 0 or report[JOURNALED] + MARGIN <= len(journal_t))
+            ):  # it would be the first of the queue, and come out at once
+                stage = waits
+                meeting = True
+                told = False
+                continue
+            _push(now, key, slot, loop, queue_t, queue_k, queue_s)
             break

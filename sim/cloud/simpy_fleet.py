@@ -236,7 +236,9 @@ class Fleet:
             raise KeyError(f"{name}: make the fleet with asked_from_outside=True to ask for its VMs")
         vms = self.groups[group].vms if group in self.groups else {}
         if not number.isdecimal() or int(number) not in vms:
-            raise KeyError(f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)")
+            raise KeyError(
+                f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)"
+            )
         return vms[int(number)]
 
     def request(self, name: str, operation: str) -> Event:
