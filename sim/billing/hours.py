@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,10 +40,7 @@ def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> Rat
     return RatedHours(
         group=group,
         billed=Booked(hourly=usage.billed_hourly(policy), total_h=usage.billed_h(policy)),
-        licensed=Booked(
-            hourly=sum((usage.hourly(state) for state in licensed), start=np.zeros(len(usage.cells))),
-            total_h=math.fsum(usage.hours(state) for state in licensed),
-        ),
+        licensed=Booked(hourly=usage.hourly_in(licensed), total_h=usage.hours_in(licensed)),
         existing=Booked(hourly=usage.existing_hourly, total_h=usage.existing_h),
         orphaned=Booked(
             hourly=np.zeros(len(usage.cells)), total_h=0.0

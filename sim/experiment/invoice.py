@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.billing.focus import focus_rows, write_focus
-from sim.billing.money import to_usd
 from sim.billing.spread import Days, VmSpread
 from sim.errors import AuditError, ResultError
 from sim.experiment.replicate import question_of
@@ -81,9 +80,8 @@ def write_rows(file: Path, rows: object) -> int:
 
 
 def _check(rating: Rating, total_usd: float) -> None:
-    """Two ways of counting, one bill: each line is rounded once, to a nano-dollar."""
-    slack = to_usd(len(rating.bill.lines) + 1)
-    if abs(rating.bill.total - total_usd) > slack + 1e-12 * abs(total_usd):
+    """Two ways of counting, one bill, to the last bit."""
+    if rating.bill.total != total_usd:
         raise AuditError(
             f"the bill by VM is {rating.bill.total!r} USD, by group {total_usd!r} USD: one of them is wrong"
         )

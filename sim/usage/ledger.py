@@ -130,6 +130,14 @@ class GroupUsage:
         """VM hours in *state* in each clock hour from t = 0, shape (hours,)."""
         return self._hourly(self._columns(state))
 
+    def hours_in(self, states: Sequence[PowerState]) -> float:
+        """VM hours in any of some states."""
+        return self._sum_h([c for state in states for c in self._columns(state)])
+
+    def hourly_in(self, states: Sequence[PowerState]) -> NDArray[np.float64]:
+        """VM hours in any of some states in each clock hour, shape (hours,)."""
+        return self._hourly([c for state in states for c in self._columns(state)])
+
     @property
     def existing_h(self) -> float:
         """VM hours in which the VM existed, whatever its state."""
@@ -156,12 +164,11 @@ class GroupUsage:
 
     def billed_h(self, policy: BillingPolicy) -> float:
         """VM hours billed for compute."""
-        return self._sum_h([c for state in self.billed_states(policy) for c in self._columns(state)])
+        return self.hours_in(self.billed_states(policy))
 
     def billed_hourly(self, policy: BillingPolicy) -> NDArray[np.float64]:
         """VM hours billed for compute in each clock hour, shape (hours,)."""
-        columns = [c for state in self.billed_states(policy) for c in self._columns(state)]
-        return self._hourly(columns)
+        return self.hourly_in(self.billed_states(policy))
 
     def wasted_h(self, policy: BillingPolicy) -> float:
         """Billed hours in which the VM didn't serve."""

@@ -1,0 +1,219 @@
+"""Uptime of fleets: which VMs are one deployment, what is downtime and what isn't, and what a broken promise is worth."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from fleets import always, fleet, group
+
+from sim.billing.meters import RatedGroup
+from sim.billing.sla import Deployment, monthly_uptime
+from sim.billing.uptime import Watched, fleet_uptime
+from sim.catalog import load_bundled
+from sim.cloud.fleet import simulate
+from sim.cloud.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
+from sim.cloud.stays import DOWN, StayRecorder, can_be_down, reach_of
+from sim.experiment.replicate import Question, replicate
+from sim.sampling.distributions import Distribution, Uniform
+from sim.units import TICKS_PER_SECOND
+
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days
+MINUTE = 60 * TICKS_PER_SECOND
+MONTH = 30 * 24 * 60  # minutes
+SIZE = "Standard_D4s_v5"
+
+
+def watched(name: str, *spans: tuple[int, float, float, bool], **how: Any) -> Watched:
+    """A group from (VM, from, to in minutes, down) rows."""
+    rows = sorted(spans)
+    rated = how.pop("rated", {})
+    return Watched(
+        group=RatedGroup(name=name, size=SIZE, region="westeurope", **rated),
+        vm=np.array([row[0] for row in rows], dtype=np.int32),
+        start=np.array([round(row[1] * MINUTE) for row in rows], dtype=np.int64),
+        end=np.array([round(row[2] * MINUTE) for row in rows], dtype=np.int64),
+        down=np.array([row[3] for row in rows], dtype=bool),
+        **how,
+    )
+
+
+def one_failure(vm: int, at: float, minutes: float) -> list[tuple[int, float, float, bool]]:
+    """A VM of June that is down once."""
+    return [(vm, 0, at, False), (vm, at, at + minutes, True), (vm, at + minutes, MONTH, False)]
+
+
+def test_single_vms_are_a_deployment_each() -> None:
+    """Two VMs, one of which is down for an hour: 99.86 % is below 99.9 %, and worth a tenth of that VM's fee alone."""
+    (row,) = fleet_uptime(
+        [watched("a", *one_failure(0, 100, 60), (1, 0, MONTH, False), fee_usd=500.0)],
+        JUNE,
+        (0, MONTH * MINUTE),
+    )
+    assert (row.deployments, row.breaches, row.deployment) == (2, 1, Deployment.SINGLE_PREMIUM)
+    assert row.worst == pytest.approx(1 - 60 / MONTH)
+    assert row.uptime == pytest.approx(1 - 30 / MONTH)
+    assert row.credit_usd["a"] == pytest.approx(0.10 * 250.0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_zones_are_down_only_while_nobody_is_up(together: bool) -> None:
+    """Two VMs over two zones, each down for an hour: at once it is downtime, one after the other it isn't."""
+    rows = [*one_failure(0, 100, 60), *one_failure(1, 100 if together else 500, 60)]
+    (row,) = fleet_uptime([watched("a", *rows, zones=2, fee_usd=500.0)], JUNE, (0, MONTH * MINUTE))
+    assert row.deployment is Deployment.ZONES
+    assert row.down_min == pytest.approx(60.0 if together else 0.0)
+    assert row.credit_usd["a"] == pytest.approx(50.0 if together else 0.0)
+
+
+def test_groups_share_an_availability_set() -> None:
+    """One deployment of two groups: the one that is up keeps the other's promise, and a credit goes to both."""
+    apart = [
+        watched("a", *one_failure(0, 100, 60), availability_set="s", fee_usd=100.0),
+        watched("b", *one_failure(0, 400, 60), availability_set="s", fee_usd=300.0),
+    ]
+    (row,) = fleet_uptime(apart, JUNE, (0, MONTH * MINUTE))
+    assert (row.name, row.deployment, row.down_min) == ("s", Deployment.AVAILABILITY_SET, 0.0)
+    at_once = [apart[0], watched("b", *one_failure(0, 100, 60), availability_set="s", fee_usd=300.0)]
+    (row,) = fleet_uptime(at_once, JUNE, (0, MONTH * MINUTE))
+    assert row.credit_usd == pytest.approx({"a": 10.0, "b": 30.0})
+
+
+def test_months_are_calendar_months_and_spot_promises_nothing() -> None:
+    """A window from mid-June to mid-July: two rows; of spot VMs the uptime is told, and no credit."""
+    half = MONTH / 2
+    start = datetime(2026, 6, 16, tzinfo=UTC)
+    spans = [(0, 0, half, True), (0, half, MONTH, False)]
+    rows = fleet_uptime(
+        [watched("a", *spans, rated={"priority": "spot"}, fee_usd=9.0)], start, (0, MONTH * MINUTE)
+    )
+    assert [(row.month, row.uptime, row.credit_usd["a"]) for row in rows] == [
+        ("2026-06", 0.0, 0.0),
+        ("2026-07", 1.0, 0.0),
+    ]
+    regular = fleet_uptime([watched("a", *spans, fee_usd=9.0)], start, (0, MONTH * MINUTE))
+    assert [row.credit_usd["a"] for row in regular] == pytest.approx([4.5, 0.0])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_arrays_say_what_the_plain_rule_says(seed: int) -> None:
+    """`monthly_uptime` goes through one deployment interval by interval; the arrays must find the same minutes."""
+    chance = np.random.default_rng(seed)
+    rows: list[tuple[int, float, float, bool]] = []
+    for vm in range(4):
+        cuts = np.sort(chance.integers(0, 2 * MONTH, 41)).tolist()
+        rows += [
+            (vm, a, b, bool(chance.random() < 0.6))
+            for a, b in itertools.pairwise(cuts)
+            if b > a and chance.random() < 0.8
+        ]
+    found = fleet_uptime([watched("a", *rows, zones=3)], JUNE, (0, 2 * MONTH * MINUTE))
+    deployed = {str(vm): [(60.0 * a, 60.0 * b) for v, a, b, _ in rows if v == vm] for vm in range(4)}
+    down = {
+        str(vm): [(60.0 * a, 60.0 * b) for v, a, b, failed in rows if v == vm and failed] for vm in range(4)
+    }
+    plain = monthly_uptime(Deployment.ZONES, JUNE, deployed, down)
+    assert [(row.month, row.deployed_min, row.down_min) for row in found] == [
+        (each.month, pytest.approx(each.deployed_min), pytest.approx(each.down_min)) for each in plain
+    ]
+    assert any(each.down_min for each in plain)
+
+
+# --- what the simulation calls downtime ---------------------------------------------------------------------------------
+
+HOSTS = (HostPool(name="h", count=3, vcpus=8, memory_gib=64.0),)
+
+
+def reach(plan: Any) -> dict[str, list[tuple[int, float, float, bool]]]:
+    """(VM, from, to in seconds, down) by group."""
+    recorder = StayRecorder(reach_of)
+    simulate(plan, seed=1, replication=0, engine="simpy", listeners=[recorder.listen])
+    return {
+        name: [
+            (vm, a / TICKS_PER_SECOND, b / TICKS_PER_SECOND, what == DOWN)
+            for vm, a, b, what in zip(
+                own.vm.tolist(), own.start.tolist(), own.end.tolist(), own.what.tolist(), strict=True
+            )
+        ]
+        for name, own in recorder.stays(plan.horizon_s).items()
+    }
+
+
+def shared(platform: Platform, hours: float = 24.0, **changes: Any) -> Any:
+    """One VM on a platform."""
+    vm = group(size=SIZE, family="f", vcpus=4, memory_gib=16.0, **changes)
+    plain = fleet(vm, hours=hours)
+    return type(plain)(start=plain.start, horizon_s=plain.horizon_s, groups=plain.groups, platform=platform)
+
+
+def failing(law: Distribution) -> Platform:
+    """Hosts fail, and are mended an hour later; healing takes ten minutes where another host has room."""
+    failures = Failing(time_between_s=law, repair_s=always(3600))
+    return Platform(hosts=HOSTS, host_failures=failures, healing_s=always(600))
+
+
+def test_a_lost_host_is_downtime_until_the_vm_runs_elsewhere() -> None:
+    """Ten minutes of healing and 25 s of starting: the platform's doing, so it is downtime."""
+    rows = reach(shared(failing(Uniform(low=18_000.0, high=400_000.0)), hours=400.0))["g"]
+    down = [b - a for _, a, b, failed in rows if failed]
+    assert len(down) > 1
+    assert set(down) == {625.0}
+
+
+def test_no_room_elsewhere_is_downtime_too() -> None:
+    """All hosts fail at once: the VM waits the hour until they are mended, and starts."""
+    (first, down, *_) = reach(shared(failing(always(36_000)), hours=15.0))["g"]
+    assert first == (0, 35.0, 36_000.0, False)
+    assert down == (0, 36_000.0, 36_000.0 + 3600 + 25, True)
+
+
+def test_what_the_user_stops_is_no_downtime() -> None:
+    """Off for sixteen hours of a day, and the host fails meanwhile: nobody had asked for the VM."""
+    plan = shared(
+        failing(always(36_000)), hours=15.0, demand=Cycle(on_s=always(8 * 3600), off_s=always(16 * 3600))
+    )
+    assert [row[3] for row in reach(plan)["g"]] == [False]
+
+
+def test_maintenance_is_downtime() -> None:
+    """Frozen or rebooted, nobody could reach it."""
+    work = Maintenance(every_s=6 * 3600.0, impact="freeze", freeze_s=always(9))
+    rows = reach(shared(Platform(hosts=HOSTS, maintenance=work), hours=24.0, demand=AlwaysOn()))["g"]
+    assert {round(b - a, 6) for _, a, b, down in rows if down} == {9.0}
+
+
+def test_a_replication_tells_uptime_and_credit() -> None:
+    """An hour and 25 s lost of sixty hours less the 35 s before it ran: below 99 %, a quarter of the fee, by the table."""
+    plan = shared(failing(always(40 * 3600)), hours=60.0)
+    question = Question(
+        plan=plan,
+        rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
+        catalogue=load_bundled(),
+        billing_policy="2018-08",
+    )
+    found = replicate(question, 1, 0)
+    deployed_s = 60 * 3600 - 35.0
+    uptime = 1 - 3625 / deployed_s
+    assert found.metrics[""]["sla.uptime"] == pytest.approx(uptime, abs=1e-9)
+    assert 0.95 < uptime < 0.99
+    assert found.metrics["g"]["sla.credit"] == pytest.approx(
+        0.25 * found.metrics["g"]["cost.compute"], rel=1e-9
+    )
+    (row,) = found.uptimes
+    assert (row.month, row.breaches) == ("2026-01", 1)
+
+
+def test_nothing_can_be_down_without_a_platform() -> None:
+    """Then nobody listens, and the promise is kept."""
+    assert not can_be_down(fleet(hours=1.0))
+    question = Question(
+        plan=fleet(hours=1.0),
+        rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
+        catalogue=load_bundled(),
+        billing_policy="2018-08",
+    )
+    found = replicate(question, 1, 0)
+    assert (found.metrics[""]["sla.uptime"], found.metrics[""]["sla.credit"], found.uptimes) == (1.0, 0.0, ())
