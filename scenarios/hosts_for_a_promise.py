@@ -44,12 +44,12 @@ def main(
     found = size(SCENARIO, f"{HOSTS}=14..26", PROMISE, replications=replications, engine="compiled")
     print(found.words)
     print(f"{'hosts':>6} {'refused':>8} {'interval':>18} {'Erlang B':>9} {'runs':>5} answer")
-    refused, formula = {}, {}
+    refused = {}
     for trial in found.trials:
         told = trial.run.estimate("allocation.failure_rate")
-        refused[trial.value], formula[trial.value] = told, erlang_b(trial.value)
+        refused[trial.value] = told
         print(
-            f"{trial.value:>6} {told.mean:>8.3%} {told.low:>8.3%} .. {told.high:>6.3%} {formula[trial.value]:>9.3%}"
+            f"{trial.value:>6} {told.mean:>8.3%} {told.low:>8.3%} .. {told.high:>6.3%} {erlang_b(trial.value):>9.3%}"
             f" {told.n:>5} {trial.evidence.answer}"
         )
     print(f"one host less, {found.next_value} hosts, by law of the lifetimes (95 % interval):")
@@ -66,7 +66,11 @@ def main(
         folder,
         "refused",
         "How many hosts refuse at most one request in a hundred?",
-        {"simulated": refused, "Erlang's formula": formula, "promise": dict.fromkeys(refused, 0.01)},
+        {
+            "simulated": refused,
+            "Erlang's formula": {hosts: erlang_b(hosts) for hosts in range(14, 27)},
+            "promise": dict.fromkeys(refused, 0.01),
+        },
         x="hosts of twelve machines each",
         y="requests refused",
         percent=True,

@@ -6,7 +6,7 @@ Expect: at probability p an hour a worker runs -1/ln(1-p) hours in the mean, and
     given back, 15 min until somebody asks, 38 s to start): at 20 % it is there 94.1 % of the time. An hour served costs
     4.25 cents and a share of the disk, 7.4 at most, against 26.0 regular. What is taken away is the work since the last
     checkpoint: a job of 12 hours without any must be begun again until 12 hours pass in peace, (exp(12 r) - 1) / r hours
-    in the mean at r evictions an hour. That makes spot the dearer one from about 17 % on.
+    in the mean at r evictions an hour. That makes spot the dearer one from about 16 % on.
 """
 
 import math

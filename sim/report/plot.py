@@ -48,7 +48,7 @@ def plot(
 
     Each of *lines* maps places on the horizontal axis (numbers, or words for things that have no order) to what is
     there: an estimate is a dot with its interval, a bare number was worked out and belongs to a broken line without
-    dots. *x* and *y* name the axes with their units; *percent* shows shares of one as percent.
+    dots. Dots are joined only where there is no such line to compare them with. *x* and *y* name the axes with their units; *percent* shows shares of one as percent.
     """
     if not lines or not all(lines.values()):
         raise InputError(f"the figure {name!r} has a line without points")
@@ -60,16 +60,15 @@ def plot(
         handles = []
         rows: list[list[object]] = [["line", x, y, "low", "high"]]
         found = expected = 0
+        joined = numeric and not any(_is_worked_out(line) for line in lines.values())
         for label, line in lines.items():
-            is_found = not all(isinstance(value, int | float) for value in line.values())
-            if is_found:
+            if not _is_worked_out(line):
                 colour, _ = look.SERIES[found % len(look.SERIES)]
                 # Side by side where places are words: intervals would hide each other.
                 shift = 0.0 if numeric else 0.06 * found
                 found += 1
-                handle = _draw_found(
-                    axes, line, colour, [_at(places, p, numeric) + shift for p in line], numeric
-                )
+                at = [_at(places, place, numeric) + shift for place in line]
+                handle = _draw_found(axes, line, colour, at, joined)
             else:
                 style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
                 expected += 1
@@ -99,12 +98,12 @@ def plot(
     return Path(folder) / "figures" / f"{name}.png"
 
 
-def _draw_found(axes: Axes, line: Line, colour: str, at: list[float], numeric: bool) -> Line2D:
+def _draw_found(axes: Axes, line: Line, colour: str, at: list[float], joined: bool) -> Line2D:
     means, lows, highs = zip(*map(_numbers, line.values()), strict=True)
     for place, low, high in zip(at, lows, highs, strict=True):
         if low is not None and high is not None:
             axes.plot([place, place], [low, high], color=colour, linewidth=1.6, marker="_", markersize=7)
-    style: Any = "-" if numeric else ""
+    style: Any = "-" if joined else ""
     axes.plot(at, means, color=colour, marker="o", markersize=4.5, linestyle=style, linewidth=1.2)
     return Line2D([], [], color=colour, marker="o", markersize=4.5, linestyle=style, linewidth=1.2)
 
@@ -121,6 +120,10 @@ def _numbers(value: Known | float) -> tuple[float, float | None, float | None]:
     if isinstance(value, int | float):
         return float(value), None, None
     return math.nan if value.mean is None else value.mean, value.low, value.high
+
+
+def _is_worked_out(line: Line) -> bool:
+    return all(isinstance(value, int | float) for value in line.values())
 
 
 def _lowest(line: Line) -> float:
