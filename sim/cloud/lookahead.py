@@ -78,11 +78,11 @@ list_leave, list_enter = plain(placement.list_leave), plain(placement.list_enter
 
 @inlined
 def _push(t, key, slot, loop, queue_t, queue_k, queue_s):  # type: ignore[no-untyped-def]
-    """Into the queue: a binary heap by instant, then by key."""
+    """Into the queue: a heap by instant, then by key, of four branches: fewer steps than with two."""
     at = loop[QUEUED]
     loop[QUEUED] = at + 1
     while at > 0:
-        above = (at - 1) >> 1
+        above = (at - 1) >> 2
         if queue_t[above] < t or (queue_t[above] == t and queue_k[above] <= key):
             break
         queue_t[at] = queue_t[above]
@@ -105,15 +105,14 @@ def _pop(loop, queue_t, queue_k, queue_s):  # type: ignore[no-untyped-def]
     moved = queue_s[last]
     at = 0
     while True:
-        below = 2 * at + 1
+        below = 4 * at + 1
         if below >= last:
             break
-        other = below + 1
-        if other < last and (
-            queue_t[other] < queue_t[below]
-            or (queue_t[other] == queue_t[below] and queue_k[other] < queue_k[below])
-        ):
-            below = other
+        for other in range(below + 1, min(below + 4, last)):
+            if queue_t[other] < queue_t[below] or (
+                queue_t[other] == queue_t[below] and queue_k[other] < queue_k[below]
+            ):
+                below = other
         if t < queue_t[below] or (t == queue_t[below] and key <= queue_k[below]):
             break
         queue_t[at] = queue_t[below]

@@ -62,6 +62,8 @@ def tree_set(
         left = base + 2 * node
         most_c = max(tree_c[left], tree_c[left + 1])
         most_m = max(tree_m[left], tree_m[left + 1])
+        if tree_c[base + node] == most_c and tree_m[base + node] == most_m:
+            return  # nor does anything change further up
         tree_c[base + node] = most_c
         tree_m[base + node] = most_m
         node >>= 1

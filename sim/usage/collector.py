@@ -153,7 +153,7 @@ class Peak:
         if not self.pending:
             return
         ticks, groups, change = (np.concatenate(part) for part in zip(*self.pending, strict=True))
-        order = np.argsort(ticks, kind="stable")
+        order = np.argsort(ticks)  # within a tick any order will do
         ticks, groups, change = ticks[order], groups[order], change[order]
         end = len(ticks) if before_tick is None else int(np.searchsorted(ticks, before_tick, side="left"))
         self.pending = [(ticks[end:], groups[end:], change[end:])] if end < len(ticks) else []
