@@ -1,0 +1,196 @@
+"""Fleets that share a platform, drawn at random: tight hardware, tight quota, and ties at one instant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+
+from drawn_fleets import long_laws, schedules, short_laws
+from fleets import MONDAY, always
+from hypothesis import strategies as st
+
+from sim.cloud.plan import (
+    AlwaysOn,
+    Arrivals,
+    Cycle,
+    Demand,
+    Failing,
+    FleetPlan,
+    GroupPlan,
+    HostPool,
+    Maintenance,
+    Platform,
+    Quota,
+    Replay,
+    Reserved,
+    Retry,
+    Schedule,
+    Spot,
+    Throttle,
+)
+from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
+from sim.sampling.distributions import Exponential, Lognormal, Mixture
+
+NEVER = float("inf")
+POLICIES = ("first-fit", "best-fit", "worst-fit", "balanced")
+# (size, family, vCPUs, memory in GiB): two of one family, and one that is short of memory before vCPUs.
+SHAPES = (("D2", "fD", 2, 8.0), ("D4", "FD", 4, 16.0), ("E2", "fE", 2, 28.0), ("half", "fE", 1, 0.5))
+HOSTS = ((4, 16.0), (8, 32.0), (7, 60.0), (16, 40.5))
+TIED = always(5)  # every step the same: VMs meet at the same instants
+
+tied_schedule = Schedule(days=(0, 1, 2, 3, 4, 5, 6), on=time(1), off=time(3), time_zone="UTC")
+tight_cycles = st.builds(
+    Cycle, on_s=st.sampled_from((always(600), Exponential(mean=3000.0))), off_s=st.sampled_from((always(600), Exponential(mean=2000.0))),
+)  # fmt: skip
+
+
+@st.composite
+def replays(draw: st.DrawFn) -> Replay:
+    """A recorded fleet: some asked for at one instant, some never deleted, some deleted before they run."""
+    born = sorted(draw(st.lists(st.sampled_from((0.0, 10.0, 10.0, 500.5, 3600.0, 9999.25)), max_size=12)))
+    lives = tuple(draw(st.sampled_from((0.0, 7.0, 800.0, 5000.0, NEVER))) for _ in born)
+    return Replay(born_s=tuple(born), lifetime_s=lives)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Arrivals:
+    """More requests than the hardware holds."""
+    sizes, weights = draw(st.sampled_from((((1,), (1.0,)), ((3,), (1.0,)), ((1, 5), (0.7, 0.3)))))
+    lifetime = draw(
+        st.sampled_from((always(1800), Exponential(mean=4000.0), Lognormal(median=1500.0, sigma=1.5)))
+    )
+    return Arrivals(
+        rate_per_h=(draw(st.sampled_from((2.0, 12.0))),),
+        lifetime_s=lifetime,
+        batch_sizes=sizes,
+        batch_weights=weights,
+    )
+
+
+demands: st.SearchStrategy[Demand] = st.one_of(
+    st.just(AlwaysOn()), st.just(tied_schedule), schedules, tight_cycles, requests(), replays()
+)
+retries = st.builds(
+    Retry,
+    attempts=st.integers(1, 4),
+    backoff_s=st.sampled_from((0.0, 5.0, 60.0)),
+    multiplier=st.sampled_from((1.0, 2.0)),
+    max_backoff_s=st.sampled_from((60.0, 3600.0)),
+)
+
+
+@st.composite
+def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
+    """A group that meets others; in half of them every step takes the same time as everybody else's."""
+    demand = draw(demands)
+    size, family, vcpus, memory = draw(st.sampled_from(SHAPES))
+    open_ended = isinstance(demand, Arrivals | Replay)
+    tied = draw(st.booleans())
+    return GroupPlan(
+        name=name,
+        count=0 if open_ended else draw(st.integers(0, 8)),
+        create_over_s=draw(st.sampled_from((0.0, 0.0, 1800.0))),
+        demand=demand,
+        when_off=draw(st.sampled_from(("deallocate", "deallocate", "stop", "guest-shutdown", "hibernate", "keep"))),
+        generalized=draw(st.booleans()),
+        durations_s={key: TIED if tied else draw(short_laws) for key in DURATION_KEYS},
+        failures=draw(st.sampled_from(({}, {}, dict.fromkeys(CHANCE_CODES, 0.1)))),
+        reaction_s=always(700) if tied else draw(long_laws),
+        retry=draw(retries),
+        spot=Spot(
+            eviction_per_hour=draw(st.sampled_from((0.0, 0.5))),
+            policy=draw(st.sampled_from(("deallocate", "delete"))),
+            notice_s=always(30),
+            restart_after_s=draw(st.sampled_from((None, always(5), always(900)))),
+        )
+        if priority == "spot"
+        else None,
+        size=size,
+        family=family,
+        vcpus=vcpus,
+        memory_gib=memory,
+        priority=priority,
+        zones=draw(st.sampled_from(((), (), (1,), (1, 2, 3)))),
+        availability_set=draw(st.sampled_from(("", "", "set"))),
+    )  # fmt: skip
+
+
+pools = st.builds(
+    lambda number, count, shape, zone, racks, only: HostPool(
+        name=f"p{number}",
+        count=count,
+        vcpus=shape[0],
+        memory_gib=shape[1],
+        zone=zone,
+        racks=racks,
+        only_groups=only,
+    ),
+    number=st.integers(0, 9),
+    count=st.integers(1, 4),
+    shape=st.sampled_from(HOSTS),
+    zone=st.sampled_from((None, 1, 2)),
+    racks=st.integers(1, 3),
+    only=st.sampled_from(((), (), (), ("a",), ("a", "b"))),
+)
+quotas = st.builds(
+    Quota,
+    regional_vcpus=st.sampled_from((None, 12, 30)),
+    spot_vcpus=st.sampled_from((None, 5)),
+    families=st.sampled_from(({}, {"fd": 10}, {"FE": 4, "fD": 100})),
+)
+
+
+@st.composite
+def shared_fleets(draw: st.DrawFn, *, most_groups: int = 3, may_mix: bool = False) -> FleetPlan:
+    """Groups on few hosts under a small quota, for hours; regular and spot together only if they *may_mix*."""
+    names = ("a", "b", "c")[: draw(st.integers(1, most_groups))]
+    hosts = tuple(draw(st.lists(pools, max_size=3, unique_by=lambda pool: pool.name)))
+    one = draw(st.sampled_from(("regular", "regular", "spot")))
+    priorities = st.sampled_from(("regular", "spot"))
+    platform = Platform(
+        placement=draw(st.sampled_from(POLICIES)), hosts=hosts, quota=draw(st.one_of(st.none(), quotas))
+    )
+    horizon_s = draw(st.sampled_from((600.0, 10_800.0, 20_000.5)))
+    mixed = may_mix or not hosts
+    return FleetPlan(
+        start=MONDAY,
+        horizon_s=horizon_s,
+        warm_up_s=draw(st.sampled_from((0.0, 0.0, 0.4))) * horizon_s,
+        groups=tuple(draw(sharing_groups(name, draw(priorities) if mixed else one)) for name in names),
+        platform=platform,
+    )
+
+
+failing = st.builds(
+    Failing,
+    time_between_s=st.sampled_from((Exponential(mean=6000.0), always(3000))),
+    repair_s=st.sampled_from((Exponential(mean=1500.0), always(600), Mixture(weights=(0.5, 0.5), of=(always(1), always(4000))))),
+)  # fmt: skip
+
+
+@st.composite
+def beset_fleets(draw: st.DrawFn) -> FleetPlan:
+    """The same with everything else that a platform can do to VMs, all of it far too often."""
+    plan = draw(shared_fleets(may_mix=True))
+    assert plan.platform is not None
+    some = st.booleans()
+    reserved = Reserved(
+        name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2))
+    )
+    roomy = HostPool(name="roomy", count=2, vcpus=16, memory_gib=64.0, racks=2)
+    hosts = (*plan.platform.hosts, roomy)
+    platform = replace(
+        plan.platform,
+        hosts=hosts,
+        host_failures=draw(st.one_of(st.none(), failing)),
+        rack_failures=draw(failing) if draw(some) else None,
+        zone_failures=draw(failing) if draw(some) else None,
+        healing_s=draw(st.sampled_from((always(600), Exponential(mean=300.0)))),
+        maintenance=Maintenance(
+            every_s=4000.0, impact=draw(st.sampled_from(("freeze", "reboot", "redeploy"))), update_domains=draw(st.integers(1, 3)),
+            between_domains_s=600.0, freeze_s=always(9),
+        ) if draw(some) else None,
+        throttle=Throttle(burst=draw(st.sampled_from((1.0, 12.0))), refill_per_min=4.0) if draw(some) else None,
+        reserved=(reserved,) if draw(some) else (),
+    )  # fmt: skip
+    return replace(plan, platform=platform)

@@ -1,0 +1,179 @@
+"""An inspector who looks at every host after every event of a SimPy run, and says what can't be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sim.cloud.placement import CLUSTER, MIB
+from sim.cloud.plan import FleetPlan
+from sim.cloud.platform import SharedPlatform
+from sim.cloud.setup import FleetRun
+from sim.cloud.simpy_fleet import Fleet
+from sim.cloud.vm import Vm
+from sim.lifecycle.power import ON_HOST
+
+
+@dataclass(slots=True)
+class Inspector:
+    """Keeps a record of its own: which host each VM is on, told by the VMs' states, not by the index."""
+
+    fleet: Fleet
+    looked: int = 0
+    last_s: float = 0.0
+    was_on: dict[Vm, int] = field(default_factory=dict)  # the host on which a VM was last seen
+    dead: set[Vm] = field(default_factory=set)  # their host has failed, whatever they show
+    lost: set[Vm] = field(
+        default_factory=set
+    )  # their host has failed, or they had to leave it, and have no other
+
+    @property
+    def platform(self) -> SharedPlatform:
+        """What the VMs share."""
+        assert self.fleet.platform is not None
+        return self.fleet.platform
+
+    def vms(self) -> Iterator[Vm]:
+        """All that are alive."""
+        for group in self.fleet.groups.values():
+            yield from group.vms.values()
+
+    def look(self) -> None:
+        """After an event: what holds even in the middle of an instant."""
+        if self.fleet.env.now > self.last_s:
+            raise AssertionError("an instant was left without a last look")
+        self.looked += 1
+        self._rooms()
+        self._quota()
+
+    def look_at_the_end_of(self, instant_s: float) -> None:
+        """Before the clock goes on."""
+        assert instant_s >= self.last_s, "time runs backwards"
+        self._whereabouts()
+        self._over_commitment()
+
+    def _rooms(self) -> None:
+        """What the index says is free is what the VMs on each host, and the reservations, leave of it."""
+        platform = self.platform
+        for host, vms in enumerate(platform.vms_on):
+            if platform.down[host]:
+                self.dead |= {vm for vm, was in self.was_on.items() if was == host}
+                assert not vms, f"host {host} is out of order and has VMs"
+                assert (platform.index.free_c[host], platform.index.free_m[host]) == (-1, -1)
+                continue
+            pool = platform.plan.hosts[platform.index.units[platform.index.unit_of[host]][CLUSTER]]
+            held = [r for size in platform.slots_of[host] for r in platform.plan.reserved if r.size == size]
+            taken_c = sum(vm.vcpus for vm in vms if not vm.slot) + sum(r.vcpus for r in held)
+            taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(
+                round(r.memory_gib * MIB) for r in held
+            )
+            leaving = platform.leaving.get(host)
+            if leaving is not None:  # and what those who go will leave
+                assert leaving.vms, f"host {host}: nobody is left to go"
+                assert min(leaving.vcpus, leaving.memory_mib) >= 0, (
+                    f"host {host}: more is promised than will be left"
+                )
+                taken_c, taken_m = taken_c + leaving.vcpus, taken_m + leaving.memory_mib
+            free = platform.index.free_c[host], platform.index.free_m[host]
+            assert free == (pool.vcpus - taken_c, round(pool.memory_gib * MIB) - taken_m), f"host {host}"
+            assert min(free) >= 0, f"host {host} is over-committed"
+            slots = Counter(vm.group.setup.plan.size for vm in vms if vm.slot)
+            assert not slots - Counter(platform.slots_of[host]), (
+                f"host {host}: more VMs on reserved room than there is"
+            )
+            for vm in vms:
+                assert vm.host == host
+                zone, group = vm.zone, vm.group.setup.plan
+                assert not zone or pool.zone == zone, f"{vm.name} is in another zone"
+                dedicated = {p.name for p in platform.plan.hosts if group.name in p.only_groups}
+                assert (pool.name in dedicated) if dedicated else not pool.only_groups, (
+                    f"{vm.name} on {pool.name}"
+                )
+        for vm in self.vms():
+            assert vm.host < 0 or vm in platform.vms_on[vm.host]
+        clusters: dict[str, set[int]] = {}
+        for vm in self.vms():
+            if vm.host >= 0 and (name := vm.group.setup.plan.availability_set):
+                clusters.setdefault(name, set()).add(
+                    platform.index.units[platform.index.unit_of[vm.host]][CLUSTER]
+                )
+        assert all(len(found) == 1 for found in clusters.values()), "an availability set is on two clusters"
+
+    def _quota(self) -> None:
+        """In use is what exists; never more than the limits allow."""
+        use, limits = self.platform.quota, self.platform.plan.quota
+        mine = [vm for vm in self.vms() if vm.has_quota]
+        spot = sum(vm.vcpus for vm in mine if vm.group.setup.plan.priority == "spot")
+        regular = [vm for vm in mine if vm.group.setup.plan.priority != "spot"]
+        assert use.spot == spot
+        if not self.platform.plan.reserved:
+            assert use.regional == sum(vm.vcpus for vm in regular)
+            assert use.regional == sum(use.families.values())
+        if limits is None:
+            return
+        assert limits.spot_vcpus is None or use.spot <= limits.spot_vcpus
+        if self.platform.plan.reserved:
+            return  # a reservation holds its quota from the beginning, whatever the limits
+        assert limits.regional_vcpus is None or use.regional <= limits.regional_vcpus
+        for family, limit in limits.families.items():
+            taken = sum(vm.vcpus for vm in regular if vm.group.setup.plan.family.lower() == family.lower())
+            assert taken <= limit
+
+    def _whereabouts(self) -> None:
+        """A VM that shows a state on a host is on one, unless its host has failed or its room is promised; no other VM is."""
+        for vm in self.vms():
+            exists = vm.node.power is not None or vm.node.operation == "create"
+            assert vm.has_quota == exists or vm.node.operation == "create", vm.name
+            if self.platform.endless:
+                continue
+            shows = vm.node.power in ON_HOST
+            if vm.host >= 0:
+                self.lost.discard(vm)
+            elif vm.pending == "fault" or vm.node.name in ("healing", "homeless"):
+                self.lost.add(vm)
+            if shows:
+                promised = vm.going is not None
+                assert vm.host >= 0 or promised or vm in self.lost, f"{vm.name} is nowhere: {vm.node.name}"
+            else:
+                self.lost.discard(vm)
+                assert vm.going is None, vm.name
+                assert vm.host < 0 or vm.meeting, f"{vm.name} holds host {vm.host}: {vm.node.name}"
+
+    def _over_commitment(self) -> None:
+        """VMs that are still going count where they are; VMs that wait for them don't yet."""
+        taken_c: Counter[int] = Counter()
+        taken_m: Counter[int] = Counter()
+        for vm in self.vms():
+            if vm.host >= 0:
+                self.was_on[vm] = vm.host
+                self.dead.discard(vm)
+            there = (vm.host >= 0 and not vm.meeting) or vm.going is not None
+            if vm.node.power in ON_HOST and there and vm not in self.dead:
+                taken_c[self.was_on[vm]] += vm.vcpus
+                taken_m[self.was_on[vm]] += vm.memory_mib
+        for host, vcpus in taken_c.items():
+            pool = self.platform.plan.hosts[
+                self.platform.index.units[self.platform.index.unit_of[host]][CLUSTER]
+            ]
+            assert vcpus <= pool.vcpus, f"host {host} is over-committed at {self.fleet.env.now} s"
+            assert taken_m[host] <= round(pool.memory_gib * MIB), f"host {host} is short of memory"
+
+
+def inspected(plan: FleetPlan, *, seed: int, replication: int = 0) -> tuple[FleetRun, Inspector]:
+    """A SimPy run under inspection."""
+    fleet = Fleet(plan, seed, replication)
+    inspector = Inspector(fleet)
+    env = fleet.env
+
+    def play(until_s: float) -> None:
+        while env.peek() < until_s:
+            if env.peek() != env.now:
+                inspector.look_at_the_end_of(env.now)
+            inspector.last_s = env.peek()
+            env.step()
+            inspector.look()
+        env._now = until_s
+
+    env.play = play  # type: ignore[method-assign]
+    return fleet.run(), inspector

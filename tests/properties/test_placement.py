@@ -1,0 +1,183 @@
+"""The index of free room against a look at every host, after any history of VMs and of hosts out of order."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from sim.cloud import placement
+from sim.cloud.placement import CLUSTER, HOST_BASE, HOSTS, MIB, HostIndex, host_index
+from sim.cloud.plan import HostPool, Platform
+
+POLICIES = tuple(placement.POLICIES)
+SHAPES = ((1, 512), (2, 8 * MIB), (4, 16 * MIB), (2, 28 * MIB), (7, 1 * MIB), (0, 3), (16, 16 * MIB))
+Step = tuple[str, int, int]  # what, a number that picks the host or the unit, a shape
+
+pools = st.builds(
+    lambda count, vcpus, memory, racks: HostPool(name="p", count=count, vcpus=vcpus, memory_gib=memory, racks=racks),
+    count=st.integers(1, 9), vcpus=st.sampled_from((4, 8, 13)), memory=st.sampled_from((16.0, 32.5, 60.0)), racks=st.integers(1, 3),
+)  # fmt: skip
+steps = st.tuples(
+    st.sampled_from(("place", "place", "place", "leave", "fail", "repair")),
+    st.integers(0, 1000),
+    st.integers(0, len(SHAPES) - 1),
+)
+
+
+class EveryHost:
+    """What is free on each host, and when it last changed: a list that is looked through from end to end."""
+
+    def __init__(self, index: HostIndex) -> None:
+        self.index = index
+        self.free = list(zip(index.free_c, index.free_m, strict=True))
+        self.clock = 0
+        self.changed = [
+            -host for host in range(len(self.free))
+        ]  # of hosts alike at first, the first is taken
+
+    def set(self, host: int, vcpus: int, memory: int) -> None:
+        """What is free on a host from now on."""
+        self.clock += 1
+        self.free[host], self.changed[host] = (vcpus, memory), self.clock
+
+    def find(self, unit: int, vcpus: int, memory: int) -> int:
+        """The host that the policy means, or -1."""
+        row = self.index.units[unit]
+        fit = [
+            host
+            for host in range(row[HOST_BASE], row[HOST_BASE] + row[HOSTS])
+            if self.free[host][0] >= vcpus and self.free[host][1] >= memory
+        ]
+        if not fit:
+            return -1
+        if self.index.policy in (placement.FIRST_FIT, placement.BALANCED):
+            return fit[0]
+        sign = -1 if self.index.policy == placement.WORST_FIT else 1
+        return min(
+            fit, key=lambda host: (sign * self.free[host][0], sign * self.free[host][1], -self.changed[host])
+        )
+
+
+def live(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
+    """Play a history; returns (found by the index, found by looking) for every shape and unit after every step."""
+    truth = EveryHost(index)
+    on: list[tuple[int, int, int]] = []  # VMs: host, vCPUs, memory
+    full = list(truth.free)
+    down: set[int] = set()
+    found: list[tuple[int, int]] = []
+
+    def put(host: int, vcpus: int, memory: int) -> None:
+        index.put(host, vcpus, memory)
+        truth.set(host, vcpus, memory)
+
+    for what, pick, shape in history:
+        vcpus, memory = SHAPES[shape]
+        if what == "place":
+            host = index.find(pick % len(index.units), vcpus, memory)
+            if host >= 0:
+                index.change(host, -vcpus, -memory)
+                truth.set(host, truth.free[host][0] - vcpus, truth.free[host][1] - memory)
+                on.append((host, vcpus, memory))
+        elif what == "leave" and on:
+            host, vcpus, memory = on.pop(pick % len(on))
+            index.change(host, vcpus, memory)
+            truth.set(host, truth.free[host][0] + vcpus, truth.free[host][1] + memory)
+        elif what == "fail":
+            host = pick % len(full)
+            down.add(host)
+            on = [vm for vm in on if vm[0] != host]
+            put(host, -1, -1)
+        elif what == "repair" and down:
+            host = sorted(down)[pick % len(down)]
+            down.discard(host)
+            put(host, *full[host])
+        for unit in range(len(index.units)):
+            found += [(index.find(unit, *asked), truth.find(unit, *asked)) for asked in SHAPES]
+    return found
+
+
+@seed(20260201)
+@settings(deadline=None, max_examples=120, database=None)
+@given(
+    hosts=st.lists(pools, min_size=1, max_size=3),
+    policy=st.sampled_from(POLICIES),
+    history=st.lists(steps, max_size=30),
+)
+def test_the_index_finds_the_host_that_a_look_at_all_of_them_finds(hosts: list[HostPool], policy: str, history: list[Step]) -> None:  # fmt: skip
+    """Clusters of unlike hosts, VMs short of memory before vCPUs, hosts out of order: the very same host each time."""
+    index = host_index(Platform(placement=policy, hosts=tuple(hosts)))
+    for by_index, by_looking in live(index, history):
+        assert by_index == by_looking
+
+
+def only_left(base: int, leaves: int, vcpus: int, memory: int, tree_c: list[int], tree_m: list[int]) -> int:
+    """A search that believes what a node promises: the most vCPUs and the most memory below it, on one host."""
+    node = 1
+    while node < leaves:
+        left = base + 2 * node
+        node = 2 * node + (tree_c[left] < vcpus or tree_m[left] < memory)
+    enough = tree_c[base + node] >= vcpus and tree_m[base + node] >= memory
+    return node - leaves if enough else -1
+
+
+WRONG = {
+    "a tree that doesn't climb": ("first-fit", "tree_find", only_left),
+    "lists found by vCPUs alone": (
+        "best-fit",
+        "list_find",
+        lambda *a: placement_list_find(*a[:4], 0, *a[5:]),
+    ),
+    "the least free for the most": (
+        "worst-fit",
+        "list_find",
+        lambda *a: placement_list_find(*a[:5], False, *a[6:]),
+    ),
+    "lists that are never left": ("best-fit", "list_leave", lambda *_: None),
+}
+placement_list_find = placement.list_find
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_index_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """The comparison has teeth: each of these slips shows in one long history."""
+    policy, name, slip = WRONG[wrong]
+    chance = random.Random(1)
+    history = [
+        (chance.choice(("place", "place", "leave", "fail", "repair")), chance.randrange(1000), chance.randrange(len(SHAPES)))
+        for _ in range(150)
+    ]  # fmt: skip
+    hosts = tuple(HostPool(name="a", count=8, vcpus=v, memory_gib=m) for v, m in ((8, 32.0), (13, 16.0)))
+    right = live(host_index(Platform(placement=policy, hosts=hosts)), history)
+    assert all(by_index == by_looking for by_index, by_looking in right)
+    monkeypatch.setattr(placement, name, slip)
+    seen = live(host_index(Platform(placement=policy, hosts=hosts)), history)
+    assert any(by_index != by_looking for by_index, by_looking in seen)
+
+
+def test_racks_are_units_of_a_balanced_platform_only() -> None:
+    """Seven hosts in three racks: 3, 2 and 2 neighbours; else one unit a cluster."""
+    hosts = (
+        HostPool(name="a", count=7, vcpus=8, memory_gib=32.0, racks=3),
+        HostPool(name="b", count=2, vcpus=8, memory_gib=32.0, racks=5),
+    )
+    rows = host_index(Platform(placement="balanced", hosts=hosts)).units
+    assert [(row[CLUSTER], row[HOST_BASE], row[HOSTS]) for row in rows] == [
+        (0, 0, 3), (0, 3, 2), (0, 5, 2), (1, 7, 1), (1, 8, 1),
+    ]  # fmt: skip
+    rows = host_index(Platform(placement="first-fit", hosts=hosts)).units
+    assert [(row[HOST_BASE], row[HOSTS]) for row in rows] == [(0, 7), (7, 2)]
+
+
+def test_too_many_shapes_of_free_room_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Best-fit has a list for each shape; a scenario that needs more is told what to do instead."""
+    monkeypatch.setattr(placement, "LISTS", 3)
+    index = host_index(
+        Platform(placement="best-fit", hosts=(HostPool(name="a", count=1, vcpus=8, memory_gib=32.0),))
+    )
+    index.change(0, -1, 0)
+    index.change(0, -1, 0)
+    with pytest.raises(ValueError, match="first-fit"):
+        index.change(0, -1, 0)

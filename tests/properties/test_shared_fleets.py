@@ -1,0 +1,310 @@
+"""Fleets that share hosts and quota: the same bits in both engines, nothing over-committed at any instant, nobody moved for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_platforms import beset_fleets, shared_fleets, sharing_groups
+from fleets import always, differences, fleet, group, play
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from inspection import inspected
+
+from sim.cloud import lookahead, sharing
+from sim.cloud.plan import (
+    Arrivals,
+    Cycle,
+    Failing,
+    FleetPlan,
+    GroupPlan,
+    HostPool,
+    Platform,
+    Quota,
+    Retry,
+    Spot,
+)
+from sim.cloud.platform import QuotaUse, SharedPlatform
+from sim.cloud.vm import Vm
+from sim.sampling.distributions import Exponential
+
+drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+seeds = st.integers(0, 2**64 - 1)
+
+
+def must_agree(plan: FleetPlan, seed_: int) -> None:
+    """Play in both engines, and compare all that a user may see."""
+    one, other = play(plan, "simpy", seed=seed_), play(plan, "compiled", seed=seed_)
+    assert other.run.engine == "compiled"
+    assert not differences(one, other), differences(one, other)
+
+
+@seed(20260301)
+@settings(drawn, max_examples=25)
+@given(plan=shared_fleets(), seed_=seeds)
+def test_any_fleet_on_shared_hosts_and_quota_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:  # fmt: skip
+    """The kernel looks ahead and queues meetings only; who gets the last host at a tie must not depend on that."""
+    must_agree(plan, seed_)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=300)
+@given(plan=shared_fleets(), seed_=seeds)
+def test_hundreds_of_sharing_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """The same at length, with fresh draws at every run."""
+    must_agree(plan, seed_)
+
+
+@seed(20260302)
+@settings(drawn, max_examples=30)
+@given(plan=beset_fleets(), seed_=seeds)
+def test_nothing_is_over_committed_at_any_instant(plan: FleetPlan, seed_: int) -> None:
+    """Every host, every VM's whereabouts and every quota, looked at after each event of fleets that all goes wrong with."""
+    inspected(plan, seed=seed_)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=300)
+@given(plan=beset_fleets(), seed_=seeds)
+def test_nothing_is_over_committed_in_hundreds_of_beset_fleets(plan: FleetPlan, seed_: int) -> None:
+    """The same at length, with fresh draws at every run."""
+    inspected(plan, seed=seed_)
+
+
+@seed(20260303)
+@settings(drawn, max_examples=20)
+@given(plan=beset_fleets(), seed_=seeds)
+def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
+    """Whatever ran before, and however often: the same bits; another replication has other luck, the same rules."""
+    one = play(plan, seed=seed_, replication=3)
+    play(plan, seed=seed_, replication=4)
+    assert not differences(one, play(plan, seed=seed_, replication=3))
+
+
+@seed(20260304)
+@settings(drawn, max_examples=20)
+@given(plan=shared_fleets(), seed_=seeds, new=sharing_groups("new", "regular"))
+def test_a_group_that_contends_with_nobody_changes_nobody(
+    plan: FleetPlan, seed_: int, new: GroupPlan
+) -> None:
+    """A group on a cluster of its own, without a quota to share, moves nobody else by a bit."""
+    assert plan.platform is not None
+    own = HostPool(name="own", count=2, vcpus=8, memory_gib=64.0, only_groups=("new",))
+    platform = replace(plan.platform, hosts=(*plan.platform.hosts, own), quota=None)
+    before = replace(plan, platform=platform)
+    alone = replace(new, zones=(), availability_set="", spot=None, priority="regular")
+    after = replace(before, groups=(*before.groups, alone))
+    one, other = play(before, seed=seed_), play(after, seed=seed_)
+    kept = tuple(row for row in other.events if not row[1].startswith("new-"))
+    assert one.events == kept
+    for name, usage in one.run.usages.items():
+        assert np.array_equal(usage.cells, other.run.usages[name].cells)
+        assert usage.counts == other.run.usages[name].counts
+
+
+@seed(20260305)
+@settings(drawn, max_examples=20)
+@given(plan=shared_fleets(), seed_=seeds)
+def test_hardware_and_quota_that_are_never_short_might_as_well_not_be_there(
+    plan: FleetPlan, seed_: int
+) -> None:
+    """The very bits of a fleet that shares nothing: meeting others costs no time and no draw."""
+    groups = tuple(replace(group, zones=(), availability_set="") for group in plan.groups)
+    vast = HostPool(name="vast", count=50, vcpus=2000, memory_gib=20_000.0)
+    roomy = replace(plan, groups=groups, platform=Platform(hosts=(vast,), quota=Quota(regional_vcpus=10**6)))
+    one, other = play(roomy, seed=seed_), play(replace(roomy, platform=None), seed=seed_)
+    assert one.events == other.events
+    assert np.array_equal(one.usage.cells, other.usage.cells)
+    counts = one.usage.counts, other.usage.counts
+    assert {k: n for k, n in counts[0].items() if n} == {k: n for k, n in counts[1].items() if n}
+
+
+# --- wrong walkers ----------------------------------------------------------------------------------------------------
+
+CROWD = fleet(
+    group("a", count=6, demand=Cycle(on_s=always(600), off_s=Exponential(mean=900.0)), size="D4", family="f", vcpus=4,
+          memory_gib=16.0, availability_set="set", retry=Retry(attempts=3, backoff_s=5.0)),
+    group("b", count=0, demand=Arrivals(rate_per_h=(12.0,), lifetime_s=Exponential(mean=2000.0)), size="D2", family="f",
+          vcpus=2, memory_gib=4.0, retry=Retry(attempts=2)),
+    hours=10.0,
+)  # fmt: skip
+CROWD = replace(
+    CROWD,
+    platform=Platform(
+        placement="best-fit",
+        hosts=(
+            HostPool(name="p", count=2, vcpus=8, memory_gib=32.0, zone=1),
+            HostPool(name="q", count=2, vcpus=7, memory_gib=32.0, zone=2),
+        ),
+        quota=Quota(regional_vcpus=28, families={"F": 100}),
+    ),
+)
+SHARES, QUOTA, ALLOWED_N, POLICY = 0, 1, 4, 7
+
+
+def changed(which: int, change: Callable[[Any], Any]) -> Callable[[list[Any]], None]:
+    """One of the arrays that tell the kernel of the platform, changed."""
+
+    def apply(arrays: list[Any]) -> None:
+        arrays[which] = change(arrays[which])
+
+    return apply
+
+
+def more_quota(quota: Any) -> Any:
+    """One more vCPU in the region."""
+    quota[lookahead.REGIONAL, lookahead.LIMIT] += 2
+    return quota
+
+
+def no_sets(shares: Any) -> Any:
+    """Availability sets forgotten."""
+    shares[:, lookahead.SET] = -1
+    return shares
+
+
+def smaller(shares: Any) -> Any:
+    """VMs that take a vCPU less of a host."""
+    shares[:, lookahead.VCPUS] -= 1
+    return shares
+
+
+WRONG: dict[str, Callable[[list[Any]], None]] = {
+    "another policy": changed(POLICY, lambda _: 2),
+    "a little more quota": changed(QUOTA, more_quota),
+    "availability sets forgotten": changed(SHARES, no_sets),
+    "smaller VMs": changed(SHARES, smaller),
+    "one cluster forgotten": changed(ALLOWED_N, lambda numbers: numbers - 1),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_kernel_that_knows_another_platform_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """The comparison of engines has teeth."""
+    one = play(CROWD, "simpy")
+    assert not differences(one, play(CROWD, "compiled"))
+    right = sharing._platform_arrays
+
+    def arrays(*args: Any) -> tuple[Any, ...]:
+        told = list(right(*args))
+        WRONG[wrong](told)
+        return tuple(told)
+
+    monkeypatch.setattr(sharing, "_platform_arrays", arrays)
+    assert differences(one, play(CROWD, "compiled"))
+
+
+SPOTTED = replace(
+    CROWD,
+    groups=(
+        *CROWD.groups,
+        replace(
+            CROWD.groups[1], name="s", priority="spot", spot=Spot(eviction_per_hour=0.0, notice_s=always(30), restart_after_s=always(60)),
+        ),
+    ),
+)  # fmt: skip
+assert SPOTTED.platform is not None
+FAILING = replace(
+    SPOTTED,
+    platform=replace(
+        SPOTTED.platform,
+        host_failures=Failing(time_between_s=Exponential(mean=7200.0), repair_s=always(900)),
+        healing_s=always(600),
+    ),
+)
+
+
+def keeps_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deallocated VM's host isn't given back."""
+    monkeypatch.setattr(SharedPlatform, "give_host", lambda *_: None)
+
+
+def is_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room of a VM that leaves is free twice over."""
+    right = SharedPlatform.give_host
+
+    def give(platform: SharedPlatform, vm: Vm) -> None:
+        host = vm.host
+        right(platform, vm)
+        platform.index.change(host, vm.vcpus, 0)
+
+    monkeypatch.setattr(SharedPlatform, "give_host", give)
+
+
+def does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A regular VM moves in before the spot VM has moved out."""
+    right = SharedPlatform.ask_host
+
+    def ask(platform: SharedPlatform, vm: Vm) -> list[Any] | None:
+        return None if right(platform, vm) is None else []
+
+    monkeypatch.setattr(SharedPlatform, "ask_host", ask)
+
+
+def knows_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quota is counted, and nobody is refused."""
+    right = QuotaUse.ask
+
+    def ask(use: QuotaUse, group: GroupPlan) -> bool:
+        platform, use.platform = use.platform, replace(use.platform, quota=None)
+        right(use, group)
+        use.platform = platform
+        return True
+
+    monkeypatch.setattr(QuotaUse, "ask", ask)
+
+
+def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VMs of a failed host aren't told."""
+    monkeypatch.setattr(Vm, "befall", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "slip", [keeps_its_host, is_counted_twice, does_not_wait, knows_no_limit, forgets_the_dead]
+)
+def test_the_inspector_sees_a_platform_that(slip: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """Else a quiet inspection would say nothing."""
+    _, inspector = inspected(FAILING, seed=1)
+    assert inspector.looked > 1000
+    slip(monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):
+        inspected(FAILING, seed=1)
+
+
+@seed(20260306)
+@settings(drawn, max_examples=25)
+@given(plan=shared_fleets(), seed_=seeds)
+def test_no_more_vms_are_on_hosts_than_these_have_room_for(plan: FleetPlan, seed_: int) -> None:
+    """The peak that is reported, against vCPUs and memory of all hosts together."""
+    assert plan.platform is not None
+    told = play(plan, "compiled", seed=seed_)
+    if not plan.platform.hosts or not plan.groups:
+        return
+    least = min(group.vcpus for group in plan.groups), min(group.memory_gib for group in plan.groups)
+    room = sum(
+        pool.count * min(pool.vcpus // least[0], int(pool.memory_gib / least[1]))
+        for pool in plan.platform.hosts
+    )
+    assert told.usage.peak_allocated <= room
+
+
+@pytest.mark.parametrize("name", ["starting", "os_provisioning", "stopping", "deallocating"])
+def test_a_start_from_stopped_needs_no_allocation(name: str) -> None:
+    """Whatever the times: a VM that was stopped is never refused, with neighbours who take all that is free."""
+    steps = {name: Exponential(mean=300.0)}
+    stopping = group("a", count=2, demand=Cycle(on_s=always(900), off_s=always(900)), when_off="stop", vcpus=4, memory_gib=4.0, steps=steps)  # fmt: skip
+    greedy = group(
+        "b", count=0, demand=Arrivals(rate_per_h=(60.0,), lifetime_s=always(900)), vcpus=1, memory_gib=1.0
+    )
+    hosts = (HostPool(name="p", count=1, vcpus=10, memory_gib=64.0),)
+    told = play(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
+    mine = told.run.usages["a"].counts
+    assert mine["operations.start.succeeded"] > 30
+    assert mine["allocation.attempts"] == 2
+    assert mine.get("allocation.failures", 0) == 0
+    assert told.run.usages["b"].counts["allocation.failures"] > 100
