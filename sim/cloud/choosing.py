@@ -51,14 +51,19 @@ def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
     """
     unknown = what_needs_simpy(plan)
     alone = needs_simpy(plan)
-    walked = [group for group in plan.groups if group.name not in alone]
+    walked = [group for group in plan.groups if not isinstance(group.demand, Autoscale)]
     moves = sum(expected_moves(group, plan.horizon_s) for group in walked) * replications
     simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
     about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
     if not walked:
         return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
-    if simpy_s <= (LOAD_S if _is_compiled() else COMPILE_S):
+    code = "kernel.walk" if plan.platform is None else "kernel.stretch" if alone else "lookahead.play"
+    if simpy_s <= (LOAD_S if _is_compiled(code) else COMPILE_S):
         return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
+    if alone and plan.platform is not None:
+        return Choice(
+            engine="ahead", why=f"{unknown} needs SimPy; the kernel walks what is private, and {about}"
+        )
     if alone:
         rest = ", ".join(sorted(alone))
         return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")
@@ -68,17 +73,17 @@ def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
 
 def asked_for(engine: str, plan: FleetPlan) -> Choice:
     """The engine that somebody asked for by name. Raises ScenarioError where it can't play the plan."""
-    if engine not in ("simpy", "compiled", "mixed"):
+    if engine not in ("simpy", "compiled", "mixed", "ahead"):
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
     unknown = what_needs_simpy(plan)
     if engine == "compiled" and unknown:
-        if len(needs_simpy(plan)) == len(plan.groups):
+        if all(isinstance(group.demand, Autoscale) for group in plan.groups):
             fault = Fault(
                 field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
                 hint="ask for auto or simpy",
             )  # fmt: skip
             raise ScenarioError([fault])
-        return Choice(engine="mixed", why=f"asked for; {unknown} needs SimPy")
+        return Choice(engine="ahead" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
     return Choice(engine=engine, why="asked for")
 
 
@@ -104,7 +109,7 @@ def what_needs_simpy(plan: FleetPlan) -> str:
     return ""
 
 
-def _is_compiled() -> bool:
+def _is_compiled(code: str) -> bool:
     """Whether machine code of the kernel lies on disk (it may be stale; then compiling costs its time once)."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
-    return any(folder.rglob("kernel.walk-*.nbc"))
+    return any(folder.rglob(f"{code}-*.nbc"))

@@ -76,8 +76,8 @@ def simulate(
     """
     choice = choose(plan) if engine == "auto" else asked_for(engine, plan)
     hearing = Hearing(events, lives, listeners)
-    if choice.engine == "simpy":
-        run = _in_simpy(plan, seed, replication, hearing)
+    if choice.engine in ("simpy", "ahead"):
+        run = _in_simpy(plan, seed, replication, hearing, ahead=choice.engine == "ahead")
     else:
         run = _compiled(plan, seed, replication, hearing, threads)
     hearing.settle()
@@ -86,10 +86,12 @@ def simulate(
     )
 
 
-def _in_simpy(plan: FleetPlan, seed: int, replication: int, hearing: Hearing) -> FleetRun:
+def _in_simpy(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, *, ahead: bool) -> FleetRun:
     from sim.cloud.simpy_fleet import Fleet
 
-    return Fleet(plan, seed, replication, listener=hearing.listener(), settle=hearing.settle).run()
+    return Fleet(
+        plan, seed, replication, listener=hearing.listener(), settle=hearing.settle, ahead=ahead
+    ).run()
 
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, threads: int) -> FleetRun:

@@ -848,7 +848,7 @@ class _Builder:
                     asks[node.index, "delete"] = withdrawn
                 continue
             known = len(self.nodes)
-            for operation in _COUNTED - {"create"}:
+            for operation in sorted(_COUNTED - {"create"}):
                 target = self._asked(operation, node)
                 if target is not None:
                     ask = self.arc(node, target, attempts=Attempts.RESET)
