@@ -46,6 +46,7 @@ class FocusUsage:
     hours: tuple[RatedHours, ...]
     invoiced: Mapping[str, float]
     one_meter: bool = False  # Windows machines and their licences were invoiced together
+    longest_row_s: float = 0.0
 
 
 class _Key(NamedTuple):
@@ -115,6 +116,7 @@ def read_focus_rows(path: str, columns: Sequence[str], rows: Iterator[dict[str, 
         hours=tuple(_book(used, start, math.ceil(end_s / SECONDS_PER_HOUR))),
         invoiced={kind: math.fsum(costs) for kind, costs in invoiced.items()},
         one_meter=any(len(row.what) > 1 for row in used),
+        longest_row_s=max((row.end - row.start).total_seconds() for row in used),
     )
 
 

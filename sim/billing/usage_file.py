@@ -56,6 +56,7 @@ class UsageFile:
         default_factory=dict
     )  # by kind of meter; empty if the file doesn't say
     one_meter: bool = False  # Windows machines and their licences were invoiced together
+    longest_row_s: float = 0.0  # of a FOCUS export; beyond an hour, hourly use is known on average only
 
     def rate(
         self,
@@ -121,6 +122,7 @@ def read_usage(
                     hours=found.hours,
                     invoiced=found.invoiced,
                     one_meter=found.one_meter,
+                    longest_row_s=found.longest_row_s,
                 )
             defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
             return _read_stays(str(path), columns, rows, defaults)

@@ -12,6 +12,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.options import Prices
 from sim.errors import InputError
+from sim.units import format_duration
 
 if TYPE_CHECKING:
     from sim.billing.rating import Rating
@@ -109,14 +110,15 @@ def bill(
     rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
     if focus is not None:
         _write_focus(file, rating, focus, rules.name, rounded)
+    _warn_of_days(file, rating)
+    if simulated is not None:
+        _warn_of_length(file, simulated)
     beside = _beside(file, rating, simulated)
     if as_json:
         terminal.print_json(_as_object(rating, file, beside, simulated))
         return
     _print_lines(rating, f"{usage.name}: {terminal.money(rating.bill.total)} USD, billing {rules.name}")
     _print_beside(beside, simulated)
-    if simulated is not None:
-        _warn_of_length(file, simulated)
     if focus is not None:
         typer.echo(f"Written: {focus}")
 
@@ -251,6 +253,16 @@ def _simulated_cells(found: Mapping[str, float | None] | None, other: float) -> 
 def _difference(value: float, other: float) -> str:
     change = "" if not other else terminal.percent_change((value - other) / abs(other))
     return f"{value - other:+,.2f}" + (f" ({change})" if change else "")
+
+
+def _warn_of_days(file: UsageFile, rating: Rating) -> None:
+    """Commitments are used hour by hour, and a row of a day doesn't tell its hours; say so."""
+    if rating.bill.commitments and file.longest_row_s > 3600:
+        typer.echo(
+            f"note: rows of {format_duration(file.longest_row_s)} tell hourly use on average only, and commitments are used by the "
+            "hour: what they cover may be less than rated here",
+            err=True,
+        )
 
 
 def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:

@@ -1,0 +1,172 @@
+"""`vmfleet bill` and `vmfleet run --focus`: an invoice, its rating and a simulation side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import chdir
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sim.cli.app import app, main
+from sim.errors import InputError
+
+SCENARIO = """\
+name = "small"
+start = 2026-01-05T00:00:00Z
+horizon = "2d"
+replications = 3
+[[group]]
+name = "dev"
+size = "Standard_D4s_v5"
+os = "windows"
+count = 3
+disks = ["P10"]
+  [group.cycle]
+  on = { dist = "exponential", mean = "8h" }
+  off = "8h"
+[[commitment]]
+name = "ri"
+kind = "reservation"
+size = "Standard_D4s_v5"
+quantity = 2
+term = "1y"
+"""
+STAYS = """vm,state,start,end
+a,running,2026-01-05T08:00:00Z,2026-01-05T18:00:30Z
+a,deallocated,2026-01-05T18:00:30Z,2026-01-06T08:00:00Z
+"""
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with its result folder and its invoice, and a list of stays."""
+    folder = tmp_path_factory.mktemp("bill")
+    (folder / "small.toml").write_text(SCENARIO)
+    (folder / "stays.csv").write_text(STAYS)
+    told = asked(
+        folder, "run", "small.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result"
+    )
+    assert told.exit_code == 0, told.output
+    assert told.output == ""
+    return folder
+
+
+def asked(folder: Path, *arguments: str):
+    """One call in a folder; a mistake of the user's is in `exception`."""
+    with chdir(folder):
+        return CliRunner().invoke(app, list(arguments))
+
+
+def test_run_writes_replication_0s_invoice(here: Path) -> None:
+    """It comes to what the result folder says of that replication, to the last digit."""
+    with (here / "invoice.csv").open(newline="") as file:
+        billed = sum(Decimal(row["BilledCost"]) for row in csv.DictReader(file))
+    with (here / "result" / "bill.csv").open(newline="") as file:
+        lines = [row for row in csv.DictReader(file) if row["replication"] == "0"]
+    assert billed == sum(round(Decimal(row["amount"]), 9) for row in lines)
+
+
+def test_our_own_invoice_rated_again_comes_to_the_same(here: Path) -> None:
+    """Every kind of meter but compute: daily rows tell a reservation's hours on average only, and that is said."""
+    told = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    for kind in ("license", "disk", "network", "commitment"):
+        assert found["invoiced"][kind]["difference"] == pytest.approx(0.0, abs=1e-6), kind
+    assert found["invoiced"]["compute"]["difference"] < 0.0
+    assert found["commitments"]["ri"]["bought"] == 2 * 48
+    assert set(found["invoiced"]) == {"compute", "license", "disk", "network", "commitment", "total"}
+    assert "on average" in told.stderr
+
+
+def test_without_its_commitments_the_bill_is_another(here: Path) -> None:
+    """What a reservation covered is rated as one goes, and what it cost is missing: both kinds tell."""
+    found = json.loads(asked(here, "bill", "invoice.csv", "--json").stdout)
+    assert found["invoiced"]["commitment"]["rated"] == 0.0
+    assert found["invoiced"]["compute"]["difference"] > 0.0
+
+
+def test_an_invoice_is_set_beside_the_simulation(here: Path) -> None:
+    """Replication 0 against the mean of three: kind by kind, with the interval, and nothing differs by length."""
+    told = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--against", "result")
+    assert told.exit_code == 0, told.output
+    for words in ("rated - invoiced", "simulated", "simulated -", "license", "total", "Commitments"):
+        assert words in told.output
+    assert "covers" not in told.stderr
+    found = json.loads(asked(here, "bill", "invoice.csv", "--against", "result", "--json").stdout)
+    summary = json.loads((here / "result" / "summary.json").read_text())
+    for kind in ("compute", "disk", "total"):
+        assert found["simulated"][kind]["mean"] == summary["metrics"][f"cost.{kind}"]["mean"]
+        assert found["simulated"][kind]["difference"] == pytest.approx(
+            found["simulated"][kind]["mean"] - found["invoiced"][kind]["invoiced"]
+        )
+
+
+def test_bills_of_different_lengths_are_told_apart(here: Path) -> None:
+    """A day beside two days: a warning, on standard error."""
+    told = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "result")
+    assert told.exit_code == 0
+    assert "the file covers" in told.stderr
+    assert "simulated - rated" in told.output
+
+
+def test_stays_are_rated_as_the_options_say(here: Path) -> None:
+    """Size, system, disks and rounding where the file doesn't say; FOCUS rows by VM on request."""
+    options = ["--size", "Standard_D4s_v5", "--os", "windows", "--disk", "P10", "--rounding", "floor-minute"]
+    told = asked(here, "bill", "stays.csv", *options, "--focus", "out.csv", "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    by_meter = {line["meter"]: line["quantity"] for line in found["lines"]}
+    assert by_meter["compute.Standard_D4s_v5.windows.regular"] == 10.0  # 30 spare seconds are dropped
+    assert by_meter["disk.P10"] == 24.0
+    with (here / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["ResourceId"] for row in rows} == {"a"}
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == round(Decimal(found["total_usd"]), 9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bill", "nowhere.csv"], "nowhere.csv"),
+        (["bill", "stays.csv"], "size"),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--rounding", "up"], "exact, floor-minute"),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--policy", "1999"], "1999"),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "nowhere"], "nowhere"),
+        (["bill", "stays.csv", "--scenario", "small.toml", "--catalogue", "c.json"], "give one of them"),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--focus", "no/where.csv"], "there is no folder"),
+        (["bill", "small.toml"], "no such column"),
+        (["run", "small.toml", "--focus", "no/where.csv"], "there is no folder"),
+        (["run", "small.toml", "--focus", "result"], "is a folder"),
+        (["prices", "import", "stays.csv", "--out", "c.json"], "stays.csv"),
+        (["prices", "import", "small.toml", "--out", "no/c.json"], "no/c.json"),
+    ],
+)
+def test_wrong_input_is_told_in_words_with_status_2(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    """And nothing is written."""
+    monkeypatch.chdir(here)
+    before = set(Path().rglob("*"))
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    shown = capsys.readouterr()
+    assert end.value.code == 2
+    assert says in shown.err
+    assert "Traceback" not in shown.err
+    assert set(Path().rglob("*")) == before
+
+
+def test_a_size_that_has_no_price_is_an_input_error(here: Path) -> None:
+    """Through the runner the exception itself can be seen."""
+    told = asked(here, "bill", "stays.csv", "--size", "Standard_Z9", "--json")
+    assert isinstance(told.exception, InputError)
