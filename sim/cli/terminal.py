@@ -77,7 +77,7 @@ def figure(value: float | None, unit: str = "") -> str:
 
 
 def money(value: float | None) -> str:
-    """An amount in US dollars; cents only where they can be seen beside the amount."""
+    """An amount of money; cents only where they can be seen beside the amount."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
@@ -110,19 +110,41 @@ HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
 ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})
 
 
+def _promises(metrics: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[float | None], str]]]:
+    """Headlines of what was promised: commitments' use, and uptime where the platform has failed anybody."""
+    found: dict[str, tuple[str, Callable[[float | None], str]]] = {}
+    for name in metrics:
+        if name.startswith("commitment.") and name.endswith(".used_fraction"):
+            found[name] = (
+                f"used of {name.removeprefix('commitment.').removesuffix('.used_fraction')}",
+                percent,
+            )
+    uptime = metrics.get("sla.uptime", {}).get("mean")
+    if uptime is not None and uptime < 1.0:
+        found["sla.uptime"] = ("uptime of deployments", percent)
+        found["sla.credit"] = ("service credits to claim, USD", money)
+    return found
+
+
+def in_currency(words: str, currency: str) -> str:
+    """A headline's words with the price list's own currency for US dollars."""
+    return words.replace("USD", currency)
+
+
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
     metrics = summary["metrics"]
+    currency = summary.get("currency", "USD")
     confidence = f"{100 * summary.get('confidence', 0.95):g} %"
     rows = []
-    for name, (words, write) in HEADLINES.items():
+    for name, (words, write) in {**HEADLINES, **_promises(metrics)}.items():
         metric = metrics.get(name)
         if metric is None or (not metric["mean"] and name not in ALWAYS_SHOWN):
             continue
         interval = "–" if metric["low"] is None else f"{write(metric['low'])} … {write(metric['high'])}"
         rows.append(
             (
-                words,
+                in_currency(words, currency),
                 write(metric["mean"]),
                 interval,
                 write(metric["p50"]),
@@ -147,14 +169,14 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     budget = summary.get("budget")
     if budget is not None:
         chance, low, high = (percent(budget[key]) for key in ("breach_probability", "low", "high"))
-        words = f"The bill exceeds {money(budget['usd'])} USD with a probability of {chance}"
+        words = f"The bill exceeds {money(budget['usd'])} {currency} with a probability of {chance}"
         console().print(f"{words} ({confidence} bounds: {low} … {high})", style="bold")
     groups = summary["groups"]
     if len(groups) > 1:
         shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
         print_table(
             "By group (means)",
-            ("group", *(HEADLINES[name][0] for name in shown)),
+            ("group", *(in_currency(HEADLINES[name][0], currency) for name in shown)),
             [
                 (group, *(HEADLINES[name][1](content["metrics"].get(name, {}).get("mean")) for name in shown))
                 for group, content in groups.items()
