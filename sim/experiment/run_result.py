@@ -21,6 +21,7 @@ from sim.experiment.statistics import (
     percentile,
     quantile_interval,
 )
+from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -122,6 +123,19 @@ class RunResult:
         """What of one metric comes on one of another, such as `cost.total` per `served_hours`: a ratio of means."""
         return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence)
 
+    def hourly(self, state: str, group: str = FLEET) -> list[Estimate]:
+        """VMs in a power state in each counted clock hour (its mean over the hour), in order."""
+        column = list(PowerState).index(PowerState(state))
+        groups = self.groups if group == FLEET else (group,)
+        by_replication = [
+            [
+                math.fsum(hour)
+                for hour in zip(*(each.timeline[name].vms[:, column] for name in groups), strict=True)
+            ]
+            for each in self.replications
+        ]
+        return [estimate_mean(hour, self.confidence) for hour in zip(*by_replication, strict=True)]
+
     def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
         """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
 
@@ -161,7 +175,7 @@ class RunResult:
             "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
             "engine": self.engine,
             "billing_policy": self.scenario.billing_policy,
-            "currency": "USD",
+            "currency": self.scenario.prices.currency,
             "confidence": self.confidence,
         }
         if self.stopping is not None:
@@ -226,7 +240,7 @@ class RunResult:
     def __repr__(self) -> str:
         cost = self.estimate("cost.total")
         within = "" if cost.half_width is None else f" ± {cost.half_width:,.2f}"
-        return f"<run of {self.scenario.name!r}: {self.n} replications, USD {cost.mean:,.2f}{within}>"
+        return f"<run of {self.scenario.name!r}: {self.n} replications, {self.scenario.prices.currency} {cost.mean:,.2f}{within}>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
