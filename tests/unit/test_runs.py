@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import sim
+from sim.cli.terminal import print_summary
 from sim.errors import InputError, ResultError
 from sim.experiment import results, whole_folder
 from sim.experiment.metrics import COUNTED
@@ -487,3 +488,19 @@ def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: 
     numbers = table.column("replication").to_pylist()
     assert numbers == sorted(numbers)
     assert set(numbers) == {0, 1, 2}
+
+
+def test_a_bill_is_told_in_the_currency_of_its_price_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = json.loads(
+        (Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8")
+    )
+    (tmp_path / "euro.json").write_text(json.dumps({**listed, "currency": "EUR"}), encoding="utf-8")
+    prices = {"catalogue": str(tmp_path / "euro.json"), "currency": "EUR"}
+    run = sim.run(sim.from_dict({**OFFICE, "prices": prices}), replications=2)
+    print_summary(run.summary())
+    told = f"{capsys.readouterr().out} {run!r}"
+    assert run.summary()["currency"] == "EUR"
+    assert "total, EUR" in told
+    assert "USD" not in told
