@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -88,25 +88,31 @@ class _Charge:
 
     def rows(self, days: Days) -> Iterator[dict[str, Cell]]:
         """The rows that have anything in them."""
-        for resource, day in np.argwhere(
-            (self.quantity > 0.0) | (self.billed != 0) | (self.effective != 0)
-        ).tolist():
-            at = (resource, day)
-            effective, listed = _usd(self.effective[at]), _usd(self.listed[at])
-            quantity = float(self.quantity[at])
+        some = (self.quantity > 0.0) | (self.billed != 0) | (self.effective != 0)
+        where = np.argwhere(some)
+        periods = [_period(days.begin(day)) for day in range(days.count)]
+        columns = [
+            [None] * len(where) if each is None else each[some].tolist()
+            for each in (self.quantity, self.billed, self.effective, self.listed, self.committed)
+        ]
+        for (resource, day), quantity, billed_nano, effective_nano, listed_nano, committed in zip(
+            where.tolist(), *columns, strict=True
+        ):
+            effective, listed = _usd(effective_nano), _usd(listed_nano)
+            name = self.names[resource]
             yield {
                 **self.same,
-                **_period(days.begin(day)),
-                "ResourceId": self.names[resource],
-                "ResourceName": self.names[resource],
-                "BilledCost": _usd(self.billed[at]),
+                **periods[day],
+                "ResourceId": name,
+                "ResourceName": name,
+                "BilledCost": _usd(billed_nano),
                 "EffectiveCost": effective,
                 "PricingCurrencyEffectiveCost": effective,
                 "ListCost": listed,
                 "ContractedCost": listed,
                 "PricingQuantity": quantity,
                 "ConsumedQuantity": quantity if self.consumed else None,
-                "CommitmentDiscountQuantity": None if self.committed is None else float(self.committed[at]),
+                "CommitmentDiscountQuantity": committed,
             }
 
 
@@ -121,8 +127,7 @@ def focus_rows(
     spread = GroupSpread(rating=rating, days=days) if spread is None else spread
     money = {"BillingCurrency": currency, "PricingCurrency": currency}
     for charge in _charges(rating, spread):
-        for row in charge.rows(days):
-            yield {**_ALWAYS, **money, **row}
+        yield from replace(charge, same={**_ALWAYS, **money, **charge.same}).rows(days)
 
 
 def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_columns: bool = True) -> int:
@@ -134,7 +139,8 @@ def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_col
         out = csv.writer(file, lineterminator="\n")
         out.writerow([*COLUMNS, *older])
         for row in rows:
-            out.writerow([row.get(column) for column in sources])
+            get = row.get
+            out.writerow([get(column) for column in sources])
             written += 1
     return written
 
@@ -381,7 +387,7 @@ def _shared(nano: int, hours: NDArray[np.float64]) -> Nanos:
 
 def _usd(nano: int) -> str:
     """Exact: a decimal, never a rounded binary fraction."""
-    whole, rest = divmod(abs(int(nano)), 1_000_000_000)
+    whole, rest = divmod(abs(nano), 1_000_000_000)
     return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
 
 
