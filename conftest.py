@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sybil import Sybil
+import pytest
+from sybil import Document, Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 HERE = Path(__file__).parent
+PROSE = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"]
+)
 
 collect_ignore_glob = ["tests/benchmarks/peers/*"]  # programs for other environments, not modules of ours
 
 
-def _in_a_new_folder(namespace: dict[str, object]) -> None:
-    """Examples write their results somewhere else, and find the checkout's files by their README paths."""
-    scratch = TemporaryDirectory(prefix="vmfleet-prose-")
-    namespace["_scratch"] = scratch
-    namespace["_home"] = Path.cwd()
-    for shared in ("scenarios", "sim"):
-        (Path(scratch.name) / shared).symlink_to(HERE / shared)
-    os.chdir(scratch.name)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A page of prose is a test file."""
+    return Page.from_parent(parent, path=file_path) if PROSE.should_parse(file_path) else None
 
 
-def _back(namespace: dict[str, object]) -> None:
-    home, scratch = namespace["_home"], namespace["_scratch"]
-    assert isinstance(home, Path)
-    assert isinstance(scratch, TemporaryDirectory)
-    os.chdir(home)
-    scratch.cleanup()
+class Page(pytest.File):
+    """A page of prose."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One test for all its examples: later ones build on earlier ones, and tests may be shared out over processes."""
+        document = PROSE.parse(self.path)
+        if any(True for _ in document.examples()):
+            yield Examples.from_parent(self, name="examples", document=document)
 
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    setup=_in_a_new_folder,
-    teardown=_back,
-).pytest()
+class Examples(pytest.Item):
+    """The examples of one page, in their order."""
+
+    def __init__(self, *, document: Document, **more: object) -> None:
+        super().__init__(**more)  # type: ignore[arg-type]
+        self.document = document
+
+    def runtest(self) -> None:
+        """They write their results somewhere else, and find the checkout's files by their README paths."""
+        with TemporaryDirectory(prefix="vmfleet-prose-") as scratch, chdir(scratch):
+            for shared in ("scenarios", "sim"):
+                Path(scratch, shared).symlink_to(HERE / shared)
+            for example in self.document.examples():
+                example.evaluate()
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the page is."""
+        return self.path, 0, f"examples of {self.path.name}"
