@@ -170,3 +170,32 @@ def test_a_size_that_has_no_price_is_an_input_error(here: Path) -> None:
     """Through the runner the exception itself can be seen."""
     told = asked(here, "bill", "stays.csv", "--size", "Standard_Z9", "--json")
     assert isinstance(told.exception, InputError)
+
+
+def test_saved_pages_become_a_catalogue_that_bills_are_rated_with(tmp_path: Path) -> None:
+    """Import, show, rate: the price on the page is the price on the bill."""
+    item = {
+        "currencyCode": "USD", "retailPrice": 0.25, "unitPrice": 0.25, "armRegionName": "swedencentral",
+        "location": "SE Central", "effectiveStartDate": "2024-05-01T00:00:00Z", "meterName": "D4s v5",
+        "productName": "Virtual Machines Dsv5 Series", "skuName": "Standard_D4s_v5", "serviceName": "Virtual Machines",
+        "serviceFamily": "Compute", "unitOfMeasure": "1 Hour", "type": "Consumption", "isPrimaryMeterRegion": True,
+        "armSkuName": "Standard_D4s_v5", "tierMinimumUnits": 0.0,
+    }  # fmt: skip
+    reserved = item | {
+        "type": "Reservation",
+        "reservationTerm": "1 Year",
+        "retailPrice": 1314.0,
+        "unitPrice": 1314.0,
+    }
+    page = {"BillingCurrency": "USD", "Items": [item, reserved], "NextPageLink": None, "Count": 2}
+    (tmp_path / "page.json").write_text(json.dumps(page))
+    (tmp_path / "stays.csv").write_text(STAYS)
+    told = asked(tmp_path, "prices", "import", "page.json", "--out", "mine.json")
+    assert told.exit_code == 0, told.output
+    assert "2 items of 1 pages taken" in told.output
+    shown = asked(tmp_path, "prices", "show", "Standard_D4s_v5", "--catalogue", "mine.json", "--json")
+    terms = {row["term"]: row["per_h"] for row in json.loads(shown.stdout)}
+    assert (terms["linux"], terms["reservation_1y"]) == (0.25, 0.15)
+    options = ["--size", "Standard_D4s_v5", "--region", "swedencentral", "--catalogue", "mine.json", "--json"]
+    rated = json.loads(asked(tmp_path, "bill", "stays.csv", *options).stdout)
+    assert rated["total_usd"] == pytest.approx((10 + 30 / 3600) * 0.25, abs=1e-9)
