@@ -119,7 +119,10 @@ def scaled(line: str, *, rules: str = RULES, **others: object) -> tuple[str, str
 def traced(line: str, **others: str) -> tuple[str, str]:
     """A record in place of count and schedule, with one line marked."""
     keys = "".join(f"{key} = {_toml(value)}\n" for key, value in others.items())
-    return f'size = "Standard_D4s_v5"\ncount = 200\ndisks = ["P10"]\n{SCHEDULE}', f"[group.trace]\n{line} #!\n{keys}"
+    return (
+        f'size = "Standard_D4s_v5"\ncount = 200\ndisks = ["P10"]\n{SCHEDULE}',
+        f"[group.trace]\n{line} #!\n{keys}",
+    )
 
 
 def platform(lines: str) -> tuple[str, str]:
