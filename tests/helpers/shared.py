@@ -1,0 +1,69 @@
+"""Small platforms for stories checked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from fleets import Played, fleet, group
+
+from sim.cloud.events import EventRows, Lives
+from sim.cloud.plan import FleetPlan, GroupPlan, HostPool, Platform
+from sim.cloud.platform import SharedPlatform
+from sim.cloud.simpy_fleet import Fleet
+from sim.cloud.vm import BEFALLS
+
+VM = {"size": "D4", "family": "fD", "vcpus": 4, "memory_gib": 16.0}
+
+
+def vms(name: str = "g", **changes: Any) -> GroupPlan:
+    """A group whose VMs take 4 vCPUs and 16 GiB, four to a host of `hosts`."""
+    return group(name, **(VM | changes))
+
+
+def hosts(count: int = 1, name: str = "p", *, fit: int = 4, **changes: Any) -> HostPool:
+    """Hosts that hold *fit* of those VMs each."""
+    return HostPool(**({"name": name, "count": count, "vcpus": 4 * fit, "memory_gib": 16.0 * fit} | changes))
+
+
+def shared(*groups: GroupPlan, hours: float = 1.0, warm_up_s: float = 0.0, **platform: Any) -> FleetPlan:
+    """Those groups on that platform."""
+    return replace(fleet(*groups, hours=hours, warm_up_s=warm_up_s), platform=Platform(**platform))
+
+
+def failed(told: Played, vm: str) -> list[tuple[float, str, str]]:
+    """What came to nothing for a VM: (s, operation, code)."""
+    return [
+        (row[0], row[5], row[6])
+        for row in told.events
+        if row[1] == vm and row[2] == "operation" and row[4] == "failed"
+    ]
+
+
+def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None]]) -> tuple[Played, Fleet]:
+    """A SimPy run in which something befalls the platform at given instants (s); and the fleet as the horizon found it."""
+    told: list[Any] = []
+    rows, lives = EventRows(told.extend), Lives(10**6)
+
+    def hear(*moves: Any) -> None:
+        rows.listen(*moves)
+        lives.listen(*moves)
+
+    fleet = Fleet(plan, 1, 0, listener=hear, settle=rows.settle)
+
+    def fate() -> Any:
+        assert fleet.platform is not None
+        for t_s, blow in blows:
+            yield fleet.env.at(t_s, BEFALLS)
+            blow(fleet.platform)
+
+    fleet.env.process(fate())
+    run = fleet.run()
+    rows.settle()
+    return Played(replace(run, lives=lives.told()), tuple(told)), fleet
+
+
+def whereabouts(fleet: Fleet, group: str = "g") -> list[int]:
+    """The host of each VM of a group that is alive at the horizon; -1 for none."""
+    return [vm.host for _, vm in sorted(fleet.groups[group].vms.items())]
