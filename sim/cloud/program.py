@@ -631,7 +631,9 @@ class _Builder:
     def _start_elsewhere(self, node: Node) -> None:
         node.next = self.arc(node, self.started_elsewhere(), "allocation.attempts")
         node.next.asks_host = True
-        node.no_room = Refusal(self.arc(node, self.homeless(), "allocation.failures"), None)
+        node.no_room = Refusal(
+            self.arc(node, self.homeless(), "allocation.attempts", "allocation.failures"), None
+        )
 
     def homeless(self) -> Node:
         """No other host has room; the platform looks again and again."""
