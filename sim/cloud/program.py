@@ -635,17 +635,18 @@ class _Builder:
             self.arc(node, self.homeless(), "allocation.attempts", "allocation.failures"), None
         )
 
-    def homeless(self) -> Node:
-        """No other host has room; the platform looks again and again."""
+    def homeless(self, *, abandoned: bool = False) -> Node:
+        """No other host has room; the platform looks again and again. *abandoned*: so was the attempt to switch it off."""
 
         def fill(node: Node) -> None:
             node.wait, node.purpose = Wait.LAW, self.purpose("room", Constant(value=LOOKS_FOR_ROOM_EVERY_S))
             self._start_elsewhere(node)
             if self._off_operation in ("deallocate", "power_off"):
-                node.down = self.arc(node, self.switch_off_dead("homeless", self.homeless))
+                node.down = self.arc(node, self.switch_off_dead("homeless", lambda: self.homeless(abandoned=True)))
+                node.level = not abandoned  # demand may have turned off since the host was lost
             self._mortal(node)
 
-        return self.node("homeless", fill, RUNNING, SUCCEEDED)
+        return self.node("homeless.abandoned" if abandoned else "homeless", fill, RUNNING, SUCCEEDED)
 
     def started_elsewhere(self) -> Node:
         return self.operate("service_healing", RUNNING, key="healing", done=self.on)
