@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fleets import always, fleet, group
 
+from sim.billing.commitments import Reservation
 from sim.billing.meters import RatedGroup
 from sim.billing.sla import Deployment, monthly_uptime
 from sim.billing.uptime import Watched, fleet_uptime
@@ -17,6 +19,7 @@ from sim.catalog import load_bundled
 from sim.cloud.fleet import simulate
 from sim.cloud.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
 from sim.cloud.stays import DOWN, StayRecorder, can_be_down, reach_of
+from sim.experiment.cache import RunCache
 from sim.experiment.replicate import Question, replicate
 from sim.sampling.distributions import Distribution, Uniform
 from sim.units import TICKS_PER_SECOND
@@ -217,3 +220,26 @@ def test_nothing_can_be_down_without_a_platform() -> None:
     )
     found = replicate(question, 1, 0)
     assert (found.metrics[""]["sla.uptime"], found.metrics[""]["sla.credit"], found.uptimes) == (1.0, 0.0, ())
+
+
+def test_kept_replications_keep_their_promises(tmp_path: Path) -> None:
+    """Uptimes, and commitments by hour, come back from the disk to the last bit."""
+    question = Question(
+        plan=shared(failing(always(40 * 3600)), hours=60.0),
+        rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
+        catalogue=load_bundled(),
+        billing_policy="2018-08",
+        commitments=(Reservation(name="ri", size=SIZE, quantity=2, term="1y", region="westeurope"),),
+    )
+    made = replicate(question, 1, 0)
+    shelf = RunCache(tmp_path).shelf(question, 1)
+    shelf.put(made)
+    kept = shelf.get(0)
+    assert kept is not None
+    assert kept.uptimes == made.uptimes
+    assert repr(kept.metrics[""]) == repr(made.metrics[""])  # some are no numbers, which equal nothing
+    (one,), (other,) = made.commitment_hours, kept.commitment_hours
+    assert (one.name, one.unit, one.first_hour) == (other.name, other.unit, other.first_hour)
+    assert np.array_equal(one.used, other.used)
+    assert np.array_equal(one.bought, other.bought)
+    assert one.used.any()
