@@ -69,11 +69,12 @@ def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | N
         _Script(setup, told) if told is not None and any(arc.meets for arc in setup.program.arcs) else None
     )
     run = GroupRun(setup, env, script)  # type: ignore[arg-type]  # it answers whatever a VM asks of a platform
+    run.variates.alone = True
     vm = Vm(run, index, born_s)
     if script is not None:
         script.vm, vm.tell = vm, script.count
     vm.process = env.process(vm.live())
-    env.run(until=setup.horizon_s)
+    env.play(setup.horizon_s)
     vm.close()
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
 

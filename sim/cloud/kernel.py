@@ -55,6 +55,9 @@ STUCK = 10_000
 NO_LIMIT = 1 << 62
 NEVER = math.inf
 UNIT = 2.0**-52
+WHOLE_BITS = 20  # of an hour's ticks that are zero: what is left to divide is small
+assert TICKS_PER_HOUR % (1 << WHOLE_BITS) == 0
+PLACE = 0x7FFFFFFF  # x & PLACE: a place that the compiler then knows not to be counted from the end, which saves a tenth
 
 # Reference counts of arrays would cost ten times the walk itself. numba's switch for that is not documented; with it,
 # nothing here may allocate. The default tests compare engines bit for bit, so its loss would be seen as slowness only.
@@ -99,14 +102,15 @@ def _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, law_i, law
 def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, peaks, journal_t, journal_i):  # type: ignore[no-untyped-def]
     """One move: the rest of its clock hour and all later hours change columns. Of VM -1 the journal doesn't tell."""
     q = int(t * TICKS_PER_SECOND + 0.5)
+    move &= PLACE
     if t >= start_s:
         hits[move] += 1
     if q < run[START_TICKS]:
         q = run[START_TICKS]
-    hour = q // TICKS_PER_HOUR
+    hour = ((q >> WHOLE_BITS) & PLACE) // (TICKS_PER_HOUR >> WHOLE_BITS)
     rest = (hour + 1) * TICKS_PER_HOUR - q
-    before = moves[move, BEFORE]
-    after = moves[move, AFTER]
+    before = moves[move, BEFORE] & PLACE
+    after = moves[move, AFTER] & PLACE
     books[hour, before, 0] -= rest
     books[hour, before, 1] -= 1
     books[hour, after, 0] += rest
@@ -118,7 +122,7 @@ def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, pea
     on_host = moves[move, ON_HOST]
     runs = moves[move, RUN]
     if on_host != 0 or runs != 0:
-        bin_ = q >> run[BIN_SHIFT]
+        bin_ = (q >> run[BIN_SHIFT]) & PLACE
         if on_host != 0:
             bins[bin_, 0] += on_host
             if on_host > 0:
@@ -236,6 +240,7 @@ def advance(  # type: ignore[no-untyped-def]
         if arcs[arc, MEETS] and not told:
             break
         told = False
+        arc &= PLACE
         # The move.
         _book(
             t,
@@ -253,7 +258,7 @@ def advance(  # type: ignore[no-untyped-def]
             journal_t,
             journal_i,
         )
-        node = arcs[arc, TARGET]
+        node = arcs[arc, TARGET] & PLACE
         if arcs[arc, HAS_EFFECT]:
             if arcs[arc, ATTEMPTS] == _RESET:
                 tried = 0

@@ -25,7 +25,7 @@ from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
 
 BINS = (
-    32_768  # stretches of time (or up to twice as many) for which the kernel notes how many VMs came and went
+    8_192  # stretches of time (or up to twice as many) for which the kernel notes how many VMs came and went
 )
 Longs = NDArray[np.int64]
 

@@ -44,10 +44,13 @@ class Variates:
     law_rows: Sequence[int]
     first: int = 8  # draws in a VM's first block: few where VMs are many and short-lived
     members: int | None = None  # VMs in the group, where it is known
+    alone: bool = False  # one VM by itself: its draws in long blocks
     blocks: dict[tuple[int, int], tuple[int, NDArray[np.float64]]] = field(default_factory=dict)
 
     def column(self, index: int, purpose: int, block: int) -> Draw:
         """A callable that gives VM *index*'s draws of one block in turn, then raises StopIteration."""
+        if self.alone:
+            return self._iterator(self._make(index, index + 1, purpose, block)[0])
         cohort, place = divmod(index, COHORT)
         have = self.blocks.get((cohort, purpose))
         if have is None or have[0] < block:
@@ -62,10 +65,15 @@ class Variates:
             values = have[1][place]
         else:  # the others have gone on to later blocks
             values = self._make(index, index + 1, purpose, block)[0]
+        return self._iterator(values)
+
+    @staticmethod
+    def _iterator(values: NDArray[np.float64]) -> Draw:
         return iter(array("d", values.tobytes())).__next__
 
     def _make(self, low: int, high: int, purpose: int, block: int) -> NDArray[np.float64]:
-        start, size = (0, self.first) if block == 0 else (self.first + (block - 1) * LATER, LATER)
+        later = COHORT if self.alone else LATER
+        start, size = (0, self.first) if block == 0 else (self.first + (block - 1) * later, later)
         keys = streams.member_keys(self.group_key, np.arange(low, high))
         keys = streams.purpose_keys(keys, self.purposes[purpose])[:, None]
         n = streams.bits(keys, np.arange(start, start + size)[None, :])
