@@ -109,16 +109,19 @@ def bill(
     )
     rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
     if focus is not None:
-        _write_focus(file, rating, focus, rules.name, rounded)
+        _write_focus(file, rating, focus, rules.name, rounded, prices.currency)
     _warn_of_days(file, rating)
     if simulated is not None:
         _warn_of_length(file, simulated)
     beside = _beside(file, rating, simulated)
     if as_json:
-        terminal.print_json(_as_object(rating, file, beside, simulated))
+        terminal.print_json(_as_object(rating, file, beside, simulated, prices.currency))
         return
-    _print_lines(rating, f"{usage.name}: {terminal.money(rating.bill.total)} USD, billing {rules.name}")
-    _print_beside(beside, simulated)
+    money = prices.currency
+    _print_lines(
+        rating, f"{usage.name}: {terminal.money(rating.bill.total)} {money}, billing {rules.name}", money
+    )
+    _print_beside(beside, simulated, money)
     if focus is not None:
         typer.echo(f"Written: {focus}")
 
@@ -129,7 +132,9 @@ def _scenario(path: Path | None) -> Scenario | None:
     return None if path is None else load(path)
 
 
-def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str) -> None:
+def _write_focus(
+    file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str, currency: str
+) -> None:
     """By VM where the file lists stays, else by group."""
     from sim.billing.focus import focus_rows
     from sim.billing.spread import Days, VmSpread
@@ -149,7 +154,7 @@ def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, round
             window=(0, to_ticks(file.end_s)),
             rounding=rounding,
         )
-    write_rows(path, focus_rows(rating, start, spread))
+    write_rows(path, focus_rows(rating, start, spread, currency=currency))
 
 
 Row = tuple[str, float | None, float, Mapping[str, float | None] | None]
@@ -182,10 +187,10 @@ def _simulated(result: StoredResult | None, kind: str) -> Mapping[str, float | N
     return {"mean": sum(part["mean"] for part in parts), "low": None, "high": None}
 
 
-def _print_lines(rating: Rating, title: str) -> None:
+def _print_lines(rating: Rating, title: str, currency: str) -> None:
     terminal.print_table(
         title,
-        ("group", "meter", "quantity", "unit", "USD a unit", "USD"),
+        ("group", "meter", "quantity", "unit", f"{currency} a unit", currency),
         [
             (
                 each.group,
@@ -218,7 +223,7 @@ def _print_lines(rating: Rating, title: str) -> None:
         )
 
 
-def _print_beside(rows: Sequence[Row], simulated: StoredResult | None) -> None:
+def _print_beside(rows: Sequence[Row], simulated: StoredResult | None, currency: str) -> None:
     if not rows:
         return
     has_invoice = rows[-1][1] is not None
@@ -239,7 +244,7 @@ def _print_beside(rows: Sequence[Row], simulated: StoredResult | None) -> None:
             row += _simulated_cells(found, rated if invoiced is None else invoiced)
         shown.append(row)
     what = "invoiced" if has_invoice else "simulated"
-    terminal.print_table(f"Against what was {what}, USD", columns, shown)
+    terminal.print_table(f"Against what was {what}, {currency}", columns, shown)
 
 
 def _simulated_cells(found: Mapping[str, float | None] | None, other: float) -> list[str]:
@@ -277,11 +282,12 @@ def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:
 
 
 def _as_object(
-    rating: Rating, file: UsageFile, beside: Sequence[Row], simulated: StoredResult | None
+    rating: Rating, file: UsageFile, beside: Sequence[Row], simulated: StoredResult | None, currency: str
 ) -> dict[str, Any]:
     """The whole answer for programs."""
     found: dict[str, Any] = {
         "hours": file.end_s / 3600,
+        "currency": currency,
         "lines": [
             {
                 "group": each.group,
