@@ -642,7 +642,9 @@ class _Builder:
             node.wait, node.purpose = Wait.LAW, self.purpose("room", Constant(value=LOOKS_FOR_ROOM_EVERY_S))
             self._start_elsewhere(node)
             if self._off_operation in ("deallocate", "power_off"):
-                node.down = self.arc(node, self.switch_off_dead("homeless", lambda: self.homeless(abandoned=True)))
+                node.down = self.arc(
+                    node, self.switch_off_dead("homeless", lambda: self.homeless(abandoned=True))
+                )
                 node.level = not abandoned  # demand may have turned off since the host was lost
             self._mortal(node)
 

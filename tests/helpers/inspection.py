@@ -130,7 +130,7 @@ class Inspector:
             shows = vm.node.power in ON_HOST
             if vm.host >= 0:
                 self.lost.discard(vm)
-            elif vm.pending == "fault" or vm.node.name in ("healing", "homeless"):
+            elif vm.pending == "fault" or vm.node.name in ("healing", "homeless", "homeless.abandoned"):
                 self.lost.add(vm)
             if shows:
                 promised = vm.going is not None
