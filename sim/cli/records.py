@@ -46,11 +46,16 @@ def fit(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 1,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="DIR", help="Draw the fit (SVG, PNG, CSV) into this folder."),
+        typer.Option(
+            "--figures",
+            metavar="DIR",
+            help="Draw the fit (SVG, PNG, CSV) into this folder. [default: results/fit-<trace>]",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the group section.")] = False,
 ) -> None:
     """Lifetimes and arrivals fitted to a trace, ready to paste."""
+    from sim.report import figure_fit, look
     from sim.traces import open_trace
     from sim.traces.fit import fit as fit_trace
     from sim.traces.lifetimes import FAMILIES
@@ -65,15 +70,14 @@ def fit(
         section = found.toml(name=name, size=size or _commonest_size(opened, region), family=law)
     except ValueError as wrong:  # arguments that these functions refuse in words
         raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
-    if figures is not None:
-        from sim.report import figure_fit, look
-
-        with look.style():
-            drawn = figure_fit.draw(found)
-        look.write(drawn, figures)
+    place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures
+    with look.style():
+        drawn = figure_fit.draw(found)
+    look.write(drawn, place)
     if not quiet:
         for line in found.describe():
             typer.echo(f"# {line}")
+        typer.echo(f"# drawn: {place / drawn.name}.svg")
         typer.echo("")
     typer.echo(section)
 

@@ -356,6 +356,10 @@ def test_fit_prints_a_section_that_can_be_pasted(small: Path, capsys: pytest.Cap
     section = capsys.readouterr().out
     Path("pasted.toml").write_text('name = "pasted"\nhorizon = "1h"\n' + section)
     assert vmfleet("validate", "pasted.toml") == 0
+    assert Path("results/fit-trace/lifetime_fit.svg").exists()
+    assert vmfleet("fit", "trace.csv", "--figures", "elsewhere") == 0
+    assert "# drawn: elsewhere/lifetime_fit.svg" in capsys.readouterr().out
+    assert Path("elsewhere/lifetime_fit.png").exists()
     assert vmfleet("fit", "trace.csv", "--law", "guess") == 2
 
 
