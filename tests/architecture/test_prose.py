@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tomllib
@@ -89,6 +90,21 @@ def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:
     assert "-m pytest" in tests
     for line in found:
         assert "-c constraints.txt" in line
+
+
+def test_the_readme_tells_the_demo_as_it_is() -> None:
+    """Its first words are the demo's question, and its figure the demo's answer: numbers in them must be the demo's."""
+    demo = tomllib.loads((ROOT / "sim" / "demo" / "office_hours.toml").read_text(encoding="utf-8"))
+    assert [(group["when_off"], group["count"]) for group in demo["group"]] == [
+        ("keep", 10), ("guest-shutdown", 10), ("stop", 10), ("deallocate", 10),
+    ]  # fmt: skip
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "forty developer machines" in text
+    assert text.count(" ten ") + text.count(" Ten ") >= 4
+    summary = json.loads((ROOT / "results/committed/demo/summary.json").read_text(encoding="utf-8"))
+    cost = {name: group["metrics"]["cost.total"]["mean"] for name, group in summary["groups"].items()}
+    assert max(cost.values()) - min(cost["keep"], cost["stop"], cost["guest-shutdown"]) < 1.0
+    assert cost["deallocate"] < 0.5 * cost["keep"], "only deallocating saves"
 
 
 def test_constraints_hold_plain_pins_without_addresses() -> None:

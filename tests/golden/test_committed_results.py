@@ -13,7 +13,7 @@ from sim.cli import main
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "results" / "committed" / "demo"
-COMPARED = ("scenario.toml", "bill.csv", "figures/single_vms.csv")
+COMPARED = ("scenario.toml", "bill.csv", "figures/cost_by_group.csv")
 
 
 def differences(was: Any, now: Any, where: str = "summary") -> Iterator[str]:
