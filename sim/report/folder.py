@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
+from sim.report.columns import column, read_table
+from sim.report.promised import CommitmentUse, UptimeRow, read_commitments, read_uptimes
 
 Floats = npt.NDArray[np.float64]
 FLEET = ""  # the group name under which tables keep the whole fleet
@@ -61,32 +63,6 @@ class Life:
 
     vm: str
     moves: tuple[tuple[float, PowerState | None], ...]  # seconds from start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitmentUse:
-    """One commitment in the first replication, by clock hour, in its own unit."""
-
-    name: str
-    unit: str
-    first_hour: int
-    bought: Floats
-    used: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UptimeRow:
-    """One deployment (or all single VMs of a group) in one month: means over the replications, and the worst of them."""
-
-    month: str
-    name: str
-    deployment: str
-    deployments: float
-    promised: float | None
-    uptime: float
-    worst: float
-    breaches: float
-    credit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +174,8 @@ def read(folder: Path) -> Findings:
         numbers=numbers,
         bill=_read_bill(folder, int(summary["replications"])),
         lives=_read_lives(folder),
-        commitments=_read_commitments(folder),
-        uptimes=_read_uptimes(folder, int(summary["replications"])),
+        commitments=read_commitments(folder),
+        uptimes=read_uptimes(folder, int(summary["replications"])),
     )
 
 
@@ -301,37 +277,6 @@ def _stats(
     return made
 
 
-def column(table: Any, name: str) -> Any:
-    """One column of an Arrow table as numpy values; text comes as (codes, names)."""
-    import pyarrow as pa
-
-    values = table.column(name).combine_chunks()
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        values = values.dictionary_encode()
-    if pa.types.is_dictionary(values.type):
-        names = [*values.dictionary.to_pylist(), ""]  # a null reads as no name
-        return values.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False), names
-    return values.to_numpy(zero_copy_only=False)
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> Any | None:
-    """Columns of a Parquet file of the folder as an Arrow table; None when the folder has no such file."""
-    if not path.exists():
-        return None
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Not `pq.read_table`: that one imports pyarrow.dataset, which takes longer than the rest of the reading.
-        with pq.ParquetFile(path) as file:
-            missing = [name for name in columns if name not in file.schema_arrow.names]
-            if missing:
-                raise ResultError(f"{path}: has no column {', '.join(missing)}")
-            return file.read(columns=list(columns))
-    except (pa.ArrowException, OSError) as error:
-        raise ResultError(f"{path}: not a table with columns {', '.join(columns)}: {error}") from error
-
-
 def _read_outcomes(
     folder: Path, replications: int
 ) -> tuple[dict[tuple[str, str], Floats], npt.NDArray[np.int64]]:
@@ -398,55 +343,3 @@ def _read_lives(folder: Path) -> tuple[Life, ...]:
             (float(t_s[i]), known.get(str(state_names[state[i]])))
         )
     return tuple(Life(vm=name, moves=tuple(story)) for name, story in moves.items())
-
-
-def _read_commitments(folder: Path) -> tuple[CommitmentUse, ...]:
-    table = read_table(folder / "commitments.parquet", ("commitment", "hour", "unit", "bought", "used"))
-    if table is None:
-        return ()
-    name, names = column(table, "commitment")
-    unit, units = column(table, "unit")
-    hour, bought, used = (np.asarray(column(table, each)) for each in ("hour", "bought", "used"))
-    found = []
-    for code in dict.fromkeys(name.tolist()):
-        own = name == code
-        found.append(
-            CommitmentUse(
-                name=str(names[code]),
-                unit=str(units[unit[own][0]]),
-                first_hour=int(hour[own].min()),
-                bought=bought[own].astype(np.float64),
-                used=used[own].astype(np.float64),
-            )
-        )
-    return tuple(found)
-
-
-def _read_uptimes(folder: Path, replications: int) -> tuple[UptimeRow, ...]:
-    """By month and deployment; a replication in which nothing was deployed in a month doesn't count for its uptime."""
-    words = ("month", "name", "deployment")
-    numbers = ("deployments", "promised", "deployed_min", "down_min", "worst", "breaches", "credit")
-    table = read_table(folder / "sla.parquet", words + numbers)
-    if table is None:
-        return ()
-    columns = {each: table.column(each).to_pylist() for each in words + numbers}
-    places: dict[tuple[str, ...], list[int]] = {}
-    for place, key in enumerate(zip(*(columns[word] for word in words), strict=True)):
-        places.setdefault(key, []).append(place)
-    found = []
-    for (month, name, deployment), own in places.items():
-        sums = {each: math.fsum(columns[each][i] for i in own) for each in numbers if each != "promised"}
-        found.append(
-            UptimeRow(
-                month=month,
-                name=name,
-                deployment=deployment,
-                deployments=sums["deployments"] / replications,
-                promised=columns["promised"][own[0]],
-                uptime=1.0 - sums["down_min"] / sums["deployed_min"],
-                worst=min(columns["worst"][i] for i in own),
-                breaches=sums["breaches"] / replications,
-                credit=sums["credit"] / replications,
-            )
-        )
-    return tuple(sorted(found, key=lambda each: (each.month, each.name)))

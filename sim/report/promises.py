@@ -8,10 +8,11 @@ from matplotlib.patches import Patch
 from sim.report import clock, look
 from sim.report.answers import Account, Table
 from sim.report.fleet_figures import LEFT, RIGHT, footer
-from sim.report.folder import CommitmentUse, Findings, Floats
+from sim.report.folder import Findings, Floats
 from sim.report.look import Drawn, Sheet
 from sim.report.numbers import percent, plain
 from sim.report.parts import shares
+from sim.report.promised import CommitmentUse
 from sim.report.timeline import step_h
 
 MOST_PANELS = 8
