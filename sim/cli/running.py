@@ -155,7 +155,11 @@ def _simulate(
     if report:
         from sim.report.build import build
 
-        build(folder)
+        try:
+            build(folder)
+        except KeyboardInterrupt:
+            typer.echo(f"{folder} lacks only its report: `vmfleet report {folder}` builds it", err=True)
+            raise
     if as_json:
         terminal.print_json(stored.summary)
     elif not quiet:

@@ -100,25 +100,26 @@ def run_to_folder(
     """
     from sim.experiment.cache import RunCache
     from sim.experiment.results import read, write
-    from sim.experiment.whole_folder import check_folder, unfinished_folder
+    from sim.experiment.whole_folder import check_folder, full_disk_explained, unfinished_folder
 
     check_folder(folder)
     cache = RunCache(unfinished_folder(folder))
     if not resume:
         cache.forget()
-    result = run(
-        scenario,
-        replications=replications,
-        seed=seed,
-        jobs=jobs,
-        engine=engine,
-        precision=precision,
-        events=events,
-        budget_usd=budget_usd,
-        progress=progress,
-        cache=cache,
-        workers=workers,
-    )
+    with full_disk_explained(folder):
+        result = run(
+            scenario,
+            replications=replications,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            precision=precision,
+            events=events,
+            budget_usd=budget_usd,
+            progress=progress,
+            cache=cache,
+            workers=workers,
+        )
     write(result, folder)
     cache.forget()
     return read(folder)

@@ -183,6 +183,17 @@ def _explained(folder: Path) -> Iterator[None]:
         raise _in_words(folder, refusal) from refusal
 
 
+@contextmanager
+def full_disk_explained(folder: str | Path) -> Iterator[None]:
+    """A disk that fills up while replications are kept beside a folder: said with the folder's name."""
+    try:
+        yield
+    except OSError as refusal:
+        if refusal.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _in_words(Path(folder), refusal) from refusal
+
+
 def _in_words(folder: Path, refusal: OSError) -> ResultError:
     says = {
         errno.ENOSPC: "the disk is full",

@@ -20,6 +20,7 @@ import sim
 from sim.cli.terminal import print_summary
 from sim.errors import InputError, ResultError
 from sim.experiment import results, whole_folder
+from sim.experiment.cache import Shelf
 from sim.experiment.metrics import COUNTED
 from sim.experiment.study import run_to_folder
 from sim.experiment.whole_folder import check_folder, new_folder, unfinished_folder
@@ -237,6 +238,20 @@ def test_a_really_full_disk_says_so(result: sim.RunResult, tmp_path: Path):
     with pytest.raises(ResultError, match="the disk is full"):
         write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_between_replications_names_the_folder(
+    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Not only while the result is written: finished replications are kept beside it before."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Shelf, "put", full)
+    with pytest.raises(ResultError, match=r"out: can't write the result: the disk is full"):
+        run_to_folder(office, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_path_through_a_file_is_refused_before_the_run(tmp_path: Path):
@@ -493,6 +508,7 @@ def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: 
 def test_a_bill_is_told_in_the_currency_of_its_price_list(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A catalogue in EUR: neither the summary nor the screen says USD."""
     listed = json.loads(
         (Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8")
     )
