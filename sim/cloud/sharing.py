@@ -23,7 +23,7 @@ from sim.usage.ledger import COLUMNS
 
 NO_LIMIT = 1 << 60
 FIRST_SLOTS = 1024  # VMs alive for which there is room at first; doubled as often as need be
-LINES = 262_144  # of a page
+LINES = 65_536  # of a page
 Longs = NDArray[np.int64]
 
 
