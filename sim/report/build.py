@@ -15,6 +15,7 @@ from sim.report import (
     page,
     parts,
     promises,
+    searches,
     sweeps,
     timeline,
 )
@@ -32,6 +33,10 @@ def build(path: str | Path) -> Path:
         return comparisons.build_comparison(path)
     if (path / "sweep.json").exists():
         return sweeps.build_sweep(path)
+    if (path / "size.json").exists():
+        return searches.build_size(path)
+    if (path / "sensitivity.json").exists():
+        return searches.build_sensitivity(path)
     findings = folder.read(path)
     hours, money = parts.hours_parts(findings), parts.money_parts(findings)
     with look.style():

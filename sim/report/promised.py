@@ -41,6 +41,7 @@ class UptimeRow:
 
 
 def read_commitments(folder: Path) -> tuple[CommitmentUse, ...]:
+    """Every commitment of the first replication, in the order of the bill."""
     table = read_table(folder / "commitments.parquet", ("commitment", "hour", "unit", "bought", "used"))
     if table is None:
         return ()
