@@ -28,7 +28,7 @@ def decide(
     true wins with the largest number; a scale-in needs all its rules true, and takes only as many VMs as leave every
     scale-out rule false.
     """
-    if now_s < quiet_until_s:
+    if now_s < quiet_until_s or serving <= 0:  # while none serves, there is nothing to measure
         return existing, None
     use = _use(plan, load, serving)
     out = [rule for rule in plan.scale_out if use > rule.threshold]
@@ -46,7 +46,7 @@ def decide(
 
 
 def _use(plan: Autoscale, load: float, serving: int) -> float:
-    """Load per VM as a share of what one VM serves; without a VM any load is too much."""
+    """Load per VM as a share of what one VM serves; for none any load would be too much."""
     if serving <= 0:
         return float("inf") if load > 0 else 0.0
     return load / (serving * plan.per_vm)
