@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -119,7 +120,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
         rows.append([meter, "whole fleet", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
         left = 0.0
         for i, (label, members) in enumerate(series):
-            part = sum(findings.mean(metric, group) for group in members)
+            part = math.fsum(findings.mean(metric, group) for group in members)
             if members == (FLEET,):
                 part = stat.mean - left
             colour, hatch = look.SERIES[i]
@@ -296,7 +297,7 @@ def _series(findings: Findings) -> list[tuple[str, tuple[str, ...]]]:
     names = sorted(findings.groups, key=lambda group: -findings.mean("cost.total", group))
     if len(names) <= 1:
         return [("whole fleet", (FLEET,))]
-    shared = findings.mean("cost.total") - sum(findings.mean("cost.total", group) for group in names)
+    shared = findings.mean("cost.total") - math.fsum(findings.mean("cost.total", group) for group in names)
     whole: list[tuple[str, tuple[str, ...]]] = (
         [("whole fleet", (FLEET,))] if abs(shared) > 1e-6 * max(1.0, findings.mean("cost.total")) else []
     )
