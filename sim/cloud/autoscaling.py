@@ -5,6 +5,7 @@ Rules and their order: Microsoft, Autoscale: understand settings (2026-08-05), a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,9 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
 
     grow(plan.minimum)
     now_s = 0.0
-    while True:
-        next_s = min(now_s + plan.tick_s, group.horizon_s)
+    last_s = math.nextafter(group.horizon_s, 0.0)  # what is open at the horizon is closed there, and counted
+    while now_s < last_s:
+        next_s = min(now_s + plan.tick_s, last_s)
         yield env.at(next_s)
         tick_h, now_s = (next_s - now_s) / SECONDS_PER_HOUR, next_s
         load = load_at(plan, group, now_s)
