@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
+from drawn_platforms import beset_fleets
 from fleets import always, fleet, group
 from hypothesis import HealthCheck, given, settings
 
@@ -60,6 +61,14 @@ def test_both_engines_tell_the_same_stays(plan: FleetPlan) -> None:
     for column in ("vm", "state", "start", "end", "group_of"):
         assert np.array_equal(getattr(one, column), getattr(other, column)), column
     assert list(one.vms) == list(other.vms)
+
+
+@pytest.mark.parametrize("engine", ["simpy", "ahead"])
+@settings(drawn, max_examples=15)
+@given(plan=beset_fleets())
+def test_hours_agree_where_hosts_fail_and_room_is_short(engine: str, plan: FleetPlan) -> None:
+    """VMs that are interrupted, evicted and healed; one engine lets them sleep through what is nobody else's business."""
+    check(plan, engine)
 
 
 def test_a_vm_that_comes_again_lives_twice() -> None:
