@@ -77,7 +77,7 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
     grow(plan.minimum)
     now_s = 0.0
     last_s = math.nextafter(group.horizon_s, 0.0)  # what is open at the horizon is closed there, and counted
-    while now_s < last_s:
+    while True:
         next_s = min(now_s + plan.tick_s, last_s)
         yield env.at(next_s)
         tick_h, now_s = (next_s - now_s) / SECONDS_PER_HOUR, next_s
@@ -90,10 +90,10 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
             group.amounts.update(
                 {"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h}
             )
+        if now_s == last_s:
+            return
         newest[:] = [index for index in newest if index in group.vms]
-        grow(
-            max(0, plan.minimum - len(newest))
-        )  # some were lost; no rule has to fire, no cooldown holds it up
+        grow(max(0, plan.minimum - len(newest)))  # if some were lost: no rule fires, no cooldown holds it up
         wanted, rule = decide(plan, load, len(newest), serving, now_s, quiet_until_s)
         if rule is None:
             continue
