@@ -1,0 +1,190 @@
+"""The autoscaler: documented examples of its rules, and small fleets that follow a load, checked by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fleets import Played, fleet, group, play
+from shared import hosts, shared, strike, vms
+
+from sim.cloud.autoscaling import decide
+from sim.cloud.plan import Autoscale, Retry, ScalingRule, Spot
+
+from fleets import always  # isort: skip
+
+MINUTE = 60.0
+
+
+def rules(**changes: Any) -> Autoscale:
+    """Out by one above 70 % (then quiet for 60 min), in by one below 30 % (40 min); VMs serve 100 each."""
+    fields: dict[str, Any] = {
+        "load": (0.0,) * 24, "per_vm": 100.0, "minimum": 1, "maximum": 10, "tick_s": 60.0,
+        "scale_out": (ScalingRule(threshold=0.7, by=1, cooldown_s=60 * MINUTE),),
+        "scale_in": (ScalingRule(threshold=0.3, by=1, cooldown_s=40 * MINUTE),),
+    }  # fmt: skip
+    return Autoscale(**(fields | changes))
+
+
+def wanted(plan: Autoscale, load: float, existing: int, serving: int | None = None) -> int:
+    """The number of VMs that the rules want, with no cooldown in force."""
+    return decide(plan, load, existing, existing if serving is None else serving, 0.0, 0.0)[0]
+
+
+def test_one_cooldown_holds_up_both_directions_as_in_the_documented_day() -> None:
+    """Out at 10:00, quiet till 11:00; in at 13:00, quiet till 13:40, so the spike of 13:20 waits until then.
+
+    Microsoft, Understand autoscale settings (2026-08-05): out 60 min, in 40 min.
+    """
+    plan, number, quiet_until = rules(), 3, 0.0
+    story = []
+    for clock, use in (("10:00", 0.9), ("10:30", 0.1), ("10:59", 0.9), ("13:00", 0.2), ("13:20", 0.9), ("13:39", 0.9), ("13:40", 0.9)):  # fmt: skip
+        now_s = (int(clock[:2]) * 60 + int(clock[3:])) * MINUTE
+        before = number
+        number, rule = decide(plan, use * 100 * number, number, number, now_s, quiet_until)
+        if rule is not None:
+            quiet_until = now_s + rule.cooldown_s
+            story.append((clock, number - before))
+    assert story == [("10:00", 1), ("13:00", -1), ("13:40", 1)]
+
+
+def test_two_scaling_rules_that_are_true_scale_out_by_the_larger() -> None:
+    """Any of them is enough, and the highest resulting number wins: by 3 and by 5 is by 5 (same source)."""
+    plan = rules(
+        scale_out=(
+            ScalingRule(threshold=0.5, by=3, cooldown_s=0),
+            ScalingRule(threshold=0.8, by=5, cooldown_s=0),
+        )
+    )
+    assert wanted(plan, 90, 1) == 6
+    assert wanted(plan, 60, 1) == 4
+    assert wanted(plan, 40, 1) == 1
+
+
+def test_scale_in_needs_all_its_rules_and_takes_the_fewest() -> None:
+    """By 1 and by 3 is by 1; where one of them isn't true, nothing happens."""
+    plan = rules(
+        scale_in=(
+            ScalingRule(threshold=0.3, by=3, cooldown_s=0),
+            ScalingRule(threshold=0.2, by=1, cooldown_s=0),
+        )
+    )
+    assert wanted(plan, 10 * 10, 10) == 9
+    assert wanted(plan, 10 * 25, 10) == 10
+
+
+def test_scale_in_that_would_scale_out_again_is_left_or_made_smaller() -> None:
+    """575 threads on each of 3 VMs would be 862 on two, above 600: left alone (Microsoft, Autoscale flapping, 2024-11-01)."""
+    rule = {"cooldown_s": 0.0}
+    plan = rules(
+        per_vm=600.0, scale_out=(ScalingRule(threshold=1.0, by=1, **rule),), scale_in=(ScalingRule(threshold=1.0, by=1, **rule),)
+    )  # fmt: skip
+    assert wanted(plan, 3 * 575, 3) == 3
+    assert wanted(plan, 3 * 390, 3) == 2
+    fewer = rules(scale_in=(ScalingRule(threshold=0.6, by=3, cooldown_s=0),))
+    assert wanted(fewer, 300, 6) == 5, "at 5 VMs use is 60 %, at 4 it would be 75 %"
+
+
+def test_the_number_stays_between_its_bounds() -> None:
+    """Not above the maximum, not below the minimum, by however much the rule says."""
+    plan = rules(minimum=2, maximum=5, scale_out=(ScalingRule(threshold=0.7, by=4, cooldown_s=0),), scale_in=(ScalingRule(threshold=0.3, by=4, cooldown_s=0),))  # fmt: skip
+    assert wanted(plan, 1000, 3) == 5
+    assert decide(plan, 1000, 5, 5, 0.0, 0.0) == (5, None)
+    assert wanted(plan, 0, 4) == 2
+    assert decide(plan, 0, 2, 2, 0.0, 0.0) == (2, None)
+
+
+def test_while_no_vm_serves_there_is_nothing_to_measure() -> None:
+    """VMs that boot aren't a reason for more of them (same source: metrics are averages over existing instances)."""
+    assert decide(rules(), 1000, 1, 0, 0.0, 0.0) == (1, None)
+    assert decide(rules(), 0, 2, 0, 0.0, 0.0) == (2, None)
+
+
+def test_a_last_vm_in_service_is_not_taken_from_a_load() -> None:
+    """Two exist, one serves a little: without it any load would be too much."""
+    assert wanted(rules(), 10, 2, serving=1) == 2
+    assert wanted(rules(), 0, 2, serving=1) == 1
+
+
+# --- fleets that follow a load ----------------------------------------------------------------------------------------
+
+
+def scaled(hours: float = 4.0, **changes: Any) -> Played:
+    """One group that follows its load."""
+    return play(fleet(group("g", count=0, demand=rules(**changes)), hours=hours))
+
+
+def test_the_load_is_served_only_when_the_new_vm_has_booted() -> None:
+    """120 from 01:00 on: out at the tick of 3,600; its VM serves 80 s later, so the ticks of 3,600 and 3,660 are overloaded.
+
+    So is the very first, at 60 s, before the first VM serves.
+    """
+    told = scaled(hours=2.0, load=(10.0,) + (120.0,) * 23)
+    assert told.life("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
+    amounts = told.usage.amounts
+    assert amounts["load.overload_hours"] == pytest.approx(3 / 60)
+    assert amounts["load.offered"] == pytest.approx((59 * 10 + 61 * 120) / 60)
+    assert amounts["load.served"] == pytest.approx(amounts["load.offered"] - (10 + 20 + 20) / 60)
+    assert told.count("autoscale.out") == 1
+
+
+def test_the_newest_vm_goes_first_and_takes_the_time_of_a_delete() -> None:
+    """From 01:00 on there is no load: one VM goes at 3,600, the next 40 min later; the first one stays."""
+    told = scaled(
+        minimum=1, load=(280.0,) + (0.0,) * 23, scale_out=(ScalingRule(threshold=0.95, by=2, cooldown_s=600),)
+    )
+    assert told.life("g-0002")[-2:] == [(3600, "deallocating"), (3644, "")]
+    assert told.life("g-0001")[-2:] == [(3600 + 2400, "deallocating"), (6044, "")]
+    assert told.life("g-0000")[-1] == (35, "running")
+    assert told.count("autoscale.in") == 2
+
+
+def test_a_week_of_load_is_read_from_monday_in_its_own_time_zone() -> None:
+    """Monday 00:00 UTC is Monday 01:00 in Amsterdam: the second number of 168."""
+    load = (0.0, 120.0) + (0.0,) * 166
+    told = scaled(hours=1.0, load=load, time_zone="Europe/Amsterdam")
+    assert told.count("autoscale.out") == 1
+    assert told.life("g-0001")[0] == (120, "creating"), "the first tick after the first VM serves"
+
+
+def test_vms_that_were_lost_are_made_up_for() -> None:
+    """One place for three VMs at least: the two that are lost after two attempts each are asked for again, tick after tick."""
+    plan = shared(vms(count=0, demand=rules(minimum=3), retry=Retry(attempts=2)), hosts=(hosts(1, fit=1),))
+    told, found = strike(plan)
+    assert told.usage.peak_allocated == 1
+    assert told.count("vms.created") == 1
+    assert len(found.groups["g"].vms) <= 3 + 2
+    assert told.count("operations.create.failed") >= 2 * 2 * 20, "every 80 s and a tick"
+    room = replace(plan, platform=replace(plan.platform, hosts=(hosts(1, fit=4),)))  # type: ignore[type-var]
+    assert play(room).count("vms.created") == 3
+
+
+def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> None:
+    """Four wait for room, for hours, when the load is gone: they are withdrawn, and one VM is left, which is there."""
+    patient = Retry(attempts=50, backoff_s=1500.0, multiplier=1.0)
+    plan = shared(
+        vms(
+            count=0, retry=patient,
+            demand=rules(
+                load=(400.0,) + (0.0,) * 23,
+                scale_out=(ScalingRule(threshold=0.7, by=4, cooldown_s=7200),), scale_in=(ScalingRule(threshold=0.3, by=4, cooldown_s=0),),
+            ),
+        ),
+        hours=6.0, hosts=(hosts(1, fit=1),),
+    )  # fmt: skip
+    told, found = strike(plan)
+    assert list(found.groups["g"].vms) == [0]
+    assert found.groups["g"].vms[0].node.name == "on"
+    assert told.count("failures.AllocationFailed") > 8
+    assert told.count("vms.deleted") == 0
+    after = [row for row in told.events if row[0] > 8000]
+    assert not after, "nobody goes on asking"
+
+
+def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
+    """With the delete policy and nobody to ask again, the autoscaler does: the minimum holds."""
+    spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(30))
+    told = play(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
+    assert told.count("evictions") > 10
+    assert told.count("vms.created") == told.count("evictions")
