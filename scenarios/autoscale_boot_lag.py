@@ -64,7 +64,7 @@ def main(
         "load_turned_away",
         "How much of the day's load finds no machine, by boot time?",
         lines,
-        x="boot time, minutes",
+        x="OS provisioning, minutes",
         y="load not served",
         percent=True,
         note="every duration is a constant",

@@ -92,7 +92,7 @@ def plot(
             axes.set_ylim(bottom=0.0)  # a share or a sum is judged against nothing at all
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        sheet.legend(handles, columns=3)
+        sheet.legend(handles)
         drawn = sheet.finish(name, alt=f"{y} by {x}: {', '.join(lines)}.", rows=rows)
     look.write(drawn, Path(folder) / "figures")
     return Path(folder) / "figures" / f"{name}.png"
