@@ -153,9 +153,9 @@ def _simulate(
     if focus is not None:
         _write_invoice(scenario, stored, focus, engine)
     if report:
-        from sim.report.build import build
-
         try:
+            from sim.report.build import build
+
             build(folder)
         except KeyboardInterrupt:
             typer.echo(f"{folder} lacks only its report: `vmfleet report {folder}` builds it", err=True)
