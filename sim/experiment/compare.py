@@ -21,6 +21,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import t_quantile
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, look_ahead
 from sim.experiment.study import loaded
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -176,10 +177,10 @@ def compare(
     count = replications_asked(base, replications)
     hands = workers or Workers(jobs=jobs)
     tell = progress or nobody_listens
-    players = [
-        Player(scenario, seed=base.seed if seed is None else seed, engine=engine, workers=hands, cache=cache)
-        for scenario in (base, *named.values())
-    ]
+    seed = base.seed if seed is None else seed
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    scenarios = settled([base, *named.values()], progress=tell, **how)
+    players = [Player(scenario, **how) for scenario in scenarios]
 
     def play_until(upto: int, cap: int) -> Comparison:
         play_together(players, upto, lambda done: tell(done, len(players) * cap))

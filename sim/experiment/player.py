@@ -45,6 +45,10 @@ class Player:
             raise InputError(f"seed is {seed}; it is a whole number from 0 to 2**63 - 1")
         if engine not in ENGINES:
             raise InputError(f"engine is {engine!r}; it is one of {', '.join(ENGINES)}")
+        if scenario.warm_up == "auto":
+            raise AssertionError(
+                "a warm-up is found before a scenario is played: `sim.experiment.warm_up.settled`"
+            )
         self.scenario = scenario
         self.seed = seed
         self.engine = engine
@@ -85,7 +89,9 @@ class Player:
 
     def take(self, replication: Replication) -> None:
         """Keep one replication that came in, in whatever order."""
-        if self._choice is not None:
+        if (
+            self._choice is not None and self.engine == "auto"
+        ):  # asked for by name, the worker's own words are better
             replication = replace(replication, engine_why=self._choice[1])
         if self._shelf is not None:
             replication = self._shelf.put(replication)

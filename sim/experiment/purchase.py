@@ -23,6 +23,7 @@ from sim.experiment.player import Progress, nobody_listens, replications_asked
 from sim.experiment.replicate import Question, question_of
 from sim.experiment.statistics import Interval, mean_of, paired_interval
 from sim.experiment.study import loaded
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Workers
 from sim.units import SECONDS_PER_HOUR
 
@@ -124,10 +125,10 @@ def best_commitment(
         raise InputError("a purchase needs at least 2 replications to be judged by")
     kind = sections[name].kind
     path, step = f"commitment.{name}.{FIELD[kind]}", STEPS[kind]
+    seed, workers = asked.seed if seed is None else seed, Workers(jobs=jobs)
+    (asked,) = settled([asked], seed=seed, workers=workers, engine=engine)
     question = question_of(asked)
-    played = _play(
-        question, asked.seed if seed is None else seed, count, Workers(jobs=jobs), engine, progress
-    )
+    played = _play(question, seed, count, workers, engine, progress)
     curve = _Curve(asked, question, path, step, played)
     top = round((curve.peak() if most is None else most) / step)
     if top < 1:

@@ -173,6 +173,7 @@ class RunResult:
             "start": self.scenario.start.isoformat(),
             "horizon_h": self.scenario.horizon_s / SECONDS_PER_HOUR,
             "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
+            **({"warm_up_found": True} if self.scenario.warm_up_found else {}),
             "engine": self.engine,
             "billing_policy": self.scenario.billing_policy,
             "currency": self.scenario.prices.currency,

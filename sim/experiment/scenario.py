@@ -34,7 +34,8 @@ Override = str | tuple[str, object]
 class Scenario(ScenarioFile):
     """A fleet, its prices and its chances, checked as a whole: made by `load`, `from_dict` and `replace`.
 
-    Fields are the sections of the file; `horizon_s` and `warm_up_s` are seconds from `start`.
+    Fields are the sections of the file; `horizon_s` and `warm_up_s` are seconds from `start`. A warm-up of "auto" is
+    found by whoever plays it.
     """
 
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -87,6 +88,16 @@ class Scenario(ScenarioFile):
         `scenario.replace("group.dev.count", 300)`, `scenario.replace("horizon", "7d")`.
         """
         return _checked(self._document, self._origin, [(path, value)])
+
+    def with_warm_up_found(self, warm_up: str) -> Scenario:
+        """The same scenario with the warm-up that a pilot run found; results say so."""
+        origin = replace_fields(self._origin, warm_up_found=True)
+        return _checked(self._document, origin, [("warm_up", warm_up)])
+
+    @property
+    def warm_up_found(self) -> bool:
+        """Whether its warm-up is what a pilot run found."""
+        return self._origin.warm_up_found
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""

@@ -64,11 +64,11 @@ def describe(file: ScenarioFile, members: Members) -> list[str]:
 
 def _whole(file: ScenarioFile) -> list[str]:
     policy = BILLING_POLICIES[file.billing_policy]
-    warm_up = (
-        f", the first {format_duration(file.warm_up_s)} left out of every figure"
-        if file.warm_up_s > 0
-        else ""
-    )
+    warm_up = ""
+    if file.warm_up == "auto":
+        warm_up = ", a start-up that is yet to be found (MSER-5, in a pilot) left out of every figure"
+    elif file.warm_up_s > 0:
+        warm_up = f", the first {format_duration(file.warm_up_s)} left out of every figure"
     priced = file.prices.catalogue or "the bundled price list"
     rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
     own = f", own prices for {list_words(file.prices.override, 'and')}" if file.prices.override else ""

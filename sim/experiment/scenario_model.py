@@ -33,6 +33,7 @@ from sim.experiment.scenario_quantities import (
     Section,
     Text,
     Varying,
+    WarmUp,
     Whole,
     default_field,
 )
@@ -262,7 +263,9 @@ class ScenarioFile(Section):
     name: Title = Field(description="Name of the scenario and of its result folder.")
     start: Instant = default_field("start", "Wall-clock instant of t = 0, with its offset from UTC.")
     horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
-    warm_up_s: Seconds = default_field("warm_up", "Left out of every figure.", alias="warm_up")
+    warm_up: WarmUp = default_field(
+        "warm_up", 'Left out of every figure; "auto" finds where the start-up ends (MSER-5).'
+    )
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field(
         "seed", "Another seed is another sequence of luck."
     )
@@ -282,3 +285,8 @@ class ScenarioFile(Section):
         (), alias="commitment", description="Reservations and plans: [[commitment]]."
     )
     platform: Platform | None = Field(None, description="Hosts, quota and what befalls them: [platform].")
+
+    @property
+    def warm_up_s(self) -> float:
+        """Seconds left out of every figure; none while they are yet to be found."""
+        return 0.0 if self.warm_up == "auto" else self.warm_up

@@ -90,6 +90,23 @@ _DURATION_SCHEMA = {
 }
 
 Seconds = Annotated[float, BeforeValidator(read_seconds), WithJsonSchema(_DURATION_SCHEMA)]
+
+
+def read_warm_up(value: object) -> float | str:
+    """Seconds of a warm-up, or "auto"; ValueError says what would be right."""
+    if value == "auto":
+        return "auto"
+    try:
+        return read_seconds(value)
+    except ValueError as error:
+        raise ValueError(f'{error}; or "auto", to have it found') from None
+
+
+WarmUp = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(read_warm_up),
+    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, {"const": "auto"}]}),
+]
 PositiveSeconds = Annotated[
     float, BeforeValidator(read_seconds), AfterValidator(_positive), WithJsonSchema(_DURATION_SCHEMA)
 ]

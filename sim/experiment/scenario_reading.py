@@ -39,6 +39,7 @@ class Origin:
     folder: FilePath = field(default_factory=FilePath)
     lines: Mapping[Path, int] = field(default_factory=dict)
     asked: Mapping[Path, str] = field(default_factory=dict)  # place -> the override that set it
+    warm_up_found: bool = False  # the warm-up is what a pilot run found
 
     def fault(self, found: Found, document: Mapping[str, Any]) -> Fault:
         """A fault at its place in the file, or at the override that put it there."""

@@ -19,6 +19,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate, mean_of, variance_of
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND
 from sim.experiment.study import loaded
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def best_of(
     first = next(iter(scenarios.values()))
     seed = first.seed if seed is None else seed
     hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
-    players = [Player(s, seed=seed, engine=engine, workers=hands, cache=cache) for s in scenarios.values()]
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    players = [Player(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)]
     sign = -1.0 if better_when(metric) == "higher" else 1.0
     names, out = list(scenarios), dict[str, int]()
 

@@ -22,6 +22,7 @@ from sim.experiment.compare import compare
 from sim.experiment.metrics import FLEET, check_metric, possible_metrics
 from sim.experiment.player import Player, Progress, nobody_listens, play_together, replications_asked
 from sim.experiment.study import loaded
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -153,6 +154,13 @@ def sensitivity(
     seed = asked.seed if seed is None else seed
     hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
     began = time.perf_counter()
+    if asked.warm_up == "auto":  # one for all points: the longest that the scenario or either corner needs
+        corners = [
+            changed(asked, {factor.path: factor.at(share) for factor in factors}) for share in (0.0, 1.0)
+        ]
+        asked, *_ = settled(
+            [asked, *corners], seed=seed, workers=hands, engine=engine, cache=cache, progress=tell
+        )
     if method == "tornado":
         rows, points = _tornado(asked, factors, metric, count, seed, hands, engine, tell, cache)
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.stopping import CAP, FIRST_ROUND, check_precision, is_precise
 from sim.experiment.study import loaded
 from sim.experiment.sweep import column_value
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Sizing:
     value: object | None  # the best that is shown to keep the promise; None: none is
     next_value: object | None  # its neighbour on the way to the promise's end, where there is one
     next_answer: str | None  # what is known of that neighbour: infeasible makes `value` the sharp answer
+    other_end: object  # the end of the range that should keep the promise most easily
+    other_end_answer: str
     trials: tuple[Trial, ...]  # in the order of the values
 
     @property
@@ -63,9 +67,22 @@ class Sizing:
         kind = "largest" if self.largest else "smallest"
         sure = f"at {self.confidence:.0%} confidence"
         if self.answer == INFEASIBLE:
-            return f"no value of {self.path} in the range keeps {self.promise.words} ({sure})"
+            return (
+                f"no value of {self.path} keeps {self.promise.words}: both ends of the range break it ({sure}), and what "
+                "lies between is taken to lie between in this too"
+            )
         if self.answer == FEASIBLE:
-            edge = "" if self.next_value is not None else "; it is the end of the range"
+            edge = ""
+            if self.next_value is None:
+                edge = "; it is the end of the range"
+                if self.other_end_answer == INFEASIBLE:
+                    other = "the smallest, without --largest" if self.largest else "--largest"
+                    edge += (
+                        f", and the other end, {shown(self.other_end)}, breaks it: the promise gets harder that way, so "
+                        f"ask for {other}"
+                    )
+                elif self.candidates > 1 and self.other_end_answer == FEASIBLE:
+                    edge += ", and the other end keeps it too"
             return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.promise.words} ({sure}){edge}"
         if self.value is None:
             return f"undecided: {self.cap} replications can't tell whether any value of {self.path} keeps {self.promise.words}"
@@ -106,6 +123,8 @@ class Sizing:
             "value": None if self.value is None else column_value(self.value),
             "next_value": None if self.next_value is None else column_value(self.next_value),
             "next_answer": self.next_answer,
+            "other_end": column_value(self.other_end),
+            "other_end_answer": self.other_end_answer,
             "words": self.words,
             "seed": self.trials[0].run.seed,
             "trials": list(self.rows()),
@@ -153,8 +172,9 @@ def size(
     asked = loaded(scenario)
     promise = keep if isinstance(keep, Promise) else parse_promise(keep)
     check_metric(promise.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
-    if promise.group and promise.group not in [group.name for group in asked.groups]:
-        raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}")
+    if promise.group and promise.group not in asked.played_groups:
+        there = ", ".join(asked.played_groups)
+        raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}; there are {there}")
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
     check_precision(precision)
@@ -162,10 +182,14 @@ def size(
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
     path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
-    scenarios = [
+    ends = [
         changed(asked, {path: value}) for value in (values[0], values[-1])
     ]  # faults are told before any run
-    del scenarios
+    seed = asked.seed if seed is None else seed
+    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    if asked.warm_up == "auto":  # one for all values: the longest that either end needs
+        settled_end, *_ = settled(ends, seed=seed, workers=hands, engine=engine, cache=cache, progress=tell)
+        asked = asked.with_warm_up_found(f"{settled_end.warm_up_s:.0f}s")
     search = _Search(
         asked,
         path,
@@ -173,12 +197,12 @@ def size(
         promise,
         level=1 - confidence,
         cap=CAP if replications is None else replications,
-        seed=asked.seed if seed is None else seed,
+        seed=seed,
         engine=engine,
         precision=precision,
-        workers=workers or Workers(jobs=jobs),
+        workers=hands,
         cache=cache,
-        tell=progress or nobody_listens,
+        tell=tell,
     )
     # Places on the way from where the promise should be kept to where it should not.
     way = list(range(len(values))) if largest else list(range(len(values)))[::-1]
@@ -186,27 +210,27 @@ def size(
 
 
 def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
-    """Go from the end that should keep the promise towards the end that shouldn't."""
+    """Go from the end that should keep the promise towards the end that shouldn't; both ends are always asked."""
     first, last = 0, len(way) - 1
     best: int | None = None
-    if search.answer(way[first]) == FEASIBLE:
-        best = first
-        if last > first and search.answer(way[last]) == FEASIBLE:
-            best = last
-        else:
-            beyond = last  # the nearest place not shown to keep it
-            while beyond - best > 1:
-                middle = (best + beyond) // 2
-                if search.answer(way[middle]) == FEASIBLE:
-                    best = middle
-                else:
-                    beyond = middle
+    if search.answer(way[last]) == FEASIBLE:
+        best = last  # nothing lies beyond it, whatever the other end does
+    elif search.answer(way[first]) == FEASIBLE:
+        best, beyond = first, last  # beyond: the nearest place not shown to keep it
+        while beyond - best > 1:
+            middle = (best + beyond) // 2
+            if search.answer(way[middle]) == FEASIBLE:
+                best = middle
+            else:
+                beyond = middle
+    other_end = search.answer(way[first])
     neighbour = None if best is None or best == last else way[best + 1]
     next_answer = None if neighbour is None else search.answer(neighbour)
-    if best is None:
-        answer = search.answer(way[first])
-    else:
+    if best is not None:
         answer = FEASIBLE if next_answer in (None, INFEASIBLE) else UNDECIDED
+    else:
+        ends = {other_end, search.answer(way[last])}
+        answer = INFEASIBLE if ends == {INFEASIBLE} else UNDECIDED
     return Sizing(
         scenario=search.scenario,
         path=search.path,
@@ -219,6 +243,8 @@ def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: f
         value=None if best is None else search.values[way[best]],
         next_value=None if neighbour is None else search.values[neighbour],
         next_answer=next_answer,
+        other_end=search.values[way[first]],
+        other_end_answer=other_end,
         trials=search.trials(),
     )
 
@@ -251,6 +277,7 @@ class _Search:
         self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
         self.level = level / (self.most_trials * len(self.rounds))
         self.tried: dict[int, Trial] = {}
+        self.played = 0  # replications of the values tried
 
     def answer(self, index: int) -> str:
         """What is known of one value; plays as many rounds as it takes, or the cap allows."""
@@ -271,19 +298,26 @@ class _Search:
             workers=self.workers,
             cache=self.cache,
         )
-        before = len(self.tried) * self.cap
         evidence: Evidence | None = None
         for upto in self.rounds:
-            player.play_until(upto, lambda done: self.tell(before + done, self.most_trials * self.cap))
+            player.play_until(upto, partial(self._tell, upto))
             run = player.result()
             look = self.promise.judge(run, self.level)
-            # What one look has decided no later one takes back: the level is split over all of them.
-            if evidence is None or look.answer != UNDECIDED or evidence.answer == UNDECIDED:
+            # What one look has decided no later one takes back: the level is split over all of them, so a second verdict
+            # would be a second chance to err. Finer figures for the same answer are welcome.
+            if evidence is None or evidence.answer in (UNDECIDED, look.answer):
                 evidence = look
             if evidence.answer != UNDECIDED and self._is_known(run):
                 break
         assert evidence is not None
+        self.played += run.n
         return Trial(value=value, evidence=evidence, run=run)
+
+    def _tell(self, upto: int, done: int) -> None:
+        """Tell how far the search is: the values still to come are thought to take as many as those so far did."""
+        each = (self.played + upto) / (len(self.tried) + 1)
+        to_come = self.most_trials - len(self.tried) - 1
+        self.tell(self.played + done, self.played + upto + round(max(0, to_come) * each))
 
     def _is_known(self, run: RunResult) -> bool:
         """Whether the headline metrics are as precise as was asked for."""

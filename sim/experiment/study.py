@@ -44,22 +44,20 @@ def run(
 
     *replications* and *seed* default to the scenario's own. With *precision* (0.01 = 1 %) rounds of replications are
     added until the half-width of every headline metric is within that share of it, or a cap is met; *replications* is
-    then the cap. *jobs* processes share the work (-1: every core); the figures don't depend on it. *events* keeps every
+    then the cap. A `warm_up` of "auto" is found first, in a pilot. *jobs* processes share the work (-1: every core); the figures don't depend on it. *events* keeps every
     move for `events.parquet`. With *budget_usd* the summary tells how likely the bill exceeds it. What *cache* holds isn't
     played again; *workers* may be a cluster. Raises InputError for wrong arguments.
     """
     asked = loaded(scenario)
     count = replications_asked(asked, replications)
     check_precision(precision)
-    player = Player(
-        asked,
-        seed=asked.seed if seed is None else seed,
-        engine=engine,
-        events=events,
-        workers=workers or Workers(jobs=jobs),
-        cache=cache,
-    )
-    tell = progress or nobody_listens
+    seed = asked.seed if seed is None else seed
+    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    if asked.warm_up == "auto":
+        from sim.experiment.warm_up import settled
+
+        (asked,) = settled([asked], seed=seed, workers=hands, engine=engine, cache=cache, progress=tell)
+    player = Player(asked, seed=seed, engine=engine, events=events, workers=hands, cache=cache)
     if precision is None:
         player.play_until(count, lambda done: tell(done, count))
         return player.result(budget_usd=budget_usd)

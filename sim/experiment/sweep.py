@@ -15,6 +15,7 @@ from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate
 from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
 from sim.experiment.study import loaded
+from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
@@ -139,9 +140,11 @@ def sweep(
     tell = progress or nobody_listens
     count = replications_asked(asked, replications)
     seed = asked.seed if seed is None else seed
-    players = [Player(p.scenario, seed=seed, engine=engine, workers=hands, cache=cache) for p in points]
     _check_metrics(metrics, asked)
     check_precision(precision)
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    scenarios = settled([point.scenario for point in points], progress=tell, **how)
+    players = [Player(scenario, **how) for scenario in scenarios]
     reached = True
     if precision is None:
         play_together(players, count, lambda done: tell(done, count * len(players)))

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sim.cloud.plan import Arrivals, Autoscale, Replay, Schedule
 from sim.errors import InputError
 from sim.experiment.metrics import FLEET
-from sim.experiment.player import Player
+from sim.experiment.player import Player, Progress, nobody_listens, play_together
 from sim.experiment.statistics import Interval, mean_interval, mean_of, variance_of
 from sim.experiment.workers import Hands
 from sim.lifecycle.power import PowerState
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sim.experiment.cache import RunCache
     from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario
 
+DAY_H, WEEK_H = 24, 168
 BATCH = 5  # observations a batch of MSER-5
+FEWEST_TO_CUT = 4  # batches; half of fewer is nothing
 PILOT = 10  # replications that the average is taken over
 FEWEST_BATCHES = 10  # of batch means; fewer say nothing of their own variance
 
@@ -47,14 +51,20 @@ def mser5(series: Sequence[float]) -> Truncation:
     >>> mser5([9.0] * 10 + [1.0, 2.0] * 45).observations
     10
     """
-    batches = [mean_of(series[i : i + BATCH]) for i in range(0, len(series) - BATCH + 1, BATCH)]
-    if len(batches) < 4:
+    return mser(series, BATCH)
+
+
+def mser(series: Sequence[float], batch: int) -> Truncation:
+    """The same in batches of another length, such as the day or week after which demand repeats."""
+    batches = [mean_of(series[i : i + batch]) for i in range(0, len(series) - batch + 1, batch)]
+    if len(batches) < FEWEST_TO_CUT:
         raise InputError(
-            f"a warm-up can't be found in {len(series)} hours; at least {4 * BATCH} are needed: lengthen the horizon"
+            f"a start-up can't be found in {len(series)} hours; at least {FEWEST_TO_CUT * batch} are needed: "
+            "lengthen the horizon"
         )
     errors = [_standard_error_squared(batches[cut:]) for cut in range(len(batches) // 2 + 1)]
     best = min(range(len(errors)), key=lambda cut: (errors[cut], cut))
-    return Truncation(observations=best * BATCH, settled=best < len(batches) // 2)
+    return Truncation(observations=best * batch, settled=best < len(batches) // 2)
 
 
 def _standard_error_squared(values: Sequence[float]) -> float:
@@ -67,33 +77,91 @@ def warm_up_found(
 ) -> float:
     """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
 
-    The longest that any group needs, in whole days where demand follows a calendar (a day is what repeats). Raises
-    InputError if some group doesn't settle in the first half of the horizon.
+    The longest that any group needs, in whole days or weeks where its demand repeats after those. Raises InputError if
+    some group doesn't settle in the first half of the horizon.
     """
-    pilot = Player(scenario.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers)
-    pilot.play_until(PILOT)
-    result = pilot.result()
-    longest_h = 0.0
-    for group in scenario.groups:
-        period_h = 24 if group.schedule is not None or group.arrivals is not None else 1
-        hourly = hourly_mean(result, PowerState.RUNNING, group.name)
-        series = [
-            mean_of(hourly[i : i + period_h].tolist()) for i in range(0, len(hourly) - period_h + 1, period_h)
-        ]
-        cut = mser5(series)
-        if not cut.settled:
-            raise InputError(
-                f'warm_up = "auto": group {group.name} has not settled in the first half of the horizon; '
-                "lengthen the horizon, or give the warm-up"
-            )
-        longest_h = max(longest_h, float(cut.observations * period_h))
-    return longest_h * SECONDS_PER_HOUR
+    (pilot,) = _pilots([scenario], seed, workers, engine, None, nobody_listens)
+    return _settled_after_s(pilot)
 
 
 def with_warm_up(scenario: Scenario, *, seed: int | None = None, workers: Hands | None = None) -> Scenario:
     """The scenario with the warm-up that MSER-5 finds in a pilot of ten replications; see `warm_up_found`."""
     found_s = warm_up_found(scenario, seed=scenario.seed if seed is None else seed, workers=workers)
-    return scenario.replace("warm_up", f"{found_s:.0f}s")
+    return scenario.with_warm_up_found(f"{found_s:.0f}s")
+
+
+def settled(
+    scenarios: Sequence[Scenario],
+    *,
+    seed: int,
+    workers: Hands | None = None,
+    engine: str = "auto",
+    cache: RunCache | None = None,
+    progress: Progress = nobody_listens,
+) -> list[Scenario]:
+    """The scenarios with every `warm_up = "auto"` found: one for all, the longest, so that all count the same hours.
+
+    Without that a fleet would look cheaper for having settled later.
+    """
+    asking = [scenario for scenario in scenarios if scenario.warm_up == "auto"]
+    if not asking:
+        return list(scenarios)
+    pilots = _pilots(asking, seed, workers, engine, cache, progress)
+    longest = f"{max(map(_settled_after_s, pilots)):.0f}s"
+    return [each.with_warm_up_found(longest) if each.warm_up == "auto" else each for each in scenarios]
+
+
+def _pilots(
+    scenarios: Sequence[Scenario],
+    seed: int,
+    workers: Hands | None,
+    engine: str,
+    cache: RunCache | None,
+    progress: Progress,
+) -> list[RunResult]:
+    """A few replications of each, counted from the very start."""
+    players = [
+        Player(each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache)
+        for each in scenarios
+    ]
+    play_together(players, PILOT, lambda done: progress(done, PILOT * len(players)))
+    return [player.result() for player in players]
+
+
+def _settled_after_s(pilot: RunResult) -> float:
+    """Seconds after which every group has settled."""
+    longest_h = 0
+    for group in pilot.scenario.fleet_plan().groups:
+        hourly = hourly_mean(pilot, PowerState.RUNNING, group.name).tolist()
+        where = f'{pilot.scenario.name}: warm_up = "auto": group {group.name}'
+        try:
+            cut = mser(hourly, _batch_h(group.demand, len(hourly)))
+        except InputError as error:
+            raise InputError(f"{where}: {error}, or give the warm-up") from None
+        if not cut.settled:
+            raise InputError(
+                f"{where} has not settled in the first half of the horizon; lengthen the horizon, or give the warm-up"
+            )
+        longest_h = max(longest_h, cut.observations)
+    return float(longest_h * SECONDS_PER_HOUR)
+
+
+def _batch_h(demand: object, hours: int) -> int:
+    """Hours of a batch: what demand repeats after, since a cut inside a day or a week would compare night with day."""
+    match demand:
+        case Arrivals(rate_per_h=rates):
+            repeats = len(rates)
+        case Autoscale(load=load):
+            repeats = len(load)
+        case Schedule(days=days):
+            repeats = DAY_H if len(days) == 7 else WEEK_H
+        case Replay():
+            repeats = WEEK_H
+        case _:
+            repeats = 1
+    if repeats == WEEK_H and hours < FEWEST_TO_CUT * WEEK_H:
+        repeats = DAY_H  # the best that so short a horizon allows
+    return max(BATCH, repeats)
 
 
 def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.float64]:

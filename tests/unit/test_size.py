@@ -97,8 +97,75 @@ def test_the_ends_of_the_range(fleet: sim.Scenario):
     assert "end of the range" in everything.words
     nothing = size(fleet, "group.web.count=4..8", "cost.total<=1", largest=True)
     assert (nothing.answer, nothing.value) == ("infeasible", None)
+    assert "both ends of the range break it" in nothing.words
     one = size(fleet, ("group.web.count", [3]), "cost.total<=1000")
     assert (one.answer, one.value) == ("feasible", 3)
+
+
+def test_a_promise_that_gets_harder_the_other_way_is_answered_and_explained(fleet: sim.Scenario):
+    """The smallest fleet within a budget is the smallest of all; what was meant is --largest, and the answer says so."""
+    found = size(fleet, "group.web.count=1..60", "cost.total<=100")
+    assert (found.answer, found.value, found.other_end_answer) == ("feasible", 1, "infeasible")
+    assert "60, breaks it" in found.words
+    assert "--largest" in found.words
+    mirrored = size(fleet, "group.web.count=1..60", "cost.total>=100", largest=True)
+    assert (mirrored.answer, mirrored.value) == ("feasible", 60)
+    assert "the smallest, without --largest" in mirrored.words
+
+
+def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.MonkeyPatch):
+    """Played on for its precision, a value has looks left; a later opposite verdict would be a second chance to err."""
+    answers = iter(["undecided", "feasible", "infeasible", "feasible"])
+
+    class Turncoat:
+        def judge(self, run: Any, _level: float) -> Evidence:
+            return Evidence(answer=next(answers), estimate=1.0, low=0.0, high=2.0, n=run.n)
+
+    monkeypatch.setattr(sizing, "Player", _Played(np.zeros(160)).maker())
+    monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
+    monkeypatch.setattr(sizing._Search, "_is_known", lambda self, run: run.n >= 160)
+    search = sizing._Search(
+        None, "x", [1.0], Turncoat(), level=0.05, cap=160, seed=0, engine="auto",
+        workers=None, cache=None, tell=lambda _done, _total: None, precision=0.01,
+    )  # type: ignore[arg-type]  # fmt: skip
+    assert search.answer(0) == "feasible"
+    assert search.tried[0].run.n == 160
+    assert search.tried[0].evidence.n == 160  # finer figures for the same answer are taken
+
+
+def test_the_time_left_of_a_search_is_no_cap_that_nobody_meets(fleet: sim.Scenario):
+    """Values that are clear after 20 replications are expected to be the rule, and the bar ends full."""
+    told: list[tuple[int, int]] = []
+    size(
+        fleet,
+        "group.web.count=1..60",
+        "cost.total<=100",
+        largest=True,
+        progress=lambda *now: told.append(now),
+    )
+    assert all(0 <= done <= total <= 8 * 20 for done, total in told)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
+    """A replayed record is played as a group for each size: those are the names that a promise knows."""
+    (tmp_path / "vms.csv").write_text(
+        "vm,vcpus,memory_gib,created_s,deleted_s\na,4,16,0,3600\nb,8,32,0,7200\n"
+    )
+    replayed = sim.from_dict(
+        {
+            "name": "replayed",
+            "horizon": "4h",
+            "group": [{"name": "old", "trace": {"file": "vms.csv", "format": "columns"}}],
+        },
+        folder=tmp_path,
+    )
+    assert len(replayed.played_groups) == 2
+    first = replayed.played_groups[0]
+    found = size(replayed, "horizon=3h..6h:1h", f"cost.total@{first}<=100", largest=True)
+    assert found.answer == "feasible"
+    with pytest.raises(InputError, match=f"there are {first}"):
+        size(replayed, "horizon=3h..6h:1h", "cost.total@old<=100", largest=True)
 
 
 def test_a_range_that_does_not_fit_is_told_before_any_run(fleet: sim.Scenario):

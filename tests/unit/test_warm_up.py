@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -75,7 +77,7 @@ def test_a_short_run_admits_its_correlation():
 
 
 def test_a_fleet_that_fills_needs_a_warm_up():
-    """Arrivals into an empty fleet: days are cut, by the time constant of the lifetimes; an always-on fleet cuts none."""
+    """Arrivals into an empty fleet: hours are cut, by the time constant of the lifetimes; an always-on fleet cuts none."""
     filling = sim.from_dict(
         {
             "name": "filling",
@@ -90,10 +92,69 @@ def test_a_fleet_that_fills_needs_a_warm_up():
     )
     needed_s = warm_up_found(filling, seed=1)
     assert 2 * 86_400 <= needed_s <= 25 * 86_400
-    assert needed_s % 86_400 == 0
+    assert needed_s % (5 * 3_600) == 0
     steady = sim.from_dict({"name": "steady", "horizon": "10d", "group": [{"name": "web", "count": 2}]})
     assert warm_up_found(steady, seed=1) <= 5 * 3_600
     found = long_run(sim.run(steady, replications=1), "running")
     assert found.interval.mean == pytest.approx(2.0, abs=0.01)
     with pytest.raises(InputError, match="no state"):
         long_run(sim.run(steady, replications=1), "sleeping")
+
+
+FILLING = {
+    "name": "filling",
+    "horizon": "20d",
+    "warm_up": "auto",
+    "replications": 4,
+    "group": [
+        {"name": "jobs", "arrivals": {"rate": 1.0, "lifetime": {"dist": "exponential", "mean": "24h"}}}
+    ],
+}
+
+
+def test_a_scenario_may_leave_its_warm_up_to_be_found(tmp_path: Path):
+    """`warm_up = "auto"`: found before anything is counted, the same as asked for in Python, and the result says so."""
+    fleet = sim.from_dict(FILLING)
+    assert fleet.warm_up_s == 0.0
+    assert "yet to be found" in fleet.describe()[0]
+    result = sim.run(fleet)
+    assert result.scenario.warm_up_s == warm_up_found(fleet, seed=1) > 0
+    assert result.summary()["warm_up_found"] is True
+    sim.write(result, tmp_path / "found")
+    again = sim.load(tmp_path / "found" / "scenario.toml")
+    assert again.warm_up_s == result.scenario.warm_up_s
+    assert "warm_up_found" not in sim.run(again).summary()
+    assert sim.run(again).values("cost.total") == result.values("cost.total")
+
+
+def test_fleets_that_are_compared_count_the_same_hours():
+    """The longest warm-up of all: a fleet that settles later must not look cheaper for it."""
+    quick, slow = (
+        sim.from_dict(FILLING).replace("group.jobs.arrivals.lifetime", {"dist": "exponential", "mean": mean})
+        for mean in ("2h", "36h")
+    )
+    needed = [warm_up_found(each, seed=1) for each in (quick, slow)]
+    assert needed[0] < needed[1]
+    found = sim.compare(quick, {"slow": slow})
+    assert {run.scenario.warm_up_s for run in (found.base, *found.variants.values())} == {needed[1]}
+    swept = sim.sweep(sim.from_dict(FILLING), {"group.jobs.arrivals.rate": [0.5, 2.0]}, replications=2)
+    assert len({run.scenario.warm_up_s for run in swept.runs}) == 1
+    sized = sim.size(sim.from_dict(FILLING), "group.jobs.arrivals.rate=1..3", "cost.total<=100", largest=True)
+    assert len({trial.run.scenario.warm_up_s for trial in sized.trials}) == 1
+    assert sized.scenario.warm_up_found
+    moved = sim.sensitivity(sim.from_dict(FILLING), ["group.jobs.arrivals.rate=1..3"], replications=2)
+    assert moved.scenario.warm_up_found
+
+
+def test_demand_that_repeats_by_the_week_is_cut_by_the_week():
+    """A cut inside a week would set working days against a weekend; a week too short for four of them is cut by the day."""
+    office = {
+        "name": "office",
+        "horizon": "28d",
+        "group": [
+            {"name": "dev", "count": 3, "schedule": {"days": "Mon-Fri", "on": "08:00", "off": "18:00"}}
+        ],
+    }
+    assert warm_up_found(sim.from_dict(office), seed=1) % (7 * 86_400) == 0
+    with pytest.raises(InputError, match=r"office: warm_up = \"auto\": group dev: .* at least 96 are needed"):
+        sim.run(sim.from_dict({**office, "horizon": "3d", "warm_up": "auto"}))
