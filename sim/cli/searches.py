@@ -47,6 +47,7 @@ def size(
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
+    no_report: options.NoReport = False,
     resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -75,13 +76,17 @@ def size(
                 workers=workers,
             )
         found.write(folder)
+    if not no_report:
+        from sim.report.build import build
+
+        build(folder)
     summary = found.summary()
     if as_json:
         terminal.print_json(summary)
     elif not quiet:
         _print_evidence(summary)
         typer.echo(summary["words"])
-        typer.echo(f"Written: {folder / 'size.json'}")
+        typer.echo(f"Written: {folder / ('size.json' if no_report else 'report.html')}")
 
 
 def sensitivity(
@@ -109,6 +114,7 @@ def sensitivity(
     out: options.Out = None,
     overrides: options.Overrides = None,
     engine: options.EngineChoice = "auto",
+    no_report: options.NoReport = False,
     resume: options.Resume = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -135,12 +141,16 @@ def sensitivity(
                 workers=workers,
             )
         found.write(folder)
+    if not no_report:
+        from sim.report.build import build
+
+        build(folder)
     summary = found.summary()
     if as_json:
         terminal.print_json(summary)
     elif not quiet:
         _print_factors(summary)
-        typer.echo(f"Written: {folder / 'sensitivity.json'}")
+        typer.echo(f"Written: {folder / ('sensitivity.json' if no_report else 'report.html')}")
 
 
 def _print_evidence(summary: Mapping[str, Any]) -> None:

@@ -274,8 +274,10 @@ def test_a_precision_plays_on_until_the_cap(
     replications: Callable[[dict[str, Any]], int],
 ) -> None:
     """Each of the commands that promise it: what nothing can reach ends at the cap, and at no round before."""
-    report = () if command[0] == "size" else ("--no-report",)
-    assert vmfleet(*command, *report, "--precision", "0.00001%", "-n", "30", "--json", "--out", "there") == 0
+    assert (
+        vmfleet(*command, "--no-report", "--precision", "0.00001%", "-n", "30", "--json", "--out", "there")
+        == 0
+    )
     assert replications(json.loads(Path("there", file).read_text())) == 30
 
 
@@ -315,6 +317,7 @@ def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest
     call = ("size", small, "--vary", "group.dev.count=1..8", "--keep", "billed_hours<=100", "--largest")
     assert vmfleet(*call, "--json") == 0
     assert json.loads(capsys.readouterr().out)["value"] == 4
+    assert Path("results/small-sized/report.html").exists()
 
 
 def test_sensitivity_puts_the_important_factor_first(small: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,69 @@ def sweep(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def trial(value: int, answer: str, estimate: float) -> dict[str, object]:
+    """What a search knows of one value."""
+    return {
+        "value": value,
+        "answer": answer,
+        "estimate": estimate,
+        "low": estimate - 0.02,
+        "high": estimate + 0.02,
+        "n": 40,
+        "mean_cost_usd": 100.0 * value,
+    }
+
+
+def size_folder(folder: Path, keep: str, limit: float) -> Path:
+    """A search that three values were tried in."""
+    folder.mkdir(exist_ok=True)
+    content = {
+        "scenario": "dev",
+        "path": "group.dev.count",
+        "keep": keep,
+        "limit": limit,
+        "confidence": 0.95,
+        "answer": "feasible",
+        "words": f"group.dev.count = 4 is the largest that keeps {keep}",
+        "seed": 4,
+        "trials": [
+            trial(1, "feasible", limit - 0.1), trial(4, "feasible", limit - 0.05), trial(5, "undecided", limit),
+            trial(8, "infeasible", limit + 0.1),
+        ],
+    }  # fmt: skip
+    (folder / "size.json").write_text(json.dumps(content))
+    return folder
+
+
+SENSITIVITIES = {
+    "tornado": {
+        "base": 90.0, "at_low": -5.0, "at_low_from": -6.0, "at_low_to": -4.0, "at_low_verdict": "better",
+        "at_high": None, "at_high_from": None, "at_high_to": None, "at_high_verdict": "undefined", "swing": 5.0,
+    },
+    "morris": {"mu": -3.0, "mu_star": 4.0, "mu_star_half_width": 1.0, "sigma": 2.0},
+    "sobol": {
+        "first_order": 0.4, "first_order_from": 0.3, "first_order_to": None, "total": None, "total_from": None,
+        "total_to": None,
+    },
+}  # fmt: skip
+
+
+def sensitivity_folder(folder: Path, method: str) -> Path:
+    """Two factors, of which one isn't known in all ways."""
+    factor = {"factor": "group.<dev>.count", "low": 2, "high": 4, **SENSITIVITIES[method]}
+    content = {
+        "scenario": "dev",
+        "method": method,
+        "metric": "cost.total",
+        "seed": 4,
+        "replications": 8,
+        "points": 5,
+        "factors": [factor, {**factor, "factor": "horizon", "low": "1d", "high": "2d"}],
+    }
+    (folder / "sensitivity.json").write_text(json.dumps(content))
+    return folder
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     """A figure's numbers."""
     with path.open(encoding="utf-8", newline="") as file:
@@ -126,6 +189,37 @@ def test_a_sweep_shows_every_point(sweep: Path) -> None:
     shown = rows_of(sweep / "figures" / "sweep_cost_total.csv")
     assert sorted(float(row["mean"]) for row in shown) == [20.0, 30.0, 40.0, 60.0, 80.0, 120.0]
     assert (sweep / "figures" / "sweep_availability.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("keep", "limit", "says"),
+    [
+        ("cost.total@dev<=400", 400.0, "cost of dev (USD)"),
+        ("p95(cost.total)<=400", 0.95, "chance that cost &lt;= 400 USD (%)"),
+        ("P(availability<0.99)<=0.05", 0.05, "chance that availability &lt; 99 % (%)"),
+    ],
+)
+def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, says: str) -> None:
+    """What was promised, what is known at each value, and which answer that is."""
+    folder = size_folder(tmp_path, keep, limit)
+    text = build(folder).read_text(encoding="utf-8")
+    assert "Group.dev.count = 4 is the largest that keeps" in text
+    assert says in text
+    assert "undecided" in text
+    shown = rows_of(folder / "figures" / "size_evidence.csv")
+    assert [(row["value"], row["answer"]) for row in shown] == [
+        ("1", "feasible"), ("4", "feasible"), ("5", "undecided"), ("8", "infeasible"),
+    ]  # fmt: skip
+    assert float(shown[2]["estimate"]) == limit
+
+
+@pytest.mark.parametrize("method", SENSITIVITIES)
+def test_a_sensitivity_names_what_matters_most(tmp_path: Path, method: str) -> None:
+    """Whatever isn't known is left out, not drawn as nothing and not a failure."""
+    text = build(sensitivity_folder(tmp_path, method)).read_text(encoding="utf-8")
+    assert "cost depends most on group.&lt;dev&gt;.count" in text
+    shown = rows_of(tmp_path / "figures" / f"{method}.csv")
+    assert {row["factor"] for row in shown} == {"group.<dev>.count", "horizon"}
 
 
 def test_reports_of_studies_have_the_same_bytes_each_time(comparison: Path, sweep: Path) -> None:

@@ -1,0 +1,298 @@
+"""Reports of searches: which value keeps a promise, with the evidence; and which settings move the answer most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sim.experiment.promises import FEASIBLE, INFEASIBLE, UNDECIDED, Promise, parse_promise
+from sim.report import look
+from sim.report.answers import Table
+from sim.report.look import Drawn, Sheet
+from sim.report.numbers import compact, plain
+from sim.report.studies import Measure, Study, amount, footer, measure_of, read, write
+
+MOST_BARS = 25
+ANSWER_LOOK = {  # words, colour, marker
+    FEASIBLE: ("keeps it", look.BLUE, "o"),
+    INFEASIBLE: ("breaks it", look.VERMILLION, "X"),
+    UNDECIDED: ("undecided", look.QUIET, "D"),
+}
+Row = Mapping[str, Any]
+
+
+def build_size(path: Path) -> Path:
+    """The report of `vmfleet size`: the answer, and what is known at every value tried."""
+    study = read(path, "size.json", ("path", "keep", "trials", "words", "seed"))
+    study = replace(
+        study, content={**study.content, "replications": max(row["n"] for row in study.content["trials"])}
+    )
+    with look.style():
+        figures = [evidence(study)]
+    words = str(study.content["words"])
+    return write(
+        study,
+        figures,
+        kind="size",
+        name=str(study.content.get("scenario", "")),
+        each="at most at each value, under the same luck",
+        answer=[words[:1].upper() + words[1:] + "."],
+        warnings=[],
+        tables=[("What was tried", _trials_table(study))],
+        file="size.json",
+    )
+
+
+def evidence(study: Study) -> Drawn:
+    """What is known at each value tried, against the promise."""
+    name = "size_evidence"
+    content, promise = study.content, parse_promise(study.content["keep"])
+    trials: Sequence[Row] = content["trials"]
+    measure = _measure(promise)
+    numeric = all(_is_number(trial["value"]) for trial in trials)
+    at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
+    remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
+    sheet = Sheet(f"Which {content['path']} keeps {promise.words}?", 4.4, footer(study, name, remark))
+    axes = sheet.axes(left=1.15, top=0.8, width=look.WIDTH_IN - 1.6, height=2.7)
+    rows: list[list[object]] = [["value", "answer", "estimate", "low", "high", "n"]]
+    for place, trial in zip(at, trials, strict=True):
+        rows.append([trial[key] for key in ("value", "answer", "estimate", "low", "high", "n")])
+        if trial["estimate"] is None:
+            continue
+        _, colour, marker = ANSWER_LOOK[trial["answer"]]
+        ends = [trial["low"] * measure.times, trial["high"] * measure.times]
+        axes.plot([place, place], ends, color=colour, linewidth=1.6, marker="_", markersize=8)
+        axes.plot([place], [trial["estimate"] * measure.times], color=colour, marker=marker, markersize=6)
+    limit = content["limit"] * measure.times
+    axes.axhline(limit, color=look.INK, linewidth=1.1, linestyle="--")
+    axes.margins(x=0.06, y=0.12)
+    if numeric:
+        look.put_numbers(axes.xaxis, most=10, whole=all(float(value).is_integer() for value in at))
+    else:
+        axes.set_xticks(at, [look.shorten(str(trial["value"]), 16) for trial in trials])
+    look.put_numbers(axes.yaxis)
+    axes.set_xlabel(content["path"])
+    axes.set_ylabel(f"{measure.words} ({measure.unit})")
+    seen = {trial["answer"] for trial in trials}
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=6, linewidth=1.6, label=words)
+        for answer, (words, colour, marker) in ANSWER_LOOK.items()
+        if answer in seen
+    ]
+    promised = f"promised: {compact(float(f'{limit:.10g}'))} {measure.unit}"
+    handles.append(Line2D([], [], color=look.INK, linewidth=1.1, linestyle="--", label=promised))
+    sheet.legend(handles)
+    return sheet.finish(name, alt=f"{measure.words} at each {content['path']} tried.", rows=rows)
+
+
+def _measure(promise: Promise) -> Measure:
+    """What is estimated at each value: a mean, or the chance of an event."""
+    of = f" of {promise.group}" if promise.group else ""
+    mean = measure_of(promise.metric)
+    if promise.quantile is None and promise.event is None:
+        return replace(mean, words=f"{mean.words}{of}")
+    sign, bound = promise.event or (promise.sign, promise.limit)
+    shown = f"{compact(float(f'{bound * mean.times:.10g}'))} {mean.unit}"
+    return Measure(words=f"chance that {mean.words}{of} {sign} {shown}", unit="%", times=100.0)
+
+
+def _trials_table(study: Study) -> Table:
+    measure = _measure(parse_promise(study.content["keep"]))
+    rows = []
+    for trial in study.content["trials"]:
+        low, high = amount(trial["low"], measure), amount(trial["high"], measure)
+        rows.append(
+            [
+                _shown(trial["value"]),
+                ANSWER_LOOK[trial["answer"]][0],
+                amount(trial["estimate"], measure),
+                "" if trial["low"] is None else f"{low} to {high}" if low != high else low,
+                plain(trial["n"], 0),
+                plain(trial["mean_cost_usd"], 2),
+            ]
+        )
+    columns = [study.content["path"], "", f"{measure.words} ({measure.unit})", "bounds", "replications"]
+    return Table(columns=[*columns, "mean cost (USD)"], rows=rows, words=2)
+
+
+def build_sensitivity(path: Path) -> Path:
+    """The report of `vmfleet sensitivity`: a bar a factor, the most important first."""
+    study = read(path, "sensitivity.json", ("method", "metric", "factors", "seed", "replications", "points"))
+    draw = {"tornado": tornado, "morris": morris, "sobol": sobol}[study.content["method"]]
+    with look.style():
+        figures = [draw(study)]
+    first = study.content["factors"][0]["factor"]
+    measure = measure_of(study.content["metric"])
+    return write(
+        study,
+        figures,
+        kind="sensitivity",
+        name=str(study.content.get("scenario", "")),
+        each=f"at each of {study.content['points']:,} points, under the same luck",
+        answer=[f"In the ranges given, {measure.words} depends most on {first}."],
+        warnings=[],
+        tables=[("Every factor", _factors_table(study.content["factors"]))],
+        file="sensitivity.json",
+    )
+
+
+def tornado(study: Study) -> Drawn:
+    """How far the metric moves if one factor at a time goes to either end of its range."""
+    name = "tornado"
+    measure = measure_of(study.content["metric"])
+    factors = study.content["factors"][:MOST_BARS]
+    sheet, axes = _bars(
+        study, f"How far does {measure.words} move if one setting goes to either end of its range?", name
+    )
+    rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
+    for line, factor in enumerate(factors):
+        for end, colour, hatch in (("low", look.SKY, ""), ("high", look.ORANGE, "//")):
+            moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
+            rows.append([factor["factor"], end, factor[end], moved, begin, stop])
+            if moved is None:
+                continue
+            axes.barh(
+                line,
+                moved * measure.times,
+                height=0.6,
+                facecolor=colour,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0,
+            )
+            if begin is not None and stop is not None:
+                ends = [begin * measure.times, stop * measure.times]
+                axes.plot(ends, [line] * 2, color=look.BLACK, linewidth=1.4, marker="|", markersize=8)
+    axes.axvline(0.0, color=look.INK, linewidth=1.0)
+    base = amount(factors[0]["base"], measure)
+    axes.set_xlabel(f"difference from {base} {measure.unit} ({measure.unit})")
+    handles = [
+        Patch(facecolor=look.SKY, label="at the low end"),
+        Patch(facecolor=look.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="at the high end"),
+        Line2D([], [], color=look.BLACK, linewidth=1.4, marker="|", markersize=8, label="paired interval"),
+    ]
+    sheet.legend(handles)
+    return sheet.finish(name, alt=f"Tornado of {measure.words} over {len(factors)} settings.", rows=rows)
+
+
+def morris(study: Study) -> Drawn:
+    """How much each factor matters anywhere in the ranges, and how much of that depends on the others."""
+    name = "morris"
+    measure = measure_of(study.content["metric"])
+    factors = study.content["factors"][:MOST_BARS]
+    sheet, axes = _bars(study, f"Which settings matter to {measure.words}, anywhere in their ranges?", name)
+    rows: list[list[object]] = [["factor", "mu", "mu_star", "mu_star_half_width", "sigma"]]
+    for line, factor in enumerate(factors):
+        rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
+        matters, half = factor["mu_star"] * measure.times, factor["mu_star_half_width"] * measure.times
+        axes.barh(line, matters, height=0.6, color=look.BLUE)
+        axes.plot(
+            [matters - half, matters + half], [line] * 2, color=look.BLACK, linewidth=1.4, marker="|", markersize=8
+        )  # fmt: skip
+        axes.plot([factor["sigma"] * measure.times], [line], "D", color=look.ORANGE, markersize=5)
+    axes.set_xlabel(f"change of {measure.words} over the whole range ({measure.unit})")
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=look.BLUE, label="mean size of its effects (mu*)"),
+        Line2D([], [], color=look.BLACK, linewidth=1.4, marker="|", markersize=8, label="interval"),
+        Line2D(
+            [],
+            [],
+            color=look.ORANGE,
+            marker="D",
+            linestyle="",
+            markersize=5,
+            label="their spread (sigma): it bends, or meddles with others",
+        ),
+    ]
+    sheet.legend(handles, columns=3)
+    return sheet.finish(name, alt=f"Effects of {len(factors)} settings on {measure.words}.", rows=rows)
+
+
+def sobol(study: Study) -> Drawn:
+    """Which part of the metric's variance over the ranges is each factor's."""
+    name = "sobol"
+    measure = measure_of(study.content["metric"])
+    factors = study.content["factors"][:MOST_BARS]
+    sheet, axes = _bars(study, f"Whose doing is the variance of {measure.words} over the ranges?", name)
+    keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
+    rows: list[list[object]] = [["factor", *keys]]
+    kinds = (("first_order", -0.17, look.BLUE, ""), ("total", 0.17, look.ORANGE, "//"))
+    for line, factor in enumerate(factors):
+        rows.append([factor["factor"], *(factor[key] for key in keys)])
+        for kind, shift, colour, hatch in kinds:
+            share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
+            if share is None:
+                continue
+            axes.barh(
+                line + shift,
+                100 * share,
+                height=0.32,
+                facecolor=colour,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0,
+            )
+            if begin is not None and stop is not None:
+                ends = [100 * begin, 100 * stop]
+                axes.plot(ends, [line + shift] * 2, color=look.BLACK, linewidth=1.2, marker="|", markersize=6)
+    axes.set_xlabel("share of the variance (%)")
+    handles = [
+        Patch(facecolor=look.BLUE, label="its own"),
+        Patch(
+            facecolor=look.ORANGE,
+            hatch="//",
+            edgecolor="white",
+            linewidth=0,
+            label="with all it does together with others",
+        ),
+        Line2D([], [], color=look.BLACK, linewidth=1.2, marker="|", markersize=6, label="interval"),
+    ]
+    sheet.legend(handles)
+    return sheet.finish(name, alt=f"Sobol indices of {len(factors)} settings.", rows=rows)
+
+
+def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
+    """A sheet with a line for each factor, the most important above, its range beside its name."""
+    factors = study.content["factors"]
+    shown = factors[:MOST_BARS]
+    left_out = len(factors) - len(shown)
+    remark = (
+        f"{left_out:,} settings that matter less left out" if left_out else "bars: the most important first"
+    )
+    tall = max(len(shown), 2) * 0.45
+    sheet = Sheet(question, 0.85 + tall + 0.85, footer(study, name, remark))
+    axes = sheet.axes(left=3.6, top=0.85, width=look.WIDTH_IN - 4.0, height=tall)
+    labels = [
+        f"{look.shorten(each['factor'], 40)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
+        for each in shown
+    ]
+    axes.set_yticks(range(len(shown)), labels)
+    axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    look.put_numbers(axes.xaxis)
+    return sheet, axes
+
+
+def _factors_table(factors: Sequence[Row]) -> Table:
+    columns = list(factors[0])
+    return Table(
+        columns=[column.replace("_", " ") for column in columns],
+        rows=[[_shown(factor[column]) for column in columns] for factor in factors],
+        words=1,
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return plain(None, 0)
+    return compact(float(f"{value:.6g}")) if _is_number(value) else str(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
