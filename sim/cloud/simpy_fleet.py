@@ -62,7 +62,7 @@ class GroupRun:
         laws, rows = program_laws(setup.program)
         self.variates = Variates(
             setup.group_key, setup.program.purposes, laws, rows,
-            first=2 if is_open else 8, members=None if is_open else setup.plan.count,
+            first=2 if is_open else 4, members=None if is_open else setup.plan.count,
         )  # fmt: skip
         self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
         self.what = array("q")

@@ -82,11 +82,11 @@ class Machine:
         for state, hours in self.hours.items():
             self.books.hours[state] += hours
 
-    def live_once(self) -> Generator[simpy.Event, None, None]:
-        """Start, run, be deleted: three timeouts."""
+    def live_once(self, runs_s: float | None = None) -> Generator[simpy.Event, None, None]:
+        """Start, run (for so long, or as the dice say), be deleted: three timeouts."""
         yield self.env.timeout(self.rng.lognormvariate(*STARTING))
         self.move(State.RUNNING)
-        yield self.env.timeout(self.rng.lognormvariate(*LIFETIME))
+        yield self.env.timeout(self.rng.lognormvariate(*LIFETIME) if runs_s is None else runs_s)
         self.move(State.DEALLOCATING)
         yield self.env.timeout(self.rng.lognormvariate(*DELETING))
         self.close()

@@ -1,0 +1,325 @@
+"""Measures what the project promises of its speed, side by side in one run, and keeps it in `docs/performance.json`.
+
+    python -m tests.benchmarks.measure [--rounds 7] [--only NAME ...] [--date 2026-11-23]
+    python -m tests.benchmarks.performance_page
+
+Variants of one job take turns within each round, and a ratio is the median of the rounds' ratios, so other load on the
+machine hits all of them. Work of one thread is timed by the processor time of the process; what runs in two threads, and what
+a person waits for, by the clock on the wall. `tests.benchmarks.performance_page` makes the page and its figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import plain_simpy as plain
+from tests.benchmarks import plain_simpy_hosts as hosted
+from tests.benchmarks import works
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "docs" / "performance.json"
+DRAWS_PER_CHANGE = 5 / 4  # on, off, starting, deallocating, whether a start fails: for four changes of state
+
+Job = Callable[[], float]  # does work, returns how much
+
+
+def timed(job: Job, *, wall: bool = False) -> tuple[float, float]:
+    """(work done, seconds)."""
+    clock = time.perf_counter if wall else time.process_time
+    began = clock()
+    done = job()
+    return done, clock() - began
+
+
+def contest(variants: dict[str, Job], rounds: int) -> dict[str, dict[str, float]]:
+    """Rates of all variants, which take turns; and ratios to the first of them."""
+    rates: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, job in variants.items():
+            done, seconds = timed(job)
+            rates[name].append(done / seconds)
+    first = next(iter(variants))
+    return {
+        name: {
+            "per_s": statistics.median(found),
+            "ratio": statistics.median(a / b for a, b in zip(found, rates[first], strict=True)),
+        }
+        for name, found in rates.items()
+    }
+
+
+def limit_loop() -> Callable[[int], float]:
+    """Only the random number, the logarithm and the sum of so many draws, compiled."""
+    import numba
+    import numpy as np
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def total(draws, key):  # type: ignore[no-untyped-def]
+        t = 0.0
+        for i in range(draws):
+            z = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z = z ^ (z >> np.uint64(31))
+            t -= math.log((np.float64(z >> np.uint64(12)) + 0.5) * 2.0**-52)
+        return t
+
+    def changes(many: int) -> float:
+        total(round(many * DRAWS_PER_CHANGE), np.uint64(1))
+        return many
+
+    changes(10)
+    return changes
+
+
+def transitions(rounds: int) -> dict[str, Any]:
+    """Changes of state a second: plain SimPy, both engines, the limit."""
+    limit = limit_loop()
+    found = {}
+    for alive, hours, many_hours in ((1_000, 672, 8_760), (10_000, 72, 1_440)):
+        small, large = works.on_and_off(alive, hours), works.on_and_off(alive, many_hours)
+        works.played(works.on_and_off(10, 24), "compiled")
+        found[str(alive)] = contest(
+            {
+                "plain SimPy": lambda n=alive, h=hours: plain.on_and_off(n, h).transitions,
+                "SimPy engine": lambda q=small: works.changes(works.played(q, "simpy")),
+                "compiled engine": lambda q=large: works.changes(works.played(q, "compiled")),
+                "limit loop": lambda: limit(20_000_000),
+            },
+            rounds,
+        )
+    return found
+
+
+def lives(rounds: int) -> dict[str, Any]:
+    """Whole lives a second, hardware without end."""
+    found = {}
+    for alive in (1_000, 10_000):
+        small, large = works.create_run_delete(30_000, alive), works.create_run_delete(1_000_000, alive)
+        found[str(alive)] = contest(
+            {
+                "plain SimPy": lambda n=alive: plain.create_run_delete(30_000, n).lives,
+                "SimPy engine": lambda q=small: works.played(q, "simpy")["vms.created"],
+                "compiled engine": lambda q=large: works.played(q, "compiled")["vms.created"],
+            },
+            rounds,
+        )
+    return found
+
+
+def lives_on_hosts(rounds: int) -> dict[str, Any]:
+    """Whole lives a second, on hosts: the style of the real day, and the real day itself."""
+    found: dict[str, Any] = {}
+    for engine in ("compiled", "ahead"):  # compiled once a machine, which isn't measured
+        works.played(works.create_run_delete(100, 10, hosts=10), engine)
+    for alive in (1_000, 10_000):
+        hosts = hosted.hosts_for(alive)
+        small = works.create_run_delete(20_000, alive, hosts=hosts)
+        day = works.create_run_delete(works.REAL_DAY + alive, alive, hosts=hosts)
+        found[str(alive)] = contest(
+            {
+                "plain SimPy with hosts": lambda n=alive: hosted.create_run_delete_on_hosts(20_000, n).lives,
+                "SimPy engine": lambda q=small: works.played(q, "simpy")["vms.deleted"],
+                "SimPy that sleeps": lambda q=small: works.played(q, "ahead")["vms.deleted"],
+                "look-ahead engine": lambda q=day: works.played(q, "compiled")["vms.deleted"],
+            },
+            rounds,
+        )
+    real = works.real_day()
+    if real is not None:
+        asked, requests, hosts = real
+        found["real day"] = contest(
+            {
+                "plain SimPy with hosts": lambda: hosted.play(iter(requests), hosts, until_s=86_400.0).lives,
+                "look-ahead engine": lambda: works.played(asked, "compiled")["vms.deleted"],
+            },
+            max(1, rounds // 2),
+        )
+        found["real day"]["vms"], found["real day"]["hosts"] = len(requests), hosts
+    return found
+
+
+def allocation(rounds: int) -> dict[str, Any]:
+    """Seconds a life where all hosts are nearly full, against how many hosts there are; by policy."""
+    found: dict[str, Any] = {}
+    works.played(works.create_run_delete(100, 10, hosts=10), "compiled")
+    for placement in ("first-fit", "best-fit", "worst-fit"):
+        row = {}
+        for hosts in (100, 1_000, 10_000):
+            alive = round(0.95 * hosts * hosted.HOST_VCPUS / hosted.VCPUS)
+            asked = works.create_run_delete(max(200_000, 3 * alive), alive, hosts=hosts, placement=placement)
+            free = works.create_run_delete(max(200_000, 3 * alive), alive, hosts=0)
+            seconds, without = [], []
+            for _ in range(max(1, rounds // 2)):
+                for question, into in ((asked, seconds), (free, without)):
+                    done, took = timed(lambda q=question: works.played(q, "compiled")["vms.created"])
+                    into.append(took / done)
+            row[str(hosts)] = {
+                "s_per_life": statistics.median(seconds),
+                "s_per_life_without_hosts": statistics.median(without),
+            }
+        found[placement] = row
+    return found
+
+
+def in_a_process_of_its_own(code: str) -> dict[str, float]:
+    """What a program prints as JSON, with the memory it came to need at most."""
+    tail = "\nimport json, resource\nprint(json.dumps({**told, 'peak_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+BIG = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from tests.benchmarks import works
+works.played(works.office_hours(100, 1), "compiled")
+began, cpu = time.perf_counter(), time.process_time()
+{work}
+told = {{"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}}
+"""
+MONTH = 'works.played(works.office_hours(1_000_000, 30), "compiled", threads=2)'
+YEARS = """asked = works.office_hours(10_000, 365)
+with ThreadPoolExecutor(2) as pool:
+    list(pool.map(lambda r: works.played(asked, "compiled", replication=r), range(20)))"""
+MEMORY = """
+import resource
+from tests.benchmarks import works
+def peak_kib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def play(alive): works.played({work}, "{engine}")
+play(1_000)
+before = peak_kib()
+play(100_000)
+told = {{"bytes_per_vm": 1024 * (peak_kib() - before) / 100_000}}
+"""
+
+
+def big(rounds: int) -> dict[str, Any]:
+    """What a person waits for, in a fresh process, two threads."""
+    found = {}
+    for name, work in (("a million VMs, a month", MONTH), ("10,000 VMs, a year, 20 replications", YEARS)):
+        runs = [in_a_process_of_its_own(BIG.format(work=work)) for _ in range(max(1, min(3, rounds // 2)))]
+        found[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return found
+
+
+def memory(_rounds: int) -> dict[str, Any]:
+    """Bytes that a VM alive adds to the process, at 100,000 of them."""
+    hosts = "hosts=round(alive / 19)"
+    return {
+        name: in_a_process_of_its_own(MEMORY.format(work=work, engine=engine))
+        for name, work, engine in (
+            ("SimPy engine", "works.on_and_off(alive, 24.0)", "simpy"),
+            ("look-ahead engine, hosts", f"works.create_run_delete(4 * alive, alive, {hosts})", "compiled"),
+        )
+    }
+
+
+def start_up(rounds: int) -> dict[str, Any]:
+    """`--help`, and `demo` from a cold start (fonts unknown, nothing compiled): processor and wall time of a call."""
+    found = {}
+    for name in ("--help", "demo"):
+        cpu_s, wall_s = [], []
+        for _ in range(max(1, min(3, rounds))):
+            with tempfile.TemporaryDirectory() as scratch:
+                before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-m", "sim", name], cwd=scratch, check=True, stdout=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": str(ROOT), "MPLCONFIGDIR": f"{scratch}/fonts", "NUMBA_CACHE_DIR": f"{scratch}/numba"},
+                )  # fmt: skip
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                wall_s.append(time.perf_counter() - began)
+                cpu_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        found[name] = {"cpu_s": min(cpu_s), "wall_s": min(wall_s)}
+    return found
+
+
+def growth(rounds: int) -> dict[str, Any]:
+    """Processor seconds against VMs (a week) and against the horizon (1,000 VMs), office hours, one thread."""
+
+    def seconds(machines: int, days: float, engine: str) -> float:
+        asked = works.office_hours(machines, days)
+        return statistics.median(
+            timed(lambda: float(len(works.played(asked, engine))))[1] for _ in range(max(1, rounds // 2))
+        )
+
+    return {
+        "vms": {
+            "compiled": {str(10**k): seconds(10**k, 7.0, "compiled") for k in range(2, 7)},
+            "simpy": {str(10**k): seconds(10**k, 7.0, "simpy") for k in range(2, 5)},
+        },
+        "days": {
+            "compiled": {str(days): seconds(1_000, days, "compiled") for days in (7, 28, 91, 364, 1820)},
+            "simpy": {str(days): seconds(1_000, days, "simpy") for days in (7, 28, 91)},
+        },
+    }
+
+
+def peers(rounds: int) -> dict[str, Any]:
+    """Peers beside each other, by their own script."""
+    call = [
+        sys.executable,
+        str(Path(__file__).parent / "peers" / "compare.py"),
+        "--rounds",
+        str(min(3, rounds)),
+    ]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    return {"table": done.stdout.strip()}
+
+
+PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
+    part.__name__: part
+    for part in (transitions, lives, lives_on_hosts, allocation, big, memory, start_up, growth, peers)
+}
+
+
+def machine() -> dict[str, str]:
+    """Where and with what it was measured."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.processor()
+    packages = {name: version(name) for name in ("simpy", "numpy", "numba")}
+    return {
+        "cpu": cpu,
+        "cores": str(os.cpu_count()),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **packages,
+    }
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--rounds", type=int, default=7)
+    asked.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
+    asked.add_argument("--date", default=time.strftime("%Y-%m-%d"))
+    options = asked.parse_args()
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept |= {"date": options.date, "rounds": options.rounds, "machine": machine()}
+    for name in options.only:
+        began = time.perf_counter()
+        kept[name] = {**PARTS[name](options.rounds), "load": os.getloadavg()[0]}
+        print(f"{name}: {time.perf_counter() - began:.0f} s", json.dumps(kept[name]), flush=True)
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

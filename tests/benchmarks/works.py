@@ -1,0 +1,146 @@
+"""The work that is measured, as scenarios, and what was done in it.
+
+Every scenario goes the way of `vmfleet run`: books, timeline, metrics and bill are all made. `plain_simpy` and
+`plain_simpy_hosts` do the same work by hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sim import from_dict
+from sim.billing.rating import rate
+from sim.cloud.fleet import simulate
+from sim.cloud.plan import Replay
+from sim.experiment.metrics import metrics_of
+from sim.experiment.replicate import Question, question_of, timeline_of
+from sim.lifecycle.policy import get_policy
+from tests.benchmarks import plain_simpy as plain
+from tests.benchmarks import plain_simpy_hosts as hosted
+
+TRACE = Path(__file__).parents[3] / "shared" / "data" / "traces" / "azure2017_vms_one_day.csv.gz"
+REAL_DAY = 87_550  # lives
+
+
+def lognormal(law: tuple[float, float]) -> dict[str, object]:
+    """A duration law as a scenario writes it."""
+    return {"dist": "lognormal", "median": f"{math.exp(law[0]):.6f}s", "sigma": law[1]}
+
+
+def question(horizon_s: float, group: Mapping[str, object], **more: object) -> Question:
+    """A fleet of one group."""
+    fixed = {"name": "vm", "size": "Standard_D4s_v5", "image": "specialized"}
+    return question_of(
+        from_dict({"name": "work", "horizon": f"{horizon_s:.3f}s", "group": [{**fixed, **group}], **more})
+    )
+
+
+def on_and_off(machines: int, hours: float) -> Question:
+    """`plain_simpy.on_and_off`."""
+    exponential = {"on": plain.ON_S, "off": plain.OFF_S}
+    return question(hours * plain.HOUR_S, {
+        "count": machines,
+        "cycle": {name: {"dist": "exponential", "mean": f"{mean_s}s"} for name, mean_s in exponential.items()},
+        "when_off": "deallocate",
+        "durations": {
+            "allocating": "0s", "starting": lognormal(plain.STARTING), "extensions": "0s",
+            "deallocating": lognormal(plain.DEALLOCATING),
+        },
+        "failures": {"AllocationFailed": plain.FAILED_START},
+        "retry": {"attempts": 100, "backoff": f"{plain.BACKOFF_S}s", "max_backoff": f"{plain.MAX_BACKOFF_S}s"},
+    })  # fmt: skip
+
+
+def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit") -> Question:
+    """`plain_simpy.create_run_delete`, or with hosts `create_run_delete_on_hosts`."""
+    gap_s = plain.MEAN_LIFE_S / alive
+    more: dict[str, object] = {}
+    if hosts:
+        pool = {
+            "name": "all",
+            "count": hosts,
+            "vcpus": hosted.HOST_VCPUS,
+            "memory_gib": hosted.HOST_MEMORY_GIB,
+        }
+        more["platform"] = {"placement": placement, "hosts": [pool]}
+    return question(lives * gap_s, {
+        "arrivals": {"rate": plain.HOUR_S / gap_s, "lifetime": lognormal(plain.LIFETIME)},
+        "durations": {
+            "allocating": "0s", "starting": lognormal(plain.STARTING), "extensions": "0s",
+            "deleting": lognormal(plain.DELETING),
+        },
+    }, **more)  # fmt: skip
+
+
+def office_hours(machines: int, days: float) -> Question:
+    """Developers' machines: on at 8, off at 19, Monday to Friday, all defaults."""
+    return question(days * 24 * plain.HOUR_S, {
+        "count": machines, "create_over": "1h", "disks": ["P10"],
+        "schedule": {
+            "days": "Mon-Fri", "on": "08:00:00", "off": "19:00:00", "time_zone": "Europe/Amsterdam",
+            "jitter": {"dist": "uniform", "low": "0s", "high": "20min"},
+        },
+    })  # fmt: skip
+
+
+def played(asked: Question, engine: str, *, replication: int = 0, threads: int = 1) -> Mapping[str, float]:
+    """One replication with books, hourly timeline, metrics and bill; returns the fleet's metrics."""
+    run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
+    policy = get_policy(asked.billing_policy)
+    bill = rate(asked.rated_groups, run.usages, asked.catalogue, policy, asked.commitments)
+    for usage in run.usages.values():
+        timeline_of(usage)
+    return metrics_of(run.fleet, bill, policy)
+
+
+def changes(found: Mapping[str, float]) -> float:
+    """Changes of state as `plain_simpy.on_and_off` counts them: two a start, a switching off, a failed start."""
+    return 2 * (
+        found["operations.create.succeeded"] + found["operations.start.succeeded"]
+        + found["operations.deallocate.succeeded"] + found.get("failures.AllocationFailed", 0.0)
+    )  # fmt: skip
+
+
+def real_day() -> tuple[Question, list[hosted.Request], int] | None:
+    """The real day: every VM of the trace as a scenario's plan and as the plain program's requests, and hosts for all.
+
+    A lifetime known to lie between two bounds is their geometric mean; a censored one outlives the day. None where the
+    file isn't there.
+    """
+    if not TRACE.exists():
+        return None
+    with gzip.open(TRACE, "rt") as file:
+        rows = list(csv.DictReader(file))
+    first_s = float(rows[0]["created_s"])
+    by_shape: dict[tuple[int, float], list[tuple[float, float]]] = {}
+    requests = []
+    for row in rows:
+        at_s = float(row["created_s"]) - first_s
+        lives_s = (
+            math.inf
+            if row["censored"] == "1"
+            else math.sqrt(float(row["life_lo_s"]) * float(row["life_hi_s"]))
+        )
+        shape = int(row["vcpu"]), float(row["mem_gib"])
+        by_shape.setdefault(shape, []).append((at_s, lives_s))
+        requests.append(hosted.Request(at_s, *shape, lives_s))
+    day = create_run_delete(10, 10, hosts=1)
+    pattern, pool = day.plan.groups[0], day.plan.platform
+    assert pool is not None
+    hosts = round(sum(vcpus * len(lives) for (vcpus, _), lives in by_shape.items()) / hosted.HOST_VCPUS)
+    groups = tuple(
+        replace(
+            pattern, name=f"{vcpus}x{memory:g}", vcpus=vcpus, memory_gib=memory,
+            demand=Replay(born_s=tuple(born for born, _ in lives), lifetime_s=tuple(life for _, life in lives)),
+        )
+        for (vcpus, memory), lives in by_shape.items()
+    )  # fmt: skip
+    platform = replace(pool, hosts=(replace(pool.hosts[0], count=hosts),))
+    plan = replace(day.plan, groups=groups, platform=platform, horizon_s=86_400.0)
+    rated = tuple(replace(day.rated_groups[0], name=group.name) for group in groups)
+    return replace(day, plan=plan, rated_groups=rated), requests, hosts
