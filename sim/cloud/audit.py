@@ -109,7 +109,7 @@ class _Script:
     def give(self, _group: GroupPlan) -> None:
         """Quota."""
 
-    def ask_host(self, vm: Vm) -> list[object] | None:
+    def ask_host(self, vm: Vm, _avoid: int = -1) -> list[object] | None:
         """Hardware."""
         if not self._granted(vm.node.no_room):
             return None

@@ -107,14 +107,20 @@ def _fails(
 def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Generator[Event, Any, None]:
     """Every so often, one update domain after the other."""
 
+    reached: set[int] = (
+        set()
+    )  # in this round: a VM that moves to a host whose turn is still to come has had its own
+
     def reach(vm: Vm) -> None:
         arc = vm.here().maintained
-        if arc is not None and not vm.meeting and vm.promised is None:
+        if arc is not None and not vm.meeting and vm.promised is None and vm.rank not in reached:
+            reached.add(vm.rank)
             vm.call_away(arc)
 
     round_s = 0.0
     while True:
         round_s += plan.every_s
+        reached.clear()
         for domain in range(plan.update_domains):
             # A round that isn't over when the next is due delays it.
             yield env.at(max(env.now, round_s + domain * plan.between_domains_s), BEFALLS)

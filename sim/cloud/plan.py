@@ -202,6 +202,12 @@ class Reserved:
     vcpus: int
     memory_gib: float
     quantity: int
+    groups: tuple[str, ...] = ()  # that name it; empty: every regular group of the size
+
+    def is_for(self, group: GroupPlan) -> bool:
+        """Whether the group's VMs may use the room."""
+        named = not self.groups or group.name in self.groups
+        return group.size == self.size and group.priority != "spot" and named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,9 +67,8 @@ class QuotaUse:
     regional: int = 0
     spot: int = 0
     families: dict[str, int] = field(default_factory=dict)
-    alive: dict[str, int] = field(
-        default_factory=dict
-    )  # VMs by size, for reservations that hold quota already
+    # VMs alive, by the reservations that hold quota for them already (all names; none: by size)
+    alive: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for held in self.platform.reserved:
@@ -79,10 +78,10 @@ class QuotaUse:
         self.regional += vcpus
         self.families[family.lower()] = self.families.get(family.lower(), 0) + vcpus
 
-    def _counted(self, group: GroupPlan, alive: int) -> int:
-        """vCPUs that VM number *alive* of a size adds: none while a reservation holds quota for it."""
-        held = sum(held.quantity for held in self.platform.reserved if held.size == group.size)
-        return group.vcpus if alive > held else 0
+    def _held_for(self, group: GroupPlan) -> tuple[tuple[str, ...], int]:
+        """The reservations that hold quota for a group's VMs, and for how many."""
+        held = [one for one in self.platform.reserved if one.is_for(group)]
+        return tuple(one.name for one in held) or ("", group.size), sum(one.quantity for one in held)
 
     def ask(self, group: GroupPlan) -> bool:
         """Room under every limit for one more VM of the group; counted if so."""
@@ -92,8 +91,9 @@ class QuotaUse:
                 return False
             self.spot += group.vcpus
             return True
-        alive = self.alive.get(group.size, 0) + 1
-        more = self._counted(group, alive)
+        key, held = self._held_for(group)
+        alive = self.alive.get(key, 0) + 1
+        more = group.vcpus if alive > held else 0
         family = group.family.lower()
         if limits is not None:
             limit = {name.lower(): number for name, number in limits.families.items()}.get(family)
@@ -101,7 +101,7 @@ class QuotaUse:
                 return False
             if limit is not None and self.families.get(family, 0) + more > limit:
                 return False
-        self.alive[group.size] = alive
+        self.alive[key] = alive
         self._add(family, more)
         return True
 
@@ -110,9 +110,10 @@ class QuotaUse:
         if group.priority == "spot":
             self.spot -= group.vcpus
             return
-        alive = self.alive[group.size]
-        self._add(group.family.lower(), -self._counted(group, alive))
-        self.alive[group.size] = alive - 1
+        key, held = self._held_for(group)
+        alive = self.alive[key]
+        self._add(group.family.lower(), -group.vcpus if alive > held else 0)
+        self.alive[key] = alive - 1
 
 
 class SharedPlatform:
@@ -132,8 +133,8 @@ class SharedPlatform:
         self.counts: dict[str, int] = {}
         self.in_unit: dict[tuple[str, int], int] = {}
         self.sets: dict[str, tuple[int, int]] = {}  # availability set -> (cluster, members on a host)
-        self.slots: dict[str, list[int]] = {}  # size -> hosts with free reserved room
-        self.slots_of: list[list[str]] = [[] for _ in self.index.unit_of]
+        self.slots: dict[str, list[int]] = {}  # by reservation: hosts with free room of it
+        self.slots_of: list[list[Reserved]] = [[] for _ in self.index.unit_of]
         self.allowed: dict[tuple[str, int], list[int]] = {}
         throttle = plan.platform.throttle
         self.buckets = {
@@ -163,10 +164,11 @@ class SharedPlatform:
 
     # -- room --------------------------------------------------------------------------------------------------------
 
-    def ask_host(self, vm: Vm) -> list[Event] | None:
+    def ask_host(self, vm: Vm, avoid: int = -1) -> list[Event] | None:
         """Put a VM on a host, evicting spot VMs for a regular one if need be; None: there is no room.
 
-        The events are the evicted VMs' going: until then the room is promised, but not free.
+        The events are the evicted VMs' going: until then the room is promised, but not free. The host to *avoid* is
+        taken only if no other has room.
         """
         if self.endless:
             return []
@@ -174,7 +176,7 @@ class SharedPlatform:
         going: list[Event] = []
         host = self._reserved_slot(vm)
         if host < 0:
-            host = self._find(vm, self.index)
+            host = self._find_elsewhere(vm, avoid) if avoid >= 0 else self._find(vm, self.index)
             if host >= 0:
                 self._change(host, -vm.vcpus, -vm.memory_mib, spot=group.priority == "spot")
             elif self.vacatable is not None and group.priority != "spot":
@@ -190,13 +192,20 @@ class SharedPlatform:
             self.sets[group.availability_set] = (cluster, members + 1)
         return going
 
+    def _find_elsewhere(self, vm: Vm, avoid: int) -> int:
+        free = self.index.free_c[avoid], self.index.free_m[avoid]
+        self.index.put(avoid, -1, -1)
+        host = self._find(vm, self.index)
+        self.index.put(avoid, *free)
+        return host if host >= 0 else self._find(vm, self.index)
+
     def give_host(self, vm: Vm) -> None:
         """A VM is off its host."""
         host = vm.host
         self._take_off(vm)
         if vm.slot:
-            vm.slot = False
-            self.slots[vm.group.setup.plan.size].append(host)
+            self.slots[vm.slot].append(host)
+            vm.slot = ""
         else:
             self._change(host, vm.vcpus, vm.memory_mib, spot=vm.group.setup.plan.priority == "spot")
 
@@ -290,7 +299,7 @@ class SharedPlatform:
     def _hold(self, held: Reserved) -> None:
         if self.endless:
             return
-        hosts = self.slots.setdefault(held.size, [])
+        hosts = self.slots.setdefault(held.name, [])
         memory = round(held.memory_gib * MIB)
         for number in range(held.quantity):
             found = (self.index.find(unit, held.vcpus, memory) for unit, row in enumerate(self.index.units)
@@ -308,19 +317,21 @@ class SharedPlatform:
                 )  # fmt: skip
             self._change(host, -held.vcpus, -memory, spot=False)
             hosts.append(host)
-            self.slots_of[host].append(held.size)
+            self.slots_of[host].append(held)
 
     def _reserved_slot(self, vm: Vm) -> int:
+        """A host with reserved room for the VM, which is taken, or -1."""
         group = vm.group.setup.plan
-        hosts = self.slots.get(group.size)
-        if not hosts or group.priority == "spot":
-            return -1
-        units = set(self._units(vm))
-        for place, host in enumerate(hosts):
-            if self.index.unit_of[host] in units and not self.down[host]:
-                del hosts[place]
-                vm.slot = True
-                return host
+        for held in self.plan.reserved:
+            hosts = self.slots.get(held.name)
+            if not hosts or not held.is_for(group):
+                continue
+            units = set(self._units(vm))
+            for place, host in enumerate(hosts):
+                if self.index.unit_of[host] in units and not self.down[host]:
+                    del hosts[place]
+                    vm.slot = held.name
+                    return host
         return -1
 
     # -- what befalls many at once ---------------------------------------------------------------------------------
@@ -336,15 +347,15 @@ class SharedPlatform:
             victims = sorted(self.vms_on[host], key=lambda vm: vm.rank)
             for vm in victims:
                 self._take_off(vm)
-                vm.slot = False
+                vm.slot = ""
                 vm.befall("fault")
             self.leaving.pop(host, None)  # their room goes with the host
             self.index.put(host, -1, -1)
             if self.vacatable is not None:
                 self.vacatable.put(host, -1, -1)
-            for size in self.slots_of[host]:
-                while host in self.slots[size]:
-                    self.slots[size].remove(host)
+            for held in self.slots_of[host]:
+                while host in self.slots[held.name]:
+                    self.slots[held.name].remove(host)
 
     def repair(self, hosts: Iterable[int]) -> None:
         """Hosts are back, empty but for the room that is reserved on them."""
@@ -353,7 +364,7 @@ class SharedPlatform:
             if self.down[host]:
                 continue
             pool = self.plan.hosts[self.index.units[self.index.unit_of[host]][CLUSTER]]
-            held = [next(r for r in self.plan.reserved if r.size == size) for size in self.slots_of[host]]
+            held = self.slots_of[host]
             free = (
                 pool.vcpus - sum(r.vcpus for r in held),
                 round(pool.memory_gib * MIB) - sum(round(r.memory_gib * MIB) for r in held),
@@ -361,8 +372,8 @@ class SharedPlatform:
             self.index.put(host, *free)
             if self.vacatable is not None:
                 self.vacatable.put(host, *free)
-            for size in self.slots_of[host]:
-                self.slots[size].append(host)
+            for one in held:
+                self.slots[one.name].append(host)
 
     def maintain(self, hosts: Iterable[int], tell: Callable[[Vm], None]) -> None:
         """Planned work reaches the VMs of these hosts."""

@@ -92,7 +92,7 @@ class Vm:
         self.process: simpy.Process | None = None
         # On a platform:
         self.host = -1
-        self.slot = False  # on reserved room
+        self.slot = ""  # the reservation whose room it is on
         self.going: Event | None = None  # its room is promised to another VM, which waits for this
         self.has_quota = False
         self.meeting = False  # in the middle of asking or giving back
@@ -224,12 +224,13 @@ class Vm:
             refused = None if self.has_quota else self.node.no_quota
         homeless = self.node.power is PowerState.STOPPED and self.host < 0 and not platform.endless
         if arc.asks_host or (homeless and target.power is PowerState.STARTING):
+            left = self.host
             if self.host >= 0:  # it leaves one host for another
                 yield env.at(self.now_s, GIVES + self.rank)
                 if self.host >= 0:  # unless it has failed at this very instant
                     platform.give_host(self)
             yield env.at(self.now_s, ASKS + self.rank)
-            going = platform.ask_host(self)
+            going = platform.ask_host(self, left)
             if going is not None and self.pending == "fault":
                 self.pending = ""  # that was the host before
             refused = self.node.no_room if going is None else None

@@ -124,4 +124,5 @@ def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserve
                 vcpus=size.vcpus or 0,
                 memory_gib=size.memory_gib or 0.0,
                 quantity=section.quantity,
+                groups=tuple(section.groups),
             )

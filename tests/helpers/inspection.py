@@ -63,7 +63,7 @@ class Inspector:
                 assert (platform.index.free_c[host], platform.index.free_m[host]) == (-1, -1)
                 continue
             pool = platform.plan.hosts[platform.index.units[platform.index.unit_of[host]][CLUSTER]]
-            held = [r for size in platform.slots_of[host] for r in platform.plan.reserved if r.size == size]
+            held = platform.slots_of[host]
             taken_c = sum(vm.vcpus for vm in vms if not vm.slot) + sum(r.vcpus for r in held)
             taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(
                 round(r.memory_gib * MIB) for r in held
@@ -78,8 +78,8 @@ class Inspector:
             free = platform.index.free_c[host], platform.index.free_m[host]
             assert free == (pool.vcpus - taken_c, round(pool.memory_gib * MIB) - taken_m), f"host {host}"
             assert min(free) >= 0, f"host {host} is over-committed"
-            slots = Counter(vm.group.setup.plan.size for vm in vms if vm.slot)
-            assert not slots - Counter(platform.slots_of[host]), (
+            slots = Counter(vm.slot for vm in vms if vm.slot)
+            assert not slots - Counter(one.name for one in held), (
                 f"host {host}: more VMs on reserved room than there is"
             )
             for vm in vms:

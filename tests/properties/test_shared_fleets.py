@@ -240,8 +240,8 @@ def does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A regular VM moves in before the spot VM has moved out."""
     right = SharedPlatform.ask_host
 
-    def ask(platform: SharedPlatform, vm: Vm) -> list[Any] | None:
-        return None if right(platform, vm) is None else []
+    def ask(platform: SharedPlatform, vm: Vm, avoid: int = -1) -> list[Any] | None:
+        return None if right(platform, vm, avoid) is None else []
 
     monkeypatch.setattr(SharedPlatform, "ask_host", ask)
 

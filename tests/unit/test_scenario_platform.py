@@ -239,6 +239,7 @@ def test_capacity_reservations_hold_room_where_there_are_hosts():
             vcpus=4,
             memory_gib=16.0,
             quantity=3,
+            groups=("dev",),
         ),
     )
     assert made.billed_commitments() == (

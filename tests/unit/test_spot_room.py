@@ -131,14 +131,15 @@ def test_what_was_promised_to_one_is_not_promised_to_another() -> None:
 
 @pytest.mark.parametrize("policy", ["first-fit", "best-fit", "worst-fit", "balanced"])
 def test_whatever_the_policy_and_the_racks_there_is_room_to_be_made(policy: str) -> None:
-    """Four hosts in two racks, full of spot VMs; four regular VMs, then no more spot VMs."""
+    """Four hosts in two racks, full of spot VMs; four regular VMs, then no more spot VMs, and no room for a fifth."""
     plan = shared(
-        spot_vms(count=4, again_s=None), vms("r", demand=born(1000, 1001, 1002, 1003)), placement=policy,
+        spot_vms(count=4, again_s=None), vms("r", demand=born(1000, 1001, 1002, 1003, 1004)), placement=policy,
         hosts=(hosts(3, "p", fit=1, racks=2), hosts(1, "q", fit=1)),
     )  # fmt: skip
     told = play(watched(plan))
     assert told.count("evictions") == 4
     assert told.run.usages["r"].counts["vms.created"] == 4
+    assert failed(told, "r-0004")[0] == (1014, "create", "AllocationFailed")
 
 
 def test_a_stopped_spot_vm_goes_at_once() -> None:
@@ -189,6 +190,8 @@ def test_the_inspection_of_these_stories_has_teeth(monkeypatch: pytest.MonkeyPat
     """A spot VM that isn't told to go is found to be still there."""
     right = SharedPlatform.ask_host
     monkeypatch.setattr(Vm, "befall", lambda *_: None)
-    monkeypatch.setattr(SharedPlatform, "ask_host", lambda platform, vm: right(platform, vm) and [])
+    monkeypatch.setattr(
+        SharedPlatform, "ask_host", lambda platform, vm, avoid=-1: right(platform, vm, avoid) and []
+    )
     with pytest.raises(AssertionError, match="over-committed"):
         inspected(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)), seed=1)
