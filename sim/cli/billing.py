@@ -100,16 +100,17 @@ def bill(
         prices = asked.catalogue()
     else:
         prices = catalog.load_bundled() if catalogue is None else catalog.load(catalogue)
-    file = read_usage(
-        usage,
-        size=size,
-        region=region or (asked.prices.region if asked else "westeurope"),
-        os=os,
-        disks=disks or (),
-    )
-    rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
-    if focus is not None:
-        _write_focus(file, rating, focus, rules.name, rounded, prices.currency)
+    with terminal.working(f"rating {usage.name}", quiet=as_json):
+        file = read_usage(
+            usage,
+            size=size,
+            region=region or (asked.prices.region if asked else "westeurope"),
+            os=os,
+            disks=disks or (),
+        )
+        rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
+        if focus is not None:
+            _write_focus(file, rating, focus, rules.name, rounded, prices.currency)
     _warn_of_days(file, rating)
     if simulated is not None:
         _warn_of_length(file, simulated)

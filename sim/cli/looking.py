@@ -35,9 +35,7 @@ def report(
     quiet: options.Quiet = False,
 ) -> None:
     """Build report.html and the figures again from a result folder."""
-    from sim.report.build import build
-
-    build(folder)
+    terminal.build_report(folder, quiet=quiet)
     if not quiet:
         typer.echo(f"Written: {folder / 'report.html'}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sim.cli import terminal
 from sim.errors import CatalogueError, Fault, InputError, TraceError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def fit(
     try:
         window_s = None if window is None else parse_duration(window)
         opened = open_trace(trace, layout, window_s=window_s)
-        found = fit_trace(opened, seed=seed)
+        with terminal.working(f"fitting {trace.name}", quiet=quiet):
+            found = fit_trace(opened, seed=seed)
         section = found.toml(name=name, size=size or _commonest_size(opened, region), family=law)
     except ValueError as wrong:  # arguments that these functions refuse in words
         raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
