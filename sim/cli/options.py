@@ -120,6 +120,12 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished."),
 ]
+NoCache = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache", help="Play every replication anew, and keep none for later studies in .vmfleet-cache."
+    ),
+]
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
 ]

@@ -154,9 +154,7 @@ def _simulate(
         _write_invoice(scenario, stored, focus, engine)
     if report:
         try:
-            from sim.report.build import build
-
-            build(folder)
+            terminal.build_report(folder, quiet=quiet or as_json)
         except KeyboardInterrupt:
             typer.echo(f"{folder} lacks only its report: `vmfleet report {folder}` builds it", err=True)
             raise
@@ -185,21 +183,38 @@ def _write_invoice(scenario: Scenario, stored: StoredResult, file: Path, engine:
 
 
 @contextmanager
-def kept(folder: Path, *, resume: bool) -> Iterator[RunCache]:
-    """Finished replications outlive an interruption beside the folder, until the whole study is written."""
-    from sim.experiment.cache import RunCache
-    from sim.experiment.results import check_folder, unfinished_folder
+def kept(folder: Path, *, resume: bool, no_cache: bool = False) -> Iterator[RunCache]:
+    """What a study has played is kept: for later studies, or, without a cache, until this one is written."""
+    from sim.experiment.cache import RunCache, cache_beside
+    from sim.experiment.whole_folder import check_folder, full_disk_explained, unfinished_folder
 
     is_new = not folder.parent.exists()
     check_folder(folder)
-    cache = RunCache(unfinished_folder(folder))
+    unfinished = RunCache(unfinished_folder(folder))
     if not resume:
-        cache.forget()
+        unfinished.forget()
+    # What was begun without a cache goes on without one.
+    cache = unfinished if no_cache or unfinished.folder.exists() else cache_beside(folder)
     try:
-        yield cache
+        with full_disk_explained(folder):
+            yield cache
     except InputError:
         if is_new:  # a question that can't be asked leaves nothing behind
             with suppress(OSError):  # unless there is something to keep
                 folder.parent.rmdir()
         raise
-    cache.forget()
+    finally:
+        if cache is not unfinished:
+            cache.sign()
+    if cache is unfinished:
+        cache.forget()
+    else:
+        cache.trim()
+
+
+def say_reused(cache: RunCache) -> None:
+    """Tell a person that some figures come from an earlier study."""
+    if cache.reused:
+        typer.echo(
+            f"{cache.reused:,} replications were read from {cache.folder}, not played again (--no-cache plays them)"
+        )

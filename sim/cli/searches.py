@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import RESULTS, kept
+from sim.cli.running import RESULTS, kept, say_reused
 
 Method = Literal["tornado", "morris", "sobol"]
 
@@ -49,6 +49,7 @@ def size(
     engine: options.EngineChoice = "auto",
     no_report: options.NoReport = False,
     resume: options.Resume = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def size(
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-sized"
     share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             found = search(
                 loaded,
@@ -77,15 +78,14 @@ def size(
             )
         found.write(folder)
     if not no_report:
-        from sim.report.build import build
-
-        build(folder)
+        terminal.build_report(folder, quiet=quiet or as_json)
     summary = found.summary()
     if as_json:
         terminal.print_json(summary)
     elif not quiet:
         _print_evidence(summary)
         typer.echo(summary["words"])
+        say_reused(cache)
         typer.echo(f"Written: {folder / ('size.json' if no_report else 'report.html')}")
 
 
@@ -116,6 +116,7 @@ def sensitivity(
     engine: options.EngineChoice = "auto",
     no_report: options.NoReport = False,
     resume: options.Resume = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -125,7 +126,7 @@ def sensitivity(
 
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-sensitivity"
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             found = search(
                 loaded,
@@ -142,14 +143,13 @@ def sensitivity(
             )
         found.write(folder)
     if not no_report:
-        from sim.report.build import build
-
-        build(folder)
+        terminal.build_report(folder, quiet=quiet or as_json)
     summary = found.summary()
     if as_json:
         terminal.print_json(summary)
     elif not quiet:
         _print_factors(summary)
+        say_reused(cache)
         typer.echo(f"Written: {folder / ('sensitivity.json' if no_report else 'report.html')}")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import RESULTS, kept
+from sim.cli.running import RESULTS, kept, say_reused
 
 Metrics = Annotated[
     list[str] | None,
@@ -39,6 +39,7 @@ def compare(
     metrics: Metrics = None,
     no_report: options.NoReport = False,
     resume: options.Resume = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -49,7 +50,7 @@ def compare(
     scenarios = [load(path, overrides or ()) for path in (base, *variants)]
     folder = out or RESULTS / f"{scenarios[0].name}-compared"
     share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             comparison = play(
                 *scenarios,
@@ -63,13 +64,12 @@ def compare(
             )
         comparison.write(folder)
     if not no_report:
-        from sim.report.build import build
-
-        build(folder)
+        terminal.build_report(folder, quiet=quiet or as_json)
     if as_json:
         terminal.print_json(comparison.summary())
     elif not quiet:
         _print_comparison(comparison.summary(), metrics)
+        say_reused(cache)
         typer.echo(f"Written: {folder / ('comparison.json' if no_report else 'report.html')}")
 
 
@@ -94,6 +94,7 @@ def sweep(
     metrics: Metrics = None,
     no_report: options.NoReport = False,
     resume: options.Resume = False,
+    no_cache: options.NoCache = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -105,7 +106,7 @@ def sweep(
     loaded = load(scenario, overrides or ())
     folder = out or RESULTS / f"{loaded.name}-swept"
     share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume) as cache:
+    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             swept = play(
                 loaded,
@@ -121,13 +122,12 @@ def sweep(
             )
         swept.write(folder)
     if not no_report:
-        from sim.report.build import build
-
-        build(folder)
+        terminal.build_report(folder, quiet=quiet or as_json)
     if as_json:
         terminal.print_json(swept.summary())
     elif not quiet:
         _print_sweep(swept.summary())
+        say_reused(cache)
         typer.echo(f"Written: {folder / ('sweep.csv' if no_report else 'report.html')}")
 
 

@@ -12,9 +12,11 @@ import json
 import os
 import secrets
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +30,8 @@ from sim.experiment.provenance import program_digest, question_digest
 from sim.experiment.replicate import BillRow, CommitmentHours, Question, Replication, Timeline
 
 FORM = 2  # of the files; part of every name
+MOST_BYTES = 2 * 2**30  # that a cache is cut down to after a study, what was used longest ago first ...
+SPARED_S = 3_600.0  # ... but nothing that was used in the last hour: another study may be reading it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,9 @@ class Shelf:
     def get(self, number: int) -> Replication | None:
         """Replication *number* if it was finished, else None."""
         try:
-            return _read(self._file(number))
+            found = _read(self._file(number))
+            os.utime(self.folder)  # used: trimmed last
+            return found
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # absent, or torn by a machine that went down: played again
 
@@ -74,11 +80,12 @@ class Shelf:
         return self.folder / f"{number:06d}.npz"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunCache:
     """A folder of shelves, safe for several processes at once."""
 
     folder: Path
+    reused: int = field(default=0, compare=False)  # replications that were found here instead of played
 
     def shelf(self, question: Question, seed: int, *, engine: str = "auto", events: bool = False) -> Shelf:
         """Where replications of this question are kept; nothing is made on disk until one is."""
@@ -89,6 +96,34 @@ class RunCache:
     def forget(self) -> None:
         """Remove the whole cache."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
+        """Cut a cache that has grown too large: the shelves used longest ago go first."""
+        shelves = []
+        for shelf in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+            with suppress(OSError):  # gone meanwhile: somebody else is trimming too
+                size = sum(file.stat().st_size for file in shelf.iterdir())
+                shelves.append((shelf.stat().st_mtime, size, shelf))
+        total = sum(size for _, size, _ in shelves)
+        for used_at, size, shelf in sorted(shelves):
+            if total <= most_bytes or used_at > time.time() - spared_s:
+                return
+            shutil.rmtree(shelf, ignore_errors=True)
+            total -= size
+
+    def sign(self) -> None:
+        """Tell other programs what this folder is: git and backups pass by it."""
+        if not self.folder.is_dir():
+            return
+        for name, content in (
+            (".gitignore", "*\n"),
+            (
+                "CACHEDIR.TAG",
+                "Signature: 8a477f597d28d172789f06886806bc55\n# Made by vmfleet; may be deleted at any time.\n",
+            ),
+        ):
+            if not (self.folder / name).exists():
+                (self.folder / name).write_text(content, encoding="utf-8")
 
 
 class KeptTimeline(Mapping[str, Timeline]):
@@ -180,7 +215,6 @@ def _timeline(content: Mapping[str, NDArray[Any]], index: int) -> Timeline:
     return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
 
 
-def default_cache_folder() -> Path:
-    """Where sweeps and searches keep what they played, unless told otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "vmfleet"
+def cache_beside(folder: Path) -> RunCache:
+    """What the studies whose results stand in one place have played: kept among their result folders."""
+    return RunCache(folder.parent / ".vmfleet-cache")

@@ -57,6 +57,7 @@ class Player:
         self.workers = workers or Workers()
         self._waiting: dict[int, Replication] = {}  # came in since the last round
         self._question = question_of(scenario)
+        self._cache = cache
         self._shelf = (
             cache.shelf(self._question, seed, engine=engine, events=events) if cache is not None else None
         )
@@ -74,6 +75,8 @@ class Player:
         if self._shelf is not None:
             kept = ((number, self._shelf.get(number)) for number in wanted)
             self._waiting = {number: replication for number, replication in kept if replication is not None}
+            if self._cache is not None:
+                self._cache.reused += len(self._waiting)
         missing = tuple(number for number in wanted if number not in self._waiting)
         if not missing:
             return None

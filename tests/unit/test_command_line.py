@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import sim.experiment.study
+import sim.experiment.workers
 from sim.cli import main
 from sim.cli.options import share_of
 from sim.cli.terminal import figure, money
@@ -401,3 +402,31 @@ def test_numbers_are_written_with_the_digits_that_matter() -> None:
         "134,398", "220.0", "3.50", "0.0123", "0", "–",
     ]  # fmt: skip
     assert [money(each) for each in (30912.4, 167.9, None)] == ["30,912", "167.90", "–"]
+
+
+def test_a_study_never_plays_a_replication_twice(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever study it was played for, under whatever name: another one reads it and comes to the same figures."""
+    played: list[tuple[int, ...]] = []
+    play = sim.experiment.workers.Task.play
+    monkeypatch.setattr(
+        sim.experiment.workers.Task, "play", lambda task: (played.append(task.numbers), play(task))[1]
+    )
+    call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
+    assert vmfleet(*call) == 0
+    assert len(played) == 6
+    first = Path("results/small-swept/sweep.csv").read_bytes()
+    assert "not played again" not in capsys.readouterr().out
+    assert vmfleet(*call, "--out", "results/again") == 0
+    assert vmfleet("compare", small, small, "--no-report") == 0
+    assert len(played) == 6
+    assert "were read from results/.vmfleet-cache, not played again" in capsys.readouterr().out
+    assert Path("results/again/sweep.csv").read_bytes() == first
+    assert vmfleet(*call, "-n", "3") == 0
+    assert sorted(played[6:]) == [(2,), (2,), (2,)]
+    assert vmfleet(*call, "--no-cache", "--seed", "5") == 0
+    assert vmfleet(*call, "--no-cache", "--seed", "5") == 0
+    assert len(played) == 9 + 12
+    assert Path("results/.vmfleet-cache/.gitignore").read_text() == "*\n"
+    assert not list(Path("results").glob("*.unfinished"))

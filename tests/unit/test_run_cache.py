@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.experiment.cache import Shelf
+from sim.experiment.cache import RunCache, Shelf
 from sim.experiment.journal import ROWS_HELD, Journal, merge
 from sim.experiment.replicate import BillRow, Replication, Timeline
 
@@ -139,3 +140,29 @@ def test_part_files_are_merged_in_order(tmp_path: Path):
     table = pq.read_table(tmp_path / "events.parquet")
     assert table.column("replication").to_pylist() == [0, 0, 2, 2, 2]
     assert table.column("vm").to_pylist() == ["vm-0", "vm-0", "vm-2", "vm-2", "vm-2"]
+
+
+def test_a_cache_that_has_grown_too_large_loses_what_was_used_longest_ago(tmp_path: Path):
+    """But nothing that another study may be reading, and never more than it takes."""
+    cache = RunCache(tmp_path / "cache")
+    for age, name in enumerate(("aa", "bb", "cc")):
+        shelf = cache.folder / name / "shelf"
+        shelf.mkdir(parents=True)
+        (shelf / "000000.npz").write_bytes(bytes(1000))
+        os.utime(shelf, (1e9 - age, 1e9 - age))
+    cache.trim(most_bytes=3000)
+    assert len(list(cache.folder.glob("??/*"))) == 3
+    cache.trim(most_bytes=2500)
+    assert [shelf.parent.name for shelf in sorted(cache.folder.glob("??/*"))] == ["aa", "bb"]
+    os.utime(cache.folder / "aa" / "shelf")
+    cache.trim(most_bytes=0)
+    assert [shelf.parent.name for shelf in cache.folder.glob("??/*")] == ["aa"]
+
+
+def test_a_shelf_that_is_read_is_one_that_is_used(tmp_path: Path):
+    """Else a study that only reads would find its figures gone."""
+    shelf = Shelf(folder=tmp_path / "aa" / "shelf")
+    shelf.put(_replication())
+    os.utime(shelf.folder, (1e9, 1e9))
+    assert shelf.get(3) is not None
+    assert shelf.folder.stat().st_mtime > 1.5e9
