@@ -143,5 +143,6 @@ def place(quantity: float, inside: Sequence[Hourly], window: Hourly) -> tuple[Ho
     """
     units = quantity * window
     present = sum(inside, start=np.zeros_like(window))
-    fits = np.minimum(1.0, np.divide(units, present, out=np.ones_like(units), where=present > 0.0))
+    with np.errstate(over="ignore"):  # a last bit of a VM fits a hundred times over
+        fits = np.minimum(1.0, np.divide(units, present, out=np.ones_like(units), where=present > 0.0))
     return fits, np.maximum(units - present, 0.0)
