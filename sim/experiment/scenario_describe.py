@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.catalog.defaults import Sourced, TomlValue, Trust
+from sim.catalog.sizes import size_key
 from sim.experiment.scenario_commitments import (
     CapacityReservationSection,
     DedicatedHostSection,
@@ -53,7 +54,7 @@ class DefaultInUse:
 def describe(file: ScenarioFile, members: Members) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
-        *_whole(file),
+        *_whole(file, members),
         *_groups(file, members),
         *describe_platform(file, members),
         *_commitments(file),
@@ -62,7 +63,7 @@ def describe(file: ScenarioFile, members: Members) -> list[str]:
     ]
 
 
-def _whole(file: ScenarioFile) -> list[str]:
+def _whole(file: ScenarioFile, members: Members) -> list[str]:
     policy = BILLING_POLICIES[file.billing_policy]
     warm_up = ""
     if file.warm_up == "auto":
@@ -71,7 +72,7 @@ def _whole(file: ScenarioFile) -> list[str]:
         warm_up = f", the first {format_duration(file.warm_up_s)} left out of every figure"
     priced = file.prices.catalogue or "the bundled price list"
     rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
-    own = f", own prices for {list_words(file.prices.override, 'and')}" if file.prices.override else ""
+    own = f", own prices for {list_words(_own_prices(file, members), 'and')}" if file.prices.override else ""
     return [
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
         f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
@@ -79,6 +80,22 @@ def _whole(file: ScenarioFile) -> list[str]:
             f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
             f" from {priced}{own}{rounded}."
         ),
+    ]
+
+
+def _own_prices(file: ScenarioFile, members: Members) -> list[str]:
+    """The sizes with own prices; one that nothing is billed for may be a slip of the pen."""
+    used = {size_key(member.size.name) for member in members.played}
+    bought = {
+        size_key(commitment.size)
+        for commitment in file.commitments
+        if isinstance(commitment, (ReservationSection, CapacityReservationSection))
+    }
+    return [
+        size
+        if size_key(size) in used
+        else f"{size} ({'commitments only' if size_key(size) in bought else 'used by no group'})"
+        for size in file.prices.override
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
 
 from sim.billing.disks import parse_disk
 from sim.catalog import Catalogue, Term, tier_gib
 from sim.catalog.disks import TIER_GIB
+from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError
 from sim.experiment.scenario_commitments import (
     CapacityReservationSection,
@@ -27,6 +29,35 @@ def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
     for place, size in _sizes(file):
         if (unknown := _ask(catalogue.get_size, size)) is not None:
             yield found_at(place, *unknown, value=size, about=_LIST)
+
+
+def takes_size(file: ScenarioFile, size: str) -> bool:
+    """Whether a group, a record's VMs or a commitment may be of a size, whatever its spelling."""
+    key = size_key(size)
+    if any(size_key(other) == key for _, other in _sizes(file)):
+        return True
+    for group in file.groups:
+        if group.trace is None:
+            continue
+        stood_for = group.trace.sizes
+        named = [size for _, _, size in stood_for.by_room] + [size for _, size in stood_for.by_name]
+        named += [group.size] if "size" in group.model_fields_set else []
+        if any(fnmatchcase(key, size_key(other)) for other in (*named, *stood_for.pool)):
+            return True
+    return False
+
+
+def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+    """Own prices for a size that no list has and nothing is of: most likely another one was meant."""
+    about: tuple[Path, ...] = (
+        _LIST[0],
+        *(("group", number, key) for number in range(len(file.groups)) for key in ("size", "trace")),
+        *(("commitment", number, "size") for number in range(len(file.commitments))),
+    )
+    for size in file.prices.override:
+        if not takes_size(file, size) and (unknown := _ask(catalogue.get_size, size)) is not None:
+            problem = f"{unknown[0]}, and no group and no commitment is of it"
+            yield found_at(("prices", "override", size), problem, unknown[1], value=size, about=about)
 
 
 def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Found]:

@@ -22,7 +22,7 @@ from sim.experiment.scenario_lines import Path, index_lines, line_of
 from sim.experiment.scenario_members import Members, find_members
 from sim.experiment.scenario_model import ScenarioFile
 from sim.experiment.scenario_paths import WHEN_OFF_HOMES, field_name
-from sim.experiment.scenario_price_rules import check_prices, check_sizes
+from sim.experiment.scenario_price_rules import check_overrides, check_prices, check_sizes, takes_size
 from sim.experiment.scenario_room_rules import check_room
 from sim.experiment.scenario_rules import check_file
 from sim.experiment.scenario_wording import tell
@@ -166,7 +166,7 @@ def _check_whole(
     if catalogue is None:
         return None, Members(), found
     wrong |= {fault.path for fault in (*found, *errors)}
-    found += _still_fair(check_sizes(file, catalogue), wrong)
+    found += _still_fair((*check_sizes(file, catalogue), *check_overrides(file, catalogue)), wrong)
     members, unread = find_members(file, catalogue, folder, region_known=not errors)
     found += _still_fair(unread, wrong)
     if not errors:
@@ -328,11 +328,15 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
     own = {
         name: Size(name=name, family=None, vcpus=None, memory_gib=None)
         for name in prices.override
-        if size_key(name) not in known
+        if size_key(name) not in known and takes_size(file, name)
     }
     catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
     try:
-        overrides = {size: given.model_dump(exclude_none=True) for size, given in prices.override.items()}
+        overrides = {
+            size: given.model_dump(exclude_none=True)
+            for size, given in prices.override.items()
+            if size in own or size_key(size) in known  # the others are told by `check_overrides`
+        }
         return catalogue.with_overrides(prices.region, overrides), []
     except CatalogueError as error:
         return catalogue, [Found(("prices", "override"), line, "") for line in str(error).splitlines()]

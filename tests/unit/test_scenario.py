@@ -266,6 +266,13 @@ def test_a_size_of_ones_own_needs_only_its_price():
         scenario({"size": "Mine_X1", "os": "windows"}, prices={"override": {"Mine_X1": {"linux": 2.0}}})
 
 
+def test_own_prices_of_a_size_that_nothing_is_of_are_told_by_validate():
+    """The list may know the size, and the user may have meant another: said, since no figure will show it."""
+    both = {"Standard_D4s_v5": {"linux": 0.5}, "d8s v5": {"linux": 1.0}}
+    (told,) = [line for line in scenario(prices={"override": both}).describe() if "own prices for" in line]
+    assert "own prices for Standard_D4s_v5 and d8s v5 (used by no group)" in told
+
+
 def test_commitments_reach_billing_as_its_own_terms():
     """Kind by kind."""
     size = "Standard_D4s_v5"

@@ -683,6 +683,13 @@ BAD_SCENARIOS: dict[str, Bad] = {
         "prices.override.Standard_D4s_v5.linus",
         'did you mean "linux"?',
     ),
+    "a price of a size that nobody knows and nothing is of": bad(
+        "[[group]]",
+        '[prices.override."Standard_D4s_v9"] #!\nlinux = 1.0\n[[group]]',
+        "prices.override.Standard_D4s_v9",
+        "no group and no commitment is of it",
+        "did you mean Standard_D4s_v",
+    ),
     "a catalogue that is not there": bad(
         "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such catalogue"
     ),
