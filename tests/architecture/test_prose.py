@@ -7,10 +7,12 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
 
+import sim
 from sim.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +62,60 @@ def test_commands_named_in_prose_exist(page: Path) -> None:
     for line in re.findall(r"`([^`\n]*vmfleet [^`\n]*)`", page.read_text(encoding="utf-8")):
         for name in COMMAND.findall(line):
             assert name in known, f"{page.name} names `vmfleet {name}`"
+
+
+def options_of(command: str | None = None) -> set[str]:
+    """The options of one command, or of all together."""
+    known: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    chosen = known.values() if command is None else [known[command]]
+    inner = [leaf for each in chosen for leaf in (each, *getattr(each, "commands", {}).values())]
+    return {"--help", "--version"} | {name for each in inner for param in each.params for name in param.opts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_named_in_prose_exist(page: Path) -> None:
+    """An option in the prose must be one that its command takes, or that any does where no command is named."""
+    for code in re.findall(r"`([^`\n]*)`", page.read_text(encoding="utf-8")):
+        if code.startswith(("pip ", "python", "git ", "pytest")):
+            continue
+        command = COMMAND.search(code)
+        known = options_of(command[1] if command else None)
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code):
+            assert option in known, f"{page.name} names {option} in `{code}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_of_the_front_door_in_prose_exist(page: Path) -> None:
+    """`sim.Study` and its like must be there for whoever imports them."""
+    modules = {path.stem for path in (ROOT / "sim").iterdir()}
+    for name in re.findall(r"`sim\.(\w+)", page.read_text(encoding="utf-8")):
+        assert name in sim.__all__ or name in modules, f"{page.name} names sim.{name}"
+
+
+def test_the_options_of_the_interface_are_there() -> None:
+    """What users and scripts were promised for the commands that play replications, and for each of the others."""
+    shared = {
+        "--seed",
+        "--replications",
+        "--precision",
+        "--jobs",
+        "--out",
+        "--set",
+        "--engine",
+        "--quiet",
+        "--json",
+    }
+    for command in ("run", "compare", "sweep", "size"):
+        assert shared | {"--resume", "--cluster"} <= options_of(command), command
+    for command, own in {
+        "run": {"--events", "--focus", "--budget"},
+        "sweep": {"--vary"},
+        "size": {"--vary", "--keep", "--confidence", "--largest"},
+        "states": {"--policy"},
+        "snapshot": {"--at", "--status-only", "--vm"},
+        "prices": {"--out"},
+    }.items():
+        assert own <= options_of(command), command
 
 
 def test_the_interface_has_all_its_commands() -> None:
