@@ -84,6 +84,8 @@ class Inspector:
             )
             for vm in vms:
                 assert vm.host == host
+                self.was_on[vm] = host
+                self.dead.discard(vm)
                 zone, group = vm.zone, vm.group.setup.plan
                 assert not zone or pool.zone == zone, f"{vm.name} is in another zone"
                 dedicated = {p.name for p in platform.plan.hosts if group.name in p.only_groups}
@@ -145,9 +147,6 @@ class Inspector:
         taken_c: Counter[int] = Counter()
         taken_m: Counter[int] = Counter()
         for vm in self.vms():
-            if vm.host >= 0:
-                self.was_on[vm] = vm.host
-                self.dead.discard(vm)
             there = (vm.host >= 0 and not vm.meeting) or vm.going is not None
             if vm.node.power in ON_HOST and there and vm not in self.dead:
                 taken_c[self.was_on[vm]] += vm.vcpus
