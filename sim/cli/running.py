@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from sim.experiment.scenario import Scenario
 
 RESULTS = Path("results")  # where result folders go unless --out says otherwise
+MAIN_FILES = {
+    "run": "summary.json",
+    "compare": "comparison.json",
+    "sweep": "sweep.json",
+    "size": "size.json",
+    "sensitivity": "sensitivity.json",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -128,7 +135,7 @@ def _simulate(
     from sim.experiment.cluster import workers_for
     from sim.experiment.study import run_to_folder
 
-    folder = out or RESULTS / scenario.name
+    folder = folder_for(out, scenario.name, "run", quiet=quiet)
     if focus is not None:
         from sim.experiment.invoice import check_file
 
@@ -180,6 +187,19 @@ def _write_invoice(scenario: Scenario, stored: StoredResult, file: Path, engine:
         engine=engine,
         total_usd=float(figures.loc[asked, "value"].item()),
     )
+
+
+def folder_for(out: Path | None, name: str, command: str, *, quiet: bool) -> Path:
+    """Where a result goes; what another command has left in its place is replaced, so say so first."""
+    if out is not None:
+        return out
+    folder = RESULTS / name
+    for other, file in MAIN_FILES.items():
+        if other != command and not quiet and (folder / file).exists():
+            typer.echo(
+                f"note: replaces the result of `vmfleet {other}` in {folder}; --out keeps both", err=True
+            )
+    return folder
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import RESULTS, kept, say_reused
+from sim.cli.running import folder_for, kept, say_reused
 
 Method = Literal["tornado", "morris", "sobol"]
 
@@ -58,7 +58,7 @@ def size(
     from sim.experiment.sizing import size as search
 
     loaded = load(scenario, overrides or ())
-    folder = out or RESULTS / f"{loaded.name}-sized"
+    folder = folder_for(out, loaded.name, "size", quiet=quiet)
     share = options.share_of(precision)
     with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
@@ -125,7 +125,7 @@ def sensitivity(
     from sim.experiment.sensitivity import sensitivity as search
 
     loaded = load(scenario, overrides or ())
-    folder = out or RESULTS / f"{loaded.name}-sensitivity"
+    folder = folder_for(out, loaded.name, "sensitivity", quiet=quiet)
     with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
             found = search(
@@ -164,7 +164,14 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         rows.append((str(trial["value"]), trial["answer"], estimate, between, str(trial["n"]), cost))
     terminal.print_table(
         f"{summary['scenario']}: does {summary['path']} keep {summary['keep']}? Seed {summary['seed']}",
-        (summary["path"], "answer", "estimate", "bounds", "replications", "mean cost, USD"),
+        (
+            summary["path"],
+            "answer",
+            "estimate",
+            "bounds",
+            "replications",
+            terminal.in_currency("mean cost, USD", summary["currency"]),
+        ),
         rows,
         left=2,
     )

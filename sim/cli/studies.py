@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import RESULTS, kept, say_reused
+from sim.cli.running import folder_for, kept, say_reused
 
 Metrics = Annotated[
     list[str] | None,
@@ -48,7 +48,7 @@ def compare(
     from sim import load, workers_for
 
     scenarios = [load(path, overrides or ()) for path in (base, *variants)]
-    folder = out or RESULTS / f"{scenarios[0].name}-compared"
+    folder = folder_for(out, scenarios[0].name, "compare", quiet=quiet)
     share = options.share_of(precision)
     with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
@@ -104,7 +104,7 @@ def sweep(
     from sim.experiment.metrics import HEADLINES
 
     loaded = load(scenario, overrides or ())
-    folder = out or RESULTS / f"{loaded.name}-swept"
+    folder = folder_for(out, loaded.name, "sweep", quiet=quiet)
     share = options.share_of(precision)
     with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
         with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
@@ -145,9 +145,10 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             if found is None or (not metrics and not found["mean"] and not base.get(name, {}).get("mean")):
                 continue
             words, write = terminal.HEADLINES.get(name, (name, terminal.figure))
+            words = terminal.in_currency(words, summary["currency"])
             interval = "–" if found["low"] is None else f"{write(found['low'])} … {write(found['high'])}"
             relative = terminal.percent_change(found["relative"])
-            sure = "" if found["p_better"] is None else f"{found['p_better']:.3f}"
+            sure = "" if found["p_better"] is None else _sureness(found["p_better"])
             rows.append(
                 (
                     words,
@@ -174,6 +175,13 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
         )
     for warning in summary["warnings"]:
         typer.echo(f"Note: {warning}")
+
+
+def _sureness(probability: float) -> str:
+    """A probability that was estimated: beyond a thousandth its digits say nothing, and it is never none or certain."""
+    if probability < 0.001:
+        return "< 0.001"
+    return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
 
 
 def _print_sweep(summary: Mapping[str, Any]) -> None:

@@ -65,6 +65,20 @@ def test_json_is_the_summary_and_nothing_else(small: Path, capsys: pytest.Captur
     assert shown["replications"] == 2
 
 
+def test_a_study_goes_where_its_scenario_s_run_goes_and_says_what_it_replaces(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One default for all commands; a result that is lost is lost with a word, or kept by --out."""
+    assert vmfleet("run", small, "--no-report") == 0
+    capsys.readouterr()
+    call = ("sweep", small, "--vary", "group.dev.count=1,2", "--no-report")
+    assert vmfleet(*call, "--out", "elsewhere") == 0
+    assert capsys.readouterr().err == ""
+    assert vmfleet(*call) == 0
+    assert "replaces the result of `vmfleet run`" in capsys.readouterr().err
+    assert {path.name for path in Path("results/small").glob("*.json")} == {"sweep.json", "provenance.json"}
+
+
 def test_quiet_prints_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts that only want the folder."""
     assert vmfleet("run", small, "--quiet", "--no-report", "--out", "there") == 0
@@ -234,7 +248,7 @@ def test_compare_shows_each_difference_with_its_interval(
     assert "twice minus small" in capsys.readouterr().out
     assert vmfleet("compare", small, "twice.toml", "--no-report", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found == json.loads(Path("results/small-compared/comparison.json").read_text())
+    assert found == json.loads(Path("results/small/comparison.json").read_text())
     cost = found["differences"]["twice"]["cost.total"]
     assert cost["mean"] == pytest.approx(found["base_metrics"]["cost.total"]["mean"], rel=1e-2)
     assert cost["verdict"] == "worse"
@@ -250,6 +264,10 @@ def test_a_budget_is_answered_with_a_chance_and_its_bounds(
     assert vmfleet(*call, "17", "--json") == 0
     budget = json.loads(capsys.readouterr().out)["budget"]
     assert budget["breach_probability"] == 0.0
+    assert budget["replications_above"] == 0
+    assert 0.0 == budget["wilson"]["low"] < budget["wilson"]["high"] < budget["high"], (
+        "Wilson's is the shorter one"
+    )
     assert budget["high"] == pytest.approx(1 - 0.025 ** (1 / 20)), (
         "Clopper and Pearson's bound for none of 20"
     )
@@ -318,7 +336,7 @@ def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest
     call = ("size", small, "--vary", "group.dev.count=1..8", "--keep", "billed_hours<=100", "--largest")
     assert vmfleet(*call, "--json") == 0
     assert json.loads(capsys.readouterr().out)["value"] == 4
-    assert Path("results/small-sized/report.html").exists()
+    assert Path("results/small/report.html").exists()
 
 
 def test_sensitivity_puts_the_important_factor_first(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -416,7 +434,7 @@ def test_a_study_never_plays_a_replication_twice(
     call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
     assert vmfleet(*call) == 0
     assert len(played) == 6
-    first = Path("results/small-swept/sweep.csv").read_bytes()
+    first = Path("results/small/sweep.csv").read_bytes()
     assert "not played again" not in capsys.readouterr().out
     assert vmfleet(*call, "--out", "results/again") == 0
     assert vmfleet("compare", small, small, "--no-report") == 0
