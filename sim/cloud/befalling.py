@@ -25,16 +25,18 @@ def start_befalling(plan: FleetPlan, platform: SharedPlatform, env: Clock, root:
     assert plan.platform is not None
     if platform.endless:
         return
+    names = [pool.name for pool in plan.platform.hosts]
+    single = [[[host] for host in hosts] for hosts in _clusters(platform)]
+    zones = _zones(platform)
     for kind, failing, unions in (
-        ("host", plan.platform.host_failures, [[[host] for host in hosts] for hosts in _clusters(platform)]),
-        ("rack", plan.platform.rack_failures, _racks(platform)),
-        ("zone", plan.platform.zone_failures, _zones(platform)),
+        ("host", plan.platform.host_failures, dict(zip(names, single, strict=True))),
+        ("rack", plan.platform.rack_failures, dict(zip(names, _racks(platform), strict=True))),
+        ("zone", plan.platform.zone_failures, {str(zone): [hosts] for zone, hosts in sorted(zones.items())}),
     ):
         if failing is None:
             continue
         laws = compile_laws([failing.time_between_s, failing.repair_s])
-        for place, members in enumerate(unions):
-            name = plan.platform.hosts[place].name if kind != "zone" else "zone"
+        for name, members in unions.items():
             variates = Variates(
                 streams.entity_key(root, f"{kind} {name}"), ("time_between", "repair"), laws, (0, 1),
                 members=len(members),
@@ -64,13 +66,13 @@ def _racks(platform: SharedPlatform) -> list[list[list[int]]]:
     return racks
 
 
-def _zones(platform: SharedPlatform) -> list[list[list[int]]]:
-    """Hosts of each zone, as the members of one union; a cluster without a zone is in none."""
+def _zones(platform: SharedPlatform) -> dict[int, list[int]]:
+    """Hosts of each zone; a cluster without a zone is in none."""
     by_zone: dict[int, list[int]] = {}
     for pool, hosts in zip(platform.plan.hosts, _clusters(platform), strict=True):
         if pool.zone:
             by_zone.setdefault(pool.zone, []).extend(hosts)
-    return [[by_zone[zone] for zone in sorted(by_zone)]]
+    return by_zone
 
 
 def _fails(
