@@ -194,7 +194,7 @@ def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
     platform = laid_out()
     assert _clusters(platform) == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
     assert _racks(platform) == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
-    assert _zones(platform) == [[[0, 1, 2, 3, 4, 5, 6, 7, 8]]]
+    assert _zones(platform) == {1: [0, 1, 2, 3, 4, 5, 6, 7, 8]}
 
 
 @pytest.mark.parametrize(
