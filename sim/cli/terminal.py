@@ -94,24 +94,29 @@ def figure(value: float | None, unit: str = "") -> str:
         return "–"
     size = abs(value)
     digits = 0 if size >= 10_000 or value == int(value) else 1 if size >= 100 else 2 if size >= 1 else 4
-    return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
+    return f"{value:z,.{digits}f}" + (f" {unit}" if unit else "")
 
 
 def money(value: float | None) -> str:
     """An amount of money; cents only where they can be seen beside the amount."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
+    return f"{value:z,.0f}" if abs(value) >= 10_000 else f"{value:z,.2f}"
 
 
 def percent(value: float | None) -> str:
-    """A share as a percentage."""
-    return "–" if value is None else f"{100 * value:.3f} %"
+    """A share as a percentage; what is not all is never shown as all, nor something as nothing."""
+    if value is None:
+        return "–"
+    decimals = 3
+    while decimals < 7 and value not in (0.0, 1.0) and round(100 * abs(value), decimals) in (0.0, 100.0):
+        decimals += 1
+    return f"{100 * value:z.{decimals}f} %"
 
 
 def percent_change(value: float | None) -> str:
     """A relative difference as a percentage; beyond tenfold a percentage says nothing any more."""
-    return "" if value is None or abs(value) > 10 else f"{100 * value:+.2f} %"
+    return "" if value is None or abs(value) > 10 else f"{100 * value:+z.2f} %"
 
 
 HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
@@ -181,6 +186,10 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     print_table(
         title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows
     )
+    if summary.get("warm_up_found"):
+        console().print(
+            f"left out: a start-up of {figure(summary['warm_up_h'])} h, found in a pilot (MSER-5)"
+        )
     stopping = summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
@@ -189,9 +198,16 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         )
     budget = summary.get("budget")
     if budget is not None:
-        chance, low, high = (percent(budget[key]) for key in ("breach_probability", "low", "high"))
-        words = f"The bill exceeds {money(budget['usd'])} {currency} with a probability of {chance}"
-        console().print(f"{words} ({confidence} bounds: {low} … {high})", style="bold")
+        words = f"The bill exceeds {money(budget['usd'])} {currency} with a probability of {100 * budget['breach_probability']:.1f} %"
+        wilson, exact = (
+            f"{100 * bounds['low']:.1f} … {100 * bounds['high']:.1f} %"
+            for bounds in (budget["wilson"], budget)
+        )
+        console().print(words, style="bold")
+        console().print(
+            f"  {budget['replications_above']:,} of {count:,} replications; {confidence} interval {wilson} (Wilson); "
+            f"to decide by, exact bounds {exact}"
+        )
     groups = summary["groups"]
     if len(groups) > 1:
         shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")

@@ -45,6 +45,11 @@ class Comparison:
         """Pairs of replications."""
         return self.base.n
 
+    @property
+    def currency(self) -> str:
+        """The unit of every amount: scenarios in different ones are not compared."""
+        return self.base.scenario.prices.currency
+
     @cached_property
     def differences(self) -> Mapping[str, Mapping[str, Difference]]:
         """By variant and metric, for the whole fleet."""
@@ -73,11 +78,12 @@ class Comparison:
         """What a reader must know before believing the differences."""
         told = []
         for name, by_metric in self.differences.items():
-            together = by_metric["cost.total"].correlation
+            cost = by_metric["cost.total"]
+            together = cost.correlation
             if together is not None and together <= 0.0:
                 told.append(
                     f"{name}: the costs of base and variant are not positively correlated ({together:.2f}); "
-                    "common streams gained nothing here: independent runs would do as well"
+                    f"common streams gained nothing here: independent runs would do as well{_why(cost)}"
                 )
         return told
 
@@ -85,6 +91,7 @@ class Comparison:
         """The content of `comparison.json`."""
         return {
             "base": self.base.scenario.name,
+            "currency": self.currency,
             "variants": list(self.variants),
             "seed": self.base.seed,
             "replications": self.n,
@@ -129,7 +136,7 @@ class Comparison:
         told = ", ".join(
             f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items()
         )
-        return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, USD: {told}>"
+        return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {told}>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
@@ -173,6 +180,7 @@ def compare(
     """
     base = loaded(base)
     named = _named(base, variants)
+    _check_currency(base, named)
     check_precision(precision)
     count = replications_asked(base, replications)
     hands = workers or Workers(jobs=jobs)
@@ -202,6 +210,29 @@ def compare(
         if why:
             return Comparison(**{**vars(comparison), "stopped": why})
         upto, look = min(upto + ROUND, cap), look + 1
+
+
+def _check_currency(base: Scenario, named: Mapping[str, Scenario]) -> None:
+    for name, scenario in named.items():
+        if scenario.prices.currency != base.prices.currency:
+            raise InputError(
+                f"{name} is priced in {scenario.prices.currency} and the base in {base.prices.currency}: "
+                "amounts can't be compared; give both the same price list"
+            )
+
+
+def _why(cost: Difference) -> str:
+    """Why two bills have no luck in common, where one of them has hardly any at all."""
+    if cost.sd_base is None or cost.sd_variant is None or cost.mean is None:
+        return ""
+    less, more = sorted((cost.sd_base, cost.sd_variant))
+    if less > more / 5:
+        return ""
+    which = "base" if cost.sd_base == less else "variant"
+    return (
+        f". The bill of the {which} hardly varies (standard deviation {less:.3g} against {more:.3g}), so there is little "
+        "luck to share"
+    )
 
 
 def _named(

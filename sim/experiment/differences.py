@@ -43,7 +43,13 @@ class Difference:
     )  # how sure that the variant's mean is the better one; None where neither way is better
     share_better: float | None  # in how many of the replications it was
     correlation: float | None  # of variant and base over replications: what common streams are for
-    gain: float | None  # replications that independent streams would need, for one of these
+    gain: (
+        float | None
+    )  # replications that independent streams would need, for one of these; None: it never varies
+    sd_base: float | None  # spread of the base over replications ...
+    sd_variant: (
+        float | None
+    )  # ... and of the variant: where one of them hardly varies there is no luck to share
     p_value: float | None
     verdict: str
 
@@ -60,6 +66,8 @@ class Difference:
             "share_better": self.share_better,
             "correlation": self.correlation,
             "gain": self.gain,
+            "sd_base": self.sd_base,
+            "sd_variant": self.sd_variant,
             "p_value": self.p_value,
             "verdict": self.verdict,
         }
@@ -74,13 +82,16 @@ class Paired:
     n: int
     base_mean: float | None
     differences: tuple[float, ...]  # of single replications, where both are defined
-    together: float | None
-    gain: float | None
+    together: float | None = None
+    gain: float | None = None
+    sd_base: float | None = None
+    sd_variant: float | None = None
 
 
 UNDEFINED = Paired(
-    mean=None, standard_error=None, n=0, base_mean=None, differences=(), together=None, gain=None
+    mean=None, standard_error=None, n=0, base_mean=None, differences=()
 )  # nobody wanted anything, say
+MOST_GAIN = 1e12  # beyond it a difference varies by rounding alone
 
 Values = Callable[[str, str], list[float]]
 """(metric, group) -> one value a replication."""
@@ -106,15 +117,20 @@ def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
     else:
         return UNDEFINED
     n = len(after)
-    spread = variance_of([a - b for a, b in zip(after, before, strict=True)]) if n >= 2 else None
+    if n < 2:
+        return Paired(mean=mean, standard_error=None, n=n, base_mean=base_mean, differences=each)
+    spread = variance_of([a - b for a, b in zip(after, before, strict=True)])
+    apart = variance_of(after) + variance_of(before)
     return Paired(
         mean=mean,
-        standard_error=None if spread is None else math.sqrt(spread / n),
+        standard_error=math.sqrt(spread / n),
         n=n,
         base_mean=base_mean,
         differences=each,
         together=correlation(after, before),
-        gain=None if not spread else (variance_of(after) + variance_of(before)) / spread,
+        gain=apart / spread if apart < MOST_GAIN * spread else None,
+        sd_base=math.sqrt(variance_of(before)),
+        sd_variant=math.sqrt(variance_of(after)),
     )
 
 
@@ -173,6 +189,8 @@ def _difference(
         share_better=sum(better) / len(better) if better else None,
         correlation=found.together,
         gain=found.gain,
+        sd_base=found.sd_base,
+        sd_variant=found.sd_variant,
         p_value=p_value,
         verdict=_verdict(found, sign, p_value, level),
     )

@@ -20,6 +20,7 @@ from sim.experiment.statistics import (
     estimate_ratio,
     percentile,
     quantile_interval,
+    wilson_interval,
 )
 from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
@@ -191,8 +192,16 @@ class RunResult:
             summary["budget"] = {
                 "usd": self.budget_usd,
                 "breach_probability": share,
+                "replications_above": round(share * self.n),
                 "low": low,
                 "high": high,
+                "wilson": dict(
+                    zip(
+                        ("low", "high"),
+                        wilson_interval(round(share * self.n), self.n, self.confidence),
+                        strict=True,
+                    )
+                ),
             }
         summary["bill_quantiles"] = {
             f"p{100 * p:.0f}": dict(

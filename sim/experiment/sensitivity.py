@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sim.experiment.cache import RunCache
+    from sim.experiment.run_result import RunResult
     from sim.experiment.scenario import Scenario
 
 METHODS = ("tornado", "morris", "sobol")
@@ -90,6 +91,7 @@ class Sensitivity:
     seed: int
     points: int  # scenarios that were played
     rows: tuple[Mapping[str, Any], ...]
+    runs: tuple[RunResult, ...]  # one a point, the scenario itself first where it is one
     wall_s: float
 
     def frame(self) -> pd.DataFrame:
@@ -102,6 +104,7 @@ class Sensitivity:
         """The content of `sensitivity.json`."""
         return {
             "scenario": self.scenario.name,
+            "currency": self.scenario.prices.currency,
             "method": self.method,
             "metric": self.metric,
             "seed": self.seed,
@@ -162,19 +165,20 @@ def sensitivity(
             [asked, *corners], seed=seed, workers=hands, engine=engine, cache=cache, progress=tell
         )
     if method == "tornado":
-        rows, points = _tornado(asked, factors, metric, count, seed, hands, engine, tell, cache)
+        rows, runs = _tornado(asked, factors, metric, count, seed, hands, engine, tell, cache)
     else:
         model = _Model(asked, factors, metric, count, seed, hands, engine, tell, cache)
         rows = _morris(model, samples or 10) if method == "morris" else _sobol(model, samples or 64)
-        points = len(model.known)
+        runs = model.runs
     return Sensitivity(
         scenario=asked,
         method=method,
         metric=metric,
         replications=count,
         seed=seed,
-        points=points,
+        points=len(runs),
         rows=tuple(rows),
+        runs=tuple(runs),
         wall_s=time.perf_counter() - began,
     )
 
@@ -189,7 +193,7 @@ def _tornado(
     engine: str,
     tell: Progress,
     cache: RunCache | None,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[dict[str, Any]], list[RunResult]]:
     """One factor at a time at either end of its range, against the scenario as it is."""
     variants = {
         f"{factor.path} {end}": changed(asked, {factor.path: factor.at(share)})
@@ -220,7 +224,7 @@ def _tornado(
             }
         row["swing"] = abs((ends["high"].mean or 0.0) - (ends["low"].mean or 0.0))
         rows.append(row)
-    return sorted(rows, key=lambda row: -row["swing"]), len(variants) + 1
+    return sorted(rows, key=lambda row: -row["swing"]), [found.base, *found.variants.values()]
 
 
 class _Model:
@@ -241,6 +245,7 @@ class _Model:
         self.scenario, self.factors, self.metric, self.count = scenario, list(factors), metric, count
         self.seed, self.workers, self.engine, self.tell, self.cache = seed, workers, engine, tell, cache
         self.known: dict[tuple[object, ...], float] = {}
+        self.runs: list[RunResult] = []
 
     def __call__(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Means at rows of shares, shape (points, factors) -> (points,)."""
@@ -264,7 +269,8 @@ class _Model:
         if players:
             play_together(players, self.count, lambda done: self.tell(done, self.count * len(players)))
         for key, player in zip(new, players, strict=True):
-            mean = player.result().estimate(self.metric, FLEET).mean
+            self.runs.append(player.result())
+            mean = self.runs[-1].estimate(self.metric, FLEET).mean
             if mean is None:
                 raise InputError(f"{self.metric} isn't defined at {key}; choose another metric")
             self.known[key] = mean

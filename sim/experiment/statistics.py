@@ -308,7 +308,7 @@ def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
         return None
     mean_a, mean_b = mean_of(a), mean_of(b)
     across = math.fsum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True)) / (len(a) - 1)
-    return across / math.sqrt(variance_of(a) * variance_of(b))
+    return max(-1.0, min(1.0, across / math.sqrt(variance_of(a) * variance_of(b))))
 
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:

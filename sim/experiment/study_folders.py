@@ -5,7 +5,7 @@ The same promise as for a run: written whole or not at all, by rename.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
                 study="compare",
                 seed=comparison.base.seed,
                 replications=comparison.n,
-                engine=comparison.base.engine,
+                engine=engine_facts(runs.values()),
                 wall_s=sum(run.wall_s for run in runs.values()),
             ),
         )
@@ -61,7 +61,7 @@ def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
                 seed=sweep.runs[0].seed,
                 replications=sweep.n,
                 points=len(sweep.points),
-                engine="+".join(sorted({run.engine for run in sweep.runs})),
+                engine=engine_facts(sweep.runs),
                 wall_s=sum(run.wall_s for run in sweep.runs),
             ),
         )
@@ -87,7 +87,8 @@ def write_sizing(sizing: Sizing, folder: str | Path) -> Path:
                 {"scenario": sizing.scenario},
                 study="size",
                 seed=sizing.trials[0].run.seed,
-                engine="+".join(sorted({run.engine for run in runs.values()})),
+                replications=max(run.n for run in runs.values()),
+                engine=engine_facts(runs.values()),
                 wall_s=sum(run.wall_s for run in runs.values()),
             ),
         )
@@ -103,13 +104,29 @@ def write_sensitivity(found: Sensitivity, folder: str | Path) -> Path:
     """sensitivity.json, and a row a factor as sensitivity.csv and .parquet."""
     with new_folder(folder) as place:
         write_json(place / "sensitivity.json", found.summary())
-        facts = {"study": f"sensitivity ({found.method})", "seed": found.seed, "points": found.points}
+        facts = {
+            "study": f"sensitivity ({found.method})",
+            "seed": found.seed,
+            "replications": found.replications,
+            "points": found.points,
+            "engine": engine_facts(found.runs),
+        }
         write_json(
             place / PROVENANCE, study_provenance({"scenario": found.scenario}, wall_s=found.wall_s, **facts)
         )
         write_table(place / "sensitivity", list(found.rows[0]), (list(row.values()) for row in found.rows))
         write_scenarios(place, {"scenario": found.scenario})
     return Path(folder)
+
+
+def engine_facts(runs: Iterable[RunResult]) -> dict[str, Any]:
+    """Which engine was asked for, which played, and why: one reason for each, since figures don't depend on it."""
+    why: dict[str, str] = {}
+    asked = ""
+    for run in runs:
+        asked = run.engine_asked
+        why.setdefault(run.engine, run.engine_why)
+    return {"played": "+".join(sorted(why)), "asked": asked, "why": dict(sorted(why.items()))}
 
 
 def write_scenarios(place: Path, scenarios: dict[str, Scenario]) -> None:

@@ -101,6 +101,7 @@ def answer(told: Account) -> list[str]:
         sentences = [f"{first}."]
     else:
         sentences = [f"{first} in the one replication played; more of them would tell how sure that is."]
+    sentences += _odds(findings, money)
     billed = told.hours.billed_total
     if billed > 0:
         share = stats.get(
@@ -128,6 +129,33 @@ def answer(told: Account) -> list[str]:
         sentences.append(
             f"VMs serve in {percent(availability.mean, 2)} of the "
             f"{in_use.with_unit(findings.mean('wanted_hours'))} in which they are wanted."
+        )
+    return sentences
+
+
+def _odds(findings: Findings, money: Scale) -> list[str]:
+    """What was asked beyond the mean: the chance of breaking a budget, and whether a precision was reached."""
+    sentences = []
+    budget = findings.summary.get("budget")
+    if budget is not None:
+        # Wilson's interval to show, Clopper and Pearson's to decide by: it never promises too much.
+        shown = budget.get("wilson", budget)
+        words = f"It exceeds {money.with_unit(budget['usd'])} with a probability of {percent(budget['breach_probability'])}"
+        if "replications_above" in budget:
+            words += f" ({budget['replications_above']:,} of {findings.replications:,} replications)"
+        words += f"; with {percent(findings.confidence, 0)} confidence that is {percent(shown['low'])} to {percent(shown['high'])}"
+        sentences.append(
+            f"{words}; the exact bounds, to decide by, are {percent(budget['low'])} to {percent(budget['high'])}."
+        )
+    stopping = findings.summary.get("stopping")
+    if stopping is not None:
+        asked = (
+            f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
+        )
+        sentences.append(
+            f"Replications went on until {asked}."
+            if stopping["reached"]
+            else f"The cap on replications came before the precision that was asked for ({asked})."
         )
     return sentences
 
@@ -235,6 +263,36 @@ def cards(told: Account) -> list[Card]:
             )
         )
     return made
+
+
+def quantile_table(told: Account) -> Table | None:
+    """How high a single bill may be: quantiles over the replications with distribution-free bounds."""
+    quantiles = told.findings.summary.get("bill_quantiles")
+    stat = told.stats.get("cost.total")
+    if not quantiles or stat is None or told.findings.replications < 2 or stat.p05 == stat.p95:
+        return None
+    scale = told.money.scale
+    rows = []
+    for name, found in quantiles.items():
+        exceeded = 100 - float(name.removeprefix("p"))
+        low, high = found["low"], found["high"]
+        rows.append(
+            [
+                name.upper(),
+                f"{exceeded:g}\N{NO-BREAK SPACE}%",
+                scale.text(found["value"]),
+                "no bound yet" if low is None else scale.text(low),
+                "no bound yet" if high is None else scale.text(high),
+            ]
+        )
+    level = percent(told.findings.confidence, 0)
+    return Table(
+        columns=["quantile", "of bills are higher", f"bill ({scale.unit})", f"{level}: at least", "at most"],
+        rows=rows,
+        words=1,
+        note="Bounds from order statistics, whatever the shape of the distribution. Where there is no bound yet, more "
+        "replications give one.",
+    )
 
 
 def headline(told: Account) -> Table:

@@ -38,6 +38,7 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
             answer=answers.answer(told),
             cards=answers.cards(told),
             headline=answers.headline(told),
+            quantiles=answers.quantile_table(told),
             hours=tables.hours_table(told),
             meters=tables.meter_table(told),
             cost=tables.cost_table(told),
