@@ -127,7 +127,8 @@ def focus_rows(
     spread = GroupSpread(rating=rating, days=days) if spread is None else spread
     money = {"BillingCurrency": currency, "PricingCurrency": currency}
     for charge in _charges(rating, spread):
-        yield from replace(charge, same={**_ALWAYS, **money, **charge.same}).rows(days)
+        units = {each: currency for each in _UNITS if charge.same.get(each) == "USD"}
+        yield from replace(charge, same={**_ALWAYS, **money, **charge.same, **units}).rows(days)
 
 
 def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_columns: bool = True) -> int:
@@ -373,6 +374,10 @@ def _commitment(spent: Spent, status: str | None) -> dict[str, Cell]:
 
 def _is_discount(spent: Spent) -> bool:
     return not isinstance(spent.commitment, CapacityReservation | DedicatedHost)
+
+
+_UNITS = ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit")
+"""Columns that may hold a unit of money; inside, a plan's unit is USD whatever the price list is in."""
 
 
 def _unit(unit: str) -> str:

@@ -197,7 +197,7 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
                 each.group,
                 each.meter,
                 f"{each.quantity:,.4f}",
-                each.unit,
+                terminal.in_currency(each.unit, currency),
                 f"{each.unit_price:.6g}",
                 f"{each.amount:,.4f}",
             )
@@ -213,7 +213,7 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
             [
                 (
                     name,
-                    use.unit,
+                    terminal.in_currency(use.unit, currency),
                     f"{use.bought:,.2f}",
                     f"{use.used:,.2f}",
                     terminal.percent(use.unused_fraction),
@@ -294,7 +294,7 @@ def _as_object(
                 "group": each.group,
                 "meter": each.meter,
                 "quantity": each.quantity,
-                "unit": each.unit,
+                "unit": terminal.in_currency(each.unit, currency),
                 "unit_price": each.unit_price,
                 "amount": each.amount,
             }
@@ -304,7 +304,7 @@ def _as_object(
         "total_usd": rating.bill.total,
         "commitments": {
             name: {
-                "unit": use.unit,
+                "unit": terminal.in_currency(use.unit, currency),
                 "bought": use.bought,
                 "used": use.used,
                 "used_fraction": use.used_fraction,

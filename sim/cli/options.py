@@ -31,7 +31,7 @@ def _amount(name: str) -> Callable[[float | None], float | None]:
 
     def check(value: float | None) -> float | None:
         if value is not None and not 0.0 <= value < math.inf:
-            raise InputError(f"{name} is {value}; it is an amount in USD from 0 up")
+            raise InputError(f"{name} is {value}; it is an amount of money from 0 up")
         return value
 
     return check
@@ -90,7 +90,10 @@ Cluster = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(
-        "--budget", metavar="USD", callback=_amount("--budget"), help="Tell how likely the bill exceeds this."
+        "--budget",
+        metavar="AMOUNT",
+        callback=_amount("--budget"),
+        help="Tell how likely the bill exceeds this.",
     ),
 ]
 Out = Annotated[

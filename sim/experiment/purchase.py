@@ -49,11 +49,12 @@ class Purchase:
     best: float
     low: float  # from here ...
     high: float  # ... to here no quantity is shown to cost more than the best
-    saving: Interval  # mean saving of the best against buying none, over the horizon (USD)
+    saving: Interval  # mean saving of the best against buying none, over the horizon
     cost: Interval  # mean bill at the best
     single: tuple[float, ...]  # the best quantity for each replication's own hours
     costs: Mapping[float, float]  # mean bill at each quantity that was rated
     intervals: Mapping[float, Interval]  # and how well that mean is known
+    currency: str  # of every amount
     newsvendor: float | None = (
         None  # quantile of hourly use at 1 - reserved / pay as you go; None where sizes differ
     )
@@ -63,7 +64,7 @@ class Purchase:
         """The answer in a sentence."""
         return (
             f"{self.path} = {self.best:g} has the least mean bill ({self.low:g} to {self.high:g} can't be told from it); "
-            f"it saves {self.saving.mean:,.2f} USD against none"
+            f"it saves {self.saving.mean:,.2f} {self.currency} against none"
         )
 
     def frame(self) -> pd.DataFrame:
@@ -80,6 +81,7 @@ class Purchase:
         return {
             "commitment": self.commitment,
             "path": self.path,
+            "currency": self.currency,
             "words": self.words,
             "best": self.best,
             "low": self.low,
@@ -151,6 +153,7 @@ def best_commitment(
             round(index * step, 2): paired_interval(costs, [0.0] * count, asked.confidence)
             for index, costs in curve.rated.items()
         },
+        currency=asked.prices.currency,
         newsvendor=_newsvendor(asked, name, played),
     )
 

@@ -114,6 +114,7 @@ class Sizing:
         """The content of `size.json`."""
         return {
             "scenario": self.scenario.name,
+            "currency": self.scenario.prices.currency,
             "path": self.path,
             "keep": self.promise.words,
             "limit": self.promise.quantile if self.promise.quantile is not None else self.promise.limit,

@@ -74,6 +74,7 @@ class Sweep:
         """The content of `sweep.json`: axes, and at each point the metrics asked for."""
         return {
             "scenario": self.scenario.name,
+            "currency": self.scenario.prices.currency,
             "seed": self.runs[0].seed,
             "replications": self.n,
             "confidence": self.scenario.confidence,

@@ -14,7 +14,7 @@ from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
 from sim.report.numbers import percent, plain
-from sim.report.studies import Study, amount, footer, known, listed, measure_of, read, signed, write
+from sim.report.studies import Study, amount, footer, known, listed, read, signed, write
 
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be told apart
@@ -71,7 +71,7 @@ def differences(study: Study) -> Drawn | None:
     rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
     seen: dict[str, None] = {}
     for i, metric in enumerate(metrics):
-        measure = measure_of(metric)
+        measure = study.measure_of(metric)
         axes = sheet.axes(
             left=left + (i % 2) * (width + left),
             top=top + (i // 2) * (tall + 0.95),
@@ -122,11 +122,11 @@ def _verdicts(study: Study) -> list[str]:
         if mean == 0 and not cost.get("low"):
             told.append(f"{variant} costs the same as {study.content['base']}.")
             continue
-        words = f"{variant} costs {plain(abs(mean), 2)} USD {'less' if mean < 0 else 'more'} than {study.content['base']}"
+        words = f"{variant} costs {plain(abs(mean), 2)} {study.currency} {'less' if mean < 0 else 'more'} than {study.content['base']}"
         if cost.get("relative") is not None:
             words += f" ({signed(cost['relative'] * 100, 1)} %)"
         if cost.get("low") is not None:
-            bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} USD"
+            bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} {study.currency}"
             words += f"; with {percent(study.confidence, 0)} confidence the difference is {bounds}"
         if cost.get("verdict") == "undecided":
             words += ", so which of the two is cheaper is undecided"
@@ -160,7 +160,7 @@ def _difference_table(study: Study, variant: str) -> Table:
         if not known(entry) or (entry["mean"] == 0 and metric not in HEADLINES):
             same += 1
             continue
-        measure = measure_of(metric)
+        measure = study.measure_of(metric)
         start = base.get(metric, {}).get("mean")
         places = 3 if measure.unit == "%" else 2
         low, high = entry.get("low"), entry.get("high")

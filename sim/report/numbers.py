@@ -12,6 +12,15 @@ MINUS = "\N{MINUS SIGN}"
 NO_NUMBER = "\N{EN DASH}"
 
 
+MONEY = "USD"
+"""The unit of a plan's hours in bills and ledgers, whatever the price list's currency is."""
+
+
+def in_currency(unit: str, currency: str) -> str:
+    """A meter's unit as a reader of this price list knows it."""
+    return currency if unit == MONEY else unit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How many decimals one kind of number gets in one report: the same everywhere, so that columns can be added."""

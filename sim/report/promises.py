@@ -10,7 +10,7 @@ from sim.report.answers import Account, Table
 from sim.report.fleet_figures import LEFT, RIGHT, footer
 from sim.report.folder import Findings, Floats
 from sim.report.look import Drawn, Sheet
-from sim.report.numbers import percent, plain
+from sim.report.numbers import MONEY, in_currency, percent, plain
 from sim.report.parts import shares
 from sim.report.promised import CommitmentUse
 from sim.report.timeline import step_h
@@ -53,7 +53,7 @@ def commitment_table(told: Account) -> Table | None:
         rows.append(
             [
                 name,
-                next((line.unit for line, _ in own.values()), ""),
+                next((in_currency(line.unit, findings.currency) for line, _ in own.values()), ""),
                 plain(used[0].quantity, 1) if used else "",
                 plain(empty, 1),
                 percent(findings.mean(f"commitment.{name}.used_fraction")),
@@ -100,12 +100,12 @@ def commitment_use(findings: Findings) -> Drawn:
         share = shares([float(use.used.sum()), float(use.bought.sum() - use.used.sum())])[0]
         words = f"{look.shorten(use.name, 60)}: {share} used" if share else look.shorten(use.name, 60)
         axes.set_title(words, size=8.5, loc="left", pad=3)
-        axes.set_ylabel(_per_hour(use.unit), size=8)
+        axes.set_ylabel(_per_hour(use.unit, findings.currency), size=8)
         axes.set_ylim(0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0)
         look.put_numbers(axes.yaxis, most=4)
         look.put_time(axes, time, findings.horizon_h, labelled=place == len(shown) - 1)
         rows += [
-            [use.name, use.unit, *numbers]
+            [use.name, in_currency(use.unit, findings.currency), *numbers]
             for numbers in zip(
                 edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True
             )
@@ -121,8 +121,10 @@ def commitment_use(findings: Findings) -> Drawn:
     return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
 
 
-def _per_hour(unit: str) -> str:
-    return "USD an hour" if unit == "USD" else {"host hour": "hosts", "unit hour": "units"}.get(unit, "VMs")
+def _per_hour(unit: str, currency: str) -> str:
+    if unit == MONEY:
+        return f"{currency} an hour"
+    return {"host hour": "hosts", "unit hour": "units"}.get(unit, "VMs")
 
 
 def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:

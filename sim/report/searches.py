@@ -15,7 +15,7 @@ from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
 from sim.report.numbers import compact, plain
-from sim.report.studies import Measure, Study, amount, footer, measure_of, read, write
+from sim.report.studies import Measure, Study, amount, footer, read, write
 
 MOST_BARS = 25
 ANSWER_LOOK = {  # words, colour, marker
@@ -53,7 +53,7 @@ def evidence(study: Study) -> Drawn:
     name = "size_evidence"
     content, promise = study.content, parse_promise(study.content["keep"])
     trials: Sequence[Row] = content["trials"]
-    measure = _measure(promise)
+    measure = _measure(study, promise)
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
@@ -90,10 +90,10 @@ def evidence(study: Study) -> Drawn:
     return sheet.finish(name, alt=f"{measure.words} at each {content['path']} tried.", rows=rows)
 
 
-def _measure(promise: Promise) -> Measure:
+def _measure(study: Study, promise: Promise) -> Measure:
     """What is estimated at each value: a mean, or the chance of an event."""
     of = f" of {promise.group}" if promise.group else ""
-    mean = measure_of(promise.metric)
+    mean = study.measure_of(promise.metric)
     if promise.quantile is None and promise.event is None:
         return replace(mean, words=f"{mean.words}{of}")
     sign, bound = promise.event or (promise.sign, promise.limit)
@@ -102,7 +102,7 @@ def _measure(promise: Promise) -> Measure:
 
 
 def _trials_table(study: Study) -> Table:
-    measure = _measure(parse_promise(study.content["keep"]))
+    measure = _measure(study, parse_promise(study.content["keep"]))
     rows = []
     for trial in study.content["trials"]:
         low, high = amount(trial["low"], measure), amount(trial["high"], measure)
@@ -117,7 +117,7 @@ def _trials_table(study: Study) -> Table:
             ]
         )
     columns = [study.content["path"], "", f"{measure.words} ({measure.unit})", "bounds", "replications"]
-    return Table(columns=[*columns, "mean cost (USD)"], rows=rows, words=2)
+    return Table(columns=[*columns, f"mean cost ({study.currency})"], rows=rows, words=2)
 
 
 def build_sensitivity(path: Path) -> Path:
@@ -127,7 +127,7 @@ def build_sensitivity(path: Path) -> Path:
     with look.style():
         figures = [draw(study)]
     first = study.content["factors"][0]["factor"]
-    measure = measure_of(study.content["metric"])
+    measure = study.measure_of(study.content["metric"])
     return write(
         study,
         figures,
@@ -144,7 +144,7 @@ def build_sensitivity(path: Path) -> Path:
 def tornado(study: Study) -> Drawn:
     """How far the metric moves if one factor at a time goes to either end of its range."""
     name = "tornado"
-    measure = measure_of(study.content["metric"])
+    measure = study.measure_of(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
     sheet, axes = _bars(
         study, f"How far does {measure.words} move if one setting goes to either end of its range?", name
@@ -183,7 +183,7 @@ def tornado(study: Study) -> Drawn:
 def morris(study: Study) -> Drawn:
     """How much each factor matters anywhere in the ranges, and how much of that depends on the others."""
     name = "morris"
-    measure = measure_of(study.content["metric"])
+    measure = study.measure_of(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
     sheet, axes = _bars(study, f"Which settings matter to {measure.words}, anywhere in their ranges?", name)
     rows: list[list[object]] = [["factor", "mu", "mu_star", "mu_star_half_width", "sigma"]]
@@ -216,7 +216,7 @@ def morris(study: Study) -> Drawn:
 def sobol(study: Study) -> Drawn:
     """Which part of the metric's variance over the ranges is each factor's."""
     name = "sobol"
-    measure = measure_of(study.content["metric"])
+    measure = study.measure_of(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
     sheet, axes = _bars(study, f"Whose doing is the variance of {measure.words} over the ranges?", name)
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]

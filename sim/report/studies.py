@@ -37,6 +37,15 @@ class Study:
         """The level of every interval."""
         return float(self.content.get("confidence", 0.95))
 
+    @property
+    def currency(self) -> str:
+        """The unit of money; a folder that doesn't say is older than any other than US dollars."""
+        return str(self.content.get("currency", "USD"))
+
+    def measure_of(self, metric: str) -> Measure:
+        """Words and unit of any metric, money in this study's currency."""
+        return measure_of(metric, self.currency)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
@@ -47,11 +56,13 @@ class Measure:
     times: float = 1.0
 
 
-def measure_of(metric: str, currency: str = "USD") -> Measure:
+def measure_of(metric: str, currency: str) -> Measure:
     """Words and unit of any metric, from its name."""
     if metric.startswith("cost."):
         kind = metric.removeprefix("cost.")
         return Measure(words="cost" if kind == "total" else f"cost of {kind}", unit=currency)
+    if metric == "sla.credit":
+        return Measure(words="service credits to claim", unit=currency)
     if metric == "availability" or metric.endswith(("failure_rate", ".used_fraction")):
         words = "availability" if metric == "availability" else metric.replace("_", " ")
         return Measure(words=words, unit="%", times=100.0)

@@ -12,7 +12,7 @@ from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
 from sim.report.numbers import compact, percent
-from sim.report.studies import Measure, Study, amount, footer, known, listed, measure_of, read, write
+from sim.report.studies import Measure, Study, amount, footer, known, listed, read, write
 
 MOST_LINES = 7
 
@@ -39,7 +39,7 @@ def build_sweep(path: Path) -> Path:
 
 def sweep_lines(study: Study, metric: str) -> Drawn:
     """A metric along the first axis, a line for each setting of the others."""
-    measure = measure_of(metric)
+    measure = study.measure_of(metric)
     name = "sweep_" + "".join(letter if letter.isalnum() else "_" for letter in metric)
     axis, *others = study.content["axes"]
     along = axis["paths"][0]
@@ -108,7 +108,7 @@ def _extremes(study: Study) -> list[str]:
     """Where each metric asked for is lowest and highest."""
     told = []
     for metric in study.content["metrics"]:
-        measure = measure_of(metric)
+        measure = study.measure_of(metric)
         found = [p for p in study.content["points"] if known(p["metrics"].get(metric))]
         if not found:
             continue
@@ -128,12 +128,12 @@ def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
     rows = []
     columns = list(paths)
     for metric in study.content["metrics"]:
-        measure = measure_of(metric)
+        measure = study.measure_of(metric)
         columns += [f"{measure.words} ({measure.unit})", f"{percent(study.confidence, 0)} interval"]
     for point in study.content["points"]:
         row = [value if isinstance(value, str) else compact(value) for value in point["settings"].values()]
         for metric in study.content["metrics"]:
-            measure, entry = measure_of(metric), point["metrics"].get(metric, {})
+            measure, entry = study.measure_of(metric), point["metrics"].get(metric, {})
             mean, low, high = (amount(entry.get(key), measure) for key in ("mean", "low", "high"))
             row += [mean, "" if entry.get("low") is None else f"{low} to {high}" if low != high else low]
         rows.append(row)

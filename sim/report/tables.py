@@ -10,7 +10,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.answers import Account, Form, Table, shown
 from sim.report.folder import Findings, Stat
-from sim.report.numbers import compact, count, percent, plain
+from sim.report.numbers import compact, count, in_currency, percent, plain
 from sim.report.parts import METER_WORDS, METERS, MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
@@ -163,7 +163,7 @@ def invoice(told: Account) -> Table | None:
             line.group or "whole fleet",
             line.meter,
             plain(line.quantity, 3),
-            line.unit,
+            in_currency(line.unit, findings.currency),
             compact(float(f"{line.unit_price:.8g}")),
             money.text(amounts[i]),
         ]
