@@ -154,7 +154,9 @@ def single_lives(findings: Findings) -> Drawn:
         "What does the life of a single VM look like?",
         height,
         footer(
-            findings, name, "first replication; above, states of seconds or minutes are thinner than a line"
+            findings,
+            name,
+            "first replication, the first VMs of each group (no sample); states of minutes are too thin to see",
         ),
     )
     names = [look.shorten(life.vm, 26) for life in lives]
