@@ -156,7 +156,7 @@ def single_lives(findings: Findings) -> Drawn:
         footer(
             findings,
             name,
-            "first replication, the first VMs of each group (no sample); states of minutes are too thin to see",
+            "the first VMs of each group (no sample) in replication 0; minutes are too thin to see",
         ),
     )
     names = [look.shorten(life.vm, 26) for life in lives]
