@@ -72,7 +72,7 @@ def peers(scratch: Path) -> list[Peer]:
         Peer("vmfleet, compiled engine, one thread", own, 1_000_000, 10_000_000, ["compiled"]),
         Peer("Cimba, one worker", [str(python), "peer_cimba.py"], 200_000, 2_000_000),
         Peer("salabim", [str(python), "peer_salabim.py"], 20_000),
-        Peer("Ciw", [str(python), "peer_ciw.py"], 10_000),
+        Peer("Ciw", [str(python), "peer_ciw.py"], 2_000),
     ]
     simgrid = ["/usr/bin/python3", "-c", "import simgrid"]
     if subprocess.run(simgrid, capture_output=True, check=False).returncode == 0:
