@@ -7,9 +7,10 @@ program it has: joblib would wait for ever for workers that can't, and another p
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -169,17 +170,34 @@ def _join_dask(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
             f"--cluster {cluster.address}: no dask scheduler answers there within {cluster.limit_s:g} s ({refusal})"
         ) from None
     try:
-        future = (
-            client.run(question_for_worker(), wait=True, on_error="return") if _workers_of(client) else {}
-        )
+        future = _ask_dask(client, cluster.limit_s) if _workers_of(client) else {}
     except (OSError, TimeoutError) as refusal:
-        client.close()
-        raise InputError(f"--cluster {cluster.address}: its workers don't answer ({refusal})") from None
+        client.close(timeout=1)
+        raise InputError(
+            f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"
+            f"{f' ({refusal})' if str(refusal) else ''}; are they busy, or hung?"
+        ) from None
     answers = {
         name: {"error": repr(answer)} if isinstance(answer, BaseException) else answer
         for name, answer in future.items()
     }
     return client.close, answers
+
+
+def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
+    """What every worker answers; TimeoutError if one of them doesn't. (`run` itself would wait for ever.)"""
+    answers: list[dict[str, Any]] = []
+
+    def ask() -> None:
+        with suppress(OSError, TimeoutError):  # the scheduler went away meanwhile: no answer either
+            answers.append(client.run(question_for_worker(), wait=True, on_error="return"))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(limit_s)
+    if not answers:
+        raise TimeoutError
+    return answers[0]
 
 
 def _workers_of(client: Any) -> list[str]:
@@ -206,7 +224,7 @@ def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
     asked = [ray.remote(question_for_worker()).remote() for _ in range(cores)]
     answered, silent = ray.wait(asked, num_returns=len(asked), timeout=cluster.limit_s) if asked else ([], [])
     answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
-    if silent and not answers:
+    if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
         ray.shutdown()
         raise InputError(
             f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"

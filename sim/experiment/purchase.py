@@ -76,6 +76,15 @@ class Purchase:
         ]
         return pd.DataFrame(rows, columns=["quantity", "mean_cost_usd", "low", "high"])
 
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the curve, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+
     def summary(self) -> dict[str, Any]:
         """The answer as an object for JSON."""
         return {

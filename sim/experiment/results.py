@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredResult", "check_folder", "read", "unfinished_folder", "write", "write_json", "write_table"]
 
+SHOWN = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")  # in a notebook
 ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
 
 
@@ -238,6 +239,29 @@ class StoredResult:
     def events(self) -> pd.DataFrame:
         """replication, t_s, vm, kind, from, to, operation, code; only of runs that kept them."""
         return self._table("events")
+
+    def __repr__(self) -> str:
+        told = self.summary
+        return f"<result of {told['scenario']!r} in {self.folder}: {told['replications']} replications>"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks."""
+        from html import escape
+
+        shown = {name: self.summary["metrics"][name] for name in SHOWN if name in self.summary["metrics"]}
+        columns = ("mean", "low", "high", "p50", "p95")
+        rows = "".join(
+            f"<tr><td>{name}</td>"
+            + "".join(
+                f"<td style='text-align:right'>{'–' if of.get(each) is None else format(of[each], ',.6g')}</td>"
+                for each in columns
+            )
+            + "</tr>"
+            for name, of in shown.items()
+        )
+        head = "".join(f"<th>{each}</th>" for each in ("metric", *columns))
+        caption = f"{escape(str(self.summary['scenario']))}: {self.summary['replications']} replications"
+        return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
 
     def mean(self, metric: str, group: str = "") -> float | None:
         """A metric's mean over the replications."""

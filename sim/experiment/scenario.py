@@ -99,6 +99,12 @@ class Scenario(ScenarioFile):
         """Whether its warm-up is what a pilot run found."""
         return self._origin.warm_up_found
 
+    def _repr_html_(self) -> str:
+        """What will be simulated, in words, for notebooks."""
+        from html import escape
+
+        return f"<pre>{escape(chr(10).join(self.describe()))}</pre>"
+
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
         return describe(self, self._members)

@@ -23,6 +23,8 @@ from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sim.experiment.cache import RunCache
     from sim.experiment.scenario import Scenario
 
@@ -58,6 +60,31 @@ class Selection:
             f"{self.best} is chosen in {self.metric}: one that is best by {self.indifference:g} or more "
             f"is chosen with a probability of at least {self.confidence:.0%}"
         )
+
+    def frame(self) -> pd.DataFrame:
+        """A row a variant: its mean, whether it was chosen, and after how many replications it was out."""
+        import pandas as pd
+
+        rows = [
+            {
+                "variant": name,
+                "metric": self.metric,
+                "mean": mean,
+                "chosen": name == self.best,
+                "dropped_at": self.dropped_at.get(name),
+            }
+            for name, mean in self.means.items()
+        ]
+        return pd.DataFrame(rows).astype({"dropped_at": "Int64"})
+
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the table, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
 
     def summary(self) -> dict[str, Any]:
         """The choice as an object for JSON."""

@@ -119,6 +119,10 @@ class Sensitivity:
 
         return write_sensitivity(self, folder)
 
+    def __repr__(self) -> str:
+        first = self.rows[0]["factor"]
+        return f"<{self.method} of {self.metric} over {len(self.rows)} settings: {first} moves it most>"
+
     def _repr_html_(self) -> str:
         """The table, for notebooks."""
         html: str = self.frame().to_html(index=False)

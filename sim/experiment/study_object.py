@@ -53,6 +53,13 @@ class Study:
         if isinstance(self.cache, str | Path):
             object.__setattr__(self, "cache", RunCache(Path(self.cache)))
 
+    def _repr_html_(self) -> str:
+        """What is asked of, in words, for notebooks."""
+        from html import escape
+
+        told = "\n".join(self.scenario.describe())
+        return f"<details><summary>study of {escape(self.scenario.name)}</summary><pre>{escape(told)}</pre></details>"
+
     def changed(self, settings: Mapping[str, object]) -> Study:
         """The same study of a changed scenario."""
         from sim.experiment.axes import changed

@@ -13,9 +13,10 @@ from matplotlib.lines import Line2D
 from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
-from sim.report.numbers import percent, plain
+from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Study, amount, footer, known, listed, read, signed, write
 
+NO_GAIN = 1.05  # and below: nothing that anybody would notice
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be told apart
     "better": (look.BLUE, "o"),
@@ -42,8 +43,11 @@ def build_comparison(path: Path) -> Path:
         answer=_verdicts(study),
         warnings=[str(each) for each in study.content.get("warnings", [])],
         tables=[
-            (f"{variant} instead of {base}", _difference_table(study, variant))
-            for variant in study.content["differences"]
+            *(
+                (f"{variant} instead of {base}", _difference_table(study, variant))
+                for variant in study.content["differences"]
+            ),
+            *([("What shared luck is worth", luck)] if (luck := luck_table(study)) is not None else []),
         ],
         file="comparison.json",
     )
@@ -131,21 +135,66 @@ def _verdicts(study: Study) -> list[str]:
         if cost.get("verdict") == "undecided":
             words += ", so which of the two is cheaper is undecided"
         told.append(f"{words}.")
-    gains = [
-        by["cost.total"].get("gain") for by in study.content["differences"].values() if "cost.total" in by
-    ]
-    finite = [gain for gain in gains if gain is not None and math.isfinite(gain)]
-    if finite:
-        told.append(
-            "Without shared luck, the same certainty about cost would take "
-            + (
-                f"{plain(min(finite), 1)} to {plain(max(finite), 1)}"
-                if min(finite) != max(finite)
-                else plain(finite[0], 1)
-            )
-            + " times as many replications."
-        )
+    told += _luck_told(study)
     return told or ["Nothing that can be compared was found."]
+
+
+def _luck_told(study: Study) -> list[str]:
+    """What sharing the luck was worth, in a sentence."""
+    costs = {variant: by.get("cost.total") for variant, by in study.content["differences"].items()}
+    gains = {
+        variant: each["gain"] for variant, each in costs.items() if each and each.get("gain") is not None
+    }
+    worth = [gain for gain in gains.values() if gain > NO_GAIN]
+    told = ""
+    if worth:
+        low, high = times(min(worth)), times(max(worth))
+        told = f"Without shared luck, the same certainty about cost would take {low if low == high else f'{low} to {high}'} times as many replications"
+    none = [variant for variant, gain in gains.items() if gain <= NO_GAIN]
+    if none:
+        told += (
+            f"; for {listed(none)} sharing it gained nothing"
+            if told
+            else "Sharing the luck gained nothing about cost here"
+        )
+    return [f"{told}."] if told else []
+
+
+def times(gain: float) -> str:
+    """How many times as many, with the digits that an estimate from so few has."""
+    return plain(gain, 1 if gain < 10 else 0) if gain < 1e6 else "more than a million"
+
+
+def luck_table(study: Study) -> Table | None:
+    """How alike base and variant fared, replication by replication, and how many replications that saved."""
+    rows = []
+    for variant, by_metric in study.content["differences"].items():
+        for metric in HEADLINES:
+            entry = by_metric.get(metric)
+            if not known(entry) or entry.get("sd_base") is None:
+                continue
+            measure, gain = study.measure_of(metric), entry.get("gain")
+            together = entry.get("correlation")
+            rows.append(
+                [
+                    str(variant),
+                    measure.words,
+                    measure.unit,
+                    *(compact(float(f"{entry[sd] * measure.times:.3g}")) for sd in ("sd_base", "sd_variant")),
+                    plain(together, 3),
+                    "it never varies" if gain is None else times(gain),
+                ]
+            )
+    if not rows:
+        return None
+    return Table(
+        columns=["", "metric", "unit", "spread of the base", "spread of the variant", "correlation", "gain"],
+        rows=rows,
+        words=3,
+        note="Spread: standard deviation over replications. Gain: how many replications independent luck would take for "
+        "each one played here, measured on these. Where one of the two hardly varies there is no luck to share, and "
+        "the gain is 1; where both vary alike their difference is known from a few.",
+    )
 
 
 def _difference_table(study: Study, variant: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -129,6 +130,28 @@ def test_events_are_refused_on_a_cluster(scheduler: str, fleet: sim.Scenario):
     """Workers don't share our disk: said at once, instead of a missing file at the end."""
     with Cluster(scheduler) as cluster, pytest.raises(InputError, match="--events"):
         sim.run(fleet, events=True, workers=cluster)
+
+
+@pytest.mark.slow
+def test_workers_that_hang_are_told_within_the_limit():
+    """A worker process that was halted answers nobody: said in words, not waited for."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as local:
+        (worker,) = local.workers.values()
+        pid = worker.pid
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with (
+                pytest.raises(InputError, match="don't answer within 2 s; are they busy, or hung"),
+                Cluster(local.scheduler_address.replace("tcp", "dask"), 2.0),
+            ):
+                pass
+            assert time.monotonic() - began < 20
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,15 @@ def test_a_budget_has_a_chance_of_being_broken(fleet: sim.Scenario, result: sim.
     assert most == pytest.approx(1 - 0.025 ** (1 / 30))
     sim.run(fleet, budget_usd=middle).write(tmp_path / "run")
     told = json.loads((tmp_path / "run" / "summary.json").read_text())["budget"]
-    assert told == {"usd": middle, "breach_probability": share, "low": low, "high": high}
+    wilson = told.pop("wilson")
+    assert told == {
+        "usd": middle,
+        "breach_probability": share,
+        "replications_above": 15,
+        "low": low,
+        "high": high,
+    }
+    assert low < wilson["low"] < share < wilson["high"] < high, "exact bounds are the cautious ones"
 
 
 def test_quantiles_of_the_bill_have_bounds_where_they_can(result: sim.RunResult):
@@ -120,3 +129,30 @@ def test_a_study_never_plays_twice(fleet: sim.Scenario, tmp_path: Path, monkeypa
     monkeypatch.setattr(workers, "replicate_many", None)
     assert study.run().values("cost.total") == first.values("cost.total")
     assert study.sweep({"group.web.count": [3]}).estimate("cost.total") == first.estimate("cost.total")
+
+
+def test_every_answer_has_a_table_for_notebooks_and_a_frame(
+    fleet: sim.Scenario, result: sim.RunResult, tmp_path: Path
+):
+    """A notebook shows the last value of a cell: words and figures, not an address in memory; names are escaped."""
+    study = sim.Study(scenario=fleet, replications=4)
+    more = study.scenario.replace("group.web.count", 9)
+    result.write(tmp_path / "run")
+    answers: list[Any] = [
+        study.run(),
+        study.compare({"<more>": more}),
+        study.sweep({"group.web.count": [1, 2]}),
+        study.size("group.web.count=1..2", "cost.total<=1000", largest=True),
+        study.sensitivity(["group.web.count=1..2"]),
+        study.best_of({"a <b>": study.scenario, "<more>": more}, indifference=1.0, cap=20),
+    ]
+    for answer in answers:
+        html = answer._repr_html_()
+        assert "<table" in html
+        assert "<b>" not in html
+        assert "<more>" not in html
+        assert not answer.frame().empty
+        assert " object at 0x" not in repr(answer)
+    assert "<table" in sim.read(tmp_path / "run")._repr_html_()
+    for told in (study, study.scenario):
+        assert "Group web" in told._repr_html_()

@@ -32,6 +32,9 @@ def difference(mean: float, half: float, verdict: str, p_better: float) -> dict[
         "relative": mean / 1000,
         "p_better": p_better,
         "gain": 7.25,
+        "correlation": 0.875,
+        "sd_base": 12.345,
+        "sd_variant": 11.0,
         "verdict": verdict,
     }
 
@@ -171,6 +174,8 @@ def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> 
     assert "which of the two is cheaper is undecided" in text
     assert "7.2 times as many replications" in text
     assert "mind the &lt;gap&gt;" in text
+    assert "What shared luck is worth" in text
+    assert "0.875" in text
     shown = rows_of(comparison / "figures" / "differences.csv")
     assert [(r["variant"], r["metric"], float(r["mean"]), r["verdict"]) for r in shown] == [
         ("keep & pay", "cost.total", 250.0, "worse"),
@@ -178,6 +183,19 @@ def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> 
         ("keep & pay", "availability", 0.005, "better"),
         ("maybe", "availability", 0.0, "same"),
     ]
+
+
+def test_luck_that_gained_nothing_is_said(comparison: Path) -> None:
+    """A gain of 1 is none; where the difference never varies no number of replications would do as well."""
+    file = comparison / "comparison.json"
+    content = json.loads(file.read_text())
+    content["differences"]["keep & pay"]["cost.total"] |= {"gain": 0.99, "correlation": -0.3}
+    content["differences"]["maybe"]["cost.total"]["gain"] = None
+    file.write_text(json.dumps(content))
+    text = build(comparison).read_text(encoding="utf-8")
+    assert "Sharing the luck gained nothing about cost here." in text
+    assert "it never varies" in text
+    assert "\N{MINUS SIGN}0.300" in text
 
 
 def test_a_sweep_shows_every_point(sweep: Path) -> None:
