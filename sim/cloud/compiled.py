@@ -18,9 +18,7 @@ from sim.sampling import streams
 from sim.usage.collector import Peak, Tally, Window
 from sim.usage.ledger import COLUMNS
 
-MOVES_AT_ONCE = (
-    2_000_000  # that one call of the kernel walks, about: enough that what surrounds it costs little
-)
+MOVES_AT_ONCE = 500_000  # that one call of the kernel walks, about: what surrounds it costs little, its pages stay in the cache
 VMS_AT_ONCE = 16, 262_144  # that one call walks, at least and at most
 PROBED = 16  # VMs walked beforehand, to know how much there is to write
 PEAK_LINES = (

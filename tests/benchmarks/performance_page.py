@@ -208,7 +208,7 @@ def page(kept: dict[str, Any]) -> str:
         "",
         "## Peers",
         "",
-        "The same work in other simulators (`tests/benchmarks/peers`), which keep hours by state and nothing else; wall-clock time of simulation alone.",
+        "The same work in other simulators (`tests/benchmarks/peers`), which keep hours by state and nothing else; processor time of simulation alone.",
         "",
         kept["peers"]["table"] if "peers" in kept else "",
         "",

@@ -69,7 +69,7 @@ def peers(scratch: Path) -> list[Peer]:
     found = [
         Peer("plain SimPy", [str(python), "peer_simpy.py"], 100_000, 400_000),
         Peer("vmfleet, SimPy engine", own, 100_000, 400_000, ["simpy"]),
-        Peer("vmfleet, compiled engine, one thread", own, 1_000_000, 10_000_000, ["compiled"]),
+        Peer("vmfleet, compiled engine, one thread", own, 1_000_000, 2_000_000, ["compiled"]),
         Peer("Cimba, one worker", [str(python), "peer_cimba.py"], 200_000, 2_000_000),
         Peer("salabim", [str(python), "peer_salabim.py"], 20_000),
         Peer("Ciw", [str(python), "peer_ciw.py"], 2_000),
