@@ -3,15 +3,15 @@
 * `lives`: machines come (Poisson), start, run, are deleted; so many in all, so many alive at a time on average;
 * `cycle`: so many machines are switched on and off for so many hours; a start may fail and is tried again.
 
-Each program prints one JSON line: seconds of processor time of simulation alone (no start-up, no compiling), what was done in them (lives, or
-changes of state), and running hours, by which a reader sees that the work was the same.
+Each program prints one JSON line: seconds of processor time of simulation alone (no start-up, no compiling), what was done in
+them (lives, or changes of state), and running hours, by which a reader sees that the work was the same.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
+import resource
 import sys
 from collections.abc import Callable
 
@@ -35,7 +35,8 @@ def gap_s(alive: int) -> float:
 
 def processor_s() -> float:
     """Processor time of this process and of those it has waited for (s): other programs' load doesn't count."""
-    return sum(os.times()[:4])
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in spent)
 
 
 def main(**jobs: Job) -> None:
