@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,7 @@ class _Key(NamedTuple):
     priority: str = "regular"
     disk: str = ""
     address: bool = False
+    group: str = ""  # by the tag of this name, which our own export writes
 
 
 @dataclass(slots=True)
@@ -148,13 +150,13 @@ def _read(row: Mapping[str, str]) -> _Row:
     hours = _number(row, "ConsumedQuantity")
     if "month" in _text(row, "ConsumedUnit").lower():
         hours *= HOURS_PER_MONTH
-    return _Row(start, end, key, hours, what, kind, cost)
+    return _Row(start, end, key._replace(group=_tagged_group(row)), hours, what, kind, cost)
 
 
 def _meaning(row: Mapping[str, str], meter: str) -> tuple[_Key | None, tuple[str, ...]]:
     """What a usage row is of, and which hours it counts; None for what isn't rated here."""
     region = _text(row, "RegionId").lower().replace(" ", "")
-    details = _details(row)
+    details = _object(row, "SkuPriceDetails")
     size = details.get("InstanceType", "")
     own = meter.split(".")
     if own[0] in ("compute", "license") and size:
@@ -187,15 +189,22 @@ def _meaning(row: Mapping[str, str], meter: str) -> tuple[_Key | None, tuple[str
     return key, ("billed", "licensed") if os == "windows" else ("billed",)
 
 
-def _details(row: Mapping[str, str]) -> dict[str, str]:
-    text = _text(row, "SkuPriceDetails")
+def _object(row: Mapping[str, str], column: str) -> dict[str, str]:
+    text = _text(row, column)
     if not text:
         return {}
     try:
         read = json.loads(text)
     except ValueError:
-        raise _Wrong("SkuPriceDetails", text, "JSON object") from None
+        raise _Wrong(column, text, "JSON object") from None
     return {str(key): str(value) for key, value in read.items()} if isinstance(read, dict) else {}
+
+
+def _tagged_group(row: Mapping[str, str]) -> str:
+    try:
+        return _object(row, "Tags").get("group", "").strip()
+    except _Wrong:  # tags are people's own: what can't be read names no group
+        return ""
 
 
 def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHours]:
@@ -213,17 +222,23 @@ def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHo
         )
         for name in row.what:
             kinds[name][first:last] += part
+    sizes = Counter(key.group for key in books if key.size)
     for key, kinds in books.items():
         booked = {name: Booked(hourly=hourly, total_h=math.fsum(hourly)) for name, hourly in kinds.items()}
-        yield RatedHours(group=_group(key), orphaned=Booked(hourly=np.zeros(hours), total_h=0.0), **booked)
+        yield RatedHours(
+            group=_group(key, alone=sizes[key.group] == 1),
+            orphaned=Booked(hourly=np.zeros(hours), total_h=0.0),
+            **booked,
+        )
 
 
-def _group(key: _Key) -> RatedGroup:
+def _group(key: _Key, *, alone: bool) -> RatedGroup:
+    """The VMs of a tagged group that are all alike carry its name, by which commitments know them."""
     words = (
         [key.size, key.region, key.os, key.priority] if key.size else [key.disk or "public IP", key.region]
     )
     return RatedGroup(
-        name=" ".join(words),
+        name=key.group if key.group and key.size and alone else " ".join([key.group, *words]).strip(),
         size=key.size,
         region=key.region,
         os=key.os,

@@ -93,6 +93,8 @@ def bill(
     rounded = rounding or (asked.rounding if asked else "exact")
     if rounded not in ROUNDINGS:
         raise InputError(f"--rounding {rounded}: it is one of {', '.join(ROUNDINGS)}")
+    if os.lower() not in ("linux", "windows"):
+        raise InputError(f"--os {os}: it is one of linux, windows")
     if focus is not None:
         check_file(focus)
     simulated = None if against is None else read(against)

@@ -64,12 +64,16 @@ def fit(
 
     if law is not None and law not in FAMILIES:
         raise InputError(f"--law {law}: the families of laws are {', '.join(FAMILIES)}")
+    named = None if size is None else _catalogue(None).get_size(size).name
     try:
         window_s = None if window is None else parse_duration(window)
+    except ValueError as wrong:
+        raise InputError(f"--window {window}: {wrong}") from None
+    try:
         opened = open_trace(trace, layout, window_s=window_s)
         with terminal.working(f"fitting {trace.name}", quiet=quiet):
             found = fit_trace(opened, seed=seed)
-        section = found.toml(name=name, size=size or _commonest_size(opened, region), family=law)
+        section = found.toml(name=name, size=named or _commonest_size(opened, region), family=law)
     except ValueError as wrong:  # arguments that these functions refuse in words
         raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
     place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures

@@ -83,6 +83,64 @@ def test_our_own_invoice_rated_again_comes_to_the_same(here: Path) -> None:
     assert "on average" in told.stderr
 
 
+BOUND = """\
+name = "bound"
+start = 2026-01-05T00:00:00Z
+horizon = "1d"
+replications = 1
+[[group]]
+name = "web"
+size = "Standard_D2s_v5"
+count = 3
+disks = ["P10"]
+[[group]]
+name = "other"
+size = "Standard_D2s_v5"
+count = 2
+[[commitment]]
+name = "room"
+kind = "capacity-reservation"
+size = "Standard_D2s_v5"
+quantity = 4
+groups = ["web"]
+[[commitment]]
+name = "own"
+kind = "dedicated-host"
+quantity = 1
+hourly = 4.0
+vcpus = 8
+groups = ["other"]
+"""
+
+
+@pytest.mark.parametrize("tags", ['{"group": "%s"}', '"group": "%s"'])
+def test_commitments_know_the_groups_of_an_invoice_by_their_tag(tmp_path: Path, tags: str) -> None:
+    """Tags that aren't JSON are somebody else's: then no VM is known to be of the group, and every unit is empty."""
+    (tmp_path / "bound.toml").write_text(BOUND)
+    asked(
+        tmp_path, "run", "bound.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result"
+    )
+    with (tmp_path / "invoice.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["Tags"]:
+            row["Tags"] = tags % json.loads(row["Tags"])["group"]
+    with (tmp_path / "tagged.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    told = asked(tmp_path, "bill", "tagged.csv", "--scenario", "bound.toml", "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    if tags.startswith("{"):
+        # A part of the first hour is not billed, so the units aren't quite full.
+        assert found["commitments"]["room"]["used_fraction"] == pytest.approx(0.75, abs=0.01)
+        assert found["commitments"]["own"]["used_fraction"] == pytest.approx(0.5, abs=0.01)
+        assert found["invoiced"]["total"]["difference"] == pytest.approx(0.0, abs=1e-6)
+    else:
+        assert found["commitments"]["room"]["used_fraction"] == 0.0
+
+
 def test_without_its_commitments_the_bill_is_another(here: Path) -> None:
     """What a reservation covered is rated as one goes, and what it cost is missing: both kinds tell."""
     found = json.loads(asked(here, "bill", "invoice.csv", "--json").stdout)
@@ -135,7 +193,13 @@ def test_stays_are_rated_as_the_options_say(here: Path) -> None:
         (["bill", "nowhere.csv"], "nowhere.csv"),
         (["bill", "stays.csv"], "size"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
+        (
+            ["bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "beos"],
+            "--os beos: it is one of linux, windows",
+        ),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--rounding", "up"], "exact, floor-minute"),
+        (["fit", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
+        (["fit", "stays.csv", "--window", "soon"], "--window soon: "),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--policy", "1999"], "1999"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "nowhere"], "nowhere"),
         (["bill", "stays.csv", "--scenario", "small.toml", "--catalogue", "c.json"], "give one of them"),
