@@ -55,7 +55,8 @@ def parse_duration(text: object) -> float:
     stripped = text.strip()
     parts = _iso_parts(stripped) if stripped[:1] in ("P", "p") else _plain_parts(stripped)
     if not parts:
-        raise ValueError(f"{text!r} is not a duration: write {WHAT_A_DURATION_IS}")
+        never = ", which is never negative" if stripped.startswith(("-", "\N{MINUS SIGN}")) else ""
+        raise ValueError(f"{text!r} is not a duration{never}: write {WHAT_A_DURATION_IS}")
     seconds = math.fsum(float(number) * SECONDS_PER[unit] for number, unit in parts)
     if not math.isfinite(seconds):
         raise ValueError(f"{text!r} is longer than a number can say: write {WHAT_A_DURATION_IS}")
@@ -87,10 +88,12 @@ def _plain_parts(text: str) -> list[tuple[str, str]]:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people write it, rounded to what can be read: at most the two largest units.
+    """A duration as people write it: whole seconds exactly, since somebody chose them; others in the two largest units.
 
-    >>> format_duration(5400), format_duration(45), format_duration(28 * 86400), format_duration(0.25)
-    ('1h 30min', '45s', '28d', '250ms')
+    >>> format_duration(5400), format_duration(28801), format_duration(28 * 86400), format_duration(0.25)
+    ('1h 30min', '8h 1s', '28d', '250ms')
+    >>> format_duration(28801.4)  # a mean, or a measurement
+    '8h'
     """
     if math.isnan(seconds):
         return "nan"
@@ -100,6 +103,8 @@ def format_duration(seconds: float) -> str:
         return "for ever"
     if seconds < 1:
         return "0s" if seconds == 0 else f"{_short(seconds * 1000)}ms" if seconds < 0.9995 else "1s"
+    if seconds >= 60 and seconds == int(seconds):
+        return _all_units(int(seconds))
     if seconds < 59.95:
         return f"{_short(round(seconds, 1 if seconds >= 10 else 2))}s"
     for unit, below in (("min", "s"), ("h", "min"), ("d", "h")):
@@ -109,6 +114,14 @@ def format_duration(seconds: float) -> str:
         if unit == "d" or whole * SECONDS_PER[unit] < _LARGER[unit]:
             return f"{whole}{unit} {rest}{below}" if rest else f"{whole}{unit}"
     raise AssertionError("a day has no larger unit")
+
+
+def _all_units(seconds: int) -> str:
+    words = []
+    for unit in ("d", "h", "min", "s"):
+        whole, seconds = divmod(seconds, int(SECONDS_PER[unit]))
+        words += [f"{whole}{unit}"] if whole else []
+    return " ".join(words)
 
 
 _LARGER = MappingProxyType({"min": 3600.0, "h": 86400.0})

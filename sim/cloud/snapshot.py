@@ -12,6 +12,7 @@ from sim.cloud.plan import FleetPlan
 from sim.cloud.setup import GroupSetup
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.units import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def snapshot(plan: FleetPlan, seed: int, replication: int, at_s: float) -> list[
 
     if not 0 <= at_s <= plan.horizon_s:
         raise ValueError(
-            f"the instant must lie between 0 and the horizon ({plan.horizon_s:g} s), not at {at_s:g} s"
+            f"the instant must lie between 0 and the horizon ({format_duration(plan.horizon_s)}), not at {format_duration(at_s)}"
         )
     last = _Last()
     until_s = min(math.nextafter(at_s, math.inf), plan.horizon_s) if at_s < plan.horizon_s else plan.horizon_s

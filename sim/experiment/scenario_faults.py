@@ -5,10 +5,11 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -67,7 +68,8 @@ def found_at(
 
 def translate(errors: Iterable[ErrorDetails], document: Mapping[str, Any]) -> list[Found]:
     """What pydantic says about places of the document, in our words; what only follows from another fault is left out."""
-    found = [_translate_one(error, document) for error in errors if not _is_echo(error, document)]
+    every = (each for error in errors for each in (error, *_as_meant(error, document)))
+    found = [_translate_one(error, document) for error in every if not _is_echo(error, document)]
     meant = {touched for fault in found for touched in fault.touches}
     return [fault for fault in found if fault.problem != _IS_MISSING or fault.path not in meant]
 
@@ -78,6 +80,21 @@ def _is_echo(error: ErrorDetails, document: Mapping[str, Any]) -> bool:
         return False
     value = look_up(document, _follow(error["loc"], document)[0])
     return isinstance(value, (list, tuple)) and len(value) >= error.get("ctx", {}).get("min_length", 0)
+
+
+def _as_meant(error: ErrorDetails, document: Mapping[str, Any]) -> Iterator[ErrorDetails]:
+    """What else is wrong in a commitment whose kind is only misspelt."""
+    if error["type"] != "union_tag_invalid" or error.get("ctx", {}).get("discriminator") != "'kind'":
+        return
+    value = look_up(document, _follow(error["loc"], document)[0])
+    meant = get_close_matches(str(value["kind"]).casefold(), COMMITMENT_KINDS, n=1, cutoff=0.6)
+    if not meant:
+        return
+    try:
+        COMMITMENT_KINDS[meant[0]].model_validate({**value, "kind": meant[0]})
+    except ValidationError as others:
+        for other in others.errors(include_url=False):
+            yield {**other, "loc": (*error["loc"], meant[0], *other["loc"])}
 
 
 def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
@@ -109,7 +126,10 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
             path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value
         )
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
-        return Found(path, f"{shown}out of range", f"must be {_range(field)}", value)
+        hint = f"must be {_range(field)}"
+        if _is_share(field) and isinstance(value, (int, float)) and 1 < value <= 100:
+            hint += f"; write {value / 100:g} for {value:g} %"
+        return Found(path, f"{shown}out of range", hint, value)
     if kind in ("too_short", "too_long"):
         return _wrong_length(path, field, value)
     said = context.get("error")
@@ -233,6 +253,17 @@ def _range(field: FieldInfo | None) -> str:
         elif isinstance(limit, Lt):
             high = f"less than {show_value(limit.lt)}"
     return list_words(filter(None, (low, high)), "and")
+
+
+def _is_share(field: FieldInfo | None) -> bool:
+    limits = _bounds(field)
+    least = [
+        limit.ge if isinstance(limit, Ge) else limit.gt for limit in limits if isinstance(limit, (Ge, Gt))
+    ]
+    most = [
+        limit.le if isinstance(limit, Le) else limit.lt for limit in limits if isinstance(limit, (Le, Lt))
+    ]
+    return least == [0] and most == [1]
 
 
 def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import time
@@ -104,17 +104,43 @@ def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
     found = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", said)
     line = int(found[1]) if found and found[1] else len(text.rstrip("\n").split("\n"))
     problem = said[: found.start()] if found else said
-    shown = text.replace("\r\n", "\n").split("\n")[line - 1].strip() if text else ""
-    return _unreadable(path, f"TOML syntax: {problem}", _syntax_hint(problem, shown), line=line)
+    lines = [each.strip() for each in text.replace("\r\n", "\n").split("\n")[:line]]
+    twice, hint = _given_twice(problem, lines)
+    return _unreadable(path, f"TOML syntax: {twice or problem}", hint or _syntax_hint(lines[-1]), line=line)
 
 
-def _syntax_hint(problem: str, shown: str) -> str:
-    if "overwrite" in problem or "twice" in problem or "mutate" in problem:
-        return "every key and table is given once; more groups are more [[group]]"
+def _given_twice(problem: str, lines: Sequence[str]) -> tuple[str, str]:
+    """What the last line gives again, and where it was given first; empty if it is not about that."""
+    if not any(word in problem for word in ("overwrite", "twice", "mutate", "Duplicate")):
+        return "", ""
+    once = "every key and table is given once; more groups are more [[group]]"
+    inline = re.search(r"Duplicate inline table key '(.*)'", problem)
+    header = re.match(r"\[+[^\]]*\]+", lines[-1])
+    key = re.match(r"""("[^"]*"|'[^']*'|[\w.-]+(?:\s*\.\s*[\w-]+)*)\s*=""", lines[-1])
+    if inline or not (header or key):
+        return (f"{inline[1]} is given twice" if inline else "", once)
+    if header:
+        before = [number for number, each in enumerate(lines[:-1], 1) if each.startswith(header[0])]
+        name = header[0]
+    else:
+        assert key is not None
+        name, before = key[1], []
+        for number in range(len(lines) - 1, 0, -1):  # upwards, as far as the table's header
+            if re.match(rf"{re.escape(name)}\s*=", lines[number - 1]):
+                before.append(number)
+            if lines[number - 1].startswith("["):
+                break
+    first = f"first on line {before[0]}; " if before else ""
+    return f"{name} is given twice", first + once
+
+
+def _syntax_hint(shown: str) -> str:
     key = re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown)
     if key is None:
         return ""
     value = key[2].strip()
+    if value.startswith("="):
+        return f"one = is enough: {key[1]} = {value.lstrip('= ')}".removesuffix(f": {key[1]} = ")
     if value.lower() in ("true", "false"):
         return f"write {value.lower()}"
     if re.fullmatch(r"\d+:\d\d", value):
@@ -239,9 +265,12 @@ def _take_out(document: dict[str, Any], path: Path) -> None:
     while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
         path = path[:-1]
     around = look_up(document, path[:-1])
-    if isinstance(path[-1], int) and isinstance(around, list):
+    beside = _BESIDE_OTHERS.get(".".join(part for part in path if isinstance(part, str)))
+    if beside is not None and isinstance(around, dict) and around.get(path[-1]) != beside:
+        around[path[-1]] = deepcopy(beside)
+    elif isinstance(path[-1], int) and isinstance(around, list):
         # Positions of the others must not move, or later faults would name the wrong table.
-        around[path[-1]] = {"name": f"stand-in-{path[-1]}"}
+        around[path[-1]] = {"name": f"stand-in-{path[-1]}", **_STAND_IN_TABLES.get(path[0], {})}
     elif isinstance(around, dict):  # if it is neither, it went with something taken out before
         around.pop(path[-1], None)
 
@@ -285,6 +314,19 @@ _STAND_INS: Mapping[str, Any] = {
     "commitment.groups": ["stand-in"],
 }
 """Sound values for what a table can't do without, to find out whether the rest agrees; never simulated."""
+
+
+_STAND_IN_TABLES: Mapping[str | int, Any] = {
+    "commitment": {"kind": "savings-plan", "hourly": 0, "term": "1y"},
+}
+"""What a whole table needs beside its name to be sound."""
+
+_BESIDE_OTHERS: Mapping[str, Any] = {
+    "group.arrivals.rate": 0.0,
+    "group.arrivals.hourly": [0.0] * 24,
+    "group.arrivals.weekly": [0.0] * 168,
+}
+"""Keys that exclude each other: that two were given is told even if one of them is wrong in itself."""
 
 
 def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:

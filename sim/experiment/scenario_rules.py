@@ -115,9 +115,8 @@ def _arrivals(group: Group, place: Path) -> Iterator[Found]:
     keys = tuple((*place, key) for key in ("rate", "hourly", "weekly"))
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
-        yield found_at(
-            place, f"exactly one of rate, hourly, weekly is needed; given: {found}", "", about=keys
-        )
+        problem = f"exactly one of rate, hourly, weekly is needed; given: {found}"
+        yield found_at(place, problem, "", about=() if given else keys)
     elif sum(arrivals.rates_per_h) == 0:
         yield found_at(
             (*place, given[0]), "no VM would ever arrive: the group is empty", "give a rate above 0"

@@ -669,6 +669,16 @@ BAD_SCENARIOS: dict[str, Bad] = {
         "none.csv",
         "relative to the scenario file",
     ),
+    "a share in per cent": bad("seed = 1", "confidence = 95 #!", "confidence", "95: out of range", "write 0.95 for 95 %"),
+    "a probability in per cent": bad(
+        "OSProvisioningTimedOut = 0.01",
+        "OSProvisioningTimedOut = 2.5 #!",
+        "group.dev.failures.OSProvisioningTimedOut",
+        "write 0.025 for 2.5 %",
+    ),
+    "a length that differs by a second": bad(
+        'horizon = "28d"', 'warm_up = "8h1s" #!\nhorizon = "8h"', "warm_up", "8h 1s leaves nothing of the horizon of 8h"
+    ),
     # --- prices
     "a negative price": bad(
         "[[group]]",
@@ -968,7 +978,12 @@ BAD_SCENARIOS: dict[str, Bad] = {
     "a time without seconds": bad(ON, "on = 08:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
     "a text without quotes": bad('name = "dev"', "name = dev #!", "", "TOML syntax", 'name = "dev"'),
     "True with a capital": bad(*group_key("public_ip = True"), "", "TOML syntax", "write true"),
-    "a key given twice": bad("seed = 1", "seed = 1\nseed = 2 #!", "", "TOML syntax", "given once"),
+    "a key given twice": bad("seed = 1", "seed = 1\nseed = 2 #!", "", "TOML syntax", "seed is given twice", "first on line 4", "given once"),
+    "a table given twice": bad("[[commitment]]", "[group.retry] #!\nattempts = 2\n[[commitment]]", "", "[group.retry] is given twice", "first on line 22"),
+    "a key given twice inside a line": bad(
+        STARTING, starting('{ dist = "lognormal", dist = "gamma" }'), "", "dist is given twice"
+    ),
+    "two equals signs": bad("seed = 1", "seed = = 1 #!", "", "TOML syntax", "one = is enough: seed = 1"),
     "an unclosed text": bad('name = "dev"', 'name = "dev #!', "", "TOML syntax"),
 }  # fmt: skip
 
@@ -1057,6 +1072,33 @@ term = "5y"
         (25, "commitment.q.size"),
         (26, "commitment.q.quantity"),
         (27, "commitment.q.term"),
+    ]
+
+
+def test_a_misspelt_kind_or_key_does_not_hide_what_stands_beside_it(write):
+    """The kind that was meant tells what else is wrong; of two keys that exclude each other one may be wrong in itself."""
+    text = """\
+name = "x"
+horizon = "1d"
+[[group]]
+name = "a"
+  [group.arrivals]
+  rate = 3
+  hourly = [1, 2]
+  lifetime = "2h"
+[[commitment]]
+name = "q"
+kind = "reservatio"
+size = "Standard_D4s_v5"
+quantity = 1
+term = "2y"
+"""
+    faults = _faults(write(text))
+    assert [(fault.line, fault.field) for fault in faults] == [
+        (5, "group.a.arrivals"),
+        (7, "group.a.arrivals.hourly"),
+        (11, "commitment.q.kind"),
+        (14, "commitment.q.term"),
     ]
 
 

@@ -59,6 +59,12 @@ def test_what_is_no_duration_is_refused_with_an_example(text):
         parse_duration(text)
 
 
+def test_what_is_negative_is_told_so():
+    """-5h has a number and a unit: its sign is what is wrong."""
+    with pytest.raises(ValueError, match="never negative"):
+        parse_duration("-5h")
+
+
 SPOKEN = {
     5400: "1h 30min",
     45: "45s",
@@ -69,15 +75,18 @@ SPOKEN = {
     1.234: "1.23s",
     59.96: "1min",
     3599.9: "1h",
-    86399: "1d",
+    86399: "23h 59min 59s",
+    28801: "8h 1s",
+    28801.4: "8h",
+    86399.9: "1d",
     math.inf: "for ever",
     -90: "-1min 30s",
 }
 
 
 @pytest.mark.parametrize(("seconds", "text"), SPOKEN.items())
-def test_a_duration_is_spoken_in_its_two_largest_units(seconds, text):
-    """Rounding carries into the next unit: nobody says 60min."""
+def test_a_duration_is_spoken_in_its_two_largest_units_and_whole_seconds_exactly(seconds, text):
+    """Rounding carries into the next unit: nobody says 60min. Two durations that differ must not be told as the same."""
     assert format_duration(seconds) == text
 
 
