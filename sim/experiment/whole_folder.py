@@ -205,4 +205,16 @@ def _in_words(folder: Path, refusal: OSError) -> ResultError:
         errno.EEXIST: "a part of the path is a file, not a folder",
     }
     reason = says.get(refusal.errno or 0, refusal.strerror or str(refusal))
-    return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written")
+    kept = unfinished_folder(folder)
+    resumed = (
+        f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
+    )
+    return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written{resumed}")
+
+
+def _holds_any(kept: Path) -> bool:
+    """Whether any finished replication is kept in a folder that may not be there."""
+    try:
+        return next(kept.rglob("[0-9]*.npz"), None) is not None
+    except OSError:
+        return False

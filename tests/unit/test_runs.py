@@ -225,6 +225,23 @@ def test_a_full_disk_leaves_what_was_there(
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+def test_a_full_disk_says_where_finished_replications_are_kept(
+    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Hours of playing are not lost: the message names the folder and the option, and both keep their word."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(results, "_write_timeline", full)
+        with pytest.raises(ResultError, match=r"kept in .*\.result\.unfinished: --resume goes on"):
+            run_to_folder(office, tmp_path / "result", replications=2)
+    stored = run_to_folder(office, tmp_path / "result", replications=2, resume=True)
+    assert stored.summary["replications"] == 2
+    assert not (tmp_path / ".result.unfinished").exists()
+
+
 def test_a_really_full_disk_says_so(result: sim.RunResult, tmp_path: Path):
     """Not only our own stand-in for one: /dev/full is as full as a disk can be."""
     if not Path("/dev/full").exists():
