@@ -19,6 +19,7 @@ Words = tuple[str, str | None, str | None, str | None, str | None]
 OUTCOMES = (
     "succeeded",
     "failed",
+    "rejected",
     "accepted",
 )  # the order in which one move tells them: the old operation's first
 
@@ -32,7 +33,15 @@ def words_of(arc: Arc) -> tuple[Words, ...]:
             kind, _, rest = name.partition(".")
             operation, _, came_to = rest.partition(".")
             if kind == "operations" and came_to == outcome:
-                told.append(("operation", None, outcome, operation, code if outcome == "failed" else None))
+                told.append(
+                    (
+                        "operation",
+                        None,
+                        outcome,
+                        operation,
+                        code if outcome in ("failed", "rejected") else None,
+                    )
+                )
     for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
         if counted in arc.counts:
             told.append((kind, None, None, None, None))

@@ -1,7 +1,8 @@
 """Groups as they are played and rated: those of the file, and for a replayed record one for each size in it.
 
 A record knows its VMs by room or by a name; here each gets a size of the price list, so that hours and money are counted
-by size. The groups made of a record are named `<group>-<short size>`, spot VMs among regular ones `<group>-<short size>-spot`.
+by size. Where a record has several kinds of VM, the groups made of it are named `<group>-<short size>`, spot VMs among
+regular ones `<group>-<short size>-spot`; one kind keeps the group's name.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ def _parts(number: int, group: Group, trace: Trace, catalogue: Catalogue, region
         yield Member(
             number=number,
             group=group,
-            name=f"{group.name}-{short_size(name)}{suffix}",
+            # A record of one kind of VM keeps the group's name, and so its VMs the names that are promised.
+            name=group.name if len(parts) == 1 else f"{group.name}-{short_size(name)}{suffix}",
             size=catalogue.get_size(name),
             priority=priority,
             replay=Replay(
