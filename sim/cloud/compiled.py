@@ -22,7 +22,7 @@ MOVES_AT_ONCE = 500_000  # that one call of the kernel walks, about: what surrou
 VMS_AT_ONCE = 16, 262_144  # that one call walks, at least and at most
 PROBED = 16  # VMs walked beforehand, to know how much there is to write
 PEAK_LINES = (
-    16_000_000  # comings and goings kept of a fleet (128 MB) before the peaks are found in two passes
+    48_000_000  # comings and goings kept of a fleet (384 MB) before the peaks are found in two passes
 )
 Longs = NDArray[np.int64]
 
@@ -143,7 +143,9 @@ class CompiledGroup:
         self.peak_lines, self.journal_lines = len(walked.peaks) * per_vm, len(walked.journal_t) * per_vm
         moves = max(1.0, float(walked.pages.hits.sum()) * per_vm)
         least, most = VMS_AT_ONCE
-        self.vms_at_once = min(most, max(least, int(MOVES_AT_ONCE / moves)))
+        # A long horizon has thick books, which every call has to open, close and add up.
+        at_once = max(MOVES_AT_ONCE, 2 * walked.pages.books.size)
+        self.vms_at_once = min(most, max(least, int(at_once / moves)))
 
     def walk(
         self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
