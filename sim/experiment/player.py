@@ -69,8 +69,11 @@ class Player:
         """Have at least the first *count* replications; *tell* hears how many there are as they come in."""
         play_together([self], count, tell)
 
-    def look_up(self, count: int) -> Task | None:
-        """Take what is kept of the first *count* replications, and say what is left to play."""
+    def look_up(self, count: int, alike: int = 1) -> Task | None:
+        """Take what is kept of the first *count* replications, and say what is left to play.
+
+        So many questions *alike* are asked at once: what an engine takes to get ready is then well spent.
+        """
         wanted = range(len(self.replications), count)
         if self._shelf is not None:
             kept = ((number, self._shelf.get(number)) for number in wanted)
@@ -80,7 +83,7 @@ class Player:
         missing = tuple(number for number in wanted if number not in self._waiting)
         if not missing:
             return None
-        engine, _ = self._chosen(next(iter(self._waiting.values()), None), count)
+        engine, _ = self._chosen(next(iter(self._waiting.values()), None), count * alike)
         events_folder = self._events_folder() if self.events else None
         return Task(
             question=self._question,
@@ -92,9 +95,7 @@ class Player:
 
     def take(self, replication: Replication) -> None:
         """Keep one replication that came in, in whatever order."""
-        if (
-            self._choice is not None and self.engine == "auto"
-        ):  # asked for by name, the worker's own words are better
+        if self._choice is not None:
             replication = replace(replication, engine_why=self._choice[1])
         if self._shelf is not None:
             replication = self._shelf.put(replication)
@@ -135,14 +136,14 @@ class Player:
     def _chosen(self, kept: Replication | None, count: int) -> tuple[str, str]:
         """One engine for the whole run, also for one that goes on from kept replications: it is told in the summary."""
         if self._choice is None:
-            if self.engine != "auto":
-                self._choice = (self.engine, "asked for")
-            elif kept is not None:
+            if kept is not None:
                 self._choice = (kept.engine, kept.engine_why)
             else:
-                from sim.cloud.fleet import choose
+                from sim.cloud.choosing import asked_for, choose
 
-                choice = choose(self._question.plan, replications=count)
+                plan = self._question.plan
+                by_name = self.engine != "auto"
+                choice = asked_for(self.engine, plan) if by_name else choose(plan, replications=count)
                 self._choice = (choice.engine, choice.why)
         return self._choice
 
@@ -167,7 +168,7 @@ def play_together(
     owners: list[list[Player]] = []
     asked: dict[object, int] = {}
     for player in players:
-        task = player.look_up(count)
+        task = player.look_up(count, alike=len(players))
         if task is None:
             continue
         same = (player.digest, task.seed, task.numbers, task.engine) if not player.events else id(player)

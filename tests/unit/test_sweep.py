@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
+from sim.cloud import choosing
 from sim.errors import InputError, ScenarioError
 from sim.experiment import workers
 from sim.experiment.axes import axes_of, parse_axis, points_of, split_outside
@@ -217,3 +218,38 @@ def test_a_sweep_is_played_until_every_point_is_known_well_enough(fleet: sim.Sce
     assert "precision" not in sim.sweep(fleet, ["group.a.count=1,2"]).summary()
     with pytest.raises(InputError, match="precision is 2"):
         sim.sweep(fleet, ["group.a.count=1,2"], precision=2)
+
+
+def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_why(tmp_path: Path):
+    """Autoscale lives in SimPy beside groups that the kernel walks: same bits, and the folder tells it for all points."""
+    fleet = sim.from_dict(
+        {
+            "name": "fleet",
+            "horizon": "1d",
+            "group": [
+                {"name": "web", "count": 2},
+                {"name": "api", "autoscale": {"load": {"hourly": [1.0] * 12 + [5.0] * 12}, "per_vm": 1.0, "min": 1, "max": 8, "scale_out": {"above": 0.7, "by": 1}, "scale_in": {"below": 0.3, "by": 1}}},
+            ],
+        }
+    )  # fmt: skip
+    how: dict[str, Any] = {"vary": {"group.web.count": [1, 2]}, "replications": 4}
+    found = {engine: sim.sweep(fleet, engine=engine, jobs=2, **how) for engine in ("compiled", "simpy")}
+    assert list(found["compiled"].rows()) == list(found["simpy"].rows())
+    found["compiled"].write(tmp_path / "swept")
+    told = json.loads((tmp_path / "swept" / "provenance.json").read_text())["engine"]
+    assert (told["played"], told["asked"]) == ("mixed", "compiled")
+    assert "autoscale" in told["why"]["mixed"]
+
+
+def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
+    """What the kernel takes to get ready is spent once for a whole sweep, so the choice counts every point's moves."""
+    asked: list[int] = []
+    choose = choosing.choose
+
+    def listening(plan: Any, *, replications: int) -> Any:
+        asked.append(replications)
+        return choose(plan, replications=replications)
+
+    monkeypatch.setattr(choosing, "choose", listening)
+    sim.sweep(fleet, {"group.a.count": [1, 2, 3]}, replications=2)
+    assert asked == [6, 6, 6]
