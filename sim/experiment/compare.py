@@ -190,8 +190,8 @@ def compare(
     scenarios = settled([base, *named.values()], progress=tell, **how)
     players = [Player(scenario, **how) for scenario in scenarios]
 
-    def play_until(upto: int, cap: int) -> Comparison:
-        play_together(players, upto, lambda done: tell(done, len(players) * cap))
+    def play_until(upto: int, expected: int) -> Comparison:
+        play_together(players, upto, lambda done: tell(done, len(players) * expected))
         runs = [player.result() for player in players]
         return Comparison(
             base=runs[0],
@@ -203,13 +203,14 @@ def compare(
     if precision is None:
         return play_until(count, count)
     cap = CAP if replications is None else replications
-    upto, look = min(FIRST_ROUND, cap), 1
+    upto, look, expected = min(FIRST_ROUND, cap), 1, cap
     while True:
-        comparison = play_until(upto, cap)
+        comparison = play_until(upto, expected)
         why = _why_stop(comparison, precision, look, cap)
         if why:
             return Comparison(**{**vars(comparison), "stopped": why})
         upto, look = min(upto + ROUND, cap), look + 1
+        expected = max(upto, min(cap, _expected(comparison, precision)))
 
 
 def _check_currency(base: Scenario, named: Mapping[str, Scenario]) -> None:
@@ -224,14 +225,14 @@ def _check_currency(base: Scenario, named: Mapping[str, Scenario]) -> None:
 def _why(cost: Difference) -> str:
     """Why two bills have no luck in common, where one of them has hardly any at all."""
     if cost.sd_base is None or cost.sd_variant is None or cost.mean is None:
-        return ""
+        return "."
     less, more = sorted((cost.sd_base, cost.sd_variant))
     if less > more / 5:
-        return ""
+        return "."
     which = "base" if cost.sd_base == less else "variant"
     return (
         f". The bill of the {which} hardly varies (standard deviation {less:.3g} against {more:.3g}), so there is little "
-        "luck to share"
+        "luck to share."
     )
 
 
@@ -282,6 +283,21 @@ def _why_stop(comparison: Comparison, precision: float, look: int, cap: int) -> 
     if comparison.n >= cap:
         return f"the cap of {cap} replications was hit; still open: {', '.join(open_still)}"
     return ""
+
+
+def _expected(comparison: Comparison, precision: float) -> int:
+    """About how many replications it will take, for the time left: until the widest open difference is as narrow as asked."""
+    most = float(comparison.n)
+    for by_metric in comparison.differences.values():
+        for metric in HEADLINES:
+            found, base = by_metric[metric], comparison.base.estimate(metric).mean
+            if found.half_width and base and not _is_decided(found):
+                most = max(most, comparison.n * (found.half_width / (precision * abs(base))) ** 2)
+    return math.ceil(min(most, CAP) / ROUND) * ROUND
+
+
+def _is_decided(found: Difference) -> bool:
+    return found.low is not None and found.high is not None and (found.low > 0.0 or found.high < 0.0)
 
 
 def _cut(run: RunResult, base: RunResult, metric: str, n: int) -> Paired:

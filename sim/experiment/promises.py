@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -145,8 +146,9 @@ def parse_promise(words: str) -> Promise:
 
 def _value(text: str, words: str) -> float:
     try:
-        number = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    except ValueError:
+        # In decimals: 99.9 % is 0.999 to the last bit.
+        number = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+    except InvalidOperation:
         number = math.nan
     if not math.isfinite(number):
         raise InputError(f"--keep {words}: {text!r} is no number")

@@ -110,6 +110,7 @@ class Sensitivity:
             "seed": self.seed,
             "replications": self.replications,
             "points": self.points,
+            "confidence": self.scenario.confidence,
             "factors": [dict(row) for row in self.rows],
         }
 

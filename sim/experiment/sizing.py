@@ -85,7 +85,12 @@ class Sizing:
                     edge += ", and the other end keeps it too"
             return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.promise.words} ({sure}){edge}"
         if self.value is None:
-            return f"undecided: {self.cap} replications can't tell whether any value of {self.path} keeps {self.promise.words}"
+            ends = {shown(trial.value): trial.evidence.answer for trial in self.trials}
+            open_still = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
+            broken = [value for value, answer in ends.items() if answer == INFEASIBLE]
+            known = f"{self.path} = {broken[0]} breaks {self.promise.words}, but " if broken else ""
+            whether = "does too" if broken else f"keeps {self.promise.words}"
+            return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_still} {whether}"
         return (
             f"undecided: {self.path} = {shown(self.value)} keeps {self.promise.words} ({sure}), but "
             f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,14 @@ from sim.experiment.metrics import FLEET, HEADLINES
 from sim.experiment.player import Player, Progress, nobody_listens, play_together, replications_asked
 from sim.experiment.run_result import RunResult
 from sim.experiment.statistics import Estimate
-from sim.experiment.stopping import CAP, FIRST_ROUND, ROUND, check_precision, stopping_after
+from sim.experiment.stopping import (
+    CAP,
+    FIRST_ROUND,
+    ROUND,
+    check_precision,
+    expected_replications,
+    stopping_after,
+)
 from sim.experiment.study import loaded
 from sim.experiment.warm_up import settled
 from sim.experiment.workers import Hands, Workers
@@ -167,13 +175,19 @@ def _play_until_precise(
     players: Sequence[Player], precision: float, metrics: Sequence[str], cap: int, tell: Progress
 ) -> bool:
     """Whether every point came to know the metrics that well before the cap; all have the same replications."""
-    upto = min(FIRST_ROUND, cap)
+    upto, expected = min(FIRST_ROUND, cap), cap
     while True:
-        play_together(players, upto, lambda done: tell(done, cap * len(players)))
-        found = [stopping_after(player.result(), precision, metrics, cap) for player in players]
+        play_together(players, upto, partial(_tell, tell, expected * len(players)))
+        results = [player.result() for player in players]
+        found = [stopping_after(result, precision, metrics, cap) for result in results]
         if all(stopping is not None for stopping in found):
             return all(stopping.reached for stopping in found if stopping is not None)
         upto = min(upto + ROUND, cap)
+        expected = max(upto, *(expected_replications(result, precision, metrics, cap) for result in results))
+
+
+def _tell(tell: Progress, total: int, done: int) -> None:
+    tell(done, total)
 
 
 def column_value(value: object) -> object:

@@ -38,7 +38,7 @@ def build_comparison(path: Path) -> Path:
         study,
         figures,
         kind="comparison",
-        name=f"{base} and {listed(list(study.content['differences']))}",
+        name=f"{listed(list(study.content['differences']))} instead of {base}",
         each="of each, under the same luck",
         answer=_verdicts(study),
         warnings=[str(each) for each in study.content.get("warnings", [])],
@@ -130,6 +130,9 @@ def _verdicts(study: Study) -> list[str]:
         if cost.get("relative") is not None:
             words += f" ({signed(cost['relative'] * 100, 1)} %)"
         if cost.get("low") is not None:
+            if signed(cost["low"], 2) == signed(cost["high"], 2):
+                told.append(f"{words}, in every replication.")
+                continue
             bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} {study.currency}"
             words += f"; with {percent(study.confidence, 0)} confidence the difference is {bounds}"
         if cost.get("verdict") == "undecided":

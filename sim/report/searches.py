@@ -14,7 +14,7 @@ from sim.experiment.promises import FEASIBLE, INFEASIBLE, UNDECIDED, Promise, pa
 from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
-from sim.report.numbers import compact, plain
+from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Measure, Study, amount, footer, read, write
 
 MOST_BARS = 25
@@ -41,7 +41,11 @@ def build_size(path: Path) -> Path:
         kind="size",
         name=str(study.content.get("scenario", "")),
         each="at most at each value, under the same luck",
-        answer=[words[:1].upper() + words[1:] + "."],
+        answer=[
+            f"{words}."
+            if words.startswith(str(study.content["path"]))
+            else f"{words[:1].upper()}{words[1:]}."
+        ],
         warnings=[],
         tables=[("What was tried", _trials_table(study))],
         file="size.json",
@@ -102,15 +106,23 @@ def _measure(study: Study, promise: Promise) -> Measure:
 
 
 def _trials_table(study: Study) -> Table:
-    measure = _measure(study, parse_promise(study.content["keep"]))
+    promise = parse_promise(study.content["keep"])
+    measure = _measure(study, promise)
+    is_chance = promise.quantile is not None or promise.event is not None
+
+    def written(value: float | None) -> str:
+        if is_chance and value is not None:
+            return plain(100 * value, 1)
+        return amount(value, measure)
+
     rows = []
     for trial in study.content["trials"]:
-        low, high = amount(trial["low"], measure), amount(trial["high"], measure)
+        low, high = written(trial["low"]), written(trial["high"])
         rows.append(
             [
                 _shown(trial["value"]),
                 ANSWER_LOOK[trial["answer"]][0],
-                amount(trial["estimate"], measure),
+                written(trial["estimate"]),
                 "" if trial["low"] is None else f"{low} to {high}" if low != high else low,
                 plain(trial["n"], 0),
                 plain(trial["mean_cost_usd"], 2),
@@ -126,7 +138,6 @@ def build_sensitivity(path: Path) -> Path:
     draw = {"tornado": tornado, "morris": morris, "sobol": sobol}[study.content["method"]]
     with look.style():
         figures = [draw(study)]
-    first = study.content["factors"][0]["factor"]
     measure = study.measure_of(study.content["metric"])
     return write(
         study,
@@ -134,9 +145,9 @@ def build_sensitivity(path: Path) -> Path:
         kind="sensitivity",
         name=str(study.content.get("scenario", "")),
         each=f"at each of {study.content['points']:,} points, under the same luck",
-        answer=[f"In the ranges given, {measure.words} depends most on {first}."],
+        answer=[_most_important(study, measure)],
         warnings=[],
-        tables=[("Every factor", _factors_table(study.content["factors"]))],
+        tables=[("Every factor", _factors_table(study))],
         file="sensitivity.json",
     )
 
@@ -268,7 +279,7 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
     sheet = Sheet(question, 0.85 + tall + 0.85, footer(study, name, remark))
     axes = sheet.axes(left=3.6, top=0.85, width=look.WIDTH_IN - 4.0, height=tall)
     labels = [
-        f"{look.shorten(each['factor'], 40)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
+        f"{look.shorten(each['factor'], 46)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
         for each in shown
     ]
     axes.set_yticks(range(len(shown)), labels)
@@ -279,13 +290,100 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
     return sheet, axes
 
 
-def _factors_table(factors: Sequence[Row]) -> Table:
-    columns = list(factors[0])
+def _factors_table(study: Study) -> Table:
+    """A row a factor: its range, and what the method found, each figure with its bounds in one cell."""
+    measure = study.measure_of(study.content["metric"])
+    method, factors = study.content["method"], study.content["factors"]
+    unit, level = measure.unit, percent(study.confidence, 0)
+    rows = [
+        [
+            factor["factor"],
+            f"{_shown(factor['low'])} to {_shown(factor['high'])}",
+            *CELLS[method](factor, measure),
+        ]
+        for factor in factors
+    ]
     return Table(
-        columns=[column.replace("_", " ") for column in columns],
-        rows=[[_shown(factor[column]) for column in columns] for factor in factors],
-        words=1,
+        columns=["setting", "range", *(each.format(unit=unit, level=level) for each in COLUMNS[method])],
+        rows=rows,
+        words=2,
+        note=NOTES[method],
     )
+
+
+def _tornado_cells(factor: Row, measure: Measure) -> list[str]:
+    cells = []
+    for end in ("low", "high"):
+        moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
+        cells += [
+            _figure(moved, measure.times),
+            _bounds(begin, stop, measure.times),
+            str(factor[f"at_{end}_verdict"]),
+        ]
+    return [*cells, _figure(factor["swing"], measure.times)]
+
+
+def _morris_cells(factor: Row, measure: Measure) -> list[str]:
+    around = f"{_figure(factor['mu_star'], measure.times)} ± {_figure(factor['mu_star_half_width'], measure.times)}"
+    return [around, *(_figure(factor[key], measure.times) for key in ("mu", "sigma"))]
+
+
+def _sobol_cells(factor: Row, _measure: Measure) -> list[str]:
+    cells = []
+    for kind in ("first_order", "total"):
+        share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
+        cells += [
+            plain(None if share is None else 100 * share, 1),
+            "" if begin is None or stop is None else f"{plain(100 * begin, 1)} to {plain(100 * stop, 1)}",
+        ]
+    return cells
+
+
+CELLS = {"tornado": _tornado_cells, "morris": _morris_cells, "sobol": _sobol_cells}
+COLUMNS = {
+    "tornado": (
+        "at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", "",
+        "swing ({unit})",
+    ),
+    "morris": ("mean size of effects, mu* ({unit})", "mean effect, mu ({unit})", "spread, sigma ({unit})"),
+    "sobol": ("its own (%)", "{level} interval", "with others (%)", "{level} interval"),
+}  # fmt: skip
+NOTES = {
+    "tornado": "Each setting alone goes to either end, against the scenario as it is, under the same luck; verdicts hold "
+    "for all of them together (Holm).",
+    "morris": "Effects over the whole range, from many places in the ranges of the others. mu* far above mu: the "
+    "direction changes. sigma near mu* or above: it bends, or depends on others.",
+    "sobol": "Shares of the metric's variance where every setting is uniform over its range. Estimates of a share may lie "
+    "a little below 0 or above 100 %; more samples narrow their intervals.",
+}
+
+
+def _figure(value: float | None, times: float) -> str:
+    return _shown(None if value is None else value * times)
+
+
+def _bounds(low: float | None, high: float | None, times: float) -> str:
+    return "" if low is None or high is None else f"{_figure(low, times)} to {_figure(high, times)}"
+
+
+def _most_important(study: Study, measure: Measure) -> str:
+    """Which setting comes first, and whether that is sure."""
+    first, *others = study.content["factors"]
+    told = f"In the ranges given, {measure.words} depends most on {first['factor']}"
+    spans = [_span(study.content["method"], factor) for factor in (first, *others[:1])]
+    if len(spans) == 2 and spans[0] is not None and spans[1] is not None and spans[0][0] < spans[1][1]:
+        return f"{told}, though {others[0]['factor']} might matter as much: their intervals overlap."
+    return f"{told}."
+
+
+def _span(method: str, factor: Row) -> tuple[float, float] | None:
+    """The interval of what factors are ordered by; None where there is none."""
+    if method == "morris":
+        return factor["mu_star"] - factor["mu_star_half_width"], factor["mu_star"] + factor[
+            "mu_star_half_width"
+        ]
+    low, high = factor.get("total_from"), factor.get("total_to")
+    return None if low is None or high is None else (low, high)
 
 
 def _shown(value: object) -> str:

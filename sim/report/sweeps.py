@@ -21,7 +21,11 @@ def build_sweep(path: Path) -> Path:
     """The report of `vmfleet sweep`: one plot and one column a metric."""
     study = read(path, "sweep.json", ("axes", "metrics", "points", "seed", "replications"))
     with look.style():
-        figures = [sweep_lines(study, metric) for metric in study.content["metrics"]]
+        axes = study.content["axes"]
+        worth = [place for place, axis in enumerate(axes) if len(axis["values"]) > 1] or [0]
+        figures = [
+            sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth
+        ]
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
     return write(
@@ -37,12 +41,15 @@ def build_sweep(path: Path) -> Path:
     )
 
 
-def sweep_lines(study: Study, metric: str) -> Drawn:
-    """A metric along the first axis, a line for each setting of the others."""
+def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
+    """A metric along one axis, a line for each setting of the others."""
     measure = study.measure_of(metric)
     name = "sweep_" + "".join(letter if letter.isalnum() else "_" for letter in metric)
-    axis, *others = study.content["axes"]
+    axis = study.content["axes"][which]
+    others = [each for place, each in enumerate(study.content["axes"]) if place != which]
     along = axis["paths"][0]
+    if which:
+        name += "_by_" + "".join(letter if letter.isalnum() else "_" for letter in along)
     steps = [step[0] for step in axis["values"]]
     numeric = all(isinstance(step, int | float) and not isinstance(step, bool) for step in steps)
     lines: dict[str, list[Mapping[str, Any]]] = {}
@@ -71,26 +78,31 @@ def sweep_lines(study: Study, metric: str) -> Drawn:
             )
         if i >= MOST_LINES:
             continue
-        at = [p["settings"][along] if numeric else _place(steps, p["settings"][along]) for p in found]
+        # Side by side where places are words: intervals would hide each other.
+        aside = 0.0 if numeric else 0.06 * (i - (min(len(lines), MOST_LINES) - 1) / 2)
+        at = [p["settings"][along] if numeric else _place(steps, p["settings"][along]) + aside for p in found]
         entries = [p["metrics"][metric] for p in found]
         means = [entry["mean"] * measure.times for entry in entries]
-        if all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
+        if numeric and all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
             low, high = ([entry[k] * measure.times for entry in entries] for k in ("p05", "p95"))
             axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
-        style = styles[i // 2 % len(styles)]
-        axes.plot(at, means, color=colour, linestyle=style, marker="o", markersize=4)
+        # Thick below thin, so that lines on top of one another are all seen; between words there is nothing to join.
+        drawn: Any = {
+            "linestyle": styles[i % len(styles)] if numeric else "",
+            "linewidth": max(1.2, 3.0 - 0.6 * i),
+        }
+        axes.plot(at, means, color=colour, marker="o", markersize=4, **drawn)
         for x, entry in zip(at, entries, strict=True):
             if entry.get("low") is not None:
                 ends = [entry["low"] * measure.times, entry["high"] * measure.times]
                 axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
         handles.append(
-            Line2D(
-                [], [], color=colour, linestyle=style, marker="o", markersize=4, label=look.shorten(label, 44)
-            )
+            Line2D([], [], color=colour, marker="o", markersize=4, label=look.shorten(label, 44), **drawn)
         )
     if numeric:
         look.put_numbers(axes.xaxis, most=10)
     else:
+        axes.margins(x=0.15)
         axes.set_xticks(range(len(steps)), [look.shorten(str(step), 16) for step in steps])
     look.put_numbers(axes.yaxis)
     axes.set_xlabel(along)

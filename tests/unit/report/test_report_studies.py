@@ -221,7 +221,7 @@ def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, sa
     """What was promised, what is known at each value, and which answer that is."""
     folder = size_folder(tmp_path, keep, limit)
     text = build(folder).read_text(encoding="utf-8")
-    assert "Group.dev.count = 4 is the largest that keeps" in text
+    assert ">group.dev.count = 4 is the largest that keeps" in text
     assert says in text
     assert "undecided" in text
     shown = rows_of(folder / "figures" / "size_evidence.csv")
