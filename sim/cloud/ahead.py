@@ -285,5 +285,7 @@ class AheadVm(Vm):
         self.now_s = until_s
 
     def close(self) -> None:
-        """The horizon: everything that was walked ahead has happened."""
+        """The horizon: everything that was walked ahead has happened, and who waits for others goes on waiting."""
         self._book(self.lines)
+        if not self.asleep:
+            self._pass(self.group.horizon_s)

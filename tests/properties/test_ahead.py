@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from drawn_platforms import beset_fleets
-from fleets import differences, play
+from fleets import always, differences, fleet, group, play
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from sim.cloud.ahead import AheadVm
-from sim.cloud.plan import FleetPlan
+from sim.cloud.plan import Cycle, FleetPlan, HostPool, Platform, Retry, Throttle
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)
@@ -35,6 +37,24 @@ def test_stretches_walked_ahead_have_the_same_bits(plan: FleetPlan, seed_: int) 
 def test_stretches_of_hundreds_of_fleets_have_the_same_bits(plan: FleetPlan, seed_: int) -> None:
     """The same at length, with fresh draws at every run."""
     must_agree(plan, seed_)
+
+
+def test_demand_turns_for_who_waits_for_others_at_the_horizon() -> None:
+    """Nine times ten minutes are wanted of each of six VMs in three hours, whoever still waits for a token at their end."""
+    on_and_off = Cycle(on_s=always(600), off_s=always(600))
+    crowd = group(
+        "b", count=6, demand=on_and_off, when_off="deallocate", retry=Retry(attempts=1, max_backoff_s=3600.0)
+    )
+    plan = replace(
+        fleet(crowd, hours=3.0),
+        platform=Platform(
+            hosts=(HostPool(name="roomy", count=2, vcpus=16, memory_gib=64.0),),
+            throttle=Throttle(burst=1.0, refill_per_min=0.02),
+        ),
+    )
+    for engine in ("simpy", "ahead"):
+        assert play(plan, engine).run.usages["b"].wanted_h == 9.0
+    must_agree(plan, 0)
 
 
 def test_a_vm_that_does_not_go_back_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
