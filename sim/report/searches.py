@@ -18,6 +18,7 @@ from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Measure, Study, amount, footer, read, write
 
 MOST_BARS = 25
+NBSP = "\N{NO-BREAK SPACE}"
 ANSWER_LOOK = {  # words, colour, marker
     FEASIBLE: ("keeps it", look.BLUE, "o"),
     INFEASIBLE: ("breaks it", look.VERMILLION, "X"),
@@ -298,7 +299,7 @@ def _factors_table(study: Study) -> Table:
     rows = [
         [
             factor["factor"],
-            f"{_shown(factor['low'])} to {_shown(factor['high'])}",
+            f"{_shown(factor['low'])} to {_shown(factor['high'])}".replace(" ", NBSP),
             *CELLS[method](factor, measure),
         ]
         for factor in factors
@@ -320,7 +321,7 @@ def _tornado_cells(factor: Row, measure: Measure) -> list[str]:
             _bounds(begin, stop, measure.times),
             str(factor[f"at_{end}_verdict"]),
         ]
-    return [*cells, _figure(factor["swing"], measure.times)]
+    return cells
 
 
 def _morris_cells(factor: Row, measure: Measure) -> list[str]:
@@ -343,7 +344,6 @@ CELLS = {"tornado": _tornado_cells, "morris": _morris_cells, "sobol": _sobol_cel
 COLUMNS = {
     "tornado": (
         "at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", "",
-        "swing ({unit})",
     ),
     "morris": ("mean size of effects, mu* ({unit})", "mean effect, mu ({unit})", "spread, sigma ({unit})"),
     "sobol": ("its own (%)", "{level} interval", "with others (%)", "{level} interval"),
@@ -359,7 +359,7 @@ NOTES = {
 
 
 def _figure(value: float | None, times: float) -> str:
-    return _shown(None if value is None else value * times)
+    return plain(None, 0) if value is None else compact(float(f"{value * times:.4g}"))
 
 
 def _bounds(low: float | None, high: float | None, times: float) -> str:
