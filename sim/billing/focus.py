@@ -23,7 +23,7 @@ from sim.billing.covering import Demand
 from sim.billing.meters import BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating
-from sim.billing.spread import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, Days, GroupSpread, Spread
+from sim.billing.spread import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, PRICED, Days, GroupSpread, Spread
 
 FOCUS_VERSION = "1.2"
 COLUMNS = (
@@ -161,6 +161,8 @@ def _group_charge(
 ) -> _Charge:
     group = rating.hours[number].group
     what = _what(line)
+    if what == LEFT and group.name in rating.stepped:
+        what = f"{PRICED}{line.unit_price!r}"
     names, hours = spread.weights(number, what)
     same = _described(group, line)
     if not what.startswith(COVERED):

@@ -20,6 +20,7 @@ from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
 
 # What a line's quantity is made of: a group's hours of one kind, or those that one commitment paid ("covered.ri-d4").
 LEFT, LICENSED, EXISTING, ORPHANED, COVERED = "left", "licensed", "existing", "orphaned", "covered."
+PRICED = "left@"  # those left to pay at one of several prices ("left@0.038")
 
 Weights = NDArray[np.float64]  # hours, shape (resources, days)
 
@@ -106,7 +107,7 @@ class VmSpread:
         ]
         billed = self.rating.hours[group].billed.hourly
         paid = np.ones_like(billed)
-        if what == LEFT or what.startswith(COVERED):
+        if _is_billed(what):
             paid = share_of(_hourly(self.rating, group, what), billed)
         share = HourlyShare.of([paid])
         found = np.zeros((len(place), self.days.count))
@@ -133,7 +134,11 @@ class VmSpread:
 
 
 def _booked_as(what: str) -> str:
-    return "billed" if what == LEFT or what.startswith(COVERED) else what
+    return "billed" if _is_billed(what) else what
+
+
+def _is_billed(what: str) -> bool:
+    return what == LEFT or what.startswith((COVERED, PRICED))
 
 
 def _hourly(rating: Rating, group: int, what: str) -> Hourly:
@@ -141,6 +146,9 @@ def _hourly(rating: Rating, group: int, what: str) -> Hourly:
     demand = rating.coverage.demands.get(own.group.name)
     if what.startswith(COVERED):
         return own.billed.hourly * 0.0 if demand is None else demand.covered[what.removeprefix(COVERED)]
+    if what.startswith(PRICED):
+        at_price = rating.stepped[own.group.name] == float(what.removeprefix(PRICED))
+        return np.asarray(own.billed.hourly * at_price, dtype=np.float64)
     if what == LEFT:
         return own.billed.hourly if demand is None else demand.left
     return {LICENSED: own.licensed, EXISTING: own.existing, ORPHANED: own.orphaned}[what].hourly

@@ -215,7 +215,9 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate_hours(*self.played[k], self.question.catalogue, self.bought[index])
+            bill = rate_hours(
+                *self.played[k], self.question.catalogue, self.bought[index], self.question.spot_steps
+            )
             self._known[index, k] = bill.total
         return self._known[index, k]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sim.billing.commitments import Commitment
 from sim.billing.meters import RatedGroup
 from sim.billing.rating import Rating
+from sim.billing.steps import SpotSteps
 from sim.billing.uptime import Uptime
 from sim.catalog.catalogue import Catalogue
 from sim.cloud.plan import FleetPlan
@@ -44,6 +45,7 @@ class Question:
     billing_policy: str
     commitments: tuple[Commitment, ...] = ()
     rounding: str = "exact"  # of billed time; or floor-minute
+    spot_steps: SpotSteps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def question_of(scenario: Scenario) -> Question:
         billing_policy=scenario.billing_policy,
         commitments=tuple(scenario.billed_commitments()),
         rounding=scenario.rounding,
+        spot_steps=scenario.spot_steps(),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 
 from sim.billing.commitments import Commitment
 from sim.billing.meters import RatedGroup
+from sim.billing.steps import SpotSteps
 from sim.catalog import Catalogue
 from sim.cloud.plan import FleetPlan
 from sim.errors import Fault, ScenarioError
@@ -81,6 +82,11 @@ class Scenario(ScenarioFile):
     def billed_commitments(self) -> tuple[Commitment, ...]:
         """The commitments as billing rates them."""
         return tuple(scenario_plan.billed_commitments(self, self.catalogue(), self._members))
+
+    def spot_steps(self) -> SpotSteps | None:
+        """How spot prices change from month to month; None if they don't."""
+        factors = self.prices.spot_steps
+        return None if factors is None else SpotSteps(start=self.start, factors=factors)
 
     def replace(self, path: str, value: object) -> Scenario:
         """The same scenario with one place changed (None: left out), checked again.

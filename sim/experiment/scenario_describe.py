@@ -80,6 +80,18 @@ def _whole(file: ScenarioFile, members: Members) -> list[str]:
             f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
             f" from {priced}{own}{rounded}."
         ),
+        *_spot_steps(file, members),
+    ]
+
+
+def _spot_steps(file: ScenarioFile, members: Members) -> list[str]:
+    if (steps := file.prices.spot_steps) is None:
+        return []
+    if not any(member.priority == "spot" for member in members.played):
+        return ["  prices.spot_steps is not used: no VM is spot."]
+    shown = ", ".join(f"{factor:g}" for factor in steps[:12]) + (", ..." if len(steps) > 12 else "")
+    return [
+        f"  Spot compute costs {shown} times the list's price, month by month from {file.start:%Y-%m}; the last goes on."
     ]
 
 

@@ -274,6 +274,8 @@ def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Found:
     most = max((limit.max_length for limit in limits if isinstance(limit, MaxLen)), default=0)
     right = f"exactly {least}" if least == most else f"at least {least}"
     length = len(value) if isinstance(value, (list, tuple)) else 0
+    if length > most > least:
+        right = f"at most {most}"
     return Found(path, f"this list has {length} values", f"it has {right}", value)
 
 

@@ -27,6 +27,7 @@ from sim.experiment.scenario_quantities import (
     Flag,
     NotNegative,
     Number,
+    Positive,
     PositiveSeconds,
     Probability,
     Seconds,
@@ -62,6 +63,9 @@ class PriceOverride(Section):
     savings_plan_3y: NotNegative | None = None
 
 
+SpotFactor = Annotated[Positive, Field(le=10)]
+
+
 class Prices(Section):
     """Where prices come from."""
 
@@ -71,6 +75,13 @@ class Prices(Section):
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
     override: Mapping[str, PriceOverride] = Field(default_factory=dict, description="Own prices by size.")
+    spot_steps: tuple[SpotFactor, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=1200,
+        description="Factors on spot prices, one per calendar month (UTC) from the month of `start`; the last goes on. "
+        "Real ones change about once a month, by -20 % to +10 %.",
+    )
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def settle(
             question.catalogue,
             question.billing_policy,
             question.commitments,
+            question.spot_steps,
         )
     return rate_stays(
         billed_stays(question.rated_groups, stays),
@@ -66,6 +67,7 @@ def settle(
         start_s=question.plan.warm_up_s,
         end_s=question.plan.horizon_s,
         rounding=question.rounding,
+        spot_steps=question.spot_steps,
     )
 
 

@@ -700,6 +700,25 @@ BAD_SCENARIOS: dict[str, Bad] = {
         "no group and no commitment is of it",
         "did you mean Standard_D4s_v",
     ),
+    "spot price steps of nothing": bad("[prices]\n", "[prices]\nspot_steps = [] #!\n", "prices.spot_steps", "0 values", "at least 1"),
+    "a month in which spot VMs are free": bad(
+        "[prices]\n", "[prices]\nspot_steps = [1.0, 0.0] #!\n", "prices.spot_steps[2]", "0.0", "more than 0 and at most 10"
+    ),
+    "a spot price step in percent": bad(
+        "[prices]\n", "[prices]\nspot_steps = [92] #!\n", "prices.spot_steps[1]", "92", "more than 0 and at most 10"
+    ),
+    "a spot price step in words": bad(
+        "[prices]\n", '[prices]\nspot_steps = [1.0, "0.9"] #!\n', "prices.spot_steps[2]", '"0.9"', "number"
+    ),
+    "a spot price step that is no number": bad(
+        "[prices]\n", "[prices]\nspot_steps = [nan] #!\n", "prices.spot_steps[1]", "nan", "finite"
+    ),
+    "spot price steps without brackets": bad(
+        "[prices]\n", "[prices]\nspot_steps = 0.9 #!\n", "prices.spot_steps", "write [0.9]"
+    ),
+    "more spot price steps than a century has months": bad(
+        "[prices]\n", f"[prices]\nspot_steps = {[1.0] * 1201} #!\n", "prices.spot_steps", "1201 values", "at most 1200"
+    ),
     "a catalogue that is not there": bad(
         "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such catalogue"
     ),
