@@ -158,6 +158,8 @@ def _simulate(
             workers=workers,
         )
     if focus is not None:
+        if scenario.warm_up == "auto":
+            scenario = scenario.with_warm_up_found(f"{stored.summary['warm_up_h'] * 3600:.0f}s")
         _write_invoice(scenario, stored, focus, engine)
     if report:
         try:

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from sim.experiment.scenario import Scenario
 
 
+NO_GAIN = (
+    1.05  # replications that independent streams would need for one of ours, and below: nothing to speak of
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """A base and its variants over the same replications."""
@@ -80,11 +85,18 @@ class Comparison:
         for name, by_metric in self.differences.items():
             cost = by_metric["cost.total"]
             together = cost.correlation
-            if together is not None and together <= 0.0:
-                told.append(
-                    f"{name}: the costs of base and variant are not positively correlated ({together:.2f}); "
-                    f"common streams gained nothing here: independent runs would do as well{_why(cost)}"
-                )
+            if together is None:
+                continue
+            if together <= 0.0:
+                what = f"are not positively correlated ({together:.2f})"
+            elif cost.gain is not None and cost.gain < NO_GAIN:
+                what = f"have hardly any luck in common (correlation {together:.2f})"
+            else:
+                continue
+            told.append(
+                f"{name}: the costs of base and variant {what}; common streams gained nothing here: independent runs "
+                f"would do as well{_why(cost)}"
+            )
         return told
 
     def summary(self) -> dict[str, Any]:
