@@ -133,6 +133,7 @@ def sweep(
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
     """For each variant its differences from the base, with how sure one may be."""
+    from sim.experiment.compare import AS_ASKED
     from sim.experiment.metrics import check_metric
 
     base = summary["base_metrics"]
@@ -173,6 +174,8 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             ),
             rows,
         )
+    if summary["stopped"] != AS_ASKED:
+        typer.echo(f"{summary['replications']} replications: {summary['stopped']}")
     for warning in summary["warnings"]:
         typer.echo(f"Note: {warning}")
 

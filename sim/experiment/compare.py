@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from sim.experiment.scenario import Scenario
 
 
-NO_GAIN = (
-    1.05  # replications that independent streams would need for one of ours, and below: nothing to speak of
-)
+AS_ASKED = "as many replications as were asked for"
+NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +208,7 @@ def compare(
             base=runs[0],
             variants=dict(zip(named, runs[1:], strict=True)),
             confidence=base.confidence,
-            stopped="as many replications as were asked for",
+            stopped=AS_ASKED,
         )
 
     if precision is None:

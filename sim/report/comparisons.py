@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from sim.experiment.compare import AS_ASKED
 from sim.report import look
 from sim.report.answers import Table
 from sim.report.look import Drawn, Sheet
@@ -40,7 +41,7 @@ def build_comparison(path: Path) -> Path:
         kind="comparison",
         name=f"{listed(list(study.content['differences']))} instead of {base}",
         each="of each, under the same luck",
-        answer=_verdicts(study),
+        answer=[*_verdicts(study), *_stopped(study)],
         warnings=[str(each) for each in study.content.get("warnings", [])],
         tables=[
             *(
@@ -140,6 +141,12 @@ def _verdicts(study: Study) -> list[str]:
         told.append(f"{words}.")
     told += _luck_told(study)
     return told or ["Nothing that can be compared was found."]
+
+
+def _stopped(study: Study) -> list[str]:
+    """Why there are as many replications as there are, where they were to go on for a precision."""
+    why = study.content.get("stopped", AS_ASKED)
+    return [] if why == AS_ASKED else [f"There are {study.replications:,} replications: {why}."]
 
 
 def _luck_told(study: Study) -> list[str]:

@@ -128,6 +128,13 @@ def _extremes(study: Study) -> list[str]:
         most = max(found, key=lambda p: p["metrics"][metric]["mean"])
         words = measure.words[:1].upper() + measure.words[1:]
         told.append(f"{words} goes from {_told(least, metric, measure)} to {_told(most, metric, measure)}.")
+    if told and "precision" in study.content:
+        asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
+        told.append(
+            f"Replications went on until {asked}."
+            if study.content.get("reached")
+            else f"The cap on replications came before the precision that was asked for ({asked})."
+        )
     return told or ["No point has a figure that could be shown."]
 
 

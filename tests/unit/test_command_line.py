@@ -310,6 +310,13 @@ def test_a_comparison_with_a_precision_says_why_it_stopped(
     found = json.loads(capsys.readouterr().out)
     assert found["replications"] == 20
     assert "decided" in found["stopped"]
+    capped = SMALL.replace('"small"', '"unlike"') + "  [group.failures]\n  OSProvisioningTimedOut = 0.3\n"
+    Path("unlike.toml").write_text(capped)
+    assert (
+        vmfleet("compare", small, "unlike.toml", "--precision", "0.00001%", "-n", "20", "--out", "there") == 0
+    )
+    assert "the cap of 20 replications was hit; still open: unlike: " in capsys.readouterr().out
+    assert "the cap of 20 replications was hit" in Path("there/report.html").read_text()
 
 
 def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:

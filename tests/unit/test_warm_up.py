@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import sim
+from sim.cli import main
 from sim.errors import InputError
 from sim.experiment.warm_up import batch_means, long_run, mser5, warm_up_found
 
@@ -158,3 +159,27 @@ def test_demand_that_repeats_by_the_week_is_cut_by_the_week():
     assert warm_up_found(sim.from_dict(office), seed=1) % (7 * 86_400) == 0
     with pytest.raises(InputError, match=r"office: warm_up = \"auto\": group dev: .* at least 96 are needed"):
         sim.run(sim.from_dict({**office, "horizon": "3d", "warm_up": "auto"}))
+
+
+def test_the_invoice_of_a_run_counts_from_the_warm_up_that_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The command, with everything that reads the scenario once more: invoice and result folder must come to the same."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "filling.toml").write_text(sim.from_dict({**FILLING, "warm_up": "0s"}).to_toml())
+    call = [
+        "run",
+        "filling.toml",
+        "--set",
+        "warm_up=auto",
+        "-n",
+        "2",
+        "--no-report",
+        "--focus",
+        "invoice.csv",
+    ]
+    with pytest.raises(SystemExit) as end:
+        main(call)
+    assert not end.value.code
+    assert "found in a pilot" in capsys.readouterr().out
+    assert (tmp_path / "invoice.csv").stat().st_size > 1_000
