@@ -212,11 +212,12 @@ def kept(folder: Path, *, resume: bool, no_cache: bool = False) -> Iterator[RunC
 
     is_new = not folder.parent.exists()
     check_folder(folder)
-    unfinished = RunCache(unfinished_folder(folder))
-    if not resume:
+    # Not where `run` keeps its own: a study of the same folder must not take what an interrupted run has finished.
+    unfinished = RunCache(unfinished_folder(folder.with_name(f"{folder.name}.study")))
+    if no_cache and not resume:
         unfinished.forget()
     # What was begun without a cache goes on without one.
-    cache = unfinished if no_cache or unfinished.folder.exists() else cache_beside(folder)
+    cache = unfinished if no_cache or (resume and unfinished.folder.exists()) else cache_beside(folder)
     try:
         with full_disk_explained(folder):
             yield cache

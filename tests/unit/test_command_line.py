@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import sim.experiment.results
 import sim.experiment.study
 import sim.experiment.workers
 from sim.cli import main
@@ -456,3 +457,22 @@ def test_a_study_never_plays_a_replication_twice(
     assert len(played) == 9 + 12
     assert Path("results/.vmfleet-cache/.gitignore").read_text() == "*\n"
     assert not list(Path("results").glob("*.unfinished"))
+
+
+def test_a_study_leaves_what_an_interrupted_run_has_finished(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write to results/<name> unless told otherwise; `run --resume` must still find its own."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sim.experiment.results, "write", interrupt)
+        assert vmfleet("run", small, "--no-report") == 130
+    kept = sorted(Path("results").rglob(".small.unfinished/**/*.npz"))
+    assert len(kept) == 2
+    for more in ((), ("--no-cache",), ("--no-cache", "--resume"), ("--resume",)):
+        assert vmfleet("sweep", small, "--vary", "group.dev.count=1,2", "--no-report", "--quiet", *more) == 0
+        assert sorted(Path("results").rglob(".small.unfinished/**/*.npz")) == kept
+    assert not list(Path("results").glob(".small.study*"))
