@@ -14,53 +14,53 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
-    from sim.experiment.cache import RunCache
-    from sim.experiment.cluster import Cluster, workers_for
-    from sim.experiment.compare import Comparison, compare
-    from sim.experiment.purchase import Purchase, best_commitment
-    from sim.experiment.results import read, write
-    from sim.experiment.run_result import RunResult
-    from sim.experiment.scenario import Scenario, from_dict, load
-    from sim.experiment.selection import Selection, best_of
-    from sim.experiment.sensitivity import Sensitivity, sensitivity
-    from sim.experiment.sizing import Sizing, size
-    from sim.experiment.study import run
-    from sim.experiment.study_object import Study
-    from sim.experiment.sweep import Sweep, sweep
-    from sim.experiment.warm_up import long_run, with_warm_up
     from sim.report.plot import plot
+    from sim.runs.cache import RunCache
+    from sim.runs.cluster import Cluster, workers_for
+    from sim.runs.results import read, write
+    from sim.runs.run import run
+    from sim.runs.run_result import RunResult
+    from sim.runs.warm_up import long_run, with_warm_up
+    from sim.scenario.scenario import Scenario, from_dict, load
+    from sim.studies.compare import Comparison, compare
+    from sim.studies.purchase import Purchase, best_commitment
+    from sim.studies.selection import Selection, best_of
+    from sim.studies.sensitivity import Sensitivity, sensitivity
+    from sim.studies.sizing import Sizing, size
+    from sim.studies.study_object import Study
+    from sim.studies.sweep import Sweep, sweep
 
 _HOMES = {
-    "Cluster": "sim.experiment.cluster",
-    "Comparison": "sim.experiment.compare",
+    "Cluster": "sim.runs.cluster",
+    "Comparison": "sim.studies.compare",
     "InputError": "sim.errors",
-    "Purchase": "sim.experiment.purchase",
+    "Purchase": "sim.studies.purchase",
     "ResultError": "sim.errors",
-    "RunCache": "sim.experiment.cache",
-    "RunResult": "sim.experiment.run_result",
-    "Scenario": "sim.experiment.scenario",
+    "RunCache": "sim.runs.cache",
+    "RunResult": "sim.runs.run_result",
+    "Scenario": "sim.scenario.scenario",
     "ScenarioError": "sim.errors",
-    "Selection": "sim.experiment.selection",
-    "Sensitivity": "sim.experiment.sensitivity",
-    "Sizing": "sim.experiment.sizing",
-    "Study": "sim.experiment.study_object",
-    "Sweep": "sim.experiment.sweep",
+    "Selection": "sim.studies.selection",
+    "Sensitivity": "sim.studies.sensitivity",
+    "Sizing": "sim.studies.sizing",
+    "Study": "sim.studies.study_object",
+    "Sweep": "sim.studies.sweep",
     "VmfleetError": "sim.errors",
-    "best_commitment": "sim.experiment.purchase",
-    "best_of": "sim.experiment.selection",
-    "compare": "sim.experiment.compare",
-    "from_dict": "sim.experiment.scenario",
-    "load": "sim.experiment.scenario",
-    "long_run": "sim.experiment.warm_up",
+    "best_commitment": "sim.studies.purchase",
+    "best_of": "sim.studies.selection",
+    "compare": "sim.studies.compare",
+    "from_dict": "sim.scenario.scenario",
+    "load": "sim.scenario.scenario",
+    "long_run": "sim.runs.warm_up",
     "plot": "sim.report.plot",
-    "read": "sim.experiment.results",
-    "run": "sim.experiment.study",
-    "sensitivity": "sim.experiment.sensitivity",
-    "size": "sim.experiment.sizing",
-    "sweep": "sim.experiment.sweep",
-    "with_warm_up": "sim.experiment.warm_up",
-    "workers_for": "sim.experiment.cluster",
-    "write": "sim.experiment.results",
+    "read": "sim.runs.results",
+    "run": "sim.runs.run",
+    "sensitivity": "sim.studies.sensitivity",
+    "size": "sim.studies.sizing",
+    "sweep": "sim.studies.sweep",
+    "with_warm_up": "sim.runs.warm_up",
+    "workers_for": "sim.runs.cluster",
+    "write": "sim.runs.results",
 }
 
 __all__ = [

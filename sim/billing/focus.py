@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.commitment_allocation import Demand
+from sim.billing.commitment_use import Spent
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
-from sim.billing.coverage import Spent
-from sim.billing.covering import Demand
 from sim.billing.meters import BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating

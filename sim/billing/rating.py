@@ -1,7 +1,7 @@
 """RATING: hours become money. Reads usage and prices; the simulation is not needed.
 
 `rate` takes the ledgers of a run, `rate_stays` lives of VMs, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
-fleet-wide (`sim.billing.covering`), then every meter is one line: quantity times price, rounded once to nano-dollars.
+fleet-wide (`sim.billing.commitment_allocation`), then every meter is one line: quantity times price, rounded once to nano-dollars.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.billing.commitment_allocation import Demand
+from sim.billing.commitment_use import Coverage, apply
 from sim.billing.commitments import Commitment
-from sim.billing.coverage import Coverage, apply
-from sim.billing.covering import Demand
 from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
 from sim.billing.meters import Bill, BillLine, RatedGroup, line
+from sim.billing.spot_prices import SpotSteps
 from sim.billing.stays import Stays, hours_of_stays
-from sim.billing.steps import SpotSteps
 from sim.billing.tariff import GroupTariff, group_tariff
 from sim.catalog.catalogue import Catalogue
 from sim.lifecycle.policy import BillingPolicy, get_policy

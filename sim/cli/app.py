@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import billing, looking, prices, records, running, searches, snapshots, studies
+from sim.cli import billing, fit, inspect, prices, run, searches, snapshots, studies
 from sim.errors import InputError
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -30,14 +30,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for add_commands in (
-    running.add_to,
+    run.add_to,
     studies.add_to,
     searches.add_to,
-    looking.add_to,
+    inspect.add_to,
     snapshots.add_to,
     prices.add_to,
     billing.add_to,
-    records.add_to,
+    fit.add_to,
 ):
     add_commands(app)
 

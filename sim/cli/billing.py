@@ -17,8 +17,8 @@ from sim.units import format_duration
 if TYPE_CHECKING:
     from sim.billing.rating import Rating
     from sim.billing.usage_file import UsageFile
-    from sim.experiment.results import StoredResult
-    from sim.experiment.scenario import Scenario
+    from sim.runs.results import StoredResult
+    from sim.scenario.scenario import Scenario
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,9 +82,9 @@ def bill(
     from sim import catalog
     from sim.billing.stays import ROUNDINGS
     from sim.billing.usage_file import read_usage
-    from sim.experiment.invoice import check_file
-    from sim.experiment.results import read
     from sim.lifecycle.policy import get_policy
+    from sim.runs.invoice import check_file
+    from sim.runs.results import read
 
     if scenario is not None and catalogue is not None:
         raise InputError("--catalogue and --scenario: give one of them, both say what things cost")
@@ -141,8 +141,8 @@ def _write_focus(
     """By VM where the file lists stays, else by group."""
     from sim.billing.focus import focus_rows
     from sim.billing.spread import Days, VmSpread
-    from sim.experiment.invoice import write_rows
     from sim.lifecycle.policy import get_policy
+    from sim.runs.invoice import write_rows
     from sim.usage.ledger import to_ticks
 
     # A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import folder_for, kept, say_reused
+from sim.cli.run import folder_for, kept, say_reused
 
 Method = Literal["tornado", "morris", "sobol"]
 
@@ -55,7 +55,7 @@ def size(
 ) -> None:
     """The smallest (or largest) value that keeps a promise."""
     from sim import load, workers_for
-    from sim.experiment.sizing import size as search
+    from sim.studies.sizing import size as search
 
     loaded = load(scenario, overrides or ())
     folder = folder_for(out, loaded.name, "size", quiet=quiet)
@@ -122,7 +122,7 @@ def sensitivity(
 ) -> None:
     """Which assumptions move the answer most."""
     from sim import load, workers_for
-    from sim.experiment.sensitivity import sensitivity as search
+    from sim.studies.sensitivity import sensitivity as search
 
     loaded = load(scenario, overrides or ())
     folder = folder_for(out, loaded.name, "sensitivity", quiet=quiet)

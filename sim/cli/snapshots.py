@@ -12,8 +12,8 @@ from sim.cli import options, terminal
 from sim.errors import InputError
 
 if TYPE_CHECKING:
-    from sim.experiment.scenario import Scenario
     from sim.lifecycle.instance_view import Json, VmMoment
+    from sim.scenario.scenario import Scenario
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def snapshot(
 
 def _moments(scenario: Scenario, at: str, seed: int, replication: int) -> list[VmMoment]:
     """Every machine that exists at the instant, in words of the platform."""
-    from sim.cloud.snapshot import snapshot as look
+    from sim.engines.simpy.snapshot import snapshot as look
     from sim.lifecycle.instance_view import VmMoment
     from sim.units import parse_duration
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.running import folder_for, kept, say_reused
+from sim.cli.run import folder_for, kept, say_reused
 
 Metrics = Annotated[
     list[str] | None,
@@ -101,7 +101,7 @@ def sweep(
     """Every combination of some values, in one table."""
     from sim import load, workers_for
     from sim import sweep as play
-    from sim.experiment.metrics import HEADLINES
+    from sim.runs.metrics import HEADLINES
 
     loaded = load(scenario, overrides or ())
     folder = folder_for(out, loaded.name, "sweep", quiet=quiet)
@@ -133,8 +133,8 @@ def sweep(
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
     """For each variant its differences from the base, with how sure one may be."""
-    from sim.experiment.compare import AS_ASKED
-    from sim.experiment.metrics import check_metric
+    from sim.runs.metrics import check_metric
+    from sim.studies.compare import AS_ASKED
 
     base = summary["base_metrics"]
     for metric in metrics or ():

@@ -12,12 +12,12 @@ from matplotlib.patches import Patch
 
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report import clock, look
+from sim.report import clock, style
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Floats, Stat
-from sim.report.look import Drawn, Sheet
 from sim.report.numbers import Scale, percent
-from sim.report.parts import METER_WORDS, METERS, HoursParts, MoneyParts, shares
+from sim.report.style import Drawn, Sheet
+from sim.report.totals import METER_WORDS, METERS, HoursParts, MoneyParts, shares
 
 MOST_SERIES = 6
 FEW = 30  # replications below which every single bill is shown as a dot
@@ -60,19 +60,19 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
         rows.append([str(state), bills, mean, stat.low, stat.high, stat.p05, stat.p95])
         rows[-1] += [useful, mean - useful] if bills else [0.0, 0.0]
         if bills:
-            axes.barh(line, useful, color=look.BLUE, height=0.62)
+            axes.barh(line, useful, color=style.BLUE, height=0.62)
             axes.barh(
                 line,
                 mean - useful,
                 left=useful,
                 height=0.62,
-                facecolor=look.VERMILLION,
+                facecolor=style.VERMILLION,
                 hatch="//",
                 edgecolor="white",
                 linewidth=0,
             )
         else:
-            axes.barh(line, mean, color=look.RULE, height=0.62)
+            axes.barh(line, mean, color=style.RULE, height=0.62)
         whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
@@ -87,11 +87,11 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
     axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
     handles: list[Patch | Line2D] = [
-        Patch(facecolor=look.BLUE, label="billed and served"),
+        Patch(facecolor=style.BLUE, label="billed and served"),
         Patch(
-            facecolor=look.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"
+            facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"
         ),
-        Patch(facecolor=look.RULE, label="not billed"),
+        Patch(facecolor=style.RULE, label="not billed"),
         *whisker_keys(findings),
     ]
     sheet.legend(handles, columns=5)
@@ -123,7 +123,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             part = math.fsum(findings.mean(metric, group) for group in members)
             if members == (FLEET,):
                 part = stat.mean - left
-            colour, hatch = look.SERIES[i]
+            colour, hatch = style.SERIES[i]
             if part > 0:
                 axes.barh(
                     line,
@@ -156,9 +156,9 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     if len(series) > 1:
         handles += [
             Patch(
-                facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=look.shorten(label, 24)
+                facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=style.shorten(label, 24)
             )
-            for (label, _), (colour, hatch) in zip(series, look.SERIES, strict=False)
+            for (label, _), (colour, hatch) in zip(series, style.SERIES, strict=False)
         ]
     sheet.legend(handles + whisker_keys(findings), columns=5)
     return sheet.finish(name, alt="Cost by meter.", rows=rows)
@@ -184,7 +184,7 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
     sheet = Sheet(
         "How much may the bill differ from one such period to the next?", 3.9, footer(findings, name)
     )
-    axes = sheet.axes(left=LEFT_IN, top=1.05, width=look.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
+    axes = sheet.axes(left=LEFT_IN, top=1.05, width=style.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
     low, high = float(bills.min()), float(bills.max())
     marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
     if len(bills) < FEW:
@@ -203,15 +203,17 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
             tally,
             np.diff(bounds),
             align="edge",
-            facecolor=look.SKY,
+            facecolor=style.SKY,
             edgecolor="white",
             linewidth=0.8,
         )
         axes.set_ylabel("replications")
-        look.put_numbers(axes.yaxis, most=4, whole=True)
+        style.put_numbers(axes.yaxis, most=4, whole=True)
         axes.set_ylim(0.0, max(counts) * 1.1)
     # The interval of the mean and the range of outcomes answer different questions: two lines, told apart.
-    strip = sheet.axes(left=LEFT_IN, top=2.66, width=look.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes)
+    strip = sheet.axes(
+        left=LEFT_IN, top=2.66, width=style.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes
+    )
     strip.set_ylim(-0.6, 1.6)
     strip.set_yticks([1, 0], ["mean", "outcomes"])
     strip.tick_params(axis="y", length=0)
@@ -220,7 +222,7 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
         strip.plot(
             [stat.p05, stat.p95],
             [0, 0],
-            color=look.QUIET,
+            color=style.QUIET,
             linewidth=2.0,
             solid_capstyle="butt",
             label="5\N{EN DASH}95 % range of outcomes",
@@ -229,16 +231,16 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
         strip.plot(
             [stat.low, stat.high],
             [1, 1],
-            color=look.BLACK,
+            color=style.BLACK,
             linewidth=5.0,
             solid_capstyle="butt",
             label=f"{percent(findings.confidence, 0)} interval of the mean",
         )
     strip.plot(
-        [stat.mean], [1], marker="D", markersize=5, color=look.VERMILLION, linestyle="none", label="mean"
+        [stat.mean], [1], marker="D", markersize=5, color=style.VERMILLION, linestyle="none", label="mean"
     )
     axes.tick_params(labelbottom=False)
-    look.put_numbers(strip.xaxis, most=8)
+    style.put_numbers(strip.xaxis, most=8)
     strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
     margin = (high - low) * 0.06
     axes.set_xlim(low - margin, high + margin)
@@ -264,7 +266,7 @@ def _mark_percentiles(
     for label, value in marks:
         if value is None:
             continue
-        axes.axvline(value, color=look.INK, linewidth=1.1, linestyle=styles[label])
+        axes.axvline(value, color=style.INK, linewidth=1.1, linestyle=styles[label])
         words = f"{label}  {scale.text(value)}"
         at, wide = (value - low) / (high - low), 0.0085 * len(words)
         left = min(max(at - wide / 2, 0.0), 1.0 - wide)
@@ -288,7 +290,9 @@ def _dots(axes: Axes, values: Floats) -> float:
     height: dict[float, int] = {}
     for value, cell in sorted(zip(values.tolist(), cells.tolist(), strict=True)):
         height[cell] = height.get(cell, 0) + 1
-        axes.plot([value], [height[cell] - 0.5], "o", markersize=6, color=look.SKY, markeredgecolor=look.BLUE)
+        axes.plot(
+            [value], [height[cell] - 0.5], "o", markersize=6, color=style.SKY, markeredgecolor=style.BLUE
+        )
     return float(max(height.values()))
 
 
@@ -314,11 +318,11 @@ def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
         return
     if stat.p05 is not None and stat.p95 is not None:
         axes.plot(
-            [stat.p05, stat.p95], [line + 0.2] * 2, color=look.QUIET, linewidth=1.2, marker="|", markersize=4
+            [stat.p05, stat.p95], [line + 0.2] * 2, color=style.QUIET, linewidth=1.2, marker="|", markersize=4
         )
     if stat.low is not None and stat.high is not None:
         axes.plot(
-            [stat.low, stat.high], [line] * 2, color=look.BLACK, linewidth=1.6, marker="|", markersize=9
+            [stat.low, stat.high], [line] * 2, color=style.BLACK, linewidth=1.6, marker="|", markersize=9
         )
 
 
@@ -328,11 +332,11 @@ def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
         return []
     interval = f"{percent(findings.confidence, 0)} interval of the mean"
     return [
-        Line2D([], [], color=look.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
+        Line2D([], [], color=style.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
         Line2D(
             [],
             [],
-            color=look.QUIET,
+            color=style.QUIET,
             linewidth=1.2,
             marker="|",
             markersize=4,
@@ -344,6 +348,6 @@ def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
 def horizontal(axes: Axes, largest: float) -> None:
     """Axes of horizontal bars: amounts along, names without ticks."""
     axes.set_xlim(0.0, largest * 1.04 or 1.0)
-    look.put_numbers(axes.xaxis, most=6)
+    style.put_numbers(axes.xaxis, most=6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)

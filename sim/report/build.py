@@ -7,21 +7,21 @@ from pathlib import Path
 
 from sim.report import (
     bill_figures,
+    commitment_figures,
     comparisons,
     fleet_figures,
     folder,
     group_figures,
-    look,
     page,
-    parts,
-    promises,
     searches,
+    style,
     sweeps,
     timeline,
+    totals,
 )
 from sim.report.folder import Findings
-from sim.report.look import Drawn
-from sim.report.parts import HoursParts, MoneyParts
+from sim.report.style import Drawn
+from sim.report.totals import HoursParts, MoneyParts
 
 MOST_PANELS = 12
 
@@ -38,8 +38,8 @@ def build(path: str | Path) -> Path:
     if (path / "sensitivity.json").exists():
         return searches.build_sensitivity(path)
     findings = folder.read(path)
-    hours, money = parts.hours_parts(findings), parts.money_parts(findings)
-    with look.style():
+    hours, money = totals.hours_parts(findings), totals.money_parts(findings)
+    with style.figure_style():
         figures = draw(findings, hours, money)
     return page.write(path, figures, page.render(findings, figures, hours, money))
 
@@ -67,7 +67,7 @@ def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -
         figures.append(bill_figures.cost_by_meter(findings, shown_money))
         figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
     if findings.commitments:
-        figures.append(promises.commitment_use(findings))
+        figures.append(commitment_figures.commitment_use(findings))
     if findings.lives:
         figures.append(fleet_figures.single_lives(findings))
     return [drawn for drawn in figures if drawn is not None]

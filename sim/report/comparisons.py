@@ -10,29 +10,29 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sim.experiment.compare import AS_ASKED
-from sim.report import look
-from sim.report.answers import Table
-from sim.report.look import Drawn, Sheet
+from sim.report import style
+from sim.report.answer import Table
 from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Study, amount, footer, known, listed, read, signed, write
+from sim.report.style import Drawn, Sheet
+from sim.studies.compare import AS_ASKED
 
 NO_GAIN = 1.05  # and below: nothing that anybody would notice
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be told apart
-    "better": (look.BLUE, "o"),
-    "worse": (look.VERMILLION, "^"),
-    "lower": (look.SKY, "v"),
-    "higher": (look.ORANGE, "s"),
-    "undecided": (look.QUIET, "D"),
-    "same": (look.BLACK, "|"),
+    "better": (style.BLUE, "o"),
+    "worse": (style.VERMILLION, "^"),
+    "lower": (style.SKY, "v"),
+    "higher": (style.ORANGE, "s"),
+    "undecided": (style.QUIET, "D"),
+    "same": (style.BLACK, "|"),
 }
 
 
 def build_comparison(path: Path) -> Path:
     """The report of `vmfleet compare`: each difference with its interval, and what may be believed."""
     study = read(path, "comparison.json", ("base", "differences", "seed", "replications"))
-    with look.style():
+    with style.figure_style():
         figures = [drawn] if (drawn := differences(study)) is not None else []
     base = str(study.content["base"])
     return write(
@@ -66,13 +66,13 @@ def differences(study: Study) -> Drawn | None:
     rows_of_panels = math.ceil(len(metrics) / 2)
     height = top + rows_of_panels * (tall + 0.95) + 0.2
     sheet = Sheet(
-        f"What is different from {look.shorten(str(study.content['base']), 50)}?",
+        f"What is different from {style.shorten(str(study.content['base']), 50)}?",
         height,
         footer(study, name, f"bars: {percent(study.confidence, 0)} interval of the mean difference"),
     )
-    names = [look.shorten(str(variant), 22) for variant in of]
+    names = [style.shorten(str(variant), 22) for variant in of]
     left = 0.3 + 0.075 * max(map(len, names))
-    width = (look.WIDTH_IN - 2 * left - 0.5) / 2
+    width = (style.WIDTH_IN - 2 * left - 0.5) / 2
     rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
     seen: dict[str, None] = {}
     for i, metric in enumerate(metrics):
@@ -83,7 +83,7 @@ def differences(study: Study) -> Drawn | None:
             width=width,
             height=tall,
         )
-        axes.axvline(0.0, color=look.INK, linewidth=0.9)
+        axes.axvline(0.0, color=style.INK, linewidth=0.9)
         for line, (variant, by_metric) in enumerate(of.items()):
             entry = by_metric.get(metric)
             if not known(entry):
@@ -97,7 +97,7 @@ def differences(study: Study) -> Drawn | None:
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.12)
-        look.put_numbers(axes.xaxis, most=4)
+        style.put_numbers(axes.xaxis, most=4)
         axes.set_xlabel(f"{measure.words} ({'points of ' if measure.times != 1 else ''}{measure.unit})")
     sheet.legend(
         [

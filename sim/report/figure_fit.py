@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from sim.report import look
-from sim.report.look import Drawn, Sheet
+from sim.report import style
+from sim.report.style import Drawn, Sheet
 from sim.traces.fit import Fit
 from sim.units import format_duration
 
@@ -19,10 +19,10 @@ AGES_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 365
 
 Dashes = Literal["-", "--", "-.", ":"]
 LINES: tuple[tuple[str, Dashes, float], ...] = (
-    (look.BLUE, "-", 2.0),
-    (look.ORANGE, "--", 1.4),
-    (look.GREEN, "-.", 1.4),
-    (look.PURPLE, ":", 1.4),
+    (style.BLUE, "-", 2.0),
+    (style.ORANGE, "--", 1.4),
+    (style.GREEN, "-.", 1.4),
+    (style.PURPLE, ":", 1.4),
 )
 """Colour, dashes and width of the laws, the best first."""
 
@@ -32,11 +32,11 @@ def draw(fit: Fit) -> Drawn:
     curve = fit.curve()
     height = 4.6
     sheet = Sheet(
-        f"Which law do the lifetimes of {look.shorten(fit.source, 40)} follow?", height, _footer(fit)
+        f"Which law do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit)
     )
     axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
     axes.set_xscale("log")
-    axes.plot(curve.seen_s, curve.seen, "o", color=look.BLACK, markersize=3.0, zorder=5)
+    axes.plot(curve.seen_s, curve.seen, "o", color=style.BLACK, markersize=3.0, zorder=5)
     for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):
         axes.plot(curve.at_s, curve.laws[law.family], color=colour, linestyle=dashes, linewidth=width)
     axes.set_ylim(0.0, 1.02)
@@ -52,7 +52,7 @@ def draw(fit: Fit) -> Drawn:
         Line2D(
             [],
             [],
-            color=look.BLACK,
+            color=style.BLACK,
             marker="o",
             linestyle="",
             markersize=3.0,

@@ -11,9 +11,9 @@ from matplotlib.patches import Patch
 
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report import clock, look
+from sim.report import clock, style
 from sim.report.folder import Findings, Floats, Life
-from sim.report.look import Drawn, Sheet
+from sim.report.style import Drawn, Sheet
 from sim.report.timeline import Band, Timeline
 
 LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
@@ -28,7 +28,7 @@ def footer(findings: Findings, name: str, remark: str = "") -> str:
     """Where a figure comes from, in one small line."""
     runs = "1 replication" if findings.replications == 1 else f"{findings.replications:,} replications"
     parts = (
-        look.shorten(findings.name, 40),
+        style.shorten(findings.name, 40),
         f"seed {findings.seed}",
         runs,
         f"billing policy {findings.policy}",
@@ -52,25 +52,25 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     height = panels_top + rows * (panel_height + gap) + 0.4
     every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
     sheet = Sheet("What are the VMs doing?", height, footer(findings, name, every))
-    width = look.WIDTH_IN - LEFT - RIGHT
+    width = style.WIDTH_IN - LEFT - RIGHT
 
     stack = sheet.axes(left=LEFT, top=stack_top, width=width, height=stack_height)
     below = np.zeros(len(timeline.edges_h) - 1)
     handles = []
     for state in present:
         above = below + timeline.states[state].mean
-        look.fill_steps(stack, timeline.edges_h, below, above, *look.STATE_LOOK[state])
+        style.fill_steps(stack, timeline.edges_h, below, above, *style.STATE_LOOK[state])
         handles.append(_swatch(state, " (billed)" if policy.bills(state) else " (not billed)"))
         below = above
         if policy.bills(state):
             billed = above
     if any(policy.bills(state) for state in present):
-        look.line_steps(stack, timeline.edges_h, billed, look.BLACK, 0.9)
+        style.line_steps(stack, timeline.edges_h, billed, style.BLACK, 0.9)
     stack.set_ylabel("VMs (mean)")
     stack.set_ylim(0.0, _headroom(below))
-    look.put_numbers(stack.yaxis)
+    style.put_numbers(stack.yaxis)
     time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
-    look.put_time(stack, time, findings.horizon_h)
+    style.put_time(stack, time, findings.horizon_h)
     _mark_warm_up(stack, findings, named=True)
     sheet.legend(handles, left=LEFT - 0.08)
 
@@ -78,7 +78,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     if findings.replications > 1:
         words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
     sheet.figure.text(
-        (LEFT - 0.06) / look.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=look.INK
+        (LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=style.INK
     )
     half = (width - LEFT + 0.15) / 2
     small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
@@ -89,11 +89,11 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
             width=half,
             height=panel_height,
         )
-        _band(axes, timeline.edges_h, timeline.states[state], look.STATE_LOOK[state][0])
+        _band(axes, timeline.edges_h, timeline.states[state], style.STATE_LOOK[state][0])
         axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
-        look.put_numbers(axes.yaxis, most=3)
+        style.put_numbers(axes.yaxis, most=3)
         axes.set_ylabel("VMs", size=8)
-        look.put_time(axes, small, findings.horizon_h, labelled=False)
+        style.put_time(axes, small, findings.horizon_h, labelled=False)
         if i >= len(present) - 2:
             axes.tick_params(labelbottom=True, labelsize=7.5)
         _mark_warm_up(axes, findings)
@@ -124,15 +124,15 @@ def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
         axes = sheet.axes(
             left=LEFT,
             top=top + i * (panel_height + gap),
-            width=look.WIDTH_IN - LEFT - RIGHT,
+            width=style.WIDTH_IN - LEFT - RIGHT,
             height=panel_height,
         )
-        _band(axes, timeline.edges_h, timeline.running[group], look.BLUE)
+        _band(axes, timeline.edges_h, timeline.running[group], style.BLUE)
         words = " (mean and 5\N{EN DASH}95 % of replications)" if findings.replications > 1 and i == 0 else ""
-        axes.set_title(look.shorten(group, 60) + words, size=8.5, loc="left", pad=3)
+        axes.set_title(style.shorten(group, 60) + words, size=8.5, loc="left", pad=3)
         axes.set_ylabel("VMs")
-        look.put_numbers(axes.yaxis, most=3)
-        look.put_time(axes, time, findings.horizon_h, labelled=i == len(groups) - 1)
+        style.put_numbers(axes.yaxis, most=3)
+        style.put_time(axes, time, findings.horizon_h, labelled=i == len(groups) - 1)
         _mark_warm_up(axes, findings)
         _column(header, columns, group, timeline.running[group])
     return sheet.finish(
@@ -159,14 +159,14 @@ def single_lives(findings: Findings) -> Drawn:
             "the first VMs of each group (no sample) in replication 0; minutes are too thin to see",
         ),
     )
-    names = [look.shorten(life.vm, 26) for life in lives]
+    names = [style.shorten(life.vm, 26) for life in lives]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
-    width = look.WIDTH_IN - left - RIGHT
+    width = style.WIDTH_IN - left - RIGHT
     axes = sheet.axes(left=left, top=top, width=width, height=tall)
     stays = [(life.vm, _stays(life, end_h)) for life in lives]
     shown = _rows_of_states(axes, [stay for _, stay in stays])
     axes.set_yticks(range(len(lives)), names)
-    look.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
+    style.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
 
     minutes = sheet.axes(left=left, top=top + tall + 0.95, width=width, height=0.26)
     _first_minutes(minutes, stays[0][1])
@@ -189,11 +189,11 @@ def _rows_of_states(axes: Axes, lives: Sequence[Sequence[Stay]]) -> list[PowerSt
     shown = [state for state in PowerState if state in boxes]
     # Short states last and with an edge of their own colour, so that they aren't painted over.
     for state in sorted(shown, key=lambda state: state in LASTING, reverse=True):
-        colour, hatch = look.STATE_LOOK[state]
+        colour, hatch = style.STATE_LOOK[state]
         drawn = PolyCollection(boxes[state], facecolors=colour, edgecolors=colour, linewidths=0.3)
         if hatch:
             drawn.set_hatch(hatch)
-        look.rasterise(drawn, 4 * len(boxes[state]))
+        style.rasterise(drawn, 4 * len(boxes[state]))
         axes.add_collection(drawn, autolim=False)
     axes.set_ylim(len(lives) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -224,10 +224,10 @@ def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
                 ha="center",
                 va="center",
                 size=7.5,
-                color="white" if dark else look.INK,
+                color="white" if dark else style.INK,
             )
     axes.set_xlim(0.0, span_min)
-    look.put_numbers(axes.xaxis, most=10)
+    style.put_numbers(axes.xaxis, most=10)
     axes.set_xlabel("minutes since its create was accepted")
 
 
@@ -249,16 +249,16 @@ def _spread(lives: Sequence[Life], most: int) -> Sequence[Life]:
 
 
 def _swatch(state: PowerState, words: str) -> Patch:
-    colour, hatch = look.STATE_LOOK[state]
+    colour, hatch = style.STATE_LOOK[state]
     return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.0, label=f"{state}{words}")
 
 
 def _band(axes: Axes, edges: Floats, band: Band, colour: str) -> None:
     """The mean as a line over the paler range."""
     if band.low is not None and band.high is not None:
-        look.fill_steps(axes, edges, band.low, band.high, look.RULE)
-    pale = colour in (look.FAINT, look.YELLOW)
-    look.line_steps(axes, edges, band.mean, look.INK if pale else colour, 1.1)
+        style.fill_steps(axes, edges, band.low, band.high, style.RULE)
+    pale = colour in (style.FAINT, style.YELLOW)
+    style.line_steps(axes, edges, band.mean, style.INK if pale else colour, 1.1)
     axes.set_ylim(0.0, _headroom(band.mean if band.high is None else band.high))
 
 
@@ -268,7 +268,7 @@ def _headroom(values: Floats) -> float:
 
 def _mark_warm_up(axes: Axes, findings: Findings, *, named: bool = False) -> None:
     if findings.warm_up_h > 0:
-        axes.axvspan(0.0, findings.warm_up_h, facecolor=look.FAINT, hatch="///", linewidth=0.0)
+        axes.axvspan(0.0, findings.warm_up_h, facecolor=style.FAINT, hatch="///", linewidth=0.0)
     if named and findings.warm_up_h > 0.1 * findings.horizon_h:
         axes.text(
             findings.warm_up_h / 2,
@@ -278,7 +278,7 @@ def _mark_warm_up(axes: Axes, findings: Findings, *, named: bool = False) -> Non
             ha="center",
             va="center",
             size=7,
-            color=look.QUIET,
+            color=style.QUIET,
             clip_on=True,
         )
 

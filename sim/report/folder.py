@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
 from sim.report.columns import column, read_table
-from sim.report.promised import CommitmentUse, UptimeRow, read_commitments, read_uptimes
+from sim.report.commitment_data import CommitmentUse, UptimeRow, read_commitments, read_uptimes
 
 Floats = npt.NDArray[np.float64]
 FLEET = ""  # the group name under which tables keep the whole fleet

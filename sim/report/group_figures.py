@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sim.report import clock, look
+from sim.report import clock, style
 from sim.report.bill_figures import horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Stat
-from sim.report.look import Drawn, Sheet
-from sim.report.parts import METER_WORDS, METERS, MoneyParts
+from sim.report.style import Drawn, Sheet
+from sim.report.totals import METER_WORDS, METERS, MoneyParts
 
 MOST_BARS = 12
 SERVED, UNSERVED = "compute that serves", "compute that serves nobody"
 PART_LOOK = {
-    SERVED: (look.BLUE, ""),
-    UNSERVED: (look.VERMILLION, "//"),
-    "compute": (look.BLUE, ""),
-    "software licence": (look.PURPLE, "\\\\"),
-    "disks": (look.RULE, ""),
-    "network": (look.GREEN, ".."),
-    "commitments": (look.QUIET, "++"),
+    SERVED: (style.BLUE, ""),
+    UNSERVED: (style.VERMILLION, "//"),
+    "compute": (style.BLUE, ""),
+    "software licence": (style.PURPLE, "\\\\"),
+    "disks": (style.RULE, ""),
+    "network": (style.GREEN, ".."),
+    "commitments": (style.QUIET, "++"),
 }
 Part = tuple[str, float]  # what for, mean amount
 
@@ -45,9 +45,9 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
     top, row = 0.95, 0.42
     tall = max(len(shown), 2) * row
     sheet = Sheet(question, top + tall + 0.85, footer(findings, name, remark))
-    names = [look.shorten(group, 26) for group, _, _ in shown]
+    names = [style.shorten(group, 26) for group, _, _ in shown]
     left = max(1.0, 0.25 + 0.073 * max(len(each) for each in names))
-    axes = sheet.axes(left=left, top=top, width=look.WIDTH_IN - left - 2.15, height=tall)
+    axes = sheet.axes(left=left, top=top, width=style.WIDTH_IN - left - 2.15, height=tall)
     currency = findings.currency
     table: list[list[object]] = [["group", "part", f"mean_{currency}", "low", "high", "p05", "p95"]]
     stats = [_total(findings, members) for _, members, _ in shown]

@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.report import answers, clock, look, origin, promises, tables
+from sim.report import answer, clock, commitment_figures, sources, style, tables
 from sim.report.folder import Findings
-from sim.report.look import Drawn
-from sim.report.parts import HoursParts, MoneyParts
+from sim.report.style import Drawn
+from sim.report.totals import HoursParts, MoneyParts
 
 if TYPE_CHECKING:
     from sim.report.studies import Study
@@ -23,7 +23,7 @@ TEMPLATE = "page.html.j2"
 
 def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
     """The whole page; every word from the folder is escaped, only our own pictures are markup."""
-    told = answers.account(findings, hours, money)
+    told = answer.account(findings, hours, money)
     pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
     return (
         environment()
@@ -35,21 +35,21 @@ def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, mone
             findings=findings,
             length=clock.length(findings.horizon_h - findings.warm_up_h),
             warm_up=clock.length(findings.warm_up_h) if findings.warm_up_h else "",
-            answer=answers.answer(told),
-            cards=answers.cards(told),
-            headline=answers.headline(told),
-            quantiles=answers.quantile_table(told),
+            answer=answer.answer(told),
+            cards=answer.cards(told),
+            headline=answer.headline(told),
+            quantiles=answer.quantile_table(told),
             hours=tables.hours_table(told),
             meters=tables.meter_table(told),
             cost=tables.cost_table(told),
             groups=tables.group_table(told),
             invoice=tables.invoice(told),
-            commitments=promises.commitment_table(told),
-            uptime=promises.uptime_table(told),
+            commitments=commitment_figures.commitment_table(told),
+            uptime=commitment_figures.uptime_table(told),
             operations=tables.operations_table(findings),
             failures=tables.failures_table(findings),
-            assumptions=origin.assumptions(findings),
-            provenance=origin.provenance(findings),
+            assumptions=sources.assumptions(findings),
+            provenance=sources.provenance(findings),
             pictures=pictures,
         )
     )
@@ -71,8 +71,8 @@ def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
     page_path = place / "report.html"
     try:
         for drawn in figures:
-            look.write(drawn, place / "figures")
-        look.write_whole(page_path, text.encode())
+            style.write(drawn, place / "figures")
+        style.write_whole(page_path, text.encode())
     except OSError as error:
         raise ResultError(f"{place}: the report can't be written here: {error.strerror}") from error
     return page_path

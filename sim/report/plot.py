@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from sim.errors import InputError
-from sim.report import look
-from sim.report.look import Sheet
+from sim.report import style
+from sim.report.style import Sheet
 
 TOP_IN, PANEL_IN, BELOW_IN = 0.85, 2.9, 0.8
 EXPECTED_STYLES: Any = ("--", ":", "-.")
@@ -54,38 +54,40 @@ def plot(
         raise InputError(f"the figure {name!r} has a line without points")
     places = list(dict.fromkeys(place for line in lines.values() for place in line))
     numeric = all(isinstance(place, int | float) for place in places)
-    with look.style():
+    with style.figure_style():
         sheet = Sheet(question, TOP_IN + PANEL_IN + BELOW_IN, _footer(name, note))
-        axes = sheet.axes(left=1.0, top=TOP_IN, width=look.WIDTH_IN - 1.4, height=PANEL_IN)
+        axes = sheet.axes(left=1.0, top=TOP_IN, width=style.WIDTH_IN - 1.4, height=PANEL_IN)
         handles = []
         rows: list[list[object]] = [["line", x, y, "low", "high"]]
         found = expected = 0
         joined = numeric and not any(_is_worked_out(line) for line in lines.values())
         for label, line in lines.items():
             if not _is_worked_out(line):
-                colour, _ = look.SERIES[found % len(look.SERIES)]
+                colour, _ = style.SERIES[found % len(style.SERIES)]
                 # Side by side where places are words: intervals would hide each other.
                 shift = 0.0 if numeric else 0.06 * found
                 found += 1
                 at = [_at(places, place, numeric) + shift for place in line]
                 handle = _draw_found(axes, line, colour, at, joined)
             else:
-                style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
+                line_style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
                 expected += 1
-                handle = _draw_expected(axes, line, style, [_at(places, p, numeric) for p in line], numeric)
+                handle = _draw_expected(
+                    axes, line, line_style, [_at(places, p, numeric) for p in line], numeric
+                )
             handle.set_label(label)
             handles.append(handle)
             for place, value in line.items():
                 rows.append([label, place, *_numbers(value)])
         if numeric:
-            look.put_numbers(axes.xaxis, most=10)
+            style.put_numbers(axes.xaxis, most=10)
         else:
-            axes.set_xticks(range(len(places)), [look.shorten(str(place), 24) for place in places])
+            axes.set_xticks(range(len(places)), [style.shorten(str(place), 24) for place in places])
             axes.margins(x=0.15)
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         else:
-            look.put_numbers(axes.yaxis)
+            style.put_numbers(axes.yaxis)
         low, high = axes.get_ylim()
         least = min(map(_lowest, lines.values()))
         if least >= 0 and (low < 0 or least < 0.5 * high):
@@ -94,7 +96,7 @@ def plot(
         axes.set_ylabel(y)
         sheet.legend(handles)
         drawn = sheet.finish(name, alt=f"{y} by {x}: {', '.join(lines)}.", rows=rows)
-    look.write(drawn, Path(folder) / "figures")
+    style.write(drawn, Path(folder) / "figures")
     return Path(folder) / "figures" / f"{name}.png"
 
 
@@ -103,15 +105,15 @@ def _draw_found(axes: Axes, line: Line, colour: str, at: list[float], joined: bo
     for place, low, high in zip(at, lows, highs, strict=True):
         if low is not None and high is not None:
             axes.plot([place, place], [low, high], color=colour, linewidth=1.6, marker="_", markersize=7)
-    style: Any = "-" if joined else ""
-    axes.plot(at, means, color=colour, marker="o", markersize=4.5, linestyle=style, linewidth=1.2)
-    return Line2D([], [], color=colour, marker="o", markersize=4.5, linestyle=style, linewidth=1.2)
+    line_style: Any = "-" if joined else ""
+    axes.plot(at, means, color=colour, marker="o", markersize=4.5, linestyle=line_style, linewidth=1.2)
+    return Line2D([], [], color=colour, marker="o", markersize=4.5, linestyle=line_style, linewidth=1.2)
 
 
-def _draw_expected(axes: Axes, line: Line, style: Any, at: list[float], numeric: bool) -> Line2D:
+def _draw_expected(axes: Axes, line: Line, line_style: Any, at: list[float], numeric: bool) -> Line2D:
     means = [_numbers(value)[0] for value in line.values()]
-    how: dict[str, Any] = {"color": look.BLACK, "linewidth": 1.1}
-    how |= {"linestyle": style} if numeric else {"linestyle": "", "marker": "_", "markersize": 22}
+    how: dict[str, Any] = {"color": style.BLACK, "linewidth": 1.1}
+    how |= {"linestyle": line_style} if numeric else {"linestyle": "", "marker": "_", "markersize": 22}
     axes.plot(at, means, zorder=1, **how)
     return Line2D([], [], **how | ({} if numeric else {"markersize": 12}))
 

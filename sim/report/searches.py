@@ -10,19 +10,19 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sim.experiment.promises import FEASIBLE, INFEASIBLE, UNDECIDED, Promise, parse_promise
-from sim.report import look
-from sim.report.answers import Table
-from sim.report.look import Drawn, Sheet
+from sim.report import style
+from sim.report.answer import Table
 from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Measure, Study, amount, footer, read, write
+from sim.report.style import Drawn, Sheet
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Promise, parse_promise
 
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
 ANSWER_LOOK = {  # words, colour, marker
-    FEASIBLE: ("keeps it", look.BLUE, "o"),
-    INFEASIBLE: ("breaks it", look.VERMILLION, "X"),
-    UNDECIDED: ("undecided", look.QUIET, "D"),
+    FEASIBLE: ("keeps it", style.BLUE, "o"),
+    INFEASIBLE: ("breaks it", style.VERMILLION, "X"),
+    UNDECIDED: ("undecided", style.QUIET, "D"),
 }
 Row = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def build_size(path: Path) -> Path:
     study = replace(
         study, content={**study.content, "replications": max(row["n"] for row in study.content["trials"])}
     )
-    with look.style():
+    with style.figure_style():
         figures = [evidence(study)]
     words = str(study.content["words"])
     return write(
@@ -63,7 +63,7 @@ def evidence(study: Study) -> Drawn:
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
     sheet = Sheet(f"Which {content['path']} keeps {promise.words}?", 4.4, footer(study, name, remark))
-    axes = sheet.axes(left=1.15, top=0.8, width=look.WIDTH_IN - 1.6, height=2.7)
+    axes = sheet.axes(left=1.15, top=0.8, width=style.WIDTH_IN - 1.6, height=2.7)
     rows: list[list[object]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
         rows.append([trial[key] for key in ("value", "answer", "estimate", "low", "high", "n")])
@@ -74,13 +74,13 @@ def evidence(study: Study) -> Drawn:
         axes.plot([place, place], ends, color=colour, linewidth=1.6, marker="_", markersize=8)
         axes.plot([place], [trial["estimate"] * measure.times], color=colour, marker=marker, markersize=6)
     limit = content["limit"] * measure.times
-    axes.axhline(limit, color=look.INK, linewidth=1.1, linestyle="--")
+    axes.axhline(limit, color=style.INK, linewidth=1.1, linestyle="--")
     axes.margins(x=0.06, y=0.12)
     if numeric:
-        look.put_numbers(axes.xaxis, most=10, whole=all(float(value).is_integer() for value in at))
+        style.put_numbers(axes.xaxis, most=10, whole=all(float(value).is_integer() for value in at))
     else:
-        axes.set_xticks(at, [look.shorten(str(trial["value"]), 16) for trial in trials])
-    look.put_numbers(axes.yaxis)
+        axes.set_xticks(at, [style.shorten(str(trial["value"]), 16) for trial in trials])
+    style.put_numbers(axes.yaxis)
     axes.set_xlabel(content["path"])
     axes.set_ylabel(f"{measure.words} ({measure.unit})")
     seen = {trial["answer"] for trial in trials}
@@ -90,7 +90,7 @@ def evidence(study: Study) -> Drawn:
         if answer in seen
     ]
     promised = f"promised: {compact(float(f'{limit:.10g}'))} {measure.unit}"
-    handles.append(Line2D([], [], color=look.INK, linewidth=1.1, linestyle="--", label=promised))
+    handles.append(Line2D([], [], color=style.INK, linewidth=1.1, linestyle="--", label=promised))
     sheet.legend(handles)
     return sheet.finish(name, alt=f"{measure.words} at each {content['path']} tried.", rows=rows)
 
@@ -137,7 +137,7 @@ def build_sensitivity(path: Path) -> Path:
     """The report of `vmfleet sensitivity`: a bar a factor, the most important first."""
     study = read(path, "sensitivity.json", ("method", "metric", "factors", "seed", "replications", "points"))
     draw = {"tornado": tornado, "morris": morris, "sobol": sobol}[study.content["method"]]
-    with look.style():
+    with style.figure_style():
         figures = [draw(study)]
     measure = study.measure_of(study.content["metric"])
     return write(
@@ -163,7 +163,7 @@ def tornado(study: Study) -> Drawn:
     )
     rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
     for line, factor in enumerate(factors):
-        for end, colour, hatch in (("low", look.SKY, ""), ("high", look.ORANGE, "//")):
+        for end, colour, hatch in (("low", style.SKY, ""), ("high", style.ORANGE, "//")):
             moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
             rows.append([factor["factor"], end, factor[end], moved, begin, stop])
             if moved is None:
@@ -179,14 +179,14 @@ def tornado(study: Study) -> Drawn:
             )
             if begin is not None and stop is not None:
                 ends = [begin * measure.times, stop * measure.times]
-                axes.plot(ends, [line] * 2, color=look.BLACK, linewidth=1.4, marker="|", markersize=8)
-    axes.axvline(0.0, color=look.INK, linewidth=1.0)
+                axes.plot(ends, [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8)
+    axes.axvline(0.0, color=style.INK, linewidth=1.0)
     base = amount(factors[0]["base"], measure)
     axes.set_xlabel(f"difference from {base} {measure.unit} ({measure.unit})")
     handles = [
-        Patch(facecolor=look.SKY, label="at the low end"),
-        Patch(facecolor=look.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="at the high end"),
-        Line2D([], [], color=look.BLACK, linewidth=1.4, marker="|", markersize=8, label="paired interval"),
+        Patch(facecolor=style.SKY, label="at the low end"),
+        Patch(facecolor=style.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="at the high end"),
+        Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="paired interval"),
     ]
     sheet.legend(handles)
     return sheet.finish(name, alt=f"Tornado of {measure.words} over {len(factors)} settings.", rows=rows)
@@ -202,19 +202,19 @@ def morris(study: Study) -> Drawn:
     for line, factor in enumerate(factors):
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
         matters, half = factor["mu_star"] * measure.times, factor["mu_star_half_width"] * measure.times
-        axes.barh(line, matters, height=0.6, color=look.BLUE)
+        axes.barh(line, matters, height=0.6, color=style.BLUE)
         axes.plot(
-            [matters - half, matters + half], [line] * 2, color=look.BLACK, linewidth=1.4, marker="|", markersize=8
+            [matters - half, matters + half], [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8
         )  # fmt: skip
-        axes.plot([factor["sigma"] * measure.times], [line], "D", color=look.ORANGE, markersize=5)
+        axes.plot([factor["sigma"] * measure.times], [line], "D", color=style.ORANGE, markersize=5)
     axes.set_xlabel(f"change of {measure.words} over the whole range ({measure.unit})")
     handles: list[Patch | Line2D] = [
-        Patch(facecolor=look.BLUE, label="mean size of its effects (mu*)"),
-        Line2D([], [], color=look.BLACK, linewidth=1.4, marker="|", markersize=8, label="interval"),
+        Patch(facecolor=style.BLUE, label="mean size of its effects (mu*)"),
+        Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="interval"),
         Line2D(
             [],
             [],
-            color=look.ORANGE,
+            color=style.ORANGE,
             marker="D",
             linestyle="",
             markersize=5,
@@ -233,7 +233,7 @@ def sobol(study: Study) -> Drawn:
     sheet, axes = _bars(study, f"Whose doing is the variance of {measure.words} over the ranges?", name)
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
     rows: list[list[object]] = [["factor", *keys]]
-    kinds = (("first_order", -0.17, look.BLUE, ""), ("total", 0.17, look.ORANGE, "//"))
+    kinds = (("first_order", -0.17, style.BLUE, ""), ("total", 0.17, style.ORANGE, "//"))
     for line, factor in enumerate(factors):
         rows.append([factor["factor"], *(factor[key] for key in keys)])
         for kind, shift, colour, hatch in kinds:
@@ -251,18 +251,20 @@ def sobol(study: Study) -> Drawn:
             )
             if begin is not None and stop is not None:
                 ends = [100 * begin, 100 * stop]
-                axes.plot(ends, [line + shift] * 2, color=look.BLACK, linewidth=1.2, marker="|", markersize=6)
+                axes.plot(
+                    ends, [line + shift] * 2, color=style.BLACK, linewidth=1.2, marker="|", markersize=6
+                )
     axes.set_xlabel("share of the variance (%)")
     handles = [
-        Patch(facecolor=look.BLUE, label="its own"),
+        Patch(facecolor=style.BLUE, label="its own"),
         Patch(
-            facecolor=look.ORANGE,
+            facecolor=style.ORANGE,
             hatch="//",
             edgecolor="white",
             linewidth=0,
             label="with all it does together with others",
         ),
-        Line2D([], [], color=look.BLACK, linewidth=1.2, marker="|", markersize=6, label="interval"),
+        Line2D([], [], color=style.BLACK, linewidth=1.2, marker="|", markersize=6, label="interval"),
     ]
     sheet.legend(handles)
     return sheet.finish(name, alt=f"Sobol indices of {len(factors)} settings.", rows=rows)
@@ -278,16 +280,16 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
     )
     tall = max(len(shown), 2) * 0.45
     sheet = Sheet(question, 0.85 + tall + 0.85, footer(study, name, remark))
-    axes = sheet.axes(left=3.6, top=0.85, width=look.WIDTH_IN - 4.0, height=tall)
+    axes = sheet.axes(left=3.6, top=0.85, width=style.WIDTH_IN - 4.0, height=tall)
     labels = [
-        f"{look.shorten(each['factor'], 46)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
+        f"{style.shorten(each['factor'], 46)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
         for each in shown
     ]
     axes.set_yticks(range(len(shown)), labels)
     axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    look.put_numbers(axes.xaxis)
+    style.put_numbers(axes.xaxis)
     return sheet, axes
 
 

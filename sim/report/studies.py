@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import ResultError
-from sim.report import folder, origin, page
-from sim.report.answers import Table
-from sim.report.look import Drawn
+from sim.report import folder, page, sources
+from sim.report.answer import Table
 from sim.report.numbers import percent, plain
+from sim.report.style import Drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,6 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
 
 def write(study: Study, figures: Sequence[Drawn], **said: Any) -> Path:
     """Put figures and page into the study's folder."""
-    pairs = origin.pairs(study.provenance)
+    pairs = sources.pairs(study.provenance)
     text = page.render_study(study, figures, provenance=Table(columns=["", ""], rows=pairs, words=2), **said)
     return page.write(study.folder, figures, text)

@@ -8,11 +8,11 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from sim.report import look
-from sim.report.answers import Table
-from sim.report.look import Drawn, Sheet
+from sim.report import style
+from sim.report.answer import Table
 from sim.report.numbers import compact, percent
 from sim.report.studies import Measure, Study, amount, footer, known, listed, read, write
+from sim.report.style import Drawn, Sheet
 
 MOST_LINES = 7
 
@@ -20,7 +20,7 @@ MOST_LINES = 7
 def build_sweep(path: Path) -> Path:
     """The report of `vmfleet sweep`: one plot and one column a metric."""
     study = read(path, "sweep.json", ("axes", "metrics", "points", "seed", "replications"))
-    with look.style():
+    with style.figure_style():
         axes = study.content["axes"]
         worth = [place for place, axis in enumerate(axes) if len(axis["values"]) > 1] or [0]
         figures = [
@@ -62,14 +62,14 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         footer(study, name),
     )
     top = 0.75 + 0.17 * ((min(len(lines), MOST_LINES) - 1) // 3)
-    axes = sheet.axes(left=1.15, top=top, width=look.WIDTH_IN - 1.6, height=2.75)
+    axes = sheet.axes(left=1.15, top=top, width=style.WIDTH_IN - 1.6, height=2.75)
     rows: list[list[object]] = [
         [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]
     ]
     handles = []
     styles: Any = ("-", "--", "-.", ":")
     for i, (label, points) in enumerate(lines.items()):
-        colour, _ = look.SERIES[i % len(look.SERIES)]
+        colour, _ = style.SERIES[i % len(style.SERIES)]
         found = [p for p in points if known(p["metrics"].get(metric))]
         for point in found:
             entry = point["metrics"][metric]
@@ -97,14 +97,14 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
                 ends = [entry["low"] * measure.times, entry["high"] * measure.times]
                 axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
         handles.append(
-            Line2D([], [], color=colour, marker="o", markersize=4, label=look.shorten(label, 44), **drawn)
+            Line2D([], [], color=colour, marker="o", markersize=4, label=style.shorten(label, 44), **drawn)
         )
     if numeric:
-        look.put_numbers(axes.xaxis, most=10)
+        style.put_numbers(axes.xaxis, most=10)
     else:
         axes.margins(x=0.15)
-        axes.set_xticks(range(len(steps)), [look.shorten(str(step), 16) for step in steps])
-    look.put_numbers(axes.yaxis)
+        axes.set_xticks(range(len(steps)), [style.shorten(str(step), 16) for step in steps])
+    style.put_numbers(axes.yaxis)
     axes.set_xlabel(along)
     axes.set_ylabel(f"{measure.words} ({measure.unit})")
     if len(lines) > 1:

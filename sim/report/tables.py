@@ -8,10 +8,10 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answers import Account, Form, Table, shown
+from sim.report.answer import Account, Form, Table, shown
 from sim.report.folder import Findings, Stat
 from sim.report.numbers import compact, count, in_currency, percent, plain
-from sim.report.parts import METER_WORDS, METERS, MOST_GROUPS, shares
+from sim.report.totals import METER_WORDS, METERS, MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")

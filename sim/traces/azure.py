@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.traces.reading import Content, Reading
+from sim.traces.external_sort import Spool
+from sim.traces.formats import Content, Reading
 from sim.traces.rows import RAW, ShapeBook
-from sim.traces.spool import Spool
 from sim.traces.text import Lines, fault, open_text, read_lines
 
 WINDOW_S = 30 * 86400.0

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.traces.azure import tenants
-from sim.traces.reading import Content, Reading
+from sim.traces.external_sort import Spool
+from sim.traces.formats import Content, Reading
 from sim.traces.rows import MOST_SHAPES, RAW, ShapeBook
-from sim.traces.spool import Spool
 from sim.traces.text import Lines, fault, open_text, read_lines
 from sim.units import SECONDS_PER_HOUR
 

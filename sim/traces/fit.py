@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.sampling.distributions import Distribution
+from sim.distributions.kinds import Distribution
 from sim.traces.arrivals import ArrivalFit, fit_arrivals
 from sim.traces.goodness import Goodness, judge
 from sim.traces.lifetimes import FAMILIES, MIXTURE, Estimate, Lives, estimate, gather, intervals
@@ -87,14 +87,14 @@ class Fit:
         return Curve(seen_s=ages, seen=self.empirical.gone, at_s=at_s, laws=laws)
 
     def toml(self, *, name: str, size: str, family: str | None = None) -> str:
-        """A group section for a scenario file; see `sim.traces.paste`."""
-        from sim.traces.paste import group_section
+        """A group section for a scenario file; see `sim.traces.to_toml`."""
+        from sim.traces.to_toml import group_section
 
         return group_section(self, name=name, size=size, family=family)
 
     def describe(self) -> list[str]:
         """The findings in words, for a terminal."""
-        from sim.traces.paste import findings
+        from sim.traces.to_toml import findings
 
         return findings(self)
 

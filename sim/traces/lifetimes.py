@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.sampling.distributions import Distribution, Exponential, Lognormal, Mixture, Weibull
+from sim.distributions.kinds import Distribution, Exponential, Lognormal, Mixture, Weibull
 from sim.traces.rows import Rows
 
 Floats = NDArray[np.float64]

@@ -16,9 +16,9 @@ from typing import IO
 
 import numpy as np
 
-from sim.traces.reading import Content, Reading
+from sim.traces.external_sort import Spool
+from sim.traces.formats import Content, Reading
 from sim.traces.rows import RAW, ShapeBook
-from sim.traces.spool import Spool
 from sim.traces.text import fault, open_bytes
 
 DAY_S = 86400.0

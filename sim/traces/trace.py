@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from sim.errors import Fault, TraceError
-from sim.traces.reading import Content, Reading, get_reader
+from sim.traces.external_sort import Spool
+from sim.traces.formats import Content, Reading, get_reader
 from sim.traces.rows import ROW, Rows, Shape, ShapeBook
-from sim.traces.spool import Spool
 from sim.units import SECONDS_PER_HOUR, format_duration
 
 ROWS_AT_ONCE = 65_536

@@ -280,7 +280,9 @@ def shares(rounds: int) -> dict[str, Any]:
     """Which part of the compiled engines' processor time is the kernel's, and which the audit's: where a miss comes from."""
     from unittest.mock import patch
 
-    from sim.cloud import audit, kernel, lookahead
+    from sim.engines import audit
+    from sim.engines.compiled import event_loop as lookahead
+    from sim.engines.compiled import vm_loop as kernel
 
     spent: dict[str, float] = {}
 

@@ -7,9 +7,9 @@ import numba
 import numpy as np
 import pytest
 
-from sim.sampling import streams
-from sim.sampling.distributions import Lognormal
-from sim.sampling.laws import compile_laws, draw, evaluate
+from sim.distributions import streams
+from sim.distributions.kinds import Lognormal
+from sim.distributions.samplers import compile_laws, draw, evaluate
 
 pytestmark = pytest.mark.benchmark
 

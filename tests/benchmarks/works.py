@@ -15,11 +15,11 @@ from pathlib import Path
 
 from sim import from_dict
 from sim.billing.rating import rate
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import Replay
-from sim.experiment.metrics import metrics_of
-from sim.experiment.replicate import Question, question_of, timeline_of
+from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
+from sim.model.plan import Replay
+from sim.runs.metrics import metrics_of
+from sim.runs.replication import Question, question_of, timeline_of
 from tests.benchmarks import plain_simpy as plain
 from tests.benchmarks import plain_simpy_hosts as hosted
 

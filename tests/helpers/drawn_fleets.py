@@ -7,20 +7,7 @@ from datetime import UTC, datetime, time
 from fleets import always
 from hypothesis import strategies as st
 
-from sim.cloud.plan import (
-    AlwaysOn,
-    Arrivals,
-    Cycle,
-    Demand,
-    FleetPlan,
-    GroupPlan,
-    GuestCrash,
-    Retry,
-    Schedule,
-    Spot,
-)
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
-from sim.sampling.distributions import (
+from sim.distributions.kinds import (
     Distribution,
     Exponential,
     Gamma,
@@ -32,6 +19,19 @@ from sim.sampling.distributions import (
     Truncated,
     Uniform,
     Weibull,
+)
+from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
+from sim.model.plan import (
+    AlwaysOn,
+    Arrivals,
+    Cycle,
+    Demand,
+    FleetPlan,
+    GroupPlan,
+    GuestCrash,
+    Retry,
+    Schedule,
+    Spot,
 )
 
 # One or two of each family; fixed, since fitting a law's table costs more than a short run.

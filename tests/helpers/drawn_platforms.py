@@ -9,7 +9,9 @@ from drawn_fleets import long_laws, schedules, short_laws
 from fleets import MONDAY, always
 from hypothesis import strategies as st
 
-from sim.cloud.plan import (
+from sim.distributions.kinds import Exponential, Lognormal, Mixture
+from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
+from sim.model.plan import (
     AlwaysOn,
     Arrivals,
     Cycle,
@@ -28,8 +30,6 @@ from sim.cloud.plan import (
     Spot,
     Throttle,
 )
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
-from sim.sampling.distributions import Exponential, Lognormal, Mixture
 
 NEVER = float("inf")
 POLICIES = ("first-fit", "best-fit", "worst-fit", "balanced")

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import FleetPlan, GroupPlan
-from sim.cloud.setup import FleetRun
+from sim.distributions.kinds import Constant, Distribution
+from sim.engines.group_setup import FleetRun
+from sim.engines.simulate import simulate
 from sim.lifecycle.power import PowerState
-from sim.sampling.distributions import Constant, Distribution
+from sim.model.plan import FleetPlan, GroupPlan
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 

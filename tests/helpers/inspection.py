@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sim.cloud.placement import CLUSTER, MIB
-from sim.cloud.plan import FleetPlan
-from sim.cloud.platform import SharedPlatform
-from sim.cloud.setup import FleetRun
-from sim.cloud.simpy_fleet import Fleet
-from sim.cloud.vm import Vm
+from sim.engines.group_setup import FleetRun
+from sim.engines.shared.placement import CLUSTER, MIB
+from sim.engines.simpy.fleet import Fleet
+from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.vm import Vm
 from sim.lifecycle.power import ON_HOST
+from sim.model.plan import FleetPlan
 
 
 @dataclass(slots=True)

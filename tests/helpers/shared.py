@@ -8,11 +8,11 @@ from typing import Any
 
 from fleets import Played, fleet, group
 
-from sim.cloud.events import EventRows, Lives
-from sim.cloud.plan import FleetPlan, GroupPlan, HostPool, Platform
-from sim.cloud.platform import SharedPlatform
-from sim.cloud.simpy_fleet import Fleet
-from sim.cloud.vm import BEFALLS
+from sim.engines.events import EventRows, Lives
+from sim.engines.simpy.fleet import Fleet
+from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.vm import BEFALLS
+from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
 
 VM = {"size": "D4", "family": "fD", "vcpus": 4, "memory_gib": 16.0}
 

@@ -10,8 +10,8 @@ from fleets import always, differences, fleet, group, play
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from sim.cloud.ahead import AheadVm
-from sim.cloud.plan import Cycle, FleetPlan, HostPool, Platform, Retry, Throttle
+from sim.engines.simpy.ahead import AheadVm
+from sim.model.plan import Cycle, FleetPlan, HostPool, Platform, Retry, Throttle
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)

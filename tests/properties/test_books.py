@@ -13,12 +13,13 @@ from fleets import Played, differences, fleet, play
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from sim.cloud import compiled, lowering
-from sim.cloud.plan import Arrivals, Cycle, FleetPlan
+from sim.distributions.kinds import Exponential
+from sim.engines.compiled import encode as lowering
+from sim.engines.compiled import private_fleet as compiled
 from sim.errors import AuditError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
-from sim.sampling.distributions import Exponential
+from sim.model.plan import Arrivals, Cycle, FleetPlan
 from sim.usage.collector import Peak, Tally, Window
 from sim.usage.ledger import (
     ABSENT,

@@ -13,11 +13,13 @@ from fleets import always, differences, fleet, play
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from sim.cloud import compiled, kernel, lowering
-from sim.cloud.plan import Arrivals, Cycle, FleetPlan, GuestCrash, Retry, Schedule, Spot
-from sim.cloud.vm import Vm
+from sim.distributions.kinds import Exponential, Lognormal, Uniform
+from sim.engines.compiled import encode as lowering
+from sim.engines.compiled import private_fleet as compiled
+from sim.engines.compiled import vm_loop as kernel
+from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
-from sim.sampling.distributions import Exponential, Lognormal, Uniform
+from sim.model.plan import Arrivals, Cycle, FleetPlan, GuestCrash, Retry, Schedule, Spot
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 
@@ -179,7 +181,7 @@ def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.Monk
     """The comparison has teeth: each of these slips changes something that it sees."""
     plan, change = WRONG[wrong]
     right = play(plan, "compiled")
-    monkeypatch.setattr("sim.cloud.audit.compare_with_simpy", lambda *args, **more: None)
+    monkeypatch.setattr("sim.engines.audit.compare_with_simpy", lambda *args, **more: None)
     make_wrong(monkeypatch, change)
     assert differences(right, play(plan, "compiled"))
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.sampling import streams, tables
-from sim.sampling.distributions import (
+from sim.distributions import quantile_tables as tables
+from sim.distributions import streams
+from sim.distributions.kinds import (
     Constant,
     Exponential,
     Gamma,
@@ -21,7 +22,7 @@ from sim.sampling.distributions import (
     simplify,
     truncate,
 )
-from sim.sampling.laws import LAST, SMOOTH, compile_laws, draw, evaluate
+from sim.distributions.samplers import LAST, SMOOTH, compile_laws, draw, evaluate
 
 SMOOTH_LAWS = [
     Exponential(mean=10),

@@ -10,10 +10,10 @@ from fleets import differences, fleet, play
 from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from sim.cloud.plan import Arrivals, FleetPlan, GroupPlan, GuestCrash, Spot
-from sim.cloud.simpy_fleet import Fleet
+from sim.distributions.kinds import Constant, Exponential
+from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.operations import CHANCE_CODES
-from sim.sampling.distributions import Constant, Exponential
+from sim.model.plan import Arrivals, FleetPlan, GroupPlan, GuestCrash, Spot
 
 drawn = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from sim.cloud import placement
-from sim.cloud.placement import CLUSTER, HOST_BASE, HOSTS, MIB, HostIndex, host_index
-from sim.cloud.plan import HostPool, Platform
+from sim.engines.shared import placement
+from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS, MIB, HostIndex, host_index
+from sim.model.plan import HostPool, Platform
 
 POLICIES = tuple(placement.POLICIES)
 SHAPES = ((1, 512), (2, 8 * MIB), (4, 16 * MIB), (2, 28 * MIB), (7, 1 * MIB), (0, 3), (16, 16 * MIB))

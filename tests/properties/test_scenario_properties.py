@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import ScenarioError
-from sim.experiment.scenario import Scenario, from_dict, load
-from sim.experiment.scenario_defaults import SCENARIO_DEFAULTS, default_value
-from sim.experiment.scenario_lines import index_lines
-from sim.experiment.scenario_writing import to_toml
+from sim.scenario.defaults import SCENARIO_DEFAULTS, default_value
+from sim.scenario.scenario import Scenario, from_dict, load
+from sim.scenario.toml_positions import index_lines
+from sim.scenario.writing import to_toml
 
 WHOLE = """\
 name = "whole"

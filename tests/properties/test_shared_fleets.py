@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from inspection import inspected
 
-from sim.cloud import lookahead, sharing
-from sim.cloud.plan import (
+from sim.distributions.kinds import Exponential
+from sim.engines.compiled import event_loop as lookahead
+from sim.engines.compiled import shared_fleet as sharing
+from sim.engines.simpy.platform import QuotaUse, SharedPlatform
+from sim.engines.simpy.vm import Vm
+from sim.model.plan import (
     Arrivals,
     Cycle,
     Failing,
@@ -27,9 +31,6 @@ from sim.cloud.plan import (
     Retry,
     Spot,
 )
-from sim.cloud.platform import QuotaUse, SharedPlatform
-from sim.cloud.vm import Vm
-from sim.sampling.distributions import Exponential
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from sim.billing.hours import hours_of
 from sim.billing.meters import RatedGroup
 from sim.billing.stays import hours_of_stays
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import FleetPlan, Spot
-from sim.cloud.stays import StayRecorder, power_of
-from sim.experiment.settling import billed_stays
+from sim.engines.simulate import simulate
+from sim.engines.stays import StayRecorder, power_of
 from sim.lifecycle.policy import BILLING_POLICIES, get_policy
+from sim.model.plan import FleetPlan, Spot
+from sim.runs.rate_replication import billed_stays
 from sim.usage.ledger import to_ticks
 
 REGION = "westeurope"

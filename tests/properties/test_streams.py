@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.sampling import streams
+from sim.distributions import streams
 
 KEYS = st.integers(0, 2**64 - 1)
 POSITIONS = st.integers(0, 2**40)

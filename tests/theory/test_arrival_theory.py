@@ -11,11 +11,11 @@ from evidence import FALSE_ALARM, Floats, held, p_of_counts, refused, z_of_mean,
 from fleets import HOUR, fleet
 from scipy import integrate, stats
 
-from sim.cloud.demand import arrivals
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import Arrivals
-from sim.sampling import streams
-from sim.sampling.distributions import Constant, Distribution, Exponential, Lognormal, Uniform
+from sim.distributions import streams
+from sim.distributions.kinds import Constant, Distribution, Exponential, Lognormal, Uniform
+from sim.engines.simulate import simulate
+from sim.model.calendar import arrivals
+from sim.model.plan import Arrivals
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 MEAN_LIFE_S = 4 * HOUR

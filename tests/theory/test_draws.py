@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sim.sampling import streams
-from sim.sampling.distributions import (
+from sim.distributions import streams
+from sim.distributions.kinds import (
     Distribution,
     Exponential,
     Gamma,
@@ -19,7 +19,7 @@ from sim.sampling.distributions import (
     Weibull,
     truncate,
 )
-from sim.sampling.laws import compile_laws, evaluate
+from sim.distributions.samplers import compile_laws, evaluate
 
 DRAWS = 100_000
 FALSE_ALARM = 1e-6

@@ -11,10 +11,10 @@ from evidence import FALSE_ALARM, held, p_of_counts, refused, z_of_mean, z_of_sh
 from fleets import HOUR, always, fleet
 from scipy import stats
 
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import GuestCrash, Retry, Spot
-from sim.cloud.setup import FleetRun
-from sim.sampling.distributions import Exponential, Lognormal
+from sim.distributions.kinds import Exponential, Lognormal
+from sim.engines.group_setup import FleetRun
+from sim.engines.simulate import simulate
+from sim.model.plan import GuestCrash, Retry, Spot
 
 MANY = 20_000
 

@@ -13,11 +13,11 @@ import pytest
 from evidence import Floats, held, refused, z_of_mean, z_of_variance
 from fleets import DAY, HOUR, STEPS, always, fleet
 
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import Cycle, FleetPlan, GuestCrash, Schedule
+from sim.distributions.kinds import Exponential, Lognormal, Uniform, Weibull
+from sim.engines.simulate import simulate
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.sampling.distributions import Exponential, Lognormal, Uniform, Weibull
+from sim.model.plan import Cycle, FleetPlan, GuestCrash, Schedule
 from sim.usage.ledger import GroupUsage
 
 OLD = BILLING_POLICIES["2018-08"]

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import sim
-from sim.experiment.stopping import look_ahead
+from sim.runs.stopping import look_ahead
 
 # One VM is asked for at t = 0, starts for a time uniform on 0 to 54 min, then runs to the end of an hour. Starting isn't
 # billed under 2018-08, so the billed hours are uniform on 0.1 to 1 h: their mean is 0.55 h.

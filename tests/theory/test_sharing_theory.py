@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from shared import hosts, shared, vms
 
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import Arrivals, Failing, FleetPlan, HostPool, Platform, Quota, Retry, Spot
-from sim.sampling.distributions import Constant, Distribution, Exponential, Lognormal, Weibull
+from sim.distributions.kinds import Constant, Distribution, Exponential, Lognormal, Weibull
+from sim.engines.simulate import simulate
+from sim.model.plan import Arrivals, Failing, FleetPlan, HostPool, Platform, Quota, Retry, Spot
 
 Floats = NDArray[np.float64]
 AT_ONCE = dict.fromkeys(

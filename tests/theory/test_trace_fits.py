@@ -271,7 +271,7 @@ class _Held:
     """A trace that is a block in memory."""
 
     def __init__(self, block, window_s):
-        from sim.traces.reading import Content
+        from sim.traces.formats import Content
         from sim.traces.rows import Shape
 
         self._block, self.window_s, self.stamp_s, self.start = block, window_s, 0.0, None

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fleets import always, fleet
 
-from sim.cloud.events import Lives
-from sim.cloud.plan import Cycle, FleetPlan, GuestCrash, Spot
-from sim.cloud.simpy_fleet import Fleet
+from sim.engines.events import Lives
+from sim.engines.simpy.fleet import Fleet
 from sim.errors import LifecycleError, OperationNotAllowed
+from sim.model.plan import Cycle, FleetPlan, GuestCrash, Spot
 from sim.usage.ledger import GroupUsage
 
 Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]

@@ -9,8 +9,8 @@ import pytest
 from fleets import Played, fleet, group, play
 from shared import hosts, shared, strike, vms
 
-from sim.cloud.autoscaling import decide
-from sim.cloud.plan import Autoscale, Retry, ScalingRule, Spot
+from sim.engines.simpy.autoscaling import decide
+from sim.model.plan import Autoscale, Retry, ScalingRule, Spot
 
 from fleets import always  # isort: skip
 

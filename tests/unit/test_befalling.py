@@ -9,13 +9,13 @@ import pytest
 from fleets import Played, always, group, play
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
-from sim.cloud.befalling import _clusters, _racks, _zones
-from sim.cloud.plan import Cycle, Failing, FleetPlan, Maintenance, Replay
-from sim.cloud.platform import SharedPlatform
-from sim.cloud.program import compile_program
-from sim.cloud.vm import Clock
+from sim.engines.simpy.faults import _clusters, _racks, _zones
+from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.vm import Clock
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
+from sim.model.plan import Cycle, Failing, FleetPlan, Maintenance, Replay
+from sim.model.state_machine import compile_program
 
 NEVER = always(10.0**9)
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))
@@ -168,7 +168,7 @@ def test_a_vm_whose_switching_off_was_abandoned_can_lose_its_host() -> None:
 
 def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
     """The reservation's place is lost with its host and comes back with it, empty."""
-    from sim.cloud.plan import Reserved
+    from sim.model.plan import Reserved
 
     held = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=1)
     other = vms("e", size="E4", demand=Replay(born_s=(1250.0,), lifetime_s=(float("inf"),)))
@@ -212,7 +212,7 @@ def test_hosts_fail_alone_with_their_rack_or_with_their_zone(kind: str, failures
 
 def test_failures_of_hosts_and_racks_are_drawn_for_each_by_its_name() -> None:
     """Another host more, or another cluster, changes nobody's luck."""
-    from sim.sampling.distributions import Exponential
+    from sim.distributions.kinds import Exponential
 
     def downs(*pools: Any) -> list[tuple[float, int]]:
         noted: list[tuple[float, int]] = []

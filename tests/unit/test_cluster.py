@@ -16,8 +16,8 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.experiment.cluster import Cluster, check_answers, question_for_worker, who_am_i, workers_for
-from sim.experiment.workers import Workers
+from sim.runs.cluster import Cluster, check_answers, question_for_worker, who_am_i, workers_for
+from sim.runs.executors import Workers
 
 
 @pytest.fixture(scope="module")

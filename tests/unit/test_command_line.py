@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import sim.experiment.results
-import sim.experiment.study
-import sim.experiment.workers
+import sim.runs.executors
+import sim.runs.results
+import sim.runs.run
 from sim.cli import main
 from sim.cli.options import share_of
 from sim.cli.terminal import figure, money
@@ -165,7 +165,7 @@ def test_an_interrupt_ends_with_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sim.experiment.study, "run_to_folder", interrupted)
+    monkeypatch.setattr(sim.runs.run, "run_to_folder", interrupted)
     assert vmfleet("run", small) == 130
     told = capsys.readouterr().err
     assert "--resume" in told
@@ -181,7 +181,7 @@ def test_our_own_defect_is_loud_with_status_1(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(sim.experiment.study, "run_to_folder", broken)
+    monkeypatch.setattr(sim.runs.run, "run_to_folder", broken)
     assert vmfleet("run", small) == 1
     told = capsys.readouterr().err
     assert "Traceback" in told
@@ -436,9 +436,9 @@ def test_a_study_never_plays_a_replication_twice(
 ) -> None:
     """Whatever study it was played for, under whatever name: another one reads it and comes to the same figures."""
     played: list[tuple[int, ...]] = []
-    play = sim.experiment.workers.Task.play
+    play = sim.runs.executors.Task.play
     monkeypatch.setattr(
-        sim.experiment.workers.Task, "play", lambda task: (played.append(task.numbers), play(task))[1]
+        sim.runs.executors.Task, "play", lambda task: (played.append(task.numbers), play(task))[1]
     )
     call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
     assert vmfleet(*call) == 0
@@ -468,7 +468,7 @@ def test_a_study_leaves_what_an_interrupted_run_has_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(sim.experiment.results, "write", interrupt)
+        patched.setattr(sim.runs.results, "write", interrupt)
         assert vmfleet("run", small, "--no-report") == 130
     kept = sorted(Path("results").rglob(".small.unfinished/**/*.npz"))
     assert len(kept) == 2

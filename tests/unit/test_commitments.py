@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan, rate_hours
-from sim.billing.covering import Demand, reserve, save
+from sim.billing.commitment_allocation import Demand, reserve, save
 from sim.billing.hours import Booked, RatedHours, window_hourly
 from sim.billing.tariff import SizeTariff
 from sim.catalog import load_bundled

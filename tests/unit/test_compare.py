@@ -13,10 +13,10 @@ from scipy import stats
 
 import sim
 from sim.errors import InputError
-from sim.experiment.compare import compare
-from sim.experiment.differences import judged, paired
-from sim.experiment.statistics import welch_interval
-from sim.experiment.study_folders import write_comparison
+from sim.statistics.intervals import welch_interval
+from sim.studies.compare import compare
+from sim.studies.differences import judged, paired
+from sim.studies.study_folders import write_comparison
 
 OFFICE: dict[str, Any] = {
     "name": "office",

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from sim.cloud.demand import Calendar, arrivals, calendar
-from sim.cloud.plan import Arrivals, Schedule
-from sim.sampling.distributions import Constant
+from sim.distributions.kinds import Constant
+from sim.model.calendar import Calendar, arrivals, calendar
+from sim.model.plan import Arrivals, Schedule
 
 HOUR = 3600.0
 DAY = 24 * HOUR

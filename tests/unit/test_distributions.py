@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from sim.sampling.distributions import (
+from sim.distributions.kinds import (
     Constant,
     Exponential,
     Gamma,

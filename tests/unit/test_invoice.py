@@ -13,7 +13,7 @@ from focus_validator import needs_it, verdict_on
 
 import sim
 from sim.errors import AuditError, ResultError
-from sim.experiment.invoice import write_invoice
+from sim.runs.invoice import write_invoice
 
 SIZE = "Standard_D4s_v5"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from fleets import BORN, STARTED, Played, always, fleet, group, play_both
 
-from sim.cloud.plan import Arrivals, Cycle, Schedule
+from sim.distributions.kinds import Exponential
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.sampling.distributions import Exponential
+from sim.model.plan import Arrivals, Cycle, Schedule
 
 OLD = BILLING_POLICIES["2018-08"]
 NEW = BILLING_POLICIES["2023-10"]

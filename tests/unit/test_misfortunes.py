@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from fleets import Played, always, fleet, group, play, play_both
 
-from sim.cloud.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Retry, Schedule, Spot
-from sim.cloud.program import compile_program
+from sim.distributions.kinds import Exponential
 from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.sampling.distributions import Exponential
+from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Retry, Schedule, Spot
+from sim.model.state_machine import compile_program
 
 OLD = BILLING_POLICIES["2018-08"]
 SURE = 1.0

@@ -11,13 +11,13 @@ from drawn_fleets import group_plans
 from fleets import always, group
 from hypothesis import HealthCheck, given, seed, settings
 
-from sim.cloud import program as program_module
-from sim.cloud.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Spot
-from sim.cloud.program import Attempts, Node, Program, Wait, compile_program
 from sim.errors import LifecycleError, OperationNotAllowed
 from sim.lifecycle.operations import CHANCE_CODES, OPERATION_NAMES, rows_for
 from sim.lifecycle.power import POWER, PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.model import state_machine as program_module
+from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Spot
+from sim.model.state_machine import Attempts, Node, Program, Wait, compile_program
 from sim.usage.ledger import column
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)

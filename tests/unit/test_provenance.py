@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.experiment.provenance import _pieces, program_digest, question_digest
-from sim.experiment.replicate import question_of
+from sim.runs.provenance import _pieces, program_digest, question_digest
+from sim.runs.replication import question_of
 
 FLEET: dict[str, Any] = {
     "name": "fleet",

@@ -7,8 +7,8 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.experiment.purchase import best_commitment
 from sim.lifecycle.power import PowerState
+from sim.studies.purchase import best_commitment
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from fleets import always, fleet, play, play_both
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
-from sim.cloud.plan import Cycle, HostPool, Quota, Replay, Reserved, Retry, Spot
 from sim.errors import ScenarioError
 from sim.lifecycle.power import PowerState
+from sim.model.plan import Cycle, HostPool, Quota, Replay, Reserved, Retry, Spot
 
 NEVER = float("inf")
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

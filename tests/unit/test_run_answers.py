@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim import from_dict, run
-from sim.experiment.statistics import estimate_mean
+from sim.statistics.intervals import estimate_mean
 
 DAY = {
     "name": "two",

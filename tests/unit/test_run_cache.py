@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.experiment.cache import RunCache, Shelf
-from sim.experiment.journal import ROWS_HELD, Journal, merge
-from sim.experiment.replicate import BillRow, Replication, Timeline
+from sim.runs.cache import RunCache, Shelf
+from sim.runs.event_writer import ROWS_HELD, Journal, merge
+from sim.runs.replication import BillRow, Replication, Timeline
 
 
 def _replication(number: int = 3, events: Path | None = None) -> Replication:

@@ -19,12 +19,13 @@ import pytest
 import sim
 from sim.cli.terminal import print_summary
 from sim.errors import InputError, ResultError
-from sim.experiment import results, whole_folder
-from sim.experiment.cache import Shelf
-from sim.experiment.metrics import COUNTED
-from sim.experiment.study import run_to_folder
-from sim.experiment.whole_folder import check_folder, new_folder, unfinished_folder
 from sim.lifecycle.power import PowerState
+from sim.runs import atomic_write as whole_folder
+from sim.runs import results
+from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
+from sim.runs.cache import Shelf
+from sim.runs.metrics import COUNTED
+from sim.runs.run import run_to_folder
 
 OFFICE: dict[str, Any] = {
     "name": "office",
@@ -385,7 +386,7 @@ def test_what_was_finished_is_not_played_again(
     office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Interrupted after two replications, resumed: the two others are played, and the folder is the undisturbed one."""
-    from sim.experiment import workers
+    from sim.runs import executors as workers
 
     run_to_folder(office, tmp_path / "undisturbed", events=True)
     real, played = workers.replicate_many, []
@@ -426,8 +427,8 @@ def test_kept_replications_of_another_question_are_not_used(
 
 KILLED = """
 import sys, sim
-from sim.experiment.study import run_to_folder
-from sim.experiment.whole_folder import check_folder, new_folder, unfinished_folder
+from sim.runs.run import run_to_folder
+from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 if __name__ == "__main__":
     scenario = sim.load(sys.argv[1])
     print("ready", flush=True)

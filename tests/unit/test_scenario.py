@@ -12,14 +12,7 @@ import pytest
 
 from sim.billing.commitments import CapacityReservation, Reservation, SavingsPlan
 from sim.catalog import DEFAULTS, load_bundled
-from sim.cloud.plan import AlwaysOn, Arrivals, Autoscale, Cycle, Retry, Schedule
-from sim.errors import ScenarioError
-from sim.experiment.scenario import from_dict, json_schema, load
-from sim.experiment.scenario_defaults import _READINGS
-from sim.experiment.scenario_plan import FAILURE_CODES
-from sim.experiment.scenario_quantities import SPECS
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
-from sim.sampling.distributions import (
+from sim.distributions.kinds import (
     Constant,
     Exponential,
     Gamma,
@@ -31,6 +24,13 @@ from sim.sampling.distributions import (
     Uniform,
     Weibull,
 )
+from sim.errors import ScenarioError
+from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
+from sim.model.plan import AlwaysOn, Arrivals, Autoscale, Cycle, Retry, Schedule
+from sim.scenario.defaults import _READINGS
+from sim.scenario.distribution_specs import SPECS
+from sim.scenario.plan_builder import FAILURE_CODES
+from sim.scenario.scenario import from_dict, json_schema, load
 
 INTERFACE = Path(__file__).parents[3] / "shared" / "interface.md"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sim.errors import ScenarioError
-from sim.experiment.scenario import load
+from sim.scenario.scenario import load
 
 RIGHT = """\
 name = "office"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
-from sim.cloud import plan as plans
-from sim.cloud.fleet import simulate
+from sim.distributions.kinds import Constant, Lognormal
+from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
-from sim.experiment.scenario import from_dict, json_schema, load
-from sim.sampling.distributions import Constant, Lognormal
+from sim.model import plan as plans
+from sim.scenario.scenario import from_dict, json_schema, load
 
 LEAST = {"name": "least", "horizon": "1d", "group": [{}]}
 HOSTS = {"name": "rack-a", "count": 2, "vcpus": 64, "memory_gib": 512}

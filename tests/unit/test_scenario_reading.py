@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.errors import ScenarioError
-from sim.experiment.scenario import from_dict, load
+from sim.scenario.scenario import from_dict, load
 
 RIGHT = """\
 name = "office"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sim.billing.commitments import CapacityReservation
-from sim.cloud.fleet import simulate
+from sim.distributions.kinds import Constant, Lognormal
+from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
-from sim.experiment.scenario import load
-from sim.sampling.distributions import Constant, Lognormal
+from sim.scenario.scenario import load
 from sim.traces.trace import open_trace
 
 REAL_DAY = Path(__file__).parents[3] / "shared" / "data" / "traces" / "azure2017_vms_one_day.csv.gz"

@@ -10,7 +10,7 @@ from scipy import stats
 
 import sim
 from sim.errors import InputError
-from sim.experiment.selection import best_of, kim_nelson
+from sim.studies.selection import best_of, kim_nelson
 
 
 def _choose(rng: np.random.Generator, means: Sequence[float], shared: float) -> tuple[int, int]:

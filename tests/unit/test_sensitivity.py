@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.experiment.sensitivity import _morris, _sobol, parse_factor, sensitivity
+from sim.studies.sensitivity import _morris, _sobol, parse_factor, sensitivity
 
 
 @pytest.fixture(scope="module")

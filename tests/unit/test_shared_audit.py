@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sim.cloud.audit import _Script
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import Cycle, FleetPlan, GroupPlan, HostPool, Platform
+from sim.distributions.kinds import Constant, Exponential
+from sim.engines.audit import _Script
+from sim.engines.simulate import simulate
 from sim.errors import AuditError
-from sim.sampling.distributions import Constant, Exponential
+from sim.model.plan import Cycle, FleetPlan, GroupPlan, HostPool, Platform
 
 SECOND = Constant(value=1.0)
 DURATIONS = dict.fromkeys(("allocating", "starting", "os_provisioning", "extensions", "stopping", "deallocating", "restarting", "updating", "deleting"), SECOND)  # fmt: skip
@@ -53,10 +53,10 @@ def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.Mo
 
 def test_a_vm_with_other_luck_fails_the_audit() -> None:
     """A second life on another seed is another life."""
-    from sim.cloud.audit import compare
-    from sim.cloud.setup import set_up
-    from sim.cloud.sharing import SharedRun
-    from sim.cloud.simpy_fleet import new_peaks
+    from sim.engines.audit import compare
+    from sim.engines.compiled.shared_fleet import SharedRun
+    from sim.engines.group_setup import set_up
+    from sim.engines.simpy.fleet import new_peaks
     from sim.usage.collector import Window
 
     window = Window(start_s=0.0, end_s=PLAN.horizon_s)

@@ -14,9 +14,9 @@ from scipy import stats
 
 import sim
 from sim.errors import InputError, ScenarioError
-from sim.experiment import sizing
-from sim.experiment.promises import Evidence, parse_promise
-from sim.experiment.sizing import Sizing, _rounds, size
+from sim.studies import sizing
+from sim.studies.constraints import Evidence, parse_promise
+from sim.studies.sizing import Sizing, _rounds, size
 
 
 @pytest.fixture(scope="module")

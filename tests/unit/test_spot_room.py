@@ -10,9 +10,9 @@ from fleets import always, play
 from inspection import inspected
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
-from sim.cloud.plan import Cycle, Failing, FleetPlan, GroupPlan, Replay, Retry, Spot
-from sim.cloud.platform import SharedPlatform
-from sim.cloud.vm import Vm
+from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.vm import Vm
+from sim.model.plan import Cycle, Failing, FleetPlan, GroupPlan, Replay, Retry, Spot
 
 FOREVER = float("inf")
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.billing.steps import SpotSteps
-from sim.experiment.invoice import write_invoice
+from sim.billing.spot_prices import SpotSteps
+from sim.runs.invoice import write_invoice
 
 SIZE = "Standard_D4s_v5"
 

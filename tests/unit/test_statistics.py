@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.experiment.statistics import (
+from sim.statistics.intervals import (
     clopper_pearson,
     correlation,
     estimate_mean,

@@ -122,7 +122,7 @@ def test_a_study_asks_many_questions_of_one_scenario(fleet: sim.Scenario, tmp_pa
 
 def test_a_study_never_plays_twice(fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The cache is shared by all its questions."""
-    from sim.experiment import workers
+    from sim.runs import executors as workers
 
     study = sim.Study(scenario=fleet, replications=3, cache=tmp_path / "cache")
     first = study.run()

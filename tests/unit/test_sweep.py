@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
-from sim.cloud import choosing
+from sim.engines import engine_selection as choosing
 from sim.errors import InputError, ScenarioError
-from sim.experiment import workers
-from sim.experiment.axes import axes_of, parse_axis, points_of, split_outside
-from sim.experiment.cache import RunCache
+from sim.runs import executors as workers
+from sim.runs.cache import RunCache
+from sim.studies.axes import axes_of, parse_axis, points_of, split_outside
 
 
 @pytest.fixture(scope="module")

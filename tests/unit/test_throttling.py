@@ -6,8 +6,8 @@ import pytest
 from fleets import always, play
 from shared import shared, vms
 
-from sim.cloud.plan import Cycle, Retry, Throttle
-from sim.cloud.platform import Bucket
+from sim.engines.simpy.platform import Bucket
+from sim.model.plan import Cycle, Retry, Throttle
 
 
 def counted(left: Bucket, requests: int, now_s: float) -> tuple[float, int]:

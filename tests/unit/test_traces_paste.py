@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from sim.catalog import load_bundled
-from sim.experiment.scenario import from_dict
-from sim.sampling.distributions import Exponential, Lognormal, Mixture, Weibull
+from sim.distributions.kinds import Exponential, Lognormal, Mixture, Weibull
+from sim.scenario.scenario import from_dict
 from sim.traces import map_sizes, open_trace
 from sim.traces.arrivals import gathered
 from sim.traces.fit import Fit, fit, fit_by_size
-from sim.traces.paste import law_toml
+from sim.traces.to_toml import law_toml
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REAL = SHARED / "data" / "traces" / "azure2017_vms_one_day.csv.gz"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sim.errors import TraceError
-from sim.traces import FORMATS, open_trace, spool, text, trace
+from sim.traces import FORMATS, external_sort, open_trace, text, trace
 
 DAY_S = 86400
 
@@ -346,7 +346,7 @@ def test_memory_is_bounded_by_the_block_not_by_the_file(tmp_path, monkeypatch):
     """Four times the rows take no more memory at their peak: the rest lies on the disk."""
     import tracemalloc
 
-    monkeypatch.setattr(spool, "IN_MEMORY_BYTES", 1 << 20)
+    monkeypatch.setattr(external_sort, "IN_MEMORY_BYTES", 1 << 20)
     monkeypatch.setattr(trace, "ROWS_AT_ONCE", 8192)
     monkeypatch.setattr(text.read_lines, "__kwdefaults__", {"lines_each": 10_000})
     peaks = []

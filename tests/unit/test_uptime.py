@@ -16,12 +16,12 @@ from sim.billing.meters import RatedGroup
 from sim.billing.sla import Deployment, monthly_uptime
 from sim.billing.uptime import Watched, fleet_uptime
 from sim.catalog import load_bundled
-from sim.cloud.fleet import simulate
-from sim.cloud.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
-from sim.cloud.stays import DOWN, StayRecorder, can_be_down, reach_of
-from sim.experiment.cache import RunCache
-from sim.experiment.replicate import Question, replicate
-from sim.sampling.distributions import Distribution, Uniform
+from sim.distributions.kinds import Distribution, Uniform
+from sim.engines.simulate import simulate
+from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
+from sim.model.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
+from sim.runs.cache import RunCache
+from sim.runs.replication import Question, replicate
 from sim.units import TICKS_PER_SECOND
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days

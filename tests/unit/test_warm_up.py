@@ -11,7 +11,7 @@ from scipy import stats
 import sim
 from sim.cli import main
 from sim.errors import InputError
-from sim.experiment.warm_up import batch_means, long_run, mser5, warm_up_found
+from sim.runs.warm_up import batch_means, long_run, mser5, warm_up_found
 
 
 def _ar1(rng: np.random.Generator, n: int, phi: float) -> np.ndarray:

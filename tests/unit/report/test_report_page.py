@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.report import look
-from sim.report.answers import _share_with_points
+from sim.report import style
+from sim.report.answer import _share_with_points
 from sim.report.build import build
 from sim.report.folder import Findings, Stat, read
 from sim.report.group_figures import cost_by_group
-from sim.report.parts import money_parts
+from sim.report.totals import money_parts
 
 Make = Callable[..., Path]
 EVIL = "a<b>&\"'$x_1$ </svg><script>alert(1)</script>"
@@ -218,7 +218,7 @@ def test_compute_that_serves_nobody_is_parted_from_what_serves(result_folder: Ma
 
     def drawn_from(commitment: float) -> tuple[Findings, dict[str, float]]:
         findings = read(result_folder(groups=("a", "b"), vms=10, replications=3, commitment=commitment))
-        with look.style():
+        with style.figure_style():
             drawn = cost_by_group(findings, money_parts(findings))
         rows = csv.DictReader(drawn.csv.splitlines())
         return findings, {row["part"]: float(row["mean_USD"]) for row in rows if row["group"] == "b"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim import InputError, plot
-from sim.experiment.statistics import estimate_mean
+from sim.statistics.intervals import estimate_mean
 
 
 def test_a_plot_leaves_picture_and_numbers_and_the_same_bytes_each_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import sim
 from sim.report import folder as folders
 from sim.report.build import build
-from sim.report.parts import money_parts
+from sim.report.totals import money_parts
 
 SIZE = "Standard_D4s_v5"
 

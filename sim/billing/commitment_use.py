@@ -1,0 +1,194 @@
+"""Commitments at work on a whole fleet: what each one covered, what it cost, and how much of it was lost.
+
+The order: VMs on dedicated hosts pay no compute; VMs take their places in capacity reservations, whose empty units are
+billed as if they ran; then reservations, then savings plans cover VMs and empty units alike; the rest pays as it goes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from sim.billing.commitment_allocation import Demand, place, reserve, save
+from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
+from sim.billing.hours import Hourly, RatedHours
+from sim.billing.meters import BillLine, CommitmentUse, line
+from sim.billing.tariff import SizeTariff, reservation_price, size_tariff
+from sim.catalog.catalogue import Catalogue
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """One commitment hour by hour, in its own unit, at its own price."""
+
+    commitment: Commitment
+    used: Hourly
+    bought: Hourly
+    unit: str
+    usd_per_unit: float
+
+    def use(self) -> CommitmentUse:
+        """Over the whole window."""
+        return CommitmentUse(
+            name=self.commitment.name,
+            bought=math.fsum(self.bought),
+            used=math.fsum(self.used),
+            unit=self.unit,
+        )
+
+    def lines(self) -> list[BillLine]:
+        """What was used and what was lost, each a line; both are paid."""
+        use = self.use()
+        meter, price = f"commitment.{use.name}", self.usd_per_unit
+        whole = line("", f"{meter}.used", use.bought, use.unit, price)
+        unused_h = max(0.0, use.bought - use.used)
+        unused = line("", f"{meter}.unused", unused_h, use.unit, price)
+        used = BillLine(
+            group="",
+            meter=f"{meter}.used",
+            quantity=use.used,
+            unit=use.unit,
+            unit_price=price,
+            amount_nano=whole.amount_nano - unused.amount_nano,  # the two make the price of the whole
+        )
+        return [used, unused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What became of every VM hour of a fleet, and of every commitment."""
+
+    demands: Mapping[str, Demand]  # by group; spot groups have none
+    empty_units: tuple[Demand, ...] = ()  # of capacity reservations
+    spent: tuple[Spent, ...] = ()
+    lines: tuple[BillLine, ...] = field(default=())
+    uses: Mapping[str, CommitmentUse] = field(default_factory=dict)
+
+
+def apply(
+    hours: Sequence[RatedHours], window: Hourly, catalogue: Catalogue, commitments: Sequence[Commitment]
+) -> Coverage:
+    """Let every commitment cover what it can, hour by hour and fleet-wide."""
+    demands = {
+        own.group.name: Demand(
+            name=own.group.name,
+            tariff=size_tariff(catalogue, own.group.size, own.group.region),
+            left=own.billed.hourly,
+        )
+        for own in hours
+        if own.group.priority == "regular" and own.group.size and commitments
+    }
+    if not commitments:
+        return Coverage(demands=demands)
+    spent: dict[str, Spent] = {}
+    for host in _of(commitments, DedicatedHost):
+        spent[host.name] = _house(host, demands, window)
+    empty: list[Demand] = []
+    held = {
+        name: demand.left for name, demand in demands.items()
+    }  # VM hours not yet in a capacity reservation
+    for capacity in _of(commitments, CapacityReservation):
+        tariff = size_tariff(catalogue, capacity.size, capacity.region)
+        spent[capacity.name], units = _hold(capacity, tariff, demands, held, window)
+        empty.append(units)
+    wanting = [*demands.values(), *empty]
+    reservations, plans = _of(commitments, Reservation), _of(commitments, SavingsPlan)
+    tariffs = {r.name: size_tariff(catalogue, r.size, r.region) for r in reservations}
+    for reservation, used in zip(reservations, reserve(reservations, wanting, tariffs, window), strict=True):
+        spent[reservation.name] = Spent(
+            commitment=reservation,
+            used=used,
+            bought=reservation.quantity * window,
+            unit="reserved hour",
+            usd_per_unit=reservation_price(tariffs[reservation.name], reservation),
+        )
+    for plan, used in zip(plans, save(plans, wanting, window), strict=True):
+        spent[plan.name] = Spent(
+            commitment=plan, used=used, bought=plan.hourly_usd * window, unit="USD", usd_per_unit=1.0
+        )
+    ordered = tuple(spent[commitment.name] for commitment in commitments)
+    return Coverage(
+        demands=demands,
+        empty_units=tuple(empty),
+        spent=ordered,
+        lines=tuple(_lines(ordered, empty)),
+        uses={each.commitment.name: each.use() for each in ordered},
+    )
+
+
+def _lines(spent: Sequence[Spent], empty: Sequence[Demand]) -> list[BillLine]:
+    lines: list[BillLine] = []
+    units = {demand.name: demand for demand in empty}
+    for each in spent:
+        if each.commitment.name in units:
+            lines += _empty_unit_lines(units[each.commitment.name])
+        else:
+            lines += each.lines()
+    return lines
+
+
+def _empty_unit_lines(units: Demand) -> list[BillLine]:
+    """A capacity reservation costs what its empty units cost: a VM inside is billed as itself."""
+    meter, price = f"commitment.{units.name}.unused", units.tariff.payg_usd_per_h
+    lines = [line("", meter, math.fsum(units.left), "unit hour", price)]
+    for name, part in units.covered.items():
+        if part.any():
+            lines.append(line("", f"{meter}.covered.{name}", math.fsum(part), "unit hour", 0.0))
+    return lines
+
+
+def _house(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -> Spent:
+    """VMs on dedicated hosts appear at price 0, as far as the hosts have room for them."""
+    tenants = [demands[name] for name in host.groups if name in demands]
+    vcpus = [tenant.left * tenant.tariff.vcpus for tenant in tenants]
+    room = host.quantity * host.vcpus * window
+    fits, empty = place(host.quantity * host.vcpus, vcpus, window)
+    for tenant in tenants:
+        tenant.cover(host.name, fits, tenant.tariff.vcpus / host.vcpus)
+    share_used = np.divide(room - empty, room, out=np.zeros_like(room), where=room > 0.0)
+    bought = host.quantity * window
+    return Spent(
+        commitment=host,
+        used=share_used * bought,
+        bought=bought,
+        unit="host hour",
+        usd_per_unit=host.usd_per_h,
+    )
+
+
+def _hold(
+    capacity: CapacityReservation,
+    tariff: SizeTariff,
+    demands: Mapping[str, Demand],
+    held: dict[str, Hourly],
+    window: Hourly,
+) -> tuple[Spent, Demand]:
+    """VMs that name a capacity reservation take its units; what stays empty is billed as if a VM ran there."""
+    members = [
+        name
+        for name, demand in demands.items()
+        if (demand.tariff.size, demand.tariff.region) == (tariff.size, tariff.region)
+        and (not capacity.groups or name in capacity.groups)
+    ]
+    fits, empty = place(capacity.quantity, [held[name] for name in members], window)
+    for name in members:
+        held[name] = held[name] * (1.0 - fits)
+    bought = capacity.quantity * window
+    spent = Spent(
+        commitment=capacity,
+        used=bought - empty,
+        bought=bought,
+        unit="unit hour",
+        usd_per_unit=tariff.payg_usd_per_h,
+    )
+    return spent, Demand(name=capacity.name, tariff=tariff, left=empty, is_unused_capacity=True)
+
+
+def _of(commitments: Sequence[Commitment], kind: type[_Kind]) -> list[_Kind]:
+    return [commitment for commitment in commitments if isinstance(commitment, kind)]

@@ -1,0 +1,143 @@
+"""Trust, but compare: after a compiled run, a few VMs live again in SimPy, and every move must be the same.
+
+A VM that shares something can't live again alone: what it was told at its meetings is told to it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.distributions import streams
+from sim.engines.group_setup import GroupSetup
+from sim.errors import AuditError
+from sim.model.plan import GroupPlan
+from sim.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from sim.engines.compiled.private_fleet import CompiledGroup
+    from sim.engines.simpy.vm import Vm
+    from sim.model.state_machine import Arc, Refusal
+
+VMS_COMPARED = 2  # of each group, in each replication
+LINES_SHOWN = 6
+
+Story = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""Every move of one VM: instants (s), rows of its group's move table."""
+
+
+def picks(group: str, vms: int, *, seed: int, replication: int) -> list[int]:
+    """Numbers of the VMs that live again, of so many."""
+    root = streams.entity_key(streams.replication_key(seed, replication), f"audit {group}")
+    return sorted({streams.bits_int(root, pick) % vms for pick in range(min(VMS_COMPARED, vms))})
+
+
+def compare_with_simpy(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> None:
+    """Let a few VMs of each group live again in SimPy. Raises AuditError, with both stories, where a bit differs."""
+    for group in groups:
+        first_block = next(iter(group.blocks()), None)
+        if first_block is None:
+            continue
+        _, births = first_block
+        for index in picks(group.setup.plan.name, len(births), seed=seed, replication=replication):
+            compare(group.setup, index, compiled_story(group, index, births[index]), births[index])
+
+
+def compare(setup: GroupSetup, index: int, compiled: Story, born_s: float) -> None:
+    """Hold the kernel's story of one VM against SimPy's. Raises AuditError where a bit differs."""
+    simpy = simpy_story(setup, index, born_s, told=compiled)
+    if not all(np.array_equal(one, other) for one, other in zip(compiled, simpy, strict=True)):
+        raise AuditError(_both_stories(setup, index, compiled, simpy))
+
+
+def compiled_story(group: CompiledGroup, index: int, born_s: float) -> Story:
+    """The life of a VM that meets nobody, walked by the kernel."""
+    walked = group.walk(index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
+    return walked.journal_t, walked.journal_i[:, 0]
+
+
+def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | None = None) -> Story:
+    """The same, lived in SimPy; *told* is what happened, for a VM that has to be told what came of its meetings."""
+    from sim.engines.simpy.fleet import GroupRun
+    from sim.engines.simpy.vm import Clock, Vm
+
+    env = Clock(initial_time=born_s)
+    script = (
+        _Script(setup, told) if told is not None and any(arc.meets for arc in setup.program.arcs) else None
+    )
+    run = GroupRun(setup, env, script)  # type: ignore[arg-type]  # it answers whatever a VM asks of a platform
+    run.variates.alone = True
+    vm = Vm(run, index, born_s)
+    if script is not None:
+        script.vm, vm.tell = vm, script.count
+    vm.process = env.process(vm.live())
+    env.play(setup.horizon_s)
+    vm.close()
+    return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
+
+
+class _Script:
+    """A platform that answers one VM as it was answered before."""
+
+    endless = False
+    buckets: tuple[()] = ()
+    vm: Vm
+
+    def __init__(self, setup: GroupSetup, told: Story) -> None:
+        moves = told[1][told[1] < 2 * len(setup.program.arcs)] // 2
+        self.arcs = moves.tolist()
+        self.made = 0
+        self.quota = self
+
+    def count(self, _vm: Vm, _arc: Arc) -> None:
+        """The VM has moved."""
+        self.made += 1
+
+    def _granted(self, refusal: Refusal | None) -> bool:
+        if refusal is None or self.made >= len(self.arcs):
+            return True
+        refused = {arc.index for arc in (refusal.arc, refusal.gives_up) if arc is not None}
+        return self.arcs[self.made] not in refused
+
+    def ask(self, _group: GroupPlan) -> bool:
+        """Quota."""
+        return self._granted(self.vm.node.no_quota)
+
+    def give(self, _group: GroupPlan) -> None:
+        """Quota."""
+
+    def ask_host(self, vm: Vm, _avoid: int = -1) -> list[object] | None:
+        """Hardware."""
+        if not self._granted(vm.node.no_room):
+            return None
+        vm.host = 0
+        return []
+
+    def give_host(self, vm: Vm) -> None:
+        """Hardware."""
+        vm.host = -1
+
+
+def _both_stories(setup: GroupSetup, index: int, compiled: Story, simpy: Story) -> str:
+    pairs = zip(zip(*compiled, strict=True), zip(*simpy, strict=True), strict=False)
+    shorter = min(len(compiled[0]), len(simpy[0]))
+    same = next((place for place, (one, other) in enumerate(pairs) if one != other), shorter)
+    lines = [f"{setup.plan.name}-{index:04d}: the two engines part at move {same}"]
+    for name, story in (("compiled", compiled), ("simpy", simpy)):
+        lines.append(f"  {name}:")
+        for t_s, move in list(zip(*story, strict=True))[max(0, same - 2) : same + LINES_SHOWN]:
+            lines.append(
+                f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({float(t_s)!r} s)  {_words(setup, int(move))}"
+            )
+    return "\n".join(lines)
+
+
+def _words(setup: GroupSetup, move: int) -> str:
+    program = setup.program
+    if move >= 2 * len(program.arcs):
+        return f"demand turns {'off' if move % 2 else 'on'} in {program.nodes[move // 2 - len(program.arcs)].name}"
+    arc = program.arcs[move // 2]
+    return f"{arc.source.name} -> {arc.target.name}" + (f" ({arc.code})" if arc.code else "")

@@ -1,0 +1,115 @@
+"""Which engine plays what: by what it knows, and by which answers sooner."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sim.errors import Fault, ScenarioError
+from sim.model.plan import Arrivals, Autoscale, Cycle, FleetPlan, GroupPlan, Replay, Schedule
+
+# Rough figures (seconds, this order of machine; measured by tests/benchmarks) that only decide which engine is quicker.
+SIMPY_S_PER_MOVE = 2.5e-6
+LOAD_S = 1.5  # import of numba and of cached machine code
+COMPILE_S = 20.0  # the first time on a machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An engine, and why it was chosen."""
+
+    engine: str
+    why: str
+
+
+def expected_moves(group: GroupPlan, horizon_s: float) -> float:
+    """About how many moves the VMs of a group make up to the horizon."""
+    demand = group.demand
+    hours = horizon_s / 3600
+    if isinstance(demand, Arrivals):
+        batch = float(np.dot(demand.batch_sizes, demand.batch_weights))
+        return 7.0 * batch * float(np.mean(demand.rate_per_h)) * hours
+    if isinstance(demand, Replay):
+        return 7.0 * len(demand.born_s)
+    per_vm = 6.0
+    if isinstance(demand, Schedule):
+        per_vm += 7.0 * len(demand.days) * hours / 168
+    elif isinstance(demand, Cycle):
+        per_vm += 7.0 * horizon_s / max(1.0, demand.on_s.mean + demand.off_s.mean)
+    if group.guest_crash:
+        per_vm += 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
+    return per_vm * group.count
+
+
+def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
+    """The engine that answers sooner: the kernel where there is much to walk, SimPy where loading it would take longer.
+
+    Groups that only SimPy can play don't keep the others from the kernel, unless all share a platform.
+    """
+    unknown = what_needs_simpy(plan)
+    alone = needs_simpy(plan)
+    walked = [group for group in plan.groups if not isinstance(group.demand, Autoscale)]
+    moves = sum(expected_moves(group, plan.horizon_s) for group in walked) * replications
+    simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
+    about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
+    if not walked:
+        return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
+    code = "kernel.walk" if plan.platform is None else "kernel.stretch" if alone else "lookahead.play"
+    if simpy_s <= (LOAD_S if _is_compiled(code) else COMPILE_S):
+        return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
+    if alone and plan.platform is not None:
+        return Choice(
+            engine="ahead", why=f"{unknown} needs SimPy; the kernel walks what is private, and {about}"
+        )
+    if alone:
+        rest = ", ".join(sorted(alone))
+        return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")
+    shares = "hosts and quota at most" if plan.platform else "nothing"
+    return Choice(engine="compiled", why=f"VMs share {shares}, and {about}")
+
+
+def asked_for(engine: str, plan: FleetPlan) -> Choice:
+    """The engine that somebody asked for by name. Raises ScenarioError where it can't play the plan."""
+    if engine not in ("simpy", "compiled", "mixed", "ahead"):
+        raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
+    unknown = what_needs_simpy(plan)
+    if engine == "compiled" and unknown:
+        if all(isinstance(group.demand, Autoscale) for group in plan.groups):
+            fault = Fault(
+                field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
+                hint="ask for auto or simpy",
+            )  # fmt: skip
+            raise ScenarioError([fault])
+        return Choice(engine="ahead" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
+    return Choice(engine=engine, why="asked for")
+
+
+def needs_simpy(plan: FleetPlan) -> frozenset[str]:
+    """Names of the groups that only the SimPy engine plays: all, where they share a platform that it alone knows."""
+    if plan.platform is not None:
+        return frozenset(group.name for group in plan.groups) if what_needs_simpy(plan) else frozenset()
+    return frozenset(group.name for group in plan.groups if isinstance(group.demand, Autoscale))
+
+
+def what_needs_simpy(plan: FleetPlan) -> str:
+    """What of a plan only the SimPy engine plays; empty: nothing."""
+    if any(isinstance(group.demand, Autoscale) for group in plan.groups):
+        return "autoscale"
+    platform = plan.platform
+    if platform is None:
+        return ""
+    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle", "reserved"):
+        if getattr(platform, name):
+            return name.replace("_", " ")
+    if platform.hosts and len({group.priority for group in plan.groups}) > 1:
+        return "regular VMs that may evict spot VMs"
+    return ""
+
+
+def _is_compiled(code: str) -> bool:
+    """Whether machine code of the kernel lies on disk (it may be stale; then compiling costs its time once)."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    return any(folder.rglob(f"{code}-*.nbc"))

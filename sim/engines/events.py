@@ -1,0 +1,135 @@
+"""Moves told as the rows of `events.parquet`, in order of time, group, VM, and the VM's own order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engines.group_setup import GroupSetup
+from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.state_machine import Arc, Node, Program
+
+Row = tuple[float, str, str, str | None, str | None, str | None, str | None]
+"""(t_s, vm, kind, from, to, operation, code); kind is operation, power, provisioning, eviction or guest_crash."""
+
+Words = tuple[str, str | None, str | None, str | None, str | None]
+OUTCOMES = (
+    "succeeded",
+    "failed",
+    "rejected",
+    "accepted",
+)  # the order in which one move tells them: the old operation's first
+
+
+def words_of(arc: Arc) -> tuple[Words, ...]:
+    """What a move has to tell: every column but the instant and the VM."""
+    told: list[Words] = []
+    code = arc.code or None
+    for outcome in OUTCOMES:
+        for name in arc.counts:
+            kind, _, rest = name.partition(".")
+            operation, _, came_to = rest.partition(".")
+            if kind == "operations" and came_to == outcome:
+                told.append(
+                    (
+                        "operation",
+                        None,
+                        outcome,
+                        operation,
+                        code if outcome in ("failed", "rejected") else None,
+                    )
+                )
+    for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
+        if counted in arc.counts:
+            told.append((kind, None, None, None, None))
+    operation_now = arc.target.operation or arc.source.operation
+    if arc.source.power is not arc.target.power:
+        told.append(("power", arc.source.power, arc.target.power, operation_now, code))
+    before, after = _provisioning(arc.source, ""), _provisioning(arc.target, arc.code)
+    if before != after:
+        told.append(("provisioning", before, after, operation_now, code))
+    return tuple(told)
+
+
+def _provisioning(node: Node, code: str) -> str | None:
+    if node.power is None or node.provisioning is None:
+        return None
+    return (
+        f"failed/{code}"
+        if node.provisioning is ProvisioningState.FAILED and code
+        else node.provisioning.value
+    )
+
+
+@dataclass(slots=True)
+class EventRows:
+    """Collects moves of all groups and hands them on as rows, sorted; `settle` says up to when they are complete."""
+
+    take: Callable[[Iterable[Row]], None]
+    words: dict[int, tuple[tuple[Words, ...], ...]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    pending: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = (
+        field(default_factory=list)
+    )
+
+    def listen(
+        self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
+    ) -> None:
+        """Take moves of one group (rows of its move table); each VM's own are in order."""
+        if setup.index not in self.words:
+            self.words[setup.index] = _all_words(setup.program)
+            self.names[setup.index] = setup.plan.name
+        self.pending.append((when, np.full(len(when), setup.index), whom, what // 2))
+
+    def settle(self, before_s: float | None = None) -> None:
+        """Hand on every row before an instant (None: all)."""
+        if not self.pending:
+            return
+        when, group, whom, arcs = (np.concatenate(part) for part in zip(*self.pending, strict=True))
+        order = np.lexsort((whom, group, when))  # stable: a VM's moves at one instant keep their order
+        when, group, whom, arcs = when[order], group[order], whom[order], arcs[order]
+        end = len(when) if before_s is None else int(np.searchsorted(when, before_s, side="left"))
+        self.pending = [(when[end:], group[end:], whom[end:], arcs[end:])] if end < len(when) else []
+        self.take(
+            (t_s, f"{self.names[g]}-{vm:04d}", *told)
+            for t_s, g, vm, arc in zip(
+                when[:end].tolist(),
+                group[:end].tolist(),
+                whom[:end].tolist(),
+                arcs[:end].tolist(),
+                strict=True,
+            )
+            for told in self.words[g][arc]
+        )
+
+
+def _all_words(program: Program) -> tuple[tuple[Words, ...], ...]:
+    return tuple(words_of(arc) for arc in program.arcs)
+
+
+@dataclass(slots=True)
+class Lives:
+    """The power states of each group's first VMs over time, for whoever wants to see single lives."""
+
+    vms: int
+    entered: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+
+    def listen(
+        self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
+    ) -> None:
+        """Take moves of one group."""
+        mine = whom < self.vms
+        for t_s, move, vm in zip(when[mine].tolist(), what[mine].tolist(), whom[mine].tolist(), strict=True):
+            arc = setup.program.arcs[move // 2]
+            if arc.source.power is not arc.target.power:
+                name = f"{setup.plan.name}-{vm:04d}"
+                self.entered.setdefault(name, []).append(
+                    (t_s, arc.target.power.value if arc.target.power else "")
+                )
+
+    def told(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:
+        """(VM, ((instant in s, state entered; "" = gone), ...)), in order of names."""
+        return tuple((name, tuple(moves)) for name, moves in sorted(self.entered.items()))

@@ -1,0 +1,89 @@
+"""What every walker of a fleet starts from, and what each hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.distributions import streams
+from sim.model.calendar import Calendar, arrivals, calendar
+from sim.model.plan import Arrivals, Autoscale, FleetPlan, GroupPlan, Replay, Schedule
+from sim.model.state_machine import Program, compile_program
+from sim.usage.ledger import GroupUsage, MoveTable
+
+# (replication's moves of one group: instants, rows of the move table, VM indices) -> None; in order of time
+MovesListener = Callable[["GroupSetup", NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSetup:
+    """What every walker of one group needs, made once a replication."""
+
+    index: int
+    plan: GroupPlan
+    program: Program
+    table: MoveTable
+    calendar: Calendar | None
+    group_key: int
+    start: datetime
+    horizon_s: float
+
+    @property
+    def lifetimes_s(self) -> NDArray[np.float64]:
+        """Each VM's time from request to deletion (s) where it was recorded; empty where it is drawn, or there is none."""
+        demand = self.plan.demand
+        return np.array(demand.lifetime_s if isinstance(demand, Replay) else (), dtype=np.float64)
+
+    def births(self) -> Iterator[NDArray[np.float64]]:
+        """When each VM is asked for (s), in order, block by block; all before the horizon."""
+        plan = self.plan
+        if isinstance(plan.demand, Arrivals):
+            yield from arrivals(plan.demand, self.start, self.horizon_s, self.group_key)
+        elif isinstance(plan.demand, Replay):
+            born = np.array(plan.demand.born_s, dtype=np.float64)
+            yield born[: np.searchsorted(born, self.horizon_s, side="left")]
+        elif plan.count:
+            born = np.arange(plan.count, dtype=np.float64) * (plan.create_over_s / plan.count)
+            yield born[born < self.horizon_s]
+
+
+def set_up(
+    plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: bool = False
+) -> list[GroupSetup]:
+    """Programs, calendars and keys of a fleet's groups."""
+    root = streams.replication_key(seed, replication)
+    setups = []
+    for index, group in enumerate(plan.groups):
+        scaled = isinstance(group.demand, Autoscale)
+        program = compile_program(group, plan.platform, asked_from_outside=asked_from_outside or scaled)
+        windows = (
+            calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
+        )
+        setups.append(
+            GroupSetup(
+                index=index,
+                plan=group,
+                program=program,
+                table=program.move_table(),
+                calendar=windows,
+                group_key=streams.entity_key(root, group.name),
+                start=plan.start,
+                horizon_s=plan.horizon_s,
+            )
+        )
+    return setups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRun:
+    """What one replication came to."""
+
+    usages: dict[str, GroupUsage]
+    fleet: GroupUsage
+    engine: str
+    why: str = ""
+    lives: tuple[tuple[str, tuple[tuple[float, str], ...]], ...] = ()

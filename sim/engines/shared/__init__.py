@@ -1,0 +1,1 @@
+"""Rules of the platform that both engines use."""

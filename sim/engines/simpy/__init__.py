@@ -1,0 +1,1 @@
+"""The model of record: a SimPy process per VM, the platform, faults."""

@@ -1,0 +1,129 @@
+"""What befalls hosts: failures of single hosts, racks and zones, and planned maintenance. One SimPy process each."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simpy.events import Event
+
+from sim.distributions import streams
+from sim.distributions.samplers import compile_laws
+from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS
+from sim.engines.simpy.variates import Variates
+from sim.engines.simpy.vm import BEFALLS, Clock, Vm
+from sim.model.plan import FleetPlan, Maintenance
+
+if TYPE_CHECKING:
+    from sim.engines.simpy.platform import SharedPlatform
+
+BETWEEN, REPAIR = 0, 1
+
+
+def start_befalling(plan: FleetPlan, platform: SharedPlatform, env: Clock, root: int) -> None:
+    """Start a process for everything that may fail, and one for maintenance; *root* is the replication's key."""
+    assert plan.platform is not None
+    if platform.endless:
+        return
+    names = [pool.name for pool in plan.platform.hosts]
+    single = [[[host] for host in hosts] for hosts in _clusters(platform)]
+    zones = _zones(platform)
+    for kind, failing, unions in (
+        ("host", plan.platform.host_failures, dict(zip(names, single, strict=True))),
+        ("rack", plan.platform.rack_failures, dict(zip(names, _racks(platform), strict=True))),
+        ("zone", plan.platform.zone_failures, {str(zone): [hosts] for zone, hosts in sorted(zones.items())}),
+    ):
+        if failing is None:
+            continue
+        laws = compile_laws([failing.time_between_s, failing.repair_s])
+        for name, members in unions.items():
+            variates = Variates(
+                streams.entity_key(root, f"{kind} {name}"), ("time_between", "repair"), laws, (0, 1),
+                members=len(members),
+            )  # fmt: skip
+            for number, hosts in enumerate(members):
+                env.process(_fails(platform, env, variates, number, hosts))
+    if plan.platform.maintenance is not None:
+        env.process(_maintenance(plan.platform.maintenance, platform, env))
+
+
+def _clusters(platform: SharedPlatform) -> list[list[int]]:
+    """Hosts of each cluster."""
+    found: list[list[int]] = [[] for _ in platform.plan.hosts]
+    for row in platform.index.units:
+        found[row[CLUSTER]] += range(row[HOST_BASE], row[HOST_BASE] + row[HOSTS])
+    return found
+
+
+def _racks(platform: SharedPlatform) -> list[list[list[int]]]:
+    """Hosts of each rack of each cluster; a rack's hosts are neighbours, as in `placement`."""
+    racks = []
+    for pool, hosts in zip(platform.plan.hosts, _clusters(platform), strict=True):
+        parts = min(pool.racks, pool.count)
+        sizes = [pool.count // parts + (rack < pool.count % parts) for rack in range(parts)]
+        starts = [sum(sizes[:rack]) for rack in range(parts)]
+        racks.append([hosts[start : start + size] for start, size in zip(starts, sizes, strict=True)])
+    return racks
+
+
+def _zones(platform: SharedPlatform) -> dict[int, list[int]]:
+    """Hosts of each zone; a cluster without a zone is in none."""
+    by_zone: dict[int, list[int]] = {}
+    for pool, hosts in zip(platform.plan.hosts, _clusters(platform), strict=True):
+        if pool.zone:
+            by_zone.setdefault(pool.zone, []).extend(hosts)
+    return by_zone
+
+
+def _fails(
+    platform: SharedPlatform,
+    env: Clock,
+    variates: Variates,
+    number: int,
+    hosts: Sequence[int],
+) -> Generator[Event, Any, None]:
+    """Up for a while, out of order for a while, for ever."""
+    draws: list[Any] = [None, None]
+    blocks = [0, 0]
+
+    def draw(purpose: int) -> float:
+        while True:
+            try:
+                if draws[purpose] is not None:
+                    return float(draws[purpose]())
+            except StopIteration:
+                pass
+            draws[purpose] = variates.column(number, purpose, blocks[purpose])
+            blocks[purpose] += 1
+
+    now_s = 0.0
+    while True:
+        now_s += draw(BETWEEN)
+        yield env.at(now_s, BEFALLS)
+        platform.fail(hosts)
+        now_s += draw(REPAIR)
+        yield env.at(now_s, BEFALLS)
+        platform.repair(hosts)
+
+
+def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Generator[Event, Any, None]:
+    """Every so often, one update domain after the other."""
+
+    reached: set[int] = (
+        set()
+    )  # in this round: a VM that moves to a host whose turn is still to come has had its own
+
+    def reach(vm: Vm) -> None:
+        arc = vm.here().maintained
+        if arc is not None and not vm.meeting and vm.promised is None and vm.rank not in reached:
+            reached.add(vm.rank)
+            vm.call_away(arc)
+
+    round_s = 0.0
+    while True:
+        round_s += plan.every_s
+        reached.clear()
+        for domain in range(plan.update_domains):
+            # A round that isn't over when the next is due delays it.
+            yield env.at(max(env.now, round_s + domain * plan.between_domains_s), BEFALLS)
+            platform.maintain(range(domain, len(platform.vms_on), plan.update_domains), reach)

@@ -1,0 +1,329 @@
+"""A fleet in SimPy: the model of record. One process plays each VM; others may join and ask the control plane."""
+
+from __future__ import annotations
+
+import gc
+from array import array
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy.events import Event
+
+from sim.distributions import streams
+from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
+from sim.engines.shared.placement import MIB
+from sim.engines.simpy.autoscaling import autoscale
+from sim.engines.simpy.faults import start_befalling
+from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.variates import Variates, program_laws
+from sim.engines.simpy.vm import Clock, Vm
+from sim.errors import OperationNotAllowed
+from sim.lifecycle.operations import rows_for
+from sim.model.plan import Arrivals, Autoscale, FleetPlan, Replay
+from sim.model.state_machine import Arc
+from sim.usage.collector import Peak, Tally, Window, ticks_of
+from sim.usage.ledger import whole_fleet, with_more
+
+if TYPE_CHECKING:
+    from sim.engines.simpy.ahead import Stretches
+
+BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
+
+
+class GroupRun:
+    """One group in a SimPy run: what its VMs share."""
+
+    def __init__(
+        self,
+        setup: GroupSetup,
+        env: Clock,
+        platform: SharedPlatform | None = None,
+        *,
+        warm_up_s: float = 0.0,
+        asked_from_outside: bool = False,
+        stretches: Stretches | None = None,
+    ) -> None:
+        self.setup = setup
+        self.make_vm: Callable[[GroupRun, int, float], Vm] = Vm
+        self.stretches = stretches  # where the kernel walks what is private
+        self.env = env
+        self.platform = platform
+        self.horizon_s = setup.horizon_s
+        self.warm_up_s = warm_up_s
+        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.program.asks)
+        self.memory_mib = round(setup.plan.memory_gib * MIB)
+        self.program = setup.program
+        self.calendar = setup.calendar
+        self.lifetime_purpose = setup.program.lifetime_purpose
+        is_open = isinstance(setup.plan.demand, Arrivals | Replay | Autoscale)
+        laws, rows = program_laws(setup.program)
+        self.variates = Variates(
+            setup.group_key, setup.program.purposes, laws, rows,
+            first=2 if is_open else 4, members=None if is_open else setup.plan.count,
+        )  # fmt: skip
+        self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
+        self.what = array("q")
+        self.whom: array[int] | None = None
+        self.vms: dict[int, Vm] = {}  # those alive, where somebody may ask for them or something befall them
+        self.counts: dict[str, int] = {}  # what isn't a move
+        self.amounts: dict[str, float] = {}
+        self.tell: Callable[[Vm, Arc], None] | None = None
+
+    def lifetime_s(self, index: int) -> float:
+        """An arrival's lifetime: one draw, however often it has to be replaced."""
+        return self.variates.column(index, self.lifetime_purpose, 0)()
+
+    def count(self, metric: str) -> None:
+        """Something happened that isn't a move."""
+        if self.env.now >= self.warm_up_s:
+            self.counts[metric] = self.counts.get(metric, 0) + 1
+
+    def refuse(self, operation: str, code: str = "") -> None:
+        """The control plane has rejected an operation."""
+        self.count(f"operations.{operation}.rejected")
+        if code:
+            self.count(f"failures.{code}")
+
+    def add_vm(self, index: int, born_s: float) -> None:
+        """A VM is asked for now."""
+        vm = self.make_vm(self, index, born_s)
+        vm.tell = self.tell
+        vm.process = self.env.process(vm.live())
+        if self.may_be_interrupted:
+            self.vms[index] = vm
+
+    def source(self) -> Generator[Event, Any, None]:
+        """VMs are asked for, one after the other, and live."""
+        index = 0
+        for block in self.setup.births():
+            for born_s in block.tolist():
+                if born_s > self.env.now:
+                    yield self.env.at(born_s)
+                self.add_vm(index, born_s)
+                index += 1
+
+
+@dataclass(slots=True)
+class Fleet:
+    """A fleet in SimPy: one process a VM. Custom processes may join it by `env.process` and ask the control plane."""
+
+    plan: FleetPlan
+    seed: int
+    replication: int
+    asked_from_outside: bool = False
+    only: frozenset[str] | None = None  # groups played here; None: all
+    listener: MovesListener | None = None
+    settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
+    peaks: tuple[Peak, Peak] | None = (
+        None  # on a host, running; given where other groups are played elsewhere
+    )
+    ahead: bool = False  # the kernel walks what is private (needs a platform, and nobody asking from outside)
+    env: Clock = field(init=False, default_factory=Clock)
+    groups: dict[str, GroupRun] = field(init=False)
+    tallies: dict[str, Tally] = field(init=False)
+    peak: tuple[Peak, Peak] = field(init=False)
+    window: Window = field(init=False)
+    platform: SharedPlatform | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan = self.plan
+        setups = set_up(
+            plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside
+        )
+        self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
+        self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
+        mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
+        self.groups = {
+            s.plan.name: GroupRun(
+                s,
+                self.env,
+                self.platform,
+                warm_up_s=plan.warm_up_s,
+                asked_from_outside=self.asked_from_outside,
+            )
+            for s in mine
+        }
+        if self.ahead:
+            self._walk_ahead()
+        self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
+        self.peak = self.peaks or new_peaks(len(setups), self.window)
+
+    def _walk_ahead(self) -> None:
+        from sim.engines.simpy.ahead import AheadVm, Stretches
+
+        if self.platform is None or self.asked_from_outside:
+            raise ValueError(
+                "VMs walk ahead only between meetings on a platform, and with nobody asking from outside"
+            )
+        for group in self.groups.values():
+            if not group.program.asks:  # the autoscaler asks
+                group.stretches, group.make_vm = Stretches(group.setup), AheadVm
+
+    def run(self) -> FleetRun:
+        """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
+        self.play()
+        return close_books(
+            [group.setup for group in self.groups.values()], self.tallies, self.peak, self, engine="simpy"
+        )
+
+    def play(self) -> None:
+        """Play to the horizon, and write everything down. Raises LifecycleError."""
+        was_collecting = gc.isenabled()
+        gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
+        try:
+            for group in self.groups.values():
+                if self.listener is not None:
+                    group.whom = array("q")
+                    group.tell = _record
+                if self.asked_from_outside:
+                    group.tell = _remember
+                if isinstance(group.setup.plan.demand, Autoscale):
+                    self.env.process(autoscale(group, group.setup.plan.demand))
+                else:
+                    self.env.process(group.source())
+            if self.platform is not None:
+                root = streams.replication_key(self.seed, self.replication)
+                start_befalling(self.plan, self.platform, self.env, root)
+            self.env.process(self._clerk())
+            self.env.play(self.plan.horizon_s)
+            for group in self.groups.values():
+                for vm in group.vms.values():
+                    vm.close()
+            self.write_books(None)
+        finally:
+            if was_collecting:
+                gc.enable()
+
+    def _clerk(self) -> Generator[Event, Any, None]:
+        """Books are written now and then, so that memory holds VMs, not their past."""
+        pause_s = max(1.0, self.plan.horizon_s / 64)
+        while True:
+            yield self.env.timeout(pause_s)
+            waiting = max((len(group.when) for group in self.groups.values()), default=0)
+            self.write_books(self.env.now)
+            pause_s *= min(4.0, max(0.25, BOOKED_AT_ONCE / max(1, waiting)))
+
+    def write_books(self, now_s: float | None) -> None:
+        """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
+        for name, group in self.groups.items():
+            if group.stretches is not None and now_s is not None:
+                for vm in group.vms.values():
+                    vm.catch_up()
+            when, what = np.array(group.when, dtype=np.float64), np.array(group.what, dtype=np.int64)
+            del group.when[:], group.what[:]
+            if not len(when):
+                continue
+            self.tallies[name].book(when, what)
+            note_peaks(self.peak, group.setup, ticks_of(when), what)
+            if self.listener is not None and group.whom is not None:
+                moved = what < 2 * len(group.program.arcs)
+                self.listener(group.setup, when[moved], what[moved], np.array(group.whom, dtype=np.int64))
+                del group.whom[:]
+        if self.settle is not None and now_s is not None:
+            self.settle(now_s)
+        for peak in self.peak:
+            peak.settle(None if now_s is None else int(ticks_of(np.array([now_s]))[0]))
+
+    # -- the control plane, for custom processes --------------------------------------------------------------------
+
+    def vm(self, name: str) -> Vm:
+        """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be `asked_from_outside`."""
+        group, _, number = name.rpartition("-")
+        if not self.asked_from_outside:
+            raise KeyError(f"{name}: make the fleet with asked_from_outside=True to ask for its VMs")
+        vms = self.groups[group].vms if group in self.groups else {}
+        if not number.isdecimal() or int(number) not in vms:
+            raise KeyError(
+                f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)"
+            )
+        return vms[int(number)]
+
+    def request(self, name: str, operation: str) -> Event:
+        """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new node.
+
+        Raises OperationNotAllowed (counted as rejected) while another operation runs, or where the power state
+        doesn't accept it. A delete is always accepted: it ends what is under way, and joins a delete.
+        """
+        vm = self.vm(name)
+        here = vm.promised or vm.node
+        ask = None if vm.meeting else vm.group.program.asks.get((here.index, operation))
+        done = self.env.event()
+        if ask is None:
+            if operation == "delete" and here.operation == "delete":
+                return self._join(vm, done)
+            vm.group.refuse(operation)
+            if here.operation is not None:
+                raise OperationNotAllowed(
+                    f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {here.operation}, which is under way"
+                )
+            rows_for(operation, here.power)
+            raise OperationNotAllowed(
+                f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {here.name}"
+            )
+        vm.promised = ask.target
+        assert vm.process is not None
+        vm.process.interrupt((operation, done))
+        return done
+
+    @staticmethod
+    def _join(vm: Vm, done: Event) -> Event:
+        """Wait with whoever waits for the delete that is under way already."""
+        if vm.awaited is None:
+            vm.awaited = done
+        elif vm.awaited.callbacks is not None:
+            vm.awaited.callbacks.append(done.trigger)
+        return done
+
+
+def new_peaks(groups: int, window: Window) -> tuple[Peak, Peak]:
+    """The most VMs on a host at once, and the most running at once."""
+    return Peak(groups, window.start_ticks), Peak(groups, window.start_ticks)
+
+
+def close_books(
+    setups: Sequence[GroupSetup],
+    tallies: Mapping[str, Tally],
+    peaks: tuple[Peak, Peak],
+    fleet: Fleet | None,
+    *,
+    engine: str,
+) -> FleetRun:
+    """Everything is written: settle, audit, and add up; *fleet* knows of what isn't a move. Raises AuditError."""
+    for peak in peaks:
+        peak.settle()
+    usages = {}
+    for setup in setups:
+        name = setup.plan.name
+        usages[name] = tallies[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
+        if fleet is not None and name in fleet.groups:
+            usages[name] = with_more(usages[name], fleet.groups[name].counts, fleet.groups[name].amounts)
+    whole = whole_fleet(
+        list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
+    )
+    if fleet is not None and fleet.platform is not None:
+        whole = with_more(whole, fleet.platform.counts)
+    return FleetRun(usages=usages, fleet=whole, engine=engine)
+
+
+def _record(vm: Vm, _arc: Arc) -> None:
+    assert vm.group.whom is not None
+    vm.group.whom.append(vm.index)
+
+
+def _remember(vm: Vm, arc: Arc) -> None:
+    vm.past.append((vm.now_s, arc))
+    if vm.group.whom is not None:
+        vm.group.whom.append(vm.index)
+
+
+def note_peaks(
+    peaks: Sequence[Peak], setup: GroupSetup, ticks: NDArray[np.int64], what: NDArray[np.int64]
+) -> None:
+    """Tell the peaks of moves that take or give back a host, or begin or end running."""
+    for peak, change in zip(peaks, (setup.table.on_host_change, setup.table.running_change), strict=True):
+        changed = change[what]
+        some = changed != 0
+        peak.add(ticks[some], setup.index, changed[some])

@@ -1,0 +1,237 @@
+"""What a run is asked to play: frozen plans, free of files, money and statistics.
+
+The scenario model (`sim.scenario.scenario`) builds these; the walkers (`sim.engines`) read nothing else. Times are
+seconds from the start of the run, durations are distributions of seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+
+from sim.distributions.kinds import Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlwaysOn:
+    """Wanted from the moment it is asked for until the horizon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Wanted in a weekly window of local wall-clock time; an `off` not after `on` is on the next day."""
+
+    days: tuple[int, ...]  # weekdays on which a window begins, Monday = 0
+    on: time
+    off: time
+    time_zone: str
+    jitter_s: Distribution | None = None  # added to each edge of each window, drawn per VM and edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """Wanted for `on_s`, then unwanted for `off_s`, for ever; starts wanted."""
+
+    on_s: Distribution
+    off_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """VMs requested by a Poisson process, each deleted a lifetime after it is Running."""
+
+    rate_per_h: tuple[
+        float, ...
+    ]  # 1 number (constant), 24 (hours of a UTC day) or 168 (hours of a week from Monday)
+    lifetime_s: Distribution
+    batch_sizes: tuple[int, ...] = (1,)
+    batch_weights: tuple[float, ...] = (1.0,)  # sum to 1
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A recorded fleet: each VM asked for at its instant, and its deletion a lifetime later (inf: never)."""
+
+    born_s: tuple[float, ...]  # ascending
+    lifetime_s: tuple[float, ...]  # from the request on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingRule:
+    """When the load per VM passes a threshold (a share of what one VM serves), change the number of VMs."""
+
+    threshold: float
+    by: int
+    cooldown_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscale:
+    """The number of VMs follows a load; an engine looks at it every tick."""
+
+    load: tuple[float, ...]  # by hour of day (24) or of week (168, from Monday), in the unit of `per_vm`
+    per_vm: float  # load that one VM serves
+    minimum: int
+    maximum: int
+    tick_s: float
+    scale_out: tuple[ScalingRule, ...]  # any of them true: the largest resulting number
+    scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
+    time_zone: str = "UTC"
+
+
+Demand = AlwaysOn | Schedule | Cycle | Arrivals | Replay | Autoscale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The automation's answer to a failed create or start: attempts in all, the first one counted."""
+
+    attempts: int = 5
+    backoff_s: float = 60.0
+    multiplier: float = 2.0
+    max_backoff_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCrash:
+    """The guest OS dies after some running time; the monitoring notices, then asks for a restart."""
+
+    time_between_s: Distribution
+    detection_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Eviction as a hazard per hour of running time."""
+
+    eviction_per_hour: float
+    policy: str = "deallocate"  # deallocate | delete
+    notice_s: Distribution
+    restart_after_s: Distribution | None = None  # None: nobody asks again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlan:
+    """One group of like VMs: how many, who wants them on and when, how long each step takes, what goes wrong."""
+
+    name: str
+    count: int = 0  # created from t = 0 on; 0 with Arrivals
+    create_over_s: float = 0.0  # VM i is asked for at i * create_over / count
+    demand: Demand = field(default_factory=AlwaysOn)
+    when_off: str = "deallocate"  # deallocate | stop | guest-shutdown | hibernate | keep
+    generalized: bool = True  # an image with OS provisioning
+    durations_s: Mapping[
+        str, Distribution
+    ]  # allocating starting os_provisioning extensions stopping deallocating
+    #                                          restarting updating deleting
+    failures: Mapping[str, float] = field(default_factory=dict)  # platform code -> probability per attempt
+    os_provisioning_timeout_s: float = 1200.0
+    extensions_timeout_s: float = 5400.0
+    reaction_s: Distribution
+    retry: Retry = field(default_factory=Retry)
+    guest_crash: GuestCrash | None = None
+    spot: Spot | None = None
+    # What the platform needs to know of a VM; read only where there is one.
+    size: str = ""
+    family: str = ""
+    vcpus: int = 0
+    memory_gib: float = 0.0
+    priority: str = "regular"  # regular | spot
+    zones: tuple[int, ...] = ()  # round robin over the VMs; empty: regional
+    availability_set: str = ""  # its VMs stay on one cluster while any of them is on a host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPool:
+    """A cluster of like hosts."""
+
+    name: str
+    count: int
+    vcpus: int
+    memory_gib: float
+    zone: int | None = None
+    racks: int = 1  # hosts are spread over them round robin; a rack is also a fault domain
+    only_groups: tuple[str, ...] = ()  # dedicated to these; empty: to nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Limits of a subscription in a region; None or absent: no limit."""
+
+    regional_vcpus: int | None = None
+    spot_vcpus: int | None = None
+    families: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """Something that fails now and again: hosts, racks or zones, each by itself."""
+
+    time_between_s: Distribution
+    repair_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Planned work on every host, one update domain after the other."""
+
+    every_s: float
+    impact: str  # freeze | reboot | redeploy
+    update_domains: int = 5
+    between_domains_s: float = 1800.0
+    freeze_s: Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """A token bucket for each class of operation (create; update; delete), per subscription."""
+
+    burst: float
+    refill_per_min: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Room held for VMs of one size, used or not."""
+
+    name: str
+    size: str
+    family: str
+    vcpus: int
+    memory_gib: float
+    quantity: int
+    groups: tuple[str, ...] = ()  # that name it; empty: every regular group of the size
+
+    def is_for(self, group: GroupPlan) -> bool:
+        """Whether the group's VMs may use the room."""
+        named = not self.groups or group.name in self.groups
+        return group.size == self.size and group.priority != "spot" and named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What VMs share: hardware, quota, and the things that befall many at once."""
+
+    placement: str = "best-fit"  # first-fit | best-fit | worst-fit | balanced
+    hosts: tuple[HostPool, ...] = ()  # empty: hardware without end
+    quota: Quota | None = None
+    host_failures: Failing | None = None
+    rack_failures: Failing | None = None
+    zone_failures: Failing | None = None
+    healing_s: Distribution | None = None  # until a failed host's VM is started elsewhere
+    maintenance: Maintenance | None = None
+    throttle: Throttle | None = None
+    reserved: tuple[Reserved, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPlan:
+    """Everything one replication plays, besides its seed and number."""
+
+    start: datetime  # aware; wall-clock instant of t = 0
+    horizon_s: float
+    warm_up_s: float = 0.0
+    groups: tuple[GroupPlan, ...]
+    platform: Platform | None = None

@@ -1,0 +1,180 @@
+"""What was promised and what came of it: commitments bought and used, uptime promised and got."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.patches import Patch
+
+from sim.report import clock, style
+from sim.report.answer import Account, Table
+from sim.report.commitment_data import CommitmentUse
+from sim.report.fleet_figures import LEFT, RIGHT, footer
+from sim.report.folder import Findings, Floats
+from sim.report.numbers import MONEY, in_currency, percent, plain
+from sim.report.style import Drawn, Sheet
+from sim.report.timeline import step_h
+from sim.report.totals import shares
+
+MOST_PANELS = 8
+MOST_ROWS = 60
+DEPLOYMENT_WORDS = {
+    "zones": "over zones",
+    "availability-set": "availability set",
+    "single-premium": "single VMs, Premium SSD",
+    "single-standard-ssd": "single VMs, Standard SSD",
+    "single-standard-hdd": "single VMs, Standard HDD",
+    "capacity-reservation": "capacity reservation",
+    "spot": "spot VMs",
+}
+
+
+def commitment_table(told: Account) -> Table | None:
+    """Each commitment: what was bought, used and lost, and what both cost; adds up to the bill's commitments as shown."""
+    findings, money = told.findings, told.money
+    names = [
+        name.removeprefix("commitment.").removesuffix(".used_fraction")
+        for name in findings.fleet
+        if name.startswith("commitment.") and name.endswith(".used_fraction")
+    ]
+    if not names or not findings.bill:
+        return None
+    amounts = money.lines(findings)
+    rows, costs = [], []
+    for name in names:
+        own = {
+            line.meter.removeprefix(f"commitment.{name}."): (line, amount)
+            for line, amount in zip(findings.bill, amounts, strict=True)
+            if line.meter.startswith(f"commitment.{name}.")
+        }
+        used, unused = own.get("used"), own.get("unused")
+        empty = sum(line.quantity for part, (line, _) in own.items() if part.startswith("unused"))
+        paid = [each[1] if each else 0.0 for each in (used, unused)]
+        costs.append(paid)
+        rows.append(
+            [
+                name,
+                next((in_currency(line.unit, findings.currency) for line, _ in own.values()), ""),
+                plain(used[0].quantity, 1) if used else "",
+                plain(empty, 1),
+                percent(findings.mean(f"commitment.{name}.used_fraction")),
+                money.scale.text(paid[0]) if used else "",
+                money.scale.text(paid[1]),
+                money.scale.text(sum(paid)),
+            ]
+        )
+    sums = [sum(column) for column in zip(*costs, strict=True)]
+    text, unit = money.scale.text, money.scale.unit
+    return Table(
+        columns=[
+            "commitment", "unit", "used", "unused", "share used", f"used ({unit})", f"unused ({unit})", f"all ({unit})",
+        ],
+        rows=rows,
+        totals=["all", "", "", "", "", text(sums[0]), text(sums[1]), text(sum(sums))],
+        words=2,
+        note="Mean over replications. What isn't used in its clock hour is lost, and paid. Of a capacity reservation and of its "
+        "VMs only empty units stand here: a VM inside is billed as itself.",
+    )  # fmt: skip
+
+
+def commitment_use(findings: Findings) -> Drawn:
+    """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
+    name = "commitment_use"
+    shown = findings.commitments[:MOST_PANELS]
+    panel, gap, top = 1.15, 0.4, 0.95
+    height = top + len(shown) * (panel + gap) + 0.7
+    step = step_h(findings.horizon_h)
+    remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
+    left_out = len(findings.commitments) - len(shown)
+    remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
+    sheet = Sheet("How much of what was bought is used in each hour?", height, footer(findings, name, remark))
+    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
+    rows: list[list[object]] = [["commitment", "unit", "from_h", "to_h", "bought_per_h", "used_per_h"]]
+    for place, use in enumerate(shown):
+        axes = sheet.axes(
+            left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel
+        )
+        edges, bought, used = _steps(use, step, findings.horizon_h)
+        style.fill_steps(axes, edges, used, bought, style.VERMILLION, "//")
+        style.fill_steps(axes, edges, np.zeros_like(used), used, style.BLUE)
+        style.line_steps(axes, edges, bought, style.BLACK, 0.9)
+        share = shares([float(use.used.sum()), float(use.bought.sum() - use.used.sum())])[0]
+        words = f"{style.shorten(use.name, 60)}: {share} used" if share else style.shorten(use.name, 60)
+        axes.set_title(words, size=8.5, loc="left", pad=3)
+        axes.set_ylabel(_per_hour(use.unit, findings.currency), size=8)
+        axes.set_ylim(0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0)
+        style.put_numbers(axes.yaxis, most=4)
+        style.put_time(axes, time, findings.horizon_h, labelled=place == len(shown) - 1)
+        rows += [
+            [use.name, in_currency(use.unit, findings.currency), *numbers]
+            for numbers in zip(
+                edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True
+            )
+        ]
+    sheet.legend(
+        [
+            Patch(facecolor=style.BLUE, label="used"),
+            Patch(
+                facecolor=style.VERMILLION,
+                hatch="//",
+                edgecolor="white",
+                linewidth=0,
+                label="bought and lost",
+            ),
+        ]
+    )
+    return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
+
+
+def _per_hour(unit: str, currency: str) -> str:
+    if unit == MONEY:
+        return f"{currency} an hour"
+    return {"host hour": "hosts", "unit hour": "units"}.get(unit, "VMs")
+
+
+def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:
+    """Edges of the steps (h), and what was bought and used per hour in each."""
+    place = np.arange(len(use.used)) + use.first_hour
+    first = use.first_hour // step
+    number = place // step - first
+    ends = np.minimum(place + 1.0, horizon_h)
+    long = np.bincount(number, weights=ends - place)
+    bought, used = (np.bincount(number, weights=each) / long for each in (use.bought, use.used))
+    edges = np.minimum((np.arange(len(long) + 1) + first) * float(step), horizon_h)
+    return edges, bought, used
+
+
+def uptime_table(told: Account) -> Table | None:
+    """Uptime by month and deployment against what is promised; None where nothing can take a VM away from its user."""
+    findings, money = told.findings, told.money.scale
+    if not findings.uptimes:
+        return None
+    listed = findings.uptimes
+    if len(listed) > MOST_ROWS:
+        listed = tuple(sorted(listed, key=lambda each: each.uptime)[:MOST_ROWS])
+    rows = [
+        [
+            row.month,
+            row.name,
+            DEPLOYMENT_WORDS.get(row.deployment, row.deployment),
+            "none" if row.promised is None else percent(row.promised, 2),
+            percent(row.uptime, 3),
+            percent(row.worst, 3),
+            plain(row.breaches, 0 if row.breaches == round(row.breaches) else 2),
+            money.text(row.credit),
+        ]
+        for row in listed
+    ]
+    left_out = len(findings.uptimes) - len(listed)
+    return Table(
+        columns=[
+            "month", "group or set", "deployment", "promised", "uptime", "worst", "below the promise",
+            f"credit ({money.unit})",
+        ],
+        rows=rows,
+        words=3,
+        marked=[row.promised is not None and row.uptime < row.promised for row in listed],
+        note="Per replication: mean uptime, the worst deployment of all replications, how many deployments got less than "
+        "promised, and what that is worth as a service credit. A credit must be claimed: no bill here is lowered by it. "
+        "What a user stops is no downtime."
+        + (f" The {len(listed)} worst; {left_out:,} others are in sla.csv." if left_out else ""),
+    )  # fmt: skip

@@ -1,0 +1,220 @@
+"""Replications that were played once and needn't be played again: files named by what was asked, never by when.
+
+The name is a digest of the program, the question, the seed and the engine, so the same name always means the same
+content, and a wrong hit can't be. A file appears whole (written under a temporary name, then renamed) or not at all;
+one that can't be read is played again. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.sla import Deployment
+from sim.billing.uptime import Uptime
+from sim.errors import ResultError
+from sim.runs.provenance import program_digest, question_digest
+from sim.runs.replication import BillRow, CommitmentHours, Question, Replication, Timeline
+
+FORM = 2  # of the files; part of every name
+MOST_BYTES = 2 * 2**30  # that a cache is cut down to after a study, what was used longest ago first ...
+SPARED_S = 3_600.0  # ... but nothing that was used in the last hour: another study may be reading it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where the replications of one (program, question, seed, engine) are kept."""
+
+    folder: Path
+
+    @property
+    def events_folder(self) -> Path:
+        """Where the part files with their moves are kept."""
+        return self.folder
+
+    def get(self, number: int) -> Replication | None:
+        """Replication *number* if it was finished, else None."""
+        try:
+            found = _read(self._file(number))
+            os.utime(self.folder)  # used: trimmed last
+            return found
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # absent, or torn by a machine that went down: played again
+
+    def put(self, replication: Replication) -> Replication:
+        """Keep a finished replication; what is given back reads its timeline from the file, so memory stays small."""
+        file = self._file(replication.number)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / f".{file.name}.{secrets.token_hex(4)}"
+        try:
+            with unfinished.open("wb") as stream:
+                _write(stream, replication)
+            unfinished.replace(file)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        return replace(replication, timeline=KeptTimeline(file, tuple(replication.timeline)))
+
+    def finished(self) -> int:
+        """How many replications are kept here."""
+        return len(list(self.folder.glob("[0-9]*.npz")))
+
+    def forget(self) -> None:
+        """Remove everything kept here."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npz"
+
+
+@dataclass(slots=True)
+class RunCache:
+    """A folder of shelves, safe for several processes at once."""
+
+    folder: Path
+    reused: int = field(default=0, compare=False)  # replications that were found here instead of played
+
+    def shelf(self, question: Question, seed: int, *, engine: str = "auto", events: bool = False) -> Shelf:
+        """Where replications of this question are kept; nothing is made on disk until one is."""
+        asked = f"{FORM}:{program_digest()}:{question_digest(question)}:{seed}:{engine}:{events}"
+        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        return Shelf(folder=self.folder / name[:2] / name)
+
+    def forget(self) -> None:
+        """Remove the whole cache."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
+        """Cut a cache that has grown too large: the shelves used longest ago go first."""
+        shelves = []
+        for shelf in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+            with suppress(OSError):  # gone meanwhile: somebody else is trimming too
+                size = sum(file.stat().st_size for file in shelf.iterdir())
+                shelves.append((shelf.stat().st_mtime, size, shelf))
+        total = sum(size for _, size, _ in shelves)
+        for used_at, size, shelf in sorted(shelves):
+            if total <= most_bytes or used_at > time.time() - spared_s:
+                return
+            shutil.rmtree(shelf, ignore_errors=True)
+            total -= size
+
+    def sign(self) -> None:
+        """Tell other programs what this folder is: git and backups pass by it."""
+        if not self.folder.is_dir():
+            return
+        for name, content in (
+            (".gitignore", "*\n"),
+            (
+                "CACHEDIR.TAG",
+                "Signature: 8a477f597d28d172789f06886806bc55\n# Made by vmfleet; may be deleted at any time.\n",
+            ),
+        ):
+            if not (self.folder / name).exists():
+                (self.folder / name).write_text(content, encoding="utf-8")
+
+
+class KeptTimeline(Mapping[str, Timeline]):
+    """The timelines of a replication that lies on disk, read when looked at."""
+
+    def __init__(self, file: Path, groups: tuple[str, ...]) -> None:
+        self._file = file
+        self._groups = groups
+
+    def __getitem__(self, group: str) -> Timeline:
+        if group not in self._groups:
+            raise KeyError(group)
+        try:
+            with np.load(self._file, allow_pickle=False) as content:
+                return _timeline(content, self._groups.index(group))
+        except FileNotFoundError:
+            raise ResultError(
+                f"{self._file}: is gone, though this run still needs it; is another one writing the same result folder?"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+
+def _write(stream: BinaryIO, replication: Replication) -> None:
+    described = {
+        "number": replication.number,
+        "engine": replication.engine,
+        "engine_why": replication.engine_why,
+        "metrics": replication.metrics,
+        "bill": [list(asdict(row).values()) for row in replication.bill],
+        "groups": list(replication.timeline),
+        "lives": replication.lives,
+        "uptimes": [asdict(each) for each in replication.uptimes],
+        "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
+        "events": replication.events.name if replication.events is not None else None,
+    }
+    # JSON writes a float so that reading it gives the same bits, NaN included.
+    arrays: dict[str, NDArray[Any]] = {
+        "described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8)
+    }
+    for index, timeline in enumerate(replication.timeline.values()):
+        arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
+        arrays[f"vms_{index}"] = timeline.vms
+    for index, each in enumerate(replication.commitment_hours):
+        arrays[f"used_{index}"], arrays[f"bought_{index}"] = each.used, each.bought
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
+def _read(file: Path) -> Replication:
+    with zipfile.ZipFile(file) as whole:
+        if whole.testzip() is not None:
+            raise ValueError(f"{file} is damaged")
+    with np.load(file, allow_pickle=False) as content:
+        described = json.loads(content["described"].tobytes())
+        commitments = tuple(
+            CommitmentHours(
+                name=name,
+                unit=unit,
+                first_hour=first,
+                used=content[f"used_{index}"],
+                bought=content[f"bought_{index}"],
+            )
+            for index, (name, unit, first) in enumerate(described["commitments"])
+        )
+    events = file.parent / described["events"] if described["events"] is not None else None
+    if events is not None and not events.is_file():
+        raise FileNotFoundError(events)
+    return Replication(
+        number=described["number"],
+        engine=described["engine"],
+        engine_why=described["engine_why"],
+        metrics=described["metrics"],
+        bill=tuple(BillRow(*row) for row in described["bill"]),
+        timeline=KeptTimeline(file, tuple(described["groups"])),
+        lives=tuple((vm, when_s, state) for vm, when_s, state in described["lives"]),
+        uptimes=tuple(
+            Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
+        ),
+        commitment_hours=commitments,
+        events=events,
+    )
+
+
+def _timeline(content: Mapping[str, NDArray[Any]], index: int) -> Timeline:
+    return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
+
+
+def cache_beside(folder: Path) -> RunCache:
+    """What the studies whose results stand in one place have played: kept among their result folders."""
+    return RunCache(folder.parent / ".vmfleet-cache")

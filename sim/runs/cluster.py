@@ -1,0 +1,232 @@
+"""One machine outgrown: the same study on an existing dask or ray cluster, with the same bits.
+
+`dask://host:port` joins a running scheduler, `ray://auto` the ray cluster this machine belongs to, `ray://host:port` one
+by its client port. Before any work is sent, every worker is asked, with a time limit, whether it can import us and which
+program it has: joblib would wait for ever for workers that can't, and another program would give other figures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from sim.errors import InputError
+from sim.runs.executors import CHUNK, Hands, Task, Workers, chunks
+from sim.runs.replication import Replication
+
+SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
+LIMIT_S = 30.0  # for every answer the preflight waits for
+
+
+@dataclass(slots=True)
+class Cluster(AbstractContextManager["Cluster"]):
+    """Worker processes on other machines; use it as a context, and give it to a study as its *workers*."""
+
+    address: str
+    limit_s: float = LIMIT_S
+    slots: int = field(init=False, default=0)  # worker processes that answered
+    _close: Callable[[], None] = field(init=False, default=lambda: None)
+
+    def __post_init__(self) -> None:
+        kind, _, place = self.address.partition("://")
+        if kind not in ("dask", "ray") or not place:
+            raise InputError(
+                f"--cluster {self.address}: write dask://host:port, ray://auto or ray://host:port"
+            )
+
+    @property
+    def kind(self) -> str:
+        """dask or ray."""
+        return self.address.partition("://")[0]
+
+    @property
+    def place(self) -> str:
+        """What stands after the kind."""
+        return self.address.partition("://")[2]
+
+    @property
+    def processes(self) -> int:
+        """Worker processes."""
+        return self.slots
+
+    def __enter__(self) -> Self:
+        self._close, answers = (_join_dask if self.kind == "dask" else _join_ray)(self)
+        try:
+            check_answers(self.address, answers, who_am_i())
+        except BaseException:
+            self._close()
+            raise
+        self.slots = len(answers)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Play every replication of every task, in rounds; *finished* gets each with its task's place, in order."""
+        if any(task.events_folder is not None for task in tasks):
+            raise InputError(
+                "--events can't be kept on a cluster: workers don't share our disk; run it here, with --jobs"
+            )
+        from joblib import Parallel, delayed
+
+        left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
+        parts = chunks(left, size=CHUNK)
+        with _backend(self):
+            for first in range(0, len(parts), SENT_AT_ONCE):
+                sent = parts[first : first + SENT_AT_ONCE]
+                back = Parallel()(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in sent)
+                for (index, _), replications in zip(sent, back, strict=True):
+                    for replication in replications:
+                        finished(index, replication)
+
+
+@contextmanager
+def workers_for(jobs: int, cluster: str | None) -> Iterator[Hands]:
+    """The workers that `--jobs` and `--cluster` ask for, ready to play."""
+    if cluster is None:
+        yield Workers(jobs=jobs)
+        return
+    with Cluster(cluster) as joined:
+        yield joined
+
+
+@contextmanager
+def _backend(cluster: Cluster) -> Iterator[None]:
+    from joblib import parallel_config
+
+    if cluster.kind == "ray":
+        from ray.util.joblib import register_ray
+
+        register_ray()
+        with parallel_config(backend="ray", n_jobs=cluster.slots):
+            yield
+        return
+    with parallel_config(backend="dask", n_jobs=-1, wait_for_workers_timeout=cluster.limit_s):
+        yield
+
+
+def who_am_i() -> dict[str, str]:
+    """What a worker must share with us for the figures to be the same bits."""
+    import platform
+
+    from sim.runs.provenance import program_digest, program_version
+
+    return {
+        "python": platform.python_version(),
+        "program": program_version(),
+        "digest": program_digest(),
+    }
+
+
+def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: Mapping[str, str]) -> None:
+    """Raise InputError in words unless every worker answered, can import us, and has our program."""
+    if not answers:
+        raise InputError(f"--cluster {address}: no workers are connected; start some, then try again")
+    for worker, answer in answers.items():
+        if "error" in answer:
+            raise InputError(
+                f"--cluster {address}: worker {worker} can't import vmfleet ({answer['error']}); "
+                f"install vmfleet {ours['program']} in the workers' environment"
+            )
+        if answer["digest"] != ours["digest"]:
+            what = "program" if answer["program"] != ours["program"] else "source or libraries"
+            theirs = f"vmfleet {answer['program']}, Python {answer['python']}"
+            raise InputError(
+                f"--cluster {address}: worker {worker} has another {what} ({theirs}; here vmfleet {ours['program']}, "
+                f"Python {ours['python']}), so its figures could differ; install the same everywhere"
+            )
+
+
+def question_for_worker() -> Callable[[], dict[str, str]]:
+    """A function that travels by value, so that it also runs where nothing of ours can be imported."""
+
+    def ask() -> dict[str, str]:
+        try:
+            from sim.runs.cluster import who_am_i as answer
+        except Exception as error:  # noqa: BLE001  whatever keeps a worker from importing us is what we want to hear
+            return {"error": f"{type(error).__name__}: {error}"}
+        return answer()
+
+    return ask
+
+
+def _join_dask(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--cluster dask://... needs dask: pip install 'vmfleet[cluster]'") from None
+    try:
+        client = Client(f"tcp://{cluster.place}", timeout=cluster.limit_s, set_as_default=True)
+    except (OSError, TimeoutError, ValueError) as refusal:
+        raise InputError(
+            f"--cluster {cluster.address}: no dask scheduler answers there within {cluster.limit_s:g} s ({refusal})"
+        ) from None
+    try:
+        future = _ask_dask(client, cluster.limit_s) if _workers_of(client) else {}
+    except (OSError, TimeoutError) as refusal:
+        client.close(timeout=1)
+        raise InputError(
+            f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"
+            f"{f' ({refusal})' if str(refusal) else ''}; are they busy, or hung?"
+        ) from None
+    answers = {
+        name: {"error": repr(answer)} if isinstance(answer, BaseException) else answer
+        for name, answer in future.items()
+    }
+    return client.close, answers
+
+
+def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
+    """What every worker answers; TimeoutError if one of them doesn't. (`run` itself would wait for ever.)"""
+    answers: list[dict[str, Any]] = []
+
+    def ask() -> None:
+        with suppress(OSError, TimeoutError):  # the scheduler went away meanwhile: no answer either
+            answers.append(client.run(question_for_worker(), wait=True, on_error="return"))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(limit_s)
+    if not answers:
+        raise TimeoutError
+    return answers[0]
+
+
+def _workers_of(client: Any) -> list[str]:
+    """Addresses of the workers, given a moment to appear."""
+    until = time.monotonic() + 5.0
+    while True:
+        workers = list(client.scheduler_info(n_workers=-1)["workers"])
+        if workers or time.monotonic() > until:
+            return workers
+        time.sleep(0.1)
+
+
+def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
+    try:
+        import ray
+    except ImportError:
+        raise InputError("--cluster ray://... needs ray: pip install 'vmfleet[ray]'") from None
+    place = "auto" if cluster.place == "auto" else cluster.address
+    try:
+        ray.init(address=place, ignore_reinit_error=True, log_to_driver=False)
+    except (ConnectionError, RuntimeError, TimeoutError) as refusal:
+        raise InputError(f"--cluster {cluster.address}: no ray cluster answers there ({refusal})") from None
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    asked = [ray.remote(question_for_worker()).remote() for _ in range(cores)]
+    answered, silent = ray.wait(asked, num_returns=len(asked), timeout=cluster.limit_s) if asked else ([], [])
+    answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
+    if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
+        ray.shutdown()
+        raise InputError(
+            f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"
+        )
+    return ray.shutdown, answers

@@ -1,0 +1,123 @@
+"""Who plays the replications: this process, or worker processes side by side. The figures are the same bits.
+
+Each replication is a pure function of its number, so how the numbers are shared out shows in nothing but the time;
+what comes back is in the order that was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sim.errors import InputError, VmfleetError
+from sim.runs.replication import Question, Replication, replicate_many
+
+CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
+TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Replications of one question that somebody has to play."""
+
+    question: Question
+    seed: int
+    numbers: tuple[int, ...]
+    engine: str
+    events_folder: Path | None = None
+
+    def part(self, numbers: tuple[int, ...]) -> Task:
+        """The same question, other numbers."""
+        return replace(self, numbers=numbers)
+
+    def play(self) -> list[Replication]:
+        """Play them here."""
+        return replicate_many(self.question, self.seed, self.numbers, self.engine, self.events_folder)
+
+
+class Hands(Protocol):
+    """Whoever can play tasks: processes here, or a cluster."""
+
+    @property
+    def processes(self) -> int:
+        """How many play at a time."""
+
+    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Play every replication of every task; *finished* gets each with its task's place, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """So many processes on this machine; 1 means this process itself, -1 every core."""
+
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1 and self.jobs != -1:
+            raise InputError(
+                f"jobs is {self.jobs}; it is a number of processes from 1 up, or -1 for every core"
+            )
+
+    @property
+    def processes(self) -> int:
+        """How many processes that is here."""
+        return self.jobs if self.jobs > 0 else available_cores()
+
+    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Play every replication of every task; *finished* gets each with its task's place, in order."""
+        left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
+        if self.processes == 1 or len(left) == 1:
+            for index, number in left:
+                for replication in tasks[index].part((number,)).play():
+                    finished(index, replication)
+            return
+        for attempt in range(1, TRIES + 1):
+            try:
+                for index, replication in self._side_by_side(tasks, left):
+                    finished(index, replication)
+                    left.remove((index, replication.number))
+                return
+            except BrokenProcessPool:
+                if attempt == TRIES:
+                    raise VmfleetError(
+                        f"worker processes were killed {TRIES} times while {len(left)} replications were left; "
+                        "the machine may be short of memory: try fewer --jobs"
+                    ) from None
+
+    def _side_by_side(
+        self, tasks: Sequence[Task], left: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, Replication]]:
+        from joblib import Parallel, delayed
+
+        parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
+        # The kernel lets go of the interpreter lock, so threads do, and nothing has to be started or shipped.
+        backend = "threading" if all(task.engine == "compiled" for task in tasks) else "loky"
+        parallel = Parallel(n_jobs=self.processes, backend=backend, return_as="generator", batch_size=1)
+        played = parallel(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in parts)
+        for (index, _), replications in zip(parts, played, strict=True):
+            for replication in replications:
+                yield index, replication
+
+
+def chunks(left: Sequence[tuple[int, int]], size: int) -> list[tuple[int, tuple[int, ...]]]:
+    """Replications to play, (task, number), in parts of at most *size* of one task each.
+
+    >>> chunks([(0, 7), (0, 8), (0, 9), (1, 0)], size=2)
+    [(0, (7, 8)), (0, (9,)), (1, (0,))]
+    """
+    parts: list[tuple[int, tuple[int, ...]]] = []
+    for index, number in left:
+        if parts and parts[-1][0] == index and len(parts[-1][1]) < size:
+            parts[-1] = (index, (*parts[-1][1], number))
+        else:
+            parts.append((index, (number,)))
+    return parts
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,87 @@
+"""One replication's invoice as FOCUS rows: a row for each VM, day and meter, and unused commitment in rows of its own.
+
+The replication is played once more, this time with the lives of its VMs kept; it is the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.billing.focus import focus_rows, write_focus
+from sim.billing.spread import Days, VmSpread
+from sim.errors import AuditError, ResultError
+from sim.lifecycle.policy import get_policy
+from sim.runs.rate_replication import play_and_settle
+from sim.runs.replication import question_of
+from sim.usage.ledger import to_ticks
+
+if TYPE_CHECKING:
+    from sim.billing.rating import Rating
+    from sim.scenario.scenario import Scenario
+
+
+def check_file(file: str | Path) -> None:
+    """Raise ResultError if no invoice could be written here: ask before a long run, not after it."""
+    file = Path(file)
+    if file.is_dir():
+        raise ResultError(f"{file}: is a folder; give the name of a CSV file")
+    if not file.absolute().parent.is_dir():
+        raise ResultError(f"{file}: there is no folder {file.parent}; make it first")
+    if not os.access(file.absolute().parent, os.W_OK):
+        raise ResultError(f"{file}: no right to write there")
+
+
+def write_invoice(
+    scenario: Scenario,
+    file: str | Path,
+    *,
+    seed: int | None = None,
+    number: int = 0,
+    engine: str = "auto",
+    total_usd: float | None = None,
+) -> int:
+    """Write replication *number*'s invoice as a FOCUS file; the answer is how many rows it has.
+
+    *total_usd* is what the replication's bill came to when it was rated by group: the invoice must say the same.
+    Raises ResultError where the file can't be written, AuditError (a defect of ours) where the two differ.
+    """
+    check_file(file)
+    question = question_of(scenario)
+    settled = play_and_settle(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
+    if total_usd is not None:
+        _check(settled.rating, total_usd)
+    assert settled.stays is not None
+    spread = VmSpread(
+        rating=settled.rating,
+        days=Days(start=question.plan.start, hours=len(settled.rating.window)),
+        stays=settled.stays,
+        policy=get_policy(question.billing_policy),
+        window=(to_ticks(question.plan.warm_up_s), to_ticks(question.plan.horizon_s)),
+        rounding=question.rounding,
+    )
+    rows = focus_rows(settled.rating, question.plan.start, spread, currency=scenario.prices.currency)
+    return write_rows(Path(file), rows)
+
+
+def write_rows(file: Path, rows: object) -> int:
+    """Write FOCUS rows under a temporary name first: a file is there whole or not at all."""
+    half = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        written = write_focus(half, rows)  # type: ignore[arg-type]
+        half.replace(file)
+    except OSError as refusal:
+        raise ResultError(f"{file}: can't be written: {refusal.strerror}") from refusal
+    finally:
+        half.unlink(missing_ok=True)
+    return written
+
+
+def _check(rating: Rating, total_usd: float) -> None:
+    """Two ways of counting, one bill, to the last bit."""
+    if rating.bill.total != total_usd:
+        raise AuditError(
+            f"the bill by VM is {rating.bill.total!r} USD, by group {total_usd!r} USD: one of them is wrong"
+        )

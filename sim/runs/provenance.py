@@ -1,0 +1,226 @@
+"""Where a result came from: enough to make it again, and to know whether two results may be compared.
+
+Everything but `timing` is the same for the same question asked of the same program on the same machine set-up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.catalog.catalogue import Catalogue
+from sim.runs.replication import Question, question_of
+
+if TYPE_CHECKING:
+    from sim.runs.run_result import RunResult
+
+PROGRAM = "vmfleet"
+LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib")
+SHAPES_FIGURES = (
+    "cloud",
+    "billing",
+    "usage",
+    "catalog",
+    "sampling",
+    "lifecycle",
+    "experiment",
+)  # rooms, not report or cli
+
+
+def library_versions() -> dict[str, str]:
+    """Installed version of every library that figures may depend on; those absent are left out."""
+    found: dict[str, str] = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def program_version() -> str:
+    """Version of the installed program, "unknown" for a bare source tree."""
+    try:
+        return metadata.version(PROGRAM)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def package_folder() -> Path:
+    """Where the program's own source lies."""
+    return Path(__file__).resolve().parents[1]
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout this program runs from, with "-dirty" if its source was changed; None without git."""
+    root = package_folder().parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "sim")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
+
+
+@lru_cache(maxsize=1)
+def program_digest() -> str:
+    """Digest of the program text that shapes figures, with the versions of Python, numpy and scipy it runs on.
+
+    Results kept in a cache are only ever given to the program that made them.
+    """
+    digest = hashlib.sha256()
+    root = package_folder()
+    for room in SHAPES_FIGURES:
+        for path in sorted((root / room).rglob("*")):
+            if path.suffix in (".py", ".json", ".csv") and path.is_file():
+                digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+                digest.update(path.read_bytes())
+    versions = library_versions()
+    digest.update(f"{platform.python_version()} {versions.get('numpy')} {versions.get('scipy')}".encode())
+    return digest.hexdigest()
+
+
+def question_digest(question: Question) -> str:
+    """Digest of everything a replication's figures depend on, besides seed and number: plan, prices, policy, promises.
+
+    Two scenario files that ask the same have the same digest, wherever they lie and however they are written.
+    """
+    digest = hashlib.sha256()
+    for piece in _pieces(question):
+        digest.update(piece)
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+_known: dict[
+    int, tuple[object, bytes]
+] = {}  # parts of price lists, kept alive so that no other gets their number
+
+
+def _known_digest(part: object) -> bytes:
+    """Digest of a part of a price list; thousands of prices are read once, not for every point of a sweep."""
+    found = _known.get(id(part))
+    if found is None:
+        if len(_known) > 1_000:
+            _known.clear()
+        found = _known[id(part)] = (part, hashlib.sha256(b"\0".join(_pieces(part))).digest())
+    return found[1]
+
+
+def _pieces(value: object) -> Iterator[bytes]:
+    """A value as an unambiguous row of byte strings; floats to their last bit."""
+    import numpy as np
+
+    if isinstance(value, float):
+        yield b"f" + value.hex().encode()
+    elif value is None or isinstance(value, bool | int | str | enum.Enum | datetime | date | time):
+        yield f"{type(value).__name__}:{value}".encode()
+    elif isinstance(value, bytes):
+        yield b"b" + value
+    elif isinstance(value, np.ndarray):
+        yield f"array:{value.dtype.str}:{value.shape}".encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield f"({type(value).__name__}".encode()
+        for field in dataclasses.fields(value):
+            if not field.compare or (isinstance(value, Catalogue) and field.name == "name"):
+                continue  # derived, or where a price list was found: not what it says
+            yield field.name.encode()
+            part = getattr(value, field.name)
+            if isinstance(value, Catalogue):
+                yield from (_known_digest(each) for each in (part if isinstance(part, tuple) else (part,)))
+            else:
+                yield from _pieces(part)
+        yield b")"
+    elif isinstance(value, Mapping):
+        yield b"{"
+        for key in sorted(value, key=str):
+            yield from _pieces(key)
+            yield from _pieces(value[key])
+        yield b"}"
+    elif isinstance(value, list | tuple):
+        yield b"["
+        for item in value:
+            yield from _pieces(item)
+        yield b"]"
+    elif isinstance(value, set | frozenset):
+        yield from _pieces(sorted(value, key=str))
+    elif isinstance(value, np.generic):
+        yield from _pieces(value.item())
+    else:
+        raise TypeError(f"a question holds a {type(value).__name__}, which has no digest: {value!r}")
+
+
+def program() -> dict[str, Any]:
+    """What made the result: program, commit, Python, libraries, platform."""
+    return {
+        "program": {"name": PROGRAM, "version": program_version(), "commit": git_commit()},
+        "python": platform.python_version(),
+        "libraries": library_versions(),
+        "platform": {"system": platform.system(), "machine": platform.machine()},
+    }
+
+
+def provenance_of(result: RunResult) -> dict[str, Any]:
+    """The content of `provenance.json` for one run."""
+    question = question_of(result.scenario)
+    return {
+        **program(),
+        "scenario": {"name": result.scenario.name, "digest": question_digest(question)},
+        "seed": result.seed,
+        "replications": result.n,
+        "engine": {"played": result.engine, "asked": result.engine_asked, "why": result.engine_why},
+        "stopping": result.stopping.words
+        if result.stopping is not None
+        else "as many replications as were asked for",
+        "catalogue": catalogue_facts(question),
+        "defaults": [
+            {
+                "key": d.key,
+                "value": d.value,
+                "unit": d.unit,
+                "source": d.source,
+                "trust": d.trust,
+                "in_use_by": d.in_use_by,
+            }
+            for d in result.scenario.defaults_in_use()
+        ],
+        "timing": {
+            "wall_s": round(result.wall_s, 3),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    }
+
+
+def catalogue_facts(question: Question) -> dict[str, Any]:
+    """Which price list was used, and where each block of prices for the fleet's regions came from, and when."""
+    regions = {group.region for group in question.rated_groups}
+    catalogue = question.catalogue
+    sources = [
+        block.provenance for block in catalogue.price_blocks if block.per_h and block.region in regions
+    ]
+    sources += [block.provenance for block in catalogue.disk_blocks if regions & {*block.regions}]
+    sources += [block.provenance for block in catalogue.address_blocks if regions & {*block.regions}]
+    return {
+        "name": catalogue.name,
+        "currency": catalogue.currency,
+        "sources": [dataclasses.asdict(source) for source in dict.fromkeys(sources)],
+    }

@@ -1,0 +1,205 @@
+"""One replication: a fleet lives its horizon once, is counted, and gets its bill.
+
+`replicate` is a pure function of (question, seed, number): whoever calls it, in whatever process or order, gets the
+same bits. Parallel runs, clusters and resuming follow from that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.commitments import Commitment
+from sim.billing.meters import RatedGroup
+from sim.billing.rating import Rating
+from sim.billing.spot_prices import SpotSteps
+from sim.billing.uptime import Uptime
+from sim.catalog.catalogue import Catalogue
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.model.plan import FleetPlan
+from sim.runs.metrics import FLEET, metrics_of
+from sim.runs.rate_replication import needs_stays, settle, uptimes_of
+from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import GroupUsage
+
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
+
+LIVES_PER_GROUP = 12  # VMs whose states are kept for the report's picture of single VMs ...
+LIVES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What every replication of a run plays and rates: a scenario boiled down to what its figures depend on."""
+
+    plan: FleetPlan
+    rated_groups: tuple[RatedGroup, ...]
+    catalogue: Catalogue
+    billing_policy: str
+    commitments: tuple[Commitment, ...] = ()
+    rounding: str = "exact"  # of billed time; or floor-minute
+    spot_steps: SpotSteps | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillRow:
+    """One line of one replication's bill, in the columns of `bill.parquet`."""
+
+    group: str
+    meter: str
+    quantity: float
+    unit: str
+    unit_price: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """VMs of one group by state: the time average in each clock hour that is counted."""
+
+    first_hour: int  # clock hour from t = 0 of the first row; the warm-up's hours are left out
+    vms: NDArray[np.float64]  # shape (hours, states), states in the order of `PowerState`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentHours:
+    """One commitment by clock hour, in its own unit: what was bought, and what of it was used."""
+
+    name: str
+    unit: str
+    first_hour: int  # as in `Timeline`
+    used: NDArray[np.float64]
+    bought: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replication:
+    """What is kept of one replication: every metric of every group (the fleet is group ""), the bill, the timeline."""
+
+    number: int
+    engine: str
+    engine_why: str = ""
+    metrics: Mapping[str, Mapping[str, float]]
+    bill: tuple[BillRow, ...]
+    timeline: Mapping[str, Timeline]
+    lives: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = gone
+    uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
+    commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
+    events: Path | None = field(default=None, compare=False)  # part file with this replication's moves
+
+
+def question_of(scenario: Scenario) -> Question:
+    """Boil a scenario down; reads its price catalogue."""
+    return Question(
+        plan=scenario.fleet_plan(),
+        rated_groups=tuple(scenario.rated_groups()),
+        catalogue=scenario.catalogue(),
+        billing_policy=scenario.billing_policy,
+        commitments=tuple(scenario.billed_commitments()),
+        rounding=scenario.rounding,
+        spot_steps=scenario.spot_steps(),
+    )
+
+
+def replicate(
+    question: Question, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
+) -> Replication:
+    """Play replication *number* and settle its bill; *events* names a Parquet file that gets every move."""
+    from sim.engines.simulate import simulate
+    from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
+    from sim.runs.event_writer import Journal
+
+    powers = StayRecorder(power_of) if needs_stays(question) else None
+    reach = StayRecorder(reach_of) if can_be_down(question.plan) else None
+    with Journal(events, number) as journal:
+        run = simulate(
+            question.plan,
+            seed=seed,
+            replication=number,
+            engine=engine,
+            events=journal.rows if events is not None else None,
+            lives=LIVES_PER_GROUP if number == 0 else 0,
+            listeners=[each.listen for each in (powers, reach) if each is not None],
+        )
+    policy = get_policy(question.billing_policy)
+    horizon_s = question.plan.horizon_s
+    rating = settle(question, run.usages, powers.stays(horizon_s) if powers else None)
+    uptimes = uptimes_of(question, rating, reach.stays(horizon_s)) if reach else None
+    bill = rating.bill
+    metrics = {FLEET: metrics_of(run.fleet, bill, policy, uptimes)}
+    metrics.update({group: metrics_of(usage, bill, policy, uptimes) for group, usage in run.usages.items()})
+    return Replication(
+        number=number,
+        engine=run.engine,
+        engine_why=run.why,
+        metrics=metrics,
+        bill=tuple(
+            BillRow(
+                group=line.group,
+                meter=line.meter,
+                quantity=line.quantity,
+                unit=line.unit,
+                unit_price=line.unit_price,
+                amount=line.amount,
+            )
+            for line in bill.lines
+        ),
+        timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
+        lives=tuple(
+            (vm, when_s, str(state))
+            for vm, moves in run.lives
+            for when_s, state in moves
+            if when_s < LIVES_UNTIL_S
+        ),
+        uptimes=tuple(uptimes or ()),
+        commitment_hours=commitment_hours(rating, question.plan.warm_up_s) if number == 0 else (),
+        events=events,
+    )
+
+
+def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours, ...]:
+    """What was used of each commitment in each clock hour that is counted."""
+    first = int(warm_up_s // SECONDS_PER_HOUR)
+    return tuple(
+        CommitmentHours(
+            name=spent.commitment.name,
+            unit=spent.unit,
+            first_hour=first,
+            used=spent.used[first:],
+            bought=spent.bought[first:],
+        )
+        for spent in rating.coverage.spent
+    )
+
+
+def replicate_many(
+    question: Question, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
+) -> list[Replication]:
+    """Several replications in one go: what is sent to a worker."""
+    return [
+        replicate(
+            question,
+            seed,
+            number,
+            engine=engine,
+            events=events_folder / f"events-{number:06d}.parquet" if events_folder is not None else None,
+        )
+        for number in numbers
+    ]
+
+
+def timeline_of(usage: GroupUsage) -> Timeline:
+    """Mean number of VMs in each state in each counted clock hour; an hour cut by the window is averaged over its part."""
+    first = int(usage.start_s // SECONDS_PER_HOUR)
+    hours = np.arange(len(usage.cells), dtype=np.float64)
+    begins_h = np.maximum(hours, usage.start_s / SECONDS_PER_HOUR)
+    ends_h = np.minimum(hours + 1.0, usage.end_s / SECONDS_PER_HOUR)
+    vm_hours = np.stack([usage.hourly(state) for state in PowerState], axis=1)
+    return Timeline(first_hour=first, vms=vm_hours[first:] / (ends_h - begins_h)[first:, None])

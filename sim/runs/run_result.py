@@ -1,0 +1,290 @@
+"""What a run of one scenario found: its replications, and every figure that is read off them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.lifecycle.power import PowerState
+from sim.runs.metrics import FLEET, RATIOS, check_metric
+from sim.runs.replication import Replication
+from sim.statistics.intervals import (
+    Estimate,
+    clopper_pearson,
+    estimate_mean,
+    estimate_ratio,
+    percentile,
+    quantile_interval,
+    wilson_interval,
+)
+from sim.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping:
+    """Why a run ended after as many replications as it did, where a precision was asked for."""
+
+    precision: float  # relative half-width that was asked for
+    reached: bool
+    capped: bool  # the cap came before the precision
+    waited_for: tuple[str, ...]  # the metrics it was asked of
+
+    @property
+    def words(self) -> str:
+        """One sentence for a reader."""
+        asked = f"half-widths within {self.precision:.3g} of {', '.join(self.waited_for)}"
+        return f"{asked}: {'reached' if self.reached else 'NOT reached before the cap on replications'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One scenario, replicated: ask it for estimates, take its frames, write it to a folder.
+
+    Groups are called by name; the whole fleet is the group "".
+    """
+
+    scenario: Scenario
+    seed: int
+    replications: tuple[Replication, ...]
+    engine_asked: str
+    stopping: Stopping | None = None
+    budget_usd: float | None = None  # somebody asks how likely the bill is to exceed it
+    wall_s: float = field(default=0.0, compare=False)
+    has_events: bool = False
+    scratch: TemporaryDirectory[str] | None = field(
+        default=None, compare=False, repr=False
+    )  # holds event parts
+
+    @property
+    def n(self) -> int:
+        """Replications played."""
+        return len(self.replications)
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval."""
+        return self.scenario.confidence
+
+    @property
+    def engine(self) -> str:
+        """The engine that played: `simpy`, `compiled`, or both names if replications differ."""
+        return "+".join(sorted({replication.engine for replication in self.replications}))
+
+    @property
+    def engine_why(self) -> str:
+        """Why that engine played."""
+        return (
+            "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why}))
+            or "as asked for"
+        )
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups, in the scenario's order, without the fleet."""
+        return tuple(group for group in self.replications[0].metrics if group != FLEET)
+
+    def metric_names(self, group: str = FLEET) -> tuple[str, ...]:
+        """Every metric of a group, in the order of the result folder."""
+        if group not in self.replications[0].metrics:
+            raise InputError(
+                f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet"
+            )
+        return self._names[group]
+
+    @cached_property
+    def _names(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            group: tuple(
+                dict.fromkeys(name for each in self.replications for name in each.metrics.get(group, {}))
+            )
+            for group in self.replications[0].metrics
+        }
+
+    def values(self, metric: str, group: str = FLEET) -> list[float]:
+        """The metric in each replication; NaN where it isn't defined."""
+        check_metric(metric, self.metric_names(group))
+        return [replication.metrics[group].get(metric, 0.0) for replication in self.replications]
+
+    def estimate(self, metric: str, group: str = FLEET) -> Estimate:
+        """The metric over all replications: mean with its interval, spread, percentiles."""
+        return estimate_of(self.values, metric, group, self.confidence)
+
+    def ratio(self, top: str, bottom: str, group: str = FLEET) -> Estimate:
+        """What of one metric comes on one of another, such as `cost.total` per `served_hours`: a ratio of means."""
+        return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence)
+
+    def hourly(self, state: str, group: str = FLEET) -> list[Estimate]:
+        """VMs in a power state in each counted clock hour (its mean over the hour), in order."""
+        column = list(PowerState).index(PowerState(state))
+        groups = self.groups if group == FLEET else (group,)
+        by_replication = [
+            [
+                math.fsum(hour)
+                for hour in zip(*(each.timeline[name].vms[:, column] for name in groups), strict=True)
+            ]
+            for each in self.replications
+        ]
+        return [estimate_mean(hour, self.confidence) for hour in zip(*by_replication, strict=True)]
+
+    def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
+        """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
+
+        The P95 bill: what a month exceeds once in twenty.
+        """
+        if not 0.0 < p < 1.0:
+            raise InputError(f"p is {p}; a quantile lies above 0 and below 1")
+        values = [value for value in self.values(metric, group) if not math.isnan(value)]
+        if not values:
+            return math.nan, None, None
+        return percentile(values, p), *quantile_interval(values, p, self.confidence)
+
+    def probability_above(self, metric: str, limit: float, group: str = FLEET) -> tuple[float, float, float]:
+        """The share of replications in which the metric exceeded *limit*, with Clopper-Pearson bounds.
+
+        The chance that a month breaks its budget, and how well so many months can know it: none of 20 still leaves
+        room for 17 %.
+        """
+        values = self.values(metric, group)
+        above = sum(value > limit for value in values)
+        low, high = clopper_pearson(above, len(values), self.confidence)
+        return above / len(values), low, high
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Estimate]:
+        """Every metric of the fleet."""
+        return {name: self.estimate(name) for name in self.metric_names()}
+
+    def summary(self) -> dict[str, Any]:
+        """The content of `summary.json`."""
+        summary: dict[str, Any] = {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "replications": self.n,
+            "start": self.scenario.start.isoformat(),
+            "horizon_h": self.scenario.horizon_s / SECONDS_PER_HOUR,
+            "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
+            **({"warm_up_found": True} if self.scenario.warm_up_found else {}),
+            "engine": self.engine,
+            "billing_policy": self.scenario.billing_policy,
+            "currency": self.scenario.prices.currency,
+            "confidence": self.confidence,
+        }
+        if self.stopping is not None:
+            summary["stopping"] = {
+                "precision": self.stopping.precision,
+                "reached": self.stopping.reached,
+                "capped": self.stopping.capped,
+                "waited_for": list(self.stopping.waited_for),
+            }
+        if self.budget_usd is not None:
+            share, low, high = self.probability_above("cost.total", self.budget_usd)
+            summary["budget"] = {
+                "usd": self.budget_usd,
+                "breach_probability": share,
+                "replications_above": round(share * self.n),
+                "low": low,
+                "high": high,
+                "wilson": dict(
+                    zip(
+                        ("low", "high"),
+                        wilson_interval(round(share * self.n), self.n, self.confidence),
+                        strict=True,
+                    )
+                ),
+            }
+        summary["bill_quantiles"] = {
+            f"p{100 * p:.0f}": dict(
+                zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True)
+            )
+            for p in (0.5, 0.9, 0.95, 0.99)
+        }
+        summary["metrics"] = {name: estimate.as_dict() for name, estimate in self.metrics.items()}
+        summary["groups"] = {
+            group: {
+                "metrics": {name: self.estimate(name, group).as_dict() for name in self.metric_names(group)},
+            }
+            for group in self.groups
+        }
+        return summary
+
+    def frame(self) -> pd.DataFrame:
+        """Every figure of every replication, tidy: replication, group, metric, value."""
+        import pandas as pd
+
+        rows = [
+            (replication.number, group, metric, value)
+            for replication in self.replications
+            for group, metrics in replication.metrics.items()
+            for metric, value in metrics.items()
+        ]
+        return pd.DataFrame(rows, columns=["replication", "group", "metric", "value"])
+
+    def table(self) -> pd.DataFrame:
+        """Every estimate, tidy: group, metric, mean, sd, low, high, half_width, n and percentiles."""
+        import pandas as pd
+
+        rows = [
+            {"group": group, "metric": metric, **self.estimate(metric, group).as_dict()}
+            for group in (FLEET, *self.groups)
+            for metric in self.metric_names(group)
+        ]
+        return pd.DataFrame(rows)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write the result folder; see `sim.runs.results.write`."""
+        from sim.runs.results import write
+
+        return write(self, folder)
+
+    def __repr__(self) -> str:
+        cost = self.estimate("cost.total")
+        within = "" if cost.half_width is None else f" ± {cost.half_width:,.2f}"
+        return f"<run of {self.scenario.name!r}: {self.n} replications, {self.scenario.prices.currency} {cost.mean:,.2f}{within}>"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks."""
+        from html import escape
+
+        shown = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")
+        rows = "".join(_html_row(name, self.estimate(name)) for name in shown)
+        return (
+            f"<table><caption>{escape(self.scenario.name)}: {self.n} replications, seed {self.seed}</caption>"
+            f"<tr><th>metric</th><th>mean</th><th>{self.confidence:.0%} interval</th><th>P5</th><th>P95</th></tr>"
+            f"{rows}</table>"
+        )
+
+
+def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Estimate:
+    """A metric's estimate from a function (metric, group) -> one value a replication; ratios as ratios of means."""
+    if metric in RATIOS:
+        top, bottom = RATIOS[metric]
+        return estimate_ratio(values(top, group), values(bottom, group), confidence)
+    return estimate_mean([value for value in values(metric, group) if not math.isnan(value)], confidence)
+
+
+def _html_row(name: str, estimate: Estimate) -> str:
+    def text(value: float | None) -> str:
+        return "–" if value is None else f"{value:,.6g}"
+
+    cells = (
+        text(estimate.mean),
+        f"{text(estimate.low)} to {text(estimate.high)}",
+        text(estimate.p05),
+        text(estimate.p95),
+    )
+    return (
+        f"<tr><td>{name}</td>"
+        + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells)
+        + "</tr>"
+    )

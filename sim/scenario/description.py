@@ -1,0 +1,386 @@
+"""A scenario in words: what will be simulated, and which assumptions it leans on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.catalog.defaults import Sourced, TomlValue, Trust
+from sim.catalog.sizes import size_key
+from sim.lifecycle.policy import BILLING_POLICIES
+from sim.scenario.autoscale_section import HOURS_OF, Autoscale
+from sim.scenario.commitments_section import (
+    CapacityReservationSection,
+    DedicatedHostSection,
+    ReservationSection,
+    SavingsPlanSection,
+)
+from sim.scenario.defaults import SCENARIO_DEFAULTS, to_plain
+from sim.scenario.distribution_specs import Section, shares, varying_words
+from sim.scenario.field_types import DAYS
+from sim.scenario.file_model import Durations, Group, ScenarioFile
+from sim.scenario.messages import list_words, show_value
+from sim.scenario.plan_builder import FAILURE_CODES, os_provisioning_timeout_s
+from sim.scenario.platform_description import describe_platform, where_it_runs
+from sim.scenario.platform_section import FAILING
+from sim.scenario.resolved_groups import Members
+from sim.units import format_duration
+
+_WHEN_OFF = {
+    "deallocate": "deallocated",
+    "stop": "powered off (its host is kept)",
+    "guest-shutdown": "shut down from inside the guest (its host is kept)",
+    "hibernate": "hibernated",
+    "keep": "left running",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultInUse:
+    """A number that the scenario leans on without having written it."""
+
+    key: str
+    value: TomlValue
+    unit: str
+    source: str
+    trust: Trust
+    in_use_by: tuple[str, ...]  # groups; empty for what is not a group's
+
+    @property
+    def is_assumption(self) -> bool:
+        """Whether nobody has published it."""
+        return self.trust is Trust.ASSUMPTION
+
+
+def describe(file: ScenarioFile, members: Members) -> list[str]:
+    """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
+    return [
+        *_whole(file, members),
+        *_groups(file, members),
+        *describe_platform(file, members),
+        *_commitments(file),
+        "",
+        *_defaults(file, members),
+    ]
+
+
+def _whole(file: ScenarioFile, members: Members) -> list[str]:
+    policy = BILLING_POLICIES[file.billing_policy]
+    warm_up = ""
+    if file.warm_up == "auto":
+        warm_up = ", a start-up that is yet to be found (MSER-5, in a pilot) left out of every figure"
+    elif file.warm_up_s > 0:
+        warm_up = f", the first {format_duration(file.warm_up_s)} left out of every figure"
+    priced = file.prices.catalogue or "the bundled price list"
+    rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
+    own = f", own prices for {list_words(_own_prices(file, members), 'and')}" if file.prices.override else ""
+    return [
+        f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
+        f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
+        (
+            f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
+            f" from {priced}{own}{rounded}."
+        ),
+        *_spot_steps(file, members),
+    ]
+
+
+def _spot_steps(file: ScenarioFile, members: Members) -> list[str]:
+    if (steps := file.prices.spot_steps) is None:
+        return []
+    if not any(member.priority == "spot" for member in members.played):
+        return ["  prices.spot_steps is not used: no VM is spot."]
+    shown = ", ".join(f"{factor:g}" for factor in steps[:12]) + (", ..." if len(steps) > 12 else "")
+    return [
+        f"  Spot compute costs {shown} times the list's price, month by month from {file.start:%Y-%m}; the last goes on."
+    ]
+
+
+def _own_prices(file: ScenarioFile, members: Members) -> list[str]:
+    """The sizes with own prices; one that nothing is billed for may be a slip of the pen."""
+    used = {size_key(member.size.name) for member in members.played}
+    bought = {
+        size_key(commitment.size)
+        for commitment in file.commitments
+        if isinstance(commitment, (ReservationSection, CapacityReservationSection))
+    }
+    return [
+        size
+        if size_key(size) in used
+        else f"{size} ({'commitments only' if size_key(size) in bought else 'used by no group'})"
+        for size in file.prices.override
+    ]
+
+
+def _groups(file: ScenarioFile, members: Members) -> list[str]:
+    lines: list[str] = []
+    for number, group in enumerate(file.groups):
+        lines += ["", f"Group {group.name}: {_what(group)}"]
+        said = (
+            *_record(number, file, members),
+            _demand(group),
+            *where_it_runs(number, file, members),
+            *_chances(group, file),
+        )
+        lines += [f"  {line}" for line in said if line]
+    return lines
+
+
+def _what(group: Group) -> str:
+    number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
+    by_record = group.trace is not None and "size" not in group.model_fields_set
+    words = [f"{number} of {'the sizes in its record' if by_record else group.size}, {group.os}"]
+    if group.hybrid_benefit:
+        words.append("with a licence of your own")
+    words.append(f"{group.image} image")
+    if group.priority == "spot":
+        words.append("spot")
+    kept = " that outlive their VM" if group.keeps_disks else ""
+    words.append(f"disks {list_words(group.disks, 'and')}{kept}" if group.disks else "no disks billed")
+    words.append("a public IP each" if group.public_ip else "no public IP")
+    when = (
+        f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
+    )
+    return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
+
+
+def _record(number: int, file: ScenarioFile, members: Members) -> list[str]:
+    """What a replayed record holds, and which sizes stand for its VMs."""
+    records = [record for record in members.records if record.number == number]
+    lines = [line for record in records for line in record.told]
+    parts = [
+        f"{member.name} ({member.vms:,})"
+        for member in members.played
+        if member.number == number and member.replay is not None
+    ]
+    if parts:
+        lines.append(f"Played and counted as {list_words(parts, 'and')}.")
+    if records and file.horizon_s > records[0].window_s:
+        lines.append(
+            f"The record ends after {format_duration(records[0].window_s)}: from then on nothing is asked for, and VMs it left alive go on."
+        )
+    return lines
+
+
+def _demand(group: Group) -> str:
+    if group.autoscale is not None:
+        return _scaling(group, group.autoscale)
+    if group.trace is not None:
+        return "Each is asked for when it was created, and deleted when it was deleted."
+    off = f"otherwise {_WHEN_OFF[group.when_off]}"
+    if (schedule := group.schedule) is not None:
+        days = list_words((DAYS[day] for day in schedule.days), "and")
+        jitter = (
+            f", each edge later by {varying_words(schedule.jitter)}" if schedule.jitter is not None else ""
+        )
+        end = f"{schedule.off:%H:%M}" + (" the next day" if schedule.off <= schedule.on else "")
+        return f"Wanted on {days} from {schedule.on:%H:%M} to {end} ({schedule.time_zone}){jitter}; {off}."
+    if (cycle := group.cycle) is not None:
+        return f"Wanted for {varying_words(cycle.on)}, then unwanted for {varying_words(cycle.off)}, for ever; {off}."
+    if (arrivals := group.arrivals) is not None:
+        rates = arrivals.rates_per_h
+        hours = {1: "", 24: ", by hour of the day", 168: ", by hour of the week"}[len(rates)]
+        rate = f"{rates[0]:g}" if len(rates) == 1 else f"{min(rates):g} to {max(rates):g}"
+        batch = ""
+        if arrivals.batch is not None:
+            parts = zip(arrivals.batch.sizes, shares(arrivals.batch.weights), strict=True)
+            batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
+        zone = f" ({arrivals.time_zone})" if len(rates) > 1 else ""
+        return f"Requested {rate} times per hour{hours}{zone}{batch}; each lives for {varying_words(arrivals.lifetime)}, then is deleted."
+    return "Always wanted."
+
+
+def _scaling(group: Group, scaled: Autoscale) -> str:
+    load = scaled.load.by_hour
+    out = list_words(
+        (
+            f"+{rule.by} above {rule.above:g} (then {format_duration(rule.cooldown)} of rest)"
+            for rule in scaled.scale_out
+        ),
+        "or",
+    )
+    into = list_words(
+        (
+            f"-{rule.by} below {rule.below:g} (then {format_duration(rule.cooldown)} of rest)"
+            for rule in scaled.scale_in
+        ),
+        "and",
+    )
+    rules = "; ".join(filter(None, (out, into)))
+    words = (
+        f"{scaled.min} to {scaled.max} VMs follow a load of {min(load):g} to {max(load):g} by hour {HOURS_OF[len(load)]} ({scaled.time_zone}), "
+        f"{scaled.per_vm:g} a VM, looked at every {format_duration(scaled.tick)}: {rules}."
+    )
+    if max(load) > scaled.max * scaled.per_vm:
+        words += f" {scaled.max} VMs serve at most {scaled.max * scaled.per_vm:g}."
+    unused = [key for key in ("count", "create_over", "schedule") if key in group.model_fields_set]
+    if unused:
+        words += f" Not used beside autoscale: {list_words(unused, 'and')}."
+    return words
+
+
+def _chances(group: Group, file: ScenarioFile) -> list[str]:
+    failures = group.failures
+    struck = [f"{code} {chance:g}" for code in FAILURE_CODES if (chance := getattr(failures, code)) > 0]
+    lines = []
+    if struck:
+        lines.append(
+            f"Fails with probability per attempt: {', '.join(struck)}; a failed VM is replaced after {varying_words(failures.reaction)}."
+        )
+        lines.append(
+            f"Given up after {format_duration(os_provisioning_timeout_s(group))} of OS provisioning, "
+            f"{format_duration(failures.extensions_timeout)} of extensions."
+        )
+    else:
+        lines.append("No failures.")
+    if (crash := group.guest_crash) is not None:
+        lines.append(
+            f"The guest crashes after {varying_words(crash.time_between)} of running, noticed after {varying_words(crash.detection)}."
+        )
+    spot = group.spot
+    if spot is not None and group.priority != "spot":
+        lines.append('[group.spot] is not used: priority is "regular".')
+    elif spot is not None:
+        again = "never" if spot.restart_after is None else f"after {varying_words(spot.restart_after)}"
+        hazard = f"Evicted with probability {spot.eviction_per_hour:g} per hour of running ({spot.policy})"
+        room = " and when regular VMs need the room" if file.platform and file.platform.hosts else ""
+        lines.append(f"{hazard}{room}; asked for again: {again}.")
+    elif group.priority == "spot" and file.platform is not None and file.platform.hosts:
+        lines.append("Evicted when regular VMs need the room, never by chance; not asked for again.")
+    elif group.priority == "spot":
+        lines.append("Spot prices, but no evictions: there is no [group.spot].")
+    return lines
+
+
+def _commitments(file: ScenarioFile) -> list[str]:
+    lines: list[str] = []
+    for commitment in file.commitments:
+        if isinstance(commitment, SavingsPlanSection):
+            what = (
+                f"{commitment.hourly:g} {file.prices.currency} of compute every hour, term {commitment.term}"
+            )
+        elif isinstance(commitment, ReservationSection):
+            bound = "" if commitment.size_flexible else ", for this size alone"
+            what = f"{commitment.quantity:g} of {commitment.size}, term {commitment.term}{bound}"
+        elif isinstance(commitment, CapacityReservationSection):
+            named = f" for {list_words(commitment.groups, 'and')}" if commitment.groups else ""
+            on_hosts = ", on the hosts too" if file.platform is not None and file.platform.hosts else ""
+            what = f"{commitment.quantity} of {commitment.size}, room held{named}{on_hosts}"
+        else:
+            what = _machines(commitment, file)
+        lines.append(f"Commitment {commitment.name}: {commitment.kind}, {what}.")
+    return ["", *lines] if lines else []
+
+
+def _machines(commitment: DedicatedHostSection, file: ScenarioFile) -> str:
+    return (
+        f"{commitment.quantity} machine{'s' * (commitment.quantity != 1)} of {commitment.vcpus} vCPU at {commitment.hourly:g} "
+        f"{file.prices.currency} an hour for {list_words(commitment.groups, 'and')}"
+    )
+
+
+# --- defaults -------------------------------------------------------------------------------------------------------
+
+
+def defaults_in_use(file: ScenarioFile, members: Members) -> list[DefaultInUse]:
+    """Every default of the catalogue that this scenario leans on, in the catalogue's order, with the groups that do."""
+    users: dict[str, list[str]] = {}
+    _unset(file, "", "", users)
+    for key in _unused_on_platform(file):
+        users.pop(key, None)
+    for number, group in enumerate(file.groups):
+        spot = any(member.number == number and member.priority == "spot" for member in members.played)
+        for key in _unset_in_group(group, has_spot=spot):
+            users.setdefault(key, []).append(group.name)
+    return [_in_use(key, sourced, users[key]) for key, sourced in SCENARIO_DEFAULTS.items() if key in users]
+
+
+def _unused_on_platform(file: ScenarioFile) -> set[str]:
+    platform = file.platform
+    if platform is None:
+        return set()
+    unused = set() if platform.hosts else {"platform.placement"}
+    if platform.placement != "balanced" and platform.rack_failures is None:
+        unused.add("platform.hosts.racks")
+    if platform.maintenance is not None and platform.maintenance.impact != "freeze":
+        unused.add("platform.maintenance.freeze")
+    given = [key for key in FAILING if getattr(platform, key) is not None]
+    said = [key for key in given if "healing" in getattr(platform, key).model_fields_set]
+    # VMs are healed alike: one figure is used, the one that is written or the first.
+    return unused | {f"platform.{key}.healing" for key in (given if said else given[1:])}
+
+
+def _in_use(key: str, sourced: Sourced, users: list[str]) -> DefaultInUse:
+    return DefaultInUse(
+        key=key,
+        value=to_plain(sourced.value),
+        unit=sourced.unit,
+        source=sourced.source,
+        trust=sourced.trust,
+        in_use_by=tuple(users),
+    )
+
+
+def _unset(section: Section, place: str, user: str, users: dict[str, list[str]]) -> None:
+    """Notes the keys of a section that were left to their defaults; groups are told apart by name."""
+    for name, field in type(section).model_fields.items():
+        key = f"{place}{field.alias or name}"
+        value = getattr(section, name)
+        tables = value if isinstance(value, tuple) else (value,)
+        if isinstance(section, ScenarioFile) and name == "groups":
+            continue
+        if name in section.model_fields_set and all(_is_table(table) for table in tables):
+            for table in tables:
+                _unset(table, f"{key}.", user, users)
+        elif _is_table(value):
+            _unset(value, f"{key}.", user, users)
+        elif name not in section.model_fields_set and key in SCENARIO_DEFAULTS:
+            named = users.setdefault(key, [])
+            named.extend([user] if user and user not in named else [])
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, Section) and not hasattr(value, "dist")
+
+
+def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
+    users: dict[str, list[str]] = {}
+    _unset(group, "group.", group.name, users)
+    keys = list(users)
+    if group.failures.os_provisioning_timeout is None:
+        keys.append(f"group.failures.os_provisioning_timeout.{group.os}")
+    unused = set() if group.is_counted else {"group.count", "group.create_over"}
+    if not has_spot:
+        unused |= {key for key in keys if key.startswith("group.spot.")}
+    if group.image == "specialized":
+        unused |= {key for key in keys if "os_provisioning" in key}
+    if group.autoscale is not None or (group.schedule is None and group.cycle is None):
+        unused.add("group.when_off")
+    if group.autoscale is not None:
+        unused.add("group.schedule.time_zone")
+    if group.trace is not None:
+        unused |= {
+            "group.size",
+            "group.priority",
+            *(f"group.durations.{key}" for key in Durations.model_fields),
+        }
+        if not set(Durations.model_fields) <= group.durations.model_fields_set:
+            keys.append("group.trace.durations")
+        if "size" in group.model_fields_set:
+            unused.add("group.trace.sizes")
+    return [key for key in keys if key not in unused]
+
+
+def _defaults(file: ScenarioFile, members: Members) -> list[str]:
+    found = defaults_in_use(file, members)
+    assumed = sum(default.is_assumption for default in found)
+    lines = [
+        f"Defaults in use: {len(found)}, of which {assumed} are assumptions (marked *): vary them before you rely on a figure."
+    ]
+    every = tuple(group.name for group in file.groups)
+    for default in found:
+        mark = "*" if default.is_assumption else " "
+        value = show_value(default.value).strip('"')
+        who = "" if default.in_use_by in ((), every) else f" [{', '.join(default.in_use_by)}]"
+        lines.append(f"{mark} {default.key} = {value}" + (f" ({default.unit})" if default.unit not in ("", "duration") else "")
+                     + f"{who}: {default.trust}; {default.source}")  # fmt: skip
+    return lines

@@ -1,0 +1,303 @@
+"""The sections of a scenario file, key by key: types, ranges and defaults.
+
+Only what one key can say of itself is checked here; what keys say of each other stands in `scenario_rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sim.scenario.autoscale_section import Autoscale
+from sim.scenario.commitments_section import CommitmentSection
+from sim.scenario.distribution_specs import (
+    Flag,
+    NotNegative,
+    Number,
+    Positive,
+    PositiveSeconds,
+    Probability,
+    Seconds,
+    Section,
+    Text,
+    Varying,
+    WarmUp,
+    Whole,
+    default_field,
+)
+from sim.scenario.field_types import (
+    Currency,
+    Days,
+    Instant,
+    Name,
+    PolicyName,
+    TimeOfDay,
+    TimeZone,
+    Title,
+    Zone,
+)
+from sim.scenario.platform_section import Platform
+from sim.scenario.trace_section import Trace
+
+MOST_VMS = 1_000_000_000
+"""VMs in one group; the number of a VM must fit its name and its stream."""
+
+
+WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
+
+
+# --- prices ---------------------------------------------------------------------------------------------------------
+
+
+class PriceOverride(Section):
+    """USD per hour of one size, in place of the catalogue's."""
+
+    linux: NotNegative | None = None
+    windows: NotNegative | None = Field(None, description="Pay-as-you-go with the Windows licence.")
+    spot: NotNegative | None = None
+    reservation_1y: NotNegative | None = None
+    reservation_3y: NotNegative | None = None
+    savings_plan_1y: NotNegative | None = None
+    savings_plan_3y: NotNegative | None = None
+
+
+SpotFactor = Annotated[Positive, Field(le=10)]
+
+
+class Prices(Section):
+    """Where prices come from."""
+
+    region: Text = default_field("prices.region", "Region of all groups, such as westeurope.")
+    currency: Currency = default_field("prices.currency", "Currency of all amounts.")
+    catalogue: Text | None = Field(
+        None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
+    )
+    override: Mapping[str, PriceOverride] = Field(default_factory=dict, description="Own prices by size.")
+    spot_steps: tuple[SpotFactor, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=1200,
+        description="Factors on spot prices, one per calendar month (UTC) from the month of `start`; the last goes on. "
+        "Real ones change about once a month, by -20 % to +10 %.",
+    )
+
+
+# --- groups ---------------------------------------------------------------------------------------------------------
+
+
+class Schedule(Section):
+    """VMs are wanted in a weekly window of local wall-clock time, daylight saving respected."""
+
+    days: Days = Field(description="Days on which a window begins.")
+    on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
+    off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
+    time_zone: TimeZone = default_field(
+        "group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam."
+    )
+    jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
+
+
+class Cycle(Section):
+    """VMs are wanted for `on`, then unwanted for `off`, for ever."""
+
+    on: Varying = Field(description="How long a VM is wanted.")
+    off: Varying = Field(description="How long it is then unwanted.")
+
+
+class Batch(Section):
+    """How many VMs one request asks for."""
+
+    sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1)
+    weights: tuple[NotNegative, ...] = Field(description="Weight of each size.")
+
+
+Rate = Annotated[NotNegative, Field(le=1e9)]
+
+
+class Arrivals(Section):
+    """VMs requested by a Poisson process, each deleted after its lifetime. Exactly one of rate, hourly, weekly."""
+
+    rate: Rate | None = Field(None, description="Requests per hour.")
+    hourly: tuple[Rate, ...] | None = Field(
+        None, min_length=24, max_length=24, description="Requests per hour, by hour of the day."
+    )
+    weekly: tuple[Rate, ...] | None = Field(
+        None,
+        min_length=168,
+        max_length=168,
+        description="Requests per hour, by hour of the week from Monday 00:00.",
+    )
+    batch: Batch | None = Field(None, description="VMs per request; left out: one.")
+    lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
+    time_zone: TimeZone = default_field("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
+
+    @property
+    def rates_per_h(self) -> tuple[float, ...]:
+        """1, 24 or 168 numbers."""
+        return self.hourly or self.weekly or (self.rate or 0.0,)
+
+
+class Durations(Section):
+    """How long each step of an operation takes."""
+
+    allocating: Varying = default_field(
+        "group.durations.allocating", "Request accepted until hardware is found."
+    )
+    starting: Varying = default_field("group.durations.starting", "Powering up.")
+    os_provisioning: Varying = default_field(
+        "group.durations.os_provisioning", "The guest sets itself up; generalized images only."
+    )
+    extensions: Varying = default_field("group.durations.extensions", "Extensions install.")
+    stopping: Varying = default_field("group.durations.stopping", "Shutting down.")
+    deallocating: Varying = default_field("group.durations.deallocating", "Giving the hardware back.")
+    restarting: Varying = default_field("group.durations.restarting", "A restart; the VM stays Running.")
+    updating: Varying = default_field("group.durations.updating", "An update of the VM's model.")
+    deleting: Varying = default_field("group.durations.deleting", "Deletion requested until the VM is gone.")
+
+
+class Failures(Section):
+    """Probability per attempt by the code the platform reports, and what happens then."""
+
+    AllocationFailed: Probability = default_field("group.failures.AllocationFailed", "No hardware is found.")
+    OSProvisioningTimedOut: Probability = default_field(
+        "group.failures.OSProvisioningTimedOut",
+        "The guest does not report in time; the VM stays Running, and billed.",
+    )
+    VMExtensionProvisioningError: Probability = default_field(
+        "group.failures.VMExtensionProvisioningError", "An extension fails."
+    )
+    VMStartTimedOut: Probability = default_field(
+        "group.failures.VMStartTimedOut", "The VM is not up in time."
+    )
+    InternalOperationError: Probability = default_field(
+        "group.failures.InternalOperationError", "Any operation fails at once."
+    )
+    os_provisioning_timeout: PositiveSeconds | None = Field(
+        None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
+    )
+    extensions_timeout: PositiveSeconds = default_field(
+        "group.failures.extensions_timeout", "When extensions are given up."
+    )
+    reaction: Varying = default_field(
+        "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
+    )
+
+
+class Retry(Section):
+    """The automation's answer to a failed create or start."""
+
+    attempts: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
+        "group.retry.attempts", "The first one counted: 1 means no retry."
+    )
+    backoff: Seconds = default_field("group.retry.backoff", "Before the second attempt.")
+    multiplier: Annotated[Number, Field(ge=1, le=1e6)] = default_field(
+        "group.retry.multiplier", "Growth of the backoff per attempt."
+    )
+    max_backoff: Seconds = default_field("group.retry.max_backoff", "The backoff never grows beyond this.")
+
+
+class GuestCrash(Section):
+    """The guest OS dies now and then; the monitoring notices and asks for a restart."""
+
+    time_between: Varying = Field(description="Running time from one crash to the next.")
+    detection: Varying = default_field("group.guest_crash.detection", "Until somebody notices.")
+
+
+class Spot(Section):
+    """Eviction of spot VMs, as a hazard per hour of running time."""
+
+    eviction_per_hour: Annotated[Probability, Field(lt=1)] = default_field(
+        "group.spot.eviction_per_hour", "Probability of eviction within one hour of running."
+    )
+    policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
+    notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
+    restart_after: Varying | None = Field(
+        None, description="Until the automation asks again; left out: never."
+    )
+
+
+class Group(Section):
+    """A group of like VMs: what they are, who wants them on and when, how long steps take, what goes wrong."""
+
+    name: Name = default_field("group.name", "VMs are named <name>-0000, <name>-0001, ...")
+    size: Text = default_field("group.size", "VM size, such as Standard_D4s_v5.")
+    os: Literal["linux", "windows"] = default_field("group.os", "Guest operating system.")
+    hybrid_benefit: Flag = default_field("group.hybrid_benefit", "The Windows licence is owned already.")
+    image: Literal["generalized", "specialized"] = default_field(
+        "group.image", "Specialized images skip OS provisioning."
+    )
+    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field(
+        "group.count", "VMs created from t = 0 on."
+    )
+    create_over: Seconds = default_field("group.create_over", "The creates are spread evenly over this.")
+    priority: Literal["regular", "spot"] = default_field(
+        "group.priority", "Spot VMs are cheaper and may be evicted."
+    )
+    disks: tuple[Text, ...] = Field(
+        (),
+        description='Disks of each VM: tiers such as "P10", or kind and GiB such as "E:200"; billed from creation to deletion.',
+    )
+    keeps_disks: Flag = default_field("group.keeps_disks", "Disks outlive their VM, and go on being billed.")
+    public_ip: Flag = default_field("group.public_ip", "Each VM has a public IP address.")
+    zones: tuple[Zone, ...] = Field(
+        (), description="Availability zones, taken in turn by the VMs; left out: a regional deployment."
+    )
+    availability_set: Name | None = Field(
+        None, description="Its VMs stay on one cluster of hosts; groups may share one."
+    )
+    schedule: Schedule | None = None
+    cycle: Cycle | None = None
+    arrivals: Arrivals | None = None
+    trace: Trace | None = None
+    autoscale: Autoscale | None = None
+    when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
+    durations: Durations = Field(default_factory=Durations)
+    failures: Failures = Field(default_factory=Failures)
+    retry: Retry = Field(default_factory=Retry)
+    guest_crash: GuestCrash | None = None
+    spot: Spot | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether `count` says how many VMs there are; else they come and go."""
+        return self.arrivals is None and self.trace is None and self.autoscale is None
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+class ScenarioFile(Section):
+    """A fleet, its prices, and how long and how often to simulate it."""
+
+    name: Title = Field(description="Name of the scenario and of its result folder.")
+    start: Instant = default_field("start", "Wall-clock instant of t = 0, with its offset from UTC.")
+    horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
+    warm_up: WarmUp = default_field(
+        "warm_up", 'Left out of every figure; "auto" finds where the start-up ends (MSER-5).'
+    )
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field(
+        "seed", "Another seed is another sequence of luck."
+    )
+    replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
+        "replications", "How often the same is played."
+    )
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = default_field("confidence", "Of every interval.")
+    billing_policy: PolicyName = default_field("billing_policy", "Which power states are billed.")
+    rounding: Literal["exact", "floor-minute"] = default_field(
+        "rounding", "Of billed time: exact, or each stretch cut to whole minutes."
+    )
+    prices: Prices = Field(default_factory=Prices)
+    groups: tuple[Group, ...] = Field(
+        alias="group", min_length=1, description="Groups of like VMs: [[group]]."
+    )
+    commitments: tuple[CommitmentSection, ...] = Field(
+        (), alias="commitment", description="Reservations and plans: [[commitment]]."
+    )
+    platform: Platform | None = Field(None, description="Hosts, quota and what befalls them: [platform].")
+
+    @property
+    def warm_up_s(self) -> float:
+        """Seconds left out of every figure; none while they are yet to be found."""
+        return 0.0 if self.warm_up == "auto" else self.warm_up

@@ -1,0 +1,204 @@
+"""Places in a scenario by name: `group.dev.durations.starting`, as faults show them and `--set` takes them.
+
+Arrays of tables are entered by the `name` of a table, never by a number, so that a path means the same in every variant.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from sim.errors import Fault, ScenarioError
+from sim.scenario.defaults import SCENARIO_DEFAULTS, default_value, to_plain
+from sim.scenario.messages import close_match, list_words, show_value, tell
+from sim.scenario.toml_positions import Path
+
+NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
+"""Arrays of tables whose tables have names."""
+
+WHEN_OFF_HOMES = ("schedule", "cycle", "arrivals", "trace")
+"""Sub-tables of a group after which `when_off` may stand: TOML then reads it as theirs, and we as the group's."""
+
+LEFT_OUT = "none"
+"""`--set PATH=none` takes the key away, so that its default holds."""
+
+_PART = re.compile(r'\s*(?:"([^"]+)"|([^."=\s]+))\s*(\.|$)')
+
+
+def parse_path(text: str) -> tuple[str, ...]:
+    """The names of a dotted path; a part with dots in it is quoted.
+
+    >>> parse_path('prices.override."Standard_D4s_v5".linux')
+    ('prices', 'override', 'Standard_D4s_v5', 'linux')
+    """
+    names: list[str] = []
+    at = 0
+    while at < len(text) or not names:
+        found = _PART.match(text, at)
+        if found is None:
+            raise ValueError(
+                f'"{text}" is not a path; write names with dots between, such as group.dev.count'
+            )
+        names.append(found[1] or found[2])
+        at = found.end()
+        if found[3] and at >= len(text):
+            raise ValueError(
+                f'"{text}" ends in a dot; write names with dots between, such as group.dev.count'
+            )
+    return tuple(names)
+
+
+def parse_value(text: str) -> object:
+    """The value of an override: TOML if it is TOML, else the text itself; `none` leaves the key out.
+
+    >>> parse_value("300"), parse_value("7d"), parse_value('{ dist = "exponential", mean = "40s" }')
+    (300, '7d', {'dist': 'exponential', 'mean': '40s'})
+    """
+    text = text.strip()
+    if text == LEFT_OUT:
+        return None
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError) as error:
+        if text[:1] in ("{", "[", '"', "'"):
+            raise ValueError(f"{text} is not a TOML value: {str(error).splitlines()[0]}") from None
+        return text
+    return document["value"] if len(document) == 1 else text
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """`PATH=VALUE` as path and value; ValueError says what would be right."""
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise ValueError(f'"{text}" is not an override; write PATH=VALUE, such as group.dev.count=300')
+    return path.strip(), parse_value(value)
+
+
+def field_name(path: Path, document: Mapping[str, Any]) -> str:
+    """A place as people name it: `group.dev.disks[1]`; a table without a name is counted from 1.
+
+    >>> field_name(("group", 0, "count"), {"group": [{"name": "dev"}]})
+    'group.dev.count'
+    """
+    words = ""
+    node: Any = document
+    for part in path:
+        node = _child(node, part)
+        if isinstance(part, str):
+            words += ("." if words else "") + _shown(part)
+        elif isinstance(node, Mapping) and isinstance(node.get("name"), str):
+            words += f".{_shown(node['name'])}"
+        else:
+            words += f"[{part + 1}]"
+    return words
+
+
+def _shown(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else show_value(name)
+
+
+def _child(node: Any, part: str | int) -> Any:
+    if isinstance(part, int):
+        return node[part] if isinstance(node, (list, tuple)) and 0 <= part < len(node) else None
+    return node.get(part) if isinstance(node, Mapping) else None
+
+
+def find_path(names: tuple[str, ...], document: Mapping[str, Any]) -> Path:
+    """The place in a document that dotted names mean; ValueError if a named table is not there."""
+    path: Path = ()
+    node: Any = document
+    spoken: tuple[str, ...] = ()
+    for name in names:
+        if spoken in NAMED_TABLES:
+            tables = node if isinstance(node, list) else []
+            known = [str(_child(table, "name") or SCENARIO_DEFAULTS["group.name"].value) for table in tables]
+            if name not in known:
+                what = ".".join(spoken)
+                meant = close_match(name, known) or (
+                    f"there is {list_words(known, 'and')}" if known else "there is none"
+                )
+                raise ValueError(f'there is no {what} named "{name}"; {meant}')
+            part: str | int = known.index(name)
+        else:
+            part = name
+        path = (*path, part)
+        node = _child(node, part)
+        spoken = (*spoken, name)
+    return path
+
+
+def set_value(
+    document: Mapping[str, Any], names: tuple[str, ...], value: object
+) -> tuple[dict[str, Any], Path]:
+    """A copy of the document with one place set (None: taken away), and where that place is.
+
+    A part of a default is set by writing the rest of the default around it: `group.dev.durations.starting.median` works
+    whether or not the file says anything about `starting`.
+    """
+    changed = deepcopy(dict(document))
+    path = find_path(names, changed)
+    if len(path) == 1 and value is None:
+        changed.pop(str(path[0]), None)
+        return changed, path
+    if not all(isinstance(part, str) for part in path[-1:]):
+        raise ValueError("this names a whole table; name one of its keys, such as group.dev.count")
+    node: Any = changed
+    for depth, part in enumerate(path[:-1], start=1):
+        if isinstance(part, str) and isinstance(node, dict):
+            node = node.setdefault(part, _default_table(path[:depth]))
+        else:
+            node = _child(node, part)
+        if not isinstance(node, (dict, list)):
+            around = field_name(path[:depth], changed)
+            raise ValueError(f"{around} is not a table, so it has no key {path[depth]}; set {around} itself")
+    if not isinstance(node, dict):
+        raise ValueError("this names a place in a list; set the whole list")
+    if value is None:
+        node.pop(path[-1], None)
+    else:
+        node[path[-1]] = to_plain(value)
+    return changed, path
+
+
+def _default_table(path: Path) -> dict[str, Any]:
+    key = ".".join(part for part in path if isinstance(part, str))
+    value = default_value(key) if key in SCENARIO_DEFAULTS else None
+    return value if isinstance(value, dict) else {}
+
+
+def apply_overrides(
+    document: Mapping[str, Any], overrides: list[tuple[str, object, str]]
+) -> tuple[dict[str, Any], dict[Path, str]]:
+    """The document with each (path, value, how it was asked for) set in turn, and what was set by whom.
+
+    All overrides that have no place are reported at once.
+    """
+    changed = dict(document)
+    asked: dict[Path, str] = {}
+    faults: list[Fault] = []
+    for dotted, value, words in overrides:
+        try:
+            names = parse_path(dotted)
+            if names[0] == "group" and names[-1] == "when_off":
+                names = (*names[:2], "when_off")
+                changed = _without_other_homes(changed, find_path(names[:2], changed))
+            changed, path = set_value(changed, names, value)
+            asked[path] = words
+        except ValueError as error:
+            faults.append(tell(file=words, field=dotted, problem=str(error), value=value))
+    if faults:
+        raise ScenarioError(faults)
+    return changed, asked
+
+
+def _without_other_homes(document: Mapping[str, Any], group: Path) -> dict[str, Any]:
+    """The document without the `when_off` of a group that stands under one of its sub-tables."""
+    changed = deepcopy(dict(document))
+    table = _child(changed.get("group"), group[-1])
+    for home in WHEN_OFF_HOMES:
+        if isinstance(inner := _child(table, home), dict):
+            inner.pop("when_off", None)
+    return changed

@@ -1,0 +1,242 @@
+"""From a checked scenario to what the other rooms read: the plan of the fleet, the groups to rate, the commitments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sim.billing.commitments import (
+    CapacityReservation,
+    Commitment,
+    DedicatedHost,
+    Reservation,
+    SavingsPlan,
+)
+from sim.billing.disks import parse_disk
+from sim.billing.meters import RatedGroup
+from sim.catalog import Catalogue, get_default
+from sim.model.plan import (
+    AlwaysOn,
+    Arrivals,
+    Autoscale,
+    Cycle,
+    Demand,
+    FleetPlan,
+    GroupPlan,
+    GuestCrash,
+    Retry,
+    ScalingRule,
+    Schedule,
+    Spot,
+)
+from sim.scenario.commitments_section import (
+    CapacityReservationSection,
+    DedicatedHostSection,
+    ReservationSection,
+)
+from sim.scenario.defaults import default_value
+from sim.scenario.distribution_specs import Spec, read_seconds, shares, to_distribution
+from sim.scenario.file_model import Durations, Failures, Group, ScenarioFile
+from sim.scenario.file_model import Spot as SpotSection
+from sim.scenario.platform_plan import platform_plan, played_names
+from sim.scenario.resolved_groups import Member, Members
+
+FAILURE_CODES = tuple(key for key in Failures.model_fields if key[0].isupper())
+"""Codes that a scenario gives a probability; the other keys of the section are about time."""
+
+
+def fleet_plan(file: ScenarioFile, catalogue: Catalogue, members: Members) -> FleetPlan:
+    """What one replication plays."""
+    platform = platform_plan(file, catalogue, members)
+    has_hosts = platform is not None and bool(platform.hosts)
+    return FleetPlan(
+        start=file.start,
+        horizon_s=file.horizon_s,
+        warm_up_s=file.warm_up_s,
+        groups=tuple(
+            _group(member, shares_platform=platform is not None, has_hosts=has_hosts)
+            for member in members.played
+        ),
+        platform=platform,
+    )
+
+
+def _group(member: Member, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
+    group = member.group
+    failures = group.failures
+    # Without a platform nobody asks what a VM is, and plans that play the same are the same.
+    size = member.size if shares_platform else None
+    return GroupPlan(
+        name=member.name,
+        count=group.count if group.is_counted else 0,
+        create_over_s=group.create_over,
+        demand=member.replay or _demand(group),
+        when_off=group.when_off,
+        generalized=group.image == "generalized",
+        durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
+        failures={
+            code: probability for code in FAILURE_CODES if (probability := getattr(failures, code)) > 0
+        },
+        os_provisioning_timeout_s=os_provisioning_timeout_s(group),
+        extensions_timeout_s=failures.extensions_timeout,
+        reaction_s=to_distribution(failures.reaction),
+        retry=Retry(
+            attempts=group.retry.attempts,
+            backoff_s=group.retry.backoff,
+            multiplier=group.retry.multiplier,
+            # A ceiling that nobody set never lies below the first step.
+            max_backoff_s=max(group.retry.max_backoff, group.retry.backoff),
+        ),
+        guest_crash=_guest_crash(group),
+        spot=_spot(group, member.priority, has_hosts=has_hosts),
+        size=size.name if size else "",
+        family=(size.family if size else None) or "",
+        vcpus=(size.vcpus if size else None) or 0,
+        memory_gib=(size.memory_gib if size else None) or 0.0,
+        priority=member.priority if shares_platform else "regular",
+        zones=group.zones,
+        availability_set=group.availability_set or "",
+    )
+
+
+def durations_of(group: Group) -> Mapping[str, float | Spec]:
+    """How long each step takes: a replayed record's hours hold every step that the file doesn't set apart."""
+    steps = {key: getattr(group.durations, key) for key in Durations.model_fields}
+    if group.trace is None:
+        return steps
+    recorded = read_seconds(default_value("group.trace.durations"))
+    return {key: step if key in group.durations.model_fields_set else recorded for key, step in steps.items()}
+
+
+def os_provisioning_timeout_s(group: Group) -> float:
+    """When OS provisioning of this group is given up: as the file says, else by the guest OS."""
+    given = group.failures.os_provisioning_timeout
+    default = get_default("group.failures.os_provisioning_timeout", os=group.os)
+    return read_seconds(default.value) if given is None else given
+
+
+def _demand(group: Group) -> Demand:
+    if (scaled := group.autoscale) is not None:
+        return Autoscale(
+            load=scaled.load.by_hour,
+            per_vm=scaled.per_vm,
+            minimum=scaled.min,
+            maximum=scaled.max,
+            tick_s=scaled.tick,
+            scale_out=tuple(
+                ScalingRule(threshold=rule.above, by=rule.by, cooldown_s=rule.cooldown)
+                for rule in scaled.scale_out
+            ),
+            scale_in=tuple(
+                ScalingRule(threshold=rule.below, by=rule.by, cooldown_s=rule.cooldown)
+                for rule in scaled.scale_in
+            ),
+            time_zone=scaled.time_zone,
+        )
+    if (schedule := group.schedule) is not None:
+        return Schedule(
+            days=schedule.days,
+            on=schedule.on,
+            off=schedule.off,
+            time_zone=schedule.time_zone,
+            jitter_s=None if schedule.jitter is None else to_distribution(schedule.jitter),
+        )
+    if (cycle := group.cycle) is not None:
+        return Cycle(on_s=to_distribution(cycle.on), off_s=to_distribution(cycle.off))
+    if (arrivals := group.arrivals) is not None:
+        batch = arrivals.batch
+        return Arrivals(
+            rate_per_h=arrivals.rates_per_h,
+            lifetime_s=to_distribution(arrivals.lifetime),
+            batch_sizes=batch.sizes if batch else (1,),
+            batch_weights=shares(batch.weights) if batch else (1.0,),
+            time_zone=arrivals.time_zone,
+        )
+    return AlwaysOn()
+
+
+def _guest_crash(group: Group) -> GuestCrash | None:
+    crash = group.guest_crash
+    if crash is None:
+        return None
+    return GuestCrash(
+        time_between_s=to_distribution(crash.time_between), detection_s=to_distribution(crash.detection)
+    )
+
+
+def _spot(group: Group, priority: str, *, has_hosts: bool) -> Spot | None:
+    # A regular VM is not evicted; the section may stand there for the day when priority is changed.
+    if priority != "spot":
+        return None
+    # On hosts a regular VM may need the room, whatever chance says.
+    spot = group.spot or (SpotSection() if has_hosts else None)
+    if spot is None:
+        return None
+    return Spot(
+        eviction_per_hour=spot.eviction_per_hour,
+        policy=spot.policy,
+        notice_s=to_distribution(spot.notice),
+        restart_after_s=None if spot.restart_after is None else to_distribution(spot.restart_after),
+    )
+
+
+def rated_groups(file: ScenarioFile, catalogue: Catalogue, members: Members) -> tuple[RatedGroup, ...]:
+    """The groups as the price list sees them, sizes and region spelt as it spells them."""
+    region = catalogue.get_region(file.prices.region)
+    return tuple(
+        RatedGroup(
+            name=member.name,
+            size=member.size.name,
+            region=region,
+            os=member.group.os,
+            priority=member.priority,
+            hybrid_benefit=member.group.hybrid_benefit,
+            disks=tuple(catalogue.disk(parse_disk(disk), region).tier for disk in member.group.disks),
+            public_ip=member.group.public_ip,
+            keeps_disks=member.group.keeps_disks,
+            hibernates=member.group.when_off == "hibernate",
+        )
+        for member in members.played
+    )
+
+
+def billed_commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Sequence[Commitment]:
+    """The commitments as billing rates them."""
+    region = catalogue.get_region(file.prices.region)
+    found: list[Commitment] = []
+    for section in file.commitments:
+        if isinstance(section, ReservationSection):
+            found.append(
+                Reservation(
+                    name=section.name,
+                    size=catalogue.get_size(section.size).name,
+                    quantity=section.quantity,
+                    term=section.term,
+                    region=region,
+                    size_flexible=section.size_flexible,
+                )
+            )
+        elif isinstance(section, CapacityReservationSection):
+            found.append(
+                CapacityReservation(
+                    name=section.name,
+                    size=catalogue.get_size(section.size).name,
+                    quantity=section.quantity,
+                    region=region,
+                    groups=played_names(section.groups, members),
+                )
+            )
+        elif isinstance(section, DedicatedHostSection):
+            found.append(
+                DedicatedHost(
+                    name=section.name,
+                    quantity=section.quantity,
+                    usd_per_h=section.hourly,
+                    vcpus=section.vcpus,
+                    groups=played_names(section.groups, members),
+                )
+            )
+        else:
+            found.append(
+                SavingsPlan(name=section.name, hourly_usd=section.hourly, term=section.term, region=region)
+            )
+    return tuple(found)

@@ -1,0 +1,115 @@
+"""The platform in words: hosts, limits, what befalls them, and where each group may run."""
+
+from __future__ import annotations
+
+from sim.scenario.distribution_specs import varying_words
+from sim.scenario.file_model import ScenarioFile
+from sim.scenario.messages import list_words
+from sim.scenario.platform_plan import healing_of, is_idle
+from sim.scenario.platform_rules import empty_zones
+from sim.scenario.platform_section import FAILING, Hosts, Platform
+from sim.scenario.resolved_groups import Members
+from sim.units import format_duration
+
+_PLACEMENT = {
+    "first-fit": "the first host with room",
+    "best-fit": "the host with the least room that is enough",
+    "worst-fit": "the host with the most room",
+    "balanced": "the rack with the fewest VMs of its group, there the first host with room",
+}
+_IMPACT = {
+    "reboot": "VMs are rebooted",
+    "redeploy": "VMs are started again on another host",
+}
+_FAILING = {"host_failures": "Each host", "rack_failures": "Each rack", "zone_failures": "Each zone"}
+
+
+def where_it_runs(number: int, file: ScenarioFile, members: Members) -> list[str]:
+    """Zones and availability set of a group, and what it can't have there."""
+    group = file.groups[number]
+    lines: list[str] = []
+    if group.availability_set is not None:
+        lines.append(f"In availability set {group.availability_set}: on one cluster of hosts.")
+    if group.zones:
+        lines.append(
+            f"In zone{'s' * (len(group.zones) > 1)} {_numbers(group.zones)}{', in turn' * (len(group.zones) > 1)}."
+        )
+    mine = [member for member in members.played if member.number == number]
+    if file.platform is not None and file.platform.hosts and mine:
+        without = empty_zones(mine[0], file.platform)
+        if without:
+            lines.append(
+                f"There are no hosts for it in zone{'s' * (len(without) > 1)} {_numbers(without)}: VMs there get ZonalAllocationFailed."
+            )
+    return lines
+
+
+def describe_platform(file: ScenarioFile, members: Members) -> list[str]:
+    """What VMs share, line by line; nothing where hardware is endless and nothing is limited."""
+    platform = file.platform
+    if platform is None:
+        return []
+    if is_idle(platform):
+        return ["", "Platform: hardware without end, no quota."]
+    lines = [*_hosts(platform, members), *_limits(platform), *_befalling(platform)]
+    return ["", "Platform:", *(f"  {line}" for line in lines)]
+
+
+def _hosts(platform: Platform, members: Members) -> list[str]:
+    if not platform.hosts:
+        return ["Hardware without end."]
+    lines = [_pool(pool) for pool in platform.hosts]
+    vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts)
+    counted = [member.vms for member in members.played if member.replay is None and member.vms is not None]
+    asked = sum(
+        member.vms * (member.size.vcpus or 0)
+        for member in members.played
+        if member.replay is None and member.vms is not None
+    )
+    share = f"; groups with a count ask for {asked:,} ({asked / vcpus:.0%})" if counted else ""
+    lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {_PLACEMENT[platform.placement]}.")
+    return lines
+
+
+def _pool(pool: Hosts) -> str:
+    where = f" in zone {pool.zone}" if pool.zone is not None else ""
+    racks = f" in {pool.racks} racks" if pool.racks > 1 else ""
+    whose = f", for {list_words(pool.only_groups, 'and')} only" if pool.only_groups else ""
+    return f"{pool.name}: {pool.count:,} host{'s' * (pool.count != 1)} of {pool.vcpus} vCPU and {pool.memory_gib:g} GiB{where}{racks}{whose}."
+
+
+def _limits(platform: Platform) -> list[str]:
+    lines: list[str] = []
+    if (quota := platform.quota) is not None:
+        limits = [f"{quota.regional_vcpus:,} regional"] if quota.regional_vcpus is not None else []
+        limits += [f"{limit:,} of {family}" for family, limit in quota.families.items()]
+        limits += [f"{quota.spot_vcpus:,} spot"] if quota.spot_vcpus is not None else []
+        lines.append(f"Quota in vCPU: {list_words(limits, 'and') or 'none'}; what exists counts, on or off.")
+    if (throttle := platform.throttle) is not None:
+        lines.append(
+            f"Throttled to {throttle.burst:g} operations at once and {throttle.refill_per_min:g} a minute, creates, updates and deletes each."
+        )
+    return lines
+
+
+def _befalling(platform: Platform) -> list[str]:
+    lines = [
+        f"{_FAILING[key]} fails after {varying_words(section.time_between)}, back after {varying_words(section.repair)}."
+        for key in FAILING
+        if (section := getattr(platform, key)) is not None
+    ]
+    if (healing := healing_of(platform)) is not None:
+        lines.append(
+            f"VMs of a failed host are started on another one after {varying_words(healing.healing)}."
+        )
+    if (work := platform.maintenance) is not None:
+        what = _IMPACT.get(work.impact) or f"VMs pause for {varying_words(work.freeze)}"
+        lines.append(
+            f"Maintenance every {format_duration(work.every)} in {work.update_domains} update domains, "
+            f"{format_duration(work.between_domains)} apart: {what}."
+        )
+    return lines
+
+
+def _numbers(zones: tuple[int, ...]) -> str:
+    return list_words(map(str, zones), "and")

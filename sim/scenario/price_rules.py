@@ -1,0 +1,160 @@
+"""What a scenario needs of the price list: every size, price, disk and address that it takes is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from sim.billing.disks import parse_disk
+from sim.catalog import Catalogue, Term, tier_gib
+from sim.catalog.disks import TIER_GIB
+from sim.catalog.sizes import size_key
+from sim.errors import CatalogueError
+from sim.scenario.commitments_section import (
+    CapacityReservationSection,
+    ReservationSection,
+)
+from sim.scenario.file_model import ScenarioFile
+from sim.scenario.issues import Found, found_at
+from sim.scenario.messages import list_words, show_value
+from sim.scenario.resolved_groups import Member, Members
+from sim.scenario.toml_positions import Path
+
+_LIST: tuple[Path, ...] = (("prices", "catalogue"), ("prices", "override"))
+
+
+def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+    """Every size the catalogue does not know, wherever the fleet is."""
+    for place, size in _sizes(file):
+        if (unknown := _ask(catalogue.get_size, size)) is not None:
+            yield found_at(place, *unknown, value=size, about=_LIST)
+
+
+def takes_size(file: ScenarioFile, size: str) -> bool:
+    """Whether a group, a record's VMs or a commitment may be of a size, whatever its spelling."""
+    key = size_key(size)
+    if any(size_key(other) == key for _, other in _sizes(file)):
+        return True
+    for group in file.groups:
+        if group.trace is None:
+            continue
+        stood_for = group.trace.sizes
+        named = [size for _, _, size in stood_for.by_room] + [size for _, size in stood_for.by_name]
+        named += [group.size] if "size" in group.model_fields_set else []
+        if any(fnmatchcase(key, size_key(other)) for other in (*named, *stood_for.pool)):
+            return True
+    return False
+
+
+def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+    """Own prices for a size that no list has and nothing is of: most likely another one was meant."""
+    about: tuple[Path, ...] = (
+        _LIST[0],
+        *(("group", number, key) for number in range(len(file.groups)) for key in ("size", "trace")),
+        *(("commitment", number, "size") for number in range(len(file.commitments))),
+    )
+    for size in file.prices.override:
+        if not takes_size(file, size) and (unknown := _ask(catalogue.get_size, size)) is not None:
+            problem = f"{unknown[0]}, and no group and no commitment is of it"
+            yield found_at(("prices", "override", size), problem, unknown[1], value=size, about=about)
+
+
+def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Found]:
+    """Every price the file takes that the catalogue does not have; the region is known to be there."""
+    region = file.prices.region
+    about = (*_LIST, ("prices", "region"))
+    for member in members.played:
+        place: Path = ("group", member.number)
+        what = (*about, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
+        where = (*place, "size") if member.replay is None else (*place, "trace", "sizes")
+        yield from _unpriced(where, member.size.name, _terms(member), region, catalogue, what)
+    for number, group in enumerate(file.groups):
+        place = ("group", number)
+        for position, disk in enumerate(group.disks):
+            yield from _disk((*place, "disks", position), disk, region, catalogue, about)
+        if group.public_ip and (unknown := _ask(catalogue.public_ip, region)) is not None:
+            yield found_at((*place, "public_ip"), *unknown, value=True, about=about)
+    for number, commitment in enumerate(file.commitments):
+        if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
+            place = ("commitment", number)
+            term = (
+                f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
+            )
+            what = (*about, (*place, "term"), (*place, "kind"))
+            yield from _unpriced((*place, "size"), commitment.size, (term,), region, catalogue, what)
+
+
+def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
+    for number, group in enumerate(file.groups):
+        # The VMs of a record have sizes of their own, unless the group names one for all.
+        if group.trace is None:
+            yield ("group", number, "size"), group.size
+    for number, commitment in enumerate(file.commitments):
+        if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
+            yield ("commitment", number, "size"), commitment.size
+
+
+def _disk(
+    place: Path, disk: str, region: str, catalogue: Catalogue, about: tuple[Path, ...]
+) -> Iterator[Found]:
+    try:
+        tier = parse_disk(disk)
+    except CatalogueError as error:
+        if ":" in disk:
+            problem = str(error).split("; ", 1)[0].removeprefix(f"disk {disk!r}").lstrip(": ")
+            problem, hint = (
+                f"{show_value(disk)}: {problem}",
+                'a kind and GiB look like "E:200"; kinds are P, E and S',
+            )
+        else:
+            problem, hint = f"{show_value(disk)}: there is no such disk tier", _tiers_near(disk)
+        yield found_at(place, problem, hint, value=disk)
+        return
+    if (unknown := _ask(catalogue.disk, tier, region)) is not None:
+        yield found_at(place, *unknown, value=disk, about=about)
+
+
+def _unpriced(
+    place: Path, size: str, terms: Iterable[str], region: str, catalogue: Catalogue, about: tuple[Path, ...]
+) -> Iterator[Found]:
+    if _ask(catalogue.get_size, size) is not None:
+        return  # told by `check_sizes`
+    for term in terms:
+        if (missing := _ask(catalogue.price, size, region, term)) is not None:
+            yield found_at(place, *missing, value=size, about=about)
+            return
+
+
+def _tiers_near(tier: str) -> str:
+    """Tiers below and above one that does not exist."""
+    found = re.fullmatch(r"([PES])(\d+)", tier.strip().upper())
+    if found is None:
+        return 'tiers are P1 to P80, E1 to E80 and S4 to S80; or write kind and GiB, such as "E:200"'
+    numbers = [n for n in TIER_GIB if tier_gib(f"{found[1]}{n}") is not None]
+    near = [
+        max((n for n in numbers if n < int(found[2])), default=None),
+        min((n for n in numbers if n > int(found[2])), default=None),
+    ]
+    return "did you mean " + list_words(f'"{found[1]}{n}"' for n in near if n is not None) + "?"
+
+
+def _terms(member: Member) -> Iterable[str]:
+    """Prices that rating these VMs takes."""
+    group = member.group
+    spot = "spot_" if member.priority == "spot" else ""
+    return (
+        (f"{spot}linux", f"{spot}windows")
+        if group.os == "windows" and not group.hybrid_benefit
+        else (f"{spot}linux",)
+    )
+
+
+def _ask(question: Callable[..., object], *about: str) -> tuple[str, str] | None:
+    """The catalogue's objection as problem and hint; None if it has the answer."""
+    try:
+        question(*about)
+    except CatalogueError as error:
+        problem, _, hint = str(error).partition(": ")
+        return problem, hint
+    return None

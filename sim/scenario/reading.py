@@ -1,0 +1,384 @@
+"""From a file, or a mapping, to a checked `ScenarioFile` with its catalogue: every fault found, all reported at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import time
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from sim.catalog import Catalogue, Size, load, load_bundled
+from sim.catalog.sizes import size_key
+from sim.errors import CatalogueError, Fault, ScenarioError
+from sim.scenario.defaults import default_value
+from sim.scenario.file_model import ScenarioFile
+from sim.scenario.issues import Found, exists, look_up, translate
+from sim.scenario.messages import tell
+from sim.scenario.paths import WHEN_OFF_HOMES, field_name
+from sim.scenario.platform_rules import check_room
+from sim.scenario.price_rules import check_overrides, check_prices, check_sizes, takes_size
+from sim.scenario.resolved_groups import Members, find_members
+from sim.scenario.rules import check_file
+from sim.scenario.toml_positions import Path, index_lines, line_of
+
+MOST_ROUNDS = 50
+"""Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a document came from: names the file, line or override in every fault about it."""
+
+    file: str = ""
+    folder: FilePath = field(default_factory=FilePath)
+    lines: Mapping[Path, int] = field(default_factory=dict)
+    asked: Mapping[Path, str] = field(default_factory=dict)  # place -> the override that set it
+    warm_up_found: bool = False  # the warm-up is what a pilot run found
+
+    def fault(self, found: Found, document: Mapping[str, Any]) -> Fault:
+        """A fault at its place in the file, or at the override that put it there."""
+        line = line_of(found.path, self.lines)
+        override = next((words for place, words in self.asked.items() if _is_inside(found.path, place)), "")
+        if (
+            not override and found.path not in self.lines
+        ):  # it may have come with something an override set inside it
+            override = next(
+                (words for place, words in self.asked.items() if _is_inside(place, found.path)), ""
+            )
+        return tell(
+            field=field_name(found.path, document),
+            problem=found.problem,
+            hint=found.hint,
+            value=found.value,
+            file=override or self.file,
+            line=None if override else line or (1 if self.lines else None),
+        )
+
+
+def read_document(path: FilePath) -> tuple[dict[str, Any], Origin]:
+    """The TOML document in a file, and where everything stands in it."""
+    text = _read_text(path)
+    try:
+        document = tomllib.loads(text)
+        lines = index_lines(text)
+    except RecursionError:
+        raise _unreadable(path, "the values are nested too deeply") from None
+    except ValueError as error:
+        raise _syntax_error(path, text, str(error)) from None
+    origin = Origin(file=str(path), folder=path.parent, lines=lines)
+    return document, origin
+
+
+def _read_text(path: FilePath) -> str:
+    try:
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        near = sorted(str(other) for other in path.parent.glob("*.toml"))[:5] if path.parent.is_dir() else []
+        raise _unreadable(
+            path, "there is no such file", f"there is {', '.join(near)}" if near else ""
+        ) from None
+    except IsADirectoryError:
+        raise _unreadable(path, "this is a folder", "name the .toml file in it") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise _unreadable(path, "this is not UTF-8 text", "save the file as UTF-8", line=line) from None
+    except ValueError:
+        raise _unreadable(path, "this is not a file name") from None
+    except OSError as error:
+        raise _unreadable(path, f"the file can't be read: {error.strerror}") from None
+
+
+def _unreadable(path: FilePath, problem: str, hint: str = "", *, line: int | None = None) -> ScenarioError:
+    return ScenarioError([tell(file=str(path), line=line, field="", problem=problem, hint=hint)])
+
+
+def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
+    """A TOML syntax error with its line, and the usual reason where the line gives it away."""
+    found = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", said)
+    line = int(found[1]) if found and found[1] else len(text.rstrip("\n").split("\n"))
+    problem = said[: found.start()] if found else said
+    lines = [each.strip() for each in text.replace("\r\n", "\n").split("\n")[:line]]
+    twice, hint = _given_twice(problem, lines)
+    return _unreadable(path, f"TOML syntax: {twice or problem}", hint or _syntax_hint(lines[-1]), line=line)
+
+
+def _given_twice(problem: str, lines: Sequence[str]) -> tuple[str, str]:
+    """What the last line gives again, and where it was given first; empty if it is not about that."""
+    if not any(word in problem for word in ("overwrite", "twice", "mutate", "Duplicate")):
+        return "", ""
+    once = "every key and table is given once; more groups are more [[group]]"
+    inline = re.search(r"Duplicate inline table key '(.*)'", problem)
+    header = re.match(r"\[+[^\]]*\]+", lines[-1])
+    key = re.match(r"""("[^"]*"|'[^']*'|[\w.-]+(?:\s*\.\s*[\w-]+)*)\s*=""", lines[-1])
+    if inline or not (header or key):
+        return (f"{inline[1]} is given twice" if inline else "", once)
+    if header:
+        before = [number for number, each in enumerate(lines[:-1], 1) if each.startswith(header[0])]
+        name = header[0]
+    else:
+        assert key is not None
+        name, before = key[1], []
+        for number in range(len(lines) - 1, 0, -1):  # upwards, as far as the table's header
+            if re.match(rf"{re.escape(name)}\s*=", lines[number - 1]):
+                before.append(number)
+            if lines[number - 1].startswith("["):
+                break
+    first = f"first on line {before[0]}; " if before else ""
+    return f"{name} is given twice", first + once
+
+
+def _syntax_hint(shown: str) -> str:
+    key = re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown)
+    if key is None:
+        return ""
+    value = key[2].strip()
+    if value.startswith("="):
+        return f"one = is enough: {key[1]} = {value.lstrip('= ')}".removesuffix(f": {key[1]} = ")
+    if value.lower() in ("true", "false"):
+        return f"write {value.lower()}"
+    if re.fullmatch(r"\d+:\d\d", value):
+        return f"a time of day has seconds: {key[1]} = {value.zfill(5)}:00"
+    return f'a text or a duration stands in quotes: {key[1]} = "{value}"'
+
+
+Checked = TypeVar("Checked", bound=ScenarioFile)
+
+
+def check_document(
+    model: type[Checked], document: Mapping[str, Any], origin: Origin
+) -> tuple[Checked, Catalogue, Members, dict[str, Any]]:
+    """The checked scenario of a document, its catalogue, its groups as they are played, and the document put in order.
+
+    ScenarioError has all faults.
+    """
+    ordered = deepcopy(dict(document))
+    found, moved = _lift_when_off(ordered)
+    origin = replace(
+        origin,
+        lines={
+            **{home: origin.lines[old] for home, old in moved.items() if old in origin.lines},
+            **origin.lines,
+        },
+    )
+    shown = deepcopy(ordered)  # faults name what the user wrote
+    file, errors = _validate(model, ordered, origin.folder)
+    found += errors
+    catalogue, members = None, Members()
+    if file is not None:
+        catalogue, members, errors = _check_whole(file, origin.folder, found)
+        found += errors
+    if found or file is None or catalogue is None:
+        faults = [origin.fault(fault, shown) for fault in found]
+        by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
+        raise ScenarioError([fault for _, fault in by_line])
+    return file, catalogue, members, ordered
+
+
+def _check_whole(
+    file: ScenarioFile, folder: FilePath, known: Iterable[Found]
+) -> tuple[Catalogue | None, Members, list[Found]]:
+    """What sound values contradict each other in, the price list, and the records that the groups replay."""
+    wrong = {touched for fault in known for touched in (fault.path, *fault.touches)}
+    found = _still_fair(check_file(file), wrong)
+    catalogue, errors = _open_catalogue(file, folder)
+    found += _still_fair(errors, wrong)
+    if catalogue is None:
+        return None, Members(), found
+    wrong |= {fault.path for fault in (*found, *errors)}
+    found += _still_fair((*check_sizes(file, catalogue), *check_overrides(file, catalogue)), wrong)
+    members, unread = find_members(file, catalogue, folder, region_known=not errors)
+    found += _still_fair(unread, wrong)
+    if not errors:
+        found += _still_fair(check_prices(file, catalogue, members), wrong)
+        found += _still_fair(check_room(file, catalogue, members), wrong)
+    return catalogue, members, found
+
+
+def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Path]]:
+    """Moves `when_off` to its group from a sub-table that it follows: TOML gives a key to the last header above it."""
+    found: list[Found] = []
+    moved: dict[Path, Path] = {}
+    groups = document.get("group")
+    for number, group in enumerate(groups if isinstance(groups, list) else []):
+        if not isinstance(group, dict):
+            continue
+        for home in WHEN_OFF_HOMES:
+            inner = group.get(home)
+            if not isinstance(inner, dict) or "when_off" not in inner:
+                continue
+            value = inner.pop("when_off")
+            place: Path = ("group", number, "when_off")
+            if "when_off" in group and group["when_off"] != value:
+                old = (*place[:2], home, "when_off")
+                found.append(
+                    Found(
+                        old,
+                        "when_off is given twice, with different values",
+                        "give it once, in [[group]]",
+                        value,
+                    )
+                )
+            elif "when_off" not in group:
+                group["when_off"] = value
+                moved[place] = (*place[:2], home, "when_off")
+    return found, moved
+
+
+# --- the values, and whether the rest agrees ------------------------------------------------------------------------
+
+
+def _validate(
+    model: type[Checked], document: dict[str, Any], folder: FilePath
+) -> tuple[Checked | None, list[Found]]:
+    """The faults of single values, and the file without them (None if it can't be told what is left)."""
+    found: list[Found] = []
+    remaining = deepcopy(document)
+    for number in range(MOST_ROUNDS):
+        try:
+            return model.model_validate(remaining, context={"folder": folder}), found
+        except ValidationError as error:
+            faults = translate(error.errors(include_url=False), remaining)
+        # Faults after the first round come from the taking out, not from the user.
+        found = found if number else faults
+        for fault in faults:
+            _take_out(remaining, fault.path)
+    return None, found
+
+
+def _take_out(document: dict[str, Any], path: Path) -> None:
+    """Removes a wrong value, so that its default holds; what can't be missing gets a stand-in."""
+    if not exists(document, path[:-1]):
+        return
+    if not exists(document, path):
+        stand_in = _STAND_INS.get(".".join(part for part in path if isinstance(part, str)))
+        if stand_in is not None:
+            look_up(document, path[:-1])[path[-1]] = deepcopy(stand_in)
+            return
+        path = path[:-1]  # the table that needs it goes
+    while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
+        path = path[:-1]
+    around = look_up(document, path[:-1])
+    beside = _BESIDE_OTHERS.get(".".join(part for part in path if isinstance(part, str)))
+    if beside is not None and isinstance(around, dict) and around.get(path[-1]) != beside:
+        around[path[-1]] = deepcopy(beside)
+    elif isinstance(path[-1], int) and isinstance(around, list):
+        # Positions of the others must not move, or later faults would name the wrong table.
+        around[path[-1]] = {"name": f"stand-in-{path[-1]}", **_STAND_IN_TABLES.get(path[0], {})}
+    elif isinstance(around, dict):  # if it is neither, it went with something taken out before
+        around.pop(path[-1], None)
+
+
+_STAND_INS: Mapping[str, Any] = {
+    "name": "stand-in",
+    "horizon": "36500d",
+    "group": [{}],
+    "group.schedule.days": "Mon-Sun",
+    "group.schedule.on": time(8),
+    "group.schedule.off": time(19),
+    "group.cycle.on": "8h",
+    "group.cycle.off": "16h",
+    "group.arrivals.lifetime": "1h",
+    "group.guest_crash.time_between": "1000h",
+    "group.trace.file": "stand-in",
+    "group.trace.format": "columns",
+    "group.autoscale.load": {"hourly": [0.0] * 24},
+    "group.autoscale.per_vm": 1.0,
+    "group.autoscale.min": 1,
+    "group.autoscale.max": 1_000_000,
+    "group.autoscale.scale_out.above": 1e300,
+    "group.autoscale.scale_in.below": 5e-324,
+    "platform.hosts.name": "stand-in",
+    "platform.hosts.count": 1,
+    "platform.hosts.vcpus": 1,
+    "platform.hosts.memory_gib": 1.0,
+    "platform.host_failures.time_between": "1000h",
+    "platform.rack_failures.time_between": "1000h",
+    "platform.zone_failures.time_between": "1000h",
+    "platform.maintenance.every": "1000h",
+    "platform.maintenance.impact": "freeze",
+    "commitment.name": "stand-in",
+    "commitment": [],
+    "commitment.kind": "savings-plan",
+    "commitment.size": default_value("group.size"),
+    "commitment.quantity": 0,
+    "commitment.hourly": 0,
+    "commitment.term": "1y",
+    "commitment.vcpus": 1,
+    "commitment.groups": ["stand-in"],
+}
+"""Sound values for what a table can't do without, to find out whether the rest agrees; never simulated."""
+
+
+_STAND_IN_TABLES: Mapping[str | int, Any] = {
+    "commitment": {"kind": "savings-plan", "hourly": 0, "term": "1y"},
+}
+"""What a whole table needs beside its name to be sound."""
+
+_BESIDE_OTHERS: Mapping[str, Any] = {
+    "group.arrivals.rate": 0.0,
+    "group.arrivals.hourly": [0.0] * 24,
+    "group.arrivals.weekly": [0.0] * 168,
+}
+"""Keys that exclude each other: that two were given is told even if one of them is wrong in itself."""
+
+
+def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:
+    """Rules' faults, without those about something that is known to be wrong already."""
+    return [
+        fault
+        for fault in found
+        if not any(_is_inside(fault.path, bad) for bad in wrong)
+        and not any(
+            _is_inside(place, bad) or _is_inside(bad, place) for place in fault.touches for bad in wrong
+        )
+    ]
+
+
+def _is_inside(place: Path, around: Path) -> bool:
+    return place[: len(around)] == around
+
+
+# --- the price list -------------------------------------------------------------------------------------------------
+
+
+def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, list[Found]]:
+    prices = file.prices
+    try:
+        catalogue = load_bundled() if prices.catalogue is None else load(folder / prices.catalogue)
+    except (CatalogueError, ValueError) as error:
+        return None, [Found(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
+    if catalogue.currency != prices.currency:
+        said = f'"{prices.currency}": {catalogue.name} is in {catalogue.currency}'
+        return None, [
+            Found(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)
+        ]
+    try:
+        catalogue.get_region(prices.region)
+    except CatalogueError as error:
+        problem, _, hint = str(error).partition(": ")
+        return catalogue, [Found(("prices", "region"), problem, hint, prices.region)]
+    if not prices.override:
+        return catalogue, []
+    known = {size_key(name) for name in catalogue.sizes}
+    own = {
+        name: Size(name=name, family=None, vcpus=None, memory_gib=None)
+        for name in prices.override
+        if size_key(name) not in known and takes_size(file, name)
+    }
+    catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
+    try:
+        overrides = {
+            size: given.model_dump(exclude_none=True)
+            for size, given in prices.override.items()
+            if size in own or size_key(size) in known  # the others are told by `check_overrides`
+        }
+        return catalogue.with_overrides(prices.region, overrides), []
+    except CatalogueError as error:
+        return catalogue, [Found(("prices", "override"), line, "") for line in str(error).splitlines()]

@@ -1,0 +1,167 @@
+"""The question put to the simulator: a checked, frozen scenario, read from a TOML file or made in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace as replace_fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from sim.billing.commitments import Commitment
+from sim.billing.meters import RatedGroup
+from sim.billing.spot_prices import SpotSteps
+from sim.catalog import Catalogue
+from sim.errors import Fault, ScenarioError
+from sim.model.plan import FleetPlan
+from sim.scenario import plan_builder as scenario_plan
+from sim.scenario.defaults import to_plain
+from sim.scenario.description import DefaultInUse, defaults_in_use, describe
+from sim.scenario.file_model import ScenarioFile
+from sim.scenario.messages import show_value, tell
+from sim.scenario.paths import apply_overrides, parse_override, parse_value
+from sim.scenario.reading import Origin, check_document, read_document
+from sim.scenario.resolved_groups import Members
+from sim.scenario.schema import json_schema
+from sim.scenario.writing import to_toml
+
+__all__ = ["DefaultInUse", "Scenario", "from_dict", "json_schema", "load", "parse_override", "parse_value"]
+
+Override = str | tuple[str, object]
+"""`"group.dev.count=300"`, or a path and a value."""
+
+
+class Scenario(ScenarioFile):
+    """A fleet, its prices and its chances, checked as a whole: made by `load`, `from_dict` and `replace`.
+
+    Fields are the sections of the file; `horizon_s` and `warm_up_s` are seconds from `start`. A warm-up of "auto" is
+    found by whoever plays it.
+    """
+
+    _document: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+    _catalogue: Catalogue | None = PrivateAttr(None)
+    _members: Members = PrivateAttr(default_factory=Members)
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was read from; None if it was made in Python."""
+        return Path(self._origin.file) if self._origin.file else None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The scenario as a TOML reader gives it, overrides included; a copy."""
+        copied: dict[str, Any] = to_plain(self._document)
+        return copied
+
+    @property
+    def overridden(self) -> tuple[str, ...]:
+        """Overrides that were applied to the file, in their order."""
+        return tuple(self._origin.asked.values())
+
+    def catalogue(self) -> Catalogue:
+        """Sizes and prices that this scenario is rated with, its own prices included."""
+        if self._catalogue is None:
+            raise AssertionError("a Scenario is made by load, from_dict or replace")
+        return self._catalogue
+
+    @property
+    def played_groups(self) -> tuple[str, ...]:
+        """Names of the groups in every result: those of the file, a replayed record's by size."""
+        return tuple(member.name for member in self._members.played)
+
+    def fleet_plan(self) -> FleetPlan:
+        """What one replication plays."""
+        return scenario_plan.fleet_plan(self, self.catalogue(), self._members)
+
+    def rated_groups(self) -> tuple[RatedGroup, ...]:
+        """The groups as the price list sees them."""
+        return scenario_plan.rated_groups(self, self.catalogue(), self._members)
+
+    def billed_commitments(self) -> tuple[Commitment, ...]:
+        """The commitments as billing rates them."""
+        return tuple(scenario_plan.billed_commitments(self, self.catalogue(), self._members))
+
+    def spot_steps(self) -> SpotSteps | None:
+        """How spot prices change from month to month; None if they don't."""
+        factors = self.prices.spot_steps
+        return None if factors is None else SpotSteps(start=self.start, factors=factors)
+
+    def replace(self, path: str, value: object) -> Scenario:
+        """The same scenario with one place changed (None: left out), checked again.
+
+        `scenario.replace("group.dev.count", 300)`, `scenario.replace("horizon", "7d")`.
+        """
+        return _checked(self._document, self._origin, [(path, value)])
+
+    def with_warm_up_found(self, warm_up: str) -> Scenario:
+        """The same scenario with the warm-up that a pilot run found; results say so."""
+        origin = replace_fields(self._origin, warm_up_found=True)
+        return _checked(self._document, origin, [("warm_up", warm_up)])
+
+    @property
+    def warm_up_found(self) -> bool:
+        """Whether its warm-up is what a pilot run found."""
+        return self._origin.warm_up_found
+
+    def _repr_html_(self) -> str:
+        """What will be simulated, in words, for notebooks."""
+        from html import escape
+
+        return f"<pre>{escape(chr(10).join(self.describe()))}</pre>"
+
+    def describe(self) -> list[str]:
+        """What will be simulated, in words, then every default in use with unit, source and trust."""
+        return describe(self, self._members)
+
+    def defaults_in_use(self) -> list[DefaultInUse]:
+        """Every default that this scenario leans on, and which groups use it."""
+        return defaults_in_use(self, self._members)
+
+    def to_toml(self) -> str:
+        """The scenario as a TOML file, overrides included: `load` of it gives the same scenario."""
+        return to_toml(self._document)
+
+
+def load(path: str | Path, overrides: Iterable[Override] = ()) -> Scenario:
+    """A scenario from a TOML file with overrides on top; ScenarioError holds every fault of the file at once."""
+    document, origin = read_document(Path(path))
+    return _checked(document, origin, overrides)
+
+
+def from_dict(
+    document: Mapping[str, Any], overrides: Iterable[Override] = (), *, folder: str | Path = "."
+) -> Scenario:
+    """A scenario from what a TOML reader would give; files that it names are sought in *folder*."""
+    return _checked(to_plain(document), Origin(folder=Path(folder)), overrides)
+
+
+def _checked(document: Mapping[str, Any], origin: Origin, overrides: Iterable[Override]) -> Scenario:
+    changed, asked = apply_overrides(document, _spoken(overrides))
+    origin = replace_fields(origin, asked={**origin.asked, **asked})
+    scenario, catalogue, members, ordered = check_document(Scenario, changed, origin)
+    scenario._document = ordered
+    scenario._origin = origin
+    scenario._catalogue = catalogue
+    scenario._members = members
+    return scenario
+
+
+def _spoken(overrides: Iterable[Override]) -> list[tuple[str, object, str]]:
+    """Overrides as path, value, and the words that a fault about them begins with."""
+    spoken: list[tuple[str, object, str]] = []
+    faults: list[Fault] = []
+    for override in overrides:
+        if not isinstance(override, str):
+            spoken.append((*override, f"{override[0]} = {show_value(override[1])}"))
+            continue
+        try:
+            path, value = parse_override(override)
+        except ValueError as error:
+            faults.append(tell(file="--set", field=override, problem=str(error), value=override))
+        else:
+            spoken.append((path, value, f"--set {override}"))
+    if faults:
+        raise ScenarioError(faults)
+    return spoken

@@ -1,0 +1,1 @@
+"""Studies of many runs: compare, sweep, size, sensitivity, commitments."""

@@ -1,0 +1,155 @@
+"""A promise about a fleet, as people write it, and whether replications show that it is kept.
+
+`cost.total<=50000` is about the mean, `p95(cost.total)<=50000` about a quantile, `P(cost.total>50000)<=0.05` about a
+probability; `availability@dev>=99.9%` about one group. The answer has three values: feasible, infeasible, undecided.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sim.errors import InputError
+from sim.runs.metrics import FLEET, RATIOS
+from sim.statistics.intervals import clopper_pearson, mean_interval, ratio_interval
+
+if TYPE_CHECKING:
+    from sim.runs.run_result import RunResult
+
+FEASIBLE, INFEASIBLE, UNDECIDED = "feasible", "infeasible", "undecided"
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
+    {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
+)
+_METRIC = r"(?P<metric>[A-Za-z_][\w.\- ]*?)(?:@(?P<group>[\w.\-]+))?"
+_SIGN, _NUMBER = r"(?P<sign><=|>=|<|>)", r"(?P<limit>[-+0-9.eE_]+%?)"
+_MEAN = re.compile(rf"^(?:mean\(\s*{_METRIC}\s*\)|{_METRIC.replace('metric', 'plain').replace('group', 'of')})\s*{_SIGN}\s*{_NUMBER}$")  # fmt: skip
+_QUANTILE = re.compile(rf"^[pP](?P<p>\d{{1,2}}(?:\.\d+)?)\(\s*{_METRIC}\s*\)\s*{_SIGN}\s*{_NUMBER}$")
+_CHANCE = re.compile(
+    rf"^P\(\s*{_METRIC}\s*(?P<inner><=|>=|<|>)\s*(?P<bound>[-+0-9.eE_]+%?)\s*\)\s*{_SIGN}\s*{_NUMBER}$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What so many replications say of a promise at a level: the answer, and the figures it rests on."""
+
+    answer: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """`subject sign limit`, where the subject is the mean of a metric, one of its quantiles, or the chance of an excess."""
+
+    words: str
+    metric: str
+    group: str
+    sign: str
+    limit: float
+    quantile: float | None = None  # of the metric over replications
+    event: tuple[str, float] | None = None  # the chance of which is promised: (sign, bound) of the metric
+
+    def judge(self, result: RunResult, level: float) -> Evidence:
+        """Whether the replications so far show it kept, or broken, with an error of at most *level*."""
+        if self.quantile is not None:
+            # The p-quantile is within a bound just if the chance of being within it is at least p.
+            inner = (self.sign, self.limit)
+            return self._of_chance(result, inner, ">=", self.quantile, level)
+        if self.event is not None:
+            return self._of_chance(result, self.event, self.sign, self.limit, level)
+        if self.metric in RATIOS:
+            top, bottom = RATIOS[self.metric]
+            found = ratio_interval(
+                result.values(top, self.group), result.values(bottom, self.group), 1 - level
+            )
+        else:
+            values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
+            found = mean_interval(values, 1 - level) if values else None
+        if found is None or found.low is None or found.high is None:
+            return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
+        return self._between(self.sign, self.limit, found.mean, found.low, found.high, result.n)
+
+    def _of_chance(
+        self, result: RunResult, event: tuple[str, float], sign: str, limit: float, level: float
+    ) -> Evidence:
+        happens, bound = _COMPARE[event[0]], event[1]
+        values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
+        if not values:
+            return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
+        times = sum(happens(value, bound) for value in values)
+        low, high = clopper_pearson(times, len(values), 1 - level)
+        return self._between(sign, limit, times / len(values), low, high, len(values))
+
+    @staticmethod
+    def _between(sign: str, limit: float, estimate: float, low: float, high: float, n: int) -> Evidence:
+        kept = _COMPARE[sign]
+        both = (kept(low, limit), kept(high, limit))
+        answer = FEASIBLE if all(both) else INFEASIBLE if not any(both) else UNDECIDED
+        return Evidence(answer=answer, estimate=estimate, low=low, high=high, n=n)
+
+
+def parse_promise(words: str) -> Promise:
+    """A promise from its words; raises InputError saying what would be right.
+
+    >>> promise = parse_promise("p95(cost.total) <= 50000")
+    >>> promise.metric, promise.quantile, promise.sign, promise.limit
+    ('cost.total', 0.95, '<=', 50000.0)
+    """
+    text = words.strip()
+    if found := _CHANCE.match(text):
+        limit = _value(found["limit"], words)
+        if not 0.0 <= limit <= 1.0:
+            raise InputError(f"--keep {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
+        return Promise(
+            words=text,
+            metric=found["metric"],
+            group=found["group"] or FLEET,
+            sign=found["sign"],
+            limit=limit,
+            event=(found["inner"], _value(found["bound"], words)),
+        )
+    if found := _QUANTILE.match(text):
+        share = float(found["p"]) / 100
+        if not 0.0 < share < 1.0:
+            raise InputError(f"--keep {words}: a quantile is above p0 and below p100")
+        return Promise(
+            words=text,
+            metric=found["metric"],
+            group=found["group"] or FLEET,
+            sign=found["sign"],
+            limit=_value(found["limit"], words),
+            quantile=share if found["sign"].startswith("<") else 1 - share,
+        )
+    if found := _MEAN.match(text):
+        return Promise(
+            words=text,
+            metric=found["metric"] or found["plain"],
+            group=found["group"] or found["of"] or FLEET,
+            sign=found["sign"],
+            limit=_value(found["limit"], words),
+        )
+    raise InputError(
+        f"--keep {words}: is no promise; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
+        "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
+    )
+
+
+def _value(text: str, words: str) -> float:
+    try:
+        # In decimals: 99.9 % is 0.999 to the last bit.
+        number = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+    except InvalidOperation:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"--keep {words}: {text!r} is no number")
+    return number

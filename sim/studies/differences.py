@@ -1,0 +1,219 @@
+"""Differences between fleets that shared their luck: paired figures, and how sure one may be of them.
+
+Law, *Simulation Modeling and Analysis*, 10.2; Holm (1979), "A simple sequentially rejective multiple test procedure".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sim.runs.metrics import HEADLINES, RATIOS, better_when
+from sim.statistics.intervals import (
+    correlation,
+    holm,
+    mean_of,
+    p_value_of_statistic,
+    ratio_influences,
+    t_quantile,
+    variance_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Variant minus base in one metric, over paired replications.
+
+    The interval holds for this metric alone; `p_value` is Holm's over the whole family of comparisons, and `verdict`
+    rests on it: better, worse (higher, lower where neither is better), undecided, or same (equal in every replication).
+    """
+
+    metric: str
+    group: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    half_width: float | None
+    n: int
+    relative: float | None  # mean difference over the base's mean
+    p_better: (
+        float | None
+    )  # how sure that the variant's mean is the better one; None where neither way is better
+    share_better: float | None  # in how many of the replications it was
+    correlation: float | None  # of variant and base over replications: what common streams are for
+    gain: (
+        float | None
+    )  # replications that independent streams would need, for one of these; None: it never varies
+    sd_base: float | None  # spread of the base over replications ...
+    sd_variant: (
+        float | None
+    )  # ... and of the variant: where one of them hardly varies there is no luck to share
+    p_value: float | None
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that stands in `comparison.json`."""
+        return {
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "half_width": self.half_width,
+            "n": self.n,
+            "p_better": self.p_better,
+            "relative": self.relative,
+            "share_better": self.share_better,
+            "correlation": self.correlation,
+            "gain": self.gain,
+            "sd_base": self.sd_base,
+            "sd_variant": self.sd_variant,
+            "p_value": self.p_value,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """The paired figures of one metric before anybody judges them."""
+
+    mean: float | None
+    standard_error: float | None  # None: one replication
+    n: int
+    base_mean: float | None
+    differences: tuple[float, ...]  # of single replications, where both are defined
+    together: float | None = None
+    gain: float | None = None
+    sd_base: float | None = None
+    sd_variant: float | None = None
+
+
+UNDEFINED = Paired(
+    mean=None, standard_error=None, n=0, base_mean=None, differences=()
+)  # nobody wanted anything, say
+MOST_GAIN = 1e12  # beyond it a difference varies by rounding alone
+
+Values = Callable[[str, str], list[float]]
+"""(metric, group) -> one value a replication."""
+
+
+def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
+    """Variant minus base in one metric, replication by replication; ratios as differences of ratios of means."""
+    both = zip(variant(metric, group), base(metric, group), strict=True)
+    defined = [(a, b) for a, b in both if not math.isnan(a - b)]
+    after, before = [a for a, _ in defined], [b for _, b in defined]
+    each = tuple(a - b for a, b in defined)
+    if metric in RATIOS:
+        top, bottom = RATIOS[metric]
+        tops, bottoms = variant(top, group), variant(bottom, group)
+        base_tops, base_bottoms = base(top, group), base(bottom, group)
+        if not math.fsum(bottoms) or not math.fsum(base_bottoms):
+            return UNDEFINED
+        after, before = ratio_influences(tops, bottoms), ratio_influences(base_tops, base_bottoms)
+        base_mean = math.fsum(base_tops) / math.fsum(base_bottoms)
+        mean = math.fsum(tops) / math.fsum(bottoms) - base_mean
+    elif each:
+        mean, base_mean = mean_of(each), mean_of(before)
+    else:
+        return UNDEFINED
+    n = len(after)
+    if n < 2:
+        return Paired(mean=mean, standard_error=None, n=n, base_mean=base_mean, differences=each)
+    spread = variance_of([a - b for a, b in zip(after, before, strict=True)])
+    apart = variance_of(after) + variance_of(before)
+    return Paired(
+        mean=mean,
+        standard_error=math.sqrt(spread / n),
+        n=n,
+        base_mean=base_mean,
+        differences=each,
+        together=correlation(after, before),
+        gain=apart / spread if apart < MOST_GAIN * spread else None,
+        sd_base=math.sqrt(variance_of(before)),
+        sd_variant=math.sqrt(variance_of(after)),
+    )
+
+
+def judged(
+    raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: float
+) -> dict[str, dict[str, Difference]]:
+    """Intervals for every metric, and verdicts by Holm over two families: the headlines of all variants, and the rest."""
+    level = 1 - confidence
+    adjusted: dict[tuple[str, str], float] = {}
+    for headline in (True, False):
+        family = [
+            (variant, metric)
+            for variant, by_metric in raw.items()
+            for metric, found in by_metric.items()
+            if (metric in HEADLINES) is headline
+            and found.standard_error is not None
+            and any(found.differences)
+        ]
+        p_values = [p_value_of(raw[variant][metric]) for variant, metric in family]
+        adjusted.update(zip(family, holm(p_values), strict=True))
+    return {
+        variant: {
+            metric: _difference(metric, group, found, confidence, adjusted.get((variant, metric)), level)
+            for metric, found in by_metric.items()
+        }
+        for variant, by_metric in raw.items()
+    }
+
+
+def p_value_of(found: Paired) -> float:
+    """Two-sided p value of "no difference", by the paired t test."""
+    assert found.mean is not None
+    assert found.standard_error is not None
+    return p_value_of_statistic(found.mean, found.standard_error, found.n - 1)
+
+
+def _difference(
+    metric: str, group: str, found: Paired, confidence: float, p_value: float | None, level: float
+) -> Difference:
+    half = None
+    if found.standard_error is not None:
+        half = found.standard_error and t_quantile(0.5 + confidence / 2, found.n - 1) * found.standard_error
+    mean, wanted = found.mean, better_when(metric)
+    sign = {"lower": -1.0, "higher": 1.0}.get(wanted)
+    better = [sign * value > 0.0 for value in found.differences] if sign is not None else []
+    return Difference(
+        metric=metric,
+        group=group,
+        mean=mean,
+        low=None if mean is None or half is None else mean - half,
+        high=None if mean is None or half is None else mean + half,
+        half_width=half,
+        n=found.n,
+        relative=None if mean is None or not found.base_mean else mean / abs(found.base_mean),
+        p_better=None if sign is None else _sureness(found, sign),
+        share_better=sum(better) / len(better) if better else None,
+        correlation=found.together,
+        gain=found.gain,
+        sd_base=found.sd_base,
+        sd_variant=found.sd_variant,
+        p_value=p_value,
+        verdict=_verdict(found, sign, p_value, level),
+    )
+
+
+def _sureness(found: Paired, sign: float) -> float | None:
+    """How sure that the true mean difference has this sign: Student's t around the estimate, nothing known before."""
+    from scipy import special
+
+    if found.mean is None or found.standard_error is None:
+        return None
+    if found.standard_error == 0.0:
+        return 0.5 if found.mean == 0.0 else float(sign * found.mean > 0.0)
+    return float(special.stdtr(found.n - 1, sign * found.mean / found.standard_error))
+
+
+def _verdict(found: Paired, sign: float | None, p_value: float | None, level: float) -> str:
+    if found.mean is None:
+        return "undefined"
+    if not any(found.differences) and found.mean == 0.0:
+        return "same"
+    if p_value is None or p_value > level:
+        return "undecided"
+    if sign is None:
+        return "higher" if found.mean > 0.0 else "lower"
+    return "better" if sign * found.mean > 0.0 else "worse"

@@ -1,0 +1,300 @@
+"""How much of a commitment to buy: the quantity with the least mean bill over simulated hourly use.
+
+The fleet is played once for each replication; every quantity rates the same hours. What a commitment saves is convex in
+its quantity (each further unit is used in fewer hours than the one before), so bisection on the slope finds the least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.billing.commitments import Commitment, Reservation
+from sim.billing.hours import Hourly, RatedHours
+from sim.billing.newsvendor import best_quantity
+from sim.billing.rating import rate_hours
+from sim.billing.tariff import reservation_price, size_tariff
+from sim.errors import InputError
+from sim.runs.executors import Workers
+from sim.runs.replication import Question, question_of
+from sim.runs.replication_runner import Progress, nobody_listens, replications_asked
+from sim.runs.run import loaded
+from sim.runs.warm_up import settled
+from sim.statistics.intervals import Interval, mean_of, paired_interval
+from sim.units import SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.scenario.scenario import Scenario
+
+STEPS = {"reservation": 1.0, "capacity-reservation": 1.0, "savings-plan": 0.01}
+FIELD = {"reservation": "quantity", "capacity-reservation": "quantity", "savings-plan": "hourly"}
+PLAYED_AT_ONCE = 10
+
+Played = tuple[tuple[RatedHours, ...], Hourly]
+"""The hours of one replication, and the part of each clock hour that is billed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """The best quantity of one commitment, what it saves, and how sharp the answer is."""
+
+    commitment: str
+    path: str
+    best: float
+    low: float  # from here ...
+    high: float  # ... to here no quantity is shown to cost more than the best
+    saving: Interval  # mean saving of the best against buying none, over the horizon
+    cost: Interval  # mean bill at the best
+    single: tuple[float, ...]  # the best quantity for each replication's own hours
+    costs: Mapping[float, float]  # mean bill at each quantity that was rated
+    intervals: Mapping[float, Interval]  # and how well that mean is known
+    currency: str  # of every amount
+    newsvendor: float | None = (
+        None  # quantile of hourly use at 1 - reserved / pay as you go; None where sizes differ
+    )
+
+    @property
+    def words(self) -> str:
+        """The answer in a sentence."""
+        return (
+            f"{self.path} = {self.best:g} has the least mean bill ({self.low:g} to {self.high:g} can't be told from it); "
+            f"it saves {self.saving.mean:,.2f} {self.currency} against none"
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Mean bill and its interval by quantity, for a plot."""
+        import pandas as pd
+
+        rows = [
+            (quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())
+        ]
+        return pd.DataFrame(rows, columns=["quantity", "mean_cost_usd", "low", "high"])
+
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the curve, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+
+    def summary(self) -> dict[str, Any]:
+        """The answer as an object for JSON."""
+        return {
+            "commitment": self.commitment,
+            "path": self.path,
+            "currency": self.currency,
+            "words": self.words,
+            "best": self.best,
+            "low": self.low,
+            "high": self.high,
+            "saving": {
+                "mean": self.saving.mean,
+                "low": self.saving.low,
+                "high": self.saving.high,
+                "n": self.saving.n,
+            },
+            "cost": {"mean": self.cost.mean, "low": self.cost.low, "high": self.cost.high, "n": self.cost.n},
+            "single": list(self.single),
+            "costs": [
+                {"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())
+            ],
+        }
+
+
+def best_commitment(
+    scenario: Scenario | str | Path,
+    name: str,
+    *,
+    most: float | None = None,
+    show: Sequence[float] = (),
+    replications: int | None = None,
+    seed: int | None = None,
+    jobs: int = 1,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Purchase:
+    """Find how much of the scenario's commitment *name* to buy, from none up to *most*.
+
+    Reservations are whole VMs, savings plans whole cents an hour. *most* defaults to the fleet's peak use; the quantities
+    in *show* are rated too, for a curve.
+    """
+    asked = loaded(scenario)
+    sections = {commitment.name: commitment for commitment in asked.commitments}
+    if name not in sections:
+        there = f"there are {', '.join(sections)}" if sections else "the scenario has none"
+        raise InputError(f"there is no commitment {name!r}; {there}")
+    count = replications_asked(asked, replications)
+    if count < 2:
+        raise InputError("a purchase needs at least 2 replications to be judged by")
+    kind = sections[name].kind
+    path, step = f"commitment.{name}.{FIELD[kind]}", STEPS[kind]
+    seed, workers = asked.seed if seed is None else seed, Workers(jobs=jobs)
+    (asked,) = settled([asked], seed=seed, workers=workers, engine=engine)
+    question = question_of(asked)
+    played = _play(question, seed, count, workers, engine, progress)
+    curve = _Curve(asked, question, path, step, played)
+    top = round((curve.peak() if most is None else most) / step)
+    if top < 1:
+        raise InputError(f"most is {most}; it is {step:g} or more")
+    best = curve.least(range(count), top)
+    for quantity in show:
+        curve.costs(round(quantity / step))
+    none, least = curve.costs(0), curve.costs(best)
+    return Purchase(
+        commitment=name,
+        path=path,
+        best=round(best * step, 2),
+        low=round(_edge(curve, best, 0, asked.confidence) * step, 2),
+        high=round(_edge(curve, best, top, asked.confidence) * step, 2),
+        saving=paired_interval(none, least, asked.confidence),
+        cost=paired_interval(least, [0.0] * count, asked.confidence),
+        single=tuple(round(curve.least([k], top) * step, 2) for k in range(count)),
+        costs={round(index * step, 2): mean_of(costs) for index, costs in curve.rated.items()},
+        intervals={
+            round(index * step, 2): paired_interval(costs, [0.0] * count, asked.confidence)
+            for index, costs in curve.rated.items()
+        },
+        currency=asked.prices.currency,
+        newsvendor=_newsvendor(asked, name, played),
+    )
+
+
+def _newsvendor(scenario: Scenario, name: str, played: Sequence[Played]) -> float | None:
+    """The quantity that the quantile of hourly use says, where every VM that could use the reservation is of its size."""
+    bought = next(each for each in scenario.billed_commitments() if each.name == name)
+    if not isinstance(bought, Reservation) or len(scenario.commitments) > 1:
+        return None
+    using = [own for hours, _ in played for own in hours if own.group.priority == "regular"]
+    if any(own.group.size != bought.size for own in using):
+        return None
+    counted = [window > 0.0 for _, window in played]
+    hourly = [
+        sum((own.billed.hourly for own in hours if own.group.priority == "regular"), start=0.0 * window)[
+            inside
+        ]
+        for (hours, window), inside in zip(played, counted, strict=True)
+    ]
+    tariff = size_tariff(scenario.catalogue(), bought.size, bought.region)
+    return best_quantity(np.concatenate(hourly), reservation_price(tariff, bought), tariff.payg_usd_per_h)
+
+
+class _Curve:
+    """The bill of every replication as a function of the quantity, in steps; each is rated when it is looked at."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        question: Question,
+        path: str,
+        step: float,
+        played: Sequence[Played],
+    ) -> None:
+        self.scenario, self.question, self.path, self.step, self.played = (
+            scenario,
+            question,
+            path,
+            step,
+            played,
+        )
+        self.bought: dict[int, tuple[Commitment, ...]] = {}
+        self.rated: dict[int, list[float]] = {}
+        self._known: dict[tuple[int, int], float] = {}
+
+    def cost(self, index: int, k: int) -> float:
+        """The bill of replication *k* with *index* steps bought."""
+        if (index, k) not in self._known:
+            if index not in self.bought:
+                amount = round(index * self.step, 2)
+                value = int(amount) if amount == int(amount) else amount
+                self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
+            bill = rate_hours(
+                *self.played[k], self.question.catalogue, self.bought[index], self.question.spot_steps
+            )
+            self._known[index, k] = bill.total
+        return self._known[index, k]
+
+    def costs(self, index: int) -> list[float]:
+        """The bill of every replication."""
+        found = [self.cost(index, k) for k in range(len(self.played))]
+        self.rated[index] = found
+        return found
+
+    def least(self, which: Sequence[int], top: int) -> int:
+        """The smallest quantity with the least mean bill over some replications: bisection on the sign of the slope."""
+        low, high = 0, top
+        while low < high:
+            middle = (low + high) // 2
+            slope = [self.cost(middle + 1, k) - self.cost(middle, k) for k in which]
+            if len(which) == len(self.played):
+                self.costs(middle)
+            if mean_of(slope) < 0.0:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def peak(self) -> float:
+        """More than anybody could use: machines at the fleet's peak, or what they cost an hour paid as one goes."""
+        machines = max(sum(float(own.existing.hourly.max()) for own in hours) for hours, _ in self.played)
+        if self.step == 1.0:
+            return max(1.0, machines)
+        without = [self.cost(0, k) for k in range(len(self.played))]
+        plan = self.question.plan
+        hours = (plan.horizon_s - plan.warm_up_s) / SECONDS_PER_HOUR
+        return max(self.step, 4 * max(without) / hours)
+
+
+def _edge(curve: _Curve, best: int, end: int, confidence: float) -> int:
+    """The quantity furthest from the best, towards *end*, that isn't shown to cost more (paired t)."""
+    least = curve.costs(best)
+
+    def alike(index: int) -> bool:
+        low = paired_interval(curve.costs(index), least, confidence).low
+        return low is not None and low <= 0.0
+
+    near, far = best, end
+    if alike(far):
+        return far
+    while abs(far - near) > 1:
+        middle = (near + far) // 2
+        if alike(middle):
+            near = middle
+        else:
+            far = middle
+    return near
+
+
+def _play(
+    question: Question, seed: int, count: int, workers: Workers, engine: str, progress: Progress | None
+) -> list[Played]:
+    """The hours of every replication."""
+    from joblib import Parallel, delayed
+
+    from sim.engines.simulate import choose
+
+    tell = progress or nobody_listens
+    chosen = choose(question.plan, replications=count).engine if engine == "auto" else engine
+    played: list[Played] = []
+    tell(0, count)
+    parallel = Parallel(n_jobs=workers.processes)
+    for first in range(0, count, PLAYED_AT_ONCE):
+        numbers = range(first, min(first + PLAYED_AT_ONCE, count))
+        played += parallel(delayed(hours_played)(question, seed, number, chosen) for number in numbers)
+        tell(len(played), count)
+    return played
+
+
+def hours_played(question: Question, seed: int, number: int, engine: str) -> Played:
+    """The hours of one replication, by what they pay: what is sent to a worker."""
+    from sim.runs.rate_replication import play_and_settle
+
+    rating = play_and_settle(replace(question, commitments=()), seed, number, engine).rating
+    return rating.hours, rating.window

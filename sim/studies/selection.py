@@ -1,0 +1,233 @@
+"""The best of several variants, chosen so that the choice is right with a stated probability.
+
+Kim and Nelson (2001), "A fully sequential procedure for indifference-zone selection in simulation", ACM TOMACS 11(3):
+variants are dropped as soon as they are beaten clearly enough; common random numbers make that sooner, and are allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.runs.executors import Hands, Workers
+from sim.runs.metrics import RATIOS, better_when, check_metric, possible_metrics
+from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together
+from sim.runs.run import loaded
+from sim.runs.run_result import RunResult
+from sim.runs.stopping import CAP, FIRST_ROUND, ROUND
+from sim.runs.warm_up import settled
+from sim.statistics.intervals import Estimate, mean_of, variance_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.runs.cache import RunCache
+    from sim.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """Where a procedure stands after r observations of every variant that is left."""
+
+    left: tuple[int, ...]
+    r: int
+    done: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The variant chosen, how surely, and what it costs when asked again with fresh luck."""
+
+    best: str
+    metric: str
+    indifference: float
+    confidence: float
+    dropped_at: Mapping[str, int]  # replications after which a variant was out
+    means: Mapping[str, float]  # over the replications it took part in
+    fresh: Estimate  # the winner under another seed: the means above favour the lucky
+    capped: bool  # the cap came before the choice was sure
+
+    @property
+    def words(self) -> str:
+        """The choice in a sentence."""
+        if self.capped:
+            return f"{self.best} looks best in {self.metric}, but the cap on replications came before that was sure"
+        return (
+            f"{self.best} is chosen in {self.metric}: one that is best by {self.indifference:g} or more "
+            f"is chosen with a probability of at least {self.confidence:.0%}"
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """A row a variant: its mean, whether it was chosen, and after how many replications it was out."""
+        import pandas as pd
+
+        rows = [
+            {
+                "variant": name,
+                "metric": self.metric,
+                "mean": mean,
+                "chosen": name == self.best,
+                "dropped_at": self.dropped_at.get(name),
+            }
+            for name, mean in self.means.items()
+        ]
+        return pd.DataFrame(rows).astype({"dropped_at": "Int64"})
+
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the table, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+
+    def summary(self) -> dict[str, Any]:
+        """The choice as an object for JSON."""
+        return {
+            "best": self.best,
+            "words": self.words,
+            "metric": self.metric,
+            "indifference": self.indifference,
+            "confidence": self.confidence,
+            "capped": self.capped,
+            "means": dict(self.means),
+            "dropped_at": dict(self.dropped_at),
+            "fresh": self.fresh.as_dict(),
+        }
+
+
+def kim_nelson(
+    observe: Callable[[Sequence[int], int], Sequence[Sequence[float]]],
+    systems: int,
+    *,
+    indifference: float,
+    confidence: float,
+    first: int = FIRST_ROUND,
+    cap: int = CAP,
+    dropped: Callable[[int, int], None] = lambda _system, _r: None,
+) -> Screening:
+    """Which system has the smallest mean; at least *confidence* sure where it is *indifference* ahead of the others.
+
+    *observe(systems, n)* gives at least the first n observations of those systems. In the paper's letters: n0 = *first*,
+    delta = *indifference*, c = 1, eta = ((2 alpha / (k - 1)) ** (-2 / (n0 - 1)) - 1) / 2, h2 = 2 eta (n0 - 1).
+    """
+    left = list(range(systems))
+    if systems == 1:
+        return Screening(left=(0,), r=0, done=True)
+    eta = 0.5 * ((2 * (1 - confidence) / (systems - 1)) ** (-2 / (first - 1)) - 1)
+    reach = 2 * eta * (first - 1) / indifference**2  # h2 / delta2
+    start = observe(left, first)
+    spread = {
+        (i, j): variance_of([a - b for a, b in zip(start[i][:first], start[j][:first], strict=True)])
+        for i in left
+        for j in left
+        if i != j
+    }
+    r = first
+    while True:
+        values = observe(left, r)
+        means = {system: mean_of(values[place][:r]) for place, system in enumerate(left)}
+        kept = [
+            i
+            for i in left
+            if all(
+                means[i] - means[j] <= max(0.0, indifference / (2 * r) * (reach * spread[i, j] - r))
+                for j in left
+                if j != i
+            )
+        ]
+        if not kept:  # all tie to the last bit beyond the last look: any is best
+            kept = [min(left, key=lambda system: means[system])]
+        for system in set(left) - set(kept):
+            dropped(system, r)
+        left = kept
+        furthest = max((math.floor(reach * spread[i, j]) for i in left for j in left if i != j), default=0)
+        if len(left) == 1 or r > furthest:
+            return Screening(left=(min(left, key=lambda system: means[system]),), r=r, done=True)
+        if r >= cap:
+            return Screening(left=tuple(sorted(left, key=lambda system: means[system])), r=r, done=False)
+        r += 1
+
+
+def best_of(
+    variants: Mapping[str, Scenario | str | Path],
+    *,
+    indifference: float,
+    metric: str = "cost.total",
+    confidence: float = 0.95,
+    seed: int | None = None,
+    jobs: int = 1,
+    engine: str = "auto",
+    cap: int = CAP,
+    progress: Progress | None = None,
+    cache: RunCache | None = None,
+    workers: Hands | None = None,
+) -> Selection:
+    """Choose the best of some variants in a metric; differences below *indifference* (in its unit) don't matter.
+
+    The winner is played again under another seed, since the figures that made it win flatter it.
+    """
+    scenarios = {name: loaded(scenario) for name, scenario in variants.items()}
+    if len(scenarios) < 2:
+        raise InputError("a choice needs at least two variants")
+    if not indifference > 0.0:
+        raise InputError(f"indifference is {indifference}; it is an amount above 0, in the unit of {metric}")
+    if not 0.5 < confidence < 1.0:
+        raise InputError(f"confidence is {confidence}; it is above 0.5 and below 1")
+    if metric in RATIOS:
+        raise InputError(
+            f"{metric} is a ratio of means, which this choice can't be made by; take cost.total, say"
+        )
+    for scenario in scenarios.values():
+        check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
+    first = next(iter(scenarios.values()))
+    seed = first.seed if seed is None else seed
+    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    players = [Player(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)]
+    sign = -1.0 if better_when(metric) == "higher" else 1.0
+    names, out = list(scenarios), dict[str, int]()
+
+    def observe(systems: Sequence[int], n: int) -> list[list[float]]:
+        upto = FIRST_ROUND if n <= FIRST_ROUND else FIRST_ROUND + -(-(n - FIRST_ROUND) // ROUND) * ROUND
+        play_together(
+            [players[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(players))
+        )
+        return [[sign * value for value in players[i].result().values(metric)] for i in systems]
+
+    found = kim_nelson(
+        observe,
+        len(players),
+        indifference=indifference,
+        confidence=confidence,
+        first=min(FIRST_ROUND, cap),
+        cap=cap,
+        dropped=lambda system, r: out.__setitem__(names[system], r),
+    )
+    best = found.left[0]
+    return Selection(
+        best=names[best],
+        metric=metric,
+        indifference=indifference,
+        confidence=confidence,
+        dropped_at=out,
+        means={
+            name: mean_of(player.result().values(metric)) for name, player in zip(names, players, strict=True)
+        },
+        fresh=_fresh(players[best], seed, hands, cache).estimate(metric),
+        capped=not found.done,
+    )
+
+
+def _fresh(winner: Player, seed: int, workers: Hands, cache: RunCache | None) -> RunResult:
+    """The winner under another seed, as often as it was played."""
+    again = Player(
+        winner.scenario, seed=seed ^ 0x5EED_0000, engine=winner.engine, workers=workers, cache=cache
+    )
+    again.play_until(len(winner.replications))
+    return again.result()

@@ -1,0 +1,344 @@
+"""The smallest (or largest) value of a setting that keeps a promise, with the evidence.
+
+Bisection with the same streams at every value. Each value is judged at a share of the error level, split over all the
+values and looks that the search may take, so that the whole answer is wrong with at most the stated probability. What
+the replications can't decide is said to be undecided. The promise must get easier in one direction of the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.runs.executors import Hands, Workers
+from sim.runs.metrics import HEADLINES, check_metric, possible_metrics
+from sim.runs.replication_runner import Player, Progress, nobody_listens
+from sim.runs.run import loaded
+from sim.runs.run_result import RunResult
+from sim.runs.stopping import CAP, FIRST_ROUND, check_precision, is_precise
+from sim.runs.warm_up import settled
+from sim.studies.axes import axes_of, changed, shown
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Evidence, Promise, parse_promise
+from sim.studies.sweep import column_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.runs.cache import RunCache
+    from sim.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One value that was tried."""
+
+    value: object
+    evidence: Evidence
+    run: RunResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """The answer of a search: `answer` is feasible (`value` is the one), infeasible (none keeps it), or undecided."""
+
+    scenario: Scenario
+    path: str
+    promise: Promise
+    largest: bool
+    confidence: float
+    cap: int
+    candidates: int
+    answer: str
+    value: object | None  # the best that is shown to keep the promise; None: none is
+    next_value: object | None  # its neighbour on the way to the promise's end, where there is one
+    next_answer: str | None  # what is known of that neighbour: infeasible makes `value` the sharp answer
+    other_end: object  # the end of the range that should keep the promise most easily
+    other_end_answer: str
+    trials: tuple[Trial, ...]  # in the order of the values
+
+    @property
+    def words(self) -> str:
+        """The answer in a sentence."""
+        kind = "largest" if self.largest else "smallest"
+        sure = f"at {self.confidence:.0%} confidence"
+        if self.answer == INFEASIBLE:
+            return (
+                f"no value of {self.path} keeps {self.promise.words}: both ends of the range break it ({sure}), and what "
+                "lies between is taken to lie between in this too"
+            )
+        if self.answer == FEASIBLE:
+            edge = ""
+            if self.next_value is None:
+                edge = "; it is the end of the range"
+                if self.other_end_answer == INFEASIBLE:
+                    other = "the smallest, without --largest" if self.largest else "--largest"
+                    edge += (
+                        f", and the other end, {shown(self.other_end)}, breaks it: the promise gets harder that way, so "
+                        f"ask for {other}"
+                    )
+                elif self.candidates > 1 and self.other_end_answer == FEASIBLE:
+                    edge += ", and the other end keeps it too"
+            return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.promise.words} ({sure}){edge}"
+        if self.value is None:
+            ends = {shown(trial.value): trial.evidence.answer for trial in self.trials}
+            open_still = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
+            broken = [value for value, answer in ends.items() if answer == INFEASIBLE]
+            known = f"{self.path} = {broken[0]} breaks {self.promise.words}, but " if broken else ""
+            whether = "does too" if broken else f"keeps {self.promise.words}"
+            return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_still} {whether}"
+        return (
+            f"undecided: {self.path} = {shown(self.value)} keeps {self.promise.words} ({sure}), but "
+            f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The evidence, a row a value tried."""
+        for trial in self.trials:
+            yield {
+                "value": column_value(trial.value),
+                "answer": trial.evidence.answer,
+                "estimate": trial.evidence.estimate,
+                "low": trial.evidence.low,
+                "high": trial.evidence.high,
+                "n": trial.evidence.n,
+                "mean_cost_usd": trial.run.estimate("cost.total").mean,
+            }
+
+    def frame(self) -> pd.DataFrame:
+        """The evidence as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows()))
+
+    def summary(self) -> dict[str, Any]:
+        """The content of `size.json`."""
+        return {
+            "scenario": self.scenario.name,
+            "currency": self.scenario.prices.currency,
+            "path": self.path,
+            "keep": self.promise.words,
+            "limit": self.promise.quantile if self.promise.quantile is not None else self.promise.limit,
+            "largest": self.largest,
+            "confidence": self.confidence,
+            "answer": self.answer,
+            "value": None if self.value is None else column_value(self.value),
+            "next_value": None if self.next_value is None else column_value(self.next_value),
+            "next_answer": self.next_answer,
+            "other_end": column_value(self.other_end),
+            "other_end_answer": self.other_end_answer,
+            "words": self.words,
+            "seed": self.trials[0].run.seed,
+            "trials": list(self.rows()),
+        }
+
+    def write(self, folder: str | Path) -> Path:
+        """Write size.json and the evidence as a table; see `sim.studies.study_folders`."""
+        from sim.studies.study_folders import write_sizing
+
+        return write_sizing(self, folder)
+
+    def __repr__(self) -> str:
+        return f"<{self.words}>"
+
+    def _repr_html_(self) -> str:
+        """The sentence and the evidence, for notebooks."""
+        from html import escape
+
+        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+
+
+def size(
+    scenario: Scenario | str | Path,
+    vary: str | tuple[str, Sequence[object]],
+    keep: str | Promise,
+    *,
+    largest: bool = False,
+    confidence: float = 0.95,
+    replications: int | None = None,
+    seed: int | None = None,
+    jobs: int = 1,
+    engine: str = "auto",
+    precision: float | None = None,
+    progress: Progress | None = None,
+    cache: RunCache | None = None,
+    workers: Hands | None = None,
+) -> Sizing:
+    """Find the smallest value that keeps a promise (or the *largest*).
+
+    *vary* is `PATH=LOW..HIGH` (with `:STEP` where the values aren't whole numbers) or a path and its values from low to
+    high. Smallest supposes that the promise is kept from some value on, largest that it is kept up to some value.
+    *replications* caps those at one value; with *precision* a value that is judged is played on until its headline
+    metrics are known within that share. Raises InputError for a promise or a range that can't be read.
+    """
+    asked = loaded(scenario)
+    promise = keep if isinstance(keep, Promise) else parse_promise(keep)
+    check_metric(promise.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
+    if promise.group and promise.group not in asked.played_groups:
+        there = ", ".join(asked.played_groups)
+        raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}; there are {there}")
+    if not 0.5 <= confidence < 1.0:
+        raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
+    check_precision(precision)
+    axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]})
+    if len(axes[0].paths) != 1:
+        raise InputError(f"--vary {vary}: size searches along one place")
+    path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
+    ends = [
+        changed(asked, {path: value}) for value in (values[0], values[-1])
+    ]  # faults are told before any run
+    seed = asked.seed if seed is None else seed
+    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    if asked.warm_up == "auto":  # one for all values: the longest that either end needs
+        settled_end, *_ = settled(ends, seed=seed, workers=hands, engine=engine, cache=cache, progress=tell)
+        asked = asked.with_warm_up_found(f"{settled_end.warm_up_s:.0f}s")
+    search = _Search(
+        asked,
+        path,
+        values,
+        promise,
+        level=1 - confidence,
+        cap=CAP if replications is None else replications,
+        seed=seed,
+        engine=engine,
+        precision=precision,
+        workers=hands,
+        cache=cache,
+        tell=tell,
+    )
+    # Places on the way from where the promise should be kept to where it should not.
+    way = list(range(len(values))) if largest else list(range(len(values)))[::-1]
+    return _bisect(search, way, largest=largest, confidence=confidence)
+
+
+def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
+    """Go from the end that should keep the promise towards the end that shouldn't; both ends are always asked."""
+    first, last = 0, len(way) - 1
+    best: int | None = None
+    if search.answer(way[last]) == FEASIBLE:
+        best = last  # nothing lies beyond it, whatever the other end does
+    elif search.answer(way[first]) == FEASIBLE:
+        best, beyond = first, last  # beyond: the nearest place not shown to keep it
+        while beyond - best > 1:
+            middle = (best + beyond) // 2
+            if search.answer(way[middle]) == FEASIBLE:
+                best = middle
+            else:
+                beyond = middle
+    other_end = search.answer(way[first])
+    neighbour = None if best is None or best == last else way[best + 1]
+    next_answer = None if neighbour is None else search.answer(neighbour)
+    if best is not None:
+        answer = FEASIBLE if next_answer in (None, INFEASIBLE) else UNDECIDED
+    else:
+        ends = {other_end, search.answer(way[last])}
+        answer = INFEASIBLE if ends == {INFEASIBLE} else UNDECIDED
+    return Sizing(
+        scenario=search.scenario,
+        path=search.path,
+        promise=search.promise,
+        largest=largest,
+        confidence=confidence,
+        cap=search.cap,
+        candidates=len(way),
+        answer=answer,
+        value=None if best is None else search.values[way[best]],
+        next_value=None if neighbour is None else search.values[neighbour],
+        next_answer=next_answer,
+        other_end=search.values[way[first]],
+        other_end_answer=other_end,
+        trials=search.trials(),
+    )
+
+
+class _Search:
+    """The values tried so far, each judged once."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        path: str,
+        values: Sequence[object],
+        promise: Promise,
+        *,
+        level: float,
+        cap: int,
+        seed: int,
+        engine: str,
+        workers: Hands,
+        cache: RunCache | None,
+        tell: Progress,
+        precision: float | None = None,
+    ) -> None:
+        if cap < 2:
+            raise InputError(f"replications is {cap}; a search needs at least 2")
+        self.scenario, self.path, self.values, self.promise = scenario, path, list(values), promise
+        self.cap, self.seed, self.engine, self.precision = cap, seed, engine, precision
+        self.workers, self.cache, self.tell = workers, cache, tell
+        self.rounds = _rounds(cap)
+        self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
+        self.level = level / (self.most_trials * len(self.rounds))
+        self.tried: dict[int, Trial] = {}
+        self.played = 0  # replications of the values tried
+
+    def answer(self, index: int) -> str:
+        """What is known of one value; plays as many rounds as it takes, or the cap allows."""
+        if index not in self.tried:
+            self.tried[index] = self._try(index)
+        return self.tried[index].evidence.answer
+
+    def trials(self) -> tuple[Trial, ...]:
+        """Everything tried, in the order of the values."""
+        return tuple(self.tried[index] for index in sorted(self.tried))
+
+    def _try(self, index: int) -> Trial:
+        value = self.values[index]
+        player = Player(
+            changed(self.scenario, {self.path: value}),
+            seed=self.seed,
+            engine=self.engine,
+            workers=self.workers,
+            cache=self.cache,
+        )
+        evidence: Evidence | None = None
+        for upto in self.rounds:
+            player.play_until(upto, partial(self._tell, upto))
+            run = player.result()
+            look = self.promise.judge(run, self.level)
+            # What one look has decided no later one takes back: the level is split over all of them, so a second verdict
+            # would be a second chance to err. Finer figures for the same answer are welcome.
+            if evidence is None or evidence.answer in (UNDECIDED, look.answer):
+                evidence = look
+            if evidence.answer != UNDECIDED and self._is_known(run):
+                break
+        assert evidence is not None
+        self.played += run.n
+        return Trial(value=value, evidence=evidence, run=run)
+
+    def _tell(self, upto: int, done: int) -> None:
+        """Tell how far the search is: the values still to come are thought to take as many as those so far did."""
+        each = (self.played + upto) / (len(self.tried) + 1)
+        to_come = self.most_trials - len(self.tried) - 1
+        self.tell(self.played + done, self.played + upto + round(max(0, to_come) * each))
+
+    def _is_known(self, run: RunResult) -> bool:
+        """Whether the headline metrics are as precise as was asked for."""
+        if self.precision is None:
+            return True
+        return all(is_precise(run.estimate(metric), self.precision) for metric in HEADLINES)
+
+
+def _rounds(cap: int) -> list[int]:
+    """When to look: after 20 replications, then after each doubling, so that few looks share the error level.
+
+    >>> _rounds(1000)
+    [20, 40, 80, 160, 320, 640, 1000]
+    """
+    looks = [min(FIRST_ROUND, cap)]
+    while looks[-1] < cap:
+        looks.append(min(2 * looks[-1], cap))
+    return looks

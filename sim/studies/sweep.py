@@ -1,0 +1,204 @@
+"""Every combination of some settings, each played under the same luck, in one tidy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.errors import InputError
+from sim.runs.executors import Hands, Workers
+from sim.runs.metrics import FLEET, HEADLINES
+from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together, replications_asked
+from sim.runs.run import loaded
+from sim.runs.run_result import RunResult
+from sim.runs.stopping import (
+    CAP,
+    FIRST_ROUND,
+    ROUND,
+    check_precision,
+    expected_replications,
+    stopping_after,
+)
+from sim.runs.warm_up import settled
+from sim.statistics.intervals import Estimate
+from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.runs.cache import RunCache
+    from sim.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A scenario at every combination of its axes."""
+
+    scenario: Scenario
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+    runs: tuple[RunResult, ...]  # one a point
+    metrics: tuple[str, ...] = HEADLINES  # those asked for: in sweep.json, and one plot each
+    precision: float | None = None  # the share that their half-widths were to come below, at every point
+    reached: bool = True  # False: the cap on replications came first
+
+    @property
+    def n(self) -> int:
+        """Replications at each point."""
+        return self.runs[0].n
+
+    def estimate(self, metric: str, group: str = FLEET, **settings: object) -> Estimate:
+        """A metric at the one point with these settings (dots of a path written as __)."""
+        wanted = {path.replace("__", "."): value for path, value in settings.items()}
+        found = [
+            run
+            for point, run in zip(self.points, self.runs, strict=True)
+            if all(point.settings.get(path) == value for path, value in wanted.items())
+        ]
+        if len(found) != 1:
+            raise InputError(f"{len(found)} points have the settings {wanted}; name the value of every axis")
+        return found[0].estimate(metric, group)
+
+    def rows(self, metrics: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """The tidy table, row by row: point, one column a path, group, metric, and the estimate's fields."""
+        for number, (point, run) in enumerate(zip(self.points, self.runs, strict=True)):
+            settings = {path: column_value(value) for path, value in point.settings.items()}
+            for group in (FLEET, *run.groups):
+                for metric in run.metric_names(group):
+                    if metrics is None or metric in metrics:
+                        estimate = run.estimate(metric, group).as_dict()
+                        yield {"point": number, **settings, "group": group, "metric": metric, **estimate}
+
+    def frame(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """The tidy table: every metric of every point, or those named."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows(metrics)))
+
+    def summary(self) -> dict[str, Any]:
+        """The content of `sweep.json`: axes, and at each point the metrics asked for."""
+        return {
+            "scenario": self.scenario.name,
+            "currency": self.scenario.prices.currency,
+            "seed": self.runs[0].seed,
+            "replications": self.n,
+            "confidence": self.scenario.confidence,
+            **({} if self.precision is None else {"precision": self.precision, "reached": self.reached}),
+            "axes": [
+                {
+                    "paths": list(axis.paths),
+                    "values": [[column_value(v) for v in step] for step in axis.values],
+                }
+                for axis in self.axes
+            ],
+            "metrics": list(self.metrics),
+            "points": [
+                {
+                    "settings": {path: column_value(value) for path, value in point.settings.items()},
+                    "metrics": {metric: run.estimate(metric).as_dict() for metric in self.metrics},
+                }
+                for point, run in zip(self.points, self.runs, strict=True)
+            ],
+        }
+
+    def write(self, folder: str | Path) -> Path:
+        """Write sweep.json, the tidy table and every replication's figures; see `sim.studies.study_folders`."""
+        from sim.studies.study_folders import write_sweep
+
+        return write_sweep(self, folder)
+
+    def __repr__(self) -> str:
+        over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
+        return f"<sweep of {self.scenario.name!r} over {over}, {self.n} replications a point>"
+
+    def _repr_html_(self) -> str:
+        """The table of the metrics asked for, for notebooks."""
+        fleet = self.frame(self.metrics)
+        html: str = fleet[fleet.group == FLEET].to_html(index=False)
+        return html
+
+
+def sweep(
+    scenario: Scenario | str | Path,
+    vary: Vary | Sequence[str],
+    *,
+    metrics: Sequence[str] = HEADLINES,
+    replications: int | None = None,
+    seed: int | None = None,
+    jobs: int = 1,
+    engine: str = "auto",
+    precision: float | None = None,
+    progress: Progress | None = None,
+    cache: RunCache | None = None,
+    workers: Hands | None = None,
+) -> Sweep:
+    """Play every combination of the values that *vary* gives to places of the scenario.
+
+    `{"group.dev.count": [100, 200], ("group.a.count", "group.b.count"): [(1, 2), (2, 4)]}`, or words as the command line
+    takes them. All points share seed and streams. With *precision* rounds are added at all points alike until each
+    metric asked for is known that well at every one; *replications* is then the cap. What *cache* holds isn't played
+    again, and points that ask the same are played once.
+    """
+    asked = loaded(scenario)
+    axes = axes_of(vary)
+    points = points_of(asked, axes)
+    hands = workers or Workers(jobs=jobs)
+    tell = progress or nobody_listens
+    count = replications_asked(asked, replications)
+    seed = asked.seed if seed is None else seed
+    _check_metrics(metrics, asked)
+    check_precision(precision)
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    scenarios = settled([point.scenario for point in points], progress=tell, **how)
+    players = [Player(scenario, **how) for scenario in scenarios]
+    reached = True
+    if precision is None:
+        play_together(players, count, lambda done: tell(done, count * len(players)))
+    else:
+        cap = CAP if replications is None else replications
+        reached = _play_until_precise(players, precision, metrics, cap, tell)
+    return Sweep(
+        scenario=asked,
+        axes=tuple(axes),
+        points=tuple(points),
+        runs=tuple(player.result() for player in players),
+        metrics=tuple(metrics),
+        precision=precision,
+        reached=reached,
+    )
+
+
+def _play_until_precise(
+    players: Sequence[Player], precision: float, metrics: Sequence[str], cap: int, tell: Progress
+) -> bool:
+    """Whether every point came to know the metrics that well before the cap; all have the same replications."""
+    upto, expected = min(FIRST_ROUND, cap), cap
+    while True:
+        play_together(players, upto, partial(_tell, tell, expected * len(players)))
+        results = [player.result() for player in players]
+        found = [stopping_after(result, precision, metrics, cap) for result in results]
+        if all(stopping is not None for stopping in found):
+            return all(stopping.reached for stopping in found if stopping is not None)
+        upto = min(upto + ROUND, cap)
+        expected = max(upto, *(expected_replications(result, precision, metrics, cap) for result in results))
+
+
+def _tell(tell: Progress, total: int, done: int) -> None:
+    tell(done, total)
+
+
+def column_value(value: object) -> object:
+    """A setting as a cell of a table and of JSON: numbers, texts and truths as they are, anything else in words."""
+    return value if isinstance(value, int | float | str) else shown(value)
+
+
+def _check_metrics(metrics: Sequence[str], scenario: Scenario) -> None:
+    """Refuse a metric that no run will have, before any is played."""
+    from sim.runs.metrics import check_metric, possible_metrics
+
+    names = possible_metrics([commitment.name for commitment in scenario.commitments])
+    for metric in metrics:
+        check_metric(metric, names)

@@ -1,0 +1,120 @@
+"""Who may import whom, and how little the command line may load before it knows what is asked."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sim
+
+ROOT = Path(__file__).parents[2]
+HEAVY = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "pydantic",
+    "simpy",
+    "numba",
+    "joblib",
+    "jinja2",
+    "rich",
+)
+NETWORK = ("socket", "urllib.request", "http.client", "requests")
+
+
+def lint_imports(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """import-linter as CI calls it."""
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [program, "--no-cache", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_packages_import_downwards_only() -> None:
+    """A change in a high package must not break a low one."""
+    done = lint_imports()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "statement", "broken"),
+    [
+        ("lifecycle", "import sim.cli.app", "A package imports only packages below it"),
+        ("billing", "import simpy", "Only the engines have processes"),
+        ("studies", "import matplotlib", "Only the report draws"),
+        ("usage", "import rich", "Only the command line talks to a terminal"),
+    ],
+)
+def test_a_wrong_import_is_refused(tmp_path: Path, package: str, statement: str, broken: str) -> None:
+    """The rules would be worth nothing if they let everything pass: plant one wrong import in a copy of the packages."""
+    for folder in ["sim", *(f"sim/{name}" for name in PACKAGES)]:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    (tmp_path / "sim" / "errors.py").touch()
+    (tmp_path / "sim" / "units.py").touch()
+    (tmp_path / "sim" / "cli" / "app.py").touch()
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    assert lint_imports(folder=tmp_path).returncode == 0, "the copy without the wrong import must pass"
+    (tmp_path / "sim" / package / "planted.py").write_text(statement + "\n")
+    done = lint_imports(folder=tmp_path)
+    assert done.returncode == 1
+    assert broken in done.stdout
+
+
+PACKAGES = (
+    "lifecycle", "distributions", "catalog", "traces", "usage", "model", "engines", "billing", "statistics", "scenario", "runs",
+    "studies", "report", "cli",
+)  # fmt: skip
+
+
+def modules_after(statement: str) -> set[str]:
+    """What a fresh interpreter has loaded after a statement."""
+    code = f"import sys\n{statement}\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split("\n"))
+
+
+@pytest.mark.parametrize("statement", ["import sim", "import sim.cli"])
+def test_start_up_loads_nothing_heavy(statement: str) -> None:
+    """`vmfleet --help` answers at once only if the libraries wait until a command needs them."""
+    loaded = modules_after(statement)
+    assert "sim" in loaded
+    assert not loaded.intersection(HEAVY)
+
+
+def test_front_door_names_exist_and_scripts_use_no_others() -> None:
+    """A script that reaches behind the front door breaks with the next tidying."""
+    for name in sim.__all__:
+        assert getattr(sim, name) is not None
+    scripts = sorted((ROOT / "scenarios").glob("*.py"))
+    assert scripts
+    for script in scripts:
+        for node in ast.walk(ast.parse(script.read_text())):
+            if isinstance(node, ast.Import):
+                assert not any(alias.name.split(".")[0] == "sim" for alias in node.names), script
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sim":
+                assert node.module == "sim", f"{script}: imports from {node.module}"
+                for alias in node.names:
+                    assert alias.name in sim.__all__, f"{script}: the front door has no {alias.name}"
+
+
+def test_scripts_say_what_they_cover_ask_and_expect() -> None:
+    """A scenario without a question is a demonstration of nothing."""
+    for script in sorted((ROOT / "scenarios").glob("*.py")):
+        header = ast.get_docstring(ast.parse(script.read_text())) or ""
+        for part in ("Covers:", "Question:", "Expect:"):
+            assert part in header, f"{script.name} has no {part}"
+        assert len(script.read_text().splitlines()) <= 110, f"{script.name} is too long to be read at once"
