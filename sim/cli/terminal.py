@@ -136,7 +136,7 @@ HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
 ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})
 
 
-def _promises(metrics: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[float | None], str]]]:
+def _commitment_tables(metrics: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[float | None], str]]]:
     """Headlines of what was promised: commitments' use, and uptime where the platform has failed anybody."""
     found: dict[str, tuple[str, Callable[[float | None], str]]] = {}
     for name in metrics:
@@ -163,7 +163,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     currency = summary.get("currency", "USD")
     confidence = f"{100 * summary.get('confidence', 0.95):g} %"
     rows = []
-    for name, (words, write) in {**HEADLINES, **_promises(metrics)}.items():
+    for name, (words, write) in {**HEADLINES, **_commitment_tables(metrics)}.items():
         metric = metrics.get(name)
         if metric is None or (not metric["mean"] and name not in ALWAYS_SHOWN):
             continue

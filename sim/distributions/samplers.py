@@ -50,14 +50,14 @@ UPPER = (1 << TAIL_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laws:
+class Samplers:
     """Many duration laws, compiled: what `draw` and `evaluate` read. Law i is the i-th of `of`.
 
     The arrays stay writeable because a compiler takes read-only arrays for another type; nobody writes to them.
     """
 
-    law_i: Ints
-    law_f: Floats
+    sampler_i: Ints
+    sampler_f: Floats
     pool: Floats
     of: tuple[Distribution, ...]
 
@@ -66,18 +66,18 @@ class Laws:
 
     def as_lists(self) -> tuple[list[int], list[float], list[float]]:
         """law_i, law_f and pool as lists, from which plain Python draws several times faster than from arrays."""
-        return self.law_i.tolist(), self.law_f.tolist(), self.pool.tolist()
+        return self.sampler_i.tolist(), self.sampler_f.tolist(), self.pool.tolist()
 
 
-def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
+def draw(n, law, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
     """The duration in seconds that *law* gives for the 52 random bits *n*.
 
     Some of it is for a compiler's sake (which should inline it): one way out, no division, and masks with INDEX, which
     change nothing but say that no index counts from the end.
     """
     i = (law * INTS) & INDEX
-    kind = law_i[i]
-    at = law_i[i + 1] & INDEX
+    kind = sampler_i[i]
+    at = sampler_i[i + 1] & INDEX
     if kind == MIXTURE:
         while n >= pool[at]:
             at += 4
@@ -86,21 +86,21 @@ def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
             n = LAST
         law = int(pool[at + 3])
         i = (law * INTS) & INDEX
-        kind = law_i[i]
-        at = law_i[i + 1]
+        kind = sampler_i[i]
+        at = sampler_i[i + 1]
     f = (law * FLOATS) & INDEX
-    low = law_f[f]
+    low = sampler_f[f]
     if kind == SMOOTH:
-        shift = law_i[i + 2]
-        step = law_f[f + 2]
+        shift = sampler_i[i + 2]
+        step = sampler_f[f + 2]
         top = n >> TAIL_SHIFT
         if top == 0 or top == UPPER:
             # A tail: by octaves of the distance to its end, each of as many segments.
             segments = 1 << (TAIL_SHIFT - shift)
-            at = law_i[i + 3]
+            at = sampler_i[i + 3]
             if top != 0:
                 n = LAST - n
-                at = law_i[i + 4]
+                at = sampler_i[i + 4]
             shift -= 1
             step *= 2.0
             while shift > 0 and (n >> shift) < segments:
@@ -119,7 +119,7 @@ def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
     else:
         u = (n + 0.5) * UNIT
         if kind == UNIFORM:
-            x = low + u * law_f[f + 2]
+            x = low + u * sampler_f[f + 2]
         elif kind == TRIANGULAR:
             below = pool[at] + u * pool[at + 2]
             if below < pool[at + 3]:
@@ -128,13 +128,13 @@ def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
                 above = pool[at + 1] + ((LAST - n) + 0.5) * UNIT * pool[at + 2]
                 x = pool[at + 6] - sqrt(above * pool[at + 7])
         elif kind == SAMPLES:
-            count = law_i[i + 2]
+            count = sampler_i[i + 2]
             rank = int(u * count)
             if rank == count:
                 rank -= 1
             x = pool[at + rank]
         else:  # PIECEWISE: from the last knot that isn't above u
-            count = law_i[i + 2] & INDEX
+            count = sampler_i[i + 2] & INDEX
             knot = at & INDEX
             left = count - 1
             while left > 1:
@@ -147,20 +147,20 @@ def draw(n, law, law_i, law_f, pool):  # type: ignore[no-untyped-def]
     # Rounding must not leave the support.
     if x < low:
         x = low
-    high = law_f[f + 1]
+    high = sampler_f[f + 1]
     if x > high:
         x = high
     # Read again on the way out, so that the compiler needn't count who holds them on each way through.
-    _ = law_i[i]
+    _ = sampler_i[i]
     _ = pool[0]
     return x
 
 
-def evaluate(laws: Laws, law: int, n: Ints) -> Floats:
+def evaluate(laws: Samplers, law: int, n: Ints) -> Floats:
     """`draw` of many draws of one law at once, with the same bits."""
     n = np.asarray(n, dtype=np.int64)
-    kind, at, third, low_tail, high_tail, _ = laws.law_i[law * INTS : (law + 1) * INTS].tolist()
-    low, high, step, _ = laws.law_f[law * FLOATS : (law + 1) * FLOATS].tolist()
+    kind, at, third, low_tail, high_tail, _ = laws.sampler_i[law * INTS : (law + 1) * INTS].tolist()
+    low, high, step, _ = laws.sampler_f[law * FLOATS : (law + 1) * FLOATS].tolist()
     pool = laws.pool
     if kind == SMOOTH:
         return np.asarray(np.clip(_smooth(pool, n, at, third, low_tail, high_tail, step), low, high))
@@ -204,7 +204,7 @@ def _smooth(pool: Floats, n: Ints, at: int, shift: int, low_tail: int, high_tail
     return np.asarray((c[0] + c[1] * t) + tt * ((c[2] + c[3] * t) + tt * (c[4] + c[5] * t)))
 
 
-def _mixture(laws: Laws, n: Ints, at: int, count: int) -> Floats:
+def _mixture(laws: Samplers, n: Ints, at: int, count: int) -> Floats:
     ends, starts, scales, components = laws.pool[at : at + 4 * count].reshape(count, 4).T
     chosen = np.searchsorted(ends, n.astype(np.float64), side="right")
     x = np.empty(n.shape)
@@ -216,7 +216,7 @@ def _mixture(laws: Laws, n: Ints, at: int, count: int) -> Floats:
     return x
 
 
-def compile_laws(distributions: Sequence[Distribution]) -> Laws:
+def compile_samplers(distributions: Sequence[Distribution]) -> Samplers:
     """The laws as arrays; law i is the i-th given. Equal laws share their tables."""
     program = _Program()
     # A table's place is counted from before its first row; this room keeps it from being negative.
@@ -229,9 +229,9 @@ def compile_laws(distributions: Sequence[Distribution]) -> Laws:
     while done < len(program.wanted):  # a mixture appends its components
         program.add(done, program.wanted[done])
         done += 1
-    return Laws(
-        law_i=np.array(program.ints, dtype=np.int64).ravel(),
-        law_f=np.array(program.floats, dtype=np.float64).ravel(),
+    return Samplers(
+        sampler_i=np.array(program.ints, dtype=np.int64).ravel(),
+        sampler_f=np.array(program.floats, dtype=np.float64).ravel(),
         pool=np.concatenate(program.pool),
         of=tuple(distributions),
     )

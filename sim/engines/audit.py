@@ -20,7 +20,7 @@ from sim.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from sim.engines.compiled.private_fleet import CompiledGroup
     from sim.engines.simpy.vm import Vm
-    from sim.model.state_machine import Arc, Refusal
+    from sim.model.state_machine import Refusal, Transition
 
 VMS_COMPARED = 2  # of each group, in each replication
 LINES_SHOWN = 6
@@ -55,26 +55,31 @@ def compare(setup: GroupSetup, index: int, compiled: Story, born_s: float) -> No
 
 def compiled_story(group: CompiledGroup, index: int, born_s: float) -> Story:
     """The life of a VM that meets nobody, walked by the kernel."""
-    walked = group.walk(index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
-    return walked.journal_t, walked.journal_i[:, 0]
+    simulated = group.vm_loop_run(
+        index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True
+    )
+    return simulated.journal_t, simulated.journal_i[:, 0]
 
 
 def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | None = None) -> Story:
     """The same, lived in SimPy; *told* is what happened, for a VM that has to be told what came of its meetings."""
     from sim.engines.simpy.fleet import GroupRun
-    from sim.engines.simpy.vm import Clock, Vm
+    from sim.engines.simpy.vm import Environment, Vm
 
-    env = Clock(initial_time=born_s)
+    env = Environment(initial_time=born_s)
     script = (
-        _Script(setup, told) if told is not None and any(arc.meets for arc in setup.program.arcs) else None
+        _Script(setup, told)
+        if told is not None
+        and any(transition.needs_resource for transition in setup.state_machine.transitions)
+        else None
     )
     run = GroupRun(setup, env, script)  # type: ignore[arg-type]  # it answers whatever a VM asks of a platform
     run.variates.alone = True
     vm = Vm(run, index, born_s)
     if script is not None:
         script.vm, vm.tell = vm, script.count
-    vm.process = env.process(vm.live())
-    env.play(setup.horizon_s)
+    vm.process = env.process(vm.simulate())
+    env.run_until(setup.horizon_s)
     vm.close()
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
 
@@ -87,31 +92,35 @@ class _Script:
     vm: Vm
 
     def __init__(self, setup: GroupSetup, told: Story) -> None:
-        moves = told[1][told[1] < 2 * len(setup.program.arcs)] // 2
-        self.arcs = moves.tolist()
+        moves = told[1][told[1] < 2 * len(setup.state_machine.transitions)] // 2
+        self.transitions = moves.tolist()
         self.made = 0
         self.quota = self
 
-    def count(self, _vm: Vm, _arc: Arc) -> None:
+    def count(self, _vm: Vm, _transition: Transition) -> None:
         """The VM has moved."""
         self.made += 1
 
     def _granted(self, refusal: Refusal | None) -> bool:
-        if refusal is None or self.made >= len(self.arcs):
+        if refusal is None or self.made >= len(self.transitions):
             return True
-        refused = {arc.index for arc in (refusal.arc, refusal.gives_up) if arc is not None}
-        return self.arcs[self.made] not in refused
+        refused = {
+            transition.index
+            for transition in (refusal.transition, refusal.gives_up)
+            if transition is not None
+        }
+        return self.transitions[self.made] not in refused
 
     def ask(self, _group: GroupPlan) -> bool:
         """Quota."""
-        return self._granted(self.vm.node.no_quota)
+        return self._granted(self.vm.state.no_quota)
 
     def give(self, _group: GroupPlan) -> None:
         """Quota."""
 
     def ask_host(self, vm: Vm, _avoid: int = -1) -> list[object] | None:
         """Hardware."""
-        if not self._granted(vm.node.no_room):
+        if not self._granted(vm.state.no_room):
             return None
         vm.host = 0
         return []
@@ -136,8 +145,10 @@ def _both_stories(setup: GroupSetup, index: int, compiled: Story, simpy: Story) 
 
 
 def _words(setup: GroupSetup, move: int) -> str:
-    program = setup.program
-    if move >= 2 * len(program.arcs):
-        return f"demand turns {'off' if move % 2 else 'on'} in {program.nodes[move // 2 - len(program.arcs)].name}"
-    arc = program.arcs[move // 2]
-    return f"{arc.source.name} -> {arc.target.name}" + (f" ({arc.code})" if arc.code else "")
+    state_machine = setup.state_machine
+    if move >= 2 * len(state_machine.transitions):
+        return f"demand turns {'off' if move % 2 else 'on'} in {state_machine.states[move // 2 - len(state_machine.transitions)].name}"
+    transition = state_machine.transitions[move // 2]
+    return f"{transition.source.name} -> {transition.target.name}" + (
+        f" ({transition.code})" if transition.code else ""
+    )

@@ -44,18 +44,18 @@ def expected_moves(group: GroupPlan, horizon_s: float) -> float:
     return per_vm * group.count
 
 
-def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
+def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
     """The engine that answers sooner: the kernel where there is much to walk, SimPy where loading it would take longer.
 
     Groups that only SimPy can play don't keep the others from the kernel, unless all share a platform.
     """
-    unknown = what_needs_simpy(plan)
-    alone = needs_simpy(plan)
-    walked = [group for group in plan.groups if not isinstance(group.demand, Autoscale)]
-    moves = sum(expected_moves(group, plan.horizon_s) for group in walked) * replications
+    unknown = feature_for_simpy(plan)
+    alone = groups_for_simpy(plan)
+    simulated = [group for group in plan.groups if not isinstance(group.demand, Autoscale)]
+    moves = sum(expected_moves(group, plan.horizon_s) for group in simulated) * replications
     simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
     about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
-    if not walked:
+    if not simulated:
         return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
     code = "kernel.walk" if plan.platform is None else "kernel.stretch" if alone else "lookahead.play"
     if simpy_s <= (LOAD_S if _is_compiled(code) else COMPILE_S):
@@ -71,30 +71,30 @@ def choose(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
     return Choice(engine="compiled", why=f"VMs share {shares}, and {about}")
 
 
-def asked_for(engine: str, plan: FleetPlan) -> Choice:
+def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
     """The engine that somebody asked for by name. Raises ScenarioError where it can't play the plan."""
     if engine not in ("simpy", "compiled", "mixed", "ahead"):
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
-    unknown = what_needs_simpy(plan)
+    unknown = feature_for_simpy(plan)
     if engine == "compiled" and unknown:
         if all(isinstance(group.demand, Autoscale) for group in plan.groups):
-            fault = Fault(
+            host_failed = Fault(
                 field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
                 hint="ask for auto or simpy",
             )  # fmt: skip
-            raise ScenarioError([fault])
+            raise ScenarioError([host_failed])
         return Choice(engine="ahead" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
     return Choice(engine=engine, why="asked for")
 
 
-def needs_simpy(plan: FleetPlan) -> frozenset[str]:
+def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
     """Names of the groups that only the SimPy engine plays: all, where they share a platform that it alone knows."""
     if plan.platform is not None:
-        return frozenset(group.name for group in plan.groups) if what_needs_simpy(plan) else frozenset()
+        return frozenset(group.name for group in plan.groups) if feature_for_simpy(plan) else frozenset()
     return frozenset(group.name for group in plan.groups if isinstance(group.demand, Autoscale))
 
 
-def what_needs_simpy(plan: FleetPlan) -> str:
+def feature_for_simpy(plan: FleetPlan) -> str:
     """What of a plan only the SimPy engine plays; empty: nothing."""
     if any(isinstance(group.demand, Autoscale) for group in plan.groups):
         return "autoscale"

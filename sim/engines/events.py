@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.state_machine import Arc, Node, Program
+from sim.model.state_machine import State, StateMachine, Transition
 
 Row = tuple[float, str, str, str | None, str | None, str | None, str | None]
 """(t_s, vm, kind, from, to, operation, code); kind is operation, power, provisioning, eviction or guest_crash."""
@@ -24,12 +24,12 @@ OUTCOMES = (
 )  # the order in which one move tells them: the old operation's first
 
 
-def words_of(arc: Arc) -> tuple[Words, ...]:
+def words_of(transition: Transition) -> tuple[Words, ...]:
     """What a move has to tell: every column but the instant and the VM."""
     told: list[Words] = []
-    code = arc.code or None
+    code = transition.code or None
     for outcome in OUTCOMES:
-        for name in arc.counts:
+        for name in transition.counts:
             kind, _, rest = name.partition(".")
             operation, _, came_to = rest.partition(".")
             if kind == "operations" and came_to == outcome:
@@ -43,24 +43,24 @@ def words_of(arc: Arc) -> tuple[Words, ...]:
                     )
                 )
     for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
-        if counted in arc.counts:
+        if counted in transition.counts:
             told.append((kind, None, None, None, None))
-    operation_now = arc.target.operation or arc.source.operation
-    if arc.source.power is not arc.target.power:
-        told.append(("power", arc.source.power, arc.target.power, operation_now, code))
-    before, after = _provisioning(arc.source, ""), _provisioning(arc.target, arc.code)
+    operation_now = transition.target.operation or transition.source.operation
+    if transition.source.power is not transition.target.power:
+        told.append(("power", transition.source.power, transition.target.power, operation_now, code))
+    before, after = _provisioning(transition.source, ""), _provisioning(transition.target, transition.code)
     if before != after:
         told.append(("provisioning", before, after, operation_now, code))
     return tuple(told)
 
 
-def _provisioning(node: Node, code: str) -> str | None:
-    if node.power is None or node.provisioning is None:
+def _provisioning(state: State, code: str) -> str | None:
+    if state.power is None or state.provisioning is None:
         return None
     return (
         f"failed/{code}"
-        if node.provisioning is ProvisioningState.FAILED and code
-        else node.provisioning.value
+        if state.provisioning is ProvisioningState.FAILED and code
+        else state.provisioning.value
     )
 
 
@@ -80,7 +80,7 @@ class EventRows:
     ) -> None:
         """Take moves of one group (rows of its move table); each VM's own are in order."""
         if setup.index not in self.words:
-            self.words[setup.index] = _all_words(setup.program)
+            self.words[setup.index] = _all_words(setup.state_machine)
             self.names[setup.index] = setup.plan.name
         self.pending.append((when, np.full(len(when), setup.index), whom, what // 2))
 
@@ -88,30 +88,30 @@ class EventRows:
         """Hand on every row before an instant (None: all)."""
         if not self.pending:
             return
-        when, group, whom, arcs = (np.concatenate(part) for part in zip(*self.pending, strict=True))
+        when, group, whom, transitions = (np.concatenate(part) for part in zip(*self.pending, strict=True))
         order = np.lexsort((whom, group, when))  # stable: a VM's moves at one instant keep their order
-        when, group, whom, arcs = when[order], group[order], whom[order], arcs[order]
+        when, group, whom, transitions = when[order], group[order], whom[order], transitions[order]
         end = len(when) if before_s is None else int(np.searchsorted(when, before_s, side="left"))
-        self.pending = [(when[end:], group[end:], whom[end:], arcs[end:])] if end < len(when) else []
+        self.pending = [(when[end:], group[end:], whom[end:], transitions[end:])] if end < len(when) else []
         self.take(
             (t_s, f"{self.names[g]}-{vm:04d}", *told)
-            for t_s, g, vm, arc in zip(
+            for t_s, g, vm, transition in zip(
                 when[:end].tolist(),
                 group[:end].tolist(),
                 whom[:end].tolist(),
-                arcs[:end].tolist(),
+                transitions[:end].tolist(),
                 strict=True,
             )
-            for told in self.words[g][arc]
+            for told in self.words[g][transition]
         )
 
 
-def _all_words(program: Program) -> tuple[tuple[Words, ...], ...]:
-    return tuple(words_of(arc) for arc in program.arcs)
+def _all_words(state_machine: StateMachine) -> tuple[tuple[Words, ...], ...]:
+    return tuple(words_of(transition) for transition in state_machine.transitions)
 
 
 @dataclass(slots=True)
-class Lives:
+class VmTimelines:
     """The power states of each group's first VMs over time, for whoever wants to see single lives."""
 
     vms: int
@@ -123,11 +123,11 @@ class Lives:
         """Take moves of one group."""
         mine = whom < self.vms
         for t_s, move, vm in zip(when[mine].tolist(), what[mine].tolist(), whom[mine].tolist(), strict=True):
-            arc = setup.program.arcs[move // 2]
-            if arc.source.power is not arc.target.power:
+            transition = setup.state_machine.transitions[move // 2]
+            if transition.source.power is not transition.target.power:
                 name = f"{setup.plan.name}-{vm:04d}"
                 self.entered.setdefault(name, []).append(
-                    (t_s, arc.target.power.value if arc.target.power else "")
+                    (t_s, transition.target.power.value if transition.target.power else "")
                 )
 
     def told(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.model.calendar import Calendar, arrivals, calendar
 from sim.model.plan import Arrivals, Autoscale, FleetPlan, GroupPlan, Replay, Schedule
-from sim.model.state_machine import Program, compile_program
+from sim.model.state_machine import StateMachine, compile_state_machine
 from sim.usage.ledger import GroupUsage, MoveTable
 
 # (replication's moves of one group: instants, rows of the move table, VM indices) -> None; in order of time
@@ -25,7 +25,7 @@ class GroupSetup:
 
     index: int
     plan: GroupPlan
-    program: Program
+    state_machine: StateMachine
     table: MoveTable
     calendar: Calendar | None
     group_key: int
@@ -59,7 +59,9 @@ def set_up(
     setups = []
     for index, group in enumerate(plan.groups):
         scaled = isinstance(group.demand, Autoscale)
-        program = compile_program(group, plan.platform, asked_from_outside=asked_from_outside or scaled)
+        state_machine = compile_state_machine(
+            group, plan.platform, asked_from_outside=asked_from_outside or scaled
+        )
         windows = (
             calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
         )
@@ -67,8 +69,8 @@ def set_up(
             GroupSetup(
                 index=index,
                 plan=group,
-                program=program,
-                table=program.move_table(),
+                state_machine=state_machine,
+                table=state_machine.move_table(),
                 calendar=windows,
                 group_key=streams.entity_key(root, group.name),
                 start=plan.start,

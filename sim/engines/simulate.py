@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.engine_selection import asked_for, choose, needs_simpy
-from sim.engines.events import EventRows, Lives, Row
+from sim.engines.engine_selection import choose_engine, engine_asked_for, groups_for_simpy
+from sim.engines.events import EventRows, Row, VmTimelines
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.model.plan import FleetPlan
-from sim.usage.collector import Peak, Tally, Window
+from sim.usage.collector import Accumulator, Peak, Window
 
 if TYPE_CHECKING:
     from sim.engines.compiled.private_fleet import CompiledGroup
 
-__all__ = ["TakesRows", "choose", "simulate"]
+__all__ = ["TakesRows", "choose_engine", "simulate"]
 
 
 class TakesRows(Protocol):
@@ -28,12 +28,12 @@ class TakesRows(Protocol):
         """Take rows in order."""
 
 
-class Hearing:
+class Listeners:
     """Who hears of the moves of a replication: rows of events, the first lives, others."""
 
     def __init__(self, events: TakesRows | None, lives: int, others: Sequence[MovesListener]) -> None:
         self.rows = EventRows(events.extend) if events is not None else None
-        self.lives = Lives(lives) if lives else None
+        self.lives = VmTimelines(lives) if lives else None
         self.others = tuple(others)
 
     def listener(self, *, with_lives: bool = True) -> MovesListener | None:
@@ -74,80 +74,100 @@ def simulate(
     *listeners* hear of every move, each VM's own in order, the VMs in any.
     Raises ScenarioError where the engine asked for can't play the plan; AuditError or LifecycleError: a defect of ours.
     """
-    choice = choose(plan) if engine == "auto" else asked_for(engine, plan)
-    hearing = Hearing(events, lives, listeners)
+    choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
+    listeners_of_run = Listeners(events, lives, listeners)
     if choice.engine in ("simpy", "ahead"):
-        run = _in_simpy(plan, seed, replication, hearing, ahead=choice.engine == "ahead")
+        run = _in_simpy(plan, seed, replication, listeners_of_run, ahead=choice.engine == "ahead")
     else:
-        run = _compiled(plan, seed, replication, hearing, threads)
-    hearing.settle()
+        run = _compiled(plan, seed, replication, listeners_of_run, threads)
+    listeners_of_run.settle()
     return replace(
-        run, engine=choice.engine, why=choice.why, lives=hearing.lives.told() if hearing.lives else ()
+        run,
+        engine=choice.engine,
+        why=choice.why,
+        lives=listeners_of_run.lives.told() if listeners_of_run.lives else (),
     )
 
 
-def _in_simpy(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, *, ahead: bool) -> FleetRun:
+def _in_simpy(
+    plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, *, ahead: bool
+) -> FleetRun:
     from sim.engines.simpy.fleet import Fleet
 
     return Fleet(
-        plan, seed, replication, listener=hearing.listener(), settle=hearing.settle, ahead=ahead
+        plan,
+        seed,
+        replication,
+        listener=listeners_of_run.listener(),
+        settle=listeners_of_run.settle,
+        ahead=ahead,
     ).run()
 
 
-def _compiled(plan: FleetPlan, seed: int, replication: int, hearing: Hearing, threads: int) -> FleetRun:
+def _compiled(
+    plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int
+) -> FleetRun:
     """Groups that the kernel knows are walked; the others, if any, live in SimPy afterwards and join their books."""
-    from sim.engines.simpy.fleet import Fleet, close_books, new_peaks
+    from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks
 
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = new_peaks(len(setups), window)
-    alone = needs_simpy(plan)
-    walked = [setup for setup in setups if setup.plan.name not in alone]
+    alone = groups_for_simpy(plan)
+    simulated = [setup for setup in setups if setup.plan.name not in alone]
     fleet = None
     if plan.platform is not None:
         from sim.engines.compiled.shared_fleet import SharedRun
 
         shared = SharedRun(plan, setups, window, seed=seed, replication=replication)
-        shared.run(peaks, hearing.listener(), hearing.settle)
+        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.settle)
         shared.audit()
-        tallies = {setup.plan.name: tally for setup, tally in zip(setups, shared.tallies, strict=True)}
+        accumulators = {
+            setup.plan.name: accumulator
+            for setup, accumulator in zip(setups, shared.accumulators, strict=True)
+        }
     else:
-        tallies = _walk(walked, window, peaks, hearing, seed, replication, threads, others_join=bool(alone))
+        accumulators = _simulate_private(
+            simulated, window, peaks, listeners_of_run, seed, replication, threads, others_join=bool(alone)
+        )
         if alone:
             fleet = Fleet(
-                plan, seed, replication, only=alone, listener=hearing.listener(), settle=hearing.settle, peaks=peaks
+                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), settle=listeners_of_run.settle, peaks=peaks
             )  # fmt: skip
-            fleet.play()
-            tallies |= fleet.tallies
-    return close_books(setups, tallies, peaks, fleet, engine="compiled")
+            fleet.run_until()
+            accumulators |= fleet.accumulators
+    return close_ledgers(setups, accumulators, peaks, fleet, engine="compiled")
 
 
-def _walk(
-    setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], hearing: Hearing, seed: int, replication: int,
+def _simulate_private(
+    setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], listeners_of_run: Listeners, seed: int, replication: int,
     threads: int, *, others_join: bool,
-) -> dict[str, Tally]:  # fmt: skip
+) -> dict[str, Accumulator]:  # fmt: skip
     from sim.engines.audit import compare_with_simpy
-    from sim.engines.compiled.private_fleet import walk_groups
+    from sim.engines.compiled.private_fleet import simulate_groups
 
-    listener = hearing.listener(with_lives=False)
-    groups = walk_groups(
+    listener = listeners_of_run.listener(with_lives=False)
+    groups = simulate_groups(
         setups, window, peaks, threads=threads, listener=listener, keep_peak_lines=others_join
     )
-    if hearing.lives:
+    if listeners_of_run.lives:
         for group in groups:
-            _watch(group, hearing.lives)
+            _watch(group, listeners_of_run.lives)
     compare_with_simpy(groups, seed=seed, replication=replication)
-    return {group.setup.plan.name: group.tally for group in groups}
+    return {group.setup.plan.name: group.accumulator for group in groups}
 
 
-def _watch(group: CompiledGroup, lives: Lives) -> None:
+def _watch(group: CompiledGroup, lives: VmTimelines) -> None:
     """Walk a group's first VMs again, with a journal."""
     for first, births in group.blocks():
         if first >= lives.vms:
             return
         part = births[: lives.vms - first]
-        walked = group.walk(first, part, np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
-        moved = walked.journal_i[:, 0] < 2 * len(group.setup.program.arcs)
+        simulated = group.vm_loop_run(first, part, np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
+        moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
         lives.listen(
-            group.setup, walked.journal_t[moved], walked.journal_i[moved, 0], walked.journal_i[moved, 1]
+            group.setup,
+            simulated.journal_t[moved],
+            simulated.journal_i[moved, 0],
+            simulated.journal_i[moved, 1],
         )

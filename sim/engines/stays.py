@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.power import PowerState
 from sim.model.plan import FleetPlan
-from sim.model.state_machine import Node
+from sim.model.state_machine import State
 from sim.usage.collector import ticks_of
 from sim.usage.ledger import STATES, to_ticks
 
@@ -24,8 +24,8 @@ NOTHING = -1  # what is watched isn't there
 REACHABLE, DOWN = 0, 1
 
 # Places in a VM's life in which it is Running as far as its user knows, and the platform doesn't let anybody reach it.
-DOWN_NODES = frozenset(
-    {"healing", "homeless", "maintenance.frozen", "maintenance.reboot", "maintenance.redeploy"}
+DOWN_STATES = frozenset(
+    {"healing", "unplaced", "maintenance.frozen", "maintenance.reboot", "maintenance.redeploy"}
 )
 DOWN_OPERATION = "service_healing"
 
@@ -50,19 +50,19 @@ class GroupStays:
         return int(self.life[-1]) + 1 if len(self.life) else 0
 
 
-Labels = Callable[[Node], int]
+Labels = Callable[[State], int]
 
 
-def power_of(node: Node) -> int:
+def power_of(state: State) -> int:
     """The power state a VM shows here, by its place in the order of states."""
-    return NOTHING if node.power is None else STATES.index(node.power)
+    return NOTHING if state.power is None else STATES.index(state.power)
 
 
-def reach_of(node: Node) -> int:
+def reach_of(state: State) -> int:
     """Whether a VM that its user wants Running can be reached here, as far as it is up to the platform."""
-    if node.name in DOWN_NODES or node.operation == DOWN_OPERATION:
+    if state.name in DOWN_STATES or state.operation == DOWN_OPERATION:
         return DOWN
-    return REACHABLE if node.power is PowerState.RUNNING else NOTHING
+    return REACHABLE if state.power is PowerState.RUNNING else NOTHING
 
 
 def can_be_down(plan: FleetPlan) -> bool:
@@ -78,7 +78,9 @@ class StayRecorder:
     """Hears of moves and keeps what each VM was in; *label* says what is told apart, `NOTHING` what isn't kept."""
 
     label: Labels
-    _labels: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = field(default_factory=dict)  # by arc
+    _labels: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = field(
+        default_factory=dict
+    )  # by transition
     _names: dict[int, str] = field(default_factory=dict)
     _heard: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int8]]]] = field(
         default_factory=dict
@@ -89,18 +91,18 @@ class StayRecorder:
     ) -> None:
         """Take moves of one group; each VM's own are in order."""
         if setup.index not in self._labels:
-            arcs = setup.program.arcs
+            transitions = setup.state_machine.transitions
             self._labels[setup.index] = (
-                np.array([self.label(arc.source) for arc in arcs], dtype=np.int8),
-                np.array([self.label(arc.target) for arc in arcs], dtype=np.int8),
+                np.array([self.label(transition.source) for transition in transitions], dtype=np.int8),
+                np.array([self.label(transition.target) for transition in transitions], dtype=np.int8),
             )
             self._names[setup.index] = setup.plan.name
         before, after = self._labels[setup.index]
-        arc = what // 2
-        changed = before[arc] != after[arc]
+        transition = what // 2
+        changed = before[transition] != after[transition]
         if changed.any():
             self._heard.setdefault(setup.index, []).append(
-                (whom[changed].astype(np.int32), ticks_of(when[changed]), after[arc[changed]])
+                (whom[changed].astype(np.int32), ticks_of(when[changed]), after[transition[changed]])
             )
 
     def stays(self, end_s: float) -> Mapping[str, GroupStays]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.distributions.kinds import Exponential
-from sim.distributions.samplers import compile_laws, evaluate
+from sim.distributions.samplers import compile_samplers, evaluate
 from sim.model.plan import Arrivals, Schedule
 from sim.units import SECONDS_PER_HOUR
 
@@ -74,7 +74,7 @@ def arrivals(
     exponentials (Law, Simulation Modeling and Analysis, section 8.6.2).
     """
     bounds_s, integral = _integrated_rate(plan, start, horizon_s)
-    unit = compile_laws([Exponential(mean=1.0)])
+    unit = compile_samplers([Exponential(mean=1.0)])
     keys = np.array([group_key], dtype=np.uint64)
     gaps_key = streams.purpose_keys(keys, "arrival")
     sizes_key = streams.purpose_keys(keys, "batch")

@@ -15,7 +15,7 @@ from sim.report.answer import Table
 from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Measure, Study, amount, footer, read, write
 from sim.report.style import Drawn, Sheet
-from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Promise, parse_promise
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
@@ -56,13 +56,13 @@ def build_size(path: Path) -> Path:
 def evidence(study: Study) -> Drawn:
     """What is known at each value tried, against the promise."""
     name = "size_evidence"
-    content, promise = study.content, parse_promise(study.content["keep"])
+    content, constraint = study.content, parse_constraint(study.content["keep"])
     trials: Sequence[Row] = content["trials"]
-    measure = _measure(study, promise)
+    measure = _measure(study, constraint)
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
-    sheet = Sheet(f"Which {content['path']} keeps {promise.words}?", 4.4, footer(study, name, remark))
+    sheet = Sheet(f"Which {content['path']} keeps {constraint.words}?", 4.4, footer(study, name, remark))
     axes = sheet.axes(left=1.15, top=0.8, width=style.WIDTH_IN - 1.6, height=2.7)
     rows: list[list[object]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
@@ -95,21 +95,21 @@ def evidence(study: Study) -> Drawn:
     return sheet.finish(name, alt=f"{measure.words} at each {content['path']} tried.", rows=rows)
 
 
-def _measure(study: Study, promise: Promise) -> Measure:
+def _measure(study: Study, constraint: Constraint) -> Measure:
     """What is estimated at each value: a mean, or the chance of an event."""
-    of = f" of {promise.group}" if promise.group else ""
-    mean = study.measure_of(promise.metric)
-    if promise.quantile is None and promise.event is None:
+    of = f" of {constraint.group}" if constraint.group else ""
+    mean = study.measure_of(constraint.metric)
+    if constraint.quantile is None and constraint.event is None:
         return replace(mean, words=f"{mean.words}{of}")
-    sign, bound = promise.event or (promise.sign, promise.limit)
+    sign, bound = constraint.event or (constraint.sign, constraint.limit)
     shown = f"{compact(float(f'{bound * mean.times:.10g}'))} {mean.unit}"
     return Measure(words=f"chance that {mean.words}{of} {sign} {shown}", unit="%", times=100.0)
 
 
 def _trials_table(study: Study) -> Table:
-    promise = parse_promise(study.content["keep"])
-    measure = _measure(study, promise)
-    is_chance = promise.quantile is not None or promise.event is not None
+    constraint = parse_constraint(study.content["keep"])
+    measure = _measure(study, constraint)
+    is_chance = constraint.quantile is not None or constraint.event is not None
 
     def written(value: float | None) -> str:
         if is_chance and value is not None:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.errors import ResultError
-from sim.runs.provenance import program_digest, question_digest
-from sim.runs.replication import BillRow, CommitmentHours, Question, Replication, Timeline
+from sim.runs.provenance import input_digest, program_digest
+from sim.runs.replication import BillRow, CommitmentHours, Replication, SimulationInput, Timeline
 
 FORM = 2  # of the files; part of every name
 MOST_BYTES = 2 * 2**30  # that a cache is cut down to after a study, what was used longest ago first ...
@@ -35,7 +35,7 @@ SPARED_S = 3_600.0  # ... but nothing that was used in the last hour: another st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class CacheEntry:
     """Where the replications of one (program, question, seed, engine) are kept."""
 
     folder: Path
@@ -87,11 +87,13 @@ class RunCache:
     folder: Path
     reused: int = field(default=0, compare=False)  # replications that were found here instead of played
 
-    def shelf(self, question: Question, seed: int, *, engine: str = "auto", events: bool = False) -> Shelf:
+    def entry(
+        self, question: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False
+    ) -> CacheEntry:
         """Where replications of this question are kept; nothing is made on disk until one is."""
-        asked = f"{FORM}:{program_digest()}:{question_digest(question)}:{seed}:{engine}:{events}"
+        asked = f"{FORM}:{program_digest()}:{input_digest(question)}:{seed}:{engine}:{events}"
         name = hashlib.sha256(asked.encode()).hexdigest()[:32]
-        return Shelf(folder=self.folder / name[:2] / name)
+        return CacheEntry(folder=self.folder / name[:2] / name)
 
     def forget(self) -> None:
         """Remove the whole cache."""
@@ -100,15 +102,15 @@ class RunCache:
     def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
         """Cut a cache that has grown too large: the shelves used longest ago go first."""
         shelves = []
-        for shelf in self.folder.glob("[0-9a-f][0-9a-f]/*"):
+        for entry in self.folder.glob("[0-9a-f][0-9a-f]/*"):
             with suppress(OSError):  # gone meanwhile: somebody else is trimming too
-                size = sum(file.stat().st_size for file in shelf.iterdir())
-                shelves.append((shelf.stat().st_mtime, size, shelf))
+                size = sum(file.stat().st_size for file in entry.iterdir())
+                shelves.append((entry.stat().st_mtime, size, entry))
         total = sum(size for _, size, _ in shelves)
-        for used_at, size, shelf in sorted(shelves):
+        for used_at, size, entry in sorted(shelves):
             if total <= most_bytes or used_at > time.time() - spared_s:
                 return
-            shutil.rmtree(shelf, ignore_errors=True)
+            shutil.rmtree(entry, ignore_errors=True)
             total -= size
 
     def sign(self) -> None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sim.errors import InputError
-from sim.runs.executors import CHUNK, Hands, Task, Workers, chunks
+from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
 from sim.runs.replication import Replication
 
 SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
@@ -89,7 +89,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
 
 @contextmanager
-def workers_for(jobs: int, cluster: str | None) -> Iterator[Hands]:
+def workers_for(jobs: int, cluster: str | None) -> Iterator[Executor]:
     """The workers that `--jobs` and `--cluster` ask for, ready to play."""
     if cluster is None:
         yield Workers(jobs=jobs)
@@ -145,7 +145,7 @@ def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: 
             )
 
 
-def question_for_worker() -> Callable[[], dict[str, str]]:
+def input_for_worker() -> Callable[[], dict[str, str]]:
     """A function that travels by value, so that it also runs where nothing of ours can be imported."""
 
     def ask() -> dict[str, str]:
@@ -190,7 +190,7 @@ def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
 
     def ask() -> None:
         with suppress(OSError, TimeoutError):  # the scheduler went away meanwhile: no answer either
-            answers.append(client.run(question_for_worker(), wait=True, on_error="return"))
+            answers.append(client.run(input_for_worker(), wait=True, on_error="return"))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
@@ -221,7 +221,7 @@ def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
     except (ConnectionError, RuntimeError, TimeoutError) as refusal:
         raise InputError(f"--cluster {cluster.address}: no ray cluster answers there ({refusal})") from None
     cores = int(ray.cluster_resources().get("CPU", 0))
-    asked = [ray.remote(question_for_worker()).remote() for _ in range(cores)]
+    asked = [ray.remote(input_for_worker()).remote() for _ in range(cores)]
     answered, silent = ray.wait(asked, num_returns=len(asked), timeout=cluster.limit_s) if asked else ([], [])
     answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it

@@ -42,7 +42,7 @@ def event_schema() -> pa.Schema:
 class EventRows(list[Event]):
     """A list of moves that hands itself over whenever it holds many."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: EventWriter) -> None:
         super().__init__()
         self._journal = journal
 
@@ -63,7 +63,7 @@ class EventRows(list[Event]):
             self._journal.flush()
 
 
-class Journal:
+class EventWriter:
     """The part file of one replication's moves; writes nothing without a path. Complete once the block has ended well."""
 
     def __init__(self, path: Path | None, replication: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sim.errors import InputError, VmfleetError
-from sim.runs.replication import Question, Replication, replicate_many
+from sim.runs.replication import Replication, SimulationInput, replicate_many
 
 CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
 TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
@@ -24,7 +24,7 @@ TRIES = 3  # of a chunk whose worker was killed (by the machine running out of m
 class Task:
     """Replications of one question that somebody has to play."""
 
-    question: Question
+    question: SimulationInput
     seed: int
     numbers: tuple[int, ...]
     engine: str
@@ -39,7 +39,7 @@ class Task:
         return replicate_many(self.question, self.seed, self.numbers, self.engine, self.events_folder)
 
 
-class Hands(Protocol):
+class Executor(Protocol):
     """Whoever can play tasks: processes here, or a cluster."""
 
     @property

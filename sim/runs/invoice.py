@@ -14,8 +14,8 @@ from sim.billing.focus import focus_rows, write_focus
 from sim.billing.spread import Days, VmSpread
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
-from sim.runs.rate_replication import play_and_settle
-from sim.runs.replication import question_of
+from sim.runs.rate_replication import simulate_and_rate
+from sim.runs.replication import compile_scenario
 from sim.usage.ledger import to_ticks
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def write_invoice(
     Raises ResultError where the file can't be written, AuditError (a defect of ours) where the two differ.
     """
     check_file(file)
-    question = question_of(scenario)
-    settled = play_and_settle(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
+    question = compile_scenario(scenario)
+    settled = simulate_and_rate(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
     if total_usd is not None:
         _check(settled.rating, total_usd)
     assert settled.stays is not None

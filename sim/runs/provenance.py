@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.catalog.catalogue import Catalogue
-from sim.runs.replication import Question, question_of
+from sim.runs.replication import SimulationInput, compile_scenario
 
 if TYPE_CHECKING:
     from sim.runs.run_result import RunResult
@@ -98,7 +98,7 @@ def program_digest() -> str:
     return digest.hexdigest()
 
 
-def question_digest(question: Question) -> str:
+def input_digest(question: SimulationInput) -> str:
     """Digest of everything a replication's figures depend on, besides seed and number: plan, prices, policy, promises.
 
     Two scenario files that ask the same have the same digest, wherever they lie and however they are written.
@@ -181,10 +181,10 @@ def program() -> dict[str, Any]:
 
 def provenance_of(result: RunResult) -> dict[str, Any]:
     """The content of `provenance.json` for one run."""
-    question = question_of(result.scenario)
+    question = compile_scenario(result.scenario)
     return {
         **program(),
-        "scenario": {"name": result.scenario.name, "digest": question_digest(question)},
+        "scenario": {"name": result.scenario.name, "digest": input_digest(question)},
         "seed": result.seed,
         "replications": result.n,
         "engine": {"played": result.engine, "asked": result.engine_asked, "why": result.engine_why},
@@ -210,7 +210,7 @@ def provenance_of(result: RunResult) -> dict[str, Any]:
     }
 
 
-def catalogue_facts(question: Question) -> dict[str, Any]:
+def catalogue_facts(question: SimulationInput) -> dict[str, Any]:
     """Which price list was used, and where each block of prices for the fleet's regions came from, and when."""
     regions = {group.region for group in question.rated_groups}
     catalogue = question.catalogue

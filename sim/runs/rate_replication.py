@@ -22,7 +22,7 @@ from sim.usage.ledger import to_ticks
 
 if TYPE_CHECKING:
     from sim.billing.meters import RatedGroup
-    from sim.runs.replication import Question
+    from sim.runs.replication import SimulationInput
     from sim.usage.ledger import GroupUsage
 
 
@@ -39,13 +39,13 @@ class _VmNames(Sequence[str]):
         return f"{self._groups[self._group_of[place]]}-{self._vm[place]:04d}"
 
 
-def needs_stays(question: Question) -> bool:
+def needs_stays(question: SimulationInput) -> bool:
     """Whether the ledger can't tell everything that this question's bill depends on."""
     return question.rounding != "exact" or any(group.keeps_disks for group in question.rated_groups)
 
 
 def settle(
-    question: Question, usages: Mapping[str, GroupUsage], stays: Mapping[str, GroupStays] | None = None
+    question: SimulationInput, usages: Mapping[str, GroupUsage], stays: Mapping[str, GroupStays] | None = None
 ) -> Rating:
     """Rate one replication, commitments applied fleet-wide in each clock hour; *stays* where the question needs them."""
     if stays is None:
@@ -72,7 +72,7 @@ def settle(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class RatedReplication:
     """One replication's bill with its working, and its VMs' stays if they were kept."""
 
     rating: Rating
@@ -80,9 +80,9 @@ class Settled:
     engine: str
 
 
-def play_and_settle(
-    question: Question, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False
-) -> Settled:
+def simulate_and_rate(
+    question: SimulationInput, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False
+) -> RatedReplication:
     """Play one replication for its bill alone; *by_vm*: rate it from the stays of its VMs in any case."""
     from sim.engines.simulate import simulate
 
@@ -95,7 +95,7 @@ def play_and_settle(
         listeners=[recorder.listen] if recorder else [],
     )
     found = recorder.stays(question.plan.horizon_s) if recorder else None
-    return Settled(
+    return RatedReplication(
         rating=settle(question, run.usages, found),
         stays=None if found is None else billed_stays(question.rated_groups, found),
         engine=run.engine,
@@ -122,7 +122,7 @@ def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) 
     )
 
 
-def uptimes_of(question: Question, rating: Rating, reach: Mapping[str, GroupStays]) -> list[Uptime]:
+def uptimes_of(question: SimulationInput, rating: Rating, reach: Mapping[str, GroupStays]) -> list[Uptime]:
     """Monthly uptime and credits of a replication's deployments, from when its VMs could be reached."""
     plan = question.plan
     plans = {group.name: group for group in plan.groups}

@@ -36,7 +36,7 @@ LIVES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class SimulationInput:
     """What every replication of a run plays and rates: a scenario boiled down to what its figures depend on."""
 
     plan: FleetPlan
@@ -95,9 +95,9 @@ class Replication:
     events: Path | None = field(default=None, compare=False)  # part file with this replication's moves
 
 
-def question_of(scenario: Scenario) -> Question:
+def compile_scenario(scenario: Scenario) -> SimulationInput:
     """Boil a scenario down; reads its price catalogue."""
-    return Question(
+    return SimulationInput(
         plan=scenario.fleet_plan(),
         rated_groups=tuple(scenario.rated_groups()),
         catalogue=scenario.catalogue(),
@@ -109,16 +109,16 @@ def question_of(scenario: Scenario) -> Question:
 
 
 def replicate(
-    question: Question, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
+    question: SimulationInput, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
 ) -> Replication:
     """Play replication *number* and settle its bill; *events* names a Parquet file that gets every move."""
     from sim.engines.simulate import simulate
     from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
-    from sim.runs.event_writer import Journal
+    from sim.runs.event_writer import EventWriter
 
     powers = StayRecorder(power_of) if needs_stays(question) else None
     reach = StayRecorder(reach_of) if can_be_down(question.plan) else None
-    with Journal(events, number) as journal:
+    with EventWriter(events, number) as journal:
         run = simulate(
             question.plan,
             seed=seed,
@@ -180,7 +180,7 @@ def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours,
 
 
 def replicate_many(
-    question: Question, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
+    question: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
 ) -> list[Replication]:
     """Several replications in one go: what is sent to a worker."""
     return [

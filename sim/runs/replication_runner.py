@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Task, Workers
-from sim.runs.replication import Replication, question_of
+from sim.runs.executors import Executor, Task, Workers
+from sim.runs.replication import Replication, compile_scenario
 from sim.runs.run_result import RunResult, Stopping
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 """Hears (replications done, replications in all as far as known)."""
 
 
-class Player:
+class ReplicationRunner:
     """One scenario under one seed: replications 0, 1, 2 ... as many as anybody asked for.
 
     *workers* share the work; what *cache* holds is read instead of played.
@@ -38,7 +38,7 @@ class Player:
         seed: int,
         engine: str = "auto",
         events: bool = False,
-        workers: Hands | None = None,
+        workers: Executor | None = None,
         cache: RunCache | None = None,
     ) -> None:
         if not 0 <= seed < 2**63:
@@ -54,18 +54,18 @@ class Player:
         self.replications: list[Replication] = []
         self.workers = workers or Workers()
         self._waiting: dict[int, Replication] = {}  # came in since the last round
-        self._question = question_of(scenario)
+        self._question = compile_scenario(scenario)
         self._cache = cache
         self._shelf = (
-            cache.shelf(self._question, seed, engine=engine, events=events) if cache is not None else None
+            cache.entry(self._question, seed, engine=engine, events=events) if cache is not None else None
         )
         self._choice: tuple[str, str] | None = None  # engine that plays, and why
         self._scratch: TemporaryDirectory[str] | None = None
         self._played_s = 0.0
 
-    def play_until(self, count: int, tell: Callable[[int], None] = lambda _: None) -> None:
+    def run_until(self, count: int, tell: Callable[[int], None] = lambda _: None) -> None:
         """Have at least the first *count* replications; *tell* hears how many there are as they come in."""
-        play_together([self], count, tell)
+        run_together([self], count, tell)
 
     def look_up(self, count: int, alike: int = 1) -> Task | None:
         """Take what is kept of the first *count* replications, and say what is left to play.
@@ -99,18 +99,18 @@ class Player:
             replication = self._shelf.put(replication)
         self._waiting[replication.number] = replication
 
-    def settle(self, count: int, played_s: float) -> None:
+    def settle(self, count: int, run_s: float) -> None:
         """Put what came in in order; the first *count* are there."""
         self.replications.extend(self._waiting[number] for number in range(len(self.replications), count))
         self._waiting = {}
-        self._played_s += played_s
+        self._played_s += run_s
 
     @cached_property
     def digest(self) -> str:
         """What is asked, as a digest: the same for the same question, however it is written."""
-        from sim.runs.provenance import question_digest
+        from sim.runs.provenance import input_digest
 
-        return question_digest(self._question)
+        return input_digest(self._question)
 
     @property
     def have(self) -> int:
@@ -137,11 +137,15 @@ class Player:
             if kept is not None:
                 self._choice = (kept.engine, kept.engine_why)
             else:
-                from sim.engines.engine_selection import asked_for, choose
+                from sim.engines.engine_selection import choose_engine, engine_asked_for
 
                 plan = self._question.plan
                 by_name = self.engine != "auto"
-                choice = asked_for(self.engine, plan) if by_name else choose(plan, replications=count)
+                choice = (
+                    engine_asked_for(self.engine, plan)
+                    if by_name
+                    else choose_engine(plan, replications=count)
+                )
                 self._choice = (choice.engine, choice.why)
         return self._choice
 
@@ -154,8 +158,8 @@ class Player:
         return Path(self._scratch.name)
 
 
-def play_together(
-    players: Sequence[Player], count: int, tell: Callable[[int], None] = lambda _: None
+def run_together(
+    runners: Sequence[ReplicationRunner], count: int, tell: Callable[[int], None] = lambda _: None
 ) -> None:
     """Have the first *count* replications of every player, the work of all shared out at once.
 
@@ -163,34 +167,34 @@ def play_together(
     """
     began = time.perf_counter()
     tasks: list[Task] = []
-    owners: list[list[Player]] = []
+    owners: list[list[ReplicationRunner]] = []
     asked: dict[object, int] = {}
-    for player in players:
-        task = player.look_up(count, alike=len(players))
+    for runner in runners:
+        task = runner.look_up(count, alike=len(runners))
         if task is None:
             continue
-        same = (player.digest, task.seed, task.numbers, task.engine) if not player.events else id(player)
+        same = (runner.digest, task.seed, task.numbers, task.engine) if not runner.events else id(runner)
         if same in asked:
-            owners[asked[same]].append(player)
+            owners[asked[same]].append(runner)
             continue
         asked[same] = len(tasks)
         tasks.append(task)
-        owners.append([player])
-    tell(sum(player.have for player in players))
+        owners.append([runner])
+    tell(sum(runner.have for runner in runners))
 
     def finished(index: int, replication: Replication) -> None:
-        for player in owners[index]:
-            player.take(replication)
-        tell(sum(player.have for player in players))
+        for runner in owners[index]:
+            runner.take(replication)
+        tell(sum(runner.have for runner in runners))
 
     if tasks:
-        players[0].workers.play(tasks, finished)
-    share_s = (time.perf_counter() - began) / max(1, len(players))
-    for player in players:
-        player.settle(count, share_s)
+        runners[0].workers.play(tasks, finished)
+    share_s = (time.perf_counter() - began) / max(1, len(runners))
+    for runner in runners:
+        runner.settle(count, share_s)
 
 
-def nobody_listens(_done: int, _total: int) -> None:
+def no_progress(_done: int, _total: int) -> None:
     """Progress where nobody asked for it."""
 
 

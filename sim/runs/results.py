@@ -43,7 +43,7 @@ def write(result: RunResult, folder: str | Path) -> Path:
         )
         _write_timeline(place / "timeline.parquet", result)
         _write_lives(place / "lives.parquet", result)
-        _write_promises(place, result)
+        _write_commitments(place, result)
         if result.has_events:
             merge(
                 (each.events for each in result.replications if each.events is not None),
@@ -162,7 +162,7 @@ def _write_lives(path: Path, result: RunResult) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def _write_promises(place: Path, result: RunResult) -> None:
+def _write_commitments(place: Path, result: RunResult) -> None:
     """What was promised: commitments hour by hour in replication 0, uptime month by month; only where there are any."""
     import numpy as np
     import pyarrow as pa

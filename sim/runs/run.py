@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.runs.executors import Hands, Workers
-from sim.runs.replication_runner import Player, Progress, nobody_listens, replications_asked
+from sim.runs.executors import Executor, Workers
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import (
     CAP,
@@ -38,7 +38,7 @@ def run(
     budget_usd: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> RunResult:
     """Replicate a scenario and read its figures.
 
@@ -52,23 +52,23 @@ def run(
     count = replications_asked(asked, replications)
     check_precision(precision)
     seed = asked.seed if seed is None else seed
-    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     if asked.warm_up == "auto":
         from sim.runs.warm_up import settled
 
-        (asked,) = settled([asked], seed=seed, workers=hands, engine=engine, cache=cache, progress=tell)
-    player = Player(asked, seed=seed, engine=engine, events=events, workers=hands, cache=cache)
+        (asked,) = settled([asked], seed=seed, workers=executor, engine=engine, cache=cache, progress=tell)
+    runner = ReplicationRunner(asked, seed=seed, engine=engine, events=events, workers=executor, cache=cache)
     if precision is None:
-        player.play_until(count, lambda done: tell(done, count))
-        return player.result(budget_usd=budget_usd)
+        runner.run_until(count, lambda done: tell(done, count))
+        return runner.result(budget_usd=budget_usd)
     cap = CAP if replications is None else replications
     upto, expected = min(FIRST_ROUND, cap), cap
     while True:
-        player.play_until(upto, partial(_tell, tell, expected))
-        stopping = stopping_after(player.result(), precision, headlines, cap)
+        runner.run_until(upto, partial(_tell, tell, expected))
+        stopping = stopping_after(runner.result(), precision, headlines, cap)
         if stopping is not None:
-            return player.result(stopping, budget_usd)
-        expected = expected_replications(player.result(), precision, headlines, cap)
+            return runner.result(stopping, budget_usd)
+        expected = expected_replications(runner.result(), precision, headlines, cap)
         upto = min(upto + ROUND, cap)
 
 
@@ -89,7 +89,7 @@ def run_to_folder(
     budget_usd: float | None = None,
     progress: Progress | None = None,
     resume: bool = False,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> StoredResult:
     """Run a scenario and write its result folder; finished replications outlive an interruption.
 

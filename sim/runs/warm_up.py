@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from sim.errors import InputError
 from sim.lifecycle.power import PowerState
 from sim.model.plan import Arrivals, Autoscale, Replay, Schedule
-from sim.runs.executors import Hands
+from sim.runs.executors import Executor
 from sim.runs.metrics import FLEET
-from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, run_together
 from sim.statistics.intervals import Interval, mean_interval, mean_of, variance_of
 from sim.units import SECONDS_PER_HOUR
 
@@ -73,18 +73,18 @@ def _standard_error_squared(values: Sequence[float]) -> float:
 
 
 def warm_up_found(
-    scenario: Scenario, *, seed: int, workers: Hands | None = None, engine: str = "auto"
+    scenario: Scenario, *, seed: int, workers: Executor | None = None, engine: str = "auto"
 ) -> float:
     """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
 
     The longest that any group needs, in whole days or weeks where its demand repeats after those. Raises InputError if
     some group doesn't settle in the first half of the horizon.
     """
-    (pilot,) = _pilots([scenario], seed, workers, engine, None, nobody_listens)
+    (pilot,) = _pilots([scenario], seed, workers, engine, None, no_progress)
     return _settled_after_s(pilot)
 
 
-def with_warm_up(scenario: Scenario, *, seed: int | None = None, workers: Hands | None = None) -> Scenario:
+def with_warm_up(scenario: Scenario, *, seed: int | None = None, workers: Executor | None = None) -> Scenario:
     """The scenario with the warm-up that MSER-5 finds in a pilot of ten replications; see `warm_up_found`."""
     found_s = warm_up_found(scenario, seed=scenario.seed if seed is None else seed, workers=workers)
     return scenario.with_warm_up_found(f"{found_s:.0f}s")
@@ -94,10 +94,10 @@ def settled(
     scenarios: Sequence[Scenario],
     *,
     seed: int,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
     engine: str = "auto",
     cache: RunCache | None = None,
-    progress: Progress = nobody_listens,
+    progress: Progress = no_progress,
 ) -> list[Scenario]:
     """The scenarios with every `warm_up = "auto"` found: one for all, the longest, so that all count the same hours.
 
@@ -114,18 +114,20 @@ def settled(
 def _pilots(
     scenarios: Sequence[Scenario],
     seed: int,
-    workers: Hands | None,
+    workers: Executor | None,
     engine: str,
     cache: RunCache | None,
     progress: Progress,
 ) -> list[RunResult]:
     """A few replications of each, counted from the very start."""
-    players = [
-        Player(each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache)
+    runners = [
+        ReplicationRunner(
+            each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache
+        )
         for each in scenarios
     ]
-    play_together(players, PILOT, lambda done: progress(done, PILOT * len(players)))
-    return [player.result() for player in players]
+    run_together(runners, PILOT, lambda done: progress(done, PILOT * len(runners)))
+    return [runner.result() for runner in runners]
 
 
 def _settled_after_s(pilot: RunResult) -> float:

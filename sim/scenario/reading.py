@@ -23,7 +23,7 @@ from sim.scenario.messages import tell
 from sim.scenario.paths import WHEN_OFF_HOMES, field_name
 from sim.scenario.platform_rules import check_room
 from sim.scenario.price_rules import check_overrides, check_prices, check_sizes, takes_size
-from sim.scenario.resolved_groups import Members, find_members
+from sim.scenario.resolved_groups import Members, resolve_groups
 from sim.scenario.rules import check_file
 from sim.scenario.toml_positions import Path, index_lines, line_of
 
@@ -193,7 +193,7 @@ def _check_whole(
         return None, Members(), found
     wrong |= {fault.path for fault in (*found, *errors)}
     found += _still_fair((*check_sizes(file, catalogue), *check_overrides(file, catalogue)), wrong)
-    members, unread = find_members(file, catalogue, folder, region_known=not errors)
+    members, unread = resolve_groups(file, catalogue, folder, region_known=not errors)
     found += _still_fair(unread, wrong)
     if not errors:
         found += _still_fair(check_prices(file, catalogue, members), wrong)

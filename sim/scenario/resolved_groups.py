@@ -72,7 +72,7 @@ class Members:
         return tuple(member for member in self.played if group in (member.group.name, member.name))
 
 
-def find_members(
+def resolve_groups(
     file: ScenarioFile, catalogue: Catalogue, folder: FilePath, *, region_known: bool
 ) -> tuple[Members, list[Found]]:
     """Groups as they are played, and what is wrong with records; groups of unknown size are left out."""

@@ -14,9 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Workers
+from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
-from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together, replications_asked
+from sim.runs.replication_runner import (
+    Progress,
+    ReplicationRunner,
+    no_progress,
+    replications_asked,
+    run_together,
+)
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, look_ahead
@@ -181,7 +187,7 @@ def compare(
     precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> Comparison:
     """Play a base and its variants under the same luck and say what each change does to each metric.
 
@@ -194,16 +200,16 @@ def compare(
     _check_currency(base, named)
     check_precision(precision)
     count = replications_asked(base, replications)
-    hands = workers or Workers(jobs=jobs)
-    tell = progress or nobody_listens
+    executor = workers or Workers(jobs=jobs)
+    tell = progress or no_progress
     seed = base.seed if seed is None else seed
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
     scenarios = settled([base, *named.values()], progress=tell, **how)
-    players = [Player(scenario, **how) for scenario in scenarios]
+    runners = [ReplicationRunner(scenario, **how) for scenario in scenarios]
 
-    def play_until(upto: int, expected: int) -> Comparison:
-        play_together(players, upto, lambda done: tell(done, len(players) * expected))
-        runs = [player.result() for player in players]
+    def run_until(upto: int, expected: int) -> Comparison:
+        run_together(runners, upto, lambda done: tell(done, len(runners) * expected))
+        runs = [runner.result() for runner in runners]
         return Comparison(
             base=runs[0],
             variants=dict(zip(named, runs[1:], strict=True)),
@@ -212,11 +218,11 @@ def compare(
         )
 
     if precision is None:
-        return play_until(count, count)
+        return run_until(count, count)
     cap = CAP if replications is None else replications
     upto, look, expected = min(FIRST_ROUND, cap), 1, cap
     while True:
-        comparison = play_until(upto, expected)
+        comparison = run_until(upto, expected)
         why = _why_stop(comparison, precision, look, cap)
         if why:
             return Comparison(**{**vars(comparison), "stopped": why})

@@ -48,7 +48,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class Constraint:
     """`subject sign limit`, where the subject is the mean of a metric, one of its quantiles, or the chance of an excess."""
 
     words: str
@@ -98,11 +98,11 @@ class Promise:
         return Evidence(answer=answer, estimate=estimate, low=low, high=high, n=n)
 
 
-def parse_promise(words: str) -> Promise:
+def parse_constraint(words: str) -> Constraint:
     """A promise from its words; raises InputError saying what would be right.
 
-    >>> promise = parse_promise("p95(cost.total) <= 50000")
-    >>> promise.metric, promise.quantile, promise.sign, promise.limit
+    >>> constraint = parse_constraint("p95(cost.total) <= 50000")
+    >>> constraint.metric, constraint.quantile, constraint.sign, constraint.limit
     ('cost.total', 0.95, '<=', 50000.0)
     """
     text = words.strip()
@@ -110,7 +110,7 @@ def parse_promise(words: str) -> Promise:
         limit = _value(found["limit"], words)
         if not 0.0 <= limit <= 1.0:
             raise InputError(f"--keep {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
-        return Promise(
+        return Constraint(
             words=text,
             metric=found["metric"],
             group=found["group"] or FLEET,
@@ -122,7 +122,7 @@ def parse_promise(words: str) -> Promise:
         share = float(found["p"]) / 100
         if not 0.0 < share < 1.0:
             raise InputError(f"--keep {words}: a quantile is above p0 and below p100")
-        return Promise(
+        return Constraint(
             words=text,
             metric=found["metric"],
             group=found["group"] or FLEET,
@@ -131,7 +131,7 @@ def parse_promise(words: str) -> Promise:
             quantile=share if found["sign"].startswith("<") else 1 - share,
         )
     if found := _MEAN.match(text):
-        return Promise(
+        return Constraint(
             words=text,
             metric=found["metric"] or found["plain"],
             group=found["group"] or found["of"] or FLEET,

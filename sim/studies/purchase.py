@@ -20,8 +20,8 @@ from sim.billing.rating import rate_hours
 from sim.billing.tariff import reservation_price, size_tariff
 from sim.errors import InputError
 from sim.runs.executors import Workers
-from sim.runs.replication import Question, question_of
-from sim.runs.replication_runner import Progress, nobody_listens, replications_asked
+from sim.runs.replication import SimulationInput, compile_scenario
+from sim.runs.replication_runner import Progress, no_progress, replications_asked
 from sim.runs.run import loaded
 from sim.runs.warm_up import settled
 from sim.statistics.intervals import Interval, mean_of, paired_interval
@@ -138,7 +138,7 @@ def best_commitment(
     path, step = f"commitment.{name}.{FIELD[kind]}", STEPS[kind]
     seed, workers = asked.seed if seed is None else seed, Workers(jobs=jobs)
     (asked,) = settled([asked], seed=seed, workers=workers, engine=engine)
-    question = question_of(asked)
+    question = compile_scenario(asked)
     played = _play(question, seed, count, workers, engine, progress)
     curve = _Curve(asked, question, path, step, played)
     top = round((curve.peak() if most is None else most) / step)
@@ -192,7 +192,7 @@ class _Curve:
     def __init__(
         self,
         scenario: Scenario,
-        question: Question,
+        question: SimulationInput,
         path: str,
         step: float,
         played: Sequence[Played],
@@ -273,15 +273,15 @@ def _edge(curve: _Curve, best: int, end: int, confidence: float) -> int:
 
 
 def _play(
-    question: Question, seed: int, count: int, workers: Workers, engine: str, progress: Progress | None
+    question: SimulationInput, seed: int, count: int, workers: Workers, engine: str, progress: Progress | None
 ) -> list[Played]:
     """The hours of every replication."""
     from joblib import Parallel, delayed
 
-    from sim.engines.simulate import choose
+    from sim.engines.simulate import choose_engine
 
-    tell = progress or nobody_listens
-    chosen = choose(question.plan, replications=count).engine if engine == "auto" else engine
+    tell = progress or no_progress
+    chosen = choose_engine(question.plan, replications=count).engine if engine == "auto" else engine
     played: list[Played] = []
     tell(0, count)
     parallel = Parallel(n_jobs=workers.processes)
@@ -292,9 +292,9 @@ def _play(
     return played
 
 
-def hours_played(question: Question, seed: int, number: int, engine: str) -> Played:
+def hours_played(question: SimulationInput, seed: int, number: int, engine: str) -> Played:
     """The hours of one replication, by what they pay: what is sent to a worker."""
-    from sim.runs.rate_replication import play_and_settle
+    from sim.runs.rate_replication import simulate_and_rate
 
-    rating = play_and_settle(replace(question, commitments=()), seed, number, engine).rating
+    rating = simulate_and_rate(replace(question, commitments=()), seed, number, engine).rating
     return rating.hours, rating.window

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Workers
+from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import RATIOS, better_when, check_metric, possible_metrics
-from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import CAP, FIRST_ROUND, ROUND
@@ -166,7 +166,7 @@ def best_of(
     cap: int = CAP,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> Selection:
     """Choose the best of some variants in a metric; differences below *indifference* (in its unit) don't matter.
 
@@ -187,22 +187,24 @@ def best_of(
         check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
     first = next(iter(scenarios.values()))
     seed = first.seed if seed is None else seed
-    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
-    players = [Player(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)]
+    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
+    runners = [
+        ReplicationRunner(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)
+    ]
     sign = -1.0 if better_when(metric) == "higher" else 1.0
     names, out = list(scenarios), dict[str, int]()
 
     def observe(systems: Sequence[int], n: int) -> list[list[float]]:
         upto = FIRST_ROUND if n <= FIRST_ROUND else FIRST_ROUND + -(-(n - FIRST_ROUND) // ROUND) * ROUND
-        play_together(
-            [players[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(players))
+        run_together(
+            [runners[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(runners))
         )
-        return [[sign * value for value in players[i].result().values(metric)] for i in systems]
+        return [[sign * value for value in runners[i].result().values(metric)] for i in systems]
 
     found = kim_nelson(
         observe,
-        len(players),
+        len(runners),
         indifference=indifference,
         confidence=confidence,
         first=min(FIRST_ROUND, cap),
@@ -217,17 +219,17 @@ def best_of(
         confidence=confidence,
         dropped_at=out,
         means={
-            name: mean_of(player.result().values(metric)) for name, player in zip(names, players, strict=True)
+            name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)
         },
-        fresh=_fresh(players[best], seed, hands, cache).estimate(metric),
+        fresh=_fresh(runners[best], seed, executor, cache).estimate(metric),
         capped=not found.done,
     )
 
 
-def _fresh(winner: Player, seed: int, workers: Hands, cache: RunCache | None) -> RunResult:
+def _fresh(winner: ReplicationRunner, seed: int, workers: Executor, cache: RunCache | None) -> RunResult:
     """The winner under another seed, as often as it was played."""
-    again = Player(
+    again = ReplicationRunner(
         winner.scenario, seed=seed ^ 0x5EED_0000, engine=winner.engine, workers=workers, cache=cache
     )
-    again.play_until(len(winner.replications))
+    again.run_until(len(winner.replications))
     return again.result()

@@ -17,9 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Workers
+from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, check_metric, possible_metrics
-from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together, replications_asked
+from sim.runs.replication_runner import (
+    Progress,
+    ReplicationRunner,
+    no_progress,
+    replications_asked,
+    run_together,
+)
 from sim.runs.run import loaded
 from sim.runs.warm_up import settled
 from sim.studies.axes import bounds_of, changed, format_exact
@@ -143,7 +149,7 @@ def sensitivity(
     engine: str = "auto",
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> Sensitivity:
     """Say which of some settings a metric depends on most; *vary* gives each its range, `PATH=LOW..HIGH`.
 
@@ -160,19 +166,19 @@ def sensitivity(
     check_metric(metric, possible_metrics([commitment.name for commitment in asked.commitments]))
     count = replications_asked(asked, replications)
     seed = asked.seed if seed is None else seed
-    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     began = time.perf_counter()
     if asked.warm_up == "auto":  # one for all points: the longest that the scenario or either corner needs
         corners = [
             changed(asked, {factor.path: factor.at(share) for factor in factors}) for share in (0.0, 1.0)
         ]
         asked, *_ = settled(
-            [asked, *corners], seed=seed, workers=hands, engine=engine, cache=cache, progress=tell
+            [asked, *corners], seed=seed, workers=executor, engine=engine, cache=cache, progress=tell
         )
     if method == "tornado":
-        rows, runs = _tornado(asked, factors, metric, count, seed, hands, engine, tell, cache)
+        rows, runs = _tornado(asked, factors, metric, count, seed, executor, engine, tell, cache)
     else:
-        model = _Model(asked, factors, metric, count, seed, hands, engine, tell, cache)
+        model = _Model(asked, factors, metric, count, seed, executor, engine, tell, cache)
         rows = _morris(model, samples or 10) if method == "morris" else _sobol(model, samples or 64)
         runs = model.runs
     return Sensitivity(
@@ -194,7 +200,7 @@ def _tornado(
     metric: str,
     count: int,
     seed: int,
-    workers: Hands,
+    workers: Executor,
     engine: str,
     tell: Progress,
     cache: RunCache | None,
@@ -242,7 +248,7 @@ class _Model:
         metric: str,
         count: int,
         seed: int,
-        workers: Hands,
+        workers: Executor,
         engine: str,
         tell: Progress,
         cache: RunCache | None,
@@ -261,8 +267,8 @@ class _Model:
             for row in shares
         ]
         new = [key for key in dict.fromkeys(keys) if key not in self.known]
-        players = [
-            Player(
+        runners = [
+            ReplicationRunner(
                 changed(self.scenario, dict(zip((factor.path for factor in self.factors), key, strict=True))),
                 seed=self.seed,
                 engine=self.engine,
@@ -271,10 +277,10 @@ class _Model:
             )
             for key in new
         ]
-        if players:
-            play_together(players, self.count, lambda done: self.tell(done, self.count * len(players)))
-        for key, player in zip(new, players, strict=True):
-            self.runs.append(player.result())
+        if runners:
+            run_together(runners, self.count, lambda done: self.tell(done, self.count * len(runners)))
+        for key, runner in zip(new, runners, strict=True):
+            self.runs.append(runner.result())
             mean = self.runs[-1].estimate(self.metric, FLEET).mean
             if mean is None:
                 raise InputError(f"{self.metric} isn't defined at {key}; choose another metric")

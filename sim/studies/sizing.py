@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Workers
+from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import HEADLINES, check_metric, possible_metrics
-from sim.runs.replication_runner import Player, Progress, nobody_listens
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import CAP, FIRST_ROUND, check_precision, is_precise
 from sim.runs.warm_up import settled
 from sim.studies.axes import axes_of, changed, shown
-from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Evidence, Promise, parse_promise
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
 from sim.studies.sweep import column_value
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Sizing:
 
     scenario: Scenario
     path: str
-    promise: Promise
+    constraint: Constraint
     largest: bool
     confidence: float
     cap: int
@@ -68,7 +68,7 @@ class Sizing:
         sure = f"at {self.confidence:.0%} confidence"
         if self.answer == INFEASIBLE:
             return (
-                f"no value of {self.path} keeps {self.promise.words}: both ends of the range break it ({sure}), and what "
+                f"no value of {self.path} keeps {self.constraint.words}: both ends of the range break it ({sure}), and what "
                 "lies between is taken to lie between in this too"
             )
         if self.answer == FEASIBLE:
@@ -83,16 +83,16 @@ class Sizing:
                     )
                 elif self.candidates > 1 and self.other_end_answer == FEASIBLE:
                     edge += ", and the other end keeps it too"
-            return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.promise.words} ({sure}){edge}"
+            return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.constraint.words} ({sure}){edge}"
         if self.value is None:
             ends = {shown(trial.value): trial.evidence.answer for trial in self.trials}
             open_still = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
             broken = [value for value, answer in ends.items() if answer == INFEASIBLE]
-            known = f"{self.path} = {broken[0]} breaks {self.promise.words}, but " if broken else ""
-            whether = "does too" if broken else f"keeps {self.promise.words}"
+            known = f"{self.path} = {broken[0]} breaks {self.constraint.words}, but " if broken else ""
+            whether = "does too" if broken else f"keeps {self.constraint.words}"
             return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_still} {whether}"
         return (
-            f"undecided: {self.path} = {shown(self.value)} keeps {self.promise.words} ({sure}), but "
+            f"undecided: {self.path} = {shown(self.value)} keeps {self.constraint.words} ({sure}), but "
             f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"
         )
 
@@ -121,8 +121,10 @@ class Sizing:
             "scenario": self.scenario.name,
             "currency": self.scenario.prices.currency,
             "path": self.path,
-            "keep": self.promise.words,
-            "limit": self.promise.quantile if self.promise.quantile is not None else self.promise.limit,
+            "keep": self.constraint.words,
+            "limit": self.constraint.quantile
+            if self.constraint.quantile is not None
+            else self.constraint.limit,
             "largest": self.largest,
             "confidence": self.confidence,
             "answer": self.answer,
@@ -155,7 +157,7 @@ class Sizing:
 def size(
     scenario: Scenario | str | Path,
     vary: str | tuple[str, Sequence[object]],
-    keep: str | Promise,
+    keep: str | Constraint,
     *,
     largest: bool = False,
     confidence: float = 0.95,
@@ -166,7 +168,7 @@ def size(
     precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> Sizing:
     """Find the smallest value that keeps a promise (or the *largest*).
 
@@ -176,11 +178,13 @@ def size(
     metrics are known within that share. Raises InputError for a promise or a range that can't be read.
     """
     asked = loaded(scenario)
-    promise = keep if isinstance(keep, Promise) else parse_promise(keep)
-    check_metric(promise.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
-    if promise.group and promise.group not in asked.played_groups:
+    constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
+    check_metric(constraint.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
+    if constraint.group and constraint.group not in asked.played_groups:
         there = ", ".join(asked.played_groups)
-        raise InputError(f"--keep {promise.words}: there is no group {promise.group!r}; there are {there}")
+        raise InputError(
+            f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {there}"
+        )
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
     check_precision(precision)
@@ -192,21 +196,23 @@ def size(
         changed(asked, {path: value}) for value in (values[0], values[-1])
     ]  # faults are told before any run
     seed = asked.seed if seed is None else seed
-    hands, tell = workers or Workers(jobs=jobs), progress or nobody_listens
+    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
-        settled_end, *_ = settled(ends, seed=seed, workers=hands, engine=engine, cache=cache, progress=tell)
+        settled_end, *_ = settled(
+            ends, seed=seed, workers=executor, engine=engine, cache=cache, progress=tell
+        )
         asked = asked.with_warm_up_found(f"{settled_end.warm_up_s:.0f}s")
     search = _Search(
         asked,
         path,
         values,
-        promise,
+        constraint,
         level=1 - confidence,
         cap=CAP if replications is None else replications,
         seed=seed,
         engine=engine,
         precision=precision,
-        workers=hands,
+        workers=executor,
         cache=cache,
         tell=tell,
     )
@@ -240,7 +246,7 @@ def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: f
     return Sizing(
         scenario=search.scenario,
         path=search.path,
-        promise=search.promise,
+        constraint=search.constraint,
         largest=largest,
         confidence=confidence,
         cap=search.cap,
@@ -263,20 +269,20 @@ class _Search:
         scenario: Scenario,
         path: str,
         values: Sequence[object],
-        promise: Promise,
+        constraint: Constraint,
         *,
         level: float,
         cap: int,
         seed: int,
         engine: str,
-        workers: Hands,
+        workers: Executor,
         cache: RunCache | None,
         tell: Progress,
         precision: float | None = None,
     ) -> None:
         if cap < 2:
             raise InputError(f"replications is {cap}; a search needs at least 2")
-        self.scenario, self.path, self.values, self.promise = scenario, path, list(values), promise
+        self.scenario, self.path, self.values, self.constraint = scenario, path, list(values), constraint
         self.cap, self.seed, self.engine, self.precision = cap, seed, engine, precision
         self.workers, self.cache, self.tell = workers, cache, tell
         self.rounds = _rounds(cap)
@@ -297,7 +303,7 @@ class _Search:
 
     def _try(self, index: int) -> Trial:
         value = self.values[index]
-        player = Player(
+        runner = ReplicationRunner(
             changed(self.scenario, {self.path: value}),
             seed=self.seed,
             engine=self.engine,
@@ -306,9 +312,9 @@ class _Search:
         )
         evidence: Evidence | None = None
         for upto in self.rounds:
-            player.play_until(upto, partial(self._tell, upto))
-            run = player.result()
-            look = self.promise.judge(run, self.level)
+            runner.run_until(upto, partial(self._tell, upto))
+            run = runner.result()
+            look = self.constraint.judge(run, self.level)
             # What one look has decided no later one takes back: the level is split over all of them, so a second verdict
             # would be a second chance to err. Finer figures for the same answer are welcome.
             if evidence is None or evidence.answer in (UNDECIDED, look.answer):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.runs.atomic_write import COMPARISON, PROVENANCE, new_folder
-from sim.runs.provenance import catalogue_facts, program, question_digest
-from sim.runs.replication import question_of
+from sim.runs.provenance import catalogue_facts, input_digest, program
+from sim.runs.replication import compile_scenario
 from sim.runs.results import write_json, write_table
 
 if TYPE_CHECKING:
@@ -139,12 +139,12 @@ def write_scenarios(place: Path, scenarios: dict[str, Scenario]) -> None:
 
 def study_provenance(scenarios: dict[str, Scenario], *, wall_s: float, **facts: object) -> dict[str, Any]:
     """The content of `provenance.json` for a study: what made it, from what, and when."""
-    first = question_of(next(iter(scenarios.values())))
+    first = compile_scenario(next(iter(scenarios.values())))
     return {
         **program(),
         **facts,
         "scenarios": {
-            name: {"name": scenario.name, "digest": question_digest(question_of(scenario))}
+            name: {"name": scenario.name, "digest": input_digest(compile_scenario(scenario))}
             for name, scenario in scenarios.items()
         },
         "catalogue": catalogue_facts(first),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.runs.executors import Hands
+from sim.runs.executors import Executor
 from sim.runs.replication_runner import Progress
 from sim.runs.run import loaded
 
@@ -43,7 +43,7 @@ class Study:
     jobs: int = 1
     engine: str = "auto"
     cache: RunCache | str | Path | None = None
-    workers: Hands | None = field(default=None, repr=False)
+    workers: Executor | None = field(default=None, repr=False)
     progress: Progress | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

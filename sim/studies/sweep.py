@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
-from sim.runs.executors import Hands, Workers
+from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, HEADLINES
-from sim.runs.replication_runner import Player, Progress, nobody_listens, play_together, replications_asked
+from sim.runs.replication_runner import (
+    Progress,
+    ReplicationRunner,
+    no_progress,
+    replications_asked,
+    run_together,
+)
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import (
@@ -133,7 +139,7 @@ def sweep(
     precision: float | None = None,
     progress: Progress | None = None,
     cache: RunCache | None = None,
-    workers: Hands | None = None,
+    workers: Executor | None = None,
 ) -> Sweep:
     """Play every combination of the values that *vary* gives to places of the scenario.
 
@@ -145,40 +151,40 @@ def sweep(
     asked = loaded(scenario)
     axes = axes_of(vary)
     points = points_of(asked, axes)
-    hands = workers or Workers(jobs=jobs)
-    tell = progress or nobody_listens
+    executor = workers or Workers(jobs=jobs)
+    tell = progress or no_progress
     count = replications_asked(asked, replications)
     seed = asked.seed if seed is None else seed
     _check_metrics(metrics, asked)
     check_precision(precision)
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": hands, "cache": cache}
+    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
     scenarios = settled([point.scenario for point in points], progress=tell, **how)
-    players = [Player(scenario, **how) for scenario in scenarios]
+    runners = [ReplicationRunner(scenario, **how) for scenario in scenarios]
     reached = True
     if precision is None:
-        play_together(players, count, lambda done: tell(done, count * len(players)))
+        run_together(runners, count, lambda done: tell(done, count * len(runners)))
     else:
         cap = CAP if replications is None else replications
-        reached = _play_until_precise(players, precision, metrics, cap, tell)
+        reached = _run_until_precise(runners, precision, metrics, cap, tell)
     return Sweep(
         scenario=asked,
         axes=tuple(axes),
         points=tuple(points),
-        runs=tuple(player.result() for player in players),
+        runs=tuple(runner.result() for runner in runners),
         metrics=tuple(metrics),
         precision=precision,
         reached=reached,
     )
 
 
-def _play_until_precise(
-    players: Sequence[Player], precision: float, metrics: Sequence[str], cap: int, tell: Progress
+def _run_until_precise(
+    runners: Sequence[ReplicationRunner], precision: float, metrics: Sequence[str], cap: int, tell: Progress
 ) -> bool:
     """Whether every point came to know the metrics that well before the cap; all have the same replications."""
     upto, expected = min(FIRST_ROUND, cap), cap
     while True:
-        play_together(players, upto, partial(_tell, tell, expected * len(players)))
-        results = [player.result() for player in players]
+        run_together(runners, upto, partial(_tell, tell, expected * len(runners)))
+        results = [runner.result() for runner in runners]
         found = [stopping_after(result, precision, metrics, cap) for result in results]
         if all(stopping is not None for stopping in found):
             return all(stopping.reached for stopping in found if stopping is not None)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.traces.external_sort import Spool
+from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
 from sim.traces.rows import RAW, ShapeBook
 from sim.traces.text import Lines, fault, open_text, read_lines
@@ -33,12 +33,12 @@ OPEN_BUCKETS = {CORES: ">24", MEMORY: ">64"}
 """The last buckets of 2019, which have no upper end."""
 
 
-def read_2017(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+def read_2017(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
     """Rows with the number of vCPUs and the GiB of memory."""
     return _read(path, reading, spool, book, NAMES_2017, {})
 
 
-def read_2019(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+def read_2019(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
     """Rows with buckets of vCPUs and memory."""
     stands_for = {CORES: reading.over_vcpus, MEMORY: reading.over_memory_gib}
     return _read(path, reading, spool, book, NAMES_2019, stands_for)
@@ -47,7 +47,7 @@ def read_2019(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Co
 def _read(
     path: Path,
     reading: Reading,
-    spool: Spool,
+    spool: ExternalSort,
     book: ShapeBook,
     names: tuple[str, ...],
     stands_for: dict[int, float],
@@ -79,7 +79,7 @@ def _read(
 
 def _append(
     lines: Lines,
-    spool: Spool,
+    spool: ExternalSort,
     book: ShapeBook,
     stands_for: dict[int, float],
     *,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.traces.azure import tenants
-from sim.traces.external_sort import Spool
+from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
 from sim.traces.rows import MOST_SHAPES, RAW, ShapeBook
 from sim.traces.text import Lines, fault, open_text, read_lines
@@ -74,7 +74,7 @@ class _Seen:
     intervals: bool = False
 
 
-def read_columns(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+def read_columns(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
     """Rows by the columns that the header names."""
     seen = _Seen()
     with open_text(path) as stream:
@@ -94,7 +94,7 @@ def read_columns(path: Path, reading: Reading, spool: Spool, book: ShapeBook) ->
     return _content(path, reading, spool, seen)
 
 
-def _content(path: Path, reading: Reading, spool: Spool, seen: _Seen) -> Content:
+def _content(path: Path, reading: Reading, spool: ExternalSort, seen: _Seen) -> Content:
     # t = 0 is on the whole hour, so that hours of the clock and hours of the replay are the same.
     origin_s = (
         reading.origin_s
@@ -179,7 +179,7 @@ def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> Non
 # --- the rows
 
 
-def _append(lines: Lines, at: dict[str, int], spool: Spool, book: ShapeBook, seen: _Seen) -> None:
+def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBook, seen: _Seen) -> None:
     if not len(lines):
         return
     created = _times(lines, at["created"], seen)

@@ -18,7 +18,7 @@ IN_MEMORY_BYTES = 32 << 20
 """A spool smaller than this never touches the disk."""
 
 
-class Spool:
+class ExternalSort:
     """Rows in a temporary file that is gone with this object."""
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ class Spool:
         for first in range(0, self.rows, rows_each):
             yield self.read(first, min(first + rows_each, self.rows))
 
-    def sorted(self, rows_each: int) -> Spool:
+    def sorted(self, rows_each: int) -> ExternalSort:
         """A spool whose rows lie in order of creation, then of the file: this one, or a new one."""
         if self._in_order:
             return self
-        merged = Spool()
+        merged = ExternalSort()
         for block in _merge([self._run(first, last, rows_each) for first, last in self._runs]):
             merged.append(block)
         return merged

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
-from sim.traces.external_sort import Spool
+from sim.traces.external_sort import ExternalSort
 from sim.traces.rows import ShapeBook
 
 FORMATS: Mapping[str, str] = MappingProxyType(
@@ -69,7 +69,7 @@ class Content:
     assumptions: tuple[str, ...] = ()
 
 
-Reader = Callable[[Path, Reading, Spool, ShapeBook], Content]
+Reader = Callable[[Path, Reading, ExternalSort, ShapeBook], Content]
 
 _READERS = MappingProxyType(
     {

@@ -16,7 +16,7 @@ from typing import IO
 
 import numpy as np
 
-from sim.traces.external_sort import Spool
+from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
 from sim.traces.rows import RAW, ShapeBook
 from sim.traces.text import fault, open_bytes
@@ -36,7 +36,7 @@ _VMS = "SELECT rowid, tenantId, vmTypeId, priority, starttime, endtime FROM vm O
 _TYPES = "SELECT vmTypeId, machineId, core, memory FROM vmType ORDER BY vmTypeId, machineId"
 
 
-def read_packing(path: Path, reading: Reading, spool: Spool, book: ShapeBook) -> Content:
+def read_packing(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
     """Requests with the room of their type on the first machine that offers it."""
     origin_s = reading.origin_s or 0.0
     window_s = reading.window_s or WINDOW_S
@@ -129,7 +129,7 @@ def _append(
     path: Path,
     rows: list[tuple[object, ...]],
     types: dict[object, tuple[float, float]],
-    spool: Spool,
+    spool: ExternalSort,
     book: ShapeBook,
     origin_s: float,
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sim.errors import Fault, TraceError
-from sim.traces.external_sort import Spool
+from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading, get_reader
 from sim.traces.rows import ROW, Rows, Shape, ShapeBook
 from sim.units import SECONDS_PER_HOUR, format_duration
@@ -33,7 +33,7 @@ class Trace:
     alive_at_start: int
     left_out: int  # gone before t = 0, or created after the window
     vm_h: float  # VM-hours inside the window
-    _spool: Spool
+    _external_sort: ExternalSort
 
     def __reduce__(self) -> tuple[object, ...]:
         # Another process reads the file itself: the rows don't travel.
@@ -64,7 +64,7 @@ class Trace:
 
     def blocks(self, rows_each: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Its VMs in order of creation as arrays of `ROW`, some at a time; may be asked for again and again."""
-        for raw in self._spool.blocks(rows_each):
+        for raw in self._external_sort.blocks(rows_each):
             block = _rows(raw, self.content, self.reading, self.shapes)
             if len(block):
                 yield block
@@ -121,7 +121,7 @@ def _open(key: tuple[object, ...], path: Path, format_name: str, reading: Readin
 
 
 def _read(path: Path, format_name: str, reading: Reading) -> Trace:
-    spool, book = Spool(), ShapeBook()
+    spool, book = ExternalSort(), ShapeBook()
     content = get_reader(format_name)(path, reading, spool, book)
     spool = spool.sorted(ROWS_AT_ONCE)
     rows = still_alive = alive_at_start = 0
@@ -146,7 +146,7 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
         )
     return Trace(
         path=path, format=format_name, reading=reading, content=content, shapes=book.shapes, rows=rows,
-        still_alive=still_alive, alive_at_start=alive_at_start, left_out=spool.rows - rows, vm_h=math.fsum(hours), _spool=spool,
+        still_alive=still_alive, alive_at_start=alive_at_start, left_out=spool.rows - rows, vm_h=math.fsum(hours), _external_sort=spool,
     )  # fmt: skip
 
 

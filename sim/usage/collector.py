@@ -50,7 +50,7 @@ class Window:
 
 
 @dataclass(slots=True)
-class Tally:
+class Accumulator:
     """One group's books while they are being written.
 
     `rest` gets, for a move at tick q, what is left of q's clock hour; `step` gets the whole hours after it. Both are

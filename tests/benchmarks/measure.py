@@ -144,7 +144,9 @@ def lives_on_hosts(rounds: int) -> dict[str, Any]:
         asked, requests, hosts = real
         found["real day"] = contest(
             {
-                "plain SimPy with hosts": lambda: hosted.play(iter(requests), hosts, until_s=86_400.0).lives,
+                "plain SimPy with hosts": lambda: (
+                    hosted.run_until(iter(requests), hosts, until_s=86_400.0).lives
+                ),
                 "look-ahead engine": lambda: works.played(asked, "compiled")["vms.deleted"],
             },
             max(1, rounds // 2),
@@ -305,8 +307,8 @@ def shares(rounds: int) -> dict[str, Any]:
         works.played(asked, "compiled")
         rows = []
         with (
-            patch.object(kernel, "walk", watched("kernel", kernel.walk)),
-            patch.object(lookahead, "play", watched("kernel", lookahead.play)),
+            patch.object(kernel, "walk", watched("kernel", kernel.vm_loop_run)),
+            patch.object(lookahead, "play", watched("kernel", lookahead.run_until)),
             patch.object(audit, "compare_with_simpy", watched("audit", audit.compare_with_simpy)),
         ):
             for _ in range(rounds):

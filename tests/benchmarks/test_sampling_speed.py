@@ -9,11 +9,11 @@ import pytest
 
 from sim.distributions import streams
 from sim.distributions.kinds import Lognormal
-from sim.distributions.samplers import compile_laws, draw, evaluate
+from sim.distributions.samplers import compile_samplers, draw, evaluate
 
 pytestmark = pytest.mark.benchmark
 
-LAWS = compile_laws([Lognormal(median=49, sigma=0.6)])
+LAWS = compile_samplers([Lognormal(median=49, sigma=0.6)])
 BITS = streams.bits(np.uint64(1), np.arange(1_000_000))
 
 
@@ -32,14 +32,14 @@ def test_a_compiled_draw_takes_a_few_nanoseconds():
     one = numba.njit(inline="always")(draw)
 
     @numba.njit
-    def total(n, law_i, law_f, pool):
+    def total(n, sampler_i, sampler_f, pool):
         seconds = 0.0
         for i in range(len(n)):
-            seconds += one(n[i], 0, law_i, law_f, pool)
+            seconds += one(n[i], 0, sampler_i, sampler_f, pool)
         return seconds
 
-    total(BITS, LAWS.law_i, LAWS.law_f, LAWS.pool)
-    assert best_ns(lambda: total(BITS, LAWS.law_i, LAWS.law_f, LAWS.pool), len(BITS)) < 15
+    total(BITS, LAWS.sampler_i, LAWS.sampler_f, LAWS.pool)
+    assert best_ns(lambda: total(BITS, LAWS.sampler_i, LAWS.sampler_f, LAWS.pool), len(BITS)) < 15
 
 
 def test_a_block_of_draws_takes_less_than_100_ns_a_value():

@@ -19,7 +19,7 @@ from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
 from sim.model.plan import Replay
 from sim.runs.metrics import metrics_of
-from sim.runs.replication import Question, question_of, timeline_of
+from sim.runs.replication import SimulationInput, compile_scenario, timeline_of
 from tests.benchmarks import plain_simpy as plain
 from tests.benchmarks import plain_simpy_hosts as hosted
 
@@ -32,15 +32,15 @@ def lognormal(law: tuple[float, float]) -> dict[str, object]:
     return {"dist": "lognormal", "median": f"{math.exp(law[0]):.6f}s", "sigma": law[1]}
 
 
-def question(horizon_s: float, group: Mapping[str, object], **more: object) -> Question:
+def question(horizon_s: float, group: Mapping[str, object], **more: object) -> SimulationInput:
     """A fleet of one group."""
     fixed = {"name": "vm", "size": "Standard_D4s_v5", "image": "specialized"}
-    return question_of(
+    return compile_scenario(
         from_dict({"name": "work", "horizon": f"{horizon_s:.3f}s", "group": [{**fixed, **group}], **more})
     )
 
 
-def on_and_off(machines: int, hours: float) -> Question:
+def on_and_off(machines: int, hours: float) -> SimulationInput:
     """`plain_simpy.on_and_off`."""
     exponential = {"on": plain.ON_S, "off": plain.OFF_S}
     return question(hours * plain.HOUR_S, {
@@ -56,7 +56,9 @@ def on_and_off(machines: int, hours: float) -> Question:
     })  # fmt: skip
 
 
-def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit") -> Question:
+def create_run_delete(
+    lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit"
+) -> SimulationInput:
     """`plain_simpy.create_run_delete`, or with hosts `create_run_delete_on_hosts`."""
     gap_s = plain.MEAN_LIFE_S / alive
     more: dict[str, object] = {}
@@ -77,7 +79,7 @@ def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str 
     }, **more)  # fmt: skip
 
 
-def office_hours(machines: int, days: float) -> Question:
+def office_hours(machines: int, days: float) -> SimulationInput:
     """Developers' machines: on at 8, off at 19, Monday to Friday, all defaults."""
     return question(days * 24 * plain.HOUR_S, {
         "count": machines, "create_over": "1h", "disks": ["P10"],
@@ -88,7 +90,9 @@ def office_hours(machines: int, days: float) -> Question:
     })  # fmt: skip
 
 
-def played(asked: Question, engine: str, *, replication: int = 0, threads: int = 1) -> Mapping[str, float]:
+def played(
+    asked: SimulationInput, engine: str, *, replication: int = 0, threads: int = 1
+) -> Mapping[str, float]:
     """One replication with books, hourly timeline, metrics and bill; returns the fleet's metrics."""
     run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
     policy = get_policy(asked.billing_policy)
@@ -106,7 +110,7 @@ def changes(found: Mapping[str, float]) -> float:
     )  # fmt: skip
 
 
-def real_day() -> tuple[Question, list[hosted.Request], int] | None:
+def real_day() -> tuple[SimulationInput, list[hosted.Request], int] | None:
     """The real day: every VM of the trace as a scenario's plan and as the plain program's requests, and hosts for all.
 
     A lifetime known to lie between two bounds is their geometric mean; a censored one outlives the day. None where the

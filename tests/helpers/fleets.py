@@ -95,7 +95,7 @@ class Played:
         return [(row[0], row[1], row[3], row[4]) for row in self.events if row[2] == "power"]
 
 
-def play(
+def run_until(
     plan: FleetPlan, engine: str = "simpy", *, seed: int = 1, replication: int = 0, threads: int = 1
 ) -> Played:
     """One replication, with events and lives."""
@@ -137,7 +137,7 @@ def differences(one: Played, other: Played) -> list[str]:
 
 def play_both(plan: FleetPlan, **how: Any) -> Played:
     """The run, after both engines have agreed on it to the last bit."""
-    one, other = play(plan, "simpy", **how), play(plan, "compiled", **how)
+    one, other = run_until(plan, "simpy", **how), run_until(plan, "compiled", **how)
     assert not differences(one, other), differences(one, other)
     return one
 

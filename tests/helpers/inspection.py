@@ -125,30 +125,36 @@ class Inspector:
     def _whereabouts(self) -> None:
         """A VM that shows a state on a host is on one, unless its host has failed or its room is promised; no other VM is."""
         for vm in self.vms():
-            exists = vm.node.power is not None or vm.node.operation == "create"
-            assert vm.has_quota == exists or vm.node.operation == "create", vm.name
+            exists = vm.state.power is not None or vm.state.operation == "create"
+            assert vm.has_quota == exists or vm.state.operation == "create", vm.name
             if self.platform.endless:
                 continue
-            shows = vm.node.power in ON_HOST
+            shows = vm.state.power in ON_HOST
             if vm.host >= 0:
                 self.lost.discard(vm)
-            elif vm.pending == "fault" or vm.node.name in ("healing", "homeless", "homeless.abandoned"):
+            elif vm.pending == "host_failed" or vm.state.name in (
+                "healing",
+                "unplaced",
+                "unplaced.abandoned",
+            ):
                 self.lost.add(vm)
             if shows:
-                promised = vm.going is not None
-                assert vm.host >= 0 or promised or vm in self.lost, f"{vm.name} is nowhere: {vm.node.name}"
+                room_promised = vm.going is not None
+                assert vm.host >= 0 or room_promised or vm in self.lost, (
+                    f"{vm.name} is nowhere: {vm.state.name}"
+                )
             else:
                 self.lost.discard(vm)
                 assert vm.going is None, vm.name
-                assert vm.host < 0 or vm.meeting, f"{vm.name} holds host {vm.host}: {vm.node.name}"
+                assert vm.host < 0 or vm.acquiring, f"{vm.name} holds host {vm.host}: {vm.state.name}"
 
     def _over_commitment(self) -> None:
         """VMs that are still going count where they are; VMs that wait for them don't yet."""
         taken_c: Counter[int] = Counter()
         taken_m: Counter[int] = Counter()
         for vm in self.vms():
-            there = (vm.host >= 0 and not vm.meeting) or vm.going is not None
-            if vm.node.power in ON_HOST and there and vm not in self.dead:
+            there = (vm.host >= 0 and not vm.acquiring) or vm.going is not None
+            if vm.state.power in ON_HOST and there and vm not in self.dead:
                 taken_c[self.was_on[vm]] += vm.vcpus
                 taken_m[self.was_on[vm]] += vm.memory_mib
         for host, vcpus in taken_c.items():
@@ -165,7 +171,7 @@ def inspected(plan: FleetPlan, *, seed: int, replication: int = 0) -> tuple[Flee
     inspector = Inspector(fleet)
     env = fleet.env
 
-    def play(until_s: float) -> None:
+    def run_until(until_s: float) -> None:
         while env.peek() < until_s:
             if env.peek() != env.now:
                 inspector.look_at_the_end_of(env.now)
@@ -174,5 +180,5 @@ def inspected(plan: FleetPlan, *, seed: int, replication: int = 0) -> tuple[Flee
             inspector.look()
         env._now = until_s
 
-    env.play = play  # type: ignore[method-assign]
+    env.run_until = run_until  # type: ignore[method-assign]
     return fleet.run(), inspector

@@ -8,10 +8,10 @@ from typing import Any
 
 from fleets import Played, fleet, group
 
-from sim.engines.events import EventRows, Lives
+from sim.engines.events import EventRows, VmTimelines
 from sim.engines.simpy.fleet import Fleet
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.vm import BEFALLS
+from sim.engines.simpy.vm import DISRUPTS
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
 
 VM = {"size": "D4", "family": "fD", "vcpus": 4, "memory_gib": 16.0}
@@ -44,7 +44,7 @@ def failed(told: Played, vm: str) -> list[tuple[float, str, str]]:
 def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None]]) -> tuple[Played, Fleet]:
     """A SimPy run in which something befalls the platform at given instants (s); and the fleet as the horizon found it."""
     told: list[Any] = []
-    rows, lives = EventRows(told.extend), Lives(10**6)
+    rows, lives = EventRows(told.extend), VmTimelines(10**6)
 
     def hear(*moves: Any) -> None:
         rows.listen(*moves)
@@ -55,7 +55,7 @@ def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None
     def fate() -> Any:
         assert fleet.platform is not None
         for t_s, blow in blows:
-            yield fleet.env.at(t_s, BEFALLS)
+            yield fleet.env.at(t_s, DISRUPTS)
             blow(fleet.platform)
 
     fleet.env.process(fate())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from drawn_platforms import beset_fleets
-from fleets import always, differences, fleet, group, play
+from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 def must_agree(plan: FleetPlan, seed_: int) -> None:
     """Play step by step and in stretches, and compare all that a user may see."""
-    steps, stretches = play(plan, "simpy", seed=seed_), play(plan, "ahead", seed=seed_)
+    steps, stretches = run_until(plan, "simpy", seed=seed_), run_until(plan, "ahead", seed=seed_)
     assert not differences(steps, stretches), differences(steps, stretches)
 
 
@@ -53,7 +53,7 @@ def test_demand_turns_for_who_waits_for_others_at_the_horizon() -> None:
         ),
     )
     for engine in ("simpy", "ahead"):
-        assert play(plan, engine).run.usages["b"].wanted_h == 9.0
+        assert run_until(plan, engine).run.usages["b"].wanted_h == 9.0
     must_agree(plan, 0)
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
-from fleets import Played, differences, fleet, play
+from fleets import Played, differences, fleet, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ from sim.errors import AuditError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.plan import Arrivals, Cycle, FleetPlan
-from sim.usage.collector import Peak, Tally, Window
+from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import (
     ABSENT,
     COLUMNS,
@@ -82,7 +82,7 @@ def most_at_once(told: list[Stay], states: frozenset[PowerState], end: int) -> i
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: str) -> None:
     """The streamed ledger against the plainest bookkeeping there is, tick for tick in every clock hour."""
-    played = play(plan, engine)
+    played = run_until(plan, engine)
     told = stays(played, plan)
     for name, usage in played.run.usages.items():
         mine = [stay for stay in told if stay[0].startswith(f"{name}-")]
@@ -99,7 +99,7 @@ def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: st
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
     """Exact, for each group and for the fleet, whose peak isn't the sum of theirs; VMs that change places don't add."""
-    played = play(plan, engine)
+    played = run_until(plan, engine)
     told = stays(played, plan)
     end = to_ticks(plan.horizon_s)
     for name, usage in (*played.run.usages.items(), ("", played.usage)):
@@ -113,7 +113,7 @@ def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine: str) -> None:
     """What is counted and what is told come from one table, and must not part."""
-    played = play(plan, engine)
+    played = run_until(plan, engine)
     told: Counter[str] = Counter()
     for t_s, _, kind, _, after, operation, code in played.events:
         if t_s < plan.warm_up_s:
@@ -136,7 +136,7 @@ def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine:
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan, engine: str) -> None:
     """Served is wanted and running; wasted is billed less served; billed is the sum over billed states."""
-    usage = play(plan, engine).usage
+    usage = run_until(plan, engine).usage
     window_h = (to_ticks(plan.horizon_s) - to_ticks(plan.warm_up_s)) / TICKS_PER_HOUR
     assert 0 <= usage.served_h <= min(usage.wanted_h, usage.hours(PowerState.RUNNING))
     for policy in BILLING_POLICIES.values():
@@ -156,12 +156,12 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
     """The first part, and the whole with the first part as its warm-up: no tick is lost, none booked twice."""
     plan = replace(plan, warm_up_s=0.0)
     middle_s = cut * plan.horizon_s
-    whole = play(plan, engine)
+    whole = run_until(plan, engine)
     moves = [row[0] for row in whole.events if row[0] > 0]
     if at_a_move and moves:
         middle_s = moves[int(cut * len(moves))]
-    early = play(replace(plan, horizon_s=middle_s), engine)
-    late = play(replace(plan, warm_up_s=middle_s), engine)
+    early = run_until(replace(plan, horizon_s=middle_s), engine)
+    late = run_until(replace(plan, warm_up_s=middle_s), engine)
     for name, usage in whole.run.usages.items():
         first, second = early.run.usages[name], late.run.usages[name]
         cells = second.cells.copy()
@@ -180,12 +180,12 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
 @given(plan=fleet_plans(most_groups=2), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)))
 def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, block: int, lines: int) -> None:
     """VMs are walked by blocks in threads, peaks found in one pass or two: ways to be quick, not to be different."""
-    right = play(plan, "compiled")
+    right = run_until(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "VMS_AT_ONCE", (block, block))
         patch.setattr(compiled, "PEAK_LINES", lines)
         for threads in (1, 2):
-            other = play(plan, "compiled", threads=threads)
+            other = run_until(plan, "compiled", threads=threads)
             assert not differences(right, other), differences(right, other)
 
 
@@ -195,13 +195,15 @@ def test_peaks_in_two_passes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -
         count=40, hours=30.0, demand=Cycle(on_s=Exponential(mean=900.0), off_s=Exponential(mean=900.0))
     )
     monkeypatch.setattr(lowering, "BINS", 50)
-    right = play(plan, "compiled")
+    right = run_until(plan, "compiled")
     monkeypatch.setattr(compiled, "PEAK_LINES", 0)
-    assert not differences(right, play(plan, "compiled"))
+    assert not differences(right, run_until(plan, "compiled"))
     monkeypatch.setattr(
         compiled, "_that_may_matter", lambda groups: np.zeros(groups[0].lowered.bins, dtype=bool)
     )
-    assert differences(right, play(plan, "compiled")), "a second pass that looks nowhere must be found out"
+    assert differences(right, run_until(plan, "compiled")), (
+        "a second pass that looks nowhere must be found out"
+    )
 
 
 # --- the collector by itself ------------------------------------------------------------------------------------------
@@ -230,27 +232,27 @@ def walks(draw: st.DrawFn) -> tuple[float, float, list[tuple[float, int]]]:
     return start_s, end_s, draw(st.permutations(moves))
 
 
-def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Tally, Peak]:
+def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Accumulator, Peak]:
     """The books after these day-books."""
-    tally, peak = Tally(window, EVERY_MOVE), Peak(1, window.start_ticks)
+    accumulator, peak = Accumulator(window, EVERY_MOVE), Peak(1, window.start_ticks)
     for chunk in chunks:
         when = np.array([t_s for t_s, _ in chunk], dtype=np.float64)
         what = np.array([move for _, move in chunk], dtype=np.int64)
-        tally.book(when, what)
+        accumulator.book(when, what)
         change = EVERY_MOVE.running_change[what]
         peak.add((when * 65536 + 0.5).astype(np.int64), 0, change)
     peak.settle()
-    return tally, peak
+    return accumulator, peak
 
 
 @seed(20260112)
 @settings(drawn, max_examples=100)
-@given(walk=walks(), sizes=st.lists(st.integers(1, 5), min_size=1))
+@given(vm_loop_run=walks(), sizes=st.lists(st.integers(1, 5), min_size=1))
 def test_moves_in_any_order_and_any_chunks_give_the_same_books(
-    walk: tuple[float, float, list[tuple[float, int]]], sizes: list[int]
+    vm_loop_run: tuple[float, float, list[tuple[float, int]]], sizes: list[int]
 ) -> None:
     """The collector knows no order: threads, groups and day-books may come as they like."""
-    start_s, end_s, moves = walk
+    start_s, end_s, moves = vm_loop_run
     window = Window(start_s=start_s, end_s=end_s)
     in_order = written(window, [sorted(moves, key=lambda move: move[0])])
     chunks, rest = [], list(moves)
@@ -267,10 +269,10 @@ def test_moves_in_any_order_and_any_chunks_give_the_same_books(
 
 @seed(20260113)
 @settings(drawn, max_examples=100)
-@given(walk=walks())
-def test_books_of_any_moves_are_those_of_a_clerk_with_a_pencil(walk: tuple[float, float, list[tuple[float, int]]]) -> None:  # fmt: skip
+@given(vm_loop_run=walks())
+def test_books_of_any_moves_are_those_of_a_clerk_with_a_pencil(vm_loop_run: tuple[float, float, list[tuple[float, int]]]) -> None:  # fmt: skip
     """VM by VM is hard to see in moves of all; column by column it is a sum: VMs there, tick after tick."""
-    start_s, end_s, moves = walk
+    start_s, end_s, moves = vm_loop_run
     window = Window(start_s=start_s, end_s=end_s)
     usage = written(window, [moves] if moves else [])[0].usage("", 0, 0)
     expected = np.zeros((window.hours, COLUMNS), dtype=np.int64)
@@ -288,15 +290,15 @@ def test_time_that_is_lost_or_invented_stops_the_run() -> None:
     """A breach of the books is an error, not a warning."""
     window = Window(start_s=0.0, end_s=7200.0)
     born = NOT_THERE * COLUMNS + column(IN_SERVICE, 1)
-    tally = written(window, [[(100.0, born)]])[0]
-    tally.rest[0, column(0, 0)] += 1
+    accumulator = written(window, [[(100.0, born)]])[0]
+    accumulator.rest[0, column(0, 0)] += 1
     with pytest.raises(AuditError, match="are not VMs x time"):
-        tally.usage("g", 0, 0)
+        accumulator.usage("g", 0, 0)
 
 
 def test_a_move_out_of_a_place_where_no_vm_is_stops_the_run() -> None:
     """Hours may be conserved and still be nonsense."""
     window = Window(start_s=0.0, end_s=7200.0)
-    tally = written(window, [[(100.0, column(0, 0) * COLUMNS + column(1, 0))]])[0]
+    accumulator = written(window, [[(100.0, column(0, 0) * COLUMNS + column(1, 0))]])[0]
     with pytest.raises(AuditError, match="negative time in column 0 of clock hour 0"):
-        tally.usage("g", 0, 0)
+        accumulator.usage("g", 0, 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from drawn_fleets import fleet_plans
-from fleets import always, differences, fleet, play
+from fleets import always, differences, fleet, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -26,8 +26,8 @@ drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], da
 
 def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
     """Play in both engines, and compare all that a user may see."""
-    one = play(plan, "simpy", seed=seed_, replication=replication)
-    other = play(plan, "compiled", seed=seed_, replication=replication)
+    one = run_until(plan, "simpy", seed=seed_, replication=replication)
+    other = run_until(plan, "compiled", seed=seed_, replication=replication)
     assert not differences(one, other), differences(one, other)
 
 
@@ -85,7 +85,7 @@ def node_column(column: int, value: int) -> Change:
     """The kernel's node table with one column overwritten."""
 
     def change(arrays: dict[str, Any]) -> None:
-        arrays["nodes"][:, column] = value
+        arrays["states"][:, column] = value
 
     return change
 
@@ -94,7 +94,7 @@ def arc_column(column: int, value: int) -> Change:
     """The kernel's arc table with one column overwritten."""
 
     def change(arrays: dict[str, Any]) -> None:
-        arrays["arcs"][:, column] = value
+        arrays["transitions"][:, column] = value
 
     return change
 
@@ -111,10 +111,10 @@ def setting(which: int, change_by: int) -> Change:
 def on_and_off_mistaken(arrays: dict[str, Any]) -> None:
     """A cycle's times of on and off in each other's place."""
     settings = arrays["settings"]
-    settings[:, [kernel.ON_PURPOSE, kernel.OFF_PURPOSE]] = settings[
-        :, [kernel.OFF_PURPOSE, kernel.ON_PURPOSE]
+    settings[:, [kernel.ON_STREAM, kernel.OFF_STREAM]] = settings[:, [kernel.OFF_STREAM, kernel.ON_STREAM]]
+    settings[:, [kernel.ON_SAMPLER, kernel.OFF_SAMPLER]] = settings[
+        :, [kernel.OFF_SAMPLER, kernel.ON_SAMPLER]
     ]
-    settings[:, [kernel.ON_LAW, kernel.OFF_LAW]] = settings[:, [kernel.OFF_LAW, kernel.ON_LAW]]
 
 
 def scaled(which: str) -> Change:
@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[FleetPlan, Change]] = {
     "the lifetime begins at every move": (ARRIVING, arc_column(kernel.SETS_LIFE, 1)),
     "demand outlives the VM": (ARRIVING, arc_column(kernel.ENDS_DEMAND, 0)),
     "attempts are never forgotten": (CYCLING, arc_column(kernel.ATTEMPTS, 0)),
-    "clocks aren't set anew": (CYCLING, arc_column(kernel.REDRAWS_CRASH, 0)),
+    "clocks aren't set anew": (CYCLING, arc_column(kernel.RESAMPLES_CRASH, 0)),
 }
 
 
@@ -166,9 +166,18 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
     """Let the kernel walk a changed table."""
     right = lowering.lower
 
-    def lower(*args: Any) -> lowering.Lowered:
+    def lower(*args: Any) -> lowering.Encoded:
         lowered = right(*args)
-        names = ("settings", "nodes", "deadlines", "arcs", "chances", "probabilities", "backoffs", "edges")
+        names = (
+            "settings",
+            "states",
+            "deadlines",
+            "transitions",
+            "chances",
+            "probabilities",
+            "backoffs",
+            "edges",
+        )
         arrays = {name: getattr(lowered, name).copy() for name in names}
         change(arrays)
         return replace(lowered, **arrays)
@@ -180,18 +189,18 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
 def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison has teeth: each of these slips changes something that it sees."""
     plan, change = WRONG[wrong]
-    right = play(plan, "compiled")
+    right = run_until(plan, "compiled")
     monkeypatch.setattr("sim.engines.audit.compare_with_simpy", lambda *args, **more: None)
     make_wrong(monkeypatch, change)
-    assert differences(right, play(plan, "compiled"))
+    assert differences(right, run_until(plan, "compiled"))
 
 
 def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison sees slips of either side."""
-    right = play(CYCLING, "compiled")
+    right = run_until(CYCLING, "compiled")
 
-    monkeypatch.setattr(Vm, "_wear", lambda *_: None)
-    assert differences(right, play(CYCLING, "simpy"))
+    monkeypatch.setattr(Vm, "_advance_timers", lambda *_: None)
+    assert differences(right, run_until(CYCLING, "simpy"))
 
 
 def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
@@ -201,7 +210,7 @@ def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
     make_wrong(monkeypatch, scaled("backoffs"))
     with pytest.raises(AuditError, match=r"g-0000: the two engines part at move \d+") as caught:
-        play(plan, "compiled")
+        run_until(plan, "compiled")
     told = str(caught.value)
     assert "  compiled:\n" in told
     assert "  simpy:\n" in told
@@ -210,4 +219,4 @@ def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
 
 def test_the_audit_lets_a_right_walk_pass() -> None:
     """Else it would say nothing when it is quiet."""
-    assert play(CYCLING, "compiled").run.engine == "compiled"
+    assert run_until(CYCLING, "compiled").run.engine == "compiled"

@@ -22,7 +22,7 @@ from sim.distributions.kinds import (
     simplify,
     truncate,
 )
-from sim.distributions.samplers import LAST, SMOOTH, compile_laws, draw, evaluate
+from sim.distributions.samplers import LAST, SMOOTH, compile_samplers, draw, evaluate
 
 SMOOTH_LAWS = [
     Exponential(mean=10),
@@ -69,7 +69,7 @@ NAMES = [f"{i}-{type(law).__name__}" for i, law in enumerate(LAWS)]
 @pytest.fixture(scope="module")
 def laws():
     """One program of all laws."""
-    return compile_laws(LAWS)
+    return compile_samplers(LAWS)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,10 @@ def compiled():
     one = numba.njit(inline="always")(draw)
 
     @numba.njit
-    def many(n, law, law_i, law_f, pool):
+    def many(n, law, sampler_i, sampler_f, pool):
         x = np.empty(len(n))
         for i in range(len(n)):
-            x[i] = one(n[i], law, law_i, law_f, pool)
+            x[i] = one(n[i], law, sampler_i, sampler_f, pool)
         return x
 
     return many
@@ -102,7 +102,7 @@ def draws():
 def test_a_draw_has_the_same_bits_whoever_draws(index, laws, compiled, draws):
     """numpy and the compiler on 100,000 draws, plain Python on every tenth: equal to the last bit, not nearly."""
     block = evaluate(laws, index, draws)
-    assert (block == compiled(draws, index, laws.law_i, laws.law_f, laws.pool)).all()
+    assert (block == compiled(draws, index, laws.sampler_i, laws.sampler_f, laws.pool)).all()
     arrays = laws.as_lists()
     plain = [draw(n, index, *arrays) for n in draws[::10].tolist()]
     assert (block[::10] == plain).all()
@@ -156,8 +156,8 @@ def test_a_larger_uniform_is_a_longer_duration(laws, draws):
 
 def test_a_program_of_few_laws_is_small():
     """Bulk of an ordinary law within 16 KiB, and equal laws share one table, so that a fleet's laws stay in the cache."""
-    laws = compile_laws([SMOOTH_LAWS[1]] * 50)
-    assert laws.law_i[0] == SMOOTH
+    laws = compile_samplers([SMOOTH_LAWS[1]] * 50)
+    assert laws.sampler_i[0] == SMOOTH
     table = tables.quantile_table(SMOOTH_LAWS[1])
     assert laws.pool.size < 1.1 * table.rows.size
     assert table.low_tail * tables.COEFFICIENTS * 8 <= 16 * 1024
@@ -166,7 +166,7 @@ def test_a_program_of_few_laws_is_small():
 
 def test_an_empty_program_compiles():
     """A fleet whose steps need no law is no error."""
-    assert len(compile_laws([])) == 0
+    assert len(compile_samplers([])) == 0
 
 
 @given(
@@ -186,7 +186,7 @@ def test_any_law_of_any_parameters_is_drawn_well(law, cut, n):
     # A bound beyond thirty million years is refused where it is made, and so is one that leaves nothing.
     cuttable = low < high and low < 1e14
     cut_law = simplify(truncate(law, low, high if high < 1e15 else None) if cuttable else law)
-    laws = compile_laws([cut_law])
+    laws = compile_samplers([cut_law])
     n = np.array(n)
     drawn = evaluate(laws, 0, n)
     assert drawn.tolist() == [draw(one, 0, *laws.as_lists()) for one in n.tolist()]

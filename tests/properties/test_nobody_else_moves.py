@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from drawn_fleets import fleet_plans, group_plans
-from fleets import differences, fleet, play
+from fleets import differences, fleet, run_until
 from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
 
@@ -29,8 +29,8 @@ def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str
     group = plan.groups[0]
     assume(not isinstance(group.demand, Arrivals))
     group = replace(group, create_over_s=0.0)  # else more VMs are asked for closer together
-    few = play(replace(plan, groups=(group,)), engine)
-    many = play(replace(plan, groups=(replace(group, count=group.count + more),)), engine)
+    few = run_until(replace(plan, groups=(group,)), engine)
+    many = run_until(replace(plan, groups=(replace(group, count=group.count + more),)), engine)
     assert [row for row in many.events if int(row[1].rpartition("-")[2]) < group.count] == list(few.events)
     assert many.run.lives[: len(few.run.lives)] == few.run.lives
 
@@ -43,7 +43,7 @@ def test_one_more_group_changes_nobody_else(
 ) -> None:
     """Not even if it stands before the others in the file."""
     groups = (another, *plan.groups) if first else (*plan.groups, another)
-    alone, beside = play(plan, engine), play(replace(plan, groups=groups), engine)
+    alone, beside = run_until(plan, engine), run_until(replace(plan, groups=groups), engine)
     for name, usage in alone.run.usages.items():
         other = beside.run.usages[name]
         assert (usage.cells == other.cells).all()
@@ -74,8 +74,8 @@ def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(
         risky = replace(group, spot=Spot(eviction_per_hour=1e-14, notice_s=Constant(value=1.0)))
     else:
         risky = replace(group, failures={**group.failures, what: 1e-14})
-    before = play(replace(plan, groups=(calm,)), engine)
-    after = play(replace(plan, groups=(risky,)), engine)
+    before = run_until(replace(plan, groups=(calm,)), engine)
+    after = run_until(replace(plan, groups=(risky,)), engine)
     assert before.power() == after.power()
     assert (before.usage.cells == after.usage.cells).all()
     assert {k: v for k, v in before.usage.counts.items() if v} == {
@@ -101,7 +101,7 @@ def test_a_fleet_that_could_be_asked_but_never_is_lives_the_same_life(plan: Flee
 @given(plan=fleet_plans(most_groups=3))
 def test_groups_played_apart_are_the_groups_played_together(plan: FleetPlan) -> None:
     """Groups that share nothing may be dealt out to engines as one likes."""
-    together = play(plan, "simpy")
+    together = run_until(plan, "simpy")
     for group in plan.groups:
         alone = Fleet(plan, 1, 0, only=frozenset({group.name})).run()
         assert (alone.usages[group.name].cells == together.run.usages[group.name].cells).all()
@@ -111,7 +111,7 @@ def test_groups_played_apart_are_the_groups_played_together(plan: FleetPlan) -> 
 def test_another_seed_or_replication_is_another_life(engine: str) -> None:
     """The comparisons above would be content with a simulator that never draws."""
     plan = fleet(count=3, steps={"starting": Exponential(mean=30.0)})
-    one = play(plan, engine)
-    assert differences(one, play(plan, engine, seed=2))
-    assert differences(one, play(plan, engine, replication=1))
-    assert not differences(one, play(plan, engine))
+    one = run_until(plan, engine)
+    assert differences(one, run_until(plan, engine, seed=2))
+    assert differences(one, run_until(plan, engine, replication=1))
+    assert not differences(one, run_until(plan, engine))

@@ -61,7 +61,7 @@ class EveryHost:
         )
 
 
-def live(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
+def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
     """Play a history; returns (found by the index, found by looking) for every shape and unit after every step."""
     truth = EveryHost(index)
     on: list[tuple[int, int, int]] = []  # VMs: host, vCPUs, memory
@@ -109,18 +109,18 @@ def live(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
 def test_the_index_finds_the_host_that_a_look_at_all_of_them_finds(hosts: list[HostPool], policy: str, history: list[Step]) -> None:  # fmt: skip
     """Clusters of unlike hosts, VMs short of memory before vCPUs, hosts out of order: the very same host each time."""
     index = host_index(Platform(placement=policy, hosts=tuple(hosts)))
-    for by_index, by_looking in live(index, history):
+    for by_index, by_looking in simulate(index, history):
         assert by_index == by_looking
 
 
 def only_left(base: int, leaves: int, vcpus: int, memory: int, tree_c: list[int], tree_m: list[int]) -> int:
     """A search that believes what a node promises: the most vCPUs and the most memory below it, on one host."""
-    node = 1
-    while node < leaves:
-        left = base + 2 * node
-        node = 2 * node + (tree_c[left] < vcpus or tree_m[left] < memory)
-    enough = tree_c[base + node] >= vcpus and tree_m[base + node] >= memory
-    return node - leaves if enough else -1
+    state = 1
+    while state < leaves:
+        left = base + 2 * state
+        state = 2 * state + (tree_c[left] < vcpus or tree_m[left] < memory)
+    enough = tree_c[base + state] >= vcpus and tree_m[base + state] >= memory
+    return state - leaves if enough else -1
 
 
 WRONG = {
@@ -150,10 +150,10 @@ def test_a_wrong_index_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str)
         for _ in range(150)
     ]  # fmt: skip
     hosts = tuple(HostPool(name="a", count=8, vcpus=v, memory_gib=m) for v, m in ((8, 32.0), (13, 16.0)))
-    right = live(host_index(Platform(placement=policy, hosts=hosts)), history)
+    right = simulate(host_index(Platform(placement=policy, hosts=hosts)), history)
     assert all(by_index == by_looking for by_index, by_looking in right)
     monkeypatch.setattr(placement, name, slip)
-    seen = live(host_index(Platform(placement=policy, hosts=hosts)), history)
+    seen = simulate(host_index(Platform(placement=policy, hosts=hosts)), history)
     assert any(by_index != by_looking for by_index, by_looking in seen)
 
 

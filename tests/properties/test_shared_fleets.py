@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn_platforms import beset_fleets, shared_fleets, sharing_groups
-from fleets import always, differences, fleet, group, play
+from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from inspection import inspected
@@ -38,7 +38,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 def must_agree(plan: FleetPlan, seed_: int) -> None:
     """Play in both engines, and compare all that a user may see."""
-    one, other = play(plan, "simpy", seed=seed_), play(plan, "compiled", seed=seed_)
+    one, other = run_until(plan, "simpy", seed=seed_), run_until(plan, "compiled", seed=seed_)
     assert other.run.engine == "compiled"
     assert not differences(one, other), differences(one, other)
 
@@ -80,9 +80,9 @@ def test_nothing_is_over_committed_in_hundreds_of_beset_fleets(plan: FleetPlan, 
 @given(plan=beset_fleets(), seed_=seeds)
 def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
     """Whatever ran before, and however often: the same bits; another replication has other luck, the same rules."""
-    one = play(plan, seed=seed_, replication=3)
-    play(plan, seed=seed_, replication=4)
-    assert not differences(one, play(plan, seed=seed_, replication=3))
+    one = run_until(plan, seed=seed_, replication=3)
+    run_until(plan, seed=seed_, replication=4)
+    assert not differences(one, run_until(plan, seed=seed_, replication=3))
 
 
 @seed(20260304)
@@ -98,7 +98,7 @@ def test_a_group_that_contends_with_nobody_changes_nobody(
     before = replace(plan, platform=platform)
     alone = replace(new, zones=(), availability_set="", spot=None, priority="regular")
     after = replace(before, groups=(*before.groups, alone))
-    one, other = play(before, seed=seed_), play(after, seed=seed_)
+    one, other = run_until(before, seed=seed_), run_until(after, seed=seed_)
     kept = tuple(row for row in other.events if not row[1].startswith("new-"))
     assert one.events == kept
     for name, usage in one.run.usages.items():
@@ -116,7 +116,7 @@ def test_hardware_and_quota_that_are_never_short_might_as_well_not_be_there(
     groups = tuple(replace(group, zones=(), availability_set="") for group in plan.groups)
     vast = HostPool(name="vast", count=50, vcpus=2000, memory_gib=20_000.0)
     roomy = replace(plan, groups=groups, platform=Platform(hosts=(vast,), quota=Quota(regional_vcpus=10**6)))
-    one, other = play(roomy, seed=seed_), play(replace(roomy, platform=None), seed=seed_)
+    one, other = run_until(roomy, seed=seed_), run_until(replace(roomy, platform=None), seed=seed_)
     assert one.events == other.events
     assert np.array_equal(one.usage.cells, other.usage.cells)
     counts = one.usage.counts, other.usage.counts
@@ -187,8 +187,8 @@ def test_a_kernel_that_knows_another_platform_is_found_out(
     monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     """The comparison of engines has teeth."""
-    one = play(CROWD, "simpy")
-    assert not differences(one, play(CROWD, "compiled"))
+    one = run_until(CROWD, "simpy")
+    assert not differences(one, run_until(CROWD, "compiled"))
     right = sharing._platform_arrays
 
     def arrays(*args: Any) -> tuple[Any, ...]:
@@ -197,7 +197,7 @@ def test_a_kernel_that_knows_another_platform_is_found_out(
         return tuple(told)
 
     monkeypatch.setattr(sharing, "_platform_arrays", arrays)
-    assert differences(one, play(CROWD, "compiled"))
+    assert differences(one, run_until(CROWD, "compiled"))
 
 
 SPOTTED = replace(
@@ -262,7 +262,7 @@ def knows_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     """VMs of a failed host aren't told."""
-    monkeypatch.setattr(Vm, "befall", lambda *_: None)
+    monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_the_inspector_sees_a_platform_that(slip: Callable[[pytest.MonkeyPatch],
 def test_no_more_vms_are_on_hosts_than_these_have_room_for(plan: FleetPlan, seed_: int) -> None:
     """The peak that is reported, against vCPUs and memory of all hosts together."""
     assert plan.platform is not None
-    told = play(plan, "compiled", seed=seed_)
+    told = run_until(plan, "compiled", seed=seed_)
     if not plan.platform.hosts or not plan.groups:
         return
     least = min(group.vcpus for group in plan.groups), min(group.memory_gib for group in plan.groups)
@@ -303,7 +303,7 @@ def test_a_start_from_stopped_needs_no_allocation(name: str) -> None:
         "b", count=0, demand=Arrivals(rate_per_h=(60.0,), lifetime_s=always(900)), vcpus=1, memory_gib=1.0
     )
     hosts = (HostPool(name="p", count=1, vcpus=10, memory_gib=64.0),)
-    told = play(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
+    told = run_until(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
     mine = told.run.usages["a"].counts
     assert mine["operations.start.succeeded"] > 30
     assert mine["allocation.attempts"] == 2

@@ -19,7 +19,7 @@ from sim.distributions.kinds import (
     Weibull,
     truncate,
 )
-from sim.distributions.samplers import compile_laws, evaluate
+from sim.distributions.samplers import compile_samplers, evaluate
 
 DRAWS = 100_000
 FALSE_ALARM = 1e-6
@@ -40,7 +40,7 @@ ASKED = {
 def drawn(law: Distribution, seed: int = 1) -> np.ndarray:
     """Many draws of one named stream."""
     key = streams.purpose_key(streams.replication_key(seed, 0), "theory")
-    return evaluate(compile_laws([law]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
+    return evaluate(compile_samplers([law]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
 
 
 def follows(x: np.ndarray, law: Distribution) -> bool:

@@ -126,10 +126,10 @@ def variance_on_h2(span_h: float, *, stationary: bool = False) -> float:
 
     With p = on / total, q = 1 - p, P(on at t) = p + q e^(-total t).
     """
-    nodes, weights = np.polynomial.legendre.leggauss(60)
+    states, weights = np.polynomial.legendre.leggauss(60)
     total = OFF_RATE + ON_RATE
     p, q = ON_RATE / total, OFF_RATE / total
-    s = (nodes + 1) / 2 * span_h
+    s = (states + 1) / 2 * span_h
     both = 0.0
     for at, weight in zip(s, weights, strict=True):
         rest = span_h - at

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fleets import always, fleet
 
-from sim.engines.events import Lives
+from sim.engines.events import VmTimelines
 from sim.engines.simpy.fleet import Fleet
 from sim.errors import LifecycleError, OperationNotAllowed
 from sim.model.plan import Cycle, FleetPlan, GuestCrash, Spot
@@ -17,9 +17,9 @@ from sim.usage.ledger import GroupUsage
 Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]
 
 
-def play(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage, list[tuple[float, str]]]:
+def run_until(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage, list[tuple[float, str]]]:
     """What the scripts noted, the books, and the power states that g-0000 entered."""
-    seen = Lives(1)
+    seen = VmTimelines(1)
     asked = Fleet(plan, 1, 0, asked_from_outside=True, listener=seen.listen)
     notes: list[Any] = []
     for script in scripts:
@@ -34,11 +34,11 @@ def asking(at_s: float, operation: str, name: str = "g-0000") -> Script:
     def script(asked: Fleet, notes: list[Any]) -> Generator[Any, Any, None]:
         yield asked.env.at(at_s)
         try:
-            node = yield asked.request(name, operation)
+            state = yield asked.request(name, operation)
         except OperationNotAllowed as refusal:
             notes.append((asked.env.now, operation, str(refusal)))
         else:
-            notes.append((asked.env.now, operation, str(node.power or "gone")))
+            notes.append((asked.env.now, operation, str(state.power or "gone")))
 
     return script
 
@@ -50,7 +50,7 @@ def cycle(on_s: float, off_s: float) -> Cycle:
 
 def test_an_operation_that_is_accepted_takes_its_time_and_is_counted() -> None:
     """A power off at 1,000 s; who asked hears of its end at 1,020."""
-    notes, usage, life = play(fleet(hours=1), asking(1000, "power_off"))
+    notes, usage, life = run_until(fleet(hours=1), asking(1000, "power_off"))
     assert notes == [(1020, "power_off", "stopped")]
     assert life[3:] == [(1000, "stopping"), (1020, "stopped")]
     assert (
@@ -67,14 +67,14 @@ def test_an_operation_that_is_accepted_takes_its_time_and_is_counted() -> None:
 )  # fmt: skip
 def test_each_operation_ends_where_its_row_says(operation: str, ends_s: float, power: str) -> None:
     """Asked of a running VM at 1,000 s."""
-    notes, usage, _ = play(fleet(hours=1), asking(1000, operation))
+    notes, usage, _ = run_until(fleet(hours=1), asking(1000, operation))
     assert notes == [(ends_s, operation, power)]
     assert usage.counts[f"operations.{operation}.succeeded"] == 1
 
 
 def test_a_conflicting_operation_is_refused_and_counted_as_rejected() -> None:
     """One operation at a time per VM; the refused one changes nothing."""
-    notes, usage, life = play(fleet(hours=1), asking(1000, "power_off"), asking(1010, "restart"))
+    notes, usage, life = run_until(fleet(hours=1), asking(1000, "power_off"), asking(1010, "restart"))
     assert notes == [
         (1010, "restart", "g-0000 at 0.281 h: restart conflicts with power_off, which is under way"),
         (1020, "power_off", "stopped"),
@@ -86,7 +86,7 @@ def test_a_conflicting_operation_is_refused_and_counted_as_rejected() -> None:
 
 def test_of_two_operations_asked_for_at_one_instant_the_second_conflicts_with_the_first() -> None:
     """The first holds the VM from the moment it is accepted."""
-    notes, usage, life = play(fleet(hours=1), asking(1000, "restart"), asking(1000, "power_off"))
+    notes, usage, life = run_until(fleet(hours=1), asking(1000, "restart"), asking(1000, "power_off"))
     assert notes[0][2] == "g-0000 at 0.278 h: power_off conflicts with restart, which is under way"
     assert notes[1] == (1030, "restart", "running")
     assert usage.counts["operations.power_off.rejected"] == 1
@@ -95,7 +95,7 @@ def test_of_two_operations_asked_for_at_one_instant_the_second_conflicts_with_th
 
 def test_an_operation_that_the_power_state_does_not_accept_is_refused() -> None:
     """A start of a running VM, a restart of a stopped one; the message says from where it is accepted."""
-    notes, usage, _ = play(
+    notes, usage, _ = run_until(
         fleet(hours=1), asking(500, "start"), asking(1000, "power_off"), asking(1500, "restart")
     )
     assert "start: the VM is running; it is accepted from stopped, deallocated, hibernated" in notes[0][2]
@@ -105,7 +105,7 @@ def test_an_operation_that_the_power_state_does_not_accept_is_refused() -> None:
 
 def test_the_automations_own_operations_conflict_too() -> None:
     """The create is under way until 80 s, the nightly deallocation from 1,000 to 1,045."""
-    notes, _, life = play(
+    notes, _, life = run_until(
         fleet(hours=1, demand=cycle(1000, 10_000)), asking(50, "restart"), asking(1020, "power_off")
     )
     assert "restart conflicts with create" in notes[0][2]
@@ -119,7 +119,7 @@ def test_the_automations_own_operations_conflict_too() -> None:
 )
 def test_a_delete_is_accepted_at_any_time(at_s: float, by_way_of: str, gone_s: float) -> None:
     """While creating (nothing to give back), starting, provisioning, or in service; nobody wants the VM any more."""
-    notes, usage, life = play(fleet(hours=1), asking(at_s, "delete"))
+    notes, usage, life = run_until(fleet(hours=1), asking(at_s, "delete"))
     assert notes == [(gone_s, "delete", "gone")]
     assert life[-1] == (gone_s, "")
     assert by_way_of in (life[-2][1], "")
@@ -129,24 +129,24 @@ def test_a_delete_is_accepted_at_any_time(at_s: float, by_way_of: str, gone_s: f
 
 def test_a_delete_ends_what_is_under_way_and_whoever_waited_for_it_waits_no_longer() -> None:
     """A restart at 1,000, overtaken by a delete at 1,010."""
-    notes, usage, _ = play(fleet(hours=1), asking(1000, "restart"), asking(1010, "delete"))
+    notes, usage, _ = run_until(fleet(hours=1), asking(1000, "restart"), asking(1010, "delete"))
     assert notes == [(1010, "restart", "deallocating"), (1054, "delete", "gone")]
     assert usage.counts.get("operations.restart.succeeded", 0) == 0
 
 
 def test_a_restart_and_a_delete_at_one_instant_come_in_order() -> None:
     """Both are accepted, the delete last; in the other order the restart is refused."""
-    notes, usage, _ = play(fleet(hours=1), asking(1000, "restart"), asking(1000, "delete"))
+    notes, usage, _ = run_until(fleet(hours=1), asking(1000, "restart"), asking(1000, "delete"))
     assert [(t_s, operation) for t_s, operation, _ in notes] == [(1000, "restart"), (1044, "delete")]
     assert usage.counts["operations.restart.accepted"] == 1
-    notes, usage, _ = play(fleet(hours=1), asking(1000, "delete"), asking(1000, "restart"))
+    notes, usage, _ = run_until(fleet(hours=1), asking(1000, "delete"), asking(1000, "restart"))
     assert "restart conflicts with delete" in notes[0][2]
     assert notes[1] == (1044, "delete", "gone")
 
 
 def test_a_second_delete_joins_the_first() -> None:
     """Always accepted; there is but one VM to delete, and both hear when it is gone."""
-    notes, usage, _ = play(fleet(hours=1), asking(1000, "delete"), asking(1020, "delete"))
+    notes, usage, _ = run_until(fleet(hours=1), asking(1000, "delete"), asking(1020, "delete"))
     assert notes == [(1044, "delete", "gone"), (1044, "delete", "gone")]
     assert usage.counts["operations.delete.accepted"] == usage.counts["vms.deleted"] == 1
     assert usage.counts.get("operations.delete.rejected", 0) == 0
@@ -155,7 +155,7 @@ def test_a_second_delete_joins_the_first() -> None:
 def test_a_delete_asked_for_while_a_failed_vm_is_replaced_is_the_end_of_it() -> None:
     """Failed at 1,235, its replacement deletes it from 1,835 on; asked to delete at 1,850, it isn't created again."""
     plan = fleet(hours=1, failures={"OSProvisioningTimedOut": 1.0})
-    notes, usage, life = play(plan, asking(1850, "delete"))
+    notes, usage, life = run_until(plan, asking(1850, "delete"))
     assert notes == [(1894, "delete", "gone")]
     assert life[-1] == (1894, "")
     assert usage.counts["operations.create.accepted"] == 1
@@ -188,7 +188,7 @@ def test_a_fleet_that_is_not_asked_from_outside_says_so() -> None:
 
 def test_a_vm_stopped_by_hand_stays_so_until_it_is_wanted_anew() -> None:
     """Wanted 1,000 of every 2,000 s; powered off at 500; deallocated at 1,000 as every evening, started at 2,000."""
-    _, _, life = play(fleet(hours=0.6, demand=cycle(1000, 1000)), asking(500, "power_off"))
+    _, _, life = run_until(fleet(hours=0.6, demand=cycle(1000, 1000)), asking(500, "power_off"))
     assert life[3:] == [
         (500, "stopping"), (520, "stopped"), (1000, "deallocating"), (1045, "deallocated"), (2010, "starting"), (2035, "running"),
     ]  # fmt: skip
@@ -196,7 +196,7 @@ def test_a_vm_stopped_by_hand_stays_so_until_it_is_wanted_anew() -> None:
 
 def test_a_vm_started_by_hand_at_night_runs_until_the_next_evening() -> None:
     """Started at 1,500, wanted from 2,000, off at 3,000; service counts only what was wanted."""
-    _, usage, life = play(fleet(hours=3050 / 3600, demand=cycle(1000, 1000)), asking(1500, "start"))
+    _, usage, life = run_until(fleet(hours=3050 / 3600, demand=cycle(1000, 1000)), asking(1500, "start"))
     assert life[5:] == [(1510, "starting"), (1535, "running"), (3000, "deallocating"), (3045, "deallocated")]
     assert usage.served_h * 3600 == pytest.approx(920 + 1000, abs=1e-3)
 
@@ -204,13 +204,13 @@ def test_a_vm_started_by_hand_at_night_runs_until_the_next_evening() -> None:
 @pytest.mark.parametrize("operation", ["update", "restart"])
 def test_demand_that_ends_during_an_operation_asked_for_is_answered_at_its_end(operation: str) -> None:
     """An update or restart from 990 s on; the evening begins at 1,000."""
-    notes, _, life = play(fleet(hours=0.5, demand=cycle(1000, 10_000)), asking(990, operation))
+    notes, _, life = run_until(fleet(hours=0.5, demand=cycle(1000, 10_000)), asking(990, operation))
     assert life[3:] == [(notes[0][0], "deallocating"), (notes[0][0] + 45, "deallocated")]
 
 
 def test_demand_that_ends_during_a_power_off_by_hand_is_answered_at_its_end() -> None:
     """Off hours mean deallocated, not stopped and billed."""
-    _, _, life = play(fleet(hours=0.5, demand=cycle(1000, 10_000)), asking(990, "power_off"))
+    _, _, life = run_until(fleet(hours=0.5, demand=cycle(1000, 10_000)), asking(990, "power_off"))
     assert life[3:] == [(990, "stopping"), (1010, "stopped"), (1010, "deallocating"), (1055, "deallocated")]
 
 
@@ -219,15 +219,15 @@ CRASHING = GuestCrash(time_between_s=always(1000), detection_s=always(600))
 
 def test_a_restart_by_hand_revives_a_crashed_guest_and_an_update_does_not() -> None:
     """Crashed at 1,080; asked at 1,200; the monitoring would have noticed at 1,680."""
-    _, usage, _ = play(fleet(hours=0.5, guest_crash=CRASHING), asking(1200, "restart"))
+    _, usage, _ = run_until(fleet(hours=0.5, guest_crash=CRASHING), asking(1200, "restart"))
     assert usage.served_h * 3600 == pytest.approx(1000 + (1800 - 1230), abs=1e-9)
-    _, usage, _ = play(fleet(hours=0.5, guest_crash=CRASHING), asking(1200, "update"))
+    _, usage, _ = run_until(fleet(hours=0.5, guest_crash=CRASHING), asking(1200, "update"))
     assert usage.served_h * 3600 == pytest.approx(1000, abs=1e-9)
 
 
 def test_a_guest_goes_on_wearing_out_after_somebody_has_asked_for_something() -> None:
     """Restarted by hand at 500 (30 s without service): the thousand seconds are over at 1,110 all the same."""
-    _, usage, _ = play(fleet(hours=1500 / 3600, guest_crash=CRASHING), asking(500, "restart"))
+    _, usage, _ = run_until(fleet(hours=1500 / 3600, guest_crash=CRASHING), asking(500, "restart"))
     assert usage.counts["guest_crashes"] == 1
     assert usage.served_h * 3600 == pytest.approx(1000, abs=1e-9)
 
@@ -235,10 +235,10 @@ def test_a_guest_goes_on_wearing_out_after_somebody_has_asked_for_something() ->
 def test_nobody_averts_an_eviction_but_by_a_delete() -> None:
     """Notice at 80 s, deallocated from 110 s on."""
     plan = fleet(hours=1, spot=Spot(eviction_per_hour=1.0, notice_s=always(30)))
-    notes, _, life = play(plan, asking(90, "restart"))
+    notes, _, life = run_until(plan, asking(90, "restart"))
     assert "restart is not accepted from evicted.notice" in notes[0][2]
     assert life[-1] == (155, "deallocated")
-    notes, _, _ = play(plan, asking(90, "delete"))
+    notes, _, _ = run_until(plan, asking(90, "delete"))
     assert notes == [(134, "delete", "gone")]
 
 
@@ -250,8 +250,8 @@ def test_an_operation_asked_for_that_fails_ends_too() -> None:
     def script() -> Generator[Any, Any, None]:
         yield asked.env.at(50_000)
         while True:
-            node = yield asked.request("g-0000", "restart")
-            ended.append((node.power, node.serving))
+            state = yield asked.request("g-0000", "restart")
+            ended.append((state.power, state.serving))
             yield asked.env.timeout(100)
 
     asked.env.process(script())
@@ -264,7 +264,7 @@ def test_an_operation_asked_for_that_fails_ends_too() -> None:
 
 def test_requests_before_the_end_of_the_warm_up_are_not_counted() -> None:
     """Neither accepted nor rejected ones."""
-    _, usage, _ = play(fleet(hours=1, warm_up_s=1800.0), asking(1000, "restart"), asking(1010, "update"), asking(2000, "start"))  # fmt: skip
+    _, usage, _ = run_until(fleet(hours=1, warm_up_s=1800.0), asking(1000, "restart"), asking(1010, "update"), asking(2000, "start"))  # fmt: skip
     rejected = {name: n for name, n in usage.counts.items() if name.endswith("rejected")}
     assert rejected == {"operations.start.rejected": 1}
     assert usage.counts["operations.restart.accepted"] == 0
@@ -278,7 +278,7 @@ def test_an_illegal_move_tells_who_and_when_and_the_story_so_far() -> None:
         yield asked.env.at(50)
         vm = asked.vm("g-0000")
         vm.now_s = 50.0
-        vm.move(vm.group.program.first)
+        vm.move(vm.group.state_machine.first)
 
     asked.env.process(burglar())
     with pytest.raises(LifecycleError) as caught:

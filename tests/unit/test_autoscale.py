@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fleets import Played, fleet, group, play
+from fleets import Played, fleet, group, run_until
 from shared import hosts, shared, strike, vms
 
 from sim.engines.simpy.autoscaling import decide
@@ -112,7 +112,7 @@ def test_a_last_vm_in_service_is_not_taken_from_a_load() -> None:
 
 def scaled(hours: float = 4.0, **changes: Any) -> Played:
     """One group that follows its load."""
-    return play(fleet(group("g", count=0, demand=rules(**changes)), hours=hours))
+    return run_until(fleet(group("g", count=0, demand=rules(**changes)), hours=hours))
 
 
 def test_the_load_is_served_only_when_the_new_vm_has_booted() -> None:
@@ -157,7 +157,7 @@ def test_vms_that_were_lost_are_made_up_for() -> None:
     assert len(found.groups["g"].vms) <= 3 + 2
     assert told.count("operations.create.failed") >= 2 * 2 * 20, "every 80 s and a tick"
     room = replace(plan, platform=replace(plan.platform, hosts=(hosts(1, fit=4),)))  # type: ignore[type-var]
-    assert play(room).count("vms.created") == 3
+    assert run_until(room).count("vms.created") == 3
 
 
 def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> None:
@@ -175,7 +175,7 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
     )  # fmt: skip
     told, found = strike(plan)
     assert list(found.groups["g"].vms) == [0]
-    assert found.groups["g"].vms[0].node.name == "on"
+    assert found.groups["g"].vms[0].state.name == "on"
     assert told.count("failures.AllocationFailed") > 8
     assert told.count("vms.deleted") == 0
     after = [row for row in told.events if row[0] > 8000]
@@ -185,6 +185,8 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
 def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
     """With the delete policy and nobody to ask again, the autoscaler does: the minimum holds."""
     spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(30))
-    told = play(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
+    told = run_until(
+        fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0)
+    )
     assert told.count("evictions") > 10
     assert told.count("vms.created") == told.count("evictions")

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fleets import Played, always, group, play
+from fleets import Played, always, group, run_until
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
 from sim.engines.simpy.faults import _clusters, _racks, _zones
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.vm import Clock
+from sim.engines.simpy.vm import Environment
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.plan import Cycle, Failing, FleetPlan, Maintenance, Replay
-from sim.model.state_machine import compile_program
+from sim.model.state_machine import compile_state_machine
 
 NEVER = always(10.0**9)
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))
@@ -151,19 +151,23 @@ def test_a_vm_that_is_not_wanted_any_more_while_it_has_no_host_is_switched_off()
 def test_a_vm_without_a_host_has_somewhere_to_go_when_switching_off_is_abandoned() -> None:
     """No guest crash is in the plan, so the program knows no crashed guest; it waits on for a host."""
     plan = shared(vms(demand=ON_OFF, failures={"InternalOperationError": 0.5}), hosts=(hosts(1),), **BY_HAND)
-    program = compile_program(plan.groups[0], plan.platform)
-    [abandoned] = [arc for arc in program.arcs if arc.code and arc.target.name == "homeless.abandoned"]
-    assert abandoned.source.name.startswith("deallocate.homeless")
+    state_machine = compile_state_machine(plan.groups[0], plan.platform)
+    [abandoned] = [
+        transition
+        for transition in state_machine.transitions
+        if transition.code and transition.target.name == "unplaced.abandoned"
+    ]
+    assert abandoned.source.name.startswith("deallocate.unplaced")
 
 
 def test_a_vm_whose_switching_off_was_abandoned_can_lose_its_host() -> None:
     """It is Running and serves; when its host fails it doesn't."""
     plan = shared(vms(demand=ON_OFF, failures={"InternalOperationError": 0.5}), hosts=(hosts(1),), **BY_HAND)
-    held = {node.name: node for node in compile_program(plan.groups[0], plan.platform).nodes}[
+    held = {state.name: state for state in compile_state_machine(plan.groups[0], plan.platform).states}[
         "held.running.failed"
     ]
     assert held.serving
-    assert held.fault is not None
+    assert held.host_failed is not None
 
 
 def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
@@ -186,7 +190,7 @@ def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
 def laid_out() -> SharedPlatform:
     """Seven hosts in three racks of zone 1, two more in zone 1, and one without a zone."""
     pools = (hosts(7, "p", racks=3, zone=1), hosts(2, "q", zone=1), hosts(1, "r"))
-    return SharedPlatform(shared(vms(), hosts=pools), Clock())
+    return SharedPlatform(shared(vms(), hosts=pools), Environment())
 
 
 def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
@@ -204,7 +208,7 @@ def test_hosts_fail_alone_with_their_rack_or_with_their_zone(kind: str, failures
     """Every 3,000 s, mended 600 s later: at 3,000 and 6,600, with constant times everywhere at once; zone 0 is no zone."""
     pools = (hosts(4, "p", racks=2, zone=1), hosts(2, "q"))
     failing = Failing(time_between_s=always(3000), repair_s=always(600))
-    told = play(shared(vms(count=24), hosts=pools, hours=2.0, healing_s=always(600), **{kind: failing}))
+    told = run_until(shared(vms(count=24), hosts=pools, hours=2.0, healing_s=always(600), **{kind: failing}))
     assert told.count("host_failures") == failures
     vms_hit = 16 if kind == "zone_failures" else 24
     assert told.count("service_healings") >= vms_hit
@@ -252,7 +256,7 @@ def worked_on(impact: str, **more: Any) -> FleetPlan:
 
 def test_a_freeze_costs_seconds_of_service_and_no_power_state_changes() -> None:
     """At 2,000 and at 2,500: 9 s each; the bill doesn't notice."""
-    told = play(worked_on("freeze"))
+    told = run_until(worked_on("freeze"))
     assert unserved(told) == pytest.approx(2 * 80 + 2 * 9)
     assert told.life("g-0000") == told.life("g-0001") == [(0, "creating"), (10, "starting"), (35, "running")]
     assert told.count("maintenance_impacts") == 2
@@ -261,7 +265,7 @@ def test_a_freeze_costs_seconds_of_service_and_no_power_state_changes() -> None:
 
 def test_a_reboot_takes_as_long_as_a_restart() -> None:
     """30 s each, Running all the while; nobody asked for an operation."""
-    told = play(worked_on("reboot"))
+    told = run_until(worked_on("reboot"))
     assert unserved(told) == pytest.approx(2 * 80 + 2 * 30)
     assert told.life("g-0001")[-1] == (35, "running")
     assert told.count("operations.restart.accepted") == 0
@@ -269,7 +273,7 @@ def test_a_reboot_takes_as_long_as_a_restart() -> None:
 
 def test_a_redeployed_vm_starts_again_at_its_time() -> None:
     """The first at 2,000, the second at 2,500; 25 s each; and each needs room."""
-    told = play(worked_on("redeploy"))
+    told = run_until(worked_on("redeploy"))
     assert told.life("g-0000")[3:] == [(2000, "starting"), (2025, "running")]
     assert told.life("g-0001")[3:] == [(2500, "starting"), (2525, "running")]
     assert told.count("allocation.attempts") == 4
@@ -277,7 +281,7 @@ def test_a_redeployed_vm_starts_again_at_its_time() -> None:
 
 def test_a_round_of_maintenance_comes_every_so_often() -> None:
     """At 2,000, 4,000 and 6,000 s, the second domain 500 s later each time; each round the two change hosts, and domains."""
-    told = play(replace(worked_on("redeploy"), horizon_s=7000.0))
+    told = run_until(replace(worked_on("redeploy"), horizon_s=7000.0))
     assert [t for t, state in told.life("g-0000") if state == "starting"] == [10, 2000, 4500, 6000]
     assert [t for t, state in told.life("g-0001") if state == "starting"] == [10, 2500, 4000, 6500]
 
@@ -287,7 +291,7 @@ def test_a_round_that_takes_longer_than_the_pause_delays_the_next() -> None:
     work = Maintenance(
         every_s=1000.0, impact="redeploy", update_domains=3, between_domains_s=600.0, freeze_s=always(9)
     )
-    told = play(shared(vms(), hosts=(hosts(1),), maintenance=work))
+    told = run_until(shared(vms(), hosts=(hosts(1),), maintenance=work))
     assert [t for t, state in told.life() if state == "starting"] == [10, 1000, 2200, 3200]
     times = [row[0] for row in told.events]
     assert times == sorted(times)
@@ -295,7 +299,7 @@ def test_a_round_that_takes_longer_than_the_pause_delays_the_next() -> None:
 
 def test_maintenance_leaves_a_vm_alone_that_is_not_in_service() -> None:
     """Deallocated from 1,045 to 2,010, and just starting: nothing happens to it."""
-    told = play(worked_on("reboot", demand=ON_OFF))
+    told = run_until(worked_on("reboot", demand=ON_OFF))
     assert told.count("maintenance_impacts") == 1
     assert unserved(told) == pytest.approx(2 * (80 + 35) + 30)
 
@@ -303,5 +307,5 @@ def test_maintenance_leaves_a_vm_alone_that_is_not_in_service() -> None:
 def test_maintenance_and_failures_need_hosts() -> None:
     """Hardware without end doesn't fail, and nobody works on it."""
     work = Maintenance(every_s=600.0, impact="reboot", freeze_s=always(9))
-    told = play(shared(group("g"), maintenance=work, **BY_HAND))
+    told = run_until(shared(group("g"), maintenance=work, **BY_HAND))
     assert told.count("maintenance_impacts") == 0

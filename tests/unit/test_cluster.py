@@ -16,7 +16,7 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.runs.cluster import Cluster, check_answers, question_for_worker, who_am_i, workers_for
+from sim.runs.cluster import Cluster, check_answers, input_for_worker, who_am_i, workers_for
 from sim.runs.executors import Workers
 
 
@@ -58,7 +58,7 @@ def test_workers_that_differ_are_named_in_words():
 
 def test_the_question_to_a_worker_needs_nothing_of_ours(tmp_path: Path):
     """It travels by value: a Python that can't import sim answers with its error instead of breaking."""
-    (tmp_path / "ask.pickle").write_bytes(cloudpickle.dumps(question_for_worker()))
+    (tmp_path / "ask.pickle").write_bytes(cloudpickle.dumps(input_for_worker()))
     program = "import pickle, sys; sys.modules['sim'] = None; print(pickle.load(open(sys.argv[1], 'rb'))())"
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "ask.pickle")],
@@ -67,7 +67,7 @@ def test_the_question_to_a_worker_needs_nothing_of_ours(tmp_path: Path):
         check=True,
     )
     assert "error" in done.stdout
-    assert question_for_worker()() == who_am_i()
+    assert input_for_worker()() == who_am_i()
 
 
 def test_without_a_cluster_the_work_stays_here():

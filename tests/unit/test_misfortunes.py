@@ -8,14 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from fleets import Played, always, fleet, group, play, play_both
+from fleets import Played, always, fleet, group, play_both, run_until
 
 from sim.distributions.kinds import Exponential
 from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Retry, Schedule, Spot
-from sim.model.state_machine import compile_program
+from sim.model.state_machine import compile_state_machine
 
 OLD = BILLING_POLICIES["2018-08"]
 SURE = 1.0
@@ -59,10 +59,10 @@ def test_a_create_without_hardware_is_tried_again_after_longer_and_longer_waits(
 
 def test_thousands_of_attempts_do_not_outgrow_the_numbers() -> None:
     """A back-off doubled five thousand times would be no number; it is capped long before."""
-    program = compile_program(group(retry=Retry(attempts=5000, backoff_s=1.0, multiplier=2.0)))
-    assert program.backoff_s[:3] == (1, 2, 4)
-    assert program.backoff_s[-1] == 3600
-    assert len(program.backoff_s) == 4999
+    state_machine = compile_state_machine(group(retry=Retry(attempts=5000, backoff_s=1.0, multiplier=2.0)))
+    assert state_machine.backoff_s[:3] == (1, 2, 4)
+    assert state_machine.backoff_s[-1] == 3600
+    assert len(state_machine.backoff_s) == 4999
 
 
 def test_a_create_that_was_lost_is_asked_for_again_when_it_is_next_wanted_anew() -> None:
@@ -205,7 +205,7 @@ def test_a_vm_that_never_gets_anywhere_moves_but_the_clock_does_not() -> None:
     plan = fleet(steps=steps, reaction_s=always(0), failures={"VMStartTimedOut": SURE})
     for engine in ("simpy", "compiled"):
         with pytest.raises(LifecycleError, match=r"g-0000.* moves for ever at one instant"):
-            play(plan, engine)
+            run_until(plan, engine)
 
 
 def test_a_long_life_of_many_short_operations_is_no_standstill() -> None:

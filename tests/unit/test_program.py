@@ -17,7 +17,7 @@ from sim.lifecycle.power import POWER, PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model import state_machine as program_module
 from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Spot
-from sim.model.state_machine import Attempts, Node, Program, Wait, compile_program
+from sim.model.state_machine import Attempts, Delay, State, StateMachine, compile_state_machine
 from sim.usage.ledger import column
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -29,16 +29,18 @@ EVERYTHING: dict[str, Any] = {
 CYCLING = Cycle(on_s=always(1000), off_s=always(1000))
 
 
-def reachable(program: Program) -> set[str]:
+def reachable(state_machine: StateMachine) -> set[str]:
     """Names of the nodes that a life may pass through."""
     seen: set[str] = set()
-    waiting: list[Node] = [program.first.target]
+    waiting: list[State] = [state_machine.first.target]
     while waiting:
-        node = waiting.pop()
-        if node.name in seen:
+        state = waiting.pop()
+        if state.name in seen:
             continue
-        seen.add(node.name)
-        waiting += [arc.target for arc in program.arcs if arc.source is node]
+        seen.add(state.name)
+        waiting += [
+            transition.target for transition in state_machine.transitions if transition.source is state
+        ]
     return seen
 
 
@@ -48,11 +50,13 @@ def reachable(program: Program) -> set[str]:
 def test_every_arc_of_any_program_is_a_move_the_power_table_knows(plan: GroupPlan) -> None:
     """Asked for from outside or not; a move between states that isn't one is refused when the table is made."""
     for asked in (False, True):
-        program = compile_program(plan, asked_from_outside=asked)
-        for arc in program.arcs:
-            assert arc.source.power is arc.target.power or is_legal(arc.source.power, arc.target.power), arc
-            assert program.nodes[arc.source.index] is arc.source
-            assert program.nodes[arc.target.index] is arc.target
+        state_machine = compile_state_machine(plan, asked_from_outside=asked)
+        for transition in state_machine.transitions:
+            assert transition.source.power is transition.target.power or is_legal(
+                transition.source.power, transition.target.power
+            ), transition
+            assert state_machine.states[transition.source.index] is transition.source
+            assert state_machine.states[transition.target.index] is transition.target
 
 
 @seed(20260131)
@@ -60,18 +64,18 @@ def test_every_arc_of_any_program_is_a_move_the_power_table_knows(plan: GroupPla
 @given(plan=group_plans("g"))
 def test_every_node_of_any_program_can_be_reached_and_knows_how_it_goes_on(plan: GroupPlan) -> None:
     """A node without an end would hold a VM for ever; a node nobody comes to is a slip of the one who drew the table."""
-    program = compile_program(plan)
-    assert reachable(program) == {node.name for node in program.nodes} - {"unborn"}
-    for node in program.nodes[1:]:
-        assert (node.next is not None) == (node.wait is not Wait.REST), node.name
-        assert (node.late is not None) == (node.deadline_s < float("inf")), node.name
-        ways = [node.next, node.late, node.crash, node.evict, node.life, node.up, node.down]
-        ways += [way for chance in node.chances for way in (chance.arc, chance.gives_up)]
-        assert all(way.source is node for way in ways if way is not None), node.name
-        if node.wait is Wait.BACKOFF:
-            into = [arc for arc in program.arcs if arc.target is node]
-            assert all(arc.attempts is Attempts.ADD for arc in into), (
-                f"{node.name} would wait for no failed attempt"
+    state_machine = compile_state_machine(plan)
+    assert reachable(state_machine) == {state.name for state in state_machine.states} - {"unborn"}
+    for state in state_machine.states[1:]:
+        assert (state.next is not None) == (state.wait is not Delay.REST), state.name
+        assert (state.late is not None) == (state.deadline_s < float("inf")), state.name
+        ways = [state.next, state.late, state.crash, state.evict, state.life, state.up, state.down]
+        ways += [way for chance in state.chances for way in (chance.transition, chance.gives_up)]
+        assert all(way.source is state for way in ways if way is not None), state.name
+        if state.wait is Delay.BACKOFF:
+            into = [transition for transition in state_machine.transitions if transition.target is state]
+            assert all(transition.attempts is Attempts.ADD for transition in into), (
+                f"{state.name} would wait for no failed attempt"
             )
 
 
@@ -80,27 +84,27 @@ def test_every_node_of_any_program_can_be_reached_and_knows_how_it_goes_on(plan:
 @given(plan=group_plans("g"))
 def test_what_a_move_means_to_the_books_is_where_it_comes_from_and_goes_to(plan: GroupPlan) -> None:
     """The collector sees nothing but this table."""
-    program = compile_program(plan)
-    table = program.move_table()
-    for arc in program.arcs:
+    state_machine = compile_state_machine(plan)
+    table = state_machine.move_table()
+    for transition in state_machine.transitions:
         for wanted in (0, 1):
-            row = program.move(arc, wanted)
-            assert table.before[row] == column(arc.source.slot, wanted)
-            assert table.after[row] == column(arc.target.slot, wanted)
-            assert table.counts[row] == arc.counts
-    for node in program.nodes:
+            row = state_machine.move(transition, wanted)
+            assert table.before[row] == column(transition.source.slot, wanted)
+            assert table.after[row] == column(transition.target.slot, wanted)
+            assert table.counts[row] == transition.counts
+    for state in state_machine.states:
         for wanted in (0, 1):
-            row = program.turn(node, wanted)
+            row = state_machine.turn(state, wanted)
             assert (table.before[row], table.after[row]) == (
-                column(node.slot, wanted),
-                column(node.slot, 1 - wanted),
+                column(state.slot, wanted),
+                column(state.slot, 1 - wanted),
             )
             assert table.counts[row] == ()
 
 
 def test_nodes_are_named_by_operation_origin_and_stage() -> None:
     """So that stories can be read."""
-    names = [node.name for node in compile_program(group()).nodes]
+    names = [state.name for state in compile_state_machine(group()).states]
     assert names == [
         "unborn", "create@absent.allocating", "create@absent.starting", "create@absent.os_provisioning",
         "create@absent.extensions", "on", "failed.running", "replace@running.deleting", "replaced",
@@ -109,10 +113,11 @@ def test_nodes_are_named_by_operation_origin_and_stage() -> None:
 
 def test_a_life_without_misfortunes_has_no_place_for_them() -> None:
     """A program is as small as its plan: no failure, no node for it."""
-    calm = {node.name for node in compile_program(group(demand=CYCLING)).nodes}
-    risky = {node.name for node in compile_program(group(demand=CYCLING, **EVERYTHING)).nodes}
+    calm = {state.name for state in compile_state_machine(group(demand=CYCLING)).states}
+    risky = {state.name for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING)).states}
     unspotted = {
-        node.name for node in compile_program(group(demand=CYCLING, **EVERYTHING | {"spot": None})).nodes
+        state.name
+        for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING | {"spot": None})).states
     }
     assert calm < risky
     assert "unstarted.deallocated" in unspotted - calm
@@ -129,19 +134,21 @@ def test_a_life_without_misfortunes_has_no_place_for_them() -> None:
 @pytest.mark.parametrize("when_off", ["deallocate", "stop", "guest-shutdown", "hibernate", "keep"])
 def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None:
     """Stage by stage, nothing is said here that the rows don't say."""
-    program = compile_program(group(demand=CYCLING, when_off=when_off, **EVERYTHING), asked_from_outside=True)
+    state_machine = compile_state_machine(
+        group(demand=CYCLING, when_off=when_off, **EVERYTHING), asked_from_outside=True
+    )
     checked = 0
-    for node in program.nodes:
-        key, _, stage = node.name.rpartition(".")
+    for state in state_machine.states:
+        key, _, stage = state.name.rpartition(".")
         origin = key.rpartition("@")[2]
-        if node.operation is None or stage == "accepted":
+        if state.operation is None or stage == "accepted":
             continue
         power = None if origin == "absent" else PowerState(origin)
-        row = rows_for(node.operation, power)
+        row = rows_for(state.operation, power)
         known = {s.name: s for s in row.stages}[stage]
-        assert node.power is (power if known.power is None else known.power)
-        assert node.provisioning is (known.provisioning or ProvisioningState.SUCCEEDED)
-        assert node.needs_hardware == known.needs_hardware
+        assert state.power is (power if known.power is None else known.power)
+        assert state.provisioning is (known.provisioning or ProvisioningState.SUCCEEDED)
+        assert state.needs_hardware == known.needs_hardware
         checked += 1
     assert checked > 10
 
@@ -149,33 +156,39 @@ def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None
 @pytest.mark.parametrize("asked", [False, True])
 def test_an_operation_is_counted_once_accepted_and_once_ended(asked: bool) -> None:
     """Into its first node, and out of it: succeeded, or failed with a code; or a delete has overtaken it."""
-    program = compile_program(group(demand=CYCLING, **EVERYTHING), asked_from_outside=asked)
-    for arc in program.arcs:
-        ends = [name for name in arc.counts if name.endswith((".succeeded", ".failed"))]
-        begins = [name for name in arc.counts if name.endswith(".accepted")]
+    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), asked_from_outside=asked)
+    for transition in state_machine.transitions:
+        ends = [name for name in transition.counts if name.endswith((".succeeded", ".failed"))]
+        begins = [name for name in transition.counts if name.endswith(".accepted")]
         assert len(ends) <= 1
         assert len(begins) <= 1
         within = (
-            arc.source.operation is not None
-            and arc.source.operation == arc.target.operation
-            and not arc.target.begins
+            transition.source.operation is not None
+            and transition.source.operation == transition.target.operation
+            and not transition.target.begins
         )
-        if arc.source.operation in OPERATION_NAMES and not within and arc.target.operation != "delete":
-            assert ends, f"{arc.source.name} -> {arc.target.name} leaves an operation without an end"
-        assert bool(begins) == (arc.target.begins and arc.target.operation in OPERATION_NAMES)
-        assert bool(arc.code) == any(name.startswith("failures.") for name in arc.counts)
+        if (
+            transition.source.operation in OPERATION_NAMES
+            and not within
+            and transition.target.operation != "delete"
+        ):
+            assert ends, (
+                f"{transition.source.name} -> {transition.target.name} leaves an operation without an end"
+            )
+        assert bool(begins) == (transition.target.begins and transition.target.operation in OPERATION_NAMES)
+        assert bool(transition.code) == any(name.startswith("failures.") for name in transition.counts)
 
 
 def test_a_delete_can_be_asked_for_wherever_there_is_a_vm() -> None:
     """Everywhere but where it is being deleted already; nothing else may be asked for during an operation."""
-    program = compile_program(group(demand=CYCLING, **EVERYTHING), asked_from_outside=True)
-    for node in program.nodes:
-        can = {operation for index, operation in program.asks if index == node.index}
-        if node.power is None:
+    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), asked_from_outside=True)
+    for state in state_machine.states:
+        can = {operation for index, operation in state_machine.asks if index == state.index}
+        if state.power is None:
             assert can == set()
-        elif node.operation is not None:
+        elif state.operation is not None:
             assert can <= {"delete"}
-            assert (can == {"delete"}) == (node.operation != "delete" or node.name.startswith("replace@"))
+            assert (can == {"delete"}) == (state.operation != "delete" or state.name.startswith("replace@"))
         else:
             assert "delete" in can
             assert "create" not in can
@@ -183,16 +196,16 @@ def test_a_delete_can_be_asked_for_wherever_there_is_a_vm() -> None:
 
 def test_what_is_accepted_from_outside_is_what_the_rows_accept() -> None:
     """From places of rest: every operation whose row begins there, no other."""
-    program = compile_program(group(demand=CYCLING), asked_from_outside=True)
-    for node in program.nodes:
-        if node.operation is None and node.power is not None:
+    state_machine = compile_state_machine(group(demand=CYCLING), asked_from_outside=True)
+    for state in state_machine.states:
+        if state.operation is None and state.power is not None:
             for operation in OPERATION_NAMES:
                 try:
-                    rows_for(operation, node.power)
+                    rows_for(operation, state.power)
                 except OperationNotAllowed:
-                    assert (node.index, operation) not in program.asks
+                    assert (state.index, operation) not in state_machine.asks
                 else:
-                    assert (node.index, operation) in program.asks
+                    assert (state.index, operation) in state_machine.asks
 
 
 def test_an_operation_that_nobody_knows_is_refused_by_name() -> None:
@@ -209,13 +222,13 @@ def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(mo
     rows[PowerState.DEALLOCATED] = replace(rows[PowerState.DEALLOCATED], goes_to=frozenset())
     monkeypatch.setattr(program_module, "POWER", MappingProxyType(rows))
     with pytest.raises(LifecycleError, match=r"group 'g': start@deallocated.allocating -> start@deallocated.starting .* from deallocated to starting"):  # fmt: skip
-        compile_program(group(demand=CYCLING))
+        compile_state_machine(group(demand=CYCLING))
 
 
 def test_streams_are_named_by_what_they_are_for() -> None:
     """Purposes are names, each once; laws stand where time is drawn."""
-    program = compile_program(group(demand=CYCLING, **EVERYTHING))
-    assert len(set(program.purposes)) == len(program.purposes)
+    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING))
+    assert len(set(state_machine.stream_names)) == len(state_machine.stream_names)
     assert {
         "starting",
         "failure.AllocationFailed",
@@ -223,16 +236,24 @@ def test_streams_are_named_by_what_they_are_for() -> None:
         "cycle.off",
         "guest_crash",
         "eviction",
-    } <= set(program.purposes)
-    for purpose, law in zip(program.purposes, program.laws, strict=True):
-        assert (law is None) == purpose.startswith("failure.")
+    } <= set(state_machine.stream_names)
+    for stream, law in zip(state_machine.stream_names, state_machine.samplers, strict=True):
+        assert (law is None) == stream.startswith("failure.")
 
 
 def test_a_lifetime_begins_where_a_create_comes_to_running_and_nowhere_else() -> None:
     """From the moment it is Running, generalized image or not."""
     for generalized in (True, False):
         demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(100))
-        program = compile_program(group(count=0, demand=demand, generalized=generalized, **EVERYTHING))
-        begins = [(arc.source.name, arc.target.power) for arc in program.arcs if arc.sets_life]
+        state_machine = compile_state_machine(
+            group(count=0, demand=demand, generalized=generalized, **EVERYTHING)
+        )
+        begins = [
+            (transition.source.name, transition.target.power)
+            for transition in state_machine.transitions
+            if transition.sets_life
+        ]
         assert begins == [("create@absent.starting", PowerState.RUNNING)]
-    assert not any(arc.sets_life for arc in compile_program(group(**EVERYTHING)).arcs)
+    assert not any(
+        transition.sets_life for transition in compile_state_machine(group(**EVERYTHING)).transitions
+    )

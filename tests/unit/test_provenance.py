@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.runs.provenance import _pieces, program_digest, question_digest
-from sim.runs.replication import question_of
+from sim.runs.provenance import _pieces, input_digest, program_digest
+from sim.runs.replication import compile_scenario
 
 FLEET: dict[str, Any] = {
     "name": "fleet",
@@ -27,7 +27,7 @@ FLEET: dict[str, Any] = {
 
 
 def _digest(scenario: sim.Scenario) -> str:
-    return question_digest(question_of(scenario))
+    return input_digest(compile_scenario(scenario))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fleets import always, fleet, play, play_both
+from fleets import always, fleet, play_both, run_until
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
 from sim.errors import ScenarioError
@@ -262,7 +262,7 @@ def test_reserved_room_is_held_for_vms_of_its_size() -> None:
     plan = shared(
         vms("e", count=2, size="E4"), vms("d", demand=born(500)), hosts=(hosts(1, fit=2),), reserved=(HELD,)
     )
-    told = play(plan)
+    told = run_until(plan)
     assert len(failed(told, "e-0001")) == 5
     assert told.life("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]
 
@@ -273,7 +273,7 @@ def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -
         vms("d", demand=ON_OFF), vms("e", demand=born(1100), size="E4"), vms("d2", demand=born(1200)),
         hosts=(hosts(1, fit=1),), reserved=(HELD,),
     )  # fmt: skip
-    told = play(plan)
+    told = run_until(plan)
     assert len(failed(told, "e-0000")) == 5
     assert told.life("d2-0000")[-1] == (1235, "running")
     assert failed(told, "d-0000")[0] == (2010, "start", "AllocationFailed")
@@ -284,7 +284,7 @@ def test_a_reservation_holds_quota_which_its_vms_need_not_ask_for_again() -> Non
     plan = shared(
         vms("e", count=2, size="E4"), vms("d", count=2), hosts=(hosts(4),), reserved=(HELD,), quota=Quota(regional_vcpus=8)
     )  # fmt: skip
-    told = play(plan)
+    told = run_until(plan)
     made = {name: usage.counts["vms.created"] for name, usage in told.run.usages.items()}
     assert made == {"e": 1, "d": 1}
     assert told.count("failures.QuotaExceeded") == 10
@@ -293,14 +293,14 @@ def test_a_reservation_holds_quota_which_its_vms_need_not_ask_for_again() -> Non
 def test_spot_vms_have_no_part_in_reserved_room() -> None:
     """A reservation isn't for spot."""
     spot = vms("s", priority="spot", spot=Spot(eviction_per_hour=0.0, notice_s=always(30)))
-    assert len(failed(play(shared(spot, hosts=(hosts(1, fit=1),), reserved=(HELD,))), "s-0000")) == 5
+    assert len(failed(run_until(shared(spot, hosts=(hosts(1, fit=1),), reserved=(HELD,))), "s-0000")) == 5
 
 
 def test_more_reserved_room_than_there_is_is_refused_before_the_run() -> None:
     """And the message says how many fit."""
     plan = shared(vms(), hosts=(hosts(1, fit=2),), reserved=(replace(HELD, quantity=3),))
     with pytest.raises(ScenarioError, match="room for 2 x D4 only"):
-        play(plan)
+        run_until(plan)
 
 
 def test_without_a_platform_nothing_is_asked() -> None:

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.runs.cache import RunCache, Shelf
-from sim.runs.event_writer import ROWS_HELD, Journal, merge
+from sim.runs.cache import CacheEntry, RunCache
+from sim.runs.event_writer import ROWS_HELD, EventWriter, merge
 from sim.runs.replication import BillRow, Replication, Timeline
 
 
@@ -32,10 +32,10 @@ def _replication(number: int = 3, events: Path | None = None) -> Replication:
 
 def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     """Resuming must end with the bits of an undisturbed run; NaN and subnormal figures included."""
-    shelf = Shelf(folder=tmp_path / "shelf")
+    entry = CacheEntry(folder=tmp_path / "shelf")
     played = _replication()
-    shelf.put(played)
-    kept = shelf.get(3)
+    entry.put(played)
+    kept = entry.get(3)
     assert kept is not None
     assert repr(kept.metrics) == repr(played.metrics)
     assert (kept.bill, kept.lives, kept.engine_why) == (played.bill, played.lives, played.engine_why)
@@ -45,44 +45,44 @@ def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
 
 def test_a_file_that_somebody_took_away_is_told(tmp_path: Path):
     """Two runs into one folder: the loser says what happened, instead of failing to write for no visible reason."""
-    shelf = Shelf(folder=tmp_path / "shelf")
-    kept = shelf.put(_replication())
-    shelf.forget()
+    entry = CacheEntry(folder=tmp_path / "shelf")
+    kept = entry.put(_replication())
+    entry.forget()
     with pytest.raises(ResultError, match="same result folder"):
         _ = kept.timeline["dév"]
-    assert shelf.get(3) is None
+    assert entry.get(3) is None
 
 
 def test_the_same_replication_makes_the_same_file(tmp_path: Path):
     """Content-addressed: no clock, no process number, no order of happening in it."""
     files = []
     for name in ("a", "b"):
-        shelf = Shelf(folder=tmp_path / name)
-        shelf.put(_replication())
-        files.append((shelf.folder / "000003.npz").read_bytes())
+        entry = CacheEntry(folder=tmp_path / name)
+        entry.put(_replication())
+        files.append((entry.folder / "000003.npz").read_bytes())
     assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])
 def test_a_torn_file_counts_as_absent(tmp_path: Path, cut: int):
     """A machine that went down may leave half a file; it is played again, not believed."""
-    shelf = Shelf(folder=tmp_path)
-    shelf.put(_replication())
+    entry = CacheEntry(folder=tmp_path)
+    entry.put(_replication())
     file = tmp_path / "000003.npz"
     file.write_bytes(file.read_bytes()[:cut])
-    assert shelf.get(3) is None
+    assert entry.get(3) is None
 
 
 def test_a_flipped_bit_counts_as_absent(tmp_path: Path):
     """The file carries check sums: a figure that rotted on the disk is played again."""
-    shelf = Shelf(folder=tmp_path)
-    shelf.put(_replication())
+    entry = CacheEntry(folder=tmp_path)
+    entry.put(_replication())
     file = tmp_path / "000003.npz"
     content = bytearray(file.read_bytes())
     middle = content.index(b"described.npy") + 200
     content[middle] ^= 1
     file.write_bytes(content)
-    assert shelf.get(3) is None
+    assert entry.get(3) is None
 
 
 def test_what_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,7 +93,7 @@ def test_what_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(np, "savez_compressed", full)
     with pytest.raises(OSError, match="No space"):
-        Shelf(folder=tmp_path).put(_replication())
+        CacheEntry(folder=tmp_path).put(_replication())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,7 +101,7 @@ def test_moves_reach_the_disk_while_the_list_grows(tmp_path: Path):
     """Memory must not grow with moves: what is held is never more than a row group, and all of it arrives in order."""
     many = 2 * ROWS_HELD + 7
     most = 0
-    with Journal(tmp_path / "events-000000.parquet", 4) as journal:
+    with EventWriter(tmp_path / "events-000000.parquet", 4) as journal:
         for index in range(many):
             journal.rows.append((float(index), "web-0001", "power", None, "creating", "create", None))
             most = max(most, len(journal.rows))
@@ -117,7 +117,7 @@ def test_a_replication_that_broke_leaves_no_part_file(tmp_path: Path):
     """Half a journal must never be merged into events.parquet."""
 
     def breaks() -> None:
-        with Journal(tmp_path / "part.parquet", 0) as journal:
+        with EventWriter(tmp_path / "part.parquet", 0) as journal:
             journal.rows.append((0.0, "a-0000", "power", None, "creating", "create", None))
             journal.flush()
             raise RuntimeError
@@ -132,7 +132,7 @@ def test_part_files_are_merged_in_order(tmp_path: Path):
     parts = []
     for number, moves in enumerate((2, 0, 3)):
         parts.append(tmp_path / f"events-{number}.parquet")
-        with Journal(parts[-1], number) as journal:
+        with EventWriter(parts[-1], number) as journal:
             journal.rows.extend(
                 (float(i), f"vm-{number}", "power", None, "running", None, None) for i in range(moves)
             )
@@ -146,23 +146,23 @@ def test_a_cache_that_has_grown_too_large_loses_what_was_used_longest_ago(tmp_pa
     """But nothing that another study may be reading, and never more than it takes."""
     cache = RunCache(tmp_path / "cache")
     for age, name in enumerate(("aa", "bb", "cc")):
-        shelf = cache.folder / name / "shelf"
-        shelf.mkdir(parents=True)
-        (shelf / "000000.npz").write_bytes(bytes(1000))
-        os.utime(shelf, (1e9 - age, 1e9 - age))
+        entry = cache.folder / name / "shelf"
+        entry.mkdir(parents=True)
+        (entry / "000000.npz").write_bytes(bytes(1000))
+        os.utime(entry, (1e9 - age, 1e9 - age))
     cache.trim(most_bytes=3000)
     assert len(list(cache.folder.glob("??/*"))) == 3
     cache.trim(most_bytes=2500)
-    assert [shelf.parent.name for shelf in sorted(cache.folder.glob("??/*"))] == ["aa", "bb"]
+    assert [entry.parent.name for entry in sorted(cache.folder.glob("??/*"))] == ["aa", "bb"]
     os.utime(cache.folder / "aa" / "shelf")
     cache.trim(most_bytes=0)
-    assert [shelf.parent.name for shelf in cache.folder.glob("??/*")] == ["aa"]
+    assert [entry.parent.name for entry in cache.folder.glob("??/*")] == ["aa"]
 
 
 def test_a_shelf_that_is_read_is_one_that_is_used(tmp_path: Path):
     """Else a study that only reads would find its figures gone."""
-    shelf = Shelf(folder=tmp_path / "aa" / "shelf")
-    shelf.put(_replication())
-    os.utime(shelf.folder, (1e9, 1e9))
-    assert shelf.get(3) is not None
-    assert shelf.folder.stat().st_mtime > 1.5e9
+    entry = CacheEntry(folder=tmp_path / "aa" / "shelf")
+    entry.put(_replication())
+    os.utime(entry.folder, (1e9, 1e9))
+    assert entry.get(3) is not None
+    assert entry.folder.stat().st_mtime > 1.5e9

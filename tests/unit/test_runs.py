@@ -23,7 +23,7 @@ from sim.lifecycle.power import PowerState
 from sim.runs import atomic_write as whole_folder
 from sim.runs import results
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
-from sim.runs.cache import Shelf
+from sim.runs.cache import CacheEntry
 from sim.runs.metrics import COUNTED
 from sim.runs.run import run_to_folder
 
@@ -266,7 +266,7 @@ def test_a_disk_that_fills_up_between_replications_names_the_folder(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Shelf, "put", full)
+    monkeypatch.setattr(CacheEntry, "put", full)
     with pytest.raises(ResultError, match=r"out: can't write the result: the disk is full"):
         run_to_folder(office, tmp_path / "out")
     assert not (tmp_path / "out").exists()

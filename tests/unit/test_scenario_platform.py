@@ -198,7 +198,7 @@ def test_a_load_from_a_file_beside_the_scenario(tmp_path):
         (tmp_path / "load.csv").write_text(rows)
         with pytest.raises(ScenarioError, match=says) as caught:
             load(path)
-        assert [(fault.line, fault.field) for fault in caught.value.faults] == [
+        assert [(host_failed.line, host_failed.field) for host_failed in caught.value.faults] == [
             (6, "group.web.autoscale.load")
         ]
 

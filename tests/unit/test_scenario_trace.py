@@ -138,8 +138,8 @@ def test_a_size_by_the_records_own_word(write):
     record = "created,lifetime,size\n0,3600,m5.xlarge\n0,3600,m5.large\n"
     text = TEXT.replace(SIZES, '{ "m5.xlarge" = "Standard_D4s_v5", "m5.large" = "d2s v5" }')
     assert load(write(record, text)).played_groups == ("real-D2s_v5", "real-D4s_v5")
-    (fault,) = _faults(write(record), ['group.real.trace.sizes={ "m5.xlarge" = "Standard_D4s_v5" }'])
-    assert "m5.large" in str(fault)
+    (host_failed,) = _faults(write(record), ['group.real.trace.sizes={ "m5.xlarge" = "Standard_D4s_v5" }'])
+    assert "m5.large" in str(host_failed)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_a_size_by_the_records_own_word(write):
 )
 def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, says):
     """With its own line, since that is what has to be mended."""
-    (fault,) = _faults(write(record))
-    assert (fault.line, says in str(fault)) == (line, True), str(fault)
+    (host_failed,) = _faults(write(record))
+    assert (host_failed.line, says in str(host_failed)) == (line, True), str(host_failed)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, s
 def test_contradictions_about_a_record_are_told(write, old, new, field, says):
     """One fault each, in words that help."""
     found = _faults(write(text=TEXT.replace(old, new, 1)))
-    assert [fault.field for fault in found] == [field]
+    assert [host_failed.field for host_failed in found] == [field]
     assert says in str(found[0])
 
 

@@ -15,7 +15,7 @@ from scipy import stats
 import sim
 from sim.errors import InputError, ScenarioError
 from sim.studies import sizing
-from sim.studies.constraints import Evidence, parse_promise
+from sim.studies.constraints import Evidence, parse_constraint
 from sim.studies.sizing import Sizing, _rounds, size
 
 
@@ -39,20 +39,20 @@ def fleet() -> sim.Scenario:
 )
 def test_a_promise_on_a_mean_is_read(words: str, metric: str, group: str, sign: str, limit: float):
     """As people write it, spaces or none."""
-    promise = parse_promise(words)
-    assert (promise.metric, promise.group, promise.sign) == (metric, group, sign)
-    assert promise.limit == pytest.approx(limit)
-    assert promise.quantile is None
-    assert promise.event is None
+    constraint = parse_constraint(words)
+    assert (constraint.metric, constraint.group, constraint.sign) == (metric, group, sign)
+    assert constraint.limit == pytest.approx(limit)
+    assert constraint.quantile is None
+    assert constraint.event is None
 
 
 def test_promises_on_quantiles_and_chances_are_read():
     """The P95 bill within a budget; the 5 % worst month's availability; the chance of breaking the budget."""
-    bill = parse_promise("p95(cost.total)<=50000")
+    bill = parse_constraint("p95(cost.total)<=50000")
     assert (bill.quantile, bill.limit, bill.sign) == (0.95, 50000.0, "<=")
-    worst = parse_promise("p5(availability@dev)>=99%")
+    worst = parse_constraint("p5(availability@dev)>=99%")
     assert (worst.quantile, worst.group) == (0.95, "dev")
-    breach = parse_promise("P(cost.total > 50000) <= 5%")
+    breach = parse_constraint("P(cost.total > 50000) <= 5%")
     assert (breach.event, breach.limit) == ((">", 50000.0), 0.05)
 
 
@@ -62,7 +62,7 @@ def test_promises_on_quantiles_and_chances_are_read():
 def test_what_is_no_promise_is_refused(words: str):
     """With an example of what would be right, or the range."""
     with pytest.raises(InputError, match="--keep"):
-        parse_promise(words)
+        parse_constraint(words)
 
 
 def test_the_largest_fleet_within_a_budget_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
@@ -121,7 +121,7 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
         def judge(self, run: Any, _level: float) -> Evidence:
             return Evidence(answer=next(answers), estimate=1.0, low=0.0, high=2.0, n=run.n)
 
-    monkeypatch.setattr(sizing, "Player", _Played(np.zeros(160)).maker())
+    monkeypatch.setattr(sizing, "ReplicationRunner", _Played(np.zeros(160)).maker())
     monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
     monkeypatch.setattr(sizing._Search, "_is_known", lambda self, run: run.n >= 160)
     search = sizing._Search(
@@ -197,27 +197,27 @@ class _Played:
     def maker(self) -> Callable[..., Any]:
         noise = self.noise
 
-        class Player:
+        class ReplicationRunner:
             def __init__(self, scenario: Any, **_: Any) -> None:
                 self.value, self.count = scenario, 0
 
-            def play_until(self, count: int, _tell: Any) -> None:
+            def run_until(self, count: int, _tell: Any) -> None:
                 self.count = count
 
             def result(self) -> Any:
                 costs = (self.value + noise[: self.count]).tolist()
                 return SimpleNamespace(values=lambda _m, _g: costs, n=self.count)
 
-        return Player
+        return ReplicationRunner
 
 
 def _search(
     noise: np.ndarray, values: Sequence[float], words: str, level: float, monkeypatch: pytest.MonkeyPatch
 ) -> Sizing:
-    monkeypatch.setattr(sizing, "Player", _Played(noise).maker())
+    monkeypatch.setattr(sizing, "ReplicationRunner", _Played(noise).maker())
     monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
     search = sizing._Search(
-        None, "x", list(values), parse_promise(words), level=level, cap=len(noise), seed=0, engine="auto",
+        None, "x", list(values), parse_constraint(words), level=level, cap=len(noise), seed=0, engine="auto",
         workers=None, cache=None, tell=lambda _done, _total: None,
     )  # type: ignore[arg-type]  # fmt: skip
     return sizing._bisect(search, list(range(len(values))), largest=True, confidence=1 - level)
@@ -255,11 +255,11 @@ def test_looks_are_few_and_end_at_the_cap():
 
 def test_evidence_between_is_undecided():
     """The limit inside the interval: no answer, whichever side the estimate lies on."""
-    promise = parse_promise("cost.total<=10")
-    assert promise._between("<=", 10, 9.0, 8.0, 9.9, 20).answer == "feasible"
-    assert promise._between("<=", 10, 9.0, 8.0, 10.1, 20).answer == "undecided"
-    assert promise._between("<=", 10, 11.0, 10.1, 12.0, 20).answer == "infeasible"
-    assert isinstance(promise._between(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
+    constraint = parse_constraint("cost.total<=10")
+    assert constraint._between("<=", 10, 9.0, 8.0, 9.9, 20).answer == "feasible"
+    assert constraint._between("<=", 10, 9.0, 8.0, 10.1, 20).answer == "undecided"
+    assert constraint._between("<=", 10, 11.0, 10.1, 12.0, 20).answer == "infeasible"
+    assert isinstance(constraint._between(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
 
 
 def test_a_value_that_is_judged_is_played_until_it_is_known_well_enough(fleet: sim.Scenario):

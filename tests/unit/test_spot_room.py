@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fleets import always, play
+from fleets import always, run_until
 from inspection import inspected
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
@@ -39,7 +39,7 @@ def watched(plan: FleetPlan) -> FleetPlan:
 
 def test_a_regular_vm_waits_until_the_spot_vm_in_its_way_has_gone() -> None:
     """Room is asked for at 1,010; 30 s of notice, 45 of deallocating; it starts at 1,085, and not a second before."""
-    told = play(watched(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
+    told = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
     assert told.life("s-0000")[2:5] == [(35, "running"), (1040, "deallocating"), (1085, "deallocated")]
     assert told.life("r-0000") == [(1000, "creating"), (1085, "starting"), (1110, "running")]
     assert told.count("evictions") == 1
@@ -51,13 +51,15 @@ def test_a_regular_vm_waits_until_the_spot_vm_in_its_way_has_gone() -> None:
 
 def test_an_evicted_vm_is_back_when_there_is_room_again() -> None:
     """The regular VM lives until 1,500 and is gone at 1,544; asked for again at 1,085 + 900, the spot VM runs 35 s later."""
-    told = play(watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))))
+    told = run_until(
+        watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),)))
+    )
     assert told.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
 
 
 def test_an_evicted_vm_that_nobody_asks_for_again_stays_deallocated() -> None:
     """`restart_after` omitted: never."""
-    told = play(
+    told = run_until(
         watched(
             shared(spot_vms(again_s=None), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))
         )
@@ -84,9 +86,9 @@ def test_with_the_delete_policy_the_vm_is_gone_and_its_quota_with_it() -> None:
 def test_the_youngest_spot_vms_go_and_no_more_than_must() -> None:
     """Three places, three spot VMs made at 0, 100 and 200 s: one regular VM evicts the last, two of them the last two."""
     some = spot_vms(demand=born(0, 100, 200), again_s=None)
-    told = play(watched(shared(some, vms("r", demand=born(1000)), hosts=(hosts(1, fit=3),))))
+    told = run_until(watched(shared(some, vms("r", demand=born(1000)), hosts=(hosts(1, fit=3),))))
     assert [told.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "running", "deallocated"]
-    told = play(watched(shared(some, vms("r", demand=born(1000, 1000)), hosts=(hosts(1, fit=3),))))
+    told = run_until(watched(shared(some, vms("r", demand=born(1000, 1000)), hosts=(hosts(1, fit=3),))))
     assert [told.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "deallocated", "deallocated"]
 
 
@@ -103,7 +105,9 @@ def test_neither_regular_nor_spot_vms_evict_their_like() -> None:
         (vms("a"), vms("b", demand=born(1000))),
         (spot_vms("a"), spot_vms("b", demand=born(1000))),
     ):
-        told = play(shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),)))
+        told = run_until(
+            shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),))
+        )
         assert told.count("evictions") == 0
         assert len(failed(told, "b-0000")) >= 5
 
@@ -111,11 +115,11 @@ def test_neither_regular_nor_spot_vms_evict_their_like() -> None:
 def test_what_a_large_spot_vm_leaves_over_is_free_when_it_has_gone_and_not_before() -> None:
     """It takes a whole host. The first regular VM is promised a quarter at 1,010, the second another at 1,020: both start at 1,085."""
     big = replace(spot_vms(again_s=None), vcpus=16, memory_gib=64.0)
-    told = play(watched(shared(big, vms("r", demand=born(1000, 1010)), hosts=(hosts(1),))))
+    told = run_until(watched(shared(big, vms("r", demand=born(1000, 1010)), hosts=(hosts(1),))))
     assert [told.life(f"r-000{i}")[1] for i in range(2)] == [(1085, "starting")] * 2
     assert told.count("evictions") == 1
     small = spot_vms("t", demand=born(1015), again_s=None, retry=Retry(attempts=1))
-    told = play(watched(shared(big, vms("r", demand=born(1000)), small, hosts=(hosts(1),))))
+    told = run_until(watched(shared(big, vms("r", demand=born(1000)), small, hosts=(hosts(1),))))
     assert failed(told, "t-0000") == [(1025, "create", "AllocationFailed")]
 
 
@@ -123,7 +127,7 @@ def test_what_was_promised_to_one_is_not_promised_to_another() -> None:
     """Two spot VMs on half a host each; regular VMs of three quarters and of a quarter evict both, and fill the host."""
     halves = replace(spot_vms(count=2, again_s=None), vcpus=8, memory_gib=32.0)
     most = replace(vms("r", demand=born(1000)), vcpus=12, memory_gib=48.0)
-    told = play(watched(shared(halves, most, vms("q", demand=born(1010, 1020)), hosts=(hosts(1),))))
+    told = run_until(watched(shared(halves, most, vms("q", demand=born(1010, 1020)), hosts=(hosts(1),))))
     assert told.count("evictions") == 2
     assert told.life("r-0000")[1] == told.life("q-0000")[1] == (1085, "starting")
     assert failed(told, "q-0001")[0] == (1030, "create", "AllocationFailed")
@@ -136,7 +140,7 @@ def test_whatever_the_policy_and_the_racks_there_is_room_to_be_made(policy: str)
         spot_vms(count=4, again_s=None), vms("r", demand=born(1000, 1001, 1002, 1003, 1004)), placement=policy,
         hosts=(hosts(3, "p", fit=1, racks=2), hosts(1, "q", fit=1)),
     )  # fmt: skip
-    told = play(watched(plan))
+    told = run_until(watched(plan))
     assert told.count("evictions") == 4
     assert told.run.usages["r"].counts["vms.created"] == 4
     assert failed(told, "r-0004")[0] == (1014, "create", "AllocationFailed")
@@ -144,7 +148,7 @@ def test_whatever_the_policy_and_the_racks_there_is_room_to_be_made(policy: str)
 
 def test_a_stopped_spot_vm_goes_at_once() -> None:
     """There is no guest to notify: from 1,110 it is deallocated for 45 s, and the regular VM starts at 1,155."""
-    told = play(watched(shared(spot_vms(demand=ON_OFF, when_off="stop"), vms("r", demand=born(1100)), hosts=(hosts(1, fit=1),))))  # fmt: skip
+    told = run_until(watched(shared(spot_vms(demand=ON_OFF, when_off="stop"), vms("r", demand=born(1100)), hosts=(hosts(1, fit=1),))))  # fmt: skip
     assert told.life("s-0000")[4:7] == [(1020, "stopped"), (1110, "deallocating"), (1155, "deallocated")]
     assert told.life("r-0000")[1] == (1155, "starting")
     assert told.count("evictions") == 1
@@ -152,7 +156,7 @@ def test_a_stopped_spot_vm_goes_at_once() -> None:
 
 def test_a_spot_vm_that_is_just_being_made_goes_when_it_is_there() -> None:
     """Made at 980, it is starting when the room is needed at 1,010; in service at 1,060, gone at 1,135."""
-    told = play(
+    told = run_until(
         watched(shared(spot_vms(demand=born(980)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))
     )
     assert told.life("s-0000")[3:5] == [(1090, "deallocating"), (1135, "deallocated")]
@@ -161,7 +165,7 @@ def test_a_spot_vm_that_is_just_being_made_goes_when_it_is_there() -> None:
 
 def test_a_spot_vm_that_goes_by_itself_makes_room_all_the_same() -> None:
     """Its life ends at 1,015, after it was told to go at 1,010 and before its notice is over: gone with its eviction, once."""
-    told = play(watched(shared(spot_vms(demand=born(0, for_s=1015)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))  # fmt: skip
+    told = run_until(watched(shared(spot_vms(demand=born(0, for_s=1015)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))  # fmt: skip
     assert told.life("r-0000")[1] == (1085, "starting")
     assert told.life("s-0000")[-1][1] == ""
 
@@ -182,14 +186,14 @@ def test_a_host_that_fails_while_it_is_being_vacated_leaves_nobody_waiting() -> 
 
 def test_a_hazard_of_one_evicts_as_soon_as_the_vm_serves() -> None:
     """In service at 80, off its host at 155; back 900 s and 35 later; every time."""
-    told = play(watched(shared(spot_vms(per_hour=1.0), hosts=(hosts(1),))))
+    told = run_until(watched(shared(spot_vms(per_hour=1.0), hosts=(hosts(1),))))
     assert [t for t, state in told.life("s-0000") if state == "deallocated"] == [155, 155 + 900 + 35 + 75, 155 + 2 * 1010, 155 + 3 * 1010]  # fmt: skip
 
 
 def test_the_inspection_of_these_stories_has_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
     """A spot VM that isn't told to go is found to be still there."""
     right = SharedPlatform.ask_host
-    monkeypatch.setattr(Vm, "befall", lambda *_: None)
+    monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
     monkeypatch.setattr(
         SharedPlatform, "ask_host", lambda platform, vm, avoid=-1: right(platform, vm, avoid) and []
     )

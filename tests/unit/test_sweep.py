@@ -244,12 +244,12 @@ def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_w
 def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
     """What the kernel takes to get ready is spent once for a whole sweep, so the choice counts every point's moves."""
     asked: list[int] = []
-    choose = choosing.choose
+    choose_engine = choosing.choose_engine
 
     def listening(plan: Any, *, replications: int) -> Any:
         asked.append(replications)
-        return choose(plan, replications=replications)
+        return choose_engine(plan, replications=replications)
 
-    monkeypatch.setattr(choosing, "choose", listening)
+    monkeypatch.setattr(choosing, "choose_engine", listening)
     sim.sweep(fleet, {"group.a.count": [1, 2, 3]}, replications=2)
     assert asked == [6, 6, 6]

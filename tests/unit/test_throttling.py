@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fleets import always, play
+from fleets import always, run_until
 from shared import shared, vms
 
 from sim.engines.simpy.platform import Bucket
@@ -45,7 +45,7 @@ def test_a_bucket_that_never_refills_refuses_for_ever() -> None:
 
 def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     """Two tokens, four a minute. Refused at 0, three VMs come again at 60 s, when there are two; the last one at 180 s."""
-    told = play(shared(vms(count=5), throttle=Throttle(burst=2, refill_per_min=4)))
+    told = run_until(shared(vms(count=5), throttle=Throttle(burst=2, refill_per_min=4)))
     assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == [0, 0, 60, 60, 180]
     assert told.count("operations.create.rejected") == told.count("failures.TooManyRequests") == 3 + 1
     assert told.count("operations.create.accepted") == 5
@@ -54,7 +54,7 @@ def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
 
 def test_nobody_comes_back_before_a_token_does() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
-    told = play(
+    told = run_until(
         shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4))
     )
     assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
@@ -63,14 +63,16 @@ def test_nobody_comes_back_before_a_token_does() -> None:
 
 def test_throttled_requests_are_no_attempts_of_the_retry_policy() -> None:
     """One attempt only, and yet all five VMs are made."""
-    told = play(shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1)))
+    told = run_until(
+        shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1))
+    )
     assert told.count("vms.created") == 5
 
 
 def test_starts_deletes_and_creates_have_a_bucket_each() -> None:
     """Two creates at 0, two deallocates at 1,000 and two starts at 2,000: none of the three classes is short."""
     cycling = vms(count=2, demand=Cycle(on_s=always(1000), off_s=always(1000)))
-    told = play(shared(cycling, throttle=Throttle(burst=2, refill_per_min=0.001)))
+    told = run_until(shared(cycling, throttle=Throttle(burst=2, refill_per_min=0.001)))
     assert told.count("failures.TooManyRequests") == 2, "the deallocates of 3,000 s, after those of 1,000"
     assert told.life("g-0000")[3][0] == told.life("g-0001")[3][0] == 1000
     assert told.life("g-0000")[5][0] == told.life("g-0001")[5][0] == 2010
@@ -82,12 +84,12 @@ def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
     storm = vms(count=30, create_over_s=300.0, demand=Cycle(on_s=always(5000), off_s=always(1000)))
     plan = shared(storm, hours=3.0, throttle=Throttle(burst=12, refill_per_min=12))
     calm = shared(storm, hours=3.0)
-    assert play(calm).count("failures.TooManyRequests") == 0
-    told = play(plan)
-    late_s = (play(calm).usage.served_h - told.usage.served_h) * 3600
+    assert run_until(calm).count("failures.TooManyRequests") == 0
+    told = run_until(plan)
+    late_s = (run_until(calm).usage.served_h - told.usage.served_h) * 3600
     assert late_s >= 0
     together = vms(count=30, demand=Cycle(on_s=always(5000), off_s=always(1000)), retry=Retry(backoff_s=60.0))
-    told = play(shared(together, hours=1.9, throttle=Throttle(burst=12, refill_per_min=12)))
+    told = run_until(shared(together, hours=1.9, throttle=Throttle(burst=12, refill_per_min=12)))
     begun = sorted(told.life(f"g-{i:04d}")[0][0] for i in range(30))
     assert begun == [0.0] * 12 + [60.0] * 12 + [180.0] * 6
 
@@ -95,6 +97,6 @@ def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
 def test_what_nobody_asks_the_control_plane_for_is_not_throttled() -> None:
     """A shutdown inside the guest needs no token."""
     cycling = vms(count=3, demand=Cycle(on_s=always(1000), off_s=always(10.0**6)), when_off="guest-shutdown")
-    told = play(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
+    told = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
     assert told.count("failures.TooManyRequests") == 0
     assert {told.life(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}

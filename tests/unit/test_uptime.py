@@ -21,7 +21,7 @@ from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
 from sim.model.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
 from sim.runs.cache import RunCache
-from sim.runs.replication import Question, replicate
+from sim.runs.replication import SimulationInput, replicate
 from sim.units import TICKS_PER_SECOND
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days
@@ -191,7 +191,7 @@ def test_maintenance_is_downtime() -> None:
 def test_a_replication_tells_uptime_and_credit() -> None:
     """An hour and 25 s lost of sixty hours less the 35 s before it ran: below 99 %, a quarter of the fee, by the table."""
     plan = shared(failing(always(40 * 3600)), hours=60.0)
-    question = Question(
+    question = SimulationInput(
         plan=plan,
         rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
         catalogue=load_bundled(),
@@ -212,7 +212,7 @@ def test_a_replication_tells_uptime_and_credit() -> None:
 def test_nothing_can_be_down_without_a_platform() -> None:
     """Then nobody listens, and the promise is kept."""
     assert not can_be_down(fleet(hours=1.0))
-    question = Question(
+    question = SimulationInput(
         plan=fleet(hours=1.0),
         rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
         catalogue=load_bundled(),
@@ -224,7 +224,7 @@ def test_nothing_can_be_down_without_a_platform() -> None:
 
 def test_kept_replications_keep_their_promises(tmp_path: Path) -> None:
     """Uptimes, and commitments by hour, come back from the disk to the last bit."""
-    question = Question(
+    question = SimulationInput(
         plan=shared(failing(always(40 * 3600)), hours=60.0),
         rated_groups=(RatedGroup(name="g", size=SIZE, region="westeurope"),),
         catalogue=load_bundled(),
@@ -232,9 +232,9 @@ def test_kept_replications_keep_their_promises(tmp_path: Path) -> None:
         commitments=(Reservation(name="ri", size=SIZE, quantity=2, term="1y", region="westeurope"),),
     )
     made = replicate(question, 1, 0)
-    shelf = RunCache(tmp_path).shelf(question, 1)
-    shelf.put(made)
-    kept = shelf.get(0)
+    entry = RunCache(tmp_path).entry(question, 1)
+    entry.put(made)
+    kept = entry.get(0)
     assert kept is not None
     assert kept.uptimes == made.uptimes
     assert repr(kept.metrics[""]) == repr(made.metrics[""])  # some are no numbers, which equal nothing

@@ -18,19 +18,19 @@ from sim.engines.compiled.vm_loop import (
     HOST,
     INDEX,
     JOURNALED,
-    MEETS,
+    NEEDS_RESOURCE,
     NO_LIMIT,
     NO_QUOTA,
     NO_QUOTA_GIVES_UP,
     NO_ROOM,
     NO_ROOM_GIVES_UP,
-    NODE,
     OF_GROUP,
     OFF_HOST,
     OVER,
     PEAKED,
     PENDING,
     STAGE,
+    STATE,
     STUCK_VM,
     TRIED,
     T,
@@ -67,7 +67,7 @@ DONE, PAGES_FULL, NO_SLOTS, TOO_MANY_SHAPES, STUCK = range(5)
 # Stages of a meeting.
 NOTHING, GIVING, ASKING_QUOTA, ASKING_HOST = range(4)
 RANK_BITS = 32
-ASKS = 1 << 62  # at one instant: what is given back comes first
+REQUESTS = 1 << 62  # at one instant: what is given back comes first
 MARGIN = 4096  # lines that must be left before a stretch
 NEVER = math.inf
 
@@ -260,9 +260,9 @@ def _give_quota(g, shares, quota):  # type: ignore[no-untyped-def]
 
 
 @cached
-def play(  # type: ignore[no-untyped-def]
-    births, born_of, born_index, lives, vm_keys, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances,
-    probabilities, backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+def run_until(  # type: ignore[no-untyped-def]
+    births, born_of, born_index, lives, vm_keys, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances,
+    probabilities, backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
     loop, free_slots, queue_t, queue_k, queue_s, shares, quota, sets, allowed, allowed_n, in_unit, tried_unit, policy, endless,
     units, unit_of, free_c, free_m, tree_c, tree_m, order, list_c, list_m, head, at, following, before,
@@ -284,29 +284,29 @@ def play(  # type: ignore[no-untyped-def]
             loop[NEXT_BIRTH] = birth + 1
             g = born_of[birth]
             lifetime = lives[birth] if len(lives) > 0 else NEVER
-            arc = begin(
+            transition = begin(
                 slot, g, born_index[birth], births[birth], lifetime, vm_keys[birth], run, start_s, labels, settings, edges, moves,
-                law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
+                sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
             )  # fmt: skip
             told = False
             stage = NOTHING
-            meeting = False
+            acquiring = False
         elif loop[QUEUED] > 0:
             slot = _pop(loop, queue_t, queue_k, queue_s)
             g = state_i[slot, OF_GROUP]
-            arc = state_i[slot, PENDING]
+            transition = state_i[slot, PENDING]
             stage = state_i[slot, STAGE]
-            meeting = True
+            acquiring = True
             told = False
         else:
             loop[STATUS] = DONE
             return
         while True:
             refused = -1
-            if meeting:
+            if acquiring:
                 if stage == GIVING:
                     host = state_i[slot, HOST]
-                    if arcs[arc, OFF_HOST] and host >= 0:
+                    if transitions[transition, OFF_HOST] and host >= 0:
                         state_i[slot, HOST] = -1
                         in_unit[g, unit_of[host]] -= 1
                         pinned = shares[g, SET]
@@ -318,20 +318,20 @@ def play(  # type: ignore[no-untyped-def]
                         ):  # fmt: skip
                             loop[STATUS] = TOO_MANY_SHAPES
                             return
-                    if arcs[arc, GONE] and state_i[slot, HAS_QUOTA]:
+                    if transitions[transition, GONE] and state_i[slot, HAS_QUOTA]:
                         state_i[slot, HAS_QUOTA] = 0
                         _give_quota(g, shares, quota)
                 elif stage == ASKING_QUOTA:
                     if _ask_quota(g, shares, quota):
                         state_i[slot, HAS_QUOTA] = 1
                     else:
-                        node = state_i[slot, NODE]
-                        refused = nodes[node, NO_QUOTA]
+                        state = state_i[slot, STATE]
+                        refused = states[state, NO_QUOTA]
                         if (
                             state_i[slot, TRIED] + 1 >= settings[g, ATTEMPTS_IN_ALL]
-                            and nodes[node, NO_QUOTA_GIVES_UP] >= 0
+                            and states[state, NO_QUOTA_GIVES_UP] >= 0
                         ):
-                            refused = nodes[node, NO_QUOTA_GIVES_UP]
+                            refused = states[state, NO_QUOTA_GIVES_UP]
                 elif not endless:
                     host = _choose(
                         g, state_i[slot, INDEX], policy, shares, allowed, allowed_n, sets, in_unit, tried_unit,
@@ -352,51 +352,55 @@ def play(  # type: ignore[no-untyped-def]
                             loop[STATUS] = TOO_MANY_SHAPES
                             return
                     else:
-                        node = state_i[slot, NODE]
-                        refused = nodes[node, NO_ROOM]
+                        state = state_i[slot, STATE]
+                        refused = states[state, NO_ROOM]
                         if (
                             state_i[slot, TRIED] + 1 >= settings[g, ATTEMPTS_IN_ALL]
-                            and nodes[node, NO_ROOM_GIVES_UP] >= 0
+                            and states[state, NO_ROOM_GIVES_UP] >= 0
                         ):
-                            refused = nodes[node, NO_ROOM_GIVES_UP]
+                            refused = states[state, NO_ROOM_GIVES_UP]
                 if refused >= 0:
-                    arc = refused
+                    transition = refused
                     stage = NOTHING
             else:
-                arc = advance(
-                    slot, arc, told, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs,
-                    edges, moves, law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks,
+                transition = advance(
+                    slot, transition, told, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs,
+                    edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks,
                     journal_t, journal_i, NO_LIMIT,
                 )  # fmt: skip
                 stage = NOTHING
                 if report[STUCK_VM] != 0:
                     loop[STATUS] = STUCK
                     return
-                if arc in (OVER, ENDED):
+                if transition in (OVER, ENDED):
                     free_slots[loop[FREE]] = slot
                     loop[FREE] += 1
                     break
-            # What the arc still needs: the next thing that the platform is to be asked.
+            # What the transition still needs: the next thing that the platform is to be asked.
             waits = -1
-            if arcs[arc, MEETS]:
-                gives = (arcs[arc, OFF_HOST] and state_i[slot, HOST] >= 0) or (
-                    arcs[arc, GONE] and state_i[slot, HAS_QUOTA]
+            if transitions[transition, NEEDS_RESOURCE]:
+                gives = (transitions[transition, OFF_HOST] and state_i[slot, HOST] >= 0) or (
+                    transitions[transition, GONE] and state_i[slot, HAS_QUOTA]
                 )
                 if stage < GIVING and gives:
                     waits = GIVING
-                elif stage < ASKING_QUOTA and arcs[arc, ASKS_QUOTA] and not state_i[slot, HAS_QUOTA]:
+                elif (
+                    stage < ASKING_QUOTA
+                    and transitions[transition, ASKS_QUOTA]
+                    and not state_i[slot, HAS_QUOTA]
+                ):
                     waits = ASKING_QUOTA
-                elif stage < ASKING_HOST and arcs[arc, ASKS_HOST]:
+                elif stage < ASKING_HOST and transitions[transition, ASKS_HOST]:
                     waits = ASKING_HOST
             if waits < 0:
                 told = True
-                meeting = False
+                acquiring = False
                 continue
-            state_i[slot, PENDING] = arc
+            state_i[slot, PENDING] = transition
             state_i[slot, STAGE] = waits
             key = (g << RANK_BITS) + state_i[slot, INDEX]
             if waits != GIVING:
-                key += ASKS
+                key += REQUESTS
             now = state_f[slot, T]
             birth = loop[NEXT_BIRTH]
             if (
@@ -406,7 +410,7 @@ def play(  # type: ignore[no-untyped-def]
                 and (len(journal_t) == 0 or report[JOURNALED] + MARGIN <= len(journal_t))
             ):  # it would be the first of the queue, and come out at once
                 stage = waits
-                meeting = True
+                acquiring = True
                 told = False
                 continue
             _push(now, key, slot, loop, queue_t, queue_k, queue_s)

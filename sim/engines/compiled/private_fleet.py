@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.engines.compiled import vm_loop as kernel
-from sim.engines.compiled.encode import Lowered, lower
+from sim.engines.compiled.encode import Encoded, lower
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.errors import LifecycleError
-from sim.usage.collector import Peak, Tally, Window
+from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import COLUMNS
 
 MOVES_AT_ONCE = 500_000  # that one call of the kernel walks, about: what surrounds it costs little, its pages stay in the cache
@@ -28,7 +28,7 @@ Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
+class VmLoopResult:
     """What one call of the kernel brought home, on pages that are given back when it has been taken."""
 
     pages: Pages
@@ -53,7 +53,7 @@ class Pages:
 
     @classmethod
     def blank(
-        cls, setups: Sequence[GroupSetup], window: Window, lowered: Lowered, peak_room: int, journal_room: int
+        cls, setups: Sequence[GroupSetup], window: Window, lowered: Encoded, peak_room: int, journal_room: int
     ) -> Pages:
         """Pages with room for so many lines of peaks and journal."""
         return cls(
@@ -82,14 +82,14 @@ class Pages:
         """`peaks` to `watch`."""
         return self.peaks, self.journal_t, self.journal_i, self.watch
 
-    def check(self, setups: Sequence[GroupSetup], lowered: Lowered) -> None:
+    def check(self, setups: Sequence[GroupSetup], lowered: Encoded) -> None:
         """Raises LifecycleError for a VM that moves for ever at one instant."""
         if self.report[kernel.STUCK_VM]:
-            stuck = int(self.report[kernel.STUCK_NODE])
-            group = next(g for g in range(len(setups)) if stuck < lowered.first_node[g + 1])
-            node = setups[group].program.nodes[stuck - lowered.first_node[group]]
+            stuck = int(self.report[kernel.STUCK_STATE])
+            group = next(g for g in range(len(setups)) if stuck < lowered.first_state[g + 1])
+            state = setups[group].state_machine.states[stuck - lowered.first_state[group]]
             raise LifecycleError(
-                f"{setups[group].plan.name}-{self.report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {node.name}"
+                f"{setups[group].plan.name}-{self.report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {state.name}"
             )
 
     def lifetimes_ticks(self, group: int, window: Window) -> int:
@@ -106,8 +106,8 @@ class CompiledGroup:
 
     setup: GroupSetup
     window: Window
-    lowered: Lowered = field(init=False)
-    tally: Tally = field(init=False)
+    lowered: Encoded = field(init=False)
+    accumulator: Accumulator = field(init=False)
     bins: Longs = field(init=False)
     vms_at_once: int = field(init=False, default=PROBED)
     peak_lines: float = field(init=False, default=0.0)  # that a VM needs, about
@@ -116,7 +116,7 @@ class CompiledGroup:
 
     def __post_init__(self) -> None:
         self.lowered = lower([self.setup], self.window)
-        self.tally = Tally(self.window, self.setup.table)
+        self.accumulator = Accumulator(self.window, self.setup.table)
         self.bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -138,18 +138,18 @@ class CompiledGroup:
         """Walk a few VMs to see how many a call may take, and how many lines they will fill."""
         births = next(self.blocks(), (0, np.zeros(0)))[1][:PROBED]
         everything = np.ones(self.lowered.bins, dtype=np.bool_)
-        walked = self.walk(0, births, everything, journal=True)
+        simulated = self.vm_loop_run(0, births, everything, journal=True)
         per_vm = 1.0 / max(1, len(births))
-        self.peak_lines, self.journal_lines = len(walked.peaks) * per_vm, len(walked.journal_t) * per_vm
-        moves = max(1.0, float(walked.pages.hits.sum()) * per_vm)
+        self.peak_lines, self.journal_lines = len(simulated.peaks) * per_vm, len(simulated.journal_t) * per_vm
+        moves = max(1.0, float(simulated.pages.hits.sum()) * per_vm)
         least, most = VMS_AT_ONCE
         # A long horizon has thick books, which every call has to open, close and add up.
-        at_once = max(MOVES_AT_ONCE, 2 * walked.pages.books.size)
+        at_once = max(MOVES_AT_ONCE, 2 * simulated.pages.books.size)
         self.vms_at_once = min(most, max(least, int(at_once / moves)))
 
-    def walk(
+    def vm_loop_run(
         self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
-    ) -> Walked:
+    ) -> VmLoopResult:
         """Walk the VMs from *first* on. Raises LifecycleError."""
         vm_keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
         lives = self.setup.lifetimes_s[first : first + len(births)]
@@ -157,7 +157,7 @@ class CompiledGroup:
         journal_room = int(1.25 * self.journal_lines * len(births)) + 4096 if journal else 0
         while True:
             out = self._pages(peak_room, journal_room)
-            kernel.walk(
+            kernel.vm_loop_run(
                 first, births, lives, vm_keys, *self.lowered.arrays, *self.lowered.room(1), *out.before_mask, mask, *out.after_mask
             )  # fmt: skip
             out.check([self.setup], self.lowered)
@@ -165,7 +165,7 @@ class CompiledGroup:
             if peaked <= len(out.peaks) and journaled <= len(out.journal_t):
                 break
             peak_room, journal_room = max(peaked, peak_room), max(journaled, journal_room)
-        return Walked(
+        return VmLoopResult(
             pages=out,
             lifetimes_ticks=out.lifetimes_ticks(0, self.window),
             peaks=out.peaks[:peaked],
@@ -183,17 +183,17 @@ class CompiledGroup:
         used.wipe()
         return used
 
-    def take(self, walked: Walked) -> None:
+    def take(self, simulated: VmLoopResult) -> None:
         """Add a block's books to the group's."""
-        hours, pages = self.window.hours, walked.pages
-        self.tally.rest[: hours + 1] += pages.books[:, :, 0]
-        self.tally.step[1 : hours + 2] += pages.books[:, :, 1]
-        self.tally.hits += pages.hits
-        self.tally.lifetimes_ticks += walked.lifetimes_ticks
+        hours, pages = self.window.hours, simulated.pages
+        self.accumulator.rest[: hours + 1] += pages.books[:, :, 0]
+        self.accumulator.step[1 : hours + 2] += pages.books[:, :, 1]
+        self.accumulator.hits += pages.hits
+        self.accumulator.lifetimes_ticks += simulated.lifetimes_ticks
         self.bins += pages.bins
 
 
-def walk_groups(
+def simulate_groups(
     setups: Sequence[GroupSetup],
     window: Window,
     peaks: tuple[Peak, Peak],
@@ -214,13 +214,13 @@ def walk_groups(
         for group in groups:
             group.probe()
             mask = np.full(group.lowered.bins, everything)
-            for walked in _in_order(pool, threads, group, mask, journal=listener is not None):
-                group.take(walked)
+            for simulated in _in_order(pool, threads, group, mask, journal=listener is not None):
+                group.take(simulated)
                 if listener is not None:
-                    _tell(listener, group, walked)
+                    _tell(listener, group, simulated)
                 if everything:
-                    kept.append((group, walked.peaks.copy()))
-                    lines += len(walked.peaks)
+                    kept.append((group, simulated.peaks.copy()))
+                    lines += len(simulated.peaks)
                     if lines > PEAK_LINES and not keep_peak_lines:
                         everything, kept = False, []
                         mask[:] = False
@@ -229,8 +229,8 @@ def walk_groups(
             for group in groups:
                 _tell_net(peaks, group, ~mask)
                 if not everything:
-                    for walked in _in_order(pool, threads, group, mask, journal=False):
-                        kept.append((group, walked.peaks.copy()))
+                    for simulated in _in_order(pool, threads, group, mask, journal=False):
+                        kept.append((group, simulated.peaks.copy()))
             if everything:
                 kept = [(group, coded[mask[_bin_of(group, coded)]]) for group, coded in kept]
     for group, coded in kept:
@@ -240,21 +240,21 @@ def walk_groups(
 
 def _in_order(
     pool: ThreadPoolExecutor, threads: int, group: CompiledGroup, mask: NDArray[np.bool_], *, journal: bool
-) -> Iterator[Walked]:
+) -> Iterator[VmLoopResult]:
     """The blocks' walks, *threads* at a time, in order of VMs."""
     if threads <= 1:
         for first, births in group.blocks():
-            walked = group.walk(first, births, mask, journal=journal)
-            yield walked
-            group.spare.append(walked.pages)
+            simulated = group.vm_loop_run(first, births, mask, journal=journal)
+            yield simulated
+            group.spare.append(simulated.pages)
         return
     waiting: list[Any] = []
     for first, births in group.blocks():
-        waiting.append(pool.submit(group.walk, first, births, mask, journal=journal))
+        waiting.append(pool.submit(group.vm_loop_run, first, births, mask, journal=journal))
         if len(waiting) > 2 * threads:
-            walked = waiting.pop(0).result()
-            yield walked
-            group.spare.append(walked.pages)
+            simulated = waiting.pop(0).result()
+            yield simulated
+            group.spare.append(simulated.pages)
     for future in waiting:
         yield future.result()
 
@@ -290,6 +290,8 @@ def _tell_lines(peaks: tuple[Peak, Peak], group: CompiledGroup, coded: Longs) ->
         peak.add(ticks[some], group.setup.index, change[some])
 
 
-def _tell(listener: MovesListener, group: CompiledGroup, walked: Walked) -> None:
-    moved = walked.journal_i[:, 0] < 2 * len(group.setup.program.arcs)
-    listener(group.setup, walked.journal_t[moved], walked.journal_i[moved, 0], walked.journal_i[moved, 1])
+def _tell(listener: MovesListener, group: CompiledGroup, simulated: VmLoopResult) -> None:
+    moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
+    listener(
+        group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1]
+    )

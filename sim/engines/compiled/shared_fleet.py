@@ -12,13 +12,13 @@ from sim.distributions import streams
 from sim.engines.audit import Story, compare, picks
 from sim.engines.compiled import event_loop as la
 from sim.engines.compiled import vm_loop as k
-from sim.engines.compiled.encode import Lowered, lower
+from sim.engines.compiled.encode import Encoded, lower
 from sim.engines.compiled.private_fleet import Pages
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.shared.placement import MIB, UNIT_COLUMNS, allowed_units, host_index
 from sim.errors import Fault, ScenarioError
 from sim.model.plan import FleetPlan, Platform
-from sim.usage.collector import Peak, Tally, Window, ticks_of
+from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import COLUMNS
 
 NO_LIMIT = 1 << 60
@@ -36,8 +36,8 @@ class SharedRun:
         assert plan.platform is not None
         self.setups = setups
         self.window = window
-        self.lowered: Lowered = lower(setups, window)
-        self.tallies = [Tally(window, setup.table) for setup in setups]
+        self.lowered: Encoded = lower(setups, window)
+        self.accumulators = [Accumulator(window, setup.table) for setup in setups]
         self.births, self.born_of, self.born_index, self.lives, self.vm_keys = _births(setups)
         self.platform_arrays = _platform_arrays(plan.platform, setups)
         # VMs that will live again in SimPy, and what the journal told of them so far.
@@ -66,7 +66,7 @@ class SharedRun:
         free = np.arange(slots, dtype=np.int64)[::-1].copy()
         queue = np.zeros(slots), np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.int64)
         while True:
-            la.play(
+            la.run_until(
                 self.births, self.born_of, self.born_index, self.lives, self.vm_keys, *self.lowered.arrays, *rooms,
                 *pages.before_mask, mask, *pages.after_mask, loop, free, *queue, *self.platform_arrays,
             )  # fmt: skip
@@ -115,14 +115,14 @@ class SharedRun:
             return
         when, what, whom = pages.journal_t[:lines], pages.journal_i[:lines, 0], pages.journal_i[:lines, 1]
         for place, setup in enumerate(self.setups):
-            own, turns = 2 * len(setup.program.arcs), 2 * len(self.lowered.arcs)
+            own, turns = 2 * len(setup.state_machine.transitions), 2 * len(self.lowered.transitions)
             local = np.where(
                 what < turns,
-                what - 2 * self.lowered.first_arc[place],
-                what - turns - 2 * self.lowered.first_node[place] + own,
+                what - 2 * self.lowered.first_transition[place],
+                what - turns - 2 * self.lowered.first_state[place] + own,
             )
             moves = (local >= 0) & (local < own) & (what < turns)
-            turned = (what >= turns) & (local >= own) & (local < own + 2 * len(setup.program.nodes))
+            turned = (what >= turns) & (local >= own) & (local < own + 2 * len(setup.state_machine.states))
             for index in (vm for group, vm in self.stories if group == place):
                 his = (moves | turned) & (whom == index)
                 if his.any():
@@ -140,12 +140,12 @@ class SharedRun:
 
     def _take(self, pages: Pages) -> None:
         hours = self.window.hours
-        for place, tally in enumerate(self.tallies):
+        for place, accumulator in enumerate(self.accumulators):
             own = pages.books[:, place * COLUMNS : (place + 1) * COLUMNS]
-            tally.rest[: hours + 1] += own[:, :, 0]
-            tally.step[1 : hours + 2] += own[:, :, 1]
-            tally.hits += pages.hits[self.lowered.own_moves(place)]
-            tally.lifetimes_ticks += pages.lifetimes_ticks(place, self.window)
+            accumulator.rest[: hours + 1] += own[:, :, 0]
+            accumulator.step[1 : hours + 2] += own[:, :, 1]
+            accumulator.hits += pages.hits[self.lowered.own_moves(place)]
+            accumulator.lifetimes_ticks += pages.lifetimes_ticks(place, self.window)
 
 
 def _births(setups: Sequence[GroupSetup]) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ expressions of the SimPy walker in the same order (`t + d`, `left - (t2 - t)`, `
 streams, and books in the same ticks, so its books are equal to the last bit. It knows no state, no operation and no
 failure: those are numbers in the table.
 
-The walker stops where a VM meets others (hardware, quota), and goes on when it is told what came of it: `walk` plays VMs
+The walker stops where a VM meets others (hardware, quota), and goes on when it is told what came of it: `vm_loop_run` plays VMs
 that meet nobody, `sim.engines.compiled.event_loop` queues the meetings of those that do.
 
 This module and `lookahead` are the only ones that import numba. Nothing here runs before it has been compiled (some seconds, once a
@@ -21,35 +21,39 @@ import numba
 from sim.distributions.samplers import draw as _draw
 from sim.distributions.streams import bits_u64 as _bits
 from sim.distributions.streams import mix_array as _mix
-from sim.model.state_machine import Attempts, Wait
+from sim.model.state_machine import Attempts, Delay
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import TICKS_PER_HOUR
 
-# Columns of the node table, of the arc table and of the chance table (see `sim.engines.compiled.encode`).
-(WAIT, PURPOSE, LAW, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
- HAS_CLOCKS, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(21)  # fmt: skip
-(TARGET, ATTEMPTS, SETS_LIFE, ENDS_DEMAND, REDRAWS_CRASH, REDRAWS_EVICTION, HAS_EFFECT, MEETS, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
+# Columns of the state table, of the transition table and of the chance table (see `sim.engines.compiled.encode`).
+(WAIT, STREAM, LAW, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
+ HAS_TIMERS, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(21)  # fmt: skip
+(TARGET, ATTEMPTS, SETS_LIFE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
  GONE) = range(12)  # fmt: skip
-CHANCE_PURPOSE, CHANCE_ARC, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
+CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 # Settings of a group.
-(FIRST_ARC, FIRST_NODE, ATTEMPTS_IN_ALL, CRASH_PURPOSE, CRASH_LAW, EVICTION_PURPOSE, EVICTION_LAW, LIFETIME_PURPOSE, LIFETIME_LAW,
- DEMAND, ON_PURPOSE, ON_LAW, OFF_PURPOSE, OFF_LAW, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- PURPOSES) = range(19)  # fmt: skip
-# Settings of the run: arcs of all groups, first tick that is booked, and how many ticks a bin has (as a power of two).
-ARCS, START_TICKS, BIN_SHIFT = range(3)
+(FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
+ DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
+ STREAMS) = range(19)  # fmt: skip
+# Settings of the run: transitions of all groups, first tick that is booked, and how many ticks a bin has (as a power of two).
+TRANSITIONS, START_TICKS, BIN_SHIFT = range(3)
 ALWAYS, CALENDAR, CYCLE = range(3)
 # Columns of the move table.
 BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
 # What a walk reports: lines in the journal and in the peak log, the VM that moves for ever. Then, by group, lifetimes (ticks).
-JOURNALED, PEAKED, STUCK_VM, STUCK_NODE, LIFETIMES = range(5)
+JOURNALED, PEAKED, STUCK_VM, STUCK_STATE, LIFETIMES = range(5)
 # What is known of a VM between two stretches: numbers with and without a fraction, the latter followed by its place in
 # each stream and in the calendar.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-NODE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
-OVER, ENDED, HALTED = -1, -2, -3  # instead of an arc: nothing before the horizon; nothing ever; enough lines
+STATE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
+OVER, ENDED, HALTED = (
+    -1,
+    -2,
+    -3,
+)  # instead of a transition: nothing before the horizon; nothing ever; enough lines
 
 GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
-_LAW, _BACKOFF, _REST = int(Wait.LAW), int(Wait.BACKOFF), int(Wait.REST)
+_LAW, _BACKOFF, _REST = int(Delay.LAW), int(Delay.BACKOFF), int(Delay.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
 STUCK = 10_000
 NO_LIMIT = 1 << 62
@@ -71,31 +75,31 @@ mix = inlined(_mix)
 
 
 @inlined
-def _variate(slot, p, law, keys, state_i, law_i, law_f, pool):  # type: ignore[no-untyped-def]
-    """The next variate of purpose p."""
+def _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
+    """The next variate of stream p."""
     k = state_i[slot, USED + p]
     state_i[slot, USED + p] = k + 1
-    return draw(bits(keys[slot, p], k), law, law_i, law_f, pool)
+    return draw(bits(keys[slot, p], k), law, sampler_i, sampler_f, pool)
 
 
 @inlined
-def _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, law_i, law_f, pool):  # type: ignore[no-untyped-def]
+def _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
     """When demand turns after *edge*, being *wanted* until then; the place in the calendar stands behind the streams."""
-    p = settings[g, ON_PURPOSE]
-    law = settings[g, ON_LAW]
+    p = settings[g, ON_STREAM]
+    law = settings[g, ON_SAMPLER]
     if settings[g, DEMAND] == CALENDAR:
-        here = USED + settings[g, PURPOSES]
+        here = USED + settings[g, STREAMS]
         place = settings[g, EDGES_FROM] + state_i[slot, here]
         if place >= settings[g, EDGES_TO]:
             return NEVER
         state_i[slot, here] += 1
         if p < 0:
             return edges[place]
-        return max(edges[place] + _variate(slot, p, law, keys, state_i, law_i, law_f, pool), edge)
+        return max(edges[place] + _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool), edge)
     if not wanted:
-        p = settings[g, OFF_PURPOSE]
-        law = settings[g, OFF_LAW]
-    return edge + _variate(slot, p, law, keys, state_i, law_i, law_f, pool)
+        p = settings[g, OFF_STREAM]
+        law = settings[g, OFF_SAMPLER]
+    return edge + _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool)
 
 
 @inlined
@@ -147,39 +151,55 @@ def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, pea
 
 @plain
 def begin(  # type: ignore[no-untyped-def]
-    slot, g, index, born, lives, vm_key, run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
+    slot, g, index, born, lives, vm_key, run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
     keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
-    """A VM is asked for: its clocks and the demand for it; returns its first arc. *lives* (s) ends it, if not inf."""
-    purposes = settings[g, PURPOSES]
-    for p in range(purposes):
+    """A VM is asked for: its clocks and the demand for it; returns its first transition. *lives* (s) ends it, if not inf."""
+    stream_names = settings[g, STREAMS]
+    for p in range(stream_names):
         keys[slot, p] = mix(vm_key ^ labels[g, p])
         state_i[slot, USED + p] = 0
-    state_i[slot, USED + purposes] = 0
+    state_i[slot, USED + stream_names] = 0
     state_f[slot, T] = born
     state_f[slot, CRASH_LEFT] = NEVER
     state_f[slot, EVICTION_LEFT] = NEVER
     state_f[slot, DIES] = born + lives
-    if settings[g, CRASH_PURPOSE] >= 0:
+    if settings[g, CRASH_STREAM] >= 0:
         state_f[slot, CRASH_LEFT] = _variate(
-            slot, settings[g, CRASH_PURPOSE], settings[g, CRASH_LAW], keys, state_i, law_i, law_f, pool
+            slot,
+            settings[g, CRASH_STREAM],
+            settings[g, CRASH_SAMPLER],
+            keys,
+            state_i,
+            sampler_i,
+            sampler_f,
+            pool,
         )
-    if settings[g, EVICTION_PURPOSE] >= 0:
+    if settings[g, EVICTION_STREAM] >= 0:
         state_f[slot, EVICTION_LEFT] = _variate(
-            slot, settings[g, EVICTION_PURPOSE], settings[g, EVICTION_LAW], keys, state_i, law_i, law_f, pool
+            slot,
+            settings[g, EVICTION_STREAM],
+            settings[g, EVICTION_SAMPLER],
+            keys,
+            state_i,
+            sampler_i,
+            sampler_f,
+            pool,
         )
     edge = NEVER
     wanted = 1
     if settings[g, DEMAND] == CALENDAR:
         wanted = settings[g, WANTED_FIRST]
-        edge = _next_edge(slot, 0.0, wanted, g, settings, edges, keys, state_i, law_i, law_f, pool)
+        edge = _next_edge(slot, 0.0, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
         while edge <= born:
             wanted = 1 - wanted
-            edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, law_i, law_f, pool)
+            edge = _next_edge(
+                slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool
+            )
     elif settings[g, DEMAND] == CYCLE:
-        edge = _next_edge(slot, born, wanted, g, settings, edges, keys, state_i, law_i, law_f, pool)
+        edge = _next_edge(slot, born, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
     state_f[slot, EDGE] = edge
-    state_i[slot, NODE] = settings[g, FIRST_NODE]
+    state_i[slot, STATE] = settings[g, FIRST_STATE]
     state_i[slot, WANTED] = wanted
     state_i[slot, TRIED] = 0
     state_i[slot, STUCK_AT] = 0
@@ -197,7 +217,7 @@ def begin(  # type: ignore[no-untyped-def]
     if wanted:
         _book(
             born,
-            2 * (run[ARCS] + settings[g, FIRST_NODE]),
+            2 * (run[TRANSITIONS] + settings[g, FIRST_STATE]),
             told_of,
             run,
             start_s,
@@ -211,20 +231,20 @@ def begin(  # type: ignore[no-untyped-def]
             journal_t,
             journal_i,
         )
-    return settings[g, FIRST_ARC]
+    return settings[g, FIRST_TRANSITION]
 
 
 @plain
 def advance(  # type: ignore[no-untyped-def]
-    slot, arc, told, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
-    law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
+    slot, transition, told, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
+    sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
 ):  # fmt: skip
-    """Live on from an arc until the VM meets others: returns that arc, not yet taken, or OVER or ENDED.
+    """Live on from a transition until the VM meets others: returns that transition, not yet taken, or OVER or ENDED.
 
-    *told*: what came of the meeting is this very arc, so take it. Stops (HALTED) in a node as soon as the journal has
+    *told*: what came of the meeting is this very transition, so take it. Stops (HALTED) in a state as soon as the journal has
     *limit* lines.
     """
-    n_arcs = run[ARCS]
+    n_transitions = run[TRANSITIONS]
     g = state_i[slot, OF_GROUP]
     vm = state_i[slot, TOLD_OF]
     t = state_f[slot, T]
@@ -232,19 +252,19 @@ def advance(  # type: ignore[no-untyped-def]
     dies = state_f[slot, DIES]
     crash_left = state_f[slot, CRASH_LEFT]
     eviction_left = state_f[slot, EVICTION_LEFT]
-    node = state_i[slot, NODE]
+    state = state_i[slot, STATE]
     wanted = state_i[slot, WANTED]
     tried = state_i[slot, TRIED]
     stuck = state_i[slot, STUCK_AT]
     while True:
-        if arcs[arc, MEETS] and not told:
+        if transitions[transition, NEEDS_RESOURCE] and not told:
             break
         told = False
-        arc &= PLACE
+        transition &= PLACE
         # The move.
         _book(
             t,
-            2 * arc + wanted,
+            2 * transition + wanted,
             vm,
             run,
             start_s,
@@ -258,48 +278,48 @@ def advance(  # type: ignore[no-untyped-def]
             journal_t,
             journal_i,
         )
-        node = arcs[arc, TARGET] & PLACE
-        if arcs[arc, HAS_EFFECT]:
-            if arcs[arc, ATTEMPTS] == _RESET:
+        state = transitions[transition, TARGET] & PLACE
+        if transitions[transition, HAS_EFFECT]:
+            if transitions[transition, ATTEMPTS] == _RESET:
                 tried = 0
-            elif arcs[arc, ATTEMPTS] == _ADD:
+            elif transitions[transition, ATTEMPTS] == _ADD:
                 tried += 1
-            if arcs[arc, SETS_LIFE]:
+            if transitions[transition, SETS_LIFE]:
                 dies = t + draw(
-                    bits(keys[slot, settings[g, LIFETIME_PURPOSE]], 0),
-                    settings[g, LIFETIME_LAW],
-                    law_i,
-                    law_f,
+                    bits(keys[slot, settings[g, LIFETIME_STREAM]], 0),
+                    settings[g, LIFETIME_SAMPLER],
+                    sampler_i,
+                    sampler_f,
                     pool,
                 )
-            if arcs[arc, REDRAWS_CRASH]:
+            if transitions[transition, RESAMPLES_CRASH]:
                 crash_left = _variate(
                     slot,
-                    settings[g, CRASH_PURPOSE],
-                    settings[g, CRASH_LAW],
+                    settings[g, CRASH_STREAM],
+                    settings[g, CRASH_SAMPLER],
                     keys,
                     state_i,
-                    law_i,
-                    law_f,
+                    sampler_i,
+                    sampler_f,
                     pool,
                 )
-            if arcs[arc, REDRAWS_EVICTION]:
+            if transitions[transition, RESAMPLES_EVICTION]:
                 eviction_left = _variate(
                     slot,
-                    settings[g, EVICTION_PURPOSE],
-                    settings[g, EVICTION_LAW],
+                    settings[g, EVICTION_STREAM],
+                    settings[g, EVICTION_SAMPLER],
                     keys,
                     state_i,
-                    law_i,
-                    law_f,
+                    sampler_i,
+                    sampler_f,
                     pool,
                 )
-            if arcs[arc, ENDS_DEMAND]:
+            if transitions[transition, ENDS_DEMAND]:
                 edge = NEVER
                 if wanted:
                     _book(
                         t,
-                        2 * (n_arcs + node) + 1,
+                        2 * (n_transitions + state) + 1,
                         vm,
                         run,
                         start_s,
@@ -314,62 +334,64 @@ def advance(  # type: ignore[no-untyped-def]
                         journal_i,
                     )
                     wanted = 0
-        if nodes[node, ENDS]:
-            arc = ENDED
+        if states[state, ENDS]:
+            transition = ENDED
             break
         if report[JOURNALED] >= limit:
-            arc = HALTED
+            transition = HALTED
             break
-        up = nodes[node, UP]
-        down = nodes[node, DOWN]
-        if nodes[node, LEVEL]:
+        up = states[state, UP]
+        down = states[state, DOWN]
+        if states[state, LEVEL]:
             answer = up if wanted else down
             if answer >= 0:
-                arc = answer
+                transition = answer
                 continue
         # How the stay ends if demand leaves it alone.
-        wait = nodes[node, WAIT]
+        wait = states[state, WAIT]
         if wait == _LAW:
-            took = _variate(slot, nodes[node, PURPOSE], nodes[node, LAW], keys, state_i, law_i, law_f, pool)
-            arc = nodes[node, NEXT]
+            took = _variate(
+                slot, states[state, STREAM], states[state, LAW], keys, state_i, sampler_i, sampler_f, pool
+            )
+            transition = states[state, NEXT]
             end = t + took
-            if took > deadlines[node]:
-                arc = nodes[node, LATE]
-                end = t + deadlines[node]
+            if took > deadlines[state]:
+                transition = states[state, LATE]
+                end = t + deadlines[state]
         elif wait == _REST:
-            arc = OVER
+            transition = OVER
             end = NEVER
         elif wait == _BACKOFF:
-            arc = nodes[node, NEXT]
+            transition = states[state, NEXT]
             end = t + backoffs[settings[g, BACKOFFS_FROM] + tried - 1]
         else:
-            arc = nodes[node, NEXT]
+            transition = states[state, NEXT]
             end = t
-        for c in range(nodes[node, CHANCE_FROM], nodes[node, CHANCE_TO]):
-            p = chances[c, CHANCE_PURPOSE]
+        for c in range(states[state, CHANCE_FROM], states[state, CHANCE_TO]):
+            p = chances[c, CHANCE_STREAM]
             k = state_i[slot, USED + p]
             state_i[slot, USED + p] = k + 1
             u = (bits(keys[slot, p], k) + 0.5) * UNIT
             if u < probabilities[c]:
-                arc = chances[c, CHANCE_ARC]
+                transition = chances[c, CHANCE_TRANSITION]
                 if tried + 1 >= settings[g, ATTEMPTS_IN_ALL] and chances[c, CHANCE_GIVES_UP] >= 0:
-                    arc = chances[c, CHANCE_GIVES_UP]
+                    transition = chances[c, CHANCE_GIVES_UP]
                 if chances[c, CHANCE_AT_DEADLINE]:
-                    end = t + deadlines[node]
+                    end = t + deadlines[state]
                 break
-        if nodes[node, HAS_CLOCKS]:
-            if nodes[node, CRASH] >= 0:
-                rings = t + crash_left
-                if rings < end:
-                    arc = nodes[node, CRASH]
-                    end = max(rings, t)
-            if nodes[node, EVICT] >= 0:
-                rings = t + eviction_left
-                if rings < end:
-                    arc = nodes[node, EVICT]
-                    end = max(rings, t)
-            if nodes[node, LIFE] >= 0 and dies < end:
-                arc = nodes[node, LIFE]
+        if states[state, HAS_TIMERS]:
+            if states[state, CRASH] >= 0:
+                expires = t + crash_left
+                if expires < end:
+                    transition = states[state, CRASH]
+                    end = max(expires, t)
+            if states[state, EVICT] >= 0:
+                expires = t + eviction_left
+                if expires < end:
+                    transition = states[state, EVICT]
+                    end = max(expires, t)
+            if states[state, LIFE] >= 0 and dies < end:
+                transition = states[state, LIFE]
                 end = max(dies, t)
         # Demand may turn meanwhile, and call the VM away.
         answers = up >= 0 or down >= 0
@@ -386,7 +408,7 @@ def advance(  # type: ignore[no-untyped-def]
                 stuck += 1
                 if stuck > STUCK:
                     report[STUCK_VM] = state_i[slot, INDEX] + 1
-                    report[STUCK_NODE] = node
+                    report[STUCK_STATE] = state
                     over = True
                     break
             turned = False
@@ -394,7 +416,7 @@ def advance(  # type: ignore[no-untyped-def]
                 turned = True
                 _book(
                     edge,
-                    2 * (n_arcs + node) + wanted,
+                    2 * (n_transitions + state) + wanted,
                     vm,
                     run,
                     start_s,
@@ -409,23 +431,25 @@ def advance(  # type: ignore[no-untyped-def]
                     journal_i,
                 )
                 wanted = 1 - wanted
-                edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, law_i, law_f, pool)
+                edge = _next_edge(
+                    slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool
+                )
             if over:
                 break
             if turned:
                 answer = up if wanted else down
                 if answer >= 0:
-                    arc = answer
+                    transition = answer
                     break
             if wake >= end:
                 break
         if over:
-            arc = OVER
+            transition = OVER
             break
         stayed = wake - t
-        if nodes[node, RUNS_CRASH]:
+        if states[state, RUNS_CRASH]:
             crash_left -= stayed
-        if nodes[node, RUNS_EVICTION]:
+        if states[state, RUNS_EVICTION]:
             eviction_left -= stayed
         t = wake
     state_f[slot, T] = t
@@ -433,17 +457,17 @@ def advance(  # type: ignore[no-untyped-def]
     state_f[slot, DIES] = dies
     state_f[slot, CRASH_LEFT] = crash_left
     state_f[slot, EVICTION_LEFT] = eviction_left
-    state_i[slot, NODE] = node
+    state_i[slot, STATE] = state
     state_i[slot, WANTED] = wanted
     state_i[slot, TRIED] = tried
     state_i[slot, STUCK_AT] = stuck
-    return arc
+    return transition
 
 
 @cached
-def walk(  # type: ignore[no-untyped-def]
-    first_index, births, lives, vm_keys, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
-    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+def vm_loop_run(  # type: ignore[no-untyped-def]
+    first_index, births, lives, vm_keys, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
+    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """The lives of VMs `first_index ...` that meet nobody, born at *births*, one after the other, into the books.
@@ -452,13 +476,13 @@ def walk(  # type: ignore[no-untyped-def]
     """
     for i in range(len(births)):
         lifetime = lives[i] if len(lives) > 0 else NEVER
-        arc = begin(
-            0, 0, first_index + i, births[i], lifetime, vm_keys[i], run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
+        transition = begin(
+            0, 0, first_index + i, births[i], lifetime, vm_keys[i], run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
             keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
         )  # fmt: skip
         advance(
-            0, arc, False, run, horizon_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
-            law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, NO_LIMIT,
+            0, transition, False, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
+            sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, NO_LIMIT,
         )  # fmt: skip
         if report[STUCK_VM] != 0:
             return
@@ -466,22 +490,22 @@ def walk(  # type: ignore[no-untyped-def]
 
 @cached
 def born(  # type: ignore[no-untyped-def]
-    seat, index, at_s, lifetime, vm_key, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
-    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    seat, index, at_s, lifetime, vm_key, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
+    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """`begin`, for a VM of a group by itself that somebody else looks after."""
     report[JOURNALED] = 0
     return begin(
-        seat, 0, index, at_s, lifetime, vm_key, run, start_s, labels, settings, edges, moves, law_i, law_f, pool,
+        seat, 0, index, at_s, lifetime, vm_key, run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
         keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
     )  # fmt: skip
 
 
 @cached
 def stretch(  # type: ignore[no-untyped-def]
-    seat, again, arc, told, until_s, limit, moved, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances,
-    probabilities, backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    seat, again, transition, told, until_s, limit, moved, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances,
+    probabilities, backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
     """`advance`, for such a VM, as if the horizon were at *until_s*; *again*: from where the last stretch began.
@@ -498,8 +522,8 @@ def stretch(  # type: ignore[no-untyped-def]
         state_i[target, column] = state_i[source, column]
     report[JOURNALED] = 0
     came = advance(
-        seat, arc, told, run, until_s, start_s, settings, nodes, deadlines, arcs, chances, probabilities, backoffs, edges, moves,
-        law_i, law_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
+        seat, transition, told, run, until_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
+        sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
     )  # fmt: skip
     count = report[JOURNALED]
     for line in range(min(count, len(moved))):
@@ -514,26 +538,36 @@ def stretch(  # type: ignore[no-untyped-def]
 
 @cached
 def stay(  # type: ignore[no-untyped-def]
-    seat, until_s, run, horizon_s, start_s, labels, settings, nodes, deadlines, arcs, chances, probabilities,
-    backoffs, edges, moves, law_i, law_f, pool, keys, state_f, state_i,
+    seat, until_s, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
+    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
     books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
 ):  # fmt: skip
-    """Such a VM stays in its node up to an instant (`Vm._pass`): demand may turn, clocks run on."""
+    """Such a VM stays in its state up to an instant (`Vm._pass`): demand may turn, clocks run on."""
     report[JOURNALED] = 0
-    node = state_i[seat, NODE]
+    state = state_i[seat, STATE]
     while state_f[seat, EDGE] <= until_s and state_f[seat, EDGE] < horizon_s:
         wanted = state_i[seat, WANTED]
         _book(
-            state_f[seat, EDGE], 2 * (run[ARCS] + node) + wanted, state_i[seat, TOLD_OF], run, start_s, moves, books, hits, report,
+            state_f[seat, EDGE], 2 * (run[TRANSITIONS] + state) + wanted, state_i[seat, TOLD_OF], run, start_s, moves, books, hits, report,
             bins, mask, peaks, journal_t, journal_i,
         )  # fmt: skip
         state_i[seat, WANTED] = 1 - wanted
         state_f[seat, EDGE] = _next_edge(
-            seat, state_f[seat, EDGE], 1 - wanted, 0, settings, edges, keys, state_i, law_i, law_f, pool
+            seat,
+            state_f[seat, EDGE],
+            1 - wanted,
+            0,
+            settings,
+            edges,
+            keys,
+            state_i,
+            sampler_i,
+            sampler_f,
+            pool,
         )
     stayed = until_s - state_f[seat, T]
-    if nodes[node, RUNS_CRASH]:
+    if states[state, RUNS_CRASH]:
         state_f[seat, CRASH_LEFT] -= stayed
-    if nodes[node, RUNS_EVICTION]:
+    if states[state, RUNS_EVICTION]:
         state_f[seat, EVICTION_LEFT] -= stayed
     state_f[seat, T] = until_s

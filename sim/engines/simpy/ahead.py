@@ -24,7 +24,7 @@ from sim.engines.compiled.private_fleet import Pages
 from sim.engines.group_setup import GroupSetup
 from sim.engines.simpy.vm import NEVER, Vm
 from sim.errors import LifecycleError
-from sim.model.state_machine import Arc, Node
+from sim.model.state_machine import State, Transition
 from sim.usage.collector import Window
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class AheadVm(Vm):
         self.begun: tuple[int, bool] = (
             k.OVER,
             True,
-        )  # the arc that the stretch began with, and whether it was told to take it
+        )  # the transition that the stretch began with, and whether it was told to take it
         self.times_b = self.moves_b = b""  # lines of the stretch
         self.lines = self.booked = 0  # how many, and how many of them have happened
         self.wakes_s = NEVER  # when it is over
@@ -119,10 +119,15 @@ class AheadVm(Vm):
         assert self.group.stretches is not None
         return self.group.stretches
 
-    def live(self) -> Generator[Event, Any, None]:
+    def simulate(self) -> Generator[Event, Any, None]:
         """From its request to its end, or the horizon: meeting, stretch, meeting."""
         group = self.group
-        env, horizon_s, platform, arcs = group.env, group.horizon_s, group.platform, group.program.arcs
+        env, horizon_s, platform, transitions = (
+            group.env,
+            group.horizon_s,
+            group.platform,
+            group.state_machine.transitions,
+        )
         lifetimes = group.setup.lifetimes_s
         lifetime_s = float(lifetimes[self.index]) if len(lifetimes) else NEVER
         side = self.stretches
@@ -131,13 +136,13 @@ class AheadVm(Vm):
         self._write(*side.turns())
         told = False
         while True:
-            arc = arcs[number]
-            if arc.meets and not told and platform is not None:
+            transition = transitions[number]
+            if transition.needs_resource and not told and platform is not None:
                 self._know()
-                number = (yield from self._meet(arc, platform)).index
+                number = (yield from self._acquire_resources(transition, platform)).index
                 told = True
             came = self._stretch(number, told)
-            called: Arc | None = None
+            called: Transition | None = None
             while called is None:
                 wake_s = self.wakes_s
                 try:
@@ -147,7 +152,7 @@ class AheadVm(Vm):
                     yield env.at(wake_s) if wake_s < horizon_s else env.event()  # the latter never comes
                     break
                 except simpy.Interrupt as interrupt:
-                    self.promised = None
+                    self.pending_target = None
                     called = interrupt.cause
                     if called is None:
                         came = self._heed(came)
@@ -162,23 +167,23 @@ class AheadVm(Vm):
                 side.free.append(self.seat)
                 group.vms.pop(self.index, None)
                 return
-            if came == k.HALTED:  # in a node that answers what is pending
+            if came == k.HALTED:  # in a state that answers what is pending
                 self._know()
-                came = getattr(self.node, self.pending).index
+                came = getattr(self.state, self.pending).index
                 self.pending = ""
             number, told = came, False
 
     # -- stretches -------------------------------------------------------------------------------------------------
 
     def _stretch(self, number: int, told: bool) -> int:
-        """Walk ahead from an arc; returns the arc of the next meeting, or OVER, ENDED or HALTED."""
+        """Walk ahead from a transition; returns the transition of the next meeting, or OVER, ENDED or HALTED."""
         self.begun = (number, told)
-        came = self._walk(self.group.horizon_s, k.NO_LIMIT, again=False)
+        came = self._simulate_private(self.group.horizon_s, k.NO_LIMIT, again=False)
         if self.pending:
             came = self._heed(came)
         return came
 
-    def _walk(self, until_s: float, limit: int, *, again: bool = True) -> int:
+    def _simulate_private(self, until_s: float, limit: int, *, again: bool = True) -> int:
         """The stretch from its beginning, for the first time or *again*."""
         side = self.stretches
         number, told = self.begun
@@ -198,14 +203,17 @@ class AheadVm(Vm):
         return np.frombuffer(self.moves_b, dtype=np.int64)
 
     def _heed(self, came: int) -> int:
-        """Something is pending: the stretch ends in the first node that answers it."""
-        arcs = self.group.program.arcs
+        """Something is pending: the stretch ends in the first state that answers it."""
+        transitions = self.group.state_machine.transitions
         moves = self._moves().tolist()
         for place in range(self.booked, self.lines):
             move = moves[place]
-            if move < 2 * len(arcs) and getattr(arcs[move // 2].target, self.pending) is not None:
+            if (
+                move < 2 * len(transitions)
+                and getattr(transitions[move // 2].target, self.pending) is not None
+            ):
                 booked = self.booked
-                came = self._walk(self.group.horizon_s, place + 1)
+                came = self._simulate_private(self.group.horizon_s, place + 1)
                 self.booked = booked
                 break
         return came
@@ -216,7 +224,7 @@ class AheadVm(Vm):
         group.when.frombytes(times)
         group.what.frombytes(moves)
         if group.whom is not None:
-            own = np.frombuffer(moves, dtype=np.int64) < 2 * len(group.program.arcs)
+            own = np.frombuffer(moves, dtype=np.int64) < 2 * len(group.state_machine.transitions)
             group.whom.extend([self.index] * int(own.sum()))
 
     def _book(self, end: int) -> None:
@@ -234,40 +242,40 @@ class AheadVm(Vm):
     def _know(self) -> None:
         """What the platform may look at, read back from the seat."""
         side = self.stretches
-        self.node = self.group.program.nodes[side.state_i[self.seat, k.NODE]]
+        self.state = self.group.state_machine.states[side.state_i[self.seat, k.STATE]]
         self.attempts = int(side.state_i[self.seat, k.TRIED])
         self.now_s = float(side.state_f[self.seat, k.T])
 
     # -- what befalls it -------------------------------------------------------------------------------------------
 
-    def here(self, *, so_far: bool = False) -> Node:
+    def here(self, *, so_far: bool = False) -> State:
         """Where it is at this instant: before its own moves of the instant, or after them (*so_far*)."""
         self.so_far = so_far
-        if not self.meeting:
+        if not self.acquiring:
             self.catch_up(so_far=so_far)
             happened = self._moves()[: self.booked]
-            own = happened[happened < 2 * len(self.group.program.arcs)]
+            own = happened[happened < 2 * len(self.group.state_machine.transitions)]
             if len(own):
-                self.node = self.group.program.arcs[int(own[-1]) // 2].target
-        return self.node
+                self.state = self.group.state_machine.transitions[int(own[-1]) // 2].target
+        return self.state
 
-    def befall(self, what: str) -> None:
-        """The platform strikes: at once where the node answers, else as soon as one does."""
+    def disrupt(self, what: str) -> None:
+        """The platform strikes: at once where the state answers, else as soon as one does."""
         # A host that fails does so before anything else at its instant; room is wanted after all private steps of it.
-        arc = getattr(self.here(so_far=what != "fault"), what)
-        if arc is not None and not self.meeting and self.promised is None:
-            self.call_away(arc)
+        transition = getattr(self.here(so_far=what != "host_failed"), what)
+        if transition is not None and not self.acquiring and self.pending_target is None:
+            self.interrupt(transition)
             return
         self.pending = what
-        if self.asleep and self.promised is None:
+        if self.asleep and self.pending_target is None:
             assert self.process is not None
-            self.promised = self.node
+            self.pending_target = self.state
             self.process.interrupt()  # to look where it will be answered
 
     def _go_back(self) -> None:
         """The stretch ends at this instant, not where it was to end."""
         now_s, booked = self.group.env.now, self.booked
-        self._walk(math.nextafter(now_s, math.inf) if self.so_far else now_s, k.NO_LIMIT)
+        self._simulate_private(math.nextafter(now_s, math.inf) if self.so_far else now_s, k.NO_LIMIT)
         if self.lines < booked:
             raise LifecycleError(
                 f"{self.name} at {now_s / 3600:.3f} h: a stretch walked again is shorter than it was"
@@ -278,7 +286,7 @@ class AheadVm(Vm):
         self._know()
 
     def _pass(self, until_s: float) -> None:
-        """Time goes by in the node: demand may turn, clocks run on."""
+        """Time goes by in the state: demand may turn, clocks run on."""
         side = self.stretches
         k.stay(self.seat, until_s, *side.arrays)
         self._write(*side.turns())

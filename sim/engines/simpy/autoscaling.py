@@ -82,7 +82,7 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
         yield env.at(next_s)
         tick_h, now_s = (next_s - now_s) / SECONDS_PER_HOUR, next_s
         load = load_at(plan, group, now_s)
-        serving = sum(group.vms[index].node.serving for index in newest if index in group.vms)
+        serving = sum(group.vms[index].state.serving for index in newest if index in group.vms)
         if now_s > group.warm_up_s:
             offered += load * tick_h
             served += min(load, serving * plan.per_vm) * tick_h
@@ -110,8 +110,8 @@ def _shrink(group: GroupRun, newest: list[int], by: int) -> None:
     """Delete the newest VMs, of those that can be deleted now."""
     for index in reversed(newest.copy()):
         vm = group.vms[index]
-        ask = group.program.asks.get((vm.node.index, "delete"))
-        if by > 0 and ask is not None and vm.promised is None and not vm.meeting:
-            vm.call_away(ask)
+        ask = group.state_machine.asks.get((vm.state.index, "delete"))
+        if by > 0 and ask is not None and vm.pending_target is None and not vm.acquiring:
+            vm.interrupt(ask)
             newest.remove(index)
             by -= 1

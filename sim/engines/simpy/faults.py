@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from simpy.events import Event
 
 from sim.distributions import streams
-from sim.distributions.samplers import compile_laws
+from sim.distributions.samplers import compile_samplers
 from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS
 from sim.engines.simpy.variates import Variates
-from sim.engines.simpy.vm import BEFALLS, Clock, Vm
+from sim.engines.simpy.vm import DISRUPTS, Environment, Vm
 from sim.model.plan import FleetPlan, Maintenance
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BETWEEN, REPAIR = 0, 1
 
 
-def start_befalling(plan: FleetPlan, platform: SharedPlatform, env: Clock, root: int) -> None:
+def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, root: int) -> None:
     """Start a process for everything that may fail, and one for maintenance; *root* is the replication's key."""
     assert plan.platform is not None
     if platform.endless:
@@ -35,10 +35,10 @@ def start_befalling(plan: FleetPlan, platform: SharedPlatform, env: Clock, root:
     ):
         if failing is None:
             continue
-        laws = compile_laws([failing.time_between_s, failing.repair_s])
+        samplers = compile_samplers([failing.time_between_s, failing.repair_s])
         for name, members in unions.items():
             variates = Variates(
-                streams.entity_key(root, f"{kind} {name}"), ("time_between", "repair"), laws, (0, 1),
+                streams.entity_key(root, f"{kind} {name}"), ("time_between", "repair"), samplers, (0, 1),
                 members=len(members),
             )  # fmt: skip
             for number, hosts in enumerate(members):
@@ -77,7 +77,7 @@ def _zones(platform: SharedPlatform) -> dict[int, list[int]]:
 
 def _fails(
     platform: SharedPlatform,
-    env: Clock,
+    env: Environment,
     variates: Variates,
     number: int,
     hosts: Sequence[int],
@@ -86,27 +86,29 @@ def _fails(
     draws: list[Any] = [None, None]
     blocks = [0, 0]
 
-    def draw(purpose: int) -> float:
+    def draw(stream: int) -> float:
         while True:
             try:
-                if draws[purpose] is not None:
-                    return float(draws[purpose]())
+                if draws[stream] is not None:
+                    return float(draws[stream]())
             except StopIteration:
                 pass
-            draws[purpose] = variates.column(number, purpose, blocks[purpose])
-            blocks[purpose] += 1
+            draws[stream] = variates.column(number, stream, blocks[stream])
+            blocks[stream] += 1
 
     now_s = 0.0
     while True:
         now_s += draw(BETWEEN)
-        yield env.at(now_s, BEFALLS)
+        yield env.at(now_s, DISRUPTS)
         platform.fail(hosts)
         now_s += draw(REPAIR)
-        yield env.at(now_s, BEFALLS)
+        yield env.at(now_s, DISRUPTS)
         platform.repair(hosts)
 
 
-def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Generator[Event, Any, None]:
+def _maintenance(
+    plan: Maintenance, platform: SharedPlatform, env: Environment
+) -> Generator[Event, Any, None]:
     """Every so often, one update domain after the other."""
 
     reached: set[int] = (
@@ -114,10 +116,15 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Gen
     )  # in this round: a VM that moves to a host whose turn is still to come has had its own
 
     def reach(vm: Vm) -> None:
-        arc = vm.here().maintained
-        if arc is not None and not vm.meeting and vm.promised is None and vm.rank not in reached:
+        transition = vm.here().maintained
+        if (
+            transition is not None
+            and not vm.acquiring
+            and vm.pending_target is None
+            and vm.rank not in reached
+        ):
             reached.add(vm.rank)
-            vm.call_away(arc)
+            vm.interrupt(transition)
 
     round_s = 0.0
     while True:
@@ -125,5 +132,5 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Clock) -> Gen
         reached.clear()
         for domain in range(plan.update_domains):
             # A round that isn't over when the next is due delays it.
-            yield env.at(max(env.now, round_s + domain * plan.between_domains_s), BEFALLS)
+            yield env.at(max(env.now, round_s + domain * plan.between_domains_s), DISRUPTS)
             platform.maintain(range(domain, len(platform.vms_on), plan.update_domains), reach)

@@ -16,21 +16,21 @@ from sim.distributions import streams
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.engines.shared.placement import MIB
 from sim.engines.simpy.autoscaling import autoscale
-from sim.engines.simpy.faults import start_befalling
+from sim.engines.simpy.faults import start_faults
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.variates import Variates, program_laws
-from sim.engines.simpy.vm import Clock, Vm
+from sim.engines.simpy.variates import Variates, samplers_of
+from sim.engines.simpy.vm import Environment, Vm
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import rows_for
 from sim.model.plan import Arrivals, Autoscale, FleetPlan, Replay
-from sim.model.state_machine import Arc
-from sim.usage.collector import Peak, Tally, Window, ticks_of
+from sim.model.state_machine import Transition
+from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
 
 if TYPE_CHECKING:
     from sim.engines.simpy.ahead import Stretches
 
-BOOKED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
+FLUSHED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
 
 
 class GroupRun:
@@ -39,7 +39,7 @@ class GroupRun:
     def __init__(
         self,
         setup: GroupSetup,
-        env: Clock,
+        env: Environment,
         platform: SharedPlatform | None = None,
         *,
         warm_up_s: float = 0.0,
@@ -53,15 +53,15 @@ class GroupRun:
         self.platform = platform
         self.horizon_s = setup.horizon_s
         self.warm_up_s = warm_up_s
-        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.program.asks)
+        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.state_machine.asks)
         self.memory_mib = round(setup.plan.memory_gib * MIB)
-        self.program = setup.program
+        self.state_machine = setup.state_machine
         self.calendar = setup.calendar
-        self.lifetime_purpose = setup.program.lifetime_purpose
+        self.lifetime_stream = setup.state_machine.lifetime_stream
         is_open = isinstance(setup.plan.demand, Arrivals | Replay | Autoscale)
-        laws, rows = program_laws(setup.program)
+        samplers, rows = samplers_of(setup.state_machine)
         self.variates = Variates(
-            setup.group_key, setup.program.purposes, laws, rows,
+            setup.group_key, setup.state_machine.stream_names, samplers, rows,
             first=2 if is_open else 4, members=None if is_open else setup.plan.count,
         )  # fmt: skip
         self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
@@ -70,11 +70,11 @@ class GroupRun:
         self.vms: dict[int, Vm] = {}  # those alive, where somebody may ask for them or something befall them
         self.counts: dict[str, int] = {}  # what isn't a move
         self.amounts: dict[str, float] = {}
-        self.tell: Callable[[Vm, Arc], None] | None = None
+        self.tell: Callable[[Vm, Transition], None] | None = None
 
     def lifetime_s(self, index: int) -> float:
         """An arrival's lifetime: one draw, however often it has to be replaced."""
-        return self.variates.column(index, self.lifetime_purpose, 0)()
+        return self.variates.column(index, self.lifetime_stream, 0)()
 
     def count(self, metric: str) -> None:
         """Something happened that isn't a move."""
@@ -91,7 +91,7 @@ class GroupRun:
         """A VM is asked for now."""
         vm = self.make_vm(self, index, born_s)
         vm.tell = self.tell
-        vm.process = self.env.process(vm.live())
+        vm.process = self.env.process(vm.simulate())
         if self.may_be_interrupted:
             self.vms[index] = vm
 
@@ -121,9 +121,9 @@ class Fleet:
         None  # on a host, running; given where other groups are played elsewhere
     )
     ahead: bool = False  # the kernel walks what is private (needs a platform, and nobody asking from outside)
-    env: Clock = field(init=False, default_factory=Clock)
+    env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
-    tallies: dict[str, Tally] = field(init=False)
+    accumulators: dict[str, Accumulator] = field(init=False)
     peak: tuple[Peak, Peak] = field(init=False)
     window: Window = field(init=False)
     platform: SharedPlatform | None = field(init=False)
@@ -148,7 +148,7 @@ class Fleet:
         }
         if self.ahead:
             self._walk_ahead()
-        self.tallies = {s.plan.name: Tally(self.window, s.table) for s in mine}
+        self.accumulators = {s.plan.name: Accumulator(self.window, s.table) for s in mine}
         self.peak = self.peaks or new_peaks(len(setups), self.window)
 
     def _walk_ahead(self) -> None:
@@ -159,17 +159,21 @@ class Fleet:
                 "VMs walk ahead only between meetings on a platform, and with nobody asking from outside"
             )
         for group in self.groups.values():
-            if not group.program.asks:  # the autoscaler asks
+            if not group.state_machine.asks:  # the autoscaler asks
                 group.stretches, group.make_vm = Stretches(group.setup), AheadVm
 
     def run(self) -> FleetRun:
         """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
-        self.play()
-        return close_books(
-            [group.setup for group in self.groups.values()], self.tallies, self.peak, self, engine="simpy"
+        self.run_until()
+        return close_ledgers(
+            [group.setup for group in self.groups.values()],
+            self.accumulators,
+            self.peak,
+            self,
+            engine="simpy",
         )
 
-    def play(self) -> None:
+    def run_until(self) -> None:
         """Play to the horizon, and write everything down. Raises LifecycleError."""
         was_collecting = gc.isenabled()
         gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
@@ -186,27 +190,27 @@ class Fleet:
                     self.env.process(group.source())
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)
-                start_befalling(self.plan, self.platform, self.env, root)
-            self.env.process(self._clerk())
-            self.env.play(self.plan.horizon_s)
+                start_faults(self.plan, self.platform, self.env, root)
+            self.env.process(self._flusher())
+            self.env.run_until(self.plan.horizon_s)
             for group in self.groups.values():
                 for vm in group.vms.values():
                     vm.close()
-            self.write_books(None)
+            self.flush(None)
         finally:
             if was_collecting:
                 gc.enable()
 
-    def _clerk(self) -> Generator[Event, Any, None]:
+    def _flusher(self) -> Generator[Event, Any, None]:
         """Books are written now and then, so that memory holds VMs, not their past."""
         pause_s = max(1.0, self.plan.horizon_s / 64)
         while True:
             yield self.env.timeout(pause_s)
             waiting = max((len(group.when) for group in self.groups.values()), default=0)
-            self.write_books(self.env.now)
-            pause_s *= min(4.0, max(0.25, BOOKED_AT_ONCE / max(1, waiting)))
+            self.flush(self.env.now)
+            pause_s *= min(4.0, max(0.25, FLUSHED_AT_ONCE / max(1, waiting)))
 
-    def write_books(self, now_s: float | None) -> None:
+    def flush(self, now_s: float | None) -> None:
         """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
         for name, group in self.groups.items():
             if group.stretches is not None and now_s is not None:
@@ -216,10 +220,10 @@ class Fleet:
             del group.when[:], group.what[:]
             if not len(when):
                 continue
-            self.tallies[name].book(when, what)
+            self.accumulators[name].book(when, what)
             note_peaks(self.peak, group.setup, ticks_of(when), what)
             if self.listener is not None and group.whom is not None:
-                moved = what < 2 * len(group.program.arcs)
+                moved = what < 2 * len(group.state_machine.transitions)
                 self.listener(group.setup, when[moved], what[moved], np.array(group.whom, dtype=np.int64))
                 del group.whom[:]
         if self.settle is not None and now_s is not None:
@@ -242,14 +246,14 @@ class Fleet:
         return vms[int(number)]
 
     def request(self, name: str, operation: str) -> Event:
-        """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new node.
+        """Ask for an operation on a VM; the event comes when it has ended, whichever way, with the VM's new state.
 
         Raises OperationNotAllowed (counted as rejected) while another operation runs, or where the power state
         doesn't accept it. A delete is always accepted: it ends what is under way, and joins a delete.
         """
         vm = self.vm(name)
-        here = vm.promised or vm.node
-        ask = None if vm.meeting else vm.group.program.asks.get((here.index, operation))
+        here = vm.pending_target or vm.state
+        ask = None if vm.acquiring else vm.group.state_machine.asks.get((here.index, operation))
         done = self.env.event()
         if ask is None:
             if operation == "delete" and here.operation == "delete":
@@ -263,7 +267,7 @@ class Fleet:
             raise OperationNotAllowed(
                 f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {here.name}"
             )
-        vm.promised = ask.target
+        vm.pending_target = ask.target
         assert vm.process is not None
         vm.process.interrupt((operation, done))
         return done
@@ -283,9 +287,9 @@ def new_peaks(groups: int, window: Window) -> tuple[Peak, Peak]:
     return Peak(groups, window.start_ticks), Peak(groups, window.start_ticks)
 
 
-def close_books(
+def close_ledgers(
     setups: Sequence[GroupSetup],
-    tallies: Mapping[str, Tally],
+    accumulators: Mapping[str, Accumulator],
     peaks: tuple[Peak, Peak],
     fleet: Fleet | None,
     *,
@@ -297,7 +301,7 @@ def close_books(
     usages = {}
     for setup in setups:
         name = setup.plan.name
-        usages[name] = tallies[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
+        usages[name] = accumulators[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
         if fleet is not None and name in fleet.groups:
             usages[name] = with_more(usages[name], fleet.groups[name].counts, fleet.groups[name].amounts)
     whole = whole_fleet(
@@ -308,13 +312,13 @@ def close_books(
     return FleetRun(usages=usages, fleet=whole, engine=engine)
 
 
-def _record(vm: Vm, _arc: Arc) -> None:
+def _record(vm: Vm, _transition: Transition) -> None:
     assert vm.group.whom is not None
     vm.group.whom.append(vm.index)
 
 
-def _remember(vm: Vm, arc: Arc) -> None:
-    vm.past.append((vm.now_s, arc))
+def _remember(vm: Vm, transition: Transition) -> None:
+    vm.past.append((vm.now_s, transition))
     if vm.group.whom is not None:
         vm.group.whom.append(vm.index)
 

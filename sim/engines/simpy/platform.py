@@ -19,7 +19,7 @@ from sim.model.plan import FleetPlan, GroupPlan, Platform, Reserved
 if TYPE_CHECKING:
     from simpy.events import Event
 
-    from sim.engines.simpy.vm import Clock, Vm
+    from sim.engines.simpy.vm import Environment, Vm
 
 # The classes of operations that have a token bucket each (Microsoft: Compute throttling limits, 2024-05-27).
 THROTTLE_CLASS = {
@@ -119,7 +119,7 @@ class QuotaUse:
 class SharedPlatform:
     """The platform of one run."""
 
-    def __init__(self, plan: FleetPlan, env: Clock) -> None:
+    def __init__(self, plan: FleetPlan, env: Environment) -> None:
         assert plan.platform is not None
         self.plan: Platform = plan.platform
         self.warm_up_s = plan.warm_up_s
@@ -180,7 +180,7 @@ class SharedPlatform:
             if host >= 0:
                 self._change(host, -vm.vcpus, -vm.memory_mib, spot=group.priority == "spot")
             elif self.vacatable is not None and group.priority != "spot":
-                host, going = self._vacate(vm, self.vacatable)
+                host, going = self._preempt(vm, self.vacatable)
             if host < 0:
                 return None
         vm.host = host
@@ -255,7 +255,7 @@ class SharedPlatform:
                 best, best_key = host, key
         return best
 
-    def _vacate(self, vm: Vm, vacatable: HostIndex) -> tuple[int, list[Event]]:
+    def _preempt(self, vm: Vm, vacatable: HostIndex) -> tuple[int, list[Event]]:
         """A host that has room for a regular VM once its youngest spot VMs, who are told to, have gone; and their going.
 
         The VM takes what is free at once, and is promised the rest of what those who go leave behind. What they leave
@@ -276,7 +276,7 @@ class SharedPlatform:
             leaving.vcpus += spot.vcpus
             leaving.memory_mib += spot.memory_mib
             leaving.vms[spot] = spot.going = self.env.event()
-            spot.befall("vacate")
+            spot.disrupt("preempt")
         self.index.change(host, -now_c, -now_m)
         vacatable.change(host, -vm.vcpus, -vm.memory_mib)
         return host, list(leaving.vms.values())
@@ -348,7 +348,7 @@ class SharedPlatform:
             for vm in victims:
                 self._take_off(vm)
                 vm.slot = ""
-                vm.befall("fault")
+                vm.disrupt("host_failed")
             self.leaving.pop(host, None)  # their room goes with the host
             self.index.put(host, -1, -1)
             if self.vacatable is not None:

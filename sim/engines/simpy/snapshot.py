@@ -38,20 +38,20 @@ class _Last:
         self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
     ) -> None:
         for t_s, move, vm in zip(when.tolist(), what.tolist(), whom.tolist(), strict=True):
-            arc = setup.program.arcs[move // 2]
-            node = arc.target
+            transition = setup.state_machine.transitions[move // 2]
+            state = transition.target
             before = self.views.pop((setup.index, vm), None)
-            if node.power is None or node.provisioning is None:
+            if state.power is None or state.provisioning is None:
                 continue
-            failed = node.provisioning is ProvisioningState.FAILED
-            same_provisioning = before is not None and before.provisioning is node.provisioning
-            same_power = before is not None and before.power is node.power
+            failed = state.provisioning is ProvisioningState.FAILED
+            same_provisioning = before is not None and before.provisioning is state.provisioning
+            same_power = before is not None and before.power is state.power
             self.views[setup.index, vm] = VmView(
                 name=f"{setup.plan.name}-{vm:04d}",
                 group=setup.plan.name,
-                power=node.power,
-                provisioning=node.provisioning,
-                failure_code=(arc.code or (before.failure_code if before else "")) if failed else "",
+                power=state.power,
+                provisioning=state.provisioning,
+                failure_code=(transition.code or (before.failure_code if before else "")) if failed else "",
                 provisioning_since_s=before.provisioning_since_s if before and same_provisioning else t_s,
                 power_since_s=before.power_since_s if before and same_power else t_s,
             )
