@@ -12,9 +12,7 @@ from sybil import Document, Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 HERE = Path(__file__).parent
-PROSE = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"]
-)
+PROSE = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"])
 
 collect_ignore_glob = ["tests/benchmarks/peers/*"]  # programs for other environments, not modules of ours
 

@@ -30,21 +30,14 @@ def by_hand(boot_min: int, step: int) -> tuple[float, float, int]:
     return COOLDOWN_MIN * (waves - 1) + lag_min, 1 - without / 60 / OFFERED, BEFORE + step * asked
 
 
-def main(
-    folder: Path | str = "results/autoscale-boot-lag",
-) -> dict[tuple[int, int], tuple[float, float, float]]:
+def main(folder: Path | str = "results/autoscale-boot-lag") -> dict[tuple[int, int], tuple[float, float, float]]:
     """Play the day for each boot time and step, and print the overload."""
     print("one day, load x 4 at 09:00; by hand in brackets")
-    print(
-        f"{'step':>4} {'boot min':>8} {'overload min':>15} {'load served':>19} {'most machines':>15} {'USD':>8}"
-    )
+    print(f"{'step':>4} {'boot min':>8} {'overload min':>15} {'load served':>19} {'most machines':>15} {'USD':>8}")
     found, lines = {}, {}
     for step in STEPS:
         for boot_min in BOOTS_MIN:
-            setting = [
-                f"group.web.durations.os_provisioning={boot_min}min",
-                f"group.web.autoscale.scale_out.by={step}",
-            ]
+            setting = [f"group.web.durations.os_provisioning={boot_min}min", f"group.web.autoscale.scale_out.by={step}"]
             day = run(load(SCENARIO, setting))
             overload, share, most, usd = (
                 day.estimate(name)

@@ -22,13 +22,10 @@ GROWTH = STARTING_S / LIFETIME_S
 def main(replications: int | None = None) -> dict[str, RunResult]:
     """Rate the same lives under both policies."""
     found = {
-        policy: run(load(SCENARIO, [f"billing_policy={policy}"]), replications=replications)
-        for policy in POLICIES
+        policy: run(load(SCENARIO, [f"billing_policy={policy}"]), replications=replications) for policy in POLICIES
     }
     print("100 agents an hour for a week beside 100 servers, Standard_D4s_v5, westeurope; USD")
-    print(
-        f"{'group':>8} {'2018-08':>12} {'2023-10':>12} {'difference':>11} {'change':>8} {'hours starting':>15}"
-    )
+    print(f"{'group':>8} {'2018-08':>12} {'2023-10':>12} {'difference':>11} {'change':>8} {'hours starting':>15}")
     for group in ("agents", "servers"):
         before, after = (found[policy].estimate("cost.compute", group).mean for policy in POLICIES)
         starting_h = found["2018-08"].estimate("hours.starting", group).mean

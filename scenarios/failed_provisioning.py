@@ -24,16 +24,12 @@ WASTED_H = FAILURES * (TIMEOUT_H + REACTION_H)  # besides the OS provisioning th
 def main(replications: int | None = None) -> dict[str, float]:
     """Roll out, and print what was expected beside what was found."""
     result = run(load(SCENARIO), replications=replications)
-    without = run(
-        load(SCENARIO, ["group.rollout.failures.OSProvisioningTimedOut=0"]), replications=replications
-    )
+    without = run(load(SCENARIO, ["group.rollout.failures.OSProvisioningTimedOut=0"]), replications=replications)
     failures = result.estimate("failures.OSProvisioningTimedOut")
     wasted_h = result.estimate("wasted_hours").mean - without.estimate("wasted_hours").mean
     usd = result.estimate("cost.compute").mean - without.estimate("cost.compute").mean
     print(f"{MACHINES} machines, {result.n} replications, 48 h")
-    print(
-        f"failed creates: {failures.mean:.1f} ({failures.low:.1f} .. {failures.high:.1f}), expected {FAILURES:.1f}"
-    )
+    print(f"failed creates: {failures.mean:.1f} ({failures.low:.1f} .. {failures.high:.1f}), expected {FAILURES:.1f}")
     print(f"billed for nothing: {wasted_h:.1f} h more than without failures, expected about {WASTED_H:.1f} h")
     print(f"compute billed, against a rollout without failures: {usd:+,.2f} USD")
     return {"failures": failures.mean, "wasted_h": wasted_h}

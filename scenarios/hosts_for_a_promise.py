@@ -19,9 +19,7 @@ PROMISE = "allocation.failure_rate<=1%"
 PER_HOST = 12  # machines of 4 vCPU on hosts of 48
 REQUESTS_PER_H = 60.0
 LIFETIME_H = 2 * math.exp(1.0**2 / 2)
-HELD_H = (
-    LIFETIME_H + (25 * math.exp(0.5**2 / 2) + 44 * math.exp(0.7**2 / 2)) / 3600
-)  # started, lived, deleted
+HELD_H = LIFETIME_H + (25 * math.exp(0.5**2 / 2) + 44 * math.exp(0.7**2 / 2)) / 3600  # started, lived, deleted
 LAWS = {
     "lognormal": '{ dist = "lognormal", median = "2h", sigma = 1.0 }',
     "exponential": f'{{ dist = "exponential", mean = "{LIFETIME_H}h" }}',
@@ -56,9 +54,7 @@ def main(
     laws = {}
     for name, law in LAWS.items():
         other = load(SCENARIO, [f"{HOSTS}={found.next_value}", f"group.jobs.arrivals.lifetime={law}"])
-        told = run(other, replications=min(20, replications), engine="compiled").estimate(
-            "allocation.failure_rate"
-        )
+        told = run(other, replications=min(20, replications), engine="compiled").estimate("allocation.failure_rate")
         laws[name] = told.mean
         print(f"{name:>15}: {told.mean:.3%} ({told.low:.3%} .. {told.high:.3%})")
     found.write(folder)

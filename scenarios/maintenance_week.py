@@ -17,25 +17,18 @@ MACHINES, WEEK_H = 240, 7 * 24 - 1  # the first hour isn't counted
 LOST_S = {"freeze": 10, "reboot": 90, "redeploy": 50}  # as in the scenario file
 UNBILLED_S = {"freeze": 0, "reboot": 0, "redeploy": 50}
 DOMAINS = (1, 2, 3, 4, 6, 12)  # that divide the twelve hosts evenly
-FIRST_SECONDS = [
-    "platform.maintenance.every=96h",
-    "warm_up=96h",
-    "horizon=345610s",
-]  # 10 s from the first wave on
+FIRST_SECONDS = ["platform.maintenance.every=96h", "warm_up=96h", "horizon=345610s"]  # 10 s from the first wave on
 
 
 def main(folder: Path | str = "results/maintenance-week") -> tuple[dict[str, RunResult], dict[int, float]]:
     """Play the week under each impact, then the worst ten seconds for each number of update domains."""
     print(f"{MACHINES} machines, one week, every host maintained once")
-    print(
-        f"{'impact':>9} {'reached':>8} {'lost h':>8} {'by hand':>8} {'unbilled h':>11} {'by hand':>8} {'there':>10}"
-    )
+    print(f"{'impact':>9} {'reached':>8} {'lost h':>8} {'by hand':>8} {'unbilled h':>11} {'by hand':>8} {'there':>10}")
     weeks = {}
     for impact, lost_s in LOST_S.items():
         week = weeks[impact] = run(load(SCENARIO, [f"platform.maintenance.impact={impact}"]))
         wanted, served, billed, reached = (
-            week.estimate(name).mean
-            for name in ("wanted_hours", "served_hours", "billed_hours", "maintenance_impacts")
+            week.estimate(name).mean for name in ("wanted_hours", "served_hours", "billed_hours", "maintenance_impacts")
         )
         print(
             f"{impact:>9} {reached:>8.0f} {wanted - served:>8.4f} {MACHINES * lost_s / 3600:>8.4f}"

@@ -32,16 +32,12 @@ def expected_late(hosts: int) -> float:
     for n in range(1, 2000):
         chance.append(REQUESTS / n * sum(b * p * chance[n - b] for b, p in BATCHES.items() if b <= n))
     for n, p in enumerate(chance):
-        short = max(0, MACHINES + n - hosts * PER_HOST) / (
-            MACHINES + 15
-        )  # 15 of others come in the rush as well
+        short = max(0, MACHINES + n - hosts * PER_HOST) / (MACHINES + 15)  # 15 of others come in the rush as well
         mean += p * max(short, DELAY_S / RUSH_S)
     return mean
 
 
-def main(
-    replications: int | None = None, folder: Path | str = "results/morning-start-storm"
-) -> tuple[Sweep, float]:
+def main(replications: int | None = None, folder: Path | str = "results/morning-start-storm") -> tuple[Sweep, float]:
     """Play each level of hardware, then the script, and print who is late."""
     found = sweep(
         SCENARIO,
@@ -66,9 +62,7 @@ def main(
         "group.dev.schedule.jitter=0s",
         "platform.throttle={ burst = 1500, refill_per_min = 500 }",
     ]
-    scripted = (
-        run(load(SCENARIO, script), replications=min(found.n, 5)).estimate("availability", "dev").complement
-    )
+    scripted = run(load(SCENARIO, script), replications=min(found.n, 5)).estimate("availability", "dev").complement
     print(f"a script at 08:58, hardware 110 %: {scripted.mean:.2%} late; by hand {SCRIPTED_LATE:.2%} or more")
     found.write(folder)
     plot(

@@ -24,9 +24,7 @@ def play(habit: str, replications: int | None = None) -> RunResult:
 def main(replications: int | None = None) -> dict[str, RunResult]:
     """Play the habits and print what each costs."""
     print(f"{MACHINES} x Standard_D4s_v5, westeurope, four weeks, USD (95 % interval of the mean)")
-    print(
-        f"{'habit':>15} {'billed h':>12} {'compute':>12} {'disks':>9} {'total':>12} {'interval':>24} {'served':>8}"
-    )
+    print(f"{'habit':>15} {'billed h':>12} {'compute':>12} {'disks':>9} {'total':>12} {'interval':>24} {'served':>8}")
     found = {}
     for habit in HABITS:
         result = found[habit] = play(habit, replications)
@@ -40,9 +38,7 @@ def main(replications: int | None = None) -> dict[str, RunResult]:
             f" {interval:>24} {availability.mean:>8.4%}"
         )
     kept, given_back = (found[habit].estimate("cost.total").mean for habit in ("keep", "deallocate"))
-    print(
-        f"Deallocating at night saves {1 - given_back / kept:.1%} of the bill; stopping saves none of the compute."
-    )
+    print(f"Deallocating at night saves {1 - given_back / kept:.1%} of the bill; stopping saves none of the compute.")
     return found
 
 

@@ -23,17 +23,13 @@ def play(case: str, offer: str, replications: int | None = None) -> RunResult:
     """Four weeks of one case under one commitment."""
     document = load(SCENARIO).document
     groups = [group for group in document["group"] if group["name"] in CASES[case]]
-    return run(
-        from_dict({**document, "group": groups, "commitment": OFFERS[offer]}), replications=replications
-    )
+    return run(from_dict({**document, "group": groups, "commitment": OFFERS[offer]}), replications=replications)
 
 
 def main(replications: int | None = None) -> dict[tuple[str, str], RunResult]:
     """Try every commitment on both cases."""
     print("Twenty machines, westeurope, four weeks, committed for three years; USD")
-    print(
-        f"{'work':>10} {'commitment':>13} {'pay as you go':>14} {'committed':>10} {'total':>10} {'used':>8}"
-    )
+    print(f"{'work':>10} {'commitment':>13} {'pay as you go':>14} {'committed':>10} {'total':>10} {'used':>8}")
     found = {}
     for case in CASES:
         for offer, bought in OFFERS.items():
@@ -43,9 +39,7 @@ def main(replications: int | None = None) -> dict[tuple[str, str], RunResult]:
             )
             names = [f"commitment.{each['name']}.used_fraction" for each in bought]
             used = [f"{result.estimate(name).mean:.1%}" for name in names]
-            print(
-                f"{case:>10} {offer:>13} {compute:>14,.2f} {committed:>10,.2f} {total:>10,.2f} {''.join(used):>8}"
-            )
+            print(f"{case:>10} {offer:>13} {compute:>14,.2f} {committed:>10,.2f} {total:>10,.2f} {''.join(used):>8}")
     return found
 
 

@@ -41,9 +41,7 @@ def main(
     replications: int | None = None, folder: Path | str = "results/spot-or-regular"
 ) -> dict[float, tuple[float, float]]:
     """Play each eviction rate and the regular fleet, and print what an hour served costs."""
-    found = sweep(
-        SCENARIO, {RATE: list(RATES)}, metrics=["cost.total", "availability"], replications=replications
-    )
+    found = sweep(SCENARIO, {RATE: list(RATES)}, metrics=["cost.total", "availability"], replications=replications)
     regular = run(
         load(SCENARIO, ["group.worker.priority=regular", "group.worker.spot=none"]), replications=found.n
     ).ratio("cost.total", "served_hours")

@@ -32,14 +32,12 @@ def main(replications: int | None = None) -> dict[str, RunResult]:
         f"{'habit':>15} {'idle hours are':>15} {'compute':>10} {'licence':>10} {'disk, net':>10} {'total':>10} {'the mistake':>12}"
     )
     found = {
-        habit: run(load(SCENARIO, [f"group.test.when_off={habit}"]), replications=replications)
-        for habit in HABITS
+        habit: run(load(SCENARIO, [f"group.test.when_off={habit}"]), replications=replications) for habit in HABITS
     }
     best = found["deallocate"].estimate("cost.total").mean
     for habit, result in found.items():
         compute, licence, disk, network, total = (
-            result.estimate(f"cost.{kind}").mean
-            for kind in ("compute", "license", "disk", "network", "total")
+            result.estimate(f"cost.{kind}").mean for kind in ("compute", "license", "disk", "network", "total")
         )
         print(
             f"{habit:>15} {HABITS[habit]:>15} {compute:>10,.2f} {licence:>10,.2f} {disk + network:>10,.2f} {total:>10,.2f}"

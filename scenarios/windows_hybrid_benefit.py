@@ -23,28 +23,21 @@ CASES = {
 
 def main(replications: int | None = None) -> dict[str, RunResult]:
     """Rate the four cases, and print what owning a licence is worth."""
-    print(
-        f"{SERVERS} x Standard_D4s_v5 with Windows, westeurope, {WEEKS} weeks, reserved for three years; USD"
-    )
+    print(f"{SERVERS} x Standard_D4s_v5 with Windows, westeurope, {WEEKS} weeks, reserved for three years; USD")
     print(f"{'licences':>22} {'compute':>10} {'commitment':>11} {'licence':>10} {'total':>11}")
     found = {}
     for case, (own, reserved) in CASES.items():
-        scenario = load(
-            SCENARIO, [f"group.servers.hybrid_benefit={own}", f"commitment.ri.quantity={reserved}"]
-        )
+        scenario = load(SCENARIO, [f"group.servers.hybrid_benefit={own}", f"commitment.ri.quantity={reserved}"])
         result = found[case] = run(scenario, replications=replications)
         compute, committed, licence, total = (
             result.estimate(f"cost.{kind}").mean for kind in ("compute", "commitment", "license", "total")
         )
         print(f"{case:>22} {compute:>10,.2f} {committed:>11,.2f} {licence:>10,.2f} {total:>11,.2f}")
     saved = (
-        found["platform's, on demand"].estimate("cost.total").mean
-        - found["own, on demand"].estimate("cost.total").mean
+        found["platform's, on demand"].estimate("cost.total").mean - found["own, on demand"].estimate("cost.total").mean
     )
     core_year = saved / (SERVERS * VCPUS) * 52 / WEEKS
-    print(
-        f"A licence of one's own is worth up to {core_year:,.0f} USD a year for each vCPU that is always on."
-    )
+    print(f"A licence of one's own is worth up to {core_year:,.0f} USD a year for each vCPU that is always on.")
     return found
 
 

@@ -17,15 +17,7 @@ HOURS_PER_MONTH = 730
 """Hours in the month by which the price list turns monthly into hourly prices."""
 
 SECONDS_PER = MappingProxyType(
-    {
-        "w": 604800.0,
-        "d": 86400.0,
-        "h": 3600.0,
-        "min": 60.0,
-        "m": 60.0,
-        "s": 1.0,
-        "ms": 0.001,
-    }
+    {"w": 604800.0, "d": 86400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 )
 """Seconds in each unit a duration may be written in; `m` means minutes, as in `2h30m`."""
 
@@ -67,9 +59,7 @@ def _iso_parts(text: str) -> list[tuple[str, str]]:
     found = _ISO.fullmatch(text)
     if found is None:
         return []
-    return [
-        (number, unit) for number, unit in zip(found.groups(), _ISO_UNITS, strict=True) if number is not None
-    ]
+    return [(number, unit) for number, unit in zip(found.groups(), _ISO_UNITS, strict=True) if number is not None]
 
 
 def _plain_parts(text: str) -> list[tuple[str, str]]:

@@ -45,10 +45,7 @@ _Rank = Callable[[Demand], tuple[Any, ...]]
 
 
 def reserve(
-    reservations: Sequence[Reservation],
-    demands: Sequence[Demand],
-    tariffs: dict[str, SizeTariff],
-    window: Hourly,
+    reservations: Sequence[Reservation], demands: Sequence[Demand], tariffs: dict[str, SizeTariff], window: Hourly
 ) -> list[Hourly]:
     """Apply reservations; returns the hours used of each (in their order), in hours of its own size.
 
@@ -60,9 +57,7 @@ def reserve(
         own = tariffs[reservation.name]
         budget = reservation.quantity * window
 
-        def weight(
-            demand: Demand, reservation: Reservation = reservation, own: SizeTariff = own
-        ) -> float | None:
+        def weight(demand: Demand, reservation: Reservation = reservation, own: SizeTariff = own) -> float | None:
             return ratio_between(demand.tariff, own, reservation.size_flexible)
 
         def rank(demand: Demand, own: SizeTariff = own) -> tuple[Any, ...]:
@@ -103,9 +98,7 @@ def ratio_between(wants: SizeTariff, has: SizeTariff, flexible: bool) -> float |
         return None
     if wants.size == has.size:
         return 1.0
-    same_group = (
-        flexible and has.flexibility_group is not None and wants.flexibility_group == has.flexibility_group
-    )
+    same_group = flexible and has.flexibility_group is not None and wants.flexibility_group == has.flexibility_group
     if not same_group or not wants.ratio or not has.ratio:
         return None
     return wants.ratio / has.ratio

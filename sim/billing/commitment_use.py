@@ -36,10 +36,7 @@ class Spent:
     def use(self) -> CommitmentUse:
         """Over the whole window."""
         return CommitmentUse(
-            name=self.commitment.name,
-            bought=math.fsum(self.bought),
-            used=math.fsum(self.used),
-            unit=self.unit,
+            name=self.commitment.name, bought=math.fsum(self.bought), used=math.fsum(self.used), unit=self.unit
         )
 
     def lines(self) -> list[BillLine]:
@@ -77,9 +74,7 @@ def apply(
     """Let every commitment cover what it can, hour by hour and fleet-wide."""
     demands = {
         own.group.name: Demand(
-            name=own.group.name,
-            tariff=size_tariff(catalogue, own.group.size, own.group.region),
-            left=own.billed.hourly,
+            name=own.group.name, tariff=size_tariff(catalogue, own.group.size, own.group.region), left=own.billed.hourly
         )
         for own in hours
         if own.group.priority == "regular" and own.group.size and commitments
@@ -90,9 +85,7 @@ def apply(
     for host in _of(commitments, DedicatedHost):
         spent[host.name] = _house(host, demands, window)
     empty: list[Demand] = []
-    held = {
-        name: demand.left for name, demand in demands.items()
-    }  # VM hours not yet in a capacity reservation
+    held = {name: demand.left for name, demand in demands.items()}  # VM hours not yet in a capacity reservation
     for capacity in _of(commitments, CapacityReservation):
         tariff = size_tariff(catalogue, capacity.size, capacity.region)
         spent[capacity.name], units = _hold(capacity, tariff, demands, held, window)
@@ -154,11 +147,7 @@ def _house(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -
     share_used = np.divide(room - empty, room, out=np.zeros_like(room), where=room > 0.0)
     bought = host.quantity * window
     return Spent(
-        commitment=host,
-        used=share_used * bought,
-        bought=bought,
-        unit="host hour",
-        usd_per_unit=host.usd_per_h,
+        commitment=host, used=share_used * bought, bought=bought, unit="host hour", usd_per_unit=host.usd_per_h
     )
 
 
@@ -181,11 +170,7 @@ def _hold(
         held[name] = held[name] * (1.0 - fits)
     bought = capacity.quantity * window
     spent = Spent(
-        commitment=capacity,
-        used=bought - empty,
-        bought=bought,
-        unit="unit hour",
-        usd_per_unit=tariff.payg_usd_per_h,
+        commitment=capacity, used=bought - empty, bought=bought, unit="unit hour", usd_per_unit=tariff.payg_usd_per_h
     )
     return spent, Demand(name=capacity.name, tariff=tariff, left=empty, is_unused_capacity=True)
 

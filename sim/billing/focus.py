@@ -224,12 +224,7 @@ def _commitment_charges(
         same |= {"ChargeCategory": "Usage", "PricingCategory": "Standard", "ConsumedUnit": _unit(spent.unit)}
         yield _Charge(same=same, names=[name], quantity=bought, billed=whole, effective=whole, listed=whole)
         return
-    purchase = {
-        **same,
-        **_commitment(spent, None),
-        "ChargeCategory": "Purchase",
-        "ChargeFrequency": "Recurring",
-    }
+    purchase = {**same, **_commitment(spent, None), "ChargeCategory": "Purchase", "ChargeFrequency": "Recurring"}
     yield _Charge(
         same=purchase, names=[name], quantity=bought, billed=whole, effective=nothing, listed=whole, committed=bought,
         consumed=False,
@@ -237,11 +232,7 @@ def _commitment_charges(
     # Money, not hours, is what isn't used of it: fractions of a nano-dollar are no row.
     lost = days.sums(np.maximum(spent.bought - spent.used, 0.0))[np.newaxis, :]
     if unused:
-        same |= {
-            **_commitment(spent, "Unused"),
-            "ChargeCategory": "Usage",
-            "ChargeDescription": f"{name}: unused",
-        }
+        same |= {**_commitment(spent, "Unused"), "ChargeCategory": "Usage", "ChargeDescription": f"{name}: unused"}
         yield _Charge(
             same=same, names=[name], quantity=lost, billed=nothing, effective=_shared(unused, lost), listed=nothing,
             committed=lost, consumed=False,
@@ -293,15 +284,11 @@ def effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
     users = [*rating.coverage.demands.values(), *rating.coverage.empty_units]
     for spent in rating.coverage.spent:
         name = spent.commitment.name
-        paid = next(
-            (line.amount_nano for line in rating.bill.lines if line.meter == f"commitment.{name}.used"), 0
-        )
+        paid = next((line.amount_nano for line in rating.bill.lines if line.meter == f"commitment.{name}.used"), 0)
         if isinstance(spent.commitment, DedicatedHost) or not paid:
             continue
         takes = [
-            (user.name, float(user.covered[name].sum()) * user.takes[name])
-            for user in users
-            if name in user.covered
+            (user.name, float(user.covered[name].sum()) * user.takes[name]) for user in users if name in user.covered
         ]
         weights = np.array([weight for _, weight in takes])
         if weights.sum() > 0.0:

@@ -87,22 +87,13 @@ def read_focus_rows(path: str, columns: Sequence[str], rows: Iterator[dict[str, 
         try:
             found.append(_read(row))
         except _Wrong as wrong:
-            faults.append(
-                Fault(field=wrong.column, problem=f"{wrong.text!r} is no {wrong.what}", file=path, line=line)
-            )
+            faults.append(Fault(field=wrong.column, problem=f"{wrong.text!r} is no {wrong.what}", file=path, line=line))
             if len(faults) >= _MOST_FAULTS:
                 break
     if not faults and not any(row.key for row in found):
-        hint = (
-            "VM rows need SkuPriceDetails with InstanceType, or a SkuMeter or x_SkuMeterName that is a size"
-        )
+        hint = "VM rows need SkuPriceDetails with InstanceType, or a SkuMeter or x_SkuMeterName that is a size"
         faults.append(
-            Fault(
-                field="SkuMeter",
-                problem="no row is usage of a VM, a disk or an address",
-                hint=hint,
-                file=path,
-            )
+            Fault(field="SkuMeter", problem="no row is usage of a VM, a disk or an address", hint=hint, file=path)
         )
     if faults:
         raise UsageError(faults)
@@ -135,11 +126,7 @@ def _read(row: Mapping[str, str]) -> _Row:
     cost = _number(row, "BilledCost")
     meter = _text(row, "SkuMeter") or _text(row, "x_SkuMeterName")
     own_kind = meter.split(".", 1)[0]
-    kind = (
-        own_kind
-        if own_kind in ("license", "commitment")
-        else _KIND.get(_text(row, "ServiceCategory"), "compute")
-    )
+    kind = own_kind if own_kind in ("license", "commitment") else _KIND.get(_text(row, "ServiceCategory"), "compute")
     unused = "Unused" in (_text(row, "CommitmentDiscountStatus"), _text(row, "CapacityReservationStatus"))
     if _text(row, "ChargeCategory") != "Usage" or own_kind == "commitment" or unused:
         is_commitment = bool(_text(row, "CommitmentDiscountId")) or own_kind == "commitment" or unused
@@ -171,20 +158,14 @@ def _meaning(row: Mapping[str, str], meter: str) -> tuple[_Key | None, tuple[str
     product = " ".join(
         (_text(row, "x_SkuMeterSubcategory"), _text(row, "ChargeDescription"), _text(row, "x_SkuDescription"))
     )
-    if _text(row, "ServiceCategory") != "Compute" or "Virtual Machine" not in product + _text(
-        row, "ServiceName"
-    ):
+    if _text(row, "ServiceCategory") != "Compute" or "Virtual Machine" not in product + _text(row, "ServiceName"):
         return None, ()
     # The platform's own meter is the size's short name: "D4s v5", "D4s v5 Spot"; one meter holds machine and licence.
     words = f"{meter} {product}"
     named = re.sub(r"\s*(Spot|Low Priority)\b", "", meter).split("/")[0].strip()
     if not size and not named:
         return None, ()
-    os = (
-        "windows"
-        if "Windows" in words or details.get("OperatingSystem", "").lower() == "windows"
-        else "linux"
-    )
+    os = "windows" if "Windows" in words or details.get("OperatingSystem", "").lower() == "windows" else "linux"
     key = _Key(region, size or named, os, "spot" if "Spot" in words else "regular")
     return key, ("billed", "licensed") if os == "windows" else ("billed",)
 
@@ -217,9 +198,7 @@ def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHo
         first, last = int(begin), min(hours, math.ceil(end))
         edges = np.clip(np.arange(first, last + 1, dtype=np.float64), begin, end)
         part = np.diff(edges) * (row.hours / (end - begin))
-        kinds = books.setdefault(
-            row.key, {name: np.zeros(hours) for name in ("billed", "licensed", "existing")}
-        )
+        kinds = books.setdefault(row.key, {name: np.zeros(hours) for name in ("billed", "licensed", "existing")})
         for name in row.what:
             kinds[name][first:last] += part
     sizes = Counter(key.group for key in books if key.size)
@@ -234,9 +213,7 @@ def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHo
 
 def _group(key: _Key, *, alone: bool) -> RatedGroup:
     """The VMs of a tagged group that are all alike carry its name, by which commitments know them."""
-    words = (
-        [key.size, key.region, key.os, key.priority] if key.size else [key.disk or "public IP", key.region]
-    )
+    words = [key.size, key.region, key.os, key.priority] if key.size else [key.disk or "public IP", key.region]
     return RatedGroup(
         name=key.group if key.group and key.size and alone else " ".join([key.group, *words]).strip(),
         size=key.size,

@@ -42,9 +42,7 @@ def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> Rat
         billed=Booked(hourly=usage.billed_hourly(policy), total_h=usage.billed_h(policy)),
         licensed=Booked(hourly=usage.hourly_in(licensed), total_h=usage.hours_in(licensed)),
         existing=Booked(hourly=usage.existing_hourly, total_h=usage.existing_h),
-        orphaned=Booked(
-            hourly=np.zeros(len(usage.cells)), total_h=0.0
-        ),  # a ledger doesn't tell who was deleted when
+        orphaned=Booked(hourly=np.zeros(len(usage.cells)), total_h=0.0),  # a ledger doesn't tell who was deleted when
     )
 
 

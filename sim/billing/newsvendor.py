@@ -27,9 +27,7 @@ def best_quantity(use: Hourly, reserved_usd_per_h: float, payg_usd_per_h: float)
     return float(ordered[hours - 1])
 
 
-def cost_of(
-    use: Hourly, quantities: NDArray[np.float64], reserved_usd_per_h: float, payg_usd_per_h: float
-) -> Hourly:
+def cost_of(use: Hourly, quantities: NDArray[np.float64], reserved_usd_per_h: float, payg_usd_per_h: float) -> Hourly:
     """USD for the whole of this use with each of some quantities reserved: what a plot of cost against quantity shows."""
     short = np.maximum(use[np.newaxis, :] - quantities[:, np.newaxis], 0.0).sum(axis=1)
     return np.asarray(quantities * len(use) * reserved_usd_per_h + short * payg_usd_per_h)

@@ -124,9 +124,7 @@ def rate_in_full(
             lines += _compute_lines(own, coverage.demands.get(own.group.name), tariff)
         lines += _other_lines(own, tariff)
     bill = Bill(lines=(*lines, *coverage.lines), commitments=coverage.uses)
-    return Rating(
-        bill=bill, hours=tuple(hours), window=window, coverage=coverage, tariffs=tariffs, stepped=stepped
-    )
+    return Rating(bill=bill, hours=tuple(hours), window=window, coverage=coverage, tariffs=tariffs, stepped=stepped)
 
 
 def _other_lines(own: RatedHours, tariff: GroupTariff) -> list[BillLine]:
@@ -134,17 +132,13 @@ def _other_lines(own: RatedHours, tariff: GroupTariff) -> list[BillLine]:
     group = own.group
     lines: list[BillLine] = []
     if group.is_licensed:
-        lines.append(
-            line(group.name, f"license.windows.{group.size}", own.licensed.total_h, "VM hour", tariff.license)
-        )
+        lines.append(line(group.name, f"license.windows.{group.size}", own.licensed.total_h, "VM hour", tariff.license))
     for meter, price in tariff.disks:
         lines.append(line(group.name, f"disk.{meter}", own.existing.total_h, "disk hour", price))
         if own.orphaned.total_h:
             lines.append(line(group.name, f"disk.{meter}.orphaned", own.orphaned.total_h, "disk hour", price))
     if group.public_ip:
-        lines.append(
-            line(group.name, "network.public_ip", own.existing.total_h, "address hour", tariff.public_ip)
-        )
+        lines.append(line(group.name, "network.public_ip", own.existing.total_h, "address hour", tariff.public_ip))
     return lines
 
 

@@ -60,9 +60,7 @@ def vm_hours(
 
     *left* holds, by group, the VM hours that commitments don't pay; groups that aren't in it pay all.
     """
-    shares = HourlyShare.of(
-        [share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours]
-    )
+    shares = HourlyShare.of([share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours])
     found = {name: np.zeros(len(stays.vms)) for name in BOOKED}
     for part in stays.parts():
         for name, time in booked_times(stays, part, policy, window, rounding).items():

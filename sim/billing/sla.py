@@ -30,9 +30,7 @@ class ServiceLevel:
     """The promise to one kind of deployment, and what a broken one is worth."""
 
     uptime: float | None  # promised monthly uptime, a fraction; None: no promise
-    credits: tuple[
-        tuple[float, float], ...
-    ] = ()  # (uptime below, credit), both fractions, largest uptime first
+    credits: tuple[tuple[float, float], ...] = ()  # (uptime below, credit), both fractions, largest uptime first
     source: str
 
 
@@ -42,19 +40,13 @@ _SECONDARY = "secondary texts, 2022-2025; not confirmed in an official text"
 SERVICE_LEVELS: Mapping[Deployment, ServiceLevel] = MappingProxyType(
     {
         Deployment.ZONES: ServiceLevel(
-            uptime=0.9999,
-            credits=((0.9999, 0.10), (0.99, 0.25), (0.95, 1.0)),
-            source=f"{_V18}; credits: {_SECONDARY}",
+            uptime=0.9999, credits=((0.9999, 0.10), (0.99, 0.25), (0.95, 1.0)), source=f"{_V18}; credits: {_SECONDARY}"
         ),
         Deployment.AVAILABILITY_SET: ServiceLevel(
-            uptime=0.9995,
-            credits=((0.9995, 0.10), (0.99, 0.25), (0.95, 1.0)),
-            source=f"{_V18}; credits: {_SECONDARY}",
+            uptime=0.9995, credits=((0.9995, 0.10), (0.99, 0.25), (0.95, 1.0)), source=f"{_V18}; credits: {_SECONDARY}"
         ),
         Deployment.SINGLE_PREMIUM: ServiceLevel(
-            uptime=0.999,
-            credits=((0.999, 0.10), (0.99, 0.25), (0.95, 1.0)),
-            source=f"{_V18}; credits: {_SECONDARY}",
+            uptime=0.999, credits=((0.999, 0.10), (0.99, 0.25), (0.95, 1.0)), source=f"{_V18}; credits: {_SECONDARY}"
         ),
         Deployment.SINGLE_STANDARD_SSD: ServiceLevel(
             uptime=0.995, credits=((0.995, 0.10), (0.95, 0.25), (0.90, 1.0)), source=_SECONDARY
@@ -71,12 +63,7 @@ SERVICE_LEVELS: Mapping[Deployment, ServiceLevel] = MappingProxyType(
 
 
 def deployment_of(
-    disks: Sequence[str],
-    *,
-    vms: int = 1,
-    zones: int = 0,
-    availability_set: bool = False,
-    priority: str = "regular",
+    disks: Sequence[str], *, vms: int = 1, zones: int = 0, availability_set: bool = False, priority: str = "regular"
 ) -> Deployment:
     """Which promise holds: the strongest one that the deployment fulfils; a single VM goes by its slowest disk.
 
@@ -101,9 +88,7 @@ def service_credit(deployment: Deployment, uptime: float) -> float:
     >>> service_credit(Deployment.ZONES, 0.985)
     0.25
     """
-    return max(
-        (credit for below, credit in SERVICE_LEVELS[deployment].credits if uptime < below), default=0.0
-    )
+    return max((credit for below, credit in SERVICE_LEVELS[deployment].credits if uptime < below), default=0.0)
 
 
 Interval = tuple[float, float]  # seconds from the start, end excluded

@@ -102,9 +102,7 @@ class VmSpread:
         members = np.flatnonzero(self.stays.group_of == group)
         place: dict[str, int] = {}
         row_of = np.full(len(self.stays.vms), -1, dtype=np.int64)
-        row_of[members] = [
-            place.setdefault(self.stays.vms[member], len(place)) for member in members.tolist()
-        ]
+        row_of[members] = [place.setdefault(self.stays.vms[member], len(place)) for member in members.tolist()]
         billed = self.rating.hours[group].billed.hourly
         paid = np.ones_like(billed)
         if _is_billed(what):

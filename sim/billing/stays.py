@@ -220,9 +220,7 @@ def hours_of_stays(
 ) -> list[RatedHours]:
     """What lives mean under a billing policy: hours by group and clock hour, as from a ledger."""
     hours = max(1, -(-window[1] // TICKS_PER_HOUR))
-    books = {
-        name: HourBook(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")
-    }
+    books = {name: HourBook(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")}
     for part in stays.parts():
         times = booked_times(stays, part, policy, window, rounding)
         for name, time in times.items():

@@ -73,18 +73,13 @@ def group_tariff(catalogue: Catalogue, group: RatedGroup) -> GroupTariff:
     """The prices of one group's meters; raises CatalogueError for a price that nobody knows."""
     if not group.size:
         return GroupTariff(
-            compute=0.0,
-            license=0.0,
-            disks=tuple(_disks(catalogue, group)),
-            public_ip=_address(catalogue, group),
+            compute=0.0, license=0.0, disks=tuple(_disks(catalogue, group)), public_ip=_address(catalogue, group)
         )
     spot = group.priority == "spot"
     compute = catalogue.price_per_h(group.size, group.region, Term.SPOT_LINUX if spot else Term.LINUX)
     with_license = compute
     if group.is_licensed:
-        with_license = catalogue.price_per_h(
-            group.size, group.region, Term.SPOT_WINDOWS if spot else Term.WINDOWS
-        )
+        with_license = catalogue.price_per_h(group.size, group.region, Term.SPOT_WINDOWS if spot else Term.WINDOWS)
     return GroupTariff(
         compute=compute,
         # Prices are decimals: their difference is taken as decimals too, so that 0.3 - 0.1 is 0.2.

@@ -110,9 +110,7 @@ def _minutes(start: Ints, end: Ints, begin: int, until: int) -> Floats:
     return np.asarray(np.maximum(inside, 0) / TICKS_PER_MINUTE)
 
 
-def _one_by_one(
-    member: Watched, kind: Deployment, months: Sequence[tuple[str, int, int]]
-) -> Iterator[Uptime]:
+def _one_by_one(member: Watched, kind: Deployment, months: Sequence[tuple[str, int, int]]) -> Iterator[Uptime]:
     names, vm = np.unique(member.vm, return_inverse=True)
     parts = [_minutes(member.start, member.end, begin, until) for _, begin, until in months]
     whole = sum(float(part.sum()) for part in parts)
@@ -155,10 +153,7 @@ def _as_one(
             continue
         uptime = 1.0 - down / deployed
         share, broken = _credits(kind, np.array([uptime]))
-        own = {
-            member.group.name: float(_minutes(member.start, member.end, begin, until).sum())
-            for member in members
-        }
+        own = {member.group.name: float(_minutes(member.start, member.end, begin, until).sum()) for member in members}
         yield Uptime(
             month=month,
             name=name,

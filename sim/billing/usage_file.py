@@ -28,17 +28,7 @@ from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
 
 STAY_COLUMNS = ("vm", "state", "start", "end")
-VM_COLUMNS = (
-    "size",
-    "region",
-    "os",
-    "priority",
-    "hybrid_benefit",
-    "disks",
-    "public_ip",
-    "keeps_disks",
-    "group",
-)
+VM_COLUMNS = ("size", "region", "os", "priority", "hybrid_benefit", "disks", "public_ip", "keeps_disks", "group")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_FAULTS = 20  # a file with the wrong column everywhere needn't say so on every line
 
@@ -52,9 +42,7 @@ class UsageFile:
     end_s: float
     stays: Stays | None = None
     hours: tuple[RatedHours, ...] = ()
-    invoiced: Mapping[str, float] = field(
-        default_factory=dict
-    )  # by kind of meter; empty if the file doesn't say
+    invoiced: Mapping[str, float] = field(default_factory=dict)  # by kind of meter; empty if the file doesn't say
     one_meter: bool = False  # Windows machines and their licences were invoiced together
     longest_row_s: float = 0.0  # of a FOCUS export; beyond an hour, hourly use is known on average only
 
@@ -101,12 +89,7 @@ class UsageFile:
 
 
 def read_usage(
-    path: Path,
-    *,
-    size: str | None = None,
-    region: str = "westeurope",
-    os: str = "linux",
-    disks: Sequence[str] = (),
+    path: Path, *, size: str | None = None, region: str = "westeurope", os: str = "linux", disks: Sequence[str] = ()
 ) -> UsageFile:
     """Read a usage file of either kind; raises UsageError with file, line, field and what would be right."""
     try:
@@ -127,9 +110,7 @@ def read_usage(
             defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
             return _read_stays(str(path), columns, rows, defaults)
     except OSError as wrong:
-        raise UsageError(
-            [Fault(field="", problem=f"can't be read: {wrong.strerror}", file=str(path))]
-        ) from None
+        raise UsageError([Fault(field="", problem=f"can't be read: {wrong.strerror}", file=str(path))]) from None
     except UnicodeDecodeError:
         raise UsageError(
             [Fault(field="", problem="is not UTF-8 text", hint="save it as CSV", file=str(path))]
@@ -177,22 +158,13 @@ def _read_stays(
     if different:
         names = ", ".join(sorted(different))
         raise UsageError(
-            [
-                Fault(
-                    field="group", problem=f"{names}: its VMs aren't alike in size, region, os ...", file=path
-                )
-            ]
+            [Fault(field="group", problem=f"{names}: its VMs aren't alike in size, region, os ...", file=path)]
         )
     try:
         stays = stays_of(
             list(groups.values()),
             [
-                (
-                    group.name,
-                    Stay(
-                        vm=vm, state=state, start_s=start - zero, end_s=end_s if end is None else end - zero
-                    ),
-                )
+                (group.name, Stay(vm=vm, state=state, start_s=start - zero, end_s=end_s if end is None else end - zero))
                 for group, vm, state, start, end in read
             ],
         )
@@ -234,9 +206,7 @@ def _state(row: Mapping[str, str]) -> PowerState:
     try:
         return PowerState(text.lower().removeprefix("powerstate/"))
     except ValueError:
-        raise _WrongCell(
-            "state", f"{text!r} is no power state", f"one of {', '.join(PowerState)}", text
-        ) from None
+        raise _WrongCell("state", f"{text!r} is no power state", f"one of {', '.join(PowerState)}", text) from None
 
 
 def _flag(row: Mapping[str, str], field: str) -> bool:
@@ -253,14 +223,7 @@ def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup
     priority = (row.get("priority") or "regular").strip().lower()
     disks = tuple(disk.strip() for disk in (row.get("disks") or defaults["disks"]).split(";") if disk.strip())
     flags = {name: _flag(row, name) for name in ("hybrid_benefit", "public_ip", "keeps_disks")}
-    alike = [
-        words["size"],
-        words["region"],
-        words["os"],
-        priority,
-        *disks,
-        *(name for name, on in flags.items() if on),
-    ]
+    alike = [words["size"], words["region"], words["os"], priority, *disks, *(name for name, on in flags.items() if on)]
     try:
         return RatedGroup(
             name=(row.get("group") or "").strip() or " ".join(alike),
@@ -272,9 +235,7 @@ def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup
             **flags,
         )
     except ValueError as wrong:
-        raise _WrongCell(
-            "os, priority", str(wrong), "os: linux or windows; priority: regular or spot", row
-        ) from None
+        raise _WrongCell("os, priority", str(wrong), "os: linux or windows; priority: regular or spot", row) from None
 
 
 def _known(group: RatedGroup, catalogue: Catalogue) -> RatedGroup:

@@ -88,9 +88,7 @@ NO_GROUP = frozenset(
     {"Bls", "Bsv2", "Blsv2", "Btsv2", "Basv2", "Balsv2", "Batsv2", "NVadmsA10v5"}
 )  # not published in what we read
 
-PRICE_FOLLOWS_VCPUS = (
-    0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
-)
+PRICE_FOLLOWS_VCPUS = 0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
 WINDOWS_USD_PER_VCPU_H = 0.046  # median of four regions
 WINDOWS_B_USD_PER_VCPU_H = 0.004  # B series in West and North Europe alike
 ROUNDING = 1e-3  # the calculator shows savings plans to five decimals
@@ -173,9 +171,7 @@ def _sizes(
         if series is None or series[0] not in FAMILIES:
             continue
         stated = [source[name] for source in sources if name in source and source[name]["mem_gib"]]
-        stated += [
-            poland[key] for key in (size_key(name), size_key(name.replace("_A10", ""))) if key in poland
-        ]
+        stated += [poland[key] for key in (size_key(name), size_key(name.replace("_A10", ""))) if key in poland]
         if not stated:
             continue
         gib = float(stated[0]["mem_gib"])
@@ -187,25 +183,16 @@ def _sizes(
         members[series[0]].append(name)
     for series_name, names in members.items():
         for name, (group, ratio, basis) in _flexibility(series_name, names, sizes, priced).items():
-            sizes[name] |= {
-                "flexibility_group": group,
-                "flexibility_ratio": ratio,
-                "flexibility_basis": basis,
-            }
+            sizes[name] |= {"flexibility_group": group, "flexibility_ratio": ratio, "flexibility_basis": basis}
     return sizes
 
 
 def _flexibility(
-    series: str,
-    names: list[str],
-    sizes: Mapping[str, Mapping[str, Any]],
-    priced: Mapping[str, dict[str, str]],
+    series: str, names: list[str], sizes: Mapping[str, Mapping[str, Any]], priced: Mapping[str, dict[str, str]]
 ) -> dict[str, tuple[str, float, str]]:
     number = {name: (_series(name) or ("", 0))[1] for name in names}
     if series in ("Dv2", "DSv2"):
-        plain = {
-            n: (f"{series} Series", PLAIN_V2[i], "documented") for n, i in number.items() if i in PLAIN_V2
-        }
+        plain = {n: (f"{series} Series", PLAIN_V2[i], "documented") for n, i in number.items() if i in PLAIN_V2}
         high = {
             n: (f"{series} Series High Memory", HIGH_MEMORY_V2[i], "documented")
             for n, i in number.items()
@@ -221,9 +208,7 @@ def _flexibility(
     usual = sorted(per_vcpu.values())[len(known) // 2]
     shared = [name for name in known if abs(per_vcpu[name] / usual - 1) <= PRICE_FOLLOWS_VCPUS]
     smallest = min(sizes[name]["vcpus"] for name in shared)
-    return {
-        name: (f"{series} Series", round(sizes[name]["vcpus"] / smallest, 6), "by vCPU") for name in shared
-    }
+    return {name: (f"{series} Series", round(sizes[name]["vcpus"] / smallest, 6), "by vCPU") for name in shared}
 
 
 def _documented(
@@ -292,11 +277,7 @@ def _stand_in(
             continue
         ours, theirs = _usd(here["linux_sp1y"]), _usd(there["linux_sp1y"])
         plans_agree = ours is not None and theirs is not None and abs(theirs / ours - 1) <= ROUNDING
-        row = [
-            _usd(there["linux_ri1y"]),
-            _usd(there["linux_ri3y"]),
-            _usd(there["linux_sp3y"]) if plans_agree else None,
-        ]
+        row = [_usd(there["linux_ri1y"]), _usd(there["linux_ri3y"]), _usd(there["linux_sp3y"]) if plans_agree else None]
         if any(figure is not None for figure in row):
             per_h[name] = row
     terms = (Term.RESERVATION_1Y, Term.RESERVATION_3Y, Term.SAVINGS_PLAN_3Y)
@@ -309,9 +290,7 @@ def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
         found = re.fullmatch(r"([PES]\d+ (?:LRS|ZRS)) Disk", row["meter"])
         if found and row["unit"] == "1/Month":
             months[tier_key(found[1])] = float(row["retail_price_usd"])
-    ordered = {
-        t: months[t] for t in sorted(months, key=lambda t: (t[0], t.endswith("ZRS"), tier_gib(t) or 0))
-    }
+    ordered = {t: months[t] for t in sorted(months, key=lambda t: (t[0], t.endswith("ZRS"), tier_gib(t) or 0))}
     common = {"source": RADAR, "read": RADAR_READ, "licence": "MIT"}
     return [
         {"regions": ["westeurope"], **common, "trust": "list price", "per_month": ordered},
@@ -335,13 +314,7 @@ def _block(
     terms: Iterable[Term],
     per_h: Mapping[str, Any],
 ) -> dict[str, Any]:
-    head: dict[str, Any] = {
-        "region": region,
-        "source": source,
-        "read": read,
-        "licence": licence,
-        "trust": trust,
-    }
+    head: dict[str, Any] = {"region": region, "source": source, "read": read, "licence": licence, "trust": trust}
     return head | ({"note": note} if note else {}) | {"terms": list(terms), "per_h": dict(per_h)}
 
 

@@ -115,9 +115,7 @@ class Catalogue:
         if found is None:
             near = close_sizes(name, self.sizes)
             meant = (
-                f"did you mean {', '.join(near)}?"
-                if near
-                else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
+                f"did you mean {', '.join(near)}?" if near else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
             )
             raise CatalogueError(f"size {name!r} is not in {self.name}: {meant}")
         return self.sizes[found]
@@ -139,9 +137,7 @@ class Catalogue:
     def sizes_in(self, region: str) -> tuple[str, ...]:
         """Names of the sizes with any price in a region."""
         region = self.get_region(region)
-        return tuple(
-            dict.fromkeys(n for block in self.price_blocks if block.region == region for n in block.per_h)
-        )
+        return tuple(dict.fromkeys(n for block in self.price_blocks if block.region == region for n in block.per_h))
 
     # --- compute
 
@@ -166,9 +162,7 @@ class Catalogue:
         """The price of an hour; an error says which terms and regions are known for the size."""
         found = self.find_price(size, region, term)
         if found is None:
-            raise CatalogueError(
-                self._missing(self.get_size(size).name, self.get_region(region), _term(term))
-            )
+            raise CatalogueError(self._missing(self.get_size(size).name, self.get_region(region), _term(term)))
         return found
 
     def price_per_h(self, size: str, region: str, term: Term | str) -> float:
@@ -194,11 +188,7 @@ class Catalogue:
         here = [t for t in Term if self.find_price(name, region, t)]
         elsewhere = [r for r in self.regions if r != region and self.find_price(name, r, term)]
         has = f"it has {', '.join(here)} there" if here else "it has no price there at all"
-        other = (
-            f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price"
-            if elsewhere
-            else ""
-        )
+        other = f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price" if elsewhere else ""
         return (
             f"no {term} price for {name} in {region} in {self.name}: {has}{other}; "
             f'give one with [prices.override."{name}"], or import a price list'
@@ -231,9 +221,7 @@ class Catalogue:
         for block in self.address_blocks:
             if region in block.regions:
                 return block.per_h, block.provenance
-        raise CatalogueError(
-            f"no price for a public IP in {region} in {self.name}: import the region's IP meters too"
-        )
+        raise CatalogueError(f"no price for a public IP in {region} in {self.name}: import the region's IP meters too")
 
     def public_ip_per_h(self, region: str) -> float:
         """The bare figure of `public_ip`."""
@@ -266,17 +254,13 @@ class Catalogue:
                 rows[name] = self._override_row(name, region, prices)
         if problems:
             raise CatalogueError("\n".join(problems))
-        provenance = Provenance(
-            source="the scenario's prices.override", read="", licence="", trust=Trust.USER
-        )
+        provenance = Provenance(source="the scenario's prices.override", read="", licence="", trust=Trust.USER)
         block = PriceBlock(region=region, provenance=provenance, terms=tuple(Term), per_h=rows)
         changed = replace(self, price_blocks=(block, *self.price_blocks))
         for name in rows:
             for priority in ("regular", "spot"):
                 if all(changed.find_price(name, region, term) for term in _by_priority(priority).values()):
-                    changed.licence_per_h(
-                        name, region, priority=priority
-                    )  # raises where it would be negative
+                    changed.licence_per_h(name, region, priority=priority)  # raises where it would be negative
         return changed
 
     def _override_row(self, name: str, region: str, prices: Mapping[str, float]) -> list[float | None]:

@@ -54,11 +54,7 @@ _LOGS_PART = f"a share of the whole create time in {_LOGS}"
 
 
 def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
-    return {
-        "dist": "lognormal",
-        "median": median,
-        "sigma": sigma,
-    }  # a plain dict: it is pickled and written as JSON
+    return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
 
 
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
@@ -69,9 +65,7 @@ def _probability(value: float, source: str, trust: Trust) -> Sourced:
     return Sourced(value=value, unit="probability per attempt", source=source, trust=trust)
 
 
-_COOLDOWN = _duration(
-    "5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED
-)
+_COOLDOWN = _duration("5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED)
 _BY = Sourced(value=1, unit="VMs", source="the smallest step", trust=Trust.CONVENTION)
 _REPAIR = _duration(
     _lognormal("1.05h", 1.42),
@@ -118,9 +112,7 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
             value=5, unit="attempts, the first one counted", source=_OURS, trust=Trust.ASSUMPTION
         ),
         "group.retry.backoff": _duration("1min", _OURS, Trust.ASSUMPTION),
-        "group.retry.multiplier": Sourced(
-            value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION
-        ),
+        "group.retry.multiplier": Sourced(value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION),
         "group.retry.max_backoff": _duration("1h", _OURS, Trust.ASSUMPTION),
         "group.guest_crash.detection": _duration("5min", _OURS, Trust.ASSUMPTION),
         # Spot.
@@ -161,10 +153,7 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
         "platform.zone_failures.repair": _REPAIR,
         "platform.zone_failures.healing": _HEALING,
         "platform.maintenance.update_domains": Sourced(
-            value=5,
-            unit="update domains",
-            source="availability sets: 5 by default (field)",
-            trust=Trust.MEASURED,
+            value=5, unit="update domains", source="availability sets: 5 by default (field)", trust=Trust.MEASURED
         ),
         "platform.maintenance.between_domains": _duration(
             "30min",
@@ -176,9 +165,7 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
             "maintenance-and-updates.md, 2026-04-30: a memory-preserving pause is almost always under 10 s; the figure is ours",
             Trust.ASSUMPTION,
         ),
-        "platform.throttle.burst": Sourced(
-            value=1500, unit="operations", source=_THROTTLING, trust=Trust.DOCUMENTED
-        ),
+        "platform.throttle.burst": Sourced(value=1500, unit="operations", source=_THROTTLING, trust=Trust.DOCUMENTED),
         "platform.throttle.refill_per_min": Sourced(
             value=500, unit="operations per minute", source=_THROTTLING, trust=Trust.DOCUMENTED
         ),

@@ -58,9 +58,7 @@ def from_document(document: object, *, name: str) -> Catalogue:
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise CatalogueError(f"{name}: currency: {currency!r} is not a three-letter currency code")
     sizes = _sizes(_Place(name, "sizes"), top.get("sizes"))
-    prices = tuple(
-        _prices(place, block, sizes) for place, block in _Place(name, "prices").items(top.get("prices"))
-    )
+    prices = tuple(_prices(place, block, sizes) for place, block in _Place(name, "prices").items(top.get("prices")))
     if not prices:
         raise CatalogueError(f"{name}: prices: there are none")
     _refuse_twice(name, prices)
@@ -73,9 +71,7 @@ def from_document(document: object, *, name: str) -> Catalogue:
         sizes=sizes,
         price_blocks=prices,
         disk_blocks=tuple(disks),
-        address_blocks=tuple(
-            _address(p, b) for p, b in _Place(name, "public_ip").items(top.get("public_ip", []))
-        ),
+        address_blocks=tuple(_address(p, b) for p, b in _Place(name, "public_ip").items(top.get("public_ip", []))),
     )
 
 
@@ -139,12 +135,7 @@ class _Place:
         return value
 
     def price(self, value: object) -> float:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-            or value < 0
-        ):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             raise self.fault(f"{value!r} is not a price: a finite number, 0 or more")
         return float(value)
 
@@ -183,12 +174,7 @@ def _prices(place: _Place, block: Mapping[str, Any], sizes: Mapping[str, Size]) 
     if region != region_key(region) or not region:
         raise place.at("region").fault(f"{region!r} is written {region_key(region)!r}")
     listed = block.get("terms")
-    if (
-        not isinstance(listed, list)
-        or not listed
-        or not set(listed) <= set(Term)
-        or len(set(listed)) < len(listed)
-    ):
+    if not isinstance(listed, list) or not listed or not set(listed) <= set(Term) or len(set(listed)) < len(listed):
         raise place.at("terms").fault(f"{listed!r} must be some of {', '.join(Term)}, each once")
     terms = tuple(Term(term) for term in listed)
     rows: Mapping[str, Sequence[float | None]] = place.at("per_h").mapping(block.get("per_h"))
@@ -197,9 +183,7 @@ def _prices(place: _Place, block: Mapping[str, Any], sizes: Mapping[str, Size]) 
             raise place.at("per_h").at(name).fault("this size is not among the file's sizes")
         if not isinstance(row, list) or len(row) != len(terms):
             raise (
-                place.at("per_h")
-                .at(name)
-                .fault(f"{row!r} must be a list of {len(terms)} prices, null where unknown")
+                place.at("per_h").at(name).fault(f"{row!r} must be a list of {len(terms)} prices, null where unknown")
             )
         for figure in row:
             # The fast test first: a bundled catalogue has thousands of figures and must load in milliseconds.
@@ -263,9 +247,7 @@ def _refuse_twice(name: str, blocks: Sequence[PriceBlock]) -> None:
                 a, b = earlier.terms.index(term), later.terms.index(term)
                 for size in earlier.per_h.keys() & later.per_h.keys():
                     if earlier.per_h[size][a] is not None and later.per_h[size][b] is not None:
-                        raise CatalogueError(
-                            f"{name}: prices: {size} in {later.region} has two {term} prices"
-                        )
+                        raise CatalogueError(f"{name}: prices: {size} in {later.region} has two {term} prices")
 
 
 def _head(provenance: Provenance) -> dict[str, str]:
@@ -282,9 +264,7 @@ def _head(provenance: Provenance) -> dict[str, str]:
 def _size_row(size: Size) -> dict[str, Any]:
     row = {key: getattr(size, key) for key in Size.__dataclass_fields__ if key != "name"}
     return {
-        key: value
-        for key, value in row.items()
-        if value not in (None, "") or key in ("family", "vcpus", "memory_gib")
+        key: value for key, value in row.items() if value not in (None, "") or key in ("family", "vcpus", "memory_gib")
     }
 
 
@@ -292,21 +272,11 @@ def one_row_a_line(document: Mapping[str, Any]) -> str:
     """JSON text with one size, price row or tier a line."""
     text = json.dumps(document, indent=1, allow_nan=False)
     text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: "[" + re.sub(r",\s+", ", ", m[1]) + "]", text)
-    return (
-        re.sub(r"\{\s+(\"family\"[^{}]*?)\s+\}", lambda m: "{" + re.sub(r",\s+", ", ", m[1]) + "}", text)
-        + "\n"
-    )
+    return re.sub(r"\{\s+(\"family\"[^{}]*?)\s+\}", lambda m: "{" + re.sub(r",\s+", ", ", m[1]) + "}", text) + "\n"
 
 
 def _kind(value: object) -> str:
-    kinds = {
-        dict: "an object",
-        list: "a list",
-        str: "text",
-        int: "a number",
-        float: "a number",
-        bool: "true or false",
-    }
+    kinds = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}
     return "nothing" if value is None else kinds.get(type(value), type(value).__name__)
 
 

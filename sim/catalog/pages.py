@@ -62,9 +62,7 @@ def _read(file: Path) -> list[Page]:
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{file}: can't be read: {error}") from None
     except ValueError as error:
-        raise CatalogueError(
-            f"{file}: is not JSON: {error}; is it a whole page of the Retail Prices API?"
-        ) from None
+        raise CatalogueError(f"{file}: is not JSON: {error}; is it a whole page of the Retail Prices API?") from None
     pages = document if isinstance(document, list) else [document]
     if not pages:
         raise CatalogueError(f"{file}: is an empty list, not a page of the Retail Prices API")
@@ -104,9 +102,7 @@ def _gaps(pages: Sequence[Page]) -> list[str]:
     gaps = []
     for linked in queries.values():
         begins = {
-            skip - page.count
-            for skip, page in linked
-            if skip is not None and page.count in PAGE_SIZES and page.count
+            skip - page.count for skip, page in linked if skip is not None and page.count in PAGE_SIZES and page.count
         }
         ends = max((skip for skip, _ in linked if skip is not None), default=None)
         if begins and 0 not in begins:
@@ -119,9 +115,7 @@ def _gaps(pages: Sequence[Page]) -> list[str]:
     if last_pages < len(queries):
         gaps += [
             f"{linked[-1][1].file}: its NextPageLink leads to a page that is not there ({linked[-1][1].next_link})"
-            for linked in [sorted(linked, key=lambda pair: pair[0] or 0) for linked in queries.values()][
-                last_pages:
-            ]
+            for linked in [sorted(linked, key=lambda pair: pair[0] or 0) for linked in queries.values()][last_pages:]
         ]
     return gaps
 

@@ -64,10 +64,7 @@ class _Ledger:
         other = self.figures.get(key)
         if other is None or (figure.primary, figure.effective) > (other.primary, other.effective):
             self.figures[key] = figure
-        elif (figure.primary, figure.effective) == (
-            other.primary,
-            other.effective,
-        ) and figure.price != other.price:
+        elif (figure.primary, figure.effective) == (other.primary, other.effective) and figure.price != other.price:
             region, what, term = key
             raise CatalogueError(
                 f"{figure.where}: {what} in {region} has a second {term} price, {figure.price}; {other.where} says {other.price}"
@@ -100,12 +97,7 @@ class _Item:
         source = self.raw if raw is None else raw
         key = "retailPrice" if source.get("retailPrice") is not None else "unitPrice"
         value = source.get(key)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-            or value < 0
-        ):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
             found = "is missing" if value is None else f"{value!r} is not a price: a finite number, 0 or more"
             raise CatalogueError(f"{self.where}: {place}{'retailPrice' if value is None else key}: {found}")
         return float(value)
@@ -115,9 +107,7 @@ class _Item:
         unit = self.text("unitOfMeasure")
         found = re.fullmatch(r"(\d+) Hours?", unit)
         if not found or int(found[1]) == 0:
-            raise CatalogueError(
-                f"{self.where}: unitOfMeasure: {unit!r} is not a number of hours such as '1 Hour'"
-            )
+            raise CatalogueError(f"{self.where}: unitOfMeasure: {unit!r} is not a number of hours such as '1 Hour'")
         return self.price() / int(found[1])
 
     def figure(self, price: float) -> _Figure:
@@ -158,19 +148,12 @@ def import_pages(
                     f"{here}: currency {second} beside {first} of {there}; a catalogue has one currency"
                 )
     if not ledgers["vm"].figures:
-        why = (
-            "; ".join(f"{reason}: {count}" for reason, count in left_out.most_common())
-            or "they have no items"
-        )
+        why = "; ".join(f"{reason}: {count}" for reason, count in left_out.most_common()) or "they have no items"
         raise CatalogueError(f"{pages[0].file}: no VM prices in {len(pages)} pages ({why})")
     currency = next(iter(currencies))
     catalogue, more = _catalogue(ledgers, name=name, currency=currency, pages=len(pages), read=read)
     return RetailImport(
-        catalogue=catalogue,
-        pages=len(pages),
-        taken=taken,
-        left_out=dict(left_out.most_common()),
-        notes=(*notes, *more),
+        catalogue=catalogue, pages=len(pages), taken=taken, left_out=dict(left_out.most_common()), notes=(*notes, *more)
     )
 
 
@@ -217,15 +200,11 @@ def _book_vm(item: _Item, ledger: _Ledger, region: str, product: str, kind: str)
     windows = re.search(r"\bwin(dows)?$", product, re.IGNORECASE) is not None
     spot = re.search(r"\bspot\b", names, re.IGNORECASE) is not None
     if kind == "Reservation":
-        return _book_reservation(
-            item, ledger, region, size, unusable="Windows" if windows else "spot" if spot else ""
-        )
+        return _book_reservation(item, ledger, region, size, unusable="Windows" if windows else "spot" if spot else "")
     price = item.per_hour()
     if price == 0:
         return "price 0"
-    term = {(0, 0): Term.LINUX, (1, 0): Term.WINDOWS, (0, 1): Term.SPOT_LINUX, (1, 1): Term.SPOT_WINDOWS}[
-        windows, spot
-    ]
+    term = {(0, 0): Term.LINUX, (1, 0): Term.WINDOWS, (0, 1): Term.SPOT_LINUX, (1, 1): Term.SPOT_WINDOWS}[windows, spot]
     ledger.book((region, size, term), item.figure(price))
     if term is Term.LINUX:  # a Windows item's plan rates hold the licence, which no plan covers
         _book_savings_plans(item, ledger, region, size)
@@ -257,9 +236,7 @@ def _book_savings_plans(item: _Item, ledger: _Ledger, region: str, size: str) ->
         if not isinstance(plan, Mapping) or not isinstance(plan.get("term"), str):
             raise CatalogueError(f"{item.where}: {place}: {plan!r} is not an object with a term and a price")
         if plan["term"] in SAVINGS_PLAN:
-            ledger.book(
-                (region, size, SAVINGS_PLAN[plan["term"]]), item.figure(item.price(plan, place=f"{place}."))
-            )
+            ledger.book((region, size, SAVINGS_PLAN[plan["term"]]), item.figure(item.price(plan, place=f"{place}.")))
 
 
 def _book_disk(item: _Item, ledger: _Ledger, region: str) -> str:
@@ -297,23 +274,17 @@ def _catalogue(
     unknown = [size for size in named if size not in bundled.sizes]
     if unknown:
         notes.append(f"vCPUs and memory unknown for {len(unknown)} sizes: {_some(unknown)}")
-    no_linux = [
-        f"{size} in {r}" for r, rows in figures.items() for size, row in rows.items() if Term.LINUX not in row
-    ]
+    no_linux = [f"{size} in {r}" for r, rows in figures.items() for size, row in rows.items() if Term.LINUX not in row]
     if no_linux:
         notes.append(f"no Linux pay-as-you-go price for {len(no_linux)} sizes: {_some(no_linux)}")
     disks, more_disks = _disk_blocks(
         ledgers["disk"], tuple(figures), currency, _provenance(ledgers["disk"], pages, read)
     )
-    ips, more_ips = _address_blocks(
-        ledgers["ip"], tuple(figures), currency, _provenance(ledgers["ip"], pages, read)
-    )
+    ips, more_ips = _address_blocks(ledgers["ip"], tuple(figures), currency, _provenance(ledgers["ip"], pages, read))
     catalogue = Catalogue(
         name=name,
         currency=currency,
-        sizes={
-            n: bundled.sizes.get(n) or Size(name=n, family=None, vcpus=None, memory_gib=None) for n in named
-        },
+        sizes={n: bundled.sizes.get(n) or Size(name=n, family=None, vcpus=None, memory_gib=None) for n in named},
         price_blocks=blocks,
         disk_blocks=disks,
         address_blocks=ips,
@@ -342,9 +313,7 @@ def _address_blocks(
     ]
     missing = [region for region in regions if all(region not in block.regions for block in own)]
     lent = [b for b in load_bundled().address_blocks if currency == "USD" and set(b.regions) & set(missing)]
-    return (*own, *lent), _lending(
-        "public IP", missing, [region for block in lent for region in block.regions]
-    )
+    return (*own, *lent), _lending("public IP", missing, [region for block in lent for region in block.regions])
 
 
 def _lending(what: str, missing: Sequence[str], lent: Sequence[str]) -> list[str]:
@@ -352,9 +321,7 @@ def _lending(what: str, missing: Sequence[str], lent: Sequence[str]) -> list[str
     taken = [region for region in missing if region in lent]
     none = [region for region in missing if region not in lent]
     notes = (
-        [f"no {what} prices in the pages for {_some(taken)}: those of the bundled catalogue are used"]
-        if taken
-        else []
+        [f"no {what} prices in the pages for {_some(taken)}: those of the bundled catalogue are used"] if taken else []
     )
     return notes + ([f"no {what} prices for {_some(none)}"] if none else [])
 

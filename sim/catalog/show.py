@@ -18,9 +18,7 @@ class PriceRow:
     term: Term
     per_h: float | None  # None: the catalogue doesn't know
     per_month: float | None  # 730 hours
-    saving: (
-        float | None
-    )  # share of the pay-as-you-go price with the same licence; None for pay-as-you-go itself
+    saving: float | None  # share of the pay-as-you-go price with the same licence; None for pay-as-you-go itself
     currency: str
     trust: str
     source: str

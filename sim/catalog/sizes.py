@@ -17,9 +17,7 @@ class Size:
     memory_gib: float | None
     flexibility_group: str | None = None  # sizes among which a reservation is shared
     flexibility_ratio: float | None = None  # footprint of one VM inside that group
-    flexibility_basis: str = (
-        ""  # "documented" | "by vCPU" | "" (not shared: a reservation fits this size alone)
-    )
+    flexibility_basis: str = ""  # "documented" | "by vCPU" | "" (not shared: a reservation fits this size alone)
 
 
 def size_key(name: str) -> str:
@@ -54,15 +52,9 @@ def close_sizes(wanted: str, known: Iterable[str], *, count: int = 5) -> list[st
     key = size_key(wanted)
     names = {size_key(name): name for name in known}
     stem, version = _split_version(key)
-    same = [
-        (abs(_split_version(other)[1] - version), other)
-        for other in names
-        if _split_version(other)[0] == stem
-    ]
+    same = [(abs(_split_version(other)[1] - version), other) for other in names if _split_version(other)[0] == stem]
     near = [other for _, other in sorted(same)]
-    near += [
-        other for other in difflib.get_close_matches(key, names, n=2 * count, cutoff=0.6) if other not in near
-    ]
+    near += [other for other in difflib.get_close_matches(key, names, n=2 * count, cutoff=0.6) if other not in near]
     return [names[other] for other in near[:count]]
 
 

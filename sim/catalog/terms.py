@@ -12,9 +12,7 @@ class Term(StrEnum):
     WINDOWS = "windows"  # pay-as-you-go, Windows licence included
     SPOT_LINUX = "spot_linux"
     SPOT_WINDOWS = "spot_windows"
-    RESERVATION_1Y = (
-        "reservation_1y"  # whole-term price divided by its hours; infrastructure only, no licence
-    )
+    RESERVATION_1Y = "reservation_1y"  # whole-term price divided by its hours; infrastructure only, no licence
     RESERVATION_3Y = "reservation_3y"
     SAVINGS_PLAN_1Y = "savings_plan_1y"  # what an hour takes from the hourly commitment; infrastructure only
     SAVINGS_PLAN_3Y = "savings_plan_3y"

@@ -54,8 +54,7 @@ def _show_version(wanted: bool) -> None:
 def vmfleet(
     context: typer.Context,
     _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Simulate a fleet of cloud virtual machines: what its machines do, what is billed, and why."""
@@ -71,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _status_of(arguments: Sequence[str] | None) -> int:
     try:
-        status = app(
-            args=None if arguments is None else list(arguments), prog_name="vmfleet", standalone_mode=False
-        )
+        status = app(args=None if arguments is None else list(arguments), prog_name="vmfleet", standalone_mode=False)
         if status == INTERRUPTED:  # the parser caught Ctrl-C before us
             raise KeyboardInterrupt
         return status if isinstance(status, int) else DONE

@@ -40,13 +40,9 @@ def bill(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            "--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."
-        ),
+        typer.Option("--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."),
     ] = None,
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")
-    ] = None,
+    size: Annotated[str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")] = None,
     os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux",
     disks: Annotated[
         list[str] | None,
@@ -55,22 +51,16 @@ def bill(
     region: Annotated[
         str | None,
         typer.Option(
-            "--region",
-            metavar="NAME",
-            help="Where the file doesn't say. [default: the scenario's, or westeurope]",
+            "--region", metavar="NAME", help="Where the file doesn't say. [default: the scenario's, or westeurope]"
         ),
     ] = None,
     policy: Annotated[
         str | None,
-        typer.Option(
-            "--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"
-        ),
+        typer.Option("--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"),
     ] = None,
     rounding: Annotated[
         str | None,
-        typer.Option(
-            "--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"
-        ),
+        typer.Option("--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"),
     ] = None,
     catalogue: Prices = None,
     focus: Annotated[
@@ -121,9 +111,7 @@ def bill(
         terminal.print_json(_as_object(rating, file, beside, simulated, prices.currency))
         return
     money = prices.currency
-    _print_lines(
-        rating, f"{usage.name}: {terminal.money(rating.bill.total)} {money}, billing {rules.name}", money
-    )
+    _print_lines(rating, f"{usage.name}: {terminal.money(rating.bill.total)} {money}, billing {rules.name}", money)
     _print_beside(beside, simulated, money)
     if focus is not None:
         typer.echo(f"Written: {focus}")
@@ -135,9 +123,7 @@ def _scenario(path: Path | None) -> Scenario | None:
     return None if path is None else load(path)
 
 
-def _write_focus(
-    file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str, currency: str
-) -> None:
+def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str, currency: str) -> None:
     """By VM where the file lists stays, else by group."""
     from sim.billing.focus import focus_rows
     from sim.billing.spread import Days, VmSpread

@@ -26,18 +26,14 @@ Region = Annotated[str, typer.Option("--region", metavar="NAME", help="Where the
 def fit(
     trace: Annotated[Path, typer.Argument(metavar="TRACE", help="Records of real machines, one a row.")],
     layout: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020 or columns."
-        ),
+        str, typer.Option("--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020 or columns.")
     ] = "columns",
     window: Annotated[
         str | None,
         typer.Option("--window", metavar="DURATION", help="How long was watched, where the file can't tell."),
     ] = None,
     size: Annotated[
-        str | None,
-        typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the commonest]"),
+        str | None, typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the commonest]")
     ] = None,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the group to print.")] = "fitted",
     law: Annotated[

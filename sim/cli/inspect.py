@@ -19,9 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("schema")(schema)
 
 
-def validate(
-    scenario: options.ScenarioFile, overrides: options.Overrides = None, quiet: options.Quiet = False
-) -> None:
+def validate(scenario: options.ScenarioFile, overrides: options.Overrides = None, quiet: options.Quiet = False) -> None:
     """Check a scenario file and say in words what it will simulate, with every default and assumption in use."""
     from sim import load
 
@@ -42,10 +40,7 @@ def report(
 
 def states(
     policy: Annotated[
-        str,
-        typer.Option(
-            "--policy", metavar="NAME", help="Billing policy: 2018-08 (the source document) or 2023-10."
-        ),
+        str, typer.Option("--policy", metavar="NAME", help="Billing policy: 2018-08 (the source document) or 2023-10.")
     ] = "2018-08",
     as_json: options.Json = False,
 ) -> None:
@@ -61,10 +56,7 @@ def states(
     terminal.print_table(
         f"Power states under billing policy {policy}",
         ("power state", "code", "display status", "billed", "on host"),
-        [
-            (row.name, row.code, row.display_status, row.billed_words, "yes" if row.on_host else "no")
-            for row in rows
-        ],
+        [(row.name, row.code, row.display_status, row.billed_words, "yes" if row.on_host else "no") for row in rows],
         left=5,
     )
     terminal.console().print(f"* {rules.footnote}")

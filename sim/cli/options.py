@@ -37,18 +37,13 @@ def _amount(name: str) -> Callable[[float | None], float | None]:
     return check
 
 
-SCENARIO = typer.Argument(
-    metavar="SCENARIO.toml", help="The fleet, its demand and its failures, as a TOML file."
-)
+SCENARIO = typer.Argument(metavar="SCENARIO.toml", help="The fleet, its demand and its failures, as a TOML file.")
 
 ScenarioFile = Annotated[Path, SCENARIO]
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed",
-        callback=_from(0, "--seed"),
-        metavar="N",
-        help="Seed of every draw. [default: the scenario's]",
+        "--seed", callback=_from(0, "--seed"), metavar="N", help="Seed of every draw. [default: the scenario's]"
     ),
 ]
 Replications = Annotated[
@@ -90,44 +85,30 @@ Cluster = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(
-        "--budget",
-        metavar="AMOUNT",
-        callback=_amount("--budget"),
-        help="Tell how likely the bill exceeds this.",
+        "--budget", metavar="AMOUNT", callback=_amount("--budget"), help="Tell how likely the bill exceeds this."
     ),
 ]
 Out = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"),
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]")
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Change one value of the scenario, e.g. group.dev.count=300; repeatable.",
+        "--set", metavar="PATH=VALUE", help="Change one value of the scenario, e.g. group.dev.count=300; repeatable."
     ),
 ]
 EngineChoice = Annotated[
-    Engine,
-    typer.Option(
-        "--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks."
-    ),
+    Engine, typer.Option("--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Json = Annotated[
-    bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")
-]
+Json = Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")]
 Events = Annotated[bool, typer.Option("--events", help="Also write every move of every VM (events.parquet).")]
 Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished."),
+    bool, typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished.")
 ]
 NoCache = Annotated[
     bool,
-    typer.Option(
-        "--no-cache", help="Play every replication anew, and keep none for later studies in .vmfleet-cache."
-    ),
+    typer.Option("--no-cache", help="Play every replication anew, and keep none for later studies in .vmfleet-cache."),
 ]
 NoReport = Annotated[
     bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
@@ -135,8 +116,7 @@ NoReport = Annotated[
 
 
 Prices = Annotated[
-    Path | None,
-    typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
+    Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]")
 ]
 Focus = Annotated[
     Path | None,
@@ -159,12 +139,6 @@ def share_of(text: str | None) -> float | None:
         share = float("nan")
     if not 0.0 < share < 1.0:
         raise ScenarioError(
-            [
-                Fault(
-                    field="--precision",
-                    problem=f"{text!r} is no share",
-                    hint="say 1% or 0.01, above 0 and below 1",
-                )
-            ]
+            [Fault(field="--precision", problem=f"{text!r} is no share", hint="say 1% or 0.01, above 0 and below 1")]
         )
     return share

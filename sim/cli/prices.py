@@ -21,9 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_pages(
-    pages: Annotated[
-        list[Path], typer.Argument(metavar="FILE.json ...", help="Saved pages, or folders of them.")
-    ],
+    pages: Annotated[list[Path], typer.Argument(metavar="FILE.json ...", help="Saved pages, or folders of them.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="CATALOGUE", help="The catalogue to write.")],
     quiet: options.Quiet = False,
 ) -> None:
@@ -50,9 +48,7 @@ def show(
     region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="Only this region.")] = None,
     catalogue: Annotated[
         Path | None,
-        typer.Option(
-            "--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"
-        ),
+        typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

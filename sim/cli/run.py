@@ -183,11 +183,7 @@ def _write_invoice(scenario: Scenario, stored: StoredResult, file: Path, engine:
     figures = stored.replications
     asked = (figures["replication"] == 0) & (figures["group"] == "") & (figures["metric"] == "cost.total")
     write_invoice(
-        scenario,
-        file,
-        seed=stored.summary["seed"],
-        engine=engine,
-        total_usd=float(figures.loc[asked, "value"].item()),
+        scenario, file, seed=stored.summary["seed"], engine=engine, total_usd=float(figures.loc[asked, "value"].item())
     )
 
 
@@ -198,9 +194,7 @@ def folder_for(out: Path | None, name: str, command: str, *, quiet: bool) -> Pat
     folder = RESULTS / name
     for other, file in MAIN_FILES.items():
         if other != command and not quiet and (folder / file).exists():
-            typer.echo(
-                f"note: replaces the result of `vmfleet {other}` in {folder}; --out keeps both", err=True
-            )
+            typer.echo(f"note: replaces the result of `vmfleet {other}` in {folder}; --out keeps both", err=True)
     return folder
 
 

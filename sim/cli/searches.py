@@ -33,12 +33,8 @@ def size(
             "(P(cost.total>50000)<=0.05).",
         ),
     ],
-    confidence: Annotated[
-        float, typer.Option("--confidence", metavar="SHARE", help="How sure to be.")
-    ] = 0.95,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Find the largest value, not the smallest.")
-    ] = False,
+    confidence: Annotated[float, typer.Option("--confidence", metavar="SHARE", help="How sure to be.")] = 0.95,
+    largest: Annotated[bool, typer.Option("--largest", help="Find the largest value, not the smallest.")] = False,
     seed: options.Seed = None,
     replications: options.Replications = None,
     precision: options.Precision = None,
@@ -93,15 +89,11 @@ def sensitivity(
     scenario: options.ScenarioFile,
     vary: Annotated[
         list[str],
-        typer.Option(
-            "--vary", metavar="PATH=LOW..HIGH", help="A value and its range; repeat for each factor."
-        ),
+        typer.Option("--vary", metavar="PATH=LOW..HIGH", help="A value and its range; repeat for each factor."),
     ],
     method: Annotated[
         Method,
-        typer.Option(
-            "--method", help="tornado: one at a time; morris: screens many; sobol: shares of variance."
-        ),
+        typer.Option("--method", help="tornado: one at a time; morris: screens many; sobol: shares of variance."),
     ] = "tornado",
     metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="What is watched.")] = "cost.total",
     samples: Annotated[

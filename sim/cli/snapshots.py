@@ -23,16 +23,11 @@ def add_to(app: typer.Typer) -> None:
 
 def snapshot(
     scenario: options.ScenarioFile,
-    at: Annotated[
-        str, typer.Option("--at", metavar="DURATION", help="The instant, from the start: 36h, 2d, 90min.")
-    ],
+    at: Annotated[str, typer.Option("--at", metavar="DURATION", help="The instant, from the start: 36h, 2d, 90min.")],
     status_only: Annotated[
-        bool,
-        typer.Option("--status-only", help="Only the statuses: the list-all answer with statusOnly=true."),
+        bool, typer.Option("--status-only", help="Only the statuses: the list-all answer with statusOnly=true.")
     ] = False,
-    vm: Annotated[
-        str | None, typer.Option("--vm", metavar="NAME", help="Only this machine's instance view.")
-    ] = None,
+    vm: Annotated[str | None, typer.Option("--vm", metavar="NAME", help="Only this machine's instance view.")] = None,
     seed: options.Seed = None,
     replication: Annotated[int, typer.Option("--replication", metavar="N", help="Which one, from 0.")] = 0,
     overrides: options.Overrides = None,

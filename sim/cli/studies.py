@@ -25,9 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.toml", help="What the others are compared with.")],
-    variants: Annotated[
-        list[Path], typer.Argument(metavar="VARIANT.toml ...", help="One change or more beside it.")
-    ],
+    variants: Annotated[list[Path], typer.Argument(metavar="VARIANT.toml ...", help="One change or more beside it.")],
     seed: options.Seed = None,
     replications: options.Replications = None,
     precision: options.Precision = None,
@@ -151,15 +149,7 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             relative = terminal.percent_change(found["relative"])
             sure = "" if found["p_better"] is None else _sureness(found["p_better"])
             rows.append(
-                (
-                    words,
-                    write(base[name]["mean"]),
-                    write(found["mean"]),
-                    relative,
-                    interval,
-                    sure,
-                    found["verdict"],
-                )
+                (words, write(base[name]["mean"]), write(found["mean"]), relative, interval, sure, found["verdict"])
             )
         terminal.print_table(
             f"{variant} minus {summary['base']}: {summary['replications']} paired replications, seed {summary['seed']}",

@@ -141,10 +141,7 @@ def _commitment_tables(metrics: Mapping[str, Any]) -> Mapping[str, tuple[str, Ca
     found: dict[str, tuple[str, Callable[[float | None], str]]] = {}
     for name in metrics:
         if name.startswith("commitment.") and name.endswith(".used_fraction"):
-            found[name] = (
-                f"used of {name.removeprefix('commitment.').removesuffix('.used_fraction')}",
-                percent,
-            )
+            found[name] = (f"used of {name.removeprefix('commitment.').removesuffix('.used_fraction')}", percent)
     uptime = metrics.get("sla.uptime", {}).get("mean")
     if uptime is not None and uptime < 1.0:
         found["sla.uptime"] = ("uptime of deployments", percent)
@@ -183,25 +180,18 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         f"{summary['scenario']}: {figure(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
     )
-    print_table(
-        title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows
-    )
+    print_table(title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows)
     if summary.get("warm_up_found"):
-        console().print(
-            f"left out: a start-up of {figure(summary['warm_up_h'])} h, found in a pilot (MSER-5)"
-        )
+        console().print(f"left out: a start-up of {figure(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
-        console().print(
-            f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold"
-        )
+        console().print(f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold")
     budget = summary.get("budget")
     if budget is not None:
         words = f"The bill exceeds {money(budget['usd'])} {currency} with a probability of {100 * budget['breach_probability']:.1f} %"
         wilson, exact = (
-            f"{100 * bounds['low']:.1f} … {100 * bounds['high']:.1f} %"
-            for bounds in (budget["wilson"], budget)
+            f"{100 * bounds['low']:.1f} … {100 * bounds['high']:.1f} %" for bounds in (budget["wilson"], budget)
         )
         console().print(words, style="bold")
         console().print(

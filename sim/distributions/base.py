@@ -96,9 +96,7 @@ def settle(law: Distribution, **values: object) -> None:
         object.__setattr__(law, name, value)
 
 
-def part_between(
-    below: Callable[[float], float], above: Callable[[float], float], low: float, high: float
-) -> float:
+def part_between(below: Callable[[float], float], above: Callable[[float], float], low: float, high: float) -> float:
     """Probability between two points, subtracted on the side where the digits are."""
     part = above(low) - above(high) if below(low) > 0.5 else below(high) - below(low)
     return max(0.0, float(part))

@@ -28,9 +28,7 @@ class Quantiles(Distribution):
         p = tuple(check(f"p[{i}]", value, high=1.0) for i, value in enumerate(self.p))
         at = tuple(check(f"at[{i}]", value) for i, value in enumerate(self.at))
         if len(p) != len(at) or len(p) < 2:
-            raise ValueError(
-                f"p has {len(p)} and at has {len(at)} values: they must have as many, and at least 2"
-            )
+            raise ValueError(f"p has {len(p)} and at has {len(at)} values: they must have as many, and at least 2")
         if p[0] != 0 or p[-1] != 1:
             raise ValueError(f"p = {list(p)} must begin with 0 and end with 1")
         if any(later <= earlier for earlier, later in pairwise(p)):
@@ -48,10 +46,7 @@ class Quantiles(Distribution):
         middle = self.mean
         pieces = self._pieces()
         # Around the mean, so that a narrow law keeps its digits: E[(X - m)^2] of a uniform piece.
-        return sum(
-            w * ((a - middle) ** 2 + (a - middle) * (b - middle) + (b - middle) ** 2) / 3
-            for w, a, b in pieces
-        )
+        return sum(w * ((a - middle) ** 2 + (a - middle) * (b - middle) + (b - middle) ** 2) / 3 for w, a, b in pieces)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -68,9 +63,7 @@ class Quantiles(Distribution):
     def _cdf(self, x: Floats) -> Floats:
         total = np.zeros(np.shape(x))
         for weight, start, end in self._pieces():
-            share = (
-                np.clip((x - start) / (end - start), 0, 1) if end > start else np.where(x >= start, 1.0, 0.0)
-            )
+            share = np.clip((x - start) / (end - start), 0, 1) if end > start else np.where(x >= start, 1.0, 0.0)
             total = total + weight * share
         return total
 
@@ -138,9 +131,7 @@ class Mixture(Distribution):
         weights = [check(f"weights[{i}]", weight) for i, weight in enumerate(self.weights)]
         of = tuple(self.of)
         if len(weights) != len(of) or not of:
-            raise ValueError(
-                f"weights has {len(weights)} and of has {len(of)} entries: there must be as many, not 0"
-            )
+            raise ValueError(f"weights has {len(weights)} and of has {len(of)} entries: there must be as many, not 0")
         total = math.fsum(weights)
         if total <= 0:
             raise ValueError(f"weights = {weights} add up to 0: at least one must be above 0")
@@ -279,17 +270,12 @@ def truncate(law: Distribution, low: float | None = None, high: float | None = N
     """The law on condition that it is from *low* to *high* seconds (None: no bound), in its simplest form."""
     if low is None and high is None:
         return law
-    return simplify(
-        Truncated(of=law, low=0.0 if low is None else low, high=math.inf if high is None else high)
-    )
+    return simplify(Truncated(of=law, low=0.0 if low is None else low, high=math.inf if high is None else high))
 
 
 def simplify(law: Distribution) -> Distribution:
     """The same law without needless wrapping: what is left truncated has a formula and is cut somewhere."""
-    if (
-        isinstance(law, (Lognormal, Triangular, Uniform, Quantiles, Samples))
-        and law.support[0] == law.support[1]
-    ):
+    if isinstance(law, (Lognormal, Triangular, Uniform, Quantiles, Samples)) and law.support[0] == law.support[1]:
         return Constant(value=law.support[0])
     if not isinstance(law, Truncated):
         return law

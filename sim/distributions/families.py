@@ -8,15 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from sim.distributions.base import (
-    SHORTEST_SCALE_S,
-    Distribution,
-    Floats,
-    check,
-    part_between,
-    settle,
-    words,
-)
+from sim.distributions.base import SHORTEST_SCALE_S, Distribution, Floats, check, part_between, settle, words
 
 Z95 = 1.6448536269514722
 """The 95 % quantile of the standard normal."""
@@ -97,11 +89,7 @@ class Lognormal(Distribution):
             sigma = _lognormal_sigma(median, mean, p95)
         if median is None:
             # The mean alone would overflow for a wide law, so the factor goes to the other side.
-            median = (
-                mean * math.exp(-(sigma**2) / 2)
-                if mean is not None
-                else (p95 or 0.0) * math.exp(-Z95 * sigma)
-            )
+            median = mean * math.exp(-(sigma**2) / 2) if mean is not None else (p95 or 0.0) * math.exp(-Z95 * sigma)
         return cls(median=median, sigma=sigma)
 
     @property
@@ -194,9 +182,7 @@ class Weibull(Distribution):
             except OverflowError:
                 return math.inf
 
-        part = part_between(
-            lambda x: float(gammainc(a, h(x))), lambda x: float(gammaincc(a, h(x))), low, high
-        )
+        part = part_between(lambda x: float(gammainc(a, h(x))), lambda x: float(gammaincc(a, h(x))), low, high)
         return self.scale**order * math.gamma(a) * part
 
     def describe(self) -> str:
@@ -274,9 +260,7 @@ def _lognormal_sigma(median: float | None, mean: float | None, p95: float | None
         assert median is not None
         assert p95 is not None
         if p95 < median:
-            raise ValueError(
-                f"p95 = {p95!r} is below the median = {median!r}: it must be at least the median"
-            )
+            raise ValueError(f"p95 = {p95!r} is below the median = {median!r}: it must be at least the median")
         sigma = math.log(p95 / median) / Z95
     elif p95 is None:
         assert median is not None

@@ -111,8 +111,7 @@ def _fit(law: Distribution, bulk: Segments, low_tail: Segments, high_tail: Segme
     # The nodes fix one power more than is kept; what is dropped is the error, but for what is smaller still.
     error = float(np.max(np.abs(chebyshev[COEFFICIENTS]) / allowed))
     rows = np.stack(
-        [sum(row[i] * chebyshev[i] for i in range(k, COEFFICIENTS)) for k, row in enumerate(_TO_POWERS)],
-        axis=1,
+        [sum(row[i] * chebyshev[i] for i in range(k, COEFFICIENTS)) for k, row in enumerate(_TO_POWERS)], axis=1
     )
     return np.ascontiguousarray(rows), error
 

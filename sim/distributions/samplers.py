@@ -19,16 +19,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.distributions.kinds import (
-    Distribution,
-    Mixture,
-    Quantiles,
-    Samples,
-    Triangular,
-    Truncated,
-    Uniform,
-    simplify,
-)
+from sim.distributions.kinds import Distribution, Mixture, Quantiles, Samples, Triangular, Truncated, Uniform, simplify
 from sim.distributions.quantile_tables import BITS, COEFFICIENTS, MOST, TAIL_BITS, quantile_table
 
 Floats = NDArray[np.float64]

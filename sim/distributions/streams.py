@@ -46,9 +46,7 @@ def replication_key(seed: int, replication: int) -> int:
     """Key of one replication of one seed; both from 0 to 2**64 - 1."""
     for name, value in (("seed", seed), ("replication", replication)):
         if not 0 <= value <= _ALL:
-            raise ValueError(
-                f"{name} = {value!r} is out of range: it must be a whole number from 0 to 2**64 - 1"
-            )
+            raise ValueError(f"{name} = {value!r} is out of range: it must be a whole number from 0 to 2**64 - 1")
     return mix(mix(seed + GOLDEN) + GOLDEN * (replication + 1))
 
 

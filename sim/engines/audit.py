@@ -55,9 +55,7 @@ def compare(setup: GroupSetup, index: int, compiled: Story, born_s: float) -> No
 
 def compiled_story(group: CompiledGroup, index: int, born_s: float) -> Story:
     """The life of a VM that meets nobody, walked by the kernel."""
-    simulated = group.vm_loop_run(
-        index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True
-    )
+    simulated = group.vm_loop_run(index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
     return simulated.journal_t, simulated.journal_i[:, 0]
 
 
@@ -69,8 +67,7 @@ def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | N
     env = Environment(initial_time=born_s)
     script = (
         _Script(setup, told)
-        if told is not None
-        and any(transition.needs_resource for transition in setup.state_machine.transitions)
+        if told is not None and any(transition.needs_resource for transition in setup.state_machine.transitions)
         else None
     )
     run = GroupRun(setup, env, script)  # type: ignore[arg-type]  # it answers whatever a VM asks of a platform
@@ -104,11 +101,7 @@ class _Script:
     def _granted(self, refusal: Refusal | None) -> bool:
         if refusal is None or self.made >= len(self.transitions):
             return True
-        refused = {
-            transition.index
-            for transition in (refusal.transition, refusal.gives_up)
-            if transition is not None
-        }
+        refused = {transition.index for transition in (refusal.transition, refusal.gives_up) if transition is not None}
         return self.transitions[self.made] not in refused
 
     def ask(self, _group: GroupPlan) -> bool:
@@ -138,9 +131,7 @@ def _both_stories(setup: GroupSetup, index: int, compiled: Story, simpy: Story) 
     for name, story in (("compiled", compiled), ("simpy", simpy)):
         lines.append(f"  {name}:")
         for t_s, move in list(zip(*story, strict=True))[max(0, same - 2) : same + LINES_SHOWN]:
-            lines.append(
-                f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({float(t_s)!r} s)  {_words(setup, int(move))}"
-            )
+            lines.append(f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({float(t_s)!r} s)  {_words(setup, int(move))}")
     return "\n".join(lines)
 
 

@@ -61,9 +61,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     if simpy_s <= (LOAD_S if _is_compiled(code) else COMPILE_S):
         return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
     if alone and plan.platform is not None:
-        return Choice(
-            engine="ahead", why=f"{unknown} needs SimPy; the kernel walks what is private, and {about}"
-        )
+        return Choice(engine="ahead", why=f"{unknown} needs SimPy; the kernel walks what is private, and {about}")
     if alone:
         rest = ", ".join(sorted(alone))
         return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")

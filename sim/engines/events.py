@@ -34,13 +34,7 @@ def words_of(transition: Transition) -> tuple[Words, ...]:
             operation, _, came_to = rest.partition(".")
             if kind == "operations" and came_to == outcome:
                 told.append(
-                    (
-                        "operation",
-                        None,
-                        outcome,
-                        operation,
-                        code if outcome in ("failed", "rejected") else None,
-                    )
+                    ("operation", None, outcome, operation, code if outcome in ("failed", "rejected") else None)
                 )
     for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
         if counted in transition.counts:
@@ -57,11 +51,7 @@ def words_of(transition: Transition) -> tuple[Words, ...]:
 def _provisioning(state: State, code: str) -> str | None:
     if state.power is None or state.provisioning is None:
         return None
-    return (
-        f"failed/{code}"
-        if state.provisioning is ProvisioningState.FAILED and code
-        else state.provisioning.value
-    )
+    return f"failed/{code}" if state.provisioning is ProvisioningState.FAILED and code else state.provisioning.value
 
 
 @dataclass(slots=True)
@@ -71,8 +61,8 @@ class EventRows:
     take: Callable[[Iterable[Row]], None]
     words: dict[int, tuple[tuple[Words, ...], ...]] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
-    pending: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = (
-        field(default_factory=list)
+    pending: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = field(
+        default_factory=list
     )
 
     def listen(
@@ -96,11 +86,7 @@ class EventRows:
         self.take(
             (t_s, f"{self.names[g]}-{vm:04d}", *told)
             for t_s, g, vm, transition in zip(
-                when[:end].tolist(),
-                group[:end].tolist(),
-                whom[:end].tolist(),
-                transitions[:end].tolist(),
-                strict=True,
+                when[:end].tolist(), group[:end].tolist(), whom[:end].tolist(), transitions[:end].tolist(), strict=True
             )
             for told in self.words[g][transition]
         )

@@ -51,20 +51,14 @@ class GroupSetup:
             yield born[born < self.horizon_s]
 
 
-def set_up(
-    plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: bool = False
-) -> list[GroupSetup]:
+def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: bool = False) -> list[GroupSetup]:
     """Programs, calendars and keys of a fleet's groups."""
     root = streams.replication_key(seed, replication)
     setups = []
     for index, group in enumerate(plan.groups):
         scaled = isinstance(group.demand, Autoscale)
-        state_machine = compile_state_machine(
-            group, plan.platform, asked_from_outside=asked_from_outside or scaled
-        )
-        windows = (
-            calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
-        )
+        state_machine = compile_state_machine(group, plan.platform, asked_from_outside=asked_from_outside or scaled)
+        windows = calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
         setups.append(
             GroupSetup(
                 index=index,

@@ -82,31 +82,19 @@ def simulate(
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
     listeners_of_run.settle()
     return replace(
-        run,
-        engine=choice.engine,
-        why=choice.why,
-        lives=listeners_of_run.lives.told() if listeners_of_run.lives else (),
+        run, engine=choice.engine, why=choice.why, lives=listeners_of_run.lives.told() if listeners_of_run.lives else ()
     )
 
 
-def _in_simpy(
-    plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, *, ahead: bool
-) -> FleetRun:
+def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, *, ahead: bool) -> FleetRun:
     from sim.engines.simpy.fleet import Fleet
 
     return Fleet(
-        plan,
-        seed,
-        replication,
-        listener=listeners_of_run.listener(),
-        settle=listeners_of_run.settle,
-        ahead=ahead,
+        plan, seed, replication, listener=listeners_of_run.listener(), settle=listeners_of_run.settle, ahead=ahead
     ).run()
 
 
-def _compiled(
-    plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int
-) -> FleetRun:
+def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:
     """Groups that the kernel knows are walked; the others, if any, live in SimPy afterwards and join their books."""
     from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks
 
@@ -123,8 +111,7 @@ def _compiled(
         shared.run(peaks, listeners_of_run.listener(), listeners_of_run.settle)
         shared.audit()
         accumulators = {
-            setup.plan.name: accumulator
-            for setup, accumulator in zip(setups, shared.accumulators, strict=True)
+            setup.plan.name: accumulator for setup, accumulator in zip(setups, shared.accumulators, strict=True)
         }
     else:
         accumulators = _simulate_private(
@@ -147,9 +134,7 @@ def _simulate_private(
     from sim.engines.compiled.private_fleet import simulate_groups
 
     listener = listeners_of_run.listener(with_lives=False)
-    groups = simulate_groups(
-        setups, window, peaks, threads=threads, listener=listener, keep_peak_lines=others_join
-    )
+    groups = simulate_groups(setups, window, peaks, threads=threads, listener=listener, keep_peak_lines=others_join)
     if listeners_of_run.lives:
         for group in groups:
             _watch(group, listeners_of_run.lives)
@@ -166,8 +151,5 @@ def _watch(group: CompiledGroup, lives: VmTimelines) -> None:
         simulated = group.vm_loop_run(first, part, np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
         moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
         lives.listen(
-            group.setup,
-            simulated.journal_t[moved],
-            simulated.journal_i[moved, 0],
-            simulated.journal_i[moved, 1],
+            group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1]
         )

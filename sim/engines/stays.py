@@ -24,9 +24,7 @@ NOTHING = -1  # what is watched isn't there
 REACHABLE, DOWN = 0, 1
 
 # Places in a VM's life in which it is Running as far as its user knows, and the platform doesn't let anybody reach it.
-DOWN_STATES = frozenset(
-    {"healing", "unplaced", "maintenance.frozen", "maintenance.reboot", "maintenance.redeploy"}
-)
+DOWN_STATES = frozenset({"healing", "unplaced", "maintenance.frozen", "maintenance.reboot", "maintenance.redeploy"})
 DOWN_OPERATION = "service_healing"
 
 
@@ -78,13 +76,9 @@ class StayRecorder:
     """Hears of moves and keeps what each VM was in; *label* says what is told apart, `NOTHING` what isn't kept."""
 
     label: Labels
-    _labels: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = field(
-        default_factory=dict
-    )  # by transition
+    _labels: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = field(default_factory=dict)  # by transition
     _names: dict[int, str] = field(default_factory=dict)
-    _heard: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int8]]]] = field(
-        default_factory=dict
-    )
+    _heard: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int8]]]] = field(default_factory=dict)
 
     def listen(
         self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
@@ -115,9 +109,7 @@ class StayRecorder:
         return found
 
 
-def _closed(
-    group: str, vm: NDArray[np.int32], at: NDArray[np.int64], what: NDArray[np.int8], end: int
-) -> GroupStays:
+def _closed(group: str, vm: NDArray[np.int32], at: NDArray[np.int64], what: NDArray[np.int8], end: int) -> GroupStays:
     """Stays from changes: each lasts until the same VM's next one."""
     order = np.argsort(vm, kind="stable")  # a VM's own changes keep their order
     vm, at, what = vm[order], at[order], what[order]
@@ -131,12 +123,7 @@ def _closed(
     life = np.cumsum(begins & there) - 1
     there &= until > at  # a state that was passed through at once is no stay
     return GroupStays(
-        group=group,
-        vm=vm[there],
-        life=_renumbered(life[there]),
-        what=what[there],
-        start=at[there],
-        end=until[there],
+        group=group, vm=vm[there], life=_renumbered(life[there]), what=what[there], start=at[there], end=until[there]
     )
 
 

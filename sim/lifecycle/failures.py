@@ -45,12 +45,8 @@ class FailureFacts:
         return self.stage in ("validation", "conflict")
 
 
-_NO_HARDWARE = (
-    "No hardware was found for the size of {vm}; ask again later, or for another size, zone or region."
-)
-_OVERCONSTRAINED = (
-    "No hardware meets all the constraints of {vm} together; drop one of them, or ask elsewhere."
-)
+_NO_HARDWARE = "No hardware was found for the size of {vm}; ask again later, or for another size, zone or region."
+_OVERCONSTRAINED = "No hardware meets all the constraints of {vm} together; drop one of them, or ask elsewhere."
 
 FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
     {
@@ -81,9 +77,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             source=sources.FIELD,
             trust="observed",
         ),
-        "AllocationFailed": FailureFacts(
-            stage="allocation", message=_NO_HARDWARE, source=sources.ALLOCATION_FAILURE
-        ),
+        "AllocationFailed": FailureFacts(stage="allocation", message=_NO_HARDWARE, source=sources.ALLOCATION_FAILURE),
         "ZonalAllocationFailed": FailureFacts(
             stage="allocation", message=_NO_HARDWARE, source=sources.ALLOCATION_FAILURE
         ),
@@ -107,9 +101,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
         ),
         "DiskImageNotReady": FailureFacts(stage="disk", message="The disk image of {vm} is not ready."),
         "AcquireDiskLeaseFailed": FailureFacts(stage="disk", message="A disk of {vm} is already in use."),
-        "StorageAccountTooBusy": FailureFacts(
-            stage="disk", message="The storage account of {vm} is too busy."
-        ),
+        "StorageAccountTooBusy": FailureFacts(stage="disk", message="The storage account of {vm} is too busy."),
         "VMStartTimedOut": FailureFacts(
             stage="starting",
             message="{vm} did not start in the allotted time; it may still start later, so look at its power state.",
@@ -123,8 +115,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             message="The guest OS of {vm} can't be provisioned: its image or settings are at fault.",
         ),
         "OSProvisioningInternalError": FailureFacts(
-            stage="os_provisioning",
-            message="The guest OS of {vm} was not provisioned, due to an internal error.",
+            stage="os_provisioning", message="The guest OS of {vm} was not provisioned, due to an internal error."
         ),
         "VMExtensionProvisioningError": FailureFacts(
             stage="extensions", message="{vm} has reported that an extension failed."
@@ -136,8 +127,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             stage="extensions", message="The extensions of {vm} were not processed, due to an internal error."
         ),
         "VMAgentStatusCommunicationError": FailureFacts(
-            stage="extensions",
-            message="The agent of {vm} has not reported its own status or that of the extensions.",
+            stage="extensions", message="The agent of {vm} has not reported its own status or that of the extensions."
         ),
         "VMExtensionProvisioningTimeout": FailureFacts(
             stage="extensions", message="The extensions of {vm} were not installed in the allotted time."
@@ -156,8 +146,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             stage="redeploy", message="{vm} was not redeployed, due to an internal error."
         ),
         "VMRedeploymentTimedOut": FailureFacts(
-            stage="redeploy",
-            message="{vm} was not redeployed in the allotted time; it may still succeed later.",
+            stage="redeploy", message="{vm} was not redeployed in the allotted time; it may still succeed later."
         ),
         "TooManyVMRedeploymentRequests": FailureFacts(
             stage="redeploy", message="Too many redeployments of {vm} were asked for; ask again later."

@@ -39,9 +39,7 @@ class VmMoment:
                 "a failure code belongs to Failed, and to nothing else"
             )
         if self.changed_at.tzinfo is None:
-            raise ValueError(
-                f"{self.name}: {self.changed_at} has no time zone; the platform's times have one"
-            )
+            raise ValueError(f"{self.name}: {self.changed_at} has no time zone; the platform's times have one")
 
 
 def provisioning_status(vm: VmMoment) -> Json:
@@ -60,9 +58,7 @@ def power_status(power: PowerState) -> tuple[Json, ...]:
     facts = POWER[power]
     if facts.code is None:
         return ()
-    entries: list[Json] = [
-        {"code": facts.code, "level": str(facts.level), "displayStatus": facts.display_status}
-    ]
+    entries: list[Json] = [{"code": facts.code, "level": str(facts.level), "displayStatus": facts.display_status}]
     if facts.also_shows is not None:
         also = facts.also_shows
         entries.append({"code": also.code, "level": str(also.level), "displayStatus": also.display_status})
@@ -134,7 +130,7 @@ def _vm_agent(vm: VmMoment) -> Json:
                 "message": "GuestAgent is running and processing the extensions.",
                 "time": time,
             }
-        ],
+        ]
     }
 
 

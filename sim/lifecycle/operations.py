@@ -86,9 +86,7 @@ _ALLOCATION_FAILED = StageFailure(code="AllocationFailed", leaves=None, lasts="d
 
 def _start_timed_out(answered_by: Answer) -> StageFailure:
     # No document says where such a VM stands. Hardware was found, so it is held: stopped on its host (assumption).
-    return StageFailure(
-        code="VMStartTimedOut", leaves=PowerState.STOPPED, lasts="drawn", answered_by=answered_by
-    )
+    return StageFailure(code="VMStartTimedOut", leaves=PowerState.STOPPED, lasts="drawn", answered_by=answered_by)
 
 
 def _single(stage: str, power: PowerState | None, shows: ProvisioningState | None) -> tuple[Stage, ...]:
@@ -97,12 +95,7 @@ def _single(stage: str, power: PowerState | None, shows: ProvisioningState | Non
 
 
 def _starting(answered_by: Answer, shows: ProvisioningState) -> Stage:
-    return Stage(
-        name="starting",
-        power=PowerState.STARTING,
-        provisioning=shows,
-        fails=(_start_timed_out(answered_by),),
-    )
+    return Stage(name="starting", power=PowerState.STARTING, provisioning=shows, fails=(_start_timed_out(answered_by),))
 
 
 CREATE = Operation(
@@ -286,13 +279,7 @@ DELETE_FROM_HOST = Operation(
     row="delete_from_host",
     name="delete",
     accepted_from=frozenset(
-        {
-            PowerState.STARTING,
-            PowerState.RUNNING,
-            PowerState.STOPPING,
-            PowerState.STOPPED,
-            PowerState.DEALLOCATING,
-        }
+        {PowerState.STARTING, PowerState.RUNNING, PowerState.STOPPING, PowerState.STOPPED, PowerState.DEALLOCATING}
     ),
     shows=ProvisioningState.DELETING,
     stages=_single("deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING),
@@ -375,9 +362,7 @@ def rows_for(operation: str, power: PowerState | None) -> Operation:
     if row is not None:
         return row
     if operation not in {name for name, _ in _ROW_BY_ASK}:
-        raise OperationNotAllowed(
-            f"no operation is named {operation!r}; there are {', '.join(OPERATION_NAMES)}"
-        )
+        raise OperationNotAllowed(f"no operation is named {operation!r}; there are {', '.join(OPERATION_NAMES)}")
     accepting = [state or "no VM" for state in (None, *STATE_ORDER) if (operation, state) in _ROW_BY_ASK]
     now = "there is no VM yet" if power is None else f"the VM is {power}"
     raise OperationNotAllowed(f"{operation}: {now}; it is accepted from {', '.join(accepting)}")

@@ -103,9 +103,7 @@ _POLICY_2023 = BillingPolicy(
             PowerState.STOPPED: BillingRow(compute=True, license=False, source=_STOPPED_2023),
             PowerState.DEALLOCATING: BillingRow(compute=False, license=False, noted=True, source=_IN_2023),
             PowerState.DEALLOCATED: BillingRow(compute=False, license=False, noted=True, source=_IN_2023),
-            PowerState.HIBERNATED: BillingRow(
-                compute=False, license=False, noted=True, source=sources.HIBERNATE
-            ),
+            PowerState.HIBERNATED: BillingRow(compute=False, license=False, noted=True, source=sources.HIBERNATE),
         }
     ),
     footnote="Other resources, such as disks and networking, keep charging.",
@@ -131,10 +129,7 @@ def get_policy(name: str) -> BillingPolicy:
         raise ScenarioError(
             [
                 Fault(
-                    field="billing_policy",
-                    problem=f"{name!r} is no billing policy",
-                    hint=f"one of {known}",
-                    value=name,
+                    field="billing_policy", problem=f"{name!r} is no billing policy", hint=f"one of {known}", value=name
                 )
             ]
         ) from None

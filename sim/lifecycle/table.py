@@ -46,14 +46,10 @@ def lifecycle_table(policy: BillingPolicy) -> tuple[LifecycleRow, ...]:
                 license_billed=billing.license,
                 on_host=facts.on_host,
                 goes_to=tuple(
-                    follower
-                    for follower in POWER
-                    if follower in facts.goes_to and policy.rows[follower].known
+                    follower for follower in POWER if follower in facts.goes_to and policy.rows[follower].known
                 ),
                 description=facts.description,
-                source=facts.source
-                if facts.source == billing.source
-                else f"{facts.source}; {billing.source}",
+                source=facts.source if facts.source == billing.source else f"{facts.source}; {billing.source}",
             )
         )
     return tuple(rows)

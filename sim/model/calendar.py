@@ -56,18 +56,14 @@ def calendar(schedule: Schedule, start: datetime, horizon_s: float) -> Calendar:
         day += DAY
     edges = [edge for window in windows for edge in window]
     gone = bisect_right(edges, 0.0) if not (edges and 0.0 in edges) else edges.index(0.0)
-    return Calendar(
-        wanted_first=gone % 2 == 1, edges_s=tuple(edge for edge in edges[gone:] if edge < horizon_s)
-    )
+    return Calendar(wanted_first=gone % 2 == 1, edges_s=tuple(edge for edge in edges[gone:] if edge < horizon_s))
 
 
 def _seconds(when: datetime, start: datetime) -> float:
     return (when.astimezone(UTC) - start.astimezone(UTC)).total_seconds()
 
 
-def arrivals(
-    plan: Arrivals, start: datetime, horizon_s: float, group_key: int
-) -> Iterator[NDArray[np.float64]]:
+def arrivals(plan: Arrivals, start: datetime, horizon_s: float, group_key: int) -> Iterator[NDArray[np.float64]]:
     """The instants (s) at which VMs are requested, in order, block by block: a Poisson process of batches.
 
     Inversion of the integrated rate: the k-th request comes when the rate has added up to a sum of k unit

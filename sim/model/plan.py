@@ -41,9 +41,7 @@ class Cycle:
 class Arrivals:
     """VMs requested by a Poisson process, each deleted a lifetime after it is Running."""
 
-    rate_per_h: tuple[
-        float, ...
-    ]  # 1 number (constant), 24 (hours of a UTC day) or 168 (hours of a week from Monday)
+    rate_per_h: tuple[float, ...]  # 1 number (constant), 24 (hours of a UTC day) or 168 (hours of a week from Monday)
     lifetime_s: Distribution
     batch_sizes: tuple[int, ...] = (1,)
     batch_weights: tuple[float, ...] = (1.0,)  # sum to 1
@@ -122,9 +120,7 @@ class GroupPlan:
     demand: Demand = field(default_factory=AlwaysOn)
     when_off: str = "deallocate"  # deallocate | stop | guest-shutdown | hibernate | keep
     generalized: bool = True  # an image with OS provisioning
-    durations_s: Mapping[
-        str, Distribution
-    ]  # allocating starting os_provisioning extensions stopping deallocating
+    durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating
     #                                          restarting updating deleting
     failures: Mapping[str, float] = field(default_factory=dict)  # platform code -> probability per attempt
     os_provisioning_timeout_s: float = 1200.0

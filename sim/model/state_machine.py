@@ -36,9 +36,7 @@ from sim.usage.ledger import MoveTable, column, slot_of
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED
 DEALLOCATED, DEALLOCATING = PowerState.DEALLOCATED, PowerState.DEALLOCATING
-LOOKS_FOR_ROOM_EVERY_S = (
-    60.0  # the platform, for a VM whose host is lost and that no other has room for (assumption)
-)
+LOOKS_FOR_ROOM_EVERY_S = 60.0  # the platform, for a VM whose host is lost and that no other has room for (assumption)
 SUCCEEDED, FAILED = ProvisioningState.SUCCEEDED, ProvisioningState.FAILED
 
 # What `when_off` asks for; "keep" asks for nothing.
@@ -199,9 +197,7 @@ class StateMachine:
                 after.append(column(state.slot, 1 - wanted))
                 counts.append(())
         return MoveTable(
-            before=np.array(before, dtype=np.int64),
-            after=np.array(after, dtype=np.int64),
-            counts=tuple(counts),
+            before=np.array(before, dtype=np.int64), after=np.array(after, dtype=np.int64), counts=tuple(counts)
         )
 
 
@@ -298,9 +294,7 @@ class _Builder:
         name = f"{key}@{origin or 'absent'}"
         counted = row.control_plane
 
-        def fail(
-            source: State, failure: StageFailure, shown_as: str = ""
-        ) -> tuple[Transition, Transition | None]:
+        def fail(source: State, failure: StageFailure, shown_as: str = "") -> tuple[Transition, Transition | None]:
             left = origin if failure.leaves is None else failure.leaves
             code = shown_as or failure.code
             counts = (f"operations.{row.name}.failed",) * counted + (f"failures.{code}",)
@@ -320,11 +314,7 @@ class _Builder:
             stream = f"failure.{failure.code}" + (f".{row.name}" if failure.lasts == "nothing" else "")
             transition, gives_up = fail(source, failure)
             return Chance(
-                self.probability(failure.code),
-                self.stream(stream),
-                transition,
-                gives_up,
-                failure.lasts == "timeout",
+                self.probability(failure.code), self.stream(stream), transition, gives_up, failure.lasts == "timeout"
             )
 
         def stage_state(position: int) -> State:
@@ -354,13 +344,9 @@ class _Builder:
             if stage.needs_hardware and self.platform is not None:
                 state.next.asks_host = True
                 no_room = next(f for f in stage.fails if f.code == "AllocationFailed")
-                state.no_room = Refusal(
-                    *fail(state, no_room, "ZonalAllocationFailed" if self.plan.zones else "")
-                )
+                state.no_room = Refusal(*fail(state, no_room, "ZonalAllocationFailed" if self.plan.zones else ""))
             self._deadline(state, stage, fail)
-            state.chances = tuple(
-                chance(state, f) for f in stage.fails if f.by_chance and self.probability(f.code) > 0
-            )
+            state.chances = tuple(chance(state, f) for f in stage.fails if f.by_chance and self.probability(f.code) > 0)
 
         def finish(state: State, row: Operation) -> Transition:
             counts: tuple[str, ...] = (f"operations.{row.name}.succeeded",) * counted
@@ -381,9 +367,7 @@ class _Builder:
         # A create that is abandoned at once leaves no VM, so none is shown before its first stage.
         return self.state(f"{name}.accepted", fill_accepted, origin, row.shows or SUCCEEDED, serving=serving)
 
-    def _deadline(
-        self, state: State, stage: Stage, fail: Callable[..., tuple[Transition, Transition | None]]
-    ) -> None:
+    def _deadline(self, state: State, stage: Stage, fail: Callable[..., tuple[Transition, Transition | None]]) -> None:
         for failure in stage.fails:
             if failure.by_deadline:
                 state.deadline_s = {
@@ -579,10 +563,7 @@ class _Builder:
 
     def delete_again(self, power: PowerState | None, *, replacing: bool) -> State:
         def fill(state: State) -> None:
-            state.wait, state.next = (
-                Delay.BACKOFF,
-                self.transition(state, self.delete(power, replacing=replacing)),
-            )
+            state.wait, state.next = (Delay.BACKOFF, self.transition(state, self.delete(power, replacing=replacing)))
             state.closed = True
 
         return self.state(f"retry.{'replace' if replacing else 'delete'}@{power}", fill, power, FAILED)
@@ -618,9 +599,7 @@ class _Builder:
             state.host_failed = self.transition(state, self.healing(), "service_healings")
         if self.platform.maintenance is not None:
             impact = {"freeze": self.frozen, "reboot": self.rebooted, "redeploy": self.redeployed}
-            state.maintained = self.transition(
-                state, impact[self.platform.maintenance.impact](), "maintenance_impacts"
-            )
+            state.maintained = self.transition(state, impact[self.platform.maintenance.impact](), "maintenance_impacts")
 
     def healing(self) -> State:
         """The host is lost. The VM shows Running, as last known, and serves nobody until it is started elsewhere."""
@@ -675,10 +654,7 @@ class _Builder:
 
     def rebooted(self) -> State:
         def fill(state: State) -> None:
-            state.wait, state.stream = (
-                Delay.LAW,
-                self.stream("restarting", self.plan.durations_s["restarting"]),
-            )
+            state.wait, state.stream = (Delay.LAW, self.stream("restarting", self.plan.durations_s["restarting"]))
             state.next = self.transition(state, self.on())
 
         return self.state("maintenance.reboot", fill, RUNNING, SUCCEEDED)
@@ -774,9 +750,7 @@ class _Builder:
             law = self.samplers[state.stream] if state.wait is Delay.LAW else None
             state.fixed_s = law.support[0] if law is not None and law.support[0] == law.support[1] else None
             state.has_timers = not (state.crash is state.evict is state.life is None)
-            state.runs_timers = (crash >= 0 and state.runs_crash_timer) or (
-                eviction >= 0 and state.runs_eviction_timer
-            )
+            state.runs_timers = (crash >= 0 and state.runs_crash_timer) or (eviction >= 0 and state.runs_eviction_timer)
         if self.platform is not None:
             self._mark_resource_needs()
         counted = any(transition.attempts is Attempts.ADD for transition in self.transitions)
@@ -816,9 +790,7 @@ class _Builder:
                 transition.asks_quota = True
                 if source.no_quota is None:
                     counts: tuple[str, ...] = ("operations.create.rejected", "failures.QuotaExceeded")
-                    source.no_quota = self._refusal(
-                        source, self.create_again(), self.lost(), counts, "QuotaExceeded"
-                    )
+                    source.no_quota = self._refusal(source, self.create_again(), self.lost(), counts, "QuotaExceeded")
             if source.power is STOPPED and target.power is PowerState.STARTING and source.no_room is None:
                 # A stopped VM keeps its host; it needs another one only if that host has failed meanwhile.
                 counts = (
@@ -841,9 +813,7 @@ class _Builder:
                 or (transition.target.begins and self.platform is not None and self.platform.throttle is not None)
             )  # fmt: skip
 
-    def _refusal(
-        self, source: State, again: State, never: State, counts: tuple[str, ...], code: str
-    ) -> Refusal:
+    def _refusal(self, source: State, again: State, never: State, counts: tuple[str, ...], code: str) -> Refusal:
         return Refusal(
             self.transition(source, again, *counts, code=code, attempts=Attempts.ADD),
             self.transition(source, never, *counts, code=code, attempts=Attempts.RESET),

@@ -95,7 +95,9 @@ def answer(told: Account) -> list[str]:
         sentences = [f"{first} in every one of {findings.replications:,} replications."]
     elif cost.has_interval:
         level = percent(findings.confidence, 0)
-        first += f" on average; with {level} confidence that mean is between {between(cost.low, cost.high, money, ' and ')}"
+        first += (
+            f" on average; with {level} confidence that mean is between {between(cost.low, cost.high, money, ' and ')}"
+        )
         if cost.p05 is not None and cost.p05 != cost.p95:
             first += f", and nine in ten such periods come to between {between(cost.p05, cost.p95, money, ' and ')}"
         sentences = [f"{first}."]
@@ -104,9 +106,7 @@ def answer(told: Account) -> list[str]:
     sentences += _odds(findings, money)
     billed = told.hours.billed_total
     if billed > 0:
-        share = stats.get(
-            "wasted_share", Stat(mean=findings.mean("wasted_hours") / findings.mean("billed_hours"))
-        )
+        share = stats.get("wasted_share", Stat(mean=findings.mean("wasted_hours") / findings.mean("billed_hours")))
         sentences.append(
             f"It is billed for {in_use.text(billed)} VM-hours of compute. Of these, {_share_with_points(share)} or "
             f"{in_use.with_unit(sum(told.hours.unserved))} are billed but not served: nobody wanted the VM then, or it was "
@@ -135,7 +135,9 @@ def _odds(findings: Findings, money: Scale) -> list[str]:
     if budget is not None:
         # Wilson's interval to show, Clopper and Pearson's to decide by: it never promises too much.
         shown = budget.get("wilson", budget)
-        words = f"It exceeds {money.with_unit(budget['usd'])} with a probability of {percent(budget['breach_probability'])}"
+        words = (
+            f"It exceeds {money.with_unit(budget['usd'])} with a probability of {percent(budget['breach_probability'])}"
+        )
         if "replications_above" in budget:
             words += f" ({budget['replications_above']:,} of {findings.replications:,} replications)"
         words += f"; with {percent(findings.confidence, 0)} confidence that is {percent(shown['low'])} to {percent(shown['high'])}"
@@ -144,9 +146,7 @@ def _odds(findings: Findings, money: Scale) -> list[str]:
         )
     stopping = findings.summary.get("stopping")
     if stopping is not None:
-        asked = (
-            f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
-        )
+        asked = f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
         sentences.append(
             f"Replications went on until {asked}."
             if stopping["reached"]
@@ -303,19 +303,10 @@ def headline(told: Account) -> Table:
         row = [form.words, form.scale.unit, form.scale.text(stat.mean * form.times)]
         if several:
             row += [shown(stat, "interval", form), shown(stat, "range", form)]
-            row += [
-                form.scale.text(p * form.times) if p is not None else ""
-                for p in (stat.p50, stat.p90, stat.p99)
-            ]
+            row += [form.scale.text(p * form.times) if p is not None else "" for p in (stat.p50, stat.p90, stat.p99)]
         rows.append(row)
     columns = ["", "unit", "mean" if several else "value"]
     if several:
         level = percent(told.findings.confidence, 0)
-        columns += [
-            f"{level} interval of the mean",
-            "5\N{EN DASH}95 % range of outcomes",
-            "P50",
-            "P90",
-            "P99",
-        ]
+        columns += [f"{level} interval of the mean", "5\N{EN DASH}95 % range of outcomes", "P50", "P90", "P99"]
     return Table(columns=columns, rows=rows, words=2)

@@ -40,17 +40,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     )
     axes = sheet.axes(left=1.25, top=top, width=6.6, height=max(len(hours), 2) * row)
     rows: list[list[object]] = [
-        [
-            "state",
-            "billed",
-            "hours_mean",
-            "low",
-            "high",
-            "p05",
-            "p95",
-            "billed_served_hours",
-            "billed_unserved_hours",
-        ]
+        ["state", "billed", "hours_mean", "low", "high", "p05", "p95", "billed_served_hours", "billed_unserved_hours"]
     ]
     largest = max([*hours.values(), *(findings.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
     for line, (state, mean) in enumerate(hours.items()):
@@ -88,9 +78,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
     handles: list[Patch | Line2D] = [
         Patch(facecolor=style.BLUE, label="billed and served"),
-        Patch(
-            facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"
-        ),
+        Patch(facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"),
         Patch(facecolor=style.RULE, label="not billed"),
         *whisker_keys(findings),
     ]
@@ -126,14 +114,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             colour, hatch = style.SERIES[i]
             if part > 0:
                 axes.barh(
-                    line,
-                    part,
-                    left=left,
-                    height=0.62,
-                    facecolor=colour,
-                    hatch=hatch,
-                    edgecolor="white",
-                    linewidth=0.5,
+                    line, part, left=left, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5
                 )
             if len(series) > 1:
                 rows.append([meter, label, part, None, None, None, None])
@@ -155,9 +136,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     handles: list[Patch | Line2D] = []
     if len(series) > 1:
         handles += [
-            Patch(
-                facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=style.shorten(label, 24)
-            )
+            Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=style.shorten(label, 24))
             for (label, _), (colour, hatch) in zip(series, style.SERIES, strict=False)
         ]
     sheet.legend(handles + whisker_keys(findings), columns=5)
@@ -181,9 +160,7 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
     if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills):
         return None
     currency = findings.currency
-    sheet = Sheet(
-        "How much may the bill differ from one such period to the next?", 3.9, footer(findings, name)
-    )
+    sheet = Sheet("How much may the bill differ from one such period to the next?", 3.9, footer(findings, name))
     axes = sheet.axes(left=LEFT_IN, top=1.05, width=style.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
     low, high = float(bills.min()), float(bills.max())
     marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
@@ -199,21 +176,13 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
         tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
         edges, counts = bounds.tolist(), tally.tolist()
         axes.bar(
-            bounds[:-1],
-            tally,
-            np.diff(bounds),
-            align="edge",
-            facecolor=style.SKY,
-            edgecolor="white",
-            linewidth=0.8,
+            bounds[:-1], tally, np.diff(bounds), align="edge", facecolor=style.SKY, edgecolor="white", linewidth=0.8
         )
         axes.set_ylabel("replications")
         style.put_numbers(axes.yaxis, most=4, whole=True)
         axes.set_ylim(0.0, max(counts) * 1.1)
     # The interval of the mean and the range of outcomes answer different questions: two lines, told apart.
-    strip = sheet.axes(
-        left=LEFT_IN, top=2.66, width=style.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes
-    )
+    strip = sheet.axes(left=LEFT_IN, top=2.66, width=style.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes)
     strip.set_ylim(-0.6, 1.6)
     strip.set_yticks([1, 0], ["mean", "outcomes"])
     strip.tick_params(axis="y", length=0)
@@ -236,9 +205,7 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
             solid_capstyle="butt",
             label=f"{percent(findings.confidence, 0)} interval of the mean",
         )
-    strip.plot(
-        [stat.mean], [1], marker="D", markersize=5, color=style.VERMILLION, linestyle="none", label="mean"
-    )
+    strip.plot([stat.mean], [1], marker="D", markersize=5, color=style.VERMILLION, linestyle="none", label="mean")
     axes.tick_params(labelbottom=False)
     style.put_numbers(strip.xaxis, most=8)
     strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
@@ -273,13 +240,7 @@ def _mark_percentiles(
         level = next((i for i, end in enumerate(ends) if left > end), 0)
         ends[level] = left + wide + 0.01
         axes.text(
-            left + wide / 2,
-            1.02 + 0.1 * level,
-            words,
-            transform=axes.transAxes,
-            ha="center",
-            va="bottom",
-            size=8,
+            left + wide / 2, 1.02 + 0.1 * level, words, transform=axes.transAxes, ha="center", va="bottom", size=8
         )
 
 
@@ -290,9 +251,7 @@ def _dots(axes: Axes, values: Floats) -> float:
     height: dict[float, int] = {}
     for value, cell in sorted(zip(values.tolist(), cells.tolist(), strict=True)):
         height[cell] = height.get(cell, 0) + 1
-        axes.plot(
-            [value], [height[cell] - 0.5], "o", markersize=6, color=style.SKY, markeredgecolor=style.BLUE
-        )
+        axes.plot([value], [height[cell] - 0.5], "o", markersize=6, color=style.SKY, markeredgecolor=style.BLUE)
     return float(max(height.values()))
 
 
@@ -317,13 +276,9 @@ def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
     if stat.mean < 0.01 * largest:
         return
     if stat.p05 is not None and stat.p95 is not None:
-        axes.plot(
-            [stat.p05, stat.p95], [line + 0.2] * 2, color=style.QUIET, linewidth=1.2, marker="|", markersize=4
-        )
+        axes.plot([stat.p05, stat.p95], [line + 0.2] * 2, color=style.QUIET, linewidth=1.2, marker="|", markersize=4)
     if stat.low is not None and stat.high is not None:
-        axes.plot(
-            [stat.low, stat.high], [line] * 2, color=style.BLACK, linewidth=1.6, marker="|", markersize=9
-        )
+        axes.plot([stat.low, stat.high], [line] * 2, color=style.BLACK, linewidth=1.6, marker="|", markersize=9)
 
 
 def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
@@ -334,13 +289,7 @@ def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
     return [
         Line2D([], [], color=style.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
         Line2D(
-            [],
-            [],
-            color=style.QUIET,
-            linewidth=1.2,
-            marker="|",
-            markersize=4,
-            label="5\N{EN DASH}95 % of replications",
+            [], [], color=style.QUIET, linewidth=1.2, marker="|", markersize=4, label="5\N{EN DASH}95 % of replications"
         ),
     ]
 

@@ -20,9 +20,7 @@ class TimeAxis:
     label: str
 
 
-def time_axis(
-    horizon_h: float, start: datetime | None, zone_name: str, *, most_ticks: int = MOST_TICKS
-) -> TimeAxis:
+def time_axis(horizon_h: float, start: datetime | None, zone_name: str, *, most_ticks: int = MOST_TICKS) -> TimeAxis:
     """Local midnights, Mondays, first days of months or hours, whichever are few enough to be read."""
     if start is None or horizon_h < 1.0:
         return _from_start(horizon_h, start, zone_name, most_ticks)
@@ -85,15 +83,10 @@ def _since(start: datetime, moment: datetime) -> float:
 
 
 def _from_start(horizon_h: float, start: datetime | None, zone_name: str, most_ticks: int) -> TimeAxis:
-    unit, per_h = (
-        ("days", 1 / 24) if horizon_h > 72 else ("hours", 1.0) if horizon_h >= 2 else ("minutes", 60.0)
-    )
+    unit, per_h = ("days", 1 / 24) if horizon_h > 72 else ("hours", 1.0) if horizon_h >= 2 else ("minutes", 60.0)
     length_u = horizon_h * per_h
     step = next(
-        size * 10**power
-        for power in range(-3, 12)
-        for size in (1, 2, 5)
-        if length_u / (size * 10**power) <= most_ticks
+        size * 10**power for power in range(-3, 12) for size in (1, 2, 5) if length_u / (size * 10**power) <= most_ticks
     )
     ticks = [i * step for i in range(int(length_u / step + 1e-9) + 1)]
     since = f" ({date(start)} {start:%H:%M}, {zone_name})" if start is not None else ""
@@ -123,9 +116,7 @@ def _hours(horizon_h: float, start: datetime, zone_name: str, every: int) -> Tim
             ticks.append(at)
             day = moment.date()
         moment = _later(moment, 1.0)
-    return TimeAxis(
-        ticks_h=tuple(ticks), labels=tuple(labels), label=f"local time {start.year} ({zone_name})"
-    )
+    return TimeAxis(ticks_h=tuple(ticks), labels=tuple(labels), label=f"local time {start.year} ({zone_name})")
 
 
 def _midnights(start: datetime, every: int) -> Iterator[datetime]:
@@ -148,9 +139,7 @@ def _months(start: datetime, every: int) -> Iterator[datetime]:
         month += every
 
 
-def _made(
-    start: datetime, zone_name: str, horizon_h: float, moments: Iterator[datetime], form: str
-) -> TimeAxis:
+def _made(start: datetime, zone_name: str, horizon_h: float, moments: Iterator[datetime], form: str) -> TimeAxis:
     ticks: list[float] = []
     labels: list[str] = []
     for moment in moments:
@@ -162,10 +151,7 @@ def _made(
             ticks.append(max(at, 0.0))
             labels.append(
                 form.format(
-                    weekday=WEEKDAYS[moment.weekday()],
-                    day=moment.day,
-                    month=MONTHS[moment.month - 1],
-                    year=moment.year,
+                    weekday=WEEKDAYS[moment.weekday()], day=moment.day, month=MONTHS[moment.month - 1], year=moment.year
                 )
             )
     years = sorted({start.year, _later(start, horizon_h).year})

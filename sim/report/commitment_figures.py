@@ -90,9 +90,7 @@ def commitment_use(findings: Findings) -> Drawn:
     time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
     rows: list[list[object]] = [["commitment", "unit", "from_h", "to_h", "bought_per_h", "used_per_h"]]
     for place, use in enumerate(shown):
-        axes = sheet.axes(
-            left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel
-        )
+        axes = sheet.axes(left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel)
         edges, bought, used = _steps(use, step, findings.horizon_h)
         style.fill_steps(axes, edges, used, bought, style.VERMILLION, "//")
         style.fill_steps(axes, edges, np.zeros_like(used), used, style.BLUE)
@@ -106,20 +104,12 @@ def commitment_use(findings: Findings) -> Drawn:
         style.put_time(axes, time, findings.horizon_h, labelled=place == len(shown) - 1)
         rows += [
             [use.name, in_currency(use.unit, findings.currency), *numbers]
-            for numbers in zip(
-                edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True
-            )
+            for numbers in zip(edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True)
         ]
     sheet.legend(
         [
             Patch(facecolor=style.BLUE, label="used"),
-            Patch(
-                facecolor=style.VERMILLION,
-                hatch="//",
-                edgecolor="white",
-                linewidth=0,
-                label="bought and lost",
-            ),
+            Patch(facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="bought and lost"),
         ]
     )
     return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)

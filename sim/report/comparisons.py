@@ -78,10 +78,7 @@ def differences(study: Study) -> Drawn | None:
     for i, metric in enumerate(metrics):
         measure = study.measure_of(metric)
         axes = sheet.axes(
-            left=left + (i % 2) * (width + left),
-            top=top + (i // 2) * (tall + 0.95),
-            width=width,
-            height=tall,
+            left=left + (i % 2) * (width + left), top=top + (i // 2) * (tall + 0.95), width=width, height=tall
         )
         axes.axvline(0.0, color=style.INK, linewidth=0.9)
         for line, (variant, by_metric) in enumerate(of.items()):
@@ -152,9 +149,7 @@ def _stopped(study: Study) -> list[str]:
 def _luck_told(study: Study) -> list[str]:
     """What sharing the luck was worth, in a sentence."""
     costs = {variant: by.get("cost.total") for variant, by in study.content["differences"].items()}
-    gains = {
-        variant: each["gain"] for variant, each in costs.items() if each and each.get("gain") is not None
-    }
+    gains = {variant: each["gain"] for variant, each in costs.items() if each and each.get("gain") is not None}
     worth = [gain for gain in gains.values() if gain > NO_GAIN]
     told = ""
     if worth:
@@ -240,15 +235,7 @@ def _difference_table(study: Study, variant: str) -> Table:
             ]
         )
     return Table(
-        columns=[
-            "",
-            "unit",
-            "base",
-            "difference",
-            f"{percent(study.confidence, 0)} interval",
-            "P(better)",
-            "verdict",
-        ],
+        columns=["", "unit", "base", "difference", f"{percent(study.confidence, 0)} interval", "P(better)", "verdict"],
         rows=rows,
         words=2,
         note=f"{same:,} other metrics are the same or undefined. Each interval holds for its own metric; a verdict holds for all of them together (Holm).",
@@ -260,9 +247,5 @@ def _probability(p: float | None) -> str:
     if p is None:
         return ""
     if p < 0.001 or p > 0.999:
-        return (
-            "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"
-            if p < 0.5
-            else ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
-        )
+        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%" if p < 0.5 else ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
     return percent(p, 1)

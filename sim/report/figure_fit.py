@@ -31,9 +31,7 @@ def draw(fit: Fit) -> Drawn:
     """Which law do the lifetimes of this trace follow?"""
     curve = fit.curve()
     height = 4.6
-    sheet = Sheet(
-        f"Which law do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit)
-    )
+    sheet = Sheet(f"Which law do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit))
     axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
     axes.set_xscale("log")
     axes.plot(curve.seen_s, curve.seen, "o", color=style.BLACK, markersize=3.0, zorder=5)
@@ -50,13 +48,7 @@ def draw(fit: Fit) -> Drawn:
     axes.set_ylabel("VMs gone")
     handles = [
         Line2D(
-            [],
-            [],
-            color=style.BLACK,
-            marker="o",
-            linestyle="",
-            markersize=3.0,
-            label="as seen (Turnbull's estimate)",
+            [], [], color=style.BLACK, marker="o", linestyle="", markersize=3.0, label="as seen (Turnbull's estimate)"
         )
     ]
     for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):

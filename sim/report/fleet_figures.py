@@ -43,9 +43,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     name = "vms_by_state"
     policy = get_policy(findings.policy)
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
-    present = sorted(
-        timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state))
-    )
+    present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
     rows = (len(present) + 1) // 2
     stack_top, stack_height, panel_height, gap = 0.85, 2.3, 0.85, 0.42
     panels_top = stack_top + stack_height + 1.15
@@ -77,9 +75,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     words = "Each state on its own scale"
     if findings.replications > 1:
         words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
-    sheet.figure.text(
-        (LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=style.INK
-    )
+    sheet.figure.text((LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=style.INK)
     half = (width - LEFT + 0.15) / 2
     small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
     for i, state in enumerate(present):
@@ -122,10 +118,7 @@ def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
     columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
     for i, group in enumerate(groups):
         axes = sheet.axes(
-            left=LEFT,
-            top=top + i * (panel_height + gap),
-            width=style.WIDTH_IN - LEFT - RIGHT,
-            height=panel_height,
+            left=LEFT, top=top + i * (panel_height + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel_height
         )
         _band(axes, timeline.edges_h, timeline.running[group], style.BLUE)
         words = " (mean and 5\N{EN DASH}95 % of replications)" if findings.replications > 1 and i == 0 else ""
@@ -153,11 +146,7 @@ def single_lives(findings: Findings) -> Drawn:
     sheet = Sheet(
         "What does the life of a single VM look like?",
         height,
-        footer(
-            findings,
-            name,
-            "the first VMs of each group (no sample) in replication 0; minutes are too thin to see",
-        ),
+        footer(findings, name, "the first VMs of each group (no sample) in replication 0; minutes are too thin to see"),
     )
     names = [style.shorten(life.vm, 26) for life in lives]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))

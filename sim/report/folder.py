@@ -155,8 +155,7 @@ def read(folder: Path) -> Findings:
     scenario = _read_scenario(folder)
     outcomes, numbers = _read_outcomes(folder, int(summary["replications"]))
     groups = {
-        str(group): _stats(str(group), entry["metrics"], outcomes)
-        for group, entry in summary.get("groups", {}).items()
+        str(group): _stats(str(group), entry["metrics"], outcomes) for group, entry in summary.get("groups", {}).items()
     }
     own_start = _start(summary, scenario, provenance)
     start, zone_name = _on_local_clock(own_start, scenario)
@@ -206,9 +205,7 @@ def _read_scenario(folder: Path) -> dict[str, Any]:
         raise ResultError(f"{path}: not TOML: {error}") from error
 
 
-def _start(
-    summary: Mapping[str, Any], scenario: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> datetime | None:
+def _start(summary: Mapping[str, Any], scenario: Mapping[str, Any], provenance: Mapping[str, Any]) -> datetime | None:
     """The wall-clock instant of t = 0; None in a folder that doesn't say."""
     said = summary.get("start") or provenance.get("start") or scenario.get("start")
     if said is None:
@@ -250,9 +247,7 @@ def _number(entry: Mapping[str, Any], key: str) -> float | None:
     return float(value) if math.isfinite(float(value)) else None
 
 
-def _stats(
-    group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, str], Floats]
-) -> dict[str, Stat]:
+def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, str], Floats]) -> dict[str, Stat]:
     made: dict[str, Stat] = {}
     for name, entry in metrics.items():
         mean = _number(entry, "mean")
@@ -277,9 +272,7 @@ def _stats(
     return made
 
 
-def _read_outcomes(
-    folder: Path, replications: int
-) -> tuple[dict[tuple[str, str], Floats], npt.NDArray[np.int64]]:
+def _read_outcomes(folder: Path, replications: int) -> tuple[dict[tuple[str, str], Floats], npt.NDArray[np.int64]]:
     table = read_table(folder / "replications.parquet", ("replication", "group", "metric", "value"))
     if table is None or table.num_rows == 0:
         return {}, np.arange(replications)
@@ -339,7 +332,5 @@ def _read_lives(folder: Path) -> tuple[Life, ...]:
     known = {str(each): each for each in PowerState}
     moves: dict[str, list[tuple[float, PowerState | None]]] = {}
     for i in range(len(t_s)):  # row order is the order of the moves, also within one instant
-        moves.setdefault(str(vm_names[vm[i]]), []).append(
-            (float(t_s[i]), known.get(str(state_names[state[i]])))
-        )
+        moves.setdefault(str(vm_names[vm[i]]), []).append((float(t_s[i]), known.get(str(state_names[state[i]]))))
     return tuple(Life(vm=name, moves=tuple(story)) for name, story in moves.items())

@@ -38,9 +38,7 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
     left_out = len(rows) - len(shown)
     period = clock.length(findings.horizon_h - findings.warm_up_h)
     is_parted = not findings.mean("cost.commitment")
-    question = f"Which group costs what in {period}" + (
-        ", and what of it serves nobody?" if is_parted else "?"
-    )
+    question = f"Which group costs what in {period}" + (", and what of it serves nobody?" if is_parted else "?")
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""
     top, row = 0.95, 0.42
     tall = max(len(shown), 2) * row
@@ -63,14 +61,7 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
             seen.append(what)
             colour, hatch = PART_LOOK[what]
             axes.barh(
-                line,
-                part,
-                left=begin,
-                height=0.62,
-                facecolor=colour,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0.5,
+                line, part, left=begin, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5
             )
             begin += part
         whiskers(axes, line, stat, largest)
@@ -89,9 +80,7 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
     return sheet.finish(name, alt=f"Cost of {len(shown)} groups, the dearest first.", rows=table)
 
 
-def _parts(
-    findings: Findings, money: MoneyParts, members: Sequence[str], *, is_parted: bool
-) -> Sequence[Part]:
+def _parts(findings: Findings, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:
     """A bar's parts from left to right; a group has one price, so its compute is parted as its billed hours are."""
     parts: list[Part] = []
     words = dict(zip(METERS, METER_WORDS, strict=True))

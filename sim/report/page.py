@@ -59,11 +59,7 @@ def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:
     """The page of a study of many scenarios."""
     pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
     title = f"{said['name']}: {said['kind']}"
-    return (
-        environment()
-        .get_template("study.html.j2")
-        .render(title=title, study=study, pictures=pictures, **said)
-    )
+    return environment().get_template("study.html.j2").render(title=title, study=study, pictures=pictures, **said)
 
 
 def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:

@@ -72,9 +72,7 @@ def plot(
             else:
                 line_style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
                 expected += 1
-                handle = _draw_expected(
-                    axes, line, line_style, [_at(places, p, numeric) for p in line], numeric
-                )
+                handle = _draw_expected(axes, line, line_style, [_at(places, p, numeric) for p in line], numeric)
             handle.set_label(label)
             handles.append(handle)
             for place, value in line.items():

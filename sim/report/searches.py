@@ -30,9 +30,7 @@ Row = Mapping[str, Any]
 def build_size(path: Path) -> Path:
     """The report of `vmfleet size`: the answer, and what is known at every value tried."""
     study = read(path, "size.json", ("path", "keep", "trials", "words", "seed"))
-    study = replace(
-        study, content={**study.content, "replications": max(row["n"] for row in study.content["trials"])}
-    )
+    study = replace(study, content={**study.content, "replications": max(row["n"] for row in study.content["trials"])})
     with style.figure_style():
         figures = [evidence(study)]
     words = str(study.content["words"])
@@ -42,11 +40,7 @@ def build_size(path: Path) -> Path:
         kind="size",
         name=str(study.content.get("scenario", "")),
         each="at most at each value, under the same luck",
-        answer=[
-            f"{words}."
-            if words.startswith(str(study.content["path"]))
-            else f"{words[:1].upper()}{words[1:]}."
-        ],
+        answer=[f"{words}." if words.startswith(str(study.content["path"])) else f"{words[:1].upper()}{words[1:]}."],
         warnings=[],
         tables=[("What was tried", _trials_table(study))],
         file="size.json",
@@ -169,13 +163,7 @@ def tornado(study: Study) -> Drawn:
             if moved is None:
                 continue
             axes.barh(
-                line,
-                moved * measure.times,
-                height=0.6,
-                facecolor=colour,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
+                line, moved * measure.times, height=0.6, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
             )
             if begin is not None and stop is not None:
                 ends = [begin * measure.times, stop * measure.times]
@@ -205,7 +193,7 @@ def morris(study: Study) -> Drawn:
         axes.barh(line, matters, height=0.6, color=style.BLUE)
         axes.plot(
             [matters - half, matters + half], [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8
-        )  # fmt: skip
+        )
         axes.plot([factor["sigma"] * measure.times], [line], "D", color=style.ORANGE, markersize=5)
     axes.set_xlabel(f"change of {measure.words} over the whole range ({measure.unit})")
     handles: list[Patch | Line2D] = [
@@ -241,19 +229,11 @@ def sobol(study: Study) -> Drawn:
             if share is None:
                 continue
             axes.barh(
-                line + shift,
-                100 * share,
-                height=0.32,
-                facecolor=colour,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
+                line + shift, 100 * share, height=0.32, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
             )
             if begin is not None and stop is not None:
                 ends = [100 * begin, 100 * stop]
-                axes.plot(
-                    ends, [line + shift] * 2, color=style.BLACK, linewidth=1.2, marker="|", markersize=6
-                )
+                axes.plot(ends, [line + shift] * 2, color=style.BLACK, linewidth=1.2, marker="|", markersize=6)
     axes.set_xlabel("share of the variance (%)")
     handles = [
         Patch(facecolor=style.BLUE, label="its own"),
@@ -275,9 +255,7 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
     factors = study.content["factors"]
     shown = factors[:MOST_BARS]
     left_out = len(factors) - len(shown)
-    remark = (
-        f"{left_out:,} settings that matter less left out" if left_out else "bars: the most important first"
-    )
+    remark = f"{left_out:,} settings that matter less left out" if left_out else "bars: the most important first"
     tall = max(len(shown), 2) * 0.45
     sheet = Sheet(question, 0.85 + tall + 0.85, footer(study, name, remark))
     axes = sheet.axes(left=3.6, top=0.85, width=style.WIDTH_IN - 4.0, height=tall)
@@ -318,11 +296,7 @@ def _tornado_cells(factor: Row, measure: Measure) -> list[str]:
     cells = []
     for end in ("low", "high"):
         moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
-        cells += [
-            _figure(moved, measure.times),
-            _bounds(begin, stop, measure.times),
-            str(factor[f"at_{end}_verdict"]),
-        ]
+        cells += [_figure(moved, measure.times), _bounds(begin, stop, measure.times), str(factor[f"at_{end}_verdict"])]
     return cells
 
 
@@ -344,12 +318,10 @@ def _sobol_cells(factor: Row, _measure: Measure) -> list[str]:
 
 CELLS = {"tornado": _tornado_cells, "morris": _morris_cells, "sobol": _sobol_cells}
 COLUMNS = {
-    "tornado": (
-        "at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", "",
-    ),
+    "tornado": ("at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", ""),
     "morris": ("mean size of effects, mu* ({unit})", "mean effect, mu ({unit})", "spread, sigma ({unit})"),
     "sobol": ("its own (%)", "{level} interval", "with others (%)", "{level} interval"),
-}  # fmt: skip
+}
 NOTES = {
     "tornado": "Each setting alone goes to either end, against the scenario as it is, under the same luck; verdicts hold "
     "for all of them together (Holm).",
@@ -381,9 +353,7 @@ def _most_important(study: Study, measure: Measure) -> str:
 def _span(method: str, factor: Row) -> tuple[float, float] | None:
     """The interval of what factors are ordered by; None where there is none."""
     if method == "morris":
-        return factor["mu_star"] - factor["mu_star_half_width"], factor["mu_star"] + factor[
-            "mu_star_half_width"
-        ]
+        return factor["mu_star"] - factor["mu_star_half_width"], factor["mu_star"] + factor["mu_star_half_width"]
     low, high = factor.get("total_from"), factor.get("total_to")
     return None if low is None or high is None else (low, high)
 

@@ -71,9 +71,7 @@ def measure_of(metric: str, currency: str) -> Measure:
     if metric.endswith("_hours"):
         words = "billed but not served" if metric == "wasted_hours" else metric.replace("_", " ")
         return Measure(words=words, unit="VM-h")
-    return Measure(
-        words=metric.replace("_", " "), unit="VMs" if metric.startswith("vms.") else "per replication"
-    )
+    return Measure(words=metric.replace("_", " "), unit="VMs" if metric.startswith("vms.") else "per replication")
 
 
 def known(entry: Mapping[str, Any] | None) -> bool:

@@ -108,9 +108,7 @@ class Drawn:
 def figure_style() -> Iterator[None]:
     """Our look whatever the user's matplotlibrc says, and the user's own look again afterwards."""
     with rc_context():
-        rcParams.update(
-            {key: rcParamsDefault[key] for key in rcParamsDefault if not key.startswith("backend")}
-        )
+        rcParams.update({key: rcParamsDefault[key] for key in rcParamsDefault if not key.startswith("backend")})
         rcParams.update(dict(_STYLE))
         yield
 
@@ -124,29 +122,13 @@ class Sheet:
         self.figure = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
         FigureCanvasAgg(self.figure)
         self.figure.text(
-            0.1 / WIDTH_IN,
-            1 - 0.12 / height_in,
-            question,
-            size=11.5,
-            weight="bold",
-            va="top",
-            ha="left",
-            color=INK,
+            0.1 / WIDTH_IN, 1 - 0.12 / height_in, question, size=11.5, weight="bold", va="top", ha="left", color=INK
         )
-        self.figure.text(
-            0.1 / WIDTH_IN, 0.08 / height_in, footer, size=7, va="bottom", ha="left", color=QUIET
-        )
+        self.figure.text(0.1 / WIDTH_IN, 0.08 / height_in, footer, size=7, va="bottom", ha="left", color=QUIET)
 
-    def axes(
-        self, *, left: float, top: float, width: float, height: float, share_x: Axes | None = None
-    ) -> Axes:
+    def axes(self, *, left: float, top: float, width: float, height: float, share_x: Axes | None = None) -> Axes:
         """Axes of that size, *left* and *top* measured from the sheet's upper left corner, all in inches."""
-        box = (
-            left / WIDTH_IN,
-            1 - (top + height) / self.height_in,
-            width / WIDTH_IN,
-            height / self.height_in,
-        )
+        box = (left / WIDTH_IN, 1 - (top + height) / self.height_in, width / WIDTH_IN, height / self.height_in)
         return self.figure.add_axes(box, sharex=share_x)
 
     def legend(self, handles: Sequence[Artist], *, left: float = 0.1, columns: int = 4) -> None:
@@ -156,12 +138,7 @@ class Sheet:
             return
         rows = math.ceil(len(handles) / columns)
         # matplotlib fills column by column.
-        down = [
-            handles[r * columns + c]
-            for c in range(columns)
-            for r in range(rows)
-            if r * columns + c < len(handles)
-        ]
+        down = [handles[r * columns + c] for c in range(columns) for r in range(rows) if r * columns + c < len(handles)]
         self.figure.legend(
             handles=down,
             loc="upper left",

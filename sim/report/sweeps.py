@@ -23,9 +23,7 @@ def build_sweep(path: Path) -> Path:
     with style.figure_style():
         axes = study.content["axes"]
         worth = [place for place, axis in enumerate(axes) if len(axis["values"]) > 1] or [0]
-        figures = [
-            sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth
-        ]
+        figures = [sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth]
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
     return write(
@@ -57,9 +55,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         rest = [f"{p} = {point['settings'][p]}" for other in others for p in other["paths"]]
         lines.setdefault(", ".join(rest), []).append(point)
     sheet = Sheet(
-        f"How does {measure.words} depend on {along}?",
-        4.4 + 0.17 * ((len(lines) - 1) // 3),
-        footer(study, name),
+        f"How does {measure.words} depend on {along}?", 4.4 + 0.17 * ((len(lines) - 1) // 3), footer(study, name)
     )
     top = 0.75 + 0.17 * ((min(len(lines), MOST_LINES) - 1) // 3)
     axes = sheet.axes(left=1.15, top=top, width=style.WIDTH_IN - 1.6, height=2.75)
@@ -73,9 +69,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         found = [p for p in points if known(p["metrics"].get(metric))]
         for point in found:
             entry = point["metrics"][metric]
-            rows.append(
-                [*point["settings"].values(), *(entry.get(k) for k in ("mean", "low", "high", "p05", "p95"))]
-            )
+            rows.append([*point["settings"].values(), *(entry.get(k) for k in ("mean", "low", "high", "p05", "p95"))])
         if i >= MOST_LINES:
             continue
         # Side by side where places are words: intervals would hide each other.
@@ -87,18 +81,13 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
             low, high = ([entry[k] * measure.times for entry in entries] for k in ("p05", "p95"))
             axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
         # Thick below thin, so that lines on top of one another are all seen; between words there is nothing to join.
-        drawn: Any = {
-            "linestyle": styles[i % len(styles)] if numeric else "",
-            "linewidth": max(1.2, 3.0 - 0.6 * i),
-        }
+        drawn: Any = {"linestyle": styles[i % len(styles)] if numeric else "", "linewidth": max(1.2, 3.0 - 0.6 * i)}
         axes.plot(at, means, color=colour, marker="o", markersize=4, **drawn)
         for x, entry in zip(at, entries, strict=True):
             if entry.get("low") is not None:
                 ends = [entry["low"] * measure.times, entry["high"] * measure.times]
                 axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
-        handles.append(
-            Line2D([], [], color=colour, marker="o", markersize=4, label=style.shorten(label, 44), **drawn)
-        )
+        handles.append(Line2D([], [], color=colour, marker="o", markersize=4, label=style.shorten(label, 44), **drawn))
     if numeric:
         style.put_numbers(axes.xaxis, most=10)
     else:

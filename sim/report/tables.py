@@ -45,14 +45,7 @@ def hours_table(told: Account) -> Table:
         )
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
     return Table(
-        columns=[
-            "state",
-            "billed and served (h)",
-            "billed, not served (h)",
-            "not billed (h)",
-            "all (h)",
-            "share",
-        ],
+        columns=["state", "billed and served (h)", "billed, not served (h)", "not billed (h)", "all (h)", "share"],
         rows=rows,
         totals=["all", *map(text, sums), "100.0\N{NO-BREAK SPACE}%"] if rows else (),
         note=f"VM-hours, mean over replications. Policy {policy.name}: {policy.title}.",
@@ -77,10 +70,7 @@ def meter_table(told: Account) -> Table:
         rows.append([*row, part])
     columns = ["meter", f"mean ({money.scale.unit})" if findings.replications > 1 else money.scale.unit]
     if findings.replications > 1:
-        columns += [
-            f"{percent(findings.confidence, 0)} interval of the mean",
-            "5\N{EN DASH}95 % range of outcomes",
-        ]
+        columns += [f"{percent(findings.confidence, 0)} interval of the mean", "5\N{EN DASH}95 % range of outcomes"]
     return Table(
         columns=[*columns, "share"],
         rows=rows[:-1],
@@ -144,9 +134,7 @@ def group_table(told: Account) -> Table | None:
             "VMs created",
         ],
         rows=rows,
-        note=f"The {len(listed)} most expensive groups; {left_out:,} others are in summary.json."
-        if left_out
-        else "",
+        note=f"The {len(listed)} most expensive groups; {left_out:,} others are in summary.json." if left_out else "",
     )
 
 
@@ -210,8 +198,7 @@ def failures_table(findings: Findings) -> Table | None:
     """Failures by the platform's code and other mishaps; None for a fleet in which nothing went wrong."""
     rows = []
     codes = sorted(
-        (name for name in findings.fleet if name.startswith("failures.")),
-        key=lambda name: -findings.mean(name),
+        (name for name in findings.fleet if name.startswith("failures.")), key=lambda name: -findings.mean(name)
     )
     for name in codes:
         stat = findings.fleet[name]
@@ -229,9 +216,7 @@ def failures_table(findings: Findings) -> Table | None:
         rows.append(["share of attempts that found no hardware", "", percent(rate.mean, 2), ""])
     if all(row[0] == HAPPENINGS["allocation.attempts"] for row in rows):
         return None
-    return Table(
-        columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"], rows=rows, words=2
-    )
+    return Table(columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"], rows=rows, words=2)
 
 
 def _counts(stat: Stat) -> str:

@@ -43,9 +43,7 @@ def step_h(horizon_h: float) -> int:
     return next((step for step in COARSER_H if horizon_h / step <= MOST_POINTS), COARSER_H[-1])
 
 
-def read(
-    path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups: Sequence[str]
-) -> Timeline | None:
+def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups: Sequence[str]) -> Timeline | None:
     """Read `timeline.parquet` in pieces, so that memory grows with what is shown, not with the file."""
     if not path.exists():
         return None
@@ -94,9 +92,7 @@ def read(
     return Timeline(
         step_h=step,
         edges_h=edges,
-        states={
-            state: _band(fleet[:, :, code]) for code, state in enumerate(states) if fleet[:, :, code].any()
-        },
+        states={state: _band(fleet[:, :, code]) for code, state in enumerate(states) if fleet[:, :, code].any()},
         running={name: _band(running[code]) for name, code in shown.items()},
     )
 

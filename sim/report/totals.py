@@ -143,9 +143,7 @@ def money_parts(findings: Findings) -> MoneyParts:
         raise ResultError(
             f"{findings.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
         )
-    return MoneyParts(
-        scale=scale, groups=names, meters=meters, table=scale.table(cells, total), members=members
-    )
+    return MoneyParts(scale=scale, groups=names, meters=meters, table=scale.table(cells, total), members=members)
 
 
 def _rows(findings: Findings) -> tuple[list[tuple[str, ...]], list[str]]:

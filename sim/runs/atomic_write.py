@@ -36,11 +36,7 @@ OURS = frozenset(  # every name that may stand in a folder of ours
         "report.html",
         *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
         *(f"{table}.parquet" for table in ("timeline", "events", "lives", "commitments")),
-        *(
-            f"{table}.{form}"
-            for table in ("sweep", "size", "sensitivity")
-            for form in ("json", "csv", "parquet")
-        ),
+        *(f"{table}.{form}" for table in ("sweep", "size", "sensitivity") for form in ("json", "csv", "parquet")),
     }
 )
 
@@ -98,9 +94,7 @@ def _clear_leftovers(folder: Path) -> None:
         if _is_alive(int(pid)):
             continue
         if what == "old" and not folder.exists():
-            entry.rename(
-                folder
-            )  # killed between the two renames: the new result is complete, but nobody said so
+            entry.rename(folder)  # killed between the two renames: the new result is complete, but nobody said so
         else:
             shutil.rmtree(entry, ignore_errors=True)
 
@@ -206,9 +200,7 @@ def _in_words(folder: Path, refusal: OSError) -> ResultError:
     }
     reason = says.get(refusal.errno or 0, refusal.strerror or str(refusal))
     kept = unfinished_folder(folder)
-    resumed = (
-        f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
-    )
+    resumed = f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
     return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written{resumed}")
 
 

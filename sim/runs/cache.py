@@ -87,9 +87,7 @@ class RunCache:
     folder: Path
     reused: int = field(default=0, compare=False)  # replications that were found here instead of played
 
-    def entry(
-        self, question: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False
-    ) -> CacheEntry:
+    def entry(self, question: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False) -> CacheEntry:
         """Where replications of this question are kept; nothing is made on disk until one is."""
         asked = f"{FORM}:{program_digest()}:{input_digest(question)}:{seed}:{engine}:{events}"
         name = hashlib.sha256(asked.encode()).hexdigest()[:32]
@@ -186,11 +184,7 @@ def _read(file: Path) -> Replication:
         described = json.loads(content["described"].tobytes())
         commitments = tuple(
             CommitmentHours(
-                name=name,
-                unit=unit,
-                first_hour=first,
-                used=content[f"used_{index}"],
-                bought=content[f"bought_{index}"],
+                name=name, unit=unit, first_hour=first, used=content[f"used_{index}"], bought=content[f"bought_{index}"]
             )
             for index, (name, unit, first) in enumerate(described["commitments"])
         )

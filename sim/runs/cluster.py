@@ -35,9 +35,7 @@ class Cluster(AbstractContextManager["Cluster"]):
     def __post_init__(self) -> None:
         kind, _, place = self.address.partition("://")
         if kind not in ("dask", "ray") or not place:
-            raise InputError(
-                f"--cluster {self.address}: write dask://host:port, ray://auto or ray://host:port"
-            )
+            raise InputError(f"--cluster {self.address}: write dask://host:port, ray://auto or ray://host:port")
 
     @property
     def kind(self) -> str:
@@ -119,11 +117,7 @@ def who_am_i() -> dict[str, str]:
 
     from sim.runs.provenance import program_digest, program_version
 
-    return {
-        "python": platform.python_version(),
-        "program": program_version(),
-        "digest": program_digest(),
-    }
+    return {"python": platform.python_version(), "program": program_version(), "digest": program_digest()}
 
 
 def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: Mapping[str, str]) -> None:
@@ -226,7 +220,5 @@ def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
     answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
         ray.shutdown()
-        raise InputError(
-            f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"
-        )
+        raise InputError(f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s")
     return ray.shutdown, answers

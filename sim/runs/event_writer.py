@@ -103,10 +103,7 @@ class EventWriter:
         if not self.rows:
             return
         columns = list(zip(*self.rows, strict=True))
-        arrays = [
-            pa.array([self.replication] * len(self.rows), pa.int32()),
-            pa.array(columns[0], pa.float64()),
-        ]
+        arrays = [pa.array([self.replication] * len(self.rows), pa.int32()), pa.array(columns[0], pa.float64())]
         arrays += [pa.array(words, pa.string()).dictionary_encode() for words in columns[1:]]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         self.rows.clear()

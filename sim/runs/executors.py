@@ -58,9 +58,7 @@ class Workers:
 
     def __post_init__(self) -> None:
         if self.jobs < 1 and self.jobs != -1:
-            raise InputError(
-                f"jobs is {self.jobs}; it is a number of processes from 1 up, or -1 for every core"
-            )
+            raise InputError(f"jobs is {self.jobs}; it is a number of processes from 1 up, or -1 for every core")
 
     @property
     def processes(self) -> int:

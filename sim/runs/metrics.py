@@ -93,9 +93,7 @@ def _service_level(usage: GroupUsage, uptimes: Sequence[Uptime] | None) -> dict[
     own = [each for each in uptimes if usage.group in (FLEET, *each.credit_usd)]
     deployed = math.fsum(each.deployed_min for each in own)
     down = math.fsum(each.down_min for each in own)
-    credit = math.fsum(
-        usd for each in own for group, usd in each.credit_usd.items() if usage.group in (FLEET, group)
-    )
+    credit = math.fsum(usd for each in own for group, usd in each.credit_usd.items() if usage.group in (FLEET, group))
     return {"sla.uptime": 1.0 - down / deployed if deployed > 0.0 else math.nan, "sla.credit": credit}
 
 
@@ -126,13 +124,9 @@ def better_when(metric: str) -> str:
     >>> better_when("cost.total"), better_when("availability"), better_when("hours.running")
     ('lower', 'higher', '')
     """
-    if metric in (
-        "availability",
-        "served_hours",
-        "sla.uptime",
-        "load.served",
-        "load.served_share",
-    ) or metric.endswith(".used_fraction"):
+    if metric in ("availability", "served_hours", "sla.uptime", "load.served", "load.served_share") or metric.endswith(
+        ".used_fraction"
+    ):
         return "higher"
     falls = (
         "cost.",

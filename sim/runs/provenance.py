@@ -74,9 +74,7 @@ def git_commit() -> str | None:
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
-    )
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True)
     return done.stdout.strip()
 
 
@@ -110,9 +108,7 @@ def input_digest(question: SimulationInput) -> str:
     return digest.hexdigest()
 
 
-_known: dict[
-    int, tuple[object, bytes]
-] = {}  # parts of price lists, kept alive so that no other gets their number
+_known: dict[int, tuple[object, bytes]] = {}  # parts of price lists, kept alive so that no other gets their number
 
 
 def _known_digest(part: object) -> bytes:
@@ -188,9 +184,7 @@ def provenance_of(result: RunResult) -> dict[str, Any]:
         "seed": result.seed,
         "replications": result.n,
         "engine": {"played": result.engine, "asked": result.engine_asked, "why": result.engine_why},
-        "stopping": result.stopping.words
-        if result.stopping is not None
-        else "as many replications as were asked for",
+        "stopping": result.stopping.words if result.stopping is not None else "as many replications as were asked for",
         "catalogue": catalogue_facts(question),
         "defaults": [
             {
@@ -203,10 +197,7 @@ def provenance_of(result: RunResult) -> dict[str, Any]:
             }
             for d in result.scenario.defaults_in_use()
         ],
-        "timing": {
-            "wall_s": round(result.wall_s, 3),
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
+        "timing": {"wall_s": round(result.wall_s, 3), "written": datetime.now(UTC).isoformat(timespec="seconds")},
     }
 
 
@@ -214,9 +205,7 @@ def catalogue_facts(question: SimulationInput) -> dict[str, Any]:
     """Which price list was used, and where each block of prices for the fleet's regions came from, and when."""
     regions = {group.region for group in question.rated_groups}
     catalogue = question.catalogue
-    sources = [
-        block.provenance for block in catalogue.price_blocks if block.per_h and block.region in regions
-    ]
+    sources = [block.provenance for block in catalogue.price_blocks if block.per_h and block.region in regions]
     sources += [block.provenance for block in catalogue.disk_blocks if regions & {*block.regions}]
     sources += [block.provenance for block in catalogue.address_blocks if regions & {*block.regions}]
     return {

@@ -88,11 +88,7 @@ def simulate_and_rate(
 
     recorder = StayRecorder(power_of) if by_vm or needs_stays(question) else None
     run = simulate(
-        question.plan,
-        seed=seed,
-        replication=number,
-        engine=engine,
-        listeners=[recorder.listen] if recorder else [],
+        question.plan, seed=seed, replication=number, engine=engine, listeners=[recorder.listen] if recorder else []
     )
     found = recorder.stays(question.plan.horizon_s) if recorder else None
     return RatedReplication(
@@ -113,9 +109,7 @@ def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) 
         groups=tuple(groups),
         vms=_VmNames([group.name for group in groups], group_of, vm_of),
         group_of=group_of,
-        vm=np.concatenate([each.life + first for each, first in zip(own, firsts, strict=False)]).astype(
-            np.int32
-        ),
+        vm=np.concatenate([each.life + first for each, first in zip(own, firsts, strict=False)]).astype(np.int32),
         state=np.concatenate([each.what for each in own]),
         start=np.concatenate([each.start for each in own]),
         end=np.concatenate([each.end for each in own]),
@@ -158,10 +152,5 @@ def _vm_of_lives(own: Sequence[GroupStays]) -> Iterator[np.ndarray]:
 def _nothing(group: str) -> GroupStays:
     long = np.zeros(0, dtype=np.int64)
     return GroupStays(
-        group=group,
-        vm=np.zeros(0, dtype=np.int32),
-        life=long,
-        what=np.zeros(0, dtype=np.int8),
-        start=long,
-        end=long,
+        group=group, vm=np.zeros(0, dtype=np.int32), life=long, what=np.zeros(0, dtype=np.int8), start=long, end=long
     )

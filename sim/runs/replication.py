@@ -153,10 +153,7 @@ def replicate(
         ),
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
         lives=tuple(
-            (vm, when_s, str(state))
-            for vm, moves in run.lives
-            for when_s, state in moves
-            if when_s < LIVES_UNTIL_S
+            (vm, when_s, str(state)) for vm, moves in run.lives for when_s, state in moves if when_s < LIVES_UNTIL_S
         ),
         uptimes=tuple(uptimes or ()),
         commitment_hours=commitment_hours(rating, question.plan.warm_up_s) if number == 0 else (),

@@ -56,9 +56,7 @@ class ReplicationRunner:
         self._waiting: dict[int, Replication] = {}  # came in since the last round
         self._question = compile_scenario(scenario)
         self._cache = cache
-        self._shelf = (
-            cache.entry(self._question, seed, engine=engine, events=events) if cache is not None else None
-        )
+        self._shelf = cache.entry(self._question, seed, engine=engine, events=events) if cache is not None else None
         self._choice: tuple[str, str] | None = None  # engine that plays, and why
         self._scratch: TemporaryDirectory[str] | None = None
         self._played_s = 0.0
@@ -84,11 +82,7 @@ class ReplicationRunner:
         engine, _ = self._chosen(next(iter(self._waiting.values()), None), count * alike)
         events_folder = self._events_folder() if self.events else None
         return Task(
-            question=self._question,
-            seed=self.seed,
-            numbers=missing,
-            engine=engine,
-            events_folder=events_folder,
+            question=self._question, seed=self.seed, numbers=missing, engine=engine, events_folder=events_folder
         )
 
     def take(self, replication: Replication) -> None:
@@ -141,11 +135,7 @@ class ReplicationRunner:
 
                 plan = self._question.plan
                 by_name = self.engine != "auto"
-                choice = (
-                    engine_asked_for(self.engine, plan)
-                    if by_name
-                    else choose_engine(plan, replications=count)
-                )
+                choice = engine_asked_for(self.engine, plan) if by_name else choose_engine(plan, replications=count)
                 self._choice = (choice.engine, choice.why)
         return self._choice
 

@@ -45,18 +45,13 @@ def write(result: RunResult, folder: str | Path) -> Path:
         _write_lives(place / "lives.parquet", result)
         _write_commitments(place, result)
         if result.has_events:
-            merge(
-                (each.events for each in result.replications if each.events is not None),
-                place / "events.parquet",
-            )
+            merge((each.events for each in result.replications if each.events is not None), place / "events.parquet")
     return Path(folder)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON object, the same bytes for the same content; NaN is refused, it is no JSON."""
-    path.write_text(
-        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -103,13 +98,7 @@ def _write_timeline(path: Path, result: RunResult) -> None:
 
     word = pa.dictionary(pa.int32(), pa.string())
     schema = pa.schema(
-        [
-            ("replication", pa.int32()),
-            ("group", word),
-            ("hour", pa.int32()),
-            ("state", word),
-            ("vms", pa.float64()),
-        ]
+        [("replication", pa.int32()), ("group", word), ("hour", pa.int32()), ("state", word), ("vms", pa.float64())]
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         held: list[pa.Table] = []
@@ -136,11 +125,7 @@ def _timeline_tables(result: RunResult, schema: pa.Schema) -> Iterator[pa.Table]
             columns = [
                 pa.array(np.full(rows, each.number, dtype=np.int32)),
                 pa.DictionaryArray.from_arrays(np.full(rows, index, dtype=np.int32), groups),
-                pa.array(
-                    np.repeat(
-                        np.arange(timeline.first_hour, timeline.first_hour + hours, dtype=np.int32), width
-                    )
-                ),
+                pa.array(np.repeat(np.arange(timeline.first_hour, timeline.first_hour + hours, dtype=np.int32), width)),
                 pa.DictionaryArray.from_arrays(np.tile(np.arange(width, dtype=np.int32), hours), states),
                 pa.array(timeline.vms.reshape(-1)),
             ]
@@ -288,12 +273,8 @@ def read(folder: str | Path) -> StoredResult:
     folder = Path(folder)
     if not folder.is_dir():
         raise ResultError(f"{folder}: no such folder; give the one that `{PROGRAM} run` wrote")
-    summary = _read_object(
-        folder / SUMMARY, ("scenario", "seed", "replications", "horizon_h", "metrics", "groups")
-    )
-    return StoredResult(
-        folder=folder, summary=summary, provenance=_read_object(folder / PROVENANCE, ("program",))
-    )
+    summary = _read_object(folder / SUMMARY, ("scenario", "seed", "replications", "horizon_h", "metrics", "groups"))
+    return StoredResult(folder=folder, summary=summary, provenance=_read_object(folder / PROVENANCE, ("program",)))
 
 
 def _read_object(path: Path, keys: Sequence[str]) -> dict[str, Any]:
@@ -309,8 +290,6 @@ def _read_object(path: Path, keys: Sequence[str]) -> dict[str, Any]:
         raise ResultError(f"{path}:{error.lineno}: is not JSON: {error.msg}") from error
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
-        raise ResultError(
-            f"{path}: has no {', '.join(map(repr, missing))}; was it written by `{PROGRAM} run`?"
-        )
+        raise ResultError(f"{path}: has no {', '.join(map(repr, missing))}; was it written by `{PROGRAM} run`?")
     assert isinstance(content, dict)
     return content

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 from sim.runs.executors import Executor, Workers
 from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import (
-    CAP,
-    FIRST_ROUND,
-    ROUND,
-    check_precision,
-    expected_replications,
-    stopping_after,
-)
+from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, expected_replications, stopping_after
 
 if TYPE_CHECKING:
     from sim.runs.cache import RunCache

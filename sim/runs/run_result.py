@@ -62,9 +62,7 @@ class RunResult:
     budget_usd: float | None = None  # somebody asks how likely the bill is to exceed it
     wall_s: float = field(default=0.0, compare=False)
     has_events: bool = False
-    scratch: TemporaryDirectory[str] | None = field(
-        default=None, compare=False, repr=False
-    )  # holds event parts
+    scratch: TemporaryDirectory[str] | None = field(default=None, compare=False, repr=False)  # holds event parts
 
     @property
     def n(self) -> int:
@@ -84,10 +82,7 @@ class RunResult:
     @property
     def engine_why(self) -> str:
         """Why that engine played."""
-        return (
-            "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why}))
-            or "as asked for"
-        )
+        return "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why})) or "as asked for"
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -97,17 +92,13 @@ class RunResult:
     def metric_names(self, group: str = FLEET) -> tuple[str, ...]:
         """Every metric of a group, in the order of the result folder."""
         if group not in self.replications[0].metrics:
-            raise InputError(
-                f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet"
-            )
+            raise InputError(f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet")
         return self._names[group]
 
     @cached_property
     def _names(self) -> Mapping[str, tuple[str, ...]]:
         return {
-            group: tuple(
-                dict.fromkeys(name for each in self.replications for name in each.metrics.get(group, {}))
-            )
+            group: tuple(dict.fromkeys(name for each in self.replications for name in each.metrics.get(group, {})))
             for group in self.replications[0].metrics
         }
 
@@ -129,10 +120,7 @@ class RunResult:
         column = list(PowerState).index(PowerState(state))
         groups = self.groups if group == FLEET else (group,)
         by_replication = [
-            [
-                math.fsum(hour)
-                for hour in zip(*(each.timeline[name].vms[:, column] for name in groups), strict=True)
-            ]
+            [math.fsum(hour) for hour in zip(*(each.timeline[name].vms[:, column] for name in groups), strict=True)]
             for each in self.replications
         ]
         return [estimate_mean(hour, self.confidence) for hour in zip(*by_replication, strict=True)]
@@ -196,24 +184,16 @@ class RunResult:
                 "low": low,
                 "high": high,
                 "wilson": dict(
-                    zip(
-                        ("low", "high"),
-                        wilson_interval(round(share * self.n), self.n, self.confidence),
-                        strict=True,
-                    )
+                    zip(("low", "high"), wilson_interval(round(share * self.n), self.n, self.confidence), strict=True)
                 ),
             }
         summary["bill_quantiles"] = {
-            f"p{100 * p:.0f}": dict(
-                zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True)
-            )
+            f"p{100 * p:.0f}": dict(zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True))
             for p in (0.5, 0.9, 0.95, 0.99)
         }
         summary["metrics"] = {name: estimate.as_dict() for name, estimate in self.metrics.items()}
         summary["groups"] = {
-            group: {
-                "metrics": {name: self.estimate(name, group).as_dict() for name in self.metric_names(group)},
-            }
+            group: {"metrics": {name: self.estimate(name, group).as_dict() for name in self.metric_names(group)}}
             for group in self.groups
         }
         return summary
@@ -283,8 +263,4 @@ def _html_row(name: str, estimate: Estimate) -> str:
         text(estimate.p05),
         text(estimate.p95),
     )
-    return (
-        f"<tr><td>{name}</td>"
-        + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells)
-        + "</tr>"
-    )
+    return f"<tr><td>{name}</td>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells) + "</tr>"

@@ -46,9 +46,7 @@ def is_precise(estimate: Estimate, precision: float) -> bool:
     return estimate.half_width <= precision * abs(estimate.mean)
 
 
-def stopping_after(
-    result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int
-) -> Stopping | None:
+def stopping_after(result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int) -> Stopping | None:
     """Why the run may end now, or None if another round is due.
 
     The level is split over the headline metrics (Bonferroni), so that all their intervals hold together.
@@ -62,9 +60,7 @@ def stopping_after(
     return Stopping(precision=precision, reached=reached, capped=not reached, waited_for=waited_for)
 
 
-def expected_replications(
-    result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int
-) -> int:
+def expected_replications(result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int) -> int:
     """About how many replications it will take, for the time left: half-widths shrink with the root of their number."""
     waited_for = HEADLINES if headlines is None else headlines
     level = 1 - (1 - result.confidence) / len(waited_for)

@@ -72,9 +72,7 @@ def _standard_error_squared(values: Sequence[float]) -> float:
     return math.fsum((value - middle) ** 2 for value in values) / len(values) ** 2
 
 
-def warm_up_found(
-    scenario: Scenario, *, seed: int, workers: Executor | None = None, engine: str = "auto"
-) -> float:
+def warm_up_found(scenario: Scenario, *, seed: int, workers: Executor | None = None, engine: str = "auto") -> float:
     """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
 
     The longest that any group needs, in whole days or weeks where its demand repeats after those. Raises InputError if
@@ -121,9 +119,7 @@ def _pilots(
 ) -> list[RunResult]:
     """A few replications of each, counted from the very start."""
     runners = [
-        ReplicationRunner(
-            each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache
-        )
+        ReplicationRunner(each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache)
         for each in scenarios
     ]
     run_together(runners, PILOT, lambda done: progress(done, PILOT * len(runners)))
@@ -171,9 +167,7 @@ def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.
     import numpy as np
 
     place = list(PowerState).index(state)
-    hourly: NDArray[np.float64] = np.mean(
-        [each.timeline[group].vms[:, place] for each in result.replications], axis=0
-    )
+    hourly: NDArray[np.float64] = np.mean([each.timeline[group].vms[:, place] for each in result.replications], axis=0)
     return hourly
 
 
@@ -190,13 +184,9 @@ class BatchMeans:
     def words(self) -> str:
         """One sentence for a reader."""
         caution = (
-            ""
-            if self.independent
-            else "; neighbouring batches are correlated, so run longer before relying on it"
+            "" if self.independent else "; neighbouring batches are correlated, so run longer before relying on it"
         )
-        return (
-            f"{self.interval.mean:.6g} ± {self.interval.half_width:.3g} from {self.batches} batches{caution}"
-        )
+        return f"{self.interval.mean:.6g} ± {self.interval.half_width:.3g} from {self.batches} batches{caution}"
 
 
 def batch_means(series: Sequence[float], confidence: float = 0.95) -> BatchMeans:
@@ -218,10 +208,7 @@ def batch_means(series: Sequence[float], confidence: float = 0.95) -> BatchMeans
         independent = _looks_independent(means)
         if independent or count <= FEWEST_BATCHES:
             return BatchMeans(
-                interval=mean_interval(means, confidence),
-                batches=count,
-                batch_hours=length,
-                independent=independent,
+                interval=mean_interval(means, confidence), batches=count, batch_hours=length, independent=independent
             )
         count = max(FEWEST_BATCHES, count // 2)
 
@@ -237,10 +224,7 @@ def _looks_independent(values: Sequence[float]) -> bool:
 
 
 def long_run(
-    result: RunResult,
-    state: PowerState | str = PowerState.RUNNING,
-    group: str = FLEET,
-    confidence: float | None = None,
+    result: RunResult, state: PowerState | str = PowerState.RUNNING, group: str = FLEET, confidence: float | None = None
 ) -> BatchMeans:
     """The long-run mean number of VMs in a state, from the first replication alone, by batch means."""
     if str(state) not in [str(each) for each in PowerState]:

@@ -34,9 +34,7 @@ class Load(Section):
     weekly: tuple[NotNegative, ...] | None = Field(
         None, min_length=168, max_length=168, description="Load by hour of the week from Monday 00:00."
     )
-    file: Text | None = Field(
-        None, description="CSV file beside the scenario, a row for each of 24 or 168 hours."
-    )
+    file: Text | None = Field(None, description="CSV file beside the scenario, a row for each of 24 or 168 hours.")
     column: Text = Field("load", description="Column of the file.")
     _by_hour: tuple[float, ...] = PrivateAttr(())
 
@@ -70,9 +68,7 @@ By = Annotated[Whole, Field(ge=1, le=MOST_SCALED)]
 class ScaleOut(Section):
     """When to add VMs."""
 
-    above: Positive = Field(
-        description="Load per VM as a share of what one VM serves; above it VMs are added."
-    )
+    above: Positive = Field(description="Load per VM as a share of what one VM serves; above it VMs are added.")
     by: By = default_field("group.autoscale.scale_out.by", "VMs added at once.")
     cooldown: Seconds = default_field(
         "group.autoscale.scale_out.cooldown", "Until the next change, in either direction."
@@ -82,9 +78,7 @@ class ScaleOut(Section):
 class ScaleIn(Section):
     """When to delete VMs."""
 
-    below: Positive = Field(
-        description="Load per VM as a share of what one VM serves; below it VMs are deleted."
-    )
+    below: Positive = Field(description="Load per VM as a share of what one VM serves; below it VMs are deleted.")
     by: By = default_field("group.autoscale.scale_in.by", "VMs deleted at once.")
     cooldown: Seconds = default_field(
         "group.autoscale.scale_in.cooldown", "Until the next change, in either direction."

@@ -43,9 +43,7 @@ class CapacityReservationSection(Section):
     kind: Literal["capacity-reservation"]
     size: Text
     quantity: Quantity
-    groups: Groups = Field(
-        (), description="Groups whose VMs name it; left out: every regular group of its size."
-    )
+    groups: Groups = Field((), description="Groups whose VMs name it; left out: every regular group of its size.")
 
 
 class DedicatedHostSection(Section):

@@ -137,9 +137,7 @@ def _what(group: Group) -> str:
     kept = " that outlive their VM" if group.keeps_disks else ""
     words.append(f"disks {list_words(group.disks, 'and')}{kept}" if group.disks else "no disks billed")
     words.append("a public IP each" if group.public_ip else "no public IP")
-    when = (
-        f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
-    )
+    when = f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
     return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
 
 
@@ -169,9 +167,7 @@ def _demand(group: Group) -> str:
     off = f"otherwise {_WHEN_OFF[group.when_off]}"
     if (schedule := group.schedule) is not None:
         days = list_words((DAYS[day] for day in schedule.days), "and")
-        jitter = (
-            f", each edge later by {varying_words(schedule.jitter)}" if schedule.jitter is not None else ""
-        )
+        jitter = f", each edge later by {varying_words(schedule.jitter)}" if schedule.jitter is not None else ""
         end = f"{schedule.off:%H:%M}" + (" the next day" if schedule.off <= schedule.on else "")
         return f"Wanted on {days} from {schedule.on:%H:%M} to {end} ({schedule.time_zone}){jitter}; {off}."
     if (cycle := group.cycle) is not None:
@@ -255,9 +251,7 @@ def _commitments(file: ScenarioFile) -> list[str]:
     lines: list[str] = []
     for commitment in file.commitments:
         if isinstance(commitment, SavingsPlanSection):
-            what = (
-                f"{commitment.hourly:g} {file.prices.currency} of compute every hour, term {commitment.term}"
-            )
+            what = f"{commitment.hourly:g} {file.prices.currency} of compute every hour, term {commitment.term}"
         elif isinstance(commitment, ReservationSection):
             bound = "" if commitment.size_flexible else ", for this size alone"
             what = f"{commitment.quantity:g} of {commitment.size}, term {commitment.term}{bound}"
@@ -358,11 +352,7 @@ def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
     if group.autoscale is not None:
         unused.add("group.schedule.time_zone")
     if group.trace is not None:
-        unused |= {
-            "group.size",
-            "group.priority",
-            *(f"group.durations.{key}" for key in Durations.model_fields),
-        }
+        unused |= {"group.size", "group.priority", *(f"group.durations.{key}" for key in Durations.model_fields)}
         if not set(Durations.model_fields) <= group.durations.model_fields_set:
             keys.append("group.trace.durations")
         if "size" in group.model_fields_set:

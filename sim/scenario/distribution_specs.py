@@ -54,9 +54,7 @@ def read_seconds(value: object) -> float:
         raise ValueError('a duration is never negative; write "0s" or longer')
     seconds = _parse(value)
     if seconds > LONGEST_S:
-        raise ValueError(
-            f"this is longer than {format_duration(LONGEST_S)}, the longest duration in a scenario"
-        )
+        raise ValueError(f"this is longer than {format_duration(LONGEST_S)}, the longest duration in a scenario")
     return seconds
 
 
@@ -68,9 +66,7 @@ def _parse(text: str) -> float:
         number, unit = re.fullmatch(r"\s*([0-9.]*)\s*(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
         if number and not unit:
             hint = f'the unit is missing; did you mean "{number}s", "{number}min" or "{number}h"?'
-        elif number and (
-            right := _OTHER_UNITS.get(unit.lower()) or (unit.lower() in SECONDS_PER and unit.lower())
-        ):
+        elif number and (right := _OTHER_UNITS.get(unit.lower()) or (unit.lower() in SECONDS_PER and unit.lower())):
             hint = f'did you mean "{number}{right}"?'
         elif unit.lower().startswith("month") or unit.lower().startswith("year"):
             hint = 'months and years have no fixed length; write days, such as "30d" or "365d"'
@@ -208,15 +204,11 @@ class Lognormal(Spec):
 
     def _untruncated(self) -> laws.Distribution:
         given = {
-            name: value
-            for name in ("median", "mean", "sigma", "p95")
-            if (value := getattr(self, name)) is not None
+            name: value for name in ("median", "mean", "sigma", "p95") if (value := getattr(self, name)) is not None
         }
         if len(given) != 2:
             found = " and ".join(given) if given else "none"
-            raise ValueError(
-                f"a lognormal is fixed by exactly two of median, mean, sigma, p95; given: {found}"
-            )
+            raise ValueError(f"a lognormal is fixed by exactly two of median, mean, sigma, p95; given: {found}")
         return laws.Lognormal.from_any_two(**given)
 
 
@@ -317,8 +309,7 @@ def _which(value: object) -> str:
 
 
 Varying = Annotated[
-    Annotated[Seconds, Tag(DURATION_TAG)] | Annotated[Distributed, Tag(DISTRIBUTION_TAG)],
-    Discriminator(_which),
+    Annotated[Seconds, Tag(DURATION_TAG)] | Annotated[Distributed, Tag(DISTRIBUTION_TAG)], Discriminator(_which)
 ]
 """A duration that may vary: constant seconds, or a distribution."""
 

@@ -53,9 +53,7 @@ def _time_of_day(value: object) -> time:
         try:
             value = time.fromisoformat(value)
         except ValueError:
-            raise ValueError(
-                "this is not a time of day; write hours, minutes and seconds, such as 08:00:00"
-            ) from None
+            raise ValueError("this is not a time of day; write hours, minutes and seconds, such as 08:00:00") from None
     if not isinstance(value, time):
         raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")
     if value.tzinfo is not None:

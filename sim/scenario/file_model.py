@@ -27,17 +27,7 @@ from sim.scenario.distribution_specs import (
     Whole,
     default_field,
 )
-from sim.scenario.field_types import (
-    Currency,
-    Days,
-    Instant,
-    Name,
-    PolicyName,
-    TimeOfDay,
-    TimeZone,
-    Title,
-    Zone,
-)
+from sim.scenario.field_types import Currency, Days, Instant, Name, PolicyName, TimeOfDay, TimeZone, Title, Zone
 from sim.scenario.platform_section import Platform
 from sim.scenario.trace_section import Trace
 
@@ -93,9 +83,7 @@ class Schedule(Section):
     days: Days = Field(description="Days on which a window begins.")
     on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
     off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
-    time_zone: TimeZone = default_field(
-        "group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam."
-    )
+    time_zone: TimeZone = default_field("group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam.")
     jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
 
 
@@ -124,10 +112,7 @@ class Arrivals(Section):
         None, min_length=24, max_length=24, description="Requests per hour, by hour of the day."
     )
     weekly: tuple[Rate, ...] | None = Field(
-        None,
-        min_length=168,
-        max_length=168,
-        description="Requests per hour, by hour of the week from Monday 00:00.",
+        None, min_length=168, max_length=168, description="Requests per hour, by hour of the week from Monday 00:00."
     )
     batch: Batch | None = Field(None, description="VMs per request; left out: one.")
     lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
@@ -142,9 +127,7 @@ class Arrivals(Section):
 class Durations(Section):
     """How long each step of an operation takes."""
 
-    allocating: Varying = default_field(
-        "group.durations.allocating", "Request accepted until hardware is found."
-    )
+    allocating: Varying = default_field("group.durations.allocating", "Request accepted until hardware is found.")
     starting: Varying = default_field("group.durations.starting", "Powering up.")
     os_provisioning: Varying = default_field(
         "group.durations.os_provisioning", "The guest sets itself up; generalized images only."
@@ -162,15 +145,12 @@ class Failures(Section):
 
     AllocationFailed: Probability = default_field("group.failures.AllocationFailed", "No hardware is found.")
     OSProvisioningTimedOut: Probability = default_field(
-        "group.failures.OSProvisioningTimedOut",
-        "The guest does not report in time; the VM stays Running, and billed.",
+        "group.failures.OSProvisioningTimedOut", "The guest does not report in time; the VM stays Running, and billed."
     )
     VMExtensionProvisioningError: Probability = default_field(
         "group.failures.VMExtensionProvisioningError", "An extension fails."
     )
-    VMStartTimedOut: Probability = default_field(
-        "group.failures.VMStartTimedOut", "The VM is not up in time."
-    )
+    VMStartTimedOut: Probability = default_field("group.failures.VMStartTimedOut", "The VM is not up in time.")
     InternalOperationError: Probability = default_field(
         "group.failures.InternalOperationError", "Any operation fails at once."
     )
@@ -213,9 +193,7 @@ class Spot(Section):
     )
     policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
     notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
-    restart_after: Varying | None = Field(
-        None, description="Until the automation asks again; left out: never."
-    )
+    restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
 
 
 class Group(Section):
@@ -228,13 +206,9 @@ class Group(Section):
     image: Literal["generalized", "specialized"] = default_field(
         "group.image", "Specialized images skip OS provisioning."
     )
-    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field(
-        "group.count", "VMs created from t = 0 on."
-    )
+    count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field("group.count", "VMs created from t = 0 on.")
     create_over: Seconds = default_field("group.create_over", "The creates are spread evenly over this.")
-    priority: Literal["regular", "spot"] = default_field(
-        "group.priority", "Spot VMs are cheaper and may be evicted."
-    )
+    priority: Literal["regular", "spot"] = default_field("group.priority", "Spot VMs are cheaper and may be evicted.")
     disks: tuple[Text, ...] = Field(
         (),
         description='Disks of each VM: tiers such as "P10", or kind and GiB such as "E:200"; billed from creation to deletion.',
@@ -277,9 +251,7 @@ class ScenarioFile(Section):
     warm_up: WarmUp = default_field(
         "warm_up", 'Left out of every figure; "auto" finds where the start-up ends (MSER-5).'
     )
-    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field(
-        "seed", "Another seed is another sequence of luck."
-    )
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field("seed", "Another seed is another sequence of luck.")
     replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
         "replications", "How often the same is played."
     )
@@ -289,9 +261,7 @@ class ScenarioFile(Section):
         "rounding", "Of billed time: exact, or each stretch cut to whole minutes."
     )
     prices: Prices = Field(default_factory=Prices)
-    groups: tuple[Group, ...] = Field(
-        alias="group", min_length=1, description="Groups of like VMs: [[group]]."
-    )
+    groups: tuple[Group, ...] = Field(alias="group", min_length=1, description="Groups of like VMs: [[group]].")
     commitments: tuple[CommitmentSection, ...] = Field(
         (), alias="commitment", description="Reservations and plans: [[commitment]]."
     )

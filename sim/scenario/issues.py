@@ -59,9 +59,7 @@ class Found:
     touches: tuple[Path, ...] = ()  # places whose value can't be relied on because of it
 
 
-def found_at(
-    path: Path, problem: str, hint: str = "", *, value: object = None, about: tuple[Path, ...] = ()
-) -> Found:
+def found_at(path: Path, problem: str, hint: str = "", *, value: object = None, about: tuple[Path, ...] = ()) -> Found:
     """A fault of a rule; *about* are the other places that the rule looked at."""
     return Found(path, problem, hint, value, about)
 
@@ -101,9 +99,7 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
     path, around, field = _follow(error["loc"], document)
     kind, context = error["type"], error.get("ctx", {})
     value = look_up(document, path)
-    shown = (
-        f"{show_value(value)}: " if value is not _MISSING and not isinstance(value, (Mapping, list)) else ""
-    )
+    shown = f"{show_value(value)}: " if value is not _MISSING and not isinstance(value, (Mapping, list)) else ""
     value = None if value is _MISSING else value
     if kind == "missing":
         return Found(path, _IS_MISSING, _describe(field))
@@ -116,15 +112,10 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
         meant = close_match(value, allowed) if isinstance(value, str) else ""
         quoted = list_words(f'"{option}"' for option in allowed)
         return Found(
-            path,
-            f"{shown}there is no such choice",
-            "; ".join(filter(None, (meant, f"must be {quoted}"))),
-            value,
+            path, f"{shown}there is no such choice", "; ".join(filter(None, (meant, f"must be {quoted}"))), value
         )
     if kind in _KIND_WORDS:
-        return Found(
-            path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value
-        )
+        return Found(path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value)
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         hint = f"must be {_range(field)}"
         if _is_share(field) and isinstance(value, (int, float)) and 1 < value <= 100:
@@ -257,12 +248,8 @@ def _range(field: FieldInfo | None) -> str:
 
 def _is_share(field: FieldInfo | None) -> bool:
     limits = _bounds(field)
-    least = [
-        limit.ge if isinstance(limit, Ge) else limit.gt for limit in limits if isinstance(limit, (Ge, Gt))
-    ]
-    most = [
-        limit.le if isinstance(limit, Le) else limit.lt for limit in limits if isinstance(limit, (Le, Lt))
-    ]
+    least = [limit.ge if isinstance(limit, Ge) else limit.gt for limit in limits if isinstance(limit, (Ge, Gt))]
+    most = [limit.le if isinstance(limit, Le) else limit.lt for limit in limits if isinstance(limit, (Le, Lt))]
     return least == [0] and most == [1]
 
 
@@ -299,11 +286,7 @@ def _instead(kind: str, path: Path, value: object) -> str:
         return f"write {value.strip()}"
     if kind == "int_type" and isinstance(value, float) and value == value and abs(value) < 1e15:
         return f"write {round(value)}"
-    if (
-        kind == "bool_type"
-        and isinstance(value, str)
-        and value.lower() in ("true", "false", "yes", "no", "on", "off")
-    ):
+    if kind == "bool_type" and isinstance(value, str) and value.lower() in ("true", "false", "yes", "no", "on", "off"):
         return f"write {'true' if value.lower() in ('true', 'yes', 'on') else 'false'}"
     if kind == "string_type" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return f'write "{show_value(value)}"'
@@ -323,9 +306,7 @@ def _wrong_tag(path: Path, discriminator: str, value: object) -> Found:
     if isinstance(tag, str):
         meant = _WORDS_ELSEWHERE.get(tag.casefold(), "") or close_match(tag, options)
     hint = "; ".join(filter(None, (meant, f"must be {allowed}")))
-    return Found(
-        (*path, discriminator), f"{show_value(tag)}: there is no such {_TAG_WORDS[discriminator]}", hint, tag
-    )
+    return Found((*path, discriminator), f"{show_value(tag)}: there is no such {_TAG_WORDS[discriminator]}", hint, tag)
 
 
 _TAG_WORDS = {"dist": "distribution", "kind": "kind of commitment"}

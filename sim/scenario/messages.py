@@ -59,9 +59,7 @@ def _toml_like(value: object) -> str:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return (
-            "{ " + ", ".join(f"{key} = {_toml_like(part)}" for key, part in list(value.items())[:10]) + " }"
-        )
+        return "{ " + ", ".join(f"{key} = {_toml_like(part)}" for key, part in list(value.items())[:10]) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_like(part) for part in value[:20]) + "]"
     if isinstance(value, int) and value.bit_length() > 200:

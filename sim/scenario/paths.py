@@ -39,15 +39,11 @@ def parse_path(text: str) -> tuple[str, ...]:
     while at < len(text) or not names:
         found = _PART.match(text, at)
         if found is None:
-            raise ValueError(
-                f'"{text}" is not a path; write names with dots between, such as group.dev.count'
-            )
+            raise ValueError(f'"{text}" is not a path; write names with dots between, such as group.dev.count')
         names.append(found[1] or found[2])
         at = found.end()
         if found[3] and at >= len(text):
-            raise ValueError(
-                f'"{text}" ends in a dot; write names with dots between, such as group.dev.count'
-            )
+            raise ValueError(f'"{text}" ends in a dot; write names with dots between, such as group.dev.count')
     return tuple(names)
 
 
@@ -130,9 +126,7 @@ def find_path(names: tuple[str, ...], document: Mapping[str, Any]) -> Path:
     return path
 
 
-def set_value(
-    document: Mapping[str, Any], names: tuple[str, ...], value: object
-) -> tuple[dict[str, Any], Path]:
+def set_value(document: Mapping[str, Any], names: tuple[str, ...], value: object) -> tuple[dict[str, Any], Path]:
     """A copy of the document with one place set (None: taken away), and where that place is.
 
     A part of a default is set by writing the rest of the default around it: `group.dev.durations.starting.median` works

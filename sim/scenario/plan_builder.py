@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sim.billing.commitments import (
-    CapacityReservation,
-    Commitment,
-    DedicatedHost,
-    Reservation,
-    SavingsPlan,
-)
+from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue, get_default
@@ -28,11 +22,7 @@ from sim.model.plan import (
     Schedule,
     Spot,
 )
-from sim.scenario.commitments_section import (
-    CapacityReservationSection,
-    DedicatedHostSection,
-    ReservationSection,
-)
+from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection, ReservationSection
 from sim.scenario.defaults import default_value
 from sim.scenario.distribution_specs import Spec, read_seconds, shares, to_distribution
 from sim.scenario.file_model import Durations, Failures, Group, ScenarioFile
@@ -53,8 +43,7 @@ def fleet_plan(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Fl
         horizon_s=file.horizon_s,
         warm_up_s=file.warm_up_s,
         groups=tuple(
-            _group(member, shares_platform=platform is not None, has_hosts=has_hosts)
-            for member in members.played
+            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in members.played
         ),
         platform=platform,
     )
@@ -73,9 +62,7 @@ def _group(member: Member, *, shares_platform: bool, has_hosts: bool) -> GroupPl
         when_off=group.when_off,
         generalized=group.image == "generalized",
         durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
-        failures={
-            code: probability for code in FAILURE_CODES if (probability := getattr(failures, code)) > 0
-        },
+        failures={code: probability for code in FAILURE_CODES if (probability := getattr(failures, code)) > 0},
         os_provisioning_timeout_s=os_provisioning_timeout_s(group),
         extensions_timeout_s=failures.extensions_timeout,
         reaction_s=to_distribution(failures.reaction),
@@ -123,12 +110,10 @@ def _demand(group: Group) -> Demand:
             maximum=scaled.max,
             tick_s=scaled.tick,
             scale_out=tuple(
-                ScalingRule(threshold=rule.above, by=rule.by, cooldown_s=rule.cooldown)
-                for rule in scaled.scale_out
+                ScalingRule(threshold=rule.above, by=rule.by, cooldown_s=rule.cooldown) for rule in scaled.scale_out
             ),
             scale_in=tuple(
-                ScalingRule(threshold=rule.below, by=rule.by, cooldown_s=rule.cooldown)
-                for rule in scaled.scale_in
+                ScalingRule(threshold=rule.below, by=rule.by, cooldown_s=rule.cooldown) for rule in scaled.scale_in
             ),
             time_zone=scaled.time_zone,
         )
@@ -158,9 +143,7 @@ def _guest_crash(group: Group) -> GuestCrash | None:
     crash = group.guest_crash
     if crash is None:
         return None
-    return GuestCrash(
-        time_between_s=to_distribution(crash.time_between), detection_s=to_distribution(crash.detection)
-    )
+    return GuestCrash(time_between_s=to_distribution(crash.time_between), detection_s=to_distribution(crash.detection))
 
 
 def _spot(group: Group, priority: str, *, has_hosts: bool) -> Spot | None:
@@ -236,7 +219,5 @@ def billed_commitments(file: ScenarioFile, catalogue: Catalogue, members: Member
                 )
             )
         else:
-            found.append(
-                SavingsPlan(name=section.name, hourly_usd=section.hourly, term=section.term, region=region)
-            )
+            found.append(SavingsPlan(name=section.name, hourly_usd=section.hourly, term=section.term, region=region))
     return tuple(found)

@@ -17,10 +17,7 @@ _PLACEMENT = {
     "worst-fit": "the host with the most room",
     "balanced": "the rack with the fewest VMs of its group, there the first host with room",
 }
-_IMPACT = {
-    "reboot": "VMs are rebooted",
-    "redeploy": "VMs are started again on another host",
-}
+_IMPACT = {"reboot": "VMs are rebooted", "redeploy": "VMs are started again on another host"}
 _FAILING = {"host_failures": "Each host", "rack_failures": "Each rack", "zone_failures": "Each zone"}
 
 
@@ -99,9 +96,7 @@ def _befalling(platform: Platform) -> list[str]:
         if (section := getattr(platform, key)) is not None
     ]
     if (healing := healing_of(platform)) is not None:
-        lines.append(
-            f"VMs of a failed host are started on another one after {varying_words(healing.healing)}."
-        )
+        lines.append(f"VMs of a failed host are started on another one after {varying_words(healing.healing)}.")
     if (work := platform.maintenance) is not None:
         what = _IMPACT.get(work.impact) or f"VMs pause for {varying_words(work.freeze)}"
         lines.append(

@@ -67,9 +67,7 @@ def played_names(groups: Iterable[str], members: Members) -> tuple[str, ...]:
 
 def families_of(catalogue: Catalogue) -> Mapping[str, str]:
     """Quota families as the catalogue spells them, by their name in small letters."""
-    return MappingProxyType(
-        {size.family.lower(): size.family for size in catalogue.sizes.values() if size.family}
-    )
+    return MappingProxyType({size.family.lower(): size.family for size in catalogue.sizes.values() if size.family})
 
 
 def _quota(section: Platform, catalogue: Catalogue) -> plan.Quota | None:
@@ -87,9 +85,7 @@ def _quota(section: Platform, catalogue: Catalogue) -> plan.Quota | None:
 def _failing(section: AnyFailures | None) -> plan.Failing | None:
     if section is None:
         return None
-    return plan.Failing(
-        time_between_s=to_distribution(section.time_between), repair_s=to_distribution(section.repair)
-    )
+    return plan.Failing(time_between_s=to_distribution(section.time_between), repair_s=to_distribution(section.repair))
 
 
 def _maintenance(section: Platform) -> plan.Maintenance | None:

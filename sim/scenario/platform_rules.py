@@ -68,9 +68,7 @@ def _fits(member: Member, platform: Platform) -> Iterator[Found]:
         return
     if group.zones and len(empty_zones(member, platform)) == len(group.zones):
         there = sorted({pool.zone for pool in pools if pool.zone is not None})
-        has = (
-            f"there are hosts in zone {list_words(map(str, there), 'and')}" if there else "no host has a zone"
-        )
+        has = f"there are hosts in zone {list_words(map(str, there), 'and')}" if there else "no host has a zone"
         yield found_at(
             (*place, "zones"),
             f"{show_value(list(group.zones))}: there is no host in {'these zones' if len(group.zones) > 1 else 'this zone'}",
@@ -118,9 +116,7 @@ def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Found
     known = [group.name for group in file.groups]
     if name not in known:
         meant = close_match(name, known) or f"there is {list_words(known, 'and')}"
-        yield found_at(
-            place, f"{show_value(name)}: there is no such group", meant, value=name, about=(("group",),)
-        )
+        yield found_at(place, f"{show_value(name)}: there is no such group", meant, value=name, about=(("group",),))
 
 
 # --- what befalls many at once --------------------------------------------------------------------------------------
@@ -137,10 +133,7 @@ def _befalling(platform: Platform) -> Iterator[Found]:
             )
     if platform.zone_failures is not None and platform.hosts and not any(p.zone for p in platform.hosts):
         yield found_at(
-            ("platform", "zone_failures"),
-            "no host is in a zone",
-            "give [[platform.hosts]] a zone",
-            about=(HOSTS,),
+            ("platform", "zone_failures"), "no host is in a zone", "give [[platform.hosts]] a zone", about=(HOSTS,)
         )
     said: list[tuple[str, float | Spec]] = []
     for key in FAILING:
@@ -172,10 +165,7 @@ def _befalling(platform: Platform) -> Iterator[Found]:
             ("platform", "maintenance", "every"),
             f"{format_duration(work.every)}: a round takes {takes}, so the next would begin before it has ended",
             "make it longer, or between_domains shorter",
-            about=(
-                ("platform", "maintenance", "update_domains"),
-                ("platform", "maintenance", "between_domains"),
-            ),
+            about=(("platform", "maintenance", "update_domains"), ("platform", "maintenance", "between_domains")),
         )
 
 
@@ -223,11 +213,7 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
     for number, section in enumerate(file.commitments):
         if not isinstance(section, (CapacityReservationSection, DedicatedHostSection)):
             continue
-        what = (
-            "a capacity reservation"
-            if isinstance(section, CapacityReservationSection)
-            else "a dedicated host"
-        )
+        what = "a capacity reservation" if isinstance(section, CapacityReservationSection) else "a dedicated host"
         for position, name in enumerate(section.groups):
             place: Path = ("commitment", number, "groups", position)
             yield from _unknown_group(place, name, file)

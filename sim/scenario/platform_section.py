@@ -37,9 +37,7 @@ class Hosts(Section):
     racks: Annotated[Whole, Field(ge=1, le=MOST_HOSTS)] = default_field(
         "platform.hosts.racks", "Racks the hosts are spread over; a rack is a fault domain."
     )
-    only_groups: tuple[Text, ...] = Field(
-        (), description="Dedicated to these groups; left out: for everybody."
-    )
+    only_groups: tuple[Text, ...] = Field((), description="Dedicated to these groups; left out: for everybody.")
 
 
 class Quota(Section):
@@ -93,17 +91,13 @@ class Maintenance(Section):
     between_domains: Seconds = default_field(
         "platform.maintenance.between_domains", "From one update domain to the next."
     )
-    freeze: Varying = default_field(
-        "platform.maintenance.freeze", 'How long VMs pause with impact = "freeze".'
-    )
+    freeze: Varying = default_field("platform.maintenance.freeze", 'How long VMs pause with impact = "freeze".')
 
 
 class Throttle(Section):
     """How many operations the subscription may ask for: a token bucket each for creates, updates and deletes."""
 
-    burst: Annotated[Positive, Field(ge=1, le=1e9)] = default_field(
-        "platform.throttle.burst", "Operations at once."
-    )
+    burst: Annotated[Positive, Field(ge=1, le=1e9)] = default_field("platform.throttle.burst", "Operations at once.")
     refill_per_min: Annotated[Positive, Field(le=1e9)] = default_field(
         "platform.throttle.refill_per_min", "Operations per minute after that."
     )
@@ -115,9 +109,7 @@ class Platform(Section):
     placement: Literal["first-fit", "best-fit", "worst-fit", "balanced"] = default_field(
         "platform.placement", "Which host with enough room a VM gets."
     )
-    hosts: tuple[Hosts, ...] = Field(
-        (), description="Clusters of hosts: [[platform.hosts]]. None: without end."
-    )
+    hosts: tuple[Hosts, ...] = Field((), description="Clusters of hosts: [[platform.hosts]]. None: without end.")
     quota: Quota | None = None
     host_failures: HostFailures | None = None
     rack_failures: RackFailures | None = None

@@ -11,10 +11,7 @@ from sim.catalog import Catalogue, Term, tier_gib
 from sim.catalog.disks import TIER_GIB
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError
-from sim.scenario.commitments_section import (
-    CapacityReservationSection,
-    ReservationSection,
-)
+from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.issues import Found, found_at
 from sim.scenario.messages import list_words, show_value
@@ -78,9 +75,7 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
     for number, commitment in enumerate(file.commitments):
         if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
             place = ("commitment", number)
-            term = (
-                f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
-            )
+            term = f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
             what = (*about, (*place, "term"), (*place, "kind"))
             yield from _unpriced((*place, "size"), commitment.size, (term,), region, catalogue, what)
 
@@ -95,18 +90,13 @@ def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
             yield ("commitment", number, "size"), commitment.size
 
 
-def _disk(
-    place: Path, disk: str, region: str, catalogue: Catalogue, about: tuple[Path, ...]
-) -> Iterator[Found]:
+def _disk(place: Path, disk: str, region: str, catalogue: Catalogue, about: tuple[Path, ...]) -> Iterator[Found]:
     try:
         tier = parse_disk(disk)
     except CatalogueError as error:
         if ":" in disk:
             problem = str(error).split("; ", 1)[0].removeprefix(f"disk {disk!r}").lstrip(": ")
-            problem, hint = (
-                f"{show_value(disk)}: {problem}",
-                'a kind and GiB look like "E:200"; kinds are P, E and S',
-            )
+            problem, hint = (f"{show_value(disk)}: {problem}", 'a kind and GiB look like "E:200"; kinds are P, E and S')
         else:
             problem, hint = f"{show_value(disk)}: there is no such disk tier", _tiers_near(disk)
         yield found_at(place, problem, hint, value=disk)
@@ -144,9 +134,7 @@ def _terms(member: Member) -> Iterable[str]:
     group = member.group
     spot = "spot_" if member.priority == "spot" else ""
     return (
-        (f"{spot}linux", f"{spot}windows")
-        if group.os == "windows" and not group.hybrid_benefit
-        else (f"{spot}linux",)
+        (f"{spot}linux", f"{spot}windows") if group.os == "windows" and not group.hybrid_benefit else (f"{spot}linux",)
     )
 
 

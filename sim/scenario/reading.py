@@ -45,12 +45,8 @@ class Origin:
         """A fault at its place in the file, or at the override that put it there."""
         line = line_of(found.path, self.lines)
         override = next((words for place, words in self.asked.items() if _is_inside(found.path, place)), "")
-        if (
-            not override and found.path not in self.lines
-        ):  # it may have come with something an override set inside it
-            override = next(
-                (words for place, words in self.asked.items() if _is_inside(place, found.path)), ""
-            )
+        if not override and found.path not in self.lines:  # it may have come with something an override set inside it
+            override = next((words for place, words in self.asked.items() if _is_inside(place, found.path)), "")
         return tell(
             field=field_name(found.path, document),
             problem=found.problem,
@@ -81,9 +77,7 @@ def _read_text(path: FilePath) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         near = sorted(str(other) for other in path.parent.glob("*.toml"))[:5] if path.parent.is_dir() else []
-        raise _unreadable(
-            path, "there is no such file", f"there is {', '.join(near)}" if near else ""
-        ) from None
+        raise _unreadable(path, "there is no such file", f"there is {', '.join(near)}" if near else "") from None
     except IsADirectoryError:
         raise _unreadable(path, "this is a folder", "name the .toml file in it") from None
     except UnicodeDecodeError as error:
@@ -162,10 +156,7 @@ def check_document(
     found, moved = _lift_when_off(ordered)
     origin = replace(
         origin,
-        lines={
-            **{home: origin.lines[old] for home, old in moved.items() if old in origin.lines},
-            **origin.lines,
-        },
+        lines={**{home: origin.lines[old] for home, old in moved.items() if old in origin.lines}, **origin.lines},
     )
     shown = deepcopy(ordered)  # faults name what the user wrote
     file, errors = _validate(model, ordered, origin.folder)
@@ -218,12 +209,7 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Pa
             if "when_off" in group and group["when_off"] != value:
                 old = (*place[:2], home, "when_off")
                 found.append(
-                    Found(
-                        old,
-                        "when_off is given twice, with different values",
-                        "give it once, in [[group]]",
-                        value,
-                    )
+                    Found(old, "when_off is given twice, with different values", "give it once, in [[group]]", value)
                 )
             elif "when_off" not in group:
                 group["when_off"] = value
@@ -234,9 +220,7 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Pa
 # --- the values, and whether the rest agrees ------------------------------------------------------------------------
 
 
-def _validate(
-    model: type[Checked], document: dict[str, Any], folder: FilePath
-) -> tuple[Checked | None, list[Found]]:
+def _validate(model: type[Checked], document: dict[str, Any], folder: FilePath) -> tuple[Checked | None, list[Found]]:
     """The faults of single values, and the file without them (None if it can't be told what is left)."""
     found: list[Found] = []
     remaining = deepcopy(document)
@@ -316,9 +300,7 @@ _STAND_INS: Mapping[str, Any] = {
 """Sound values for what a table can't do without, to find out whether the rest agrees; never simulated."""
 
 
-_STAND_IN_TABLES: Mapping[str | int, Any] = {
-    "commitment": {"kind": "savings-plan", "hourly": 0, "term": "1y"},
-}
+_STAND_IN_TABLES: Mapping[str | int, Any] = {"commitment": {"kind": "savings-plan", "hourly": 0, "term": "1y"}}
 """What a whole table needs beside its name to be sound."""
 
 _BESIDE_OTHERS: Mapping[str, Any] = {
@@ -335,9 +317,7 @@ def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:
         fault
         for fault in found
         if not any(_is_inside(fault.path, bad) for bad in wrong)
-        and not any(
-            _is_inside(place, bad) or _is_inside(bad, place) for place in fault.touches for bad in wrong
-        )
+        and not any(_is_inside(place, bad) or _is_inside(bad, place) for place in fault.touches for bad in wrong)
     ]
 
 
@@ -356,9 +336,7 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
         return None, [Found(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
     if catalogue.currency != prices.currency:
         said = f'"{prices.currency}": {catalogue.name} is in {catalogue.currency}'
-        return None, [
-            Found(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)
-        ]
+        return None, [Found(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)]
     try:
         catalogue.get_region(prices.region)
     except CatalogueError as error:

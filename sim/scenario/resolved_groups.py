@@ -85,9 +85,7 @@ def resolve_groups(
                 size = catalogue.get_size(group.size)
             except CatalogueError:
                 continue  # told by `check_sizes`
-            played.append(
-                Member(number=number, group=group, name=group.name, size=size, priority=group.priority)
-            )
+            played.append(Member(number=number, group=group, name=group.name, size=size, priority=group.priority))
             continue
         try:
             trace = _open(group.trace, folder)
@@ -97,9 +95,7 @@ def resolve_groups(
         except TraceError as error:
             found += _told(number, group.trace, folder, error)
         except _SizeFault as fault:
-            found.append(
-                Found(("group", number, *fault.place), fault.problem, fault.hint, touches=_prices(number))
-            )
+            found.append(Found(("group", number, *fault.place), fault.problem, fault.hint, touches=_prices(number)))
     found += _clashes(file, played)
     return Members(played=tuple(played), records=tuple(records)), found
 
@@ -170,9 +166,7 @@ def _parts(number: int, group: Group, trace: Trace, catalogue: Catalogue, region
     blocks = [block[["created_s", "lifetime_s", "size", "priority"]] for block in trace.blocks()]
     rows = np.concatenate(blocks)
     own = "priority" in group.model_fields_set
-    priorities = (
-        np.full(len(rows), PRIORITIES.index(group.priority), dtype=np.int8) if own else rows["priority"]
-    )
+    priorities = np.full(len(rows), PRIORITIES.index(group.priority), dtype=np.int8) if own else rows["priority"]
     parts: dict[tuple[str, str], Any] = {}  # whose rows
     for code in np.unique(priorities).tolist():
         priority = PRIORITIES[code]
@@ -197,9 +191,7 @@ def _parts(number: int, group: Group, trace: Trace, catalogue: Catalogue, region
             name=group.name if len(parts) == 1 else f"{group.name}-{short_size(name)}{suffix}",
             size=catalogue.get_size(name),
             priority=priority,
-            replay=Replay(
-                born_s=tuple(part["created_s"].tolist()), lifetime_s=tuple(part["lifetime_s"].tolist())
-            ),
+            replay=Replay(born_s=tuple(part["created_s"].tolist()), lifetime_s=tuple(part["lifetime_s"].tolist())),
         )
 
 
@@ -216,9 +208,7 @@ def _in_order(size: Size, priority: str) -> tuple[float, float, str, str]:
     return size.vcpus or 0, size.memory_gib or 0, size.name, priority
 
 
-def _sizes_for(
-    shapes: Sequence[Shape], group: Group, catalogue: Catalogue, region: str, priority: str
-) -> list[str]:
+def _sizes_for(shapes: Sequence[Shape], group: Group, catalogue: Catalogue, region: str, priority: str) -> list[str]:
     """The size for each kind of VM: the group's, if it names one; else as `trace.sizes` says."""
     from sim.traces.vm_sizes import map_sizes
 
@@ -240,18 +230,14 @@ def _sizes_for(
     rest = [shape for place, shape in enumerate(shapes) if place not in named]
     try:
         mapped = iter(
-            map_sizes(rest, catalogue, region, os=group.os, priority=priority, pool=asked.pool)
-            if rest
-            else ()
+            map_sizes(rest, catalogue, region, os=group.os, priority=priority, pool=asked.pool) if rest else ()
         )
     except CatalogueError as error:
         raise _SizeFault(("trace", "sizes"), *_halves(str(error))) from None
     except TraceError as error:
         problem, hint = _halves(error.faults[0].problem)
         more = len(error.faults) - 1
-        hint = (
-            hint or f'name a size for it: sizes = {{ "{_key(error.faults[0].value)}" = "Standard_D4s_v5" }}'
-        )
+        hint = hint or f'name a size for it: sizes = {{ "{_key(error.faults[0].value)}" = "Standard_D4s_v5" }}'
         raise _SizeFault(
             ("trace", "sizes"), problem + (f" (and {more} more kinds of VM)" if more else ""), hint
         ) from None
@@ -261,9 +247,7 @@ def _sizes_for(
 def _key(shape: object) -> str:
     """A kind of VM as `trace.sizes` names it."""
     words = str(shape)
-    return (
-        words.split(" (")[0] if not words[:1].isdigit() else words.replace(" vCPU, ", "/").replace(" GiB", "")
-    )
+    return words.split(" (")[0] if not words[:1].isdigit() else words.replace(" vCPU, ", "/").replace(" GiB", "")
 
 
 def _asked_for(shape: Shape, section: TraceSection) -> str | None:
@@ -297,9 +281,7 @@ def _check_used(group: Group, trace: Trace) -> None:
     if lost:
         has = list_words((_key(shape) for shape in trace.shapes[:8]), "and")
         more = f" and {len(trace.shapes) - 8} more" if len(trace.shapes) > 8 else ""
-        raise _SizeFault(
-            ("trace", "sizes"), f"{show_value(lost[0])}: the record has no such VM", f"it has {has}{more}"
-        )
+        raise _SizeFault(("trace", "sizes"), f"{show_value(lost[0])}: the record has no such VM", f"it has {has}{more}")
 
 
 def _halves(said: str) -> tuple[str, str]:

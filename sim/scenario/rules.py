@@ -118,9 +118,7 @@ def _arrivals(group: Group, place: Path) -> Iterator[Found]:
         problem = f"exactly one of rate, hourly, weekly is needed; given: {found}"
         yield found_at(place, problem, "", about=() if given else keys)
     elif sum(arrivals.rates_per_h) == 0:
-        yield found_at(
-            (*place, given[0]), "no VM would ever arrive: the group is empty", "give a rate above 0"
-        )
+        yield found_at((*place, given[0]), "no VM would ever arrive: the group is empty", "give a rate above 0")
     batch = arrivals.batch
     if batch is None:
         return
@@ -152,10 +150,7 @@ def _autoscale(group: Group, place: Path) -> Iterator[Found]:
             )
     if scaled.min > scaled.max:
         yield found_at(
-            (*here, "min"),
-            f"{scaled.min} is above max = {scaled.max}",
-            "right is min <= max",
-            about=((*here, "max"),),
+            (*here, "min"), f"{scaled.min} is above max = {scaled.max}", "right is min <= max", about=((*here, "max"),)
         )
     if not scaled.scale_out and not scaled.scale_in:
         yield found_at(
@@ -211,9 +206,7 @@ def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Found
         )
     if len(set(group.zones)) < len(group.zones):
         yield found_at(
-            (*place, "zones"),
-            f"{show_value(list(group.zones))}: a zone is given twice",
-            "give each zone once",
+            (*place, "zones"), f"{show_value(list(group.zones))}: a zone is given twice", "give each zone once"
         )
     yield from _availability_set(group, place)
     if group.when_off != "hibernate":

@@ -130,9 +130,7 @@ def load(path: str | Path, overrides: Iterable[Override] = ()) -> Scenario:
     return _checked(document, origin, overrides)
 
 
-def from_dict(
-    document: Mapping[str, Any], overrides: Iterable[Override] = (), *, folder: str | Path = "."
-) -> Scenario:
+def from_dict(document: Mapping[str, Any], overrides: Iterable[Override] = (), *, folder: str | Path = ".") -> Scenario:
     """A scenario from what a TOML reader would give; files that it names are sought in *folder*."""
     return _checked(to_plain(document), Origin(folder=Path(folder)), overrides)
 

@@ -10,14 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from sim.scenario.distribution_specs import (
-    Positive,
-    PositiveSeconds,
-    Section,
-    Text,
-    default_field,
-    read_seconds,
-)
+from sim.scenario.distribution_specs import Positive, PositiveSeconds, Section, Text, default_field, read_seconds
 from sim.scenario.messages import close_match
 from sim.traces.formats import FORMATS
 
@@ -90,12 +83,11 @@ class Trace(Section):
     """A real fleet replayed: one VM a row, asked for when it was created and deleted when it was deleted."""
 
     file: Text = Field(description="The record, plain or gzip; beside the scenario file.")
-    format: Annotated[
-        Text, AfterValidator(_format), WithJsonSchema({"type": "string", "enum": list(FORMATS)})
-    ] = Field(description="What its columns are.")
+    format: Annotated[Text, AfterValidator(_format), WithJsonSchema({"type": "string", "enum": list(FORMATS)})] = Field(
+        description="What its columns are."
+    )
     sizes: Annotated[Sizes, BeforeValidator(_sizes), WithJsonSchema(SIZES_SCHEMA)] = default_field(
-        "group.trace.sizes",
-        "Sizes that stand for its VMs: auto, a list to choose from, or a table by kind of VM.",
+        "group.trace.sizes", "Sizes that stand for its VMs: auto, a list to choose from, or a table by kind of VM."
     )
     window: PositiveSeconds | None = Field(
         None, description="How long the fleet was watched; left out: as the format says."

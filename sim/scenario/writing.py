@@ -22,12 +22,7 @@ def _table(table: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
         header = ".".join(_key(name) for name in here)
         if _is_section(value, len(here)):
             inner += ["", f"[{header}]", *_table(value, here)]
-        elif (
-            isinstance(value, list)
-            and value
-            and len(here) <= 2
-            and all(isinstance(part, Mapping) for part in value)
-        ):
+        elif isinstance(value, list) and value and len(here) <= 2 and all(isinstance(part, Mapping) for part in value):
             for part in value:
                 inner += ["", f"[[{header}]]", *_table(part, here)]
         else:
@@ -64,6 +59,4 @@ def _value(value: object) -> str:
 
 def _text(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return (
-        '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in escaped) + '"'
-    )
+    return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in escaped) + '"'

@@ -170,9 +170,7 @@ def welch_interval(variant: Sequence[float], base: Sequence[float], confidence: 
     return _around(difference, math.sqrt(total), degrees, confidence, min(n_variant, n_base))
 
 
-def ratio_interval(
-    tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95
-) -> Interval | None:
+def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """Ratio of two means (availability = served / wanted), never the mean of the ratios.
 
     The standard error is the jackknife's below 30 replications, the delta method's from there on (Law, 9.4.2 calls it
@@ -223,9 +221,7 @@ def percentile(values: Sequence[float], p: float) -> float:
     return low if low == high else low + (place - below) * (high - low)
 
 
-def quantile_interval(
-    values: Sequence[float], p: float, confidence: float = 0.95
-) -> tuple[float | None, float | None]:
+def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
     """Distribution-free bounds of the p-quantile from order statistics, by the binomial; `None` = not reached by n.
 
     The number of observations below the quantile is Binomial(n, p); the bounds are the order statistics that leave at

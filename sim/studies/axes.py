@@ -133,17 +133,13 @@ def _zipped(step: object, paths: Sequence[str], words: str) -> tuple[object, ...
 
     parts = [parse_value(part) for part in split_outside(str(step), "+")]
     if len(parts) != len(paths):
-        raise InputError(
-            f"--vary {words}: {step!r} has {len(parts)} values for {len(paths)} places; join them with +"
-        )
+        raise InputError(f"--vary {words}: {step!r} has {len(parts)} values for {len(paths)} places; join them with +")
     return tuple(parts)
 
 
 def _in_step(paths: tuple[str, ...], value: object) -> tuple[object, ...]:
     if not isinstance(value, list | tuple):
-        raise InputError(
-            f"--vary {'+'.join(paths)}: {value!r} is one value; places in step take a tuple each"
-        )
+        raise InputError(f"--vary {'+'.join(paths)}: {value!r} is one value; places in step take a tuple each")
     return tuple(value)
 
 

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import InputError
 from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
-from sim.runs.replication_runner import (
-    Progress,
-    ReplicationRunner,
-    no_progress,
-    replications_asked,
-    run_together,
-)
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, look_ahead
@@ -150,9 +144,7 @@ class Comparison:
         return write_comparison(self, folder)
 
     def __repr__(self) -> str:
-        told = ", ".join(
-            f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items()
-        )
+        told = ", ".join(f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items())
         return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {told}>"
 
     def _repr_html_(self) -> str:
@@ -211,10 +203,7 @@ def compare(
         run_together(runners, upto, lambda done: tell(done, len(runners) * expected))
         runs = [runner.result() for runner in runners]
         return Comparison(
-            base=runs[0],
-            variants=dict(zip(named, runs[1:], strict=True)),
-            confidence=base.confidence,
-            stopped=AS_ASKED,
+            base=runs[0], variants=dict(zip(named, runs[1:], strict=True)), confidence=base.confidence, stopped=AS_ASKED
         )
 
     if precision is None:
@@ -253,9 +242,7 @@ def _why(cost: Difference) -> str:
     )
 
 
-def _named(
-    base: Scenario, variants: Sequence[Scenario | str | Path | Mapping[str, Scenario]]
-) -> dict[str, Scenario]:
+def _named(base: Scenario, variants: Sequence[Scenario | str | Path | Mapping[str, Scenario]]) -> dict[str, Scenario]:
     """Variants by a name of their own: the scenario's, the file's where scenarios share one, a number if all else fails."""
     from sim.scenario.scenario import Scenario
 

@@ -69,9 +69,7 @@ class Constraint:
             return self._of_chance(result, self.event, self.sign, self.limit, level)
         if self.metric in RATIOS:
             top, bottom = RATIOS[self.metric]
-            found = ratio_interval(
-                result.values(top, self.group), result.values(bottom, self.group), 1 - level
-            )
+            found = ratio_interval(result.values(top, self.group), result.values(bottom, self.group), 1 - level)
         else:
             values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
             found = mean_interval(values, 1 - level) if values else None

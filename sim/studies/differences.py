@@ -38,18 +38,12 @@ class Difference:
     half_width: float | None
     n: int
     relative: float | None  # mean difference over the base's mean
-    p_better: (
-        float | None
-    )  # how sure that the variant's mean is the better one; None where neither way is better
+    p_better: float | None  # how sure that the variant's mean is the better one; None where neither way is better
     share_better: float | None  # in how many of the replications it was
     correlation: float | None  # of variant and base over replications: what common streams are for
-    gain: (
-        float | None
-    )  # replications that independent streams would need, for one of these; None: it never varies
+    gain: float | None  # replications that independent streams would need, for one of these; None: it never varies
     sd_base: float | None  # spread of the base over replications ...
-    sd_variant: (
-        float | None
-    )  # ... and of the variant: where one of them hardly varies there is no luck to share
+    sd_variant: float | None  # ... and of the variant: where one of them hardly varies there is no luck to share
     p_value: float | None
     verdict: str
 
@@ -88,9 +82,7 @@ class Paired:
     sd_variant: float | None = None
 
 
-UNDEFINED = Paired(
-    mean=None, standard_error=None, n=0, base_mean=None, differences=()
-)  # nobody wanted anything, say
+UNDEFINED = Paired(mean=None, standard_error=None, n=0, base_mean=None, differences=())  # nobody wanted anything, say
 MOST_GAIN = 1e12  # beyond it a difference varies by rounding alone
 
 Values = Callable[[str, str], list[float]]
@@ -134,9 +126,7 @@ def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
     )
 
 
-def judged(
-    raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: float
-) -> dict[str, dict[str, Difference]]:
+def judged(raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: float) -> dict[str, dict[str, Difference]]:
     """Intervals for every metric, and verdicts by Holm over two families: the headlines of all variants, and the rest."""
     level = 1 - confidence
     adjusted: dict[tuple[str, str], float] = {}
@@ -145,9 +135,7 @@ def judged(
             (variant, metric)
             for variant, by_metric in raw.items()
             for metric, found in by_metric.items()
-            if (metric in HEADLINES) is headline
-            and found.standard_error is not None
-            and any(found.differences)
+            if (metric in HEADLINES) is headline and found.standard_error is not None and any(found.differences)
         ]
         p_values = [p_value_of(raw[variant][metric]) for variant, metric in family]
         adjusted.update(zip(family, holm(p_values), strict=True))

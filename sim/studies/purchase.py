@@ -55,9 +55,7 @@ class Purchase:
     costs: Mapping[float, float]  # mean bill at each quantity that was rated
     intervals: Mapping[float, Interval]  # and how well that mean is known
     currency: str  # of every amount
-    newsvendor: float | None = (
-        None  # quantile of hourly use at 1 - reserved / pay as you go; None where sizes differ
-    )
+    newsvendor: float | None = None  # quantile of hourly use at 1 - reserved / pay as you go; None where sizes differ
 
     @property
     def words(self) -> str:
@@ -71,9 +69,7 @@ class Purchase:
         """Mean bill and its interval by quantity, for a plot."""
         import pandas as pd
 
-        rows = [
-            (quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())
-        ]
+        rows = [(quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())]
         return pd.DataFrame(rows, columns=["quantity", "mean_cost_usd", "low", "high"])
 
     def __repr__(self) -> str:
@@ -95,17 +91,10 @@ class Purchase:
             "best": self.best,
             "low": self.low,
             "high": self.high,
-            "saving": {
-                "mean": self.saving.mean,
-                "low": self.saving.low,
-                "high": self.saving.high,
-                "n": self.saving.n,
-            },
+            "saving": {"mean": self.saving.mean, "low": self.saving.low, "high": self.saving.high, "n": self.saving.n},
             "cost": {"mean": self.cost.mean, "low": self.cost.low, "high": self.cost.high, "n": self.cost.n},
             "single": list(self.single),
-            "costs": [
-                {"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())
-            ],
+            "costs": [{"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())],
         }
 
 
@@ -177,9 +166,7 @@ def _newsvendor(scenario: Scenario, name: str, played: Sequence[Played]) -> floa
         return None
     counted = [window > 0.0 for _, window in played]
     hourly = [
-        sum((own.billed.hourly for own in hours if own.group.priority == "regular"), start=0.0 * window)[
-            inside
-        ]
+        sum((own.billed.hourly for own in hours if own.group.priority == "regular"), start=0.0 * window)[inside]
         for (hours, window), inside in zip(played, counted, strict=True)
     ]
     tariff = size_tariff(scenario.catalogue(), bought.size, bought.region)
@@ -190,20 +177,9 @@ class _Curve:
     """The bill of every replication as a function of the quantity, in steps; each is rated when it is looked at."""
 
     def __init__(
-        self,
-        scenario: Scenario,
-        question: SimulationInput,
-        path: str,
-        step: float,
-        played: Sequence[Played],
+        self, scenario: Scenario, question: SimulationInput, path: str, step: float, played: Sequence[Played]
     ) -> None:
-        self.scenario, self.question, self.path, self.step, self.played = (
-            scenario,
-            question,
-            path,
-            step,
-            played,
-        )
+        self.scenario, self.question, self.path, self.step, self.played = (scenario, question, path, step, played)
         self.bought: dict[int, tuple[Commitment, ...]] = {}
         self.rated: dict[int, list[float]] = {}
         self._known: dict[tuple[int, int], float] = {}
@@ -215,9 +191,7 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate_hours(
-                *self.played[k], self.question.catalogue, self.bought[index], self.question.spot_steps
-            )
+            bill = rate_hours(*self.played[k], self.question.catalogue, self.bought[index], self.question.spot_steps)
             self._known[index, k] = bill.total
         return self._known[index, k]
 

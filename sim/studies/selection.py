@@ -180,26 +180,20 @@ def best_of(
     if not 0.5 < confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is above 0.5 and below 1")
     if metric in RATIOS:
-        raise InputError(
-            f"{metric} is a ratio of means, which this choice can't be made by; take cost.total, say"
-        )
+        raise InputError(f"{metric} is a ratio of means, which this choice can't be made by; take cost.total, say")
     for scenario in scenarios.values():
         check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
     first = next(iter(scenarios.values()))
     seed = first.seed if seed is None else seed
     executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
-    runners = [
-        ReplicationRunner(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)
-    ]
+    runners = [ReplicationRunner(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)]
     sign = -1.0 if better_when(metric) == "higher" else 1.0
     names, out = list(scenarios), dict[str, int]()
 
     def observe(systems: Sequence[int], n: int) -> list[list[float]]:
         upto = FIRST_ROUND if n <= FIRST_ROUND else FIRST_ROUND + -(-(n - FIRST_ROUND) // ROUND) * ROUND
-        run_together(
-            [runners[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(runners))
-        )
+        run_together([runners[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(runners)))
         return [[sign * value for value in runners[i].result().values(metric)] for i in systems]
 
     found = kim_nelson(
@@ -218,9 +212,7 @@ def best_of(
         indifference=indifference,
         confidence=confidence,
         dropped_at=out,
-        means={
-            name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)
-        },
+        means={name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)},
         fresh=_fresh(runners[best], seed, executor, cache).estimate(metric),
         capped=not found.done,
     )

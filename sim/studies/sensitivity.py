@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import InputError
 from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, check_metric, possible_metrics
-from sim.runs.replication_runner import (
-    Progress,
-    ReplicationRunner,
-    no_progress,
-    replications_asked,
-    run_together,
-)
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
 from sim.runs.run import loaded
 from sim.runs.warm_up import settled
 from sim.studies.axes import bounds_of, changed, format_exact
@@ -80,9 +74,7 @@ def parse_factor(words: str) -> Factor:
         raise InputError(f"--vary {words}: {error}") from None
     if least >= most:
         raise InputError(f"--vary {words}: the low end must be below the high end")
-    whole = (
-        not is_time and least.denominator == most.denominator == 1 and "." not in low + high.replace("..", "")
-    )
+    whole = not is_time and least.denominator == most.denominator == 1 and "." not in low + high.replace("..", "")
     return Factor(path=path.strip(), low=least, high=most, is_time=is_time, whole=whole)
 
 
@@ -169,12 +161,8 @@ def sensitivity(
     executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     began = time.perf_counter()
     if asked.warm_up == "auto":  # one for all points: the longest that the scenario or either corner needs
-        corners = [
-            changed(asked, {factor.path: factor.at(share) for factor in factors}) for share in (0.0, 1.0)
-        ]
-        asked, *_ = settled(
-            [asked, *corners], seed=seed, workers=executor, engine=engine, cache=cache, progress=tell
-        )
+        corners = [changed(asked, {factor.path: factor.at(share) for factor in factors}) for share in (0.0, 1.0)]
+        asked, *_ = settled([asked, *corners], seed=seed, workers=executor, engine=engine, cache=cache, progress=tell)
     if method == "tornado":
         rows, runs = _tornado(asked, factors, metric, count, seed, executor, engine, tell, cache)
     else:
@@ -212,14 +200,7 @@ def _tornado(
         for end, share in (("low", 0.0), ("high", 1.0))
     }
     found = compare(
-        asked,
-        variants,
-        replications=count,
-        seed=seed,
-        workers=workers,
-        engine=engine,
-        progress=tell,
-        cache=cache,
+        asked, variants, replications=count, seed=seed, workers=workers, engine=engine, progress=tell, cache=cache
     )
     rows = []
     for factor in factors:
@@ -263,8 +244,7 @@ class _Model:
         import numpy as np
 
         keys = [
-            tuple(factor.at(float(share)) for factor, share in zip(self.factors, row, strict=True))
-            for row in shares
+            tuple(factor.at(float(share)) for factor, share in zip(self.factors, row, strict=True)) for row in shares
         ]
         new = [key for key in dict.fromkeys(keys) if key not in self.known]
         runners = [
@@ -329,12 +309,8 @@ def _sobol(model: _Model, samples: int) -> list[dict[str, Any]]:
         flat = points.reshape(len(model.factors), -1).T
         return model(flat).reshape((1, *points.shape[1:]))
 
-    uniform: Any = [stats.uniform()] * len(
-        model.factors
-    )  # has all that is asked of it, whatever the stubs say
-    found = stats.sobol_indices(
-        func=function, n=samples, dists=uniform, rng=np.random.default_rng(model.seed)
-    )
+    uniform: Any = [stats.uniform()] * len(model.factors)  # has all that is asked of it, whatever the stubs say
+    found = stats.sobol_indices(func=function, n=samples, dists=uniform, rng=np.random.default_rng(model.seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a factor that does nothing has no interval: shown as none
         reliability = found.bootstrap(confidence_level=model.scenario.confidence, n_resamples=999)

@@ -122,9 +122,7 @@ class Sizing:
             "currency": self.scenario.prices.currency,
             "path": self.path,
             "keep": self.constraint.words,
-            "limit": self.constraint.quantile
-            if self.constraint.quantile is not None
-            else self.constraint.limit,
+            "limit": self.constraint.quantile if self.constraint.quantile is not None else self.constraint.limit,
             "largest": self.largest,
             "confidence": self.confidence,
             "answer": self.answer,
@@ -182,9 +180,7 @@ def size(
     check_metric(constraint.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
     if constraint.group and constraint.group not in asked.played_groups:
         there = ", ".join(asked.played_groups)
-        raise InputError(
-            f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {there}"
-        )
+        raise InputError(f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {there}")
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
     check_precision(precision)
@@ -192,15 +188,11 @@ def size(
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
     path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
-    ends = [
-        changed(asked, {path: value}) for value in (values[0], values[-1])
-    ]  # faults are told before any run
+    ends = [changed(asked, {path: value}) for value in (values[0], values[-1])]  # faults are told before any run
     seed = asked.seed if seed is None else seed
     executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
-        settled_end, *_ = settled(
-            ends, seed=seed, workers=executor, engine=engine, cache=cache, progress=tell
-        )
+        settled_end, *_ = settled(ends, seed=seed, workers=executor, engine=engine, cache=cache, progress=tell)
         asked = asked.with_warm_up_found(f"{settled_end.warm_up_s:.0f}s")
     search = _Search(
         asked,

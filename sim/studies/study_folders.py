@@ -40,9 +40,7 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
                 wall_s=sum(run.wall_s for run in runs.values()),
             ),
         )
-        write_table(
-            place / "replications", ("variant", "replication", "group", "metric", "value"), _metric_rows(runs)
-        )
+        write_table(place / "replications", ("variant", "replication", "group", "metric", "value"), _metric_rows(runs))
         write_scenarios(place, {name: run.scenario for name, run in runs.items()})
     return Path(folder)
 
@@ -93,9 +91,7 @@ def write_sizing(sizing: Sizing, folder: str | Path) -> Path:
             ),
         )
         write_table(place / "size", list(rows[0]), (list(row.values()) for row in rows))
-        write_table(
-            place / "replications", ("trial", "replication", "group", "metric", "value"), _metric_rows(runs)
-        )
+        write_table(place / "replications", ("trial", "replication", "group", "metric", "value"), _metric_rows(runs))
         write_scenarios(place, {"scenario": sizing.scenario})
     return Path(folder)
 
@@ -111,9 +107,7 @@ def write_sensitivity(found: Sensitivity, folder: str | Path) -> Path:
             "points": found.points,
             "engine": engine_facts(found.runs),
         }
-        write_json(
-            place / PROVENANCE, study_provenance({"scenario": found.scenario}, wall_s=found.wall_s, **facts)
-        )
+        write_json(place / PROVENANCE, study_provenance({"scenario": found.scenario}, wall_s=found.wall_s, **facts))
         write_table(place / "sensitivity", list(found.rows[0]), (list(row.values()) for row in found.rows))
         write_scenarios(place, {"scenario": found.scenario})
     return Path(folder)

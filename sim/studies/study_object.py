@@ -74,9 +74,7 @@ class Study:
 
         return run(self.scenario, precision=precision, events=events, budget_usd=budget_usd, **self._how())
 
-    def compare(
-        self, *variants: Scenario | Mapping[str, Scenario], precision: float | None = None
-    ) -> Comparison:
+    def compare(self, *variants: Scenario | Mapping[str, Scenario], precision: float | None = None) -> Comparison:
         """Set variants beside the scenario; see `sim.compare`."""
         from sim.studies.compare import compare
 

@@ -11,23 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import InputError
 from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import FLEET, HEADLINES
-from sim.runs.replication_runner import (
-    Progress,
-    ReplicationRunner,
-    no_progress,
-    replications_asked,
-    run_together,
-)
+from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import (
-    CAP,
-    FIRST_ROUND,
-    ROUND,
-    check_precision,
-    expected_replications,
-    stopping_after,
-)
+from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, expected_replications, stopping_after
 from sim.runs.warm_up import settled
 from sim.statistics.intervals import Estimate
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
@@ -94,10 +81,7 @@ class Sweep:
             "confidence": self.scenario.confidence,
             **({} if self.precision is None else {"precision": self.precision, "reached": self.reached}),
             "axes": [
-                {
-                    "paths": list(axis.paths),
-                    "values": [[column_value(v) for v in step] for step in axis.values],
-                }
+                {"paths": list(axis.paths), "values": [[column_value(v) for v in step] for step in axis.values]}
                 for axis in self.axes
             ],
             "metrics": list(self.metrics),

@@ -64,12 +64,8 @@ class ArrivalFit:
     @property
     def fitted_dispersion(self) -> float:
         """Variance over mean of VMs in a short bin under the fitted process: E[B^2] / E[B]."""
-        mean = math.fsum(
-            size * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True)
-        )
-        square = math.fsum(
-            size**2 * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True)
-        )
+        mean = math.fsum(size * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True))
+        square = math.fsum(size**2 * weight for size, weight in zip(self.batch_sizes, self.batch_weights, strict=True))
         return square / mean
 
 
@@ -118,10 +114,7 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
     requests, vms = np.unique(key, return_counts=True)
     for size, number in zip(*np.unique(vms, return_counts=True), strict=True):
         counts.batches[int(size)] = counts.batches.get(int(size), 0) + int(number)
-    for times, into in (
-        (rows["created_s"], counts.vms_in_bin),
-        (requests["created_s"], counts.requests_in_bin),
-    ):
+    for times, into in ((rows["created_s"], counts.vms_in_bin), (requests["created_s"], counts.requests_in_bin)):
         bins, numbers = np.unique(np.floor(times / counting_s).astype(np.int64), return_counts=True)
         for which, number in zip(bins.tolist(), numbers.tolist(), strict=True):
             into[which] = into.get(which, 0) + number
@@ -142,9 +135,7 @@ def _fit(
     rates = np.divide(came, watched_h, out=np.zeros(hours), where=watched_h > 0)
     expected = rates[hour] * covered_s / SECONDS_PER_HOUR
     told = expected > 0
-    spread = float(((requests[told] - expected[told]) ** 2 / expected[told]).sum()) / max(
-        1, int(told.sum()) - hours
-    )
+    spread = float(((requests[told] - expected[told]) ** 2 / expected[told]).sum()) / max(1, int(told.sum()) - hours)
 
     sizes = np.array(sorted(counts.batches))
     numbers = np.array([counts.batches[size] for size in sizes.tolist()])

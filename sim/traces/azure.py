@@ -59,12 +59,7 @@ def _read(
         wanted = (SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY)
         for lines in read_lines(stream, path, names, wanted, line=1):
             _append(
-                lines,
-                spool,
-                book,
-                stands_for,
-                origin_s=origin_s,
-                last_s=origin_s + window_s - LAST_STAMPS * stamp_s,
+                lines, spool, book, stands_for, origin_s=origin_s, last_s=origin_s + window_s - LAST_STAMPS * stamp_s
             )
     if not spool.rows:
         raise fault(path, "no rows", f"a row has {len(names)} columns: {', '.join(names)}")
@@ -72,25 +67,15 @@ def _read(
         f"VMs in the open bucket {OPEN_BUCKETS[column]} count as {value:g} {'vCPUs' if column == CORES else 'GiB'}"
         for column, value in stands_for.items()
     )
-    return Content(
-        origin_s=origin_s, window_s=window_s, follow_up_s=window_s, stamp_s=stamp_s, assumptions=assumptions
-    )  # fmt: skip
+    return Content(origin_s=origin_s, window_s=window_s, follow_up_s=window_s, stamp_s=stamp_s, assumptions=assumptions)
 
 
 def _append(
-    lines: Lines,
-    spool: ExternalSort,
-    book: ShapeBook,
-    stands_for: dict[int, float],
-    *,
-    origin_s: float,
-    last_s: float,
+    lines: Lines, spool: ExternalSort, book: ShapeBook, stands_for: dict[int, float], *, origin_s: float, last_s: float
 ) -> None:
     created = lines.numbers(CREATED)
     deleted = lines.numbers(DELETED, empty=np.inf)
-    lines.check(
-        CREATED, created < 0, "is before the window", "seconds from the beginning of the 30 days, 0 or more"
-    )
+    lines.check(CREATED, created < 0, "is before the window", "seconds from the beginning of the 30 days, 0 or more")
     lines.check(DELETED, deleted < created, "is before vmcreated", "a VM is deleted after it was created")
     alive = deleted >= last_s
     block = np.zeros(len(lines), dtype=RAW)

@@ -44,17 +44,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What a column may mean, and the headers that say so, whatever their case."""
 
-PRIORITIES = {
-    "": 0,
-    "regular": 0,
-    "high": 0,
-    "on-demand": 0,
-    "0": 0,
-    "spot": 1,
-    "low": 1,
-    "preemptible": 1,
-    "1": 1,
-}
+PRIORITIES = {"": 0, "regular": 0, "high": 0, "on-demand": 0, "0": 0, "spot": 1, "low": 1, "preemptible": 1, "1": 1}
 YES = {"1", "true", "yes", "y", "t"}
 NO = {"", "0", "false", "no", "n", "f"}
 
@@ -85,9 +75,7 @@ def read_columns(path: Path, reading: Reading, spool: ExternalSort, book: ShapeB
             _append(lines, at, spool, book, seen)
             if len(book.numbers) > MOST_SHAPES:
                 raise fault(
-                    path,
-                    f"more than {MOST_SHAPES} kinds of VM",
-                    "are vcpus, memory and size the right columns?",
+                    path, f"more than {MOST_SHAPES} kinds of VM", "are vcpus, memory and size the right columns?"
                 )
     if not spool.rows:
         raise fault(path, "no rows under the header")
@@ -104,9 +92,7 @@ def _content(path: Path, reading: Reading, spool: ExternalSort, seen: _Seen) -> 
     ended_s = max(seen.last_s, seen.latest_s) if math.isfinite(seen.latest_s) else seen.last_s
     window_s = reading.window_s or ended_s - origin_s
     if window_s <= 0:
-        raise fault(
-            path, "nothing happens after t = 0", "give the window that was watched, or another origin"
-        )
+        raise fault(path, "nothing happens after t = 0", "give the window that was watched, or another origin")
     stamp_s = reading.stamp_s
     if stamp_s is None:
         stamp_s = float(seen.divisor or 0) if spool.rows >= FEWEST_FOR_A_STAMP else 0.0
@@ -133,9 +119,7 @@ def _meanings(path: Path, names: Sequence[str], reading: Reading) -> dict[str, i
     at: dict[str, int] = {}
     for meaning, wanted in reading.columns.items():
         if meaning not in MEANINGS:
-            raise fault(
-                path, f"columns.{meaning} is no meaning of a column", f"there are {', '.join(MEANINGS)}"
-            )
+            raise fault(path, f"columns.{meaning} is no meaning of a column", f"there are {', '.join(MEANINGS)}")
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, n=1)
             right = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
@@ -164,16 +148,11 @@ def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> Non
         raise fault(path, f"the header has no column for deleted or lifetime: {has}", right, line=1)
     if ("life_low" in at) != ("life_high" in at):
         raise fault(
-            path,
-            "the header has one end of the lifetime's interval only",
-            "life_lo_s and life_hi_s are needed",
-            line=1,
+            path, "the header has one end of the lifetime's interval only", "life_lo_s and life_hi_s are needed", line=1
         )
     if "size" not in at and not ("vcpus" in at and ("memory" in at or "memory_mib" in at)):
         right = f"{', '.join(MEANINGS['vcpus'][:3])} and {', '.join(MEANINGS['memory'][:3])}; or size"
-        raise fault(
-            path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1
-        )
+        raise fault(path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1)
 
 
 # --- the rows
@@ -199,23 +178,16 @@ def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBo
     _find_divisor(seen, low)
 
 
-def _lives(
-    lines: Lines, at: dict[str, int], created: Floats, seen: _Seen
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tuple[Floats, Floats, Floats, Floats]:
     """Shortest and longest life of each VM, up to which age it was seen at most, and how long it was watched at least."""
     marked = _marked(lines, at)
     if "life_low" in at:
         low, high = (lines.numbers(at[name], empty=np.nan) for name in ("life_low", "life_high"))
         lines.check(at["life_low"], low < 0, "is below 0", "a lifetime is 0 s or more")
         lines.check(
-            at["life_high"],
-            high < low,
-            "is below the interval's low end",
-            "the high end is not below the low one",
+            at["life_high"], high < low, "is below the interval's low end", "the high end is not below the low one"
         )
-        lines.check(
-            at["life_low"], np.isnan(low) & ~marked, "is no lifetime", "only a censored row may leave it out"
-        )
+        lines.check(at["life_low"], np.isnan(low) & ~marked, "is no lifetime", "only a censored row may leave it out")
         untold = np.isnan(low)
         low = np.nan_to_num(low)
         high = np.where(np.isnan(high), low, high)
@@ -223,22 +195,14 @@ def _lives(
     elif "lifetime" in at:
         column = at["lifetime"]
         low = lines.numbers(column, empty=np.nan)
-        lines.check(
-            column,
-            low < 0,
-            "is below 0",
-            "a lifetime is 0 s or more; leave it empty if the VM is still alive",
-        )
+        lines.check(column, low < 0, "is below 0", "a lifetime is 0 s or more; leave it empty if the VM is still alive")
         untold = np.isnan(low)
         low = high = np.nan_to_num(low)
     else:
         column = at["deleted"]
         deleted = _times(lines, column, seen, may_be_empty=True)
         lines.check(
-            column,
-            deleted < created,
-            "is before the VM was created",
-            "leave it empty if the VM is still alive",
+            column, deleted < created, "is before the VM was created", "leave it empty if the VM is still alive"
         )
         untold = np.isnan(deleted)
         low = high = np.nan_to_num(deleted - created)
@@ -252,9 +216,7 @@ def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
         return np.zeros(len(lines), dtype=bool)
     column = at["censored"]
     words = np.array([str(cell).strip().lower() for cell in lines.cells[column]], dtype=object)
-    lines.check(
-        column, ~np.isin(words, list(YES | NO)), "is neither yes nor no", "1 or 0, true or false, yes or no"
-    )
+    lines.check(column, ~np.isin(words, list(YES | NO)), "is neither yes nor no", "1 or 0, true or false, yes or no")
     return np.isin(words, list(YES))
 
 
@@ -272,9 +234,7 @@ def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False
     cells = pd.Series(lines.cells[column], dtype=object).str.strip()
     instants = pd.to_datetime(cells.where(cells != ""), format="ISO8601", utc=True, errors="coerce")
     wrong = np.asarray(instants.isna()) & ~(may_be_empty & np.asarray(cells == ""))
-    lines.check(
-        column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before"
-    )
+    lines.check(column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before")
     return np.asarray((instants - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), dtype=np.float64)
 
 
@@ -298,9 +258,7 @@ def _rooms(lines: Lines, at: dict[str, int]) -> tuple[Floats, Floats, NDArray[np
     if "memory" not in at and column is not None:
         memory = memory / 1024
     sizes = (
-        np.array([str(cell).strip() for cell in lines.cells[at["size"]]])
-        if "size" in at
-        else np.full(len(lines), "")
+        np.array([str(cell).strip() for cell in lines.cells[at["size"]]]) if "size" in at else np.full(len(lines), "")
     )
     if "size" in at:
         untold = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))

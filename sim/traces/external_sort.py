@@ -70,9 +70,7 @@ def _merge(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
     buffers = [next(source) for source in sources]
     unread = [True] * len(sources)
     while any(unread):
-        ends = [
-            buffer["created_s"][-1] if more else np.inf for buffer, more in zip(buffers, unread, strict=True)
-        ]
+        ends = [buffer["created_s"][-1] if more else np.inf for buffer, more in zip(buffers, unread, strict=True)]
         cut = min(ends)
         # Rows at the cut itself wait, since more of that instant may follow in their run.
         splits = [int(np.searchsorted(buffer["created_s"], cut, side="left")) for buffer in buffers]

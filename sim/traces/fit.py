@@ -33,9 +33,7 @@ class LawFit:
     law: Distribution
     parameters: dict[str, float]
     standard_errors: dict[str, float]  # if VMs were independent of each other
-    robust_errors: dict[
-        str, float
-    ]  # if only hours were: VMs created within one hour of the clock may be alike
+    robust_errors: dict[str, float]  # if only hours were: VMs created within one hour of the clock may be alike
     log_likelihood: float
     aic: float
     bic: float
@@ -100,11 +98,7 @@ class Fit:
 
 
 def fit(
-    trace: Trace,
-    *,
-    families: Sequence[str] = tuple(FAMILIES),
-    shapes: Sequence[int] | None = None,
-    seed: int = 1,
+    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), shapes: Sequence[int] | None = None, seed: int = 1
 ) -> Fit:
     """Fits lifetimes and arrivals; *shapes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
 
@@ -112,9 +106,7 @@ def fit(
     """
     unknown = [family for family in families if family not in FAMILIES]
     if unknown or not families:
-        raise ValueError(
-            f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}"
-        )
+        raise ValueError(f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}")
     blocks = _filtered(trace, shapes)
     content = trace.content
     lives = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
@@ -197,9 +189,7 @@ def _natural(found: Estimate, variances: Floats) -> dict[str, float]:
 def _inverse(matrix: Floats) -> Floats:
     try:
         return np.asarray(np.linalg.inv(matrix))
-    except (
-        np.linalg.LinAlgError
-    ):  # two components that are the same law: nothing tells their parameters apart
+    except np.linalg.LinAlgError:  # two components that are the same law: nothing tells their parameters apart
         return np.full_like(matrix, np.nan)
 
 
@@ -209,14 +199,10 @@ def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stam
     for block in blocks():
         low, high = intervals(block, stamp_s)
         unique, which = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
-        hours, hour = np.unique(
-            (block["created_s"] // SECONDS_PER_HOUR).astype(np.int64), return_inverse=True
-        )
+        hours, hour = np.unique((block["created_s"] // SECONDS_PER_HOUR).astype(np.int64), return_inverse=True)
         for found, into in zip(fits, sums, strict=True):
             score = found.score(unique[:, 0], unique[:, 1])[np.ravel(which)]
-            added = np.stack(
-                [np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1
-            )
+            added = np.stack([np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1)
             for number, one in zip(hours.tolist(), added, strict=True):
                 into[number] = into.get(number, 0.0) + one
     covariances = []

@@ -38,14 +38,7 @@ class Reading:
     over_memory_gib: float = 70.0  # and this one for ">64"
 
     def __post_init__(self) -> None:
-        for name in (
-            "window_s",
-            "stamp_s",
-            "machine_vcpus",
-            "machine_memory_gib",
-            "over_vcpus",
-            "over_memory_gib",
-        ):
+        for name in ("window_s", "stamp_s", "machine_vcpus", "machine_memory_gib", "over_vcpus", "over_memory_gib"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} = {value!r} is out of range: it must be a finite number above 0")

@@ -81,9 +81,7 @@ def gather(blocks: Iterable[Rows], *, stamp_s: float, follow_up_s: float) -> Liv
     return Lives(low_s=table[:, 0], high_s=table[:, 1], count=count, follow_s=follow[:, 0], followed=followed)
 
 
-def _tally(
-    table: Floats, count: Floats, more: Floats, more_count: Floats | None = None
-) -> tuple[Floats, Floats]:
+def _tally(table: Floats, count: Floats, more: Floats, more_count: Floats | None = None) -> tuple[Floats, Floats]:
     """The same with more rows counted in."""
     rows = np.concatenate([table, more])
     weights = np.concatenate([count, np.ones(len(more)) if more_count is None else more_count])
@@ -225,9 +223,7 @@ MIXTURE = Family(
     _mixture_guess,
 )
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {one.name: one for one in (EXPONENTIAL, WEIBULL, LOGNORMAL, MIXTURE)}
-)
+FAMILIES: Mapping[str, Family] = MappingProxyType({one.name: one for one in (EXPONENTIAL, WEIBULL, LOGNORMAL, MIXTURE)})
 """Families that a fit tries, by name."""
 
 
@@ -274,9 +270,7 @@ def estimate(family: Family, lives: Lives) -> Estimate:
         return np.asarray(-(count @ gradient(lambda t: np.log(family.mass(t, low, high)), theta)) / total)
 
     typical = np.where(
-        np.isinf(high),
-        np.maximum(low, 1e-3),
-        np.sqrt(np.maximum(low, high / 4) * np.where(np.isinf(high), 1, high)),
+        np.isinf(high), np.maximum(low, 1e-3), np.sqrt(np.maximum(low, high / 4) * np.where(np.isinf(high), 1, high))
     )
     starts = family.guess(typical, count)
     if family is MIXTURE:
@@ -294,6 +288,4 @@ def estimate(family: Family, lives: Lives) -> Estimate:
         theta = np.array([-theta[0], *theta[3:5], *theta[1:3]])  # the shorter one is named first
     information = total * gradient(slope, theta, 1e-4)
     information = (information + information.T) / 2
-    return Estimate(
-        family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total)
-    )
+    return Estimate(family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total))

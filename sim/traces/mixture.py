@@ -37,8 +37,7 @@ def step(theta: Floats, lives: Lives, low: Floats, high: Floats) -> Floats:
     weight = 1 / (1 + math.exp(-theta[0]))
     weights = (weight, 1 - weight)
     masses = [
-        w * LOGNORMAL.mass(theta[at : at + 2], lives.low_s, lives.high_s)
-        for w, at in zip(weights, (1, 3), strict=True)
+        w * LOGNORMAL.mass(theta[at : at + 2], lives.low_s, lives.high_s) for w, at in zip(weights, (1, 3), strict=True)
     ]
     whole = masses[0] + masses[1]
     shares: list[float] = []

@@ -62,15 +62,11 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     with tempfile.NamedTemporaryFile(suffix=".sqlite") as unpacked:
         file = _plain(path, unpacked)
         try:
-            with closing(
-                sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-            ) as base:
+            with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
                 yield base
         except sqlite3.DatabaseError as error:
             raise fault(
-                path,
-                f"not a sqlite file that can be read: {error}",
-                "azure-packing-2020 is the unzipped .sqlite",
+                path, f"not a sqlite file that can be read: {error}", "azure-packing-2020 is the unzipped .sqlite"
             ) from None
 
 
@@ -80,9 +76,7 @@ def _plain(path: Path, unpacked: IO[bytes]) -> Path:
         if head[:4] == b"PK\x03\x04":
             raise fault(path, "this is a zip archive", "unzip it and give the .sqlite file in it")
         if not head.startswith(b"SQLite format 3"):
-            raise fault(
-                path, "this is not a sqlite file", "azure-packing-2020 is the .sqlite file of the data set"
-            )
+            raise fault(path, "this is not a sqlite file", "azure-packing-2020 is the .sqlite file of the data set")
         with path.open("rb") as raw:
             if raw.read(2) != b"\x1f\x8b":
                 return path
@@ -99,9 +93,7 @@ def _check_tables(path: Path, base: sqlite3.Connection) -> None:
         if missing:
             has = f"it has {', '.join(sorted(found))}" if found else "there is no such table"
             raise fault(
-                path,
-                f"table {table} has no {', '.join(missing)}: {has}",
-                f"{table}({', '.join(wanted)}) is needed",
+                path, f"table {table} has no {', '.join(missing)}: {has}", f"{table}({', '.join(wanted)}) is needed"
             )
 
 
@@ -112,16 +104,10 @@ def _rooms(path: Path, base: sqlite3.Connection, reading: Reading) -> dict[objec
             if not isinstance(share, int | float) or not 0 < share <= 1:
                 field = f"vmType.{name} (vmTypeId {kind}, machineId {machine})"
                 raise fault(
-                    path,
-                    f"{share!r} is no share of a machine",
-                    "a number above 0, at most 1",
-                    field=field,
-                    value=share,
+                    path, f"{share!r} is no share of a machine", "a number above 0, at most 1", field=field, value=share
                 )
         # The shares are rounded in the file; six digits are what they are good for.
-        rooms.setdefault(
-            kind, (round(core * reading.machine_vcpus, 4), round(memory * reading.machine_memory_gib, 4))
-        )
+        rooms.setdefault(kind, (round(core * reading.machine_vcpus, 4), round(memory * reading.machine_memory_gib, 4)))
     return rooms
 
 
@@ -178,10 +164,5 @@ def _check_row(path: Path, row: tuple[object, ...], types: dict[object, tuple[fl
     if told is not None:
         field, value, right = told
         raise fault(
-            path,
-            f"{value!r} is wrong",
-            f"right is {right}",
-            line=int(str(number)),
-            field=f"vm.{field}",
-            value=value,
+            path, f"{value!r} is wrong", f"right is {right}", line=int(str(number)), field=f"vm.{field}", value=value
         )

@@ -29,10 +29,7 @@ RAW = np.dtype(
         ("created_s", "f8"),  # on the file's own clock
         ("low_s", "f8"),
         ("high_s", "f8"),
-        (
-            "seen_s",
-            "f8",
-        ),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the watch
+        ("seen_s", "f8"),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the watch
         ("tenant", "u8"),
         ("row", "i8"),
         ("size", "i4"),
@@ -72,11 +69,7 @@ class ShapeBook:
     ) -> NDArray[np.int32]:
         """The number of each row's kind; nan and "" mean not told."""
         table = np.empty(len(vcpus), dtype=[("vcpus", "f8"), ("memory_gib", "f8"), ("size", size.dtype)])
-        table["vcpus"], table["memory_gib"], table["size"] = (
-            np.nan_to_num(vcpus),
-            np.nan_to_num(memory_gib),
-            size,
-        )
+        table["vcpus"], table["memory_gib"], table["size"] = (np.nan_to_num(vcpus), np.nan_to_num(memory_gib), size)
         kinds, first, which = np.unique(table, return_index=True, return_inverse=True)
         numbers = np.empty(len(kinds), dtype=np.int32)
         for kind in np.argsort(first):

@@ -26,18 +26,10 @@ Cells = NDArray[np.object_]
 
 
 def fault(
-    path: Path,
-    problem: str,
-    hint: str = "",
-    *,
-    line: int | None = None,
-    field: str = "",
-    value: object = None,
+    path: Path, problem: str, hint: str = "", *, line: int | None = None, field: str = "", value: object = None
 ) -> TraceError:
     """The error that tells one fault."""
-    return TraceError(
-        [Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)]
-    )
+    return TraceError([Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)])
 
 
 @contextmanager
@@ -89,9 +81,7 @@ class Lines:
         import pandas as pd
 
         cells = self.cells[column]
-        found = np.asarray(
-            pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64
-        ).copy()
+        found = np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64).copy()
         odd = ~np.isfinite(found)
         if odd.any():
             bare = np.array([str(cell).strip() for cell in cells[odd]], dtype=object)
@@ -142,9 +132,7 @@ def read_lines(
         line += len(texts)
 
 
-def _plain(
-    texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[int], line: int
-) -> Lines | None:
+def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[int], line: int) -> Lines | None:
     """The fast way, for lines without quotes that all have as many commas as they should; else None."""
     import pandas as pd
 
@@ -181,9 +169,7 @@ def _careful(texts: list[str], path: Path, names: Sequence[str], wanted: Sequenc
             if len(row) != len(names):
                 problem = f"{len(row)} columns"
                 hint = f"a row has {len(names)}: {', '.join(names)}"
-                faults.append(
-                    Fault(field="", problem=problem, hint=hint, value=",".join(row), file=str(path), line=at)
-                )
+                faults.append(Fault(field="", problem=problem, hint=hint, value=",".join(row), file=str(path), line=at))
                 if len(faults) == MOST_FAULTS:
                     break
                 continue

@@ -16,9 +16,7 @@ PER_LINE = 12
 def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) -> str:
     """A `[[group]]` whose arrivals are like the trace's, with the best law or that of *family*."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
-        raise ValueError(
-            f"{name!r} is not a group's name: 1 to 64 letters, digits, - and _, first a letter or a digit"
-        )
+        raise ValueError(f"{name!r} is not a group's name: 1 to 64 letters, digits, - and _, first a letter or a digit")
     law = fit.best if family is None else fit.law(family)
     arrivals = fit.arrivals
     lines = [f"# from {_comment(fit.source)}: {fit.vms} VMs, {fit.censored} of them still alive at the end"]
@@ -74,9 +72,7 @@ def findings(fit: Fit) -> list[str]:
         f"the batches account for {arrivals.fitted_dispersion:.3g}"
     )
     kinds = [f"{shape} {100 * share:.1f} %" for shape, share in fit.shapes[:6]]
-    lines.append(
-        f"kinds of VM: {'; '.join(kinds)}" + (f"; {len(fit.shapes) - 6} more" if len(fit.shapes) > 6 else "")
-    )
+    lines.append(f"kinds of VM: {'; '.join(kinds)}" + (f"; {len(fit.shapes) - 6} more" if len(fit.shapes) > 6 else ""))
     return [*lines, *_cautions(fit, fit.best), *fit.notes]
 
 

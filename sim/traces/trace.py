@@ -43,8 +43,7 @@ class Trace:
         """The reading as keyword arguments of `open_trace`."""
         names = Reading.__dataclass_fields__
         return {
-            name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name)
-            for name in names
+            name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name) for name in names
         }
 
     @property
@@ -96,9 +95,7 @@ def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # no
     except (ValueError, TypeError) as error:
         raise TraceError([Fault(field="", problem=str(error), file=str(file))]) from None
     except OSError as error:
-        raise TraceError(
-            [Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]
-        ) from None
+        raise TraceError([Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]) from None
     key = (str(file.absolute()), state.st_mtime_ns, state.st_size, format, how.key())
     return _open(key, file, format, how)
 
@@ -135,14 +132,7 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
         hours.append(math.fsum(inside_s.tolist()) / SECONDS_PER_HOUR)
     if not rows:
         raise TraceError(
-            [
-                Fault(
-                    field="",
-                    problem="no VM lies inside the window",
-                    file=str(path),
-                    hint="check window and origin",
-                )
-            ]
+            [Fault(field="", problem="no VM lies inside the window", file=str(path), hint="check window and origin")]
         )
     return Trace(
         path=path, format=format_name, reading=reading, content=content, shapes=book.shapes, rows=rows,
@@ -168,9 +158,7 @@ def _rows(raw: Rows, content: Content, reading: Reading, shapes: tuple[Shape, ..
     beyond = (ended >= content.window_s) & (reading.window_s is not None) | (ended > content.window_s)
     block["lifetime_s"] = np.where(beyond, np.inf, ended - block["created_s"])
     unseen = beyond & (ended >= content.follow_up_s)
-    block["low_s"] = np.where(
-        unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low
-    )
+    block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
     block["high_s"] = np.where(unseen, np.inf, high)
     number = raw["size"]
     block["vcpus"] = np.array([shape.vcpus or np.nan for shape in shapes])[number]

@@ -48,9 +48,7 @@ def is_ordinary(name: str) -> bool:
     return parts is not None and not parts[1].startswith("N") and "p" not in parts[2]
 
 
-def _candidates(
-    catalogue: Catalogue, region: str, term: Term, pool: Sequence[str]
-) -> list[tuple[float, str, Size]]:
+def _candidates(catalogue: Catalogue, region: str, term: Term, pool: Sequence[str]) -> list[tuple[float, str, Size]]:
     priced: list[tuple[float, str, Size]] = []
     for name in _pool(catalogue, region, pool):
         size, price = catalogue.get_size(name), catalogue.find_price(name, region, term)
@@ -72,9 +70,7 @@ def _pool(catalogue: Catalogue, region: str, pool: Sequence[str]) -> Iterable[st
         if any(sign in pattern for sign in "*?["):
             matching = [name for name in known if fnmatchcase(name.lower(), pattern.lower())]
             if not matching:
-                raise CatalogueError(
-                    f"no size in {region} is like {pattern!r}: a pattern looks like Standard_D*s_v5"
-                )
+                raise CatalogueError(f"no size in {region} is like {pattern!r}: a pattern looks like Standard_D*s_v5")
             chosen.update(dict.fromkeys(matching))
         else:
             chosen[catalogue.get_size(pattern).name] = None

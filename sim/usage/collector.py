@@ -13,17 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
-from sim.usage.ledger import (
-    ABSENT,
-    COLUMNS,
-    TICKS_PER_HOUR,
-    GroupUsage,
-    MoveTable,
-    Ticks,
-    audit,
-    column,
-    to_ticks,
-)
+from sim.usage.ledger import ABSENT, COLUMNS, TICKS_PER_HOUR, GroupUsage, MoveTable, Ticks, audit, column, to_ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +124,7 @@ class Peak:
     start_ticks: int
     now: NDArray[np.int64] = field(init=False)  # by group; the last is the fleet
     most: NDArray[np.int64] = field(init=False)
-    pending: list[tuple[Ticks, NDArray[np.int64], NDArray[np.int64]]] = field(
-        init=False, default_factory=list
-    )
+    pending: list[tuple[Ticks, NDArray[np.int64], NDArray[np.int64]]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = np.zeros(self.groups + 1, dtype=np.int64)

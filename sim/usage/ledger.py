@@ -25,12 +25,8 @@ from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
 TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
 
 STATES: tuple[PowerState, ...] = tuple(PowerState)
-IN_SERVICE = len(
-    STATES
-)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
-ABSENT = (
-    IN_SERVICE + 1
-)  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
+IN_SERVICE = len(STATES)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
+ABSENT = IN_SERVICE + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
 SLOTS = ABSENT + 1
 COLUMNS = 2 * SLOTS
 
@@ -101,16 +97,11 @@ class GroupUsage:
     counts: Mapping[str, int] = field(default_factory=dict)
     peak_allocated: int = 0
     peak_running: int = 0
-    amounts: Mapping[str, float] = field(
-        default_factory=dict
-    )  # by metric name: neither a count nor a time in a state
+    amounts: Mapping[str, float] = field(default_factory=dict)  # by metric name: neither a count nor a time in a state
 
     def _sum_h(self, columns: Sequence[int]) -> float:
         # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
-        return (
-            sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns))
-            / TICKS_PER_HOUR
-        )
+        return sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns)) / TICKS_PER_HOUR
 
     def _halves(self, index: int) -> tuple[int, int]:
         cells = self.cells[:, index]
@@ -176,9 +167,7 @@ class GroupUsage:
         return self._sum_h(sorted(columns - {column(IN_SERVICE, 1)}))
 
 
-def with_more(
-    usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None
-) -> GroupUsage:
+def with_more(usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None) -> GroupUsage:
     """The same books with further counts (added to those of the same name) and amounts."""
     both = dict(usage.counts)
     for name, number in counts.items():
@@ -227,6 +216,4 @@ def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
     for policy_states in (STATES,):
         total = sum(usage.hours(state) for state in policy_states)
         if abs(total - usage.existing_h) > 1e-9 * max(1.0, total):
-            raise AuditError(
-                f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h"
-            )
+            raise AuditError(f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h")

@@ -12,19 +12,7 @@ import pytest
 import sim
 
 ROOT = Path(__file__).parents[2]
-HEAVY = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "matplotlib",
-    "pydantic",
-    "simpy",
-    "numba",
-    "joblib",
-    "jinja2",
-    "rich",
-)
+HEAVY = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "pydantic", "simpy", "numba", "joblib", "jinja2", "rich")
 NETWORK = ("socket", "urllib.request", "http.client", "requests")
 
 
@@ -32,12 +20,7 @@ def lint_imports(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedPr
     """import-linter as CI calls it."""
     program = Path(sys.executable).with_name("lint-imports")
     return subprocess.run(
-        [program, "--no-cache", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        [program, "--no-cache", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -81,9 +64,7 @@ PACKAGES = (
 def modules_after(statement: str) -> set[str]:
     """What a fresh interpreter has loaded after a statement."""
     code = f"import sys\n{statement}\nprint(*sys.modules, sep='\\n')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split("\n"))
 
 

@@ -94,17 +94,7 @@ def test_names_of_the_front_door_in_prose_exist(page: Path) -> None:
 
 def test_the_options_of_the_interface_are_there() -> None:
     """What users and scripts were promised for the commands that play replications, and for each of the others."""
-    shared = {
-        "--seed",
-        "--replications",
-        "--precision",
-        "--jobs",
-        "--out",
-        "--set",
-        "--engine",
-        "--quiet",
-        "--json",
-    }
+    shared = {"--seed", "--replications", "--precision", "--jobs", "--out", "--set", "--engine", "--quiet", "--json"}
     for command in ("run", "compare", "sweep", "size"):
         assert shared | {"--resume", "--cluster"} <= options_of(command), command
     for command, own in {
@@ -171,9 +161,7 @@ def test_constraints_hold_plain_pins_without_addresses() -> None:
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*( ; python_version < \"3\.\d+\")?", line), line
         names.add(line.split("==")[0])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [
-        each for extra in project["optional-dependencies"].values() for each in extra
-    ]
+    wanted = project["dependencies"] + [each for extra in project["optional-dependencies"].values() for each in extra]
     for requirement in wanted:
         name = re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")  # type: ignore[index]
         assert name in names, f"{name} has no pin in constraints.txt"

@@ -144,9 +144,7 @@ def lives_on_hosts(rounds: int) -> dict[str, Any]:
         asked, requests, hosts = real
         found["real day"] = contest(
             {
-                "plain SimPy with hosts": lambda: (
-                    hosted.run_until(iter(requests), hosts, until_s=86_400.0).lives
-                ),
+                "plain SimPy with hosts": lambda: hosted.run_until(iter(requests), hosts, until_s=86_400.0).lives,
                 "look-ahead engine": lambda: works.played(asked, "compiled")["vms.deleted"],
             },
             max(1, rounds // 2),
@@ -321,12 +319,7 @@ def shares(rounds: int) -> dict[str, Any]:
 
 def peers(rounds: int) -> dict[str, Any]:
     """Peers beside each other, by their own script."""
-    call = [
-        sys.executable,
-        str(Path(__file__).parent / "peers" / "compare.py"),
-        "--rounds",
-        str(min(3, rounds)),
-    ]
+    call = [sys.executable, str(Path(__file__).parent / "peers" / "compare.py"), "--rounds", str(min(3, rounds))]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
     return {"table": done.stdout.strip()}
 
@@ -357,10 +350,7 @@ def machine() -> dict[str, str]:
 def commit() -> str:
     """The commit that is measured."""
     call = ["git", "rev-parse", "--short", "HEAD"]
-    return (
-        subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-        or "unknown"
-    )
+    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def main() -> None:

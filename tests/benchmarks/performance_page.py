@@ -96,12 +96,7 @@ def big_rows(kept: dict[str, Any]) -> Iterator[str]:
                 f"{found['wall_s']:.1f} s on the clock, {found['cpu_s']:.1f} s of processor time, {found['peak_mib'] / GIB:.2f} GiB", met,
             )  # fmt: skip
     simpy = kept["memory"]["SimPy engine"]["bytes_per_vm"]
-    yield row(
-        "memory per VM alive, SimPy engine, 100,000 alive",
-        "< 3 KiB",
-        f"{simpy / KIB:.2f} KiB",
-        simpy < 3 * KIB,
-    )
+    yield row("memory per VM alive, SimPy engine, 100,000 alive", "< 3 KiB", f"{simpy / KIB:.2f} KiB", simpy < 3 * KIB)
     ahead = kept["memory"]["look-ahead engine, hosts"]["bytes_per_vm"]
     yield row(
         "memory per VM alive, look-ahead engine, 100,000 alive",
@@ -173,14 +168,10 @@ def figure(kept: dict[str, Any]) -> None:
     from matplotlib.figure import Figure
 
     looks = {"compiled": ("#0072B2", "o", "compiled engine"), "simpy": ("#E69F00", "s", "SimPy engine")}
-    with rc_context(
-        {"svg.hashsalt": "vmfleet", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.0}
-    ):
+    with rc_context({"svg.hashsalt": "vmfleet", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9.0}):
         drawn = Figure(figsize=(9.0, 3.6), layout="constrained")
         panels = drawn.subplots(1, 2)
-        for axes, what, label in zip(
-            panels, ("vms", "days"), ("VMs (four weeks)", "days (1,000 VMs)"), strict=True
-        ):
+        for axes, what, label in zip(panels, ("vms", "days"), ("VMs (four weeks)", "days (1,000 VMs)"), strict=True):
             for engine, (colour, mark, words) in looks.items():
                 costs = {float(size): seconds for size, seconds in kept["growth"][what][engine].items()}
                 axes.loglog(list(costs), list(costs.values()), marker=mark, color=colour, label=words)
@@ -249,7 +240,7 @@ def page(kept: dict[str, Any]) -> str:
         "",
         kept["peers"]["table"] if "peers" in kept else "",
         "",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 

@@ -154,6 +154,4 @@ if __name__ == "__main__":
         began = time.perf_counter()
         books = work()
         seconds = time.perf_counter() - began
-        print(
-            f"{name}: {books.transitions / seconds / 1e6:.2f} M transitions/s, bill {books.bill_usd:,.0f} USD"
-        )
+        print(f"{name}: {books.transitions / seconds / 1e6:.2f} M transitions/s, bill {books.bill_usd:,.0f} USD")

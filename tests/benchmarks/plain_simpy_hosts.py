@@ -12,14 +12,7 @@ from dataclasses import dataclass
 
 import simpy
 
-from tests.benchmarks.plain_simpy import (
-    BACKOFF_S,
-    LIFETIME,
-    MAX_BACKOFF_S,
-    MEAN_LIFE_S,
-    Books,
-    Machine,
-)
+from tests.benchmarks.plain_simpy import BACKOFF_S, LIFETIME, MAX_BACKOFF_S, MEAN_LIFE_S, Books, Machine
 
 VCPUS, MEMORY_GIB = 4, 16.0  # of a machine
 HOST_VCPUS, HOST_MEMORY_GIB = 96, 768.0

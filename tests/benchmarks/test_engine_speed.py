@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(
-    0, str(Path(__file__).parents[2])
-)  # benchmarks are programs, too: `python -m tests.benchmarks.measure`
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are programs, too: `python -m tests.benchmarks.measure`
 
 from tests.benchmarks import measure
 

@@ -56,19 +56,12 @@ def on_and_off(machines: int, hours: float) -> SimulationInput:
     })  # fmt: skip
 
 
-def create_run_delete(
-    lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit"
-) -> SimulationInput:
+def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit") -> SimulationInput:
     """`plain_simpy.create_run_delete`, or with hosts `create_run_delete_on_hosts`."""
     gap_s = plain.MEAN_LIFE_S / alive
     more: dict[str, object] = {}
     if hosts:
-        pool = {
-            "name": "all",
-            "count": hosts,
-            "vcpus": hosted.HOST_VCPUS,
-            "memory_gib": hosted.HOST_MEMORY_GIB,
-        }
+        pool = {"name": "all", "count": hosts, "vcpus": hosted.HOST_VCPUS, "memory_gib": hosted.HOST_MEMORY_GIB}
         more["platform"] = {"placement": placement, "hosts": [pool]}
     return question(lives * gap_s, {
         "arrivals": {"rate": plain.HOUR_S / gap_s, "lifetime": lognormal(plain.LIFETIME)},
@@ -90,9 +83,7 @@ def office_hours(machines: int, days: float) -> SimulationInput:
     })  # fmt: skip
 
 
-def played(
-    asked: SimulationInput, engine: str, *, replication: int = 0, threads: int = 1
-) -> Mapping[str, float]:
+def played(asked: SimulationInput, engine: str, *, replication: int = 0, threads: int = 1) -> Mapping[str, float]:
     """One replication with books, hourly timeline, metrics and bill; returns the fleet's metrics."""
     run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
     policy = get_policy(asked.billing_policy)
@@ -125,11 +116,7 @@ def real_day() -> tuple[SimulationInput, list[hosted.Request], int] | None:
     requests = []
     for row in rows:
         at_s = float(row["created_s"]) - first_s
-        lives_s = (
-            math.inf
-            if row["censored"] == "1"
-            else math.sqrt(float(row["life_lo_s"]) * float(row["life_hi_s"]))
-        )
+        lives_s = math.inf if row["censored"] == "1" else math.sqrt(float(row["life_lo_s"]) * float(row["life_hi_s"]))
         shape = int(row["vcpu"]), float(row["mem_gib"])
         by_shape.setdefault(shape, []).append((at_s, lives_s))
         requests.append(hosted.Request(at_s, *shape, lives_s))

@@ -19,15 +19,7 @@ ROWS: dict[str, dict[str, object]] = {
     "one provisioning in a hundred times out": {"group.dev.failures.OSProvisioningTimedOut": 0.01},
     "billed by the policy of 2023-10": {"billing_policy": "2023-10"},
     "ten machines reserved": {
-        "commitment": [
-            {
-                "name": "ten",
-                "kind": "reservation",
-                "size": "Standard_D4s_v5",
-                "quantity": 10,
-                "term": "1y",
-            }
-        ]
+        "commitment": [{"name": "ten", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 10, "term": "1y"}]
     },
     "stopped at night, not deallocated": {"group.dev.when_off": "stop"},
     "on all night": {"group.dev.when_off": "keep"},
@@ -76,6 +68,4 @@ def test_the_table_of_gains_is_what_is_measured():
         cost = found.difference(words)
         assert cost.gain == pytest.approx(1.0, abs=0.1)
         assert cost.sd_variant < cost.sd_base / 10
-    assert any(
-        warning.startswith("on all night:") and "hardly varies" in warning for warning in found.warnings
-    )
+    assert any(warning.startswith("on all night:") and "hardly varies" in warning for warning in found.warnings)

@@ -56,14 +56,9 @@ def replays(draw: st.DrawFn) -> Replay:
 def requests(draw: st.DrawFn) -> Arrivals:
     """More requests than the hardware holds."""
     sizes, weights = draw(st.sampled_from((((1,), (1.0,)), ((3,), (1.0,)), ((1, 5), (0.7, 0.3)))))
-    lifetime = draw(
-        st.sampled_from((always(1800), Exponential(mean=4000.0), Lognormal(median=1500.0, sigma=1.5)))
-    )
+    lifetime = draw(st.sampled_from((always(1800), Exponential(mean=4000.0), Lognormal(median=1500.0, sigma=1.5))))
     return Arrivals(
-        rate_per_h=(draw(st.sampled_from((2.0, 12.0))),),
-        lifetime_s=lifetime,
-        batch_sizes=sizes,
-        batch_weights=weights,
+        rate_per_h=(draw(st.sampled_from((2.0, 12.0))),), lifetime_s=lifetime, batch_sizes=sizes, batch_weights=weights
     )
 
 
@@ -112,18 +107,12 @@ def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
         priority=priority,
         zones=draw(st.sampled_from(((), (), (1,), (1, 2, 3)))),
         availability_set=draw(st.sampled_from(("", "", "set"))),
-    )  # fmt: skip
+    )
 
 
 pools = st.builds(
     lambda number, count, shape, zone, racks, only: HostPool(
-        name=f"p{number}",
-        count=count,
-        vcpus=shape[0],
-        memory_gib=shape[1],
-        zone=zone,
-        racks=racks,
-        only_groups=only,
+        name=f"p{number}", count=count, vcpus=shape[0], memory_gib=shape[1], zone=zone, racks=racks, only_groups=only
     ),
     number=st.integers(0, 9),
     count=st.integers(1, 4),
@@ -174,9 +163,7 @@ def beset_fleets(draw: st.DrawFn) -> FleetPlan:
     plan = draw(shared_fleets(may_mix=True))
     assert plan.platform is not None
     some = st.booleans()
-    reserved = Reserved(
-        name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2))
-    )
+    reserved = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2)))
     roomy = HostPool(name="roomy", count=2, vcpus=16, memory_gib=64.0, racks=2)
     hosts = (*plan.platform.hosts, roomy)
     platform = replace(

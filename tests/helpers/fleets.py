@@ -51,10 +51,7 @@ def group(name: str = "g", **changes: Any) -> GroupPlan:
 def fleet(*groups: GroupPlan, hours: float = 24.0, start: datetime = MONDAY, warm_up_s: float = 0.0, **changes: Any) -> FleetPlan:  # fmt: skip
     """A plan of those groups, or of one group of those *changes*."""
     return FleetPlan(
-        start=start,
-        horizon_s=hours * SECONDS_PER_HOUR,
-        warm_up_s=warm_up_s,
-        groups=groups or (group(**changes),),
+        start=start, horizon_s=hours * SECONDS_PER_HOUR, warm_up_s=warm_up_s, groups=groups or (group(**changes),)
     )
 
 
@@ -100,9 +97,7 @@ def run_until(
 ) -> Played:
     """One replication, with events and lives."""
     events: list[Any] = []
-    run = simulate(
-        plan, seed=seed, replication=replication, engine=engine, events=events, lives=10**6, threads=threads
-    )
+    run = simulate(plan, seed=seed, replication=replication, engine=engine, events=events, lives=10**6, threads=threads)
     return Played(run, tuple(events))
 
 
@@ -118,9 +113,7 @@ def differences(one: Played, other: Played) -> list[str]:
             continue
         if not np.array_equal(a.cells, b.cells):
             hour, column = np.argwhere(a.cells != b.cells)[0]
-            found.append(
-                f"{name!r}: hour {hour}, column {column}: {a.cells[hour, column]} != {b.cells[hour, column]}"
-            )
+            found.append(f"{name!r}: hour {hour}, column {column}: {a.cells[hour, column]} != {b.cells[hour, column]}")
         if dict(a.counts) != dict(b.counts):
             unlike = {k: (a.counts.get(k), b.counts.get(k)) for k in {*a.counts, *b.counts}}
             found.append(f"{name!r}: counts { ({k: v for k, v in unlike.items() if v[0] != v[1]}) }")

@@ -24,9 +24,7 @@ class Inspector:
     last_s: float = 0.0
     was_on: dict[Vm, int] = field(default_factory=dict)  # the host on which a VM was last seen
     dead: set[Vm] = field(default_factory=set)  # their host has failed, whatever they show
-    lost: set[Vm] = field(
-        default_factory=set
-    )  # their host has failed, or they had to leave it, and have no other
+    lost: set[Vm] = field(default_factory=set)  # their host has failed, or they had to leave it, and have no other
 
     @property
     def platform(self) -> SharedPlatform:
@@ -65,15 +63,11 @@ class Inspector:
             pool = platform.plan.hosts[platform.index.units[platform.index.unit_of[host]][CLUSTER]]
             held = platform.slots_of[host]
             taken_c = sum(vm.vcpus for vm in vms if not vm.slot) + sum(r.vcpus for r in held)
-            taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(
-                round(r.memory_gib * MIB) for r in held
-            )
+            taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(round(r.memory_gib * MIB) for r in held)
             leaving = platform.leaving.get(host)
             if leaving is not None:  # and what those who go will leave
                 assert leaving.vms, f"host {host}: nobody is left to go"
-                assert min(leaving.vcpus, leaving.memory_mib) >= 0, (
-                    f"host {host}: more is promised than will be left"
-                )
+                assert min(leaving.vcpus, leaving.memory_mib) >= 0, f"host {host}: more is promised than will be left"
                 taken_c, taken_m = taken_c + leaving.vcpus, taken_m + leaving.memory_mib
             free = platform.index.free_c[host], platform.index.free_m[host]
             assert free == (pool.vcpus - taken_c, round(pool.memory_gib * MIB) - taken_m), f"host {host}"
@@ -89,17 +83,13 @@ class Inspector:
                 zone, group = vm.zone, vm.group.setup.plan
                 assert not zone or pool.zone == zone, f"{vm.name} is in another zone"
                 dedicated = {p.name for p in platform.plan.hosts if group.name in p.only_groups}
-                assert (pool.name in dedicated) if dedicated else not pool.only_groups, (
-                    f"{vm.name} on {pool.name}"
-                )
+                assert (pool.name in dedicated) if dedicated else not pool.only_groups, f"{vm.name} on {pool.name}"
         for vm in self.vms():
             assert vm.host < 0 or vm in platform.vms_on[vm.host]
         clusters: dict[str, set[int]] = {}
         for vm in self.vms():
             if vm.host >= 0 and (name := vm.group.setup.plan.availability_set):
-                clusters.setdefault(name, set()).add(
-                    platform.index.units[platform.index.unit_of[vm.host]][CLUSTER]
-                )
+                clusters.setdefault(name, set()).add(platform.index.units[platform.index.unit_of[vm.host]][CLUSTER])
         assert all(len(found) == 1 for found in clusters.values()), "an availability set is on two clusters"
 
     def _quota(self) -> None:
@@ -132,17 +122,11 @@ class Inspector:
             shows = vm.state.power in ON_HOST
             if vm.host >= 0:
                 self.lost.discard(vm)
-            elif vm.pending == "host_failed" or vm.state.name in (
-                "healing",
-                "unplaced",
-                "unplaced.abandoned",
-            ):
+            elif vm.pending == "host_failed" or vm.state.name in ("healing", "unplaced", "unplaced.abandoned"):
                 self.lost.add(vm)
             if shows:
                 room_promised = vm.going is not None
-                assert vm.host >= 0 or room_promised or vm in self.lost, (
-                    f"{vm.name} is nowhere: {vm.state.name}"
-                )
+                assert vm.host >= 0 or room_promised or vm in self.lost, f"{vm.name} is nowhere: {vm.state.name}"
             else:
                 self.lost.discard(vm)
                 assert vm.going is None, vm.name
@@ -158,9 +142,7 @@ class Inspector:
                 taken_c[self.was_on[vm]] += vm.vcpus
                 taken_m[self.was_on[vm]] += vm.memory_mib
         for host, vcpus in taken_c.items():
-            pool = self.platform.plan.hosts[
-                self.platform.index.units[self.platform.index.unit_of[host]][CLUSTER]
-            ]
+            pool = self.platform.plan.hosts[self.platform.index.units[self.platform.index.unit_of[host]][CLUSTER]]
             assert vcpus <= pool.vcpus, f"host {host} is over-committed at {self.fleet.env.now} s"
             assert taken_m[host] <= round(pool.memory_gib * MIB), f"host {host} is short of memory"
 

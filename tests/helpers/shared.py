@@ -35,9 +35,7 @@ def shared(*groups: GroupPlan, hours: float = 1.0, warm_up_s: float = 0.0, **pla
 def failed(told: Played, vm: str) -> list[tuple[float, str, str]]:
     """What came to nothing for a VM: (s, operation, code)."""
     return [
-        (row[0], row[5], row[6])
-        for row in told.events
-        if row[1] == vm and row[2] == "operation" and row[4] == "failed"
+        (row[0], row[5], row[6]) for row in told.events if row[1] == vm and row[2] == "operation" and row[4] == "failed"
     ]
 
 

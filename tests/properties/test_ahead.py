@@ -42,9 +42,7 @@ def test_stretches_of_hundreds_of_fleets_have_the_same_bits(plan: FleetPlan, see
 def test_demand_turns_for_who_waits_for_others_at_the_horizon() -> None:
     """Nine times ten minutes are wanted of each of six VMs in three hours, whoever still waits for a token at their end."""
     on_and_off = Cycle(on_s=always(600), off_s=always(600))
-    crowd = group(
-        "b", count=6, demand=on_and_off, when_off="deallocate", retry=Retry(attempts=1, max_backoff_s=3600.0)
-    )
+    crowd = group("b", count=6, demand=on_and_off, when_off="deallocate", retry=Retry(attempts=1, max_backoff_s=3600.0))
     plan = replace(
         fleet(crowd, hours=3.0),
         platform=Platform(

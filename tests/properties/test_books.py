@@ -21,16 +21,7 @@ from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.plan import Arrivals, Cycle, FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
-from sim.usage.ledger import (
-    ABSENT,
-    COLUMNS,
-    IN_SERVICE,
-    TICKS_PER_HOUR,
-    MoveTable,
-    column,
-    slots_of,
-    to_ticks,
-)
+from sim.usage.ledger import ABSENT, COLUMNS, IN_SERVICE, TICKS_PER_HOUR, MoveTable, column, slots_of, to_ticks
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 engines = st.sampled_from(("simpy", "compiled"))
@@ -142,9 +133,7 @@ def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan
     for policy in BILLING_POLICIES.values():
         billed = [state for state in PowerState if policy.bills(state)]
         assert usage.billed_h(policy) == pytest.approx(sum(usage.hours(state) for state in billed), rel=1e-14)
-        assert usage.wasted_h(policy) == pytest.approx(
-            usage.billed_h(policy) - usage.served_h, rel=1e-9, abs=1e-9
-        )
+        assert usage.wasted_h(policy) == pytest.approx(usage.billed_h(policy) - usage.served_h, rel=1e-9, abs=1e-9)
     if not any(isinstance(group.demand, Arrivals) for group in plan.groups):
         assert usage.wanted_h <= sum(group.count for group in plan.groups) * window_h * (1 + 1e-12)
 
@@ -191,19 +180,13 @@ def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, bloc
 
 def test_peaks_in_two_passes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second pass looks only where the most may have been; here comings and goings crowd every bin."""
-    plan = fleet(
-        count=40, hours=30.0, demand=Cycle(on_s=Exponential(mean=900.0), off_s=Exponential(mean=900.0))
-    )
+    plan = fleet(count=40, hours=30.0, demand=Cycle(on_s=Exponential(mean=900.0), off_s=Exponential(mean=900.0)))
     monkeypatch.setattr(lowering, "BINS", 50)
     right = run_until(plan, "compiled")
     monkeypatch.setattr(compiled, "PEAK_LINES", 0)
     assert not differences(right, run_until(plan, "compiled"))
-    monkeypatch.setattr(
-        compiled, "_that_may_matter", lambda groups: np.zeros(groups[0].lowered.bins, dtype=bool)
-    )
-    assert differences(right, run_until(plan, "compiled")), (
-        "a second pass that looks nowhere must be found out"
-    )
+    monkeypatch.setattr(compiled, "_that_may_matter", lambda groups: np.zeros(groups[0].lowered.bins, dtype=bool))
+    assert differences(right, run_until(plan, "compiled")), "a second pass that looks nowhere must be found out"
 
 
 # --- the collector by itself ------------------------------------------------------------------------------------------

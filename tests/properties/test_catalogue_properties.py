@@ -53,19 +53,14 @@ def test_a_disk_fits_its_tier_and_not_the_one_below(gib: float, kind: str) -> No
     assert gib > capacity / 2 or capacity == smallest or capacity == 32767
 
 
-@given(
-    factor=st.floats(min_value=0.1, max_value=10.0),
-    size=st.sampled_from(["Standard_D4s_v5", "Standard_B2ms"]),
-)
+@given(factor=st.floats(min_value=0.1, max_value=10.0), size=st.sampled_from(["Standard_D4s_v5", "Standard_B2ms"]))
 def test_doubling_the_prices_doubles_compute_and_licence(factor: float, size: str) -> None:
     """Prices are linear; a licence is a difference of two."""
     region = "westeurope"
     both = {term: factor * BUNDLED.price_per_h(size, region, term) for term in ("linux", "windows")}
     mine = BUNDLED.with_overrides(region, {size: both})
     assert mine.compute_per_h(size, region) == factor * BUNDLED.compute_per_h(size, region)
-    assert mine.licence_per_h(size, region) == pytest.approx(
-        factor * BUNDLED.licence_per_h(size, region), rel=1e-9
-    )
+    assert mine.licence_per_h(size, region) == pytest.approx(factor * BUNDLED.licence_per_h(size, region), rel=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
@@ -78,9 +73,7 @@ def test_doubling_the_prices_doubles_compute_and_licence(factor: float, size: st
     cut=st.integers(1, 5),
     order=st.randoms(use_true_random=False),
 )
-def test_an_import_keeps_every_figure_whatever_the_order_and_the_cut_into_pages(
-    figures, cut: int, order
-) -> None:
+def test_an_import_keeps_every_figure_whatever_the_order_and_the_cut_into_pages(figures, cut: int, order) -> None:
     """Size, region, system and spot are told apart in any mixture."""
     items = [
         {

@@ -23,9 +23,7 @@ CATALOGUE = load_bundled().with_overrides(
 HOURS = 6
 
 usage = st.lists(
-    st.tuples(st.sampled_from(SIZES), st.lists(st.floats(0, 9), min_size=HOURS, max_size=HOURS)),
-    min_size=1,
-    max_size=4,
+    st.tuples(st.sampled_from(SIZES), st.lists(st.floats(0, 9), min_size=HOURS, max_size=HOURS)), min_size=1, max_size=4
 )
 reservations = st.lists(st.tuples(st.sampled_from(SIZES), st.floats(0, 6), st.booleans()), max_size=3)
 money = st.floats(0, 3)
@@ -46,9 +44,7 @@ def commitments_of(reserved, hourly_usd: float):
     """Reservations r0, r1 ... and one savings plan."""
     return [
         *(
-            Reservation(
-                name=f"r{i}", size=size, quantity=quantity, term="1y", region=REGION, size_flexible=flexible
-            )
+            Reservation(name=f"r{i}", size=size, quantity=quantity, term="1y", region=REGION, size_flexible=flexible)
             for i, (size, quantity, flexible) in enumerate(reserved)
         ),
         SavingsPlan(name="sp", hourly_usd=hourly_usd, term="3y"),
@@ -120,9 +116,7 @@ def test_one_more_reservation_never_raises_pay_as_you_go(used, quantity):
     before = rate_hours(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity, True)], 0.0))
     after = rate_hours(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity + 1, True)], 0.0))
     saved = before.cost("compute") - after.cost("compute")
-    dearest = max(
-        CATALOGUE.price_per_h(s, REGION, "linux") / r for s, r in ((SIZES[0], 1.0), (SIZES[1], 2.0))
-    )
+    dearest = max(CATALOGUE.price_per_h(s, REGION, "linux") / r for s, r in ((SIZES[0], 1.0), (SIZES[1], 2.0)))
     assert -1e-6 <= saved <= HOURS * dearest + 1e-6
 
 
@@ -135,7 +129,5 @@ def test_a_capacity_reservation_never_costs_less_than_its_units_nor_less_than_th
     bill = rate_hours(groups_of(used), np.ones(HOURS), CATALOGUE, [room])
     price = CATALOGUE.price_per_h(size, REGION, "linux")
     inside = sum((np.array(hourly) for own, hourly in used if own == size), start=np.zeros(HOURS))
-    others = sum(
-        sum(hourly) * CATALOGUE.price_per_h(own, REGION, "linux") for own, hourly in used if own != size
-    )
+    others = sum(sum(hourly) * CATALOGUE.price_per_h(own, REGION, "linux") for own, hourly in used if own != size)
     assert bill.total == pytest.approx(price * np.maximum(inside, quantity).sum() + others, abs=1e-6)

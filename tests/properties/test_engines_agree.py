@@ -42,7 +42,7 @@ def test_any_fleet_has_the_same_books_events_and_lives_in_both_engines(plan: Fle
 @pytest.mark.slow
 @settings(drawn, max_examples=400)
 @given(plan=fleet_plans(), seed_=st.integers(0, 2**64 - 1), replication=st.integers(0, 2**64 - 1))
-def test_hundreds_of_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
+def test_hundreds_of_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:
     """The same at length, with fresh draws at every run."""
     must_agree(plan, seed_, replication)
 
@@ -112,9 +112,7 @@ def on_and_off_mistaken(arrays: dict[str, Any]) -> None:
     """A cycle's times of on and off in each other's place."""
     settings = arrays["settings"]
     settings[:, [kernel.ON_STREAM, kernel.OFF_STREAM]] = settings[:, [kernel.OFF_STREAM, kernel.ON_STREAM]]
-    settings[:, [kernel.ON_SAMPLER, kernel.OFF_SAMPLER]] = settings[
-        :, [kernel.OFF_SAMPLER, kernel.ON_SAMPLER]
-    ]
+    settings[:, [kernel.ON_SAMPLER, kernel.OFF_SAMPLER]] = settings[:, [kernel.OFF_SAMPLER, kernel.ON_SAMPLER]]
 
 
 def scaled(which: str) -> Change:
@@ -168,16 +166,7 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
 
     def lower(*args: Any) -> lowering.Encoded:
         lowered = right(*args)
-        names = (
-            "settings",
-            "states",
-            "deadlines",
-            "transitions",
-            "chances",
-            "probabilities",
-            "backoffs",
-            "edges",
-        )
+        names = ("settings", "states", "deadlines", "transitions", "chances", "probabilities", "backoffs", "edges")
         arrays = {name: getattr(lowered, name).copy() for name in names}
         change(arrays)
         return replace(lowered, **arrays)
@@ -203,9 +192,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
     assert differences(right, run_until(CYCLING, "simpy"))
 
 
-def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads the message must see the VM, the move, and what each engine made of it."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
     make_wrong(monkeypatch, scaled("backoffs"))

@@ -57,9 +57,7 @@ OTHER_LAWS = [
 ]
 MIXED_LAWS = [
     Mixture(weights=(1, 2, 3), of=(SMOOTH_LAWS[0], SMOOTH_LAWS[1], OTHER_LAWS[2])),
-    Mixture(
-        weights=(0.5, 0.5), of=(Mixture(weights=(1, 9), of=(OTHER_LAWS[-1], OTHER_LAWS[0])), OTHER_LAWS[-3])
-    ),
+    Mixture(weights=(0.5, 0.5), of=(Mixture(weights=(1, 9), of=(OTHER_LAWS[-1], OTHER_LAWS[0])), OTHER_LAWS[-3])),
     Mixture(weights=(1e-8, 1, 0), of=(Constant(value=9), SMOOTH_LAWS[4], OTHER_LAWS[3])),
 ]
 LAWS = [*SMOOTH_LAWS, *OTHER_LAWS, *MIXED_LAWS]

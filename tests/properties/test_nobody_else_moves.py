@@ -38,9 +38,7 @@ def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str
 @seed(20260121)
 @settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=2), another=group_plans("z"), first=st.booleans(), engine=engines)
-def test_one_more_group_changes_nobody_else(
-    plan: FleetPlan, another: GroupPlan, first: bool, engine: str
-) -> None:
+def test_one_more_group_changes_nobody_else(plan: FleetPlan, another: GroupPlan, first: bool, engine: str) -> None:
     """Not even if it stands before the others in the file."""
     groups = (another, *plan.groups) if first else (*plan.groups, another)
     alone, beside = run_until(plan, engine), run_until(replace(plan, groups=groups), engine)
@@ -54,20 +52,15 @@ def test_one_more_group_changes_nobody_else(
 
 @seed(20260122)
 @settings(drawn, max_examples=14)
-@given(
-    plan=fleet_plans(most_groups=1), what=st.sampled_from((*CHANCE_CODES, "crash", "spot")), engine=engines
-)
-def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(
-    plan: FleetPlan, what: str, engine: str
-) -> None:
+@given(plan=fleet_plans(most_groups=1), what=st.sampled_from((*CHANCE_CODES, "crash", "spot")), engine=engines)
+def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(plan: FleetPlan, what: str, engine: str) -> None:
     """A kind of failure brings its own streams; drawing from them must not shift any other draw."""
     group = plan.groups[0]
     calm = replace(group, failures={**group.failures, what: 0.0}) if what in CHANCE_CODES else group
     if what == "crash":
         calm = replace(group, guest_crash=None)
         risky = replace(
-            group,
-            guest_crash=GuestCrash(time_between_s=Exponential(mean=1e14), detection_s=Constant(value=1.0)),
+            group, guest_crash=GuestCrash(time_between_s=Exponential(mean=1e14), detection_s=Constant(value=1.0))
         )
     elif what == "spot":
         calm = replace(group, spot=None)
@@ -78,9 +71,7 @@ def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(
     after = run_until(replace(plan, groups=(risky,)), engine)
     assert before.power() == after.power()
     assert (before.usage.cells == after.usage.cells).all()
-    assert {k: v for k, v in before.usage.counts.items() if v} == {
-        k: v for k, v in after.usage.counts.items() if v
-    }
+    assert {k: v for k, v in before.usage.counts.items() if v} == {k: v for k, v in after.usage.counts.items() if v}
 
 
 @seed(20260123)

@@ -34,9 +34,7 @@ class EveryHost:
         self.index = index
         self.free = list(zip(index.free_c, index.free_m, strict=True))
         self.clock = 0
-        self.changed = [
-            -host for host in range(len(self.free))
-        ]  # of hosts alike at first, the first is taken
+        self.changed = [-host for host in range(len(self.free))]  # of hosts alike at first, the first is taken
 
     def set(self, host: int, vcpus: int, memory: int) -> None:
         """What is free on a host from now on."""
@@ -56,9 +54,7 @@ class EveryHost:
         if self.index.policy in (placement.FIRST_FIT, placement.BALANCED):
             return fit[0]
         sign = -1 if self.index.policy == placement.WORST_FIT else 1
-        return min(
-            fit, key=lambda host: (sign * self.free[host][0], sign * self.free[host][1], -self.changed[host])
-        )
+        return min(fit, key=lambda host: (sign * self.free[host][0], sign * self.free[host][1], -self.changed[host]))
 
 
 def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
@@ -125,16 +121,8 @@ def only_left(base: int, leaves: int, vcpus: int, memory: int, tree_c: list[int]
 
 WRONG = {
     "a tree that doesn't climb": ("first-fit", "tree_find", only_left),
-    "lists found by vCPUs alone": (
-        "best-fit",
-        "list_find",
-        lambda *a: placement_list_find(*a[:4], 0, *a[5:]),
-    ),
-    "the least free for the most": (
-        "worst-fit",
-        "list_find",
-        lambda *a: placement_list_find(*a[:5], False, *a[6:]),
-    ),
+    "lists found by vCPUs alone": ("best-fit", "list_find", lambda *a: placement_list_find(*a[:4], 0, *a[5:])),
+    "the least free for the most": ("worst-fit", "list_find", lambda *a: placement_list_find(*a[:5], False, *a[6:])),
     "lists that are never left": ("best-fit", "list_leave", lambda *_: None),
 }
 placement_list_find = placement.list_find
@@ -174,9 +162,7 @@ def test_racks_are_units_of_a_balanced_platform_only() -> None:
 def test_too_many_shapes_of_free_room_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Best-fit has a list for each shape; a scenario that needs more is told what to do instead."""
     monkeypatch.setattr(placement, "LISTS", 3)
-    index = host_index(
-        Platform(placement="best-fit", hosts=(HostPool(name="a", count=1, vcpus=8, memory_gib=32.0),))
-    )
+    index = host_index(Platform(placement="best-fit", hosts=(HostPool(name="a", count=1, vcpus=8, memory_gib=32.0),)))
     index.change(0, -1, 0)
     index.change(0, -1, 0)
     with pytest.raises(ValueError, match="first-fit"):

@@ -170,9 +170,7 @@ def _places(node, path=()):
 
 
 PLACES = list(_places(DOCUMENT))
-KEYS = sorted(
-    {part for place in PLACES for part in place if isinstance(part, str)} | {"zone_failures", "x", "", "a.b"}
-)
+KEYS = sorted({part for place in PLACES for part in place if isinstance(part, str)} | {"zone_failures", "x", "", "a.b"})
 
 nasty = st.one_of(
     st.sampled_from(
@@ -194,12 +192,7 @@ nasty = st.one_of(
 )  # fmt: skip
 
 changes = st.lists(
-    st.tuples(
-        st.sampled_from(PLACES),
-        st.sampled_from(["set", "delete", "add", "swap"]),
-        nasty,
-        st.sampled_from(KEYS),
-    ),
+    st.tuples(st.sampled_from(PLACES), st.sampled_from(["set", "delete", "add", "swap"]), nasty, st.sampled_from(KEYS)),
     min_size=1,
     max_size=4,
 )
@@ -320,9 +313,7 @@ scalars = (
 documents = st.recursive(
     st.dictionaries(st.text(max_size=6), scalars | st.lists(scalars, max_size=3), max_size=4),
     lambda inner: st.dictionaries(
-        st.text(max_size=6),
-        scalars | inner | st.lists(inner, max_size=3) | st.lists(scalars, max_size=3),
-        max_size=4,
+        st.text(max_size=6), scalars | inner | st.lists(inner, max_size=3) | st.lists(scalars, max_size=3), max_size=4
     ),
     max_leaves=12,
 )
@@ -381,9 +372,7 @@ def test_writing_a_default_down_changes_nothing_but_who_answers_for_it(key):
     """A default means what the same words in the file would mean; then it is the user's, and no longer listed."""
     group = next((name for home, name in HOMES.items() if key.startswith(home)), "turning")
     place = key.replace("group.", f"group.{group}.", 1)
-    place = place.replace("platform.hosts.", "platform.hosts.rack-a.").replace(
-        "commitment.", "commitment.ri."
-    )
+    place = place.replace("platform.hosts.", "platform.hosts.rack-a.").replace("commitment.", "commitment.ri.")
     left_out = from_dict(DOCUMENT, [("group.dev.when_off", "stop"), (place, None)])
     written = left_out.replace(place, default_value(key))
     assert written.fleet_plan() == left_out.fleet_plan()

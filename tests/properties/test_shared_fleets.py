@@ -19,18 +19,7 @@ from sim.engines.compiled import event_loop as lookahead
 from sim.engines.compiled import shared_fleet as sharing
 from sim.engines.simpy.platform import QuotaUse, SharedPlatform
 from sim.engines.simpy.vm import Vm
-from sim.model.plan import (
-    Arrivals,
-    Cycle,
-    Failing,
-    FleetPlan,
-    GroupPlan,
-    HostPool,
-    Platform,
-    Quota,
-    Retry,
-    Spot,
-)
+from sim.model.plan import Arrivals, Cycle, Failing, FleetPlan, GroupPlan, HostPool, Platform, Quota, Retry, Spot
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)
@@ -46,7 +35,7 @@ def must_agree(plan: FleetPlan, seed_: int) -> None:
 @seed(20260301)
 @settings(drawn, max_examples=25)
 @given(plan=shared_fleets(), seed_=seeds)
-def test_any_fleet_on_shared_hosts_and_quota_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:  # fmt: skip
+def test_any_fleet_on_shared_hosts_and_quota_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """The kernel looks ahead and queues meetings only; who gets the last host at a tie must not depend on that."""
     must_agree(plan, seed_)
 
@@ -88,9 +77,7 @@ def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
 @seed(20260304)
 @settings(drawn, max_examples=20)
 @given(plan=shared_fleets(), seed_=seeds, new=sharing_groups("new", "regular"))
-def test_a_group_that_contends_with_nobody_changes_nobody(
-    plan: FleetPlan, seed_: int, new: GroupPlan
-) -> None:
+def test_a_group_that_contends_with_nobody_changes_nobody(plan: FleetPlan, seed_: int, new: GroupPlan) -> None:
     """A group on a cluster of its own, without a quota to share, moves nobody else by a bit."""
     assert plan.platform is not None
     own = HostPool(name="own", count=2, vcpus=8, memory_gib=64.0, only_groups=("new",))
@@ -109,9 +96,7 @@ def test_a_group_that_contends_with_nobody_changes_nobody(
 @seed(20260305)
 @settings(drawn, max_examples=20)
 @given(plan=shared_fleets(), seed_=seeds)
-def test_hardware_and_quota_that_are_never_short_might_as_well_not_be_there(
-    plan: FleetPlan, seed_: int
-) -> None:
+def test_hardware_and_quota_that_are_never_short_might_as_well_not_be_there(plan: FleetPlan, seed_: int) -> None:
     """The very bits of a fleet that shares nothing: meeting others costs no time and no draw."""
     groups = tuple(replace(group, zones=(), availability_set="") for group in plan.groups)
     vast = HostPool(name="vast", count=50, vcpus=2000, memory_gib=20_000.0)
@@ -183,9 +168,7 @@ WRONG: dict[str, Callable[[list[Any]], None]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_kernel_that_knows_another_platform_is_found_out(
-    monkeypatch: pytest.MonkeyPatch, wrong: str
-) -> None:
+def test_a_kernel_that_knows_another_platform_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison of engines has teeth."""
     one = run_until(CROWD, "simpy")
     assert not differences(one, run_until(CROWD, "compiled"))
@@ -265,9 +248,7 @@ def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
 
 
-@pytest.mark.parametrize(
-    "slip", [keeps_its_host, is_counted_twice, does_not_wait, knows_no_limit, forgets_the_dead]
-)
+@pytest.mark.parametrize("slip", [keeps_its_host, is_counted_twice, does_not_wait, knows_no_limit, forgets_the_dead])
 def test_the_inspector_sees_a_platform_that(slip: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """Else a quiet inspection would say nothing."""
     _, inspector = inspected(FAILING, seed=1)
@@ -288,8 +269,7 @@ def test_no_more_vms_are_on_hosts_than_these_have_room_for(plan: FleetPlan, seed
         return
     least = min(group.vcpus for group in plan.groups), min(group.memory_gib for group in plan.groups)
     room = sum(
-        pool.count * min(pool.vcpus // least[0], int(pool.memory_gib / least[1]))
-        for pool in plan.platform.hosts
+        pool.count * min(pool.vcpus // least[0], int(pool.memory_gib / least[1])) for pool in plan.platform.hosts
     )
     assert told.usage.peak_allocated <= room
 
@@ -299,9 +279,7 @@ def test_a_start_from_stopped_needs_no_allocation(name: str) -> None:
     """Whatever the times: a VM that was stopped is never refused, with neighbours who take all that is free."""
     steps = {name: Exponential(mean=300.0)}
     stopping = group("a", count=2, demand=Cycle(on_s=always(900), off_s=always(900)), when_off="stop", vcpus=4, memory_gib=4.0, steps=steps)  # fmt: skip
-    greedy = group(
-        "b", count=0, demand=Arrivals(rate_per_h=(60.0,), lifetime_s=always(900)), vcpus=1, memory_gib=1.0
-    )
+    greedy = group("b", count=0, demand=Arrivals(rate_per_h=(60.0,), lifetime_s=always(900)), vcpus=1, memory_gib=1.0)
     hosts = (HostPool(name="p", count=1, vcpus=10, memory_gib=64.0),)
     told = run_until(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
     mine = told.run.usages["a"].counts

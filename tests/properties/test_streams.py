@@ -49,17 +49,13 @@ def test_more_members_and_more_draws_change_none_before():
     group = streams.entity_key(streams.replication_key(7, 3), "dev")
     few, many = (streams.member_keys(group, np.arange(count)) for count in (10, 1000))
     assert (few == many[:10]).all()
-    assert (
-        streams.bits(few[:, None], np.arange(5)) == streams.bits(many[:, None], np.arange(50))[:10, :5]
-    ).all()
+    assert (streams.bits(few[:, None], np.arange(5)) == streams.bits(many[:, None], np.arange(50))[:10, :5]).all()
 
 
 def test_names_seeds_replications_and_purposes_tell_streams_apart():
     """All keys of a small study differ; with 64 bits a chance clash has probability below 1e-11."""
     keys = {
-        streams.purpose_key(
-            streams.member_key(streams.entity_key(streams.replication_key(s, r), name), i), purpose
-        )
+        streams.purpose_key(streams.member_key(streams.entity_key(streams.replication_key(s, r), name), i), purpose)
         for s in range(3)
         for r in range(10)
         for name in ("a", "b", "web", "bew")
@@ -94,10 +90,7 @@ def looks_independent(u: np.ndarray) -> bool:
     """
     centred = (u - 0.5) * math.sqrt(12)
     flat = centred.ravel()
-    sums = [
-        np.mean(centred[:, :-lag] * centred[:, lag:]) * math.sqrt(centred[:, lag:].size)
-        for lag in (1, 2, 3, 7)
-    ]
+    sums = [np.mean(centred[:, :-lag] * centred[:, lag:]) * math.sqrt(centred[:, lag:].size) for lag in (1, 2, 3, 7)]
     sums += [np.mean(centred[:-lag] * centred[lag:]) * math.sqrt(centred[lag:].size) for lag in (1, 2, 3)]
     sums.append(np.mean(flat) * math.sqrt(flat.size))
     counts = np.bincount((u.ravel() * 256).astype(int), minlength=256)

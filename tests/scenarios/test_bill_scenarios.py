@@ -27,9 +27,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def test_the_cheapest_number_of_reservations_is_the_newsvendors_quantile(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_cheapest_number_of_reservations_is_the_newsvendors_quantile(capsys: pytest.CaptureFixture[str]) -> None:
     """The search rates bills; the quantile knows nothing of them. Cost against quantity is convex, so no other is cheaper."""
     found = script("how_many_reservations").main(3)
     assert found.newsvendor is not None
@@ -47,9 +45,7 @@ def test_the_cheapest_number_of_reservations_is_the_newsvendors_quantile(
     assert "<- least" in capsys.readouterr().out
 
 
-def test_a_reservation_wins_where_work_stays_and_a_plan_where_it_moves(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_reservation_wins_where_work_stays_and_a_plan_where_it_moves(capsys: pytest.CaptureFixture[str]) -> None:
     """Half of a reservation is lost on work that is elsewhere half of the time; what is bought is paid to the cent."""
     choice = script("savings_plan_or_reservation")
     found = choice.main(2)
@@ -94,9 +90,7 @@ def test_the_classic_mistake_costs_the_idle_hours_of_the_cores(capsys: pytest.Ca
         return float(found[habit].estimate(f"cost.{kind}").mean)
 
     # A day's switching off and on takes minutes, out of sixteen hours.
-    assert usd("compute", "stop") - usd("compute", "deallocate") == pytest.approx(
-        mistake.IDLE_H * D4, rel=0.005
-    )
+    assert usd("compute", "stop") - usd("compute", "deallocate") == pytest.approx(mistake.IDLE_H * D4, rel=0.005)
     assert usd("license", "keep") - usd("license", "stop") == pytest.approx(
         mistake.IDLE_H * mistake.WINDOWS_USD_PER_H, rel=0.005
     )
@@ -116,14 +110,12 @@ def test_the_new_policy_bills_starting_and_nothing_else(capsys: pytest.CaptureFi
     for group in ("agents", "servers"):
         grown_h = new.estimate("billed_hours", group).mean - old.estimate("billed_hours", group).mean
         assert grown_h == pytest.approx(old.estimate("hours.starting", group).mean, rel=1e-9)
-        assert new.estimate("cost.compute", group).mean - old.estimate(
-            "cost.compute", group
-        ).mean == pytest.approx(grown_h * D4, abs=1e-6)
+        assert new.estimate("cost.compute", group).mean - old.estimate("cost.compute", group).mean == pytest.approx(
+            grown_h * D4, abs=1e-6
+        )
     agents = 100 * 168
     starting_h = old.estimate("hours.starting", "agents").mean
-    sem_h = (
-        math.sqrt(agents * (STARTING_SD_S**2 + STARTING_S**2) / replications) / 3600
-    )  # numbers and times both vary
+    sem_h = math.sqrt(agents * (STARTING_SD_S**2 + STARTING_S**2) / replications) / 3600  # numbers and times both vary
     assert abs(starting_h - agents * STARTING_S / 3600) <= Z * sem_h
     assert abs(starting_h - agents * 25 / 3600) > Z * sem_h, "the median in place of the mean must be refused"
     assert "Expected for agents" in capsys.readouterr().out

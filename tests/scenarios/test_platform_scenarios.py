@@ -63,17 +63,13 @@ def test_spot_workers_are_there_and_cost_what_a_renewal_says(
         share, usd_by_hand = spot.by_hand(rate)
         evictions = -math.log(1 - rate) * share * hours
         away_sd_h = spot.AWAY_H  # more than it scatters: most of it is constant
-        sem = (
-            math.sqrt(evictions * (spot.AWAY_H**2 + away_sd_h**2)) / hours / math.sqrt(workers * replications)
-        )
+        sem = math.sqrt(evictions * (spot.AWAY_H**2 + away_sd_h**2)) / hours / math.sqrt(workers * replications)
         begin = 90 / 3600 / hours  # made, and its guest set up, before it serves
         assert abs(there - share) <= Z * sem + begin
         assert usd == pytest.approx(usd_by_hand, rel=Z * sem + 2 * begin)
     rate = max(found)
     share, _ = spot.by_hand(rate)
-    assert abs(found[rate][0] - (share + (1 - share) / 2)) > Z * sem + begin, (
-        "half the time away must be refused"
-    )
+    assert abs(found[rate][0] - (share + (1 - share) / 2)) > Z * sem + begin, "half the time away must be refused"
     assert spot.times_begun(0.15) * found[0.15][1] < spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
     assert spot.times_begun(0.20) * found[0.20][1] > spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
     assert figures(tmp_path / "spot") == {"cost_of_an_hour"}
@@ -93,14 +89,10 @@ def test_the_hosts_that_keep_the_promise_are_those_of_erlangs_formula(
         told = trial.run.estimate("allocation.failure_rate")
         sem = max(told.sd / math.sqrt(told.n), 1e-4)
         assert abs(told.mean - hosts.erlang_b(trial.value)) <= Z * sem
-    told = next(trial.run for trial in found.trials if trial.value == enough - 1).estimate(
-        "allocation.failure_rate"
-    )
+    told = next(trial.run for trial in found.trials if trial.value == enough - 1).estimate("allocation.failure_rate")
     for name, refused in laws.items():
         assert abs(refused - hosts.erlang_b(enough - 1)) <= Z * told.sd / math.sqrt(20), name
-    assert abs(hosts.erlang_b(enough) - told.mean) > Z * told.sd / math.sqrt(20), (
-        "a host more must be refused"
-    )
+    assert abs(hosts.erlang_b(enough) - told.mean) > Z * told.sd / math.sqrt(20), "a host more must be refused"
     assert figures(tmp_path / "hosts") == {"refused"}
     assert "smallest" in capsys.readouterr().out
 
@@ -112,14 +104,11 @@ def test_maintenance_takes_what_its_impact_takes(tmp_path: Path, capsys: pytest.
     ticks_h = maintenance.MACHINES * 4 / 65536 / 3600
     for impact, week in weeks.items():
         wanted, served, billed, reached = (
-            week.estimate(name).mean
-            for name in ("wanted_hours", "served_hours", "billed_hours", "maintenance_impacts")
+            week.estimate(name).mean for name in ("wanted_hours", "served_hours", "billed_hours", "maintenance_impacts")
         )
         assert reached == maintenance.MACHINES
         assert wanted == pytest.approx(maintenance.MACHINES * maintenance.WEEK_H, abs=ticks_h)
-        assert wanted - served == pytest.approx(
-            maintenance.MACHINES * maintenance.LOST_S[impact] / 3600, abs=ticks_h
-        )
+        assert wanted - served == pytest.approx(maintenance.MACHINES * maintenance.LOST_S[impact] / 3600, abs=ticks_h)
         assert wanted - billed == pytest.approx(
             maintenance.MACHINES * maintenance.UNBILLED_S[impact] / 3600, abs=ticks_h
         )
@@ -129,9 +118,7 @@ def test_maintenance_takes_what_its_impact_takes(tmp_path: Path, capsys: pytest.
     assert "by hand" in capsys.readouterr().out
 
 
-def test_boot_lag_costs_load_and_machines_as_worked_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_boot_lag_costs_load_and_machines_as_worked_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The morning's steps are constants: overload, load served and the overshoot follow from cooldown and lag alone."""
     lag = script("autoscale_boot_lag")
     found = lag.main(tmp_path / "lag")
@@ -164,9 +151,7 @@ def test_days_from_fitted_laws_have_the_machines_and_hours_of_those_laws(
         # An hour's scatter comes with the machines'; a life cut at midnight scatters by its own mean and a half at most.
         sem_h = hours / machines * math.hypot(sem, 2.5 * math.sqrt(machines / replications))
         assert abs(day.estimate("hours.running", group["name"]).mean - hours) <= Z * sem_h
-        assert abs(1.6 * hours - day.estimate("hours.running", group["name"]).mean) > Z * sem_h, (
-            "longer lives"
-        )
+        assert abs(1.6 * hours - day.estimate("hours.running", group["name"]).mean) > Z * sem_h, "longer lives"
     assert total == pytest.approx(real.DAY_CREATED, rel=1e-3)  # 17 machines of 16 vCPU, and rounded rates
     assert sum(real.DAY_BY_HOUR) == pytest.approx(real.DAY_HOURS, abs=12)
     assert refused[350] > refused[450] >= refused[550] == 0.0

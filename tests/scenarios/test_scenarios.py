@@ -60,9 +60,7 @@ def test_office_hours_cost_what_can_be_worked_out(capsys: pytest.CaptureFixture[
     kept_h = MACHINES * (MONTH_H - ASKED_TO_RUNNING_H)
     kept_sem_h = math.sqrt(MACHINES / replications) * STARTING_SD_S / 3600
     assert abs(billed_h["keep"] - kept_h) <= Z * kept_sem_h
-    assert abs(billed_h["keep"] - MACHINES * MONTH_H) > Z * kept_sem_h, (
-        "a model that forgets Starting must be refused"
-    )
+    assert abs(billed_h["keep"] - MACHINES * MONTH_H) > Z * kept_sem_h, "a model that forgets Starting must be refused"
 
     given_back_h = MACHINES * (WINDOWS * (WINDOW_H - ASKED_TO_RUNNING_H) + OS_PROVISIONING_S / 3600)
     sem_h = math.sqrt(MACHINES * WINDOWS / replications) * math.hypot(JITTER_SD_H, STARTING_SD_S / 3600)
@@ -74,9 +72,7 @@ def test_office_hours_cost_what_can_be_worked_out(capsys: pytest.CaptureFixture[
     mornings_h = MACHINES * WINDOWS * STARTING_S / 3600
     mornings_sem_h = math.sqrt(MACHINES * WINDOWS / replications) * STARTING_SD_S / 3600
     for habit in ("stop", "guest-shutdown"):
-        assert abs(billed_h["keep"] - billed_h[habit] - mornings_h) <= Z * math.hypot(
-            kept_sem_h, mornings_sem_h
-        )
+        assert abs(billed_h["keep"] - billed_h[habit] - mornings_h) <= Z * math.hypot(kept_sem_h, mornings_sem_h)
 
     disks = [result.estimate("cost.disk").mean for result in found.values()]
     assert max(disks) - min(disks) <= 1e-9 * max(disks), "disks are billed whatever the power state"
@@ -97,7 +93,5 @@ def test_failed_provisioning_wastes_what_the_header_says(capsys: pytest.CaptureF
     reaction_sd_h = rollout.REACTION_H * math.sqrt(math.expm1(1.0))
     sem_h = math.sqrt(rollout.FAILURES * (each_h**2 + reaction_sd_h**2) / replications)
     assert abs(found["wasted_h"] - rollout.WASTED_H) <= Z * sem_h
-    assert abs(found["wasted_h"] - rollout.FAILURES * rollout.TIMEOUT_H) > Z * sem_h, (
-        "a model that reacts at once"
-    )
+    assert abs(found["wasted_h"] - rollout.FAILURES * rollout.TIMEOUT_H) > Z * sem_h, "a model that reacts at once"
     assert "billed for nothing" in capsys.readouterr().out

@@ -23,9 +23,7 @@ def replay(window_s: float, hosts: int):
                 "name": "replay",
                 "horizon": f"{window_s}s",
                 "replications": 1,
-                "platform": {
-                    "hosts": [{"name": "cluster", "count": hosts, "vcpus": 96, "memory_gib": 768}],
-                },
+                "platform": {"hosts": [{"name": "cluster", "count": hosts, "vcpus": 96, "memory_gib": 768}]},
                 "group": [
                     {
                         "name": "real",

@@ -39,13 +39,9 @@ def parse(text: str) -> ParsedDocument:
     footnote = re.search(r"^&#42;(.+)$", power_part, flags=re.MULTILINE)
     assert footnote is not None, "the document has no footnote"
     operations = dict(
-        re.findall(
-            r"^- \*\*(Create|Update|Delete|Deallocate)\*\* – (.+)$", provisioning_part, flags=re.MULTILINE
-        )
+        re.findall(r"^- \*\*(Create|Update|Delete|Deallocate)\*\* – (.+)$", provisioning_part, flags=re.MULTILINE)
     )
-    provisioning = [
-        {"state": _plain(row[0])} | _status(row[1]) for row in _rows(provisioning_part) if _status(row[1])
-    ]
+    provisioning = [{"state": _plain(row[0])} | _status(row[1]) for row in _rows(provisioning_part) if _status(row[1])]
     for state, rest in re.findall(
         r"^- \*\*(Succeeded|Failed)\*\*(.+?```.+?```)", provisioning_part, flags=re.MULTILINE | re.DOTALL
     ):
@@ -136,9 +132,7 @@ def ours() -> ParsedDocument:
             )
         )
         name = state.rpartition("/")[2]
-        provisioning.append(
-            {"state": name[0].upper() + name[1:]} | {key: str(value) for key, value in entry.items()}
-        )
+        provisioning.append({"state": name[0].upper() + name[1:]} | {key: str(value) for key, value in entry.items()})
     return ParsedDocument(power, policy.footnote, {}, provisioning)
 
 

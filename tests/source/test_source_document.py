@@ -19,10 +19,7 @@ def by_state(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
 
 def without_times(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
     """Rows by state without their time, which the document shows as the word `time`, and for final states only."""
-    return {
-        state: {key: value for key, value in row.items() if key != "time"}
-        for state, row in by_state(rows).items()
-    }
+    return {state: {key: value for key, value in row.items() if key != "time"} for state, row in by_state(rows).items()}
 
 
 # --- the document is what we think it is -----------------------------------------------------------------------------
@@ -35,9 +32,7 @@ def test_the_document_has_six_power_states_and_seven_provisioning_entries(docume
     assert set(document.operations) == {"Create", "Update", "Delete", "Deallocate"}
 
 
-def test_the_second_transcription_says_what_the_document_says(
-    document: Any, transcription: dict[str, Any]
-) -> None:
+def test_the_second_transcription_says_what_the_document_says(document: Any, transcription: dict[str, Any]) -> None:
     """Where the document is absent the transcription stands in for it, so it must be true."""
     typed = transcription["document"]
     assert document.power == typed["power"]
@@ -54,9 +49,7 @@ def test_the_power_table_is_the_document_s(document: Any, our_tables: Any) -> No
     assert our_tables.power == document.power
 
 
-def test_the_power_table_is_the_second_transcription_s(
-    transcription: dict[str, Any], our_tables: Any
-) -> None:
+def test_the_power_table_is_the_second_transcription_s(transcription: dict[str, Any], our_tables: Any) -> None:
     """The same where the document is absent."""
     assert our_tables.power == transcription["document"]["power"]
 
@@ -66,16 +59,12 @@ def test_the_provisioning_table_is_the_document_s(document: Any, our_tables: Any
     assert without_times(our_tables.provisioning) == without_times(document.provisioning)
 
 
-def test_the_provisioning_table_is_the_second_transcription_s(
-    transcription: dict[str, Any], our_tables: Any
-) -> None:
+def test_the_provisioning_table_is_the_second_transcription_s(transcription: dict[str, Any], our_tables: Any) -> None:
     """The same where the document is absent."""
     assert without_times(our_tables.provisioning) == without_times(transcription["document"]["provisioning"])
 
 
-def test_whatever_shows_a_time_in_the_document_shows_one_here(
-    transcription: dict[str, Any], our_tables: Any
-) -> None:
+def test_whatever_shows_a_time_in_the_document_shows_one_here(transcription: dict[str, Any], our_tables: Any) -> None:
     """Succeeded and Failed carry the time of the operation's end."""
     timed = {row["state"] for row in transcription["document"]["provisioning"] if "time" in row}
     assert timed == {"Succeeded", "Failed"}
@@ -87,25 +76,17 @@ def test_the_footnote_is_kept_and_followed(transcription: dict[str, Any]) -> Non
     """Disks and networking charge always; the licence doesn't in any state that the star stands at."""
     policy = BILLING_POLICIES["2018-08"]
     assert policy.footnote == transcription["document"]["footnote"]["text"]
-    starred = {
-        row["state"].lower() for row in transcription["document"]["power"] if row["billed"].endswith("*")
-    }
+    starred = {row["state"].lower() for row in transcription["document"]["power"] if row["billed"].endswith("*")}
     assert starred == {"stopped", "deallocating"}
     assert {state for state, row in policy.rows.items() if row.noted} == starred
     assert not policy.license & starred
     assert policy.always_billed == ("disks", "network")
 
 
-def test_the_default_policy_is_the_document_s_and_derives_its_sets_from_the_rows(
-    transcription: dict[str, Any],
-) -> None:
+def test_the_default_policy_is_the_document_s_and_derives_its_sets_from_the_rows(transcription: dict[str, Any]) -> None:
     """Who says nothing gets the source document's billing."""
     assert DEFAULT_BILLING_POLICY == "2018-08"
-    billed = {
-        row["state"].lower()
-        for row in transcription["document"]["power"]
-        if row["billed"].startswith("Billed")
-    }
+    billed = {row["state"].lower() for row in transcription["document"]["power"] if row["billed"].startswith("Billed")}
     assert BILLING_POLICIES["2018-08"].compute == billed == {"running", "stopping", "stopped"}
 
 
@@ -113,17 +94,13 @@ def test_the_2023_policy_is_that_page_s_table(transcription: dict[str, Any]) -> 
     """Starting became billed, Creating appeared, and the stars moved."""
     policy = BILLING_POLICIES["2023-10"]
     page = transcription["edition-2023-10"]
-    assert {
-        state.capitalize(): row.words for state, row in policy.rows.items() if state != "hibernated"
-    } == page
+    assert {state.capitalize(): row.words for state, row in policy.rows.items() if state != "hibernated"} == page
     assert policy.rows[PowerState.HIBERNATED].words == page["Deallocated"]  # a variant of it
     assert policy.knows == set(PowerState)
     assert BILLING_POLICIES["2018-08"].knows == {state for state, facts in POWER.items() if facts.in_source}
 
 
-def test_operations_show_the_provisioning_states_that_the_document_names(
-    transcription: dict[str, Any],
-) -> None:
+def test_operations_show_the_provisioning_states_that_the_document_names(transcription: dict[str, Any]) -> None:
     """Start and restart are updates, and so is a deallocation."""
     words = transcription["document"]["operations"]
     assert "Start/Restart also fall under update" in words["Update"]
@@ -156,9 +133,7 @@ def test_a_stopped_vm_is_on_its_host_and_a_deallocated_one_is_not(transcription:
     assert PowerState.DEALLOCATED in POWER[PowerState.DEALLOCATING].goes_to
 
 
-@pytest.mark.parametrize(
-    "policy", [pytest.param(policy, id=name) for name, policy in BILLING_POLICIES.items()]
-)
+@pytest.mark.parametrize("policy", [pytest.param(policy, id=name) for name, policy in BILLING_POLICIES.items()])
 def test_only_a_vm_on_a_host_is_billed(policy: Any) -> None:
     """Instance usage is use of hardware; the licence never charges where compute doesn't."""
     on_host = {state for state, facts in POWER.items() if facts.on_host}
@@ -198,9 +173,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("change", PLANTED)
-def test_a_change_in_the_document_is_seen(
-    change: str, document_text: str, take_apart: Any, our_tables: Any
-) -> None:
+def test_a_change_in_the_document_is_seen(change: str, document_text: str, take_apart: Any, our_tables: Any) -> None:
     """Each kind of fact, changed once in the document, no longer agrees with ours: the comparison looks at it."""
     before, after = PLANTED[change]
     assert before in document_text

@@ -39,9 +39,7 @@ def alive_at(law: Distribution, hours: float, n: int) -> Floats:
     """VMs that exist at an instant, counted in independent runs that began with none: requested less gone."""
     demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=law)
     # From a specialized image without extensions a VM serves as soon as it runs, so any lifetime is lived as drawn.
-    plan = fleet(
-        hours=hours, count=0, demand=demand, generalized=False, steps={"extensions": Constant(value=0.0)}
-    )
+    plan = fleet(hours=hours, count=0, demand=demand, generalized=False, steps={"extensions": Constant(value=0.0)})
     counts = []
     for r in range(n):
         told = simulate(plan, seed=5, replication=r, engine="compiled").fleet.counts
@@ -91,10 +89,7 @@ def test_in_the_long_run_only_the_mean_lifetime_matters(name: str) -> None:
 def test_batches_have_a_compound_poisson_mean_and_variance() -> None:
     """Mean rate E[B] t, variance rate E[B^2] t (Ross, section 2.5); a Poisson variance is refused."""
     plan = Arrivals(
-        rate_per_h=(4.0,),
-        lifetime_s=Constant(value=1.0),
-        batch_sizes=(1, 2, 10),
-        batch_weights=(0.6, 0.3, 0.1),
+        rate_per_h=(4.0,), lifetime_s=Constant(value=1.0), batch_sizes=(1, 2, 10), batch_weights=(0.6, 0.3, 0.1)
     )
     counts = np.array([len(times) for times in requests(plan, 24.0, 1500)])
     mean = 4.0 * 24 * (0.6 + 2 * 0.3 + 10 * 0.1)

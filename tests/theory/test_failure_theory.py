@@ -28,10 +28,7 @@ P_FAIL, ATTEMPTS = 0.6, 4
 def retried() -> FleetRun:
     """Twenty thousand creates, each of which finds no hardware with probability 0.6, up to four times."""
     plan = fleet(
-        count=MANY,
-        hours=2,
-        failures={"AllocationFailed": P_FAIL},
-        retry=Retry(attempts=ATTEMPTS, backoff_s=60.0),
+        count=MANY, hours=2, failures={"AllocationFailed": P_FAIL}, retry=Retry(attempts=ATTEMPTS, backoff_s=60.0)
     )
     return simulate(plan, seed=3, replication=0, engine="compiled", lives=MANY)
 
@@ -99,9 +96,7 @@ def test_a_vm_that_is_timed_out_serves_from_the_deadline_never() -> None:
     expected_h = (1 - BY_CHANCE) * (done * left_s - partial_s) / HOUR
     second = COMPLETION.mean**2 * (COMPLETION.variance / COMPLETION.mean**2 + 1)
     served_2 = (
-        left_s**2 * done
-        - 2 * left_s * partial_s
-        + second * stats.norm.cdf(stats.norm.ppf(done) - 2 * COMPLETION.sigma)
+        left_s**2 * done - 2 * left_s * partial_s + second * stats.norm.cdf(stats.norm.ppf(done) - 2 * COMPLETION.sigma)
     )
     sd_h = ((1 - BY_CHANCE) * served_2 / HOUR**2 - expected_h**2) ** 0.5
     z = (timed().fleet.served_h / MANY - expected_h) / (sd_h / MANY**0.5)
@@ -132,10 +127,7 @@ def test_crashes_of_exponential_guests_that_recover_at_once_are_a_poisson_proces
         count=400, hours=2, warm_up_s=0.0, steps={"restarting": always(0), "os_provisioning": always(1000)},
         guest_crash=GuestCrash(time_between_s=Exponential(mean=600.0), detection_s=always(0)),
     )  # fmt: skip
-    totals = [
-        simulate(plan, seed=3, replication=r, engine="compiled").fleet.counts["guest_crashes"]
-        for r in range(30)
-    ]
+    totals = [simulate(plan, seed=3, replication=r, engine="compiled").fleet.counts["guest_crashes"] for r in range(30)]
     serving_s = 7200 - (35 + 1000 + 5)
     mean = 400 * serving_s / 600
     assert held(z_of_mean(totals, mean, sd=mean**0.5))

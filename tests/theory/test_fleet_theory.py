@@ -150,9 +150,7 @@ def billed_hours() -> Floats:
     hours = []
     for _, life in run.lives:
         stays = pairwise([*life, (SPAN_H * HOUR, "")])
-        hours.append(
-            sum(until_s - since_s for (since_s, state), (until_s, _) in stays if state == "running") / HOUR
-        )
+        hours.append(sum(until_s - since_s for (since_s, state), (until_s, _) in stays if state == "running") / HOUR)
     assert math.fsum(hours) == pytest.approx(run.fleet.billed_h(OLD), rel=1e-9)
     return np.array(hours)
 

@@ -53,12 +53,8 @@ def blocked(plan: FleetPlan, replications: int) -> dict[str, Floats]:
     for replication in range(replications):
         run = simulate(plan, seed=4, replication=replication, engine="compiled")
         for name, usage in run.usages.items():
-            lost = usage.counts.get("allocation.failures", 0) + usage.counts.get(
-                "operations.create.rejected", 0
-            )
-            asked = usage.counts["operations.create.accepted"] + usage.counts.get(
-                "operations.create.rejected", 0
-            )
+            lost = usage.counts.get("allocation.failures", 0) + usage.counts.get("operations.create.rejected", 0)
+            asked = usage.counts["operations.create.accepted"] + usage.counts.get("operations.create.rejected", 0)
             found[name].append(lost / asked)
     return {name: np.array(shares) for name, shares in found.items()}
 
@@ -114,9 +110,7 @@ def kaufman_roberts(limit: int, classes: list[tuple[int, float]]) -> list[float]
     """The share that each class (vCPUs, load) loses (Kaufman, IEEE Trans. Commun. 29, 1981; Roberts, 1981)."""
     weights = [1.0]
     for used in range(1, limit + 1):
-        weights.append(
-            sum(size * load * weights[used - size] for size, load in classes if used >= size) / used
-        )
+        weights.append(sum(size * load * weights[used - size] for size, load in classes if used >= size) / used)
     return [sum(weights[limit - size + 1 :]) / sum(weights) for size, _ in classes]
 
 
@@ -133,9 +127,7 @@ def over_quota() -> dict[str, Floats]:
     return blocked(replace(plan, platform=Platform(quota=Quota(regional_vcpus=LIMIT))), 40)
 
 
-def test_sizes_that_share_a_quota_are_refused_as_kaufman_and_roberts_say(
-    over_quota: dict[str, Floats],
-) -> None:
+def test_sizes_that_share_a_quota_are_refused_as_kaufman_and_roberts_say(over_quota: dict[str, Floats]) -> None:
     """The large are refused several times as often as the small."""
     small, large = kaufman_roberts(LIMIT, SIZES)
     assert large > 4 * small

@@ -158,9 +158,7 @@ def test_a_mixture_of_two_lognormals_is_recovered():
 def test_no_step_of_the_climb_makes_the_lives_less_likely():
     """The theorem of Dempster, Laird and Rubin; the last step finds a slope of zero."""
     rng = np.random.default_rng(6)
-    life = np.where(
-        rng.random(3000) < 0.3, 500 * np.exp(0.5 * rng.standard_normal(3000)), rng.exponential(9000, 3000)
-    )
+    life = np.where(rng.random(3000) < 0.3, 500 * np.exp(0.5 * rng.standard_normal(3000)), rng.exponential(9000, 3000))
     lives = lives_of(rows(uniform_creations(rng, 3000), life, stamp_s=60), stamp_s=60)
     with np.errstate(divide="ignore"):
         low, high = np.log(lives.low_s), np.log(lives.high_s)
@@ -299,10 +297,7 @@ def made_arrivals(seed, days=20):
     order = np.argsort(created, kind="stable")
     window_s = days * 86400.0
     return rows(
-        np.array(created)[order],
-        np.full(len(order), 600.0),
-        window_s=window_s,
-        tenant=np.array(tenant)[order],
+        np.array(created)[order], np.full(len(order), 600.0), window_s=window_s, tenant=np.array(tenant)[order]
     ), rates
 
 
@@ -310,10 +305,7 @@ def test_requests_by_hour_and_batches_are_recovered():
     """Each hour's rate within its Poisson error, each share within its binomial one; as many VMs as came."""
     days = 20
     block, rates = made_arrivals(10)
-    halves = [
-        block[: len(block) // 2],
-        block[len(block) // 2 :],
-    ]  # a request must not be cut in two by blocks
+    halves = [block[: len(block) // 2], block[len(block) // 2 :]]  # a request must not be cut in two by blocks
     found = fit_arrivals(halves, stamp_s=300.0, window_s=days * 86400.0)
     assert found.profile == "weekly"
     daily = np.array(found.requests_per_h).reshape(7, 24).mean(axis=0)
@@ -338,9 +330,7 @@ def test_dispersion_tells_a_poisson_process_from_an_uneven_one():
     assert abs(found.dispersion_requests - 1) <= Z * error
     twice = np.sort(np.concatenate([block, block]), order=["created_s", "row"])
     twice["tenant"] = np.where(np.arange(len(twice)) % 2, twice["tenant"], twice["tenant"] + 10**9)
-    assert (
-        abs(fit_arrivals([twice], stamp_s=300.0, window_s=20 * 86400.0).dispersion_requests - 1) > Z * error
-    )
+    assert abs(fit_arrivals([twice], stamp_s=300.0, window_s=20 * 86400.0).dispersion_requests - 1) > Z * error
 
 
 def test_a_csv_file_goes_all_the_way_to_its_laws(tmp_path):

@@ -53,9 +53,7 @@ def test_an_operation_that_is_accepted_takes_its_time_and_is_counted() -> None:
     notes, usage, life = run_until(fleet(hours=1), asking(1000, "power_off"))
     assert notes == [(1020, "power_off", "stopped")]
     assert life[3:] == [(1000, "stopping"), (1020, "stopped")]
-    assert (
-        usage.counts["operations.power_off.accepted"] == usage.counts["operations.power_off.succeeded"] == 1
-    )
+    assert usage.counts["operations.power_off.accepted"] == usage.counts["operations.power_off.succeeded"] == 1
     assert usage.counts.get("operations.power_off.rejected", 0) == 0
     assert usage.served_h * 3600 == pytest.approx(1000 - 80, abs=1e-9)
 

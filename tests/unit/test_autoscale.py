@@ -52,10 +52,7 @@ def test_one_cooldown_holds_up_both_directions_as_in_the_documented_day() -> Non
 def test_two_scaling_rules_that_are_true_scale_out_by_the_larger() -> None:
     """Any of them is enough, and the highest resulting number wins: by 3 and by 5 is by 5 (same source)."""
     plan = rules(
-        scale_out=(
-            ScalingRule(threshold=0.5, by=3, cooldown_s=0),
-            ScalingRule(threshold=0.8, by=5, cooldown_s=0),
-        )
+        scale_out=(ScalingRule(threshold=0.5, by=3, cooldown_s=0), ScalingRule(threshold=0.8, by=5, cooldown_s=0))
     )
     assert wanted(plan, 90, 1) == 6
     assert wanted(plan, 60, 1) == 4
@@ -65,10 +62,7 @@ def test_two_scaling_rules_that_are_true_scale_out_by_the_larger() -> None:
 def test_scale_in_needs_all_its_rules_and_takes_the_fewest() -> None:
     """By 1 and by 3 is by 1; where one of them isn't true, nothing happens."""
     plan = rules(
-        scale_in=(
-            ScalingRule(threshold=0.3, by=3, cooldown_s=0),
-            ScalingRule(threshold=0.2, by=1, cooldown_s=0),
-        )
+        scale_in=(ScalingRule(threshold=0.3, by=3, cooldown_s=0), ScalingRule(threshold=0.2, by=1, cooldown_s=0))
     )
     assert wanted(plan, 10 * 10, 10) == 9
     assert wanted(plan, 10 * 25, 10) == 10
@@ -185,8 +179,6 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
 def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
     """With the delete policy and nobody to ask again, the autoscaler does: the minimum holds."""
     spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(30))
-    told = run_until(
-        fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0)
-    )
+    told = run_until(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
     assert told.count("evictions") > 10
     assert told.count("vms.created") == told.count("evictions")

@@ -19,10 +19,7 @@ from sim.model.state_machine import compile_state_machine
 
 NEVER = always(10.0**9)
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))
-BY_HAND: dict[str, Any] = {
-    "host_failures": Failing(time_between_s=NEVER, repair_s=NEVER),
-    "healing_s": always(600),
-}
+BY_HAND: dict[str, Any] = {"host_failures": Failing(time_between_s=NEVER, repair_s=NEVER), "healing_s": always(600)}
 
 
 def fail(*numbers: int) -> Any:
@@ -47,22 +44,11 @@ def unserved(told: Played, group: str = "g") -> float:
 def test_a_failed_hosts_vm_is_down_until_it_is_started_elsewhere_and_billed_all_the_while() -> None:
     """Down from 1,000 s; healed at 1,600 on the other host, where it starts for 25 s."""
     told, found = strike(shared(vms(), placement="first-fit", hosts=(hosts(2),), **BY_HAND), (1000, fail(0)))
-    assert told.life() == [
-        (0, "creating"),
-        (10, "starting"),
-        (35, "running"),
-        (1600, "starting"),
-        (1625, "running"),
-    ]
+    assert told.life() == [(0, "creating"), (10, "starting"), (35, "running"), (1600, "starting"), (1625, "running")]
     assert unserved(told) == pytest.approx(80 + 625)
     assert whereabouts(found) == [1]
     counts = {name: told.count(name) for name in ("host_failures", "service_healings", "allocation.attempts", "allocation.failures")}  # fmt: skip
-    assert counts == {
-        "host_failures": 1,
-        "service_healings": 1,
-        "allocation.attempts": 2,
-        "allocation.failures": 0,
-    }
+    assert counts == {"host_failures": 1, "service_healings": 1, "allocation.attempts": 2, "allocation.failures": 0}
     assert told.usage.billed_h(BILLING_POLICIES["2023-10"]) * 3600 == pytest.approx(3600 - 10)
 
 
@@ -84,9 +70,7 @@ def test_a_host_that_is_back_at_the_instant_it_is_looked_for_is_found() -> None:
 
 def test_all_vms_of_a_host_fail_together_and_those_of_other_hosts_do_not() -> None:
     """Four on host 0, two on host 1; six places are left for healing, two of them on host 1."""
-    told, found = strike(
-        shared(vms(count=6), placement="first-fit", hosts=(hosts(3),), **BY_HAND), (1000, fail(0))
-    )
+    told, found = strike(shared(vms(count=6), placement="first-fit", hosts=(hosts(3),), **BY_HAND), (1000, fail(0)))
     assert told.count("service_healings") == 4
     assert whereabouts(found) == [1, 1, 2, 2, 1, 1]
     assert unserved(told) == pytest.approx(6 * 80 + 4 * 625)
@@ -119,9 +103,7 @@ def test_failures_during_the_warm_up_are_not_counted() -> None:
 
 def test_a_deallocated_vm_notices_nothing() -> None:
     """Off from 1,045 to 2,000: nothing to heal."""
-    told, _ = strike(
-        shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0))
-    )
+    told, _ = strike(shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0)))
     assert told.count("service_healings") == 0
     assert told.life()[5:7] == [(2010, "starting"), (2035, "running")]
 
@@ -248,9 +230,7 @@ def test_failures_of_hosts_and_racks_are_drawn_for_each_by_its_name() -> None:
 
 def worked_on(impact: str, **more: Any) -> FleetPlan:
     """Two VMs on two hosts, which are worked on every 2,000 s: one at once, the other 500 s later."""
-    work = Maintenance(
-        every_s=2000.0, impact=impact, update_domains=2, between_domains_s=500.0, freeze_s=always(9)
-    )
+    work = Maintenance(every_s=2000.0, impact=impact, update_domains=2, between_domains_s=500.0, freeze_s=always(9))
     return shared(vms(count=2, **more), placement="worst-fit", hosts=(hosts(2),), maintenance=work)
 
 
@@ -288,9 +268,7 @@ def test_a_round_of_maintenance_comes_every_so_often() -> None:
 
 def test_a_round_that_takes_longer_than_the_pause_delays_the_next() -> None:
     """Every 1,000 s, three domains 600 s apart: domain 0 at 1,000, then when the round is over, at 2,200 and 3,200."""
-    work = Maintenance(
-        every_s=1000.0, impact="redeploy", update_domains=3, between_domains_s=600.0, freeze_s=always(9)
-    )
+    work = Maintenance(every_s=1000.0, impact="redeploy", update_domains=3, between_domains_s=600.0, freeze_s=always(9))
     told = run_until(shared(vms(), hosts=(hosts(1),), maintenance=work))
     assert [t for t, state in told.life() if state == "starting"] == [10, 1000, 2200, 3200]
     times = [row[0] for row in told.events]

@@ -47,9 +47,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bill")
     (folder / "small.toml").write_text(SCENARIO)
     (folder / "stays.csv").write_text(STAYS)
-    told = asked(
-        folder, "run", "small.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result"
-    )
+    told = asked(folder, "run", "small.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result")
     assert told.exit_code == 0, told.output
     assert told.output == ""
     return folder
@@ -117,9 +115,7 @@ groups = ["other"]
 def test_commitments_know_the_groups_of_an_invoice_by_their_tag(tmp_path: Path, tags: str) -> None:
     """Tags that aren't JSON are somebody else's: then no VM is known to be of the group, and every unit is empty."""
     (tmp_path / "bound.toml").write_text(BOUND)
-    asked(
-        tmp_path, "run", "bound.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result"
-    )
+    asked(tmp_path, "run", "bound.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result")
     with (tmp_path / "invoice.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -193,10 +189,7 @@ def test_stays_are_rated_as_the_options_say(here: Path) -> None:
         (["bill", "nowhere.csv"], "nowhere.csv"),
         (["bill", "stays.csv"], "size"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
-        (
-            ["bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "beos"],
-            "--os beos: it is one of linux, windows",
-        ),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "beos"], "--os beos: it is one of linux, windows"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--rounding", "up"], "exact, floor-minute"),
         (["fit", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
         (["fit", "stays.csv", "--window", "soon"], "--window soon: "),
@@ -212,11 +205,7 @@ def test_stays_are_rated_as_the_options_say(here: Path) -> None:
     ],
 )
 def test_wrong_input_is_told_in_words_with_status_2(
-    here: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    says: str,
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     """And nothing is written."""
     monkeypatch.chdir(here)
@@ -245,12 +234,7 @@ def test_saved_pages_become_a_catalogue_that_bills_are_rated_with(tmp_path: Path
         "serviceFamily": "Compute", "unitOfMeasure": "1 Hour", "type": "Consumption", "isPrimaryMeterRegion": True,
         "armSkuName": "Standard_D4s_v5", "tierMinimumUnits": 0.0,
     }  # fmt: skip
-    reserved = item | {
-        "type": "Reservation",
-        "reservationTerm": "1 Year",
-        "retailPrice": 1314.0,
-        "unitPrice": 1314.0,
-    }
+    reserved = item | {"type": "Reservation", "reservationTerm": "1 Year", "retailPrice": 1314.0, "unitPrice": 1314.0}
     page = {"BillingCurrency": "USD", "Items": [item, reserved], "NextPageLink": None, "Count": 2}
     (tmp_path / "page.json").write_text(json.dumps(page))
     (tmp_path / "stays.csv").write_text(STAYS)

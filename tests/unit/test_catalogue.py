@@ -11,18 +11,7 @@ from typing import Any
 
 import pytest
 
-from sim.catalog import (
-    DEFAULTS,
-    Catalogue,
-    Term,
-    Trust,
-    get_default,
-    load,
-    load_bundled,
-    save,
-    show,
-    tier_for,
-)
+from sim.catalog import DEFAULTS, Catalogue, Term, Trust, get_default, load, load_bundled, save, show, tier_for
 from sim.catalog.form import BUNDLED, from_document
 from sim.errors import CatalogueError
 from sim.units import parse_duration
@@ -143,9 +132,7 @@ class TestBundled:
         for region in catalogue.regions:
             for name in catalogue.sizes_in(region):
                 linux = catalogue.price_per_h(name, region, Term.LINUX)
-                known = {
-                    term: price.per_h for term in Term if (price := catalogue.find_price(name, region, term))
-                }
+                known = {term: price.per_h for term in Term if (price := catalogue.find_price(name, region, term))}
                 assert all(known[term] < linux for term in cheaper if term in known), name
                 assert known.get(Term.WINDOWS, linux) >= linux, name
                 for one, three in (
@@ -246,8 +233,7 @@ class TestNames:
     def test_a_size_sold_elsewhere_names_the_regions(self, catalogue: Catalogue) -> None:
         """Known, but not here, is another mistake than unknown."""
         with pytest.raises(
-            CatalogueError,
-            match=r"no linux price for Standard_L8s_v3 in eastus.*westeurope, northeurope have",
+            CatalogueError, match=r"no linux price for Standard_L8s_v3 in eastus.*westeurope, northeurope have"
         ):
             catalogue.price("Standard_L8s_v3", "eastus", "linux")
 
@@ -290,9 +276,7 @@ class TestOverrides:
         mine = catalogue.with_overrides("westeurope", {"Standard_D4s_v5": {"linux": 0.5}})
         assert mine.licence_per_h("Standard_D4s_v5", "westeurope") == pytest.approx(0.184)
 
-    def test_a_spot_price_is_linux_and_windows_follows_at_the_same_discount(
-        self, catalogue: Catalogue
-    ) -> None:
+    def test_a_spot_price_is_linux_and_windows_follows_at_the_same_discount(self, catalogue: Catalogue) -> None:
         """As the list itself does."""
         mine = catalogue.with_overrides("westeurope", {"Standard_D4s_v5": {"spot": 0.115}})
         assert mine.price_per_h("Standard_D4s_v5", "westeurope", "spot_linux") == 0.115

@@ -47,9 +47,7 @@ def test_workers_that_differ_are_named_in_words():
     with pytest.raises(InputError, match="no workers are connected"):
         check_answers("dask://s:1", {}, ours)
     with pytest.raises(InputError, match=r"worker tcp://w:1 can't import vmfleet \(ModuleNotFoundError"):
-        check_answers(
-            "dask://s:1", {"tcp://w:1": {"error": "ModuleNotFoundError: No module named 'sim'"}}, ours
-        )
+        check_answers("dask://s:1", {"tcp://w:1": {"error": "ModuleNotFoundError: No module named 'sim'"}}, ours)
     with pytest.raises(InputError, match="another program"):
         check_answers("dask://s:1", {"w": {**ours, "program": "0.0.1", "digest": "other"}}, ours)
     with pytest.raises(InputError, match="another source or libraries"):
@@ -61,10 +59,7 @@ def test_the_question_to_a_worker_needs_nothing_of_ours(tmp_path: Path):
     (tmp_path / "ask.pickle").write_bytes(cloudpickle.dumps(input_for_worker()))
     program = "import pickle, sys; sys.modules['sim'] = None; print(pickle.load(open(sys.argv[1], 'rb'))())"
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "ask.pickle")],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", program, str(tmp_path / "ask.pickle")], capture_output=True, text=True, check=True
     )
     assert "error" in done.stdout
     assert input_for_worker()() == who_am_i()
@@ -181,8 +176,6 @@ def test_ray_gives_the_bits_of_this_process(fleet: sim.Scenario):
             there = sim.run(fleet, workers=cluster)
         here = sim.run(fleet)
         # Compared as text: what isn't defined is NaN, which equals nothing, itself included.
-        assert [repr(each.metrics) for each in there.replications] == [
-            repr(each.metrics) for each in here.replications
-        ]
+        assert [repr(each.metrics) for each in there.replications] == [repr(each.metrics) for each in here.replications]
     finally:
         ray.shutdown()

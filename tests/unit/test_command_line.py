@@ -45,9 +45,7 @@ def vmfleet(*arguments: str | Path) -> int:
     return int(end.value.code or 0)
 
 
-def test_run_prints_the_answer_and_writes_the_result_folder(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_prints_the_answer_and_writes_the_result_folder(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The main job."""
     assert vmfleet("run", small) == 0
     shown = capsys.readouterr()
@@ -89,10 +87,7 @@ def test_quiet_prints_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_options_reach_the_study(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An option that is read and dropped is worse than none."""
-    assert (
-        vmfleet("run", small, "--json", "--no-report", "-n", "3", "--seed", "7", "--set", "group.dev.count=5")
-        == 0
-    )
+    assert vmfleet("run", small, "--json", "--no-report", "-n", "3", "--seed", "7", "--set", "group.dev.count=5") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["replications"], shown["seed"]) == (3, 7)
     assert shown["metrics"]["vms.created"]["mean"] == 5
@@ -148,9 +143,7 @@ def test_wrong_input_is_told_in_words_with_status_2(
 
 def test_all_faults_of_a_file_are_told_at_once(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One fault a run would be a dozen runs."""
-    Path("wrong.toml").write_text(
-        SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1")
-    )
+    Path("wrong.toml").write_text(SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1"))
     assert vmfleet("validate", "wrong.toml") == 2
     told = capsys.readouterr().err
     assert "wrong.toml:3" in told
@@ -191,19 +184,7 @@ def test_our_own_defect_is_loud_with_status_1(
 
 @pytest.mark.parametrize(
     "command",
-    [
-        "run",
-        "compare",
-        "sweep",
-        "size",
-        "validate",
-        "report",
-        "states",
-        "snapshot",
-        "prices",
-        "schema",
-        "demo",
-    ],
+    ["run", "compare", "sweep", "size", "validate", "report", "states", "snapshot", "prices", "schema", "demo"],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` after any promised name."""
@@ -241,9 +222,7 @@ def test_prices_show_tells_terms_and_sources(capsys: pytest.CaptureFixture[str])
     assert rows["linux"]["source"]
 
 
-def test_compare_shows_each_difference_with_its_interval(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_compare_shows_each_difference_with_its_interval(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Twice the machines cost twice as much, in every replication."""
     Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
     assert vmfleet("compare", small, "twice.toml", "--no-report") == 0
@@ -256,9 +235,7 @@ def test_compare_shows_each_difference_with_its_interval(
     assert cost["verdict"] == "worse"
 
 
-def test_a_budget_is_answered_with_a_chance_and_its_bounds(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_budget_is_answered_with_a_chance_and_its_bounds(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three machines for a day cost 16.55 USD: more than 16, less than 17, in each of 20 replications."""
     call = ("run", small, "-n", "20", "--no-report", "--budget")
     assert vmfleet(*call, "16") == 0
@@ -267,12 +244,8 @@ def test_a_budget_is_answered_with_a_chance_and_its_bounds(
     budget = json.loads(capsys.readouterr().out)["budget"]
     assert budget["breach_probability"] == 0.0
     assert budget["replications_above"] == 0
-    assert 0.0 == budget["wilson"]["low"] < budget["wilson"]["high"] < budget["high"], (
-        "Wilson's is the shorter one"
-    )
-    assert budget["high"] == pytest.approx(1 - 0.025 ** (1 / 20)), (
-        "Clopper and Pearson's bound for none of 20"
-    )
+    assert 0.0 == budget["wilson"]["low"] < budget["wilson"]["high"] < budget["high"], "Wilson's is the shorter one"
+    assert budget["high"] == pytest.approx(1 - 0.025 ** (1 / 20)), "Clopper and Pearson's bound for none of 20"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +259,7 @@ def test_a_budget_is_answered_with_a_chance_and_its_bounds(
             lambda told: max(trial["n"] for trial in told["trials"]),
         ),
     ],
-)  # fmt: skip
+)
 def test_a_precision_plays_on_until_the_cap(
     small: Path,
     capsys: pytest.CaptureFixture[str],
@@ -295,16 +268,11 @@ def test_a_precision_plays_on_until_the_cap(
     replications: Callable[[dict[str, Any]], int],
 ) -> None:
     """Each of the commands that promise it: what nothing can reach ends at the cap, and at no round before."""
-    assert (
-        vmfleet(*command, "--no-report", "--precision", "0.00001%", "-n", "30", "--json", "--out", "there")
-        == 0
-    )
+    assert vmfleet(*command, "--no-report", "--precision", "0.00001%", "-n", "30", "--json", "--out", "there") == 0
     assert replications(json.loads(Path("there", file).read_text())) == 30
 
 
-def test_a_comparison_with_a_precision_says_why_it_stopped(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_comparison_with_a_precision_says_why_it_stopped(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Twice the machines cost more for sure: the first round decides."""
     Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
     assert vmfleet("compare", small, "twice.toml", "--no-report", "--precision", "1%", "--json") == 0
@@ -313,25 +281,14 @@ def test_a_comparison_with_a_precision_says_why_it_stopped(
     assert "decided" in found["stopped"]
     capped = SMALL.replace('"small"', '"unlike"') + "  [group.failures]\n  OSProvisioningTimedOut = 0.3\n"
     Path("unlike.toml").write_text(capped)
-    assert (
-        vmfleet("compare", small, "unlike.toml", "--precision", "0.00001%", "-n", "20", "--out", "there") == 0
-    )
+    assert vmfleet("compare", small, "unlike.toml", "--precision", "0.00001%", "-n", "20", "--out", "there") == 0
     assert "the cap of 20 replications was hit; still open: unlike: " in capsys.readouterr().out
     assert "the cap of 20 replications was hit" in Path("there/report.html").read_text()
 
 
 def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two values of one setting and two of another are four points."""
-    call = (
-        "sweep",
-        small,
-        "--vary",
-        "group.dev.count=1,2",
-        "--vary",
-        "horizon=1d,2d",
-        "--metric",
-        "billed_hours",
-    )
+    call = ("sweep", small, "--vary", "group.dev.count=1,2", "--vary", "horizon=1d,2d", "--metric", "billed_hours")
     assert vmfleet(*call, "--no-report") == 0
     assert "group.dev.count" in capsys.readouterr().out
     assert vmfleet(*call, "--no-report", "--json") == 0
@@ -350,14 +307,7 @@ def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest
 
 def test_sensitivity_puts_the_important_factor_first(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The number of machines moves the bill more than half a minute at the start."""
-    call = (
-        "sensitivity",
-        small,
-        "--vary",
-        "group.dev.durations.allocating=1s..30s",
-        "--vary",
-        "group.dev.count=2..4",
-    )
+    call = ("sensitivity", small, "--vary", "group.dev.durations.allocating=1s..30s", "--vary", "group.dev.count=2..4")
     assert vmfleet(*call, "--json") == 0
     factors = json.loads(capsys.readouterr().out)["factors"]
     assert [each["factor"] for each in factors] == ["group.dev.count", "group.dev.durations.allocating"]
@@ -437,9 +387,7 @@ def test_a_study_never_plays_a_replication_twice(
     """Whatever study it was played for, under whatever name: another one reads it and comes to the same figures."""
     played: list[tuple[int, ...]] = []
     play = sim.runs.executors.Task.play
-    monkeypatch.setattr(
-        sim.runs.executors.Task, "play", lambda task: (played.append(task.numbers), play(task))[1]
-    )
+    monkeypatch.setattr(sim.runs.executors.Task, "play", lambda task: (played.append(task.numbers), play(task))[1])
     call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
     assert vmfleet(*call) == 0
     assert len(played) == 6
@@ -459,9 +407,7 @@ def test_a_study_never_plays_a_replication_twice(
     assert not list(Path("results").glob("*.unfinished"))
 
 
-def test_a_study_leaves_what_an_interrupted_run_has_finished(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_study_leaves_what_an_interrupted_run_has_finished(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both write to results/<name> unless told otherwise; `run --resume` must still find its own."""
 
     def interrupt(*_: object) -> None:

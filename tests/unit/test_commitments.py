@@ -38,9 +38,7 @@ def hours(name: str, billed: list[float], **changes: object) -> RatedHours:
 
 def reservation(quantity: float = 1, size: str = D4, **changes: object) -> Reservation:
     """One-year reservations named ri."""
-    return Reservation(
-        **{"name": "ri", "size": size, "quantity": quantity, "term": "1y", "region": REGION, **changes}
-    )
+    return Reservation(**{"name": "ri", "size": size, "quantity": quantity, "term": "1y", "region": REGION, **changes})
 
 
 def bill(groups: list[RatedHours], *commitments: object):
@@ -76,9 +74,7 @@ DSV2 = {f"DS{number}_v2": ratio for number, ratio in zip(range(1, 6), (1, 2, 4, 
 def tariff(size: str, group: str | None = "DSv2", ratio: float | None = None) -> SizeTariff:
     """A size whose price follows its ratio."""
     ratio = ratio or DSV2[size]
-    return SizeTariff(
-        size=size, region=REGION, payg_usd_per_h=0.07 * ratio, flexibility_group=group, ratio=ratio
-    )
+    return SizeTariff(size=size, region=REGION, payg_usd_per_h=0.07 * ratio, flexibility_group=group, ratio=ratio)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +88,7 @@ def tariff(size: str, group: str | None = "DSv2", ratio: float | None = None) ->
 )
 def test_one_ds4_reservation_covers_its_ratio(vms, left):
     """8 DS1, or 2 DS2 and a DS3, or half a DS5: the documented ratios 1, 2, 4, 8, 16."""
-    demands = [
-        Demand(name=size, tariff=tariff(size), left=np.array([float(count)])) for size, count in vms.items()
-    ]
+    demands = [Demand(name=size, tariff=tariff(size), left=np.array([float(count)])) for size, count in vms.items()]
     reserve([reservation(size="DS4_v2")], demands, {"ri": tariff("DS4_v2")}, np.ones(1))
     assert {demand.name: demand.left[0] for demand in demands} == pytest.approx(left)
 
@@ -116,16 +110,12 @@ def test_a_reservation_serves_its_own_size_before_others_of_its_group():
     """One D4 reservation, one D4 and one D8: the D4 is free and the D8 pays in full."""
     made = bill([hours("big", [1.0], size=D8), hours("own", [1.0])], reservation())
     assert made.cost("compute", group="own") == 0.0
-    assert made.cost("compute", group="big") == pytest.approx(
-        CATALOGUE.price_per_h(D8, REGION, "linux"), abs=1e-9
-    )
+    assert made.cost("compute", group="big") == pytest.approx(CATALOGUE.price_per_h(D8, REGION, "linux"), abs=1e-9)
 
 
 def test_spot_and_other_regions_do_not_use_a_reservation():
     """A reservation is for regular VMs of its region."""
-    made = bill(
-        [hours("cheap", [1.0], priority="spot"), hours("far", [1.0], region="northeurope")], reservation()
-    )
+    made = bill([hours("cheap", [1.0], priority="spot"), hours("far", [1.0], region="northeurope")], reservation())
     assert made.commitments["ri"].used_fraction == 0.0
 
 
@@ -135,9 +125,7 @@ def test_the_windows_licence_stays_on_a_reserved_vm():
     licence = CATALOGUE.price_per_h(D4, REGION, "windows") - PAYG
     assert made.cost("compute") == 0.0
     assert made.cost("license") == pytest.approx(licence, abs=1e-9)
-    assert (
-        bill([hours("win", [1.0], os="windows", hybrid_benefit=True)], reservation()).cost("license") == 0.0
-    )
+    assert bill([hours("win", [1.0], os="windows", hybrid_benefit=True)], reservation()).cost("license") == 0.0
 
 
 def test_a_savings_plan_pays_the_deepest_discount_first():
@@ -156,10 +144,7 @@ def test_a_savings_plan_pays_the_deepest_discount_first():
 
 def test_the_three_year_plan_is_spent_before_the_one_year_plan_whatever_the_file_says():
     """0.12 an hour of three-year money covers the only VM: the one-year plan is lost."""
-    plans = [
-        SavingsPlan(name="one", hourly_usd=0.16, term="1y"),
-        SavingsPlan(name="three", hourly_usd=0.12, term="3y"),
-    ]
+    plans = [SavingsPlan(name="one", hourly_usd=0.16, term="1y"), SavingsPlan(name="three", hourly_usd=0.12, term="3y")]
     made = bill([hours("d", [1.0])], *plans)
     assert made.commitments["three"].used_fraction == pytest.approx(1.0)
     assert made.commitments["one"].used_fraction == pytest.approx(0.0, abs=1e-12)
@@ -256,15 +241,10 @@ def test_two_plans_share_what_a_savings_plan_leaves():
     """What one plan can't pay, the next does; the fleet's hours are never paid twice."""
     demand = Demand(
         name="d",
-        tariff=SizeTariff(
-            size="s", region=REGION, payg_usd_per_h=1.0, savings_plan_1y=0.8, savings_plan_3y=0.5
-        ),
+        tariff=SizeTariff(size="s", region=REGION, payg_usd_per_h=1.0, savings_plan_1y=0.8, savings_plan_3y=0.5),
         left=np.array([4.0]),
     )
-    plans = [
-        SavingsPlan(name="a", hourly_usd=1.0, term="3y"),
-        SavingsPlan(name="b", hourly_usd=0.8, term="1y"),
-    ]
+    plans = [SavingsPlan(name="a", hourly_usd=1.0, term="3y"), SavingsPlan(name="b", hourly_usd=0.8, term="1y")]
     used = save(plans, [demand], np.ones(1))
     assert demand.left[0] == pytest.approx(4 - 2 - 1)
     assert [u[0] for u in used] == pytest.approx([1.0, 0.8])

@@ -119,9 +119,7 @@ def test_comparison_json_has_the_promised_shape(found: Any, tmp_path: Path):
 
 def test_variants_get_names_of_their_own(office: sim.Scenario):
     """Scenarios that share a name are told apart; nothing to compare with is said."""
-    found = compare(
-        office, office.replace("group.dev.count", 9), office.replace("group.dev.count", 10), replications=2
-    )
+    found = compare(office, office.replace("group.dev.count", 9), office.replace("group.dev.count", 10), replications=2)
     assert len(found.variants) == 2
     with pytest.raises(InputError, match="at least one variant"):
         compare(office)
@@ -167,9 +165,7 @@ def _judge(effect: float, rng: np.random.Generator, variants: int = 5) -> list[s
     for number in range(variants):
         after = luck + rng.normal(effect, 1, 20)
         raw[f"v{number}"] = {
-            "cost.total": paired(
-                lambda m, _g, after=after: after.tolist(), lambda m, _g: base[m], "cost.total", ""
-            )
+            "cost.total": paired(lambda m, _g, after=after: after.tolist(), lambda m, _g: base[m], "cost.total", "")
         }
     return [by_metric["cost.total"].verdict for by_metric in judged(raw, "", 0.95).values()]
 
@@ -203,10 +199,7 @@ def test_p_better_is_a_probability_that_keeps_its_word():
         raw = {
             "v": {
                 "cost.total": paired(
-                    lambda m, g, after=after: after.tolist(),
-                    lambda m, g, luck=luck: luck.tolist(),
-                    "cost.total",
-                    "",
+                    lambda m, g, after=after: after.tolist(), lambda m, g, luck=luck: luck.tolist(), "cost.total", ""
                 )
             }
         }

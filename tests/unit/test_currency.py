@@ -22,9 +22,7 @@ SIZE = "Standard_D4s_v5"
 @pytest.fixture(scope="module")
 def euro(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled price list as if it were in euros."""
-    listed = json.loads(
-        (Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8")
-    )
+    listed = json.loads((Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8"))
     # What was said of the bundled list, its sources and their dollars, is not said of this one.
     for block in listed["prices"]:
         block["note"] = ""
@@ -43,13 +41,7 @@ def office(euro: Path) -> sim.Scenario:
             "horizon": "24h",
             "replications": 3,
             "prices": {"catalogue": str(euro), "currency": "EUR"},
-            "group": [
-                {
-                    "name": "dev",
-                    "count": 3,
-                    "cycle": {"on": {"dist": "exponential", "mean": "3h"}, "off": "2h"},
-                }
-            ],
+            "group": [{"name": "dev", "count": 3, "cycle": {"on": {"dist": "exponential", "mean": "3h"}, "off": "2h"}}],
             "commitment": [
                 {"name": "plan", "kind": "savings-plan", "hourly": 0.1, "term": "1y"},
                 {"name": "ri", "kind": "reservation", "size": SIZE, "quantity": 1, "term": "1y"},
@@ -77,9 +69,7 @@ def test_no_report_says_dollars_of_a_list_in_euros(study: str, office: sim.Scena
     told = (
         page
         + repr(found)
-        + "".join(
-            each.read_text(encoding="utf-8") for each in (tmp_path / "result" / "figures").glob("*.csv")
-        )
+        + "".join(each.read_text(encoding="utf-8") for each in (tmp_path / "result" / "figures").glob("*.csv"))
     )
     assert "EUR" in told
     assert "USD" not in told, told[told.index("USD") - 200 : told.index("USD") + 50]
@@ -94,9 +84,7 @@ def test_no_report_says_dollars_of_a_list_in_euros(study: str, office: sim.Scena
     ],
     ids=lambda command: command[0],
 )
-def test_no_command_says_dollars_of_a_list_in_euros(
-    command: list[str], office: sim.Scenario, tmp_path: Path
-) -> None:
+def test_no_command_says_dollars_of_a_list_in_euros(command: list[str], office: sim.Scenario, tmp_path: Path) -> None:
     """On the screen it is the same."""
     file = tmp_path / "office.toml"
     file.write_text(office.to_toml(), encoding="utf-8")
@@ -107,34 +95,19 @@ def test_no_command_says_dollars_of_a_list_in_euros(
     assert "USD" not in told.output
 
 
-def test_an_invoice_in_euros_has_euros_as_the_unit_of_a_plan(
-    office: sim.Scenario, euro: Path, tmp_path: Path
-) -> None:
+def test_an_invoice_in_euros_has_euros_as_the_unit_of_a_plan(office: sim.Scenario, euro: Path, tmp_path: Path) -> None:
     """FOCUS rows name the currency as a plan's unit; a bill's lines are shown in it."""
     scenario = tmp_path / "office.toml"
     scenario.write_text(office.to_toml(), encoding="utf-8")
     usage = tmp_path / "usage.csv"
-    usage.write_text(
-        "vm,start,end,state\na,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,running\n", encoding="utf-8"
-    )
-    words = [
-        "bill",
-        str(usage),
-        "--scenario",
-        str(scenario),
-        "--size",
-        SIZE,
-        "--focus",
-        str(tmp_path / "f.csv"),
-    ]
+    usage.write_text("vm,start,end,state\na,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,running\n", encoding="utf-8")
+    words = ["bill", str(usage), "--scenario", str(scenario), "--size", SIZE, "--focus", str(tmp_path / "f.csv")]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     assert "USD" not in told.output
     with (tmp_path / "f.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["CommitmentDiscountUnit"] for row in rows if row["CommitmentDiscountName"] == "plan"} == {
-        "EUR"
-    }
+    assert {row["CommitmentDiscountUnit"] for row in rows if row["CommitmentDiscountName"] == "plan"} == {"EUR"}
     assert not [row for row in rows if "USD" in row.values()]
 
 

@@ -126,7 +126,7 @@ def test_a_start_given_with_an_offset_is_an_instant() -> None:
         # Lord Howe changes by half an hour: 5 April 2026, 02:00 becomes 01:30.
         ("Australia/Lord_Howe", datetime(2026, 4, 4, 13, tzinfo=UTC), time(1), time(4), [1, 4.5]),
     ],
-)  # fmt: skip
+)
 def test_the_hour_that_a_clock_change_takes_or_gives_is_taken_or_given(
     zone: str, start: datetime, on: time, off: time, expected: list[float]
 ) -> None:

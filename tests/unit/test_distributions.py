@@ -63,9 +63,7 @@ def test_a_truncated_law_is_the_law_on_condition(name, bounds):
     knots = [low, *(k for k in (20, 60, 1e3, 1e4) if low < k < high), min(high, 1e6)]
     pieces = list(pairwise(knots))
     mean = low + sum(integrate.quad(survival, a, b, limit=200)[0] for a, b in pieces)
-    square = low**2 + sum(
-        integrate.quad(lambda x: 2 * x * survival(x), a, b, limit=200)[0] for a, b in pieces
-    )
+    square = low**2 + sum(integrate.quad(lambda x: 2 * x * survival(x), a, b, limit=200)[0] for a, b in pieces)
     assert cut.support == (low, high)
     assert cut.mean == pytest.approx(mean, rel=1e-6)
     assert cut.variance == pytest.approx(square - mean**2, rel=1e-5)
@@ -175,9 +173,7 @@ def test_a_truncation_that_cuts_nothing_is_the_law_itself():
     """And one truncation of another is their overlap."""
     law = Uniform(low=4, high=8)
     assert truncate(law, 1, 10) == law
-    assert truncate(truncate(Exponential(mean=9), 1, 20), 5, 30) == Truncated(
-        of=Exponential(mean=9), low=5, high=20
-    )
+    assert truncate(truncate(Exponential(mean=9), 1, 20), 5, 30) == Truncated(of=Exponential(mean=9), low=5, high=20)
     assert truncate(Samples(values=(1, 2, 3, 4)), 2, 3) == Samples(values=(2, 3))
 
 

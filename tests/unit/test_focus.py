@@ -33,9 +33,7 @@ COMMITMENTS = (
     DedicatedHost(name="host", quantity=1, usd_per_h=5.0, vcpus=64, groups=("housed",)),
 )
 GROUPS = (
-    RatedGroup(
-        name="dev", size=D4, region=REGION, os="windows", disks=("P10",), public_ip=True, keeps_disks=True
-    ),
+    RatedGroup(name="dev", size=D4, region=REGION, os="windows", disks=("P10",), public_ip=True, keeps_disks=True),
     RatedGroup(name="cheap", size="Standard_D8s_v5", region=REGION, priority="spot"),
     RatedGroup(name="housed", size="Standard_D2s_v5", region=REGION),
 )
@@ -107,9 +105,7 @@ def test_unused_commitment_has_rows_of_its_own():
     """At night nobody uses the reservation (empty capacity units would): cost without a resource that consumed it."""
     rating, rows = export(commitments=COMMITMENTS[:2])
     unused = [
-        row
-        for row in rows
-        if row.get("CommitmentDiscountStatus") == "Unused" and row["CommitmentDiscountId"] == "ri"
+        row for row in rows if row.get("CommitmentDiscountStatus") == "Unused" and row["CommitmentDiscountId"] == "ri"
     ]
     line = next(line for line in rating.bill.lines if line.meter == "commitment.ri.unused")
     assert line.amount_nano > 0
@@ -121,12 +117,7 @@ def test_billing_periods_are_calendar_months():
     """A charge on 31 January belongs to January, on 1 February to February."""
     _, rows = export()
     for row in rows:
-        assert (
-            row["BillingPeriodStart"]
-            <= row["ChargePeriodStart"]
-            < row["ChargePeriodEnd"]
-            <= row["BillingPeriodEnd"]
-        )
+        assert row["BillingPeriodStart"] <= row["ChargePeriodStart"] < row["ChargePeriodEnd"] <= row["BillingPeriodEnd"]
     assert {row["BillingPeriodStart"] for row in rows} == {"2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"}
 
 

@@ -40,11 +40,7 @@ def moment(
 def every_moment() -> list[VmMoment]:
     """Every pair of power and provisioning state, and every failure code once."""
     pairs = [
-        moment(
-            power,
-            provisioning,
-            "InternalOperationError" if provisioning is ProvisioningState.FAILED else None,
-        )
+        moment(power, provisioning, "InternalOperationError" if provisioning is ProvisioningState.FAILED else None)
         for power, provisioning in itertools.product(PowerState, ProvisioningState)
     ]
     return pairs + [moment(code=code, provisioning=ProvisioningState.FAILED) for code in FAILURES]

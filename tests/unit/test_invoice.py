@@ -76,12 +76,7 @@ def test_the_invoice_is_the_runs_bill_by_vm_day_and_meter(tmp_path: Path) -> Non
     assert set(keys.values()) == {1}
     vms = {row["ResourceId"] for row in rows if row["ResourceType"] == "Virtual machine"}
     assert vms == {*(f"dev-{i:04d}" for i in range(6)), "web-0000", "web-0001"}
-    assert {row["ChargePeriodStart"][:10] for row in rows} == {
-        "2026-01-30",
-        "2026-01-31",
-        "2026-02-01",
-        "2026-02-02",
-    }
+    assert {row["ChargePeriodStart"][:10] for row in rows} == {"2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02"}
     assert {row["BillingPeriodStart"][:7] for row in rows} == {"2026-01", "2026-02"}
     unused = [row for row in rows if row["CommitmentDiscountStatus"] == "Unused"]
     assert {row["CommitmentDiscountId"] for row in unused} >= {"ri"}
@@ -118,23 +113,19 @@ def test_minutes_are_cut_stretch_by_stretch() -> None:
     group = {"cycle": cycle, "failures": {}, "durations": steps, "image": "specialized", "count": 1}
     horizon = {"horizon": "10h", "warm_up": "0s", "start": "2026-01-05T00:00:00Z", "commitment": []}
     exact, cut = (
-        sim.run(scenario(group=group, rounding=how, **horizon), replications=1)
-        for how in ("exact", "floor-minute")
+        sim.run(scenario(group=group, rounding=how, **horizon), replications=1) for how in ("exact", "floor-minute")
     )
     stretches = 9  # one every 66.75 minutes of 600, the last of them whole
     price = 0.23
     for run, minutes in ((exact, 6.75), (cut, 6.0)):
-        assert run.estimate("cost.compute", "dev").mean == pytest.approx(
-            stretches * minutes / 60 * price, abs=1e-6
-        )
+        assert run.estimate("cost.compute", "dev").mean == pytest.approx(stretches * minutes / 60 * price, abs=1e-6)
         assert run.estimate("billed_hours", "dev").mean == pytest.approx(stretches * 6.75 / 60)
 
 
 def test_disks_that_outlive_their_vm_go_on_being_billed() -> None:
     """Each machine that was replaced leaves its disk behind; without `keeps_disks` it takes it along."""
     taken, kept = (
-        sim.run(scenario(group={"keeps_disks": keeps}), replications=1).replications[0]
-        for keeps in (False, True)
+        sim.run(scenario(group={"keeps_disks": keeps}), replications=1).replications[0] for keeps in (False, True)
     )
     orphaned = [row for row in kept.bill if row.meter == "disk.P10.orphaned"]
     assert kept.metrics["dev"]["vms.deleted"] > 0

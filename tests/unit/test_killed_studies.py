@@ -17,15 +17,7 @@ import sim
 KILLS = 8
 COMMANDS = {
     "sweep": ["sweep", "fleet.toml", "--vary", "group.web.count=2,4,6", "-n", "30"],
-    "size": [
-        "size",
-        "fleet.toml",
-        "--vary",
-        "group.web.count=1..30",
-        "--keep",
-        "cost.total<=400",
-        "--largest",
-    ],
+    "size": ["size", "fleet.toml", "--vary", "group.web.count=1..30", "--keep", "cost.total<=400", "--largest"],
 }
 
 
@@ -41,11 +33,7 @@ def _start(words: list[str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _tables(folder: Path) -> dict[str, bytes]:
-    return {
-        path.name: path.read_bytes()
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".csv", ".parquet")
-    }
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in (".csv", ".parquet")}
 
 
 @pytest.mark.slow

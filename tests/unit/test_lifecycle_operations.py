@@ -165,16 +165,7 @@ def test_a_specialized_image_shows_no_substates() -> None:
 
 def test_names_that_users_rely_on_are_pinned() -> None:
     """Metrics, duration keys and failure keys are the interface's, in its order where it gives one."""
-    assert OPERATION_NAMES == (
-        "create",
-        "start",
-        "restart",
-        "power_off",
-        "deallocate",
-        "hibernate",
-        "update",
-        "delete",
-    )
+    assert OPERATION_NAMES == ("create", "start", "restart", "power_off", "deallocate", "hibernate", "update", "delete")
     assert set(DURATION_KEYS) == {
         "allocating",
         "starting",

@@ -129,9 +129,7 @@ def test_each_way_of_being_off_goes_its_own_way(
     """Wanted 1,000 s, unwanted 1,000 s. From stopped a start needs no allocation (10 s), from the others it does."""
     told = play_both(fleet(hours=2500 / 3600, demand=cycle(1000, 1000), when_off=when_off))
     assert told.life()[3:] == [*way_off, *back]
-    asked = {
-        name.split(".")[1] for name, n in told.usage.counts.items() if name.startswith("operations.") and n
-    }
+    asked = {name.split(".")[1] for name, n in told.usage.counts.items() if name.startswith("operations.") and n}
     starts = {"start"} if back else set()
     assert asked == {"create"} | starts | ({operation} if operation else set())
     assert wanted_s(told) == pytest.approx(1500, abs=1e-4)
@@ -148,9 +146,7 @@ def test_a_guest_that_shuts_itself_down_tells_the_control_plane_nothing() -> Non
 def test_stopped_is_billed_and_deallocated_is_not() -> None:
     """The source document's main lesson, in an hour with an off time of 2,600 s."""
     stopped = play_both(fleet(hours=1, demand=cycle(1000, 10_000), when_off="stop"))
-    assert stopped.usage.billed_h(OLD) * 3600 == pytest.approx(
-        965 + 2600, abs=1e-9
-    )  # Stopping is billed, too
+    assert stopped.usage.billed_h(OLD) * 3600 == pytest.approx(965 + 2600, abs=1e-9)  # Stopping is billed, too
     gone = play_both(fleet(hours=1, demand=cycle(1000, 10_000), when_off="deallocate"))
     assert gone.usage.billed_h(OLD) * 3600 == pytest.approx(965, abs=1e-9)
     assert gone.usage.existing_h * 3600 == 3600
@@ -180,12 +176,7 @@ def test_demand_that_ends_and_begins_again_during_an_operation_is_not_noticed() 
 def test_demand_that_begins_while_the_vm_is_deallocated_waits_for_its_end() -> None:
     """Off at 1,000 for 20 s: deallocating ends at 1,045, then it is started at once."""
     told = play_both(fleet(hours=1200 / 3600, demand=cycle(1000, 20)))
-    assert told.life()[3:] == [
-        (1000, "deallocating"),
-        (1045, "deallocated"),
-        (1055, "starting"),
-        (1080, "running"),
-    ]
+    assert told.life()[3:] == [(1000, "deallocating"), (1045, "deallocated"), (1055, "starting"), (1080, "running")]
 
 
 def test_demand_that_ends_during_a_start_waits_for_its_end() -> None:
@@ -219,9 +210,7 @@ def test_jitter_moves_each_edge_and_never_past_its_neighbour() -> None:
     assert (8 * 3600 + 600 + 10, "starting") in told.life()
     assert (19 * 3600 + 600, "deallocating") in told.life()
     assert told.usage.wanted_h == 11
-    wild = Schedule(
-        days=(0, 1, 2, 3), on=time(8), off=time(19), time_zone="UTC", jitter_s=Exponential(mean=86_400.0)
-    )
+    wild = Schedule(days=(0, 1, 2, 3), on=time(8), off=time(19), time_zone="UTC", jitter_s=Exponential(mean=86_400.0))
     assert 0 <= play_both(fleet(hours=96, demand=wild)).usage.wanted_h <= 96
 
 
@@ -229,9 +218,7 @@ def test_office_hours_last_eleven_hours_on_the_day_the_clock_changes_too() -> No
     """08:00-19:00 in Amsterdam, Saturday to Monday around 29 March 2026: 33 hours, an hour earlier from Sunday on."""
     schedule = Schedule(days=(0, 5, 6), on=time(8), off=time(19), time_zone="Europe/Amsterdam")
     told = play_both(fleet(hours=72, start=datetime(2026, 3, 28, tzinfo=UTC), demand=schedule))
-    begun = [
-        t_s / 3600 for t_s, operation, what in told.operations() if (operation, what) == ("start", "accepted")
-    ]
+    begun = [t_s / 3600 for t_s, operation, what in told.operations() if (operation, what) == ("start", "accepted")]
     assert begun == [7, 24 + 6, 48 + 6]
     assert told.usage.wanted_h == 33
 
@@ -262,9 +249,7 @@ def test_an_arrival_is_deleted_a_lifetime_after_it_is_running() -> None:
     assert [state for _, state in life] == ["creating", "starting", "running", "deallocating", ""]
     gone = [life for _, life in told.run.lives if life[-1][1] == ""]
     open_h = sum(
-        24 - life[0][0] / 3600
-        for _, life in told.run.lives
-        if life[-1][1] in ("creating", "starting", "running")
+        24 - life[0][0] / 3600 for _, life in told.run.lives if life[-1][1] in ("creating", "starting", "running")
     )
     ended_h = sum(life[-2][0] - life[0][0] for life in gone) / 3600
     leaving = [life for _, life in told.run.lives if life[-1][1] == "deallocating"]

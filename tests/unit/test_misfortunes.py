@@ -219,9 +219,7 @@ def test_a_long_life_of_many_short_operations_is_no_standstill() -> None:
 
 def crashing(detection_s: float, **changes: Any) -> GroupPlan:
     """A guest that dies after every 1,000 s of service."""
-    return group(
-        guest_crash=GuestCrash(time_between_s=always(1000), detection_s=always(detection_s)), **changes
-    )
+    return group(guest_crash=GuestCrash(time_between_s=always(1000), detection_s=always(detection_s)), **changes)
 
 
 def test_a_crashed_guest_is_noticed_and_restarted_and_the_vm_runs_all_the_while() -> None:
@@ -263,9 +261,7 @@ def test_an_eviction_gives_notice_deallocates_and_is_answered_after_a_while() ->
     """At 80 s, as soon as it serves; serves on for 30; deallocated at 155; asked for again 900 s later."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
     told = play_both(fleet(hours=1100 / 3600, spot=spot))
-    assert told.life()[3:] == [
-        (110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running"),
-    ]  # fmt: skip
+    assert told.life()[3:] == [(110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running")]
     assert [row[0] for row in told.events if row[2] == "eviction"] == [80, 1090]
     assert told.count("evictions") == 2
     assert told.usage.served_h * 3600 == pytest.approx(30 + 10, abs=1e-3)
@@ -292,9 +288,7 @@ def test_nobody_asks_again_for_an_evicted_vm_unless_told_to(policy: str, last: s
 
 @pytest.mark.parametrize(("policy", "operation"), [("deallocate", "start"), ("delete", "create")])
 @pytest.mark.parametrize("on_s", [100.0, 1000.0])
-def test_an_evicted_vm_is_asked_for_when_it_is_next_wanted_anew(
-    policy: str, operation: str, on_s: float
-) -> None:
+def test_an_evicted_vm_is_asked_for_when_it_is_next_wanted_anew(policy: str, operation: str, on_s: float) -> None:
     """Also where demand ended between the notice (80 s) and the end of the eviction (about 155 s)."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30))
     told = play_both(fleet(hours=1, spot=spot, demand=cycle(on_s, 1500 - on_s)))
@@ -340,11 +334,7 @@ def test_a_guest_crashes_in_a_vm_that_could_not_be_switched_off_too() -> None:
     """It serves on, unwanted; its guest may die, is noticed and restarted; then it is switched off."""
     crash = GuestCrash(time_between_s=Exponential(mean=2000.0), detection_s=always(60))
     plan = fleet(
-        hours=400,
-        count=20,
-        demand=cycle(4000, 4000),
-        failures={"InternalOperationError": 0.2},
-        guest_crash=crash,
+        hours=400, count=20, demand=cycle(4000, 4000), failures={"InternalOperationError": 0.2}, guest_crash=crash
     )
     told = play_both(plan)
     stories = defaultdict(list)

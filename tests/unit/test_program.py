@@ -38,9 +38,7 @@ def reachable(state_machine: StateMachine) -> set[str]:
         if state.name in seen:
             continue
         seen.add(state.name)
-        waiting += [
-            transition.target for transition in state_machine.transitions if transition.source is state
-        ]
+        waiting += [transition.target for transition in state_machine.transitions if transition.source is state]
     return seen
 
 
@@ -95,10 +93,7 @@ def test_what_a_move_means_to_the_books_is_where_it_comes_from_and_goes_to(plan:
     for state in state_machine.states:
         for wanted in (0, 1):
             row = state_machine.turn(state, wanted)
-            assert (table.before[row], table.after[row]) == (
-                column(state.slot, wanted),
-                column(state.slot, 1 - wanted),
-            )
+            assert (table.before[row], table.after[row]) == (column(state.slot, wanted), column(state.slot, 1 - wanted))
             assert table.counts[row] == ()
 
 
@@ -116,18 +111,11 @@ def test_a_life_without_misfortunes_has_no_place_for_them() -> None:
     calm = {state.name for state in compile_state_machine(group(demand=CYCLING)).states}
     risky = {state.name for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING)).states}
     unspotted = {
-        state.name
-        for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING | {"spot": None})).states
+        state.name for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING | {"spot": None})).states
     }
     assert calm < risky
     assert "unstarted.deallocated" in unspotted - calm
-    for name in (
-        "crashed",
-        "evicted.notice",
-        "retry.create",
-        "retry.start@deallocated",
-        "lost",
-    ):
+    for name in ("crashed", "evicted.notice", "retry.create", "retry.start@deallocated", "lost"):
         assert name in risky - calm
 
 
@@ -167,14 +155,8 @@ def test_an_operation_is_counted_once_accepted_and_once_ended(asked: bool) -> No
             and transition.source.operation == transition.target.operation
             and not transition.target.begins
         )
-        if (
-            transition.source.operation in OPERATION_NAMES
-            and not within
-            and transition.target.operation != "delete"
-        ):
-            assert ends, (
-                f"{transition.source.name} -> {transition.target.name} leaves an operation without an end"
-            )
+        if transition.source.operation in OPERATION_NAMES and not within and transition.target.operation != "delete":
+            assert ends, f"{transition.source.name} -> {transition.target.name} leaves an operation without an end"
         assert bool(begins) == (transition.target.begins and transition.target.operation in OPERATION_NAMES)
         assert bool(transition.code) == any(name.startswith("failures.") for name in transition.counts)
 
@@ -210,13 +192,11 @@ def test_what_is_accepted_from_outside_is_what_the_rows_accept() -> None:
 
 def test_an_operation_that_nobody_knows_is_refused_by_name() -> None:
     """With those there are."""
-    with pytest.raises(
-        OperationNotAllowed, match="no operation is named 'explode'; there are create, start, restart"
-    ):
+    with pytest.raises(OperationNotAllowed, match="no operation is named 'explode'; there are create, start, restart"):
         rows_for("explode", PowerState.RUNNING)
 
 
-def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """The facts changed, the automation didn't: our defect, told with the move and the group."""
     rows = dict(POWER)
     rows[PowerState.DEALLOCATED] = replace(rows[PowerState.DEALLOCATED], goes_to=frozenset())
@@ -229,14 +209,9 @@ def test_streams_are_named_by_what_they_are_for() -> None:
     """Purposes are names, each once; laws stand where time is drawn."""
     state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING))
     assert len(set(state_machine.stream_names)) == len(state_machine.stream_names)
-    assert {
-        "starting",
-        "failure.AllocationFailed",
-        "cycle.on",
-        "cycle.off",
-        "guest_crash",
-        "eviction",
-    } <= set(state_machine.stream_names)
+    assert {"starting", "failure.AllocationFailed", "cycle.on", "cycle.off", "guest_crash", "eviction"} <= set(
+        state_machine.stream_names
+    )
     for stream, law in zip(state_machine.stream_names, state_machine.samplers, strict=True):
         assert (law is None) == stream.startswith("failure.")
 
@@ -245,15 +220,11 @@ def test_a_lifetime_begins_where_a_create_comes_to_running_and_nowhere_else() ->
     """From the moment it is Running, generalized image or not."""
     for generalized in (True, False):
         demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(100))
-        state_machine = compile_state_machine(
-            group(count=0, demand=demand, generalized=generalized, **EVERYTHING)
-        )
+        state_machine = compile_state_machine(group(count=0, demand=demand, generalized=generalized, **EVERYTHING))
         begins = [
             (transition.source.name, transition.target.power)
             for transition in state_machine.transitions
             if transition.sets_life
         ]
         assert begins == [("create@absent.starting", PowerState.RUNNING)]
-    assert not any(
-        transition.sets_life for transition in compile_state_machine(group(**EVERYTHING)).transitions
-    )
+    assert not any(transition.sets_life for transition in compile_state_machine(group(**EVERYTHING)).transitions)

@@ -20,9 +20,7 @@ def jobs() -> sim.Scenario:
             "horizon": "10d",
             "warm_up": "1d",
             "replications": 6,
-            "group": [
-                {"name": "jobs", "arrivals": {"rate": 2.0, "lifetime": {"dist": "exponential", "mean": "5h"}}}
-            ],
+            "group": [{"name": "jobs", "arrivals": {"rate": 2.0, "lifetime": {"dist": "exponential", "mean": "5h"}}}],
             "commitment": [
                 {"name": "ri", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 0, "term": "1y"}
             ],

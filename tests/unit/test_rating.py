@@ -49,9 +49,7 @@ ONE_OF_EACH = {str(state): [1.0] for state in PowerState}
 )
 def test_an_hour_in_every_state_pays_what_the_policy_says(policy, os, compute_h, license_h):
     """Compute and licence follow the policy's two columns; disks and the address run in all eight states."""
-    bill = rate(
-        [group(os=os, disks=("P10",), public_ip=True)], {"dev": usage(**ONE_OF_EACH)}, CATALOGUE, policy
-    )
+    bill = rate([group(os=os, disks=("P10",), public_ip=True)], {"dev": usage(**ONE_OF_EACH)}, CATALOGUE, policy)
     linux = CATALOGUE.price_per_h(SIZE, REGION, "linux")
     windows = CATALOGUE.price_per_h(SIZE, REGION, "windows")
     assert bill.cost("compute") == pytest.approx(compute_h * linux, abs=1e-9)
@@ -133,9 +131,7 @@ def test_split_loses_nothing():
     shares = split(1_000_000_007, np.array(weights)).tolist()
     assert sum(shares) == 1_000_000_007
     assert shares[2] == 0
-    assert all(
-        abs(s - 1_000_000_007 * w / math.fsum(weights)) <= 1 for s, w in zip(shares, weights, strict=True)
-    )
+    assert all(abs(s - 1_000_000_007 * w / math.fsum(weights)) <= 1 for s, w in zip(shares, weights, strict=True))
 
 
 def test_shown_amounts_add_up():

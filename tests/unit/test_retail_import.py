@@ -96,9 +96,7 @@ def imported(tmp_path: Path):
     return make
 
 
-def terms_of(
-    catalogue: Catalogue, size: str = "Standard_D4s_v5", region: str = "swedencentral"
-) -> dict[str, float]:
+def terms_of(catalogue: Catalogue, size: str = "Standard_D4s_v5", region: str = "swedencentral") -> dict[str, float]:
     """Every price known of a size."""
     return {row: found.per_h for row in TERMS if (found := catalogue.find_price(size, region, row))}
 
@@ -138,9 +136,7 @@ class TestWhatIsTaken:
             "dedicated host": 1, "price 0": 1, "volume tier": 1, "no size": 1, "no region": 1,
         }  # fmt: skip
 
-    @pytest.mark.parametrize(
-        "product", ["DCsv3 Series Windows", "Virtual Machines NCCadsv5 Srs Win", "X Windows "]
-    )
+    @pytest.mark.parametrize("product", ["DCsv3 Series Windows", "Virtual Machines NCCadsv5 Srs Win", "X Windows "])
     def test_only_the_products_name_tells_windows(self, imported, product: str) -> None:
         """Whatever series writes it how."""
         assert terms_of(imported([item(), item(productName=product, retailPrice=0.4)]).catalogue) == {
@@ -150,9 +146,7 @@ class TestWhatIsTaken:
 
     def test_a_windows_plan_rate_is_not_taken_for_the_machine(self, imported) -> None:
         """It holds the licence, which no plan covers."""
-        assert "savings_plan_1y" not in terms_of(
-            imported([item(), WINDOWS | {"savingsPlan": PLANS}]).catalogue
-        )
+        assert "savings_plan_1y" not in terms_of(imported([item(), WINDOWS | {"savingsPlan": PLANS}]).catalogue)
 
     def test_a_unit_of_several_hours_is_divided(self, imported) -> None:
         """Some meters are sold by a hundred hours."""
@@ -164,12 +158,7 @@ class TestWhatIsTaken:
         made = imported(
             [
                 item(**euro),
-                item(
-                    armRegionName="uksouth",
-                    retailPrice=0.3,
-                    effectiveStartDate="2026-08-01T00:00:00Z",
-                    **euro,
-                ),
+                item(armRegionName="uksouth", retailPrice=0.3, effectiveStartDate="2026-08-01T00:00:00Z", **euro),
             ]
         )
         assert made.catalogue.regions == ("swedencentral", "uksouth")
@@ -251,9 +240,7 @@ class TestPages:
     def write(folder: Path, number: int, *, link: int | None, count: int = 100, query: str = "") -> Path:
         """A full page of a long list; page *number* has sizes of its own."""
         items = [item(armSkuName=f"Standard_X{number}_{i}") for i in range(count)]
-        address = (
-            f"{API}?api-version=2023-01-01-preview&$filter={query}&$skip={link}" if link is not None else None
-        )
+        address = f"{API}?api-version=2023-01-01-preview&$filter={query}&$skip={link}" if link is not None else None
         file = folder / f"{query}{number:03}.json"
         file.write_text(json.dumps(page(items, NextPageLink=address)))
         return file

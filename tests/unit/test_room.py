@@ -58,16 +58,9 @@ def test_a_create_that_finds_no_hardware_leaves_no_vm() -> None:
 
 def test_a_stopped_vm_keeps_its_host_and_starts_without_asking() -> None:
     """Its neighbour finds no room while it is stopped; it is Running 25 s after it is wanted, allocating nothing."""
-    plan = shared(
-        vms("a", demand=ON_OFF, when_off="stop"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)
-    )
+    plan = shared(vms("a", demand=ON_OFF, when_off="stop"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),))
     told = play_both(plan)
-    assert told.life("a-0000")[3:7] == [
-        (1000, "stopping"),
-        (1020, "stopped"),
-        (2000, "starting"),
-        (2025, "running"),
-    ]
+    assert told.life("a-0000")[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
     assert told.run.usages["a"].counts["allocation.attempts"] == 1
     assert len(failed(told, "b-0000")) == 5
 
@@ -114,9 +107,7 @@ def test_each_policy_has_its_own_way(policy: str, expected: list[int]) -> None:
 
 def test_best_fit_leaves_large_room_whole() -> None:
     """A host with room for one is filled before one with room for four, wherever it stands."""
-    _, found = strike(
-        shared(vms(count=3), placement="best-fit", hosts=(hosts(1, "big"), hosts(2, "small", fit=1)))
-    )
+    _, found = strike(shared(vms(count=3), placement="best-fit", hosts=(hosts(1, "big"), hosts(2, "small", fit=1))))
     assert whereabouts(found) == [1, 2, 0]
 
 
@@ -125,9 +116,7 @@ def test_best_fit_leaves_large_room_whole() -> None:
 
 def test_a_named_zone_that_is_full_fails_with_its_own_code() -> None:
     """There is room in zone 2, but not for a VM pinned to zone 1."""
-    told = play_both(
-        shared(vms(count=2, zones=(1,)), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2)))
-    )
+    told = play_both(shared(vms(count=2, zones=(1,)), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2))))
     assert {code for _, _, code in failed(told, "g-0001")} == {"ZonalAllocationFailed"}
     assert told.count("failures.ZonalAllocationFailed") == told.count("allocation.failures") == 5
     assert told.count("failures.AllocationFailed") == 0
@@ -160,9 +149,7 @@ def test_part_of_an_availability_set_is_pinned_and_the_whole_set_is_not() -> Non
     part = shared(vms("a", availability_set="s"), away, filler, placement="first-fit", hosts=pools)
     told = play_both(part)
     assert failed(told, "b-0000")[0] == (2010, "start", "AllocationFailed")
-    whole = shared(
-        vms("a", demand=ON_OFF, availability_set="s"), away, filler, placement="first-fit", hosts=pools
-    )
+    whole = shared(vms("a", demand=ON_OFF, availability_set="s"), away, filler, placement="first-fit", hosts=pools)
     assert not failed(play_both(whole), "b-0000")
     _, found = strike(replace(whole, horizon_s=2900.0))
     assert whereabouts(found, "a") == whereabouts(found, "b") == [1]
@@ -186,9 +173,7 @@ def test_a_quota_refusal_is_immediate_and_nothing_is_created() -> None:
     """Two of three fit into 8 vCPUs. The third is rejected at 0, 60, 180, 420 and 900 s; nothing is ever sought for it."""
     told = play_both(shared(vms(count=3), quota=Quota(regional_vcpus=8)))
     assert told.life("g-0002") == []
-    assert {(operation, outcome) for _, operation, outcome in told.operations("g-0002")} == {
-        ("create", "rejected")
-    }
+    assert {(operation, outcome) for _, operation, outcome in told.operations("g-0002")} == {("create", "rejected")}
     assert told.count("operations.create.rejected") == told.count("failures.QuotaExceeded") == 5
     assert told.count("operations.create.accepted") == told.count("allocation.attempts") == 2
     assert told.count("operations.create.failed") == told.count("allocation.failures") == 0
@@ -224,9 +209,7 @@ def test_a_create_that_failed_for_hardware_gives_its_quota_back() -> None:
 def test_families_are_limited_one_by_one_whatever_the_case_of_their_names() -> None:
     """Both limits must hold: one VM of family D, and three in all."""
     other = {"size": "E4", "family": "fE"}
-    plan = shared(
-        vms("d", count=2), vms("e", count=3, **other), quota=Quota(regional_vcpus=12, families={"FD": 4})
-    )
+    plan = shared(vms("d", count=2), vms("e", count=3, **other), quota=Quota(regional_vcpus=12, families={"FD": 4}))
     told = play_both(plan)
     made = {name: usage.counts["vms.created"] for name, usage in told.run.usages.items()}
     assert made == {"d": 1, "e": 2}
@@ -244,10 +227,7 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
     """At 544 the deleted VM's room and quota are free for the first group, not for the second, which asks at the same time."""
     late = born(534, for_s=NEVER)
     plan = shared(
-        vms("a", demand=born(0, for_s=500)),
-        vms("b", demand=late),
-        vms("c", demand=late),
-        hosts=(hosts(1, fit=1),),
+        vms("a", demand=born(0, for_s=500)), vms("b", demand=late), vms("c", demand=late), hosts=(hosts(1, fit=1),)
     )
     told = play_both(plan)
     assert told.life("b-0000") == [(534, "creating"), (544, "starting"), (569, "running")]
@@ -259,9 +239,7 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
 
 def test_reserved_room_is_held_for_vms_of_its_size() -> None:
     """A host of two places, one reserved: of two VMs of another size one fails; one of the size, later, has its place."""
-    plan = shared(
-        vms("e", count=2, size="E4"), vms("d", demand=born(500)), hosts=(hosts(1, fit=2),), reserved=(HELD,)
-    )
+    plan = shared(vms("e", count=2, size="E4"), vms("d", demand=born(500)), hosts=(hosts(1, fit=2),), reserved=(HELD,))
     told = run_until(plan)
     assert len(failed(told, "e-0001")) == 5
     assert told.life("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]

@@ -133,9 +133,7 @@ def test_part_files_are_merged_in_order(tmp_path: Path):
     for number, moves in enumerate((2, 0, 3)):
         parts.append(tmp_path / f"events-{number}.parquet")
         with EventWriter(parts[-1], number) as journal:
-            journal.rows.extend(
-                (float(i), f"vm-{number}", "power", None, "running", None, None) for i in range(moves)
-            )
+            journal.rows.extend((float(i), f"vm-{number}", "power", None, "running", None, None) for i in range(moves))
     merge(parts, tmp_path / "events.parquet")
     table = pq.read_table(tmp_path / "events.parquet")
     assert table.column("replication").to_pylist() == [0, 0, 2, 2, 2]

@@ -59,9 +59,7 @@ def result(office: sim.Scenario) -> sim.RunResult:
 
 def _bytes(folder: Path) -> dict[str, bytes]:
     """Every file of a result but the one that tells the time."""
-    return {
-        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "provenance.json"
-    }
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "provenance.json"}
 
 
 def test_the_same_question_gives_the_same_bytes(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
@@ -130,13 +128,7 @@ def test_every_promised_metric_is_there(result: sim.RunResult):
 def test_groups_add_up_to_the_fleet(result: sim.RunResult):
     """Hours and money of the groups are the fleet's, in every replication; peaks are not sums, so they are left out."""
     for each in result.replications:
-        for metric in (
-            "billed_hours",
-            "wanted_hours",
-            "cost.total",
-            "hours.running",
-            "operations.create.accepted",
-        ):
+        for metric in ("billed_hours", "wanted_hours", "cost.total", "hours.running", "operations.create.accepted"):
             parts = sum(each.metrics[group][metric] for group in result.groups)
             assert parts == pytest.approx(each.metrics[""][metric], abs=1e-6)
         assert sum(row.amount for row in each.bill) == pytest.approx(each.metrics[""]["cost.total"], abs=1e-6)
@@ -175,9 +167,7 @@ def test_ratios_of_the_summary_are_ratios_of_means(result: sim.RunResult):
 def test_the_summary_is_json_also_where_nothing_is_defined(tmp_path: Path):
     """Nobody wants the VMs and there is one replication: nulls, no NaN, and a folder that reads back."""
     idle = {"days": "Sat", "on": "08:00:00", "off": "19:00:00"}
-    lazy = sim.from_dict(
-        {"name": "lazy", "horizon": "1d", "group": [{"name": "dev", "count": 1, "schedule": idle}]}
-    )
+    lazy = sim.from_dict({"name": "lazy", "horizon": "1d", "group": [{"name": "dev", "count": 1, "schedule": idle}]})
     sim.run(lazy, replications=1).write(tmp_path / "lazy")
     metrics = sim.read(tmp_path / "lazy").summary["metrics"]
     assert metrics["availability"]["mean"] is None
@@ -209,9 +199,7 @@ def test_a_folder_of_ours_is_replaced_and_a_strangers_is_not(result: sim.RunResu
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "home", "ours"]
 
 
-def test_a_full_disk_leaves_what_was_there(
-    result: sim.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_full_disk_leaves_what_was_there(result: sim.RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The old result stays whole, the new one leaves nothing, and the message says what happened."""
     result.write(tmp_path / "kept")
     before = _bytes(tmp_path / "kept")
@@ -279,9 +267,7 @@ def test_a_path_through_a_file_is_refused_before_the_run(tmp_path: Path):
         check_folder(tmp_path / "file" / "result")
 
 
-@pytest.mark.parametrize(
-    ("number", "says"), [(30, "the file system is read-only"), (13, "no right to write there")]
-)
+@pytest.mark.parametrize(("number", "says"), [(30, "the file system is read-only"), (13, "no right to write there")])
 def test_a_read_only_folder_is_refused_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
 ):
@@ -382,9 +368,7 @@ def test_a_run_to_a_precision_tells_how_long_it_will_be(office: sim.Scenario):
     assert abs(later[0] - found.n) <= 0.5 * found.n + 20
 
 
-def test_what_was_finished_is_not_played_again(
-    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_was_finished_is_not_played_again(office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Interrupted after two replications, resumed: the two others are played, and the folder is the undisturbed one."""
     from sim.runs import executors as workers
 
@@ -401,9 +385,7 @@ def test_what_was_finished_is_not_played_again(
     with pytest.raises(KeyboardInterrupt):
         run_to_folder(office, tmp_path / "cut", events=True)
     assert not (tmp_path / "cut").exists()
-    monkeypatch.setattr(
-        workers, "replicate_many", lambda q, s, n, *m: (played.extend(n), real(q, s, n, *m))[1]
-    )
+    monkeypatch.setattr(workers, "replicate_many", lambda q, s, n, *m: (played.extend(n), real(q, s, n, *m))[1])
     run_to_folder(office, tmp_path / "cut", events=True, resume=True)
     assert played == [0, 1, 2, 3]
     assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "undisturbed")
@@ -466,9 +448,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(office: sim.Scenario, tmp_path: 
         if target.exists():
             assert _bytes(target) == wanted
     for number in range(5):
-        run_to_folder(
-            office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True
-        )
+        run_to_folder(office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True)
         assert _bytes(tmp_path / f"cut-{number}") == wanted
 
 
@@ -523,13 +503,9 @@ def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: 
     assert set(numbers) == {0, 1, 2}
 
 
-def test_a_bill_is_told_in_the_currency_of_its_price_list(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bill_is_told_in_the_currency_of_its_price_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A catalogue in EUR: neither the summary nor the screen says USD."""
-    listed = json.loads(
-        (Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8")
-    )
+    listed = json.loads((Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8"))
     (tmp_path / "euro.json").write_text(json.dumps({**listed, "currency": "EUR"}), encoding="utf-8")
     prices = {"catalogue": str(tmp_path / "euro.json"), "currency": "EUR"}
     run = sim.run(sim.from_dict({**OFFICE, "prices": prices}), replications=2)

@@ -119,10 +119,7 @@ def scaled(line: str, *, rules: str = RULES, **others: object) -> tuple[str, str
 def traced(line: str, **others: str) -> tuple[str, str]:
     """A record in place of count and schedule, with one line marked."""
     keys = "".join(f"{key} = {_toml(value)}\n" for key, value in others.items())
-    return (
-        f'size = "Standard_D4s_v5"\ncount = 200\ndisks = ["P10"]\n{SCHEDULE}',
-        f"[group.trace]\n{line} #!\n{keys}",
-    )
+    return (f'size = "Standard_D4s_v5"\ncount = 200\ndisks = ["P10"]\n{SCHEDULE}', f"[group.trace]\n{line} #!\n{keys}")
 
 
 def platform(lines: str) -> tuple[str, str]:
@@ -133,9 +130,7 @@ def platform(lines: str) -> tuple[str, str]:
 def hosts(line: str, *, more: bool = False) -> tuple[str, str]:
     """A cluster of hosts with one line marked, in place of another line of its or as a second one."""
     key = line.split(" = ")[0]
-    marked = "".join(
-        f"{line} #!\n" if own.startswith(f"{key} =") else own for own in HOST.splitlines(keepends=True)
-    )
+    marked = "".join(f"{line} #!\n" if own.startswith(f"{key} =") else own for own in HOST.splitlines(keepends=True))
     if f"{line} #!" not in marked:
         marked += f"{line} #!\n"
     return COMMITMENT, HOST + marked.replace("[platform]\n", "") if more else marked

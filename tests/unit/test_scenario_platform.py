@@ -81,18 +81,12 @@ def test_what_befalls_hosts():
         zone_failures={"time_between": "9000h"},
         maintenance={"every": "30d", "impact": "freeze"},
     )
-    assert made.host_failures == plans.Failing(
-        time_between_s=Constant(value=3.6e6), repair_s=Constant(value=7200.0)
-    )
+    assert made.host_failures == plans.Failing(time_between_s=Constant(value=3.6e6), repair_s=Constant(value=7200.0))
     assert made.rack_failures.repair_s == Lognormal(median=1.05 * 3600, sigma=1.42)
     assert made.zone_failures.time_between_s == Constant(value=9000 * 3600.0)
     assert made.healing_s == Constant(value=420.0)
     assert made.maintenance == plans.Maintenance(
-        every_s=30 * 86400.0,
-        impact="freeze",
-        update_domains=5,
-        between_domains_s=1800.0,
-        freeze_s=Constant(value=9.0),
+        every_s=30 * 86400.0, impact="freeze", update_domains=5, between_domains_s=1800.0, freeze_s=Constant(value=9.0)
     )
 
 
@@ -190,11 +184,7 @@ def test_a_load_from_a_file_beside_the_scenario(tmp_path):
     )
     (tmp_path / "load.csv").write_text("rps\n" + "".join(f"{hour}\n" for hour in range(168)))
     assert load(path).fleet_plan().groups[0].demand.load == tuple(map(float, range(168)))
-    for rows, says in (
-        ("rps\n1\n", "has 1 rows"),
-        ("rps\n-1\n", "row 2 .* needs a load"),
-        ("x\n1\n", "no column"),
-    ):
+    for rows, says in (("rps\n1\n", "has 1 rows"), ("rps\n-1\n", "row 2 .* needs a load"), ("x\n1\n", "no column")):
         (tmp_path / "load.csv").write_text(rows)
         with pytest.raises(ScenarioError, match=says) as caught:
             load(path)
@@ -243,9 +233,7 @@ def test_capacity_reservations_hold_room_where_there_are_hosts():
         ),
     )
     assert made.billed_commitments() == (
-        CapacityReservation(
-            name="cr", size="Standard_D4s_v5", quantity=3, region="westeurope", groups=("dev",)
-        ),
+        CapacityReservation(name="cr", size="Standard_D4s_v5", quantity=3, region="westeurope", groups=("dev",)),
     )
 
 
@@ -253,8 +241,7 @@ def test_a_reservation_may_be_bound_to_its_size():
     """The platform's default is that it is not."""
     section = {"name": "ri", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 1, "term": "1y"}
     flexible, bound = (
-        scenario(commitment=[{**section, **more}]).billed_commitments()[0]
-        for more in ({}, {"size_flexible": False})
+        scenario(commitment=[{**section, **more}]).billed_commitments()[0] for more in ({}, {"size_flexible": False})
     )
     assert isinstance(flexible, Reservation)
     assert (flexible.size_flexible, bound.size_flexible) == (True, False)
@@ -262,9 +249,7 @@ def test_a_reservation_may_be_bound_to_its_size():
 
 def test_machines_of_ones_own():
     """A dedicated host is billed for its existence."""
-    section = {
-        "name": "own", "kind": "dedicated-host", "quantity": 2, "hourly": 4.5, "vcpus": 64, "groups": ["dev"],
-    }  # fmt: skip
+    section = {"name": "own", "kind": "dedicated-host", "quantity": 2, "hourly": 4.5, "vcpus": 64, "groups": ["dev"]}
     assert scenario(commitment=[section]).billed_commitments() == (
         DedicatedHost(name="own", quantity=2, usd_per_h=4.5, vcpus=64, groups=("dev",)),
     )

@@ -87,18 +87,16 @@ def test_steps_take_no_time_unless_the_file_gives_them_some(write):
     used = {default.key for default in load(path).defaults_in_use()}
     assert "group.trace.durations" in used
     assert not any(key.startswith("group.durations") for key in used)
-    assert load(path).replace("group.real.trace", None).fleet_plan().groups[0].durations_s[
-        "starting"
-    ] == Lognormal(median=25.0, sigma=0.5)
+    assert load(path).replace("group.real.trace", None).fleet_plan().groups[0].durations_s["starting"] == Lognormal(
+        median=25.0, sigma=0.5
+    )
 
 
 def test_hours_replayed_are_hours_recorded(write):
     """By hand: 3600 + 6600 + 7800 (alive at the end) + 7200 seconds."""
     run = simulate(load(write()).fleet_plan(), seed=1, replication=0, engine="simpy")
     assert run.fleet.existing_h == pytest.approx((3600 + 6600 + 7800 + 7200) / 3600, abs=1e-9)
-    assert {name: usage.existing_h for name, usage in run.usages.items()}["real-D2s_v5"] == pytest.approx(
-        6600 / 3600
-    )
+    assert {name: usage.existing_h for name, usage in run.usages.items()}["real-D2s_v5"] == pytest.approx(6600 / 3600)
 
 
 @pytest.mark.slow
@@ -121,10 +119,7 @@ def test_hours_of_a_real_day_replayed_are_the_hours_in_its_file(tmp_path):
     [
         ("group.real.size=Standard_E8s_v5", {"real-E8s_v5", "real-E8s_v5-spot"}),
         ("group.real.priority=regular", {"real-D4s_v5", "real-D2s_v5"}),
-        (
-            'group.real.trace.sizes={ "4/16" = "Standard_E8s_v5" }',
-            {"real-E8s_v5", "real-E8s_v5-spot", "real-B2as_v2"},
-        ),
+        ('group.real.trace.sizes={ "4/16" = "Standard_E8s_v5" }', {"real-E8s_v5", "real-E8s_v5-spot", "real-B2as_v2"}),
     ],
 )
 def test_sizes_and_priority_may_be_the_users(write, override, names):
@@ -147,11 +142,7 @@ def test_a_size_by_the_records_own_word(write):
     [
         ("created_s,vcpu,memory_gib\n0,4,16\n", 6, "no column for deleted or lifetime"),
         ("created_s,deleted_s,vcpu,memory_gib\n0,x,4,16\n", 6, "line 2: deleted_s: 'x' is not a number"),
-        (
-            "created_s,deleted_s,vcpu,memory_gib\n0,60,4000,16\n",
-            8,
-            "no size in westeurope has room for 4000 vCPU",
-        ),
+        ("created_s,deleted_s,vcpu,memory_gib\n0,60,4000,16\n", 8, "no size in westeurope has room for 4000 vCPU"),
     ],
 )
 def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, says):
@@ -173,7 +164,7 @@ def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, s
         ('"columns"', '"columns"\ncolumns = { created = "x" }', "group.real.trace.file", "no column 'x' for created"),
         ("[[group]]", '[[group]]\nname = "real-D4s_v5"\n[[group]]', "group.real.name", "is there already"),
     ],
-)  # fmt: skip
+)
 def test_contradictions_about_a_record_are_told(write, old, new, field, says):
     """One fault each, in words that help."""
     found = _faults(write(text=TEXT.replace(old, new, 1)))
@@ -217,11 +208,5 @@ def test_a_replay_travels_and_is_read_again_by_a_variant(write):
 def test_what_was_read_is_told(write):
     """Rows, window, who is still alive, which sizes, and what was assumed."""
     told = "\n".join(load(write(), ["horizon=1d"]).describe())
-    for words in (
-        "4 VMs",
-        "1 still at the end",
-        "real-D4s_v5 (2)",
-        "The record ends after 2h 30min",
-        "assumed:",
-    ):
+    for words in ("4 VMs", "1 still at the end", "real-D4s_v5 (2)", "The record ends after 2h 30min", "assumed:"):
         assert words in told.replace("1 were there at the start, ", "")

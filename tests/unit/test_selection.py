@@ -61,11 +61,7 @@ def test_a_real_choice_can_be_checked_by_hand():
             "name": "office",
             "horizon": "2d",
             "group": [
-                {
-                    "name": "dev",
-                    "count": 2,
-                    "schedule": {"days": "Mon-Fri", "on": "08:00:00", "off": "19:00:00"},
-                }
+                {"name": "dev", "count": 2, "schedule": {"days": "Mon-Fri", "on": "08:00:00", "off": "19:00:00"}}
             ],
         }
     )

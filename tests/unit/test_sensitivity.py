@@ -17,20 +17,11 @@ from sim.studies.sensitivity import _morris, _sobol, parse_factor, sensitivity
 def fleet() -> sim.Scenario:
     """Machines with a disk each, for a day."""
     return sim.from_dict(
-        {
-            "name": "fleet",
-            "horizon": "1d",
-            "replications": 3,
-            "group": [{"name": "web", "count": 4, "disks": ["P10"]}],
-        }
+        {"name": "fleet", "horizon": "1d", "replications": 3, "group": [{"name": "web", "count": 4, "disks": ["P10"]}]}
     )
 
 
-VARY = [
-    "group.web.count=2..6",
-    "group.web.durations.starting=10s..60s",
-    "group.web.durations.stopping=10s..60s",
-]
+VARY = ["group.web.count=2..6", "group.web.durations.starting=10s..60s", "group.web.durations.stopping=10s..60s"]
 
 
 def test_a_factor_is_read_and_spread():

@@ -68,20 +68,13 @@ def test_what_is_no_promise_is_refused(words: str):
 def test_the_largest_fleet_within_a_budget_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
     """A machine costs at most 24 x 0.23 = 5.52 USD a day (a minute less): 100 USD keep 18 of them, 19 cost 104.8."""
     found = size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True)
-    assert (found.answer, found.value, found.next_value, found.next_answer) == (
-        "feasible",
-        18,
-        19,
-        "infeasible",
-    )
+    assert (found.answer, found.value, found.next_value, found.next_answer) == ("feasible", 18, 19, "infeasible")
     assert "group.web.count = 18 is the largest" in found.words
     assert len(found.trials) <= 8  # bisection, not a walk over sixty values
     found.write(tmp_path / "size")
     content = json.loads((tmp_path / "size" / "size.json").read_text())
     assert (content["answer"], content["value"]) == ("feasible", 18)
-    assert [trial["value"] for trial in content["trials"]] == sorted(
-        trial["value"] for trial in content["trials"]
-    )
+    assert [trial["value"] for trial in content["trials"]] == sorted(trial["value"] for trial in content["trials"])
 
 
 def test_the_smallest_value_is_the_mirror(fleet: sim.Scenario):
@@ -136,22 +129,14 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
 def test_the_time_left_of_a_search_is_no_cap_that_nobody_meets(fleet: sim.Scenario):
     """Values that are clear after 20 replications are expected to be the rule, and the bar ends full."""
     told: list[tuple[int, int]] = []
-    size(
-        fleet,
-        "group.web.count=1..60",
-        "cost.total<=100",
-        largest=True,
-        progress=lambda *now: told.append(now),
-    )
+    size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True, progress=lambda *now: told.append(now))
     assert all(0 <= done <= total <= 8 * 20 for done, total in told)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
 def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
     """A replayed record is played as a group for each size: those are the names that a promise knows."""
-    (tmp_path / "vms.csv").write_text(
-        "vm,vcpus,memory_gib,created_s,deleted_s\na,4,16,0,3600\nb,8,32,0,7200\n"
-    )
+    (tmp_path / "vms.csv").write_text("vm,vcpus,memory_gib,created_s,deleted_s\na,4,16,0,3600\nb,8,32,0,7200\n")
     replayed = sim.from_dict(
         {
             "name": "replayed",
@@ -265,9 +250,7 @@ def test_evidence_between_is_undecided():
 def test_a_value_that_is_judged_is_played_until_it_is_known_well_enough(fleet: sim.Scenario):
     """The answer is the same; the evidence is finer, up to the cap."""
     plain = size(fleet, "group.web.count=1..4", "billed_hours<=60", largest=True)
-    finer = size(
-        fleet, "group.web.count=1..4", "billed_hours<=60", largest=True, precision=1e-6, replications=40
-    )
+    finer = size(fleet, "group.web.count=1..4", "billed_hours<=60", largest=True, precision=1e-6, replications=40)
     assert plain.value == finer.value == 2
     assert {trial.run.n for trial in plain.trials} == {20}
     assert {trial.run.n for trial in finer.trials} == {40}

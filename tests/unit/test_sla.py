@@ -14,9 +14,7 @@ MONTH_S = 30 * 86400.0
 
 def month_with(deployment: Deployment, down_min: float):
     """One member deployed all June, down for so many minutes."""
-    (month,) = monthly_uptime(
-        deployment, JUNE, {"a": [(0.0, MONTH_S)]}, {"a": [(600.0, 600.0 + 60 * down_min)]}
-    )
+    (month,) = monthly_uptime(deployment, JUNE, {"a": [(0.0, MONTH_S)]}, {"a": [(600.0, 600.0 + 60 * down_min)]})
     return month
 
 
@@ -92,9 +90,6 @@ def test_a_stop_by_the_user_is_no_downtime():
 def test_downtime_over_the_end_of_a_month_counts_in_both():
     """Months are calendar months in UTC: ten minutes before midnight, twenty after."""
     months = monthly_uptime(
-        Deployment.SINGLE_PREMIUM,
-        JUNE,
-        {"a": [(0.0, MONTH_S + 86400.0)]},
-        {"a": [(MONTH_S - 600.0, MONTH_S + 1200.0)]},
+        Deployment.SINGLE_PREMIUM, JUNE, {"a": [(0.0, MONTH_S + 86400.0)]}, {"a": [(MONTH_S - 600.0, MONTH_S + 1200.0)]}
     )
     assert [(m.month, round(m.down_min, 6)) for m in months] == [("2026-06", 10.0), ("2026-07", 20.0)]

@@ -51,27 +51,21 @@ def test_a_regular_vm_waits_until_the_spot_vm_in_its_way_has_gone() -> None:
 
 def test_an_evicted_vm_is_back_when_there_is_room_again() -> None:
     """The regular VM lives until 1,500 and is gone at 1,544; asked for again at 1,085 + 900, the spot VM runs 35 s later."""
-    told = run_until(
-        watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),)))
-    )
+    told = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))))
     assert told.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
 
 
 def test_an_evicted_vm_that_nobody_asks_for_again_stays_deallocated() -> None:
     """`restart_after` omitted: never."""
     told = run_until(
-        watched(
-            shared(spot_vms(again_s=None), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))
-        )
+        watched(shared(spot_vms(again_s=None), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),)))
     )
     assert told.life("s-0000")[-1] == (1085, "deallocated")
 
 
 def test_with_the_delete_policy_the_vm_is_gone_and_its_quota_with_it() -> None:
     """30 s of notice, 44 of deleting: the regular VM starts at 1,084; a create, not a start, is tried at 1,984."""
-    told, found = strike(
-        shared(spot_vms(policy="delete"), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))
-    )
+    told, found = strike(shared(spot_vms(policy="delete"), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))
     assert told.life("s-0000")[3:5] == [(1040, "deallocating"), (1084, "")]
     assert told.life("r-0000")[1] == (1084, "starting")
     assert failed(told, "s-0000")[0] == (1994, "create", "AllocationFailed")
@@ -101,13 +95,8 @@ def test_spot_vms_stay_while_there_is_room_elsewhere() -> None:
 
 def test_neither_regular_nor_spot_vms_evict_their_like() -> None:
     """Who comes last finds no room."""
-    for first, last in (
-        (vms("a"), vms("b", demand=born(1000))),
-        (spot_vms("a"), spot_vms("b", demand=born(1000))),
-    ):
-        told = run_until(
-            shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),))
-        )
+    for first, last in ((vms("a"), vms("b", demand=born(1000))), (spot_vms("a"), spot_vms("b", demand=born(1000)))):
+        told = run_until(shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),)))
         assert told.count("evictions") == 0
         assert len(failed(told, "b-0000")) >= 5
 
@@ -156,9 +145,7 @@ def test_a_stopped_spot_vm_goes_at_once() -> None:
 
 def test_a_spot_vm_that_is_just_being_made_goes_when_it_is_there() -> None:
     """Made at 980, it is starting when the room is needed at 1,010; in service at 1,060, gone at 1,135."""
-    told = run_until(
-        watched(shared(spot_vms(demand=born(980)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))
-    )
+    told = run_until(watched(shared(spot_vms(demand=born(980)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
     assert told.life("s-0000")[3:5] == [(1090, "deallocating"), (1135, "deallocated")]
     assert told.life("r-0000")[1] == (1135, "starting")
 
@@ -194,8 +181,6 @@ def test_the_inspection_of_these_stories_has_teeth(monkeypatch: pytest.MonkeyPat
     """A spot VM that isn't told to go is found to be still there."""
     right = SharedPlatform.ask_host
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
-    monkeypatch.setattr(
-        SharedPlatform, "ask_host", lambda platform, vm, avoid=-1: right(platform, vm, avoid) and []
-    )
+    monkeypatch.setattr(SharedPlatform, "ask_host", lambda platform, vm, avoid=-1: right(platform, vm, avoid) and [])
     with pytest.raises(AssertionError, match="over-committed"):
         inspected(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)), seed=1)

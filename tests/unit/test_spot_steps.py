@@ -61,10 +61,7 @@ def test_months_of_one_price_are_one_line_and_the_last_step_goes_on():
     assert compute_of(scenario([0.5])) == [(100.0, 0.02, 2.0)]
     long = scenario([1.0, 2.0, 1.0], horizon="60d")  # 4 h of January, February whole, March from then on
     hours = [10 * 24 * 28.0, 10 * (60 * 24 - 24 * 28.0)]
-    assert [(quantity, price) for quantity, price, _ in compute_of(long)] == [
-        (hours[1], 0.04),
-        (hours[0], 0.08),
-    ]
+    assert [(quantity, price) for quantity, price, _ in compute_of(long)] == [(hours[1], 0.04), (hours[0], 0.08)]
 
 
 @pytest.mark.parametrize("rounding", ["exact", "floor-minute"])
@@ -87,9 +84,7 @@ def test_an_hour_costs_what_the_month_in_which_it_begins_says():
     steps = SpotSteps(start=datetime(2026, 1, 31, 22, 30, tzinfo=UTC), factors=(1.0, 3.0))
     assert steps.hourly(0.1, 4).tolist() == [0.1, 0.1, 0.3, 0.3]
     east = timezone(timedelta(hours=2))
-    already = SpotSteps(
-        start=datetime(2026, 2, 1, 1, tzinfo=east), factors=(1.0, 3.0)
-    )  # 23:00 UTC in January
+    already = SpotSteps(start=datetime(2026, 2, 1, 1, tzinfo=east), factors=(1.0, 3.0))  # 23:00 UTC in January
     assert already.hourly(0.1, 3).tolist() == [0.1, 0.3, 0.3]
     over_new_year = SpotSteps(start=datetime(2025, 12, 31, 23, tzinfo=UTC), factors=(1.0, 2.0, 4.0))
     prices = over_new_year.hourly(0.25, 1 + 31 * 24 + 1).tolist()

@@ -170,9 +170,7 @@ def test_correlation_is_numpys_and_silent_where_nothing_varies():
     assert correlation([1.0, 1.0], [1.0, 2.0]) is None
 
 
-def _covered(
-    interval: Callable[[np.ndarray], tuple[float, float]], truth: float, studies: int, n: int
-) -> int:
+def _covered(interval: Callable[[np.ndarray], tuple[float, float]], truth: float, studies: int, n: int) -> int:
     rng = np.random.default_rng(20260105)
     hits = 0
     for _ in range(studies):

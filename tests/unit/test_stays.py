@@ -33,9 +33,7 @@ def group(**changes: object) -> RatedGroup:
 def lives(*stays: tuple[str, PowerState, float, float], of: RatedGroup | None = None):
     """Stays of one group, in seconds."""
     rated = of or group()
-    rows = [
-        (rated.name, Stay(vm=vm, state=state, start_s=start, end_s=end)) for vm, state, start, end in stays
-    ]
+    rows = [(rated.name, Stay(vm=vm, state=state, start_s=start, end_s=end)) for vm, state, start, end in stays]
     return stays_of([rated], rows)
 
 
@@ -77,8 +75,7 @@ def test_a_disk_kept_after_the_delete_pays_on():
 
 
 @pytest.mark.parametrize(
-    ("written", "tier"),
-    [("E:200", "E15"), ("P:512", "P20"), ("S:1024", "S30"), ("P:3072", "P50"), ("p10", "P10")],
+    ("written", "tier"), [("E:200", "E15"), ("P:512", "P20"), ("S:1024", "S30"), ("P:3072", "P50"), ("p10", "P10")]
 )
 def test_disks_are_rounded_up_to_the_next_tier(written, tier):
     """200 GiB of Standard SSD is E15: the documented example, and the others its page names."""
@@ -110,9 +107,7 @@ def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):
         while at < 10 * 86400:
             end = at + float(random.exponential(20000))
             state = PowerState(random.choice([RUNNING, STOPPED, DEALLOCATED]))
-            rows.append(
-                (groups[vm % len(groups)].name, Stay(vm=f"v{vm}", state=state, start_s=at, end_s=end))
-            )
+            rows.append((groups[vm % len(groups)].name, Stay(vm=f"v{vm}", state=state, start_s=at, end_s=end)))
             at = end + float(random.choice([0.0, 500.0]))
     return stays_of(groups, rows), rows
 
@@ -128,9 +123,7 @@ def test_booking_by_clock_hour_equals_cutting_every_stay_by_hand():
             for hour in range(len(by_hand)):
                 inside = min(stay.end_s, 3600.0 * (hour + 1), end_s) - max(stay.start_s, 3600.0 * hour, 600.0)
                 by_hand[hour] += max(0.0, inside) / 3600
-    assert hours.billed.hourly == pytest.approx(
-        by_hand, abs=1e-6
-    )  # a tick of rounding at each of ~1,000 edges
+    assert hours.billed.hourly == pytest.approx(by_hand, abs=1e-6)  # a tick of rounding at each of ~1,000 edges
     assert hours.billed.total_h == pytest.approx(float(by_hand.sum()), abs=1e-5)
 
 
@@ -159,9 +152,7 @@ def test_days_of_vms_add_up_to_days_of_groups():
     end_s = 10 * 86400.0
     rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=end_s)
     days = Days(start=datetime(2026, 1, 5, 7, tzinfo=UTC), hours=len(rating.window))
-    spread = VmSpread(
-        rating=rating, days=days, stays=stays, policy=get_policy("2018-08"), window=(0, to_ticks(end_s))
-    )
+    spread = VmSpread(rating=rating, days=days, stays=stays, policy=get_policy("2018-08"), window=(0, to_ticks(end_s)))
     names, hours = spread.weights(0, LEFT)
     assert len(names) == 20
     assert hours.sum(axis=0) == pytest.approx(days.sums(rating.coverage.demands["dev"].left), abs=1e-9)

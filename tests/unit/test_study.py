@@ -66,13 +66,7 @@ def test_a_budget_has_a_chance_of_being_broken(fleet: sim.Scenario, result: sim.
     sim.run(fleet, budget_usd=middle).write(tmp_path / "run")
     told = json.loads((tmp_path / "run" / "summary.json").read_text())["budget"]
     wilson = told.pop("wilson")
-    assert told == {
-        "usd": middle,
-        "breach_probability": share,
-        "replications_above": 15,
-        "low": low,
-        "high": high,
-    }
+    assert told == {"usd": middle, "breach_probability": share, "replications_above": 15, "low": low, "high": high}
     assert low < wilson["low"] < share < wilson["high"] < high, "exact bounds are the cautious ones"
 
 
@@ -107,10 +101,7 @@ def test_a_study_asks_many_questions_of_one_scenario(fleet: sim.Scenario, tmp_pa
     more = fleet.replace("group.web.count", 4)
     assert study.compare({"more": more}).difference("more").mean > 0
     assert study.sweep({"group.web.count": [1, 2]}).n == 4
-    assert study.size("group.web.count=1..8", "cost.total<=40", largest=True).answer in (
-        "feasible",
-        "undecided",
-    )
+    assert study.size("group.web.count=1..8", "cost.total<=40", largest=True).answer in ("feasible", "undecided")
     assert study.sensitivity(["group.web.count=1..3"]).rows[0]["factor"] == "group.web.count"
     assert study.best_of({"few": fleet, "more": more}, indifference=1.0).best == "few"
     assert study.changed({"group.web.count": 4}).run().values("cost.total") == (
@@ -131,9 +122,7 @@ def test_a_study_never_plays_twice(fleet: sim.Scenario, tmp_path: Path, monkeypa
     assert study.sweep({"group.web.count": [3]}).estimate("cost.total") == first.estimate("cost.total")
 
 
-def test_every_answer_has_a_table_for_notebooks_and_a_frame(
-    fleet: sim.Scenario, result: sim.RunResult, tmp_path: Path
-):
+def test_every_answer_has_a_table_for_notebooks_and_a_frame(fleet: sim.Scenario, result: sim.RunResult, tmp_path: Path):
     """A notebook shows the last value of a cell: words and figures, not an address in memory; names are escaped."""
     study = sim.Study(scenario=fleet, replications=4)
     more = study.scenario.replace("group.web.count", 9)

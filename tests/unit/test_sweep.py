@@ -112,12 +112,7 @@ def test_splitting_loses_nothing(text: str):
 def test_points_are_every_combination_in_order(fleet: sim.Scenario):
     """The last axis changes fastest; each scenario is changed in just those places."""
     points = points_of(fleet, axes_of({"group.a.count": [1, 2], "horizon": ["3h", "6h"]}))
-    assert [tuple(point.settings.values()) for point in points] == [
-        (1, "3h"),
-        (1, "6h"),
-        (2, "3h"),
-        (2, "6h"),
-    ]
+    assert [tuple(point.settings.values()) for point in points] == [(1, "3h"), (1, "6h"), (2, "3h"), (2, "6h")]
     assert [(p.scenario.groups[0].count, p.scenario.horizon_s) for p in points][2] == (2, 10_800.0)
 
 
@@ -157,9 +152,7 @@ def test_the_table_is_tidy(fleet: sim.Scenario, tmp_path: Path):
     assert len(with_text) == len(frame)
 
 
-def test_an_unknown_metric_is_refused_before_anything_is_played(
-    fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_unknown_metric_is_refused_before_anything_is_played(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
     """Not after an hour."""
     monkeypatch.setattr(workers, "replicate_many", None)
     with pytest.raises(InputError, match=r"cost\.total"):

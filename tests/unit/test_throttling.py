@@ -54,18 +54,14 @@ def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
 
 def test_nobody_comes_back_before_a_token_does() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
-    told = run_until(
-        shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4))
-    )
+    told = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))
     assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
     assert told.count("failures.TooManyRequests") == 3 + 2 + 1
 
 
 def test_throttled_requests_are_no_attempts_of_the_retry_policy() -> None:
     """One attempt only, and yet all five VMs are made."""
-    told = run_until(
-        shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1))
-    )
+    told = run_until(shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1)))
     assert told.count("vms.created") == 5
 
 

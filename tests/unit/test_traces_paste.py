@@ -54,9 +54,7 @@ def found_in(tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize(
-    ("days", "profile", "numbers"), [(0.5, "rate", 1), (3, "hourly", 24), (15, "weekly", 168)]
-)
+@pytest.mark.parametrize(("days", "profile", "numbers"), [(0.5, "rate", 1), (3, "hourly", 24), (15, "weekly", 168)])
 def test_the_pasted_section_is_a_scenario_with_the_fitted_figures(found_in, days, profile, numbers):
     """Every family's law and every profile goes through the scenario's own checks, and comes back as it was."""
     found = found_in(days)
@@ -96,13 +94,8 @@ def test_hours_of_instants_are_hours_of_the_clock(tmp_path):
 def test_laws_are_written_as_the_scenario_file_has_them():
     """Durations with their unit, numbers that TOML takes for floats."""
     assert law_toml(Exponential(mean=90.5)) == '{ dist = "exponential", mean = "90.5s" }'
-    assert (
-        law_toml(Lognormal(median=1e6, sigma=2.0))
-        == '{ dist = "lognormal", median = "1000000s", sigma = 2.0 }'
-    )
-    mixed = Mixture(
-        weights=(0.25, 0.75), of=(Lognormal(median=0.001, sigma=1.5), Weibull(shape=1.0, scale=12.0))
-    )
+    assert law_toml(Lognormal(median=1e6, sigma=2.0)) == '{ dist = "lognormal", median = "1000000s", sigma = 2.0 }'
+    mixed = Mixture(weights=(0.25, 0.75), of=(Lognormal(median=0.001, sigma=1.5), Weibull(shape=1.0, scale=12.0)))
     assert law_toml(mixed) == (
         '{ dist = "mixture", weights = [0.25, 0.75], of = [{ dist = "lognormal", median = "0.001s", sigma = 1.5 }, '
         '{ dist = "weibull", shape = 1.0, scale = "12s" }] }'

@@ -36,9 +36,7 @@ def write(path: Path, content: str) -> Path:
 
 def vmtable(*rows: tuple[object, ...]) -> str:
     """Rows (subscription, created, deleted, cores, memory) among the columns that nobody needs."""
-    lines = [
-        f"vm{n},{a},dep{n},{b},{c},90.1,12.5,80.0,Unknown,{d},{e}\n" for n, (a, b, c, d, e) in enumerate(rows)
-    ]
+    lines = [f"vm{n},{a},dep{n},{b},{c},90.1,12.5,80.0,Unknown,{d},{e}\n" for n, (a, b, c, d, e) in enumerate(rows)]
     return "".join(lines)
 
 
@@ -98,12 +96,7 @@ def packing_base(path: Path) -> Path:
         )
         base.executemany(
             "INSERT INTO vm VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (0, 3, 7, 0, 1.0, 20.0),
-                (1, 3, 7, 0, -2.0, 0.5),
-                (2, 4, 8, 1, 2.0, None),
-                (3, 4, 8, 0, 13.0, 13.5),
-            ],
+            [(0, 3, 7, 0, 1.0, 20.0), (1, 3, 7, 0, -2.0, 0.5), (2, 4, 8, 1, 2.0, None), (3, 4, 8, 0, 13.0, 13.5)],
         )
     base.close()
     return path
@@ -135,9 +128,7 @@ def test_a_wrong_row_of_the_packing_trace_is_named(tmp_path):
     with sqlite3.connect(file) as base:
         base.execute("INSERT INTO vm VALUES (9, 3, 7, 0, 5.0, 4.0)")
     base.close()
-    with pytest.raises(
-        TraceError, match=r":5: vm\.endtime: 4\.0 is wrong \(right is not before starttime, 5\.0\)"
-    ):
+    with pytest.raises(TraceError, match=r":5: vm\.endtime: 4\.0 is wrong \(right is not before starttime, 5\.0\)"):
         open_trace(file, "azure-packing-2020")
 
 
@@ -156,8 +147,7 @@ def test_what_is_no_sqlite_file_is_refused(tmp_path, content):
 def test_columns_are_found_by_their_usual_names(tmp_path):
     """Seconds, deleted and an empty end; the window ends with the last instant in the file."""
     file = write(
-        tmp_path / "t.csv",
-        "VM,Created_S,Deleted,vCPU,mem_gib\na,7200,9000,2,4\nb,7260,,4,8\nc,8000,10800,2,4\n",
+        tmp_path / "t.csv", "VM,Created_S,Deleted,vCPU,mem_gib\na,7200,9000,2,4\nb,7260,,4,8\nc,8000,10800,2,4\n"
     )
     opened = open_trace(file, "columns")
     rows = rows_of(opened)
@@ -188,9 +178,7 @@ def test_instants_and_lifetimes_are_understood(tmp_path):
 
 def test_a_vm_deleted_at_the_end_of_the_given_window_is_still_alive(tmp_path):
     """The watch ends there, so that nobody knows; and what comes later is left out, and counted."""
-    file = write(
-        tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,100,1,1\n10,200,1,1\n20,99,1,1\n100,150,1,1\n"
-    )
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,100,1,1\n10,200,1,1\n20,99,1,1\n100,150,1,1\n")
     opened = open_trace(file, "columns", window_s=100)
     rows = rows_of(opened)
     assert rows["lifetime_s"].tolist() == [math.inf, math.inf, 79]
@@ -303,9 +291,7 @@ def test_files_that_cannot_be_read_at_all_are_refused_in_words(tmp_path):
 
 def test_quotes_blank_lines_and_a_byte_order_mark_do_no_harm(tmp_path):
     """Spreadsheets write them; the careful reader gives what the fast one would."""
-    file = write(
-        tmp_path / "t.csv", '\ufeffcreated,deleted,vcpus,memory,name\n\n"1",5,1,2,"a, b"\n\n2,4,1,2,c\n\n'
-    )
+    file = write(tmp_path / "t.csv", '\ufeffcreated,deleted,vcpus,memory,name\n\n"1",5,1,2,"a, b"\n\n2,4,1,2,c\n\n')
     rows = rows_of(open_trace(file, "columns"))
     assert rows["created_s"].tolist() == [1, 2]
     assert rows["lifetime_s"].tolist() == [4, 2]

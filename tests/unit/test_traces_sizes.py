@@ -28,9 +28,7 @@ def test_the_nearest_size_is_never_smaller_and_never_beaten(catalogue):
     """Checked against every candidate: none with room is nearer, none as near is cheaper."""
     pool = ["Standard_D*s_v5", "Standard_E*s_v5", "Standard_F*s_v2"]
     wanted = [shape(v, m) for v in (1, 2, 3, 8, 30) for m in (0.75, 3.5, 14, 70)]
-    candidates = {
-        name for name in catalogue.sizes_in(REGION) for pattern in pool if fnmatchcase(name, pattern)
-    }
+    candidates = {name for name in catalogue.sizes_in(REGION) for pattern in pool if fnmatchcase(name, pattern)}
     for kind, name in zip(wanted, map_sizes(wanted, catalogue, REGION, pool=pool), strict=True):
         found = catalogue.get_size(name)
         assert found.vcpus >= kind.vcpus
@@ -48,9 +46,7 @@ def test_between_equals_the_price_of_the_priority_decides(catalogue):
     pool = ["Standard_D2s_v3", "Standard_D2as_v5", "Standard_D2s_v5"]
     assert map_sizes([shape(2, 8)], catalogue, REGION, pool=pool) == ("Standard_D2as_v5",)
     spot = {name: catalogue.price_per_h(name, REGION, "spot_linux") for name in pool}
-    assert map_sizes([shape(2, 8)], catalogue, REGION, pool=pool, priority="spot") == (
-        min(spot, key=spot.__getitem__),
-    )
+    assert map_sizes([shape(2, 8)], catalogue, REGION, pool=pool, priority="spot") == (min(spot, key=spot.__getitem__),)
 
 
 def test_a_named_size_is_taken_whatever_its_room(catalogue):
@@ -68,9 +64,7 @@ def test_arm_and_accelerators_stand_for_nothing_unless_asked_for(catalogue):
 
 def test_what_no_size_has_room_for_is_told_with_the_largest(catalogue):
     """All of them at once; unknown names and patterns come with what was meant."""
-    with pytest.raises(
-        TraceError, match=r"no size in westeurope has room for 9999 vCPU, 1 GiB; the largest is"
-    ):
+    with pytest.raises(TraceError, match=r"no size in westeurope has room for 9999 vCPU, 1 GiB; the largest is"):
         map_sizes([shape(9999, 1), shape(2, 8)], catalogue, REGION)
     with pytest.raises(TraceError, match=r"did you mean .*\bStandard_D4s_v5\b"):
         map_sizes([shape(2, 8, "Standard_D4s_v55")], catalogue, REGION)

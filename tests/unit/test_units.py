@@ -32,24 +32,7 @@ def test_every_form_of_a_duration_is_read(text, seconds):
     assert parse_duration(text) == seconds
 
 
-WRONG = [
-    "",
-    "P",
-    "PT",
-    "-5s",
-    "nan",
-    "inf",
-    "5",
-    "5 parsecs",
-    "30min1h",
-    "1h1h",
-    "P1M",
-    "P1Y",
-    "P1H",
-    "1e3s",
-    5,
-    None,
-]
+WRONG = ["", "P", "PT", "-5s", "nan", "inf", "5", "5 parsecs", "30min1h", "1h1h", "P1M", "P1Y", "P1H", "1e3s", 5, None]
 
 
 @pytest.mark.parametrize("text", [*WRONG, "9" * 400 + "s"])

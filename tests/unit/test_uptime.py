@@ -52,9 +52,7 @@ def one_failure(vm: int, at: float, minutes: float) -> list[tuple[int, float, fl
 def test_single_vms_are_a_deployment_each() -> None:
     """Two VMs, one of which is down for an hour: 99.86 % is below 99.9 %, and worth a tenth of that VM's fee alone."""
     (row,) = fleet_uptime(
-        [watched("a", *one_failure(0, 100, 60), (1, 0, MONTH, False), fee_usd=500.0)],
-        JUNE,
-        (0, MONTH * MINUTE),
+        [watched("a", *one_failure(0, 100, 60), (1, 0, MONTH, False), fee_usd=500.0)], JUNE, (0, MONTH * MINUTE)
     )
     assert (row.deployments, row.breaches, row.deployment) == (2, 1, Deployment.SINGLE_PREMIUM)
     assert row.worst == pytest.approx(1 - 60 / MONTH)
@@ -90,9 +88,7 @@ def test_months_are_calendar_months_and_spot_promises_nothing() -> None:
     half = MONTH / 2
     start = datetime(2026, 6, 16, tzinfo=UTC)
     spans = [(0, 0, half, True), (0, half, MONTH, False)]
-    rows = fleet_uptime(
-        [watched("a", *spans, rated={"priority": "spot"}, fee_usd=9.0)], start, (0, MONTH * MINUTE)
-    )
+    rows = fleet_uptime([watched("a", *spans, rated={"priority": "spot"}, fee_usd=9.0)], start, (0, MONTH * MINUTE))
     assert [(row.month, row.uptime, row.credit_usd["a"]) for row in rows] == [
         ("2026-06", 0.0, 0.0),
         ("2026-07", 1.0, 0.0),
@@ -115,9 +111,7 @@ def test_arrays_say_what_the_plain_rule_says(seed: int) -> None:
         ]
     found = fleet_uptime([watched("a", *rows, zones=3)], JUNE, (0, 2 * MONTH * MINUTE))
     deployed = {str(vm): [(60.0 * a, 60.0 * b) for v, a, b, _ in rows if v == vm] for vm in range(4)}
-    down = {
-        str(vm): [(60.0 * a, 60.0 * b) for v, a, b, failed in rows if v == vm and failed] for vm in range(4)
-    }
+    down = {str(vm): [(60.0 * a, 60.0 * b) for v, a, b, failed in rows if v == vm and failed] for vm in range(4)}
     plain = monthly_uptime(Deployment.ZONES, JUNE, deployed, down)
     assert [(row.month, row.deployed_min, row.down_min) for row in found] == [
         (each.month, pytest.approx(each.deployed_min), pytest.approx(each.down_min)) for each in plain
@@ -175,9 +169,7 @@ def test_no_room_elsewhere_is_downtime_too() -> None:
 
 def test_what_the_user_stops_is_no_downtime() -> None:
     """Off for sixteen hours of a day, and the host fails meanwhile: nobody had asked for the VM."""
-    plan = shared(
-        failing(always(36_000)), hours=15.0, demand=Cycle(on_s=always(8 * 3600), off_s=always(16 * 3600))
-    )
+    plan = shared(failing(always(36_000)), hours=15.0, demand=Cycle(on_s=always(8 * 3600), off_s=always(16 * 3600)))
     assert [row[3] for row in reach(plan)["g"]] == [False]
 
 
@@ -202,9 +194,7 @@ def test_a_replication_tells_uptime_and_credit() -> None:
     uptime = 1 - 3625 / deployed_s
     assert found.metrics[""]["sla.uptime"] == pytest.approx(uptime, abs=1e-9)
     assert 0.95 < uptime < 0.99
-    assert found.metrics["g"]["sla.credit"] == pytest.approx(
-        0.25 * found.metrics["g"]["cost.compute"], rel=1e-9
-    )
+    assert found.metrics["g"]["sla.credit"] == pytest.approx(0.25 * found.metrics["g"]["cost.compute"], rel=1e-9)
     (row,) = found.uptimes
     assert (row.month, row.breaches) == ("2026-01", 1)
 

@@ -83,12 +83,7 @@ def test_a_fleet_that_fills_needs_a_warm_up():
         {
             "name": "filling",
             "horizon": "60d",
-            "group": [
-                {
-                    "name": "jobs",
-                    "arrivals": {"rate": 0.5, "lifetime": {"dist": "exponential", "mean": "48h"}},
-                }
-            ],
+            "group": [{"name": "jobs", "arrivals": {"rate": 0.5, "lifetime": {"dist": "exponential", "mean": "48h"}}}],
         }
     )
     needed_s = warm_up_found(filling, seed=1)
@@ -107,9 +102,7 @@ FILLING = {
     "horizon": "20d",
     "warm_up": "auto",
     "replications": 4,
-    "group": [
-        {"name": "jobs", "arrivals": {"rate": 1.0, "lifetime": {"dist": "exponential", "mean": "24h"}}}
-    ],
+    "group": [{"name": "jobs", "arrivals": {"rate": 1.0, "lifetime": {"dist": "exponential", "mean": "24h"}}}],
 }
 
 
@@ -152,9 +145,7 @@ def test_demand_that_repeats_by_the_week_is_cut_by_the_week():
     office = {
         "name": "office",
         "horizon": "28d",
-        "group": [
-            {"name": "dev", "count": 3, "schedule": {"days": "Mon-Fri", "on": "08:00", "off": "18:00"}}
-        ],
+        "group": [{"name": "dev", "count": 3, "schedule": {"days": "Mon-Fri", "on": "08:00", "off": "18:00"}}],
     }
     assert warm_up_found(sim.from_dict(office), seed=1) % (7 * 86_400) == 0
     with pytest.raises(InputError, match=r"office: warm_up = \"auto\": group dev: .* at least 96 are needed"):
@@ -167,17 +158,7 @@ def test_the_invoice_of_a_run_counts_from_the_warm_up_that_was_found(
     """The command, with everything that reads the scenario once more: invoice and result folder must come to the same."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "filling.toml").write_text(sim.from_dict({**FILLING, "warm_up": "0s"}).to_toml())
-    call = [
-        "run",
-        "filling.toml",
-        "--set",
-        "warm_up=auto",
-        "-n",
-        "2",
-        "--no-report",
-        "--focus",
-        "invoice.csv",
-    ]
+    call = ["run", "filling.toml", "--set", "warm_up=auto", "-n", "2", "--no-report", "--focus", "invoice.csv"]
     with pytest.raises(SystemExit) as end:
         main(call)
     assert not end.value.code

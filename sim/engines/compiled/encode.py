@@ -24,9 +24,7 @@ from sim.model.state_machine import Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
 
-BINS = (
-    8_192  # stretches of time (or up to twice as many) for which the kernel notes how many VMs came and went
-)
+BINS = 8_192  # stretches of time (or up to twice as many) for which the kernel notes how many VMs came and went
 Longs = NDArray[np.int64]
 
 
@@ -66,9 +64,7 @@ class Encoded:
     def own_moves(self, group: int) -> Longs:
         """The kernel's numbers of one group's moves, in the order of that group's move table."""
         transitions = np.arange(2 * self.first_transition[group], 2 * self.first_transition[group + 1])
-        states = np.arange(2 * self.first_state[group], 2 * self.first_state[group + 1]) + 2 * len(
-            self.transitions
-        )
+        states = np.arange(2 * self.first_state[group], 2 * self.first_state[group + 1]) + 2 * len(self.transitions)
         return np.concatenate([transitions, states])
 
     def room(self, vms: int) -> tuple[NDArray[np.uint64], NDArray[np.float64], Longs]:
@@ -86,9 +82,7 @@ def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
     state_machines = [setup.state_machine for setup in setups]
     first_state = (0, *accumulate(len(state_machine.states) for state_machine in state_machines))
     first_transition = (0, *accumulate(len(state_machine.transitions) for state_machine in state_machines))
-    with_law = [
-        [law for law in state_machine.samplers if law is not None] for state_machine in state_machines
-    ]
+    with_law = [[law for law in state_machine.samplers if law is not None] for state_machine in state_machines]
     first_law = (0, *accumulate(len(samplers) for samplers in with_law))
     samplers = compile_samplers([law for samplers in with_law for law in samplers])
     backoffs = [np.array(state_machine.backoff_s, dtype=np.float64) for state_machine in state_machines]
@@ -121,10 +115,7 @@ def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
                 _row(
                     {
                         **_state_columns(
-                            state,
-                            transition0,
-                            state_machine.crash_stream >= 0,
-                            state_machine.eviction_stream >= 0,
+                            state, transition0, state_machine.crash_stream >= 0, state_machine.eviction_stream >= 0
                         ),
                         k.LAW: rows[state.stream] if state.stream >= 0 else -1,
                         k.CHANCE_FROM: first_chance,
@@ -165,13 +156,7 @@ def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
     bin_shift = max(0, (window.end_ticks // BINS).bit_length() - 1)
     return Encoded(
         run=np.array(
-            _row(
-                {
-                    k.TRANSITIONS: first_transition[-1],
-                    k.START_TICKS: window.start_ticks,
-                    k.BIN_SHIFT: bin_shift,
-                }
-            )
+            _row({k.TRANSITIONS: first_transition[-1], k.START_TICKS: window.start_ticks, k.BIN_SHIFT: bin_shift})
         ),
         horizon_s=float(window.end_s),
         start_s=float(window.start_s),
@@ -179,8 +164,7 @@ def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
         settings=np.array(settings, dtype=np.int64),
         states=np.array(states, dtype=np.int64),
         deadlines=np.array(
-            [state.deadline_s for state_machine in state_machines for state in state_machine.states],
-            dtype=np.float64,
+            [state.deadline_s for state_machine in state_machines for state in state_machine.states], dtype=np.float64
         ),
         transitions=np.array(
             [
@@ -216,9 +200,7 @@ def _labels(setups: Sequence[GroupSetup]) -> NDArray[np.uint64]:
     return labels
 
 
-def _moves(
-    setups: Sequence[GroupSetup], first_transition: Sequence[int], first_state: Sequence[int]
-) -> Longs:
+def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_state: Sequence[int]) -> Longs:
     """What each move means to the books; the groups' columns stand side by side."""
     transitions = first_transition[-1]
     table = np.zeros((2 * (transitions + first_state[-1]), k.GROUP + 1), dtype=np.int64)
@@ -233,9 +215,7 @@ def _moves(
         )  # fmt: skip
         own = 2 * len(setup.state_machine.transitions)
         table[2 * first_transition[place] : 2 * first_transition[place + 1]] = rows[:own]
-        table[2 * (transitions + first_state[place]) : 2 * (transitions + first_state[place + 1])] = rows[
-            own:
-        ]
+        table[2 * (transitions + first_state[place]) : 2 * (transitions + first_state[place + 1])] = rows[own:]
     return table
 
 
@@ -245,9 +225,7 @@ def _index(transition: Transition | None, transition0: int) -> int:
 
 def _refusal(refusal: Refusal | None, transition0: int) -> tuple[int, int]:
     return (
-        (-1, -1)
-        if refusal is None
-        else (transition0 + refusal.transition.index, _index(refusal.gives_up, transition0))
+        (-1, -1) if refusal is None else (transition0 + refusal.transition.index, _index(refusal.gives_up, transition0))
     )
 
 

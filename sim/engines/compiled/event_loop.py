@@ -39,7 +39,7 @@ from sim.engines.compiled.vm_loop import (
     cached,
     inlined,
     plain,
-)  # fmt: skip
+)
 from sim.engines.shared import placement
 from sim.engines.shared.placement import (
     BALANCED,
@@ -52,7 +52,7 @@ from sim.engines.shared.placement import (
     LISTS_USED,
     TREE_BASE,
     WORST_FIT,
-)  # fmt: skip
+)
 
 # What a VM shares, by group.
 VCPUS, MEMORY, FAMILY, IS_SPOT, SET, ZONES, ALLOWED_ROW = range(7)
@@ -238,10 +238,7 @@ def _ask_quota(g, shares, quota):  # type: ignore[no-untyped-def]
         quota[SPOT_POOL, IN_USE] += vcpus
         return True
     family = FAMILIES + shares[g, FAMILY]
-    if (
-        quota[REGIONAL, IN_USE] + vcpus > quota[REGIONAL, LIMIT]
-        or quota[family, IN_USE] + vcpus > quota[family, LIMIT]
-    ):
+    if quota[REGIONAL, IN_USE] + vcpus > quota[REGIONAL, LIMIT] or quota[family, IN_USE] + vcpus > quota[family, LIMIT]:
         return False
     quota[REGIONAL, IN_USE] += vcpus
     quota[family, IN_USE] += vcpus
@@ -269,9 +266,7 @@ def run_until(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Births and meetings in order of time, until all is over or a page is full (`loop[STATUS]`); may be called again."""
     while True:
-        if report[PEAKED] + MARGIN > len(peaks) or (
-            len(journal_t) > 0 and report[JOURNALED] + MARGIN > len(journal_t)
-        ):
+        if report[PEAKED] + MARGIN > len(peaks) or (len(journal_t) > 0 and report[JOURNALED] + MARGIN > len(journal_t)):
             loop[STATUS] = PAGES_FULL
             return
         birth = loop[NEXT_BIRTH]
@@ -384,11 +379,7 @@ def run_until(  # type: ignore[no-untyped-def]
                 )
                 if stage < GIVING and gives:
                     waits = GIVING
-                elif (
-                    stage < ASKING_QUOTA
-                    and transitions[transition, ASKS_QUOTA]
-                    and not state_i[slot, HAS_QUOTA]
-                ):
+                elif stage < ASKING_QUOTA and transitions[transition, ASKS_QUOTA] and not state_i[slot, HAS_QUOTA]:
                     waits = ASKING_QUOTA
                 elif stage < ASKING_HOST and transitions[transition, ASKS_HOST]:
                     waits = ASKING_HOST

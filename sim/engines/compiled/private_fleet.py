@@ -18,12 +18,12 @@ from sim.errors import LifecycleError
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import COLUMNS
 
-MOVES_AT_ONCE = 500_000  # that one call of the kernel walks, about: what surrounds it costs little, its pages stay in the cache
+MOVES_AT_ONCE = (
+    500_000  # that one call of the kernel walks, about: what surrounds it costs little, its pages stay in the cache
+)
 VMS_AT_ONCE = 16, 262_144  # that one call walks, at least and at most
 PROBED = 16  # VMs walked beforehand, to know how much there is to write
-PEAK_LINES = (
-    48_000_000  # comings and goings kept of a fleet (384 MB) before the peaks are found in two passes
-)
+PEAK_LINES = 48_000_000  # comings and goings kept of a fleet (384 MB) before the peaks are found in two passes
 Longs = NDArray[np.int64]
 
 
@@ -94,9 +94,7 @@ class Pages:
 
     def lifetimes_ticks(self, group: int, window: Window) -> int:
         """VMs x time of one group: births less deaths, times the horizon, less their instants."""
-        own = self.books[
-            :, group * COLUMNS : (group + 1) * COLUMNS - 2, 1
-        ]  # all columns but those of absence
+        own = self.books[:, group * COLUMNS : (group + 1) * COLUMNS - 2, 1]  # all columns but those of absence
         return int(self.report[kernel.LIFETIMES + group]) + int(own.sum()) * window.end_ticks
 
 
@@ -292,6 +290,4 @@ def _tell_lines(peaks: tuple[Peak, Peak], group: CompiledGroup, coded: Longs) ->
 
 def _tell(listener: MovesListener, group: CompiledGroup, simulated: VmLoopResult) -> None:
     moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
-    listener(
-        group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1]
-    )
+    listener(group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1])

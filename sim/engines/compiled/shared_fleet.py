@@ -95,11 +95,7 @@ class SharedRun:
         """Nothing that is still to be written is earlier than this (s)."""
         soonest = float(queue_t[0]) if loop[la.QUEUED] else float("inf")
         birth = int(loop[la.NEXT_BIRTH])
-        return min(
-            soonest,
-            float(self.births[birth]) if birth < len(self.births) else float("inf"),
-            self.window.end_s,
-        )
+        return min(soonest, float(self.births[birth]) if birth < len(self.births) else float("inf"), self.window.end_s)
 
     def _drain(self, pages: Pages, peaks: tuple[Peak, Peak], listener: MovesListener | None) -> None:
         """Take lines off the pages, so that the kernel can go on writing."""

@@ -46,11 +46,7 @@ JOURNALED, PEAKED, STUCK_VM, STUCK_STATE, LIFETIMES = range(5)
 # each stream and in the calendar.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
 STATE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
-OVER, ENDED, HALTED = (
-    -1,
-    -2,
-    -3,
-)  # instead of a transition: nothing before the horizon; nothing ever; enough lines
+OVER, ENDED, HALTED = (-1, -2, -3)  # instead of a transition: nothing before the horizon; nothing ever; enough lines
 
 GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
 _LAW, _BACKOFF, _REST = int(Delay.LAW), int(Delay.BACKOFF), int(Delay.REST)
@@ -61,7 +57,9 @@ NEVER = math.inf
 UNIT = 2.0**-52
 WHOLE_BITS = 20  # of an hour's ticks that are zero: what is left to divide is small
 assert TICKS_PER_HOUR % (1 << WHOLE_BITS) == 0
-PLACE = 0x7FFFFFFF  # x & PLACE: a place that the compiler then knows not to be counted from the end, which saves a tenth
+PLACE = (
+    0x7FFFFFFF  # x & PLACE: a place that the compiler then knows not to be counted from the end, which saves a tenth
+)
 
 # Reference counts of arrays would cost ten times the walk itself. numba's switch for that is not documented; with it,
 # nothing here may allocate. The default tests compare engines bit for bit, so its loss would be seen as slowness only.
@@ -120,9 +118,7 @@ def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, pea
     books[hour, after, 0] += rest
     books[hour, after, 1] += 1
     if moves[move, ALIVE] != 0:
-        report[LIFETIMES + moves[move, GROUP]] -= (
-            moves[move, ALIVE] * q
-        )  # the caller adds horizon x (births - deaths)
+        report[LIFETIMES + moves[move, GROUP]] -= moves[move, ALIVE] * q  # the caller adds horizon x (births - deaths)
     on_host = moves[move, ON_HOST]
     runs = moves[move, RUN]
     if on_host != 0 or runs != 0:
@@ -166,25 +162,11 @@ def begin(  # type: ignore[no-untyped-def]
     state_f[slot, DIES] = born + lives
     if settings[g, CRASH_STREAM] >= 0:
         state_f[slot, CRASH_LEFT] = _variate(
-            slot,
-            settings[g, CRASH_STREAM],
-            settings[g, CRASH_SAMPLER],
-            keys,
-            state_i,
-            sampler_i,
-            sampler_f,
-            pool,
+            slot, settings[g, CRASH_STREAM], settings[g, CRASH_SAMPLER], keys, state_i, sampler_i, sampler_f, pool
         )
     if settings[g, EVICTION_STREAM] >= 0:
         state_f[slot, EVICTION_LEFT] = _variate(
-            slot,
-            settings[g, EVICTION_STREAM],
-            settings[g, EVICTION_SAMPLER],
-            keys,
-            state_i,
-            sampler_i,
-            sampler_f,
-            pool,
+            slot, settings[g, EVICTION_STREAM], settings[g, EVICTION_SAMPLER], keys, state_i, sampler_i, sampler_f, pool
         )
     edge = NEVER
     wanted = 1
@@ -193,9 +175,7 @@ def begin(  # type: ignore[no-untyped-def]
         edge = _next_edge(slot, 0.0, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
         while edge <= born:
             wanted = 1 - wanted
-            edge = _next_edge(
-                slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool
-            )
+            edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
     elif settings[g, DEMAND] == CYCLE:
         edge = _next_edge(slot, born, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
     state_f[slot, EDGE] = edge
@@ -350,9 +330,7 @@ def advance(  # type: ignore[no-untyped-def]
         # How the stay ends if demand leaves it alone.
         wait = states[state, WAIT]
         if wait == _LAW:
-            took = _variate(
-                slot, states[state, STREAM], states[state, LAW], keys, state_i, sampler_i, sampler_f, pool
-            )
+            took = _variate(slot, states[state, STREAM], states[state, LAW], keys, state_i, sampler_i, sampler_f, pool)
             transition = states[state, NEXT]
             end = t + took
             if took > deadlines[state]:
@@ -431,9 +409,7 @@ def advance(  # type: ignore[no-untyped-def]
                     journal_i,
                 )
                 wanted = 1 - wanted
-                edge = _next_edge(
-                    slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool
-                )
+                edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
             if over:
                 break
             if turned:
@@ -553,17 +529,7 @@ def stay(  # type: ignore[no-untyped-def]
         )  # fmt: skip
         state_i[seat, WANTED] = 1 - wanted
         state_f[seat, EDGE] = _next_edge(
-            seat,
-            state_f[seat, EDGE],
-            1 - wanted,
-            0,
-            settings,
-            edges,
-            keys,
-            state_i,
-            sampler_i,
-            sampler_f,
-            pool,
+            seat, state_f[seat, EDGE], 1 - wanted, 0, settings, edges, keys, state_i, sampler_i, sampler_f, pool
         )
     stayed = until_s - state_f[seat, T]
     if states[state, RUNS_CRASH]:

@@ -50,9 +50,7 @@ def tree_find(base: int, leaves: int, vcpus: int, memory: int, tree_c: Cells, tr
     return node - leaves
 
 
-def tree_set(
-    base: int, leaves: int, host: int, vcpus: int, memory: int, tree_c: Cells, tree_m: Cells
-) -> None:
+def tree_set(base: int, leaves: int, host: int, vcpus: int, memory: int, tree_c: Cells, tree_m: Cells) -> None:
     """Tell the tree what is free on a host."""
     node = leaves + host
     tree_c[base + node] = vcpus
@@ -69,9 +67,7 @@ def tree_set(
         node >>= 1
 
 
-def list_rank(
-    base: int, used: int, vcpus: int, memory: int, order: Cells, list_c: Cells, list_m: Cells
-) -> int:
+def list_rank(base: int, used: int, vcpus: int, memory: int, order: Cells, list_c: Cells, list_m: Cells) -> int:
     """Where in the order of lists a shape stands, or would stand."""
     low = 0
     high = used
@@ -199,9 +195,7 @@ class HostIndex:
         base, used = row[LIST_BASE], row[LISTS_USED]
         rank = list_rank(base, used, vcpus, 0, self.order, self.list_c, self.list_m)
         worst = self.policy == WORST_FIT
-        it = list_find(
-            base, used, rank, vcpus, memory, worst, self.order, self.list_c, self.list_m, self.head
-        )
+        it = list_find(base, used, rank, vcpus, memory, worst, self.order, self.list_c, self.list_m, self.head)
         return it if it < 0 else self.head[it]
 
     def change(self, host: int, vcpus: int, memory: int) -> None:
@@ -213,9 +207,7 @@ class HostIndex:
         self.free_c[host], self.free_m[host] = vcpus, memory
         row = self.units[self.unit_of[host]]
         if self.by_tree:
-            tree_set(
-                row[TREE_BASE], row[LEAVES], host - row[HOST_BASE], vcpus, memory, self.tree_c, self.tree_m
-            )
+            tree_set(row[TREE_BASE], row[LEAVES], host - row[HOST_BASE], vcpus, memory, self.tree_c, self.tree_m)
             return
         list_leave(host, self.at, self.head, self.following, self.before)
         self._enter(row, host, vcpus, memory)
@@ -227,9 +219,7 @@ class HostIndex:
             self.order, self.list_c, self.list_m, self.head, self.at, self.following, self.before,
         )  # fmt: skip
         if used < 0:
-            raise ValueError(
-                f"more than {LISTS} different shapes of free room in one cluster: use placement first-fit"
-            )
+            raise ValueError(f"more than {LISTS} different shapes of free room in one cluster: use placement first-fit")
         row[LISTS_USED] = used
 
 
@@ -266,9 +256,7 @@ def host_index(platform: Platform) -> HostIndex:
     for host in reversed(range(count)):
         row = units[unit_of[host]]
         if by_tree:
-            tree_set(
-                row[TREE_BASE], row[LEAVES], host - row[HOST_BASE], *shapes[host], index.tree_c, index.tree_m
-            )
+            tree_set(row[TREE_BASE], row[LEAVES], host - row[HOST_BASE], *shapes[host], index.tree_c, index.tree_m)
         else:
             index._enter(row, host, *shapes[host])
     return index

@@ -55,9 +55,7 @@ class Stretches:
         self._arrange()
 
     def _arrange(self) -> None:
-        self.arrays = (
-            *self.lowered.arrays, *self.room, *self.pages.before_mask, self.mask, *self.pages.after_mask,
-        )  # fmt: skip
+        self.arrays = (*self.lowered.arrays, *self.room, *self.pages.before_mask, self.mask, *self.pages.after_mask)
         self.state_f, self.state_i = self.room[1], self.room[2]
 
     def sit(self) -> int:
@@ -208,10 +206,7 @@ class AheadVm(Vm):
         moves = self._moves().tolist()
         for place in range(self.booked, self.lines):
             move = moves[place]
-            if (
-                move < 2 * len(transitions)
-                and getattr(transitions[move // 2].target, self.pending) is not None
-            ):
+            if move < 2 * len(transitions) and getattr(transitions[move // 2].target, self.pending) is not None:
                 booked = self.booked
                 came = self._simulate_private(self.group.horizon_s, place + 1)
                 self.booked = booked
@@ -277,9 +272,7 @@ class AheadVm(Vm):
         now_s, booked = self.group.env.now, self.booked
         self._simulate_private(math.nextafter(now_s, math.inf) if self.so_far else now_s, k.NO_LIMIT)
         if self.lines < booked:
-            raise LifecycleError(
-                f"{self.name} at {now_s / 3600:.3f} h: a stretch walked again is shorter than it was"
-            )
+            raise LifecycleError(f"{self.name} at {now_s / 3600:.3f} h: a stretch walked again is shorter than it was")
         self.booked = booked
         self._book(self.lines)
         self._pass(now_s)

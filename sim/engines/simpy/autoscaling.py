@@ -87,9 +87,7 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
             offered += load * tick_h
             served += min(load, serving * plan.per_vm) * tick_h
             overloaded_h += tick_h * (load > serving * plan.per_vm)
-            group.amounts.update(
-                {"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h}
-            )
+            group.amounts.update({"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h})
         if now_s == last_s:
             return
         newest[:] = [index for index in newest if index in group.vms]

@@ -76,11 +76,7 @@ def _zones(platform: SharedPlatform) -> dict[int, list[int]]:
 
 
 def _fails(
-    platform: SharedPlatform,
-    env: Environment,
-    variates: Variates,
-    number: int,
-    hosts: Sequence[int],
+    platform: SharedPlatform, env: Environment, variates: Variates, number: int, hosts: Sequence[int]
 ) -> Generator[Event, Any, None]:
     """Up for a while, out of order for a while, for ever."""
     draws: list[Any] = [None, None]
@@ -106,23 +102,14 @@ def _fails(
         platform.repair(hosts)
 
 
-def _maintenance(
-    plan: Maintenance, platform: SharedPlatform, env: Environment
-) -> Generator[Event, Any, None]:
+def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Environment) -> Generator[Event, Any, None]:
     """Every so often, one update domain after the other."""
 
-    reached: set[int] = (
-        set()
-    )  # in this round: a VM that moves to a host whose turn is still to come has had its own
+    reached: set[int] = set()  # in this round: a VM that moves to a host whose turn is still to come has had its own
 
     def reach(vm: Vm) -> None:
         transition = vm.here().maintained
-        if (
-            transition is not None
-            and not vm.acquiring
-            and vm.pending_target is None
-            and vm.rank not in reached
-        ):
+        if transition is not None and not vm.acquiring and vm.pending_target is None and vm.rank not in reached:
             reached.add(vm.rank)
             vm.interrupt(transition)
 

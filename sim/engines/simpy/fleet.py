@@ -117,9 +117,7 @@ class Fleet:
     only: frozenset[str] | None = None  # groups played here; None: all
     listener: MovesListener | None = None
     settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
-    peaks: tuple[Peak, Peak] | None = (
-        None  # on a host, running; given where other groups are played elsewhere
-    )
+    peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where other groups are played elsewhere
     ahead: bool = False  # the kernel walks what is private (needs a platform, and nobody asking from outside)
     env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
@@ -130,19 +128,13 @@ class Fleet:
 
     def __post_init__(self) -> None:
         plan = self.plan
-        setups = set_up(
-            plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside
-        )
+        setups = set_up(plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside)
         self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
         self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
         self.groups = {
             s.plan.name: GroupRun(
-                s,
-                self.env,
-                self.platform,
-                warm_up_s=plan.warm_up_s,
-                asked_from_outside=self.asked_from_outside,
+                s, self.env, self.platform, warm_up_s=plan.warm_up_s, asked_from_outside=self.asked_from_outside
             )
             for s in mine
         }
@@ -155,9 +147,7 @@ class Fleet:
         from sim.engines.simpy.ahead import AheadVm, Stretches
 
         if self.platform is None or self.asked_from_outside:
-            raise ValueError(
-                "VMs walk ahead only between meetings on a platform, and with nobody asking from outside"
-            )
+            raise ValueError("VMs walk ahead only between meetings on a platform, and with nobody asking from outside")
         for group in self.groups.values():
             if not group.state_machine.asks:  # the autoscaler asks
                 group.stretches, group.make_vm = Stretches(group.setup), AheadVm
@@ -166,11 +156,7 @@ class Fleet:
         """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
         self.run_until()
         return close_ledgers(
-            [group.setup for group in self.groups.values()],
-            self.accumulators,
-            self.peak,
-            self,
-            engine="simpy",
+            [group.setup for group in self.groups.values()], self.accumulators, self.peak, self, engine="simpy"
         )
 
     def run_until(self) -> None:
@@ -240,9 +226,7 @@ class Fleet:
             raise KeyError(f"{name}: make the fleet with asked_from_outside=True to ask for its VMs")
         vms = self.groups[group].vms if group in self.groups else {}
         if not number.isdecimal() or int(number) not in vms:
-            raise KeyError(
-                f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)"
-            )
+            raise KeyError(f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)")
         return vms[int(number)]
 
     def request(self, name: str, operation: str) -> Event:
@@ -323,9 +307,7 @@ def _remember(vm: Vm, transition: Transition) -> None:
         vm.group.whom.append(vm.index)
 
 
-def note_peaks(
-    peaks: Sequence[Peak], setup: GroupSetup, ticks: NDArray[np.int64], what: NDArray[np.int64]
-) -> None:
+def note_peaks(peaks: Sequence[Peak], setup: GroupSetup, ticks: NDArray[np.int64], what: NDArray[np.int64]) -> None:
     """Tell the peaks of moves that take or give back a host, or begin or end running."""
     for peak, change in zip(peaks, (setup.table.on_host_change, setup.table.running_change), strict=True):
         changed = change[what]

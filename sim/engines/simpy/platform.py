@@ -26,9 +26,7 @@ THROTTLE_CLASS = {
     "create": "create", "start": "update", "restart": "update", "power_off": "update", "hibernate": "update",
     "update": "update", "deallocate": "delete", "delete": "delete",
 }  # fmt: skip
-LAST_BITS = (
-    1e-9  # of a token: a refill that is due at this instant has come, however its fractions were rounded
-)
+LAST_BITS = 1e-9  # of a token: a refill that is due at this instant has come, however its fractions were rounded
 
 
 @dataclass(slots=True)

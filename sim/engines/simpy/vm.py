@@ -89,7 +89,7 @@ class Vm:
         "tell",
         "wanted",
         "wanted_when_asked",
-    )  # fmt: skip
+    )
 
     def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
         stream_names = len(group.state_machine.stream_names)
@@ -221,9 +221,7 @@ class Vm:
         self.pending_target = transition.target
         self.process.interrupt(transition)
 
-    def _acquire_resources(
-        self, transition: Transition, platform: SharedPlatform
-    ) -> Generator[Event, Any, Transition]:
+    def _acquire_resources(self, transition: Transition, platform: SharedPlatform) -> Generator[Event, Any, Transition]:
         """Ask the platform for what the move needs, give back what it frees; returns the transition that comes of it."""
         env = self.group.env
         if transition.target.begins and transition.target.operation and platform.buckets:
@@ -268,15 +266,9 @@ class Vm:
             return transition
         used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
         transition = refused.gives_up if used_up and refused.gives_up is not None else refused.transition
-        return (
-            (yield from self._acquire_resources(transition, platform))
-            if transition.needs_resource
-            else transition
-        )
+        return (yield from self._acquire_resources(transition, platform)) if transition.needs_resource else transition
 
-    def _be_admitted(
-        self, transition: Transition, platform: SharedPlatform
-    ) -> Generator[Event, Any, Transition]:
+    def _be_admitted(self, transition: Transition, platform: SharedPlatform) -> Generator[Event, Any, Transition]:
         """Wait until the subscription's rate limit lets the operation through; each refusal is told and backed off from.
 
         A refusal says when to come back (`Retry-After`); whoever has a longer back-off waits that long.
@@ -285,9 +277,7 @@ class Vm:
         pause_s = retry.backoff_s
         try:
             yield env.at(self.now_s, REQUESTS + self.rank)
-            while transition.target.begins and (
-                retry_after_s := platform.throttles(transition.target.operation or "")
-            ):
+            while transition.target.begins and (retry_after_s := platform.throttles(transition.target.operation or "")):
                 self.group.refuse(transition.target.operation or "", "TooManyRequests")
                 again_s = self.now_s + max(pause_s, retry_after_s)
                 yield env.at(again_s, REQUESTS + self.rank)
@@ -350,15 +340,9 @@ class Vm:
     def _explain(self, transition: Transition) -> str:
         """Who can't make a move, when, from where, what it could do instead, and its story so far."""
         transitions = self.group.state_machine.transitions
-        could = (
-            ", ".join(dict.fromkeys(a.target.name for a in transitions if a.source is self.state))
-            or "nowhere"
-        )
+        could = ", ".join(dict.fromkeys(a.target.name for a in transitions if a.source is self.state)) or "nowhere"
         told = (
-            "; ".join(
-                f"{t_s / 3600:.3f} h {a.source.name} -> {a.target.name}"
-                for t_s, a in self.past[-MOVES_SHOWN:]
-            )
+            "; ".join(f"{t_s / 3600:.3f} h {a.source.name} -> {a.target.name}" for t_s, a in self.past[-MOVES_SHOWN:])
             or "not kept: the fleet is not asked_from_outside"
         )
         return (
@@ -417,9 +401,7 @@ class Vm:
             for chance in state.chances:
                 if self.draw(chance.stream) < chance.probability:
                     used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
-                    transition = (
-                        chance.gives_up if used_up and chance.gives_up is not None else chance.transition
-                    )
+                    transition = chance.gives_up if used_up and chance.gives_up is not None else chance.transition
                     if chance.at_deadline:
                         end_s = now_s + state.deadline_s
                     break

@@ -77,9 +77,7 @@ def peers(scratch: Path) -> list[Peer]:
     simgrid = ["/usr/bin/python3", "-c", "import simgrid"]
     if subprocess.run(simgrid, capture_output=True, check=False).returncode == 0:
         platform = str(scratch / "platform.xml")
-        found.append(
-            Peer("SimGrid, Python binding", ["/usr/bin/python3", "peer_simgrid.py"], 3_000, 0, [platform])
-        )
+        found.append(Peer("SimGrid, Python binding", ["/usr/bin/python3", "peer_simgrid.py"], 3_000, 0, [platform]))
     else:
         print("SimGrid is not here: apt-get install python3-simgrid", file=sys.stderr)
     return found

@@ -8,9 +8,7 @@ def lives(count: int, alive: int) -> tuple[int, float]:
     """Starting -> running -> deallocating -> out."""
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(rate=1 / work.gap_s(alive)), None, None],
-        service_distributions=[
-            ciw.dists.Lognormal(*law) for law in (work.STARTING, work.LIFETIME, work.DELETING)
-        ],
+        service_distributions=[ciw.dists.Lognormal(*law) for law in (work.STARTING, work.LIFETIME, work.DELETING)],
         number_of_servers=[float("inf")] * 3,
         routing=[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]],
     )

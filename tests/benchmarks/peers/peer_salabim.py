@@ -17,11 +17,7 @@ class Machine(salabim.Component):
     def process(self):
         """Start, run, be deleted."""
         global finished
-        for state, law in (
-            ("starting", work.STARTING),
-            ("running", work.LIFETIME),
-            ("deallocating", work.DELETING),
-        ):
+        for state, law in (("starting", work.STARTING), ("running", work.LIFETIME), ("deallocating", work.DELETING)):
             since = self.env.now()
             yield self.hold(rng.lognormvariate(*law))
             hours[state] += (self.env.now() - since) / work.HOUR_S

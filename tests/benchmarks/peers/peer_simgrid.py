@@ -19,11 +19,7 @@ rng = random.Random(1)
 def machine() -> None:
     """Start, run, be deleted."""
     global finished
-    for state, law in (
-        ("starting", work.STARTING),
-        ("running", work.LIFETIME),
-        ("deallocating", work.DELETING),
-    ):
+    for state, law in (("starting", work.STARTING), ("running", work.LIFETIME), ("deallocating", work.DELETING)):
         since = Engine.clock
         this_actor.sleep_for(rng.lognormvariate(*law))
         hours[state] += (Engine.clock - since) / work.HOUR_S

@@ -68,8 +68,7 @@ def make_folder(
                 now = parts.get(state, np.zeros(hours)) * (clock >= warm_up_h) * lasts
                 parts[state] = now
                 timeline += [
-                    (replication, group, hour, str(state), float(now[hour]))
-                    for hour in range(warm_up_h, hours)
+                    (replication, group, hour, str(state), float(now[hour])) for hour in range(warm_up_h, hours)
                 ]
             m = {f"hours.{state}": float(parts[state].sum()) for state in PowerState}
             m["billed_hours"] = sum(m[f"hours.{state}"] for state in bills.compute)
@@ -106,9 +105,7 @@ def make_folder(
             m["cost.total"] = sum(m[f"cost.{meter}"] for meter in (*RATE, "commitment"))
             m["availability"] = m["served_hours"] / m["wanted_hours"] if m["wanted_hours"] else np.nan
         for group, m in {"": fleet, **per_group}.items():
-            metric_rows += [
-                (replication, group, key, None if np.isnan(value) else value) for key, value in m.items()
-            ]
+            metric_rows += [(replication, group, key, None if np.isnan(value) else value) for key, value in m.items()]
 
     def stats(group: str) -> dict[str, dict[str, float | int | None]]:
         found: dict[str, list[float | None]] = {}
@@ -133,9 +130,7 @@ def make_folder(
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     zone = f'schedule = {{ time_zone = "{time_zone}" }}\n' if time_zone else ""
-    (folder / "scenario.toml").write_text(
-        "".join(f"[[group]]\nname = {json.dumps(group)}\n{zone}" for group in groups)
-    )
+    (folder / "scenario.toml").write_text("".join(f"[[group]]\nname = {json.dumps(group)}\n{zone}" for group in groups))
     defaults = [
         {
             "key": "durations.starting",
@@ -155,9 +150,7 @@ def make_folder(
         },
     ]
     (folder / "provenance.json").write_text(
-        json.dumps(
-            {"program": {"name": "vmfleet", "version": "0.1.0"}, "python": "3.11.2", "defaults": defaults}
-        )
+        json.dumps({"program": {"name": "vmfleet", "version": "0.1.0"}, "python": "3.11.2", "defaults": defaults})
     )
     _write(folder, "replications", ("replication", "group", "metric", "value"), metric_rows)
     columns = ("replication", "group", "meter", "quantity", "unit", "unit_price", "amount")
@@ -188,9 +181,7 @@ def make_folder(
 def _stat(values: Sequence[float | None]) -> dict[str, float | int | None]:
     known = np.array([value for value in values if value is not None])
     if not len(known):
-        return dict.fromkeys(("mean", "sd", "low", "high", "half_width", "p50", "p90", "p99"), None) | {
-            "n": 0
-        }
+        return dict.fromkeys(("mean", "sd", "low", "high", "half_width", "p50", "p90", "p99"), None) | {"n": 0}
     mean, n = float(known.mean()), len(known)
     sd = float(known.std(ddof=1)) if n > 1 else None
     half = 2.0 * sd / n**0.5 if sd is not None else None

@@ -27,15 +27,11 @@ def test_a_month_is_marked_at_its_mondays() -> None:
     assert axis.labels[1] == "Mon 12 Jan"
 
 
-@pytest.mark.parametrize(
-    "horizon_h", [0.25, 1.0, 6.0, 24.0, 48.0, 49.0, 168.0, 672.0, 8760.0, 17520.0, 175200.0]
-)
+@pytest.mark.parametrize("horizon_h", [0.25, 1.0, 6.0, 24.0, 48.0, 49.0, 168.0, 672.0, 8760.0, 17520.0, 175200.0])
 @pytest.mark.parametrize(
     "start", [None, datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 10, 20, 13, 30, tzinfo=AMSTERDAM)]
 )
-def test_any_horizon_gets_a_readable_number_of_ticks_inside_it(
-    horizon_h: float, start: datetime | None
-) -> None:
+def test_any_horizon_gets_a_readable_number_of_ticks_inside_it(horizon_h: float, start: datetime | None) -> None:
     """From a quarter of an hour to twenty years: at least one tick, at most a dozen, all on the axis and in order."""
     axis = time_axis(horizon_h, start, "UTC")
     assert 1 <= len(axis.ticks_h) <= 12

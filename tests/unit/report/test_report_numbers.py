@@ -7,20 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import ResultError
-from sim.report.numbers import (
-    apportion,
-    compact,
-    count,
-    hours_scale,
-    money_scale,
-    percent,
-    plain,
-    round_table,
-)
+from sim.report.numbers import apportion, compact, count, hours_scale, money_scale, percent, plain, round_table
 
-AMOUNTS = st.one_of(
-    st.just(0.0), st.integers(0, 50).map(float), st.floats(0, 1000).map(lambda x: round(x, 5))
-)
+AMOUNTS = st.one_of(st.just(0.0), st.integers(0, 50).map(float), st.floats(0, 1000).map(lambda x: round(x, 5)))
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=8))
@@ -39,11 +28,7 @@ def test_rounding_each_part_alone_would_not_add_up() -> None:
     assert sum(apportion(thirds, 100)) == 100
 
 
-@given(
-    st.integers(1, 5).flatmap(
-        lambda n: st.lists(st.lists(AMOUNTS, min_size=n, max_size=n), min_size=1, max_size=6)
-    )
-)
+@given(st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(AMOUNTS, min_size=n, max_size=n), min_size=1, max_size=6)))
 def test_a_table_adds_up_in_every_direction(cells: list[list[float]]) -> None:
     """Cells, rows, columns and total are all within a unit of the truth, and what is nothing stays nothing."""
     total = round(sum(map(sum, cells)))

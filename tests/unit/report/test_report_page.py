@@ -159,19 +159,13 @@ def test_curves_are_the_means_and_ranges_of_the_timeline(made: Path) -> None:
     frame = pq.read_table(made / "timeline.parquet").to_pandas()
     fleet = frame.groupby(["replication", "hour", "state"], as_index=False)["vms"].sum()
     by_hour = fleet.groupby(["hour", "state"])["vms"]
-    mean, low, high = (
-        by_hour.mean().unstack(),
-        by_hour.quantile(0.05).unstack(),
-        by_hour.quantile(0.95).unstack(),
-    )
+    mean, low, high = (by_hour.mean().unstack(), by_hour.quantile(0.05).unstack(), by_hour.quantile(0.95).unstack())
     shown = rows_of(made / "figures" / "vms_by_state.csv")
     assert len(shown) == 168
     for row in shown:
         hour = int(float(row["from_h"]))
         for state in ("running", "deallocated", "starting"):
-            assert float(row[f"{state}_mean_vms"]) == pytest.approx(
-                mean.loc[hour, state], rel=1e-9, abs=1e-12
-            )
+            assert float(row[f"{state}_mean_vms"]) == pytest.approx(mean.loc[hour, state], rel=1e-9, abs=1e-12)
             assert float(row[f"{state}_p05_vms"]) == pytest.approx(low.loc[hour, state], rel=1e-9, abs=1e-12)
             assert float(row[f"{state}_p95_vms"]) == pytest.approx(high.loc[hour, state], rel=1e-9, abs=1e-12)
 
@@ -193,9 +187,7 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
         assert float(row["low"]) == metrics[f"hours.{row['state']}"]["low"]
     costs = rows_of(made / "figures" / "cost_by_meter.csv")
     whole = {row["meter"]: float(row["mean_USD"]) for row in costs if row["low"]}
-    assert whole == {
-        meter: metrics[f"cost.{meter}"]["mean"] for meter in ("compute", "disk", "network", "commitment")
-    }
+    assert whole == {meter: metrics[f"cost.{meter}"]["mean"] for meter in ("compute", "disk", "network", "commitment")}
     for meter, total in whole.items():
         parts = [float(r["mean_USD"]) for r in costs if r["meter"] == meter and not r["low"]]
         assert sum(parts) == pytest.approx(total, rel=1e-12)
@@ -206,9 +198,7 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
         assert own.pop("total") == content["metrics"]["cost.total"]["mean"]
         assert sum(own.values()) == pytest.approx(content["metrics"]["cost.total"]["mean"], rel=1e-12)
     frame = pq.read_table(made / "replications.parquet").to_pandas()
-    bills = (
-        frame[(frame.group == "") & (frame.metric == "cost.total")].sort_values("replication").value.tolist()
-    )
+    bills = frame[(frame.group == "") & (frame.metric == "cost.total")].sort_values("replication").value.tolist()
     shown = rows_of(made / "figures" / "bill_distribution.csv")
     assert [float(row["value"]) for row in shown if row["what"] == "replication"] == bills
 
@@ -227,9 +217,7 @@ def test_compute_that_serves_nobody_is_parted_from_what_serves(result_folder: Ma
     share = findings.mean("served_hours", "b") / findings.mean("billed_hours", "b")
     assert own["compute that serves"] == pytest.approx(share * findings.mean("cost.compute", "b"))
     _, committed = drawn_from(commitment=50.0)
-    assert committed["compute"] == pytest.approx(
-        own["compute that serves"] + own["compute that serves nobody"]
-    )
+    assert committed["compute"] == pytest.approx(own["compute that serves"] + own["compute that serves nobody"])
     assert "compute that serves" not in committed
 
 
@@ -291,9 +279,7 @@ def test_billed_hours_are_split_as_the_policy_says(result_folder: Make) -> None:
     """Under 2018-08 Starting isn't billed, under 2023-10 it is; the same folder, told by another policy, is refused."""
     folder = result_folder(policy="2023-10", replications=2, horizon_h=24.0)
     build(folder)
-    states = {
-        row[0]: row for row in Page((folder / "report.html").read_text(encoding="utf-8")).table("state")
-    }
+    states = {row[0]: row for row in Page((folder / "report.html").read_text(encoding="utf-8")).table("state")}
     assert [bool(cell) for cell in states["starting"][1:4]] == [False, True, False]
     assert [bool(cell) for cell in states["deallocating"][1:4]] == [False, False, True]
     summary = json.loads((folder / "summary.json").read_text())
@@ -318,29 +304,11 @@ def test_two_renders_have_the_same_bytes_whatever_matplotlib_is_told(made: Path)
 
 
 FLEETS = {
-    "one VM, one replication, one day": {
-        "vms": 1,
-        "replications": 1,
-        "horizon_h": 24.0,
-        "lives": 1,
-        "time_zone": None,
-    },
+    "one VM, one replication, one day": {"vms": 1, "replications": 1, "horizon_h": 24.0, "lives": 1, "time_zone": None},
     "a million VMs": {"vms": 1_000_000, "replications": 2, "horizon_h": 48.0},
-    "fifty groups": {
-        "groups": [f"g{i:02d}" for i in range(50)],
-        "vms": 40,
-        "replications": 2,
-        "horizon_h": 3.0,
-    },
+    "fifty groups": {"groups": [f"g{i:02d}" for i in range(50)], "vms": 40, "replications": 2, "horizon_h": 3.0},
     "nothing is charged": {"free": True, "replications": 3, "horizon_h": 48.0},
-    "no VM ever": {
-        "empty": True,
-        "free": True,
-        "lives": 0,
-        "failures": False,
-        "replications": 2,
-        "horizon_h": 6.0,
-    },
+    "no VM ever": {"empty": True, "free": True, "lives": 0, "failures": False, "replications": 2, "horizon_h": 6.0},
     "half an hour": {"horizon_h": 0.5, "replications": 3},
     "two years with a warm-up": {"horizon_h": 17520.0, "replications": 1, "vms": 3, "warm_up_h": 2000},
 }

@@ -25,12 +25,7 @@ def test_a_plot_leaves_picture_and_numbers_and_the_same_bytes_each_time(tmp_path
         assert one.read_bytes() == two.read_bytes()
     rows = list(csv.reader((tmp_path / "a" / "figures" / "late.csv").open()))
     assert rows[0] == ["line", "hosts", "late", "low", "high"]
-    assert [row[:2] for row in rows[1:]] == [
-        ["found", "1"],
-        ["found", "2"],
-        ["by hand", "1"],
-        ["by hand", "2"],
-    ]
+    assert [row[:2] for row in rows[1:]] == [["found", "1"], ["found", "2"], ["by hand", "1"], ["by hand", "2"]]
     assert float(rows[1][3]) == pytest.approx(told[1].low)
     assert rows[3][3:] == ["", ""]
     svg = (tmp_path / "a" / "figures" / "late.svg").read_text()
@@ -39,14 +34,7 @@ def test_a_plot_leaves_picture_and_numbers_and_the_same_bytes_each_time(tmp_path
 
 def test_places_may_be_words_and_a_lone_estimate_has_no_interval(tmp_path: Path) -> None:
     """Impacts have no order on a number line, and one replication has no bounds."""
-    plot(
-        tmp_path,
-        "lost",
-        "What is lost?",
-        {"found": {"freeze": estimate_mean([1.0])}},
-        x="impact",
-        y="hours lost",
-    )
+    plot(tmp_path, "lost", "What is lost?", {"found": {"freeze": estimate_mean([1.0])}}, x="impact", y="hours lost")
     assert "freeze" in (tmp_path / "figures" / "lost.svg").read_text()
 
 
