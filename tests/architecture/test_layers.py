@@ -56,7 +56,7 @@ def test_a_wrong_import_is_refused(tmp_path: Path, package: str, statement: str,
 
 
 PACKAGES = (
-    "lifecycle", "distributions", "catalog", "traces", "usage", "model", "engines", "billing", "statistics", "scenario", "runs",
+    "fields", "lifecycle", "distributions", "catalog", "traces", "usage", "model", "engines", "billing", "statistics", "scenario", "runs",
     "studies", "report", "cli",
 )  # fmt: skip
 

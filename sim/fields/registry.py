@@ -1,0 +1,51 @@
+"""Registries: the members of one kind of thing (demand kinds, meters, metrics ...) by name, each added by its own module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Members by name, in the order in which they were added.
+
+    >>> colours = Registry[int]("colour")
+    >>> colours.add("red", 1)
+    1
+    >>> list(colours), colours["red"]
+    (['red'], 1)
+    >>> colours["rad"]
+    Traceback (most recent call last):
+    KeyError: "no colour 'rad'; did you mean 'red'?"
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._members: dict[str, T] = {}
+
+    def add(self, name: str, member: T) -> T:
+        """Register a member and return it; raises ValueError if the name is taken."""
+        if name in self._members:
+            raise ValueError(f"{self.kind} {name!r} is registered twice")
+        self._members[name] = member
+        return member
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """A decorator that adds what it decorates."""
+        return lambda member: self.add(name, member)
+
+    def __getitem__(self, name: str) -> T:
+        if name in self._members:
+            return self._members[name]
+        near = get_close_matches(name, self._members, n=1)
+        known = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._members) or 'none'}"
+        raise KeyError(f"no {self.kind} {name!r}; {known}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
