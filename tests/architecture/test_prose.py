@@ -145,7 +145,7 @@ def test_the_readme_tells_the_demo_as_it_is() -> None:
         ("keep", 10), ("guest-shutdown", 10), ("stop", 10), ("deallocate", 10),
     ]  # fmt: skip
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "forty developer machines" in text
+    assert "forty developer VMs" in text
     assert text.count(" ten ") + text.count(" Ten ") >= 4
     summary = json.loads((ROOT / "results/committed/demo/summary.json").read_text(encoding="utf-8"))
     cost = {name: group["metrics"]["cost.total"]["mean"] for name, group in summary["groups"].items()}
