@@ -10,6 +10,9 @@ from types import MappingProxyType
 SECONDS_PER_HOUR = 3600
 """Seconds of the clock in one hour of counted usage."""
 
+LONGEST_S = 10_000 * 365 * 86400.0
+"""The longest duration, ten thousand years: the ticks of the clock must stay exact whole numbers."""
+
 TICKS_PER_SECOND = 65536
 """Ticks in one second: usage is added up in whole ticks, so that its order cannot change a sum."""
 

@@ -1,13 +1,13 @@
 """What the platform sells: sizes, prices by region and term, and the defaults a scenario leans on, all with their source."""
 
 from sim.catalog.catalogue import Catalogue, DiskPrice, Price, Provenance
-from sim.catalog.defaults import DEFAULTS, Sourced, Trust, get_default
 from sim.catalog.disks import tier_for, tier_gib
 from sim.catalog.form import load, load_bundled, save
 from sim.catalog.retail import RetailImport, import_pages
 from sim.catalog.show import PriceRow, show
 from sim.catalog.sizes import Size
 from sim.catalog.terms import TERM_HOURS, Term
+from sim.fields.defaults import DEFAULTS, Sourced, Trust, get_default
 
 __all__ = [
     "DEFAULTS",

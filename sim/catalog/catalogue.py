@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sim.catalog.defaults import Trust
 from sim.catalog.disks import DISK_KINDS, TIER_GIB, tier_gib, tier_key
 from sim.catalog.sizes import Size, close_sizes, region_key, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
+from sim.fields.defaults import Trust
 from sim.units import HOURS_PER_MONTH
 
 

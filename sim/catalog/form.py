@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sim.catalog.catalogue import AddressBlock, Catalogue, DiskBlock, PriceBlock, Provenance
-from sim.catalog.defaults import Trust
 from sim.catalog.disks import tier_gib
 from sim.catalog.sizes import Size, region_key, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
+from sim.fields.defaults import Trust
 
 FORMAT = "vmfleet-catalogue"
 VERSION = 1

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from sim.catalog.catalogue import AddressBlock, Catalogue, DiskBlock, PriceBlock, Provenance
-from sim.catalog.defaults import Trust
 from sim.catalog.disks import tier_gib, tier_key
 from sim.catalog.form import load_bundled
 from sim.catalog.pages import Page, read_pages
 from sim.catalog.sizes import Size, arm_name, size_key
 from sim.catalog.terms import TERM_HOURS, Term
 from sim.errors import CatalogueError
+from sim.fields.defaults import Trust
 
 RESERVATION = {"1 Year": Term.RESERVATION_1Y, "3 Years": Term.RESERVATION_3Y}
 SAVINGS_PLAN = {"1 Year": Term.SAVINGS_PLAN_1Y, "3 Years": Term.SAVINGS_PLAN_3Y}

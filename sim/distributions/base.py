@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.units import format_duration
+from sim.units import LONGEST_S, format_duration
 
 Floats = NDArray[np.float64]
-
-LONGEST_S = 1e15
-"""No duration parameter may exceed this (some thirty million years): beyond it quantiles leave the numbers."""
 
 SHORTEST_SCALE_S = 1e-9
 """A law whose scale is below a nanosecond is a constant zero; it should be written as one."""

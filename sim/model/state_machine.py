@@ -24,14 +24,13 @@ from enum import IntEnum
 
 import numpy as np
 
-from sim.distributions.base import LONGEST_S
 from sim.distributions.kinds import Constant, Distribution, Exponential
 from sim.errors import LifecycleError
 from sim.lifecycle.operations import Operation, Stage, StageFailure, rows_for
 from sim.lifecycle.power import POWER, PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import Arrivals, Autoscale, Cycle, GroupPlan, Platform, Replay, Retry, Schedule
-from sim.units import SECONDS_PER_HOUR
+from sim.units import LONGEST_S, SECONDS_PER_HOUR
 from sim.usage.ledger import MoveTable, column, slot_of
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED

@@ -7,7 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from sim.scenario.distribution_specs import (
+from sim.fields.samples import read_samples
+from sim.fields.types import (
     NotNegative,
     OneOrMore,
     Positive,
@@ -15,11 +16,10 @@ from sim.scenario.distribution_specs import (
     Seconds,
     Section,
     Text,
+    TimeZone,
     Whole,
     default_field,
 )
-from sim.scenario.field_types import TimeZone
-from sim.scenario.samples import read_samples
 
 MOST_SCALED = 1_000_000
 HOURS_OF = {24: "of the day", 168: "of the week from Monday 00:00"}

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from sim.scenario.distribution_specs import Flag, NotNegative, Section, Text, Whole, default_field
-from sim.scenario.field_types import Name, TermName
+from sim.billing.commitments import TERMS
+from sim.fields.types import Flag, Name, NotNegative, Section, Text, Whole, default_field
 
+
+def _term(text: str) -> str:
+    if text not in TERMS:
+        raise ValueError(f"a term is one of {', '.join(TERMS)}")
+    return text
+
+
+TermName = Annotated[Text, AfterValidator(_term), WithJsonSchema({"type": "string", "enum": list(TERMS)})]
 Groups = Annotated[tuple[Text, ...], Field(description="Names of groups.")]
 Quantity = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.catalog.defaults import Sourced, TomlValue, Trust
 from sim.catalog.sizes import size_key
+from sim.distributions.specs import shares, varying_words
+from sim.fields.defaults import DEFAULTS, Sourced, TomlValue, Trust, to_plain
+from sim.fields.messages import list_words, show_value
+from sim.fields.types import DAYS, Section
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.scenario.autoscale_section import HOURS_OF, Autoscale
 from sim.scenario.commitments_section import (
@@ -14,11 +17,7 @@ from sim.scenario.commitments_section import (
     ReservationSection,
     SavingsPlanSection,
 )
-from sim.scenario.defaults import SCENARIO_DEFAULTS, to_plain
-from sim.scenario.distribution_specs import Section, shares, varying_words
-from sim.scenario.field_types import DAYS
 from sim.scenario.file_model import Durations, Group, ScenarioFile
-from sim.scenario.messages import list_words, show_value
 from sim.scenario.plan_builder import FAILURE_CODES, os_provisioning_timeout_s
 from sim.scenario.platform_description import describe_platform, where_it_runs
 from sim.scenario.platform_section import FAILING
@@ -285,7 +284,7 @@ def defaults_in_use(file: ScenarioFile, members: Members) -> list[DefaultInUse]:
         spot = any(member.number == number and member.priority == "spot" for member in members.played)
         for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
-    return [_in_use(key, sourced, users[key]) for key, sourced in SCENARIO_DEFAULTS.items() if key in users]
+    return [_in_use(key, sourced, users[key]) for key, sourced in DEFAULTS.items() if key in users]
 
 
 def _unused_on_platform(file: ScenarioFile) -> set[str]:
@@ -327,7 +326,7 @@ def _unset(section: Section, place: str, user: str, users: dict[str, list[str]])
                 _unset(table, f"{key}.", user, users)
         elif _is_table(value):
             _unset(value, f"{key}.", user, users)
-        elif name not in section.model_fields_set and key in SCENARIO_DEFAULTS:
+        elif name not in section.model_fields_set and key in DEFAULTS:
             named = users.setdefault(key, [])
             named.extend([user] if user and user not in named else [])
 

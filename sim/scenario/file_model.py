@@ -1,19 +1,23 @@
 """The sections of a scenario file, key by key: types, ranges and defaults.
 
-Only what one key can say of itself is checked here; what keys say of each other stands in `scenario_rules`.
+Only what one key can say of itself is checked here; what keys say of each other stands in `rules`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from sim.scenario.autoscale_section import Autoscale
-from sim.scenario.commitments_section import CommitmentSection
-from sim.scenario.distribution_specs import (
+from sim.distributions.specs import Varying
+from sim.fields.messages import close_match
+from sim.fields.types import (
+    Days,
     Flag,
+    Instant,
+    Name,
     NotNegative,
     Number,
     Positive,
@@ -22,12 +26,17 @@ from sim.scenario.distribution_specs import (
     Seconds,
     Section,
     Text,
-    Varying,
+    TimeOfDay,
+    TimeZone,
+    Title,
     WarmUp,
     Whole,
+    Zone,
     default_field,
 )
-from sim.scenario.field_types import Currency, Days, Instant, Name, PolicyName, TimeOfDay, TimeZone, Title, Zone
+from sim.lifecycle.policy import BILLING_POLICIES
+from sim.scenario.autoscale_section import Autoscale
+from sim.scenario.commitments_section import CommitmentSection
 from sim.scenario.platform_section import Platform
 from sim.scenario.trace_section import Trace
 
@@ -35,6 +44,23 @@ MOST_VMS = 1_000_000_000
 """VMs in one group; the number of a VM must fit its name and its stream."""
 
 
+def _currency(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        raise ValueError('a currency has three capital letters, such as "USD"')
+    return text
+
+
+def _policy(text: str) -> str:
+    if text not in BILLING_POLICIES:
+        meant = close_match(text, BILLING_POLICIES)
+        raise ValueError(f"no such billing policy; {meant or 'there are ' + ' and '.join(BILLING_POLICIES)}")
+    return text
+
+
+Currency = Annotated[Text, AfterValidator(_currency)]
+PolicyName = Annotated[
+    Text, AfterValidator(_policy), WithJsonSchema({"type": "string", "enum": list(BILLING_POLICIES)})
+]
 WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
 
 

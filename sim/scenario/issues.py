@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -13,12 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from sim.distributions.specs import DISTRIBUTION_TAG, DURATION_TAG, SPECS
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import close_match, list_words, show_value
 from sim.scenario.commitments_section import COMMITMENT_KINDS
-from sim.scenario.distribution_specs import DISTRIBUTION_TAG, DURATION_TAG, SPECS
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.messages import close_match, list_words, show_value
 from sim.scenario.paths import NAMED_TABLES
-from sim.scenario.toml_positions import Path
 
 _MISSING = object()
 _IS_MISSING = "is missing"
@@ -48,27 +47,11 @@ _WORDS_ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One thing wrong, by its place in the document."""
-
-    path: Path
-    problem: str
-    hint: str = ""
-    value: object = None
-    touches: tuple[Path, ...] = ()  # places whose value can't be relied on because of it
-
-
-def found_at(path: Path, problem: str, hint: str = "", *, value: object = None, about: tuple[Path, ...] = ()) -> Found:
-    """A fault of a rule; *about* are the other places that the rule looked at."""
-    return Found(path, problem, hint, value, about)
-
-
-def translate(errors: Iterable[ErrorDetails], document: Mapping[str, Any]) -> list[Found]:
+def translate(errors: Iterable[ErrorDetails], document: Mapping[str, Any]) -> list[Issue]:
     """What pydantic says about places of the document, in our words; what only follows from another fault is left out."""
     every = (each for error in errors for each in (error, *_as_meant(error, document)))
     found = [_translate_one(error, document) for error in every if not _is_echo(error, document)]
-    meant = {touched for fault in found for touched in fault.touches}
+    meant = {touched for fault in found for touched in fault.related_paths}
     return [fault for fault in found if fault.problem != _IS_MISSING or fault.path not in meant]
 
 
@@ -95,14 +78,14 @@ def _as_meant(error: ErrorDetails, document: Mapping[str, Any]) -> Iterator[Erro
             yield {**other, "loc": (*error["loc"], meant[0], *other["loc"])}
 
 
-def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
+def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Issue:
     path, around, field = _follow(error["loc"], document)
     kind, context = error["type"], error.get("ctx", {})
     value = look_up(document, path)
     shown = f"{show_value(value)}: " if value is not _MISSING and not isinstance(value, (Mapping, list)) else ""
     value = None if value is _MISSING else value
     if kind == "missing":
-        return Found(path, _IS_MISSING, _describe(field))
+        return Issue(path, _IS_MISSING, _describe(field))
     if kind == "extra_forbidden":
         return _unknown_key(path, around, value)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -111,21 +94,21 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Found:
         allowed = [str(option) for option in _literals(field)]
         meant = close_match(value, allowed) if isinstance(value, str) else ""
         quoted = list_words(f'"{option}"' for option in allowed)
-        return Found(
+        return Issue(
             path, f"{shown}there is no such choice", "; ".join(filter(None, (meant, f"must be {quoted}"))), value
         )
     if kind in _KIND_WORDS:
-        return Found(path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value)
+        return Issue(path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value)
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         hint = f"must be {_range(field)}"
         if _is_share(field) and isinstance(value, (int, float)) and 1 < value <= 100:
             hint += f"; write {value / 100:g} for {value:g} %"
-        return Found(path, f"{shown}out of range", hint, value)
+        return Issue(path, f"{shown}out of range", hint, value)
     if kind in ("too_short", "too_long"):
         return _wrong_length(path, field, value)
     said = context.get("error")
     problem, _, hint = str(said if said is not None else error["msg"]).partition("; ")
-    return Found(path, f"{shown}{' '.join(problem.split())}", " ".join(hint.split()), value)
+    return Issue(path, f"{shown}{' '.join(problem.split())}", " ".join(hint.split()), value)
 
 
 # --- following a place through the models ---------------------------------------------------------------------------
@@ -253,9 +236,9 @@ def _is_share(field: FieldInfo | None) -> bool:
     return least == [0] and most == [1]
 
 
-def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Found:
+def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Issue:
     if path == ("group",):
-        return Found(path, "there is no group", "write [[group]] and in it what VMs there are", value)
+        return Issue(path, "there is no group", "write [[group]] and in it what VMs there are", value)
     limits = _bounds(field)
     least = max((limit.min_length for limit in limits if isinstance(limit, MinLen)), default=0)
     most = max((limit.max_length for limit in limits if isinstance(limit, MaxLen)), default=0)
@@ -263,7 +246,7 @@ def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Found:
     length = len(value) if isinstance(value, (list, tuple)) else 0
     if length > most > least:
         right = f"at most {most}"
-    return Found(path, f"this list has {length} values", f"it has {right}", value)
+    return Issue(path, f"this list has {length} values", f"it has {right}", value)
 
 
 def _instead(kind: str, path: Path, value: object) -> str:
@@ -293,42 +276,42 @@ def _instead(kind: str, path: Path, value: object) -> str:
     return ""
 
 
-def _wrong_tag(path: Path, discriminator: str, value: object) -> Found:
+def _wrong_tag(path: Path, discriminator: str, value: object) -> Issue:
     """A table whose `dist` or `kind` is missing or unknown."""
     options = SPECS if discriminator == "dist" else COMMITMENT_KINDS
     allowed = list_words(f'"{option}"' for option in options)
     if not isinstance(value, Mapping):
-        return Found(path, f"{show_value(value)}: this is not a table of keys and values", "", value)
+        return Issue(path, f"{show_value(value)}: this is not a table of keys and values", "", value)
     if discriminator not in value:
-        return Found(path, f"{discriminator} is missing", f"must be {allowed}", value)
+        return Issue(path, f"{discriminator} is missing", f"must be {allowed}", value)
     tag = value[discriminator]
     meant = ""
     if isinstance(tag, str):
         meant = _WORDS_ELSEWHERE.get(tag.casefold(), "") or close_match(tag, options)
     hint = "; ".join(filter(None, (meant, f"must be {allowed}")))
-    return Found((*path, discriminator), f"{show_value(tag)}: there is no such {_TAG_WORDS[discriminator]}", hint, tag)
+    return Issue((*path, discriminator), f"{show_value(tag)}: there is no such {_TAG_WORDS[discriminator]}", hint, tag)
 
 
 _TAG_WORDS = {"dist": "distribution", "kind": "kind of commitment"}
 
 
-def _unknown_key(path: Path, around: type[BaseModel] | None, value: object) -> Found:
+def _unknown_key(path: Path, around: type[BaseModel] | None, value: object) -> Issue:
     """A key that its table does not know: a slip of the pen, or a key of another table below whose header it stands."""
     key = str(path[-1])
     known = list(fields_by_key(around)) if around is not None else []
     meant = close_match(key, known)
     homes = _HOMES.get(key, []) if path[0] != "commitment" else []
-    touches: tuple[Path, ...] = (path,)
+    related: tuple[Path, ...] = (path,)
     if meant:
-        touches = (path, (*path[:-1], meant.split('"')[1]))
+        related = (path, (*path[:-1], meant.split('"')[1]))
     elif homes and path[:1] == ("group",) and "[[group]]" in homes and len(path) > 3:
         meant = f"{key} belongs to [[group]]; write it above the first [group.*] table, since a TOML key belongs to the last header"
-        touches = (path, (*path[:2], key))
+        related = (path, (*path[:2], key))
     elif homes:
         meant = f"{key} belongs to {list_words(homes)}"
     elif known:
         meant = f"known are {', '.join(known)}"
-    return Found(path, "there is no such key", meant, value, touches)
+    return Issue(path, "there is no such key", meant, value, related)
 
 
 def _homes(model: type[BaseModel], header: str, found: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -12,9 +12,9 @@ from copy import deepcopy
 from typing import Any
 
 from sim.errors import Fault, ScenarioError
-from sim.scenario.defaults import SCENARIO_DEFAULTS, default_value, to_plain
-from sim.scenario.messages import close_match, list_words, show_value, tell
-from sim.scenario.toml_positions import Path
+from sim.fields.defaults import DEFAULTS, default_value, to_plain
+from sim.fields.issues import Path
+from sim.fields.messages import close_match, fault_at, list_words, show_value
 
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
@@ -110,7 +110,7 @@ def find_path(names: tuple[str, ...], document: Mapping[str, Any]) -> Path:
     for name in names:
         if spoken in NAMED_TABLES:
             tables = node if isinstance(node, list) else []
-            known = [str(_child(table, "name") or SCENARIO_DEFAULTS["group.name"].value) for table in tables]
+            known = [str(_child(table, "name") or DEFAULTS["group.name"].value) for table in tables]
             if name not in known:
                 what = ".".join(spoken)
                 meant = close_match(name, known) or (
@@ -159,7 +159,7 @@ def set_value(document: Mapping[str, Any], names: tuple[str, ...], value: object
 
 def _default_table(path: Path) -> dict[str, Any]:
     key = ".".join(part for part in path if isinstance(part, str))
-    value = default_value(key) if key in SCENARIO_DEFAULTS else None
+    value = default_value(key) if key in DEFAULTS else None
     return value if isinstance(value, dict) else {}
 
 
@@ -182,7 +182,7 @@ def apply_overrides(
             changed, path = set_value(changed, names, value)
             asked[path] = words
         except ValueError as error:
-            faults.append(tell(file=words, field=dotted, problem=str(error), value=value))
+            faults.append(fault_at(file=words, field=dotted, problem=str(error), value=value))
     if faults:
         raise ScenarioError(faults)
     return changed, asked

@@ -8,6 +8,9 @@ from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHo
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue, get_default
+from sim.distributions.specs import Spec, shares, to_distribution
+from sim.fields.defaults import default_value
+from sim.fields.types import read_seconds
 from sim.model.plan import (
     AlwaysOn,
     Arrivals,
@@ -23,8 +26,6 @@ from sim.model.plan import (
     Spot,
 )
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection, ReservationSection
-from sim.scenario.defaults import default_value
-from sim.scenario.distribution_specs import Spec, read_seconds, shares, to_distribution
 from sim.scenario.file_model import Durations, Failures, Group, ScenarioFile
 from sim.scenario.file_model import Spot as SpotSection
 from sim.scenario.platform_plan import platform_plan, played_names

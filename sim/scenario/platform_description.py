@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sim.scenario.distribution_specs import varying_words
+from sim.distributions.specs import varying_words
+from sim.fields.messages import list_words
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.messages import list_words
 from sim.scenario.platform_plan import healing_of, is_idle
 from sim.scenario.platform_rules import empty_zones
 from sim.scenario.platform_section import FAILING, Hosts, Platform

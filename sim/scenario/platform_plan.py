@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from sim.catalog import Catalogue
+from sim.distributions.specs import to_distribution
 from sim.model import plan
 from sim.scenario.commitments_section import CapacityReservationSection
-from sim.scenario.distribution_specs import to_distribution
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_section import FAILING, HostFailures, Platform, RackFailures, ZoneFailures
 from sim.scenario.resolved_groups import Members

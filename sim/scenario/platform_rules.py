@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.catalog import Catalogue, Size
+from sim.distributions.specs import Spec, to_distribution
 from sim.errors import CatalogueError
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import close_match, list_words, show_value
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection
-from sim.scenario.distribution_specs import Spec, to_distribution
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.issues import Found, found_at
-from sim.scenario.messages import close_match, list_words, show_value
 from sim.scenario.platform_plan import families_of
 from sim.scenario.platform_section import FAILING, Hosts, Platform
 from sim.scenario.resolved_groups import Member, Members
 from sim.scenario.rules import SHORTEST_CYCLE_S, unique_names
-from sim.scenario.toml_positions import Path
 from sim.units import format_duration
 
 HOSTS: Path = ("platform", "hosts")
 
 
-def check_room(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Found]:
+def check_room(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
     """Every contradiction about room, limits and who shares them."""
     yield from _commitments(file, catalogue, members)
     platform = file.platform
@@ -53,49 +52,49 @@ def empty_zones(member: Member, platform: Platform) -> tuple[int, ...]:
     return tuple(zone for zone in member.group.zones if zone not in there)
 
 
-def _fits(member: Member, platform: Platform) -> Iterator[Found]:
+def _fits(member: Member, platform: Platform) -> Iterator[Issue]:
     place: Path = ("group", member.number)
     group, size = member.group, member.size
     pools = open_to(member, platform)
     if not pools:
-        yield found_at(
+        yield Issue(
             (*place, "name"),
             f"{show_value(group.name)}: all hosts are dedicated to other groups",
             "name it in only_groups of one of them, or add [[platform.hosts]] for everybody",
             value=group.name,
-            about=(HOSTS,),
+            related_paths=(HOSTS,),
         )
         return
     if group.zones and len(empty_zones(member, platform)) == len(group.zones):
         there = sorted({pool.zone for pool in pools if pool.zone is not None})
         has = f"there are hosts in zone {list_words(map(str, there), 'and')}" if there else "no host has a zone"
-        yield found_at(
+        yield Issue(
             (*place, "zones"),
             f"{show_value(list(group.zones))}: there is no host in {'these zones' if len(group.zones) > 1 else 'this zone'}",
             f"{has}; give [[platform.hosts]] a zone, or leave zones out",
             value=list(group.zones),
-            about=(HOSTS,),
+            related_paths=(HOSTS,),
         )
         return
     where = (*place, "size") if member.replay is None else (*place, "trace", "sizes")
     if not size.vcpus or not size.memory_gib:
-        yield found_at(
+        yield Issue(
             where,
             f"{size.name}: its vCPUs and memory are not known, so no host can be found for it",
             "take a size of the price list, or leave [[platform.hosts]] out",
             value=size.name,
-            about=(HOSTS,),
+            related_paths=(HOSTS,),
         )
         return
     reachable = [pool for pool in pools if not group.zones or pool.zone in group.zones]
     if not any(_room_for(size, pool) for pool in reachable):
         largest = max(reachable, key=lambda pool: (pool.vcpus, pool.memory_gib))
-        yield found_at(
+        yield Issue(
             where,
             f"{size.name} ({size.vcpus} vCPU, {size.memory_gib:g} GiB) fits on no host",
             f"the largest it may use is {largest.name} with {largest.vcpus} vCPU and {largest.memory_gib:g} GiB",
             value=size.name,
-            about=(HOSTS, (*place, "zones")),
+            related_paths=(HOSTS, (*place, "zones")),
         )
 
 
@@ -106,34 +105,39 @@ def _room_for(size: Size, pool: Hosts) -> int:
     return min(pool.vcpus // size.vcpus, int(pool.memory_gib / size.memory_gib))
 
 
-def _only_groups(file: ScenarioFile, platform: Platform) -> Iterator[Found]:
+def _only_groups(file: ScenarioFile, platform: Platform) -> Iterator[Issue]:
     for number, pool in enumerate(platform.hosts):
         for position, name in enumerate(pool.only_groups):
             yield from _unknown_group((*HOSTS, number, "only_groups", position), name, file)
 
 
-def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Found]:
+def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Issue]:
     known = [group.name for group in file.groups]
     if name not in known:
         meant = close_match(name, known) or f"there is {list_words(known, 'and')}"
-        yield found_at(place, f"{show_value(name)}: there is no such group", meant, value=name, about=(("group",),))
+        yield Issue(
+            place, f"{show_value(name)}: there is no such group", meant, value=name, related_paths=(("group",),)
+        )
 
 
 # --- what befalls many at once --------------------------------------------------------------------------------------
 
 
-def _befalling(platform: Platform) -> Iterator[Found]:
+def _befalling(platform: Platform) -> Iterator[Issue]:
     for key in (*FAILING, "maintenance"):
         if getattr(platform, key) is not None and not platform.hosts:
-            yield found_at(
+            yield Issue(
                 ("platform", key),
                 "there are no hosts that it could befall",
                 "add [[platform.hosts]], or leave it out",
-                about=(HOSTS,),
+                related_paths=(HOSTS,),
             )
     if platform.zone_failures is not None and platform.hosts and not any(p.zone for p in platform.hosts):
-        yield found_at(
-            ("platform", "zone_failures"), "no host is in a zone", "give [[platform.hosts]] a zone", about=(HOSTS,)
+        yield Issue(
+            ("platform", "zone_failures"),
+            "no host is in a zone",
+            "give [[platform.hosts]] a zone",
+            related_paths=(HOSTS,),
         )
     said: list[tuple[str, float | Spec]] = []
     for key in FAILING:
@@ -142,37 +146,40 @@ def _befalling(platform: Platform) -> Iterator[Found]:
             continue
         mean_s = to_distribution(section.time_between).mean + to_distribution(section.repair).mean
         if mean_s < SHORTEST_CYCLE_S:
-            yield found_at(
+            yield Issue(
                 ("platform", key, "time_between"),
                 "it would fail again without time passing",
                 f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-                about=(("platform", key, "repair"),),
+                related_paths=(("platform", key, "repair"),),
             )
         if "healing" in section.model_fields_set:
             said.append((key, section.healing))
     for key, healing in said[1:]:
         if healing != said[0][1]:
-            yield found_at(
+            yield Issue(
                 ("platform", key, "healing"),
                 f"it is not the healing of {said[0][0]}",
                 "VMs are healed alike whatever failed: give healing once",
-                about=(("platform", said[0][0], "healing"),),
+                related_paths=(("platform", said[0][0], "healing"),),
             )
     work = platform.maintenance
     if work is not None and (work.update_domains - 1) * work.between_domains >= work.every:
         takes = format_duration((work.update_domains - 1) * work.between_domains)
-        yield found_at(
+        yield Issue(
             ("platform", "maintenance", "every"),
             f"{format_duration(work.every)}: a round takes {takes}, so the next would begin before it has ended",
             "make it longer, or between_domains shorter",
-            about=(("platform", "maintenance", "update_domains"), ("platform", "maintenance", "between_domains")),
+            related_paths=(
+                ("platform", "maintenance", "update_domains"),
+                ("platform", "maintenance", "between_domains"),
+            ),
         )
 
 
 # --- quota ----------------------------------------------------------------------------------------------------------
 
 
-def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterator[Found]:
+def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
     quota = platform.quota
     if quota is None:
         return
@@ -183,33 +190,33 @@ def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterat
     for name in quota.families:
         if name.lower() not in known:
             has = list_words((show_value(family) for family in sorted(used)), "and")
-            yield found_at(
+            yield Issue(
                 (*place, name),
                 "there is no such quota family",
                 close_match(name, known.values()) or (f"the groups are of {has}" if has else ""),
                 value=quota.families[name],
             )
         elif name.lower() in seen:
-            yield found_at(
+            yield Issue(
                 (*place, name), f"it is the same family as {seen[name.lower()]}", "give it once",
-                value=quota.families[name], about=((*place, seen[name.lower()]),),
+                value=quota.families[name], related_paths=((*place, seen[name.lower()]),),
             )  # fmt: skip
         seen.setdefault(name.lower(), name)
     for member in members.played:
         if not member.size.vcpus:
-            yield found_at(
+            yield Issue(
                 ("group", member.number, "size"),
                 f"{member.size.name}: its vCPUs are not known, so it can't be held against the quota",
                 "take a size of the price list, or leave [platform.quota] out",
                 value=member.size.name,
-                about=(("platform", "quota"), HOSTS),
+                related_paths=(("platform", "quota"), HOSTS),
             )
 
 
 # --- commitments ----------------------------------------------------------------------------------------------------
 
 
-def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Found]:
+def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
     for number, section in enumerate(file.commitments):
         if not isinstance(section, (CapacityReservationSection, DedicatedHostSection)):
             continue
@@ -222,46 +229,46 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
                 yield from _of_size(place, name, section, catalogue, members)
 
 
-def _may_not(place: Path, name: str, what: str, members: Members) -> Iterator[Found]:
+def _may_not(place: Path, name: str, what: str, members: Members) -> Iterator[Issue]:
     """VMs that the platform lets neither reserve capacity nor live on dedicated hosts."""
     mine = members.of(name)
     if not mine:
         return
     group, at = mine[0].group, ("group", mine[0].number)
     if any(member.priority == "spot" for member in mine):
-        yield found_at(
+        yield Issue(
             place, f"{show_value(name)}: spot VMs cannot use {what}", 'leave it out, or write priority = "regular"',
-            value=name, about=((*at, "priority"),),
+            value=name, related_paths=((*at, "priority"),),
         )  # fmt: skip
     if group.when_off == "hibernate":
-        yield found_at(
+        yield Issue(
             place, f"{show_value(name)}: VMs that use {what} cannot hibernate",
-            'leave it out, or write when_off = "deallocate"', value=name, about=((*at, "when_off"),),
+            'leave it out, or write when_off = "deallocate"', value=name, related_paths=((*at, "when_off"),),
         )  # fmt: skip
     if group.availability_set is not None and what == "a capacity reservation":
-        yield found_at(
+        yield Issue(
             place, f"{show_value(name)}: VMs in an availability set cannot use {what}",
-            "leave it out, or availability_set", value=name, about=((*at, "availability_set"),),
+            "leave it out, or availability_set", value=name, related_paths=((*at, "availability_set"),),
         )  # fmt: skip
 
 
 def _of_size(
     place: Path, name: str, section: CapacityReservationSection, catalogue: Catalogue, members: Members
-) -> Iterator[Found]:
+) -> Iterator[Issue]:
     size = _size(section.size, catalogue)
     mine = members.of(name)
     if size is None or not mine or any(member.size.name == size.name for member in mine):
         return
-    yield found_at(
+    yield Issue(
         place,
         f"{show_value(name)}: its VMs are {mine[0].size.name}, and the reservation holds room for {size.name}",
         "a capacity reservation is for one size",
         value=name,
-        about=((*place[:2], "size"), ("group", mine[0].number, "size"), ("group", mine[0].number, "trace")),
+        related_paths=((*place[:2], "size"), ("group", mine[0].number, "size"), ("group", mine[0].number, "trace")),
     )
 
 
-def _held_room(file: ScenarioFile, platform: Platform, catalogue: Catalogue) -> Iterator[Found]:
+def _held_room(file: ScenarioFile, platform: Platform, catalogue: Catalogue) -> Iterator[Issue]:
     """Room that can't be held because all hosts together don't have it."""
     for number, section in enumerate(file.commitments):
         if not isinstance(section, CapacityReservationSection) or not section.quantity:
@@ -271,12 +278,12 @@ def _held_room(file: ScenarioFile, platform: Platform, catalogue: Catalogue) -> 
             continue
         room = sum(_room_for(size, pool) * pool.count for pool in platform.hosts if not pool.only_groups)
         if section.quantity > room:
-            yield found_at(
+            yield Issue(
                 ("commitment", number, "quantity"),
                 f"{section.quantity}: the hosts have room for {room} of {size.name} only",
                 "reserve fewer, or give the platform more hosts",
                 value=section.quantity,
-                about=(HOSTS, ("commitment", number, "size")),
+                related_paths=(HOSTS, ("commitment", number, "size")),
             )
 
 

@@ -7,17 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.scenario.distribution_specs import (
-    Positive,
-    PositiveSeconds,
-    Seconds,
-    Section,
-    Text,
-    Varying,
-    Whole,
-    default_field,
-)
-from sim.scenario.field_types import Name, Zone
+from sim.distributions.specs import Varying
+from sim.fields.types import Name, Positive, PositiveSeconds, Seconds, Section, Text, Whole, Zone, default_field
 
 MOST_HOSTS = 10_000_000
 MOST_VCPUS = 100_000

@@ -11,21 +11,20 @@ from sim.catalog import Catalogue, Term, tier_gib
 from sim.catalog.disks import TIER_GIB
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import list_words, show_value
 from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.issues import Found, found_at
-from sim.scenario.messages import list_words, show_value
 from sim.scenario.resolved_groups import Member, Members
-from sim.scenario.toml_positions import Path
 
 _LIST: tuple[Path, ...] = (("prices", "catalogue"), ("prices", "override"))
 
 
-def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]:
     """Every size the catalogue does not know, wherever the fleet is."""
     for place, size in _sizes(file):
         if (unknown := _ask(catalogue.get_size, size)) is not None:
-            yield found_at(place, *unknown, value=size, about=_LIST)
+            yield Issue(place, *unknown, value=size, related_paths=_LIST)
 
 
 def takes_size(file: ScenarioFile, size: str) -> bool:
@@ -44,9 +43,9 @@ def takes_size(file: ScenarioFile, size: str) -> bool:
     return False
 
 
-def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]:
+def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]:
     """Own prices for a size that no list has and nothing is of: most likely another one was meant."""
-    about: tuple[Path, ...] = (
+    related: tuple[Path, ...] = (
         _LIST[0],
         *(("group", number, key) for number in range(len(file.groups)) for key in ("size", "trace")),
         *(("commitment", number, "size") for number in range(len(file.commitments))),
@@ -54,29 +53,29 @@ def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Found]
     for size in file.prices.override:
         if not takes_size(file, size) and (unknown := _ask(catalogue.get_size, size)) is not None:
             problem = f"{unknown[0]}, and no group and no commitment is of it"
-            yield found_at(("prices", "override", size), problem, unknown[1], value=size, about=about)
+            yield Issue(("prices", "override", size), problem, unknown[1], value=size, related_paths=related)
 
 
-def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Found]:
+def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
     """Every price the file takes that the catalogue does not have; the region is known to be there."""
     region = file.prices.region
-    about = (*_LIST, ("prices", "region"))
+    related = (*_LIST, ("prices", "region"))
     for member in members.played:
         place: Path = ("group", member.number)
-        what = (*about, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
+        what = (*related, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
         where = (*place, "size") if member.replay is None else (*place, "trace", "sizes")
         yield from _unpriced(where, member.size.name, _terms(member), region, catalogue, what)
     for number, group in enumerate(file.groups):
         place = ("group", number)
         for position, disk in enumerate(group.disks):
-            yield from _disk((*place, "disks", position), disk, region, catalogue, about)
+            yield from _disk((*place, "disks", position), disk, region, catalogue, related)
         if group.public_ip and (unknown := _ask(catalogue.public_ip, region)) is not None:
-            yield found_at((*place, "public_ip"), *unknown, value=True, about=about)
+            yield Issue((*place, "public_ip"), *unknown, value=True, related_paths=related)
     for number, commitment in enumerate(file.commitments):
         if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
             place = ("commitment", number)
             term = f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
-            what = (*about, (*place, "term"), (*place, "kind"))
+            what = (*related, (*place, "term"), (*place, "kind"))
             yield from _unpriced((*place, "size"), commitment.size, (term,), region, catalogue, what)
 
 
@@ -90,7 +89,7 @@ def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
             yield ("commitment", number, "size"), commitment.size
 
 
-def _disk(place: Path, disk: str, region: str, catalogue: Catalogue, about: tuple[Path, ...]) -> Iterator[Found]:
+def _disk(place: Path, disk: str, region: str, catalogue: Catalogue, related: tuple[Path, ...]) -> Iterator[Issue]:
     try:
         tier = parse_disk(disk)
     except CatalogueError as error:
@@ -99,20 +98,20 @@ def _disk(place: Path, disk: str, region: str, catalogue: Catalogue, about: tupl
             problem, hint = (f"{show_value(disk)}: {problem}", 'a kind and GiB look like "E:200"; kinds are P, E and S')
         else:
             problem, hint = f"{show_value(disk)}: there is no such disk tier", _tiers_near(disk)
-        yield found_at(place, problem, hint, value=disk)
+        yield Issue(place, problem, hint, value=disk)
         return
     if (unknown := _ask(catalogue.disk, tier, region)) is not None:
-        yield found_at(place, *unknown, value=disk, about=about)
+        yield Issue(place, *unknown, value=disk, related_paths=related)
 
 
 def _unpriced(
-    place: Path, size: str, terms: Iterable[str], region: str, catalogue: Catalogue, about: tuple[Path, ...]
-) -> Iterator[Found]:
+    place: Path, size: str, terms: Iterable[str], region: str, catalogue: Catalogue, related: tuple[Path, ...]
+) -> Iterator[Issue]:
     if _ask(catalogue.get_size, size) is not None:
         return  # told by `check_sizes`
     for term in terms:
         if (missing := _ask(catalogue.price, size, region, term)) is not None:
-            yield found_at(place, *missing, value=size, about=about)
+            yield Issue(place, *missing, value=size, related_paths=related)
             return
 
 
@@ -138,10 +137,10 @@ def _terms(member: Member) -> Iterable[str]:
     )
 
 
-def _ask(question: Callable[..., object], *about: str) -> tuple[str, str] | None:
+def _ask(question: Callable[..., object], *related: str) -> tuple[str, str] | None:
     """The catalogue's objection as problem and hint; None if it has the answer."""
     try:
-        question(*about)
+        question(*related)
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
         return problem, hint

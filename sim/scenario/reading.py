@@ -16,16 +16,17 @@ from pydantic import ValidationError
 from sim.catalog import Catalogue, Size, load, load_bundled
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, Fault, ScenarioError
-from sim.scenario.defaults import default_value
+from sim.fields.defaults import default_value
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import fault_at
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.issues import Found, exists, look_up, translate
-from sim.scenario.messages import tell
+from sim.scenario.issues import exists, look_up, translate
 from sim.scenario.paths import WHEN_OFF_HOMES, field_name
 from sim.scenario.platform_rules import check_room
 from sim.scenario.price_rules import check_overrides, check_prices, check_sizes, takes_size
 from sim.scenario.resolved_groups import Members, resolve_groups
 from sim.scenario.rules import check_file
-from sim.scenario.toml_positions import Path, index_lines, line_of
+from sim.scenario.toml_positions import index_lines, line_of
 
 MOST_ROUNDS = 50
 """Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
@@ -41,13 +42,13 @@ class Origin:
     asked: Mapping[Path, str] = field(default_factory=dict)  # place -> the override that set it
     warm_up_found: bool = False  # the warm-up is what a pilot run found
 
-    def fault(self, found: Found, document: Mapping[str, Any]) -> Fault:
+    def fault(self, found: Issue, document: Mapping[str, Any]) -> Fault:
         """A fault at its place in the file, or at the override that put it there."""
         line = line_of(found.path, self.lines)
         override = next((words for place, words in self.asked.items() if _is_inside(found.path, place)), "")
         if not override and found.path not in self.lines:  # it may have come with something an override set inside it
             override = next((words for place, words in self.asked.items() if _is_inside(place, found.path)), "")
-        return tell(
+        return fault_at(
             field=field_name(found.path, document),
             problem=found.problem,
             hint=found.hint,
@@ -90,7 +91,7 @@ def _read_text(path: FilePath) -> str:
 
 
 def _unreadable(path: FilePath, problem: str, hint: str = "", *, line: int | None = None) -> ScenarioError:
-    return ScenarioError([tell(file=str(path), line=line, field="", problem=problem, hint=hint)])
+    return ScenarioError([fault_at(file=str(path), line=line, field="", problem=problem, hint=hint)])
 
 
 def _syntax_error(path: FilePath, text: str, said: str) -> ScenarioError:
@@ -173,10 +174,10 @@ def check_document(
 
 
 def _check_whole(
-    file: ScenarioFile, folder: FilePath, known: Iterable[Found]
-) -> tuple[Catalogue | None, Members, list[Found]]:
+    file: ScenarioFile, folder: FilePath, known: Iterable[Issue]
+) -> tuple[Catalogue | None, Members, list[Issue]]:
     """What sound values contradict each other in, the price list, and the records that the groups replay."""
-    wrong = {touched for fault in known for touched in (fault.path, *fault.touches)}
+    wrong = {touched for fault in known for touched in (fault.path, *fault.related_paths)}
     found = _still_fair(check_file(file), wrong)
     catalogue, errors = _open_catalogue(file, folder)
     found += _still_fair(errors, wrong)
@@ -192,9 +193,9 @@ def _check_whole(
     return catalogue, members, found
 
 
-def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Path]]:
+def _lift_when_off(document: dict[str, Any]) -> tuple[list[Issue], dict[Path, Path]]:
     """Moves `when_off` to its group from a sub-table that it follows: TOML gives a key to the last header above it."""
-    found: list[Found] = []
+    found: list[Issue] = []
     moved: dict[Path, Path] = {}
     groups = document.get("group")
     for number, group in enumerate(groups if isinstance(groups, list) else []):
@@ -209,7 +210,7 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Pa
             if "when_off" in group and group["when_off"] != value:
                 old = (*place[:2], home, "when_off")
                 found.append(
-                    Found(old, "when_off is given twice, with different values", "give it once, in [[group]]", value)
+                    Issue(old, "when_off is given twice, with different values", "give it once, in [[group]]", value)
                 )
             elif "when_off" not in group:
                 group["when_off"] = value
@@ -220,9 +221,9 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Found], dict[Path, Pa
 # --- the values, and whether the rest agrees ------------------------------------------------------------------------
 
 
-def _validate(model: type[Checked], document: dict[str, Any], folder: FilePath) -> tuple[Checked | None, list[Found]]:
+def _validate(model: type[Checked], document: dict[str, Any], folder: FilePath) -> tuple[Checked | None, list[Issue]]:
     """The faults of single values, and the file without them (None if it can't be told what is left)."""
-    found: list[Found] = []
+    found: list[Issue] = []
     remaining = deepcopy(document)
     for number in range(MOST_ROUNDS):
         try:
@@ -311,13 +312,13 @@ _BESIDE_OTHERS: Mapping[str, Any] = {
 """Keys that exclude each other: that two were given is told even if one of them is wrong in itself."""
 
 
-def _still_fair(found: Iterable[Found], wrong: set[Path]) -> list[Found]:
+def _still_fair(found: Iterable[Issue], wrong: set[Path]) -> list[Issue]:
     """Rules' faults, without those about something that is known to be wrong already."""
     return [
         fault
         for fault in found
         if not any(_is_inside(fault.path, bad) for bad in wrong)
-        and not any(_is_inside(place, bad) or _is_inside(bad, place) for place in fault.touches for bad in wrong)
+        and not any(_is_inside(place, bad) or _is_inside(bad, place) for place in fault.related_paths for bad in wrong)
     ]
 
 
@@ -328,20 +329,20 @@ def _is_inside(place: Path, around: Path) -> bool:
 # --- the price list -------------------------------------------------------------------------------------------------
 
 
-def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, list[Found]]:
+def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, list[Issue]]:
     prices = file.prices
     try:
         catalogue = load_bundled() if prices.catalogue is None else load(folder / prices.catalogue)
     except (CatalogueError, ValueError) as error:
-        return None, [Found(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
+        return None, [Issue(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
     if catalogue.currency != prices.currency:
         said = f'"{prices.currency}": {catalogue.name} is in {catalogue.currency}'
-        return None, [Found(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)]
+        return None, [Issue(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)]
     try:
         catalogue.get_region(prices.region)
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
-        return catalogue, [Found(("prices", "region"), problem, hint, prices.region)]
+        return catalogue, [Issue(("prices", "region"), problem, hint, prices.region)]
     if not prices.override:
         return catalogue, []
     known = {size_key(name) for name in catalogue.sizes}
@@ -359,4 +360,4 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
         }
         return catalogue.with_overrides(prices.region, overrides), []
     except CatalogueError as error:
-        return catalogue, [Found(("prices", "override"), line, "") for line in str(error).splitlines()]
+        return catalogue, [Issue(("prices", "override"), line, "") for line in str(error).splitlines()]

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from sim.catalog import Catalogue, Size
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, TraceError
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import list_words, show_value
 from sim.model.plan import Replay
 from sim.scenario.file_model import Group, ScenarioFile
-from sim.scenario.issues import Found
-from sim.scenario.messages import list_words, show_value
-from sim.scenario.toml_positions import Path
 
 if TYPE_CHECKING:
     from sim.scenario.trace_section import Trace as TraceSection
@@ -74,11 +73,11 @@ class Members:
 
 def resolve_groups(
     file: ScenarioFile, catalogue: Catalogue, folder: FilePath, *, region_known: bool
-) -> tuple[Members, list[Found]]:
+) -> tuple[Members, list[Issue]]:
     """Groups as they are played, and what is wrong with records; groups of unknown size are left out."""
     played: list[Member] = []
     records: list[Record] = []
-    found: list[Found] = []
+    found: list[Issue] = []
     for number, group in enumerate(file.groups):
         if group.trace is None:
             try:
@@ -95,7 +94,9 @@ def resolve_groups(
         except TraceError as error:
             found += _told(number, group.trace, folder, error)
         except _SizeFault as fault:
-            found.append(Found(("group", number, *fault.place), fault.problem, fault.hint, touches=_prices(number)))
+            found.append(
+                Issue(("group", number, *fault.place), fault.problem, fault.hint, related_paths=_prices(number))
+            )
     found += _clashes(file, played)
     return Members(played=tuple(played), records=tuple(records)), found
 
@@ -138,12 +139,12 @@ def _record(number: int, trace: Trace) -> Record:
     return Record(number=number, told=tuple(told), window_s=trace.window_s)
 
 
-def _told(number: int, section: TraceSection, folder: FilePath, error: TraceError) -> Iterator[Found]:
+def _told(number: int, section: TraceSection, folder: FilePath, error: TraceError) -> Iterator[Issue]:
     """Faults inside a record, told at the line of the scenario that names it."""
     place: Path = ("group", number, "trace")
     for fault in error.faults[:MOST_FAULTS]:
         if not (folder / section.file).exists():
-            yield Found(
+            yield Issue(
                 (*place, "file"),
                 f"there is no file {folder / section.file}",
                 "the path is relative to the scenario file",
@@ -153,7 +154,7 @@ def _told(number: int, section: TraceSection, folder: FilePath, error: TraceErro
             return
         where = [f"line {fault.line}"] if fault.line is not None else []
         words = ": ".join(part for part in (*where, fault.field, fault.problem) if part)
-        yield Found((*place, "file"), f"{section.file}: {words}", fault.hint, section.file, (place,))
+        yield Issue((*place, "file"), f"{section.file}: {words}", fault.hint, section.file, (place,))
 
 
 # --- the VMs of a record by size ------------------------------------------------------------------------------------
@@ -289,7 +290,7 @@ def _halves(said: str) -> tuple[str, str]:
     return problem, hint
 
 
-def _clashes(file: ScenarioFile, played: Sequence[Member]) -> Iterator[Found]:
+def _clashes(file: ScenarioFile, played: Sequence[Member]) -> Iterator[Issue]:
     """A group made of a record that is called as another group is."""
     taken = {group.name: number for number, group in enumerate(file.groups) if group.trace is None}
     for member in played:
@@ -297,7 +298,7 @@ def _clashes(file: ScenarioFile, played: Sequence[Member]) -> Iterator[Found]:
             continue
         other = taken.setdefault(member.name, member.number)
         if other != member.number:
-            yield Found(
+            yield Issue(
                 ("group", member.number, "name"),
                 f"{show_value(member.group.name)}: its VMs of {member.size.name} are the group {show_value(member.name)}, which is there already",
                 "give one of them another name",

@@ -14,12 +14,12 @@ from sim.billing.meters import RatedGroup
 from sim.billing.spot_prices import SpotSteps
 from sim.catalog import Catalogue
 from sim.errors import Fault, ScenarioError
+from sim.fields.defaults import to_plain
+from sim.fields.messages import fault_at, show_value
 from sim.model.plan import FleetPlan
 from sim.scenario import plan_builder as scenario_plan
-from sim.scenario.defaults import to_plain
 from sim.scenario.description import DefaultInUse, defaults_in_use, describe
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.messages import show_value, tell
 from sim.scenario.paths import apply_overrides, parse_override, parse_value
 from sim.scenario.reading import Origin, check_document, read_document
 from sim.scenario.resolved_groups import Members
@@ -157,7 +157,7 @@ def _spoken(overrides: Iterable[Override]) -> list[tuple[str, object, str]]:
         try:
             path, value = parse_override(override)
         except ValueError as error:
-            faults.append(tell(file="--set", field=override, problem=str(error), value=override))
+            faults.append(fault_at(file="--set", field=override, problem=str(error), value=override))
         else:
             spoken.append((path, value, f"--set {override}"))
     if faults:

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-Path = tuple[str | int, ...]
-"""A place in a document: keys, and positions in arrays, from the top."""
+from sim.fields.issues import Path
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from sim.scenario.distribution_specs import Positive, PositiveSeconds, Section, Text, default_field, read_seconds
-from sim.scenario.messages import close_match
+from sim.fields.messages import close_match
+from sim.fields.types import Positive, PositiveSeconds, Section, Text, default_field, read_seconds
 from sim.traces.formats import FORMATS
 
 AUTO = "auto"

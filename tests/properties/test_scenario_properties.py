@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import ScenarioError
-from sim.scenario.defaults import SCENARIO_DEFAULTS, default_value
+from sim.fields.defaults import DEFAULTS, default_value
 from sim.scenario.scenario import Scenario, from_dict, load
 from sim.scenario.toml_positions import index_lines
 from sim.scenario.writing import to_toml
@@ -355,7 +355,7 @@ def test_a_scenario_written_out_is_the_same_scenario(tmp_path: Path):
 
 
 EVERY_DEFAULT = sorted(
-    key for key in SCENARIO_DEFAULTS
+    key for key in DEFAULTS
     # These are no keys of a file: they depend on the guest, on whether there is a record; a name is never left out here.
     if not key.startswith(("group.failures.os_provisioning_timeout", "group.name", "group.trace.durations", "platform.zone_failures"))
 )  # fmt: skip

@@ -22,6 +22,7 @@ from sim.distributions.kinds import (
     simplify,
     truncate,
 )
+from sim.units import LONGEST_S
 
 LAWS = {  # ours, and scipy's of the same law
     "exponential": (Exponential(mean=10), stats.expon(scale=10)),
@@ -179,9 +180,9 @@ def test_a_truncation_that_cuts_nothing_is_the_law_itself():
 
 def test_a_moment_that_overflows_is_infinite():
     """The widest lognormal allowed says inf instead of raising."""
-    wide = Lognormal(median=1e15, sigma=20)
+    wide = Lognormal(median=LONGEST_S, sigma=20)
     assert wide.variance == math.inf
-    assert Truncated(of=wide, low=1e15).variance == math.inf
+    assert Truncated(of=wide, low=LONGEST_S).variance == math.inf
 
 
 def test_a_law_describes_itself_with_units():

@@ -24,11 +24,10 @@ from sim.distributions.kinds import (
     Uniform,
     Weibull,
 )
+from sim.distributions.specs import SPECS
 from sim.errors import ScenarioError
 from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
 from sim.model.plan import AlwaysOn, Arrivals, Autoscale, Cycle, Retry, Schedule
-from sim.scenario.defaults import _READINGS
-from sim.scenario.distribution_specs import SPECS
 from sim.scenario.plan_builder import FAILURE_CODES
 from sim.scenario.scenario import from_dict, json_schema, load
 
@@ -67,11 +66,6 @@ def test_durations_left_out_are_those_of_the_catalogue():
     assert {f"group.durations.{key}" for key in durations} == {k for k in DEFAULTS if k.startswith("group.durations.")}
     assert durations["starting"] == Lognormal(median=25.0, sigma=0.5)
     assert durations["allocating"] == Constant(value=10.0)
-
-
-def test_no_default_stands_twice():
-    """The file's own neutral readings must not shadow a sourced default."""
-    assert not set(_READINGS) & set(DEFAULTS)
 
 
 @pytest.mark.parametrize(("os", "minutes"), [("linux", 20), ("windows", 40)])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 TomlValue = str | int | float | bool | Mapping[str, str | float]
 
@@ -57,6 +58,10 @@ def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
     return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
 
 
+def _neutral(value: TomlValue, source: str, unit: str = "") -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=Trust.CONVENTION)
+
+
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
     return Sourced(value=value, unit="duration", source=source, trust=trust)
 
@@ -79,6 +84,28 @@ _THROTTLING = "compute-throttling-limits.md, 2024-05-27: per subscription and cl
 
 DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
     {
+        # Neutral readings of an absent key, which no source could give.
+        "start": _neutral("2026-01-05T00:00:00Z", "a Monday, so that hours of a week count from t = 0"),
+        "rounding": _neutral("exact", "nothing is rounded before it is multiplied by its price"),
+        "commitment.size_flexible": _neutral(value=True, source="how the platform applies a reservation"),
+        "group.name": _neutral("vm", "the name of a group that has none"),
+        "group.size": _neutral("Standard_D4s_v5", "a current general-purpose size"),
+        "group.os": _neutral("linux", "no licence"),
+        "group.hybrid_benefit": _neutral(value=False, source="licences are bought with the VM"),
+        "group.image": _neutral("generalized", "a marketplace image: the guest OS is provisioned"),
+        "group.count": _neutral(1, "one VM", "VMs"),
+        "group.create_over": _neutral("0s", "all created at t = 0", "duration"),
+        "group.priority": _neutral("regular", "not evicted"),
+        "group.public_ip": _neutral(value=False, source="none billed"),
+        "group.keeps_disks": _neutral(value=False, source="disks are deleted with their VM"),
+        "group.autoscale.time_zone": _neutral("UTC", "the clock of the simulation"),
+        "group.trace.sizes": _neutral("auto", "the size of the price list that has room and is nearest"),
+        "group.trace.durations": _neutral(
+            "0s", "the record's hours hold every step already: hours replayed are hours recorded", "duration"
+        ),
+        "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
+        "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),
+        "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),
         # How long each step of an operation takes.
         "group.durations.allocating": _duration("10s", _LOGS_PART, Trust.ASSUMPTION),
         "group.durations.starting": _duration(_lognormal("25s", 0.5), _LOGS_PART, Trust.ASSUMPTION),
@@ -195,3 +222,17 @@ def get_default(key: str, *, os: str = "linux") -> Sourced:
     if found is None:
         raise KeyError(f"no default is catalogued for {key!r}")
     return found
+
+
+def default_value(key: str) -> Any:
+    """The default at a dotted place, in the form a TOML reader would have given it."""
+    return to_plain(DEFAULTS[key].value)
+
+
+def to_plain(value: Any) -> Any:
+    """The same value as plain dicts, lists and scalars, all of them new."""
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(part) for part in value]
+    return value

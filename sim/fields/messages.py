@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def tell(
+def fault_at(
     *, field: str, problem: str, hint: str = "", value: object = None, file: str = "", line: int | None = None
 ) -> Fault:
     """A fault whose every word is fit to be shown, whatever stood in the file."""

@@ -1,0 +1,224 @@
+"""Distributions as a scenario file writes them.
+
+A *varying* duration is a constant (`"90s"`) or a distribution (`{ dist = "exponential", mean = "8h" }`); `to_distribution`
+turns either into a distribution of seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
+
+from sim.distributions import kinds
+from sim.fields.samples import read_samples
+from sim.fields.types import NotNegative, Positive, PositiveSeconds, Probability, Seconds, Section, Text
+from sim.units import LONGEST_S, format_duration
+
+
+class Spec(Section):
+    """A distribution of a duration as the file writes it."""
+
+    kind: ClassVar[str]
+
+    min: Seconds | None = Field(None, description="Truncated below: no draw is shorter than this.")
+    max: Seconds | None = Field(None, description="Truncated above: no draw is longer than this.")
+    _folder: Path = PrivateAttr(default_factory=Path)  # where files named by the scenario lie
+    _distribution: kinds.Distribution | None = PrivateAttr(None)
+
+    def _untruncated(self) -> kinds.Distribution:
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _build(self, info: ValidationInfo) -> Self:
+        self._folder = (info.context or {}).get("folder", Path())
+        if self.min is not None and self.max is not None:
+            _check_order(min=self.min, max=self.max)
+        try:
+            distribution = kinds.truncate(self._untruncated(), self.min, self.max)
+            mean_s = distribution.mean
+        except ArithmeticError:  # a parameter so extreme that the mean leaves the numbers
+            mean_s = math.inf
+        if not mean_s <= LONGEST_S:
+            raise ValueError(
+                "this distribution has no finite mean, or one beyond ten thousand years; cut it with `max`, or give it another shape"
+            )
+        self._distribution = distribution
+        return self
+
+    @property
+    def distribution(self) -> kinds.Distribution:
+        """The distribution of seconds that was built when the file was read."""
+        if self._distribution is None:
+            raise AssertionError(f"{type(self).__name__} was made without validation")
+        return self._distribution
+
+
+class Exponential(Spec):
+    """Exponential by its mean."""
+
+    dist: Literal["exponential"]
+    mean: PositiveSeconds
+
+    def _untruncated(self) -> kinds.Distribution:
+        return kinds.Exponential(mean=self.mean)
+
+
+class Lognormal(Spec):
+    """Lognormal by any two of median, mean, sigma (of the logarithm) and 95th percentile."""
+
+    dist: Literal["lognormal"]
+    median: PositiveSeconds | None = None
+    mean: PositiveSeconds | None = None
+    sigma: Positive | None = Field(None, description="Standard deviation of the natural logarithm.")
+    p95: PositiveSeconds | None = Field(None, description="95th percentile.")
+
+    def _untruncated(self) -> kinds.Distribution:
+        given = {
+            name: value for name in ("median", "mean", "sigma", "p95") if (value := getattr(self, name)) is not None
+        }
+        if len(given) != 2:
+            found = " and ".join(given) if given else "none"
+            raise ValueError(f"a lognormal is fixed by exactly two of median, mean, sigma, p95; given: {found}")
+        return kinds.Lognormal.from_any_two(**given)
+
+
+class Weibull(Spec):
+    """Weibull by shape and scale."""
+
+    dist: Literal["weibull"]
+    shape: Positive
+    scale: PositiveSeconds
+
+    def _untruncated(self) -> kinds.Distribution:
+        return kinds.Weibull(shape=self.shape, scale=self.scale)
+
+
+class Gamma(Spec):
+    """Gamma by shape and mean."""
+
+    dist: Literal["gamma"]
+    shape: Positive
+    mean: PositiveSeconds
+
+    def _untruncated(self) -> kinds.Distribution:
+        return kinds.Gamma(shape=self.shape, mean=self.mean)
+
+
+class Uniform(Spec):
+    """Anything between low and high, equally likely."""
+
+    dist: Literal["uniform"]
+    low: Seconds
+    high: Seconds
+
+    def _untruncated(self) -> kinds.Distribution:
+        _check_order(low=self.low, high=self.high)
+        return kinds.Uniform(low=self.low, high=self.high)
+
+
+class Triangular(Spec):
+    """Between low and high, most likely around mode."""
+
+    dist: Literal["triangular"]
+    low: Seconds
+    mode: Seconds
+    high: Seconds
+
+    def _untruncated(self) -> kinds.Distribution:
+        _check_order(low=self.low, mode=self.mode, high=self.high)
+        return kinds.Triangular(low=self.low, mode=self.mode, high=self.high)
+
+
+class Quantiles(Spec):
+    """Piecewise linear through measured quantiles: share p of all draws is at most `at`."""
+
+    dist: Literal["quantiles"]
+    p: tuple[Probability, ...] = Field(description="Rising from 0 to 1.")
+    at: tuple[Seconds, ...] = Field(description="As many durations as p, rising.")
+
+    def _untruncated(self) -> kinds.Distribution:
+        return kinds.Quantiles(p=self.p, at=self.at)
+
+
+class Samples(Spec):
+    """Measured durations drawn again: one column of seconds in a CSV file beside the scenario."""
+
+    dist: Literal["samples"]
+    file: Text
+    column: Text
+
+    def _untruncated(self) -> kinds.Distribution:
+        return kinds.Samples(values=read_samples(self._folder / self.file, self.column))
+
+
+class Mixture(Spec):
+    """One of several distributions, picked by weight."""
+
+    dist: Literal["mixture"]
+    weights: tuple[NotNegative, ...]
+    of: tuple[Varying, ...] = Field(min_length=1)
+
+    def _untruncated(self) -> kinds.Distribution:
+        if len(self.weights) != len(self.of):
+            raise ValueError(
+                f"there are {len(self.weights)} weights for {len(self.of)} distributions; give one for each"
+            )
+        return kinds.Mixture(weights=shares(self.weights), of=tuple(to_distribution(part) for part in self.of))
+
+
+Distributed = Annotated[
+    Exponential | Lognormal | Weibull | Gamma | Uniform | Triangular | Quantiles | Mixture | Samples,
+    Field(discriminator="dist"),
+]
+
+DURATION_TAG, DISTRIBUTION_TAG = ":duration", ":distribution"
+
+
+def _which(value: object) -> str:
+    return DISTRIBUTION_TAG if isinstance(value, (Mapping, Spec)) else DURATION_TAG
+
+
+Varying = Annotated[
+    Annotated[Seconds, Tag(DURATION_TAG)] | Annotated[Distributed, Tag(DISTRIBUTION_TAG)], Discriminator(_which)
+]
+"""A duration that may vary: constant seconds, or a distribution."""
+
+Mixture.model_rebuild()
+
+SPECS: Mapping[str, type[Spec]] = {
+    "exponential": Exponential, "lognormal": Lognormal, "weibull": Weibull, "gamma": Gamma, "uniform": Uniform,
+    "triangular": Triangular, "quantiles": Quantiles, "mixture": Mixture, "samples": Samples,
+}  # fmt: skip
+"""Every distribution of the scenario file by its `dist`."""
+
+
+def to_distribution(varying: float | Spec) -> kinds.Distribution:
+    """The distribution of seconds behind a constant or a distribution of the file."""
+    return varying.distribution if isinstance(varying, Spec) else kinds.Constant(value=varying)
+
+
+def varying_words(varying: float | Spec) -> str:
+    """A varying duration as one says it."""
+    distribution = to_distribution(varying)
+    if isinstance(distribution, kinds.Constant):
+        return format_duration(distribution.mean)
+    return distribution.describe()
+
+
+def shares(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """Weights as shares that sum to 1; ValueError when nothing has weight."""
+    whole = math.fsum(weights)
+    if not 0 < whole < math.inf:
+        raise ValueError("the weights sum to nothing; at least one must be above 0")
+    return weights if whole == 1.0 else tuple(weight / whole for weight in weights)
+
+
+def _check_order(**bounds: float) -> None:
+    names, values = tuple(bounds), tuple(bounds.values())
+    if list(values) != sorted(values):
+        said = ", ".join(f"{name} = {format_duration(value)}" for name, value in bounds.items())
+        raise ValueError(f"{said}; right is {' <= '.join(names)}")

@@ -1,0 +1,239 @@
+"""Types of the fields of a scenario file: texts, numbers, durations, names, instants, times of day, weekdays, time zones.
+
+Each checks its value where it is read, and says what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
+
+from sim.fields.defaults import default_value
+from sim.fields.messages import close_match
+from sim.units import LONGEST_S, SECONDS_PER, format_duration, parse_duration
+
+
+class Section(BaseModel):
+    """A table of a scenario file: only its own keys, and never changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
+
+
+def default_field(key: str, description: str, **more: Any) -> Any:
+    """A field whose default is the one of the catalogue, read as if the user had written it."""
+    return Field(default=default_value(key), validate_default=True, description=description, **more)
+
+
+# --- texts, numbers, durations --------------------------------------------------------------------------------------
+
+_OTHER_UNITS = {
+    "sec": "s", "secs": "s", "second": "s", "seconds": "s", "mins": "min", "minute": "min", "minutes": "min",
+    "hr": "h", "hrs": "h", "hour": "h", "hours": "h", "day": "d", "days": "d", "week": "w", "weeks": "w",
+    "millis": "ms", "milliseconds": "ms",
+}  # fmt: skip
+
+
+def read_seconds(value: object) -> float:
+    """Seconds of a written duration; ValueError says what would be right."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError('this is not a duration; write a number and a unit in quotes, such as "90s" or "8h"')
+    if not isinstance(value, str):
+        example = f'"{value:g}s"' if 0 <= value < 1e9 else '"90s"'
+        raise ValueError(f"a duration needs a unit and quotes; if seconds are meant write {example}")
+    if value.strip().startswith("-"):
+        raise ValueError('a duration is never negative; write "0s" or longer')
+    seconds = _parse(value)
+    if seconds > LONGEST_S:
+        raise ValueError(f"this is longer than {format_duration(LONGEST_S)}, the longest duration in a scenario")
+    return seconds
+
+
+def _parse(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        hint = 'write a number and a unit (ms, s, min, h, d, w), such as "90s", "15min", "8h", "30d" or "PT1H30M"'
+        number, unit = re.fullmatch(r"\s*([0-9.]*)\s*(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
+        if number and not unit:
+            hint = f'the unit is missing; did you mean "{number}s", "{number}min" or "{number}h"?'
+        elif number and (right := _OTHER_UNITS.get(unit.lower()) or (unit.lower() in SECONDS_PER and unit.lower())):
+            hint = f'did you mean "{number}{right}"?'
+        elif unit.lower().startswith("month") or unit.lower().startswith("year"):
+            hint = 'months and years have no fixed length; write days, such as "30d" or "365d"'
+        raise ValueError(f"this is not a duration; {hint}") from None
+
+
+def _positive(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError('this must be longer than nothing, such as "1s"')
+    return seconds
+
+
+_DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^\s*(([0-9]+(\.[0-9]+)?\s*(ms|min|[wdhms])\s*)+|[Pp][0-9.WDTHMSwdthms]+)$",
+    "examples": ["90s", "15min", "8h", "30d", "PT1H30M"],
+}
+
+Seconds = Annotated[float, BeforeValidator(read_seconds), WithJsonSchema(_DURATION_SCHEMA)]
+
+
+def read_warm_up(value: object) -> float | str:
+    """Seconds of a warm-up, or "auto"; ValueError says what would be right."""
+    if value == "auto":
+        return "auto"
+    try:
+        return read_seconds(value)
+    except ValueError as error:
+        raise ValueError(f'{error}; or "auto", to have it found') from None
+
+
+WarmUp = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(read_warm_up),
+    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, {"const": "auto"}]}),
+]
+PositiveSeconds = Annotated[
+    float, BeforeValidator(read_seconds), AfterValidator(_positive), WithJsonSchema(_DURATION_SCHEMA)
+]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, Mapping) else value
+
+
+class OneOrMore:
+    """Marks a list of tables that may be written as the one table it has."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        listed: dict[str, Any] = handler(schema)
+        return {"anyOf": [listed["items"], listed]}
+
+
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
+NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
+Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
+
+
+# --- names and the calendar -----------------------------------------------------------------------------------------
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+YEARS = (1970, 2999)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise ValueError("a name is 1 to 64 letters, digits, - and _, and starts with a letter or a digit")
+    return text
+
+
+def _title(text: str) -> str:
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", text):
+        raise ValueError(
+            "it also names the result folder: up to 100 letters, digits, spaces, . - _ +, starting with a letter or a digit"
+        )
+    return text
+
+
+def _instant(value: object) -> datetime:
+    example = "such as 2026-01-05T00:00:00Z"
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
+    if not isinstance(value, datetime):
+        raise ValueError(f"this is not a date and time; write both and the offset, {example}")
+    if value.tzinfo is None:
+        raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
+    if not YEARS[0] < value.year < YEARS[1]:
+        raise ValueError(f"the year is not between {YEARS[0]} and {YEARS[1]}; write an instant {example}")
+    return value.astimezone(UTC)
+
+
+def _time_of_day(value: object) -> time:
+    if isinstance(value, str):
+        try:
+            value = time.fromisoformat(value)
+        except ValueError:
+            raise ValueError("this is not a time of day; write hours, minutes and seconds, such as 08:00:00") from None
+    if not isinstance(value, time):
+        raise ValueError("this is not a time of day; write it without quotes, such as 08:00:00")
+    if value.tzinfo is not None:
+        raise ValueError("a time of day has no offset; name the place with time_zone")
+    return value
+
+
+def _days(value: object) -> tuple[int, ...]:
+    """`"Mon-Fri"`, `"Mon,Wed,Sat"`, `"Sat-Mon"` as weekdays, Monday = 0, in order."""
+    if not isinstance(value, str):
+        raise ValueError('days are named in one text, such as "Mon-Fri" or "Mon,Wed,Sat"')
+    found: set[int] = set()
+    for part in value.split(","):
+        first, _, last = part.partition("-")
+        begin = _weekday(first)
+        end = _weekday(last) if "-" in part else begin
+        found.update((begin + step) % 7 for step in range((end - begin) % 7 + 1))
+    return tuple(sorted(found))
+
+
+def _weekday(text: str) -> int:
+    named = text.strip()[:3].title()
+    if named in DAYS and text.strip().title() in (named, _FULL_DAYS[DAYS.index(named)]):
+        return DAYS.index(named)
+    meant = close_match(text.strip().title(), DAYS)
+    raise ValueError(f'"{text.strip()}" is no day; {meant or "days are " + ", ".join(DAYS)}')
+
+
+_FULL_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def _time_zone(key: str) -> str:
+    try:
+        ZoneInfo(key)
+    except (KeyError, ValueError, OSError):
+        known = available_timezones()
+        # Somebody who writes only the city is understood, too.
+        by_city = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
+        meant = close_match(key, known) or close_match(key, by_city, shown=by_city)
+        raise ValueError(
+            f"no such time zone; {meant or 'name it as the IANA list does, such as Europe/Amsterdam'}"
+        ) from None
+    return key
+
+
+Zone = Annotated[Whole, Field(ge=1, le=3)]
+"""An availability zone of a region; there are three."""
+
+Name = Annotated[Text, AfterValidator(_name)]
+Title = Annotated[Text, AfterValidator(_title)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+TimeZone = Annotated[Text, AfterValidator(_time_zone)]
+Days = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_days),
+    WithJsonSchema({"type": "string", "examples": ["Mon-Fri", "Mon,Wed,Sat", "Mon-Sun"]}),
+]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
