@@ -55,13 +55,11 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     moves = sum(expected_moves(group, plan.horizon_s) for group in simulated) * replications
     simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
     about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
-    if not simulated:
+    if not simulated or (alone and plan.platform is not None):
         return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
-    code = "kernel.walk" if plan.platform is None else "kernel.stretch" if alone else "lookahead.play"
-    if simpy_s <= (LOAD_S if _is_compiled(code) else COMPILE_S):
+    module = "vm_loop" if plan.platform is None else "event_loop"
+    if simpy_s <= (LOAD_S if _is_compiled(module) else COMPILE_S):
         return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
-    if alone and plan.platform is not None:
-        return Choice(engine="ahead", why=f"{unknown} needs SimPy; the kernel walks what is private, and {about}")
     if alone:
         rest = ", ".join(sorted(alone))
         return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")
@@ -71,7 +69,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
 
 def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
     """The engine that somebody asked for by name. Raises ScenarioError where it can't play the plan."""
-    if engine not in ("simpy", "compiled", "mixed", "ahead"):
+    if engine not in ("simpy", "compiled", "mixed"):
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
     unknown = feature_for_simpy(plan)
     if engine == "compiled" and unknown:
@@ -81,7 +79,7 @@ def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
                 hint="ask for auto or simpy",
             )  # fmt: skip
             raise ScenarioError([host_failed])
-        return Choice(engine="ahead" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
+        return Choice(engine="simpy" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
     return Choice(engine=engine, why="asked for")
 
 
@@ -107,7 +105,7 @@ def feature_for_simpy(plan: FleetPlan) -> str:
     return ""
 
 
-def _is_compiled(code: str) -> bool:
-    """Whether machine code of the kernel lies on disk (it may be stale; then compiling costs its time once)."""
+def _is_compiled(module: str) -> bool:
+    """Whether machine code of a module of kernels lies on disk (it may be stale; then compiling costs its time once)."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
-    return any(folder.rglob(f"{code}-*.nbc"))
+    return any(folder.rglob(f"{module}.*.nbc"))

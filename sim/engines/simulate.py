@@ -76,8 +76,8 @@ def simulate(
     """
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
     listeners_of_run = Listeners(events, lives, listeners)
-    if choice.engine in ("simpy", "ahead"):
-        run = _in_simpy(plan, seed, replication, listeners_of_run, ahead=choice.engine == "ahead")
+    if choice.engine == "simpy":
+        run = _in_simpy(plan, seed, replication, listeners_of_run)
     else:
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
     listeners_of_run.settle()
@@ -86,12 +86,10 @@ def simulate(
     )
 
 
-def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, *, ahead: bool) -> FleetRun:
+def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners) -> FleetRun:
     from sim.engines.simpy.fleet import Fleet
 
-    return Fleet(
-        plan, seed, replication, listener=listeners_of_run.listener(), settle=listeners_of_run.settle, ahead=ahead
-    ).run()
+    return Fleet(plan, seed, replication, listener=listeners_of_run.listener(), settle=listeners_of_run.settle).run()
 
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:

@@ -124,8 +124,9 @@ def lives(rounds: int) -> dict[str, Any]:
 def lives_on_hosts(rounds: int) -> dict[str, Any]:
     """Whole lives a second, on hosts: the style of the real day, and the real day itself."""
     found: dict[str, Any] = {}
-    for engine in ("compiled", "ahead"):  # compiled once a machine, which isn't measured
-        works.played(works.create_run_delete(100, 10, hosts=10), engine)
+    works.played(
+        works.create_run_delete(100, 10, hosts=10), "compiled"
+    )  # compiled once a machine, which isn't measured
     for alive in (1_000, 10_000):
         hosts = hosted.hosts_for(alive)
         small = works.create_run_delete(20_000, alive, hosts=hosts)
@@ -134,7 +135,6 @@ def lives_on_hosts(rounds: int) -> dict[str, Any]:
             {
                 "plain SimPy with hosts": lambda n=alive: hosted.create_run_delete_on_hosts(20_000, n).lives,
                 "SimPy engine": lambda q=small: works.played(q, "simpy")["vms.deleted"],
-                "SimPy that sleeps": lambda q=small: works.played(q, "ahead")["vms.deleted"],
                 "look-ahead engine": lambda q=day: works.played(q, "compiled")["vms.deleted"],
             },
             rounds,

@@ -70,13 +70,11 @@ def life_rows(kept: dict[str, Any]) -> Iterator[str]:
     rates = {"1000": 45_000, "10000": 30_000}
     for alive, target in rates.items():
         found = kept["lives_on_hosts"][alive]
-        ahead, asleep = found["look-ahead engine"], found["SimPy that sleeps"]
+        ahead = found["look-ahead engine"]
         words = f"whole lives on hosts, {int(alive):,} alive, bill on"
         yield row(words, f">= {target:,} a second", f"{ahead['per_s']:,.0f}", ahead["per_s"] >= target)
         yield row(f"{words}: look-ahead", ">= 20x a plain SimPy program with hosts", times(ahead["ratio"]), ahead["ratio"] >= 20,
                   "" if ahead["ratio"] >= 20 else share_words(kept, "hosts 1000"))  # fmt: skip
-        yield row(f"{words}: SimPy that sleeps", ">= 2x the same", f"{times(asleep['ratio'])} ({asleep['per_s']:,.0f}/s)", asleep["ratio"] >= 2,
-                  "" if asleep["ratio"] >= 2 else "why is not settled; it still wakes for birth, demand for room and end, and its meetings are Python")  # fmt: skip
     real = kept["lives_on_hosts"].get("real day")
     if real:
         ahead = real["look-ahead engine"]

@@ -96,3 +96,12 @@ def test_what_nobody_asks_the_control_plane_for_is_not_throttled() -> None:
     told = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
     assert told.count("failures.TooManyRequests") == 0
     assert {told.life(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}
+
+
+def test_demand_turns_for_vms_that_wait_for_a_token_at_the_horizon() -> None:
+    """Nine times ten minutes are wanted of each of six VMs in three hours, even of those still waiting at the end."""
+    crowd = vms(
+        count=6, demand=Cycle(on_s=always(600), off_s=always(600)), retry=Retry(attempts=1, max_backoff_s=3600.0)
+    )
+    told = run_until(shared(crowd, hours=3.0, throttle=Throttle(burst=1.0, refill_per_min=0.02)))
+    assert told.usage.wanted_h == 9.0

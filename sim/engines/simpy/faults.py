@@ -108,7 +108,7 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Environment) 
     reached: set[int] = set()  # in this round: a VM that moves to a host whose turn is still to come has had its own
 
     def reach(vm: Vm) -> None:
-        transition = vm.here().maintained
+        transition = vm.state.maintained
         if transition is not None and not vm.acquiring and vm.pending_target is None and vm.rank not in reached:
             reached.add(vm.rank)
             vm.interrupt(transition)

@@ -6,7 +6,7 @@ import gc
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +27,6 @@ from sim.model.state_machine import Transition
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
 
-if TYPE_CHECKING:
-    from sim.engines.simpy.ahead import Stretches
-
 FLUSHED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
 
 
@@ -44,11 +41,8 @@ class GroupRun:
         *,
         warm_up_s: float = 0.0,
         asked_from_outside: bool = False,
-        stretches: Stretches | None = None,
     ) -> None:
         self.setup = setup
-        self.make_vm: Callable[[GroupRun, int, float], Vm] = Vm
-        self.stretches = stretches  # where the kernel walks what is private
         self.env = env
         self.platform = platform
         self.horizon_s = setup.horizon_s
@@ -89,7 +83,7 @@ class GroupRun:
 
     def add_vm(self, index: int, born_s: float) -> None:
         """A VM is asked for now."""
-        vm = self.make_vm(self, index, born_s)
+        vm = Vm(self, index, born_s)
         vm.tell = self.tell
         vm.process = self.env.process(vm.simulate())
         if self.may_be_interrupted:
@@ -118,7 +112,6 @@ class Fleet:
     listener: MovesListener | None = None
     settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
     peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where other groups are played elsewhere
-    ahead: bool = False  # the kernel walks what is private (needs a platform, and nobody asking from outside)
     env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
     accumulators: dict[str, Accumulator] = field(init=False)
@@ -138,19 +131,8 @@ class Fleet:
             )
             for s in mine
         }
-        if self.ahead:
-            self._walk_ahead()
         self.accumulators = {s.plan.name: Accumulator(self.window, s.table) for s in mine}
         self.peak = self.peaks or new_peaks(len(setups), self.window)
-
-    def _walk_ahead(self) -> None:
-        from sim.engines.simpy.ahead import AheadVm, Stretches
-
-        if self.platform is None or self.asked_from_outside:
-            raise ValueError("VMs walk ahead only between meetings on a platform, and with nobody asking from outside")
-        for group in self.groups.values():
-            if not group.state_machine.asks:  # the autoscaler asks
-                group.stretches, group.make_vm = Stretches(group.setup), AheadVm
 
     def run(self) -> FleetRun:
         """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
@@ -199,9 +181,6 @@ class Fleet:
     def flush(self, now_s: float | None) -> None:
         """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
         for name, group in self.groups.items():
-            if group.stretches is not None and now_s is not None:
-                for vm in group.vms.values():
-                    vm.catch_up()
             when, what = np.array(group.when, dtype=np.float64), np.array(group.what, dtype=np.int64)
             del group.when[:], group.what[:]
             if not len(when):

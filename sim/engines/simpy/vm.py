@@ -202,18 +202,11 @@ class Vm:
 
     def disrupt(self, what: str) -> None:
         """The platform strikes (`host_failed` or `preempt`): at once where the state answers, else as soon as one does."""
-        transition = getattr(self.here(), what)
+        transition = getattr(self.state, what)
         if transition is None or self.acquiring or self.pending_target is not None:
             self.pending = what
         else:
             self.interrupt(transition)
-
-    def here(self) -> State:
-        """Where it is at this instant."""
-        return self.state
-
-    def catch_up(self) -> None:
-        """Tell the day-book of every move before this instant: it knows, move by move."""
 
     def interrupt(self, transition: Transition) -> None:
         """Make the VM leave its state now, by a transition of it."""
