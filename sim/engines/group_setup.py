@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.model.calendar import Calendar, arrivals, calendar
 from sim.model.plan import Arrivals, Autoscale, FleetPlan, GroupPlan, Replay, Schedule
-from sim.model.state_machine import StateMachine, compile_state_machine
+from sim.model.state_machine import StateMachine
+from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import GroupUsage, MoveTable
 
 # (replication's moves of one group: instants, rows of the move table, VM indices) -> None; in order of time

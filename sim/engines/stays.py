@@ -23,10 +23,6 @@ from sim.usage.ledger import STATES, to_ticks
 NOTHING = -1  # what is watched isn't there
 REACHABLE, DOWN = 0, 1
 
-# Places in a VM's life in which it is Running as far as its user knows, and the platform doesn't let anybody reach it.
-DOWN_STATES = frozenset({"healing", "unplaced", "maintenance.frozen", "maintenance.reboot", "maintenance.redeploy"})
-DOWN_OPERATION = "service_healing"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStays:
@@ -58,7 +54,7 @@ def power_of(state: State) -> int:
 
 def reach_of(state: State) -> int:
     """Whether a VM that its user wants Running can be reached here, as far as it is up to the platform."""
-    if state.name in DOWN_STATES or state.operation == DOWN_OPERATION:
+    if state.unreachable:
         return DOWN
     return REACHABLE if state.power is PowerState.RUNNING else NOTHING
 

@@ -15,7 +15,7 @@ from sim.engines.simpy.vm import Environment
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.plan import Cycle, Failing, FleetPlan, Maintenance, Replay
-from sim.model.state_machine import compile_state_machine
+from sim.model.states.compile import compile_state_machine
 
 NEVER = always(10.0**9)
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

@@ -15,7 +15,7 @@ from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Retry, Schedule, Spot
-from sim.model.state_machine import compile_state_machine
+from sim.model.states.compile import compile_state_machine
 
 OLD = BILLING_POLICIES["2018-08"]
 SURE = 1.0

@@ -12,12 +12,13 @@ from fleets import always, group
 from hypothesis import HealthCheck, given, seed, settings
 
 from sim.errors import LifecycleError, OperationNotAllowed
+from sim.lifecycle import power as power_module
 from sim.lifecycle.operations import CHANCE_CODES, OPERATION_NAMES, rows_for
 from sim.lifecycle.power import POWER, PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model import state_machine as program_module
 from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Spot
-from sim.model.state_machine import Attempts, Delay, State, StateMachine, compile_state_machine
+from sim.model.state_machine import Attempts, Delay, State, StateMachine
+from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import column
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -200,7 +201,7 @@ def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(mo
     """The facts changed, the automation didn't: our defect, told with the move and the group."""
     rows = dict(POWER)
     rows[PowerState.DEALLOCATED] = replace(rows[PowerState.DEALLOCATED], goes_to=frozenset())
-    monkeypatch.setattr(program_module, "POWER", MappingProxyType(rows))
+    monkeypatch.setattr(power_module, "POWER", MappingProxyType(rows))
     with pytest.raises(LifecycleError, match=r"group 'g': start@deallocated.allocating -> start@deallocated.starting .* from deallocated to starting"):  # fmt: skip
         compile_state_machine(group(demand=CYCLING))
 

@@ -49,7 +49,7 @@ STATE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA
 OVER, ENDED, HALTED = (-1, -2, -3)  # instead of a transition: nothing before the horizon; nothing ever; enough lines
 
 GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
-_LAW, _BACKOFF, _REST = int(Delay.LAW), int(Delay.BACKOFF), int(Delay.REST)
+_LAW, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
 STUCK = 10_000
 NO_LIMIT = 1 << 62

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sim.engines.simpy.fleet import GroupRun
     from sim.engines.simpy.platform import SharedPlatform
 
-LAW, BACKOFF, REST = Delay.LAW, Delay.BACKOFF, Delay.REST  # a member of an Enum is looked up slowly
+SAMPLED, BACKOFF, REST = Delay.SAMPLED, Delay.BACKOFF, Delay.REST  # a member of an Enum is looked up slowly
 ADD, RESET = Attempts.ADD, Attempts.RESET
 NEVER = float("inf")
 MOVES_SHOWN = 12  # moves of a VM's story that an error tells
@@ -377,7 +377,7 @@ class Vm:
     def _next_end(self, state: State) -> tuple[Transition, float]:
         """How the stay in *state* ends if demand leaves it alone, and when (s)."""
         now_s, wait = self.now_s, state.wait
-        if wait is LAW:
+        if wait is SAMPLED:
             took_s = state.fixed_s
             if took_s is None:
                 took_s = self.draw(state.stream)

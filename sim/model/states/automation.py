@@ -1,0 +1,187 @@
+"""The automation around a VM: it creates the VM, switches it on and off as demand turns, and retries what failed.
+
+Each row says what the VM shows (power state, provisioning state); its function says how the VM leaves the state.
+"""
+
+from __future__ import annotations
+
+from sim.lifecycle.operations import rows_for
+from sim.lifecycle.power import PowerState
+from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.state_machine import Attempts, Delay, State, Transition
+from sim.model.states.deletion import lifetime_may_end
+from sim.model.states.draft import Draft, Power, Rows
+from sim.model.states.faults import guest_may_crash, host_may_fail
+from sim.model.states.operations import Outcomes, operate
+from sim.model.states.spot import may_be_evicted, may_be_preempted
+
+RUNNING, STOPPED, DEALLOCATED = PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED
+SUCCEEDED, FAILED = ProvisioningState.SUCCEEDED, ProvisioningState.FAILED
+AUTOMATION = Rows()
+
+
+# -- create ----------------------------------------------------------------------------------------------------------
+
+
+@AUTOMATION.operation
+def create(draft: Draft) -> State:
+    """From no VM to `on`."""
+    return operate(draft, "create", None, Outcomes(
+        done=lambda: draft.to("on"),
+        retried=lambda _: draft.to("create_again"),
+        given_up=lambda _: draft.to("lost"),
+        failed=lambda left: draft.to("failed", left),
+    ))  # fmt: skip
+
+
+@AUTOMATION.state("retry.create", None, None)
+def create_again(draft: Draft, state: State) -> None:
+    """A create has failed and left no VM: back off, then create."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("create"))
+
+
+@AUTOMATION.state("lost", None, None)
+def lost(draft: Draft, state: State) -> None:
+    """The attempts of a create are used up: there is no VM until demand turns on again; an arrival leaves."""
+    if draft.lost_vm_is_unwanted:
+        state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("gone"))
+        state.next.ends_demand = True
+    else:
+        state.up = draft.transition(state, draft.to("create"))
+
+
+@AUTOMATION.state("failed.{0}", Power.GIVEN, FAILED)
+def failed(draft: Draft, state: State, power: PowerState) -> None:
+    """A create has failed and left a VM, billed as its power state is, until someone reacts and replaces it."""
+    draft.lasts(state, "reaction", draft.plan.reaction_s)
+    state.next = draft.transition(state, draft.to("delete", power, "replace"))
+    may_be_preempted(draft, state)
+    if power is RUNNING:
+        lifetime_may_end(draft, state)
+
+
+# -- on and off ------------------------------------------------------------------------------------------------------
+
+
+@AUTOMATION.state("on", RUNNING, SUCCEEDED, serving=True)
+def on(draft: Draft, state: State) -> None:
+    """In service: Running, the operation done, the guest well."""
+    state.level = True
+    if draft.off_operation:
+        state.down = draft.transition(state, draft.to("switch_off"))
+    guest_may_crash(draft, state)
+    may_be_evicted(draft, state)
+    host_may_fail(draft, state)
+    lifetime_may_end(draft, state)
+
+
+@AUTOMATION.operation
+def switch_off(draft: Draft) -> State:
+    """From `on` to wherever `when_off` leads."""
+    assert draft.off_operation
+    row = rows_for(draft.off_operation, RUNNING)
+    return operate(draft, draft.off_operation, RUNNING, Outcomes(
+        done=lambda: draft.to("off", row.ends_in),
+        failed=lambda left: draft.to("held_failed", left),
+    ), serving=True)  # fmt: skip
+
+
+@AUTOMATION.operation
+def switch_off_unserving(draft: Draft, how: str, still: str) -> State:
+    """Switch off a VM that doesn't serve; *still* is the row where it stays if that fails."""
+    assert draft.off_operation
+    row = rows_for(draft.off_operation, RUNNING)
+    return operate(draft, draft.off_operation, RUNNING, Outcomes(
+        done=lambda: draft.to("off", row.ends_in),
+        failed=lambda _: draft.to(still),
+    ), key=f"{draft.off_operation}.{how}")  # fmt: skip
+
+
+@AUTOMATION.state("off.{0}", Power.GIVEN, SUCCEEDED)
+def off(draft: Draft, state: State, power: PowerState) -> None:
+    """Switched off until demand turns on."""
+    state.level = True
+    state.up = draft.transition(state, draft.to("start", power))
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
+
+
+def rest_unwanted(draft: Draft, state: State, power: PowerState) -> Transition:
+    """Demand turns off while the VM is off, or stopped, already: go where `when_off` wants it."""
+    releases_host = power is STOPPED and draft.plan.when_off in ("deallocate", "hibernate")
+    target = draft.to("release") if releases_host else draft.to("off", power)
+    return draft.transition(state, target, attempts=Attempts.RESET)
+
+
+@AUTOMATION.operation
+def release(draft: Draft) -> State:
+    """From stopped to deallocated."""
+    return operate(draft, "deallocate", STOPPED, Outcomes(
+        done=lambda: draft.to("off", DEALLOCATED),
+        failed=lambda left: draft.to("held_failed", left),
+    ))  # fmt: skip
+
+
+# -- start -----------------------------------------------------------------------------------------------------------
+
+
+@AUTOMATION.operation
+def start(draft: Draft, power: PowerState) -> State:
+    """From stopped, deallocated or hibernated to `on`."""
+    return operate(draft, "start", power, Outcomes(
+        done=lambda: draft.to("on"),
+        retried=lambda left: draft.to("start_again", left),
+        given_up=lambda left: draft.to("give_up_start", left),
+    ))  # fmt: skip
+
+
+@AUTOMATION.state("retry.start@{0}", Power.GIVEN, FAILED)
+def start_again(draft: Draft, state: State, power: PowerState) -> None:
+    """A start has failed: back off, then start, unless demand has turned off meanwhile."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("start", power))
+    state.level = True
+    state.down = rest_unwanted(draft, state, power)
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
+
+
+@AUTOMATION.operation
+def give_up_start(draft: Draft, power: PowerState) -> State:
+    """The attempts of a start are used up. An automation that restarts evicted VMs asks again after the same pause."""
+    spot = draft.plan.spot
+    asks_again = spot is not None and spot.restart_after_s is not None and spot.policy != "delete"
+    return draft.to("evicted") if asks_again and power is DEALLOCATED else draft.to("unstarted", power)
+
+
+@AUTOMATION.state("unstarted.{0}", Power.GIVEN, FAILED)
+def unstarted(draft: Draft, state: State, power: PowerState) -> None:
+    """The attempts of a start are used up: as it is until demand has turned off, and on again."""
+    state.level = True
+    state.down = rest_unwanted(draft, state, power)
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
+
+
+# -- held ------------------------------------------------------------------------------------------------------------
+
+
+@AUTOMATION.state("held.{0}", Power.GIVEN, SUCCEEDED, serving=True)
+def held(draft: Draft, state: State, power: PowerState) -> None:
+    """As it is until demand changes: an operation that was asked for from outside has ended."""
+    if power is RUNNING:
+        state.up = draft.transition(state, draft.to("on"))
+        state.down = draft.transition(state, draft.to("on"))
+        guest_may_crash(draft, state)
+        may_be_evicted(draft, state)
+        host_may_fail(draft, state)
+    else:
+        state.up = draft.transition(state, draft.to("start", power))
+        state.down = rest_unwanted(draft, state, power)
+        may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
+
+
+@AUTOMATION.state("held.{0}.failed", Power.GIVEN, FAILED, serving=True)
+def held_failed(draft: Draft, state: State, power: PowerState) -> None:
+    """As it is until demand changes: an operation has failed and is not retried."""
+    held(draft, state, power)

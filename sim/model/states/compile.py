@@ -1,0 +1,126 @@
+"""From a group's plan to its state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sim.distributions.kinds import Constant, Distribution, Exponential
+from sim.model.plan import Arrivals, Autoscale, Cycle, GroupPlan, Platform, Retry, Schedule
+from sim.model.state_machine import Attempts, Delay, State, StateMachine, Transition
+from sim.model.states.automation import AUTOMATION
+from sim.model.states.deletion import DELETION
+from sim.model.states.draft import Draft
+from sim.model.states.faults import FAULTS
+from sim.model.states.requests import add_requests
+from sim.model.states.resources import add_refusals, needs_resource
+from sim.model.states.spot import SPOT
+from sim.units import LONGEST_S, SECONDS_PER_HOUR
+
+
+def compile_state_machine(
+    plan: GroupPlan, platform: Platform | None = None, *, asked_from_outside: bool = False
+) -> StateMachine:
+    """The state machine of a group's VMs; with *asked_from_outside*, it also accepts requests from outside.
+
+    Raises LifecycleError where a transition would be an illegal move: a defect of the rows.
+    """
+    draft = Draft(plan, platform, rows={**AUTOMATION, **DELETION, **FAULTS, **SPOT})
+    unborn = draft.state("unborn", None, None, lambda _: None)
+    first = draft.transition(unborn, draft.to("create"))
+    asks = add_requests(draft) if asked_from_outside else {}
+    streams = _streams(draft)
+    assert not isinstance(plan.demand, Autoscale) or asked_from_outside, "the autoscaler asks for deletes"
+    if platform is not None:
+        add_refusals(draft)
+    _derive(draft, streams)
+    return StateMachine(
+        plan=plan,
+        states=tuple(draft.states),
+        transitions=tuple(draft.transitions),
+        first=first,
+        stream_names=tuple(draft.streams),
+        samplers=tuple(draft.samplers),
+        backoff_s=_backoffs(plan.retry),
+        crash_stream=streams["crash"],
+        eviction_stream=streams["eviction"],
+        lifetime_stream=streams["lifetime"],
+        edge_streams=(streams["on"], streams["off"]),
+        asks=asks,
+    )
+
+
+def _streams(draft: Draft) -> Mapping[str, int]:
+    """The streams of timers and of demand; -1: there is none."""
+    plan, demand = draft.plan, draft.plan.demand
+    streams = dict.fromkeys(("crash", "eviction", "lifetime", "on", "off"), -1)
+    if plan.guest_crash:
+        streams["crash"] = draft.stream("guest_crash", plan.guest_crash.time_between_s)
+    if plan.spot and plan.spot.eviction_per_hour > 0:
+        streams["eviction"] = draft.stream("eviction", _time_to_eviction(plan.spot.eviction_per_hour))
+    if isinstance(demand, Arrivals):
+        streams["lifetime"] = draft.stream("lifetime", demand.lifetime_s)
+    if isinstance(demand, Cycle):
+        streams["on"], streams["off"] = draft.stream("cycle.on", demand.on_s), draft.stream("cycle.off", demand.off_s)
+    elif isinstance(demand, Schedule) and demand.jitter_s is not None:
+        streams["on"] = streams["off"] = draft.stream("jitter", demand.jitter_s)
+    return streams
+
+
+def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
+    """Fill in what an engine would otherwise ask at every step."""
+    throttled = draft.platform is not None and draft.platform.throttle is not None
+    retries = any(transition.attempts is Attempts.ADD for transition in draft.transitions)
+    for transition in draft.transitions:
+        transition.sets_life = transition.sets_life and streams["lifetime"] >= 0
+        transition.resamples_eviction = transition.resamples_eviction and streams["eviction"] >= 0
+        transition.has_effect = _has_effect(transition, retries=retries)
+        transition.needs_resource = draft.platform is not None and needs_resource(transition, throttled=throttled)
+    for state in draft.states:
+        state.fixed_s = _constant_of(draft, state)
+        state.has_timers = not (state.crash is state.evict is state.life is None)
+        state.runs_timers = (streams["crash"] >= 0 and state.runs_crash_timer) or (
+            streams["eviction"] >= 0 and state.runs_eviction_timer
+        )
+        state.answers = state.up is not None or state.down is not None
+        state.turns = 2 * (len(draft.transitions) + state.index)
+
+
+def _has_effect(transition: Transition, *, retries: bool) -> bool:
+    """Whether taking the transition does more than change the state."""
+    return (
+        bool(transition.code)
+        or (retries and transition.attempts is Attempts.RESET)
+        or transition.sets_life
+        or transition.ends_demand
+        or transition.resamples_crash
+        or transition.resamples_eviction
+    )
+
+
+def _constant_of(draft: Draft, state: State) -> float | None:
+    sampler = draft.samplers[state.stream] if state.wait is Delay.SAMPLED else None
+    if sampler is None or sampler.support[0] != sampler.support[1]:
+        return None
+    return sampler.support[0]
+
+
+def _backoffs(retry: Retry) -> tuple[float, ...]:
+    """How long the automation waits (s) after the 1st, 2nd, ... failed attempt."""
+    grown_s, waits = retry.backoff_s, []
+    for _ in range(max(1, retry.attempts - 1)):
+        waits.append(min(grown_s, retry.max_backoff_s))
+        grown_s *= retry.multiplier  # past the largest float it is infinite, and capped all the same
+    return tuple(waits)
+
+
+def _time_to_eviction(eviction_per_hour: float) -> Distribution:
+    """Time to eviction from its probability within one hour of running: a constant hazard, exponential times.
+
+    At probability 1 the hazard is infinite: the VM is evicted at once. A mean beyond the longest time that a distribution
+    may have is cut to it, which changes no figure.
+    """
+    if eviction_per_hour >= 1:
+        return Constant(value=0.0)
+    return Exponential(mean=min(SECONDS_PER_HOUR / -float(np.log1p(-eviction_per_hour)), LONGEST_S))

@@ -1,0 +1,58 @@
+"""Deletes: at the end of an arrival's lifetime, when asked for, and of a failed VM, which is then replaced.
+
+The *reason* of a delete is "delete" (the VM is gone) or "replace" (it is created again).
+"""
+
+from __future__ import annotations
+
+from sim.lifecycle.power import PowerState
+from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.state_machine import Delay, State
+from sim.model.states.draft import Draft, Power, Rows
+from sim.model.states.operations import Outcomes, operate
+
+FAILED = ProvisioningState.FAILED
+DELETION = Rows()
+
+
+def lifetime_may_end(draft: Draft, state: State) -> None:
+    """An arrival's lifetime may end here: it is deleted, and no longer wanted."""
+    if draft.has_lifetime:
+        state.life = draft.transition(state, draft.to("delete", state.power, "delete"))
+        state.life.ends_demand = True
+
+
+@DELETION.operation
+def delete(draft: Draft, power: PowerState, reason: str) -> State:
+    """Accepted from any power state."""
+    return operate(draft, "delete", power, Outcomes(
+        done=lambda: draft.to("replaced" if reason == "replace" else "gone"),
+        retried=lambda _: draft.to("delete_again", power, reason),
+        given_up=lambda _: draft.to("undeleted", power, reason),
+    ), key=reason)  # fmt: skip
+
+
+@DELETION.state("retry.{1}@{0}", Power.GIVEN, FAILED)
+def delete_again(draft: Draft, state: State, power: PowerState, reason: str) -> None:
+    """A delete has failed: back off, then delete."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("delete", power, reason))
+    state.closed = True
+
+
+@DELETION.state("undeleted.{0}.{1}", Power.GIVEN, FAILED)
+def undeleted(draft: Draft, state: State, power: PowerState, reason: str) -> None:
+    """The attempts of a delete are used up; someone notices, and deletes again."""
+    draft.lasts(state, "reaction", draft.plan.reaction_s)
+    state.next = draft.transition(state, draft.to("delete", power, reason))
+
+
+@DELETION.state("replaced", None, None)
+def replaced(draft: Draft, state: State) -> None:
+    """A failed VM is deleted, and created again at once."""
+    state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("create"))
+
+
+@DELETION.state("gone", None, None)
+def gone(_draft: Draft, state: State) -> None:
+    """Deleted for good."""
+    state.ends = True
