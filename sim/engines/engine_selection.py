@@ -6,10 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sim.errors import Fault, ScenarioError
-from sim.model.plan import Arrivals, Autoscale, Cycle, FleetPlan, GroupPlan, Replay, Schedule
+from sim.model.plan import FleetPlan, GroupPlan
 
 # Rough figures (seconds, this order of machine; measured by tests/benchmarks) that only decide which engine is quicker.
 SIMPY_S_PER_MOVE = 2.5e-6
@@ -27,21 +25,10 @@ class Choice:
 
 def expected_moves(group: GroupPlan, horizon_s: float) -> float:
     """About how many moves the VMs of a group make up to the horizon."""
-    demand = group.demand
-    hours = horizon_s / 3600
-    if isinstance(demand, Arrivals):
-        batch = float(np.dot(demand.batch_sizes, demand.batch_weights))
-        return 7.0 * batch * float(np.mean(demand.rate_per_h)) * hours
-    if isinstance(demand, Replay):
-        return 7.0 * len(demand.born_s)
-    per_vm = 6.0
-    if isinstance(demand, Schedule):
-        per_vm += 7.0 * len(demand.days) * hours / 168
-    elif isinstance(demand, Cycle):
-        per_vm += 7.0 * horizon_s / max(1.0, demand.on_s.mean + demand.off_s.mean)
-    if group.guest_crash:
-        per_vm += 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
-    return per_vm * group.count
+    moves = group.demand.expected_moves(group.count, horizon_s)
+    if group.guest_crash and not group.demand.is_open:
+        moves += group.count * 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
+    return moves
 
 
 def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
@@ -51,7 +38,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     """
     unknown = feature_for_simpy(plan)
     alone = groups_for_simpy(plan)
-    simulated = [group for group in plan.groups if not isinstance(group.demand, Autoscale)]
+    simulated = [group for group in plan.groups if group.demand.is_compiled]
     moves = sum(expected_moves(group, plan.horizon_s) for group in simulated) * replications
     simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
     about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
@@ -73,7 +60,7 @@ def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
     unknown = feature_for_simpy(plan)
     if engine == "compiled" and unknown:
-        if all(isinstance(group.demand, Autoscale) for group in plan.groups):
+        if not any(group.demand.is_compiled for group in plan.groups):
             host_failed = Fault(
                 field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
                 hint="ask for auto or simpy",
@@ -87,13 +74,14 @@ def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
     """Names of the groups that only the SimPy engine plays: all, where they share a platform that it alone knows."""
     if plan.platform is not None:
         return frozenset(group.name for group in plan.groups) if feature_for_simpy(plan) else frozenset()
-    return frozenset(group.name for group in plan.groups if isinstance(group.demand, Autoscale))
+    return frozenset(group.name for group in plan.groups if not group.demand.is_compiled)
 
 
 def feature_for_simpy(plan: FleetPlan) -> str:
     """What of a plan only the SimPy engine plays; empty: nothing."""
-    if any(isinstance(group.demand, Autoscale) for group in plan.groups):
-        return "autoscale"
+    for group in plan.groups:
+        if not group.demand.is_compiled:
+            return type(group.demand).__name__.lower()
     platform = plan.platform
     if platform is None:
         return ""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
-from sim.model.calendar import Calendar, arrivals, calendar
-from sim.model.plan import Arrivals, Autoscale, FleetPlan, GroupPlan, Replay, Schedule
+from sim.model.demand import Calendar, RequestContext
+from sim.model.plan import FleetPlan, GroupPlan
 from sim.model.state_machine import StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import GroupUsage, MoveTable
@@ -36,20 +36,19 @@ class GroupSetup:
     @property
     def lifetimes_s(self) -> NDArray[np.float64]:
         """Each VM's time from request to deletion (s) where it was recorded; empty where it is drawn, or there is none."""
-        demand = self.plan.demand
-        return np.array(demand.lifetime_s if isinstance(demand, Replay) else (), dtype=np.float64)
+        return np.array(self.plan.demand.recorded_lifetimes_s, dtype=np.float64)
 
     def births(self) -> Iterator[NDArray[np.float64]]:
-        """When each VM is asked for (s), in order, block by block; all before the horizon."""
+        """When each VM is requested (s), in order, block by block; all before the horizon."""
         plan = self.plan
-        if isinstance(plan.demand, Arrivals):
-            yield from arrivals(plan.demand, self.start, self.horizon_s, self.group_key)
-        elif isinstance(plan.demand, Replay):
-            born = np.array(plan.demand.born_s, dtype=np.float64)
-            yield born[: np.searchsorted(born, self.horizon_s, side="left")]
-        elif plan.count:
-            born = np.arange(plan.count, dtype=np.float64) * (plan.create_over_s / plan.count)
-            yield born[born < self.horizon_s]
+        context = RequestContext(
+            start=self.start,
+            horizon_s=self.horizon_s,
+            group_key=self.group_key,
+            count=plan.count,
+            create_over_s=plan.create_over_s,
+        )
+        return plan.demand.request_times(context)
 
 
 def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: bool = False) -> list[GroupSetup]:
@@ -57,16 +56,16 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: 
     root = streams.replication_key(seed, replication)
     setups = []
     for index, group in enumerate(plan.groups):
-        scaled = isinstance(group.demand, Autoscale)
-        state_machine = compile_state_machine(group, plan.platform, asked_from_outside=asked_from_outside or scaled)
-        windows = calendar(group.demand, plan.start, plan.horizon_s) if isinstance(group.demand, Schedule) else None
+        state_machine = compile_state_machine(
+            group, plan.platform, asked_from_outside=asked_from_outside or group.demand.is_scaled
+        )
         setups.append(
             GroupSetup(
                 index=index,
                 plan=group,
                 state_machine=state_machine,
                 table=state_machine.move_table(),
-                calendar=windows,
+                calendar=group.demand.calendar(plan.start, plan.horizon_s),
                 group_key=streams.entity_key(root, group.name),
                 start=plan.start,
                 horizon_s=plan.horizon_s,

@@ -25,13 +25,22 @@ class Registry(Mapping[str, T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._members: dict[str, T] = {}
+        self._watchers: list[Callable[[str, T], None]] = []
 
     def add(self, name: str, member: T) -> T:
         """Register a member and return it; raises ValueError if the name is taken."""
         if name in self._members:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._members[name] = member
+        for watcher in self._watchers:
+            watcher(name, member)
         return member
+
+    def watch(self, watcher: Callable[[str, T], None]) -> None:
+        """Call *watcher* with the name and member of all there are, and of each that is added later."""
+        for name, member in self._members.items():
+            watcher(name, member)
+        self._watchers.append(watcher)
 
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that adds what it decorates."""

@@ -8,78 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 
 from sim.distributions.kinds import Distribution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlwaysOn:
-    """Wanted from the moment it is asked for until the horizon."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """Wanted in a weekly window of local wall-clock time; an `off` not after `on` is on the next day."""
-
-    days: tuple[int, ...]  # weekdays on which a window begins, Monday = 0
-    on: time
-    off: time
-    time_zone: str
-    jitter_s: Distribution | None = None  # added to each edge of each window, drawn per VM and edge
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cycle:
-    """Wanted for `on_s`, then unwanted for `off_s`, for ever; starts wanted."""
-
-    on_s: Distribution
-    off_s: Distribution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrivals:
-    """VMs requested by a Poisson process, each deleted a lifetime after it is Running."""
-
-    rate_per_h: tuple[float, ...]  # 1 number (constant), 24 (hours of a UTC day) or 168 (hours of a week from Monday)
-    lifetime_s: Distribution
-    batch_sizes: tuple[int, ...] = (1,)
-    batch_weights: tuple[float, ...] = (1.0,)  # sum to 1
-    time_zone: str = "UTC"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """A recorded fleet: each VM asked for at its instant, and its deletion a lifetime later (inf: never)."""
-
-    born_s: tuple[float, ...]  # ascending
-    lifetime_s: tuple[float, ...]  # from the request on
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalingRule:
-    """When the load per VM passes a threshold (a share of what one VM serves), change the number of VMs."""
-
-    threshold: float
-    by: int
-    cooldown_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Autoscale:
-    """The number of VMs follows a load; an engine looks at it every tick."""
-
-    load: tuple[float, ...]  # by hour of day (24) or of week (168, from Monday), in the unit of `per_vm`
-    per_vm: float  # load that one VM serves
-    minimum: int
-    maximum: int
-    tick_s: float
-    scale_out: tuple[ScalingRule, ...]  # any of them true: the largest resulting number
-    scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
-    time_zone: str = "UTC"
-
-
-Demand = AlwaysOn | Schedule | Cycle | Arrivals | Replay | Autoscale
+from sim.model.demand import AlwaysOn, Demand
+from sim.model.when_off import WhenOff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +51,7 @@ class GroupPlan:
     count: int = 0  # created from t = 0 on; 0 with Arrivals
     create_over_s: float = 0.0  # VM i is asked for at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
-    when_off: str = "deallocate"  # deallocate | stop | guest-shutdown | hibernate | keep
+    when_off: WhenOff = "deallocate"
     generalized: bool = True  # an image with OS provisioning
     durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating
     #                                          restarting updating deleting

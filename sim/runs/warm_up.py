@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.lifecycle.power import PowerState
-from sim.model.plan import Arrivals, Autoscale, Replay, Schedule
 from sim.runs.executors import Executor
 from sim.runs.metrics import FLEET
 from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, run_together
@@ -133,7 +132,7 @@ def _settled_after_s(pilot: RunResult) -> float:
         hourly = hourly_mean(pilot, PowerState.RUNNING, group.name).tolist()
         where = f'{pilot.scenario.name}: warm_up = "auto": group {group.name}'
         try:
-            cut = mser(hourly, _batch_h(group.demand, len(hourly)))
+            cut = mser(hourly, _batch_h(group.demand.repeats_h, len(hourly)))
         except InputError as error:
             raise InputError(f"{where}: {error}, or give the warm-up") from None
         if not cut.settled:
@@ -144,19 +143,8 @@ def _settled_after_s(pilot: RunResult) -> float:
     return float(longest_h * SECONDS_PER_HOUR)
 
 
-def _batch_h(demand: object, hours: int) -> int:
+def _batch_h(repeats: int, hours: int) -> int:
     """Hours of a batch: what demand repeats after, since a cut inside a day or a week would compare night with day."""
-    match demand:
-        case Arrivals(rate_per_h=rates):
-            repeats = len(rates)
-        case Autoscale(load=load):
-            repeats = len(load)
-        case Schedule(days=days):
-            repeats = DAY_H if len(days) == 7 else WEEK_H
-        case Replay():
-            repeats = WEEK_H
-        case _:
-            repeats = 1
     if repeats == WEEK_H and hours < FEWEST_TO_CUT * WEEK_H:
         repeats = DAY_H  # the best that so short a horizon allows
     return max(BATCH, repeats)

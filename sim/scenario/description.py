@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.catalog.sizes import size_key
-from sim.distributions.specs import shares, varying_words
+from sim.distributions.specs import varying_words
 from sim.fields.defaults import DEFAULTS, Sourced, TomlValue, Trust, to_plain
 from sim.fields.messages import list_words, show_value
-from sim.fields.types import DAYS, Section
+from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
-from sim.scenario.autoscale_section import HOURS_OF, Autoscale
+from sim.model.demand.always_on import WORDS as ALWAYS_ON
 from sim.scenario.commitments_section import (
     CapacityReservationSection,
     DedicatedHostSection,
@@ -21,16 +21,8 @@ from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.plan_builder import FAILURE_CODES, os_provisioning_timeout_s
 from sim.scenario.platform_description import describe_platform, where_it_runs
 from sim.scenario.platform_section import FAILING
-from sim.scenario.resolved_groups import Members
+from sim.scenario.resolved_groups import ResolvedGroups
 from sim.units import format_duration
-
-_WHEN_OFF = {
-    "deallocate": "deallocated",
-    "stop": "powered off (its host is kept)",
-    "guest-shutdown": "shut down from inside the guest (its host is kept)",
-    "hibernate": "hibernated",
-    "keep": "left running",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +42,19 @@ class DefaultInUse:
         return self.trust is Trust.ASSUMPTION
 
 
-def describe(file: ScenarioFile, members: Members) -> list[str]:
+def describe(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
-        *_whole(file, members),
-        *_groups(file, members),
-        *describe_platform(file, members),
+        *_whole(file, resolved),
+        *_groups(file, resolved),
+        *describe_platform(file, resolved),
         *_commitments(file),
         "",
-        *_defaults(file, members),
+        *_defaults(file, resolved),
     ]
 
 
-def _whole(file: ScenarioFile, members: Members) -> list[str]:
+def _whole(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     policy = BILLING_POLICIES[file.billing_policy]
     warm_up = ""
     if file.warm_up == "auto":
@@ -71,7 +63,7 @@ def _whole(file: ScenarioFile, members: Members) -> list[str]:
         warm_up = f", the first {format_duration(file.warm_up_s)} left out of every figure"
     priced = file.prices.catalogue or "the bundled price list"
     rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
-    own = f", own prices for {list_words(_own_prices(file, members), 'and')}" if file.prices.override else ""
+    own = f", own prices for {list_words(_own_prices(file, resolved), 'and')}" if file.prices.override else ""
     return [
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
         f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
@@ -79,14 +71,14 @@ def _whole(file: ScenarioFile, members: Members) -> list[str]:
             f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
             f" from {priced}{own}{rounded}."
         ),
-        *_spot_steps(file, members),
+        *_spot_steps(file, resolved),
     ]
 
 
-def _spot_steps(file: ScenarioFile, members: Members) -> list[str]:
+def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     if (steps := file.prices.spot_steps) is None:
         return []
-    if not any(member.priority == "spot" for member in members.played):
+    if not any(member.priority == "spot" for member in resolved.played):
         return ["  prices.spot_steps is not used: no VM is spot."]
     shown = ", ".join(f"{factor:g}" for factor in steps[:12]) + (", ..." if len(steps) > 12 else "")
     return [
@@ -94,9 +86,9 @@ def _spot_steps(file: ScenarioFile, members: Members) -> list[str]:
     ]
 
 
-def _own_prices(file: ScenarioFile, members: Members) -> list[str]:
+def _own_prices(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     """The sizes with own prices; one that nothing is billed for may be a slip of the pen."""
-    used = {size_key(member.size.name) for member in members.played}
+    used = {size_key(member.size.name) for member in resolved.played}
     bought = {
         size_key(commitment.size)
         for commitment in file.commitments
@@ -110,14 +102,14 @@ def _own_prices(file: ScenarioFile, members: Members) -> list[str]:
     ]
 
 
-def _groups(file: ScenarioFile, members: Members) -> list[str]:
+def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     lines: list[str] = []
     for number, group in enumerate(file.groups):
         lines += ["", f"Group {group.name}: {_what(group)}"]
         said = (
-            *_record(number, file, members),
-            _demand(group),
-            *where_it_runs(number, file, members),
+            *_trace(number, file, resolved),
+            ALWAYS_ON if group.demand_section is None else group.demand_section.describe(group),
+            *where_it_runs(number, file, resolved),
             *_chances(group, file),
         )
         lines += [f"  {line}" for line in said if line]
@@ -126,7 +118,7 @@ def _groups(file: ScenarioFile, members: Members) -> list[str]:
 
 def _what(group: Group) -> str:
     number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
-    by_record = group.trace is not None and "size" not in group.model_fields_set
+    by_record = group.has_own_sizes and "size" not in group.model_fields_set
     words = [f"{number} of {'the sizes in its record' if by_record else group.size}, {group.os}"]
     if group.hybrid_benefit:
         words.append("with a licence of your own")
@@ -140,77 +132,20 @@ def _what(group: Group) -> str:
     return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
 
 
-def _record(number: int, file: ScenarioFile, members: Members) -> list[str]:
-    """What a replayed record holds, and which sizes stand for its VMs."""
-    records = [record for record in members.records if record.number == number]
-    lines = [line for record in records for line in record.told]
-    parts = [
-        f"{member.name} ({member.vms:,})"
-        for member in members.played
-        if member.number == number and member.replay is not None
-    ]
+def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+    """What is known of the file that lists a group's VMs, and which sizes stand for them."""
+    split = resolved.splits.get(number)
+    if split is None:
+        return []
+    lines = list(split.words)
+    parts = [f"{member.name} ({member.vms:,})" for member in resolved.played if member.number == number]
     if parts:
         lines.append(f"Played and counted as {list_words(parts, 'and')}.")
-    if records and file.horizon_s > records[0].window_s:
+    if file.horizon_s > split.known_until_s:
         lines.append(
-            f"The record ends after {format_duration(records[0].window_s)}: from then on nothing is asked for, and VMs it left alive go on."
+            f"The record ends after {format_duration(split.known_until_s)}: from then on nothing is asked for, and VMs it left alive go on."
         )
     return lines
-
-
-def _demand(group: Group) -> str:
-    if group.autoscale is not None:
-        return _scaling(group, group.autoscale)
-    if group.trace is not None:
-        return "Each is asked for when it was created, and deleted when it was deleted."
-    off = f"otherwise {_WHEN_OFF[group.when_off]}"
-    if (schedule := group.schedule) is not None:
-        days = list_words((DAYS[day] for day in schedule.days), "and")
-        jitter = f", each edge later by {varying_words(schedule.jitter)}" if schedule.jitter is not None else ""
-        end = f"{schedule.off:%H:%M}" + (" the next day" if schedule.off <= schedule.on else "")
-        return f"Wanted on {days} from {schedule.on:%H:%M} to {end} ({schedule.time_zone}){jitter}; {off}."
-    if (cycle := group.cycle) is not None:
-        return f"Wanted for {varying_words(cycle.on)}, then unwanted for {varying_words(cycle.off)}, for ever; {off}."
-    if (arrivals := group.arrivals) is not None:
-        rates = arrivals.rates_per_h
-        hours = {1: "", 24: ", by hour of the day", 168: ", by hour of the week"}[len(rates)]
-        rate = f"{rates[0]:g}" if len(rates) == 1 else f"{min(rates):g} to {max(rates):g}"
-        batch = ""
-        if arrivals.batch is not None:
-            parts = zip(arrivals.batch.sizes, shares(arrivals.batch.weights), strict=True)
-            batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
-        zone = f" ({arrivals.time_zone})" if len(rates) > 1 else ""
-        return f"Requested {rate} times per hour{hours}{zone}{batch}; each lives for {varying_words(arrivals.lifetime)}, then is deleted."
-    return "Always wanted."
-
-
-def _scaling(group: Group, scaled: Autoscale) -> str:
-    load = scaled.load.by_hour
-    out = list_words(
-        (
-            f"+{rule.by} above {rule.above:g} (then {format_duration(rule.cooldown)} of rest)"
-            for rule in scaled.scale_out
-        ),
-        "or",
-    )
-    into = list_words(
-        (
-            f"-{rule.by} below {rule.below:g} (then {format_duration(rule.cooldown)} of rest)"
-            for rule in scaled.scale_in
-        ),
-        "and",
-    )
-    rules = "; ".join(filter(None, (out, into)))
-    words = (
-        f"{scaled.min} to {scaled.max} VMs follow a load of {min(load):g} to {max(load):g} by hour {HOURS_OF[len(load)]} ({scaled.time_zone}), "
-        f"{scaled.per_vm:g} a VM, looked at every {format_duration(scaled.tick)}: {rules}."
-    )
-    if max(load) > scaled.max * scaled.per_vm:
-        words += f" {scaled.max} VMs serve at most {scaled.max * scaled.per_vm:g}."
-    unused = [key for key in ("count", "create_over", "schedule") if key in group.model_fields_set]
-    if unused:
-        words += f" Not used beside autoscale: {list_words(unused, 'and')}."
-    return words
 
 
 def _chances(group: Group, file: ScenarioFile) -> list[str]:
@@ -274,14 +209,14 @@ def _machines(commitment: DedicatedHostSection, file: ScenarioFile) -> str:
 # --- defaults -------------------------------------------------------------------------------------------------------
 
 
-def defaults_in_use(file: ScenarioFile, members: Members) -> list[DefaultInUse]:
+def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[DefaultInUse]:
     """Every default of the catalogue that this scenario leans on, in the catalogue's order, with the groups that do."""
     users: dict[str, list[str]] = {}
     _unset(file, "", "", users)
     for key in _unused_on_platform(file):
         users.pop(key, None)
     for number, group in enumerate(file.groups):
-        spot = any(member.number == number and member.priority == "spot" for member in members.played)
+        spot = any(member.number == number and member.priority == "spot" for member in resolved.played)
         for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
     return [_in_use(key, sourced, users[key]) for key, sourced in DEFAULTS.items() if key in users]
@@ -346,21 +281,23 @@ def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
         unused |= {key for key in keys if key.startswith("group.spot.")}
     if group.image == "specialized":
         unused |= {key for key in keys if "os_provisioning" in key}
-    if group.autoscale is not None or (group.schedule is None and group.cycle is None):
+    if not group.demand.turns_off:
         unused.add("group.when_off")
-    if group.autoscale is not None:
-        unused.add("group.schedule.time_zone")
-    if group.trace is not None:
-        unused |= {"group.size", "group.priority", *(f"group.durations.{key}" for key in Durations.model_fields)}
+    section = group.demand_section
+    for waiting in group.demand_sections:
+        if waiting is not section:
+            unused |= {key for key in keys if key.startswith(f"group.{waiting.key}.")}
+    if section is not None:
+        unused |= section.unused_defaults(group)
+    if section is not None and section.default_durations:
+        unused |= {f"group.durations.{key}" for key in Durations.model_fields}
         if not set(Durations.model_fields) <= group.durations.model_fields_set:
-            keys.append("group.trace.durations")
-        if "size" in group.model_fields_set:
-            unused.add("group.trace.sizes")
+            keys.append(section.default_durations)
     return [key for key in keys if key not in unused]
 
 
-def _defaults(file: ScenarioFile, members: Members) -> list[str]:
-    found = defaults_in_use(file, members)
+def _defaults(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+    found = defaults_in_use(file, resolved)
     assumed = sum(default.is_assumption for default in found)
     lines = [
         f"Defaults in use: {len(found)}, of which {assumed} are assumptions (marked *): vary them before you rely on a figure."

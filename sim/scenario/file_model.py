@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from sim.distributions.specs import Varying
 from sim.fields.messages import close_match
 from sim.fields.types import (
-    Days,
     Flag,
     Instant,
     Name,
@@ -26,8 +26,6 @@ from sim.fields.types import (
     Seconds,
     Section,
     Text,
-    TimeOfDay,
-    TimeZone,
     Title,
     WarmUp,
     Whole,
@@ -35,10 +33,10 @@ from sim.fields.types import (
     default_field,
 )
 from sim.lifecycle.policy import BILLING_POLICIES
-from sim.scenario.autoscale_section import Autoscale
+from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection
+from sim.model.when_off import WhenOff
 from sim.scenario.commitments_section import CommitmentSection
 from sim.scenario.platform_section import Platform
-from sim.scenario.trace_section import Trace
 
 MOST_VMS = 1_000_000_000
 """VMs in one group; the number of a VM must fit its name and its stream."""
@@ -61,7 +59,6 @@ Currency = Annotated[Text, AfterValidator(_currency)]
 PolicyName = Annotated[
     Text, AfterValidator(_policy), WithJsonSchema({"type": "string", "enum": list(BILLING_POLICIES)})
 ]
-WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
 
 
 # --- prices ---------------------------------------------------------------------------------------------------------
@@ -101,53 +98,6 @@ class Prices(Section):
 
 
 # --- groups ---------------------------------------------------------------------------------------------------------
-
-
-class Schedule(Section):
-    """VMs are wanted in a weekly window of local wall-clock time, daylight saving respected."""
-
-    days: Days = Field(description="Days on which a window begins.")
-    on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
-    off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
-    time_zone: TimeZone = default_field("group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam.")
-    jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
-
-
-class Cycle(Section):
-    """VMs are wanted for `on`, then unwanted for `off`, for ever."""
-
-    on: Varying = Field(description="How long a VM is wanted.")
-    off: Varying = Field(description="How long it is then unwanted.")
-
-
-class Batch(Section):
-    """How many VMs one request asks for."""
-
-    sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1)
-    weights: tuple[NotNegative, ...] = Field(description="Weight of each size.")
-
-
-Rate = Annotated[NotNegative, Field(le=1e9)]
-
-
-class Arrivals(Section):
-    """VMs requested by a Poisson process, each deleted after its lifetime. Exactly one of rate, hourly, weekly."""
-
-    rate: Rate | None = Field(None, description="Requests per hour.")
-    hourly: tuple[Rate, ...] | None = Field(
-        None, min_length=24, max_length=24, description="Requests per hour, by hour of the day."
-    )
-    weekly: tuple[Rate, ...] | None = Field(
-        None, min_length=168, max_length=168, description="Requests per hour, by hour of the week from Monday 00:00."
-    )
-    batch: Batch | None = Field(None, description="VMs per request; left out: one.")
-    lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
-    time_zone: TimeZone = default_field("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
-
-    @property
-    def rates_per_h(self) -> tuple[float, ...]:
-        """1, 24 or 168 numbers."""
-        return self.hourly or self.weekly or (self.rate or 0.0,)
 
 
 class Durations(Section):
@@ -247,11 +197,6 @@ class Group(Section):
     availability_set: Name | None = Field(
         None, description="Its VMs stay on one cluster of hosts; groups may share one."
     )
-    schedule: Schedule | None = None
-    cycle: Cycle | None = None
-    arrivals: Arrivals | None = None
-    trace: Trace | None = None
-    autoscale: Autoscale | None = None
     when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)
@@ -262,7 +207,28 @@ class Group(Section):
     @property
     def is_counted(self) -> bool:
         """Whether `count` says how many VMs there are; else they come and go."""
-        return self.arrivals is None and self.trace is None and self.autoscale is None
+        return not any(section.demand.is_open for section in self.demand_sections)
+
+    @property
+    def demand_sections(self) -> list[DemandSection]:
+        """The tables that say who wants the VMs; a sound group has at most one, or one that waits for autoscale."""
+        return [section for key in DEMAND_KINDS if (section := getattr(self, key)) is not None]
+
+    @property
+    def demand_section(self) -> DemandSection | None:
+        """The table that is simulated; None: always wanted."""
+        given = self.demand_sections
+        return next((section for section in given if section.demand.is_scaled), next(iter(given), None))
+
+    @property
+    def demand(self) -> type[Demand]:
+        """The demand kind that is simulated."""
+        return AlwaysOn if self.demand_section is None else self.demand_section.demand
+
+    @property
+    def has_own_sizes(self) -> bool:
+        """Whether the VMs are of several sizes, known only when the file that lists them is read."""
+        return self.demand_section is not None and self.demand_section.has_own_sizes
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -297,3 +263,21 @@ class ScenarioFile(Section):
     def warm_up_s(self) -> float:
         """Seconds left out of every figure; none while they are yet to be found."""
         return 0.0 if self.warm_up == "auto" else self.warm_up
+
+
+def _admit(key: str, section: type[DemandSection]) -> None:
+    """Gives groups the table of a demand kind, before `when_off`."""
+    table = FieldInfo.from_annotation(cast(type, section | None))
+    table.default = None
+    fields: dict[str, FieldInfo] = {}
+    for name, field in Group.model_fields.items():
+        if name == "when_off":
+            fields[key] = table
+        fields[name] = field
+    Group.__pydantic_fields__ = fields
+    models: list[type[Section]] = [Group, ScenarioFile, *ScenarioFile.__subclasses__()]
+    for model in models:
+        model.model_rebuild(force=True)
+
+
+DEMAND_KINDS.watch(_admit)

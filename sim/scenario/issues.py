@@ -300,7 +300,7 @@ def _unknown_key(path: Path, around: type[BaseModel] | None, value: object) -> I
     key = str(path[-1])
     known = list(fields_by_key(around)) if around is not None else []
     meant = close_match(key, known)
-    homes = _HOMES.get(key, []) if path[0] != "commitment" else []
+    homes = _homes(ScenarioFile, "the top of the file", {}).get(key, []) if path[0] != "commitment" else []
     related: tuple[Path, ...] = (path,)
     if meant:
         related = (path, (*path[:-1], meant.split('"')[1]))
@@ -323,6 +323,3 @@ def _homes(model: type[BaseModel], header: str, found: dict[str, list[str]]) -> 
             is_list = get_origin(field.annotation) is tuple
             _homes(inner, f"[[{name}]]" if is_list else f"[{name}]", found)
     return found
-
-
-_HOMES: Mapping[str, list[str]] = _homes(ScenarioFile, "the top of the file", {})

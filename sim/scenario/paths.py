@@ -15,17 +15,20 @@ from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import DEFAULTS, default_value, to_plain
 from sim.fields.issues import Path
 from sim.fields.messages import close_match, fault_at, list_words, show_value
+from sim.model.demand import DEMAND_KINDS
 
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
-
-WHEN_OFF_HOMES = ("schedule", "cycle", "arrivals", "trace")
-"""Sub-tables of a group after which `when_off` may stand: TOML then reads it as theirs, and we as the group's."""
 
 LEFT_OUT = "none"
 """`--set PATH=none` takes the key away, so that its default holds."""
 
 _PART = re.compile(r'\s*(?:"([^"]+)"|([^."=\s]+))\s*(\.|$)')
+
+
+def when_off_homes() -> list[str]:
+    """Tables of a group after which `when_off` may stand: TOML then reads it as theirs, and we as the group's."""
+    return [key for key, kind in DEMAND_KINDS.items() if kind.takes_when_off]
 
 
 def parse_path(text: str) -> tuple[str, ...]:
@@ -192,7 +195,7 @@ def _without_other_homes(document: Mapping[str, Any], group: Path) -> dict[str, 
     """The document without the `when_off` of a group that stands under one of its sub-tables."""
     changed = deepcopy(dict(document))
     table = _child(changed.get("group"), group[-1])
-    for home in WHEN_OFF_HOMES:
+    for home in when_off_homes():
         if isinstance(inner := _child(table, home), dict):
             inner.pop("when_off", None)
     return changed

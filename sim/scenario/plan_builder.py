@@ -8,49 +8,36 @@ from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHo
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue, get_default
-from sim.distributions.specs import Spec, shares, to_distribution
+from sim.distributions.specs import Spec, to_distribution
 from sim.fields.defaults import default_value
 from sim.fields.types import read_seconds
-from sim.model.plan import (
-    AlwaysOn,
-    Arrivals,
-    Autoscale,
-    Cycle,
-    Demand,
-    FleetPlan,
-    GroupPlan,
-    GuestCrash,
-    Retry,
-    ScalingRule,
-    Schedule,
-    Spot,
-)
+from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Retry, Spot
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection, ReservationSection
 from sim.scenario.file_model import Durations, Failures, Group, ScenarioFile
 from sim.scenario.file_model import Spot as SpotSection
 from sim.scenario.platform_plan import platform_plan, played_names
-from sim.scenario.resolved_groups import Member, Members
+from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 
 FAILURE_CODES = tuple(key for key in Failures.model_fields if key[0].isupper())
 """Codes that a scenario gives a probability; the other keys of the section are about time."""
 
 
-def fleet_plan(file: ScenarioFile, catalogue: Catalogue, members: Members) -> FleetPlan:
+def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> FleetPlan:
     """What one replication plays."""
-    platform = platform_plan(file, catalogue, members)
+    platform = platform_plan(file, catalogue, resolved)
     has_hosts = platform is not None and bool(platform.hosts)
     return FleetPlan(
         start=file.start,
         horizon_s=file.horizon_s,
         warm_up_s=file.warm_up_s,
         groups=tuple(
-            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in members.played
+            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in resolved.played
         ),
         platform=platform,
     )
 
 
-def _group(member: Member, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
+def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
     group = member.group
     failures = group.failures
     # Without a platform nobody asks what a VM is, and plans that play the same are the same.
@@ -59,7 +46,7 @@ def _group(member: Member, *, shares_platform: bool, has_hosts: bool) -> GroupPl
         name=member.name,
         count=group.count if group.is_counted else 0,
         create_over_s=group.create_over,
-        demand=member.replay or _demand(group),
+        demand=member.demand,
         when_off=group.when_off,
         generalized=group.image == "generalized",
         durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
@@ -87,12 +74,13 @@ def _group(member: Member, *, shares_platform: bool, has_hosts: bool) -> GroupPl
 
 
 def durations_of(group: Group) -> Mapping[str, float | Spec]:
-    """How long each step takes: a replayed record's hours hold every step that the file doesn't set apart."""
+    """How long each step takes; the demand kind may have another default (hours of a replayed trace hold every step)."""
     steps = {key: getattr(group.durations, key) for key in Durations.model_fields}
-    if group.trace is None:
+    section = group.demand_section
+    if section is None or not section.default_durations:
         return steps
-    recorded = read_seconds(default_value("group.trace.durations"))
-    return {key: step if key in group.durations.model_fields_set else recorded for key, step in steps.items()}
+    default_s = read_seconds(default_value(section.default_durations))
+    return {key: step if key in group.durations.model_fields_set else default_s for key, step in steps.items()}
 
 
 def os_provisioning_timeout_s(group: Group) -> float:
@@ -100,44 +88,6 @@ def os_provisioning_timeout_s(group: Group) -> float:
     given = group.failures.os_provisioning_timeout
     default = get_default("group.failures.os_provisioning_timeout", os=group.os)
     return read_seconds(default.value) if given is None else given
-
-
-def _demand(group: Group) -> Demand:
-    if (scaled := group.autoscale) is not None:
-        return Autoscale(
-            load=scaled.load.by_hour,
-            per_vm=scaled.per_vm,
-            minimum=scaled.min,
-            maximum=scaled.max,
-            tick_s=scaled.tick,
-            scale_out=tuple(
-                ScalingRule(threshold=rule.above, by=rule.by, cooldown_s=rule.cooldown) for rule in scaled.scale_out
-            ),
-            scale_in=tuple(
-                ScalingRule(threshold=rule.below, by=rule.by, cooldown_s=rule.cooldown) for rule in scaled.scale_in
-            ),
-            time_zone=scaled.time_zone,
-        )
-    if (schedule := group.schedule) is not None:
-        return Schedule(
-            days=schedule.days,
-            on=schedule.on,
-            off=schedule.off,
-            time_zone=schedule.time_zone,
-            jitter_s=None if schedule.jitter is None else to_distribution(schedule.jitter),
-        )
-    if (cycle := group.cycle) is not None:
-        return Cycle(on_s=to_distribution(cycle.on), off_s=to_distribution(cycle.off))
-    if (arrivals := group.arrivals) is not None:
-        batch = arrivals.batch
-        return Arrivals(
-            rate_per_h=arrivals.rates_per_h,
-            lifetime_s=to_distribution(arrivals.lifetime),
-            batch_sizes=batch.sizes if batch else (1,),
-            batch_weights=shares(batch.weights) if batch else (1.0,),
-            time_zone=arrivals.time_zone,
-        )
-    return AlwaysOn()
 
 
 def _guest_crash(group: Group) -> GuestCrash | None:
@@ -163,7 +113,7 @@ def _spot(group: Group, priority: str, *, has_hosts: bool) -> Spot | None:
     )
 
 
-def rated_groups(file: ScenarioFile, catalogue: Catalogue, members: Members) -> tuple[RatedGroup, ...]:
+def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedGroup, ...]:
     """The groups as the price list sees them, sizes and region spelt as it spells them."""
     region = catalogue.get_region(file.prices.region)
     return tuple(
@@ -179,11 +129,11 @@ def rated_groups(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
             keeps_disks=member.group.keeps_disks,
             hibernates=member.group.when_off == "hibernate",
         )
-        for member in members.played
+        for member in resolved.played
     )
 
 
-def billed_commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Sequence[Commitment]:
+def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Sequence[Commitment]:
     """The commitments as billing rates them."""
     region = catalogue.get_region(file.prices.region)
     found: list[Commitment] = []
@@ -206,7 +156,7 @@ def billed_commitments(file: ScenarioFile, catalogue: Catalogue, members: Member
                     size=catalogue.get_size(section.size).name,
                     quantity=section.quantity,
                     region=region,
-                    groups=played_names(section.groups, members),
+                    groups=played_names(section.groups, resolved),
                 )
             )
         elif isinstance(section, DedicatedHostSection):
@@ -216,7 +166,7 @@ def billed_commitments(file: ScenarioFile, catalogue: Catalogue, members: Member
                     quantity=section.quantity,
                     usd_per_h=section.hourly,
                     vcpus=section.vcpus,
-                    groups=played_names(section.groups, members),
+                    groups=played_names(section.groups, resolved),
                 )
             )
         else:

@@ -8,7 +8,7 @@ from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import healing_of, is_idle
 from sim.scenario.platform_rules import empty_zones
 from sim.scenario.platform_section import FAILING, Hosts, Platform
-from sim.scenario.resolved_groups import Members
+from sim.scenario.resolved_groups import ResolvedGroups
 from sim.units import format_duration
 
 _PLACEMENT = {
@@ -21,7 +21,7 @@ _IMPACT = {"reboot": "VMs are rebooted", "redeploy": "VMs are started again on a
 _FAILING = {"host_failures": "Each host", "rack_failures": "Each rack", "zone_failures": "Each zone"}
 
 
-def where_it_runs(number: int, file: ScenarioFile, members: Members) -> list[str]:
+def where_it_runs(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     """Zones and availability set of a group, and what it can't have there."""
     group = file.groups[number]
     lines: list[str] = []
@@ -31,7 +31,7 @@ def where_it_runs(number: int, file: ScenarioFile, members: Members) -> list[str
         lines.append(
             f"In zone{'s' * (len(group.zones) > 1)} {_numbers(group.zones)}{', in turn' * (len(group.zones) > 1)}."
         )
-    mine = [member for member in members.played if member.number == number]
+    mine = [member for member in resolved.played if member.number == number]
     if file.platform is not None and file.platform.hosts and mine:
         without = empty_zones(mine[0], file.platform)
         if without:
@@ -41,28 +41,24 @@ def where_it_runs(number: int, file: ScenarioFile, members: Members) -> list[str
     return lines
 
 
-def describe_platform(file: ScenarioFile, members: Members) -> list[str]:
+def describe_platform(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     """What VMs share, line by line; nothing where hardware is endless and nothing is limited."""
     platform = file.platform
     if platform is None:
         return []
     if is_idle(platform):
         return ["", "Platform: hardware without end, no quota."]
-    lines = [*_hosts(platform, members), *_limits(platform), *_befalling(platform)]
+    lines = [*_hosts(platform, resolved), *_limits(platform), *_befalling(platform)]
     return ["", "Platform:", *(f"  {line}" for line in lines)]
 
 
-def _hosts(platform: Platform, members: Members) -> list[str]:
+def _hosts(platform: Platform, resolved: ResolvedGroups) -> list[str]:
     if not platform.hosts:
         return ["Hardware without end."]
     lines = [_pool(pool) for pool in platform.hosts]
     vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts)
-    counted = [member.vms for member in members.played if member.replay is None and member.vms is not None]
-    asked = sum(
-        member.vms * (member.size.vcpus or 0)
-        for member in members.played
-        if member.replay is None and member.vms is not None
-    )
+    counted = [member for member in resolved.played if member.group.is_counted]
+    asked = sum(member.group.count * (member.size.vcpus or 0) for member in counted)
     share = f"; groups with a count ask for {asked:,} ({asked / vcpus:.0%})" if counted else ""
     lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {_PLACEMENT[platform.placement]}.")
     return lines

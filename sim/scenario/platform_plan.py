@@ -11,12 +11,12 @@ from sim.model import plan
 from sim.scenario.commitments_section import CapacityReservationSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_section import FAILING, HostFailures, Platform, RackFailures, ZoneFailures
-from sim.scenario.resolved_groups import Members
+from sim.scenario.resolved_groups import ResolvedGroups
 
 AnyFailures = HostFailures | RackFailures | ZoneFailures
 
 
-def platform_plan(file: ScenarioFile, catalogue: Catalogue, members: Members) -> plan.Platform | None:
+def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> plan.Platform | None:
     """What VMs share; None where there is nothing to share."""
     section = file.platform
     if section is None or is_idle(section):
@@ -32,7 +32,7 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, members: Members) ->
                 memory_gib=pool.memory_gib,
                 zone=pool.zone,
                 racks=pool.racks,
-                only_groups=played_names(pool.only_groups, members),
+                only_groups=played_names(pool.only_groups, resolved),
             )
             for pool in section.hosts
         ),
@@ -60,9 +60,9 @@ def healing_of(section: Platform) -> AnyFailures | None:
     )
 
 
-def played_names(groups: Iterable[str], members: Members) -> tuple[str, ...]:
+def played_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str, ...]:
     """Groups of the file by the names they are played under."""
-    return tuple(dict.fromkeys(member.name for group in groups for member in members.of(group)))
+    return tuple(dict.fromkeys(member.name for group in groups for member in resolved.of(group)))
 
 
 def families_of(catalogue: Catalogue) -> Mapping[str, str]:

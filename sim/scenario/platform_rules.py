@@ -9,29 +9,30 @@ from sim.distributions.specs import Spec, to_distribution
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
+from sim.model.demand.base import SHORTEST_CYCLE_S
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import families_of
 from sim.scenario.platform_section import FAILING, Hosts, Platform
-from sim.scenario.resolved_groups import Member, Members
-from sim.scenario.rules import SHORTEST_CYCLE_S, unique_names
+from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
+from sim.scenario.rules import unique_names
 from sim.units import format_duration
 
 HOSTS: Path = ("platform", "hosts")
 
 
-def check_room(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
+def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     """Every contradiction about room, limits and who shares them."""
-    yield from _commitments(file, catalogue, members)
+    yield from _commitments(file, catalogue, resolved)
     platform = file.platform
     if platform is None:
         return
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
     yield from _only_groups(file, platform)
     yield from _befalling(platform)
-    yield from _quota(platform, catalogue, members)
+    yield from _quota(platform, catalogue, resolved)
     if platform.hosts:
-        for member in members.played:
+        for member in resolved.played:
             yield from _fits(member, platform)
         yield from _held_room(file, platform, catalogue)
 
@@ -39,20 +40,20 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, members: Members) -> It
 # --- hosts ----------------------------------------------------------------------------------------------------------
 
 
-def open_to(member: Member, platform: Platform) -> tuple[Hosts, ...]:
+def open_to(member: ResolvedGroup, platform: Platform) -> tuple[Hosts, ...]:
     """Clusters on which the VMs of a group may live: those dedicated to it, else those dedicated to nobody."""
     names = {member.group.name, member.name}
     mine = tuple(pool for pool in platform.hosts if names & set(pool.only_groups))
     return mine or tuple(pool for pool in platform.hosts if not pool.only_groups)
 
 
-def empty_zones(member: Member, platform: Platform) -> tuple[int, ...]:
+def empty_zones(member: ResolvedGroup, platform: Platform) -> tuple[int, ...]:
     """Zones of a group in which there is no host for it."""
     there = {pool.zone for pool in open_to(member, platform)}
     return tuple(zone for zone in member.group.zones if zone not in there)
 
 
-def _fits(member: Member, platform: Platform) -> Iterator[Issue]:
+def _fits(member: ResolvedGroup, platform: Platform) -> Iterator[Issue]:
     place: Path = ("group", member.number)
     group, size = member.group, member.size
     pools = open_to(member, platform)
@@ -76,7 +77,7 @@ def _fits(member: Member, platform: Platform) -> Iterator[Issue]:
             related_paths=(HOSTS,),
         )
         return
-    where = (*place, "size") if member.replay is None else (*place, "trace", "sizes")
+    where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
     if not size.vcpus or not size.memory_gib:
         yield Issue(
             where,
@@ -179,14 +180,14 @@ def _befalling(platform: Platform) -> Iterator[Issue]:
 # --- quota ----------------------------------------------------------------------------------------------------------
 
 
-def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
+def _quota(platform: Platform, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     quota = platform.quota
     if quota is None:
         return
     place: Path = ("platform", "quota", "families")
     known = families_of(catalogue)
     seen: dict[str, str] = {}
-    used = {member.size.family for member in members.played if member.size.family}
+    used = {member.size.family for member in resolved.played if member.size.family}
     for name in quota.families:
         if name.lower() not in known:
             has = list_words((show_value(family) for family in sorted(used)), "and")
@@ -202,7 +203,7 @@ def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterat
                 value=quota.families[name], related_paths=((*place, seen[name.lower()]),),
             )  # fmt: skip
         seen.setdefault(name.lower(), name)
-    for member in members.played:
+    for member in resolved.played:
         if not member.size.vcpus:
             yield Issue(
                 ("group", member.number, "size"),
@@ -216,7 +217,7 @@ def _quota(platform: Platform, catalogue: Catalogue, members: Members) -> Iterat
 # --- commitments ----------------------------------------------------------------------------------------------------
 
 
-def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
+def _commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     for number, section in enumerate(file.commitments):
         if not isinstance(section, (CapacityReservationSection, DedicatedHostSection)):
             continue
@@ -224,14 +225,14 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
         for position, name in enumerate(section.groups):
             place: Path = ("commitment", number, "groups", position)
             yield from _unknown_group(place, name, file)
-            yield from _may_not(place, name, what, members)
+            yield from _may_not(place, name, what, resolved)
             if isinstance(section, CapacityReservationSection):
-                yield from _of_size(place, name, section, catalogue, members)
+                yield from _of_size(place, name, section, catalogue, resolved)
 
 
-def _may_not(place: Path, name: str, what: str, members: Members) -> Iterator[Issue]:
+def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Iterator[Issue]:
     """VMs that the platform lets neither reserve capacity nor live on dedicated hosts."""
-    mine = members.of(name)
+    mine = resolved.of(name)
     if not mine:
         return
     group, at = mine[0].group, ("group", mine[0].number)
@@ -253,10 +254,10 @@ def _may_not(place: Path, name: str, what: str, members: Members) -> Iterator[Is
 
 
 def _of_size(
-    place: Path, name: str, section: CapacityReservationSection, catalogue: Catalogue, members: Members
+    place: Path, name: str, section: CapacityReservationSection, catalogue: Catalogue, resolved: ResolvedGroups
 ) -> Iterator[Issue]:
     size = _size(section.size, catalogue)
-    mine = members.of(name)
+    mine = resolved.of(name)
     if size is None or not mine or any(member.size.name == size.name for member in mine):
         return
     yield Issue(

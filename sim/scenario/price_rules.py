@@ -13,9 +13,10 @@ from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
+from sim.model.demand import DEMAND_KINDS
 from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.resolved_groups import Member, Members
+from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 
 _LIST: tuple[Path, ...] = (("prices", "catalogue"), ("prices", "override"))
 
@@ -33,12 +34,8 @@ def takes_size(file: ScenarioFile, size: str) -> bool:
     if any(size_key(other) == key for _, other in _sizes(file)):
         return True
     for group in file.groups:
-        if group.trace is None:
-            continue
-        stood_for = group.trace.sizes
-        named = [size for _, _, size in stood_for.by_room] + [size for _, size in stood_for.by_name]
-        named += [group.size] if "size" in group.model_fields_set else []
-        if any(fnmatchcase(key, size_key(other)) for other in (*named, *stood_for.pool)):
+        section = group.demand_section
+        if section is not None and any(fnmatchcase(key, size_key(other)) for other in section.size_patterns(group)):
             return True
     return False
 
@@ -47,7 +44,7 @@ def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]
     """Own prices for a size that no list has and nothing is of: most likely another one was meant."""
     related: tuple[Path, ...] = (
         _LIST[0],
-        *(("group", number, key) for number in range(len(file.groups)) for key in ("size", "trace")),
+        *(("group", number, key) for number in range(len(file.groups)) for key in ("size", *DEMAND_KINDS)),
         *(("commitment", number, "size") for number in range(len(file.commitments))),
     )
     for size in file.prices.override:
@@ -56,14 +53,14 @@ def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]
             yield Issue(("prices", "override", size), problem, unknown[1], value=size, related_paths=related)
 
 
-def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> Iterator[Issue]:
+def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     """Every price the file takes that the catalogue does not have; the region is known to be there."""
     region = file.prices.region
     related = (*_LIST, ("prices", "region"))
-    for member in members.played:
+    for member in resolved.played:
         place: Path = ("group", member.number)
         what = (*related, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
-        where = (*place, "size") if member.replay is None else (*place, "trace", "sizes")
+        where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
         yield from _unpriced(where, member.size.name, _terms(member), region, catalogue, what)
     for number, group in enumerate(file.groups):
         place = ("group", number)
@@ -82,7 +79,7 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, members: Members) -> 
 def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
     for number, group in enumerate(file.groups):
         # The VMs of a record have sizes of their own, unless the group names one for all.
-        if group.trace is None:
+        if not group.has_own_sizes:
             yield ("group", number, "size"), group.size
     for number, commitment in enumerate(file.commitments):
         if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
@@ -128,7 +125,7 @@ def _tiers_near(tier: str) -> str:
     return "did you mean " + list_words(f'"{found[1]}{n}"' for n in near if n is not None) + "?"
 
 
-def _terms(member: Member) -> Iterable[str]:
+def _terms(member: ResolvedGroup) -> Iterable[str]:
     """Prices that rating these VMs takes."""
     group = member.group
     spot = "spot_" if member.priority == "spot" else ""

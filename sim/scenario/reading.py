@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import time
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -19,12 +18,13 @@ from sim.errors import CatalogueError, Fault, ScenarioError
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import fault_at
+from sim.model.demand import DEMAND_KINDS, DemandSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.issues import exists, look_up, translate
-from sim.scenario.paths import WHEN_OFF_HOMES, field_name
+from sim.scenario.paths import field_name, when_off_homes
 from sim.scenario.platform_rules import check_room
 from sim.scenario.price_rules import check_overrides, check_prices, check_sizes, takes_size
-from sim.scenario.resolved_groups import Members, resolve_groups
+from sim.scenario.resolved_groups import ResolvedGroups, resolve_groups
 from sim.scenario.rules import check_file
 from sim.scenario.toml_positions import index_lines, line_of
 
@@ -148,7 +148,7 @@ Checked = TypeVar("Checked", bound=ScenarioFile)
 
 def check_document(
     model: type[Checked], document: Mapping[str, Any], origin: Origin
-) -> tuple[Checked, Catalogue, Members, dict[str, Any]]:
+) -> tuple[Checked, Catalogue, ResolvedGroups, dict[str, Any]]:
     """The checked scenario of a document, its catalogue, its groups as they are played, and the document put in order.
 
     ScenarioError has all faults.
@@ -162,35 +162,35 @@ def check_document(
     shown = deepcopy(ordered)  # faults name what the user wrote
     file, errors = _validate(model, ordered, origin.folder)
     found += errors
-    catalogue, members = None, Members()
+    catalogue, resolved = None, ResolvedGroups()
     if file is not None:
-        catalogue, members, errors = _check_whole(file, origin.folder, found)
+        catalogue, resolved, errors = _check_whole(file, origin.folder, found)
         found += errors
     if found or file is None or catalogue is None:
         faults = [origin.fault(fault, shown) for fault in found]
         by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
         raise ScenarioError([fault for _, fault in by_line])
-    return file, catalogue, members, ordered
+    return file, catalogue, resolved, ordered
 
 
 def _check_whole(
     file: ScenarioFile, folder: FilePath, known: Iterable[Issue]
-) -> tuple[Catalogue | None, Members, list[Issue]]:
+) -> tuple[Catalogue | None, ResolvedGroups, list[Issue]]:
     """What sound values contradict each other in, the price list, and the records that the groups replay."""
     wrong = {touched for fault in known for touched in (fault.path, *fault.related_paths)}
     found = _still_fair(check_file(file), wrong)
     catalogue, errors = _open_catalogue(file, folder)
     found += _still_fair(errors, wrong)
     if catalogue is None:
-        return None, Members(), found
+        return None, ResolvedGroups(), found
     wrong |= {fault.path for fault in (*found, *errors)}
     found += _still_fair((*check_sizes(file, catalogue), *check_overrides(file, catalogue)), wrong)
-    members, unread = resolve_groups(file, catalogue, folder, region_known=not errors)
+    resolved, unread = resolve_groups(file, catalogue, folder, region_known=not errors)
     found += _still_fair(unread, wrong)
     if not errors:
-        found += _still_fair(check_prices(file, catalogue, members), wrong)
-        found += _still_fair(check_room(file, catalogue, members), wrong)
-    return catalogue, members, found
+        found += _still_fair(check_prices(file, catalogue, resolved), wrong)
+        found += _still_fair(check_room(file, catalogue, resolved), wrong)
+    return catalogue, resolved, found
 
 
 def _lift_when_off(document: dict[str, Any]) -> tuple[list[Issue], dict[Path, Path]]:
@@ -201,7 +201,7 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Issue], dict[Path, Pa
     for number, group in enumerate(groups if isinstance(groups, list) else []):
         if not isinstance(group, dict):
             continue
-        for home in WHEN_OFF_HOMES:
+        for home in when_off_homes():
             inner = group.get(home)
             if not isinstance(inner, dict) or "when_off" not in inner:
                 continue
@@ -242,7 +242,7 @@ def _take_out(document: dict[str, Any], path: Path) -> None:
     if not exists(document, path[:-1]):
         return
     if not exists(document, path):
-        stand_in = _STAND_INS.get(".".join(part for part in path if isinstance(part, str)))
+        stand_in = _stand_in(".".join(part for part in path if isinstance(part, str)))
         if stand_in is not None:
             look_up(document, path[:-1])[path[-1]] = deepcopy(stand_in)
             return
@@ -250,7 +250,8 @@ def _take_out(document: dict[str, Any], path: Path) -> None:
     while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
         path = path[:-1]
     around = look_up(document, path[:-1])
-    beside = _BESIDE_OTHERS.get(".".join(part for part in path if isinstance(part, str)))
+    section, inner = _demand_table(".".join(part for part in path if isinstance(part, str)))
+    beside = section.stand_ins_beside.get(inner) if section is not None else None
     if beside is not None and isinstance(around, dict) and around.get(path[-1]) != beside:
         around[path[-1]] = deepcopy(beside)
     elif isinstance(path[-1], int) and isinstance(around, list):
@@ -264,21 +265,7 @@ _STAND_INS: Mapping[str, Any] = {
     "name": "stand-in",
     "horizon": "36500d",
     "group": [{}],
-    "group.schedule.days": "Mon-Sun",
-    "group.schedule.on": time(8),
-    "group.schedule.off": time(19),
-    "group.cycle.on": "8h",
-    "group.cycle.off": "16h",
-    "group.arrivals.lifetime": "1h",
     "group.guest_crash.time_between": "1000h",
-    "group.trace.file": "stand-in",
-    "group.trace.format": "columns",
-    "group.autoscale.load": {"hourly": [0.0] * 24},
-    "group.autoscale.per_vm": 1.0,
-    "group.autoscale.min": 1,
-    "group.autoscale.max": 1_000_000,
-    "group.autoscale.scale_out.above": 1e300,
-    "group.autoscale.scale_in.below": 5e-324,
     "platform.hosts.name": "stand-in",
     "platform.hosts.count": 1,
     "platform.hosts.vcpus": 1,
@@ -304,12 +291,20 @@ _STAND_INS: Mapping[str, Any] = {
 _STAND_IN_TABLES: Mapping[str | int, Any] = {"commitment": {"kind": "savings-plan", "hourly": 0, "term": "1y"}}
 """What a whole table needs beside its name to be sound."""
 
-_BESIDE_OTHERS: Mapping[str, Any] = {
-    "group.arrivals.rate": 0.0,
-    "group.arrivals.hourly": [0.0] * 24,
-    "group.arrivals.weekly": [0.0] * 168,
-}
-"""Keys that exclude each other: that two were given is told even if one of them is wrong in itself."""
+
+def _stand_in(key: str) -> Any:
+    """The sound value for a key that its table needs; None if there is none."""
+    if key in _STAND_INS:
+        return _STAND_INS[key]
+    section, inner = _demand_table(key)
+    return section.stand_ins.get(inner) if section is not None else None
+
+
+def _demand_table(key: str) -> tuple[type[DemandSection] | None, str]:
+    """The demand kind whose table a dotted key stands in, and the key there."""
+    _, _, rest = key.partition("group.")
+    table, _, inner = rest.partition(".")
+    return DEMAND_KINDS.get(table), inner
 
 
 def _still_fair(found: Iterable[Issue], wrong: set[Path]) -> list[Issue]:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim.distributions.specs import shares, to_distribution
+from sim.distributions.specs import to_distribution
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
+from sim.model.demand import DEMAND_KINDS, DemandSection
+from sim.model.demand.base import SHORTEST_CYCLE_S
 from sim.scenario.file_model import Group, ScenarioFile
 from sim.scenario.plan_builder import durations_of
 from sim.units import format_duration
 
-DEMANDS = ("schedule", "cycle", "arrivals", "trace")
-OPEN_DEMANDS = ("cycle", "arrivals", "trace")
-"""Demands that leave nothing for a load to decide; a schedule beside `autoscale` waits, as `count` does."""
-SHORTEST_CYCLE_S = 1.0
 LONGEST_HORIZON_S = 100 * 365.25 * 86400
 MOST_RETRIES_AT_ONCE = 100
 CERTAIN = 0.999  # a probability so high that what answers it at once hardly ever ends
@@ -65,136 +63,45 @@ def unique_names(section: Path, names: list[str]) -> Iterator[Issue]:
 
 
 def _demand(group: Group, place: Path) -> Iterator[Issue]:
-    given = [key for key in DEMANDS if getattr(group, key) is not None]
+    given = [section.key for section in group.demand_sections if not section.demand.is_scaled]
+    exclusive = [key for key, kind in DEMAND_KINDS.items() if not kind.demand.is_scaled]
     if len(given) > 1:
         yield Issue(
             (*place, given[1]),
             f"{given[0]} and {given[1]} contradict each other",
-            "a group has at most one of schedule, cycle, arrivals, trace",
+            f"a group has at most one of {', '.join(exclusive)}",
         )
-    has_count = "count" in group.model_fields_set
-    for key, how in (("arrivals", "by arrivals"), ("trace", "from the record")):
-        if getattr(group, key) is not None and has_count and group.count > 0:
+    for section in group.demand_sections:
+        if section.count_words and "count" in group.model_fields_set and group.count > 0:
             yield Issue(
                 (*place, "count"),
-                f"{group.count}: count and {key} contradict each other",
-                f"leave count out: VMs come {how}; or make the VMs of t = 0 a group of their own",
-                related_paths=((*place, key),),
+                f"{group.count}: count and {section.key} contradict each other",
+                f"leave count out: VMs come {section.count_words}; or make the VMs of t = 0 a group of their own",
+                related_paths=((*place, section.key),),
             )
     if group.is_counted and group.count == 0:
         yield Issue(
             (*place, "count"),
             "0: the group is empty",
             "give it 1 VM or more, or arrivals",
-            related_paths=((*place, "arrivals"), (*place, "trace"), (*place, "autoscale")),
+            related_paths=tuple((*place, key) for key, kind in DEMAND_KINDS.items() if kind.demand.is_open),
         )
-    if group.arrivals is not None:
-        yield from _arrivals(group, (*place, "arrivals"))
-    if group.autoscale is not None:
-        yield from _autoscale(group, place)
-    if group.trace is not None:
-        yield from _trace(group, place)
-    if group.cycle is not None:
-        mean_s = to_distribution(group.cycle.on).mean + to_distribution(group.cycle.off).mean
-        if mean_s < SHORTEST_CYCLE_S:
+    for section in group.demand_sections:
+        if section.demand.is_scaled:
+            yield from _beside_autoscale(group, place, section)
+        yield from section.check(group, (*place, section.key))
+
+
+def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:
+    """The number of VMs follows the load: what else would decide it contradicts that."""
+    for other in group.demand_sections:
+        if other is not scaled and not other.waits_for_autoscale:
             yield Issue(
-                (*place, "cycle"),
-                f"on and off take {format_duration(mean_s)} together on average, so the cycle would turn without time passing",
-                f"make them {format_duration(SHORTEST_CYCLE_S)} or longer together",
-                related_paths=((*place, "cycle", "on"), (*place, "cycle", "off")),
+                (*place, scaled.key),
+                f"{other.key} and {scaled.key} contradict each other",
+                f"the number of VMs follows the load: leave {other.key} out, or make it a group of its own",
+                related_paths=((*place, other.key),),
             )
-
-
-def _arrivals(group: Group, place: Path) -> Iterator[Issue]:
-    arrivals = group.arrivals
-    assert arrivals is not None
-    given = [key for key in ("rate", "hourly", "weekly") if getattr(arrivals, key) is not None]
-    keys = tuple((*place, key) for key in ("rate", "hourly", "weekly"))
-    if len(given) != 1:
-        found = " and ".join(given) if given else "none"
-        problem = f"exactly one of rate, hourly, weekly is needed; given: {found}"
-        yield Issue(place, problem, "", related_paths=() if given else keys)
-    elif sum(arrivals.rates_per_h) == 0:
-        yield Issue((*place, given[0]), "no VM would ever arrive: the group is empty", "give a rate above 0")
-    batch = arrivals.batch
-    if batch is None:
-        return
-    if len(batch.sizes) != len(batch.weights):
-        yield Issue(
-            (*place, "batch"),
-            f"there are {len(batch.sizes)} sizes and {len(batch.weights)} weights",
-            "give one weight for each size",
-            related_paths=((*place, "batch", "sizes"), (*place, "batch", "weights")),
-        )
-    else:
-        try:
-            shares(batch.weights)
-        except ValueError as error:
-            problem, _, hint = str(error).partition("; ")
-            yield Issue((*place, "batch", "weights"), problem, hint)
-
-
-def _autoscale(group: Group, place: Path) -> Iterator[Issue]:
-    scaled = group.autoscale
-    assert scaled is not None
-    here: Path = (*place, "autoscale")
-    for key in OPEN_DEMANDS:
-        if getattr(group, key) is not None:
-            yield Issue(
-                here,
-                f"{key} and autoscale contradict each other",
-                f"the number of VMs follows the load: leave {key} out, or make it a group of its own",
-                related_paths=((*place, key),),
-            )
-    if scaled.min > scaled.max:
-        yield Issue(
-            (*here, "min"),
-            f"{scaled.min} is above max = {scaled.max}",
-            "right is min <= max",
-            related_paths=((*here, "max"),),
-        )
-    if not scaled.scale_out and not scaled.scale_in:
-        yield Issue(
-            here,
-            "there is no rule, so the number of VMs would never change",
-            "give scale_out, such as { above = 0.7, by = 1 }, and scale_in",
-            related_paths=((*here, "scale_out"), (*here, "scale_in")),
-        )
-    if scaled.scale_out and scaled.scale_in:
-        # One scale-out rule is enough, all scale-in rules are needed.
-        out, into = min(rule.above for rule in scaled.scale_out), min(rule.below for rule in scaled.scale_in)
-        if into >= out:
-            yield Issue(
-                (*here, "scale_in"),
-                f"below = {into:g} is not under above = {out:g} of scale_out, so VMs would be added and deleted in turn",
-                "keep the thresholds apart, such as above = 0.7 and below = 0.3",
-                related_paths=((*here, "scale_out"),),
-            )
-
-
-def _trace(group: Group, place: Path) -> Iterator[Issue]:
-    trace = group.trace
-    assert trace is not None
-    if "size" in group.model_fields_set and "sizes" in trace.model_fields_set:
-        yield Issue(
-            (*place, "trace", "sizes"),
-            f"size = {show_value(group.size)} and sizes contradict each other",
-            "size makes every VM of the record one size: leave one of them out",
-            related_paths=((*place, "size"),),
-        )
-    if trace.columns and trace.format != "columns":
-        yield Issue(
-            (*place, "trace", "columns"),
-            f'the columns of format = "{trace.format}" are known',
-            'leave columns out, or write format = "columns"',
-            related_paths=((*place, "trace", "format"),),
-        )
-    if group.create_over > 0:
-        yield Issue(
-            (*place, "create_over"),
-            "create_over and trace contradict each other",
-            "leave create_over out: the record says when VMs are created",
-        )
 
 
 def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:

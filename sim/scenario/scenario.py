@@ -22,7 +22,7 @@ from sim.scenario.description import DefaultInUse, defaults_in_use, describe
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.paths import apply_overrides, parse_override, parse_value
 from sim.scenario.reading import Origin, check_document, read_document
-from sim.scenario.resolved_groups import Members
+from sim.scenario.resolved_groups import ResolvedGroups
 from sim.scenario.schema import json_schema
 from sim.scenario.writing import to_toml
 
@@ -42,7 +42,7 @@ class Scenario(ScenarioFile):
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _catalogue: Catalogue | None = PrivateAttr(None)
-    _members: Members = PrivateAttr(default_factory=Members)
+    _resolved: ResolvedGroups = PrivateAttr(default_factory=ResolvedGroups)
 
     @property
     def path(self) -> Path | None:
@@ -69,19 +69,19 @@ class Scenario(ScenarioFile):
     @property
     def played_groups(self) -> tuple[str, ...]:
         """Names of the groups in every result: those of the file, a replayed record's by size."""
-        return tuple(member.name for member in self._members.played)
+        return tuple(member.name for member in self._resolved.played)
 
     def fleet_plan(self) -> FleetPlan:
         """What one replication plays."""
-        return scenario_plan.fleet_plan(self, self.catalogue(), self._members)
+        return scenario_plan.fleet_plan(self, self.catalogue(), self._resolved)
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:
         """The groups as the price list sees them."""
-        return scenario_plan.rated_groups(self, self.catalogue(), self._members)
+        return scenario_plan.rated_groups(self, self.catalogue(), self._resolved)
 
     def billed_commitments(self) -> tuple[Commitment, ...]:
         """The commitments as billing rates them."""
-        return tuple(scenario_plan.billed_commitments(self, self.catalogue(), self._members))
+        return tuple(scenario_plan.billed_commitments(self, self.catalogue(), self._resolved))
 
     def spot_steps(self) -> SpotSteps | None:
         """How spot prices change from month to month; None if they don't."""
@@ -113,11 +113,11 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self, self._members)
+        return describe(self, self._resolved)
 
     def defaults_in_use(self) -> list[DefaultInUse]:
         """Every default that this scenario leans on, and which groups use it."""
-        return defaults_in_use(self, self._members)
+        return defaults_in_use(self, self._resolved)
 
     def to_toml(self) -> str:
         """The scenario as a TOML file, overrides included: `load` of it gives the same scenario."""
@@ -138,11 +138,11 @@ def from_dict(document: Mapping[str, Any], overrides: Iterable[Override] = (), *
 def _checked(document: Mapping[str, Any], origin: Origin, overrides: Iterable[Override]) -> Scenario:
     changed, asked = apply_overrides(document, _spoken(overrides))
     origin = replace_fields(origin, asked={**origin.asked, **asked})
-    scenario, catalogue, members, ordered = check_document(Scenario, changed, origin)
+    scenario, catalogue, resolved, ordered = check_document(Scenario, changed, origin)
     scenario._document = ordered
     scenario._origin = origin
     scenario._catalogue = catalogue
-    scenario._members = members
+    scenario._resolved = resolved
     return scenario
 
 

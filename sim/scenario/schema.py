@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from sim.model.demand import DEMAND_KINDS
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.paths import WHEN_OFF_HOMES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -15,8 +16,13 @@ def json_schema() -> dict[str, Any]:
     schema = ScenarioFile.model_json_schema(by_alias=True, mode="validation")
     sections = schema["$defs"]
     when_off = sections["Group"]["properties"]["when_off"]
-    for home in WHEN_OFF_HOMES:
-        # A table header above it makes it the sub-table's, and the reader takes it from there.
-        if home.title() in sections:
-            sections[home.title()]["properties"]["when_off"] = when_off
-    return {"$schema": DIALECT, **schema, "title": "vmfleet scenario"}
+    for kind in DEMAND_KINDS.values():
+        if kind.takes_when_off:
+            # A table header above it makes it the sub-table's, and the reader takes it from there.
+            sections[kind.__name__]["properties"]["when_off"] = when_off
+    text = json.dumps(schema)
+    for kind in DEMAND_KINDS.values():
+        text = text.replace(f'"{kind.__name__}"', f'"{kind.title()}"').replace(
+            f'/{kind.__name__}"', f'/{kind.title()}"'
+        )
+    return {"$schema": DIALECT, **json.loads(text), "title": "vmfleet scenario"}

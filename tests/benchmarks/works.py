@@ -17,7 +17,7 @@ from sim import from_dict
 from sim.billing.rating import rate
 from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
-from sim.model.plan import Replay
+from sim.model.demand import Replay
 from sim.runs.metrics import metrics_of
 from sim.runs.replication import SimulationInput, compile_scenario, timeline_of
 from tests.benchmarks import plain_simpy as plain

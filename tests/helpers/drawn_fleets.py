@@ -21,7 +21,8 @@ from sim.distributions.kinds import (
     Weibull,
 )
 from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
-from sim.model.plan import AlwaysOn, Arrivals, Cycle, Demand, FleetPlan, GroupPlan, GuestCrash, Retry, Schedule, Spot
+from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Schedule
+from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Retry, Spot
 
 # One or two of each family; fixed, since fitting a law's table costs more than a short run.
 SHORT: tuple[Distribution, ...] = (

@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Mixture
 from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
+from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Replay, Schedule
 from sim.model.plan import (
-    AlwaysOn,
-    Arrivals,
-    Cycle,
-    Demand,
     Failing,
     FleetPlan,
     GroupPlan,
@@ -23,10 +20,8 @@ from sim.model.plan import (
     Maintenance,
     Platform,
     Quota,
-    Replay,
     Reserved,
     Retry,
-    Schedule,
     Spot,
     Throttle,
 )

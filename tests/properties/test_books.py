@@ -19,7 +19,8 @@ from sim.engines.compiled import private_fleet as compiled
 from sim.errors import AuditError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
-from sim.model.plan import Arrivals, Cycle, FleetPlan
+from sim.model.demand import Arrivals, Cycle
+from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import ABSENT, COLUMNS, IN_SERVICE, TICKS_PER_HOUR, MoveTable, column, slots_of, to_ticks
 

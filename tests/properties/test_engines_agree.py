@@ -19,7 +19,8 @@ from sim.engines.compiled import private_fleet as compiled
 from sim.engines.compiled import vm_loop as kernel
 from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
-from sim.model.plan import Arrivals, Cycle, FleetPlan, GuestCrash, Retry, Schedule, Spot
+from sim.model.demand import Arrivals, Cycle, Schedule
+from sim.model.plan import FleetPlan, GuestCrash, Retry, Spot
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 

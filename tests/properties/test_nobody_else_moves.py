@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sim.distributions.kinds import Constant, Exponential
 from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.operations import CHANCE_CODES
-from sim.model.plan import Arrivals, FleetPlan, GroupPlan, GuestCrash, Spot
+from sim.model.demand import Arrivals
+from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Spot
 
 drawn = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None

@@ -19,7 +19,8 @@ from sim.engines.compiled import event_loop as lookahead
 from sim.engines.compiled import shared_fleet as sharing
 from sim.engines.simpy.platform import QuotaUse, SharedPlatform
 from sim.engines.simpy.vm import Vm
-from sim.model.plan import Arrivals, Cycle, Failing, FleetPlan, GroupPlan, HostPool, Platform, Quota, Retry, Spot
+from sim.model.demand import Arrivals, Cycle
+from sim.model.plan import Failing, FleetPlan, GroupPlan, HostPool, Platform, Quota, Retry, Spot
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)

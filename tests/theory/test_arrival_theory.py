@@ -14,8 +14,7 @@ from scipy import integrate, stats
 from sim.distributions import streams
 from sim.distributions.kinds import Constant, Distribution, Exponential, Lognormal, Uniform
 from sim.engines.simulate import simulate
-from sim.model.calendar import arrivals
-from sim.model.plan import Arrivals
+from sim.model.demand import Arrivals, RequestContext
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 MEAN_LIFE_S = 4 * HOUR
@@ -32,7 +31,12 @@ LAWS: dict[str, Distribution] = {
 def requests(plan: Arrivals, hours: float, n: int) -> list[Floats]:
     """When VMs are requested (s), in independent runs."""
     keys = (streams.entity_key(streams.replication_key(5, r), "g") for r in range(n))
-    return [np.concatenate([np.empty(0), *arrivals(plan, MONDAY, hours * HOUR, key)]) for key in keys]
+    return [
+        np.concatenate(
+            [np.empty(0), *plan.request_times(RequestContext(start=MONDAY, horizon_s=hours * HOUR, group_key=key))]
+        )
+        for key in keys
+    ]
 
 
 def alive_at(law: Distribution, hours: float, n: int) -> Floats:

@@ -17,7 +17,8 @@ from sim.distributions.kinds import Exponential, Lognormal, Uniform, Weibull
 from sim.engines.simulate import simulate
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.model.plan import Cycle, FleetPlan, GuestCrash, Schedule
+from sim.model.demand import Cycle, Schedule
+from sim.model.plan import FleetPlan, GuestCrash
 from sim.usage.ledger import GroupUsage
 
 OLD = BILLING_POLICIES["2018-08"]

@@ -15,7 +15,8 @@ from shared import hosts, shared, vms
 
 from sim.distributions.kinds import Constant, Distribution, Exponential, Lognormal, Weibull
 from sim.engines.simulate import simulate
-from sim.model.plan import Arrivals, Failing, FleetPlan, HostPool, Platform, Quota, Retry, Spot
+from sim.model.demand import Arrivals
+from sim.model.plan import Failing, FleetPlan, HostPool, Platform, Quota, Retry, Spot
 
 Floats = NDArray[np.float64]
 AT_ONCE = dict.fromkeys(

@@ -11,7 +11,8 @@ from fleets import always, fleet
 from sim.engines.events import VmTimelines
 from sim.engines.simpy.fleet import Fleet
 from sim.errors import LifecycleError, OperationNotAllowed
-from sim.model.plan import Cycle, FleetPlan, GuestCrash, Spot
+from sim.model.demand import Cycle
+from sim.model.plan import FleetPlan, GuestCrash, Spot
 from sim.usage.ledger import GroupUsage
 
 Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]

@@ -10,7 +10,8 @@ from fleets import Played, fleet, group, run_until
 from shared import hosts, shared, strike, vms
 
 from sim.engines.simpy.autoscaling import decide
-from sim.model.plan import Autoscale, Retry, ScalingRule, Spot
+from sim.model.demand import Autoscale, ScalingRule
+from sim.model.plan import Retry, Spot
 
 from fleets import always  # isort: skip
 

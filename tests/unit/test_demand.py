@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from sim.distributions.kinds import Constant
-from sim.model.calendar import Calendar, arrivals, calendar
-from sim.model.plan import Arrivals, Schedule
+from sim.model.demand import Arrivals, Calendar, RequestContext, Schedule
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -21,7 +20,7 @@ EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 
 def windows(on: time, off: time, *, days: tuple[int, ...] = EVERY_DAY, zone: str = "UTC", start: datetime = MONDAY, hours: float = 48.0) -> Calendar:  # fmt: skip
     """The calendar of one schedule."""
-    return calendar(Schedule(days=days, on=on, off=off, time_zone=zone), start, hours * HOUR)
+    return Schedule(days=days, on=on, off=off, time_zone=zone).calendar(start, hours * HOUR)
 
 
 def in_hours(made: Calendar) -> list[float]:
@@ -155,7 +154,7 @@ def test_a_window_whose_end_the_skipped_hour_puts_before_its_beginning_is_not_th
 def born(hours: float, start: datetime = MONDAY, key: int = 7, **changes: Any) -> np.ndarray:
     """When VMs are requested (s)."""
     plan = Arrivals(lifetime_s=Constant(value=60.0), **({"rate_per_h": (12.0,)} | changes))
-    blocks = list(arrivals(plan, start, hours * HOUR, key))
+    blocks = list(plan.request_times(RequestContext(start=start, horizon_s=hours * HOUR, group_key=key)))
     return np.concatenate(blocks) if blocks else np.empty(0)
 
 

@@ -11,7 +11,7 @@ from fleets import BORN, STARTED, Played, always, fleet, group, play_both
 from sim.distributions.kinds import Exponential
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.model.plan import Arrivals, Cycle, Schedule
+from sim.model.demand import Arrivals, Cycle, Schedule
 
 OLD = BILLING_POLICIES["2018-08"]
 NEW = BILLING_POLICIES["2023-10"]

@@ -14,7 +14,8 @@ from sim.distributions.kinds import Exponential
 from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.model.plan import Arrivals, Cycle, GroupPlan, GuestCrash, Retry, Schedule, Spot
+from sim.model.demand import Arrivals, Cycle, Schedule
+from sim.model.plan import GroupPlan, GuestCrash, Retry, Spot
 from sim.model.states.compile import compile_state_machine
 
 OLD = BILLING_POLICIES["2018-08"]

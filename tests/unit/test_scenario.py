@@ -27,7 +27,8 @@ from sim.distributions.kinds import (
 from sim.distributions.specs import SPECS
 from sim.errors import ScenarioError
 from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
-from sim.model.plan import AlwaysOn, Arrivals, Autoscale, Cycle, Retry, Schedule
+from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Schedule
+from sim.model.plan import Retry
 from sim.scenario.plan_builder import FAILURE_CODES
 from sim.scenario.scenario import from_dict, json_schema, load
 

@@ -11,6 +11,7 @@ from sim.distributions.kinds import Constant, Lognormal
 from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
 from sim.model import plan as plans
+from sim.model.demand import Autoscale, ScalingRule
 from sim.scenario.scenario import from_dict, json_schema, load
 
 LEAST = {"name": "least", "horizon": "1d", "group": [{}]}
@@ -150,14 +151,14 @@ def test_a_load_that_is_followed():
     """One rule may be written as a table, several as a list; what is left out is the catalogue's."""
     made = group_plan({"autoscale": SCALED})
     assert made.count == 0
-    assert made.demand == plans.Autoscale(
+    assert made.demand == Autoscale(
         load=(10.0,) * 24,
         per_vm=4.0,
         minimum=1,
         maximum=9,
         tick_s=60.0,
-        scale_out=(plans.ScalingRule(threshold=0.7, by=1, cooldown_s=300.0),),
-        scale_in=(plans.ScalingRule(threshold=0.3, by=1, cooldown_s=300.0),),
+        scale_out=(ScalingRule(threshold=0.7, by=1, cooldown_s=300.0),),
+        scale_in=(ScalingRule(threshold=0.3, by=1, cooldown_s=300.0),),
     )
     several = group_plan(
         {

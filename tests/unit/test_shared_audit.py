@@ -11,7 +11,8 @@ from sim.distributions.kinds import Constant, Exponential
 from sim.engines.audit import _Script
 from sim.engines.simulate import simulate
 from sim.errors import AuditError
-from sim.model.plan import Cycle, FleetPlan, GroupPlan, HostPool, Platform
+from sim.model.demand import Cycle
+from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
 
 SECOND = Constant(value=1.0)
 DURATIONS = dict.fromkeys(("allocating", "starting", "os_provisioning", "extensions", "stopping", "deallocating", "restarting", "updating", "deleting"), SECOND)  # fmt: skip

@@ -12,7 +12,8 @@ from shared import failed, hosts, shared, strike, vms, whereabouts
 
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
-from sim.model.plan import Cycle, Failing, FleetPlan, GroupPlan, Replay, Retry, Spot
+from sim.model.demand import Cycle, Replay
+from sim.model.plan import Failing, FleetPlan, GroupPlan, Retry, Spot
 
 FOREVER = float("inf")
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

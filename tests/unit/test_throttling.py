@@ -7,7 +7,8 @@ from fleets import always, run_until
 from shared import shared, vms
 
 from sim.engines.simpy.platform import Bucket
-from sim.model.plan import Cycle, Retry, Throttle
+from sim.model.demand import Cycle
+from sim.model.plan import Retry, Throttle
 
 
 def counted(left: Bucket, requests: int, now_s: float) -> tuple[float, int]:

@@ -19,7 +19,8 @@ from sim.catalog import load_bundled
 from sim.distributions.kinds import Distribution, Uniform
 from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
-from sim.model.plan import AlwaysOn, Cycle, Failing, HostPool, Maintenance, Platform
+from sim.model.demand import AlwaysOn, Cycle
+from sim.model.plan import Failing, HostPool, Maintenance, Platform
 from sim.runs.cache import RunCache
 from sim.runs.replication import SimulationInput, replicate
 from sim.units import TICKS_PER_SECOND

@@ -19,7 +19,6 @@ from sim.distributions.samplers import compile_samplers
 from sim.engines.compiled import vm_loop as k
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.power import ON_HOST
-from sim.model.plan import Cycle
 from sim.model.state_machine import Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
@@ -140,7 +139,7 @@ def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
                     k.EVICTION_SAMPLER: sampler_of(state_machine.eviction_stream),
                     k.LIFETIME_STREAM: state_machine.lifetime_stream,
                     k.LIFETIME_SAMPLER: sampler_of(state_machine.lifetime_stream),
-                    k.DEMAND: k.CALENDAR if setup.calendar else k.CYCLE if isinstance(state_machine.plan.demand, Cycle) else k.ALWAYS,
+                    k.DEMAND: k.CALENDAR if setup.calendar else k.CYCLE if on >= 0 else k.ALWAYS,
                     k.ON_STREAM: on,
                     k.ON_SAMPLER: sampler_of(on),
                     k.OFF_STREAM: off,

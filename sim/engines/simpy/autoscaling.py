@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from simpy.events import Event
 
-from sim.model.plan import Autoscale, ScalingRule
+from sim.model.demand import Autoscale, ScalingRule
 from sim.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import gc
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ from sim.engines.simpy.variates import Variates, samplers_of
 from sim.engines.simpy.vm import Environment, Vm
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import rows_for
-from sim.model.plan import Arrivals, Autoscale, FleetPlan, Replay
+from sim.model.demand import Autoscale
+from sim.model.plan import FleetPlan
 from sim.model.state_machine import Transition
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
@@ -52,7 +53,7 @@ class GroupRun:
         self.state_machine = setup.state_machine
         self.calendar = setup.calendar
         self.lifetime_stream = setup.state_machine.lifetime_stream
-        is_open = isinstance(setup.plan.demand, Arrivals | Replay | Autoscale)
+        is_open = setup.plan.demand.is_open
         samplers, rows = samplers_of(setup.state_machine)
         self.variates = Variates(
             setup.group_key, setup.state_machine.stream_names, samplers, rows,
@@ -152,8 +153,8 @@ class Fleet:
                     group.tell = _record
                 if self.asked_from_outside:
                     group.tell = _remember
-                if isinstance(group.setup.plan.demand, Autoscale):
-                    self.env.process(autoscale(group, group.setup.plan.demand))
+                if group.setup.plan.demand.is_scaled:
+                    self.env.process(autoscale(group, cast(Autoscale, group.setup.plan.demand)))
                 else:
                     self.env.process(group.source())
             if self.platform is not None:

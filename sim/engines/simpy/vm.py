@@ -11,7 +11,6 @@ from simpy.events import NORMAL, Event
 
 from sim.errors import LifecycleError
 from sim.lifecycle.power import POWER, PowerState
-from sim.model.plan import Cycle, Replay
 from sim.model.state_machine import Attempts, Delay, State, Transition
 
 if TYPE_CHECKING:
@@ -431,8 +430,8 @@ class Vm:
             self.crash_left_s = self.draw(state_machine.crash_stream)
         if state_machine.eviction_stream >= 0:
             self.eviction_left_s = self.draw(state_machine.eviction_stream)
-        if isinstance(state_machine.plan.demand, Replay):
-            self.dies_s = self.now_s + state_machine.plan.demand.lifetime_s[self.index]
+        if recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
+            self.dies_s = self.now_s + recorded_s[self.index]
         first, self.wanted = 1, 0
         if calendar is not None:
             first = int(calendar.wanted_first)
@@ -441,7 +440,7 @@ class Vm:
             while self.edge_s <= self.now_s:
                 first = 1 - first
                 self.edge_s = self._next_edge(first)
-        elif isinstance(state_machine.plan.demand, Cycle):
+        elif state_machine.edge_streams[0] >= 0:
             self.edge_s = self.now_s + self.draw(state_machine.edge_streams[0])
         if first:
             self.group.when.append(self.now_s)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sim.distributions.kinds import Constant, Distribution, Exponential
-from sim.model.plan import Arrivals, Autoscale, Cycle, GroupPlan, Platform, Retry, Schedule
+from sim.model.plan import GroupPlan, Platform, Retry
 from sim.model.state_machine import Attempts, Delay, State, StateMachine, Transition
 from sim.model.states.automation import AUTOMATION
 from sim.model.states.deletion import DELETION
@@ -31,7 +31,7 @@ def compile_state_machine(
     first = draft.transition(unborn, draft.to("create"))
     asks = add_requests(draft) if asked_from_outside else {}
     streams = _streams(draft)
-    assert not isinstance(plan.demand, Autoscale) or asked_from_outside, "the autoscaler asks for deletes"
+    assert not plan.demand.is_scaled or asked_from_outside, "the autoscaler asks for deletes"
     if platform is not None:
         add_refusals(draft)
     _derive(draft, streams)
@@ -59,12 +59,11 @@ def _streams(draft: Draft) -> Mapping[str, int]:
         streams["crash"] = draft.stream("guest_crash", plan.guest_crash.time_between_s)
     if plan.spot and plan.spot.eviction_per_hour > 0:
         streams["eviction"] = draft.stream("eviction", _time_to_eviction(plan.spot.eviction_per_hour))
-    if isinstance(demand, Arrivals):
-        streams["lifetime"] = draft.stream("lifetime", demand.lifetime_s)
-    if isinstance(demand, Cycle):
-        streams["on"], streams["off"] = draft.stream("cycle.on", demand.on_s), draft.stream("cycle.off", demand.off_s)
-    elif isinstance(demand, Schedule) and demand.jitter_s is not None:
-        streams["on"] = streams["off"] = draft.stream("jitter", demand.jitter_s)
+    if demand.drawn_lifetime_s is not None:
+        streams["lifetime"] = draft.stream("lifetime", demand.drawn_lifetime_s)
+    if demand.edge_delays is not None:
+        on, off = demand.edge_delays
+        streams["on"], streams["off"] = draft.stream(*on), draft.stream(*off)
     return streams
 
 

@@ -12,17 +12,9 @@ from sim.errors import LifecycleError
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.power import PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.plan import Arrivals, Autoscale, Cycle, GroupPlan, Platform, Replay, Schedule
+from sim.model.plan import GroupPlan, Platform
 from sim.model.state_machine import Attempts, Delay, State, Transition
-
-# What `when_off` asks for; "keep" asks for nothing.
-OFF_OPERATION: Mapping[str, str] = {
-    "deallocate": "deallocate",
-    "stop": "power_off",
-    "guest-shutdown": "guest_shutdown",
-    "hibernate": "hibernate",
-}
-
+from sim.model.when_off import WHEN_OFF
 
 Exits = TypeVar("Exits", bound=Callable[..., None])
 FirstState = TypeVar("FirstState", bound=Callable[..., State])
@@ -101,18 +93,17 @@ class Draft:
     @property
     def off_operation(self) -> str | None:
         """The operation that switches an unwanted VM off; None: it is kept on, or demand never turns off."""
-        turns_off = isinstance(self.plan.demand, Schedule | Cycle)
-        return OFF_OPERATION.get(self.plan.when_off) if turns_off else None
+        return WHEN_OFF[self.plan.when_off].operation if self.plan.demand.turns_off else None
 
     @property
     def has_lifetime(self) -> bool:
         """Whether a VM is deleted when its lifetime is over."""
-        return isinstance(self.plan.demand, Arrivals | Replay)
+        return self.plan.demand.has_lifetime
 
     @property
     def lost_vm_is_unwanted(self) -> bool:
         """Whether demand for a lost VM ends with it: an arrival leaves, the autoscaler adds another VM."""
-        return self.has_lifetime or isinstance(self.plan.demand, Autoscale)
+        return self.plan.demand.is_open
 
 
 class Rows(dict[str, Callable[..., State]]):

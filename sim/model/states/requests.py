@@ -5,7 +5,6 @@ from __future__ import annotations
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import OPERATION_NAMES, rows_for
 from sim.lifecycle.power import PowerState
-from sim.model.plan import Autoscale
 from sim.model.state_machine import Attempts, Delay, State, Transition
 from sim.model.states.draft import Draft
 from sim.model.states.operations import Outcomes, operate
@@ -20,7 +19,7 @@ def add_requests(draft: Draft) -> dict[tuple[int, str], Transition]:
     while waiting:
         state = waiting.pop(0)
         if state.power is None:
-            if state is draft.known.get("retry.create") and isinstance(draft.plan.demand, Autoscale):
+            if state is draft.known.get("retry.create") and draft.plan.demand.is_scaled:
                 withdrawn = draft.transition(state, draft.to("gone"))
                 withdrawn.ends_demand = True
                 asks[state.index, "delete"] = withdrawn

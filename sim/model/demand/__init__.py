@@ -1,0 +1,26 @@
+"""Who wants VMs on, and when: one module for each demand kind. Importing it registers the kind, in the order of messages."""
+
+# isort: off
+from sim.model.demand.base import DEMAND_KINDS, Calendar, Demand, DemandSection, RequestContext
+from sim.model.demand.always_on import AlwaysOn
+from sim.model.demand.schedule import Schedule
+from sim.model.demand.cycle import Cycle
+from sim.model.demand.arrivals import Arrivals
+from sim.model.demand.replay import Replay
+from sim.model.demand.autoscale import Autoscale, ScalingRule
+# isort: on
+
+__all__ = [
+    "DEMAND_KINDS",
+    "AlwaysOn",
+    "Arrivals",
+    "Autoscale",
+    "Calendar",
+    "Cycle",
+    "Demand",
+    "DemandSection",
+    "Replay",
+    "RequestContext",
+    "ScalingRule",
+    "Schedule",
+]

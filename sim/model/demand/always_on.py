@@ -1,0 +1,14 @@
+"""VMs that are always wanted: what a group means that says nothing of demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.model.demand.base import Demand
+
+WORDS = "Always wanted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlwaysOn(Demand):
+    """Wanted from the moment it is requested until the horizon."""

@@ -1,0 +1,224 @@
+"""VMs whose number follows a load: `[group.autoscale]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+
+from sim.fields.issues import Issue, Path
+from sim.fields.messages import list_words
+from sim.fields.samples import read_samples
+from sim.fields.types import (
+    NotNegative,
+    OneOrMore,
+    Positive,
+    PositiveSeconds,
+    Seconds,
+    Section,
+    Text,
+    TimeZone,
+    Whole,
+    default_field,
+)
+from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, RequestContext
+from sim.units import format_duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingRule:
+    """When the load per VM passes a threshold (a share of what one VM serves), change the number of VMs."""
+
+    threshold: float
+    by: int
+    cooldown_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscale(Demand):
+    """The number of VMs follows a load; an engine looks at it every tick."""
+
+    is_open: ClassVar[bool] = True
+    is_scaled: ClassVar[bool] = True
+    is_compiled: ClassVar[bool] = False
+    load: tuple[float, ...]  # by hour of day (24) or of week (168, from Monday), in the unit of `per_vm`
+    per_vm: float  # load that one VM serves
+    minimum: int
+    maximum: int
+    tick_s: float
+    scale_out: tuple[ScalingRule, ...]  # any of them true: the largest resulting number
+    scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
+    time_zone: str = "UTC"
+
+    def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:  # noqa: ARG002
+        """None is known before the run: the autoscaler requests VMs."""
+        return iter(())
+
+    @property
+    def repeats_h(self) -> int:
+        """As many hours as the load has."""
+        return len(self.load)
+
+    def expected_moves(self, count: int, horizon_s: float) -> float:  # noqa: ARG002
+        """Not known before the run."""
+        return 0.0
+
+
+MOST_SCALED = 1_000_000
+HOURS_OF = {24: "of the day", 168: "of the week from Monday 00:00"}
+
+
+class Load(Section):
+    """What is asked of the VMs together, by hour. Exactly one of hourly, weekly, file."""
+
+    hourly: tuple[NotNegative, ...] | None = Field(
+        None, min_length=24, max_length=24, description="Load by hour of the day."
+    )
+    weekly: tuple[NotNegative, ...] | None = Field(
+        None, min_length=168, max_length=168, description="Load by hour of the week from Monday 00:00."
+    )
+    file: Text | None = Field(None, description="CSV file beside the scenario, a row for each of 24 or 168 hours.")
+    column: Text = Field("load", description="Column of the file.")
+    _by_hour: tuple[float, ...] = PrivateAttr(())
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> Self:
+        self._by_hour = self.hourly or self.weekly or ()
+        given = [key for key in ("hourly", "weekly", "file") if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "none"
+            raise ValueError(f"exactly one of hourly, weekly, file is needed; given: {found}")
+        if self.file is None and "column" in self.model_fields_set:
+            raise ValueError("column names a column of a file, and there is no file; leave it out")
+        if self.file is not None:
+            file = (info.context or {}).get("folder", FilePath()) / self.file
+            self._by_hour = read_samples(file, self.column, what="a load")
+            if len(self._by_hour) not in HOURS_OF:
+                raise ValueError(
+                    f"{file} has {len(self._by_hour)} rows; a load has a row for each of the 24 hours of a day or the 168 of a week"
+                )
+        return self
+
+    @property
+    def by_hour(self) -> tuple[float, ...]:
+        """24 or 168 numbers, in the unit of `per_vm`."""
+        return self._by_hour
+
+
+By = Annotated[Whole, Field(ge=1, le=MOST_SCALED)]
+
+
+class ScaleOut(Section):
+    """When to add VMs."""
+
+    above: Positive = Field(description="Load per VM as a share of what one VM serves; above it VMs are added.")
+    by: By = default_field("group.autoscale.scale_out.by", "VMs added at once.")
+    cooldown: Seconds = default_field(
+        "group.autoscale.scale_out.cooldown", "Until the next change, in either direction."
+    )
+
+
+class ScaleIn(Section):
+    """When to delete VMs."""
+
+    below: Positive = Field(description="Load per VM as a share of what one VM serves; below it VMs are deleted.")
+    by: By = default_field("group.autoscale.scale_in.by", "VMs deleted at once.")
+    cooldown: Seconds = default_field(
+        "group.autoscale.scale_in.cooldown", "Until the next change, in either direction."
+    )
+
+
+@DEMAND_KINDS.register("autoscale")
+class AutoscaleSection(DemandSection):
+    """The number of VMs follows a load; it replaces `count`."""
+
+    key = "autoscale"
+    demand = Autoscale
+    takes_when_off = False
+    stand_ins = MappingProxyType(
+        {
+            "load": {"hourly": [0.0] * 24},
+            "per_vm": 1.0,
+            "min": 1,
+            "max": MOST_SCALED,
+            "scale_out.above": 1e300,
+            "scale_in.below": 5e-324,
+        }
+    )
+
+    load: Load = Field(description="What is asked of the VMs together, by hour.")
+    per_vm: Positive = Field(description="Load that one VM serves.")
+    min: Annotated[Whole, Field(ge=0, le=MOST_SCALED)] = Field(description="Fewest VMs; as many at t = 0.")
+    max: Annotated[Whole, Field(ge=1, le=MOST_SCALED)] = Field(description="Most VMs.")
+    tick: PositiveSeconds = default_field("group.autoscale.tick", "How often the engine looks.")
+    scale_out: Annotated[tuple[ScaleOut, ...], OneOrMore()] = Field(
+        (), description="One rule or several: any of them true adds VMs."
+    )
+    scale_in: Annotated[tuple[ScaleIn, ...], OneOrMore()] = Field(
+        (), description="One rule or several: all of them true delete VMs."
+    )
+    time_zone: TimeZone = default_field("group.autoscale.time_zone", "Whose hours the load means.")
+
+    def to_demand(self) -> Autoscale:
+        """The load and the rules."""
+        return Autoscale(
+            load=self.load.by_hour,
+            per_vm=self.per_vm,
+            minimum=self.min,
+            maximum=self.max,
+            tick_s=self.tick,
+            scale_out=tuple(ScalingRule(threshold=r.above, by=r.by, cooldown_s=r.cooldown) for r in self.scale_out),
+            scale_in=tuple(ScalingRule(threshold=r.below, by=r.by, cooldown_s=r.cooldown) for r in self.scale_in),
+            time_zone=self.time_zone,
+        )
+
+    def describe(self, group: GroupFacts) -> str:
+        """The load, the rules, what they can't serve, and what of the group is not used."""
+        load = self.load.by_hour
+        out = (f"+{r.by} above {r.above:g} (then {format_duration(r.cooldown)} of rest)" for r in self.scale_out)
+        into = (f"-{r.by} below {r.below:g} (then {format_duration(r.cooldown)} of rest)" for r in self.scale_in)
+        rules = "; ".join(filter(None, (list_words(out, "or"), list_words(into, "and"))))
+        words = (
+            f"{self.min} to {self.max} VMs follow a load of {min(load):g} to {max(load):g} by hour {HOURS_OF[len(load)]} "
+            f"({self.time_zone}), {self.per_vm:g} a VM, looked at every {format_duration(self.tick)}: {rules}."
+        )
+        if max(load) > self.max * self.per_vm:
+            words += f" {self.max} VMs serve at most {self.max * self.per_vm:g}."
+        waiting = (key for key, kind in DEMAND_KINDS.items() if kind.waits_for_autoscale)
+        unused = [key for key in ("count", "create_over", *waiting) if key in group.model_fields_set]
+        if unused:
+            words += f" Not used beside autoscale: {list_words(unused, 'and')}."
+        return words
+
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+        """Bounds in order, a rule at least, and thresholds apart."""
+        if self.min > self.max:
+            yield Issue(
+                (*place, "min"),
+                f"{self.min} is above max = {self.max}",
+                "right is min <= max",
+                related_paths=((*place, "max"),),
+            )
+        if not self.scale_out and not self.scale_in:
+            yield Issue(
+                place,
+                "there is no rule, so the number of VMs would never change",
+                "give scale_out, such as { above = 0.7, by = 1 }, and scale_in",
+                related_paths=((*place, "scale_out"), (*place, "scale_in")),
+            )
+        if self.scale_out and self.scale_in:
+            # One scale-out rule is enough, all scale-in rules are needed.
+            out, into = min(rule.above for rule in self.scale_out), min(rule.below for rule in self.scale_in)
+            if into >= out:
+                yield Issue(
+                    (*place, "scale_in"),
+                    f"below = {into:g} is not under above = {out:g} of scale_out, so VMs would be added and deleted in turn",
+                    "keep the thresholds apart, such as above = 0.7 and below = 0.3",
+                    related_paths=((*place, "scale_out"),),
+                )

@@ -1,0 +1,203 @@
+"""What a demand kind is: frozen parameters that the engines read, and a table of a group in the scenario file.
+
+A kind is one module: a `Demand` (its parameters, flags and arithmetic) and a `DemandSection` (its keys, rules, words and
+stand-ins), registered in `DEMAND_KINDS`. Nothing else in the project names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.catalog import Catalogue, Size
+from sim.distributions.kinds import Distribution
+from sim.fields.issues import Issue, Path
+from sim.fields.registry import Registry
+from sim.fields.types import Section
+from sim.model.when_off import WHEN_OFF, WhenOff
+
+MOVES_PER_VM = 6.0  # about: create, run, end
+MOVES_PER_ROUND = 7.0  # about: off and on again, or a whole short life
+HOURS_PER_WEEK = 168
+SHORTEST_CYCLE_S = 1.0
+"""What repeats must take at least this long on average, or the clock would stand still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """The edges of a window in a run: demand is `wanted_first` at t = 0 and turns at each instant (s, >= 0)."""
+
+    wanted_first: bool
+    edges_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """What the instants at which the VMs of a group are requested may depend on."""
+
+    start: datetime
+    horizon_s: float
+    group_key: int = 0  # of the group's random streams in this replication
+    count: int = 0
+    create_over_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Who wants the VMs of a group on, and when. The base is demand that is always there."""
+
+    turns_off: ClassVar[bool] = False
+    """Whether demand turns off and on again, and `when_off` says what is done then."""
+    has_lifetime: ClassVar[bool] = False
+    """Whether a VM is deleted at the end of a lifetime, recorded or drawn."""
+    is_open: ClassVar[bool] = False
+    """Whether VMs come and go: demand for a VM that is lost goes with it, and `count` means nothing."""
+    is_scaled: ClassVar[bool] = False
+    """Whether an autoscaler creates VMs and asks for deletes."""
+    is_compiled: ClassVar[bool] = True
+    """Whether the compiled engine simulates it."""
+
+    def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
+        """When each VM is requested (s), in order, block by block; all before the horizon."""
+        if context.count:
+            times = np.arange(context.count, dtype=np.float64) * (context.create_over_s / context.count)
+            yield times[times < context.horizon_s]
+
+    def calendar(self, start: datetime, horizon_s: float) -> Calendar | None:  # noqa: ARG002 - for kinds that have one
+        """When demand turns, where that is the same for all VMs of the group."""
+        return None
+
+    @property
+    def edge_delays(self) -> tuple[tuple[str, Distribution], tuple[str, Distribution]] | None:
+        """Streams and distributions for turning off and on: added to the calendar's edges, or, without one, from edge to edge."""
+        return None
+
+    @property
+    def drawn_lifetime_s(self) -> Distribution | None:
+        """From Running until a VM's deletion is requested, drawn for each VM."""
+        return None
+
+    @property
+    def recorded_lifetimes_s(self) -> tuple[float, ...]:
+        """From the request of each VM until its deletion, where that was recorded."""
+        return ()
+
+    @property
+    def repeats_h(self) -> int:
+        """Hours after which demand repeats; 1: it knows no day or week."""
+        return 1
+
+    def expected_moves(self, count: int, horizon_s: float) -> float:
+        """About how many moves the VMs make up to the horizon."""
+        return count * (MOVES_PER_VM + MOVES_PER_ROUND * self.expected_rounds(horizon_s))
+
+    def expected_rounds(self, horizon_s: float) -> float:  # noqa: ARG002 - for kinds that turn off
+        """About how often demand for one VM turns off and on up to the horizon."""
+        return 0.0
+
+
+class GroupFacts(Protocol):
+    """What a demand kind may know of the group whose table it is."""
+
+    @property
+    def size(self) -> str: ...
+    @property
+    def os(self) -> str: ...
+    @property
+    def create_over(self) -> float: ...
+    @property
+    def priority(self) -> str: ...
+    @property
+    def when_off(self) -> WhenOff: ...
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """VMs of a group that are of one size and priority."""
+
+    suffix: str  # of the group's name
+    size: Size
+    priority: str
+    demand: Demand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A group by the sizes of its VMs, and what is known of the file that names them."""
+
+    parts: tuple[Part, ...] = ()
+    words: tuple[str, ...] = ()
+    known_until_s: float = float("inf")
+    issues: tuple[Issue, ...] = ()
+
+
+class DemandSection(Section):
+    """A table of a group that says who wants its VMs on, and when: `[group.<key>]`."""
+
+    key: ClassVar[str]
+    demand: ClassVar[type[Demand]]
+    takes_when_off: ClassVar[bool] = True
+    """Whether `when_off` may stand under this header, and means the group's."""
+    waits_for_autoscale: ClassVar[bool] = False
+    """Whether it may stand beside autoscale, unused."""
+    count_words: ClassVar[str] = ""
+    """Where the VMs come from, where that contradicts `count`."""
+    stand_ins: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Sound values for keys that the table can't do without, to find out whether the rest agrees; never simulated."""
+    stand_ins_beside: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """The same for keys that exclude each other: that two were given is reported even if one of them is wrong in itself."""
+    has_own_sizes: ClassVar[bool] = False
+    """Whether its VMs have sizes of their own unless the group names one (see `split`)."""
+    default_durations: ClassVar[str] = ""
+    """Key of the default for steps without a duration; empty: those of `group.durations`."""
+
+    @classmethod
+    def title(cls) -> str:
+        """Its name in the JSON schema."""
+        return cls.__name__.removesuffix("Section")
+
+    def to_demand(self) -> Demand:
+        """The demand that the engines simulate."""
+        raise NotImplementedError
+
+    def describe(self, group: GroupFacts) -> str:
+        """The demand in one sentence."""
+        raise NotImplementedError
+
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+        """What the keys of the table, at *place* + key, contradict each other or the group in."""
+        return iter(())
+
+    def unused_defaults(self, group: GroupFacts) -> set[str]:  # noqa: ARG002
+        """Keys whose defaults mean nothing for this group."""
+        return set()
+
+    # Where VMs have sizes of their own:
+
+    def size_patterns(self, group: GroupFacts) -> tuple[str, ...]:  # noqa: ARG002
+        """Names and patterns of the sizes that its VMs may have."""
+        return ()
+
+    def split(
+        self, group: GroupFacts, place: Path, *, catalogue: Catalogue, region: str | None, folder: FilePath
+    ) -> Split:
+        """The group by the sizes of its VMs; without a *region* only what is known without prices."""
+        raise NotImplementedError
+
+
+def otherwise(group: GroupFacts) -> str:
+    """What is done with a VM that is not wanted, in words."""
+    return f"otherwise {WHEN_OFF[group.when_off].words}"
+
+
+DEMAND_KINDS: Registry[type[DemandSection]] = Registry("demand kind")
+"""Every demand kind by the key of its table; a group without such a table is wanted always."""
