@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from sim.fields.registry import Registry
+
 TomlValue = str | int | float | bool | Mapping[str, str | float]
 
 
@@ -82,7 +84,7 @@ _HEALING = _duration(
 )
 _THROTTLING = "compute-throttling-limits.md, 2024-05-27: per subscription and class of operations, burst 1,500, refill 500 a minute"
 
-DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
+_ROWS: Mapping[str, Sourced] = MappingProxyType(
     {
         # Neutral readings of an absent key, which no source could give.
         "start": _neutral("2026-01-05T00:00:00Z", "a Monday, so that hours of a week count from t = 0"),
@@ -210,6 +212,12 @@ DEFAULTS: Mapping[str, Sourced] = MappingProxyType(
         ),
     }
 )
+
+DEFAULTS: Registry[Sourced] = Registry("default")
+"""Every default by its dotted place in the scenario file; a concept of a user's own adds its rows."""
+
+for _key, _row in _ROWS.items():
+    DEFAULTS.add(_key, _row)
 
 
 def get_default(key: str, *, os: str = "linux") -> Sourced:

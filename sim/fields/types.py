@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from sim.fields.defaults import default_value
+from sim.fields.defaults import DEFAULTS, Sourced, default_value
 from sim.fields.messages import close_match
 from sim.units import LONGEST_S, SECONDS_PER, format_duration, parse_duration
 
@@ -34,8 +34,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
 
 
-def default_field(key: str, description: str, **more: Any) -> Any:
-    """A field whose default is the one of the catalogue, read as if the user had written it."""
+def default_field(key: str, description: str, *, row: Sourced | None = None, **more: Any) -> Any:
+    """A field whose default stands in `DEFAULTS`, read as if the user had written it; *row* adds it there."""
+    if row is not None:
+        DEFAULTS.add(key, row)
     return Field(default=default_value(key), validate_default=True, description=description, **more)
 
 
