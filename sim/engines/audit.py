@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.engines.group_setup import GroupSetup
 from sim.errors import AuditError
-from sim.model.plan import GroupPlan
 from sim.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
+    from simpy.events import Event
+
     from sim.engines.compiled.private_fleet import CompiledGroup
-    from sim.engines.simpy.vm import Vm
+    from sim.engines.simpy.group_run import VmRecord
     from sim.model.state_machine import Refusal, Transition
 
 VMS_COMPARED = 2  # of each group, in each replication
@@ -61,8 +62,9 @@ def compiled_story(group: CompiledGroup, index: int, born_s: float) -> Story:
 
 def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | None = None) -> Story:
     """The same, lived in SimPy; *told* is what happened, for a VM that has to be told what came of its meetings."""
-    from sim.engines.simpy.fleet import GroupRun
-    from sim.engines.simpy.vm import Environment, Vm
+    from sim.engines.simpy.environment import Environment
+    from sim.engines.simpy.group_run import GroupRun
+    from sim.engines.simpy.vm import start_vm
 
     env = Environment(initial_time=born_s)
     script = (
@@ -70,12 +72,11 @@ def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | N
         if told is not None and any(transition.needs_resource for transition in setup.state_machine.transitions)
         else None
     )
-    run = GroupRun(setup, env, script)  # type: ignore[arg-type]  # it answers whatever a VM asks of a platform
+    run = GroupRun(setup, env, script, start_vm=start_vm)
     run.variates.alone = True
-    vm = Vm(run, index, born_s)
+    vm = start_vm(run, index, born_s)
     if script is not None:
-        script.vm, vm.tell = vm, script.count
-    vm.process = env.process(vm.simulate())
+        vm.on_move = script.count
     env.run_until(setup.horizon_s)
     vm.close()
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
@@ -85,16 +86,14 @@ class _Script:
     """A platform that answers one VM as it was answered before."""
 
     endless = False
-    buckets: tuple[()] = ()
-    vm: Vm
+    throttled = False
 
     def __init__(self, setup: GroupSetup, told: Story) -> None:
         moves = told[1][told[1] < 2 * len(setup.state_machine.transitions)] // 2
         self.transitions = moves.tolist()
         self.made = 0
-        self.quota = self
 
-    def count(self, _vm: Vm, _transition: Transition) -> None:
+    def count(self, _vm: VmRecord, _transition: Transition) -> None:
         """The VM has moved."""
         self.made += 1
 
@@ -104,21 +103,28 @@ class _Script:
         refused = {transition.index for transition in (refusal.transition, refusal.gives_up) if transition is not None}
         return self.transitions[self.made] not in refused
 
-    def ask(self, _group: GroupPlan) -> bool:
-        """Quota."""
-        return self._granted(self.vm.state.no_quota)
+    def throttles(self, _operation: str) -> float:
+        """The operation is admitted: how long it had to wait shows in its moves."""
+        return 0.0
 
-    def give(self, _group: GroupPlan) -> None:
+    def ask_quota(self, vm: VmRecord) -> bool:
+        """Quota."""
+        return self._granted(vm.state.no_quota)
+
+    def give_quota(self, _vm: VmRecord) -> None:
         """Quota."""
 
-    def ask_host(self, vm: Vm, _avoid: int = -1) -> list[object] | None:
+    def ask_host(self, vm: VmRecord, _avoid: int = -1) -> Sequence[Event] | None:
         """Hardware."""
         if not self._granted(vm.state.no_room):
             return None
         vm.host = 0
         return []
 
-    def give_host(self, vm: Vm) -> None:
+    def has_gone(self, _spot: VmRecord) -> None:
+        """Hardware."""
+
+    def give_host(self, vm: VmRecord) -> None:
         """Hardware."""
         vm.host = -1
 

@@ -9,9 +9,9 @@ from typing import Any
 from fleets import Played, fleet, group
 
 from sim.engines.events import EventRows, VmTimelines
+from sim.engines.shared.priorities import DISRUPTS
 from sim.engines.simpy.fleet import Fleet
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.vm import DISRUPTS
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
 
 VM = {"size": "D4", "family": "fD", "vcpus": 4, "memory_gib": 16.0}

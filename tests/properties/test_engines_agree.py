@@ -189,7 +189,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
     """The comparison sees slips of either side."""
     right = run_until(CYCLING, "compiled")
 
-    monkeypatch.setattr(Vm, "_advance_timers", lambda *_: None)
+    monkeypatch.setattr(Vm, "advance_timers", lambda *_: None)
     assert differences(right, run_until(CYCLING, "simpy"))
 
 

@@ -15,6 +15,7 @@ from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.operations import CHANCE_CODES
 from sim.model.demand import Arrivals
 from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Spot
+from sim.units import LONGEST_S
 
 drawn = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None
@@ -61,7 +62,7 @@ def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(plan: FleetPla
     if what == "crash":
         calm = replace(group, guest_crash=None)
         risky = replace(
-            group, guest_crash=GuestCrash(time_between_s=Exponential(mean=1e14), detection_s=Constant(value=1.0))
+            group, guest_crash=GuestCrash(time_between_s=Exponential(mean=LONGEST_S), detection_s=Constant(value=1.0))
         )
     elif what == "spot":
         calm = replace(group, spot=None)

@@ -269,8 +269,8 @@ def test_requests_before_the_end_of_the_warm_up_are_not_counted() -> None:
     assert usage.counts["operations.restart.accepted"] == 0
 
 
-def test_an_illegal_move_tells_who_and_when_and_the_story_so_far() -> None:
-    """Whoever breaks in by the back door reads what was possible, and how the VM came there."""
+def test_an_illegal_move_tells_which_vm_and_when_and_the_last_moves() -> None:
+    """A move past the process: the error says what was possible, and how the VM came there."""
     asked = Fleet(fleet(hours=1), 1, 0, asked_from_outside=True)
 
     def burglar() -> Generator[Any, Any, None]:
@@ -283,6 +283,6 @@ def test_an_illegal_move_tells_who_and_when_and_the_story_so_far() -> None:
     with pytest.raises(LifecycleError) as caught:
         asked.run()
     told = str(caught.value)
-    assert "g-0000 at 0.014 h: unborn -> create@absent.allocating can't be" in told
-    assert "it is in create@absent.os_provisioning; from there it goes to create@absent.extensions" in told
+    assert "g-0000 at 0.014 h: unborn -> create@absent.allocating is not possible" in told
+    assert "the VM is in create@absent.os_provisioning, from where it goes to create@absent.extensions" in told
     assert "0.003 h create@absent.allocating -> create@absent.starting" in told

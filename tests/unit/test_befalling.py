@@ -9,9 +9,9 @@ import pytest
 from fleets import Played, always, group, run_until
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
+from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import _clusters, _racks, _zones
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.vm import Environment
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Cycle, Replay

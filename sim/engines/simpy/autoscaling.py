@@ -8,16 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from simpy.events import Event
 
+from sim.engines.simpy.group_run import GroupRun
 from sim.model.demand import Autoscale, ScalingRule
 from sim.units import SECONDS_PER_HOUR
-
-if TYPE_CHECKING:
-    from sim.engines.simpy.fleet import GroupRun
 
 
 def decide(

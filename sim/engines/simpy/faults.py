@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simpy.events import Event
 
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers
 from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS
+from sim.engines.shared.priorities import DISRUPTS
+from sim.engines.simpy.environment import Environment
+from sim.engines.simpy.group_run import VmRecord
+from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.variates import Variates
-from sim.engines.simpy.vm import DISRUPTS, Environment, Vm
 from sim.model.plan import FleetPlan, Maintenance
-
-if TYPE_CHECKING:
-    from sim.engines.simpy.platform import SharedPlatform
 
 BETWEEN, REPAIR = 0, 1
 
@@ -107,7 +107,7 @@ def _maintenance(plan: Maintenance, platform: SharedPlatform, env: Environment) 
 
     reached: set[int] = set()  # in this round: a VM that moves to a host whose turn is still to come has had its own
 
-    def reach(vm: Vm) -> None:
+    def reach(vm: VmRecord) -> None:
         transition = vm.state.maintained
         if transition is not None and not vm.acquiring and vm.pending_target is None and vm.rank not in reached:
             reached.add(vm.rank)

@@ -14,12 +14,12 @@ from simpy.events import Event
 
 from sim.distributions import streams
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
-from sim.engines.shared.placement import MIB
 from sim.engines.simpy.autoscaling import autoscale
+from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
+from sim.engines.simpy.group_run import GroupRun, VmRecord
 from sim.engines.simpy.platform import SharedPlatform
-from sim.engines.simpy.variates import Variates, samplers_of
-from sim.engines.simpy.vm import Environment, Vm
+from sim.engines.simpy.vm import start_vm
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import rows_for
 from sim.model.demand import Autoscale
@@ -29,76 +29,6 @@ from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
 
 FLUSHED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
-
-
-class GroupRun:
-    """One group in a SimPy run: what its VMs share."""
-
-    def __init__(
-        self,
-        setup: GroupSetup,
-        env: Environment,
-        platform: SharedPlatform | None = None,
-        *,
-        warm_up_s: float = 0.0,
-        asked_from_outside: bool = False,
-    ) -> None:
-        self.setup = setup
-        self.env = env
-        self.platform = platform
-        self.horizon_s = setup.horizon_s
-        self.warm_up_s = warm_up_s
-        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.state_machine.asks)
-        self.memory_mib = round(setup.plan.memory_gib * MIB)
-        self.state_machine = setup.state_machine
-        self.calendar = setup.calendar
-        self.lifetime_stream = setup.state_machine.lifetime_stream
-        is_open = setup.plan.demand.is_open
-        samplers, rows = samplers_of(setup.state_machine)
-        self.variates = Variates(
-            setup.group_key, setup.state_machine.stream_names, samplers, rows,
-            first=2 if is_open else 4, members=None if is_open else setup.plan.count,
-        )  # fmt: skip
-        self.when = array("d")  # the day-books: instants, moves, and who moved (if anybody asks)
-        self.what = array("q")
-        self.whom: array[int] | None = None
-        self.vms: dict[int, Vm] = {}  # those alive, where somebody may ask for them or something befall them
-        self.counts: dict[str, int] = {}  # what isn't a move
-        self.amounts: dict[str, float] = {}
-        self.tell: Callable[[Vm, Transition], None] | None = None
-
-    def lifetime_s(self, index: int) -> float:
-        """An arrival's lifetime: one draw, however often it has to be replaced."""
-        return self.variates.column(index, self.lifetime_stream, 0)()
-
-    def count(self, metric: str) -> None:
-        """Something happened that isn't a move."""
-        if self.env.now >= self.warm_up_s:
-            self.counts[metric] = self.counts.get(metric, 0) + 1
-
-    def refuse(self, operation: str, code: str = "") -> None:
-        """The control plane has rejected an operation."""
-        self.count(f"operations.{operation}.rejected")
-        if code:
-            self.count(f"failures.{code}")
-
-    def add_vm(self, index: int, born_s: float) -> None:
-        """A VM is asked for now."""
-        vm = Vm(self, index, born_s)
-        vm.tell = self.tell
-        vm.process = self.env.process(vm.simulate())
-        if self.may_be_interrupted:
-            self.vms[index] = vm
-
-    def source(self) -> Generator[Event, Any, None]:
-        """VMs are asked for, one after the other, and live."""
-        index = 0
-        for block in self.setup.births():
-            for born_s in block.tolist():
-                if born_s > self.env.now:
-                    yield self.env.at(born_s)
-                self.add_vm(index, born_s)
-                index += 1
 
 
 @dataclass(slots=True)
@@ -128,7 +58,12 @@ class Fleet:
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
         self.groups = {
             s.plan.name: GroupRun(
-                s, self.env, self.platform, warm_up_s=plan.warm_up_s, asked_from_outside=self.asked_from_outside
+                s,
+                self.env,
+                self.platform,
+                start_vm=start_vm,
+                warm_up_s=plan.warm_up_s,
+                asked_from_outside=self.asked_from_outside,
             )
             for s in mine
         }
@@ -150,9 +85,9 @@ class Fleet:
             for group in self.groups.values():
                 if self.listener is not None:
                     group.whom = array("q")
-                    group.tell = _record
+                    group.on_move = _record
                 if self.asked_from_outside:
-                    group.tell = _remember
+                    group.on_move = _remember
                 if group.setup.plan.demand.is_scaled:
                     self.env.process(autoscale(group, cast(Autoscale, group.setup.plan.demand)))
                 else:
@@ -199,7 +134,7 @@ class Fleet:
 
     # -- the control plane, for custom processes --------------------------------------------------------------------
 
-    def vm(self, name: str) -> Vm:
+    def vm(self, name: str) -> VmRecord:
         """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be `asked_from_outside`."""
         group, _, number = name.rpartition("-")
         if not self.asked_from_outside:
@@ -231,13 +166,11 @@ class Fleet:
             raise OperationNotAllowed(
                 f"{name} at {self.env.now / 3600:.3f} h: {operation} is not accepted from {here.name}"
             )
-        vm.pending_target = ask.target
-        assert vm.process is not None
-        vm.process.interrupt((operation, done))
+        vm.request(operation, done)
         return done
 
     @staticmethod
-    def _join(vm: Vm, done: Event) -> Event:
+    def _join(vm: VmRecord, done: Event) -> Event:
         """Wait with whoever waits for the delete that is under way already."""
         if vm.awaited is None:
             vm.awaited = done
@@ -276,12 +209,12 @@ def close_ledgers(
     return FleetRun(usages=usages, fleet=whole, engine=engine)
 
 
-def _record(vm: Vm, _transition: Transition) -> None:
+def _record(vm: VmRecord, _transition: Transition) -> None:
     assert vm.group.whom is not None
     vm.group.whom.append(vm.index)
 
 
-def _remember(vm: Vm, transition: Transition) -> None:
+def _remember(vm: VmRecord, transition: Transition) -> None:
     vm.past.append((vm.now_s, transition))
     if vm.group.whom is not None:
         vm.group.whom.append(vm.index)

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from simpy.events import Event
 
 from sim.engines.shared import placement
 from sim.engines.shared.placement import CLUSTER, MIB, HostIndex, host_index
+from sim.engines.simpy.environment import Environment
+from sim.engines.simpy.group_run import VmRecord
 from sim.errors import Fault, ScenarioError
 from sim.model.plan import FleetPlan, GroupPlan, Platform, Reserved
-
-if TYPE_CHECKING:
-    from simpy.events import Event
-
-    from sim.engines.simpy.vm import Environment, Vm
 
 # The classes of operations that have a token bucket each (Microsoft: Compute throttling limits, 2024-05-27).
 THROTTLE_CLASS = {
@@ -54,7 +52,7 @@ class Leaving:
 
     vcpus: int = 0
     memory_mib: int = 0
-    vms: dict[Vm, Event] = field(default_factory=dict)  # and what comes when each has gone
+    vms: dict[VmRecord, Event] = field(default_factory=dict)  # and what comes when each has gone
 
 
 @dataclass(slots=True)
@@ -124,8 +122,9 @@ class SharedPlatform:
         self.env = env
         self.endless = not plan.platform.hosts
         self.index: HostIndex = host_index(plan.platform)
+        self.throttled = plan.platform.throttle is not None
         self.quota = QuotaUse(plan.platform)
-        self.vms_on: list[dict[Vm, None]] = [{} for _ in self.index.unit_of]  # in order of arrival
+        self.vms_on: list[dict[VmRecord, None]] = [{} for _ in self.index.unit_of]  # in order of arrival
         self.down = [0] * len(self.index.unit_of)  # how many failures a host is out of order for
         self.leaving: dict[int, Leaving] = {}  # by host
         self.counts: dict[str, int] = {}
@@ -152,6 +151,14 @@ class SharedPlatform:
         for held in plan.platform.reserved:
             self._hold(held)
 
+    def ask_quota(self, vm: VmRecord) -> bool:
+        """Whether every limit leaves room for a VM, which is counted then."""
+        return self.quota.ask(vm.group.setup.plan)
+
+    def give_quota(self, vm: VmRecord) -> None:
+        """A VM is gone."""
+        self.quota.give(vm.group.setup.plan)
+
     # -- quota and throttling --------------------------------------------------------------------------------------
 
     def throttles(self, operation: str) -> float:
@@ -162,7 +169,7 @@ class SharedPlatform:
 
     # -- room --------------------------------------------------------------------------------------------------------
 
-    def ask_host(self, vm: Vm, avoid: int = -1) -> list[Event] | None:
+    def ask_host(self, vm: VmRecord, avoid: int = -1) -> list[Event] | None:
         """Put a VM on a host, evicting spot VMs for a regular one if need be; None: there is no room.
 
         The events are the evicted VMs' going: until then the room is promised, but not free. The host to *avoid* is
@@ -190,14 +197,14 @@ class SharedPlatform:
             self.sets[group.availability_set] = (cluster, members + 1)
         return going
 
-    def _find_elsewhere(self, vm: Vm, avoid: int) -> int:
+    def _find_elsewhere(self, vm: VmRecord, avoid: int) -> int:
         free = self.index.free_c[avoid], self.index.free_m[avoid]
         self.index.put(avoid, -1, -1)
         host = self._find(vm, self.index)
         self.index.put(avoid, *free)
         return host if host >= 0 else self._find(vm, self.index)
 
-    def give_host(self, vm: Vm) -> None:
+    def give_host(self, vm: VmRecord) -> None:
         """A VM is off its host."""
         host = vm.host
         self._take_off(vm)
@@ -207,7 +214,7 @@ class SharedPlatform:
         else:
             self._change(host, vm.vcpus, vm.memory_mib, spot=vm.group.setup.plan.priority == "spot")
 
-    def _take_off(self, vm: Vm) -> None:
+    def _take_off(self, vm: VmRecord) -> None:
         group = vm.group.setup.plan
         del self.vms_on[vm.host][vm]
         self.in_unit[group.name, self.index.unit_of[vm.host]] -= 1
@@ -224,7 +231,7 @@ class SharedPlatform:
         if self.vacatable is not None and not spot:
             self.vacatable.change(host, vcpus, memory_mib)
 
-    def _units(self, vm: Vm) -> Iterable[int]:
+    def _units(self, vm: VmRecord) -> Iterable[int]:
         group = vm.group.setup.plan
         known = self.allowed.get((group.name, vm.zone))
         if known is None:
@@ -235,7 +242,7 @@ class SharedPlatform:
             return [unit for unit in known if self.index.units[unit][CLUSTER] == cluster]
         return known
 
-    def _find(self, vm: Vm, index: HostIndex) -> int:
+    def _find(self, vm: VmRecord, index: HostIndex) -> int:
         units = self._units(vm)
         name = vm.group.setup.plan.name
         if index.policy == placement.BALANCED:
@@ -253,7 +260,7 @@ class SharedPlatform:
                 best, best_key = host, key
         return best
 
-    def _preempt(self, vm: Vm, vacatable: HostIndex) -> tuple[int, list[Event]]:
+    def _preempt(self, vm: VmRecord, vacatable: HostIndex) -> tuple[int, list[Event]]:
         """A host that has room for a regular VM once its youngest spot VMs, who are told to, have gone; and their going.
 
         The VM takes what is free at once, and is promised the rest of what those who go leave behind. What they leave
@@ -279,7 +286,7 @@ class SharedPlatform:
         vacatable.change(host, -vm.vcpus, -vm.memory_mib)
         return host, list(leaving.vms.values())
 
-    def has_gone(self, spot: Vm) -> None:
+    def has_gone(self, spot: VmRecord) -> None:
         """A VM that was told to go is off its host, and whoever waits for its room may come."""
         assert spot.going is not None
         spot.going.succeed()
@@ -317,7 +324,7 @@ class SharedPlatform:
             hosts.append(host)
             self.slots_of[host].append(held)
 
-    def _reserved_slot(self, vm: Vm) -> int:
+    def _reserved_slot(self, vm: VmRecord) -> int:
         """A host with reserved room for the VM, which is taken, or -1."""
         group = vm.group.setup.plan
         for held in self.plan.reserved:
@@ -373,7 +380,7 @@ class SharedPlatform:
             for one in held:
                 self.slots[one.name].append(host)
 
-    def maintain(self, hosts: Iterable[int], tell: Callable[[Vm], None]) -> None:
+    def maintain(self, hosts: Iterable[int], tell: Callable[[VmRecord], None]) -> None:
         """Planned work reaches the VMs of these hosts."""
         for vm in sorted((vm for host in hosts for vm in self.vms_on[host]), key=lambda vm: vm.rank):
             tell(vm)

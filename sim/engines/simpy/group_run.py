@@ -1,0 +1,258 @@
+"""One group in a SimPy run: what its VMs share, and what is known of each VM between two events."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol
+
+import simpy
+from simpy.events import Event
+
+from sim.engines.group_setup import GroupSetup
+from sim.engines.shared.placement import MIB
+from sim.engines.simpy.environment import Environment
+from sim.engines.simpy.variates import Variates, samplers_of
+from sim.model.state_machine import State, Transition
+
+NEVER = float("inf")
+
+
+class Resources(Protocol):
+    """What a VM asks of the platform that it shares with others."""
+
+    endless: bool  # hardware without end
+    throttled: bool  # there is a rate limit
+
+    def throttles(self, operation: str) -> float:
+        """0 if the operation is admitted now; else when to come back (s from now)."""
+
+    def ask_quota(self, vm: VmRecord, /) -> bool:
+        """Whether every limit leaves room for the VM, which is counted then."""
+
+    def give_quota(self, vm: VmRecord, /) -> None:
+        """The VM is gone."""
+
+    def ask_host(self, vm: VmRecord, avoid: int = -1, /) -> Sequence[Event] | None:
+        """Put the VM on a host: the departures that it has to wait for; None: there is no room."""
+
+    def give_host(self, vm: VmRecord, /) -> None:
+        """The VM is off its host."""
+
+    def has_gone(self, spot: VmRecord, /) -> None:
+        """An evicted VM is off its host."""
+
+
+class GroupRun:
+    """One group in a SimPy run: what its VMs share."""
+
+    def __init__(
+        self,
+        setup: GroupSetup,
+        env: Environment,
+        platform: Resources | None = None,
+        *,
+        start_vm: Callable[[GroupRun, int, float], VmRecord],
+        warm_up_s: float = 0.0,
+        asked_from_outside: bool = False,
+    ) -> None:
+        self.setup = setup
+        self.start_vm = start_vm
+        self.env = env
+        self.platform = platform
+        self.horizon_s = setup.horizon_s
+        self.warm_up_s = warm_up_s
+        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.state_machine.asks)
+        self.memory_mib = round(setup.plan.memory_gib * MIB)
+        self.state_machine = setup.state_machine
+        self.calendar = setup.calendar
+        self.lifetime_stream = setup.state_machine.lifetime_stream
+        is_open = setup.plan.demand.is_open
+        samplers, rows = samplers_of(setup.state_machine)
+        self.variates = Variates(
+            setup.group_key, setup.state_machine.stream_names, samplers, rows,
+            first=2 if is_open else 4, members=None if is_open else setup.plan.count,
+        )  # fmt: skip
+        # The event buffer: instants, moves, and the VMs that moved (if someone listens). The fleet flushes it.
+        self.when = array("d")
+        self.what = array("q")
+        self.whom: array[int] | None = None
+        self.vms: dict[int, VmRecord] = {}  # those alive, where something may interrupt them
+        self.counts: dict[str, int] = {}  # what isn't a move
+        self.amounts: dict[str, float] = {}
+        self.on_move: Callable[[VmRecord, Transition], None] | None = None
+
+    def lifetime_s(self, index: int) -> float:
+        """An arrival's lifetime: one draw, however often the VM has to be replaced."""
+        return self.variates.column(index, self.lifetime_stream, 0)()
+
+    def count(self, metric: str) -> None:
+        """Something happened that isn't a move."""
+        if self.env.now >= self.warm_up_s:
+            self.counts[metric] = self.counts.get(metric, 0) + 1
+
+    def refuse(self, operation: str, code: str = "") -> None:
+        """The control plane has rejected an operation."""
+        self.count(f"operations.{operation}.rejected")
+        if code:
+            self.count(f"failures.{code}")
+
+    def add_vm(self, index: int, born_s: float) -> None:
+        """A VM is requested now."""
+        vm = self.start_vm(self, index, born_s)
+        vm.on_move = self.on_move
+        if self.may_be_interrupted:
+            self.vms[index] = vm
+
+    def source(self) -> Generator[Event, Any, None]:
+        """Requests VMs one after the other, each at its instant."""
+        index = 0
+        for block in self.setup.births():
+            for born_s in block.tolist():
+                if born_s > self.env.now:
+                    yield self.env.at(born_s)
+                self.add_vm(index, born_s)
+                index += 1
+
+
+class VmRecord:
+    """What is known of one VM between two events, and what the platform and requests from outside do to it."""
+
+    __slots__ = (
+        "acquiring",
+        "attempts",
+        "awaited",
+        "blocks",
+        "code",
+        "crash_left_s",
+        "dies_s",
+        "draws",
+        "edge_no",
+        "edge_s",
+        "eviction_left_s",
+        "going",
+        "group",
+        "has_quota",
+        "host",
+        "index",
+        "now_s",
+        "on_move",
+        "past",
+        "pending",
+        "pending_target",
+        "process",
+        "slot",
+        "state",
+        "stuck",
+        "wanted",
+        "wanted_when_asked",
+    )
+
+    def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
+        streams = len(group.state_machine.stream_names)
+        self.group = group
+        self.index = index
+        self.now_s = born_s
+        self.state = group.state_machine.first.source
+        self.attempts = 0  # failed ones of the operation under way
+        self.code = ""  # of the last failure
+        self.draws: list[Callable[[], float]] = [_no_draw_left] * streams
+        self.blocks = [0] * streams
+        self.wanted = 0
+        self.edge_s = NEVER  # when demand turns next
+        self.edge_no = 0
+        self.crash_left_s = NEVER  # of serving, until the guest crashes
+        self.eviction_left_s = NEVER  # of running, until the VM is evicted
+        self.dies_s = NEVER  # when an arrival's lifetime is over
+        self.stuck = 0  # moves at this instant
+        self.on_move: Callable[[VmRecord, Transition], None] | None = None
+        self.process: simpy.Process | None = None
+        # Requests from outside:
+        self.awaited: Event | None = None  # the end of an operation, for those who wait for it
+        self.pending_target: State | None = None  # where an operation asked for at this instant will lead
+        self.wanted_when_asked = -1  # demand when it was asked for, while that operation runs
+        self.past: list[tuple[float, Transition]] = []  # its moves so far, kept where requests may come
+        # On a platform:
+        self.host = -1
+        self.slot = ""  # the reservation whose room it is on
+        self.going: Event | None = None  # another VM waits for its departure
+        self.has_quota = False
+        self.acquiring = False  # in the middle of asking or giving back
+        self.pending = ""  # a disruption that waits for a state that answers: "host_failed" or "preempt"
+
+    @property
+    def rank(self) -> int:
+        """Its place among all VMs of the fleet, where several act at one instant."""
+        return (self.group.setup.index << 32) + self.index
+
+    @property
+    def zone(self) -> int:
+        """The zone it is pinned to, or 0."""
+        zones = self.group.setup.plan.zones
+        return zones[self.index % len(zones)] if zones else 0
+
+    @property
+    def vcpus(self) -> int:
+        """vCPUs that it takes of a host."""
+        return self.group.setup.plan.vcpus
+
+    @property
+    def memory_mib(self) -> int:
+        """Memory that it takes of a host, in MiB."""
+        return self.group.memory_mib
+
+    @property
+    def name(self) -> str:
+        """`<group>-0007`: the same in every run."""
+        return f"{self.group.state_machine.plan.name}-{self.index:04d}"
+
+    def disrupt(self, what: str) -> None:
+        """The platform strikes (`host_failed` or `preempt`): at once where the state answers, else as soon as one does."""
+        transition = getattr(self.state, what)
+        if transition is None or self.acquiring or self.pending_target is not None:
+            self.pending = what
+        else:
+            self.interrupt(transition)
+
+    def interrupt(self, transition: Transition) -> None:
+        """Make the VM leave its state now, by a transition of it."""
+        assert self.process is not None
+        self.pending_target = transition.target
+        self.process.interrupt(transition)
+
+    def request(self, operation: str, done: Event) -> None:
+        """Make the VM begin an operation that its state accepts; *done* comes when it has ended."""
+        assert self.process is not None
+        self.pending_target = self.group.state_machine.asks[(self.pending_target or self.state).index, operation].target
+        self.process.interrupt((operation, done))
+
+    def transition_of(self, cause: Any) -> Transition:
+        """The transition that an interrupt asks for; of two requests at once, the earlier one ends with the later."""
+        if isinstance(cause, Transition):  # of the platform, or of the autoscaler
+            self.pending_target = None
+            return cause
+        operation, done = cause
+        transition = self.group.state_machine.asks[self.state.index, operation]
+        if self.awaited is not None:
+            self.awaited.succeed(transition.target)
+        self.awaited, self.pending_target = done, None
+        self.wanted_when_asked = self.wanted
+        return transition
+
+    def close(self) -> None:
+        """Demand turns up to the horizon."""
+        raise NotImplementedError
+
+    def draw(self, stream: int) -> float:
+        """The next variate of one stream."""
+        try:
+            return self.draws[stream]()
+        except StopIteration:
+            draw = self.group.variates.column(self.index, stream, self.blocks[stream])
+            self.draws[stream] = draw
+            self.blocks[stream] += 1
+            return draw()
+
+
+def _no_draw_left() -> float:
+    raise StopIteration
