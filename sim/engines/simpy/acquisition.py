@@ -31,14 +31,21 @@ class VmOnPlatform(VmWithDemand):
         if transition.target.begins and platform.throttled:
             transition = yield from self._be_admitted(transition, platform)
         self.acquiring = True
-        yield from self._release(transition, platform)
+        target = transition.target
+        off_host = target.power not in ON_HOST
+        if off_host:
+            self.pending = ""
+        gone = target.power is None and target.operation is None
+        if (off_host and (self.host >= 0 or self.going is not None)) or (gone and self.has_quota):
+            yield self.group.env.at(self.now_s, RELEASES + self.rank)
+            self._release(platform, host=off_host, quota=gone)
         refusal = None
         if transition.asks_quota and not self.has_quota:
             yield self.group.env.at(self.now_s, REQUESTS + self.rank)
             self.has_quota = platform.ask_quota(self)
             refusal = None if self.has_quota else self.state.no_quota
         host_is_lost = self.state.power is PowerState.STOPPED and self.host < 0 and not platform.endless
-        if transition.asks_host or (host_is_lost and transition.target.power is PowerState.STARTING):
+        if transition.asks_host or (host_is_lost and target.power is PowerState.STARTING):
             refusal = yield from self._find_host(platform)
         self.acquiring = False
         if refusal is None:
@@ -47,22 +54,14 @@ class VmOnPlatform(VmWithDemand):
         transition = refusal.gives_up if used_up and refusal.gives_up is not None else refusal.transition
         return (yield from self.acquire_resources(transition, platform)) if transition.needs_resource else transition
 
-    def _release(self, transition: Transition, platform: Resources) -> Generator[Event, Any, None]:
-        """Give back host and quota, where the transition leaves them behind."""
-        target = transition.target
-        off_host = target.power not in ON_HOST
-        if off_host:
-            self.pending = ""
-        gone = target.power is None and target.operation is None
-        if (off_host and (self.host >= 0 or self.going is not None)) or (self.has_quota and gone):
-            yield self.group.env.at(self.now_s, RELEASES + self.rank)
-            if off_host and self.going is not None:
-                platform.has_gone(self)
-            if off_host and self.host >= 0:
-                platform.give_host(self)
-            if self.has_quota and gone:
-                self.has_quota = False
-                platform.give_quota(self)
+    def _release(self, platform: Resources, *, host: bool, quota: bool) -> None:
+        if host and self.going is not None:
+            platform.has_gone(self)
+        if host and self.host >= 0:
+            platform.give_host(self)
+        if quota and self.has_quota:
+            self.has_quota = False
+            platform.give_quota(self)
 
     def _find_host(self, platform: Resources) -> Generator[Event, Any, Refusal | None]:
         """Move to a host with room, and wait for the VMs that are evicted for it; the refusal if there is none."""

@@ -46,9 +46,11 @@ class Vm(VmOnPlatform):
                 self.pending = ""
                 transition = answer
                 continue
-            if (state.level or self.wanted_when_asked >= 0) and (answer := self._answer_on_entry(state)) is not None:
-                transition = answer
-                continue
+            if state.level or (self.wanted_when_asked >= 0 and self._demand_has_changed(state)):
+                answer = state.up if self.wanted else state.down
+                if answer is not None:
+                    transition = answer
+                    continue
             # The stay: until its own end, an edge of demand that the state answers, or an interrupt.
             transition, end_s = self._end_of_stay(state)
             while True:
@@ -115,15 +117,12 @@ class Vm(VmOnPlatform):
         if transition.ends_demand:
             self.end_demand(transition.target)
 
-    def _answer_on_entry(self, state: State) -> Transition | None:
-        """The transition that answers the present demand; after an operation from outside, only if it has changed."""
-        changed = False
-        if self.wanted_when_asked >= 0 and not state.level and state.operation is None:
-            changed = self.wanted != self.wanted_when_asked
-            self.wanted_when_asked = -1
-        if not (state.level or changed):
-            return None
-        return state.up if self.wanted else state.down
+    def _demand_has_changed(self, state: State) -> bool:
+        """Whether the end of an operation asked for from outside finds demand other than its beginning did."""
+        if state.operation is not None:
+            return False
+        before, self.wanted_when_asked = self.wanted_when_asked, -1
+        return self.wanted != before
 
     def _end_of_stay(self, state: State) -> tuple[Transition, float]:
         """How the stay ends if neither demand nor an interrupt ends it earlier, and when (s)."""
