@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sim.cli import options, terminal
+from sim.errors import InputError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,9 +43,28 @@ def states(
     policy: Annotated[
         str, typer.Option("--policy", metavar="NAME", help="Billing policy: 2018-08 (the source document) or 2023-10.")
     ] = "2018-08",
+    machine: Annotated[
+        Path | None,
+        typer.Option(
+            "--machine", metavar="SCENARIO.toml", help="Instead, the state machine of a scenario's groups of VMs."
+        ),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="NAME", help="With --machine: this group only. [default: all]")
+    ] = None,
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="With --machine: as a Mermaid state diagram, of one group.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """The lifecycle table: power state, code, display status, billed or not, on a host or not."""
+    if machine is not None:
+        _print_machines(machine, group, mermaid=mermaid, as_json=as_json)
+        return
+    if group is not None or mermaid:
+        raise InputError(
+            f"{'--mermaid' if mermaid else '--group'} belongs to --machine SCENARIO.toml, which is not given"
+        )
     from sim.lifecycle.policy import get_policy
     from sim.lifecycle.table import lifecycle_table
 
@@ -60,6 +80,35 @@ def states(
         left=5,
     )
     terminal.console().print(f"* {rules.footnote}")
+
+
+def _print_machines(scenario: Path, group: str | None, *, mermaid: bool, as_json: bool) -> None:
+    """The state machines of a scenario's groups, or of one. Raises InputError: there is no such group."""
+    from sim import load
+    from sim.engines.group_setup import set_up
+    from sim.fields.messages import close_match
+    from sim.model.machine_view import machine_lines, machine_rows, mermaid_lines
+
+    plan = load(scenario).fleet_plan()
+    found = {
+        setup.plan.name: machine_rows(setup.state_machine)
+        for setup in set_up(plan, seed=0, replication=0)
+        if group in (None, setup.plan.name)
+    }
+    names = [one.name for one in plan.groups]
+    if group is not None and not found:
+        hint = close_match(group, names) or f"there are {', '.join(names)}"
+        raise InputError(f"--group {group}: {scenario} has no such group ({hint})")
+    if mermaid and len(found) > 1:
+        raise InputError(f"--mermaid draws one group: choose it with --group ({', '.join(names)})")
+    if as_json:
+        terminal.print_json([{"group": name, "states": [asdict(row) for row in rows]} for name, rows in found.items()])
+        return
+    pages = [
+        "\n".join(mermaid_lines(rows) if mermaid else (f"Group {name}", "", *machine_lines(rows)))
+        for name, rows in found.items()
+    ]
+    typer.echo("\n\n".join(pages))
 
 
 def schema() -> None:

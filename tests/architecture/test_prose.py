@@ -101,7 +101,7 @@ def test_the_options_of_the_interface_are_there() -> None:
         "run": {"--events", "--focus", "--budget"},
         "sweep": {"--vary"},
         "size": {"--vary", "--keep", "--confidence", "--largest"},
-        "states": {"--policy"},
+        "states": {"--policy", "--machine", "--group", "--mermaid"},
         "snapshot": {"--at", "--status-only", "--vm"},
         "prices": {"--out"},
     }.items():
