@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sim.report.plot import plot
     from sim.runs.cache import RunCache
     from sim.runs.cluster import Cluster, workers_for
-    from sim.runs.results import read, write
+    from sim.runs.results import read
     from sim.runs.run import run
-    from sim.runs.run_result import RunResult
+    from sim.runs.run_result import RunResult, write
     from sim.runs.warm_up import long_run, with_warm_up
     from sim.scenario.scenario import Scenario, from_dict, load
     from sim.studies.compare import Comparison, compare
@@ -60,7 +60,7 @@ _HOMES = {
     "sweep": "sim.studies.sweep",
     "with_warm_up": "sim.runs.warm_up",
     "workers_for": "sim.runs.cluster",
-    "write": "sim.runs.results",
+    "write": "sim.runs.run_result",
 }
 
 __all__ = [

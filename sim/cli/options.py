@@ -1,17 +1,22 @@
-"""The options that several commands share, each told once."""
+"""The options that several commands share, each declared once, and the decorator that gives them to a command."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from sim.engines.names import Engine
 from sim.errors import Fault, InputError, ScenarioError
 
-Engine = Literal["auto", "simpy", "compiled"]
+if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+    from sim.runs.options import RunOptions
 
 
 def _from(least: int, name: str, *, but: int | None = None) -> Callable[[int | None], int | None]:
@@ -46,86 +51,165 @@ Seed = Annotated[
         "--seed", callback=_from(0, "--seed"), metavar="N", help="Seed of every draw. [default: the scenario's]"
     ),
 ]
-Replications = Annotated[
-    int | None,
-    typer.Option(
-        "--replications",
-        "-n",
-        callback=_from(1, "--replications"),
-        metavar="N",
-        help="Independent repetitions. [default: the scenario's]",
-    ),
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(
-        "--precision",
-        metavar="SHARE",
-        help="Replicate until the half-width of every headline metric is below this share of it, e.g. 1%.",
-    ),
-]
-Jobs = Annotated[
-    int,
-    typer.Option(
-        "--jobs",
-        "-j",
-        callback=_from(1, "--jobs", but=-1),
-        metavar="N",
-        help="Processes side by side; -1 for every core.",
-    ),
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="Play on a running cluster instead: dask://host:port, ray://auto or ray://host:port.",
-    ),
-]
-Budget = Annotated[
-    float | None,
-    typer.Option(
-        "--budget", metavar="AMOUNT", callback=_amount("--budget"), help="Tell how likely the bill exceeds this."
-    ),
-]
-Out = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]")
-]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="PATH=VALUE", help="Change one value of the scenario, e.g. group.dev.count=300; repeatable."
     ),
 ]
-EngineChoice = Annotated[
-    Engine, typer.Option("--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks.")
-]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")]
-Events = Annotated[bool, typer.Option("--events", help="Also write every move of every VM (events.parquet).")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished.")
-]
-NoCache = Annotated[
-    bool,
-    typer.Option("--no-cache", help="Play every replication anew, and keep none for later studies in .vmfleet-cache."),
-]
-NoReport = Annotated[
-    bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
-]
-
-
 Prices = Annotated[
     Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]")
 ]
-Focus = Annotated[
-    Path | None,
-    typer.Option(
-        "--focus",
-        metavar="FILE.csv",
-        help="Also write replication 0's invoice as FOCUS 1.2 rows: one for each VM, day and meter.",
-    ),
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Options of the commands that simulate, in the order of their help; a command may take a part of them."""
+
+    seed: Seed = None
+    replications: Annotated[
+        int | None,
+        typer.Option(
+            "--replications",
+            "-n",
+            callback=_from(1, "--replications"),
+            metavar="N",
+            help="Independent repetitions. [default: the scenario's]",
+        ),
+    ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            metavar="SHARE",
+            help="Replicate until the half-width of every headline metric is below this share of it, e.g. 1%.",
+        ),
+    ] = None
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", metavar="AMOUNT", callback=_amount("--budget"), help="Say how likely the bill exceeds this."
+        ),
+    ] = None
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", callback=_from(1, "--jobs", but=-1), metavar="N", help="Processes; -1 for every core."
+        ),
+    ] = 1
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Run on an existing cluster instead: dask://host:port, ray://auto or ray://host:port.",
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"),
+    ] = None
+    overrides: Overrides = None
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks."),
+    ] = "auto"
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="A metric to show; repeatable. [default: the headlines]"),
+    ] = None
+    events: Annotated[bool, typer.Option("--events", help="Also write every event of every VM (events.parquet).")] = (
+        False
+    )
+    focus: Annotated[
+        Path | None,
+        typer.Option(
+            "--focus",
+            metavar="FILE.csv",
+            help="Also write replication 0's invoice as FOCUS 1.2 rows: one for each VM, day and meter.",
+        ),
+    ] = None
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
+    ] = False
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished.")
+    ] = False
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache", help="Simulate every replication anew, and keep none for later studies in .vmfleet-cache."
+        ),
+    ] = False
+    quiet: Quiet = False
+    as_json: Json = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing but the answer goes to the terminal: no progress."""
+        return self.quiet or self.as_json
+
+
+def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options that its dataclass parameters declare, in their place; those of `Shared` come last.
+
+    *names* are the options of `Shared` that it takes.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        groups: dict[str, tuple[Any, list[str]]] = {}
+        parameters: list[inspect.Parameter] = []
+        last: list[inspect.Parameter] = []  # the shared options
+        for parameter in inspect.signature(command).parameters.values():
+            kind = hints[parameter.name]
+            if not is_dataclass(kind):
+                parameters.append(parameter.replace(annotation=kind))
+                continue
+            own = get_type_hints(kind, include_extras=True)
+            taken = [each for each in fields(kind) if kind is not Shared or each.name in names]
+            groups[parameter.name] = (kind, [each.name for each in taken])
+            (last if kind is Shared else parameters).extend(
+                inspect.Parameter(each.name, parameter.KEYWORD_ONLY, default=each.default, annotation=own[each.name])
+                for each in taken
+            )
+
+        @functools.wraps(command)
+        def call(**given: Any) -> None:
+            for name, (kind, taken) in groups.items():
+                given[name] = kind(**{each: given.pop(each) for each in taken})
+            command(**given)
+
+        ordered = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*parameters, *last)]
+        call.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
+        call.__annotations__ = {each.name: each.annotation for each in ordered}
+        return call
+
+    return decorate
+
+
+STUDY = (
+    "seed", "replications", "precision", "jobs", "cluster", "out", "overrides", "engine", "no_report", "resume",
+    "no_cache", "quiet", "as_json",
+)  # fmt: skip
+
+
+def run_options(shared: Shared) -> RunOptions:
+    """The options of a run or a study as they stand on the command line."""
+    from sim.runs.options import RunOptions  # start-up: `vmfleet --help` loads no numpy
+
+    return RunOptions(
+        replications=shared.replications,
+        seed=shared.seed,
+        jobs=shared.jobs,
+        engine=shared.engine,
+        precision=share_of(shared.precision),
+        events=shared.events,
+        budget_usd=shared.budget,
+        resume=shared.resume,
+    )
 
 
 def share_of(text: str | None) -> float | None:

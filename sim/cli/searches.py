@@ -1,4 +1,4 @@
-"""`vmfleet size` and `vmfleet sensitivity`: which value keeps a promise, and which assumption moves the answer."""
+"""`vmfleet size` and `vmfleet sensitivity`: which value keeps a target, and which assumption moves the answer."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.run import folder_for, kept, say_reused
+from sim.cli.folders import run_study
 
 Method = Literal["tornado", "morris", "sobol"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its commands that search."""
+    """Add the commands that search."""
     app.command("size")(size)
     app.command("sensitivity")(sensitivity)
 
 
+@options.expanded(*options.STUDY)
 def size(
     scenario: options.ScenarioFile,
     vary: Annotated[
@@ -29,124 +30,61 @@ def size(
         typer.Option(
             "--keep",
             metavar="METRIC<=LIMIT",
-            help="The promise: a mean (availability>=0.999), a quantile (p95(cost.total)<=50000) or a chance "
+            help="The target: a mean (availability>=0.999), a quantile (p95(cost.total)<=50000) or a probability "
             "(P(cost.total>50000)<=0.05).",
         ),
     ],
-    confidence: Annotated[float, typer.Option("--confidence", metavar="SHARE", help="How sure to be.")] = 0.95,
+    shared: options.Shared,
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="SHARE", help="Confidence of the answer.")
+    ] = 0.95,
     largest: Annotated[bool, typer.Option("--largest", help="Find the largest value, not the smallest.")] = False,
-    seed: options.Seed = None,
-    replications: options.Replications = None,
-    precision: options.Precision = None,
-    jobs: options.Jobs = 1,
-    cluster: options.Cluster = None,
-    out: options.Out = None,
-    overrides: options.Overrides = None,
-    engine: options.EngineChoice = "auto",
-    no_report: options.NoReport = False,
-    resume: options.Resume = False,
-    no_cache: options.NoCache = False,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
 ) -> None:
-    """The smallest (or largest) value that keeps a promise."""
-    from sim import load, workers_for
-    from sim.studies.sizing import size as search
+    """The smallest (or largest) value that keeps a target."""
+    from sim import load, size  # start-up
 
-    loaded = load(scenario, overrides or ())
-    folder = folder_for(out, loaded.name, "size", quiet=quiet)
-    share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
-        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
-            found = search(
-                loaded,
-                vary,
-                keep,
-                largest=largest,
-                confidence=confidence,
-                replications=replications,
-                seed=seed,
-                engine=engine,
-                precision=share,
-                progress=progress,
-                cache=cache,
-                workers=workers,
-            )
-        found.write(folder)
-    if not no_report:
-        terminal.build_report(folder, quiet=quiet or as_json)
-    summary = found.summary()
-    if as_json:
-        terminal.print_json(summary)
-    elif not quiet:
-        _print_evidence(summary)
-        typer.echo(summary["words"])
-        say_reused(cache)
-        typer.echo(f"Written: {folder / ('size.json' if no_report else 'report.html')}")
+    loaded = load(scenario, shared.overrides or ())
+    run_study(
+        "size",
+        loaded.name,
+        shared,
+        lambda asked: size(loaded, vary, keep, largest=largest, confidence=confidence, options=asked),
+        _print_evidence,
+    )
 
 
+@options.expanded(*(name for name in options.STUDY if name != "precision"))
 def sensitivity(
     scenario: options.ScenarioFile,
     vary: Annotated[
         list[str],
         typer.Option("--vary", metavar="PATH=LOW..HIGH", help="A value and its range; repeat for each factor."),
     ],
+    shared: options.Shared,
     method: Annotated[
         Method,
         typer.Option("--method", help="tornado: one at a time; morris: screens many; sobol: shares of variance."),
     ] = "tornado",
-    metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="What is watched.")] = "cost.total",
+    metric: Annotated[str, typer.Option("--metric", metavar="NAME", help="The metric to explain.")] = "cost.total",
     samples: Annotated[
         int | None, typer.Option("--samples", metavar="N", help="Trajectories (morris) or points (sobol).")
     ] = None,
-    seed: options.Seed = None,
-    replications: options.Replications = None,
-    jobs: options.Jobs = 1,
-    cluster: options.Cluster = None,
-    out: options.Out = None,
-    overrides: options.Overrides = None,
-    engine: options.EngineChoice = "auto",
-    no_report: options.NoReport = False,
-    resume: options.Resume = False,
-    no_cache: options.NoCache = False,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
 ) -> None:
     """Which assumptions move the answer most."""
-    from sim import load, workers_for
-    from sim.studies.sensitivity import sensitivity as search
+    from sim import load, sensitivity  # start-up
 
-    loaded = load(scenario, overrides or ())
-    folder = folder_for(out, loaded.name, "sensitivity", quiet=quiet)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
-        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
-            found = search(
-                loaded,
-                vary,
-                method=method,
-                metric=metric,
-                samples=samples,
-                replications=replications,
-                seed=seed,
-                engine=engine,
-                progress=progress,
-                cache=cache,
-                workers=workers,
-            )
-        found.write(folder)
-    if not no_report:
-        terminal.build_report(folder, quiet=quiet or as_json)
-    summary = found.summary()
-    if as_json:
-        terminal.print_json(summary)
-    elif not quiet:
-        _print_factors(summary)
-        say_reused(cache)
-        typer.echo(f"Written: {folder / ('sensitivity.json' if no_report else 'report.html')}")
+    loaded = load(scenario, shared.overrides or ())
+    run_study(
+        "sensitivity",
+        loaded.name,
+        shared,
+        lambda asked: sensitivity(loaded, vary, method=method, metric=metric, samples=samples, options=asked),
+        _print_factors,
+    )
 
 
 def _print_evidence(summary: Mapping[str, Any]) -> None:
-    """Each value that was tried, and what is known of the promise there."""
+    """Each value that was tried, with its evidence, and the answer in a sentence."""
     rows = []
     for trial in summary["trials"]:
         low, high = trial["low"], trial["high"]
@@ -167,6 +105,7 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         rows,
         left=2,
     )
+    typer.echo(summary["words"])
 
 
 def _print_factors(summary: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`vmfleet compare` and `vmfleet sweep`: what-if questions over several scenarios that share their luck."""
+"""`vmfleet compare` and `vmfleet sweep`: what-if studies of several scenarios on common random numbers."""
 
 from __future__ import annotations
 
@@ -9,68 +9,35 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli import options, terminal
-from sim.cli.run import folder_for, kept, say_reused
-
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option("--metric", metavar="NAME", help="A metric to show; repeatable. [default: the headlines]"),
-]
+from sim.cli.folders import run_study
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its commands that set scenarios side by side."""
+    """Add the commands that compare scenarios."""
     app.command("compare")(compare)
     app.command("sweep")(sweep)
 
 
+@options.expanded(*options.STUDY, "metrics")
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.toml", help="What the others are compared with.")],
     variants: Annotated[list[Path], typer.Argument(metavar="VARIANT.toml ...", help="One change or more beside it.")],
-    seed: options.Seed = None,
-    replications: options.Replications = None,
-    precision: options.Precision = None,
-    jobs: options.Jobs = 1,
-    cluster: options.Cluster = None,
-    out: options.Out = None,
-    overrides: options.Overrides = None,
-    engine: options.EngineChoice = "auto",
-    metrics: Metrics = None,
-    no_report: options.NoReport = False,
-    resume: options.Resume = False,
-    no_cache: options.NoCache = False,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
+    shared: options.Shared,
 ) -> None:
     """Paired what-if on common random numbers."""
-    from sim import compare as play
-    from sim import load, workers_for
+    from sim import compare, load  # start-up
 
-    scenarios = [load(path, overrides or ()) for path in (base, *variants)]
-    folder = folder_for(out, scenarios[0].name, "compare", quiet=quiet)
-    share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
-        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
-            comparison = play(
-                *scenarios,
-                replications=replications,
-                seed=seed,
-                engine=engine,
-                precision=share,
-                progress=progress,
-                cache=cache,
-                workers=workers,
-            )
-        comparison.write(folder)
-    if not no_report:
-        terminal.build_report(folder, quiet=quiet or as_json)
-    if as_json:
-        terminal.print_json(comparison.summary())
-    elif not quiet:
-        _print_comparison(comparison.summary(), metrics)
-        say_reused(cache)
-        typer.echo(f"Written: {folder / ('comparison.json' if no_report else 'report.html')}")
+    scenarios = [load(path, shared.overrides or ()) for path in (base, *variants)]
+    run_study(
+        "compare",
+        scenarios[0].name,
+        shared,
+        lambda asked: compare(*scenarios, options=asked),
+        lambda summary: _print_comparison(summary, shared.metrics),
+    )
 
 
+@options.expanded(*options.STUDY, "metrics")
 def sweep(
     scenario: options.ScenarioFile,
     vary: Annotated[
@@ -81,58 +48,22 @@ def sweep(
             help="Values to try (or LOW..HIGH:STEP); repeat for every combination, PATH+PATH=V+W,... for both in step.",
         ),
     ],
-    seed: options.Seed = None,
-    replications: options.Replications = None,
-    precision: options.Precision = None,
-    jobs: options.Jobs = 1,
-    cluster: options.Cluster = None,
-    out: options.Out = None,
-    overrides: options.Overrides = None,
-    engine: options.EngineChoice = "auto",
-    metrics: Metrics = None,
-    no_report: options.NoReport = False,
-    resume: options.Resume = False,
-    no_cache: options.NoCache = False,
-    quiet: options.Quiet = False,
-    as_json: options.Json = False,
+    shared: options.Shared,
 ) -> None:
     """Every combination of some values, in one table."""
-    from sim import load, workers_for
-    from sim import sweep as play
+    from sim import load, sweep  # start-up
     from sim.runs.metrics import HEADLINES
 
-    loaded = load(scenario, overrides or ())
-    folder = folder_for(out, loaded.name, "sweep", quiet=quiet)
-    share = options.share_of(precision)
-    with workers_for(jobs, cluster) as workers, kept(folder, resume=resume, no_cache=no_cache) as cache:
-        with terminal.progress_bar("replications", quiet=quiet or as_json) as progress:
-            swept = play(
-                loaded,
-                vary,
-                metrics=metrics or HEADLINES,
-                replications=replications,
-                seed=seed,
-                engine=engine,
-                precision=share,
-                progress=progress,
-                cache=cache,
-                workers=workers,
-            )
-        swept.write(folder)
-    if not no_report:
-        terminal.build_report(folder, quiet=quiet or as_json)
-    if as_json:
-        terminal.print_json(swept.summary())
-    elif not quiet:
-        _print_sweep(swept.summary())
-        say_reused(cache)
-        typer.echo(f"Written: {folder / ('sweep.csv' if no_report else 'report.html')}")
+    loaded, metrics = load(scenario, shared.overrides or ()), shared.metrics or HEADLINES
+    run_study(
+        "sweep", loaded.name, shared, lambda asked: sweep(loaded, vary, metrics=metrics, options=asked), _print_sweep
+    )
 
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
-    """For each variant its differences from the base, with how sure one may be."""
-    from sim.runs.metrics import check_metric
-    from sim.studies.compare import AS_ASKED
+    """For each variant its differences from the base, with their confidence."""
+    from sim.runs.metrics import check_metric  # start-up
+    from sim.runs.run_result import AS_ASKED
 
     base = summary["base_metrics"]
     for metric in metrics or ():
@@ -147,7 +78,7 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             words = terminal.in_currency(words, summary["currency"])
             interval = "–" if found["low"] is None else f"{write(found['low'])} … {write(found['high'])}"
             relative = terminal.percent_change(found["relative"])
-            sure = "" if found["p_better"] is None else _sureness(found["p_better"])
+            sure = "" if found["p_better"] is None else _probability(found["p_better"])
             rows.append(
                 (words, write(base[name]["mean"]), write(found["mean"]), relative, interval, sure, found["verdict"])
             )
@@ -170,8 +101,8 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
         typer.echo(f"Note: {warning}")
 
 
-def _sureness(probability: float) -> str:
-    """A probability that was estimated: beyond a thousandth its digits say nothing, and it is never none or certain."""
+def _probability(probability: float) -> str:
+    """An estimated probability: digits beyond a thousandth are noise, and it is never shown as 0 or 1."""
     if probability < 0.001:
         return "< 0.001"
     return "> 0.999" if probability > 0.999 else f"{probability:.3f}"

@@ -68,6 +68,6 @@ def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -
         figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
     if findings.commitments:
         figures.append(commitment_figures.commitment_use(findings))
-    if findings.lives:
+    if findings.vm_timelines:
         figures.append(fleet_figures.single_lives(findings))
     return [drawn for drawn in figures if drawn is not None]

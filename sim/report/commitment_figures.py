@@ -7,13 +7,13 @@ from matplotlib.patches import Patch
 
 from sim.report import clock, style
 from sim.report.answer import Account, Table
-from sim.report.commitment_data import CommitmentUse
 from sim.report.fleet_figures import LEFT, RIGHT, footer
 from sim.report.folder import Findings, Floats
 from sim.report.numbers import MONEY, in_currency, percent, plain
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import step_h
 from sim.report.totals import shares
+from sim.runs.results import CommitmentUse
 
 MOST_PANELS = 8
 MOST_ROWS = 60

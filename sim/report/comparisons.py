@@ -15,7 +15,7 @@ from sim.report.answer import Table
 from sim.report.numbers import compact, percent, plain
 from sim.report.studies import Study, amount, footer, known, listed, read, signed, write
 from sim.report.style import Drawn, Sheet
-from sim.studies.compare import AS_ASKED
+from sim.runs.run_result import AS_ASKED
 
 NO_GAIN = 1.05  # and below: nothing that anybody would notice
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")

@@ -12,9 +12,10 @@ from matplotlib.patches import Patch
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
-from sim.report.folder import Findings, Floats, Life
+from sim.report.folder import Findings, Floats
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import Band, Timeline
+from sim.runs.results import VmTimeline
 
 LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
 WEEK_H = 168.0
@@ -139,7 +140,7 @@ def single_lives(findings: Findings) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
     end_h = min(WEEK_H, findings.horizon_h)
-    lives = _spread(findings.lives, MOST_LIVES)
+    lives = _spread(findings.vm_timelines, MOST_LIVES)
     row, top, closer = 0.2, 0.92, 0.95
     tall = max(len(lives), 2) * row
     height = top + tall + 0.95 + closer
@@ -220,7 +221,7 @@ def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
     axes.set_xlabel("minutes since its create was accepted")
 
 
-def _stays(life: Life, end_h: float) -> list[Stay]:
+def _stays(life: VmTimeline, end_h: float) -> list[Stay]:
     """The stretches a VM spent in each state until *end_h*; those of no length are left out."""
     closing = [at_s / 3600.0 for at_s, _ in life.moves[1:]] + [end_h]
     return [
@@ -230,7 +231,7 @@ def _stays(life: Life, end_h: float) -> list[Stay]:
     ]
 
 
-def _spread(lives: Sequence[Life], most: int) -> Sequence[Life]:
+def _spread(lives: Sequence[VmTimeline], most: int) -> Sequence[VmTimeline]:
     """At most so many VMs, evenly from all there are."""
     if len(lives) <= most:
         return lives

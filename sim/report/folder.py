@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import ResultError
-from sim.lifecycle.power import PowerState
-from sim.report.columns import column, read_table
-from sim.report.commitment_data import CommitmentUse, UptimeRow, read_commitments, read_uptimes
+from sim.runs import results
+from sim.runs.metrics import FLEET
+from sim.runs.results import CommitmentUse, Floats, MeanBillLine, UptimeRow, VmTimeline
+from sim.units import parse_duration
 
-Floats = npt.NDArray[np.float64]
-FLEET = ""  # the group name under which tables keep the whole fleet
+__all__ = ["FLEET", "RANGE", "Findings", "Floats", "Stat", "read"]
+
 RANGE = (0.05, 0.95)  # the range of outcomes that is shown beside every interval of a mean
 
 
@@ -46,26 +44,6 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BillLine:
-    """One line of the mean invoice."""
-
-    group: str
-    meter: str
-    quantity: float
-    unit: str
-    unit_price: float
-    amount: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """What one VM was in, and from when, in the first replication; state None: it doesn't exist."""
-
-    vm: str
-    moves: tuple[tuple[float, PowerState | None], ...]  # seconds from start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """Everything the report may say; nothing here was computed from anything but the folder."""
 
@@ -80,8 +58,8 @@ class Findings:
     groups: Mapping[str, Mapping[str, Stat]]
     outcomes: Mapping[tuple[str, str], Floats]  # (group, metric): one value a replication
     numbers: npt.NDArray[np.int64]  # of the replications played; an interrupted run may lack some
-    bill: tuple[BillLine, ...]
-    lives: tuple[Life, ...]
+    bill: tuple[MeanBillLine, ...]
+    vm_timelines: tuple[VmTimeline, ...]
     commitments: tuple[CommitmentUse, ...] = ()
     uptimes: tuple[UptimeRow, ...] = ()
 
@@ -111,8 +89,6 @@ class Findings:
         """Hours at the beginning that are left out of every figure."""
         if "warm_up_h" in self.summary:
             return float(self.summary["warm_up_h"])
-        from sim.units import parse_duration
-
         text = str(self.scenario.get("warm_up", "0s"))
         return 0.0 if text == "auto" else parse_duration(text) / 3600.0
 
@@ -123,7 +99,7 @@ class Findings:
 
     @property
     def engine(self) -> str:
-        """Which walker played the lives."""
+        """The engine that ran."""
         return str(self.summary.get("engine", ""))
 
     @property
@@ -145,64 +121,30 @@ class Findings:
 
 def read(folder: Path) -> Findings:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""
-    summary = read_json(folder / "summary.json")
-    if summary is None:
-        raise ResultError(f"{folder}: no summary.json here; give the folder that `vmfleet run` wrote")
-    for key in ("seed", "replications", "horizon_h", "billing_policy", "metrics"):
-        if key not in summary:
-            raise ResultError(f"{folder / 'summary.json'}: no {key!r}; was it written by `vmfleet run`?")
-    provenance = read_json(folder / "provenance.json") or {}
-    scenario = _read_scenario(folder)
-    outcomes, numbers = _read_outcomes(folder, int(summary["replications"]))
-    groups = {
-        str(group): _stats(str(group), entry["metrics"], outcomes) for group, entry in summary.get("groups", {}).items()
-    }
-    own_start = _start(summary, scenario, provenance)
-    start, zone_name = _on_local_clock(own_start, scenario)
+    stored = results.read(folder)
+    outcomes = stored.outcomes
+    own_start = _start(stored.summary, stored.scenario, stored.provenance)
+    start, zone_name = _on_local_clock(own_start, stored.scenario)
     return Findings(
         folder=folder,
-        summary=summary,
-        scenario=scenario,
-        provenance=provenance,
+        summary=stored.summary,
+        scenario=stored.scenario,
+        provenance=stored.provenance,
         own_start=own_start,
         start=start,
         zone_name=zone_name,
-        fleet=_stats(FLEET, summary["metrics"], outcomes),
-        groups=groups,
+        fleet=_stats(FLEET, stored.summary["metrics"], outcomes),
+        groups={
+            str(group): _stats(str(group), entry["metrics"], outcomes)
+            for group, entry in stored.summary.get("groups", {}).items()
+        },
         outcomes=outcomes,
-        numbers=numbers,
-        bill=_read_bill(folder, int(summary["replications"])),
-        lives=_read_lives(folder),
-        commitments=read_commitments(folder),
-        uptimes=read_uptimes(folder, int(summary["replications"])),
+        numbers=stored.numbers,
+        bill=stored.mean_bill,
+        vm_timelines=stored.vm_timelines,
+        commitments=stored.commitments,
+        uptimes=stored.uptimes,
     )
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object of the folder; None when there is no such file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ResultError(f"{path}: can't be read: {error.strerror}") from error
-    try:
-        made = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ResultError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
-    if not isinstance(made, dict):
-        raise ResultError(f"{path}: a JSON object is expected, this is a {type(made).__name__}")
-    return made
-
-
-def _read_scenario(folder: Path) -> dict[str, Any]:
-    path = folder / "scenario.toml"
-    if not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ResultError(f"{path}: not TOML: {error}") from error
 
 
 def _start(summary: Mapping[str, Any], scenario: Mapping[str, Any], provenance: Mapping[str, Any]) -> datetime | None:
@@ -270,67 +212,3 @@ def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, 
             p99=_number(entry, "p99"),
         )
     return made
-
-
-def _read_outcomes(folder: Path, replications: int) -> tuple[dict[tuple[str, str], Floats], npt.NDArray[np.int64]]:
-    table = read_table(folder / "replications.parquet", ("replication", "group", "metric", "value"))
-    if table is None or table.num_rows == 0:
-        return {}, np.arange(replications)
-    replication = np.asarray(column(table, "replication"), dtype=np.int64)
-    numbers = np.unique(replication)
-    if len(numbers) != replications:
-        raise ResultError(
-            f"{folder}: replications.parquet holds {len(numbers)} replications, summary.json says {replications}"
-        )
-    group, group_names = column(table, "group")
-    metric, metric_names = column(table, "metric")
-    value = np.asarray(column(table, "value"), dtype=np.float64)
-    key = np.asarray(group, dtype=np.int64) * len(metric_names) + metric
-    order = np.lexsort((replication, key))
-    cuts = np.flatnonzero(np.diff(key[order])) + 1
-    starts = np.concatenate(([0], cuts))
-    made = {
-        (str(group_names[group[rows[0]]]), str(metric_names[metric[rows[0]]])): value[rows]
-        for rows in np.split(order, starts[1:])
-    }
-    return made, numbers
-
-
-def _read_bill(folder: Path, replications: int) -> tuple[BillLine, ...]:
-    """The mean invoice: quantities and amounts of a line averaged over all replications, absent ones counted as zero."""
-    names = ("group", "meter", "quantity", "unit", "unit_price", "amount")
-    table = read_table(folder / "bill.parquet", names)
-    if table is None:
-        return ()
-    coded = {name: column(table, name) for name in names}
-    price = np.asarray(coded["unit_price"], dtype=np.float64)
-    prices, price_code = np.unique(price, return_inverse=True)
-    keys = np.stack([coded[name][0] for name in ("group", "meter", "unit")] + [price_code], axis=1)
-    lines, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    quantity = np.bincount(of.ravel(), weights=coded["quantity"], minlength=len(lines)) / replications
-    amount = np.bincount(of.ravel(), weights=coded["amount"], minlength=len(lines)) / replications
-    return tuple(
-        BillLine(
-            group=str(coded["group"][1][lines[i][0]]),
-            meter=str(coded["meter"][1][lines[i][1]]),
-            unit=str(coded["unit"][1][lines[i][2]]),
-            unit_price=float(prices[lines[i][3]]),
-            quantity=float(quantity[i]),
-            amount=float(amount[i]),
-        )
-        for i in np.argsort(first, kind="stable")  # in the order in which the rating wrote them
-    )
-
-
-def _read_lives(folder: Path) -> tuple[Life, ...]:
-    table = read_table(folder / "lives.parquet", ("vm", "t_s", "state"))
-    if table is None:
-        return ()
-    vm, vm_names = column(table, "vm")
-    state, state_names = column(table, "state")
-    t_s = np.asarray(column(table, "t_s"), dtype=np.float64)
-    known = {str(each): each for each in PowerState}
-    moves: dict[str, list[tuple[float, PowerState | None]]] = {}
-    for i in range(len(t_s)):  # row order is the order of the moves, also within one instant
-        moves.setdefault(str(vm_names[vm[i]]), []).append((float(t_s[i]), known.get(str(state_names[state[i]]))))
-    return tuple(Life(vm=name, moves=tuple(story)) for name, story in moves.items())

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import ResultError
-from sim.report import folder, page, sources
+from sim.report import page, sources
 from sim.report.answer import Table
 from sim.report.numbers import percent, plain
 from sim.report.style import Drawn
+from sim.runs.results import read_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +116,11 @@ def listed(names: Sequence[object]) -> str:
 
 def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     """A study's folder. Raises ResultError naming what its file lacks."""
-    content = folder.read_json(path / file) or {}
+    content = read_json(path / file) or {}
     for key in keys:
         if key not in content:
             raise ResultError(f"{path / file}: no {key!r}; was it written by vmfleet?")
-    return Study(folder=path, content=content, provenance=folder.read_json(path / "provenance.json") or {})
+    return Study(folder=path, content=content, provenance=read_json(path / "provenance.json") or {})
 
 
 def write(study: Study, figures: Sequence[Drawn], **said: Any) -> Path:

@@ -1,7 +1,7 @@
-"""A result folder is written whole or not at all, and never in the place of anybody else's files.
+"""Writes a result folder as a whole or not at all, and never over files that vmfleet didn't write.
 
-It is made beside its place under a temporary name, flushed to the disk, and renamed; a result of ours that stood there
-before is replaced. What a killed process left is mended by the next one.
+The folder is made beside its place under a temporary name, flushed to the disk, and renamed; an earlier result there is
+replaced. What a killed process left is repaired by the next one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sim.errors import ResultError
-from sim.runs.provenance import PROGRAM
 
+PROGRAM = "vmfleet"
 SUMMARY = "summary.json"
 PROVENANCE = "provenance.json"
 COMPARISON = "comparison.json"
-OURS = frozenset(  # every name that may stand in a folder of ours
+OURS = frozenset(  # every name that may stand in a result folder; lives.parquet: version 0.1
     {
         SUMMARY,
         PROVENANCE,
@@ -35,20 +35,20 @@ OURS = frozenset(  # every name that may stand in a folder of ours
         "figures",
         "report.html",
         *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
-        *(f"{table}.parquet" for table in ("timeline", "events", "lives", "commitments")),
+        *(f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")),
         *(f"{table}.{form}" for table in ("sweep", "size", "sensitivity") for form in ("json", "csv", "parquet")),
     }
 )
 
 
 def check_folder(folder: str | Path) -> None:
-    """Raise ResultError if no result could be written here: ask before a long run, not after it."""
+    """Raise ResultError if no result can be written here; call it before a long run, not after it."""
     folder = Path(folder)
     _check_ours(folder)
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(folder)
-        probe = _beside(folder, "probe")
+        clear_leftovers(folder)
+        probe = beside(folder, "probe")
         probe.mkdir()
         probe.rmdir()
 
@@ -61,13 +61,13 @@ def unfinished_folder(folder: str | Path) -> Path:
 
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
-    """A temporary folder to fill, which takes *folder*'s place once the block has ended well, and else disappears."""
+    """A temporary folder to fill; it takes *folder*'s place once the block has ended well, else it is removed."""
     folder = Path(folder)
     _check_ours(folder)
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(folder)
-        place = _beside(folder, "new")
+        clear_leftovers(folder)
+        place = beside(folder, "new")
         place.mkdir()
         try:
             yield place
@@ -78,8 +78,8 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
             raise
 
 
-def _beside(folder: Path, what: str) -> Path:
-    """A name beside a folder that tells whose it is, so that what a killed process left can be told from work in hand."""
+def beside(folder: Path, what: str) -> Path:
+    """A name beside a folder that holds machine and process, so that leftovers can be told from work in progress."""
     return folder.parent / f".{folder.name}.{what}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
@@ -87,27 +87,27 @@ def _machine() -> str:
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Mend what a killed process left beside a folder: give an old result its name back, remove half-made new ones."""
+def clear_leftovers(folder: Path) -> None:
+    """Repair what a killed process left beside a folder: give an old result its name back, remove unfinished ones."""
     for entry in folder.parent.glob(f".{glob.escape(folder.name)}.*-{_machine()}-*-*"):
         what, _, pid, _ = entry.name.removeprefix(f".{folder.name}.").split("-")
         if _is_alive(int(pid)):
             continue
         if what == "old" and not folder.exists():
-            entry.rename(folder)  # killed between the two renames: the new result is complete, but nobody said so
+            entry.rename(folder)  # killed between the two renames of `_take_place`
         else:
             shutil.rmtree(entry, ignore_errors=True)
 
 
 def _is_alive(pid: int) -> bool:
     if os.name != "posix":
-        return True  # elsewhere signal 0 is no question: leave it to the user
+        return True  # elsewhere signal 0 isn't a test: leave the folder to the user
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # somebody else's
+        return True  # another user's
     return True
 
 
@@ -120,15 +120,15 @@ def _check_ours(folder: Path) -> None:
             raise ResultError(f"{folder}: is a file; give a folder for the result")
         names = {entry.name for entry in folder.iterdir()}
     except OSError as refusal:
-        raise _in_words(folder, refusal) from refusal
+        raise _as_result_error(folder, refusal) from refusal
     if not names:
         return
     if PROVENANCE not in names or not _is_ours(folder / PROVENANCE):
         raise ResultError(f"{folder}: is not empty and holds no result of {PROGRAM}; give another folder")
-    strangers = sorted(names - OURS)
-    if strangers:
+    foreign = sorted(names - OURS)
+    if foreign:
         raise ResultError(
-            f"{folder}: holds {', '.join(strangers[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
+            f"{folder}: holds {', '.join(foreign[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
         )
 
 
@@ -142,7 +142,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _flush(place: Path) -> None:
-    """Have the disk keep every file and folder before any of it gets its name."""
+    """Flush every file and folder to the disk before any of it gets its name."""
     for root, _, names in os.walk(place, topdown=False):
         folders = (Path(root),) if os.name == "posix" else ()  # elsewhere a folder can't be opened
         for path in (*(Path(root) / name for name in names), *folders):
@@ -158,7 +158,7 @@ def _take_place(place: Path, folder: Path) -> None:
     if not folder.exists():
         place.rename(folder)
         return
-    old = _beside(folder, "old")
+    old = beside(folder, "old")
     folder.rename(old)
     try:
         place.rename(folder)
@@ -170,26 +170,26 @@ def _take_place(place: Path, folder: Path) -> None:
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """The machine's refusals (full disk, missing right) as the user's errors, in words."""
+    """Errors of the operating system (full disk, missing right) as ResultError, in words."""
     try:
         yield
     except OSError as refusal:
-        raise _in_words(folder, refusal) from refusal
+        raise _as_result_error(folder, refusal) from refusal
 
 
 @contextmanager
 def full_disk_explained(folder: str | Path) -> Iterator[None]:
-    """A disk that fills up while replications are kept beside a folder: said with the folder's name."""
+    """A disk that fills up while replications are kept beside a folder, as ResultError with the folder's name."""
     try:
         yield
     except OSError as refusal:
         if refusal.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise _in_words(Path(folder), refusal) from refusal
+        raise _as_result_error(Path(folder), refusal) from refusal
 
 
-def _in_words(folder: Path, refusal: OSError) -> ResultError:
-    says = {
+def _as_result_error(folder: Path, refusal: OSError) -> ResultError:
+    words = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
         errno.EROFS: "the file system is read-only",
@@ -198,7 +198,7 @@ def _in_words(folder: Path, refusal: OSError) -> ResultError:
         errno.ENOTDIR: "a part of the path is a file, not a folder",
         errno.EEXIST: "a part of the path is a file, not a folder",
     }
-    reason = says.get(refusal.errno or 0, refusal.strerror or str(refusal))
+    reason = words.get(refusal.errno or 0, refusal.strerror or str(refusal))
     kept = unfinished_folder(folder)
     resumed = f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
     return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written{resumed}")

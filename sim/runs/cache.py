@@ -1,8 +1,8 @@
-"""Replications that were played once and needn't be played again: files named by what was asked, never by when.
+"""Kept replications, so that none is simulated twice: files named by their inputs, never by their time.
 
-The name is a digest of the program, the question, the seed and the engine, so the same name always means the same
-content, and a wrong hit can't be. A file appears whole (written under a temporary name, then renamed) or not at all;
-one that can't be read is played again. Nothing is ever unpickled.
+The name is a digest of the program, the inputs, the seed and the engine, so the same name always means the same
+content, and a wrong hit is impossible. A file appears whole (written under a temporary name, then renamed) or not at
+all; one that can't be read is simulated again. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -27,23 +27,19 @@ from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.errors import ResultError
 from sim.runs.provenance import input_digest, program_digest
-from sim.runs.replication import BillRow, CommitmentHours, Replication, SimulationInput, Timeline
+from sim.runs.replication import BillRow, CommitmentHours, Replication, Timeline
+from sim.runs.simulation_input import SimulationInput
 
-FORM = 2  # of the files; part of every name
-MOST_BYTES = 2 * 2**30  # that a cache is cut down to after a study, what was used longest ago first ...
-SPARED_S = 3_600.0  # ... but nothing that was used in the last hour: another study may be reading it
+FORMAT = 3  # of the files; part of every name
+MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
+SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheEntry:
-    """Where the replications of one (program, question, seed, engine) are kept."""
+    """Where the replications of one (program, inputs, seed, engine) are kept."""
 
     folder: Path
-
-    @property
-    def events_folder(self) -> Path:
-        """Where the part files with their moves are kept."""
-        return self.folder
 
     def get(self, number: int) -> Replication | None:
         """Replication *number* if it was finished, else None."""
@@ -52,10 +48,10 @@ class CacheEntry:
             os.utime(self.folder)  # used: trimmed last
             return found
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent, or torn by a machine that went down: played again
+            return None  # absent, or torn by a machine that went down: simulated again
 
     def put(self, replication: Replication) -> Replication:
-        """Keep a finished replication; what is given back reads its timeline from the file, so memory stays small."""
+        """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
         file = self._file(replication.number)
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{file.name}.{secrets.token_hex(4)}"
@@ -82,15 +78,15 @@ class CacheEntry:
 
 @dataclass(slots=True)
 class RunCache:
-    """A folder of shelves, safe for several processes at once."""
+    """A folder of kept replications, safe for several processes at once."""
 
     folder: Path
-    reused: int = field(default=0, compare=False)  # replications that were found here instead of played
+    reused: int = field(default=0, compare=False)  # replications found here instead of simulated
 
-    def entry(self, question: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False) -> CacheEntry:
-        """Where replications of this question are kept; nothing is made on disk until one is."""
-        asked = f"{FORM}:{program_digest()}:{input_digest(question)}:{seed}:{engine}:{events}"
-        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+    def entry(self, inputs: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False) -> CacheEntry:
+        """Where replications with these inputs are kept; nothing is made on disk until one is."""
+        content = f"{FORMAT}:{program_digest()}:{input_digest(inputs)}:{seed}:{engine}:{events}"
+        name = hashlib.sha256(content.encode()).hexdigest()[:32]
         return CacheEntry(folder=self.folder / name[:2] / name)
 
     def forget(self) -> None:
@@ -98,21 +94,21 @@ class RunCache:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
-        """Cut a cache that has grown too large: the shelves used longest ago go first."""
-        shelves = []
+        """Cut a cache that has grown too large: the entries used longest ago go first."""
+        entries = []
         for entry in self.folder.glob("[0-9a-f][0-9a-f]/*"):
-            with suppress(OSError):  # gone meanwhile: somebody else is trimming too
+            with suppress(OSError):  # gone meanwhile: another process is trimming too
                 size = sum(file.stat().st_size for file in entry.iterdir())
-                shelves.append((entry.stat().st_mtime, size, entry))
-        total = sum(size for _, size, _ in shelves)
-        for used_at, size, entry in sorted(shelves):
+                entries.append((entry.stat().st_mtime, size, entry))
+        total = sum(size for _, size, _ in entries)
+        for used_at, size, entry in sorted(entries):
             if total <= most_bytes or used_at > time.time() - spared_s:
                 return
             shutil.rmtree(entry, ignore_errors=True)
             total -= size
 
     def sign(self) -> None:
-        """Tell other programs what this folder is: git and backups pass by it."""
+        """Mark the folder as a cache, so that git and backups skip it."""
         if not self.folder.is_dir():
             return
         for name, content in (
@@ -127,7 +123,7 @@ class RunCache:
 
 
 class KeptTimeline(Mapping[str, Timeline]):
-    """The timelines of a replication that lies on disk, read when looked at."""
+    """The timelines of a replication on disk, read when needed."""
 
     def __init__(self, file: Path, groups: tuple[str, ...]) -> None:
         self._file = file
@@ -159,7 +155,7 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "metrics": replication.metrics,
         "bill": [list(asdict(row).values()) for row in replication.bill],
         "groups": list(replication.timeline),
-        "lives": replication.lives,
+        "vm_timelines": replication.vm_timelines,
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
         "events": replication.events.name if replication.events is not None else None,
@@ -198,7 +194,7 @@ def _read(file: Path) -> Replication:
         metrics=described["metrics"],
         bill=tuple(BillRow(*row) for row in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
-        lives=tuple((vm, when_s, state) for vm, when_s, state in described["lives"]),
+        vm_timelines=tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"]),
         uptimes=tuple(
             Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
         ),
@@ -212,5 +208,5 @@ def _timeline(content: Mapping[str, NDArray[Any]], index: int) -> Timeline:
 
 
 def cache_beside(folder: Path) -> RunCache:
-    """What the studies whose results stand in one place have played: kept among their result folders."""
+    """The cache shared by the studies whose results stand in the same folder."""
     return RunCache(folder.parent / ".vmfleet-cache")

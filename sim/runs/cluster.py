@@ -1,12 +1,13 @@
-"""One machine outgrown: the same study on an existing dask or ray cluster, with the same bits.
+"""Studies on an existing dask or ray cluster, with the same bits as on one machine.
 
 `dask://host:port` joins a running scheduler, `ray://auto` the ray cluster this machine belongs to, `ray://host:port` one
-by its client port. Before any work is sent, every worker is asked, with a time limit, whether it can import us and which
-program it has: joblib would wait for ever for workers that can't, and another program would give other figures.
+by its client port. Before any work is sent, every worker must say within a time limit that it can import vmfleet, and
+which version it has: joblib would wait for ever for workers that can't, and another version would give other figures.
 """
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,15 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from joblib import Parallel, delayed, parallel_config
+
 from sim.errors import InputError
 from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
+from sim.runs.provenance import program_digest, program_version
 from sim.runs.replication import Replication
 
 SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
-LIMIT_S = 30.0  # for every answer the preflight waits for
+LIMIT_S = 30.0  # for every answer of a worker
 
 
 @dataclass(slots=True)
@@ -67,20 +71,18 @@ class Cluster(AbstractContextManager["Cluster"]):
     ) -> None:
         self._close()
 
-    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Play every replication of every task, in rounds; *finished* gets each with its task's place, in order."""
+    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Simulate every replication of every task, in rounds; *finished* gets each with its task's index, in order."""
         if any(task.events_folder is not None for task in tasks):
             raise InputError(
                 "--events can't be kept on a cluster: workers don't share our disk; run it here, with --jobs"
             )
-        from joblib import Parallel, delayed
-
         left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
         parts = chunks(left, size=CHUNK)
         with _backend(self):
             for first in range(0, len(parts), SENT_AT_ONCE):
                 sent = parts[first : first + SENT_AT_ONCE]
-                back = Parallel()(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in sent)
+                back = Parallel()(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in sent)
                 for (index, _), replications in zip(sent, back, strict=True):
                     for replication in replications:
                         finished(index, replication)
@@ -88,7 +90,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
 @contextmanager
 def workers_for(jobs: int, cluster: str | None) -> Iterator[Executor]:
-    """The workers that `--jobs` and `--cluster` ask for, ready to play."""
+    """The executor that `--jobs` and `--cluster` ask for, ready to run."""
     if cluster is None:
         yield Workers(jobs=jobs)
         return
@@ -98,8 +100,6 @@ def workers_for(jobs: int, cluster: str | None) -> Iterator[Executor]:
 
 @contextmanager
 def _backend(cluster: Cluster) -> Iterator[None]:
-    from joblib import parallel_config
-
     if cluster.kind == "ray":
         from ray.util.joblib import register_ray
 
@@ -112,11 +112,7 @@ def _backend(cluster: Cluster) -> Iterator[None]:
 
 
 def who_am_i() -> dict[str, str]:
-    """What a worker must share with us for the figures to be the same bits."""
-    import platform
-
-    from sim.runs.provenance import program_digest, program_version
-
+    """What a worker must have in common with this process for the figures to be the same bits."""
     return {"python": platform.python_version(), "program": program_version(), "digest": program_digest()}
 
 
@@ -140,12 +136,12 @@ def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: 
 
 
 def input_for_worker() -> Callable[[], dict[str, str]]:
-    """A function that travels by value, so that it also runs where nothing of ours can be imported."""
+    """A function that is pickled by value, so that it also runs where vmfleet can't be imported."""
 
     def ask() -> dict[str, str]:
         try:
             from sim.runs.cluster import who_am_i as answer
-        except Exception as error:  # noqa: BLE001  whatever keeps a worker from importing us is what we want to hear
+        except Exception as error:  # noqa: BLE001  whatever keeps a worker from importing us is the answer
             return {"error": f"{type(error).__name__}: {error}"}
         return answer()
 

@@ -1,6 +1,6 @@
-"""Every move of one replication on its way to disk: a list that empties itself into a Parquet file as it grows.
+"""Writes the events of one replication: a list that flushes itself into a Parquet file as it grows.
 
-Memory stays bounded however many moves there are; the part files of all replications become `events.parquet`.
+Memory stays bounded however many events there are; the part files of all replications become `events.parquet`.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 ROWS_HELD = 100_000  # some 20 MB of tuples
 
 Event = tuple[float, str, str, str | None, str | None, str | None, str | None]
-"""(t_s, vm, kind, from, to, operation, code), as the walkers tell it."""
+"""(t_s, vm, kind, from, to, operation, code), as the engines report it."""
 
 
 def event_schema() -> pa.Schema:
     """The columns of `events.parquet`."""
-    import pyarrow as pa
-
     word = pa.dictionary(pa.int32(), pa.string())
     return pa.schema(
         [
@@ -40,31 +38,31 @@ def event_schema() -> pa.Schema:
 
 
 class EventRows(list[Event]):
-    """A list of moves that hands itself over whenever it holds many."""
+    """A list of events that flushes itself whenever it holds many."""
 
-    def __init__(self, journal: EventWriter) -> None:
+    def __init__(self, writer: EventWriter) -> None:
         super().__init__()
-        self._journal = journal
+        self._target = writer
 
     def append(self, event: Event, /) -> None:
-        """Take one move."""
+        """Take one event."""
         super().append(event)
         if len(self) >= ROWS_HELD:
-            self._journal.flush()
+            self._target.flush()
 
     def extend(self, events: Iterable[Event], /) -> None:
-        """Take many moves."""
+        """Take many events."""
         waiting = iter(events)
         while True:
             free = ROWS_HELD - len(self)
             super().extend(islice(waiting, free))
             if len(self) < ROWS_HELD:
                 return
-            self._journal.flush()
+            self._target.flush()
 
 
 class EventWriter:
-    """The part file of one replication's moves; writes nothing without a path. Complete once the block has ended well."""
+    """The part file of one replication's events; writes nothing without a path. Complete once the block has ended well."""
 
     def __init__(self, path: Path | None, replication: int) -> None:
         self.path = path
@@ -91,9 +89,6 @@ class EventWriter:
 
     def flush(self) -> None:
         """Write what is held as one row group and forget it."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         if self.path is None:
             self.rows.clear()
             return
@@ -115,9 +110,6 @@ class EventWriter:
 
 def merge(parts: Iterable[Path], target: Path) -> None:
     """Put the part files one after the other into *target*, a batch at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     schema = event_schema()
     words = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:

@@ -1,7 +1,6 @@
-"""Who plays the replications: this process, or worker processes side by side. The figures are the same bits.
+"""Executors of replications: this process, or worker processes side by side. The figures are the same bits.
 
-Each replication is a pure function of its number, so how the numbers are shared out shows in nothing but the time;
-what comes back is in the order that was asked for.
+Each replication is a pure function of its number, so how the numbers are shared out changes nothing but the time.
 """
 
 from __future__ import annotations
@@ -13,8 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from joblib import Parallel, delayed
+
 from sim.errors import InputError, VmfleetError
-from sim.runs.replication import Replication, SimulationInput, replicate_many
+from sim.runs.replication import Replication, replicate_many
+from sim.runs.simulation_input import SimulationInput
 
 CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
 TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
@@ -22,37 +24,37 @@ TRIES = 3  # of a chunk whose worker was killed (by the machine running out of m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Replications of one question that somebody has to play."""
+    """Replications of one scenario to simulate, as they are sent to a worker."""
 
-    question: SimulationInput
+    inputs: SimulationInput
     seed: int
     numbers: tuple[int, ...]
     engine: str
     events_folder: Path | None = None
 
     def part(self, numbers: tuple[int, ...]) -> Task:
-        """The same question, other numbers."""
+        """The same inputs, other numbers."""
         return replace(self, numbers=numbers)
 
-    def play(self) -> list[Replication]:
-        """Play them here."""
-        return replicate_many(self.question, self.seed, self.numbers, self.engine, self.events_folder)
+    def run(self) -> list[Replication]:
+        """Simulate them here."""
+        return replicate_many(self.inputs, self.seed, self.numbers, self.engine, self.events_folder)
 
 
 class Executor(Protocol):
-    """Whoever can play tasks: processes here, or a cluster."""
+    """Runs tasks: processes here, or a cluster."""
 
     @property
     def processes(self) -> int:
-        """How many play at a time."""
+        """How many replications run at a time."""
 
-    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Play every replication of every task; *finished* gets each with its task's place, in order."""
+    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Simulate every replication of every task; *finished* gets each with its task's index, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """So many processes on this machine; 1 means this process itself, -1 every core."""
+    """Processes on this machine: 1 means this process itself, -1 one for every core."""
 
     jobs: int = 1
 
@@ -65,12 +67,12 @@ class Workers:
         """How many processes that is here."""
         return self.jobs if self.jobs > 0 else available_cores()
 
-    def play(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Play every replication of every task; *finished* gets each with its task's place, in order."""
+    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
+        """Simulate every replication of every task; *finished* gets each with its task's index, in order."""
         left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
         if self.processes == 1 or len(left) == 1:
             for index, number in left:
-                for replication in tasks[index].part((number,)).play():
+                for replication in tasks[index].part((number,)).run():
                     finished(index, replication)
             return
         for attempt in range(1, TRIES + 1):
@@ -89,20 +91,18 @@ class Workers:
     def _side_by_side(
         self, tasks: Sequence[Task], left: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[int, Replication]]:
-        from joblib import Parallel, delayed
-
         parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
-        # The kernel lets go of the interpreter lock, so threads do, and nothing has to be started or shipped.
+        # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
         backend = "threading" if all(task.engine == "compiled" for task in tasks) else "loky"
         parallel = Parallel(n_jobs=self.processes, backend=backend, return_as="generator", batch_size=1)
-        played = parallel(delayed(Task.play)(tasks[index].part(numbers)) for index, numbers in parts)
-        for (index, _), replications in zip(parts, played, strict=True):
+        done = parallel(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in parts)
+        for (index, _), replications in zip(parts, done, strict=True):
             for replication in replications:
                 yield index, replication
 
 
 def chunks(left: Sequence[tuple[int, int]], size: int) -> list[tuple[int, tuple[int, ...]]]:
-    """Replications to play, (task, number), in parts of at most *size* of one task each.
+    """Replications to simulate, (task, number), in parts of at most *size* of one task each.
 
     >>> chunks([(0, 7), (0, 8), (0, 9), (1, 0)], size=2)
     [(0, (7, 8)), (0, (9,)), (1, (0,))]

@@ -15,7 +15,7 @@ from sim.billing.spread import Days, VmSpread
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
 from sim.runs.rate_replication import simulate_and_rate
-from sim.runs.replication import compile_scenario
+from sim.runs.simulation_input import compile_scenario
 from sim.usage.ledger import to_ticks
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""Where a result came from: enough to make it again, and to know whether two results may be compared.
+"""Where a result came from: enough to make it again, and to know whether two results can be compared.
 
-Everything but `timing` is the same for the same question asked of the same program on the same machine set-up.
+Everything but `timing` is the same for the same scenario, options, program and kind of machine.
 """
 
 from __future__ import annotations
@@ -15,25 +15,16 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from sim.catalog.catalogue import Catalogue
-from sim.runs.replication import SimulationInput, compile_scenario
+from sim.runs.atomic_write import PROGRAM
+from sim.runs.simulation_input import SimulationInput
 
-if TYPE_CHECKING:
-    from sim.runs.run_result import RunResult
-
-PROGRAM = "vmfleet"
 LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib")
-SHAPES_FIGURES = (
-    "cloud",
-    "billing",
-    "usage",
-    "catalog",
-    "sampling",
-    "lifecycle",
-    "experiment",
-)  # rooms, not report or cli
+NO_FIGURES = ("cli", "report", "demo")  # packages that no figure depends on
 
 
 def library_versions() -> dict[str, str]:
@@ -80,29 +71,29 @@ def _git(root: Path, *words: str) -> str:
 
 @lru_cache(maxsize=1)
 def program_digest() -> str:
-    """Digest of the program text that shapes figures, with the versions of Python, numpy and scipy it runs on.
+    """Digest of the source that figures depend on, with the versions of Python, numpy and scipy.
 
-    Results kept in a cache are only ever given to the program that made them.
+    A cache only ever returns results of the program that made them.
     """
     digest = hashlib.sha256()
     root = package_folder()
-    for room in SHAPES_FIGURES:
-        for path in sorted((root / room).rglob("*")):
-            if path.suffix in (".py", ".json", ".csv") and path.is_file():
-                digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
-                digest.update(path.read_bytes())
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if path.suffix in (".py", ".json", ".csv") and name.parts[0] not in NO_FIGURES and path.is_file():
+            digest.update(f"{name.as_posix()}\0".encode())
+            digest.update(path.read_bytes())
     versions = library_versions()
     digest.update(f"{platform.python_version()} {versions.get('numpy')} {versions.get('scipy')}".encode())
     return digest.hexdigest()
 
 
-def input_digest(question: SimulationInput) -> str:
-    """Digest of everything a replication's figures depend on, besides seed and number: plan, prices, policy, promises.
+def input_digest(inputs: SimulationInput) -> str:
+    """Digest of everything a replication's figures depend on besides seed and number: plan, prices, policy, commitments.
 
-    Two scenario files that ask the same have the same digest, wherever they lie and however they are written.
+    Two scenario files that mean the same have the same digest, wherever they lie and however they are written.
     """
     digest = hashlib.sha256()
-    for piece in _pieces(question):
+    for piece in pieces(inputs):
         digest.update(piece)
         digest.update(b"\0")
     return digest.hexdigest()
@@ -117,14 +108,12 @@ def _known_digest(part: object) -> bytes:
     if found is None:
         if len(_known) > 1_000:
             _known.clear()
-        found = _known[id(part)] = (part, hashlib.sha256(b"\0".join(_pieces(part))).digest())
+        found = _known[id(part)] = (part, hashlib.sha256(b"\0".join(pieces(part))).digest())
     return found[1]
 
 
-def _pieces(value: object) -> Iterator[bytes]:
+def pieces(value: object) -> Iterator[bytes]:
     """A value as an unambiguous row of byte strings; floats to their last bit."""
-    import numpy as np
-
     if isinstance(value, float):
         yield b"f" + value.hex().encode()
     elif value is None or isinstance(value, bool | int | str | enum.Enum | datetime | date | time):
@@ -144,25 +133,25 @@ def _pieces(value: object) -> Iterator[bytes]:
             if isinstance(value, Catalogue):
                 yield from (_known_digest(each) for each in (part if isinstance(part, tuple) else (part,)))
             else:
-                yield from _pieces(part)
+                yield from pieces(part)
         yield b")"
     elif isinstance(value, Mapping):
         yield b"{"
         for key in sorted(value, key=str):
-            yield from _pieces(key)
-            yield from _pieces(value[key])
+            yield from pieces(key)
+            yield from pieces(value[key])
         yield b"}"
     elif isinstance(value, list | tuple):
         yield b"["
         for item in value:
-            yield from _pieces(item)
+            yield from pieces(item)
         yield b"]"
     elif isinstance(value, set | frozenset):
-        yield from _pieces(sorted(value, key=str))
+        yield from pieces(sorted(value, key=str))
     elif isinstance(value, np.generic):
-        yield from _pieces(value.item())
+        yield from pieces(value.item())
     else:
-        raise TypeError(f"a question holds a {type(value).__name__}, which has no digest: {value!r}")
+        raise TypeError(f"the inputs hold a {type(value).__name__}, which has no digest: {value!r}")
 
 
 def program() -> dict[str, Any]:
@@ -175,36 +164,15 @@ def program() -> dict[str, Any]:
     }
 
 
-def provenance_of(result: RunResult) -> dict[str, Any]:
-    """The content of `provenance.json` for one run."""
-    question = compile_scenario(result.scenario)
-    return {
-        **program(),
-        "scenario": {"name": result.scenario.name, "digest": input_digest(question)},
-        "seed": result.seed,
-        "replications": result.n,
-        "engine": {"played": result.engine, "asked": result.engine_asked, "why": result.engine_why},
-        "stopping": result.stopping.words if result.stopping is not None else "as many replications as were asked for",
-        "catalogue": catalogue_facts(question),
-        "defaults": [
-            {
-                "key": d.key,
-                "value": d.value,
-                "unit": d.unit,
-                "source": d.source,
-                "trust": d.trust,
-                "in_use_by": d.in_use_by,
-            }
-            for d in result.scenario.defaults_in_use()
-        ],
-        "timing": {"wall_s": round(result.wall_s, 3), "written": datetime.now(UTC).isoformat(timespec="seconds")},
-    }
+def timing(wall_s: float) -> dict[str, Any]:
+    """How long the replications took, and when the result was written."""
+    return {"wall_s": round(wall_s, 3), "written": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def catalogue_facts(question: SimulationInput) -> dict[str, Any]:
+def catalogue_facts(inputs: SimulationInput) -> dict[str, Any]:
     """Which price list was used, and where each block of prices for the fleet's regions came from, and when."""
-    regions = {group.region for group in question.rated_groups}
-    catalogue = question.catalogue
+    regions = {group.region for group in inputs.rated_groups}
+    catalogue = inputs.catalogue
     sources = [block.provenance for block in catalogue.price_blocks if block.per_h and block.region in regions]
     sources += [block.provenance for block in catalogue.disk_blocks if regions & {*block.regions}]
     sources += [block.provenance for block in catalogue.address_blocks if regions & {*block.regions}]

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.billing.focus import effective_shares
+from sim.billing.meters import RatedGroup
 from sim.billing.money import to_usd
 from sim.billing.rating import Rating, rate_run, rate_stays
 from sim.billing.stays import Stays
 from sim.billing.uptime import Uptime, Watched, fleet_uptime
+from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, GroupStays, StayRecorder, power_of
-from sim.usage.ledger import to_ticks
-
-if TYPE_CHECKING:
-    from sim.billing.meters import RatedGroup
-    from sim.runs.replication import SimulationInput
-    from sim.usage.ledger import GroupUsage
+from sim.runs.simulation_input import SimulationInput
+from sim.usage.ledger import GroupUsage, to_ticks
 
 
 class _VmNames(Sequence[str]):
@@ -84,8 +81,6 @@ def simulate_and_rate(
     question: SimulationInput, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False
 ) -> RatedReplication:
     """Play one replication for its bill alone; *by_vm*: rate it from the stays of its VMs in any case."""
-    from sim.engines.simulate import simulate
-
     recorder = StayRecorder(power_of) if by_vm or needs_stays(question) else None
     run = simulate(
         question.plan, seed=seed, replication=number, engine=engine, listeners=[recorder.listen] if recorder else []

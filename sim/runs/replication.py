@@ -1,7 +1,7 @@
-"""One replication: a fleet lives its horizon once, is counted, and gets its bill.
+"""One replication: a fleet is simulated over its horizon once, counted, and billed.
 
-`replicate` is a pure function of (question, seed, number): whoever calls it, in whatever process or order, gets the
-same bits. Parallel runs, clusters and resuming follow from that alone.
+`replicate` is a pure function of (inputs, seed, number): in whatever process or order it is called, it gives the same
+bits. Parallel runs, clusters and resuming follow from that alone.
 """
 
 from __future__ import annotations
@@ -9,43 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.billing.commitments import Commitment
-from sim.billing.meters import RatedGroup
 from sim.billing.rating import Rating
-from sim.billing.spot_prices import SpotSteps
 from sim.billing.uptime import Uptime
-from sim.catalog.catalogue import Catalogue
+from sim.engines.simulate import simulate
+from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.model.plan import FleetPlan
+from sim.runs.event_writer import EventWriter
 from sim.runs.metrics import FLEET, metrics_of
 from sim.runs.rate_replication import needs_stays, settle, uptimes_of
+from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 
-if TYPE_CHECKING:
-    from sim.scenario.scenario import Scenario
-
-LIVES_PER_GROUP = 12  # VMs whose states are kept for the report's picture of single VMs ...
-LIVES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulationInput:
-    """What every replication of a run plays and rates: a scenario boiled down to what its figures depend on."""
-
-    plan: FleetPlan
-    rated_groups: tuple[RatedGroup, ...]
-    catalogue: Catalogue
-    billing_policy: str
-    commitments: tuple[Commitment, ...] = ()
-    rounding: str = "exact"  # of billed time; or floor-minute
-    spot_steps: SpotSteps | None = None
+TIMELINES_PER_GROUP = 12  # VMs whose states are kept for the figure of single VMs ...
+TIMELINES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,49 +71,32 @@ class Replication:
     metrics: Mapping[str, Mapping[str, float]]
     bill: tuple[BillRow, ...]
     timeline: Mapping[str, Timeline]
-    lives: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = gone
+    vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
     commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
-    events: Path | None = field(default=None, compare=False)  # part file with this replication's moves
-
-
-def compile_scenario(scenario: Scenario) -> SimulationInput:
-    """Boil a scenario down; reads its price catalogue."""
-    return SimulationInput(
-        plan=scenario.fleet_plan(),
-        rated_groups=tuple(scenario.rated_groups()),
-        catalogue=scenario.catalogue(),
-        billing_policy=scenario.billing_policy,
-        commitments=tuple(scenario.billed_commitments()),
-        rounding=scenario.rounding,
-        spot_steps=scenario.spot_steps(),
-    )
+    events: Path | None = field(default=None, compare=False)  # part file with this replication's events
 
 
 def replicate(
-    question: SimulationInput, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
+    inputs: SimulationInput, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
 ) -> Replication:
-    """Play replication *number* and settle its bill; *events* names a Parquet file that gets every move."""
-    from sim.engines.simulate import simulate
-    from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
-    from sim.runs.event_writer import EventWriter
-
-    powers = StayRecorder(power_of) if needs_stays(question) else None
-    reach = StayRecorder(reach_of) if can_be_down(question.plan) else None
-    with EventWriter(events, number) as journal:
+    """Simulate and rate replication *number*; *events* names a Parquet file that gets every event."""
+    powers = StayRecorder(power_of) if needs_stays(inputs) else None
+    reach = StayRecorder(reach_of) if can_be_down(inputs.plan) else None
+    with EventWriter(events, number) as writer:
         run = simulate(
-            question.plan,
+            inputs.plan,
             seed=seed,
             replication=number,
             engine=engine,
-            events=journal.rows if events is not None else None,
-            lives=LIVES_PER_GROUP if number == 0 else 0,
+            events=writer.rows if events is not None else None,
+            lives=TIMELINES_PER_GROUP if number == 0 else 0,
             listeners=[each.listen for each in (powers, reach) if each is not None],
         )
-    policy = get_policy(question.billing_policy)
-    horizon_s = question.plan.horizon_s
-    rating = settle(question, run.usages, powers.stays(horizon_s) if powers else None)
-    uptimes = uptimes_of(question, rating, reach.stays(horizon_s)) if reach else None
+    policy = get_policy(inputs.billing_policy)
+    horizon_s = inputs.plan.horizon_s
+    rating = settle(inputs, run.usages, powers.stays(horizon_s) if powers else None)
+    uptimes = uptimes_of(inputs, rating, reach.stays(horizon_s)) if reach else None
     bill = rating.bill
     metrics = {FLEET: metrics_of(run.fleet, bill, policy, uptimes)}
     metrics.update({group: metrics_of(usage, bill, policy, uptimes) for group, usage in run.usages.items()})
@@ -152,11 +117,11 @@ def replicate(
             for line in bill.lines
         ),
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
-        lives=tuple(
-            (vm, when_s, str(state)) for vm, moves in run.lives for when_s, state in moves if when_s < LIVES_UNTIL_S
+        vm_timelines=tuple(
+            (vm, when_s, str(state)) for vm, moves in run.lives for when_s, state in moves if when_s < TIMELINES_UNTIL_S
         ),
         uptimes=tuple(uptimes or ()),
-        commitment_hours=commitment_hours(rating, question.plan.warm_up_s) if number == 0 else (),
+        commitment_hours=commitment_hours(rating, inputs.plan.warm_up_s) if number == 0 else (),
         events=events,
     )
 
@@ -177,12 +142,12 @@ def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours,
 
 
 def replicate_many(
-    question: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
+    inputs: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
 ) -> list[Replication]:
-    """Several replications in one go: what is sent to a worker."""
+    """Several replications in one call: what a worker runs."""
     return [
         replicate(
-            question,
+            inputs,
             seed,
             number,
             engine=engine,

@@ -1,238 +1,263 @@
-"""What stands in the result folder of a run, written and read back with clear complaints."""
+"""Reads the result folder of a run: the one reader, used by scripts, the report and `vmfleet bill`.
+
+`summary.json` must be there; tables are read when needed, and a missing one is empty (None for the timeline).
+"""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
-from sim.runs.atomic_write import PROVENANCE, SUMMARY, check_folder, new_folder, unfinished_folder
-from sim.runs.event_writer import merge
-from sim.runs.provenance import PROGRAM, provenance_of
+from sim.runs.atomic_write import PROGRAM, PROVENANCE, SUMMARY
+from sim.runs.frames import DataFrame
+from sim.runs.metrics import FLEET
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from sim.runs.run_result import RunResult
-
-__all__ = ["StoredResult", "check_folder", "read", "unfinished_folder", "write", "write_json", "write_table"]
-
+Floats = NDArray[np.float64]
 SHOWN = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")  # in a notebook
-ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
+NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json
 
 
-def write(result: RunResult, folder: str | Path) -> Path:
-    """Write the result folder of one run and return where it stands. Raises ResultError; then nothing is half written."""
-    with new_folder(folder) as place:
-        write_json(place / SUMMARY, result.summary())
-        write_json(place / PROVENANCE, provenance_of(result))
-        (place / "scenario.toml").write_text(result.scenario.to_toml(), encoding="utf-8")
-        write_table(place / "replications", ("replication", "group", "metric", "value"), _metric_rows(result))
-        write_table(
-            place / "bill",
-            ("replication", "group", "meter", "quantity", "unit", "unit_price", "amount"),
-            _bill_rows(result),
-        )
-        _write_timeline(place / "timeline.parquet", result)
-        _write_lives(place / "lives.parquet", result)
-        _write_commitments(place, result)
-        if result.has_events:
-            merge((each.events for each in result.replications if each.events is not None), place / "events.parquet")
-    return Path(folder)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanBillLine:
+    """One line of the mean bill: quantity and amount averaged over the replications."""
+
+    group: str
+    meter: str
+    quantity: float
+    unit: str
+    unit_price: float
+    amount: float
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """A JSON object, the same bytes for the same content; NaN is refused, it is no JSON."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmTimeline:
+    """The power states of one VM in replication 0, each with the second in which it began; None: it doesn't exist."""
+
+    vm: str
+    moves: tuple[tuple[float, PowerState | None], ...]
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The same table as CSV and as Parquet; a number that isn't defined is an empty cell."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentUse:
+    """One commitment in replication 0, by clock hour, in its own unit."""
 
-    kept = [tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row) for row in rows]
-    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(kept)
-    by_column = list(zip(*kept, strict=True)) if kept else [()] * len(columns)
-    table = pa.table({name: _column(values) for name, values in zip(columns, by_column, strict=True)})
-    pq.write_table(table, path.with_suffix(".parquet"), compression="zstd")
+    name: str
+    unit: str
+    first_hour: int
+    bought: Floats
+    used: Floats
 
 
-def _column(values: Sequence[object]) -> pa.Array:
-    """A column as numbers or texts; one that holds both (a setting may) as texts."""
-    import pyarrow as pa
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UptimeRow:
+    """One deployment (or all single VMs of a group) in one month: means over the replications, and the worst of them."""
 
-    kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} or len(kinds) <= 1:
-        return pa.array(values, pa.float64() if kinds == {int, float} else None)
-    return pa.array([None if value is None else str(value) for value in values])
-
-
-def _metric_rows(result: RunResult) -> Iterator[tuple[int, str, str, float]]:
-    for replication in result.replications:
-        for group, metrics in replication.metrics.items():
-            for metric, value in metrics.items():
-                yield replication.number, group, metric, value
-
-
-def _bill_rows(result: RunResult) -> Iterator[tuple[object, ...]]:
-    for each in result.replications:
-        for row in each.bill:
-            yield each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount
-
-
-def _write_timeline(path: Path, result: RunResult) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    word = pa.dictionary(pa.int32(), pa.string())
-    schema = pa.schema(
-        [("replication", pa.int32()), ("group", word), ("hour", pa.int32()), ("state", word), ("vms", pa.float64())]
-    )
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        held: list[pa.Table] = []
-        for table in _timeline_tables(result, schema):
-            held.append(table)
-            if sum(each.num_rows for each in held) >= ROWS_AT_ONCE:
-                writer.write_table(pa.concat_tables(held).combine_chunks())
-                held.clear()
-        if held:
-            writer.write_table(pa.concat_tables(held).combine_chunks())
-
-
-def _timeline_tables(result: RunResult, schema: pa.Schema) -> Iterator[pa.Table]:
-    import numpy as np
-    import pyarrow as pa
-
-    states = pa.array([str(state) for state in PowerState])
-    groups = pa.array(result.groups)
-    for each in result.replications:
-        for index, group in enumerate(result.groups):
-            timeline = each.timeline[group]
-            hours, width = timeline.vms.shape
-            rows = hours * width
-            columns = [
-                pa.array(np.full(rows, each.number, dtype=np.int32)),
-                pa.DictionaryArray.from_arrays(np.full(rows, index, dtype=np.int32), groups),
-                pa.array(np.repeat(np.arange(timeline.first_hour, timeline.first_hour + hours, dtype=np.int32), width)),
-                pa.DictionaryArray.from_arrays(np.tile(np.arange(width, dtype=np.int32), hours), states),
-                pa.array(timeline.vms.reshape(-1)),
-            ]
-            yield pa.Table.from_arrays(columns, schema=schema)
-
-
-def _write_lives(path: Path, result: RunResult) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    lives = [move for each in result.replications for move in each.lives]
-    table = pa.table(
-        {
-            "vm": pa.array([vm for vm, _, _ in lives], pa.string()),
-            "t_s": pa.array([when_s for _, when_s, _ in lives], pa.float64()),
-            "state": pa.array([state for _, _, state in lives], pa.string()),
-        }
-    )
-    pq.write_table(table, path, compression="zstd")
-
-
-def _write_commitments(place: Path, result: RunResult) -> None:
-    """What was promised: commitments hour by hour in replication 0, uptime month by month; only where there are any."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    bought = [each for replication in result.replications for each in replication.commitment_hours]
-    if bought:
-        table = pa.table(
-            {
-                "commitment": pa.array([each.name for each in bought for _ in each.used], pa.string()),
-                "hour": np.concatenate([each.first_hour + np.arange(len(each.used)) for each in bought]),
-                "unit": pa.array([each.unit for each in bought for _ in each.used], pa.string()),
-                "bought": np.concatenate([each.bought for each in bought]),
-                "used": np.concatenate([each.used for each in bought]),
-            }
-        )
-        pq.write_table(table, place / "commitments.parquet", compression="zstd")
-    if any(replication.uptimes for replication in result.replications):
-        write_table(place / "sla", UPTIME_COLUMNS, _uptime_rows(result))
-
-
-UPTIME_COLUMNS = (
-    "replication",
-    "month",
-    "name",
-    "deployment",
-    "deployments",
-    "promised",
-    "deployed_min",
-    "down_min",
-    "uptime",
-    "worst",
-    "breaches",
-    "credit",
-)
-
-
-def _uptime_rows(result: RunResult) -> Iterator[tuple[object, ...]]:
-    from sim.billing.sla import SERVICE_LEVELS
-
-    for each in result.replications:
-        for row in each.uptimes:
-            promised = SERVICE_LEVELS[row.deployment].uptime
-            yield (
-                each.number, row.month, row.name, str(row.deployment), row.deployments, promised, row.deployed_min,
-                row.down_min, row.uptime, row.worst, row.breaches, math.fsum(row.credit_usd.values()),
-            )  # fmt: skip
+    month: str
+    name: str
+    deployment: str
+    deployments: float
+    promised: float | None
+    uptime: float
+    worst: float
+    breaches: float
+    credit: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredResult:
-    """A result folder as it lies on the disk; tables are read when asked for."""
+    """A result folder on the disk; tables are read when needed."""
 
     folder: Path
     summary: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
     @cached_property
-    def replications(self) -> pd.DataFrame:
+    def replications(self) -> DataFrame:
         """replication, group, metric, value; group "" is the whole fleet."""
-        return self._table("replications")
+        return self._frame("replications")
 
     @cached_property
-    def bill(self) -> pd.DataFrame:
+    def bill(self) -> DataFrame:
         """replication, group, meter, quantity, unit, unit_price, amount."""
-        return self._table("bill")
+        return self._frame("bill")
 
     @cached_property
-    def timeline(self) -> pd.DataFrame:
+    def timeline(self) -> DataFrame:
         """replication, group, hour, state, vms."""
-        return self._table("timeline")
+        return self._frame("timeline")
 
     @cached_property
-    def events(self) -> pd.DataFrame:
+    def events(self) -> DataFrame:
         """replication, t_s, vm, kind, from, to, operation, code; only of runs that kept them."""
-        return self._table("events")
+        return self._frame("events")
+
+    @cached_property
+    def scenario(self) -> Mapping[str, Any]:
+        """The scenario file as a TOML reader gives it; empty if the folder has none."""
+        path = self.folder / "scenario.toml"
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ResultError(f"{path}: not TOML: {error}") from error
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """Numbers of the replications in the folder."""
+        table = self.table("replications", "replication")
+        if table is None or table.num_rows == 0:
+            return np.arange(int(self.summary["replications"]))
+        return np.unique(column(table, "replication").astype(np.int64))
+
+    @cached_property
+    def outcomes(self) -> Mapping[tuple[str, str], Floats]:
+        """(group, metric) -> its value in each replication."""
+        table = self.table("replications", "replication", "group", "metric", "value")
+        if table is None or table.num_rows == 0:
+            return {}
+        stated = int(self.summary["replications"])
+        if len(self.numbers) != stated:
+            raise ResultError(
+                f"{self.folder}: replications.parquet holds {len(self.numbers)} replications, "
+                f"summary.json says {stated}"
+            )
+        (group, groups), (metric, metrics) = coded(table, "group"), coded(table, "metric")
+        value = column(table, "value").astype(np.float64)
+        key = group.astype(np.int64) * len(metrics) + metric
+        order = np.lexsort((column(table, "replication"), key))
+        rows_of = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+        return {(groups[group[rows[0]]], metrics[metric[rows[0]]]): value[rows] for rows in rows_of}
+
+    @cached_property
+    def mean_bill(self) -> tuple[MeanBillLine, ...]:
+        """The bill averaged over the replications, in the order of the rating; absent lines count as zero."""
+        table = self.table("bill", "group", "meter", "quantity", "unit", "unit_price", "amount")
+        if table is None:
+            return ()
+        (group, groups), (meter, meters), (unit, units) = (coded(table, name) for name in ("group", "meter", "unit"))
+        prices, price = np.unique(column(table, "unit_price"), return_inverse=True)
+        keys = np.stack([group, meter, unit, price], axis=1)
+        lines, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        quantity, amount = (
+            np.bincount(of.ravel(), weights=column(table, name), minlength=len(lines)) / self.summary["replications"]
+            for name in ("quantity", "amount")
+        )
+        return tuple(
+            MeanBillLine(
+                group=groups[lines[i][0]],
+                meter=meters[lines[i][1]],
+                unit=units[lines[i][2]],
+                unit_price=float(prices[lines[i][3]]),
+                quantity=float(quantity[i]),
+                amount=float(amount[i]),
+            )
+            for i in np.argsort(first, kind="stable")
+        )
+
+    @cached_property
+    def vm_timelines(self) -> tuple[VmTimeline, ...]:
+        """The first VMs of each group during the first week of replication 0."""
+        old = (self.folder / "lives.parquet").exists()  # its name in version 0.1
+        table = self.table("lives" if old else "vm_timelines", "vm", "t_s", "state")
+        if table is None:
+            return ()
+        (vm, vms), (state, states) = coded(table, "vm"), coded(table, "state")
+        known = {str(each): each for each in PowerState}
+        moves: dict[str, list[tuple[float, PowerState | None]]] = {}
+        for name, when_s, entered in zip(vm, column(table, "t_s"), state, strict=True):  # in order, also in one instant
+            moves.setdefault(vms[name], []).append((float(when_s), known.get(states[entered])))
+        return tuple(VmTimeline(vm=name, moves=tuple(own)) for name, own in moves.items())
+
+    @cached_property
+    def commitments(self) -> tuple[CommitmentUse, ...]:
+        """Every commitment in replication 0, in the order of the bill."""
+        table = self.table("commitments", "commitment", "hour", "unit", "bought", "used")
+        if table is None:
+            return ()
+        (name, names), (unit, units) = coded(table, "commitment"), coded(table, "unit")
+        hour, bought, used = (column(table, each) for each in ("hour", "bought", "used"))
+        return tuple(
+            CommitmentUse(
+                name=names[code],
+                unit=units[unit[own][0]],
+                first_hour=int(hour[own].min()),
+                bought=bought[own].astype(np.float64),
+                used=used[own].astype(np.float64),
+            )
+            for code in dict.fromkeys(name.tolist())
+            for own in (name == code,)
+        )
+
+    @cached_property
+    def uptimes(self) -> tuple[UptimeRow, ...]:
+        """Uptime by month and deployment; replications with nothing deployed in a month don't count for its uptime."""
+        words = ("month", "name", "deployment")
+        numbers = ("deployments", "promised", "deployed_min", "down_min", "worst", "breaches", "credit")
+        table = self.table("sla", *words, *numbers)
+        if table is None:
+            return ()
+        columns = table.to_pydict()
+        rows_of: dict[tuple[str, ...], list[int]] = {}
+        for row, key in enumerate(zip(*(columns[word] for word in words), strict=True)):
+            rows_of.setdefault(key, []).append(row)
+        count = self.summary["replications"]
+        found = []
+        for (month, name, deployment), own in rows_of.items():
+            sums = {each: math.fsum(columns[each][i] for i in own) for each in numbers if each != "promised"}
+            found.append(
+                UptimeRow(
+                    month=month,
+                    name=name,
+                    deployment=deployment,
+                    deployments=sums["deployments"] / count,
+                    promised=columns["promised"][own[0]],
+                    uptime=1.0 - sums["down_min"] / sums["deployed_min"],
+                    worst=min(columns["worst"][i] for i in own),
+                    breaches=sums["breaches"] / count,
+                    credit=sums["credit"] / count,
+                )
+            )
+        return tuple(sorted(found, key=lambda each: (each.month, each.name)))
+
+    def mean(self, metric: str, group: str = FLEET) -> float | None:
+        """A metric's mean over the replications."""
+        metrics = self.summary["metrics"] if group == FLEET else self.summary["groups"][group]["metrics"]
+        value = metrics[metric]["mean"]
+        return None if value is None else float(value)
+
+    def table(self, name: str, *columns: str) -> Any | None:
+        """Columns of a table of the folder (all if none is named); None when the folder has no such table."""
+        return read_table(self.folder / f"{name}.parquet", columns)
+
+    def _frame(self, name: str) -> DataFrame:
+        table = self.table(name)
+        if table is None:
+            hint = "it is written with --events" if name == "events" else "run the scenario again"
+            raise ResultError(f"{self.folder / name}.parquet: is not there; {hint}")
+        found: DataFrame = table.to_pandas()
+        return found
 
     def __repr__(self) -> str:
-        told = self.summary
-        return f"<result of {told['scenario']!r} in {self.folder}: {told['replications']} replications>"
+        said = self.summary
+        return f"<result of {said['scenario']!r} in {self.folder}: {said['replications']} replications>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        from html import escape
-
         shown = {name: self.summary["metrics"][name] for name in SHOWN if name in self.summary["metrics"]}
         columns = ("mean", "low", "high", "p50", "p95")
         rows = "".join(
@@ -248,48 +273,65 @@ class StoredResult:
         caption = f"{escape(str(self.summary['scenario']))}: {self.summary['replications']} replications"
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
 
-    def mean(self, metric: str, group: str = "") -> float | None:
-        """A metric's mean over the replications."""
-        metrics = self.summary["metrics"] if group == "" else self.summary["groups"][group]["metrics"]
-        value = metrics[metric]["mean"]
-        return None if value is None else float(value)
-
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-        import pyarrow as pa
-
-        path = self.folder / f"{name}.parquet"
-        if not path.exists():
-            hint = "; it is written with --events" if name == "events" else "; run the scenario again"
-            raise ResultError(f"{path}: is not there{hint}")
-        try:
-            return pd.read_parquet(path)
-        except (OSError, pa.ArrowException) as error:
-            raise ResultError(f"{path}: can't be read: {error}; run the scenario again") from error
-
 
 def read(folder: str | Path) -> StoredResult:
     """A result folder that `vmfleet run` wrote. Raises ResultError saying what is missing or broken."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ResultError(f"{folder}: no such folder; give the one that `{PROGRAM} run` wrote")
-    summary = _read_object(folder / SUMMARY, ("scenario", "seed", "replications", "horizon_h", "metrics", "groups"))
-    return StoredResult(folder=folder, summary=summary, provenance=_read_object(folder / PROVENANCE, ("program",)))
+    summary = read_json(folder / SUMMARY)
+    if summary is None:
+        raise ResultError(f"{folder}: no {SUMMARY} here; give the folder that `{PROGRAM} run` wrote")
+    missing = [key for key in NEEDED if key not in summary]
+    if missing:
+        raise ResultError(
+            f"{folder / SUMMARY}: has no {', '.join(map(repr, missing))}; was it written by `{PROGRAM} run`?"
+        )
+    return StoredResult(folder=folder, summary=summary, provenance=read_json(folder / PROVENANCE) or {})
 
 
-def _read_object(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object of a result folder; None when there is no such file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ResultError(f"{path}: is not there; give the folder that `{PROGRAM} run` wrote") from error
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise ResultError(f"{path}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ResultError(f"{path}: is not text: {error}") from error
     except json.JSONDecodeError as error:
         raise ResultError(f"{path}:{error.lineno}: is not JSON: {error.msg}") from error
-    missing = [key for key in keys if not isinstance(content, dict) or key not in content]
-    if missing:
-        raise ResultError(f"{path}: has no {', '.join(map(repr, missing))}; was it written by `{PROGRAM} run`?")
-    assert isinstance(content, dict)
+    if not isinstance(content, dict):
+        raise ResultError(f"{path}: is no JSON object but a {type(content).__name__}")
     return content
+
+
+def read_table(path: Path, columns: Sequence[str] = ()) -> Any | None:
+    """Columns of a Parquet file as an Arrow table (all if none is named); None when there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        # Not `pq.read_table`: it imports pyarrow.dataset, which takes longer than the rest of the reading.
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in columns if name not in file.schema_arrow.names]
+            if missing:
+                raise ResultError(f"{path}: has no column {', '.join(missing)}")
+            return file.read(columns=list(columns) or None)
+    except (pa.ArrowException, OSError) as error:
+        raise ResultError(f"{path}: can't be read: {error}; run the scenario again") from error
+
+
+def column(table: Any, name: str) -> NDArray[Any]:
+    """A column of numbers of an Arrow table."""
+    values: NDArray[Any] = table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+    return values
+
+
+def coded(table: Any, name: str) -> tuple[NDArray[Any], list[str]]:
+    """A column of texts of an Arrow table as codes and the texts that they stand for."""
+    values = table.column(name).combine_chunks()
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    names = [*values.dictionary.to_pylist(), ""]  # a null reads as ""
+    return values.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False), names

@@ -1,19 +1,27 @@
-"""What a run of one scenario found: its replications, and every figure that is read off them."""
+"""The result of one scenario: its replications, and every figure computed from them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sim.errors import InputError
 from sim.lifecycle.power import PowerState
+from sim.runs.atomic_write import PROVENANCE, SUMMARY, new_folder
+from sim.runs.event_writer import merge
+from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, RATIOS, check_metric
+from sim.runs.provenance import catalogue_facts, input_digest, program, timing
 from sim.runs.replication import Replication
+from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
+from sim.runs.simulation_input import SimulationInput
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import (
     Estimate,
     clopper_pearson,
@@ -25,10 +33,7 @@ from sim.statistics.intervals import (
 )
 from sim.units import SECONDS_PER_HOUR
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.scenario.scenario import Scenario
+AS_ASKED = "as many replications as were asked for"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,24 +54,25 @@ class Stopping:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One scenario, replicated: ask it for estimates, take its frames, write it to a folder.
+    """One scenario, replicated: estimates, frames, the result folder.
 
-    Groups are called by name; the whole fleet is the group "".
+    Groups have their names; the whole fleet is the group "".
     """
 
     scenario: Scenario
+    inputs: SimulationInput = field(compare=False, repr=False)
     seed: int
     replications: tuple[Replication, ...]
     engine_asked: str
     stopping: Stopping | None = None
-    budget_usd: float | None = None  # somebody asks how likely the bill is to exceed it
+    budget_usd: float | None = None  # the summary reports how likely the bill exceeds it
     wall_s: float = field(default=0.0, compare=False)
     has_events: bool = False
     scratch: TemporaryDirectory[str] | None = field(default=None, compare=False, repr=False)  # holds event parts
 
     @property
     def n(self) -> int:
-        """Replications played."""
+        """Replications simulated."""
         return len(self.replications)
 
     @property
@@ -76,12 +82,12 @@ class RunResult:
 
     @property
     def engine(self) -> str:
-        """The engine that played: `simpy`, `compiled`, or both names if replications differ."""
+        """The engine that ran: `simpy`, `compiled`, or both names if replications differ."""
         return "+".join(sorted({replication.engine for replication in self.replications}))
 
     @property
     def engine_why(self) -> str:
-        """Why that engine played."""
+        """Why that engine ran."""
         return "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why})) or "as asked for"
 
     @cached_property
@@ -112,7 +118,7 @@ class RunResult:
         return estimate_of(self.values, metric, group, self.confidence)
 
     def ratio(self, top: str, bottom: str, group: str = FLEET) -> Estimate:
-        """What of one metric comes on one of another, such as `cost.total` per `served_hours`: a ratio of means."""
+        """One metric per unit of another, such as `cost.total` per `served_hours`: a ratio of means."""
         return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence)
 
     def hourly(self, state: str, group: str = FLEET) -> list[Estimate]:
@@ -128,7 +134,7 @@ class RunResult:
     def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
         """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
 
-        The P95 bill: what a month exceeds once in twenty.
+        The P95 bill is exceeded by one month in twenty.
         """
         if not 0.0 < p < 1.0:
             raise InputError(f"p is {p}; a quantile lies above 0 and below 1")
@@ -140,8 +146,7 @@ class RunResult:
     def probability_above(self, metric: str, limit: float, group: str = FLEET) -> tuple[float, float, float]:
         """The share of replications in which the metric exceeded *limit*, with Clopper-Pearson bounds.
 
-        The chance that a month breaks its budget, and how well so many months can know it: none of 20 still leaves
-        room for 17 %.
+        The probability that a month exceeds its budget, and how well so many months show it: 0 of 20 still allows 17 %.
         """
         values = self.values(metric, group)
         above = sum(value > limit for value in values)
@@ -198,34 +203,42 @@ class RunResult:
         }
         return summary
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """Every figure of every replication, tidy: replication, group, metric, value."""
-        import pandas as pd
+        return frame(metric_rows(self.replications), METRIC_COLUMNS)
 
-        rows = [
-            (replication.number, group, metric, value)
-            for replication in self.replications
-            for group, metrics in replication.metrics.items()
-            for metric, value in metrics.items()
-        ]
-        return pd.DataFrame(rows, columns=["replication", "group", "metric", "value"])
-
-    def table(self) -> pd.DataFrame:
+    def table(self) -> DataFrame:
         """Every estimate, tidy: group, metric, mean, sd, low, high, half_width, n and percentiles."""
-        import pandas as pd
-
-        rows = [
+        return frame(
             {"group": group, "metric": metric, **self.estimate(metric, group).as_dict()}
             for group in (FLEET, *self.groups)
             for metric in self.metric_names(group)
-        ]
-        return pd.DataFrame(rows)
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """The content of `provenance.json`."""
+        return {
+            **program(),
+            "scenario": {"name": self.scenario.name, "digest": input_digest(self.inputs)},
+            "seed": self.seed,
+            "replications": self.n,
+            "engine": {"played": self.engine, "asked": self.engine_asked, "why": self.engine_why},
+            "stopping": self.stopping.words if self.stopping is not None else AS_ASKED,
+            "catalogue": catalogue_facts(self.inputs),
+            "defaults": [asdict(each) for each in self.scenario.defaults_in_use()],
+            "timing": timing(self.wall_s),
+        }
 
     def write(self, folder: str | Path) -> Path:
-        """Write the result folder; see `sim.runs.results.write`."""
-        from sim.runs.results import write
-
-        return write(self, folder)
+        """Write the result folder of one run. Raises ResultError; then nothing is half written."""
+        with new_folder(folder) as place:
+            write_json(place / SUMMARY, self.summary())
+            write_json(place / PROVENANCE, self.provenance())
+            (place / "scenario.toml").write_text(self.scenario.to_toml(), encoding="utf-8")
+            write_replications(place, self.groups, self.replications)
+            if self.has_events:
+                merge((each.events for each in self.replications if each.events is not None), place / "events.parquet")
+        return Path(folder)
 
     def __repr__(self) -> str:
         cost = self.estimate("cost.total")
@@ -234,8 +247,6 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        from html import escape
-
         shown = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")
         rows = "".join(_html_row(name, self.estimate(name)) for name in shown)
         return (
@@ -264,3 +275,8 @@ def _html_row(name: str, estimate: Estimate) -> str:
         text(estimate.p95),
     )
     return f"<tr><td>{name}</td>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def write(result: RunResult, folder: str | Path) -> Path:
+    """Write the result folder of one run and return its path; see `RunResult.write`."""
+    return result.write(folder)

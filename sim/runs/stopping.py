@@ -1,9 +1,9 @@
-"""When a run knows enough: sequential stopping in fixed rounds with a look-ahead.
+"""Sequential stopping: when a run has enough replications, in fixed rounds with a look-ahead.
 
 First 20 replications, then rounds of 10 whatever the machine, so that the answer doesn't depend on it. The rule is that
 of Hoad, Robinson and Davies (2010), "Automated selection of the number of replications for a discrete-event
 simulation", J. Oper. Res. Soc. 61: the half-width must stay within the precision for a look-ahead of further
-replications, or an early lucky streak would stop the run and cover less than was promised.
+replications; otherwise an early run of similar replications would stop it, and the interval would cover too rarely.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sim.errors import InputError
-from sim.runs.metrics import FLEET, HEADLINES, RATIOS, check_metric
+from sim.runs.metrics import FLEET, RATIOS, check_metric
 from sim.runs.run_result import RunResult, Stopping, estimate_of
 from sim.statistics.intervals import Estimate
 
 FIRST_ROUND = 20
 ROUND = 10
-CAP = 1_000
 LOOK_AHEAD = 5  # replications; grows as n / 100 beyond 100 replications (Hoad et al., section 4)
 
 
@@ -31,12 +29,6 @@ def look_ahead(n: int) -> int:
     return math.ceil(LOOK_AHEAD * max(n, 100) / 100)
 
 
-def check_precision(precision: float | None) -> None:
-    """Raise InputError unless *precision* is a share that a run can wait for."""
-    if precision is not None and not 0.0 < precision < 1.0:
-        raise InputError(f"precision is {precision}; it is a share above 0 and below 1, such as 0.01 for 1 %")
-
-
 def is_precise(estimate: Estimate, precision: float) -> bool:
     """Whether a half-width is within this share of its mean; what doesn't vary, or isn't defined, is precise enough."""
     if estimate.mean is None or estimate.half_width == 0.0:
@@ -46,26 +38,24 @@ def is_precise(estimate: Estimate, precision: float) -> bool:
     return estimate.half_width <= precision * abs(estimate.mean)
 
 
-def stopping_after(result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int) -> Stopping | None:
+def stopping_after(result: RunResult, precision: float, headlines: Sequence[str], cap: int) -> Stopping | None:
     """Why the run may end now, or None if another round is due.
 
     The level is split over the headline metrics (Bonferroni), so that all their intervals hold together.
     """
-    waited_for = tuple(HEADLINES if headlines is None else headlines)
-    for metric in waited_for:
+    for metric in headlines:
         check_metric(metric, result.metric_names())
-    reached = all(_settled(result, metric, precision, len(waited_for)) for metric in waited_for)
+    reached = all(_has_held(result, metric, precision, len(headlines)) for metric in headlines)
     if not reached and result.n < cap:
         return None
-    return Stopping(precision=precision, reached=reached, capped=not reached, waited_for=waited_for)
+    return Stopping(precision=precision, reached=reached, capped=not reached, waited_for=tuple(headlines))
 
 
-def expected_replications(result: RunResult, precision: float, headlines: Sequence[str] | None, cap: int) -> int:
+def expected_replications(result: RunResult, precision: float, headlines: Sequence[str], cap: int) -> int:
     """About how many replications it will take, for the time left: half-widths shrink with the root of their number."""
-    waited_for = HEADLINES if headlines is None else headlines
-    level = 1 - (1 - result.confidence) / len(waited_for)
+    level = 1 - (1 - result.confidence) / len(headlines)
     most = float(result.n)
-    for metric in waited_for:
+    for metric in headlines:
         found = estimate_of(result.values, metric, FLEET, level)
         if found.mean and found.half_width:
             most = max(most, result.n * (found.half_width / (precision * abs(found.mean))) ** 2)
@@ -73,7 +63,7 @@ def expected_replications(result: RunResult, precision: float, headlines: Sequen
     return min(cap, FIRST_ROUND + max(0, rounds) * ROUND)
 
 
-def _settled(result: RunResult, metric: str, precision: float, family: int) -> bool:
+def _has_held(result: RunResult, metric: str, precision: float, family: int) -> bool:
     """Whether the precision was met at some n and has held for the look-ahead up to now."""
     level = 1 - (1 - result.confidence) / family
     values = {name: result.values(name) for name in (metric, *RATIOS.get(metric, ()))}

@@ -1,4 +1,4 @@
-"""Long-run questions: where the start-up ends, and what one long run can say of itself.
+"""Long-run means: where the start-up ends (MSER-5), and the interval of one long run (batch means).
 
 White (1997), "An effective truncation heuristic for bias reduction in simulation output", Simulation 69(6), with batches
 of five (MSER-5); applied to the average over replications, as Law's reading of Welch advises (Law, 9.5.1). Batch means:
@@ -10,35 +10,32 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.errors import InputError
 from sim.lifecycle.power import PowerState
-from sim.runs.executors import Executor
 from sim.runs.metrics import FLEET
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, run_together
+from sim.runs.options import RunOptions, SharedKeywords, options_from
+from sim.runs.replication_runner import ReplicationRunner, run_together
+from sim.runs.run_result import RunResult
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Interval, mean_interval, mean_of, variance_of
 from sim.units import SECONDS_PER_HOUR
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sim.runs.cache import RunCache
-    from sim.runs.run_result import RunResult
-    from sim.scenario.scenario import Scenario
 
 DAY_H, WEEK_H = 24, 168
 BATCH = 5  # observations a batch of MSER-5
 FEWEST_TO_CUT = 4  # batches; half of fewer is nothing
-PILOT = 10  # replications that the average is taken over
-FEWEST_BATCHES = 10  # of batch means; fewer say nothing of their own variance
+PILOT = 10  # replications over which the average is taken
+FEWEST_BATCHES = 10  # of batch means; fewer give no useful variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truncation:
-    """Where a series settles: so many observations belong to the start-up."""
+    """Where a series settles: this many observations belong to the start-up."""
 
     observations: int
     settled: bool  # False: the best cut is at the very middle, so the series may not have settled at all
@@ -54,7 +51,7 @@ def mser5(series: Sequence[float]) -> Truncation:
 
 
 def mser(series: Sequence[float], batch: int) -> Truncation:
-    """The same in batches of another length, such as the day or week after which demand repeats."""
+    """As `mser5`, in batches of another length, such as the day or week after which demand repeats."""
     batches = [mean_of(series[i : i + batch]) for i in range(0, len(series) - batch + 1, batch)]
     if len(batches) < FEWEST_TO_CUT:
         raise InputError(
@@ -71,64 +68,45 @@ def _standard_error_squared(values: Sequence[float]) -> float:
     return math.fsum((value - middle) ** 2 for value in values) / len(values) ** 2
 
 
-def warm_up_found(scenario: Scenario, *, seed: int, workers: Executor | None = None, engine: str = "auto") -> float:
+def warm_up_found(scenario: Scenario, **keywords: Unpack[SharedKeywords]) -> float:
     """The warm-up (s) that a scenario needs: MSER-5 on the running VMs of each clock hour, averaged over a pilot.
 
     The longest that any group needs, in whole days or weeks where its demand repeats after those. Raises InputError if
-    some group doesn't settle in the first half of the horizon.
+    a group doesn't settle in the first half of the horizon.
     """
-    (pilot,) = _pilots([scenario], seed, workers, engine, None, no_progress)
+    (pilot,) = _pilots([scenario], options_from(keywords, SharedKeywords, "warm_up_found"))
     return _settled_after_s(pilot)
 
 
-def with_warm_up(scenario: Scenario, *, seed: int | None = None, workers: Executor | None = None) -> Scenario:
+def with_warm_up(scenario: Scenario, **keywords: Unpack[SharedKeywords]) -> Scenario:
     """The scenario with the warm-up that MSER-5 finds in a pilot of ten replications; see `warm_up_found`."""
-    found_s = warm_up_found(scenario, seed=scenario.seed if seed is None else seed, workers=workers)
-    return scenario.with_warm_up_found(f"{found_s:.0f}s")
+    return scenario.with_warm_up_found(f"{warm_up_found(scenario, **keywords):.0f}s")
 
 
-def settled(
-    scenarios: Sequence[Scenario],
-    *,
-    seed: int,
-    workers: Executor | None = None,
-    engine: str = "auto",
-    cache: RunCache | None = None,
-    progress: Progress = no_progress,
-) -> list[Scenario]:
+def with_warm_ups(scenarios: Sequence[Scenario], options: RunOptions) -> list[Scenario]:
     """The scenarios with every `warm_up = "auto"` found: one for all, the longest, so that all count the same hours.
 
-    Without that a fleet would look cheaper for having settled later.
+    With one each, a fleet would look cheaper for having settled later.
     """
-    asking = [scenario for scenario in scenarios if scenario.warm_up == "auto"]
-    if not asking:
+    missing = [scenario for scenario in scenarios if scenario.warm_up == "auto"]
+    if not missing:
         return list(scenarios)
-    pilots = _pilots(asking, seed, workers, engine, cache, progress)
-    longest = f"{max(map(_settled_after_s, pilots)):.0f}s"
+    longest = f"{max(map(_settled_after_s, _pilots(missing, options))):.0f}s"
     return [each.with_warm_up_found(longest) if each.warm_up == "auto" else each for each in scenarios]
 
 
-def _pilots(
-    scenarios: Sequence[Scenario],
-    seed: int,
-    workers: Executor | None,
-    engine: str,
-    cache: RunCache | None,
-    progress: Progress,
-) -> list[RunResult]:
+def _pilots(scenarios: Sequence[Scenario], options: RunOptions) -> list[RunResult]:
     """A few replications of each, counted from the very start."""
-    runners = [
-        ReplicationRunner(each.replace("warm_up", "0s"), seed=seed, engine=engine, workers=workers, cache=cache)
-        for each in scenarios
-    ]
-    run_together(runners, PILOT, lambda done: progress(done, PILOT * len(runners)))
+    options = replace(options, events=False)
+    runners = [ReplicationRunner(each.replace("warm_up", "0s"), options) for each in scenarios]
+    run_together(runners, PILOT)
     return [runner.result() for runner in runners]
 
 
 def _settled_after_s(pilot: RunResult) -> float:
     """Seconds after which every group has settled."""
     longest_h = 0
-    for group in pilot.scenario.fleet_plan().groups:
+    for group in pilot.inputs.plan.groups:
         hourly = hourly_mean(pilot, PowerState.RUNNING, group.name).tolist()
         where = f'{pilot.scenario.name}: warm_up = "auto": group {group.name}'
         try:
@@ -144,7 +122,7 @@ def _settled_after_s(pilot: RunResult) -> float:
 
 
 def _batch_h(repeats: int, hours: int) -> int:
-    """Hours of a batch: what demand repeats after, since a cut inside a day or a week would compare night with day."""
+    """Hours of a batch: the period of the demand, since a cut inside a day or a week would compare night with day."""
     if repeats == WEEK_H and hours < FEWEST_TO_CUT * WEEK_H:
         repeats = DAY_H  # the best that so short a horizon allows
     return max(BATCH, repeats)
@@ -152,8 +130,6 @@ def _batch_h(repeats: int, hours: int) -> int:
 
 def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.float64]:
     """VMs of a group in a state in each clock hour, averaged over the replications."""
-    import numpy as np
-
     place = list(PowerState).index(state)
     hourly: NDArray[np.float64] = np.mean([each.timeline[group].vms[:, place] for each in result.replications], axis=0)
     return hourly
@@ -161,7 +137,7 @@ def hourly_mean(result: RunResult, state: PowerState, group: str) -> NDArray[np.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMeans:
-    """What one long run says of a long-run mean: the interval from batches that look independent."""
+    """The long-run mean from one long run, with an interval from batches that look independent."""
 
     interval: Interval
     batches: int

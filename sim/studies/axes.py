@@ -1,6 +1,6 @@
-"""What a study varies: a place of the scenario and the values it takes, one by one or several places in step.
+"""What a study varies: a setting of the scenario and its values, or several settings in step.
 
-As words: `group.dev.count=100,200,300`, `group.dev.count=100..500:100` (low..high:step), `horizon=7d..28d:7d`,
+As text: `group.dev.count=100,200,300`, `group.dev.count=100..500:100` (low..high:step), `horizon=7d..28d:7d`,
 `group.dev.spot.eviction_per_hour=0..0.1/5` (so many values, evenly spread), and in step with `+`:
 `group.a.count+group.b.count=10+20,20+40`.
 """
@@ -13,13 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from sim.errors import Fault, InputError, ScenarioError
+from sim.scenario.scenario import Scenario, parse_value
 from sim.units import format_duration, parse_duration
-
-if TYPE_CHECKING:
-    from sim.scenario.scenario import Scenario
 
 MOST_POINTS = 100_000
 
@@ -29,7 +26,7 @@ Vary = Mapping[str | tuple[str, ...], Sequence[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """Places that vary together, and the values they take."""
+    """Settings that vary together, and their values."""
 
     paths: tuple[str, ...]
     values: tuple[tuple[object, ...], ...]  # one tuple a step, one value a path
@@ -54,7 +51,7 @@ class Point:
 
     @property
     def label(self) -> str:
-        """The settings in words."""
+        """The settings as text."""
         return ", ".join(f"{path}={shown(value)}" for path, value in self.settings.items())
 
 
@@ -70,7 +67,7 @@ def shown(value: object) -> str:
 
 
 def axes_of(vary: Vary | Sequence[str]) -> list[Axis]:
-    """Axes from words or from a mapping; raises InputError saying what would be right."""
+    """Axes from text or from a mapping; raises InputError saying what would be right."""
     if isinstance(vary, str):
         vary = [vary]
     axes = [parse_axis(words) for words in vary] if not isinstance(vary, Mapping) else [
@@ -91,7 +88,7 @@ def axes_of(vary: Vary | Sequence[str]) -> list[Axis]:
 
 
 def points_of(scenario: Scenario, axes: Sequence[Axis]) -> list[Point]:
-    """Every combination of the axes, the last one changing fastest; all settings that don't fit are told at once."""
+    """Every combination of the axes, the last one changing fastest; all settings that don't fit are reported at once."""
     points: list[Point] = []
     faults: list[Fault] = []
     for steps in itertools.product(*(axis.values for axis in axes)):
@@ -129,8 +126,6 @@ def parse_axis(words: str) -> Axis:
 
 
 def _zipped(step: object, paths: Sequence[str], words: str) -> tuple[object, ...]:
-    from sim.scenario.scenario import parse_value
-
     parts = [parse_value(part) for part in split_outside(str(step), "+")]
     if len(parts) != len(paths):
         raise InputError(f"--vary {words}: {step!r} has {len(parts)} values for {len(paths)} places; join them with +")
@@ -170,8 +165,6 @@ _RANGE = re.compile(r"^([^{\[\"']+?)\.\.([^:/]+)(?:(:|/)(.+))?$")
 
 def _expanded(part: str, words: str) -> list[object]:
     """The values of one part of a list: itself, or every step of a range."""
-    from sim.scenario.scenario import parse_value
-
     if not part:
         raise InputError(f"--vary {words}: an empty value between commas")
     found = _RANGE.match(part)

@@ -1,4 +1,4 @@
-"""What-if: variants of a fleet beside a base, played under the same luck.
+"""What-if: variants of a fleet compared with a base, on common random numbers.
 
 Replication k of every variant draws from the same named streams (common random numbers), so its difference from
 replication k of the base is mostly what the change did. Law, *Simulation Modeling and Analysis*, 10.2 and 11.2.
@@ -10,28 +10,25 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.runs.executors import Executor, Workers
+from sim.runs.atomic_write import COMPARISON
+from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
+from sim.runs.options import CAP, PreciseKeywords, options_from
+from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
-from sim.runs.run_result import RunResult
-from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, look_ahead
-from sim.runs.warm_up import settled
+from sim.runs.run_result import AS_ASKED, RunResult
+from sim.runs.stopping import FIRST_ROUND, ROUND, look_ahead
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import t_quantile
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
+from sim.studies.study_folders import replications_table, write_study
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.runs.cache import RunCache
-    from sim.scenario.scenario import Scenario
-
-
-AS_ASKED = "as many replications as were asked for"
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
 
@@ -79,8 +76,8 @@ class Comparison:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing the differences."""
-        told = []
+        """What a reader must know before relying on the differences."""
+        found = []
         for name, by_metric in self.differences.items():
             cost = by_metric["cost.total"]
             together = cost.correlation
@@ -89,14 +86,14 @@ class Comparison:
             if together <= 0.0:
                 what = f"are not positively correlated ({together:.2f})"
             elif cost.gain is not None and cost.gain < NO_GAIN:
-                what = f"have hardly any luck in common (correlation {together:.2f})"
+                what = f"are hardly correlated ({together:.2f})"
             else:
                 continue
-            told.append(
-                f"{name}: the costs of base and variant {what}; common streams gained nothing here: independent runs "
-                f"would do as well{_why(cost)}"
+            found.append(
+                f"{name}: the costs of base and variant {what}; common random numbers gain nothing here: independent "
+                f"runs would do as well{_why(cost)}"
             )
-        return told
+        return found
 
     def summary(self) -> dict[str, Any]:
         """The content of `comparison.json`."""
@@ -123,34 +120,36 @@ class Comparison:
             },
         }
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """Every difference, tidy: variant, group, metric and the fields of `Difference`."""
-        import pandas as pd
-
         everywhere = {FLEET: self.differences, **self.group_differences}
-        return pd.DataFrame(
-            [
-                {"variant": variant, "group": group, "metric": metric, **difference.as_dict()}
-                for group, by_variant in everywhere.items()
-                for variant, by_metric in by_variant.items()
-                for metric, difference in by_metric.items()
-            ]
+        return frame(
+            {"variant": variant, "group": group, "metric": metric, **difference.as_dict()}
+            for group, by_variant in everywhere.items()
+            for variant, by_metric in by_variant.items()
+            for metric, difference in by_metric.items()
         )
 
     def write(self, folder: str | Path) -> Path:
-        """Write comparison.json, the runs and their scenarios; see `sim.studies.study_folders`."""
-        from sim.studies.study_folders import write_comparison
-
-        return write_comparison(self, folder)
+        """Write comparison.json, every figure of every replication, and each scenario."""
+        runs = {"base": self.base, **self.variants}
+        return write_study(
+            folder,
+            (COMPARISON, self.summary()),
+            {name: run.scenario for name, run in runs.items()},
+            [*runs.values()],
+            [replications_table("variant", runs)],
+            study="compare",
+            seed=self.base.seed,
+            replications=self.n,
+        )
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items())
-        return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {told}>"
+        costs = ", ".join(f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items())
+        return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {costs}>"
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        from html import escape
-
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{metric}</td><td>{_signed(by_metric[metric])}</td>"
             f"<td>{by_metric[metric].verdict}</td></tr>"
@@ -172,43 +171,30 @@ class Comparison:
 def compare(
     base: Scenario | str | Path,
     *variants: Scenario | str | Path | Mapping[str, Scenario],
-    replications: int | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
-    precision: float | None = None,
-    progress: Progress | None = None,
-    cache: RunCache | None = None,
-    workers: Executor | None = None,
+    **keywords: Unpack[PreciseKeywords],
 ) -> Comparison:
-    """Play a base and its variants under the same luck and say what each change does to each metric.
+    """Simulate a base and its variants on common random numbers and say what each change does to each metric.
 
     *seed* and *replications* default to the base's. With *precision*, rounds are added until every difference of a
     headline metric is known within that share of the base's figure, or its sign is decided (a difference near zero
-    never meets a precision relative to itself). A mapping names the variants; else they are called by their scenarios.
+    never meets a precision relative to itself). A mapping names the variants; otherwise their scenarios' names are used.
     """
     base = loaded(base)
+    options = options_from(keywords, PreciseKeywords, "compare").seeded(base)
     named = _named(base, variants)
     _check_currency(base, named)
-    check_precision(precision)
-    count = replications_asked(base, replications)
-    executor = workers or Workers(jobs=jobs)
-    tell = progress or no_progress
-    seed = base.seed if seed is None else seed
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
-    scenarios = settled([base, *named.values()], progress=tell, **how)
-    runners = [ReplicationRunner(scenario, **how) for scenario in scenarios]
+    runners = [ReplicationRunner(each, options) for each in with_warm_ups([base, *named.values()], options)]
 
     def run_until(upto: int, expected: int) -> Comparison:
-        run_together(runners, upto, lambda done: tell(done, len(runners) * expected))
+        run_together(runners, upto, len(runners) * expected)
         runs = [runner.result() for runner in runners]
         return Comparison(
             base=runs[0], variants=dict(zip(named, runs[1:], strict=True)), confidence=base.confidence, stopped=AS_ASKED
         )
 
+    precision, cap = options.precision, options.cap
     if precision is None:
-        return run_until(count, count)
-    cap = CAP if replications is None else replications
+        return run_until(options.count(base), options.count(base))
     upto, look, expected = min(FIRST_ROUND, cap), 1, cap
     while True:
         comparison = run_until(upto, expected)
@@ -229,7 +215,7 @@ def _check_currency(base: Scenario, named: Mapping[str, Scenario]) -> None:
 
 
 def _why(cost: Difference) -> str:
-    """Why two bills have no luck in common, where one of them has hardly any at all."""
+    """Why two bills are uncorrelated, where one of them hardly varies at all."""
     if cost.sd_base is None or cost.sd_variant is None or cost.mean is None:
         return "."
     less, more = sorted((cost.sd_base, cost.sd_variant))
@@ -237,15 +223,13 @@ def _why(cost: Difference) -> str:
         return "."
     which = "base" if cost.sd_base == less else "variant"
     return (
-        f". The bill of the {which} hardly varies (standard deviation {less:.3g} against {more:.3g}), so there is little "
-        "luck to share."
+        f". The bill of the {which} hardly varies (standard deviation {less:.3g} against {more:.3g}), so there is "
+        "little variation to share."
     )
 
 
 def _named(base: Scenario, variants: Sequence[Scenario | str | Path | Mapping[str, Scenario]]) -> dict[str, Scenario]:
-    """Variants by a name of their own: the scenario's, the file's where scenarios share one, a number if all else fails."""
-    from sim.scenario.scenario import Scenario
-
+    """Variants by unique names: the scenario's, the file's where scenarios share one, else with a number."""
     named: dict[str, Scenario] = {}
     plain: list[tuple[Scenario, str]] = []
     for given in variants:
@@ -273,19 +257,19 @@ def _why_stop(comparison: Comparison, precision: float, look: int, cap: int) -> 
     family = len(HEADLINES) * len(comparison.variants)
     level = (1 - comparison.confidence) / family
     ahead = look_ahead(comparison.n)
-    open_still = []
+    undecided = []
     for variant, run in comparison.variants.items():
         for metric in HEADLINES:
-            settled = all(
-                _settled(_cut(run, comparison.base, metric, n), precision, level, look)
+            is_known = all(
+                _is_known(_cut(run, comparison.base, metric, n), precision, level, look)
                 for n in range(max(2, comparison.n - ahead), comparison.n + 1)
             )
-            if not settled:
-                open_still.append(f"{variant}: {metric}")
-    if not open_still:
+            if not is_known:
+                undecided.append(f"{variant}: {metric}")
+    if not undecided:
         return f"every headline difference is within {precision:.3g} of the base's figure, or its sign is decided"
     if comparison.n >= cap:
-        return f"the cap of {cap} replications was hit; still open: {', '.join(open_still)}"
+        return f"the cap of {cap} replications was hit; still open: {', '.join(undecided)}"
     return ""
 
 
@@ -308,7 +292,7 @@ def _cut(run: RunResult, base: RunResult, metric: str, n: int) -> Paired:
     return paired(lambda m, g: run.values(m, g)[:n], lambda m, g: base.values(m, g)[:n], metric, FLEET)
 
 
-def _settled(found: Paired, precision: float, level: float, look: int) -> bool:
+def _is_known(found: Paired, precision: float, level: float, look: int) -> bool:
     if found.mean is None or not any(found.differences):
         return True
     if found.standard_error is None:
@@ -316,7 +300,7 @@ def _settled(found: Paired, precision: float, level: float, look: int) -> bool:
     half = found.standard_error and t_quantile(1 - level / 2, found.n - 1) * found.standard_error
     if half <= precision * abs(found.base_mean or 0.0):
         return True
-    # Looking again and again would decide some sign by luck: look k gets the share 6 / (pi k)^2 of the level.
+    # Repeated looks would decide some sign by chance: look k gets the share 6 / (pi k)^2 of the level.
     return p_value_of(found) <= level * 6 / (math.pi * look) ** 2
 
 

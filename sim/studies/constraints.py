@@ -1,4 +1,4 @@
-"""A promise about a fleet, as people write it, and whether replications show that it is kept.
+"""A target for a fleet as people write it, and whether replications show that it is kept.
 
 `cost.total<=50000` is about the mean, `p95(cost.total)<=50000` about a quantile, `P(cost.total>50000)<=0.05` about a
 probability; `availability@dev>=99.9%` about one group. The answer has three values: feasible, infeasible, undecided.
@@ -13,14 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.runs.metrics import FLEET, RATIOS
+from sim.runs.run_result import RunResult
 from sim.statistics.intervals import clopper_pearson, mean_interval, ratio_interval
-
-if TYPE_CHECKING:
-    from sim.runs.run_result import RunResult
 
 FEASIBLE, INFEASIBLE, UNDECIDED = "feasible", "infeasible", "undecided"
 
@@ -38,7 +35,7 @@ _CHANCE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What so many replications say of a promise at a level: the answer, and the figures it rests on."""
+    """What the replications show of a target at a level: the answer, and the figures it rests on."""
 
     answer: str
     estimate: float | None
@@ -49,7 +46,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """`subject sign limit`, where the subject is the mean of a metric, one of its quantiles, or the chance of an excess."""
+    """`subject sign limit`, where the subject is the mean of a metric, one of its quantiles, or the probability of an event."""
 
     words: str
     metric: str
@@ -57,16 +54,16 @@ class Constraint:
     sign: str
     limit: float
     quantile: float | None = None  # of the metric over replications
-    event: tuple[str, float] | None = None  # the chance of which is promised: (sign, bound) of the metric
+    event: tuple[str, float] | None = None  # whose probability is limited: (sign, bound) of the metric
 
     def judge(self, result: RunResult, level: float) -> Evidence:
         """Whether the replications so far show it kept, or broken, with an error of at most *level*."""
         if self.quantile is not None:
-            # The p-quantile is within a bound just if the chance of being within it is at least p.
+            # The p-quantile is within a bound exactly if the probability of being within it is at least p.
             inner = (self.sign, self.limit)
-            return self._of_chance(result, inner, ">=", self.quantile, level)
+            return self._of_probability(result, inner, ">=", self.quantile, level)
         if self.event is not None:
-            return self._of_chance(result, self.event, self.sign, self.limit, level)
+            return self._of_probability(result, self.event, self.sign, self.limit, level)
         if self.metric in RATIOS:
             top, bottom = RATIOS[self.metric]
             found = ratio_interval(result.values(top, self.group), result.values(bottom, self.group), 1 - level)
@@ -77,7 +74,7 @@ class Constraint:
             return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
         return self._between(self.sign, self.limit, found.mean, found.low, found.high, result.n)
 
-    def _of_chance(
+    def _of_probability(
         self, result: RunResult, event: tuple[str, float], sign: str, limit: float, level: float
     ) -> Evidence:
         happens, bound = _COMPARE[event[0]], event[1]
@@ -97,7 +94,7 @@ class Constraint:
 
 
 def parse_constraint(words: str) -> Constraint:
-    """A promise from its words; raises InputError saying what would be right.
+    """A constraint from its text; raises InputError saying what would be right.
 
     >>> constraint = parse_constraint("p95(cost.total) <= 50000")
     >>> constraint.metric, constraint.quantile, constraint.sign, constraint.limit
@@ -137,7 +134,7 @@ def parse_constraint(words: str) -> Constraint:
             limit=_value(found["limit"], words),
         )
     raise InputError(
-        f"--keep {words}: is no promise; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
+        f"--keep {words}: is no target; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
         "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
     )
 

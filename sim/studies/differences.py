@@ -1,4 +1,4 @@
-"""Differences between fleets that shared their luck: paired figures, and how sure one may be of them.
+"""Differences between fleets on common random numbers: paired figures, and their confidence.
 
 Law, *Simulation Modeling and Analysis*, 10.2; Holm (1979), "A simple sequentially rejective multiple test procedure".
 """
@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from scipy import special
 
 from sim.runs.metrics import HEADLINES, RATIOS, better_when
 from sim.statistics.intervals import (
@@ -38,12 +40,14 @@ class Difference:
     half_width: float | None
     n: int
     relative: float | None  # mean difference over the base's mean
-    p_better: float | None  # how sure that the variant's mean is the better one; None where neither way is better
+    p_better: (
+        float | None
+    )  # probability that the variant's mean is the better one; None where neither direction is better
     share_better: float | None  # in how many of the replications it was
-    correlation: float | None  # of variant and base over replications: what common streams are for
-    gain: float | None  # replications that independent streams would need, for one of these; None: it never varies
+    correlation: float | None  # of variant and base over replications, which common random numbers raise
+    gain: float | None  # replications that independent runs would need for one paired; None: it never varies
     sd_base: float | None  # spread of the base over replications ...
-    sd_variant: float | None  # ... and of the variant: where one of them hardly varies there is no luck to share
+    sd_variant: float | None  # ... and of the variant: where one of them hardly varies, pairing gains nothing
     p_value: float | None
     verdict: str
 
@@ -69,7 +73,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """The paired figures of one metric before anybody judges them."""
+    """The paired figures of one metric before verdicts."""
 
     mean: float | None
     standard_error: float | None  # None: one replication
@@ -82,8 +86,10 @@ class Paired:
     sd_variant: float | None = None
 
 
-UNDEFINED = Paired(mean=None, standard_error=None, n=0, base_mean=None, differences=())  # nobody wanted anything, say
-MOST_GAIN = 1e12  # beyond it a difference varies by rounding alone
+UNDEFINED = Paired(
+    mean=None, standard_error=None, n=0, base_mean=None, differences=()
+)  # such as an availability where nothing was needed
+MOST_GAIN = 1e12  # beyond it the difference varies by rounding alone
 
 Values = Callable[[str, str], list[float]]
 """(metric, group) -> one value a replication."""
@@ -173,7 +179,7 @@ def _difference(
         half_width=half,
         n=found.n,
         relative=None if mean is None or not found.base_mean else mean / abs(found.base_mean),
-        p_better=None if sign is None else _sureness(found, sign),
+        p_better=None if sign is None else _probability_of_sign(found, sign),
         share_better=sum(better) / len(better) if better else None,
         correlation=found.together,
         gain=found.gain,
@@ -184,10 +190,8 @@ def _difference(
     )
 
 
-def _sureness(found: Paired, sign: float) -> float | None:
-    """How sure that the true mean difference has this sign: Student's t around the estimate, nothing known before."""
-    from scipy import special
-
+def _probability_of_sign(found: Paired, sign: float) -> float | None:
+    """Probability that the true mean difference has this sign: Student's t around the estimate (a flat prior)."""
     if found.mean is None or found.standard_error is None:
         return None
     if found.standard_error == 0.0:

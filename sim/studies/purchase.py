@@ -1,6 +1,6 @@
-"""How much of a commitment to buy: the quantity with the least mean bill over simulated hourly use.
+"""How much of a commitment to buy: the quantity with the lowest mean bill over simulated hourly use.
 
-The fleet is played once for each replication; every quantity rates the same hours. What a commitment saves is convex in
+The fleet is simulated once for each replication; every quantity rates the same hours. What a commitment saves is convex in
 its quantity (each further unit is used in fewer hours than the one before), so bisection on the slope finds the least.
 """
 
@@ -8,35 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
+from joblib import Parallel, delayed
 
 from sim.billing.commitments import Commitment, Reservation
 from sim.billing.hours import Hourly, RatedHours
 from sim.billing.newsvendor import best_quantity
 from sim.billing.rating import rate_hours
 from sim.billing.tariff import reservation_price, size_tariff
+from sim.engines.engine_selection import choose_engine
 from sim.errors import InputError
-from sim.runs.executors import Workers
-from sim.runs.replication import SimulationInput, compile_scenario
-from sim.runs.replication_runner import Progress, no_progress, replications_asked
+from sim.runs.frames import DataFrame, frame
+from sim.runs.options import RunOptions, StudyKeywords, no_progress, options_from
+from sim.runs.rate_replication import simulate_and_rate
 from sim.runs.run import loaded
-from sim.runs.warm_up import settled
+from sim.runs.simulation_input import SimulationInput, compile_scenario
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Interval, mean_of, paired_interval
 from sim.units import SECONDS_PER_HOUR
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.scenario.scenario import Scenario
-
 STEPS = {"reservation": 1.0, "capacity-reservation": 1.0, "savings-plan": 0.01}
 FIELD = {"reservation": "quantity", "capacity-reservation": "quantity", "savings-plan": "hourly"}
-PLAYED_AT_ONCE = 10
+SIMULATED_AT_ONCE = 10
 
-Played = tuple[tuple[RatedHours, ...], Hourly]
+HoursOfReplication = tuple[tuple[RatedHours, ...], Hourly]
 """The hours of one replication, and the part of each clock hour that is billed."""
 
 
@@ -65,20 +65,16 @@ class Purchase:
             f"it saves {self.saving.mean:,.2f} {self.currency} against none"
         )
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """Mean bill and its interval by quantity, for a plot."""
-        import pandas as pd
-
         rows = [(quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())]
-        return pd.DataFrame(rows, columns=["quantity", "mean_cost_usd", "low", "high"])
+        return frame(rows, ("quantity", "mean_cost_usd", "low", "high"))
 
     def __repr__(self) -> str:
         return f"<{self.words}>"
 
     def _repr_html_(self) -> str:
         """The sentence and the curve, for notebooks."""
-        from html import escape
-
         return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
 
     def summary(self) -> dict[str, Any]:
@@ -104,82 +100,91 @@ def best_commitment(
     *,
     most: float | None = None,
     show: Sequence[float] = (),
-    replications: int | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
-    progress: Progress | None = None,
+    **keywords: Unpack[StudyKeywords],
 ) -> Purchase:
     """Find how much of the scenario's commitment *name* to buy, from none up to *most*.
 
     Reservations are whole VMs, savings plans whole cents an hour. *most* defaults to the fleet's peak use; the quantities
-    in *show* are rated too, for a curve.
+    in *show* are rated too, for a curve. The hours of every replication stay in memory: no *cache* and no cluster is used.
     """
     asked = loaded(scenario)
+    options = options_from(keywords, StudyKeywords, "best_commitment").seeded(asked)
+    options = replace(options, cache=None, workers=None)
     sections = {commitment.name: commitment for commitment in asked.commitments}
     if name not in sections:
         there = f"there are {', '.join(sections)}" if sections else "the scenario has none"
         raise InputError(f"there is no commitment {name!r}; {there}")
-    count = replications_asked(asked, replications)
+    count = options.count(asked)
     if count < 2:
         raise InputError("a purchase needs at least 2 replications to be judged by")
     kind = sections[name].kind
     path, step = f"commitment.{name}.{FIELD[kind]}", STEPS[kind]
-    seed, workers = asked.seed if seed is None else seed, Workers(jobs=jobs)
-    (asked,) = settled([asked], seed=seed, workers=workers, engine=engine)
-    question = compile_scenario(asked)
-    played = _play(question, seed, count, workers, engine, progress)
-    curve = _Curve(asked, question, path, step, played)
+    (asked,) = with_warm_ups([asked], replace(options, progress=None))
+    inputs = compile_scenario(asked)
+    curve = _Curve(asked, inputs, path, step, _simulate(inputs, count, options))
     top = round((curve.peak() if most is None else most) / step)
     if top < 1:
         raise InputError(f"most is {most}; it is {step:g} or more")
-    best = curve.least(range(count), top)
     for quantity in show:
         curve.costs(round(quantity / step))
+    return _purchase(curve, name, top)
+
+
+def _purchase(curve: _Curve, name: str, top: int) -> Purchase:
+    """The best of 0 to *top* steps, and what it saves."""
+    step, confidence, count = curve.step, curve.scenario.confidence, len(curve.replications)
+    best = curve.least(range(count), top)
     none, least = curve.costs(0), curve.costs(best)
+    zero = [0.0] * count
+    low, high = (_edge(curve, best, end, confidence) for end in (0, top))
+    single = tuple(round(curve.least([k], top) * step, 2) for k in range(count))
     return Purchase(
         commitment=name,
-        path=path,
+        path=curve.path,
         best=round(best * step, 2),
-        low=round(_edge(curve, best, 0, asked.confidence) * step, 2),
-        high=round(_edge(curve, best, top, asked.confidence) * step, 2),
-        saving=paired_interval(none, least, asked.confidence),
-        cost=paired_interval(least, [0.0] * count, asked.confidence),
-        single=tuple(round(curve.least([k], top) * step, 2) for k in range(count)),
+        low=round(low * step, 2),
+        high=round(high * step, 2),
+        saving=paired_interval(none, least, confidence),
+        cost=paired_interval(least, zero, confidence),
+        single=single,
         costs={round(index * step, 2): mean_of(costs) for index, costs in curve.rated.items()},
         intervals={
-            round(index * step, 2): paired_interval(costs, [0.0] * count, asked.confidence)
-            for index, costs in curve.rated.items()
+            round(index * step, 2): paired_interval(costs, zero, confidence) for index, costs in curve.rated.items()
         },
-        currency=asked.prices.currency,
-        newsvendor=_newsvendor(asked, name, played),
+        currency=curve.scenario.prices.currency,
+        newsvendor=_newsvendor(curve.scenario, name, curve.replications),
     )
 
 
-def _newsvendor(scenario: Scenario, name: str, played: Sequence[Played]) -> float | None:
-    """The quantity that the quantile of hourly use says, where every VM that could use the reservation is of its size."""
+def _newsvendor(scenario: Scenario, name: str, replications: Sequence[HoursOfReplication]) -> float | None:
+    """The newsvendor quantile of hourly use, where every VM that can use the reservation is of its size."""
     bought = next(each for each in scenario.billed_commitments() if each.name == name)
     if not isinstance(bought, Reservation) or len(scenario.commitments) > 1:
         return None
-    using = [own for hours, _ in played for own in hours if own.group.priority == "regular"]
+    using = [own for hours, _ in replications for own in hours if own.group.priority == "regular"]
     if any(own.group.size != bought.size for own in using):
         return None
-    counted = [window > 0.0 for _, window in played]
+    counted = [window > 0.0 for _, window in replications]
     hourly = [
         sum((own.billed.hourly for own in hours if own.group.priority == "regular"), start=0.0 * window)[inside]
-        for (hours, window), inside in zip(played, counted, strict=True)
+        for (hours, window), inside in zip(replications, counted, strict=True)
     ]
     tariff = size_tariff(scenario.catalogue(), bought.size, bought.region)
     return best_quantity(np.concatenate(hourly), reservation_price(tariff, bought), tariff.payg_usd_per_h)
 
 
 class _Curve:
-    """The bill of every replication as a function of the quantity, in steps; each is rated when it is looked at."""
+    """The bill of every replication as a function of the quantity, in steps; each is rated when it is needed."""
 
     def __init__(
-        self, scenario: Scenario, question: SimulationInput, path: str, step: float, played: Sequence[Played]
+        self,
+        scenario: Scenario,
+        inputs: SimulationInput,
+        path: str,
+        step: float,
+        replications: Sequence[HoursOfReplication],
     ) -> None:
-        self.scenario, self.question, self.path, self.step, self.played = (scenario, question, path, step, played)
+        self.scenario, self.inputs, self.path, self.step, self.replications = scenario, inputs, path, step, replications
         self.bought: dict[int, tuple[Commitment, ...]] = {}
         self.rated: dict[int, list[float]] = {}
         self._known: dict[tuple[int, int], float] = {}
@@ -191,13 +196,13 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate_hours(*self.played[k], self.question.catalogue, self.bought[index], self.question.spot_steps)
+            bill = rate_hours(*self.replications[k], self.inputs.catalogue, self.bought[index], self.inputs.spot_steps)
             self._known[index, k] = bill.total
         return self._known[index, k]
 
     def costs(self, index: int) -> list[float]:
         """The bill of every replication."""
-        found = [self.cost(index, k) for k in range(len(self.played))]
+        found = [self.cost(index, k) for k in range(len(self.replications))]
         self.rated[index] = found
         return found
 
@@ -207,7 +212,7 @@ class _Curve:
         while low < high:
             middle = (low + high) // 2
             slope = [self.cost(middle + 1, k) - self.cost(middle, k) for k in which]
-            if len(which) == len(self.played):
+            if len(which) == len(self.replications):
                 self.costs(middle)
             if mean_of(slope) < 0.0:
                 low = middle + 1
@@ -216,12 +221,12 @@ class _Curve:
         return low
 
     def peak(self) -> float:
-        """More than anybody could use: machines at the fleet's peak, or what they cost an hour paid as one goes."""
-        machines = max(sum(float(own.existing.hourly.max()) for own in hours) for hours, _ in self.played)
+        """More than can be used: VMs at the fleet's peak, or what they cost an hour at pay-as-you-go prices."""
+        vms = max(sum(float(own.existing.hourly.max()) for own in hours) for hours, _ in self.replications)
         if self.step == 1.0:
-            return max(1.0, machines)
-        without = [self.cost(0, k) for k in range(len(self.played))]
-        plan = self.question.plan
+            return max(1.0, vms)
+        without = [self.cost(0, k) for k in range(len(self.replications))]
+        plan = self.inputs.plan
         hours = (plan.horizon_s - plan.warm_up_s) / SECONDS_PER_HOUR
         return max(self.step, 4 * max(without) / hours)
 
@@ -246,29 +251,23 @@ def _edge(curve: _Curve, best: int, end: int, confidence: float) -> int:
     return near
 
 
-def _play(
-    question: SimulationInput, seed: int, count: int, workers: Workers, engine: str, progress: Progress | None
-) -> list[Played]:
+def _simulate(inputs: SimulationInput, count: int, options: RunOptions) -> list[HoursOfReplication]:
     """The hours of every replication."""
-    from joblib import Parallel, delayed
-
-    from sim.engines.simulate import choose_engine
-
-    tell = progress or no_progress
-    chosen = choose_engine(question.plan, replications=count).engine if engine == "auto" else engine
-    played: list[Played] = []
-    tell(0, count)
-    parallel = Parallel(n_jobs=workers.processes)
-    for first in range(0, count, PLAYED_AT_ONCE):
-        numbers = range(first, min(first + PLAYED_AT_ONCE, count))
-        played += parallel(delayed(hours_played)(question, seed, number, chosen) for number in numbers)
-        tell(len(played), count)
-    return played
+    assert options.seed is not None
+    progress, engine = options.progress or no_progress, options.engine
+    if engine == "auto":
+        engine = choose_engine(inputs.plan, replications=count).engine
+    found: list[HoursOfReplication] = []
+    progress(0, count)
+    parallel = Parallel(n_jobs=options.executor.processes)
+    for first in range(0, count, SIMULATED_AT_ONCE):
+        numbers = range(first, min(first + SIMULATED_AT_ONCE, count))
+        found += parallel(delayed(_hours)(inputs, options.seed, number, engine) for number in numbers)
+        progress(len(found), count)
+    return found
 
 
-def hours_played(question: SimulationInput, seed: int, number: int, engine: str) -> Played:
-    """The hours of one replication, by what they pay: what is sent to a worker."""
-    from sim.runs.rate_replication import simulate_and_rate
-
-    rating = simulate_and_rate(replace(question, commitments=()), seed, number, engine).rating
+def _hours(inputs: SimulationInput, seed: int, number: int, engine: str) -> HoursOfReplication:
+    """The hours of one replication: what a worker runs."""
+    rating = simulate_and_rate(replace(inputs, commitments=()), seed, number, engine).rating
     return rating.hours, rating.window

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.runs.executors import Executor, Workers
+from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import RATIOS, better_when, check_metric, possible_metrics
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, run_together
+from sim.runs.options import CAP, SharedKeywords, options_from
+from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
-from sim.runs.run_result import RunResult
-from sim.runs.stopping import CAP, FIRST_ROUND, ROUND
-from sim.runs.warm_up import settled
+from sim.runs.stopping import FIRST_ROUND, ROUND
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate, mean_of, variance_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.runs.cache import RunCache
-    from sim.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screening:
-    """Where a procedure stands after r observations of every variant that is left."""
+    """The systems left after r observations of each."""
 
     left: tuple[int, ...]
     r: int
@@ -40,7 +36,7 @@ class Screening:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The variant chosen, how surely, and what it costs when asked again with fresh luck."""
+    """The variant chosen, how surely, and its figure on independent random numbers."""
 
     best: str
     metric: str
@@ -48,23 +44,21 @@ class Selection:
     confidence: float
     dropped_at: Mapping[str, int]  # replications after which a variant was out
     means: Mapping[str, float]  # over the replications it took part in
-    fresh: Estimate  # the winner under another seed: the means above favour the lucky
-    capped: bool  # the cap came before the choice was sure
+    fresh: Estimate  # the winner under another seed: the mean that made it win is biased
+    capped: bool  # the cap on replications was met before the choice was sure
 
     @property
     def words(self) -> str:
         """The choice in a sentence."""
         if self.capped:
-            return f"{self.best} looks best in {self.metric}, but the cap on replications came before that was sure"
+            return f"{self.best} looks best in {self.metric}, but the cap on replications was met before that was sure"
         return (
             f"{self.best} is chosen in {self.metric}: one that is best by {self.indifference:g} or more "
             f"is chosen with a probability of at least {self.confidence:.0%}"
         )
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """A row a variant: its mean, whether it was chosen, and after how many replications it was out."""
-        import pandas as pd
-
         rows = [
             {
                 "variant": name,
@@ -75,15 +69,13 @@ class Selection:
             }
             for name, mean in self.means.items()
         ]
-        return pd.DataFrame(rows).astype({"dropped_at": "Int64"})
+        return frame(rows).astype({"dropped_at": "Int64"})
 
     def __repr__(self) -> str:
         return f"<{self.words}>"
 
     def _repr_html_(self) -> str:
         """The sentence and the table, for notebooks."""
-        from html import escape
-
         return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
 
     def summary(self) -> dict[str, Any]:
@@ -160,40 +152,24 @@ def best_of(
     indifference: float,
     metric: str = "cost.total",
     confidence: float = 0.95,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
     cap: int = CAP,
-    progress: Progress | None = None,
-    cache: RunCache | None = None,
-    workers: Executor | None = None,
+    **keywords: Unpack[SharedKeywords],
 ) -> Selection:
     """Choose the best of some variants in a metric; differences below *indifference* (in its unit) don't matter.
 
-    The winner is played again under another seed, since the figures that made it win flatter it.
+    *cap* is the most replications of a variant. The winner is simulated again under another seed, since the figures that
+    made it win are biased in its favour.
     """
     scenarios = {name: loaded(scenario) for name, scenario in variants.items()}
-    if len(scenarios) < 2:
-        raise InputError("a choice needs at least two variants")
-    if not indifference > 0.0:
-        raise InputError(f"indifference is {indifference}; it is an amount above 0, in the unit of {metric}")
-    if not 0.5 < confidence < 1.0:
-        raise InputError(f"confidence is {confidence}; it is above 0.5 and below 1")
-    if metric in RATIOS:
-        raise InputError(f"{metric} is a ratio of means, which this choice can't be made by; take cost.total, say")
-    for scenario in scenarios.values():
-        check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
-    first = next(iter(scenarios.values()))
-    seed = first.seed if seed is None else seed
-    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
-    runners = [ReplicationRunner(each, **how) for each in settled([*scenarios.values()], progress=tell, **how)]
+    _check(scenarios, indifference, metric, confidence)
+    options = options_from(keywords, SharedKeywords, "best_of").seeded(next(iter(scenarios.values())))
+    runners = [ReplicationRunner(each, options) for each in with_warm_ups([*scenarios.values()], options)]
     sign = -1.0 if better_when(metric) == "higher" else 1.0
     names, out = list(scenarios), dict[str, int]()
 
     def observe(systems: Sequence[int], n: int) -> list[list[float]]:
         upto = FIRST_ROUND if n <= FIRST_ROUND else FIRST_ROUND + -(-(n - FIRST_ROUND) // ROUND) * ROUND
-        run_together([runners[i] for i in systems], min(upto, cap), lambda done: tell(done, cap * len(runners)))
+        run_together([runners[i] for i in systems], min(upto, cap), cap * len(runners))
         return [[sign * value for value in runners[i].result().values(metric)] for i in systems]
 
     found = kim_nelson(
@@ -206,6 +182,10 @@ def best_of(
         dropped=lambda system, r: out.__setitem__(names[system], r),
     )
     best = found.left[0]
+    winner = runners[best]
+    other_seed = replace(options, seed=winner.seed ^ 0x5EED_0000, progress=None)
+    again = ReplicationRunner(winner.scenario, other_seed, winner.inputs)
+    again.run_until(len(winner.replications))
     return Selection(
         best=names[best],
         metric=metric,
@@ -213,15 +193,20 @@ def best_of(
         confidence=confidence,
         dropped_at=out,
         means={name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)},
-        fresh=_fresh(runners[best], seed, executor, cache).estimate(metric),
+        fresh=again.result().estimate(metric),
         capped=not found.done,
     )
 
 
-def _fresh(winner: ReplicationRunner, seed: int, workers: Executor, cache: RunCache | None) -> RunResult:
-    """The winner under another seed, as often as it was played."""
-    again = ReplicationRunner(
-        winner.scenario, seed=seed ^ 0x5EED_0000, engine=winner.engine, workers=workers, cache=cache
-    )
-    again.run_until(len(winner.replications))
-    return again.result()
+def _check(scenarios: Mapping[str, Scenario], indifference: float, metric: str, confidence: float) -> None:
+    """Refuse what no choice can be made by."""
+    if len(scenarios) < 2:
+        raise InputError("a choice needs at least two variants")
+    if not indifference > 0.0:
+        raise InputError(f"indifference is {indifference}; it is an amount above 0, in the unit of {metric}")
+    if not 0.5 < confidence < 1.0:
+        raise InputError(f"confidence is {confidence}; it is above 0.5 and below 1")
+    if metric in RATIOS:
+        raise InputError(f"{metric} is a ratio of means, which this procedure can't choose by; take cost.total, say")
+    for scenario in scenarios.values():
+        check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))

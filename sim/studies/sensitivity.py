@@ -1,6 +1,6 @@
-"""Which inputs matter: tornado for people, Morris to screen many factors, Sobol indices for few.
+"""Which inputs matter: one at a time (tornado), Morris to screen many factors, Sobol indices for few.
 
-All points share their streams, so that what is seen is the factors' doing and not luck's. Morris (1991), "Factorial
+All points share their random numbers, so that differences come from the factors. Morris (1991), "Factorial
 sampling plans for preliminary computational experiments", Technometrics 33; Saltelli et al. (2010), "Variance based
 sensitivity analysis of model output", Comput. Phys. Commun. 181.
 """
@@ -8,31 +8,29 @@ sensitivity analysis of model output", Comput. Phys. Commun. 181.
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from sim.errors import InputError
-from sim.runs.executors import Executor, Workers
+from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, check_metric, possible_metrics
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
+from sim.runs.options import RunOptions, StudyKeywords, options_from
+from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
-from sim.runs.warm_up import settled
+from sim.runs.run_result import RunResult
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.studies.axes import bounds_of, changed, format_exact
 from sim.studies.compare import compare
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sim.runs.cache import RunCache
-    from sim.runs.run_result import RunResult
-    from sim.scenario.scenario import Scenario
+from sim.studies.study_folders import table_of, write_study
 
 METHODS = ("tornado", "morris", "sobol")
 LEVELS = 4  # of Morris' grid
@@ -87,16 +85,13 @@ class Sensitivity:
     metric: str
     replications: int
     seed: int
-    points: int  # scenarios that were played
+    points: int  # scenarios that were simulated
     rows: tuple[Mapping[str, Any], ...]
     runs: tuple[RunResult, ...]  # one a point, the scenario itself first where it is one
-    wall_s: float
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """A row a factor."""
-        import pandas as pd
-
-        return pd.DataFrame([dict(row) for row in self.rows])
+        return frame(dict(row) for row in self.rows)
 
     def summary(self) -> dict[str, Any]:
         """The content of `sensitivity.json`."""
@@ -113,10 +108,18 @@ class Sensitivity:
         }
 
     def write(self, folder: str | Path) -> Path:
-        """Write sensitivity.json and the table; see `sim.studies.study_folders`."""
-        from sim.studies.study_folders import write_sensitivity
-
-        return write_sensitivity(self, folder)
+        """Write sensitivity.json, and a row a factor as a table."""
+        return write_study(
+            folder,
+            ("sensitivity.json", self.summary()),
+            {"scenario": self.scenario},
+            self.runs,
+            [table_of("sensitivity", self.rows)],
+            study=f"sensitivity ({self.method})",
+            seed=self.seed,
+            replications=self.replications,
+            points=self.points,
+        )
 
     def __repr__(self) -> str:
         first = self.rows[0]["factor"]
@@ -135,18 +138,12 @@ def sensitivity(
     method: str = "tornado",
     metric: str = "cost.total",
     samples: int | None = None,
-    replications: int | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
-    progress: Progress | None = None,
-    cache: RunCache | None = None,
-    workers: Executor | None = None,
+    **keywords: Unpack[StudyKeywords],
 ) -> Sensitivity:
     """Say which of some settings a metric depends on most; *vary* gives each its range, `PATH=LOW..HIGH`.
 
-    `tornado` sets one at a time to either end (paired intervals); `morris` walks *samples* trajectories (default 10)
-    through the ranges; `sobol` splits the metric's variance over uniform settings, from *samples* (default 64, a power
+    `tornado` sets one at a time to either end (paired intervals); `morris` follows *samples* trajectories (default
+    10) through the ranges; `sobol` splits the metric's variance over uniform settings, from *samples* (default 64, a power
     of 2) times (factors + 2) points.
     """
     asked = loaded(scenario)
@@ -156,42 +153,35 @@ def sensitivity(
     if method not in METHODS:
         raise InputError(f"method is {method!r}; it is one of {', '.join(METHODS)}")
     check_metric(metric, possible_metrics([commitment.name for commitment in asked.commitments]))
-    count = replications_asked(asked, replications)
-    seed = asked.seed if seed is None else seed
-    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
-    began = time.perf_counter()
+    options = options_from(keywords, StudyKeywords, "sensitivity").seeded(asked)
+    options = replace(options, replications=options.count(asked), precision=None)
     if asked.warm_up == "auto":  # one for all points: the longest that the scenario or either corner needs
         corners = [changed(asked, {factor.path: factor.at(share) for factor in factors}) for share in (0.0, 1.0)]
-        asked, *_ = settled([asked, *corners], seed=seed, workers=executor, engine=engine, cache=cache, progress=tell)
+        asked, *_ = with_warm_ups([asked, *corners], options)
     if method == "tornado":
-        rows, runs = _tornado(asked, factors, metric, count, seed, executor, engine, tell, cache)
+        rows, runs = _tornado(asked, factors, metric, options)
     else:
-        model = _Model(asked, factors, metric, count, seed, executor, engine, tell, cache)
-        rows = _morris(model, samples or 10) if method == "morris" else _sobol(model, samples or 64)
+        model = _FleetModel(asked, factors, metric, options)
+        assert options.seed is not None
+        if method == "morris":
+            rows = elementary_effects(model, samples or 10, options.seed)
+        else:
+            rows = sobol_indices(model, samples or 64, options.seed, asked.confidence)
         runs = model.runs
     return Sensitivity(
         scenario=asked,
         method=method,
         metric=metric,
-        replications=count,
-        seed=seed,
+        replications=options.count(asked),
+        seed=runs[0].seed,
         points=len(runs),
         rows=tuple(rows),
         runs=tuple(runs),
-        wall_s=time.perf_counter() - began,
     )
 
 
 def _tornado(
-    asked: Scenario,
-    factors: Sequence[Factor],
-    metric: str,
-    count: int,
-    seed: int,
-    workers: Executor,
-    engine: str,
-    tell: Progress,
-    cache: RunCache | None,
+    asked: Scenario, factors: Sequence[Factor], metric: str, options: RunOptions
 ) -> tuple[list[dict[str, Any]], list[RunResult]]:
     """One factor at a time at either end of its range, against the scenario as it is."""
     variants = {
@@ -199,9 +189,7 @@ def _tornado(
         for factor in factors
         for end, share in (("low", 0.0), ("high", 1.0))
     }
-    found = compare(
-        asked, variants, replications=count, seed=seed, workers=workers, engine=engine, progress=tell, cache=cache
-    )
+    found = compare(asked, variants, options=options)
     rows = []
     for factor in factors:
         ends = {end: found.difference(f"{factor.path} {end}", metric) for end in ("low", "high")}
@@ -219,30 +207,27 @@ def _tornado(
     return sorted(rows, key=lambda row: -row["swing"]), [found.base, *found.variants.values()]
 
 
-class _Model:
-    """The metric's mean as a function of shares of the factors' ranges; each point is played once."""
+class Model(Protocol):
+    """A function of shares of the factors' ranges, whose sensitivity is analysed."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        factors: Sequence[Factor],
-        metric: str,
-        count: int,
-        seed: int,
-        workers: Executor,
-        engine: str,
-        tell: Progress,
-        cache: RunCache | None,
-    ) -> None:
-        self.scenario, self.factors, self.metric, self.count = scenario, list(factors), metric, count
-        self.seed, self.workers, self.engine, self.tell, self.cache = seed, workers, engine, tell, cache
+    @property
+    def factors(self) -> Sequence[Factor]:
+        """What the columns of shares stand for."""
+
+    def __call__(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values at rows of shares, shape (points, factors) -> (points,)."""
+
+
+class _FleetModel:
+    """The metric's mean as a function of shares of the factors' ranges; each point is simulated once."""
+
+    def __init__(self, scenario: Scenario, factors: Sequence[Factor], metric: str, options: RunOptions) -> None:
+        self.scenario, self.factors, self.metric, self.options = scenario, list(factors), metric, options
         self.known: dict[tuple[object, ...], float] = {}
         self.runs: list[RunResult] = []
 
     def __call__(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Means at rows of shares, shape (points, factors) -> (points,)."""
-        import numpy as np
-
+        """Mean of the metric at each point."""
         keys = [
             tuple(factor.at(float(share)) for factor, share in zip(self.factors, row, strict=True)) for row in shares
         ]
@@ -250,15 +235,12 @@ class _Model:
         runners = [
             ReplicationRunner(
                 changed(self.scenario, dict(zip((factor.path for factor in self.factors), key, strict=True))),
-                seed=self.seed,
-                engine=self.engine,
-                workers=self.workers,
-                cache=self.cache,
+                self.options,
             )
             for key in new
         ]
         if runners:
-            run_together(runners, self.count, lambda done: self.tell(done, self.count * len(runners)))
+            run_together(runners, self.options.count(self.scenario))
         for key, runner in zip(new, runners, strict=True):
             self.runs.append(runner.result())
             mean = self.runs[-1].estimate(self.metric, FLEET).mean
@@ -268,9 +250,9 @@ class _Model:
         return np.array([self.known[key] for key in keys])
 
 
-def _morris(model: _Model, trajectories: int) -> list[dict[str, Any]]:
-    """Elementary effects: `mu_star` is how much a factor matters, `sigma` how much it bends or meddles with others."""
-    try:
+def elementary_effects(model: Model, trajectories: int, seed: int) -> list[dict[str, Any]]:
+    """Elementary effects: `mu_star` is how much a factor matters, `sigma` how nonlinear it is or interacts with others."""
+    try:  # an optional library
         from SALib.analyze import morris as analysis
         from SALib.sample import morris as plan
     except ImportError:
@@ -280,8 +262,8 @@ def _morris(model: _Model, trajectories: int) -> list[dict[str, Any]]:
         "names": [factor.path for factor in model.factors],
         "bounds": [[0.0, 1.0]] * len(model.factors),
     }
-    shares = plan.sample(problem, trajectories, num_levels=LEVELS, seed=model.seed)
-    found = analysis.analyze(problem, shares, model(shares), num_levels=LEVELS, seed=model.seed)
+    shares = plan.sample(problem, trajectories, num_levels=LEVELS, seed=seed)
+    found = analysis.analyze(problem, shares, model(shares), num_levels=LEVELS, seed=seed)
     rows = [
         {
             "factor": factor.path,
@@ -297,11 +279,8 @@ def _morris(model: _Model, trajectories: int) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -float(str(row["mu_star"])))
 
 
-def _sobol(model: _Model, samples: int) -> list[dict[str, Any]]:
-    """Shares of the metric's variance: `first_order` a factor's own, `total` with all it does together with others."""
-    import numpy as np
-    from scipy import stats
-
+def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> list[dict[str, Any]]:
+    """Shares of the metric's variance: `first_order` a factor's own, `total` with its interactions."""
     if samples < 2 or samples & (samples - 1):
         raise InputError(f"samples is {samples}; Sobol's points come in powers of 2, such as 64")
 
@@ -310,10 +289,10 @@ def _sobol(model: _Model, samples: int) -> list[dict[str, Any]]:
         return model(flat).reshape((1, *points.shape[1:]))
 
     uniform: Any = [stats.uniform()] * len(model.factors)  # has all that is asked of it, whatever the stubs say
-    found = stats.sobol_indices(func=function, n=samples, dists=uniform, rng=np.random.default_rng(model.seed))
+    found = stats.sobol_indices(func=function, n=samples, dists=uniform, rng=np.random.default_rng(seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a factor that does nothing has no interval: shown as none
-        reliability = found.bootstrap(confidence_level=model.scenario.confidence, n_resamples=999)
+        reliability = found.bootstrap(confidence_level=confidence, n_resamples=999)
     rows = []
     for index, factor in enumerate(model.factors):
         row: dict[str, Any] = {"factor": factor.path, "low": factor.at(0.0), "high": factor.at(1.0)}

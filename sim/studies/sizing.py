@@ -1,36 +1,33 @@
-"""The smallest (or largest) value of a setting that keeps a promise, with the evidence.
+"""The smallest (or largest) value of a setting that keeps a target, with the evidence.
 
-Bisection with the same streams at every value. Each value is judged at a share of the error level, split over all the
-values and looks that the search may take, so that the whole answer is wrong with at most the stated probability. What
-the replications can't decide is said to be undecided. The promise must get easier in one direction of the value.
+Bisection on common random numbers. Each value is judged at a share of the error level, split over all the values and
+looks that the search may take, so that the whole answer is wrong with at most the stated probability. What the
+replications can't decide is reported as undecided. The target must get easier in one direction of the value.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.runs.executors import Executor, Workers
+from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import HEADLINES, check_metric, possible_metrics
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress
+from sim.runs.options import PreciseKeywords, RunOptions, no_progress, options_from
+from sim.runs.replication_runner import ReplicationRunner
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import CAP, FIRST_ROUND, check_precision, is_precise
-from sim.runs.warm_up import settled
+from sim.runs.stopping import FIRST_ROUND, is_precise
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.studies.axes import axes_of, changed, shown
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
+from sim.studies.study_folders import replications_table, table_of, write_study
 from sim.studies.sweep import column_value
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.runs.cache import RunCache
-    from sim.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +51,10 @@ class Sizing:
     cap: int
     candidates: int
     answer: str
-    value: object | None  # the best that is shown to keep the promise; None: none is
-    next_value: object | None  # its neighbour on the way to the promise's end, where there is one
-    next_answer: str | None  # what is known of that neighbour: infeasible makes `value` the sharp answer
-    other_end: object  # the end of the range that should keep the promise most easily
+    value: object | None  # the best that is shown to keep the target; None: none is
+    next_value: object | None  # its neighbour on the way towards the harder end, where there is one
+    next_answer: str | None  # of that neighbour; infeasible: `value` is exactly the bound
+    other_end: object  # the end of the range that should keep the target most easily
     other_end_answer: str
     trials: tuple[Trial, ...]  # in the order of the values
 
@@ -78,7 +75,7 @@ class Sizing:
                 if self.other_end_answer == INFEASIBLE:
                     other = "the smallest, without --largest" if self.largest else "--largest"
                     edge += (
-                        f", and the other end, {shown(self.other_end)}, breaks it: the promise gets harder that way, so "
+                        f", and the other end, {shown(self.other_end)}, breaks it: the target gets harder that way, so "
                         f"ask for {other}"
                     )
                 elif self.candidates > 1 and self.other_end_answer == FEASIBLE:
@@ -86,11 +83,11 @@ class Sizing:
             return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.constraint.words} ({sure}){edge}"
         if self.value is None:
             ends = {shown(trial.value): trial.evidence.answer for trial in self.trials}
-            open_still = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
+            open_values = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
             broken = [value for value, answer in ends.items() if answer == INFEASIBLE]
             known = f"{self.path} = {broken[0]} breaks {self.constraint.words}, but " if broken else ""
             whether = "does too" if broken else f"keeps {self.constraint.words}"
-            return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_still} {whether}"
+            return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_values} {whether}"
         return (
             f"undecided: {self.path} = {shown(self.value)} keeps {self.constraint.words} ({sure}), but "
             f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"
@@ -109,11 +106,9 @@ class Sizing:
                 "mean_cost_usd": trial.run.estimate("cost.total").mean,
             }
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> DataFrame:
         """The evidence as a table."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows()))
+        return frame(self.rows())
 
     def summary(self) -> dict[str, Any]:
         """The content of `size.json`."""
@@ -137,18 +132,24 @@ class Sizing:
         }
 
     def write(self, folder: str | Path) -> Path:
-        """Write size.json and the evidence as a table; see `sim.studies.study_folders`."""
-        from sim.studies.study_folders import write_sizing
-
-        return write_sizing(self, folder)
+        """Write size.json, the evidence as a table, and every figure of every replication."""
+        runs = {str(index): trial.run for index, trial in enumerate(self.trials)}
+        return write_study(
+            folder,
+            ("size.json", self.summary()),
+            {"scenario": self.scenario},
+            [*runs.values()],
+            [table_of("size", self.rows()), replications_table("trial", runs)],
+            study="size",
+            seed=self.trials[0].run.seed,
+            replications=max(run.n for run in runs.values()),
+        )
 
     def __repr__(self) -> str:
         return f"<{self.words}>"
 
     def _repr_html_(self) -> str:
         """The sentence and the evidence, for notebooks."""
-        from html import escape
-
         return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
 
 
@@ -159,68 +160,54 @@ def size(
     *,
     largest: bool = False,
     confidence: float = 0.95,
-    replications: int | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
-    precision: float | None = None,
-    progress: Progress | None = None,
-    cache: RunCache | None = None,
-    workers: Executor | None = None,
+    **keywords: Unpack[PreciseKeywords],
 ) -> Sizing:
-    """Find the smallest value that keeps a promise (or the *largest*).
+    """Find the smallest value that keeps a target (or the *largest*).
 
     *vary* is `PATH=LOW..HIGH` (with `:STEP` where the values aren't whole numbers) or a path and its values from low to
-    high. Smallest supposes that the promise is kept from some value on, largest that it is kept up to some value.
-    *replications* caps those at one value; with *precision* a value that is judged is played on until its headline
-    metrics are known within that share. Raises InputError for a promise or a range that can't be read.
+    high. Smallest supposes that the target is kept from some value on, largest that it is kept up to some value.
+    *replications* caps those at one value; with *precision* a value that is decided is replicated further until its
+    headline metrics are known within that share. Raises InputError for a target or a range that can't be read.
     """
     asked = loaded(scenario)
-    constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
-    check_metric(constraint.metric, possible_metrics([commitment.name for commitment in asked.commitments]))
-    if constraint.group and constraint.group not in asked.played_groups:
-        there = ", ".join(asked.played_groups)
-        raise InputError(f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {there}")
+    options = options_from(keywords, PreciseKeywords, "size").seeded(asked)
+    constraint = _checked(keep, asked)
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
-    check_precision(precision)
     axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]})
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
     path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
     ends = [changed(asked, {path: value}) for value in (values[0], values[-1])]  # faults are told before any run
-    seed = asked.seed if seed is None else seed
-    executor, tell = workers or Workers(jobs=jobs), progress or no_progress
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
-        settled_end, *_ = settled(ends, seed=seed, workers=executor, engine=engine, cache=cache, progress=tell)
-        asked = asked.with_warm_up_found(f"{settled_end.warm_up_s:.0f}s")
-    search = _Search(
-        asked,
-        path,
-        values,
-        constraint,
-        level=1 - confidence,
-        cap=CAP if replications is None else replications,
-        seed=seed,
-        engine=engine,
-        precision=precision,
-        workers=executor,
-        cache=cache,
-        tell=tell,
-    )
-    # Places on the way from where the promise should be kept to where it should not.
+        end, *_ = with_warm_ups(ends, options)
+        asked = asked.with_warm_up_found(f"{end.warm_up_s:.0f}s")
+    search = Search(asked, path, values, constraint, 1 - confidence, options)
+    # Indices from the value that should keep the target to the one that shouldn't.
     way = list(range(len(values))) if largest else list(range(len(values)))[::-1]
-    return _bisect(search, way, largest=largest, confidence=confidence)
+    return bisect(search, way, largest=largest, confidence=confidence)
 
 
-def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
-    """Go from the end that should keep the promise towards the end that shouldn't; both ends are always asked."""
+def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
+    """The constraint, whose metric and group the scenario has."""
+    constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
+    check_metric(constraint.metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
+    groups = scenario.played_groups
+    if constraint.group and constraint.group not in groups:
+        raise InputError(
+            f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {', '.join(groups)}"
+        )
+    return constraint
+
+
+def bisect(search: Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
+    """Go from the end that should keep the target towards the end that shouldn't; both ends are always tried."""
     first, last = 0, len(way) - 1
     best: int | None = None
     if search.answer(way[last]) == FEASIBLE:
         best = last  # nothing lies beyond it, whatever the other end does
     elif search.answer(way[first]) == FEASIBLE:
-        best, beyond = first, last  # beyond: the nearest place not shown to keep it
+        best, beyond = first, last  # beyond: the nearest value not shown to keep it
         while beyond - best > 1:
             middle = (best + beyond) // 2
             if search.answer(way[middle]) == FEASIBLE:
@@ -253,7 +240,7 @@ def _bisect(search: _Search, way: Sequence[int], *, largest: bool, confidence: f
     )
 
 
-class _Search:
+class Search:
     """The values tried so far, each judged once."""
 
     def __init__(
@@ -262,29 +249,23 @@ class _Search:
         path: str,
         values: Sequence[object],
         constraint: Constraint,
-        *,
         level: float,
-        cap: int,
-        seed: int,
-        engine: str,
-        workers: Executor,
-        cache: RunCache | None,
-        tell: Progress,
-        precision: float | None = None,
+        options: RunOptions,
     ) -> None:
-        if cap < 2:
-            raise InputError(f"replications is {cap}; a search needs at least 2")
+        self.cap = options.cap
+        if self.cap < 2:
+            raise InputError(f"replications is {self.cap}; a search needs at least 2")
         self.scenario, self.path, self.values, self.constraint = scenario, path, list(values), constraint
-        self.cap, self.seed, self.engine, self.precision = cap, seed, engine, precision
-        self.workers, self.cache, self.tell = workers, cache, tell
-        self.rounds = _rounds(cap)
+        self.precision, self.progress = options.precision, options.progress or no_progress
+        self.options = replace(options, progress=self._report)
+        self.rounds = looks_until(self.cap)
         self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
         self.level = level / (self.most_trials * len(self.rounds))
         self.tried: dict[int, Trial] = {}
-        self.played = 0  # replications of the values tried
+        self.finished = 0  # replications of the values tried
 
     def answer(self, index: int) -> str:
-        """What is known of one value; plays as many rounds as it takes, or the cap allows."""
+        """The answer for one value, from as many rounds as it takes, or the cap allows."""
         if index not in self.tried:
             self.tried[index] = self._try(index)
         return self.tried[index].evidence.answer
@@ -295,45 +276,39 @@ class _Search:
 
     def _try(self, index: int) -> Trial:
         value = self.values[index]
-        runner = ReplicationRunner(
-            changed(self.scenario, {self.path: value}),
-            seed=self.seed,
-            engine=self.engine,
-            workers=self.workers,
-            cache=self.cache,
-        )
+        runner = ReplicationRunner(changed(self.scenario, {self.path: value}), self.options)
         evidence: Evidence | None = None
         for upto in self.rounds:
-            runner.run_until(upto, partial(self._tell, upto))
+            runner.run_until(upto)
             run = runner.result()
             look = self.constraint.judge(run, self.level)
             # What one look has decided no later one takes back: the level is split over all of them, so a second verdict
             # would be a second chance to err. Finer figures for the same answer are welcome.
             if evidence is None or evidence.answer in (UNDECIDED, look.answer):
                 evidence = look
-            if evidence.answer != UNDECIDED and self._is_known(run):
+            if evidence.answer != UNDECIDED and self.is_known(run):
                 break
         assert evidence is not None
-        self.played += run.n
+        self.finished += run.n
         return Trial(value=value, evidence=evidence, run=run)
 
-    def _tell(self, upto: int, done: int) -> None:
-        """Tell how far the search is: the values still to come are thought to take as many as those so far did."""
-        each = (self.played + upto) / (len(self.tried) + 1)
+    def _report(self, done: int, upto: int) -> None:
+        """Progress of the whole search: the values still to come are expected to take as many as those so far."""
+        each = (self.finished + upto) / (len(self.tried) + 1)
         to_come = self.most_trials - len(self.tried) - 1
-        self.tell(self.played + done, self.played + upto + round(max(0, to_come) * each))
+        self.progress(self.finished + done, self.finished + upto + round(max(0, to_come) * each))
 
-    def _is_known(self, run: RunResult) -> bool:
-        """Whether the headline metrics are as precise as was asked for."""
+    def is_known(self, run: RunResult) -> bool:
+        """Whether the headline metrics have the precision asked for."""
         if self.precision is None:
             return True
         return all(is_precise(run.estimate(metric), self.precision) for metric in HEADLINES)
 
 
-def _rounds(cap: int) -> list[int]:
+def looks_until(cap: int) -> list[int]:
     """When to look: after 20 replications, then after each doubling, so that few looks share the error level.
 
-    >>> _rounds(1000)
+    >>> looks_until(1000)
     [20, 40, 80, 160, 320, 640, 1000]
     """
     looks = [min(FIRST_ROUND, cap)]

@@ -1,32 +1,32 @@
-"""A scenario and the circumstances it is asked under, so that a script needn't repeat them with every question."""
+"""A scenario with its options, so that a script needn't repeat them for every study."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sim.runs.cache import RunCache
 from sim.runs.executors import Executor
-from sim.runs.replication_runner import Progress
-from sim.runs.run import loaded
-
-if TYPE_CHECKING:
-    from sim.runs.cache import RunCache
-    from sim.runs.run_result import RunResult
-    from sim.scenario.scenario import Scenario
-    from sim.studies.axes import Vary
-    from sim.studies.compare import Comparison
-    from sim.studies.purchase import Purchase
-    from sim.studies.selection import Selection
-    from sim.studies.sensitivity import Sensitivity
-    from sim.studies.sizing import Sizing
-    from sim.studies.sweep import Sweep
+from sim.runs.options import Progress, RunOptions
+from sim.runs.run import loaded, run
+from sim.runs.run_result import RunResult
+from sim.runs.warm_up import with_warm_up
+from sim.scenario.scenario import Scenario
+from sim.studies.axes import Vary, changed
+from sim.studies.compare import Comparison, compare
+from sim.studies.purchase import Purchase, best_commitment
+from sim.studies.selection import Selection, best_of
+from sim.studies.sensitivity import Sensitivity, sensitivity
+from sim.studies.sizing import Sizing, size
+from sim.studies.sweep import Sweep, sweep
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One scenario, one seed, some workers, one cache: ask it as many questions as you like.
+    """One scenario with one seed, executor and cache for any number of studies.
 
     >>> import sim
     >>> fleet = sim.from_dict({"name": "fleet", "horizon": "1d", "group": [{"name": "web", "count": 2}]})
@@ -34,7 +34,7 @@ class Study:
     >>> study.compare({"three": fleet.replace("group.web.count", 3)}).difference("three").verdict
     'worse'
 
-    With *cache* (a folder, or `sim.RunCache`) nothing is played twice, also by another program at another time.
+    With *cache* (a folder, or `sim.RunCache`) nothing is simulated twice, also by another process at another time.
     """
 
     scenario: Scenario
@@ -47,86 +47,61 @@ class Study:
     progress: Progress | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        from sim.runs.cache import RunCache
-
         object.__setattr__(self, "scenario", loaded(self.scenario))
         if isinstance(self.cache, str | Path):
             object.__setattr__(self, "cache", RunCache(Path(self.cache)))
 
-    def _repr_html_(self) -> str:
-        """What is asked of, in words, for notebooks."""
-        from html import escape
+    @property
+    def options(self) -> RunOptions:
+        """The options of every study."""
+        assert self.cache is None or isinstance(self.cache, RunCache)
+        return RunOptions(
+            seed=self.seed,
+            replications=self.replications,
+            jobs=self.jobs,
+            engine=self.engine,
+            progress=self.progress,
+            cache=self.cache,
+            workers=self.workers,
+        )
 
-        told = "\n".join(self.scenario.describe())
-        return f"<details><summary>study of {escape(self.scenario.name)}</summary><pre>{escape(told)}</pre></details>"
+    def _repr_html_(self) -> str:
+        """The scenario in words, for notebooks."""
+        words = "\n".join(self.scenario.describe())
+        return f"<details><summary>study of {escape(self.scenario.name)}</summary><pre>{escape(words)}</pre></details>"
 
     def changed(self, settings: Mapping[str, object]) -> Study:
         """The same study of a changed scenario."""
-        from sim.studies.axes import changed
-
         return replace(self, scenario=changed(self.scenario, settings))
 
-    def run(
-        self, *, precision: float | None = None, events: bool = False, budget_usd: float | None = None
-    ) -> RunResult:
+    def with_warm_up(self) -> Study:
+        """The same study with the warm-up that MSER-5 finds in a pilot, for long-run means."""
+        return replace(self, scenario=with_warm_up(self.scenario, options=self.options))
+
+    def run(self, **more: Any) -> RunResult:
         """Replicate the scenario; see `sim.run`."""
-        from sim.runs.run import run
+        return run(self.scenario, options=self.options, **more)
 
-        return run(self.scenario, precision=precision, events=events, budget_usd=budget_usd, **self._how())
-
-    def compare(self, *variants: Scenario | Mapping[str, Scenario], precision: float | None = None) -> Comparison:
-        """Set variants beside the scenario; see `sim.compare`."""
-        from sim.studies.compare import compare
-
-        return compare(self.scenario, *variants, precision=precision, **self._how())
+    def compare(self, *variants: Scenario | Mapping[str, Scenario], **more: Any) -> Comparison:
+        """Compare variants with the scenario; see `sim.compare`."""
+        return compare(self.scenario, *variants, options=self.options, **more)
 
     def sweep(self, vary: Vary | Sequence[str], **more: Any) -> Sweep:
-        """Play every combination of some settings; see `sim.sweep`."""
-        from sim.studies.sweep import sweep
-
-        return sweep(self.scenario, vary, **more, **self._how())
+        """Simulate every combination of some settings; see `sim.sweep`."""
+        return sweep(self.scenario, vary, options=self.options, **more)
 
     def size(self, vary: str | tuple[str, Sequence[object]], keep: str, **more: Any) -> Sizing:
-        """Find the smallest value that keeps a promise; see `sim.size`."""
-        from sim.studies.sizing import size
-
-        return size(self.scenario, vary, keep, **more, **self._how())
+        """Find the smallest value that keeps a target; see `sim.size`."""
+        return size(self.scenario, vary, keep, options=self.options, **more)
 
     def sensitivity(self, vary: Sequence[str], **more: Any) -> Sensitivity:
         """Say which settings matter; see `sim.sensitivity`."""
-        from sim.studies.sensitivity import sensitivity
-
-        return sensitivity(self.scenario, vary, **more, **self._how())
+        return sensitivity(self.scenario, vary, options=self.options, **more)
 
     def best_of(self, variants: Mapping[str, Scenario], *, indifference: float, **more: Any) -> Selection:
-        """Choose the best of some variants; see `sim.best_of`."""
-        from sim.studies.selection import best_of
-
-        how = self._how()
-        del how["replications"]  # the procedure takes as many as it needs
-        return best_of(variants, indifference=indifference, **more, **how)
+        """Choose the best of some variants, with as many replications as that needs; see `sim.best_of`."""
+        return best_of(variants, indifference=indifference, options=self.options, **more)
 
     def best_commitment(self, name: str, **more: Any) -> Purchase:
         """Find how much of a commitment to buy; see `sim.best_commitment`."""
-        from sim.studies.purchase import best_commitment
-
-        how = {key: value for key, value in self._how().items() if key not in ("cache", "workers")}
-        return best_commitment(self.scenario, name, **more, **how)
-
-    def with_warm_up(self) -> Study:
-        """The same study with the warm-up that MSER-5 finds in a pilot, for long-run questions."""
-        from sim.runs.warm_up import with_warm_up
-
-        seed = self.scenario.seed if self.seed is None else self.seed
-        return replace(self, scenario=with_warm_up(self.scenario, seed=seed, workers=self.workers))
-
-    def _how(self) -> dict[str, Any]:
-        return {
-            "seed": self.seed,
-            "replications": self.replications,
-            "jobs": self.jobs,
-            "engine": self.engine,
-            "progress": self.progress,
-            "cache": self.cache,
-            "workers": self.workers,
-        }
+        return best_commitment(self.scenario, name, options=self.options, **more)

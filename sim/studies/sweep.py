@@ -1,29 +1,25 @@
-"""Every combination of some settings, each played under the same luck, in one tidy table."""
+"""Every combination of some settings, on common random numbers, in one tidy table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.runs.executors import Executor, Workers
-from sim.runs.metrics import FLEET, HEADLINES
-from sim.runs.replication_runner import Progress, ReplicationRunner, no_progress, replications_asked, run_together
+from sim.runs.frames import DataFrame, frame
+from sim.runs.metrics import FLEET, HEADLINES, check_metric, possible_metrics
+from sim.runs.options import PreciseKeywords, options_from
+from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import CAP, FIRST_ROUND, ROUND, check_precision, expected_replications, stopping_after
-from sim.runs.warm_up import settled
+from sim.runs.stopping import FIRST_ROUND, ROUND, expected_replications, stopping_after
+from sim.runs.warm_up import with_warm_ups
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sim.runs.cache import RunCache
-    from sim.scenario.scenario import Scenario
+from sim.studies.study_folders import replications_table, table_of, write_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +61,9 @@ class Sweep:
                         estimate = run.estimate(metric, group).as_dict()
                         yield {"point": number, **settings, "group": group, "metric": metric, **estimate}
 
-    def frame(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    def frame(self, metrics: Sequence[str] | None = None) -> DataFrame:
         """The tidy table: every metric of every point, or those named."""
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows(metrics)))
+        return frame(self.rows(metrics))
 
     def summary(self) -> dict[str, Any]:
         """The content of `sweep.json`: axes, and at each point the metrics asked for."""
@@ -95,10 +89,18 @@ class Sweep:
         }
 
     def write(self, folder: str | Path) -> Path:
-        """Write sweep.json, the tidy table and every replication's figures; see `sim.studies.study_folders`."""
-        from sim.studies.study_folders import write_sweep
-
-        return write_sweep(self, folder)
+        """Write sweep.json, the tidy table, and every figure of every replication."""
+        return write_study(
+            folder,
+            ("sweep.json", self.summary()),
+            {"scenario": self.scenario},
+            self.runs,
+            [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))],
+            study="sweep",
+            seed=self.runs[0].seed,
+            replications=self.n,
+            points=len(self.points),
+        )
 
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
@@ -116,58 +118,47 @@ def sweep(
     vary: Vary | Sequence[str],
     *,
     metrics: Sequence[str] = HEADLINES,
-    replications: int | None = None,
-    seed: int | None = None,
-    jobs: int = 1,
-    engine: str = "auto",
-    precision: float | None = None,
-    progress: Progress | None = None,
-    cache: RunCache | None = None,
-    workers: Executor | None = None,
+    **keywords: Unpack[PreciseKeywords],
 ) -> Sweep:
-    """Play every combination of the values that *vary* gives to places of the scenario.
+    """Simulate every combination of the values that *vary* gives to places of the scenario.
 
-    `{"group.dev.count": [100, 200], ("group.a.count", "group.b.count"): [(1, 2), (2, 4)]}`, or words as the command line
-    takes them. All points share seed and streams. With *precision* rounds are added at all points alike until each
-    metric asked for is known that well at every one; *replications* is then the cap. What *cache* holds isn't played
-    again, and points that ask the same are played once.
+    `{"group.dev.count": [100, 200], ("group.a.count", "group.b.count"): [(1, 2), (2, 4)]}`, or texts as on the command
+    line. All points share seed and streams. With *precision* rounds are added at all points alike until each
+    metric asked for is known that well at every one; *replications* is then the cap. Points
+    with the same inputs are simulated once.
     """
     asked = loaded(scenario)
+    options = options_from(keywords, PreciseKeywords, "sweep").seeded(asked)
     axes = axes_of(vary)
     points = points_of(asked, axes)
-    executor = workers or Workers(jobs=jobs)
-    tell = progress or no_progress
-    count = replications_asked(asked, replications)
-    seed = asked.seed if seed is None else seed
-    _check_metrics(metrics, asked)
-    check_precision(precision)
-    how: dict[str, Any] = {"seed": seed, "engine": engine, "workers": executor, "cache": cache}
-    scenarios = settled([point.scenario for point in points], progress=tell, **how)
-    runners = [ReplicationRunner(scenario, **how) for scenario in scenarios]
+    possible = possible_metrics([commitment.name for commitment in asked.commitments])
+    for metric in metrics:
+        check_metric(metric, possible)
+    scenarios = with_warm_ups([point.scenario for point in points], options)
+    runners = [ReplicationRunner(scenario, options) for scenario in scenarios]
     reached = True
-    if precision is None:
-        run_together(runners, count, lambda done: tell(done, count * len(runners)))
+    if options.precision is None:
+        run_together(runners, options.count(asked))
     else:
-        cap = CAP if replications is None else replications
-        reached = _run_until_precise(runners, precision, metrics, cap, tell)
+        reached = _run_until_precise(runners, options.precision, metrics, options.cap)
     return Sweep(
         scenario=asked,
         axes=tuple(axes),
         points=tuple(points),
         runs=tuple(runner.result() for runner in runners),
         metrics=tuple(metrics),
-        precision=precision,
+        precision=options.precision,
         reached=reached,
     )
 
 
 def _run_until_precise(
-    runners: Sequence[ReplicationRunner], precision: float, metrics: Sequence[str], cap: int, tell: Progress
+    runners: Sequence[ReplicationRunner], precision: float, metrics: Sequence[str], cap: int
 ) -> bool:
-    """Whether every point came to know the metrics that well before the cap; all have the same replications."""
+    """Whether every point reached the precision before the cap; all have the same replications."""
     upto, expected = min(FIRST_ROUND, cap), cap
     while True:
-        run_together(runners, upto, partial(_tell, tell, expected * len(runners)))
+        run_together(runners, upto, expected * len(runners))
         results = [runner.result() for runner in runners]
         found = [stopping_after(result, precision, metrics, cap) for result in results]
         if all(stopping is not None for stopping in found):
@@ -176,19 +167,6 @@ def _run_until_precise(
         expected = max(upto, *(expected_replications(result, precision, metrics, cap) for result in results))
 
 
-def _tell(tell: Progress, total: int, done: int) -> None:
-    tell(done, total)
-
-
 def column_value(value: object) -> object:
     """A setting as a cell of a table and of JSON: numbers, texts and truths as they are, anything else in words."""
     return value if isinstance(value, int | float | str) else shown(value)
-
-
-def _check_metrics(metrics: Sequence[str], scenario: Scenario) -> None:
-    """Refuse a metric that no run will have, before any is played."""
-    from sim.runs.metrics import check_metric, possible_metrics
-
-    names = possible_metrics([commitment.name for commitment in scenario.commitments])
-    for metric in metrics:
-        check_metric(metric, names)

@@ -19,7 +19,8 @@ from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
 from sim.model.demand import Replay
 from sim.runs.metrics import metrics_of
-from sim.runs.replication import SimulationInput, compile_scenario, timeline_of
+from sim.runs.replication import timeline_of
+from sim.runs.simulation_input import SimulationInput, compile_scenario
 from tests.benchmarks import plain_simpy as plain
 from tests.benchmarks import plain_simpy_hosts as hosted
 

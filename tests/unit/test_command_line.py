@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import sim.runs.executors
-import sim.runs.results
 import sim.runs.run
 from sim.cli import main
 from sim.cli.options import share_of
@@ -386,17 +385,17 @@ def test_a_study_never_plays_a_replication_twice(
 ) -> None:
     """Whatever study it was played for, under whatever name: another one reads it and comes to the same figures."""
     played: list[tuple[int, ...]] = []
-    play = sim.runs.executors.Task.play
-    monkeypatch.setattr(sim.runs.executors.Task, "play", lambda task: (played.append(task.numbers), play(task))[1])
+    run = sim.runs.executors.Task.run
+    monkeypatch.setattr(sim.runs.executors.Task, "run", lambda task: (played.append(task.numbers), run(task))[1])
     call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
     assert vmfleet(*call) == 0
     assert len(played) == 6
     first = Path("results/small/sweep.csv").read_bytes()
-    assert "not played again" not in capsys.readouterr().out
+    assert "not simulated again" not in capsys.readouterr().out
     assert vmfleet(*call, "--out", "results/again") == 0
     assert vmfleet("compare", small, small, "--no-report") == 0
     assert len(played) == 6
-    assert "were read from results/.vmfleet-cache, not played again" in capsys.readouterr().out
+    assert "were read from results/.vmfleet-cache, not simulated again" in capsys.readouterr().out
     assert Path("results/again/sweep.csv").read_bytes() == first
     assert vmfleet(*call, "-n", "3") == 0
     assert sorted(played[6:]) == [(2,), (2,), (2,)]
@@ -414,7 +413,7 @@ def test_a_study_leaves_what_an_interrupted_run_has_finished(small: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(sim.runs.results, "write", interrupt)
+        patched.setattr(sim.RunResult, "write", interrupt)
         assert vmfleet("run", small, "--no-report") == 130
     kept = sorted(Path("results").rglob(".small.unfinished/**/*.npz"))
     assert len(kept) == 2

@@ -16,7 +16,6 @@ from sim.errors import InputError
 from sim.statistics.intervals import welch_interval
 from sim.studies.compare import compare
 from sim.studies.differences import judged, paired
-from sim.studies.study_folders import write_comparison
 
 OFFICE: dict[str, Any] = {
     "name": "office",
@@ -104,7 +103,7 @@ def test_groups_are_compared_too(found: Any):
 
 def test_comparison_json_has_the_promised_shape(found: Any, tmp_path: Path):
     """differences[VARIANT][NAME] = {mean, low, high, half_width, n, p_better}, and a folder like every other."""
-    write_comparison(found, tmp_path / "what-if")
+    found.write(tmp_path / "what-if")
     content = json.loads((tmp_path / "what-if" / "comparison.json").read_text())
     difference = content["differences"]["stop"]["cost.total"]
     assert set(difference) >= {"mean", "low", "high", "half_width", "n", "p_better"}

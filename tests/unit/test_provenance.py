@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sim
-from sim.runs.provenance import _pieces, input_digest, program_digest
-from sim.runs.replication import compile_scenario
+from sim.runs.provenance import input_digest, pieces, program_digest
+from sim.runs.simulation_input import compile_scenario
 
 FLEET: dict[str, Any] = {
     "name": "fleet",
@@ -87,9 +87,9 @@ def test_pieces_are_not_mixed_up():
         ({"a": 1}, {"a": 2}),
     ]
     for one, other in pairs:
-        assert list(_pieces(one)) != list(_pieces(other))
+        assert list(pieces(one)) != list(pieces(other))
     with pytest.raises(TypeError, match="has no digest"):
-        list(_pieces(object()))
+        list(pieces(object()))
 
 
 def test_the_program_has_one_digest():

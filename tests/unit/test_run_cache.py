@@ -25,7 +25,7 @@ def _replication(number: int = 3, events: Path | None = None) -> Replication:
         metrics={"": {"cost.total": 0.1 + 0.2, "availability": math.nan}, "dév": {"cost.total": 1e-300}},
         bill=(BillRow("dév", "disk.P10", 1 / 3, "disk hour", 0.027, 0.009),),
         timeline={"dév": Timeline(first_hour=2, vms=rng.random((5, 8)))},
-        lives=(("dév-0000", 0.1, "creating"), ("dév-0000", 7.25, "")),
+        vm_timelines=(("dév-0000", 0.1, "creating"), ("dév-0000", 7.25, "")),
         events=events,
     )
 
@@ -38,7 +38,7 @@ def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     kept = entry.get(3)
     assert kept is not None
     assert repr(kept.metrics) == repr(played.metrics)
-    assert (kept.bill, kept.lives, kept.engine_why) == (played.bill, played.lives, played.engine_why)
+    assert (kept.bill, kept.vm_timelines, kept.engine_why) == (played.bill, played.vm_timelines, played.engine_why)
     assert kept.timeline["dév"].first_hour == 2
     assert kept.timeline["dév"].vms.tobytes() == played.timeline["dév"].vms.tobytes()
 

@@ -21,10 +21,11 @@ from sim.cli.terminal import print_summary
 from sim.errors import InputError, ResultError
 from sim.lifecycle.power import PowerState
 from sim.runs import atomic_write as whole_folder
-from sim.runs import results
+from sim.runs import run_result
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 from sim.runs.cache import CacheEntry
 from sim.runs.metrics import COUNTED
+from sim.runs.result_tables import write_json
 from sim.runs.run import run_to_folder
 
 OFFICE: dict[str, Any] = {
@@ -94,7 +95,7 @@ def test_engines_and_threads_change_no_figure(office: sim.Scenario, result: sim.
         for mine, theirs in zip(fast.replications, result.replications, strict=True):
             assert repr(mine.metrics) == repr(theirs.metrics)
             assert mine.bill == theirs.bill
-            assert mine.lives == theirs.lives
+            assert mine.vm_timelines == theirs.vm_timelines
             for group in result.groups:
                 assert mine.timeline[group].vms.tobytes() == theirs.timeline[group].vms.tobytes()
 
@@ -207,7 +208,7 @@ def test_a_full_disk_leaves_what_was_there(result: sim.RunResult, tmp_path: Path
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, "_write_timeline", full)
+    monkeypatch.setattr(run_result, "write_replications", full)
     with pytest.raises(ResultError, match="the disk is full"):
         result.write(tmp_path / "kept")
     assert _bytes(tmp_path / "kept") == before
@@ -223,7 +224,7 @@ def test_a_full_disk_says_where_finished_replications_are_kept(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(results, "_write_timeline", full)
+        patched.setattr(run_result, "write_replications", full)
         with pytest.raises(ResultError, match=r"kept in .*\.result\.unfinished: --resume goes on"):
             run_to_folder(office, tmp_path / "result", replications=2)
     stored = run_to_folder(office, tmp_path / "result", replications=2, resume=True)
@@ -239,7 +240,7 @@ def test_a_really_full_disk_says_so(result: sim.RunResult, tmp_path: Path):
     def write() -> None:
         with new_folder(tmp_path / "new") as place:
             (place / "summary.json").symlink_to("/dev/full")
-            results.write_json(place / "summary.json", {"a": "x" * 100_000})
+            write_json(place / "summary.json", {"a": "x" * 100_000})
 
     with pytest.raises(ResultError, match="the disk is full"):
         write()
@@ -288,14 +289,14 @@ def test_what_a_killed_process_left_is_mended(result: sim.RunResult, tmp_path: P
     """
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    mine = whole_folder._beside(tmp_path / "result", "new").name
+    mine = whole_folder.beside(tmp_path / "result", "new").name
     for what in ("old", "new"):
         dead = mine.replace("new-", f"{what}-").replace(f"-{os.getpid()}-", f"-{gone.pid}-")
         (tmp_path / dead).mkdir()
         (tmp_path / dead / "summary.json").write_text(what)
     (tmp_path / mine).mkdir()
     (tmp_path / "result.new-1-2-3").mkdir()
-    whole_folder._clear_leftovers(tmp_path / "result")
+    whole_folder.clear_leftovers(tmp_path / "result")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, "result", "result.new-1-2-3"])
     assert (tmp_path / "result" / "summary.json").read_text() == "old"
 
@@ -396,7 +397,7 @@ def test_kept_replications_of_another_question_are_not_used(
     office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Resuming with another fleet, seed or price must not mix them in: the folder is that of the new question."""
-    monkeypatch.setattr(results, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(sim.RunResult, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run_to_folder(office, tmp_path / "result")
     monkeypatch.undo()
@@ -409,6 +410,7 @@ def test_kept_replications_of_another_question_are_not_used(
 
 KILLED = """
 import sys, sim
+from sim.runs.result_tables import write_json
 from sim.runs.run import run_to_folder
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 import sim
 from sim.errors import InputError
-from sim.studies.sensitivity import _morris, _sobol, parse_factor, sensitivity
+from sim.studies.sensitivity import elementary_effects, parse_factor, sensitivity, sobol_indices
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,6 @@ class _Known:
     def __init__(self, function: Any, factors: int) -> None:
         self.factors = [parse_factor(f"x{index}=0..1.0") for index in range(factors)]
         self.function = function
-        self.seed = 3
-        self.scenario = type("S", (), {"confidence": 0.95})()
 
     def __call__(self, shares: np.ndarray) -> np.ndarray:
         return self.function(shares)
@@ -84,7 +82,7 @@ def test_sobol_indices_are_the_known_ones():
         x = np.pi * (2 * shares - 1)
         return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
 
-    rows = {row["factor"]: row for row in _sobol(_Known(ishigami, 3), 1024)}  # type: ignore[arg-type]
+    rows = {row["factor"]: row for row in sobol_indices(_Known(ishigami, 3), 1024, 3, 0.95)}
     for factor, first, total in (("x0", 0.314, 0.558), ("x1", 0.442, 0.442), ("x2", 0.0, 0.244)):
         # The points of 50 seeds err by 0.012 (root mean square, measured): five times that. An index of the other kind
         # taken for this one would err by 0.244.
@@ -95,11 +93,11 @@ def test_sobol_indices_are_the_known_ones():
 def test_morris_effects_of_a_plane_are_its_slopes():
     """Linear: mu is the slope and sigma is zero; a product has sigma, which a plane must not."""
     pytest.importorskip("SALib")
-    plane = _morris(_Known(lambda s: 3 * s[:, 0] - 2 * s[:, 1], 2), 10)  # type: ignore[arg-type]
+    plane = elementary_effects(_Known(lambda s: 3 * s[:, 0] - 2 * s[:, 1], 2), 10, 3)
     assert [row["factor"] for row in plane] == ["x0", "x1"]
     assert [row["mu"] for row in plane] == pytest.approx([3.0, -2.0])
     assert [row["sigma"] for row in plane] == pytest.approx([0.0, 0.0], abs=1e-9)
-    product = _morris(_Known(lambda s: s[:, 0] * s[:, 1], 2), 10)  # type: ignore[arg-type]
+    product = elementary_effects(_Known(lambda s: s[:, 0] * s[:, 1], 2), 10, 3)
     assert min(row["sigma"] for row in product) > 0.1
 
 

@@ -14,9 +14,10 @@ from scipy import stats
 
 import sim
 from sim.errors import InputError, ScenarioError
+from sim.runs.options import RunOptions
 from sim.studies import sizing
 from sim.studies.constraints import Evidence, parse_constraint
-from sim.studies.sizing import Sizing, _rounds, size
+from sim.studies.sizing import Sizing, looks_until, size
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +117,8 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
 
     monkeypatch.setattr(sizing, "ReplicationRunner", _Played(np.zeros(160)).maker())
     monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
-    monkeypatch.setattr(sizing._Search, "_is_known", lambda self, run: run.n >= 160)
-    search = sizing._Search(
-        None, "x", [1.0], Turncoat(), level=0.05, cap=160, seed=0, engine="auto",
-        workers=None, cache=None, tell=lambda _done, _total: None, precision=0.01,
-    )  # type: ignore[arg-type]  # fmt: skip
+    monkeypatch.setattr(sizing.Search, "is_known", lambda self, run: run.n >= 160)
+    search = sizing.Search(None, "x", [1.0], Turncoat(), 0.05, RunOptions(replications=160, seed=0, precision=0.01))  # type: ignore[arg-type]
     assert search.answer(0) == "feasible"
     assert search.tried[0].run.n == 160
     assert search.tried[0].evidence.n == 160  # finer figures for the same answer are taken
@@ -183,10 +181,10 @@ class _Played:
         noise = self.noise
 
         class ReplicationRunner:
-            def __init__(self, scenario: Any, **_: Any) -> None:
+            def __init__(self, scenario: Any, _options: RunOptions) -> None:
                 self.value, self.count = scenario, 0
 
-            def run_until(self, count: int, _tell: Any) -> None:
+            def run_until(self, count: int) -> None:
                 self.count = count
 
             def result(self) -> Any:
@@ -201,11 +199,10 @@ def _search(
 ) -> Sizing:
     monkeypatch.setattr(sizing, "ReplicationRunner", _Played(noise).maker())
     monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
-    search = sizing._Search(
-        None, "x", list(values), parse_constraint(words), level=level, cap=len(noise), seed=0, engine="auto",
-        workers=None, cache=None, tell=lambda _done, _total: None,
-    )  # type: ignore[arg-type]  # fmt: skip
-    return sizing._bisect(search, list(range(len(values))), largest=True, confidence=1 - level)
+    search = sizing.Search(
+        None, "x", list(values), parse_constraint(words), level, RunOptions(replications=len(noise), seed=0)
+    )  # type: ignore[arg-type]
+    return sizing.bisect(search, list(range(len(values))), largest=True, confidence=1 - level)
 
 
 @pytest.mark.parametrize("words", ["cost.total<=10.05", "p90(cost.total)<=11.33"])
@@ -233,9 +230,9 @@ def test_a_wrong_answer_is_as_rare_as_was_promised(words: str, monkeypatch: pyte
 
 def test_looks_are_few_and_end_at_the_cap():
     """Each look costs a share of the error level."""
-    assert _rounds(1000) == [20, 40, 80, 160, 320, 640, 1000]
-    assert _rounds(20) == [20]
-    assert _rounds(5) == [5]
+    assert looks_until(1000) == [20, 40, 80, 160, 320, 640, 1000]
+    assert looks_until(20) == [20]
+    assert looks_until(5) == [5]
 
 
 def test_evidence_between_is_undecided():

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sim
-from sim.engines import engine_selection as choosing
 from sim.errors import InputError, ScenarioError
 from sim.runs import executors as workers
+from sim.runs import replication_runner
 from sim.runs.cache import RunCache
 from sim.studies.axes import axes_of, parse_axis, points_of, split_outside
 
@@ -237,12 +237,12 @@ def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_w
 def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
     """What the kernel takes to get ready is spent once for a whole sweep, so the choice counts every point's moves."""
     asked: list[int] = []
-    choose_engine = choosing.choose_engine
+    choose_engine = replication_runner.choose_engine
 
     def listening(plan: Any, *, replications: int) -> Any:
         asked.append(replications)
         return choose_engine(plan, replications=replications)
 
-    monkeypatch.setattr(choosing, "choose_engine", listening)
+    monkeypatch.setattr(replication_runner, "choose_engine", listening)
     sim.sweep(fleet, {"group.a.count": [1, 2, 3]}, replications=2)
     assert asked == [6, 6, 6]

@@ -22,7 +22,8 @@ from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
 from sim.model.demand import AlwaysOn, Cycle
 from sim.model.plan import Failing, HostPool, Maintenance, Platform
 from sim.runs.cache import RunCache
-from sim.runs.replication import SimulationInput, replicate
+from sim.runs.replication import replicate
+from sim.runs.simulation_input import SimulationInput
 from sim.units import TICKS_PER_SECOND
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days

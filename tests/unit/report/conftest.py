@@ -174,7 +174,7 @@ def make_folder(
             if number == 3:
                 moves.append((vm, min(horizon_h, 160) * 3600, None))
     lives_rows = [move for move in moves if move[1] <= horizon_h * 3600]
-    _write(folder, "lives", ("vm", "t_s", "state"), lives_rows)
+    _write(folder, "vm_timelines", ("vm", "t_s", "state"), lives_rows)
     return folder
 
 

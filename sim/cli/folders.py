@@ -1,0 +1,112 @@
+"""Where the commands put results and keep replications, and the course of every study command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+
+from sim.cli import options, terminal
+from sim.errors import InputError
+
+if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+    from sim.runs.cache import RunCache
+    from sim.runs.options import RunOptions
+
+RESULTS = Path("results")  # where result folders go unless --out says otherwise
+MAIN_FILES = {
+    "run": "summary.json",
+    "compare": "comparison.json",
+    "sweep": "sweep.json",
+    "size": "size.json",
+    "sensitivity": "sensitivity.json",
+}
+
+
+class Answer(Protocol):
+    """The result of a study."""
+
+    def write(self, folder: str | Path) -> Path:
+        """Write its result folder."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """The content of its main file."""
+
+
+def folder_for(shared: options.Shared, name: str, command: str) -> Path:
+    """Where a result goes; a note says when it replaces the result of another command."""
+    if shared.out is not None:
+        return shared.out
+    folder = RESULTS / name
+    for other, file in MAIN_FILES.items():
+        if other != command and not shared.quiet and (folder / file).exists():
+            typer.echo(f"note: replaces the result of `vmfleet {other}` in {folder}; --out keeps both", err=True)
+    return folder
+
+
+def run_study(
+    command: str,
+    name: str,
+    shared: options.Shared,
+    simulate: Callable[[RunOptions], Answer],
+    show: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """Run a study of the scenario *name*, write its folder and report, and show its summary."""
+    from sim.runs.cluster import workers_for  # start-up
+
+    folder = folder_for(shared, name, command)
+    asked = options.run_options(shared)
+    with workers_for(shared.jobs, shared.cluster) as workers, _kept(folder, shared) as cache:
+        with terminal.progress_bar("replications", quiet=shared.silent) as progress:
+            answer = simulate(replace(asked, workers=workers, cache=cache, progress=progress))
+        answer.write(folder)
+    if not shared.no_report:
+        terminal.build_report(folder, quiet=shared.silent)
+    summary = answer.summary()
+    if shared.as_json:
+        terminal.print_json(summary)
+    elif not shared.quiet:
+        show(summary)
+        if cache.reused:
+            typer.echo(
+                f"{cache.reused:,} replications were read from {cache.folder}, not simulated again "
+                "(--no-cache simulates them)"
+            )
+        main = "sweep.csv" if command == "sweep" else MAIN_FILES[command]
+        typer.echo(f"Written: {folder / (main if shared.no_report else 'report.html')}")
+
+
+@contextmanager
+def _kept(folder: Path, shared: options.Shared) -> Iterator[RunCache]:
+    """Where a study keeps replications: for later studies, or, without a cache, until this one is written."""
+    from sim.runs.atomic_write import check_folder, full_disk_explained, unfinished_folder  # start-up
+    from sim.runs.cache import RunCache, cache_beside
+
+    is_new = not folder.parent.exists()
+    check_folder(folder)
+    # Not where `run` keeps its own: a study of the same folder must not take what an interrupted run has finished.
+    unfinished = RunCache(unfinished_folder(folder.with_name(f"{folder.name}.study")))
+    if shared.no_cache and not shared.resume:
+        unfinished.forget()
+    # What was begun without a cache goes on without one.
+    without = shared.no_cache or (shared.resume and unfinished.folder.exists())
+    cache = unfinished if without else cache_beside(folder)
+    try:
+        with full_disk_explained(folder):
+            yield cache
+    except InputError:
+        if is_new:  # wrong input leaves nothing behind
+            with suppress(OSError):  # unless there is something to keep
+                folder.parent.rmdir()
+        raise
+    finally:
+        if cache is not unfinished:
+            cache.sign()
+    if cache is unfinished:
+        cache.forget()
+    else:
+        cache.trim()

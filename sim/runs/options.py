@@ -1,0 +1,128 @@
+"""How a scenario is simulated: how many replications, which random numbers, which engine, and on which processes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+from sim.engines.names import ENGINES
+from sim.errors import InputError
+from sim.runs.cache import RunCache
+from sim.runs.executors import Executor, Workers
+from sim.runs.metrics import HEADLINES
+from sim.scenario.scenario import Scenario
+
+CAP = 1_000  # replications at most while a precision is waited for
+
+Progress = Callable[[int, int], None]
+"""Called with (replications done, replications expected in all)."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Progress that is reported to no one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of a run or a study; the figures depend on *replications*, *seed* and *precision* alone.
+
+    Raises InputError for a value that can't be.
+    """
+
+    replications: int | None = None  # None: the scenario's own; the cap where a precision is asked for
+    seed: int | None = None  # None: the scenario's own
+    jobs: int = 1  # processes; -1: every core
+    engine: str = "auto"
+    precision: float | None = (
+        None  # relative half-width of every headline metric, 0.01 = 1 %; None: no sequential stopping
+    )
+    headlines: Sequence[str] = HEADLINES  # the metrics that *precision* is asked of
+    events: bool = False  # keep every event for `events.parquet`
+    budget_usd: float | None = None  # report the probability that the bill exceeds it
+    cache: RunCache | None = None  # replications found here are read, not simulated again
+    workers: Executor | None = None  # instead of *jobs*: a cluster
+    progress: Progress | None = None
+    resume: bool = False  # go on from what an interrupted run has kept beside its folder
+
+    def __post_init__(self) -> None:
+        if self.replications is not None and self.replications < 1:
+            raise InputError(f"replications is {self.replications}; at least 1 is needed, and 2 for an interval")
+        if self.seed is not None and not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; it is a whole number from 0 to 2**63 - 1")
+        if self.engine not in ENGINES:
+            raise InputError(f"engine is {self.engine!r}; it is one of {', '.join(ENGINES)}")
+        if self.precision is not None and not 0.0 < self.precision < 1.0:
+            raise InputError(f"precision is {self.precision}; it is a share above 0 and below 1, such as 0.01 for 1 %")
+        Workers(jobs=self.jobs)  # checks the number
+
+    @property
+    def executor(self) -> Executor:
+        """What simulates the replications."""
+        return self.workers or Workers(jobs=self.jobs)
+
+    @property
+    def cap(self) -> int:
+        """The most replications while a precision is waited for."""
+        return CAP if self.replications is None else self.replications
+
+    def count(self, scenario: Scenario) -> int:
+        """Replications to simulate: those asked for, or the scenario's own."""
+        return scenario.replications if self.replications is None else self.replications
+
+    def seeded(self, scenario: Scenario) -> RunOptions:
+        """The same options with the scenario's own seed where none was asked for."""
+        return replace(self, seed=scenario.seed) if self.seed is None else self
+
+
+class SharedKeywords(TypedDict, total=False):
+    """Keywords of every study; *options* gives several at once, and the others override it. See `RunOptions`."""
+
+    options: RunOptions
+    seed: int | None
+    jobs: int
+    engine: str
+    progress: Progress | None
+    cache: RunCache | None
+    workers: Executor | None
+
+
+class StudyKeywords(SharedKeywords, total=False):
+    """Keywords of studies with a fixed number of replications."""
+
+    replications: int | None
+
+
+class PreciseKeywords(StudyKeywords, total=False):
+    """Keywords of studies that can wait for a precision."""
+
+    precision: float | None
+
+
+class RunKeywords(PreciseKeywords, total=False):
+    """Keywords of a run."""
+
+    headlines: Sequence[str] | None
+    events: bool
+    budget_usd: float | None
+
+
+def options_from(keywords: Mapping[str, Any], known: type, function: str) -> RunOptions:
+    """The options that *function* was called with; InputError names the option that a wrong keyword may have meant.
+
+    >>> options_from({"sed": 1}, RunKeywords, "run")
+    Traceback (most recent call last):
+    sim.errors.InputError: run() has no option 'sed'; did you mean seed?
+    """
+    names: frozenset[str] = known.__optional_keys__  # type: ignore[attr-defined]
+    for name in keywords:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(names))}"
+            raise InputError(f"{function}() has no option {name!r}; {hint}")
+    given = dict(keywords)
+    options: RunOptions = given.pop("options", RunOptions())
+    if given.get("headlines", HEADLINES) is None:
+        del given["headlines"]
+    return replace(options, **given)
