@@ -13,6 +13,9 @@ SECONDS_PER_HOUR = 3600
 LONGEST_S = 10_000 * 365 * 86400.0
 """The longest duration, ten thousand years: the ticks of the clock must stay exact whole numbers."""
 
+SHORTEST_CYCLE_S = 1.0
+"""What repeats for ever must take at least this long on average, or the clock would stand still."""
+
 TICKS_PER_SECOND = 65536
 """Ticks in one second: usage is added up in whole ticks, so that its order cannot change a sum."""
 

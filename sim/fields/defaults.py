@@ -48,7 +48,6 @@ class Sourced:
 
 
 _OURS = "chosen by vmfleet; the platform publishes no figure"
-_NO_RATE = "no failure rates are published: none happen unless the scenario says so"
 _LOGS = (
     "public Terraform logs of azurerm VM create (n = 30, p50 49 s, lognormal sigma 0.60) and destroy (n = 7, p50 44 s): "
     "small, self-selected, quantised by polling"
@@ -66,10 +65,6 @@ def _neutral(value: TomlValue, source: str, unit: str = "") -> Sourced:
 
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
     return Sourced(value=value, unit="duration", source=source, trust=trust)
-
-
-def _probability(value: float, source: str, trust: Trust) -> Sourced:
-    return Sourced(value=value, unit="probability per attempt", source=source, trust=trust)
 
 
 _COOLDOWN = _duration("5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED)
@@ -119,11 +114,6 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.durations.updating": _duration("30s", _OURS, Trust.ASSUMPTION),
         "group.durations.deleting": _duration(_lognormal("44s", 0.7), _LOGS, Trust.MEASURED),
         # What goes wrong, and who notices.
-        "group.failures.AllocationFailed": _probability(0.0, _NO_RATE, Trust.CONVENTION),
-        "group.failures.OSProvisioningTimedOut": _probability(0.0, _NO_RATE, Trust.CONVENTION),
-        "group.failures.VMExtensionProvisioningError": _probability(0.0, _NO_RATE, Trust.CONVENTION),
-        "group.failures.VMStartTimedOut": _probability(0.0, _NO_RATE, Trust.CONVENTION),
-        "group.failures.InternalOperationError": _probability(0.0, _NO_RATE, Trust.CONVENTION),
         "group.failures.os_provisioning_timeout.linux": _duration(
             "20min", "observed in the field (claudie issue 386, 2022); no official number", Trust.MEASURED
         ),

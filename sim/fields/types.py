@@ -21,6 +21,7 @@ from pydantic import (
     Strict,
     WithJsonSchema,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from sim.fields.defaults import DEFAULTS, Sourced, default_value
@@ -39,6 +40,23 @@ def default_field(key: str, description: str, *, row: Sourced | None = None, **m
     if row is not None:
         DEFAULTS.add(key, row)
     return Field(default=default_value(key), validate_default=True, description=description, **more)
+
+
+def add_field(
+    model: type[BaseModel], name: str, annotation: Any, field: FieldInfo | None = None, *, before: str = ""
+) -> None:
+    """Give a section a field (None: an optional table) before another one; its models are to be rebuilt then."""
+    made = (
+        FieldInfo.from_annotation(annotation)
+        if field is None
+        else FieldInfo.from_annotated_attribute(annotation, field)
+    )
+    if field is None:
+        made.default = None
+    fields = dict(model.model_fields)
+    following = [key for key in fields if before in fields and list(fields).index(key) >= list(fields).index(before)]
+    later = {key: fields.pop(key) for key in following}
+    model.__pydantic_fields__ = {**fields, name: made, **later}
 
 
 # --- texts, numbers, durations --------------------------------------------------------------------------------------

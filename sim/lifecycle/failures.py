@@ -36,6 +36,7 @@ class FailureFacts:
     stage: FailureStage
     message: str
     http: int | None = None  # of a refusal; None: accepted and failed later, or the status is not documented
+    chance: str = ""  # what happens, where a scenario may give it a probability per attempt
     source: str = sources.ERROR_MESSAGES
     trust: Trust = "documented"
 
@@ -77,7 +78,9 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             source=sources.FIELD,
             trust="observed",
         ),
-        "AllocationFailed": FailureFacts(stage="allocation", message=_NO_HARDWARE, source=sources.ALLOCATION_FAILURE),
+        "AllocationFailed": FailureFacts(
+            stage="allocation", message=_NO_HARDWARE, chance="No hardware is found.", source=sources.ALLOCATION_FAILURE
+        ),
         "ZonalAllocationFailed": FailureFacts(
             stage="allocation", message=_NO_HARDWARE, source=sources.ALLOCATION_FAILURE
         ),
@@ -105,10 +108,12 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
         "VMStartTimedOut": FailureFacts(
             stage="starting",
             message="{vm} did not start in the allotted time; it may still start later, so look at its power state.",
+            chance="The VM is not up in time.",
         ),
         "OSProvisioningTimedOut": FailureFacts(
             stage="os_provisioning",
             message="The guest OS of {vm} was not provisioned in the allotted time; it may still succeed later.",
+            chance="The guest does not report in time; the VM stays Running, and billed.",
         ),
         "OSProvisioningClientError": FailureFacts(
             stage="os_provisioning",
@@ -118,7 +123,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             stage="os_provisioning", message="The guest OS of {vm} was not provisioned, due to an internal error."
         ),
         "VMExtensionProvisioningError": FailureFacts(
-            stage="extensions", message="{vm} has reported that an extension failed."
+            stage="extensions", message="{vm} has reported that an extension failed.", chance="An extension fails."
         ),
         "VMExtensionHandlerNonTransientError": FailureFacts(
             stage="extensions", message="An extension's handler on {vm} has failed for good."
@@ -154,6 +159,7 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
         "InternalOperationError": FailureFacts(
             stage="any",
             message="Operation abandoned due to internal error. Please try again later.",
+            chance="Any operation fails at once.",
             source=sources.PROVISIONING_SECTION,
         ),
     }

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sim.distributions.kinds import Distribution
 from sim.model.demand import AlwaysOn, Demand
+from sim.model.faults import Failing, GuestCrash, Maintenance, Spot, Throttle
 from sim.model.when_off import WhenOff
 
 
@@ -23,24 +24,6 @@ class Retry:
     backoff_s: float = 60.0
     multiplier: float = 2.0
     max_backoff_s: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCrash:
-    """The guest OS dies after some running time; the monitoring notices, then asks for a restart."""
-
-    time_between_s: Distribution
-    detection_s: Distribution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Eviction as a hazard per hour of running time."""
-
-    eviction_per_hour: float
-    policy: str = "deallocate"  # deallocate | delete
-    notice_s: Distribution
-    restart_after_s: Distribution | None = None  # None: nobody asks again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,33 +75,6 @@ class Quota:
     regional_vcpus: int | None = None
     spot_vcpus: int | None = None
     families: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failing:
-    """Something that fails now and again: hosts, racks or zones, each by itself."""
-
-    time_between_s: Distribution
-    repair_s: Distribution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintenance:
-    """Planned work on every host, one update domain after the other."""
-
-    every_s: float
-    impact: str  # freeze | reboot | redeploy
-    update_domains: int = 5
-    between_domains_s: float = 1800.0
-    freeze_s: Distribution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
-    """A token bucket for each class of operation (create; update; delete), per subscription."""
-
-    burst: float
-    refill_per_min: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.catalog.sizes import size_key
-from sim.distributions.specs import varying_words
 from sim.fields.defaults import DEFAULTS, Sourced, TomlValue, Trust, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand.always_on import WORDS as ALWAYS_ON
+from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.scenario.commitments_section import (
     CapacityReservationSection,
     DedicatedHostSection,
@@ -18,9 +18,7 @@ from sim.scenario.commitments_section import (
     SavingsPlanSection,
 )
 from sim.scenario.file_model import Durations, Group, ScenarioFile
-from sim.scenario.plan_builder import FAILURE_CODES, os_provisioning_timeout_s
 from sim.scenario.platform_description import describe_platform, where_it_runs
-from sim.scenario.platform_section import FAILING
 from sim.scenario.resolved_groups import ResolvedGroups
 from sim.units import format_duration
 
@@ -110,7 +108,7 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
             *_trace(number, file, resolved),
             ALWAYS_ON if group.demand_section is None else group.demand_section.describe(group),
             *where_it_runs(number, file, resolved),
-            *_chances(group, file),
+            *_faults(group, file),
         )
         lines += [f"  {line}" for line in said if line]
     return lines
@@ -148,36 +146,12 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
     return lines
 
 
-def _chances(group: Group, file: ScenarioFile) -> list[str]:
-    failures = group.failures
-    struck = [f"{code} {chance:g}" for code in FAILURE_CODES if (chance := getattr(failures, code)) > 0]
-    lines = []
-    if struck:
-        lines.append(
-            f"Fails with probability per attempt: {', '.join(struck)}; a failed VM is replaced after {varying_words(failures.reaction)}."
-        )
-        lines.append(
-            f"Given up after {format_duration(os_provisioning_timeout_s(group))} of OS provisioning, "
-            f"{format_duration(failures.extensions_timeout)} of extensions."
-        )
-    else:
-        lines.append("No failures.")
-    if (crash := group.guest_crash) is not None:
-        lines.append(
-            f"The guest crashes after {varying_words(crash.time_between)} of running, noticed after {varying_words(crash.detection)}."
-        )
-    spot = group.spot
-    if spot is not None and group.priority != "spot":
-        lines.append('[group.spot] is not used: priority is "regular".')
-    elif spot is not None:
-        again = "never" if spot.restart_after is None else f"after {varying_words(spot.restart_after)}"
-        hazard = f"Evicted with probability {spot.eviction_per_hour:g} per hour of running ({spot.policy})"
-        room = " and when regular VMs need the room" if file.platform and file.platform.hosts else ""
-        lines.append(f"{hazard}{room}; asked for again: {again}.")
-    elif group.priority == "spot" and file.platform is not None and file.platform.hosts:
-        lines.append("Evicted when regular VMs need the room, never by chance; not asked for again.")
-    elif group.priority == "spot":
-        lines.append("Spot prices, but no evictions: there is no [group.spot].")
+def _faults(group: Group, file: ScenarioFile) -> list[str]:
+    lines = group.failures.describe(group.os)
+    has_hosts = file.platform is not None and bool(file.platform.hosts)
+    circumstances = Circumstances(priority=group.priority, has_hosts=has_hosts)
+    for key, kind in GROUP_FAULTS.items():
+        lines += kind.describe(group.fault(key), circumstances)
     return lines
 
 
@@ -210,7 +184,7 @@ def _machines(commitment: DedicatedHostSection, file: ScenarioFile) -> str:
 
 
 def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[DefaultInUse]:
-    """Every default of the catalogue that this scenario leans on, in the catalogue's order, with the groups that do."""
+    """Every default of the catalogue that this scenario leans on, table by table, with the groups that do."""
     users: dict[str, list[str]] = {}
     _unset(file, "", "", users)
     for key in _unused_on_platform(file):
@@ -219,7 +193,9 @@ def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[Defaul
         spot = any(member.number == number and member.priority == "spot" for member in resolved.played)
         for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
-    return [_in_use(key, sourced, users[key]) for key, sourced in DEFAULTS.items() if key in users]
+    tables = list(dict.fromkeys(key.rpartition(".")[0] for key in DEFAULTS))
+    in_order = sorted((key for key in DEFAULTS if key in users), key=lambda key: tables.index(key.rpartition(".")[0]))
+    return [_in_use(key, DEFAULTS[key], users[key]) for key in in_order]
 
 
 def _unused_on_platform(file: ScenarioFile) -> set[str]:
@@ -227,14 +203,11 @@ def _unused_on_platform(file: ScenarioFile) -> set[str]:
     if platform is None:
         return set()
     unused = set() if platform.hosts else {"platform.placement"}
-    if platform.placement != "balanced" and platform.rack_failures is None:
+    if platform.placement != "balanced" and not any(fault.key == "rack_failures" for fault in platform.faults):
         unused.add("platform.hosts.racks")
-    if platform.maintenance is not None and platform.maintenance.impact != "freeze":
-        unused.add("platform.maintenance.freeze")
-    given = [key for key in FAILING if getattr(platform, key) is not None]
-    said = [key for key in given if "healing" in getattr(platform, key).model_fields_set]
-    # VMs are healed alike: one figure is used, the one that is written or the first.
-    return unused | {f"platform.{key}.healing" for key in (given if said else given[1:])}
+    return unused | {
+        f"platform.{fault.key}.{key}" for fault in platform.faults for key in fault.unused_defaults(platform)
+    }
 
 
 def _in_use(key: str, sourced: Sourced, users: list[str]) -> DefaultInUse:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
-from pydantic.fields import FieldInfo
 
 from sim.distributions.specs import Varying
 from sim.fields.messages import close_match
@@ -22,7 +21,6 @@ from sim.fields.types import (
     Number,
     Positive,
     PositiveSeconds,
-    Probability,
     Seconds,
     Section,
     Text,
@@ -30,10 +28,13 @@ from sim.fields.types import (
     WarmUp,
     Whole,
     Zone,
+    add_field,
     default_field,
 )
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection
+from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS, GroupFault
+from sim.model.faults.failures import Failures
 from sim.model.when_off import WhenOff
 from sim.scenario.commitments_section import CommitmentSection
 from sim.scenario.platform_section import Platform
@@ -116,31 +117,6 @@ class Durations(Section):
     deleting: Varying = default_field("group.durations.deleting", "Deletion requested until the VM is gone.")
 
 
-class Failures(Section):
-    """Probability per attempt by the code the platform reports, and what happens then."""
-
-    AllocationFailed: Probability = default_field("group.failures.AllocationFailed", "No hardware is found.")
-    OSProvisioningTimedOut: Probability = default_field(
-        "group.failures.OSProvisioningTimedOut", "The guest does not report in time; the VM stays Running, and billed."
-    )
-    VMExtensionProvisioningError: Probability = default_field(
-        "group.failures.VMExtensionProvisioningError", "An extension fails."
-    )
-    VMStartTimedOut: Probability = default_field("group.failures.VMStartTimedOut", "The VM is not up in time.")
-    InternalOperationError: Probability = default_field(
-        "group.failures.InternalOperationError", "Any operation fails at once."
-    )
-    os_provisioning_timeout: PositiveSeconds | None = Field(
-        None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
-    )
-    extensions_timeout: PositiveSeconds = default_field(
-        "group.failures.extensions_timeout", "When extensions are given up."
-    )
-    reaction: Varying = default_field(
-        "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
-    )
-
-
 class Retry(Section):
     """The automation's answer to a failed create or start."""
 
@@ -152,24 +128,6 @@ class Retry(Section):
         "group.retry.multiplier", "Growth of the backoff per attempt."
     )
     max_backoff: Seconds = default_field("group.retry.max_backoff", "The backoff never grows beyond this.")
-
-
-class GuestCrash(Section):
-    """The guest OS dies now and then; the monitoring notices and asks for a restart."""
-
-    time_between: Varying = Field(description="Running time from one crash to the next.")
-    detection: Varying = default_field("group.guest_crash.detection", "Until somebody notices.")
-
-
-class Spot(Section):
-    """Eviction of spot VMs, as a hazard per hour of running time."""
-
-    eviction_per_hour: Annotated[Probability, Field(lt=1)] = default_field(
-        "group.spot.eviction_per_hour", "Probability of eviction within one hour of running."
-    )
-    policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
-    notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
-    restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
 
 
 class Group(Section):
@@ -201,13 +159,16 @@ class Group(Section):
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)
     retry: Retry = Field(default_factory=Retry)
-    guest_crash: GuestCrash | None = None
-    spot: Spot | None = None
 
     @property
     def is_counted(self) -> bool:
         """Whether `count` says how many VMs there are; else they come and go."""
         return not any(section.demand.is_open for section in self.demand_sections)
+
+    def fault(self, key: str) -> GroupFault | None:
+        """Its table about a kind of fault."""
+        section: GroupFault | None = getattr(self, key)
+        return section
 
     @property
     def demand_sections(self) -> list[DemandSection]:
@@ -265,19 +226,14 @@ class ScenarioFile(Section):
         return 0.0 if self.warm_up == "auto" else self.warm_up
 
 
-def _admit(key: str, section: type[DemandSection]) -> None:
-    """Gives groups the table of a demand kind, before `when_off`."""
-    table = FieldInfo.from_annotation(cast(type, section | None))
-    table.default = None
-    fields: dict[str, FieldInfo] = {}
-    for name, field in Group.model_fields.items():
-        if name == "when_off":
-            fields[key] = table
-        fields[name] = field
-    Group.__pydantic_fields__ = fields
-    models: list[type[Section]] = [Group, ScenarioFile, *ScenarioFile.__subclasses__()]
-    for model in models:
-        model.model_rebuild(force=True)
+def _admit(model: type[Section], key: str, section: type[Section], before: str = "") -> None:
+    """Gives groups, or the platform, the table of a registered kind."""
+    add_field(model, key, section | None, before=before)
+    models: list[type[Section]] = [Group, Platform, ScenarioFile, *ScenarioFile.__subclasses__()]
+    for changed in models:
+        changed.model_rebuild(force=True)
 
 
-DEMAND_KINDS.watch(_admit)
+DEMAND_KINDS.watch(lambda key, section: _admit(Group, key, section, before="when_off"))
+GROUP_FAULTS.watch(lambda key, section: _admit(Group, key, section))
+PLATFORM_FAULTS.watch(lambda key, section: _admit(Platform, key, section))

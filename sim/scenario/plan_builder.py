@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
-from sim.catalog import Catalogue, get_default
+from sim.catalog import Catalogue
 from sim.distributions.specs import Spec, to_distribution
 from sim.fields.defaults import default_value
 from sim.fields.types import read_seconds
-from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Retry, Spot
+from sim.model.faults import GROUP_FAULTS, Circumstances
+from sim.model.plan import FleetPlan, GroupPlan, Retry
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection, ReservationSection
-from sim.scenario.file_model import Durations, Failures, Group, ScenarioFile
-from sim.scenario.file_model import Spot as SpotSection
+from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_plan import platform_plan, played_names
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
-
-FAILURE_CODES = tuple(key for key in Failures.model_fields if key[0].isupper())
-"""Codes that a scenario gives a probability; the other keys of the section are about time."""
 
 
 def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> FleetPlan:
@@ -40,6 +38,8 @@ def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
 def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
     group = member.group
     failures = group.failures
+    circumstances = Circumstances(priority=member.priority, has_hosts=has_hosts)
+    faults: dict[str, Any] = {key: kind.plan_of(group.fault(key), circumstances) for key, kind in GROUP_FAULTS.items()}
     # Without a platform nobody asks what a VM is, and plans that play the same are the same.
     size = member.size if shares_platform else None
     return GroupPlan(
@@ -50,8 +50,8 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
         when_off=group.when_off,
         generalized=group.image == "generalized",
         durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
-        failures={code: probability for code in FAILURE_CODES if (probability := getattr(failures, code)) > 0},
-        os_provisioning_timeout_s=os_provisioning_timeout_s(group),
+        failures=failures.probabilities,
+        os_provisioning_timeout_s=failures.os_provisioning_timeout_s(group.os),
         extensions_timeout_s=failures.extensions_timeout,
         reaction_s=to_distribution(failures.reaction),
         retry=Retry(
@@ -61,8 +61,7 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
             # A ceiling that nobody set never lies below the first step.
             max_backoff_s=max(group.retry.max_backoff, group.retry.backoff),
         ),
-        guest_crash=_guest_crash(group),
-        spot=_spot(group, member.priority, has_hosts=has_hosts),
+        **faults,
         size=size.name if size else "",
         family=(size.family if size else None) or "",
         vcpus=(size.vcpus if size else None) or 0,
@@ -81,36 +80,6 @@ def durations_of(group: Group) -> Mapping[str, float | Spec]:
         return steps
     default_s = read_seconds(default_value(section.default_durations))
     return {key: step if key in group.durations.model_fields_set else default_s for key, step in steps.items()}
-
-
-def os_provisioning_timeout_s(group: Group) -> float:
-    """When OS provisioning of this group is given up: as the file says, else by the guest OS."""
-    given = group.failures.os_provisioning_timeout
-    default = get_default("group.failures.os_provisioning_timeout", os=group.os)
-    return read_seconds(default.value) if given is None else given
-
-
-def _guest_crash(group: Group) -> GuestCrash | None:
-    crash = group.guest_crash
-    if crash is None:
-        return None
-    return GuestCrash(time_between_s=to_distribution(crash.time_between), detection_s=to_distribution(crash.detection))
-
-
-def _spot(group: Group, priority: str, *, has_hosts: bool) -> Spot | None:
-    # A regular VM is not evicted; the section may stand there for the day when priority is changed.
-    if priority != "spot":
-        return None
-    # On hosts a regular VM may need the room, whatever chance says.
-    spot = group.spot or (SpotSection() if has_hosts else None)
-    if spot is None:
-        return None
-    return Spot(
-        eviction_per_hour=spot.eviction_per_hour,
-        policy=spot.policy,
-        notice_s=to_distribution(spot.notice),
-        restart_after_s=None if spot.restart_after is None else to_distribution(spot.restart_after),
-    )
 
 
 def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedGroup, ...]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from sim.distributions.specs import varying_words
 from sim.fields.messages import list_words
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.platform_plan import healing_of, is_idle
 from sim.scenario.platform_rules import empty_zones
-from sim.scenario.platform_section import FAILING, Hosts, Platform
+from sim.scenario.platform_section import Hosts, Platform
 from sim.scenario.resolved_groups import ResolvedGroups
-from sim.units import format_duration
 
 _PLACEMENT = {
     "first-fit": "the first host with room",
@@ -17,8 +14,6 @@ _PLACEMENT = {
     "worst-fit": "the host with the most room",
     "balanced": "the rack with the fewest VMs of its group, there the first host with room",
 }
-_IMPACT = {"reboot": "VMs are rebooted", "redeploy": "VMs are started again on another host"}
-_FAILING = {"host_failures": "Each host", "rack_failures": "Each rack", "zone_failures": "Each zone"}
 
 
 def where_it_runs(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
@@ -46,9 +41,11 @@ def describe_platform(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]
     platform = file.platform
     if platform is None:
         return []
-    if is_idle(platform):
+    if platform.is_idle:
         return ["", "Platform: hardware without end, no quota."]
-    lines = [*_hosts(platform, resolved), *_limits(platform), *_befalling(platform)]
+    lines = [*_hosts(platform, resolved), *_quota(platform)]
+    for fault in sorted(platform.faults, key=lambda fault: fault.needs_hosts):
+        lines += fault.describe(platform)
     return ["", "Platform:", *(f"  {line}" for line in lines)]
 
 
@@ -71,34 +68,13 @@ def _pool(pool: Hosts) -> str:
     return f"{pool.name}: {pool.count:,} host{'s' * (pool.count != 1)} of {pool.vcpus} vCPU and {pool.memory_gib:g} GiB{where}{racks}{whose}."
 
 
-def _limits(platform: Platform) -> list[str]:
+def _quota(platform: Platform) -> list[str]:
     lines: list[str] = []
     if (quota := platform.quota) is not None:
         limits = [f"{quota.regional_vcpus:,} regional"] if quota.regional_vcpus is not None else []
         limits += [f"{limit:,} of {family}" for family, limit in quota.families.items()]
         limits += [f"{quota.spot_vcpus:,} spot"] if quota.spot_vcpus is not None else []
         lines.append(f"Quota in vCPU: {list_words(limits, 'and') or 'none'}; what exists counts, on or off.")
-    if (throttle := platform.throttle) is not None:
-        lines.append(
-            f"Throttled to {throttle.burst:g} operations at once and {throttle.refill_per_min:g} a minute, creates, updates and deletes each."
-        )
-    return lines
-
-
-def _befalling(platform: Platform) -> list[str]:
-    lines = [
-        f"{_FAILING[key]} fails after {varying_words(section.time_between)}, back after {varying_words(section.repair)}."
-        for key in FAILING
-        if (section := getattr(platform, key)) is not None
-    ]
-    if (healing := healing_of(platform)) is not None:
-        lines.append(f"VMs of a failed host are started on another one after {varying_words(healing.healing)}.")
-    if (work := platform.maintenance) is not None:
-        what = _IMPACT.get(work.impact) or f"VMs pause for {varying_words(work.freeze)}"
-        lines.append(
-            f"Maintenance every {format_duration(work.every)} in {work.update_domains} update domains, "
-            f"{format_duration(work.between_domains)} apart: {what}."
-        )
     return lines
 
 

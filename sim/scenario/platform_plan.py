@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from sim.catalog import Catalogue
-from sim.distributions.specs import to_distribution
 from sim.model import plan
+from sim.model.faults.failing import healing_plan
 from sim.scenario.commitments_section import CapacityReservationSection
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.platform_section import FAILING, HostFailures, Platform, RackFailures, ZoneFailures
+from sim.scenario.platform_section import Platform
 from sim.scenario.resolved_groups import ResolvedGroups
-
-AnyFailures = HostFailures | RackFailures | ZoneFailures
 
 
 def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> plan.Platform | None:
     """What VMs share; None where there is nothing to share."""
     section = file.platform
-    if section is None or is_idle(section):
+    if section is None or section.is_idle:
         return None
-    healing = healing_of(section)
+    faults: dict[str, Any] = {fault.key: fault.to_plan() for fault in section.faults}
     return plan.Platform(
         placement=section.placement,
         hosts=tuple(
@@ -37,26 +36,9 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
             for pool in section.hosts
         ),
         quota=_quota(section, catalogue),
-        host_failures=_failing(section.host_failures),
-        rack_failures=_failing(section.rack_failures),
-        zone_failures=_failing(section.zone_failures),
-        healing_s=None if healing is None else to_distribution(healing.healing),
-        maintenance=_maintenance(section),
-        throttle=_throttle(section),
+        healing_s=healing_plan(section),
+        **faults,
         reserved=tuple(_reserved(file, catalogue)) if section.hosts else (),
-    )
-
-
-def is_idle(section: Platform) -> bool:
-    """Whether a platform says nothing that VMs could meet: hardware is endless and nothing is limited."""
-    return not section.hosts and section.quota is None and section.throttle is None
-
-
-def healing_of(section: Platform) -> AnyFailures | None:
-    """The failures whose `healing` counts: those that say one, else the first; VMs are healed alike whatever failed."""
-    given = [failures for key in FAILING if (failures := getattr(section, key)) is not None]
-    return next((failures for failures in given if "healing" in failures.model_fields_set), None) or next(
-        iter(given), None
     )
 
 
@@ -80,32 +62,6 @@ def _quota(section: Platform, catalogue: Catalogue) -> plan.Quota | None:
         spot_vcpus=quota.spot_vcpus,
         families={spelt.get(name.lower(), name): limit for name, limit in quota.families.items()},
     )
-
-
-def _failing(section: AnyFailures | None) -> plan.Failing | None:
-    if section is None:
-        return None
-    return plan.Failing(time_between_s=to_distribution(section.time_between), repair_s=to_distribution(section.repair))
-
-
-def _maintenance(section: Platform) -> plan.Maintenance | None:
-    work = section.maintenance
-    if work is None:
-        return None
-    return plan.Maintenance(
-        every_s=work.every,
-        impact=work.impact,
-        update_domains=work.update_domains,
-        between_domains_s=work.between_domains,
-        freeze_s=to_distribution(work.freeze),
-    )
-
-
-def _throttle(section: Platform) -> plan.Throttle | None:
-    throttle = section.throttle
-    if throttle is None:
-        return None
-    return plan.Throttle(burst=throttle.burst, refill_per_min=throttle.refill_per_min)
 
 
 def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserved]:

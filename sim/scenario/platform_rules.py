@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim.catalog import Catalogue, Size
-from sim.distributions.specs import Spec, to_distribution
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
-from sim.model.demand.base import SHORTEST_CYCLE_S
 from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import families_of
-from sim.scenario.platform_section import FAILING, Hosts, Platform
+from sim.scenario.platform_section import Hosts, Platform
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 from sim.scenario.rules import unique_names
-from sim.units import format_duration
 
 HOSTS: Path = ("platform", "hosts")
 
@@ -29,7 +26,7 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         return
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
     yield from _only_groups(file, platform)
-    yield from _befalling(platform)
+    yield from _faults(platform)
     yield from _quota(platform, catalogue, resolved)
     if platform.hosts:
         for member in resolved.played:
@@ -124,57 +121,17 @@ def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Issue
 # --- what befalls many at once --------------------------------------------------------------------------------------
 
 
-def _befalling(platform: Platform) -> Iterator[Issue]:
-    for key in (*FAILING, "maintenance"):
-        if getattr(platform, key) is not None and not platform.hosts:
+def _faults(platform: Platform) -> Iterator[Issue]:
+    for fault in platform.faults:
+        place = ("platform", fault.key)
+        if fault.needs_hosts and not platform.hosts:
             yield Issue(
-                ("platform", key),
+                place,
                 "there are no hosts that it could befall",
                 "add [[platform.hosts]], or leave it out",
                 related_paths=(HOSTS,),
             )
-    if platform.zone_failures is not None and platform.hosts and not any(p.zone for p in platform.hosts):
-        yield Issue(
-            ("platform", "zone_failures"),
-            "no host is in a zone",
-            "give [[platform.hosts]] a zone",
-            related_paths=(HOSTS,),
-        )
-    said: list[tuple[str, float | Spec]] = []
-    for key in FAILING:
-        section = getattr(platform, key)
-        if section is None:
-            continue
-        mean_s = to_distribution(section.time_between).mean + to_distribution(section.repair).mean
-        if mean_s < SHORTEST_CYCLE_S:
-            yield Issue(
-                ("platform", key, "time_between"),
-                "it would fail again without time passing",
-                f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-                related_paths=(("platform", key, "repair"),),
-            )
-        if "healing" in section.model_fields_set:
-            said.append((key, section.healing))
-    for key, healing in said[1:]:
-        if healing != said[0][1]:
-            yield Issue(
-                ("platform", key, "healing"),
-                f"it is not the healing of {said[0][0]}",
-                "VMs are healed alike whatever failed: give healing once",
-                related_paths=(("platform", said[0][0], "healing"),),
-            )
-    work = platform.maintenance
-    if work is not None and (work.update_domains - 1) * work.between_domains >= work.every:
-        takes = format_duration((work.update_domains - 1) * work.between_domains)
-        yield Issue(
-            ("platform", "maintenance", "every"),
-            f"{format_duration(work.every)}: a round takes {takes}, so the next would begin before it has ended",
-            "make it longer, or between_domains shorter",
-            related_paths=(
-                ("platform", "maintenance", "update_domains"),
-                ("platform", "maintenance", "between_domains"),
-            ),
-        )
+        yield from fault.check(platform, place)
 
 
 # --- quota ----------------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.distributions.specs import Varying
-from sim.fields.types import Name, Positive, PositiveSeconds, Seconds, Section, Text, Whole, Zone, default_field
+from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, default_field
+from sim.model.faults import PLATFORM_FAULTS, PlatformFault
 
 MOST_HOSTS = 10_000_000
 MOST_VCPUS = 100_000
@@ -41,59 +41,6 @@ class Quota(Section):
     )
 
 
-class HostFailures(Section):
-    """Hosts fail, each by itself, and take their VMs with them."""
-
-    time_between: Varying = Field(description="From one failure of a host to the next, repair not counted.")
-    repair: Varying = default_field("platform.host_failures.repair", "Until it is back.")
-    healing: Varying = default_field(
-        "platform.host_failures.healing", "VMs of failed hosts: until they are started on another host."
-    )
-
-
-class RackFailures(Section):
-    """Racks fail, with all their hosts."""
-
-    time_between: Varying = Field(description="From one failure of a rack to the next, repair not counted.")
-    repair: Varying = default_field("platform.rack_failures.repair", "Until it is back.")
-    healing: Varying = default_field(
-        "platform.rack_failures.healing", "VMs of failed hosts: until they are started on another host."
-    )
-
-
-class ZoneFailures(Section):
-    """Zones fail, with all their hosts."""
-
-    time_between: Varying = Field(description="From one failure of a zone to the next, repair not counted.")
-    repair: Varying = default_field("platform.zone_failures.repair", "Until it is back.")
-    healing: Varying = default_field(
-        "platform.zone_failures.healing", "VMs of failed hosts: until they are started on another host."
-    )
-
-
-class Maintenance(Section):
-    """Planned work on every host, one update domain after the other."""
-
-    every: PositiveSeconds = Field(description="From one round to the next.")
-    impact: Literal["freeze", "reboot", "redeploy"] = Field(description="What it does to VMs.")
-    update_domains: Annotated[Whole, Field(ge=1, le=1000)] = default_field(
-        "platform.maintenance.update_domains", "Parts that hosts are divided into."
-    )
-    between_domains: Seconds = default_field(
-        "platform.maintenance.between_domains", "From one update domain to the next."
-    )
-    freeze: Varying = default_field("platform.maintenance.freeze", 'How long VMs pause with impact = "freeze".')
-
-
-class Throttle(Section):
-    """How many operations the subscription may ask for: a token bucket each for creates, updates and deletes."""
-
-    burst: Annotated[Positive, Field(ge=1, le=1e9)] = default_field("platform.throttle.burst", "Operations at once.")
-    refill_per_min: Annotated[Positive, Field(le=1e9)] = default_field(
-        "platform.throttle.refill_per_min", "Operations per minute after that."
-    )
-
-
 class Platform(Section):
     """What VMs share. Left out: hardware without end, and no quota."""
 
@@ -102,12 +49,13 @@ class Platform(Section):
     )
     hosts: tuple[Hosts, ...] = Field((), description="Clusters of hosts: [[platform.hosts]]. None: without end.")
     quota: Quota | None = None
-    host_failures: HostFailures | None = None
-    rack_failures: RackFailures | None = None
-    zone_failures: ZoneFailures | None = None
-    maintenance: Maintenance | None = None
-    throttle: Throttle | None = None
 
+    @property
+    def faults(self) -> list[PlatformFault]:
+        """What befalls many VMs at once, in the order of the keys."""
+        return [section for key in PLATFORM_FAULTS if (section := getattr(self, key)) is not None]
 
-FAILING = ("host_failures", "rack_failures", "zone_failures")
-"""Sections of the platform about failures of hosts, from single ones to whole zones."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether it says nothing that VMs could meet: hardware is endless and nothing is limited."""
+        return not self.hosts and self.quota is None and all(fault.needs_hosts for fault in self.faults)

@@ -18,7 +18,8 @@ from sim.errors import CatalogueError, Fault, ScenarioError
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import fault_at
-from sim.model.demand import DEMAND_KINDS, DemandSection
+from sim.model.demand import DEMAND_KINDS
+from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.issues import exists, look_up, translate
 from sim.scenario.paths import field_name, when_off_homes
@@ -250,8 +251,7 @@ def _take_out(document: dict[str, Any], path: Path) -> None:
     while isinstance(path[-1], int) and len(path) != 2:  # an element goes with its list
         path = path[:-1]
     around = look_up(document, path[:-1])
-    section, inner = _demand_table(".".join(part for part in path if isinstance(part, str)))
-    beside = section.stand_ins_beside.get(inner) if section is not None else None
+    beside = _stand_in_beside(".".join(part for part in path if isinstance(part, str)))
     if beside is not None and isinstance(around, dict) and around.get(path[-1]) != beside:
         around[path[-1]] = deepcopy(beside)
     elif isinstance(path[-1], int) and isinstance(around, list):
@@ -265,16 +265,10 @@ _STAND_INS: Mapping[str, Any] = {
     "name": "stand-in",
     "horizon": "36500d",
     "group": [{}],
-    "group.guest_crash.time_between": "1000h",
     "platform.hosts.name": "stand-in",
     "platform.hosts.count": 1,
     "platform.hosts.vcpus": 1,
     "platform.hosts.memory_gib": 1.0,
-    "platform.host_failures.time_between": "1000h",
-    "platform.rack_failures.time_between": "1000h",
-    "platform.zone_failures.time_between": "1000h",
-    "platform.maintenance.every": "1000h",
-    "platform.maintenance.impact": "freeze",
     "commitment.name": "stand-in",
     "commitment": [],
     "commitment.kind": "savings-plan",
@@ -296,15 +290,19 @@ def _stand_in(key: str) -> Any:
     """The sound value for a key that its table needs; None if there is none."""
     if key in _STAND_INS:
         return _STAND_INS[key]
-    section, inner = _demand_table(key)
-    return section.stand_ins.get(inner) if section is not None else None
+    around, table, inner = (*key.split(".", 2), "", "")[:3]
+    for home, kinds in (("group", DEMAND_KINDS), ("group", GROUP_FAULTS), ("platform", PLATFORM_FAULTS)):
+        if around == home and table in kinds:
+            return kinds[table].stand_ins.get(inner)
+    return None
 
 
-def _demand_table(key: str) -> tuple[type[DemandSection] | None, str]:
-    """The demand kind whose table a dotted key stands in, and the key there."""
-    _, _, rest = key.partition("group.")
-    table, _, inner = rest.partition(".")
-    return DEMAND_KINDS.get(table), inner
+def _stand_in_beside(key: str) -> Any:
+    """The sound value for a key that excludes another; None if there is none."""
+    _, table, inner = (*key.split(".", 2), "", "")[:3]
+    return (
+        DEMAND_KINDS[table].stand_ins_beside.get(inner) if key.startswith("group.") and table in DEMAND_KINDS else None
+    )
 
 
 def _still_fair(found: Iterable[Issue], wrong: set[Path]) -> list[Issue]:

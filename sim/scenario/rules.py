@@ -13,14 +13,14 @@ from sim.fields.messages import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import DEMAND_KINDS, DemandSection
-from sim.model.demand.base import SHORTEST_CYCLE_S
+from sim.model.faults import GROUP_FAULTS
+from sim.model.faults.base import CERTAIN
 from sim.scenario.file_model import Group, ScenarioFile
 from sim.scenario.plan_builder import durations_of
 from sim.units import format_duration
 
 LONGEST_HORIZON_S = 100 * 365.25 * 86400
 MOST_RETRIES_AT_ONCE = 100
-CERTAIN = 0.999  # a probability so high that what answers it at once hardly ever ends
 _STEPS_OF_A_REPLACEMENT = ("allocating", "starting", "deleting")
 
 
@@ -178,13 +178,9 @@ def _timing(group: Group, place: Path) -> Iterator[Issue]:
             'write a backoff such as "1min"',
             related_paths=((*place, "retry", "attempts"), (*place, "retry", "max_backoff")),
         )
-    crash = group.guest_crash
-    if crash is not None and to_distribution(crash.time_between).mean < SHORTEST_CYCLE_S:
-        yield Issue(
-            (*place, "guest_crash", "time_between"),
-            "the guest would crash again without time passing",
-            f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-        )
+    for key in GROUP_FAULTS:
+        if (fault := group.fault(key)) is not None:
+            yield from fault.check(group, (*place, key))
     yield from _endless_failure(group, place)
 
 
@@ -194,14 +190,14 @@ def _endless_failure(group: Group, place: Path) -> Iterator[Issue]:
     at_once = to_distribution(failures.reaction).is_zero
     steps = [durations[step] for step in _STEPS_OF_A_REPLACEMENT]
     for code in ("VMStartTimedOut", "VMExtensionProvisioningError"):
-        if getattr(failures, code) >= CERTAIN and at_once and all(to_distribution(s).is_zero for s in steps):
+        if failures.probability(code) >= CERTAIN and at_once and all(to_distribution(s).is_zero for s in steps):
             yield Issue(
                 (*place, "failures", "reaction"),
                 f"a VM that fails with {code} would be replaced for ever without time passing",
                 f'give reaction or one of {list_words(_STEPS_OF_A_REPLACEMENT)} some time, such as "1s"',
                 related_paths=tuple((*place, "durations", step) for step in _STEPS_OF_A_REPLACEMENT),
             )
-    if failures.InternalOperationError < CERTAIN:
+    if failures.probability("InternalOperationError") < CERTAIN:
         return
     related: tuple[Path, ...] = ((*place, "failures", "InternalOperationError"),)
     if at_once and (group.retry.attempts == 1 or group.retry.backoff == 0):
@@ -210,11 +206,4 @@ def _endless_failure(group: Group, place: Path) -> Iterator[Issue]:
             "a delete that always fails would be asked for again for ever without time passing",
             'give reaction some time, such as "1s"',
             related_paths=(*related, (*place, "retry")),
-        )
-    if group.guest_crash is not None and to_distribution(group.guest_crash.detection).is_zero:
-        yield Issue(
-            (*place, "guest_crash", "detection"),
-            "a restart that always fails would be asked for again for ever without time passing",
-            'give detection some time, such as "1s"',
-            related_paths=related,
         )

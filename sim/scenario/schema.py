@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sim.model.demand import DEMAND_KINDS
+from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario.file_model import ScenarioFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,8 +23,7 @@ def json_schema() -> dict[str, Any]:
             # A table header above it makes it the sub-table's, and the reader takes it from there.
             sections[kind.__name__]["properties"]["when_off"] = when_off
     text = json.dumps(schema)
-    for kind in DEMAND_KINDS.values():
-        text = text.replace(f'"{kind.__name__}"', f'"{kind.title()}"').replace(
-            f'/{kind.__name__}"', f'/{kind.title()}"'
-        )
+    for section in (*DEMAND_KINDS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):
+        name = section.__name__
+        text = re.sub(rf'(["/]){name}"', rf'\1{name.removesuffix("Section")}"', text)
     return {"$schema": DIALECT, **json.loads(text), "title": "vmfleet scenario"}

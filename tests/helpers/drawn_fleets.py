@@ -22,7 +22,8 @@ from sim.distributions.kinds import (
 )
 from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
 from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Schedule
-from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Retry, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import FleetPlan, GroupPlan, Retry
 
 # One or two of each family; fixed, since fitting a law's table costs more than a short run.
 SHORT: tuple[Distribution, ...] = (

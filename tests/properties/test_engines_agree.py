@@ -20,7 +20,8 @@ from sim.engines.compiled import vm_loop as kernel
 from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
 from sim.model.demand import Arrivals, Cycle, Schedule
-from sim.model.plan import FleetPlan, GuestCrash, Retry, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import FleetPlan, Retry
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 

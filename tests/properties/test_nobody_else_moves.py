@@ -14,7 +14,8 @@ from sim.distributions.kinds import Constant, Exponential
 from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.operations import CHANCE_CODES
 from sim.model.demand import Arrivals
-from sim.model.plan import FleetPlan, GroupPlan, GuestCrash, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import FleetPlan, GroupPlan
 from sim.units import LONGEST_S
 
 drawn = settings(

@@ -20,7 +20,8 @@ from sim.engines.compiled import shared_fleet as sharing
 from sim.engines.simpy.platform import QuotaUse, SharedPlatform
 from sim.engines.simpy.vm import Vm
 from sim.model.demand import Arrivals, Cycle
-from sim.model.plan import Failing, FleetPlan, GroupPlan, HostPool, Platform, Quota, Retry, Spot
+from sim.model.faults import Failing, Spot
+from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Retry
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 seeds = st.integers(0, 2**64 - 1)

@@ -15,7 +15,8 @@ from sim.billing.stays import hours_of_stays
 from sim.engines.simulate import simulate
 from sim.engines.stays import StayRecorder, power_of
 from sim.lifecycle.policy import BILLING_POLICIES, get_policy
-from sim.model.plan import FleetPlan, Spot
+from sim.model.faults import Spot
+from sim.model.plan import FleetPlan
 from sim.runs.rate_replication import billed_stays
 from sim.usage.ledger import to_ticks
 

@@ -14,7 +14,8 @@ from scipy import stats
 from sim.distributions.kinds import Exponential, Lognormal
 from sim.engines.group_setup import FleetRun
 from sim.engines.simulate import simulate
-from sim.model.plan import GuestCrash, Retry, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import Retry
 
 MANY = 20_000
 

@@ -18,7 +18,8 @@ from sim.engines.simulate import simulate
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Cycle, Schedule
-from sim.model.plan import FleetPlan, GuestCrash
+from sim.model.faults import GuestCrash
+from sim.model.plan import FleetPlan
 from sim.usage.ledger import GroupUsage
 
 OLD = BILLING_POLICIES["2018-08"]

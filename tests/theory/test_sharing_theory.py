@@ -16,7 +16,8 @@ from shared import hosts, shared, vms
 from sim.distributions.kinds import Constant, Distribution, Exponential, Lognormal, Weibull
 from sim.engines.simulate import simulate
 from sim.model.demand import Arrivals
-from sim.model.plan import Failing, FleetPlan, HostPool, Platform, Quota, Retry, Spot
+from sim.model.faults import Failing, Spot
+from sim.model.plan import FleetPlan, HostPool, Platform, Quota, Retry
 
 Floats = NDArray[np.float64]
 AT_ONCE = dict.fromkeys(

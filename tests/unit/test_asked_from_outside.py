@@ -12,7 +12,8 @@ from sim.engines.events import VmTimelines
 from sim.engines.simpy.fleet import Fleet
 from sim.errors import LifecycleError, OperationNotAllowed
 from sim.model.demand import Cycle
-from sim.model.plan import FleetPlan, GuestCrash, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import FleetPlan
 from sim.usage.ledger import GroupUsage
 
 Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]

@@ -11,7 +11,8 @@ from shared import hosts, shared, strike, vms
 
 from sim.engines.simpy.autoscaling import decide
 from sim.model.demand import Autoscale, ScalingRule
-from sim.model.plan import Retry, Spot
+from sim.model.faults import Spot
+from sim.model.plan import Retry
 
 from fleets import always  # isort: skip
 

@@ -15,7 +15,8 @@ from sim.engines.simpy.platform import SharedPlatform
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Cycle, Replay
-from sim.model.plan import Failing, FleetPlan, Maintenance
+from sim.model.faults import Failing, Maintenance
+from sim.model.plan import FleetPlan
 from sim.model.states.compile import compile_state_machine
 
 NEVER = always(10.0**9)

@@ -15,7 +15,8 @@ from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Arrivals, Cycle, Schedule
-from sim.model.plan import GroupPlan, GuestCrash, Retry, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import GroupPlan, Retry
 from sim.model.states.compile import compile_state_machine
 
 OLD = BILLING_POLICIES["2018-08"]

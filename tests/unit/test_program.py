@@ -17,7 +17,8 @@ from sim.lifecycle.operations import CHANCE_CODES, OPERATION_NAMES, rows_for
 from sim.lifecycle.power import POWER, PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.demand import Arrivals, Cycle
-from sim.model.plan import GroupPlan, GuestCrash, Spot
+from sim.model.faults import GuestCrash, Spot
+from sim.model.plan import GroupPlan
 from sim.model.state_machine import Attempts, Delay, State, StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import column

@@ -11,7 +11,8 @@ from shared import failed, hosts, shared, strike, vms, whereabouts
 from sim.errors import ScenarioError
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Cycle, Replay
-from sim.model.plan import HostPool, Quota, Reserved, Retry, Spot
+from sim.model.faults import Spot
+from sim.model.plan import HostPool, Quota, Reserved, Retry
 
 NEVER = float("inf")
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

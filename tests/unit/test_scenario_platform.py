@@ -12,6 +12,7 @@ from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
 from sim.model import plan as plans
 from sim.model.demand import Autoscale, ScalingRule
+from sim.model.faults import Failing, Maintenance, Throttle
 from sim.scenario.scenario import from_dict, json_schema, load
 
 LEAST = {"name": "least", "horizon": "1d", "group": [{}]}
@@ -69,7 +70,7 @@ def test_hosts_quota_and_throttle():
         placement="worst-fit",
         hosts=(plans.HostPool(name="rack-a", count=2, vcpus=64, memory_gib=512.0, zone=2, racks=2),),
         quota=plans.Quota(regional_vcpus=100, spot_vcpus=20, families={"standardDSv5Family": 80}),
-        throttle=plans.Throttle(burst=1500.0, refill_per_min=500.0),
+        throttle=Throttle(burst=1500.0, refill_per_min=500.0),
     )
 
 
@@ -82,11 +83,11 @@ def test_what_befalls_hosts():
         zone_failures={"time_between": "9000h"},
         maintenance={"every": "30d", "impact": "freeze"},
     )
-    assert made.host_failures == plans.Failing(time_between_s=Constant(value=3.6e6), repair_s=Constant(value=7200.0))
+    assert made.host_failures == Failing(time_between_s=Constant(value=3.6e6), repair_s=Constant(value=7200.0))
     assert made.rack_failures.repair_s == Lognormal(median=1.05 * 3600, sigma=1.42)
     assert made.zone_failures.time_between_s == Constant(value=9000 * 3600.0)
     assert made.healing_s == Constant(value=420.0)
-    assert made.maintenance == plans.Maintenance(
+    assert made.maintenance == Maintenance(
         every_s=30 * 86400.0, impact="freeze", update_domains=5, between_domains_s=1800.0, freeze_s=Constant(value=9.0)
     )
 

@@ -13,7 +13,8 @@ from shared import failed, hosts, shared, strike, vms, whereabouts
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
 from sim.model.demand import Cycle, Replay
-from sim.model.plan import Failing, FleetPlan, GroupPlan, Retry, Spot
+from sim.model.faults import Failing, Spot
+from sim.model.plan import FleetPlan, GroupPlan, Retry
 
 FOREVER = float("inf")
 ON_OFF = Cycle(on_s=always(1000), off_s=always(1000))

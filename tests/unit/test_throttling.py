@@ -8,7 +8,8 @@ from shared import shared, vms
 
 from sim.engines.simpy.platform import Bucket
 from sim.model.demand import Cycle
-from sim.model.plan import Retry, Throttle
+from sim.model.faults import Throttle
+from sim.model.plan import Retry
 
 
 def counted(left: Bucket, requests: int, now_s: float) -> tuple[float, int]:

@@ -20,7 +20,8 @@ from sim.distributions.kinds import Distribution, Uniform
 from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
 from sim.model.demand import AlwaysOn, Cycle
-from sim.model.plan import Failing, HostPool, Maintenance, Platform
+from sim.model.faults import Failing, Maintenance
+from sim.model.plan import HostPool, Platform
 from sim.runs.cache import RunCache
 from sim.runs.replication import replicate
 from sim.runs.simulation_input import SimulationInput

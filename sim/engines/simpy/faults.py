@@ -15,7 +15,8 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.variates import Variates
-from sim.model.plan import FleetPlan, Maintenance
+from sim.model.faults import Maintenance
+from sim.model.plan import FleetPlan
 
 BETWEEN, REPAIR = 0, 1
 

@@ -1,7 +1,7 @@
 """Who wants VMs on, and when: one module for each demand kind. Importing it registers the kind, in the order of messages."""
 
 # isort: off
-from sim.model.demand.base import DEMAND_KINDS, Calendar, Demand, DemandSection, RequestContext
+from sim.model.demand.base import Calendar, DEMAND_KINDS, Demand, DemandSection, RequestContext
 from sim.model.demand.always_on import AlwaysOn
 from sim.model.demand.schedule import Schedule
 from sim.model.demand.cycle import Cycle

@@ -26,8 +26,6 @@ from sim.model.when_off import WHEN_OFF, WhenOff
 MOVES_PER_VM = 6.0  # about: create, run, end
 MOVES_PER_ROUND = 7.0  # about: off and on again, or a whole short life
 HOURS_PER_WEEK = 168
-SHORTEST_CYCLE_S = 1.0
-"""What repeats must take at least this long on average, or the clock would stand still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +157,6 @@ class DemandSection(Section):
     """Whether its VMs have sizes of their own unless the group names one (see `split`)."""
     default_durations: ClassVar[str] = ""
     """Key of the default for steps without a duration; empty: those of `group.durations`."""
-
-    @classmethod
-    def title(cls) -> str:
-        """Its name in the JSON schema."""
-        return cls.__name__.removesuffix("Section")
 
     def to_demand(self) -> Demand:
         """The demand that the engines simulate."""

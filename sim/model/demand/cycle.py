@@ -12,8 +12,8 @@ from pydantic import Field
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
-from sim.model.demand.base import DEMAND_KINDS, SHORTEST_CYCLE_S, Demand, DemandSection, GroupFacts, otherwise
-from sim.units import format_duration
+from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, otherwise
+from sim.units import SHORTEST_CYCLE_S, format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

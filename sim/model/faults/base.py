@@ -1,0 +1,109 @@
+"""What a fault kind is: a table of the platform or of a group about what goes wrong, and its part of the plan.
+
+A kind is one module: the frozen parameters that the engines read, and a section with its keys, rules, words and stand-ins,
+registered in `PLATFORM_FAULTS` or `GROUP_FAULTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, Self
+
+from sim.fields.issues import Issue, Path
+from sim.fields.registry import Registry
+from sim.fields.types import Section
+
+CERTAIN = 0.999
+"""A probability so high that a chain of attempts that follow each other at once hardly ever ends."""
+
+
+class FaultSection(Section):
+    """A table about something that goes wrong."""
+
+    key: ClassVar[str]
+    stand_ins: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Sound values for keys that the table can't do without, to find out whether the rest agrees; never simulated."""
+
+
+class HostsFacts(Protocol):
+    """What a fault kind may know of a cluster of hosts."""
+
+    @property
+    def zone(self) -> int | None: ...
+
+
+class PlatformFacts(Protocol):
+    """What a fault kind may know of the platform whose table it is."""
+
+    @property
+    def hosts(self) -> Sequence[HostsFacts]: ...
+    @property
+    def faults(self) -> Sequence[PlatformFault]: ...
+
+
+class PlatformFault(FaultSection):
+    """A table of the platform about what befalls many VMs at once: `[platform.<key>]`."""
+
+    needs_hosts: ClassVar[bool] = True
+    """Whether it means something only where there are hosts."""
+
+    def to_plan(self) -> object:
+        """The parameters that the engines read, under the same key."""
+        raise NotImplementedError
+
+    def describe(self, platform: PlatformFacts) -> list[str]:
+        """What happens, a sentence a line."""
+        raise NotImplementedError
+
+    def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+        """What its keys contradict each other or the platform in."""
+        return iter(())
+
+    def unused_defaults(self, platform: PlatformFacts) -> set[str]:  # noqa: ARG002
+        """Keys of the table whose defaults mean nothing here."""
+        return set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What decides whether a fault can strike a group."""
+
+    priority: str
+    has_hosts: bool  # VMs share hosts with others
+
+
+class FailuresFacts(Protocol):
+    """What a fault kind may know of operations that fail."""
+
+    def probability(self, code: str) -> float: ...
+
+
+class FaultyGroup(Protocol):
+    """What a fault kind may know of the group whose table it is."""
+
+    @property
+    def failures(self) -> FailuresFacts: ...
+
+
+class GroupFault(FaultSection):
+    """A table of a group about what goes wrong with each of its VMs: `[group.<key>]`."""
+
+    @classmethod
+    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> Any:
+        """The parameters that the engines read, under the same key; None: it never happens."""
+        raise NotImplementedError
+
+    @classmethod
+    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
+        """What happens, a sentence a line."""
+        raise NotImplementedError
+
+    def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+        """What its keys contradict each other in."""
+        return iter(())
+
+
+PLATFORM_FAULTS: Registry[type[PlatformFault]] = Registry("fault of the platform")
+GROUP_FAULTS: Registry[type[GroupFault]] = Registry("fault of a group")

@@ -1,0 +1,74 @@
+"""Operations that fail with a code of the platform, and what happens then: `[group.failures]`.
+
+Which codes may be given a probability stands in the rows of `sim.lifecycle.failures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from sim.distributions.specs import Varying, varying_words
+from sim.fields.defaults import Sourced, Trust, get_default
+from sim.fields.types import PositiveSeconds, Probability, Section, add_field, default_field, read_seconds
+from sim.lifecycle.failures import FAILURES
+from sim.units import format_duration
+
+
+class Failures(Section):
+    """Probability per attempt by the code the platform reports, and what happens then."""
+
+    os_provisioning_timeout: PositiveSeconds | None = Field(
+        None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
+    )
+    extensions_timeout: PositiveSeconds = default_field(
+        "group.failures.extensions_timeout", "When extensions are given up."
+    )
+    reaction: Varying = default_field(
+        "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
+    )
+
+    def probability(self, code: str) -> float:
+        """Of a code's failure, per attempt."""
+        chance: float = getattr(self, code)
+        return chance
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """By code, those above 0."""
+        return {code: chance for code in FAILURE_CODES if (chance := self.probability(code)) > 0}
+
+    def os_provisioning_timeout_s(self, os: str) -> float:
+        """When OS provisioning is given up: as the file says, else by the guest OS."""
+        if self.os_provisioning_timeout is not None:
+            return self.os_provisioning_timeout
+        return read_seconds(get_default("group.failures.os_provisioning_timeout", os=os).value)
+
+    def describe(self, os: str) -> list[str]:
+        """What fails how often, and how long is waited."""
+        if not self.probabilities:
+            return ["No failures."]
+        chances = ", ".join(f"{code} {chance:g}" for code, chance in self.probabilities.items())
+        return [
+            f"Fails with probability per attempt: {chances}; a failed VM is replaced after {varying_words(self.reaction)}.",
+            (
+                f"Given up after {format_duration(self.os_provisioning_timeout_s(os))} of OS provisioning, "
+                f"{format_duration(self.extensions_timeout)} of extensions."
+            ),
+        ]
+
+
+FAILURE_CODES = tuple(code for code, facts in FAILURES.items() if facts.chance)
+"""Codes that a scenario gives a probability."""
+
+for _code in FAILURE_CODES:
+    _row = Sourced(
+        value=0.0,
+        unit="probability per attempt",
+        source="no failure rates are published: none happen unless the scenario says so",
+        trust=Trust.CONVENTION,
+    )
+    _field = default_field(f"group.failures.{_code}", FAILURES[_code].chance, row=_row)
+    add_field(Failures, _code, Probability, _field, before="os_provisioning_timeout")
+Failures.model_rebuild(force=True)

@@ -1,0 +1,69 @@
+"""Guest operating systems that crash: `[group.guest_crash]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Self
+
+from pydantic import Field
+
+from sim.distributions.kinds import Distribution
+from sim.distributions.specs import Varying, to_distribution, varying_words
+from sim.fields.issues import Issue, Path
+from sim.fields.types import default_field
+from sim.model.faults.base import CERTAIN, GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
+from sim.units import SHORTEST_CYCLE_S, format_duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCrash:
+    """The guest OS crashes after some running time; the monitoring notices, then asks for a restart."""
+
+    time_between_s: Distribution
+    detection_s: Distribution
+
+
+@GROUP_FAULTS.register("guest_crash")
+class GuestCrashSection(GroupFault):
+    """The guest OS dies now and then; the monitoring notices and asks for a restart."""
+
+    key = "guest_crash"
+    stand_ins = MappingProxyType({"time_between": "1000h"})
+
+    time_between: Varying = Field(description="Running time from one crash to the next.")
+    detection: Varying = default_field("group.guest_crash.detection", "Until somebody notices.")
+
+    @classmethod
+    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> GuestCrash | None:  # noqa: ARG003
+        """Both times."""
+        if section is None:
+            return None
+        return GuestCrash(
+            time_between_s=to_distribution(section.time_between), detection_s=to_distribution(section.detection)
+        )
+
+    @classmethod
+    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:  # noqa: ARG003
+        """Both times."""
+        if section is None:
+            return []
+        between, detection = varying_words(section.time_between), varying_words(section.detection)
+        return [f"The guest crashes after {between} of running, noticed after {detection}."]
+
+    def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
+        """A crash must leave time to run, and a restart that always fails must take some."""
+        if to_distribution(self.time_between).mean < SHORTEST_CYCLE_S:
+            yield Issue(
+                (*place, "time_between"),
+                "the guest would crash again without time passing",
+                f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
+            )
+        if group.failures.probability("InternalOperationError") >= CERTAIN and to_distribution(self.detection).is_zero:
+            yield Issue(
+                (*place, "detection"),
+                "a restart that always fails would be asked for again for ever without time passing",
+                'give detection some time, such as "1s"',
+                related_paths=((*place[:-1], "failures", "InternalOperationError"),),
+            )

@@ -1,0 +1,67 @@
+"""Eviction of spot VMs: `[group.spot]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from sim.distributions.kinds import Distribution
+from sim.distributions.specs import Varying, to_distribution, varying_words
+from sim.fields.types import Probability, default_field
+from sim.model.faults.base import GROUP_FAULTS, Circumstances, GroupFault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Eviction as a hazard per hour of running time."""
+
+    eviction_per_hour: float
+    policy: str = "deallocate"  # deallocate | delete
+    notice_s: Distribution
+    restart_after_s: Distribution | None = None  # None: no one requests it again
+
+
+@GROUP_FAULTS.register("spot")
+class SpotSection(GroupFault):
+    """Eviction of spot VMs, as a hazard per hour of running time."""
+
+    key = "spot"
+
+    eviction_per_hour: Annotated[Probability, Field(lt=1)] = default_field(
+        "group.spot.eviction_per_hour", "Probability of eviction within one hour of running."
+    )
+    policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
+    notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
+    restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
+
+    @classmethod
+    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> Spot | None:
+        """None for regular VMs, which are not evicted; the section may stand there for the day when priority is changed."""
+        if circumstances.priority != "spot":
+            return None
+        # On hosts a regular VM may need the room, whatever chance says.
+        spot = section or (cls() if circumstances.has_hosts else None)
+        if spot is None:
+            return None
+        return Spot(
+            eviction_per_hour=spot.eviction_per_hour,
+            policy=spot.policy,
+            notice_s=to_distribution(spot.notice),
+            restart_after_s=None if spot.restart_after is None else to_distribution(spot.restart_after),
+        )
+
+    @classmethod
+    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
+        """Who is evicted, how often and why, and what follows."""
+        if circumstances.priority != "spot":
+            return ['[group.spot] is not used: priority is "regular".'] if section is not None else []
+        if section is not None:
+            again = "never" if section.restart_after is None else f"after {varying_words(section.restart_after)}"
+            hazard = f"Evicted with probability {section.eviction_per_hour:g} per hour of running ({section.policy})"
+            room = " and when regular VMs need the room" if circumstances.has_hosts else ""
+            return [f"{hazard}{room}; asked for again: {again}."]
+        if circumstances.has_hosts:
+            return ["Evicted when regular VMs need the room, never by chance; not asked for again."]
+        return ["Spot prices, but no evictions: there is no [group.spot]."]
