@@ -13,7 +13,7 @@ from sim.errors import InputError
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its commands that read, check and explain."""
+    """Add the commands that read, check and explain."""
     app.command("validate")(validate)
     app.command("report")(report)
     app.command("states")(states)

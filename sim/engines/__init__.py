@@ -1,1 +1,1 @@
-"""MOTION: the only room with processes. VMs move through their lifecycle rows; listeners are told what has become true."""
+"""The engines: VMs move through the states of their state machines; listeners get every move."""

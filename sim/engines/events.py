@@ -1,4 +1,4 @@
-"""Moves told as the rows of `events.parquet`, in order of time, group, VM, and the VM's own order."""
+"""Moves as the rows of `events.parquet`, in order of time, group, VM, and the VM's own order."""
 
 from __future__ import annotations
 
@@ -16,36 +16,31 @@ Row = tuple[float, str, str, str | None, str | None, str | None, str | None]
 """(t_s, vm, kind, from, to, operation, code); kind is operation, power, provisioning, eviction or guest_crash."""
 
 Words = tuple[str, str | None, str | None, str | None, str | None]
-OUTCOMES = (
-    "succeeded",
-    "failed",
-    "rejected",
-    "accepted",
-)  # the order in which one move tells them: the old operation's first
+OUTCOMES = ("succeeded", "failed", "rejected", "accepted")  # order within one move: the old operation's outcome first
 
 
 def words_of(transition: Transition) -> tuple[Words, ...]:
-    """What a move has to tell: every column but the instant and the VM."""
-    told: list[Words] = []
+    """The rows of a move: every column but the instant and the VM."""
+    rows: list[Words] = []
     code = transition.code or None
     for outcome in OUTCOMES:
         for name in transition.counts:
             kind, _, rest = name.partition(".")
             operation, _, came_to = rest.partition(".")
             if kind == "operations" and came_to == outcome:
-                told.append(
+                rows.append(
                     ("operation", None, outcome, operation, code if outcome in ("failed", "rejected") else None)
                 )
     for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
         if counted in transition.counts:
-            told.append((kind, None, None, None, None))
+            rows.append((kind, None, None, None, None))
     operation_now = transition.target.operation or transition.source.operation
     if transition.source.power is not transition.target.power:
-        told.append(("power", transition.source.power, transition.target.power, operation_now, code))
+        rows.append(("power", transition.source.power, transition.target.power, operation_now, code))
     before, after = _provisioning(transition.source, ""), _provisioning(transition.target, transition.code)
     if before != after:
-        told.append(("provisioning", before, after, operation_now, code))
-    return tuple(told)
+        rows.append(("provisioning", before, after, operation_now, code))
+    return tuple(rows)
 
 
 def _provisioning(state: State, code: str) -> str | None:
@@ -56,7 +51,7 @@ def _provisioning(state: State, code: str) -> str | None:
 
 @dataclass(slots=True)
 class EventRows:
-    """Collects moves of all groups and hands them on as rows, sorted; `settle` says up to when they are complete."""
+    """Collects moves of all groups and passes them on as sorted rows; `settle` says up to when they are complete."""
 
     take: Callable[[Iterable[Row]], None]
     words: dict[int, tuple[tuple[Words, ...], ...]] = field(default_factory=dict)
@@ -75,7 +70,7 @@ class EventRows:
         self.pending.append((when, np.full(len(when), setup.index), whom, what // 2))
 
     def settle(self, before_s: float | None = None) -> None:
-        """Hand on every row before an instant (None: all)."""
+        """Pass on every row before an instant (None: all)."""
         if not self.pending:
             return
         when, group, whom, transitions = (np.concatenate(part) for part in zip(*self.pending, strict=True))
@@ -84,11 +79,11 @@ class EventRows:
         end = len(when) if before_s is None else int(np.searchsorted(when, before_s, side="left"))
         self.pending = [(when[end:], group[end:], whom[end:], transitions[end:])] if end < len(when) else []
         self.take(
-            (t_s, f"{self.names[g]}-{vm:04d}", *told)
+            (t_s, f"{self.names[g]}-{vm:04d}", *words)
             for t_s, g, vm, transition in zip(
                 when[:end].tolist(), group[:end].tolist(), whom[:end].tolist(), transitions[:end].tolist(), strict=True
             )
-            for told in self.words[g][transition]
+            for words in self.words[g][transition]
         )
 
 
@@ -98,7 +93,7 @@ def _all_words(state_machine: StateMachine) -> tuple[tuple[Words, ...], ...]:
 
 @dataclass(slots=True)
 class VmTimelines:
-    """The power states of each group's first VMs over time, for whoever wants to see single lives."""
+    """The power states of each group's first VMs over time, for figures of single VMs."""
 
     vms: int
     entered: dict[str, list[tuple[float, str]]] = field(default_factory=dict)

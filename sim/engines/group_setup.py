@@ -1,4 +1,4 @@
-"""What every walker of a fleet starts from, and what each hands back."""
+"""What every engine starts from, and what it returns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MovesListener = Callable[["GroupSetup", NDArray[np.float64], NDArray[np.int64], 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSetup:
-    """What every walker of one group needs, made once a replication."""
+    """What an engine needs of one group, made once a replication."""
 
     index: int
     plan: GroupPlan

@@ -1,8 +1,8 @@
 """Moves become stays: what each VM of a replication was in, from when to when, as columns of arrays.
 
-Listens to either engine. A move that changes nothing of what is watched is forgotten at once; one that does costs 13
-bytes until the end of the replication, so this is for whoever needs single VMs: a bill by VM, minutes cut stretch by
-stretch, uptime. The ledger (`sim.usage`) needs none of it.
+Listens to either engine. A move that changes nothing of what is recorded is dropped at once; any other takes 13 bytes
+until the end of the replication, so this is for questions about single VMs: a bill by VM, whole minutes of each billed
+stay, uptime. The ledger (`sim.usage`) needs none of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sim.model.state_machine import State
 from sim.usage.collector import ticks_of
 from sim.usage.ledger import STATES, to_ticks
 
-NOTHING = -1  # what is watched isn't there
+NOTHING = -1  # no stay to record
 REACHABLE, DOWN = 0, 1
 
 
@@ -28,7 +28,7 @@ REACHABLE, DOWN = 0, 1
 class GroupStays:
     """The stays of one group: row i says that VM `vm[i]` was in `what[i]` from tick `start[i]` to tick `end[i]`.
 
-    Rows stand by VM, then by time. A VM that was deleted and created again has several *lives*, each without gaps.
+    Rows are sorted by VM, then by time. A VM that was deleted and created again has several *lives*, each without gaps.
     """
 
     group: str
@@ -69,7 +69,7 @@ def can_be_down(plan: FleetPlan) -> bool:
 
 @dataclass(slots=True)
 class StayRecorder:
-    """Hears of moves and keeps what each VM was in; *label* says what is told apart, `NOTHING` what isn't kept."""
+    """Records what each VM was in; *label* gives a number for a state, `NOTHING` where no stay is to be recorded."""
 
     label: Labels
     _labels: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = field(default_factory=dict)  # by transition
@@ -96,7 +96,7 @@ class StayRecorder:
             )
 
     def stays(self, end_s: float) -> Mapping[str, GroupStays]:
-        """The stays of every group that moved, those still open closed at *end_s*; forgets what was heard."""
+        """The stays of every group that moved, those still open closed at *end_s*; drops the moves."""
         found = {}
         for index in sorted(self._heard):
             parts = self._heard.pop(index)

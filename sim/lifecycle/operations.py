@@ -1,7 +1,7 @@
 """What can be asked of a VM: each operation as a row of stages, with what each failure leaves behind.
 
-A walker performs a row without knowing any special case: for each stage, show its states, let its time pass, fail or
-go on; at the end enter `ends_in` (or vanish). Sources stand per row; the failures' own facts are in `failures`.
+A row needs no special case: each stage shows its states and takes its time, then fails or leads to the next stage; the
+last one leads to `ends_in` (or removes the VM). Sources stand per row; the failures' own facts are in `failures`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class StageFailure:
     code: str
     leaves: PowerState | None  # None: as the VM was before the operation (before a create: no VM)
     lasts: Lasts  # the stage's drawn time, the timeout, or no time at all
-    answered_by: Answer  # the automation's retry, somebody's reaction, or nobody
+    answered_by: Answer  # the automation's retry, someone's reaction, or none
     by_chance: bool = True  # strikes with a probability per attempt
     by_deadline: bool = False  # strikes whenever the stage's drawn time passes the timeout
     timeout_key: TimeoutKey | None = None
@@ -153,7 +153,7 @@ CREATE = Operation(
     ),
     ends_in=PowerState.RUNNING,
     fails_at_once=_internal_error("retry"),
-    source=f"{sources.PROVISIONING_SECTION}; power walk: {sources.STATES_2023}",
+    source=f"{sources.PROVISIONING_SECTION}; order of power states: {sources.STATES_2023}",
 )
 
 START_FROM_STOPPED = Operation(

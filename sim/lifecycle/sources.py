@@ -1,4 +1,4 @@
-"""Where the facts of this room come from, each page named once.
+"""Where the facts of the lifecycle come from, each page named once.
 
 Users don't have our notes, so every source is a page they can look up: its title, its publisher and its date.
 """

@@ -1,6 +1,6 @@
-"""Moves become books: streamed, vectorised, in any order of groups and threads.
+"""Moves become hours: streamed, vectorised, in any order of groups and threads.
 
-Whoever moves VMs appends (instant, move) pairs; the collector folds them into integer cells. Memory is bounded by the
+An engine buffers (instant, move) pairs; the accumulator adds them to integer cells. Memory is bounded by the
 clock hours of the horizon, not by the number of moves.
 """
 
@@ -18,7 +18,7 @@ from sim.usage.ledger import ABSENT, COLUMNS, TICKS_PER_HOUR, GroupUsage, MoveTa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The stretch of time that is booked: from the end of the warm-up to the horizon."""
+    """The time that is counted: from the end of the warm-up to the horizon."""
 
     start_s: float
     end_s: float
@@ -30,18 +30,18 @@ class Window:
 
     @property
     def start_ticks(self) -> int:
-        """First tick that is booked."""
+        """First tick that is counted."""
         return to_ticks(self.start_s)
 
     @property
     def end_ticks(self) -> int:
-        """First tick that isn't booked any more."""
+        """First tick that isn't counted any more."""
         return to_ticks(self.end_s)
 
 
 @dataclass(slots=True)
 class Accumulator:
-    """One group's books while they are being written.
+    """One group's usage while moves are being added.
 
     `rest` gets, for a move at tick q, what is left of q's clock hour; `step` gets the whole hours after it. Both are
     differences: `usage` sums them up once.
@@ -61,7 +61,7 @@ class Accumulator:
         self.hits = np.zeros(len(self.table.before), dtype=np.int64)
 
     def book(self, when_s: NDArray[np.float64], what: NDArray[np.int64]) -> None:
-        """Fold moves in: their instants (s, before the horizon) and kinds (rows of the table)."""
+        """Add moves: their instants (s, before the horizon) and kinds (rows of the table)."""
         inside = when_s >= self.window.start_s
         self.hits += np.bincount(what[inside] if not inside.all() else what, minlength=len(self.hits))
         ticks = np.maximum(ticks_of(when_s), self.window.start_ticks)
@@ -81,7 +81,7 @@ class Accumulator:
         return int(left[born].sum()) - int(left[gone].sum())
 
     def usage(self, group: str, peak_allocated: int, peak_running: int) -> GroupUsage:
-        """Close the books at the horizon, audit them, and hand them over. Raises AuditError."""
+        """The usage up to the horizon, audited. Raises AuditError."""
         hours = self.window.hours
         counts_at_start = np.cumsum(self.step, axis=0)
         cells = self.rest + counts_at_start * TICKS_PER_HOUR
@@ -116,7 +116,7 @@ def ticks_of(when_s: NDArray[np.float64]) -> Ticks:
 class Peak:
     """The largest number of VMs that were in some condition at once, for each group and for all together.
 
-    Changes come as (tick, group, change); `settle` folds those that nothing earlier can join any more. Changes at one
+    Changes come as (tick, group, change); `settle` adds up those that no earlier change can join any more. Changes at one
     tick are one change: what counts is the number after all of them.
     """
 
@@ -131,13 +131,13 @@ class Peak:
         self.most = np.zeros(self.groups + 1, dtype=np.int64)
 
     def add(self, ticks: Ticks, group: NDArray[np.int64] | int, change: NDArray[np.int64]) -> None:
-        """Tell of changes, in any order."""
+        """Take changes, in any order."""
         if len(ticks):
             groups = np.full(len(ticks), group, dtype=np.int64) if isinstance(group, int) else group
             self.pending.append((np.maximum(ticks, self.start_ticks), groups, change))
 
     def settle(self, before_tick: int | None = None) -> None:
-        """Fold every pending change before *before_tick* (all of them if None)."""
+        """Add up every pending change before *before_tick* (all of them if None)."""
         if not self.pending:
             return
         ticks, groups, change = (np.concatenate(part) for part in zip(*self.pending, strict=True))

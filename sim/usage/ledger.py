@@ -1,11 +1,11 @@
-"""The books of a fleet: VM hours by power state, clock hour, demand and service, kept as whole ticks.
+"""The usage of a fleet: VM hours by power state, clock hour, demand and service, kept as whole ticks.
 
-A tick is 1/65,536 s. Instants are rounded to ticks once, when they are booked, and everything after that is integer
+A tick is 1/65,536 s. Instants are rounded to ticks once, when they are recorded, and everything after that is integer
 arithmetic: sums don't depend on their order, parts add up to totals exactly, and two engines or any number of threads
-write the same books to the last bit.
+record the same usage to the last bit.
 
-A VM is at any instant in one *column*: a slot (a power state, with Running told apart by whether the VM serves) and a
-flag (wanted or not). A move from one column to another at tick q takes the rest of q's clock hour, and every later
+A VM is at any instant in one *column*: a slot (a power state; Running has two, for a VM that serves and one that
+doesn't) and a flag (wanted or not). A move from one column to another at tick q takes the rest of q's clock hour, and every later
 hour, from the one and gives it to the other.
 """
 
@@ -56,13 +56,13 @@ RUNNING_SLOTS = frozenset(slots_of(PowerState.RUNNING))
 
 
 def to_ticks(seconds: float) -> int:
-    """The tick nearest to *seconds* (>= 0); the rule every booking uses."""
+    """The tick nearest to *seconds* (>= 0); the rounding of every recorded instant."""
     return int(seconds * TICKS_PER_SECOND + 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveTable:
-    """What each kind of move means to the books, row by row: the only thing a collector knows of a program."""
+    """What each kind of move changes in the ledger, row by row: all that the collector knows of a state machine."""
 
     before: NDArray[np.int64]  # column left
     after: NDArray[np.int64]  # column entered
@@ -168,7 +168,7 @@ class GroupUsage:
 
 
 def with_more(usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None) -> GroupUsage:
-    """The same books with further counts (added to those of the same name) and amounts."""
+    """The same usage with further counts (added to those of the same name) and amounts."""
     both = dict(usage.counts)
     for name, number in counts.items():
         both[name] = both.get(name, 0) + number
@@ -176,7 +176,7 @@ def with_more(usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str
 
 
 def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_running: int) -> GroupUsage:
-    """The books of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
+    """The usage of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
     if not usages:
         raise ValueError("a fleet has at least one group")
     counts: dict[str, int] = {}
@@ -200,7 +200,7 @@ def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_runni
 
 
 def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
-    """Check that a group's books add up; *lifetimes_ticks* is the VMs' time counted from births and deaths alone.
+    """Check that a group's hours add up; *lifetimes_ticks* is the VMs' time counted from creations and deletions alone.
 
     Raises AuditError: time was lost or invented, or a column went negative.
     """
@@ -213,7 +213,6 @@ def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
     if (usage.cells[:, : column(ABSENT, 0)] < 0).any():
         hour, where = np.argwhere(usage.cells[:, : column(ABSENT, 0)] < 0)[0]
         raise AuditError(f"group {usage.group!r}: negative time in column {where} of clock hour {hour}")
-    for policy_states in (STATES,):
-        total = sum(usage.hours(state) for state in policy_states)
-        if abs(total - usage.existing_h) > 1e-9 * max(1.0, total):
-            raise AuditError(f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h")
+    total = sum(usage.hours(state) for state in STATES)
+    if abs(total - usage.existing_h) > 1e-9 * max(1.0, total):
+        raise AuditError(f"group {usage.group!r}: states add up to {total!r} h, not {usage.existing_h!r} h")

@@ -58,7 +58,7 @@ def load_at(plan: Autoscale, group: GroupRun, t_s: float) -> float:
 
 
 def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
-    """The engine: look at every tick, add the newest, delete the newest; tell how the load was served."""
+    """The process: look at the load every tick, request VMs or delete the newest; measure how the load was served."""
     env = group.env
     newest: list[int] = []
     made = 0

@@ -1,4 +1,4 @@
-"""What befalls hosts: failures of single hosts, racks and zones, and planned maintenance. One SimPy process each."""
+"""Failures of single hosts, racks and zones, and planned maintenance: a SimPy process for each."""
 
 from __future__ import annotations
 

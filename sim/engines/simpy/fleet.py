@@ -1,4 +1,4 @@
-"""A fleet in SimPy: the model of record. One process plays each VM; others may join and ask the control plane."""
+"""A fleet in SimPy: the model of record. Each VM is a process; custom processes may join and ask the control plane."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sim.model.state_machine import Transition
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 from sim.usage.ledger import whole_fleet, with_more
 
-FLUSHED_AT_ONCE = 65_536  # moves that the clerk likes to find in the day-books
+FLUSHED_AT_ONCE = 65_536  # moves that a flush aims to find in the event buffers
 
 
 @dataclass(slots=True)
@@ -39,10 +39,10 @@ class Fleet:
     seed: int
     replication: int
     asked_from_outside: bool = False
-    only: frozenset[str] | None = None  # groups played here; None: all
+    only: frozenset[str] | None = None  # groups simulated here; None: all
     listener: MovesListener | None = None
-    settle: Callable[[float], None] | None = None  # told up to when the listener knows everything
-    peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where other groups are played elsewhere
+    settle: Callable[[float], None] | None = None  # called with the instant before which the listener has every move
+    peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where another engine simulates the other groups
     env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
     accumulators: dict[str, Accumulator] = field(init=False)
@@ -71,16 +71,16 @@ class Fleet:
         self.peak = self.peaks or new_peaks(len(setups), self.window)
 
     def run(self) -> FleetRun:
-        """Play to the horizon, close the books, audit them. Raises AuditError, LifecycleError."""
+        """Simulate to the horizon; the usage, audited. Raises AuditError, LifecycleError."""
         self.run_until()
         return close_ledgers(
             [group.setup for group in self.groups.values()], self.accumulators, self.peak, self, engine="simpy"
         )
 
     def run_until(self) -> None:
-        """Play to the horizon, and write everything down. Raises LifecycleError."""
+        """Simulate to the horizon, and flush every move. Raises LifecycleError."""
         was_collecting = gc.isenabled()
-        gc.disable()  # a fleet is many small objects that live; looking for dead ones among them costs most of the time
+        gc.disable()  # a fleet is many small objects in use; searching them for garbage would take most of the time
         try:
             for group in self.groups.values():
                 if self.listener is not None:
@@ -106,7 +106,7 @@ class Fleet:
                 gc.enable()
 
     def _flusher(self) -> Generator[Event, Any, None]:
-        """Books are written now and then, so that memory holds VMs, not their past."""
+        """Flushes now and then, so that memory holds VMs, not their past."""
         pause_s = max(1.0, self.plan.horizon_s / 64)
         while True:
             yield self.env.timeout(pause_s)
@@ -115,7 +115,7 @@ class Fleet:
             pause_s *= min(4.0, max(0.25, FLUSHED_AT_ONCE / max(1, waiting)))
 
     def flush(self, now_s: float | None) -> None:
-        """Fold the day-books into the ledgers; everything before *now_s* (None: ever) is known."""
+        """Add the event buffers to the accumulators; every move before *now_s* (None: all) is known."""
         for name, group in self.groups.items():
             when, what = np.array(group.when, dtype=np.float64), np.array(group.what, dtype=np.int64)
             del group.when[:], group.what[:]
@@ -171,7 +171,7 @@ class Fleet:
 
     @staticmethod
     def _join(vm: VmRecord, done: Event) -> Event:
-        """Wait with whoever waits for the delete that is under way already."""
+        """Wait with others for the delete that is under way already."""
         if vm.awaited is None:
             vm.awaited = done
         elif vm.awaited.callbacks is not None:
@@ -192,7 +192,10 @@ def close_ledgers(
     *,
     engine: str,
 ) -> FleetRun:
-    """Everything is written: settle, audit, and add up; *fleet* knows of what isn't a move. Raises AuditError."""
+    """Every move is flushed: the audited usage of each group and of all; *fleet* counted what isn't a move.
+
+    Raises AuditError.
+    """
     for peak in peaks:
         peak.settle()
     usages = {}
@@ -221,7 +224,7 @@ def _remember(vm: VmRecord, transition: Transition) -> None:
 
 
 def note_peaks(peaks: Sequence[Peak], setup: GroupSetup, ticks: NDArray[np.int64], what: NDArray[np.int64]) -> None:
-    """Tell the peaks of moves that take or give back a host, or begin or end running."""
+    """Pass to the peaks the moves that take or give back a host, or begin or end running."""
     for peak, change in zip(peaks, (setup.table.on_host_change, setup.table.running_change), strict=True):
         changed = change[what]
         some = changed != 0

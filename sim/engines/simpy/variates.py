@@ -1,7 +1,7 @@
 """The random numbers of a group's VMs, drawn many at a time and handed out one by one.
 
 Streams are counter-based, so a block may be made at any time, for any VMs, and thrown away: nothing about a draw
-depends on when it was made. A walker in plain Python would spend most of its time drawing; a block of thousands costs
+depends on when it was made. A process in plain Python would spend most of its time drawing; in a block of thousands, one costs
 a hundredth a draw.
 """
 
