@@ -20,7 +20,7 @@ Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]
 
 
 def run_until(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage, list[tuple[float, str]]]:
-    """What the scripts noted, the books, and the power states that g-0000 entered."""
+    """What the scripts noted, the usage, and the power states that g-0000 entered."""
     seen = VmTimelines(1)
     asked = Fleet(plan, 1, 0, asked_from_outside=True, listener=seen.listen)
     notes: list[Any] = []
@@ -118,7 +118,7 @@ def test_the_automations_own_operations_conflict_too() -> None:
     [(5, "", 49), (20, "deallocating", 64), (50, "deallocating", 94), (1000, "deallocating", 1044)],
 )
 def test_a_delete_is_accepted_at_any_time(at_s: float, by_way_of: str, gone_s: float) -> None:
-    """While creating (nothing to give back), starting, provisioning, or in service; nobody wants the VM any more."""
+    """While creating (nothing to give back), starting, provisioning, or in service; demand for the VM ends with it."""
     notes, usage, life = run_until(fleet(hours=1), asking(at_s, "delete"))
     assert notes == [(gone_s, "delete", "gone")]
     assert life[-1] == (gone_s, "")
@@ -127,7 +127,7 @@ def test_a_delete_is_accepted_at_any_time(at_s: float, by_way_of: str, gone_s: f
     assert usage.wanted_h * 3600 == pytest.approx(at_s, abs=1e-9)
 
 
-def test_a_delete_ends_what_is_under_way_and_whoever_waited_for_it_waits_no_longer() -> None:
+def test_a_delete_ends_the_operation_under_way_and_the_wait_for_it() -> None:
     """A restart at 1,000, overtaken by a delete at 1,010."""
     notes, usage, _ = run_until(fleet(hours=1), asking(1000, "restart"), asking(1010, "delete"))
     assert notes == [(1010, "restart", "deallocating"), (1054, "delete", "gone")]
@@ -180,7 +180,7 @@ def test_nothing_can_be_asked_of_a_vm_that_is_gone_or_not_there_yet() -> None:
 
 
 def test_a_fleet_that_is_not_asked_from_outside_says_so() -> None:
-    """Its programs have no arcs for what somebody might ask."""
+    """Its state machines have no transitions for requests."""
     shut = Fleet(fleet(hours=1), 1, 0)
     with pytest.raises(KeyError, match="asked_from_outside"):
         shut.request("g-0000", "start")
@@ -225,14 +225,14 @@ def test_a_restart_by_hand_revives_a_crashed_guest_and_an_update_does_not() -> N
     assert usage.served_h * 3600 == pytest.approx(1000, abs=1e-9)
 
 
-def test_a_guest_goes_on_wearing_out_after_somebody_has_asked_for_something() -> None:
+def test_the_crash_timer_runs_on_after_a_request() -> None:
     """Restarted by hand at 500 (30 s without service): the thousand seconds are over at 1,110 all the same."""
     _, usage, _ = run_until(fleet(hours=1500 / 3600, guest_crash=CRASHING), asking(500, "restart"))
     assert usage.counts["guest_crashes"] == 1
     assert usage.served_h * 3600 == pytest.approx(1000, abs=1e-9)
 
 
-def test_nobody_averts_an_eviction_but_by_a_delete() -> None:
+def test_only_a_delete_averts_an_eviction() -> None:
     """Notice at 80 s, deallocated from 110 s on."""
     plan = fleet(hours=1, spot=Spot(eviction_per_hour=1.0, notice_s=always(30)))
     notes, _, life = run_until(plan, asking(90, "restart"))

@@ -1,4 +1,4 @@
-"""The table of a VM's life: every arc is a move that the platform knows, and every operation is one of its rows."""
+"""The compiled state machine: every transition is a legal move, and every operation is one of the lifecycle's rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CYCLING = Cycle(on_s=always(1000), off_s=always(1000))
 
 
 def reachable(state_machine: StateMachine) -> set[str]:
-    """Names of the nodes that a life may pass through."""
+    """Names of the states that a VM may pass through."""
     seen: set[str] = set()
     waiting: list[State] = [state_machine.first.target]
     while waiting:
@@ -48,8 +48,8 @@ def reachable(state_machine: StateMachine) -> set[str]:
 @seed(20260130)
 @settings(drawn, max_examples=30)
 @given(plan=group_plans("g"))
-def test_every_arc_of_any_program_is_a_move_the_power_table_knows(plan: GroupPlan) -> None:
-    """Asked for from outside or not; a move between states that isn't one is refused when the table is made."""
+def test_every_transition_of_any_state_machine_is_a_legal_move(plan: GroupPlan) -> None:
+    """With requests from outside or without; an illegal move is refused when the table is compiled."""
     for asked in (False, True):
         state_machine = compile_state_machine(plan, asked_from_outside=asked)
         for transition in state_machine.transitions:
@@ -63,8 +63,8 @@ def test_every_arc_of_any_program_is_a_move_the_power_table_knows(plan: GroupPla
 @seed(20260131)
 @settings(drawn, max_examples=30)
 @given(plan=group_plans("g"))
-def test_every_node_of_any_program_can_be_reached_and_knows_how_it_goes_on(plan: GroupPlan) -> None:
-    """A node without an end would hold a VM for ever; a node nobody comes to is a slip of the one who drew the table."""
+def test_every_state_can_be_reached_and_left(plan: GroupPlan) -> None:
+    """A state without an exit would hold a VM for ever; a state without an entry is a mistake in the rows."""
     state_machine = compile_state_machine(plan)
     assert reachable(state_machine) == {state.name for state in state_machine.states} - {"unborn"}
     for state in state_machine.states[1:]:
@@ -83,7 +83,7 @@ def test_every_node_of_any_program_can_be_reached_and_knows_how_it_goes_on(plan:
 @seed(20260132)
 @settings(drawn, max_examples=20)
 @given(plan=group_plans("g"))
-def test_what_a_move_means_to_the_books_is_where_it_comes_from_and_goes_to(plan: GroupPlan) -> None:
+def test_the_move_table_has_the_ledger_columns_of_source_and_target(plan: GroupPlan) -> None:
     """The collector sees nothing but this table."""
     state_machine = compile_state_machine(plan)
     table = state_machine.move_table()
@@ -100,8 +100,8 @@ def test_what_a_move_means_to_the_books_is_where_it_comes_from_and_goes_to(plan:
             assert table.counts[row] == ()
 
 
-def test_nodes_are_named_by_operation_origin_and_stage() -> None:
-    """So that stories can be read."""
+def test_states_are_named_by_operation_origin_and_stage() -> None:
+    """So that a list of moves can be read."""
     names = [state.name for state in compile_state_machine(group()).states]
     assert names == [
         "unborn", "create@absent.allocating", "create@absent.starting", "create@absent.os_provisioning",
@@ -109,8 +109,8 @@ def test_nodes_are_named_by_operation_origin_and_stage() -> None:
     ]  # fmt: skip
 
 
-def test_a_life_without_misfortunes_has_no_place_for_them() -> None:
-    """A program is as small as its plan: no failure, no node for it."""
+def test_a_plan_without_failures_has_no_states_for_them() -> None:
+    """A state machine is as small as its plan: no failure, no state for it."""
     calm = {state.name for state in compile_state_machine(group(demand=CYCLING)).states}
     risky = {state.name for state in compile_state_machine(group(demand=CYCLING, **EVERYTHING)).states}
     unspotted = {
@@ -124,7 +124,7 @@ def test_a_life_without_misfortunes_has_no_place_for_them() -> None:
 
 @pytest.mark.parametrize("when_off", ["deallocate", "stop", "guest-shutdown", "hibernate", "keep"])
 def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None:
-    """Stage by stage, nothing is said here that the rows don't say."""
+    """Stage by stage, as the rows say."""
     state_machine = compile_state_machine(
         group(demand=CYCLING, when_off=when_off, **EVERYTHING), asked_from_outside=True
     )
@@ -146,7 +146,7 @@ def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_an_operation_is_counted_once_accepted_and_once_ended(asked: bool) -> None:
-    """Into its first node, and out of it: succeeded, or failed with a code; or a delete has overtaken it."""
+    """Into its first state, and out of it: succeeded, or failed with a code; or a delete has overtaken it."""
     state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), asked_from_outside=asked)
     for transition in state_machine.transitions:
         ends = [name for name in transition.counts if name.endswith((".succeeded", ".failed"))]
@@ -180,7 +180,7 @@ def test_a_delete_can_be_asked_for_wherever_there_is_a_vm() -> None:
 
 
 def test_what_is_accepted_from_outside_is_what_the_rows_accept() -> None:
-    """From places of rest: every operation whose row begins there, no other."""
+    """From states of rest: every operation whose row begins there, no other."""
     state_machine = compile_state_machine(group(demand=CYCLING), asked_from_outside=True)
     for state in state_machine.states:
         if state.operation is None and state.power is not None:
@@ -193,14 +193,14 @@ def test_what_is_accepted_from_outside_is_what_the_rows_accept() -> None:
                     assert (state.index, operation) in state_machine.asks
 
 
-def test_an_operation_that_nobody_knows_is_refused_by_name() -> None:
+def test_an_unknown_operation_is_refused_by_name() -> None:
     """With those there are."""
     with pytest.raises(OperationNotAllowed, match="no operation is named 'explode'; there are create, start, restart"):
         rows_for("explode", PowerState.RUNNING)
 
 
-def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The facts changed, the automation didn't: our defect, told with the move and the group."""
+def test_a_state_machine_with_an_illegal_move_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The facts changed, the automation didn't: our defect, reported with the move and the group."""
     rows = dict(POWER)
     rows[PowerState.DEALLOCATED] = replace(rows[PowerState.DEALLOCATED], goes_to=frozenset())
     monkeypatch.setattr(power_module, "POWER", MappingProxyType(rows))
@@ -209,7 +209,7 @@ def test_a_program_with_a_move_that_the_power_table_does_not_know_is_not_made(mo
 
 
 def test_streams_are_named_by_what_they_are_for() -> None:
-    """Purposes are names, each once; laws stand where time is drawn."""
+    """Each name once; samplers stand where time is drawn."""
     state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING))
     assert len(set(state_machine.stream_names)) == len(state_machine.stream_names)
     assert {"starting", "failure.AllocationFailed", "cycle.on", "cycle.off", "guest_crash", "eviction"} <= set(

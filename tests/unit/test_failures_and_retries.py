@@ -1,4 +1,4 @@
-"""What goes wrong with single VMs, with constant durations, checked by hand to the second, in both engines."""
+"""Failures of single VMs and what the automation does about them: constant durations, checked by hand, in both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams belong to names: one more VM, group or kind of misfortune leaves everybody else's life as it was."""
+"""Streams belong to names: one more VM, group or kind of failure leaves all other VMs as they were."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ engines = st.sampled_from(("simpy", "compiled"))
 @seed(20260120)
 @settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=1), more=st.integers(1, 4), engine=engines)
-def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str) -> None:
+def test_one_more_vm_changes_no_other(plan: FleetPlan, more: int, engine: str) -> None:
     """VM i of a group draws from its own streams, however many stand beside it."""
     group = plan.groups[0]
     assume(not isinstance(group.demand, Arrivals))
@@ -41,7 +41,7 @@ def test_one_more_vm_changes_nobody_else(plan: FleetPlan, more: int, engine: str
 @seed(20260121)
 @settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=2), another=group_plans("z"), first=st.booleans(), engine=engines)
-def test_one_more_group_changes_nobody_else(plan: FleetPlan, another: GroupPlan, first: bool, engine: str) -> None:
+def test_one_more_group_changes_no_other(plan: FleetPlan, another: GroupPlan, first: bool, engine: str) -> None:
     """Not even if it stands before the others in the file."""
     groups = (another, *plan.groups) if first else (*plan.groups, another)
     alone, beside = run_until(plan, engine), run_until(replace(plan, groups=groups), engine)
@@ -56,7 +56,7 @@ def test_one_more_group_changes_nobody_else(plan: FleetPlan, another: GroupPlan,
 @seed(20260122)
 @settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=1), what=st.sampled_from((*CHANCE_CODES, "crash", "spot")), engine=engines)
-def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(plan: FleetPlan, what: str, engine: str) -> None:
+def test_a_new_kind_of_failure_that_never_strikes_changes_nothing(plan: FleetPlan, what: str, engine: str) -> None:
     """A kind of failure brings its own streams; drawing from them must not shift any other draw."""
     group = plan.groups[0]
     calm = replace(group, failures={**group.failures, what: 0.0}) if what in CHANCE_CODES else group
@@ -80,7 +80,7 @@ def test_a_new_kind_of_misfortune_that_never_strikes_moves_nobody(plan: FleetPla
 @seed(20260123)
 @settings(drawn, max_examples=14)
 @given(plan=fleet_plans(most_groups=2))
-def test_a_fleet_that_could_be_asked_but_never_is_lives_the_same_life(plan: FleetPlan) -> None:
+def test_a_fleet_that_accepts_requests_but_gets_none_is_unchanged(plan: FleetPlan) -> None:
     """A control plane with its door open has the same bits as one without a door."""
     closed, ajar = Fleet(plan, 1, 0).run(), Fleet(plan, 1, 0, asked_from_outside=True).run()
     for name, usage in closed.usages.items():

@@ -1,4 +1,4 @@
-"""Hosts that fail and are worked on, with constant durations, checked by hand to the second."""
+"""Hosts that fail and are maintained, with constant durations, checked by hand to the second."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_vm_without_a_host_waits_and_is_billed() -> None:
 
 
 def test_a_host_that_is_back_at_the_instant_it_is_looked_for_is_found() -> None:
-    """Repairs come before whoever asks."""
+    """Repairs come before requests."""
     told, _ = strike(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1600, repair(0)))
     assert told.life()[3:] == [(1600, "starting"), (1625, "running")]
 
@@ -78,7 +78,7 @@ def test_all_vms_of_a_host_fail_together_and_those_of_other_hosts_do_not() -> No
     assert unserved(told) == pytest.approx(6 * 80 + 4 * 625)
 
 
-def test_a_failed_host_takes_nobody_and_is_whole_when_it_is_repaired() -> None:
+def test_a_failed_host_takes_no_vm_and_is_whole_when_it_is_repaired() -> None:
     """A create finds no room at 1,110 and 1,180; the host is repaired at 1,200, and it does at 1,310."""
     late = vms("b", demand=Replay(born_s=(1100.0,), lifetime_s=(float("inf"),)))
     told, found = strike(shared(late, hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1200, repair(0)))
@@ -127,13 +127,13 @@ def test_a_stopped_vm_whose_host_failed_may_find_no_other() -> None:
 
 
 def test_a_vm_that_is_not_wanted_any_more_while_it_has_no_host_is_switched_off() -> None:
-    """Its host fails at 500, nobody has room; unwanted at 1,000, it looks until 1,100, and at 1,145 it is deallocated."""
+    """Its host fails at 500, no other has room; unwanted at 1,000, it looks until 1,100, and at 1,145 it is deallocated."""
     told, _ = strike(shared(vms(demand=ON_OFF), hosts=(hosts(1),), **BY_HAND), (500, fail(0)))
     assert told.life()[3:5] == [(1100, "deallocating"), (1145, "deallocated")]
 
 
 def test_a_vm_without_a_host_has_somewhere_to_go_when_switching_off_is_abandoned() -> None:
-    """No guest crash is in the plan, so the program knows no crashed guest; it waits on for a host."""
+    """No guest crash is in the plan, so the state machine has no crashed guest; the VM waits on for a host."""
     plan = shared(vms(demand=ON_OFF, failures={"InternalOperationError": 0.5}), hosts=(hosts(1),), **BY_HAND)
     state_machine = compile_state_machine(plan.groups[0], plan.platform)
     [abandoned] = [
@@ -199,7 +199,7 @@ def test_hosts_fail_alone_with_their_rack_or_with_their_zone(kind: str, failures
 
 
 def test_failures_of_hosts_and_racks_are_drawn_for_each_by_its_name() -> None:
-    """Another host more, or another cluster, changes nobody's luck."""
+    """Another host more, or another cluster, changes no other draw."""
     from sim.distributions.kinds import Exponential
 
     def downs(*pools: Any) -> list[tuple[float, int]]:
@@ -246,7 +246,7 @@ def test_a_freeze_costs_seconds_of_service_and_no_power_state_changes() -> None:
 
 
 def test_a_reboot_takes_as_long_as_a_restart() -> None:
-    """30 s each, Running all the while; nobody asked for an operation."""
+    """30 s each, Running all the while; no operation was requested."""
     told = run_until(worked_on("reboot"))
     assert unserved(told) == pytest.approx(2 * 80 + 2 * 30)
     assert told.life("g-0001")[-1] == (35, "running")
@@ -285,7 +285,7 @@ def test_maintenance_leaves_a_vm_alone_that_is_not_in_service() -> None:
 
 
 def test_maintenance_and_failures_need_hosts() -> None:
-    """Hardware without end doesn't fail, and nobody works on it."""
+    """Hardware without end doesn't fail, and has no maintenance."""
     work = Maintenance(every_s=600.0, impact="reboot", freeze_s=always(9))
     told = run_until(shared(group("g"), maintenance=work, **BY_HAND))
     assert told.count("maintenance_impacts") == 0

@@ -1,4 +1,4 @@
-"""Lives of single VMs with constant durations, checked by hand to the second, in both engines."""
+"""Timelines of single VMs with constant durations, checked by hand to the second, in both engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The books of any fleet are what its events say, to the last tick, however they were written."""
+"""The usage of any fleet is what its events say, to the last tick, in whatever order moves were added."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_moves_in_any_order_and_any_chunks_give_the_same_books(
 @seed(20260113)
 @settings(drawn, max_examples=100)
 @given(vm_loop_run=walks())
-def test_books_of_any_moves_are_those_of_a_clerk_with_a_pencil(vm_loop_run: tuple[float, float, list[tuple[float, int]]]) -> None:  # fmt: skip
+def test_usage_of_any_moves_equals_a_plain_count(vm_loop_run: tuple[float, float, list[tuple[float, int]]]) -> None:  # fmt: skip
     """VM by VM is hard to see in moves of all; column by column it is a sum: VMs there, tick after tick."""
     start_s, end_s, moves = vm_loop_run
     window = Window(start_s=start_s, end_s=end_s)
