@@ -12,7 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+from sim.version import __version__ as __version__
+
+if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
     from sim.report.plot import plot
     from sim.runs.cache import RunCache

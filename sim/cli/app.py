@@ -14,6 +14,7 @@ import typer
 
 from sim.cli import billing, fit, inspect, prices, run, searches, snapshots, studies
 from sim.errors import InputError
+from sim.version import __version__
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -44,9 +45,7 @@ for add_commands in (
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"vmfleet {version('vmfleet')}")
+        typer.echo(f"vmfleet {__version__}")
         raise typer.Exit
 
 
@@ -111,13 +110,12 @@ def _as_given(mistake: typer.TyperException, arguments: Sequence[str]) -> str:
 def _own_defect() -> int:
     import platform
     import traceback
-    from importlib.metadata import version
 
     traceback.print_exc()
     _complain(
         "this is a defect of vmfleet, not of your input.",
         "Please report it with the lines above, the command, the scenario file, and: "
-        f"vmfleet {version('vmfleet')}, Python {platform.python_version()}, {platform.platform()}.",
+        f"vmfleet {__version__}, Python {platform.python_version()}, {platform.platform()}.",
     )
     return DEFECT
 

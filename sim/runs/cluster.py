@@ -20,8 +20,9 @@ from joblib import Parallel, delayed, parallel_config
 
 from sim.errors import InputError
 from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
-from sim.runs.provenance import program_digest, program_version
+from sim.runs.provenance import program_digest
 from sim.runs.replication import Replication
+from sim.version import __version__
 
 SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
 LIMIT_S = 30.0  # for every answer of a worker
@@ -113,7 +114,7 @@ def _backend(cluster: Cluster) -> Iterator[None]:
 
 def who_am_i() -> dict[str, str]:
     """What a worker must have in common with this process for the figures to be the same bits."""
-    return {"python": platform.python_version(), "program": program_version(), "digest": program_digest()}
+    return {"python": platform.python_version(), "program": __version__, "digest": program_digest()}
 
 
 def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: Mapping[str, str]) -> None:

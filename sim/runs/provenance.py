@@ -22,6 +22,7 @@ import numpy as np
 from sim.catalog.catalogue import Catalogue
 from sim.runs.atomic_write import PROGRAM
 from sim.runs.simulation_input import SimulationInput
+from sim.version import __version__
 
 LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib")
 NO_FIGURES = ("cli", "report", "demo")  # packages that no figure depends on
@@ -36,14 +37,6 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def program_version() -> str:
-    """Version of the installed program, "unknown" for a bare source tree."""
-    try:
-        return metadata.version(PROGRAM)
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def package_folder() -> Path:
@@ -157,7 +150,7 @@ def pieces(value: object) -> Iterator[bytes]:
 def program() -> dict[str, Any]:
     """What made the result: program, commit, Python, libraries, platform."""
     return {
-        "program": {"name": PROGRAM, "version": program_version(), "commit": git_commit()},
+        "program": {"name": PROGRAM, "version": __version__, "commit": git_commit()},
         "python": platform.python_version(),
         "libraries": library_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},

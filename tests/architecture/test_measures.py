@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scripts import load_module
+from scripts import load_tool
 
-ROOT = Path(__file__).parents[2]
-measures = load_module(ROOT / "tools" / "measures.py")
+measures = load_tool("measures")
 
 
 def package(root: Path, **modules: str) -> Path:

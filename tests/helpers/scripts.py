@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-SCENARIOS = Path(__file__).parents[2] / "scenarios"
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "scenarios"
 
 
 def load_module(path: Path) -> ModuleType:
@@ -25,3 +26,8 @@ def load_module(path: Path) -> ModuleType:
 def script(name: str) -> ModuleType:
     """One scenario script as a module."""
     return load_module(SCENARIOS / f"{name}.py")
+
+
+def load_tool(name: str) -> ModuleType:
+    """One program of `tools` as a module."""
+    return load_module(ROOT / "tools" / f"{name}.py")

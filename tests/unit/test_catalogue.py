@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import load_tool
 
 from sim.catalog import DEFAULTS, Catalogue, Term, Trust, get_default, load, load_bundled, save, show, tier_for
 from sim.catalog.form import BUNDLED, from_document
@@ -188,10 +189,8 @@ class TestBundled:
 
     @pytest.mark.skipif(not PRICE_LISTS.is_dir(), reason="the price lists are not here")
     def test_it_is_what_its_script_makes_of_the_price_lists(self) -> None:
-        """A hand edit of the bundled file would be lost with the next making; now it is noticed."""
-        from sim.catalog.build_bundled import build
-
-        assert build(PRICE_LISTS) == BUNDLED.read_text(encoding="utf-8")
+        """A hand edit of the bundled file would be lost with the next build; this notices it."""
+        assert load_tool("build_bundled").build(PRICE_LISTS) == BUNDLED.read_text(encoding="utf-8")
 
     def test_it_travels_to_other_processes(self, catalogue: Catalogue) -> None:
         """Replications run in parallel."""

@@ -1,7 +1,6 @@
-"""The making of the bundled catalogue: price lists read by others, carried over into our own form.
+"""Builds the bundled catalogue from price lists that others have read: `python tools/build_bundled.py SOURCE_FOLDER`.
 
-Run `python -m sim.catalog.build_bundled SOURCE_FOLDER`; the folder holds the price lists named in SOURCES. Nothing at
-run time needs it. Which sizes: the series in FAMILIES (B, D, E, F, L and N, current or on sale), without constrained
+The folder holds the price lists named in SOURCES. Which sizes: the series in FAMILIES (B, D, E, F, L and N, current or on sale), without constrained
 and isolated ones, as far as their vCPUs and memory are stated by a source.
 """
 
