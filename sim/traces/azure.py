@@ -6,9 +6,11 @@ before; one deleted at the last step, or never, was there afterwards.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sim.traces.external_sort import ExternalSort
@@ -83,7 +85,7 @@ def _append(
     block["low_s"] = np.where(np.isinf(deleted), np.maximum(last_s - created, 0.0), deleted - created)
     block["high_s"] = np.where(alive, np.inf, deleted - created)
     block["seen_s"] = block["low_s"]
-    block["tenant"] = tenants(lines.cells[SUBSCRIPTION])
+    block["tenant"] = tenants(lines.texts(SUBSCRIPTION))
     block["row"] = spool.rows + np.arange(len(lines))
     vcpus = _amount(lines, CORES, stands_for.get(CORES))
     memory = _amount(lines, MEMORY, stands_for.get(MEMORY))
@@ -94,13 +96,10 @@ def _append(
 
 def _amount(lines: Lines, column: int, stands_for: float | None) -> NDArray[np.float64]:
     """vCPUs or GiB; the open bucket by what stands for it."""
-    cells = lines.cells[column]
     if stands_for is not None:
-        is_open = cells == OPEN_BUCKETS[column]
-        if is_open.any():
-            cells = cells.copy()
-            cells[is_open] = repr(stands_for)
-            lines = Lines(lines.path, lines.names, {**lines.cells, column: cells}, lines.line)
+        texts = lines.texts(column)
+        closed = pa.array(np.where(texts == OPEN_BUCKETS[column], repr(stands_for), texts), pa.string())
+        lines = replace(lines, cells={**lines.cells, column: closed})
     amount = lines.numbers(column)
     lines.check(column, amount <= 0, "is no room for a VM", "a number above 0 is needed")
     return amount

@@ -166,7 +166,7 @@ def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBo
     binned = np.isinf(high) & np.isfinite(seen_s)
     block = np.zeros(len(lines), dtype=RAW)
     block["created_s"], block["low_s"], block["high_s"], block["seen_s"] = created, low, high, seen_s
-    block["tenant"] = tenants(lines.cells[at["tenant"]]) if "tenant" in at else 0
+    block["tenant"] = tenants(lines.texts(at["tenant"])) if "tenant" in at else 0
     block["row"] = spool.rows + np.arange(len(lines))
     block["priority"] = _priorities(lines, at)
     block["size"] = book.number(*_rooms(lines, at))
@@ -215,15 +215,16 @@ def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
     if "censored" not in at:
         return np.zeros(len(lines), dtype=bool)
     column = at["censored"]
-    words = np.array([str(cell).strip().lower() for cell in lines.cells[column]], dtype=object)
-    lines.check(column, ~np.isin(words, list(YES | NO)), "is neither yes nor no", "1 or 0, true or false, yes or no")
-    return np.isin(words, list(YES))
+    which, words = lines.words(column)
+    wrong = np.array([word not in YES | NO for word in words], dtype=bool)
+    lines.check(column, wrong[which], "is neither yes nor no", "1 or 0, true or false, yes or no")
+    return np.array([word in YES for word in words], dtype=bool)[which]
 
 
 def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False) -> Floats:
     """Seconds on the file's clock, or since 1970 if it gives instants; a file does one or the other."""
     if seen.instants is None:
-        first = next((str(cell).strip() for cell in lines.cells[column] if str(cell).strip()), "0")
+        first = next((text.strip() for text in lines.texts(column) if text.strip()), "0")
         seen.instants = not _is_number(first)
     if not seen.instants:
         seconds = lines.numbers(column, empty=np.nan if may_be_empty else None)
@@ -231,7 +232,7 @@ def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False
         return seconds
     import pandas as pd
 
-    cells = pd.Series(lines.cells[column], dtype=object).str.strip()
+    cells = pd.Series(lines.texts(column), dtype=object).str.strip()
     instants = pd.to_datetime(cells.where(cells != ""), format="ISO8601", utc=True, errors="coerce")
     wrong = np.asarray(instants.isna()) & ~(may_be_empty & np.asarray(cells == ""))
     lines.check(column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before")
@@ -257,9 +258,7 @@ def _rooms(lines: Lines, at: dict[str, int]) -> tuple[Floats, Floats, NDArray[np
             lines.check(position, amount <= 0, "is no room for a VM", "a number above 0 is needed")
     if "memory" not in at and column is not None:
         memory = memory / 1024
-    sizes = (
-        np.array([str(cell).strip() for cell in lines.cells[at["size"]]]) if "size" in at else np.full(len(lines), "")
-    )
+    sizes = np.char.strip(lines.texts(at["size"]).astype(str)) if "size" in at else np.full(len(lines), "")
     if "size" in at:
         untold = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))
         lines.check(at["size"], untold, "is no size", "a row needs a size, or both vCPUs and memory")
@@ -270,10 +269,10 @@ def _priorities(lines: Lines, at: dict[str, int]) -> NDArray[np.int8]:
     if "priority" not in at:
         return np.zeros(len(lines), dtype=np.int8)
     column = at["priority"]
-    words = [str(cell).strip().lower() for cell in lines.cells[column]]
-    wrong = np.array([word not in PRIORITIES for word in words])
-    lines.check(column, wrong, "is no priority", f"one of {', '.join(word for word in PRIORITIES if word)}")
-    return np.array([PRIORITIES[word] for word in words], dtype=np.int8)
+    which, words = lines.words(column)
+    wrong = np.array([word not in PRIORITIES for word in words], dtype=bool)
+    lines.check(column, wrong[which], "is no priority", f"one of {', '.join(word for word in PRIORITIES if word)}")
+    return np.array([PRIORITIES[word] for word in words], dtype=np.int8)[which]
 
 
 def _find_divisor(seen: _Seen, seconds: Floats) -> None:

@@ -68,14 +68,15 @@ class ShapeBook:
         self, vcpus: NDArray[np.float64], memory_gib: NDArray[np.float64], size: NDArray[np.str_]
     ) -> NDArray[np.int32]:
         """The number of each row's kind; nan and "" mean not told."""
-        table = np.empty(len(vcpus), dtype=[("vcpus", "f8"), ("memory_gib", "f8"), ("size", size.dtype)])
-        table["vcpus"], table["memory_gib"], table["size"] = (np.nan_to_num(vcpus), np.nan_to_num(memory_gib), size)
-        kinds, first, which = np.unique(table, return_index=True, return_inverse=True)
-        numbers = np.empty(len(kinds), dtype=np.int32)
-        for kind in np.argsort(first):
-            vcpu, memory, name = kinds[kind].item()
-            shape = Shape(vcpus=vcpu or None, memory_gib=memory or None, size=name)
-            numbers[kind] = self.numbers.setdefault(shape, len(self.numbers))
+        import pandas as pd  # start-up: only reading a trace needs it
+
+        table = pd.DataFrame(
+            {"vcpus": np.nan_to_num(vcpus), "memory_gib": np.nan_to_num(memory_gib), "size": size.astype(object)}
+        )
+        which = table.groupby(list(table), sort=False).ngroup().to_numpy()  # numbered in order of appearance
+        kinds = table.drop_duplicates().itertuples(index=False)
+        shapes = (Shape(vcpus=vcpu or None, memory_gib=memory or None, size=name) for vcpu, memory, name in kinds)
+        numbers = np.array([self.numbers.setdefault(shape, len(self.numbers)) for shape in shapes], dtype=np.int32)
         return numbers[which]
 
     @property

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
 from sim.errors import Fault, TraceError
 
@@ -22,7 +24,8 @@ LINES_AT_ONCE = 32_768
 MOST_FAULTS = 10
 """So many faults are told at once; a file of another kind would have one in every line."""
 
-Cells = NDArray[np.object_]
+Cells = Any
+"""An Arrow array of strings."""
 
 
 def fault(
@@ -77,43 +80,54 @@ class Lines:
         return len(self.line)
 
     def numbers(self, column: int, *, empty: float | None = None) -> NDArray[np.float64]:
-        """The column as numbers; an empty cell is *empty*, or a fault like any other text."""
-        import pandas as pd
+        """The column as numbers; an empty cell is *empty*, or an error like any other text."""
+        import pandas as pd  # start-up: only reading a trace needs it
 
         cells = self.cells[column]
-        found = np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64).copy()
-        odd = ~np.isfinite(found)
-        if odd.any():
-            bare = np.array([str(cell).strip() for cell in cells[odd]], dtype=object)
-            allowed = (bare == "") & (empty is not None)
-            self.refuse(column, np.flatnonzero(odd)[~allowed], "is not a number", "a finite number is needed")
+        try:  # the quick way reads plain numbers only; both ways round correctly
+            found = np.array(cells.cast(pa.float64()))
+        except pa.ArrowInvalid:
+            found = np.array(pd.to_numeric(self.texts(column), errors="coerce"), dtype=np.float64)
+        odd = np.flatnonzero(~np.isfinite(found))
+        if odd.size:
+            allowed = np.array([empty is not None and not cells[row].as_py().strip() for row in odd])
+            self.refuse(column, odd[~allowed], "is not a number", "a finite number is needed")
             found[odd] = empty
         return found
+
+    def texts(self, column: int) -> NDArray[np.object_]:
+        """The column as strings."""
+        return np.asarray(self.cells[column].to_numpy(zero_copy_only=False))
+
+    def words(self, column: int) -> tuple[NDArray[np.intp], list[str]]:
+        """The column as indices into the words in it, in lower case and without blanks around them."""
+        found = self.cells[column].dictionary_encode()
+        return found.indices.to_numpy().astype(np.intp), [
+            str(word).strip().lower() for word in found.dictionary.to_pylist()
+        ]
 
     def refuse(self, column: int, rows: NDArray[np.int_], problem: str, hint: str) -> None:
         """Raises if any rows are given: each with its line, column and value."""
         if not len(rows):
             return
-        faults = [
-            Fault(
-                field=self.names[column],
-                problem=f"{_show(self.cells[column][row])} {problem}",
-                hint=hint,
-                value=self.cells[column][row],
-                file=str(self.path),
-                line=int(self.line[row]),
-            )
-            for row in rows[:MOST_FAULTS]
-        ]
-        raise TraceError(faults)
+        values = [self.cells[column][int(row)].as_py() for row in rows[:MOST_FAULTS]]
+        raise TraceError(
+            [
+                Fault(
+                    field=self.names[column], problem=f"{_show(value)} {problem}", hint=hint, value=value,
+                    file=str(self.path), line=int(self.line[row]),
+                )
+                for row, value in zip(rows, values, strict=False)
+            ]
+        )  # fmt: skip
 
     def check(self, column: int, wrong: NDArray[np.bool_], problem: str, hint: str) -> None:
         """Raises if any row is *wrong*."""
         self.refuse(column, np.flatnonzero(wrong), problem, hint)
 
 
-def _show(cell: object) -> str:
-    text = str(cell).strip()
+def _show(cell: str) -> str:
+    text = cell.strip()
     return repr(text if len(text) <= 40 else text[:37] + "...") if text else "nothing"
 
 
@@ -133,30 +147,31 @@ def read_lines(
 
 
 def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[int], line: int) -> Lines | None:
-    """The fast way, for lines without quotes that all have as many commas as they should; else None."""
-    import pandas as pd
-
+    """The fast way, for lines without quotes that all have as many columns as they should; else None."""
     text = "".join(texts)
-    if '"' in text or text.count(",") != (len(names) - 1) * len(texts):
+    if '"' in text:
         return None
+    columns = [str(number) for number in range(len(names))]
+    kept = [str(number) for number in wanted]
     try:
-        table: Any = pd.read_csv(
-            io.StringIO(text), header=None, names=list(range(len(names))), usecols=list(wanted), dtype=str,
-            keep_default_na=False, na_filter=False, index_col=False, skip_blank_lines=False, engine="c",
-        )  # fmt: skip
-    except (ValueError, pd.errors.ParserError):
+        table = read_csv(
+            pa.py_buffer(text.encode()),
+            read_options=ReadOptions(column_names=columns, use_threads=False),
+            parse_options=ParseOptions(ignore_empty_lines=False),
+            convert_options=ConvertOptions(
+                include_columns=kept, column_types=dict.fromkeys(kept, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid:
         return None
     if len(table) != len(texts):
         return None
-    # A short row and a long one would even out, so the last column must be there in all of them.
-    if any(one.count(",") != len(names) - 1 for one in texts):
-        return None
-    cells = {column: table[column].to_numpy(dtype=object) for column in wanted}
+    cells = {column: table[str(column)].combine_chunks() for column in wanted}
     return Lines(path, names, cells, np.arange(line, line + len(texts)))
 
 
 def _careful(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[int], line: int) -> Lines:
-    """The slow way, row by row: for quotes, empty lines, and to find what is wrong."""
+    """The slow way, row by row: for quotes and empty lines, and to find what is wrong."""
     reader = csv.reader(texts, strict=True)
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -179,5 +194,5 @@ def _careful(texts: list[str], path: Path, names: Sequence[str], wanted: Sequenc
         raise fault(path, f"not a row of a CSV file: {error}", line=line + reader.line_num - 1) from None
     if faults:
         raise TraceError(faults)
-    cells = {column: np.array([row[column] for row in rows], dtype=object) for column in wanted}
+    cells = {column: pa.array([row[column] for row in rows], pa.string()) for column in wanted}
     return Lines(path, names, cells, np.array(numbers, dtype=np.int64))
