@@ -1,1 +1,1 @@
-"""Chance in the simulated world: named streams of random bits, and the laws of durations drawn from them."""
+"""Random numbers: named streams of random bits, and the distributions of durations drawn from them."""

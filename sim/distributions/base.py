@@ -1,45 +1,44 @@
-"""What every duration law of the simulated world can say about itself, and the checks it passes at birth."""
+"""What every distribution of a duration offers, and how its parameters are checked."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.units import LONGEST_S, format_duration
+from sim.units import LONGEST_S
 
 Floats = NDArray[np.float64]
 
 SHORTEST_SCALE_S = 1e-9
-"""A law whose scale is below a nanosecond is a constant zero; it should be written as one."""
+"""A distribution with a scale below a nanosecond is a constant zero, and should be written as one."""
 
 
 class Distribution(ABC):
-    """The law of one duration, in seconds; never negative. Frozen, hashable, and checked where it is made."""
+    """The distribution of a duration in seconds, never negative. Frozen, hashable, and checked when it is made."""
 
     __slots__ = ()
 
-    if TYPE_CHECKING:  # Not real attributes here: some laws have a field of that name, which would clash.
+    @property
+    @abstractmethod
+    def mean(self) -> float:
+        """Expected duration in seconds; may be inf. A subclass may have a field of this name: `mean: float = field()`."""
 
-        @property
-        def mean(self) -> float:
-            """Expected duration in seconds; may be inf."""
-
-        @property
-        def variance(self) -> float:
-            """Variance in seconds squared; may be inf."""
+    @property
+    @abstractmethod
+    def variance(self) -> float:
+        """Variance in seconds squared; may be inf."""
 
     @property
     @abstractmethod
     def support(self) -> tuple[float, float]:
-        """Shortest and longest duration the law can give; the longest may be inf."""
+        """Shortest and longest possible duration; the longest may be inf."""
 
     @property
     def is_zero(self) -> bool:
-        """Whether it takes no time at all, ever."""
+        """Whether every duration is zero."""
         return self.support == (0.0, 0.0)
 
     def cdf(self, x: ArrayLike) -> Floats:
@@ -61,7 +60,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def quantile(self, u: Floats, q: Floats) -> Floats:
-        """The duration with *u* of the probability below it and *q* above; the smaller one is taken at its word."""
+        """The duration with *u* of the probability below it and *q* above; the smaller of the two is used, for its precision."""
 
     @abstractmethod
     def _cdf(self, x: Floats) -> Floats:
@@ -73,7 +72,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """The law in words, with units."""
+        """The distribution in words, with units."""
 
     def __str__(self) -> str:
         return self.describe()
@@ -87,18 +86,13 @@ def check(name: str, value: object, *, low: float = 0.0, high: float = LONGEST_S
     return number
 
 
-def settle(law: Distribution, **values: object) -> None:
-    """Put the checked values into a frozen law while it is being born."""
+def set_checked(distribution: Distribution, **values: object) -> None:
+    """Put checked values into a frozen distribution, from its `__post_init__`."""
     for name, value in values.items():
-        object.__setattr__(law, name, value)
+        object.__setattr__(distribution, name, value)
 
 
 def part_between(below: Callable[[float], float], above: Callable[[float], float], low: float, high: float) -> float:
-    """Probability between two points, subtracted on the side where the digits are."""
+    """Probability between two points, subtracted on the side where fewer digits cancel."""
     part = above(low) - above(high) if below(low) > 0.5 else below(high) - below(low)
     return max(0.0, float(part))
-
-
-def words(seconds: float) -> str:
-    """A duration in a description."""
-    return format_duration(seconds)

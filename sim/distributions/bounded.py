@@ -1,4 +1,4 @@
-"""Duration laws between two ends: constant, uniform, triangular."""
+"""Distributions between two ends: constant, uniform, triangular."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats, check, settle, words
+from sim.distributions.base import Distribution, Floats, check, set_checked
+from sim.units import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant(Distribution):
-    """It always takes exactly this long."""
+    """Always the same duration."""
 
     value: float
 
     def __post_init__(self) -> None:
-        settle(self, value=check("value", self.value))
+        set_checked(self, value=check("value", self.value))
 
     @property
     def mean(self) -> float:
@@ -41,19 +42,19 @@ class Constant(Distribution):
         return self.value**order if low <= self.value <= high else 0.0
 
     def describe(self) -> str:
-        return f"always {words(self.value)}"
+        return f"always {format_duration(self.value)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uniform(Distribution):
-    """Any duration between two is as likely."""
+    """Every duration between two is equally likely."""
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
         low = check("low", self.low)
-        settle(self, low=low, high=check("high", self.high, low=low))
+        set_checked(self, low=low, high=check("high", self.high, low=low))
 
     @property
     def mean(self) -> float:
@@ -78,12 +79,12 @@ class Uniform(Distribution):
         return piece_moment(self.low, self.high, order, low, high)
 
     def describe(self) -> str:
-        return f"uniform from {words(self.low)} to {words(self.high)}"
+        return f"uniform from {format_duration(self.low)} to {format_duration(self.high)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triangular(Distribution):
-    """Least, most likely and greatest, as people estimate."""
+    """By its least, most likely and greatest value, as people estimate."""
 
     low: float
     mode: float
@@ -92,7 +93,7 @@ class Triangular(Distribution):
     def __post_init__(self) -> None:
         low = check("low", self.low)
         high = check("high", self.high, low=low)
-        settle(self, low=low, high=high, mode=check("mode", self.mode, low=low, high=high))
+        set_checked(self, low=low, high=high, mode=check("mode", self.mode, low=low, high=high))
 
     @property
     def mean(self) -> float:
@@ -137,7 +138,7 @@ class Triangular(Distribution):
         return total
 
     def describe(self) -> str:
-        return f"triangular from {words(self.low)} over {words(self.mode)} to {words(self.high)}"
+        return f"triangular from {format_duration(self.low)} over {format_duration(self.mode)} to {format_duration(self.high)}"
 
 
 def piece_moment(start: float, end: float, order: int, low: float, high: float) -> float:

@@ -1,4 +1,4 @@
-"""Duration laws made of data or of other laws: quantiles, samples, mixtures, truncated laws."""
+"""Distributions made of data or of other distributions: quantiles, samples, mixtures, truncated ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats, check, settle, words
+from sim.distributions.base import Distribution, Floats, check, set_checked
 from sim.distributions.bounded import Constant, Triangular, Uniform, piece_moment
 from sim.distributions.families import Lognormal
+from sim.units import format_duration
 
 LEAST_MASS = 1e-9
 """A truncation that keeps less probability than this is taken for a mistake."""
@@ -35,7 +36,7 @@ class Quantiles(Distribution):
             raise ValueError(f"p = {list(p)} must rise at every step")
         if any(later < earlier for earlier, later in pairwise(at)):
             raise ValueError(f"at = {list(at)} must not fall at any step")
-        settle(self, p=p, at=at)
+        set_checked(self, p=p, at=at)
 
     @property
     def mean(self) -> float:
@@ -45,7 +46,7 @@ class Quantiles(Distribution):
     def variance(self) -> float:
         middle = self.mean
         pieces = self._pieces()
-        # Around the mean, so that a narrow law keeps its digits: E[(X - m)^2] of a uniform piece.
+        # Around the mean, so that a narrow distribution keeps its digits: E[(X - m)^2] of a uniform piece.
         return sum(w * ((a - middle) ** 2 + (a - middle) * (b - middle) + (b - middle) ** 2) / 3 for w, a, b in pieces)
 
     @property
@@ -71,13 +72,13 @@ class Quantiles(Distribution):
         return math.fsum(w * piece_moment(a, b, order, low, high) for w, a, b in self._pieces())
 
     def describe(self) -> str:
-        steps = ", ".join(f"{100 * p:.4g} % {words(at)}" for p, at in zip(self.p, self.at, strict=True))
+        steps = ", ".join(f"{100 * p:.4g} % {format_duration(at)}" for p, at in zip(self.p, self.at, strict=True))
         return f"quantiles, straight between: {steps}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples(Distribution):
-    """Durations that were measured, each as likely; kept sorted."""
+    """Measured durations, each equally likely; kept sorted."""
 
     values: tuple[float, ...] = field(repr=False)
     source: str = ""  # where they were measured, for the description
@@ -88,7 +89,7 @@ class Samples(Distribution):
             raise ValueError("samples: there must be at least one value")
         for i in np.flatnonzero(~((values >= 0) & (values < math.inf)))[:1]:
             check(f"samples[{i}]", float(values[i]))
-        settle(self, values=tuple(np.sort(values).tolist()))
+        set_checked(self, values=tuple(np.sort(values).tolist()))
 
     @property
     def mean(self) -> float:
@@ -117,12 +118,12 @@ class Samples(Distribution):
     def describe(self) -> str:
         of = f" from {self.source}" if self.source else ""
         low, high = self.support
-        return f"one of {len(self.values)} samples{of}, {words(low)} to {words(high)}"
+        return f"one of {len(self.values)} samples{of}, {format_duration(low)} to {format_duration(high)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture(Distribution):
-    """One of several laws, chosen by weight; the weights are shares, whatever they add up to."""
+    """One of several distributions, chosen by weight; weights are relative, whatever their sum."""
 
     weights: tuple[float, ...]
     of: tuple[Distribution, ...]
@@ -135,13 +136,13 @@ class Mixture(Distribution):
         total = math.fsum(weights)
         if total <= 0:
             raise ValueError(f"weights = {weights} add up to 0: at least one must be above 0")
-        settle(self, weights=tuple(weight / total for weight in weights), of=of)
+        set_checked(self, weights=tuple(weight / total for weight in weights), of=of)
 
     def flat(self) -> list[tuple[float, Distribution]]:
-        """Weight and law of every component that can be chosen, mixtures among them opened up."""
+        """Weight and distribution of every component that can be chosen; mixtures among them are flattened."""
         parts: list[tuple[float, Distribution]] = []
-        for weight, law in zip(self.weights, self.of, strict=True):
-            plain = simplify(law)
+        for weight, distribution in zip(self.weights, self.of, strict=True):
+            plain = simplify(distribution)
             if isinstance(plain, Mixture):
                 parts.extend((weight * inner, component) for inner, component in plain.flat())
             elif weight > 0:
@@ -150,24 +151,26 @@ class Mixture(Distribution):
 
     @property
     def mean(self) -> float:
-        return math.fsum(weight * law.mean for weight, law in self.flat())
+        return math.fsum(weight * distribution.mean for weight, distribution in self.flat())
 
     @property
     def variance(self) -> float:
         middle = self.mean
         if math.isinf(middle):
             return math.inf
-        return math.fsum(weight * (law.variance + (law.mean - middle) ** 2) for weight, law in self.flat())
+        return math.fsum(
+            weight * (distribution.variance + (distribution.mean - middle) ** 2) for weight, distribution in self.flat()
+        )
 
     @property
     def support(self) -> tuple[float, float]:
-        ends = [law.support for _, law in self.flat()]
+        ends = [distribution.support for _, distribution in self.flat()]
         return min(low for low, _ in ends), max(high for _, high in ends)
 
     def quantile(self, u: Floats, q: Floats) -> Floats:
-        """By bisection on the probability below; a draw doesn't go this way (see `laws`)."""
+        """By bisection on the probability below; draws use the tables of `samplers` instead."""
         u, q = np.broadcast_arrays(np.asarray(u, dtype=np.float64), np.asarray(q, dtype=np.float64))
-        each = np.array([law.quantile(u, q) for _, law in self.flat()])
+        each = np.array([distribution.quantile(u, q) for _, distribution in self.flat()])
         low, high = each.min(axis=0), each.max(axis=0)
         for _ in range(200):
             middle = low + (high - low) / 2
@@ -176,19 +179,21 @@ class Mixture(Distribution):
         return np.asarray(high)
 
     def _cdf(self, x: Floats) -> Floats:
-        return np.asarray(sum(weight * law.cdf(x) for weight, law in self.flat()))
+        return np.asarray(sum(weight * distribution.cdf(x) for weight, distribution in self.flat()))
 
     def moment(self, order: int, low: float, high: float) -> float:
-        return math.fsum(weight * law.moment(order, low, high) for weight, law in self.flat())
+        return math.fsum(weight * distribution.moment(order, low, high) for weight, distribution in self.flat())
 
     def describe(self) -> str:
-        parts = (f"{100 * w:.4g} % {law.describe()}" for w, law in zip(self.weights, self.of, strict=True))
+        parts = (
+            f"{100 * w:.4g} % {distribution.describe()}" for w, distribution in zip(self.weights, self.of, strict=True)
+        )
         return "mixture of " + "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truncated(Distribution):
-    """Another law on condition that the duration is between `low` and `high`: shares outside are given to the inside."""
+    """Another distribution, on condition that the duration is between `low` and `high`."""
 
     of: Distribution
     low: float = 0.0
@@ -199,17 +204,17 @@ class Truncated(Distribution):
         high = self.high if self.high == math.inf else check("max", self.high)
         if high < low:
             raise ValueError(f"max = {high!r} is below min = {low!r}")
-        settle(self, low=low, high=high)
+        set_checked(self, low=low, high=high)
         mass = self.of.moment(0, low, high)
         if mass < LEAST_MASS:
             raise ValueError(
-                f"min = {low!r} and max = {high!r} leave nothing of the law ({self.of.describe()}): "
+                f"min = {low!r} and max = {high!r} leave nothing of the distribution ({self.of.describe()}): "
                 f"only {mass:.2g} of it lies between"
             )
 
     @property
     def mass(self) -> float:
-        """Share of the whole law that lies inside."""
+        """Share of the whole distribution that lies inside."""
         return min(1.0, self.of.moment(0, self.low, self.high))
 
     @property
@@ -230,7 +235,7 @@ class Truncated(Distribution):
 
     @property
     def outside(self) -> tuple[float, float]:
-        """Shares of the whole law below `low` and above `high`."""
+        """Shares of the whole distribution below `low` and above `high`."""
         low, high = self.support
         return self.of.moment(0, 0.0, low) if low > self.of.support[0] else 0.0, (
             self.of.moment(0, high, math.inf) if high < self.of.support[1] else 0.0
@@ -261,58 +266,63 @@ class Truncated(Distribution):
         return self.of.moment(order, a, b) / self.mass if a <= b else 0.0
 
     def describe(self) -> str:
-        at_least = f"at least {words(self.low)}" if self.low > 0 else ""
-        at_most = f"at most {words(self.high)}" if self.high < math.inf else ""
+        at_least = f"at least {format_duration(self.low)}" if self.low > 0 else ""
+        at_most = f"at most {format_duration(self.high)}" if self.high < math.inf else ""
         return ", ".join(part for part in (self.of.describe(), at_least, at_most) if part)
 
 
-def truncate(law: Distribution, low: float | None = None, high: float | None = None) -> Distribution:
-    """The law on condition that it is from *low* to *high* seconds (None: no bound), in its simplest form."""
+def truncate(distribution: Distribution, low: float | None = None, high: float | None = None) -> Distribution:
+    """The distribution on condition that it is from *low* to *high* seconds (None: no bound), in its simplest form."""
     if low is None and high is None:
-        return law
-    return simplify(Truncated(of=law, low=0.0 if low is None else low, high=math.inf if high is None else high))
+        return distribution
+    return simplify(
+        Truncated(of=distribution, low=0.0 if low is None else low, high=math.inf if high is None else high)
+    )
 
 
-def simplify(law: Distribution) -> Distribution:
-    """The same law without needless wrapping: what is left truncated has a formula and is cut somewhere."""
-    if isinstance(law, (Lognormal, Triangular, Uniform, Quantiles, Samples)) and law.support[0] == law.support[1]:
-        return Constant(value=law.support[0])
-    if not isinstance(law, Truncated):
-        return law
-    of, low, high = law.of, law.low, law.high
+def simplify(distribution: Distribution) -> Distribution:
+    """The same distribution in its simplest form: `Truncated` remains only where there is a formula and a real cut."""
+    if (
+        isinstance(distribution, (Lognormal, Triangular, Uniform, Quantiles, Samples))
+        and distribution.support[0] == distribution.support[1]
+    ):
+        return Constant(value=distribution.support[0])
+    if not isinstance(distribution, Truncated):
+        return distribution
+    of, low, high = distribution.of, distribution.low, distribution.high
     if isinstance(of, Truncated):
         return simplify(Truncated(of=of.of, low=max(low, of.low), high=min(high, of.high)))
     if low <= of.support[0] and high >= of.support[1]:
         return simplify(of)
-    if law.support[0] == law.support[1]:
-        return Constant(value=law.support[0])
+    if distribution.support[0] == distribution.support[1]:
+        return Constant(value=distribution.support[0])
     if isinstance(of, Uniform):
-        return Uniform(low=law.support[0], high=law.support[1])
+        return Uniform(low=distribution.support[0], high=distribution.support[1])
     if isinstance(of, Samples):
         return Samples(values=tuple(value for value in of.values if low <= value <= high), source=of.source)
     if isinstance(of, Quantiles):
         return _truncated_quantiles(of, low, high)
     if isinstance(of, Mixture):
         return _truncated_mixture(of.flat(), low, high)
-    return law
+    return distribution
 
 
 def _truncated_mixture(parts: Sequence[tuple[float, Distribution]], low: float, high: float) -> Distribution:
     """A mixture cut keeps of each component what lies inside, and the weights follow."""
-    kept = [(weight * law.moment(0, low, high), law) for weight, law in parts]
-    inside = [(weight, law) for weight, law in kept if weight >= LEAST_MASS]
+    kept = [(weight * distribution.moment(0, low, high), distribution) for weight, distribution in parts]
+    inside = [(weight, distribution) for weight, distribution in kept if weight >= LEAST_MASS]
     return simplify(
         Mixture(
             weights=tuple(weight for weight, _ in inside),
-            of=tuple(simplify(Truncated(of=law, low=low, high=high)) for _, law in inside),
+            of=tuple(simplify(Truncated(of=distribution, low=low, high=high)) for _, distribution in inside),
         )
     )
 
 
-def _truncated_quantiles(law: Quantiles, low: float, high: float) -> Distribution:
+def _truncated_quantiles(distribution: Quantiles, low: float, high: float) -> Distribution:
     p: list[float] = [0.0]
     at: list[float] = []
-    for j, (weight, start, end) in enumerate(law._pieces()):
+    for j, (weight, start, end) in enumerate(distribution._pieces()):
         share = weight * piece_moment(start, end, 0, low, high)
         if share > 0:
             a, b = max(start, low), min(end, high)

@@ -1,14 +1,17 @@
-"""Duration laws without an upper end: exponential, lognormal, Weibull, gamma."""
+"""Distributions without an upper end: exponential, lognormal, Weibull, gamma."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 
-from sim.distributions.base import SHORTEST_SCALE_S, Distribution, Floats, check, part_between, settle, words
+from sim.distributions.base import SHORTEST_SCALE_S, Distribution, Floats, check, part_between, set_checked
+from sim.units import format_duration
+
+# start-up: scipy.special, which takes a tenth of a second to load, is imported by the functions that use it.
 
 Z95 = 1.6448536269514722
 """The 95 % quantile of the standard normal."""
@@ -20,12 +23,12 @@ LARGEST_SHAPE = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exponential(Distribution):
-    """It ends as likely in the next second whatever it has lasted."""
+    """Memoryless: the probability to end in the next second does not depend on the age."""
 
-    mean: float
+    mean: float = field()
 
     def __post_init__(self) -> None:
-        settle(self, mean=check("mean", self.mean, low=SHORTEST_SCALE_S))
+        set_checked(self, mean=check("mean", self.mean, low=SHORTEST_SCALE_S))
 
     @property
     def variance(self) -> float:
@@ -45,18 +48,18 @@ class Exponential(Distribution):
         return _gamma_moment(1.0, self.mean, order, low, high)
 
     def describe(self) -> str:
-        return f"exponential, mean {words(self.mean)}"
+        return f"exponential, mean {format_duration(self.mean)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lognormal(Distribution):
-    """Its logarithm is normal: the usual law of how long a step of a platform or a repair takes."""
+    """Its logarithm is normal: the usual distribution of the time that a platform operation or a repair takes."""
 
     median: float
     sigma: float
 
     def __post_init__(self) -> None:
-        settle(
+        set_checked(
             self,
             median=check("median", self.median, low=SHORTEST_SCALE_S),
             sigma=check("sigma", self.sigma, high=LARGEST_SIGMA),
@@ -73,13 +76,13 @@ class Lognormal(Distribution):
     ) -> Self:
         """The lognormal with two of these given: median, mean, sigma, 95 % quantile (durations in seconds).
 
-        Mean and p95 fit two lognormals if any; the one with the smaller sigma is meant.
+        Mean and p95 fit two lognormals or none; the one with the smaller sigma is taken.
         """
         named = {"median": median, "mean": mean, "sigma": sigma, "p95": p95}
         given = {name: value for name, value in named.items() if value is not None}
         if len(given) != 2:
-            told = " and ".join(given) or "none"
-            raise ValueError(f"a lognormal needs two of median, mean, sigma and p95; given: {told}")
+            found = " and ".join(given) or "none"
+            raise ValueError(f"a lognormal needs two of median, mean, sigma and p95; given: {found}")
         for name, value in given.items():
             if name == "sigma":
                 check(name, value, high=LARGEST_SIGMA)
@@ -88,7 +91,7 @@ class Lognormal(Distribution):
         if sigma is None:
             sigma = _lognormal_sigma(median, mean, p95)
         if median is None:
-            # The mean alone would overflow for a wide law, so the factor goes to the other side.
+            # The mean alone would overflow for a large sigma, so the factor goes to the other side.
             median = mean * math.exp(-(sigma**2) / 2) if mean is not None else (p95 or 0.0) * math.exp(-Z95 * sigma)
         return cls(median=median, sigma=sigma)
 
@@ -133,7 +136,7 @@ class Lognormal(Distribution):
         return whole * part_between(lambda x: float(ndtr(z(x))), lambda x: float(ndtr(-z(x))), low, high)
 
     def describe(self) -> str:
-        return f"lognormal, median {words(self.median)}, sigma {self.sigma:.4g}"
+        return f"lognormal, median {format_duration(self.median)}, sigma {self.sigma:.4g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,7 @@ class Weibull(Distribution):
     scale: float
 
     def __post_init__(self) -> None:
-        settle(
+        set_checked(
             self,
             shape=check("shape", self.shape, low=SMALLEST_SHAPE, high=LARGEST_SHAPE),
             scale=check("scale", self.scale, low=SHORTEST_SCALE_S),
@@ -158,7 +161,7 @@ class Weibull(Distribution):
     def variance(self) -> float:
         from scipy.special import gammaln
 
-        # Gamma(1+2/k) - Gamma(1+1/k)^2, by a ratio so that a narrow law keeps its digits.
+        # Gamma(1+2/k) - Gamma(1+1/k)^2, by a ratio, so that a narrow distribution keeps its digits.
         return float(self.mean**2 * np.expm1(gammaln(1 + 2 / self.shape) - 2 * gammaln(1 + 1 / self.shape)))
 
     @property
@@ -186,18 +189,18 @@ class Weibull(Distribution):
         return self.scale**order * math.gamma(a) * part
 
     def describe(self) -> str:
-        return f"Weibull, shape {self.shape:.4g}, scale {words(self.scale)}"
+        return f"Weibull, shape {self.shape:.4g}, scale {format_duration(self.scale)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gamma(Distribution):
-    """A sum of like exponential steps, if its shape is whole; else between such sums."""
+    """For a whole shape, a sum of that many exponential steps of the same mean."""
 
     shape: float
-    mean: float
+    mean: float = field()
 
     def __post_init__(self) -> None:
-        settle(
+        set_checked(
             self,
             shape=check("shape", self.shape, low=SMALLEST_SHAPE, high=LARGEST_SHAPE),
             mean=check("mean", self.mean, low=SHORTEST_SCALE_S),
@@ -235,11 +238,11 @@ class Gamma(Distribution):
         return _gamma_moment(self.shape, self.scale, order, low, high)
 
     def describe(self) -> str:
-        return f"gamma, shape {self.shape:.4g}, mean {words(self.mean)}"
+        return f"gamma, shape {self.shape:.4g}, mean {format_duration(self.mean)}"
 
 
 def _hazard(u: Floats, q: Floats) -> Floats:
-    """-log of the probability above, taken from whichever side has the digits."""
+    """-log of the probability above, computed from the smaller of the two probabilities."""
     with np.errstate(divide="ignore"):
         return np.where(u < 0.5, -np.log1p(-np.minimum(u, 0.5)), -np.log(np.minimum(q, 0.5)))
 

@@ -1,4 +1,4 @@
-"""The duration laws that a scenario can name; every duration in seconds."""
+"""The distributions that a scenario can name; every duration in seconds."""
 
 from sim.distributions.base import Distribution
 from sim.distributions.bounded import Constant, Triangular, Uniform

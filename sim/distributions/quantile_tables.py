@@ -1,9 +1,9 @@
-"""The quantile function of a smooth duration law as a table of polynomials, fitted once a law.
+"""The quantile function of a smooth distribution as a table of polynomials, fitted once for each distribution.
 
 The bulk, u from 1/32 to 31/32, is cut into equal segments. Each tail is cut into octaves of the distance to its end, and
 each octave into equal segments, down to the last of the 52 bits. So no segment is wider than a fixed share of its distance
 to the end, where a quantile function may be singular, and a quintic is good to `RELATIVE_ERROR`. How many segments an
-octave needs is found for each law: 8 for nearly all, and then the bulk, where 15 of 16 draws fall, is 11 KiB and each tail
+octave needs is found for each distribution: 8 for nearly all, and then the bulk, where 15 of 16 draws fall, is 11 KiB and each tail
 17 KiB. The polynomials run in t from 0 to 1 over a segment of the bulk, and away from the end over one of a tail.
 """
 
@@ -12,13 +12,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from sim.distributions.base import Distribution
+from sim.distributions.base import Distribution
+from sim.distributions.streams import BITS, END, UNIT
 
 Floats = NDArray[np.float64]
 
@@ -29,14 +28,11 @@ RELATIVE_ERROR = 1e-9
 """A drawn duration is within this share of the exact quantile, or within `least_error_s`, whichever is more."""
 
 
-def least_error_s(law: Distribution) -> float:
-    """An error in seconds that nobody can see: a picosecond in a mean of one second, at most a nanosecond."""
-    return min(1e-12 * law.mean, 1e-9)
+def least_error_s(distribution: Distribution) -> float:
+    """An error in seconds that does not matter: a picosecond in a mean of one second, at most a nanosecond."""
+    return min(1e-12 * distribution.mean, 1e-9)
 
 
-BITS = 52
-UNIT = 2.0**-BITS
-END = 1 << BITS
 TAIL_BITS = 5  # of n, all equal in a tail
 FEWEST, MOST = 3, 6  # binary logarithm of the segments in an octave
 
@@ -60,17 +56,17 @@ class QuantileTable:
 
 
 @lru_cache(maxsize=256)
-def quantile_table(law: Distribution) -> QuantileTable:
-    """The table of a law that is continuous and has a formula, with as few segments as its shape allows."""
+def quantile_table(distribution: Distribution) -> QuantileTable:
+    """The table of a distribution that is continuous and has a formula, with as few segments as its shape allows."""
     for bits in range(FEWEST, MOST):
-        if _fit(law, *_probes(bits))[1] <= 1:
-            table = _table(law, bits)
+        if _fit(distribution, *_probes(bits))[1] <= 1:
+            table = _table(distribution, bits)
             if table.error <= 1:
                 return table
-    return _table(law, MOST)
+    return _table(distribution, MOST)
 
 
-def _table(law: Distribution, bits: int) -> QuantileTable:
+def _table(distribution: Distribution, bits: int) -> QuantileTable:
     segments, shift = 1 << bits, BITS - TAIL_BITS - bits
     places = np.arange(segments, ((1 << TAIL_BITS) - 1) * segments, dtype=np.int64)
     octaves = np.arange(shift, dtype=np.int64)
@@ -79,7 +75,7 @@ def _table(law: Distribution, bits: int) -> QuantileTable:
     tail_places = np.concatenate([np.arange(segments), np.tile(np.arange(segments, 2 * segments), shift)])
     tail = tail_places << tail_octaves, tail_octaves
     bulk = places << shift, np.full(places.size, shift)
-    rows, error = _fit(law, bulk, tail, tail)
+    rows, error = _fit(distribution, bulk, tail, tail)
     return QuantileTable(rows, shift, len(places), len(places) + len(tail_octaves), error)
 
 
@@ -96,18 +92,18 @@ def _probes(bits: int) -> tuple[Segments, Segments, Segments]:
     return (edges << shift, np.full(len(edges), shift)), tail, tail
 
 
-def _fit(law: Distribution, bulk: Segments, low_tail: Segments, high_tail: Segments) -> tuple[Floats, float]:
+def _fit(distribution: Distribution, bulk: Segments, low_tail: Segments, high_tail: Segments) -> tuple[Floats, float]:
     """Polynomials over these segments, and the largest error in units of what is allowed."""
     values = np.concatenate(
         [
-            law.quantile(*_distances(*bulk)),
-            law.quantile(*_distances(*low_tail)),
-            law.quantile(*_distances(*high_tail)[::-1]),
+            distribution.quantile(*_distances(*bulk)),
+            distribution.quantile(*_distances(*low_tail)),
+            distribution.quantile(*_distances(*high_tail)[::-1]),
         ]
     )
     # Sums in a written order, not a matrix product: the table must not depend on a library's threads.
     chebyshev = [sum(weight * values[:, j] for j, weight in enumerate(row)) for row in _TO_CHEBYSHEV]
-    allowed = RELATIVE_ERROR * np.abs(values).min(axis=1) + least_error_s(law)
+    allowed = RELATIVE_ERROR * np.abs(values).min(axis=1) + least_error_s(distribution)
     # The nodes fix one power more than is kept; what is dropped is the error, but for what is smaller still.
     error = float(np.max(np.abs(chebyshev[COEFFICIENTS]) / allowed))
     rows = np.stack(

@@ -1,10 +1,10 @@
-"""The portable quantile: duration laws as plain arrays, drawn with the same bits by numpy, Python and the compiler.
+"""Samplers: distributions as plain arrays, sampled with the same bits by numpy, Python and the compiler.
 
-`math.log`, `np.log` and a compiler's log differ in their last bits, and so would two walkers of one VM's life. So a law
-is compiled once: whatever has no short formula becomes a table of polynomials (see `tables`), and a draw of 52 random
+`math.log`, `np.log` and a compiler's log differ in their last bits, and so would two engines. So a distribution is compiled
+once: what has no short formula becomes a table of polynomials (see `quantile_tables`), and a draw of 52 random
 bits n, whose uniform is u = (n + 0.5) / 2**52, goes through + - * / sqrt, comparisons and integer shifts only, in one
-order. Those are exact or correctly rounded everywhere, so `draw` (one value, plain Python that a compiler takes as it
-stands) and `evaluate` (blocks, numpy) agree to the last bit. Change one only together with the other.
+order. Those are exact or correctly rounded everywhere, so `draw` (one value, plain Python that the compiler accepts
+unchanged) and `evaluate` (blocks, numpy) agree to the last bit. Change one only together with the other.
 
 One uniform makes one duration, also in a mixture: it picks the component, and what is left of it is stretched over the
 component's own quantiles.
@@ -20,19 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions.kinds import Distribution, Mixture, Quantiles, Samples, Triangular, Truncated, Uniform, simplify
-from sim.distributions.quantile_tables import BITS, COEFFICIENTS, MOST, TAIL_BITS, quantile_table
+from sim.distributions.quantile_tables import COEFFICIENTS, MOST, TAIL_BITS, quantile_table
+from sim.distributions.streams import BITS, END, LAST, UNIT
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CONSTANT, SMOOTH, UNIFORM, TRIANGULAR, PIECEWISE, SAMPLES, MIXTURE = range(7)
 
-INTS = 6  # of each law in law_i: kind, place in the pool, then by kind
-FLOATS = 4  # of each law in law_f
-
-END = 1 << BITS  # draws are below it
-LAST = END - 1
-UNIT = 2.0**-BITS
+INTS = 6  # of each sampler in sampler_i: kind, place in the pool, then by kind
+FLOATS = 4  # of each sampler in sampler_f
 
 INDEX = 0x7FFFFFFF  # larger than any index
 
@@ -42,9 +39,9 @@ UPPER = (1 << TAIL_BITS) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samplers:
-    """Many duration laws, compiled: what `draw` and `evaluate` read. Law i is the i-th of `of`.
+    """Distributions in the form that `draw` and `evaluate` read. Sampler i is the i-th of `of`.
 
-    The arrays stay writeable because a compiler takes read-only arrays for another type; nobody writes to them.
+    The arrays stay writeable because numba takes read-only arrays for another type; nothing writes to them.
     """
 
     sampler_i: Ints
@@ -56,17 +53,17 @@ class Samplers:
         return len(self.of)
 
     def as_lists(self) -> tuple[list[int], list[float], list[float]]:
-        """law_i, law_f and pool as lists, from which plain Python draws several times faster than from arrays."""
+        """sampler_i, sampler_f and pool as lists, from which plain Python draws several times faster than from arrays."""
         return self.sampler_i.tolist(), self.sampler_f.tolist(), self.pool.tolist()
 
 
-def draw(n, law, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
-    """The duration in seconds that *law* gives for the 52 random bits *n*.
+def draw(n, sampler, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
+    """The duration in seconds that *sampler* gives for the 52 random bits *n*.
 
-    Some of it is for a compiler's sake (which should inline it): one way out, no division, and masks with INDEX, which
+    It is written for numba, which should inline it: one way out, no division, and masks with INDEX, which
     change nothing but say that no index counts from the end.
     """
-    i = (law * INTS) & INDEX
+    i = (sampler * INTS) & INDEX
     kind = sampler_i[i]
     at = sampler_i[i + 1] & INDEX
     if kind == MIXTURE:
@@ -75,11 +72,11 @@ def draw(n, law, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
         n = int((n - pool[at + 1] + 0.5) * pool[at + 2])
         if n > LAST:
             n = LAST
-        law = int(pool[at + 3])
-        i = (law * INTS) & INDEX
+        sampler = int(pool[at + 3])
+        i = (sampler * INTS) & INDEX
         kind = sampler_i[i]
         at = sampler_i[i + 1]
-    f = (law * FLOATS) & INDEX
+    f = (sampler * FLOATS) & INDEX
     low = sampler_f[f]
     if kind == SMOOTH:
         shift = sampler_i[i + 2]
@@ -141,24 +138,24 @@ def draw(n, law, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
     high = sampler_f[f + 1]
     if x > high:
         x = high
-    # Read again on the way out, so that the compiler needn't count who holds them on each way through.
+    # Read again at the end, so that numba need not count references on each path.
     _ = sampler_i[i]
     _ = pool[0]
     return x
 
 
-def evaluate(laws: Samplers, law: int, n: Ints) -> Floats:
-    """`draw` of many draws of one law at once, with the same bits."""
+def evaluate(samplers: Samplers, sampler: int, n: Ints) -> Floats:
+    """`draw` of many draws of one sampler at once, with the same bits."""
     n = np.asarray(n, dtype=np.int64)
-    kind, at, third, low_tail, high_tail, _ = laws.sampler_i[law * INTS : (law + 1) * INTS].tolist()
-    low, high, step, _ = laws.sampler_f[law * FLOATS : (law + 1) * FLOATS].tolist()
-    pool = laws.pool
+    kind, at, third, low_tail, high_tail, _ = samplers.sampler_i[sampler * INTS : (sampler + 1) * INTS].tolist()
+    low, high, step, _ = samplers.sampler_f[sampler * FLOATS : (sampler + 1) * FLOATS].tolist()
+    pool = samplers.pool
     if kind == SMOOTH:
         return np.asarray(np.clip(_smooth(pool, n, at, third, low_tail, high_tail, step), low, high))
     if kind == CONSTANT:
         return np.full(n.shape, low)
     if kind == MIXTURE:
-        return _mixture(laws, n, at, third)
+        return _mixture(samplers, n, at, third)
     u = (n + 0.5) * UNIT
     if kind == UNIFORM:
         return np.asarray(np.minimum(low + u * step, high))
@@ -195,42 +192,42 @@ def _smooth(pool: Floats, n: Ints, at: int, shift: int, low_tail: int, high_tail
     return np.asarray((c[0] + c[1] * t) + tt * ((c[2] + c[3] * t) + tt * (c[4] + c[5] * t)))
 
 
-def _mixture(laws: Samplers, n: Ints, at: int, count: int) -> Floats:
-    ends, starts, scales, components = laws.pool[at : at + 4 * count].reshape(count, 4).T
+def _mixture(samplers: Samplers, n: Ints, at: int, count: int) -> Floats:
+    ends, starts, scales, components = samplers.pool[at : at + 4 * count].reshape(count, 4).T
     chosen = np.searchsorted(ends, n.astype(np.float64), side="right")
     x = np.empty(n.shape)
     for j in range(count):
         here = chosen == j
         if here.any():
             rest = ((n[here] - starts[j] + 0.5) * scales[j]).astype(np.int64)
-            x[here] = evaluate(laws, int(components[j]), np.minimum(rest, LAST))
+            x[here] = evaluate(samplers, int(components[j]), np.minimum(rest, LAST))
     return x
 
 
 def compile_samplers(distributions: Sequence[Distribution]) -> Samplers:
-    """The laws as arrays; law i is the i-th given. Equal laws share their tables."""
-    program = _Program()
+    """The distributions as samplers, in their order. Equal distributions share their tables."""
+    builder = _Builder()
     # A table's place is counted from before its first row; this room keeps it from being negative.
-    program.store(np.zeros(COEFFICIENTS << MOST))
+    builder.store(np.zeros(COEFFICIENTS << MOST))
     for distribution in distributions:
-        program.ints.append([0] * INTS)
-        program.floats.append([0.0] * FLOATS)
-        program.wanted.append(simplify(distribution))
+        builder.ints.append([0] * INTS)
+        builder.floats.append([0.0] * FLOATS)
+        builder.wanted.append(simplify(distribution))
     done = 0
-    while done < len(program.wanted):  # a mixture appends its components
-        program.add(done, program.wanted[done])
+    while done < len(builder.wanted):  # a mixture appends its components
+        builder.add(done, builder.wanted[done])
         done += 1
     return Samplers(
-        sampler_i=np.array(program.ints, dtype=np.int64).ravel(),
-        sampler_f=np.array(program.floats, dtype=np.float64).ravel(),
-        pool=np.concatenate(program.pool),
+        sampler_i=np.array(builder.ints, dtype=np.int64).ravel(),
+        sampler_f=np.array(builder.floats, dtype=np.float64).ravel(),
+        pool=np.concatenate(builder.pool),
         of=tuple(distributions),
     )
 
 
 @dataclass(slots=True)
-class _Program:
-    """Laws on their way into arrays."""
+class _Builder:
+    """Collects the arrays of samplers."""
 
     ints: list[list[int]] = field(default_factory=list)
     floats: list[list[float]] = field(default_factory=list)
@@ -239,29 +236,31 @@ class _Program:
     used: int = 0
     seen: dict[Distribution, int] = field(default_factory=dict)
 
-    def add(self, index: int, law: Distribution) -> None:
-        if law in self.seen:
-            self.ints[index] = self.ints[self.seen[law]]
-            self.floats[index] = self.floats[self.seen[law]]
+    def add(self, index: int, distribution: Distribution) -> None:
+        if distribution in self.seen:
+            self.ints[index] = self.ints[self.seen[distribution]]
+            self.floats[index] = self.floats[self.seen[distribution]]
             return
-        self.seen[law] = index
-        low, high = law.support
+        self.seen[distribution] = index
+        low, high = distribution.support
         if low == high:
             self.put(index, [CONSTANT], [low, low])
-        elif isinstance(law, Uniform):
+        elif isinstance(distribution, Uniform):
             self.put(index, [UNIFORM], [low, high, high - low])
-        elif isinstance(law, Quantiles):
-            slopes = np.append(np.diff(law.at) / np.diff(law.p), 0.0)
-            place = self.store(np.concatenate([law.p, law.at, slopes]))
-            self.put(index, [PIECEWISE, place, len(law.at)], [low, high])
-        elif isinstance(law, Samples):
-            self.put(index, [SAMPLES, self.store(np.array(law.values)), len(law.values)], [low, high])
-        elif isinstance(law, Mixture):
-            self.add_mixture(index, law)
-        elif isinstance(law, Triangular) or (isinstance(law, Truncated) and isinstance(law.of, Triangular)):
-            self.put(index, [TRIANGULAR, self.store(_triangle(law))], [low, high])
+        elif isinstance(distribution, Quantiles):
+            slopes = np.append(np.diff(distribution.at) / np.diff(distribution.p), 0.0)
+            place = self.store(np.concatenate([distribution.p, distribution.at, slopes]))
+            self.put(index, [PIECEWISE, place, len(distribution.at)], [low, high])
+        elif isinstance(distribution, Samples):
+            self.put(index, [SAMPLES, self.store(np.array(distribution.values)), len(distribution.values)], [low, high])
+        elif isinstance(distribution, Mixture):
+            self.add_mixture(index, distribution)
+        elif isinstance(distribution, Triangular) or (
+            isinstance(distribution, Truncated) and isinstance(distribution.of, Triangular)
+        ):
+            self.put(index, [TRIANGULAR, self.store(_triangle(distribution))], [low, high])
         else:
-            table = quantile_table(law)
+            table = quantile_table(distribution)
             at = self.store(table.rows.ravel())
             low_tail = at + table.low_tail * COEFFICIENTS
             high_tail = at + table.high_tail * COEFFICIENTS
@@ -269,8 +268,8 @@ class _Program:
             bulk = at - table.segments * COEFFICIENTS
             self.put(index, [SMOOTH, bulk, table.shift, low_tail, high_tail], [low, high, 2.0**-table.shift])
 
-    def add_mixture(self, index: int, law: Mixture) -> None:
-        parts = law.flat()
+    def add_mixture(self, index: int, distribution: Mixture) -> None:
+        parts = distribution.flat()
         shares = np.cumsum([weight for weight, _ in parts])
         ends = np.rint(shares / shares[-1] * END)
         starts = np.append(0.0, ends[:-1])
@@ -281,7 +280,7 @@ class _Program:
             self.ints.append([0] * INTS)
             self.floats.append([0.0] * FLOATS)
             self.wanted.append(component)
-        low, high = law.support
+        low, high = distribution.support
         self.put(index, [MIXTURE, self.store(rows.ravel()), len(parts)], [low, high])
 
     def store(self, block: Floats) -> int:
@@ -295,13 +294,18 @@ class _Program:
         self.floats[index] = floats + [0.0] * (FLOATS - len(floats))
 
 
-def _triangle(law: Distribution) -> Floats:
+def _triangle(distribution: Distribution) -> Floats:
     """Shares cut off below and above, share kept, and the two square-root branches."""
     below, above, mass = 0.0, 0.0, 1.0
-    if isinstance(law, Truncated):
-        (below, above), mass, law = law.outside, law.mass, law.of
-    assert isinstance(law, Triangular)
-    wide = law.high - law.low
-    mode_u = (law.mode - law.low) / wide
-    branches = law.low, wide * (law.mode - law.low), law.high, wide * (law.high - law.mode)
+    if isinstance(distribution, Truncated):
+        (below, above), mass, distribution = distribution.outside, distribution.mass, distribution.of
+    assert isinstance(distribution, Triangular)
+    wide = distribution.high - distribution.low
+    mode_u = (distribution.mode - distribution.low) / wide
+    branches = (
+        distribution.low,
+        wide * (distribution.mode - distribution.low),
+        distribution.high,
+        wide * (distribution.high - distribution.mode),
+    )
     return np.array([below, above, mass, mode_u, *branches])

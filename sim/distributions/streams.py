@@ -1,10 +1,10 @@
-"""Named streams of random bits: one for each (seed, replication, entity, purpose), read by position.
+"""Named streams of random bits: one for each (seed, replication, entity, stream name), read by position.
 
 A stream is a 64-bit key; its draw k is a hash of key and k (SplitMix64: Steele, Lea, Flood, *Fast splittable
-pseudorandom number generators*, 2014). Nothing is consumed, so a new VM, group or kind of draw moves nobody else's luck,
-and two variants of a scenario share theirs. Keys hang on names, never on the order in which things are made.
+pseudorandom number generators*, 2014). Nothing is consumed, so a new VM, group or kind of draw changes no other
+draw, and two variants of a scenario use common random numbers. Keys depend on names, never on the order of creation.
 
-Each hash stands three times with the same bits: on whole arrays, on plain integers, and for the compiler.
+Each hash is written three times, with the same bits: for arrays, for plain integers, and for the compiler.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ GOLDEN = 0x9E3779B97F4A7C15
 BITS = 52
 """Random bits in a draw n; its uniform (n + 0.5) / 2**52 is exact, and so is one minus it."""
 
+END = 1 << BITS  # draws are below it
+LAST = END - 1
+UNIT = 2.0**-BITS
+
 _ALL = 0xFFFFFFFFFFFFFFFF
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
@@ -30,7 +34,7 @@ _U1, _U12, _U27, _U30, _U31 = np.uint64(1), np.uint64(12), np.uint64(27), np.uin
 
 
 def mix(z: int) -> int:
-    """The 64-bit hash that everything here is made of: any one bit of *z* changes about half of the result."""
+    """The 64-bit hash that everything here uses: any one bit of *z* changes about half of the result."""
     z &= _ALL
     z = ((z ^ (z >> 30)) * _FIRST) & _ALL
     z = ((z ^ (z >> 27)) * _SECOND) & _ALL
@@ -51,7 +55,7 @@ def replication_key(seed: int, replication: int) -> int:
 
 
 def entity_key(replication: int, name: str) -> int:
-    """Key of a group, host or whatever has a name, in the replication of that key."""
+    """Key of a group, a host or anything else with a name, in the replication of that key."""
     return mix(replication ^ label(name))
 
 
@@ -65,14 +69,14 @@ def member_keys(entity: int, indices: NDArray[np.integer]) -> Keys:
     return _steps(np.uint64(entity), indices)
 
 
-def purpose_key(key: int, purpose: str) -> int:
-    """Key of the stream of *key* for one purpose: starting, failure, jitter ..."""
-    return mix(key ^ label(purpose))
+def stream_key(key: int, name: str) -> int:
+    """Key of the stream *name* of an entity: starting, failure, jitter ..."""
+    return mix(key ^ label(name))
 
 
-def purpose_keys(keys: Keys, purpose: str) -> Keys:
-    """`purpose_key` of many keys at once."""
-    return mix_array(np.atleast_1d(np.asarray(keys, dtype=np.uint64)) ^ np.uint64(label(purpose)))
+def stream_keys(keys: Keys, name: str) -> Keys:
+    """`stream_key` of many keys at once."""
+    return mix_array(np.atleast_1d(np.asarray(keys, dtype=np.uint64)) ^ np.uint64(label(name)))
 
 
 def bits_int(key: int, k: int) -> int:
@@ -95,12 +99,12 @@ def bits_u64(key: np.uint64, k: int) -> np.int64:
 
 def uniform(n: int) -> float:
     """The uniform of one draw: never 0, never 1, and symmetric about a half."""
-    return (n + 0.5) * 2.0**-BITS
+    return (n + 0.5) * UNIT
 
 
 def uniforms(n: NDArray[np.int64]) -> NDArray[np.float64]:
     """The uniforms of many draws."""
-    return np.asarray((n + 0.5) * 2.0**-BITS)
+    return np.asarray((n + 0.5) * UNIT)
 
 
 def mix_array(z: Keys) -> Keys:

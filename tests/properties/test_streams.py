@@ -27,18 +27,18 @@ def test_a_draw_is_the_same_in_all_three_forms(key, k):
     assert 0 <= plain < 2**52
 
 
-@given(key=KEYS, index=st.integers(0, 10**7), purpose=st.text(max_size=20))
-def test_a_key_is_the_same_for_one_and_for_many(key, index, purpose):
+@given(key=KEYS, index=st.integers(0, 10**7), stream=st.text(max_size=20))
+def test_a_key_is_the_same_for_one_and_for_many(key, index, stream):
     """The arrays that the kernel gets hold the keys that a single VM would compute."""
     members = streams.member_keys(key, np.array([index]))
     assert int(members[0]) == streams.member_key(key, index)
-    assert int(streams.purpose_keys(members, purpose)[0]) == streams.purpose_key(int(members[0]), purpose)
+    assert int(streams.stream_keys(members, stream)[0]) == streams.purpose_key(int(members[0]), stream)
 
 
 def test_the_bits_of_a_named_draw_are_pinned():
     """A committed figure stands on these; they may change only with a [RESULTS] line in the CHANGELOG."""
     group = streams.entity_key(streams.replication_key(1, 0), "web")
-    key = streams.purpose_key(streams.member_key(group, 0), "starting")
+    key = streams.stream_key(streams.member_key(group, 0), "starting")
     assert [streams.bits_int(key, k) for k in range(3)] == PINNED
     # SplitMix64's published first output for seed 0, from its authors' reference code.
     assert streams.mix(streams.GOLDEN) == 0xE220A8397B1DCDAF
@@ -52,15 +52,15 @@ def test_more_members_and_more_draws_change_none_before():
     assert (streams.bits(few[:, None], np.arange(5)) == streams.bits(many[:, None], np.arange(50))[:10, :5]).all()
 
 
-def test_names_seeds_replications_and_purposes_tell_streams_apart():
+def test_names_seeds_replications_and_streams_have_different_keys():
     """All keys of a small study differ; with 64 bits a chance clash has probability below 1e-11."""
     keys = {
-        streams.purpose_key(streams.member_key(streams.entity_key(streams.replication_key(s, r), name), i), purpose)
+        streams.stream_key(streams.member_key(streams.entity_key(streams.replication_key(s, r), name), i), stream)
         for s in range(3)
         for r in range(10)
         for name in ("a", "b", "web", "bew")
         for i in range(20)
-        for purpose in ("starting", "stopping", "failure")
+        for stream in ("starting", "stopping", "failure")
     }
     assert len(keys) == 3 * 10 * 4 * 20 * 3
 
@@ -102,7 +102,7 @@ def looks_independent(u: np.ndarray) -> bool:
 def test_streams_look_independent_and_a_plain_counter_does_not():
     """Neighbouring VMs and neighbouring positions are the risk of a hash; a Weyl sequence, which skips it, is refused."""
     group = streams.entity_key(streams.replication_key(1, 0), "web")
-    keys = streams.purpose_keys(streams.member_keys(group, np.arange(500)), "starting")
+    keys = streams.stream_keys(streams.member_keys(group, np.arange(500)), "starting")
     u = streams.uniforms(streams.bits(keys[:, None], np.arange(400)))
     assert looks_independent(u)
     steps = np.arange(1, 401, dtype=np.uint64) * np.uint64(streams.GOLDEN)

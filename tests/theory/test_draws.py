@@ -39,7 +39,7 @@ ASKED = {
 
 def drawn(law: Distribution, seed: int = 1) -> np.ndarray:
     """Many draws of one named stream."""
-    key = streams.purpose_key(streams.replication_key(seed, 0), "theory")
+    key = streams.stream_key(streams.replication_key(seed, 0), "theory")
     return evaluate(compile_samplers([law]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
 
 

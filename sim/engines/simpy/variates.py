@@ -75,7 +75,7 @@ class Variates:
         later = COHORT if self.alone else LATER
         start, size = (0, self.first) if block == 0 else (self.first + (block - 1) * later, later)
         keys = streams.member_keys(self.group_key, np.arange(low, high))
-        keys = streams.purpose_keys(keys, self.stream_names[stream])[:, None]
+        keys = streams.stream_keys(keys, self.stream_names[stream])[:, None]
         n = streams.bits(keys, np.arange(start, start + size)[None, :])
         row = self.sampler_rows[stream]
         if row < 0:

@@ -58,8 +58,8 @@ class Arrivals(Demand):
         bounds_s, integral = _integrated_rate(self, context.start, context.horizon_s)
         unit = compile_samplers([Exponential(mean=1.0)])
         keys = np.array([context.group_key], dtype=np.uint64)
-        gaps_key = streams.purpose_keys(keys, "arrival")
-        sizes_key = streams.purpose_keys(keys, "batch")
+        gaps_key = streams.stream_keys(keys, "arrival")
+        sizes_key = streams.stream_keys(keys, "batch")
         cumulative = np.cumsum(np.asarray(self.batch_weights))
         total, position = 0.0, 0
         while integral[-1] > 0:
