@@ -32,7 +32,7 @@ def test_a_key_is_the_same_for_one_and_for_many(key, index, stream):
     """The arrays that the kernel gets hold the keys that a single VM would compute."""
     members = streams.member_keys(key, np.array([index]))
     assert int(members[0]) == streams.member_key(key, index)
-    assert int(streams.stream_keys(members, stream)[0]) == streams.purpose_key(int(members[0]), stream)
+    assert int(streams.stream_keys(members, stream)[0]) == streams.stream_key(int(members[0]), stream)
 
 
 def test_the_bits_of_a_named_draw_are_pinned():
