@@ -166,7 +166,6 @@ POWER: Mapping[PowerState, PowerFacts] = MappingProxyType(
 )
 
 STATE_ORDER: tuple[PowerState, ...] = tuple(PowerState)
-STATE_INDEX: Mapping[PowerState, int] = MappingProxyType({state: i for i, state in enumerate(STATE_ORDER)})
 ON_HOST: frozenset[PowerState] = frozenset(state for state, facts in POWER.items() if facts.on_host)
 FIRST_STATE = PowerState.CREATING  # the one way into existence
 

@@ -1,6 +1,6 @@
 """The provisioning state of a VM: the status of the last control-plane operation, apart from its power state.
 
-The codes that Failed is shown with are rows of `failures`, and are to be had from here too.
+The codes that Failed is shown with are rows of `failures`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from sim.lifecycle import sources
-from sim.lifecycle.failures import FAILURES, FailureFacts
 from sim.lifecycle.power import Level
-
-__all__ = [
-    "FAILURES",
-    "OS_SUBSTATES",
-    "PROVISIONING",
-    "FailureFacts",
-    "ProvisioningFacts",
-    "ProvisioningState",
-    "model_state",
-]
 
 
 class ProvisioningState(StrEnum):

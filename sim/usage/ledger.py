@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from sim.errors import AuditError
 from sim.lifecycle.policy import BillingPolicy
-from sim.lifecycle.power import POWER, PowerState
+from sim.lifecycle.power import ON_HOST, STATE_ORDER, PowerState
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
 
 TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
 
-STATES: tuple[PowerState, ...] = tuple(PowerState)
+STATES = STATE_ORDER
 IN_SERVICE = len(STATES)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
 ABSENT = IN_SERVICE + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
 SLOTS = ABSENT + 1
@@ -51,7 +51,7 @@ def slots_of(state: PowerState) -> tuple[int, ...]:
     return (*own, IN_SERVICE) if state is PowerState.RUNNING else own
 
 
-ON_HOST_SLOTS = frozenset(slot for state in STATES if POWER[state].on_host for slot in slots_of(state))
+ON_HOST_SLOTS = frozenset(slot for state in ON_HOST for slot in slots_of(state))
 RUNNING_SLOTS = frozenset(slots_of(PowerState.RUNNING))
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATIONS
 from sim.lifecycle.policy import BILLING_POLICIES, DEFAULT_BILLING_POLICY
 from sim.lifecycle.power import POWER, PowerState
-from sim.lifecycle.provisioning import FAILURES, PROVISIONING, ProvisioningState
+from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 
 
 def by_state(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engines.group_setup import GroupSetup
+from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import FleetPlan
@@ -62,8 +63,6 @@ def snapshot(plan: FleetPlan, seed: int, replication: int, at_s: float) -> list[
 
     Raises ValueError if the instant is not inside the run.
     """
-    from sim.engines.simpy.fleet import Fleet
-
     if not 0 <= at_s <= plan.horizon_s:
         raise ValueError(
             f"the instant must lie between 0 and the horizon ({format_duration(plan.horizon_s)}), not at {format_duration(at_s)}"
