@@ -1,4 +1,4 @@
-"""Which engine plays what: by what it knows, and by which answers sooner."""
+"""Which engine simulates a plan: by the features it supports, and by which answers sooner."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def expected_moves(group: GroupPlan, horizon_s: float) -> float:
 
 
 def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
-    """The engine that answers sooner: the kernel where there is much to walk, SimPy where loading it would take longer.
+    """The engine that answers sooner: the compiled one for many moves, SimPy where loading that one would take longer.
 
-    Groups that only SimPy can play don't keep the others from the kernel, unless all share a platform.
+    Groups that only SimPy supports don't keep the others from the compiled engine, unless all share a platform.
     """
     unknown = feature_for_simpy(plan)
     alone = groups_for_simpy(plan)
@@ -43,10 +43,10 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
     about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
     if not simulated or (alone and plan.platform is not None):
-        return Choice(engine="simpy", why=f"{unknown}: the compiled kernel doesn't know of it")
+        return Choice(engine="simpy", why=f"the compiled engine doesn't support {unknown}")
     module = "vm_loop" if plan.platform is None else "event_loop"
     if simpy_s <= (LOAD_S if _is_compiled(module) else COMPILE_S):
-        return Choice(engine="simpy", why=f"{about}, less than the compiled kernel takes to get ready")
+        return Choice(engine="simpy", why=f"{about}, less than it takes to load the compiled engine")
     if alone:
         rest = ", ".join(sorted(alone))
         return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")
@@ -55,30 +55,30 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
 
 
 def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
-    """The engine that somebody asked for by name. Raises ScenarioError where it can't play the plan."""
+    """The engine that was asked for by name. Raises ScenarioError where it can't simulate the plan."""
     if engine not in ("simpy", "compiled", "mixed"):
         raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
     unknown = feature_for_simpy(plan)
     if engine == "compiled" and unknown:
         if not any(group.demand.is_compiled for group in plan.groups):
-            host_failed = Fault(
-                field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
+            fault = Fault(
+                field="engine", value=engine, problem=f"the compiled engine doesn't support {unknown}",
                 hint="ask for auto or simpy",
             )  # fmt: skip
-            raise ScenarioError([host_failed])
+            raise ScenarioError([fault])
         return Choice(engine="simpy" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
     return Choice(engine=engine, why="asked for")
 
 
 def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
-    """Names of the groups that only the SimPy engine plays: all, where they share a platform that it alone knows."""
+    """Names of the groups that need the SimPy engine: all of them, where they share a platform that needs it."""
     if plan.platform is not None:
         return frozenset(group.name for group in plan.groups) if feature_for_simpy(plan) else frozenset()
     return frozenset(group.name for group in plan.groups if not group.demand.is_compiled)
 
 
 def feature_for_simpy(plan: FleetPlan) -> str:
-    """What of a plan only the SimPy engine plays; empty: nothing."""
+    """The first feature of a plan that only the SimPy engine supports; empty: none."""
     for group in plan.groups:
         if not group.demand.is_compiled:
             return type(group.demand).__name__.lower()
@@ -94,6 +94,6 @@ def feature_for_simpy(plan: FleetPlan) -> str:
 
 
 def _is_compiled(module: str) -> bool:
-    """Whether machine code of a module of kernels lies on disk (it may be stale; then compiling costs its time once)."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__")
+    """Whether machine code of a module of kernels is on disk (stale code costs one compilation)."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "compiled")
     return any(folder.rglob(f"{module}.*.nbc"))
