@@ -1,4 +1,4 @@
-"""The front of this room: one replication of a fleet, a pure function of plan, seed and replication number."""
+"""One replication of a fleet: a pure function of plan, seed and replication number."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["TakesRows", "choose_engine", "simulate"]
 
 
 class TakesRows(Protocol):
-    """Whatever events are told to: a list will do."""
+    """Takes the rows of events: a list will do."""
 
     def extend(self, rows: Iterable[Row], /) -> None:
         """Take rows in order."""
 
 
 class Listeners:
-    """Who hears of the moves of a replication: rows of events, the first lives, others."""
+    """Those that get the moves of a replication: rows of events, timelines of the first VMs, others."""
 
     def __init__(self, events: TakesRows | None, lives: int, others: Sequence[MovesListener]) -> None:
         self.rows = EventRows(events.extend) if events is not None else None
@@ -37,19 +37,19 @@ class Listeners:
         self.others = tuple(others)
 
     def listener(self, *, with_lives: bool = True) -> MovesListener | None:
-        """One who passes every move on to all of them; None if nobody listens."""
+        """A listener that passes every move on to all of them; None if there are none."""
         parts = [self.rows, self.lives if with_lives else None]
         listeners = [*(part.listen for part in parts if part is not None), *self.others]
         if not listeners:
             return None
 
-        def tell(
+        def pass_on(
             setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
         ) -> None:
             for listen in listeners:
                 listen(setup, when, what, whom)
 
-        return tell
+        return pass_on
 
     def settle(self, before_s: float | None = None) -> None:
         """Every move before an instant (None: all) is known."""
@@ -68,11 +68,11 @@ def simulate(
     threads: int = 1,
     listeners: Sequence[MovesListener] = (),
 ) -> FleetRun:
-    """Play one replication of a fleet: a pure function, equal to the last bit whatever the engine and the threads.
+    """Simulate one replication of a fleet: equal to the last bit whatever the engine and the threads.
 
-    *events* gets every move as rows, in order of time; *lives* is how many VMs of each group to tell the states of;
-    *listeners* hear of every move, each VM's own in order, the VMs in any.
-    Raises ScenarioError where the engine asked for can't play the plan; AuditError or LifecycleError: a defect of ours.
+    *events* gets every move as rows, in order of time; *lives* is how many VMs of each group get a timeline;
+    *listeners* get every move, each VM's own in order, the VMs in any.
+    Raises ScenarioError where the engine asked for can't simulate the plan; AuditError or LifecycleError: a defect of ours.
     """
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
     listeners_of_run = Listeners(events, lives, listeners)
@@ -93,7 +93,7 @@ def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
 
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:
-    """Groups that the kernel knows are walked; the others, if any, live in SimPy afterwards and join their books."""
+    """The compiled engine first; groups that need SimPy, if any, follow in SimPy, and their usage is added."""
     from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks
 
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
