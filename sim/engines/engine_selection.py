@@ -62,7 +62,7 @@ def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
     if engine == "compiled" and unknown:
         if not any(group.demand.is_compiled for group in plan.groups):
             fault = Fault(
-                field="engine", value=engine, problem=f"the compiled engine doesn't support {unknown}",
+                field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
                 hint="ask for auto or simpy",
             )  # fmt: skip
             raise ScenarioError([fault])
