@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sim.billing.money import to_nano, to_usd
+from sim.fields.metrics import HIGHER, LOWER, Metric, Unit, add_metrics
 
 KINDS = ("compute", "license", "disk", "network", "commitment")
+LABELS = ("compute", "software licences", "disks", "network", "commitments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +124,35 @@ class Bill:
         """USD of everything."""
         return self.cost()
 
-    def metrics(self, group: str | None = None) -> dict[str, float]:
-        """`cost.*` of the fleet or of one group; of the fleet also `commitment.<name>.used_fraction` and `.unused_fraction`."""
-        found = {"cost.total": self.cost(group=group)}
-        found.update({f"cost.{kind}": self.cost(kind, group=group) for kind in KINDS})
-        if group is None:
-            for name, use in self.commitments.items():
-                found[f"commitment.{name}.used_fraction"] = use.used_fraction
-                found[f"commitment.{name}.unused_fraction"] = use.unused_fraction
-        return found
+
+def _of_commitments(rated: Any, figure: str) -> dict[str, float]:
+    """A figure of each commitment, for the whole fleet only: commitments belong to no group."""
+    uses = rated.bill.commitments if rated.bill_group is None else {}
+    return {name: getattr(use, figure) for name, use in uses.items()}
+
+
+def _cost_metric(kind: str, label: str) -> Metric:
+    return Metric(
+        name=f"cost.{kind}", label=f"cost of {label}", unit=Unit.MONEY, section="cost", better=LOWER,
+        definition=f"the sum of the meters of {label}",
+        compute=lambda rated: rated.bill.cost(kind, group=rated.bill_group),
+    )  # fmt: skip
+
+
+add_metrics(
+    Metric(
+        name="cost.total", label="cost", unit=Unit.MONEY, section="cost", better=LOWER, definition="the sum of all meters",
+        compute=lambda rated: rated.bill.cost(group=rated.bill_group),
+    ),
+    *(_cost_metric(kind, label) for kind, label in zip(KINDS, LABELS, strict=True)),
+    Metric(
+        name="commitment.<name>.used_fraction", label="utilisation of <name>", unit=Unit.SHARE, section="cost",
+        definition="share of what was bought that was used", better=HIGHER,
+        compute=lambda rated: _of_commitments(rated, "used_fraction"),
+    ),
+    Metric(
+        name="commitment.<name>.unused_fraction", label="unused share of <name>", unit=Unit.SHARE, section="cost",
+        definition="share of what was bought that was lost because it was not used in its hour", better=LOWER,
+        compute=lambda rated: _of_commitments(rated, "unused_fraction"),
+    ),
+)  # fmt: skip

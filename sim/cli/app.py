@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import billing, fit, inspect, prices, run, searches, snapshots, studies
+from sim.cli import billing, fit, inspect, metrics, prices, run, searches, snapshots, studies
 from sim.errors import InputError
 from sim.version import __version__
 
@@ -39,6 +39,7 @@ for add_commands in (
     prices.add_to,
     billing.add_to,
     fit.add_to,
+    metrics.add_to,
 ):
     add_commands(app)
 

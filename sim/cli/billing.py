@@ -12,6 +12,8 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.options import Prices
 from sim.errors import InputError
+from sim.fields.numbers import in_currency, percent, relative
+from sim.fields.numbers import money as amount
 from sim.units import format_duration
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def bill(
         terminal.print_json(_as_object(rating, file, beside, simulated, prices.currency))
         return
     money = prices.currency
-    _print_lines(rating, f"{usage.name}: {terminal.money(rating.bill.total)} {money}, billing {rules.name}", money)
+    _print_lines(rating, f"{usage.name}: {amount(rating.bill.total)} {money}, billing {rules.name}", money)
     _print_beside(beside, simulated, money)
     if focus is not None:
         typer.echo(f"Written: {focus}")
@@ -185,7 +187,7 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
                 each.group,
                 each.meter,
                 f"{each.quantity:,.4f}",
-                terminal.in_currency(each.unit, currency),
+                in_currency(each.unit, currency),
                 f"{each.unit_price:.6g}",
                 f"{each.amount:,.4f}",
             )
@@ -201,10 +203,10 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
             [
                 (
                     name,
-                    terminal.in_currency(use.unit, currency),
+                    in_currency(use.unit, currency),
                     f"{use.bought:,.2f}",
                     f"{use.used:,.2f}",
-                    terminal.percent(use.unused_fraction),
+                    percent(use.unused_fraction),
                 )
                 for name, use in uses.items()
             ],
@@ -245,7 +247,7 @@ def _simulated_cells(found: Mapping[str, float | None] | None, other: float) -> 
 
 
 def _difference(value: float, other: float) -> str:
-    change = "" if not other else terminal.percent_change((value - other) / abs(other))
+    change = "" if not other else relative((value - other) / abs(other))
     return f"{value - other:+,.2f}" + (f" ({change})" if change else "")
 
 
@@ -282,7 +284,7 @@ def _as_object(
                 "group": each.group,
                 "meter": each.meter,
                 "quantity": each.quantity,
-                "unit": terminal.in_currency(each.unit, currency),
+                "unit": in_currency(each.unit, currency),
                 "unit_price": each.unit_price,
                 "amount": each.amount,
             }
@@ -292,7 +294,7 @@ def _as_object(
         "total_usd": rating.bill.total,
         "commitments": {
             name: {
-                "unit": terminal.in_currency(use.unit, currency),
+                "unit": in_currency(use.unit, currency),
                 "bought": use.bought,
                 "used": use.used,
                 "used_fraction": use.used_fraction,

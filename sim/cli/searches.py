@@ -9,6 +9,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
+from sim.fields.numbers import general, money
 
 Method = Literal["tornado", "morris", "sobol"]
 
@@ -90,18 +91,11 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         low, high = trial["low"], trial["high"]
         between = "–" if low is None or high is None else f"{low:.6g} … {high:.6g}"
         estimate = "–" if trial["estimate"] is None else f"{trial['estimate']:.6g}"
-        cost = terminal.money(trial["mean_cost_usd"])
+        cost = money(trial["mean_cost_usd"])
         rows.append((str(trial["value"]), trial["answer"], estimate, between, str(trial["n"]), cost))
     terminal.print_table(
         f"{summary['scenario']}: does {summary['path']} keep {summary['keep']}? Seed {summary['seed']}",
-        (
-            summary["path"],
-            "answer",
-            "estimate",
-            "bounds",
-            "replications",
-            terminal.in_currency("mean cost, USD", summary["currency"]),
-        ),
+        (summary["path"], "answer", "estimate", "bounds", "replications", f"mean cost ({summary['currency']})"),
         rows,
         left=2,
     )
@@ -121,4 +115,4 @@ def _print_factors(summary: Mapping[str, Any]) -> None:
 
 
 def _cell(value: object) -> str:
-    return terminal.figure(value) if isinstance(value, float) else "–" if value is None else str(value)
+    return general(value) if isinstance(value, float) or value is None else str(value)

@@ -10,6 +10,8 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
+from sim.fields.metrics import Forms
+from sim.fields.numbers import probability, relative
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,33 +68,31 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     from sim.runs.run_result import AS_ASKED
 
     base = summary["base_metrics"]
+    written = terminal.forms(base, summary["currency"])
     for metric in metrics or ():
         check_metric(metric, base)
     for variant, differences in summary["differences"].items():
         rows = []
-        for name in metrics or terminal.HEADLINES:
+        for name in metrics or terminal.SUMMARY:
             found = differences.get(name)
             if found is None or (not metrics and not found["mean"] and not base.get(name, {}).get("mean")):
                 continue
-            words, write = terminal.HEADLINES.get(name, (name, terminal.figure))
-            words = terminal.in_currency(words, summary["currency"])
-            interval = "–" if found["low"] is None else f"{write(found['low'])} … {write(found['high'])}"
-            relative = terminal.percent_change(found["relative"])
-            sure = "" if found["p_better"] is None else _probability(found["p_better"])
+            form = written.of(name, base[name]["mean"], found["mean"], found["low"], found["high"])
             rows.append(
-                (words, write(base[name]["mean"]), write(found["mean"]), relative, interval, sure, found["verdict"])
+                (
+                    form.title,
+                    form.text(base[name]["mean"]),
+                    form.signed(found["mean"]),
+                    relative(found["relative"]),
+                    terminal.interval(form, found["low"], found["high"]),
+                    probability(found["p_better"]),
+                    found["verdict"],
+                )
             )
+        level = f"{100 * summary['confidence']:g} % interval"
         terminal.print_table(
             f"{variant} minus {summary['base']}: {summary['replications']} paired replications, seed {summary['seed']}",
-            (
-                "metric",
-                "base",
-                "difference",
-                "relative",
-                f"{100 * summary['confidence']:g} % interval",
-                "P(better)",
-                "",
-            ),
+            ("metric", "base", "difference", "relative", level, "P(better)", ""),
             rows,
         )
     if summary["stopped"] != AS_ASKED:
@@ -101,29 +101,23 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
         typer.echo(f"Note: {warning}")
 
 
-def _probability(probability: float) -> str:
-    """An estimated probability: digits beyond a thousandth are noise, and it is never shown as 0 or 1."""
-    if probability < 0.001:
-        return "< 0.001"
-    return "> 0.999" if probability > 0.999 else f"{probability:.3f}"
-
-
 def _print_sweep(summary: Mapping[str, Any]) -> None:
     """One row a point: its settings, then each metric with its half-width."""
     metrics = summary["metrics"]
     paths = [path for axis in summary["axes"] for path in axis["paths"]]
+    points, written = summary["points"], Forms(currency=summary["currency"])
+    found = {name: [point["metrics"][name] for point in points] for name in metrics}
+    forms = {name: written.of(name, *(each["mean"] for each in every)) for name, every in found.items()}
     rows = []
-    for point in summary["points"]:
+    for place, point in enumerate(points):
         cells = [str(point["settings"][path]) for path in paths]
-        for name in metrics:
-            _, write = terminal.HEADLINES.get(name, (name, terminal.figure))
-            found = point["metrics"][name]
-            around = "" if found["half_width"] is None else f" ± {write(found['half_width'])}"
-            cells.append(write(found["mean"]) + around)
+        for name, form in forms.items():
+            half = found[name][place]["half_width"]
+            cells.append(form.text(found[name][place]["mean"]) + ("" if half is None else f" ± {form.text(half)}"))
         rows.append(cells)
     terminal.print_table(
         f"{summary['scenario']}: {summary['replications']} replications a point, seed {summary['seed']}",
-        (*paths, *metrics),
+        (*paths, *(form.title for form in forms.values())),
         rows,
         left=len(paths),
     )

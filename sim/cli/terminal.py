@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.fields.metrics import Form, Forms
+from sim.fields.numbers import NO_NUMBER, general, money
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -88,124 +91,88 @@ def build_report(folder: Path, *, quiet: bool) -> None:
         build(folder)
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """A number as a reader wants it: four or five digits that matter, thousands apart, its unit."""
-    if value is None:
-        return "–"
-    size = abs(value)
-    digits = 0 if size >= 10_000 or value == int(value) else 1 if size >= 100 else 2 if size >= 1 else 4
-    return f"{value:z,.{digits}f}" + (f" {unit}" if unit else "")
-
-
-def money(value: float | None) -> str:
-    """An amount of money; cents only where they can be seen beside the amount."""
-    if value is None:
-        return "–"
-    return f"{value:z,.0f}" if abs(value) >= 10_000 else f"{value:z,.2f}"
-
-
-def percent(value: float | None) -> str:
-    """A share as a percentage; what is not all is never shown as all, nor something as nothing."""
-    if value is None:
-        return "–"
-    decimals = 3
-    while decimals < 7 and value not in (0.0, 1.0) and round(100 * abs(value), decimals) in (0.0, 100.0):
-        decimals += 1
-    return f"{100 * value:z.{decimals}f} %"
-
-
-def percent_change(value: float | None) -> str:
-    """A relative difference as a percentage; beyond tenfold a percentage says nothing any more."""
-    return "" if value is None or abs(value) > 10 else f"{100 * value:+z.2f} %"
-
-
-HEADLINES: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
-    "vms.created": ("VMs created", figure),
-    "hours.running": ("hours running", figure),
-    "billed_hours": ("hours billed", figure),
-    "served_hours": ("hours served", figure),
-    "wasted_hours": ("hours wasted (billed, not served)", figure),
-    "availability": ("availability (served / wanted)", percent),
-    "cost.compute": ("compute, USD", money),
-    "cost.license": ("licences, USD", money),
-    "cost.disk": ("disks, USD", money),
-    "cost.network": ("network, USD", money),
-    "cost.commitment": ("commitments, USD", money),
-    "cost.total": ("total, USD", money),
-}
+SUMMARY = (
+    "vms.created", "hours.running", "billed_hours", "served_hours", "wasted_hours", "availability",
+    "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total",
+)  # fmt: skip
+"""Metrics that a run's table shows, where they are not 0."""
 ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})
+BY_GROUP = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
 
 
-def _commitment_tables(metrics: Mapping[str, Any]) -> Mapping[str, tuple[str, Callable[[float | None], str]]]:
-    """Headlines of what was promised: commitments' use, and uptime where the platform has failed anybody."""
-    found: dict[str, tuple[str, Callable[[float | None], str]]] = {}
-    for name in metrics:
-        if name.startswith("commitment.") and name.endswith(".used_fraction"):
-            found[name] = (f"used of {name.removeprefix('commitment.').removesuffix('.used_fraction')}", percent)
+def forms(metrics: Mapping[str, Any], currency: str) -> Forms:
+    """How the figures of one result are written, from its metrics in a summary."""
+    return Forms(currency=currency, means={name: metric["mean"] for name, metric in metrics.items()})
+
+
+def interval(form: Form, low: float | None, high: float | None) -> str:
+    """Two bounds in a cell."""
+    return form.between(low, high, " … ") or NO_NUMBER
+
+
+def _shown(metrics: Mapping[str, Any]) -> list[str]:
+    """The summary's metrics, the utilisation of commitments, and uptime where the platform failed."""
+    names = [*SUMMARY, *(name for name in metrics if name.endswith(".used_fraction"))]
     uptime = metrics.get("sla.uptime", {}).get("mean")
     if uptime is not None and uptime < 1.0:
-        found["sla.uptime"] = ("uptime of deployments", percent)
-        found["sla.credit"] = ("service credits to claim, USD", money)
-    return found
-
-
-def in_currency(words: str, currency: str) -> str:
-    """A headline's words with the price list's own currency for US dollars."""
-    return words.replace("USD", currency)
+        names += ["sla.uptime", "sla.credit"]
+    return [name for name in names if name in metrics and (metrics[name]["mean"] or name in ALWAYS_SHOWN)]
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
-    metrics = summary["metrics"]
-    currency = summary.get("currency", "USD")
-    confidence = f"{100 * summary.get('confidence', 0.95):g} %"
+    metrics, count = summary["metrics"], summary["replications"]
+    written = forms(metrics, summary.get("currency", "USD"))
     rows = []
-    for name, (words, write) in {**HEADLINES, **_commitment_tables(metrics)}.items():
-        metric = metrics.get(name)
-        if metric is None or (not metric["mean"] and name not in ALWAYS_SHOWN):
-            continue
-        interval = "–" if metric["low"] is None else f"{write(metric['low'])} … {write(metric['high'])}"
+    for name in _shown(metrics):
+        metric = metrics[name]
+        form = written.of(name, *(metric[key] for key in ("mean", "low", "high")))
+        around = interval(form, metric["low"], metric["high"])
         rows.append(
-            (
-                in_currency(words, currency),
-                write(metric["mean"]),
-                interval,
-                write(metric["p50"]),
-                write(metric["p90"]),
-                write(metric["p99"]),
-            )
+            (form.title, form.text(metric["mean"]), around, *(form.text(metric[p]) for p in ("p50", "p90", "p99")))
         )
-    count = summary["replications"]
     title = (
-        f"{summary['scenario']}: {figure(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
+        f"{summary['scenario']}: {general(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
     )
-    print_table(title, ("whole fleet", "mean", f"{confidence} interval of the mean", "P50", "P90", "P99"), rows)
+    level = f"{_confidence(summary)} interval of the mean"
+    print_table(title, ("whole fleet", "mean", level, "P50", "P90", "P99"), rows)
     if summary.get("warm_up_found"):
-        console().print(f"left out: a start-up of {figure(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
+        console().print(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
         console().print(f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold")
-    budget = summary.get("budget")
-    if budget is not None:
-        words = f"The bill exceeds {money(budget['usd'])} {currency} with a probability of {100 * budget['breach_probability']:.1f} %"
-        wilson, exact = (
-            f"{100 * bounds['low']:.1f} … {100 * bounds['high']:.1f} %" for bounds in (budget["wilson"], budget)
-        )
-        console().print(words, style="bold")
-        console().print(
-            f"  {budget['replications_above']:,} of {count:,} replications; {confidence} interval {wilson} (Wilson); "
-            f"to decide by, exact bounds {exact}"
-        )
-    groups = summary["groups"]
-    if len(groups) > 1:
-        shown = ("billed_hours", "served_hours", "wasted_hours", "availability", "cost.total")
-        print_table(
-            "By group (means)",
-            ("group", *(in_currency(HEADLINES[name][0], currency) for name in shown)),
-            [
-                (group, *(HEADLINES[name][1](content["metrics"].get(name, {}).get("mean")) for name in shown))
-                for group, content in groups.items()
-            ],
-        )
+    if summary.get("budget") is not None:
+        _print_budget(summary)
+    if len(summary["groups"]) > 1:
+        _print_groups(summary["groups"], written)
+
+
+def _confidence(summary: Mapping[str, Any]) -> str:
+    return f"{100 * summary.get('confidence', 0.95):g} %"
+
+
+def _print_budget(summary: Mapping[str, Any]) -> None:
+    """The probability that a bill exceeds the budget, with its bounds."""
+    budget, count = summary["budget"], summary["replications"]
+    asked = f"{money(budget['usd'])} {summary.get('currency', 'USD')}"
+    wilson, exact = (f"{100 * each['low']:.1f} … {100 * each['high']:.1f} %" for each in (budget["wilson"], budget))
+    console().print(
+        f"The bill exceeds {asked} with a probability of {100 * budget['breach_probability']:.1f} %", style="bold"
+    )
+    console().print(
+        f"  {budget['replications_above']:,} of {count:,} replications; {_confidence(summary)} interval {wilson} (Wilson); "
+        f"to decide by, exact bounds {exact}"
+    )
+
+
+def _print_groups(groups: Mapping[str, Any], written: Forms) -> None:
+    """A row for each group: means."""
+    means = {name: [group["metrics"].get(name, {}).get("mean") for group in groups.values()] for name in BY_GROUP}
+    columns = [(written.of(name, *found), found) for name, found in means.items()]
+    print_table(
+        "By group (means)",
+        ("group", *(form.title for form, _ in columns)),
+        [(group, *(form.text(found[place]) for form, found in columns)) for place, group in enumerate(groups)],
+    )

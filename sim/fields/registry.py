@@ -42,6 +42,10 @@ class Registry(Mapping[str, T]):
             watcher(name, member)
         self._watchers.append(watcher)
 
+    def remove(self, name: str) -> None:
+        """Take a member out again, as a test of a plug-in does."""
+        del self._members[name]
+
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that adds what it decorates."""
         return lambda member: self.add(name, member)

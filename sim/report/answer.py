@@ -6,19 +6,32 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
+from sim.fields.numbers import Scale, between, percent, plain
 from sim.report import clock
 from sim.report.folder import FLEET, Findings, Stat
-from sim.report.numbers import Scale, money_scale, percent, plain
 from sim.report.totals import HoursParts, MoneyParts
 from sim.statistics.intervals import ratio_interval
 
 MOST_NAMED = 6  # groups that the answer names one by one
-COUNTS = {
-    "vms.created": "VMs created",
-    "vms.deleted": "VMs deleted",
-    "vms.peak_allocated": "peak of VMs on hosts",
-    "vms.peak_running": "peak of VMs running",
-}
+HEADLINES = (
+    "cost.total", "cost_per_served_hour", "billed_hours", "served_hours", "wasted_hours", "wasted_share", "wanted_hours",
+    "availability", "vms.created", "vms.deleted", "vms.peak_allocated", "vms.peak_running",
+)  # fmt: skip
+OWN_RATIOS = {
+    row.name: row
+    for row in (
+        Metric(
+            name="wasted_share", label="share billed but idle", unit=Unit.SHARE, section="ratios", better=LOWER,
+            definition="hours billed but idle over billed hours", ratio_of=("wasted_hours", "billed_hours"),
+        ),
+        Metric(
+            name="cost_per_served_hour", label="cost of an hour ready while needed", unit=Unit.MONEY, section="ratios",
+            better=LOWER, definition="cost over hours ready while needed", ratio_of=("cost.total", "served_hours"),
+        ),
+    )
+}  # fmt: skip
+"""Ratios that only this page shows: they can be had from any result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +66,11 @@ class Account:
     hours: HoursParts
     money: MoneyParts
 
+    @property
+    def forms(self) -> Forms:
+        """How the figures of this page are written."""
+        return self.findings.forms
+
 
 def account(findings: Findings, hours: HoursParts, money: MoneyParts) -> Account:
     """Everything the tables need; hours that are parts of a whole are those that add up as shown."""
@@ -70,10 +88,8 @@ def account(findings: Findings, hours: HoursParts, money: MoneyParts) -> Account
 def with_ratios(findings: Findings) -> dict[str, Stat]:
     """The fleet's metrics and two ratios of means: the share billed for nothing, and the price of a served hour."""
     made = dict(findings.fleet)
-    for name, top, bottom in (
-        ("wasted_share", "wasted_hours", "billed_hours"),
-        ("cost_per_served_hour", "cost.total", "served_hours"),
-    ):
+    for name, row in OWN_RATIOS.items():
+        top, bottom = row.ratio_of or ("", "")
         tops, bottoms = findings.outcomes.get((FLEET, top)), findings.outcomes.get((FLEET, bottom))
         if tops is not None and bottoms is not None:
             around = ratio_interval(tops.tolist(), bottoms.tolist(), findings.confidence)
@@ -164,99 +180,43 @@ def _share_with_points(share: Stat) -> str:
     return f"{percent(share.mean, decimals)} (\N{PLUS-MINUS SIGN}{plain(half, decimals)}\N{NO-BREAK SPACE}points)"
 
 
-def between(low: float | None, high: float | None, scale: Scale, joined: str = " to ") -> str:
-    """Two bounds and their unit, in as many more decimals as it takes to tell them apart; empty where there are none."""
-    if low is None or high is None:
-        return ""
-    for decimals in range(scale.decimals, scale.decimals + 4):
-        finer = replace(scale, decimals=decimals)
-        if finer.text(low) != finer.text(high):
-            return f"{finer.text(low)}{joined}{finer.with_unit(high)}"
-    return scale.with_unit(low) if joined == " to " else f"{scale.text(low)}{joined}{scale.with_unit(high)}"
-
-
 def shown(stat: Stat, which: str, form: Form) -> str:
     """The interval of the mean or the range of outcomes, in the form of its metric."""
-    low, high = (stat.low, stat.high) if which == "interval" else (stat.p05, stat.p95)
-    if low is None or high is None:
-        return ""
-    return between(low * form.times, high * form.times, replace(form.scale, unit="")).strip()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """How one metric is written: its name in words, its scale, and what it is multiplied by first."""
-
-    words: str
-    scale: Scale
-    times: float = 1.0
+    return form.between(*((stat.low, stat.high) if which == "interval" else (stat.p05, stat.p95)))
 
 
 def _forms(told: Account) -> dict[str, Form]:
-    money, hours = told.money.scale, replace(told.hours.scale, unit="VM-h")
-    per_hour = told.stats.get("cost_per_served_hour", Stat(mean=1.0)).mean
-    fine = replace(money_scale(per_hour, money.unit), unit=f"{money.unit}/h")
-
-    def share(name: str, decimals: int) -> Scale:
-        """Per cent, fine enough that something isn't shown as nothing, nor almost all as all, and that its interval shows."""
-        part = told.stats[name].mean if name in told.stats else 0.0
-        while 0.0 < part < 1.0 and decimals < 6 and round(100 * part, decimals) in (0.0, 100.0):
-            decimals += 1
-        stat = told.stats.get(name)
-        if stat is not None and stat.low is not None and stat.high is not None:
-            while 0.0 < 100 * (stat.high - stat.low) < 2 * 10**-decimals and decimals < 6:
-                decimals += 1
-        return Scale(unit="%", decimals=decimals)
-
-    forms = {
-        "cost.total": Form(words="cost", scale=money),
-        "cost_per_served_hour": Form(words="cost of a served hour", scale=fine),
-        "billed_hours": Form(words="billed hours", scale=hours),
-        "served_hours": Form(words="served hours", scale=hours),
-        "wasted_hours": Form(words="billed but not served", scale=hours),
-        "wasted_share": Form(words="share billed but not served", scale=share("wasted_share", 1), times=100),
-        "wanted_hours": Form(words="wanted hours", scale=hours),
-        "availability": Form(words="availability", scale=share("availability", 2), times=100),
-    }
-    forms |= {
-        name: Form(words=words, scale=Scale(unit="VMs", decimals=0 if _is_whole(told, name) else 1))
-        for name, words in COUNTS.items()
-    }
-    forms |= {
-        name: Form(
-            words=f"use of {name.removeprefix('commitment.').removesuffix('.used_fraction')}, of bought",
-            scale=share(name, 1),
-            times=100,
+    """The forms of the headline metrics that there are."""
+    stats, made = told.stats, {}
+    for name in (*HEADLINES, *(name for name in stats if name.endswith(".used_fraction"))):
+        stat = stats.get(name)
+        if stat is None:
+            continue
+        figures = (stat.mean, stat.low, stat.high)
+        made[name] = (
+            OWN_RATIOS[name].form(figures, told.findings.currency)
+            if name in OWN_RATIOS
+            else told.forms.of(name, *figures)
         )
-        for name in told.stats
-        if name.startswith("commitment.") and name.endswith(".used_fraction")
-    }
-    return {name: form for name, form in forms.items() if name in told.stats}
-
-
-def _is_whole(told: Account, name: str) -> bool:
-    stat = told.stats.get(name)
-    return stat is None or stat.mean == round(stat.mean)
+    if "cost_per_served_hour" in made:
+        form = made["cost_per_served_hour"]
+        made["cost_per_served_hour"] = replace(form, scale=replace(form.scale, unit=f"{form.unit}/h"))
+    return made
 
 
 def cards(told: Account) -> list[Card]:
     """The figures most readers come for."""
     forms = _forms(told)
     made = []
-    for name, what in (
-        ("cost.total", "Cost"),
-        ("billed_hours", "Billed compute"),
-        ("wasted_share", "Billed but not served"),
-        ("availability", "Availability"),
-    ):
+    for name in ("cost.total", "billed_hours", "wasted_share", "availability"):
         if name not in forms:
             continue
         stat, form = told.stats[name], forms[name]
         made.append(
             Card(
-                what=what,
-                value=form.scale.text(stat.mean * form.times),
-                unit=form.scale.unit,
+                what=form.label[:1].upper() + form.label[1:],
+                value=form.text(stat.mean),
+                unit=form.unit,
                 sure=shown(stat, "interval", form),
                 range=shown(stat, "range", form),
             )
@@ -300,10 +260,10 @@ def headline(told: Account) -> Table:
     rows = []
     for name, form in _forms(told).items():
         stat = told.stats[name]
-        row = [form.words, form.scale.unit, form.scale.text(stat.mean * form.times)]
+        row = [form.label, form.unit, form.text(stat.mean)]
         if several:
             row += [shown(stat, "interval", form), shown(stat, "range", form)]
-            row += [form.scale.text(p * form.times) if p is not None else "" for p in (stat.p50, stat.p90, stat.p99)]
+            row += [form.text(p) if p is not None else "" for p in (stat.p50, stat.p90, stat.p99)]
         rows.append(row)
     columns = ["", "unit", "mean" if several else "value"]
     if several:

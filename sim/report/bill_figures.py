@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.fields.numbers import Scale, percent
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Floats, Stat
-from sim.report.numbers import Scale, percent
 from sim.report.style import Drawn, Sheet
 from sim.report.totals import METER_WORDS, METERS, HoursParts, MoneyParts, shares
 

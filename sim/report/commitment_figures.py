@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patches import Patch
 
+from sim.fields.numbers import MONEY, in_currency, percent, plain
 from sim.report import clock, style
 from sim.report.answer import Account, Table
 from sim.report.fleet_figures import LEFT, RIGHT, footer
 from sim.report.folder import Findings, Floats
-from sim.report.numbers import MONEY, in_currency, percent, plain
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import step_h
 from sim.report.totals import shares

@@ -10,10 +10,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from sim.fields.numbers import general, percent, plain, probability, signed
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.numbers import compact, percent, plain
-from sim.report.studies import Study, amount, footer, known, listed, read, signed, write
+from sim.report.studies import Study, footer, known, listed, read, write
 from sim.report.style import Drawn, Sheet
 from sim.runs.run_result import AS_ASKED
 
@@ -76,7 +76,7 @@ def differences(study: Study) -> Drawn | None:
     rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
     seen: dict[str, None] = {}
     for i, metric in enumerate(metrics):
-        measure = study.measure_of(metric)
+        form = study.form(metric)
         axes = sheet.axes(
             left=left + (i % 2) * (width + left), top=top + (i // 2) * (tall + 0.95), width=width, height=tall
         )
@@ -87,7 +87,7 @@ def differences(study: Study) -> Drawn | None:
                 continue
             verdict = str(entry.get("verdict", "undecided"))
             seen[verdict] = None
-            _point(axes, line, entry, measure.times, *VERDICTS.get(verdict, VERDICTS["undecided"]))
+            _point(axes, line, entry, form.times, *VERDICTS.get(verdict, VERDICTS["undecided"]))
             rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
         axes.set_ylim(max(len(of), 2) - 0.5, -0.5)
         axes.set_yticks(range(len(of)), names)
@@ -95,7 +95,7 @@ def differences(study: Study) -> Drawn | None:
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.12)
         style.put_numbers(axes.xaxis, most=4)
-        axes.set_xlabel(f"{measure.words} ({'points of ' if measure.times != 1 else ''}{measure.unit})")
+        axes.set_xlabel(form.title.replace("(%)", "(percentage points)"))
     sheet.legend(
         [
             Line2D([], [], color=VERDICTS[v][0], marker=VERDICTS[v][1], linewidth=1.6, label=v)
@@ -178,14 +178,14 @@ def luck_table(study: Study) -> Table | None:
             entry = by_metric.get(metric)
             if not known(entry) or entry.get("sd_base") is None:
                 continue
-            measure, gain = study.measure_of(metric), entry.get("gain")
+            form, gain = study.form(metric, entry["sd_base"], entry["sd_variant"]), entry.get("gain")
             together = entry.get("correlation")
             rows.append(
                 [
                     str(variant),
-                    measure.words,
-                    measure.unit,
-                    *(compact(float(f"{entry[sd] * measure.times:.3g}")) for sd in ("sd_base", "sd_variant")),
+                    form.label,
+                    form.unit,
+                    *(general(entry[sd] * form.times, 3) for sd in ("sd_base", "sd_variant")),
                     plain(together, 3),
                     "it never varies" if gain is None else times(gain),
                 ]
@@ -214,38 +214,16 @@ def _difference_table(study: Study, variant: str) -> Table:
         if not known(entry) or (entry["mean"] == 0 and metric not in HEADLINES):
             same += 1
             continue
-        measure = study.measure_of(metric)
-        start = base.get(metric, {}).get("mean")
-        places = 3 if measure.unit == "%" else 2
-        low, high = entry.get("low"), entry.get("high")
+        start, low, high = base.get(metric, {}).get("mean"), entry.get("low"), entry.get("high")
+        form = study.form(metric, start, entry["mean"], low, high)
         bounds = ""
         if low is not None and high is not None:
-            ends = [signed(end * measure.times, places) for end in (low, high)]
-            bounds = " to ".join(ends) if low != high else "always the same"
-        sure = entry.get("p_better")
-        rows.append(
-            [
-                measure.words,
-                measure.unit,
-                amount(start, measure),
-                signed(entry["mean"] * measure.times, places),
-                bounds,
-                _probability(sure),
-                str(entry.get("verdict", "")),
-            ]
-        )
+            bounds = f"{form.signed(low)} to {form.signed(high)}" if low != high else "always the same"
+        sure, verdict = probability(entry.get("p_better")), str(entry.get("verdict", ""))
+        rows.append([form.label, form.unit, form.text(start), form.signed(entry["mean"]), bounds, sure, verdict])
     return Table(
         columns=["", "unit", "base", "difference", f"{percent(study.confidence, 0)} interval", "P(better)", "verdict"],
         rows=rows,
         words=2,
         note=f"{same:,} other metrics are the same or undefined. Each interval holds for its own metric; a verdict holds for all of them together (Holm).",
     )
-
-
-def _probability(p: float | None) -> str:
-    """A probability that was estimated: beyond a thousandth its digits say nothing."""
-    if p is None:
-        return ""
-    if p < 0.001 or p > 0.999:
-        return "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%" if p < 0.5 else ">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%"
-    return percent(p, 1)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import numpy.typing as npt
 
+from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
 from sim.runs.results import CommitmentUse, Floats, MeanBillLine, UptimeRow, VmTimeline
@@ -112,6 +113,11 @@ class Findings:
         """The unit of money."""
         prices = self.scenario.get("prices", {})
         return str(self.summary.get("currency", prices.get("currency", "USD")))
+
+    @property
+    def forms(self) -> Forms:
+        """How the figures of this result are written."""
+        return Forms(currency=self.currency, means={name: stat.mean for name, stat in self.fleet.items()})
 
     def mean(self, metric: str, group: str = FLEET) -> float:
         """A metric's mean, zero where the folder doesn't have it."""

@@ -10,10 +10,11 @@ from typing import Any
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.fields.metrics import Form
+from sim.fields.numbers import Scale, compact, money, percent, plain
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.numbers import compact, percent, plain
-from sim.report.studies import Measure, Study, amount, footer, read, write
+from sim.report.studies import Study, footer, read, write
 from sim.report.style import Drawn, Sheet
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 
@@ -52,7 +53,7 @@ def evidence(study: Study) -> Drawn:
     name = "size_evidence"
     content, constraint = study.content, parse_constraint(study.content["keep"])
     trials: Sequence[Row] = content["trials"]
-    measure = _measure(study, constraint)
+    form = _form_of(study, constraint)
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
@@ -64,10 +65,10 @@ def evidence(study: Study) -> Drawn:
         if trial["estimate"] is None:
             continue
         _, colour, marker = ANSWER_LOOK[trial["answer"]]
-        ends = [trial["low"] * measure.times, trial["high"] * measure.times]
+        ends = [trial["low"] * form.times, trial["high"] * form.times]
         axes.plot([place, place], ends, color=colour, linewidth=1.6, marker="_", markersize=8)
-        axes.plot([place], [trial["estimate"] * measure.times], color=colour, marker=marker, markersize=6)
-    limit = content["limit"] * measure.times
+        axes.plot([place], [trial["estimate"] * form.times], color=colour, marker=marker, markersize=6)
+    limit = content["limit"] * form.times
     axes.axhline(limit, color=style.INK, linewidth=1.1, linestyle="--")
     axes.margins(x=0.06, y=0.12)
     if numeric:
@@ -76,54 +77,49 @@ def evidence(study: Study) -> Drawn:
         axes.set_xticks(at, [style.shorten(str(trial["value"]), 16) for trial in trials])
     style.put_numbers(axes.yaxis)
     axes.set_xlabel(content["path"])
-    axes.set_ylabel(f"{measure.words} ({measure.unit})")
+    axes.set_ylabel(form.title)
     seen = {trial["answer"] for trial in trials}
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=6, linewidth=1.6, label=words)
         for answer, (words, colour, marker) in ANSWER_LOOK.items()
         if answer in seen
     ]
-    promised = f"promised: {compact(float(f'{limit:.10g}'))} {measure.unit}"
+    promised = f"promised: {compact(float(f'{limit:.10g}'))} {form.unit}"
     handles.append(Line2D([], [], color=style.INK, linewidth=1.1, linestyle="--", label=promised))
     sheet.legend(handles)
-    return sheet.finish(name, alt=f"{measure.words} at each {content['path']} tried.", rows=rows)
+    return sheet.finish(name, alt=f"{form.label} at each {content['path']} tried.", rows=rows)
 
 
-def _measure(study: Study, constraint: Constraint) -> Measure:
+def _form_of(study: Study, constraint: Constraint) -> Form:
     """What is estimated at each value: a mean, or the chance of an event."""
     of = f" of {constraint.group}" if constraint.group else ""
-    mean = study.measure_of(constraint.metric)
+    mean = study.form(constraint.metric, *(trial["estimate"] for trial in study.content["trials"]))
     if constraint.quantile is None and constraint.event is None:
-        return replace(mean, words=f"{mean.words}{of}")
+        return replace(mean, label=f"{mean.label}{of}")
     sign, bound = constraint.event or (constraint.sign, constraint.limit)
     shown = f"{compact(float(f'{bound * mean.times:.10g}'))} {mean.unit}"
-    return Measure(words=f"chance that {mean.words}{of} {sign} {shown}", unit="%", times=100.0)
+    return Form(
+        label=f"probability that {mean.label}{of} {sign} {shown}", scale=Scale(unit="%", decimals=1), times=100.0
+    )
 
 
 def _trials_table(study: Study) -> Table:
     constraint = parse_constraint(study.content["keep"])
-    measure = _measure(study, constraint)
-    is_chance = constraint.quantile is not None or constraint.event is not None
-
-    def written(value: float | None) -> str:
-        if is_chance and value is not None:
-            return plain(100 * value, 1)
-        return amount(value, measure)
-
+    form = _form_of(study, constraint)
     rows = []
     for trial in study.content["trials"]:
-        low, high = written(trial["low"]), written(trial["high"])
+        low, high = form.text(trial["low"]), form.text(trial["high"])
         rows.append(
             [
                 _shown(trial["value"]),
                 ANSWER_LOOK[trial["answer"]][0],
-                written(trial["estimate"]),
+                form.text(trial["estimate"]),
                 "" if trial["low"] is None else f"{low} to {high}" if low != high else low,
                 plain(trial["n"], 0),
-                plain(trial["mean_cost_usd"], 2),
+                money(trial["mean_cost_usd"]),
             ]
         )
-    columns = [study.content["path"], "", f"{measure.words} ({measure.unit})", "bounds", "replications"]
+    columns = [study.content["path"], "", form.title, "bounds", "replications"]
     return Table(columns=[*columns, f"mean cost ({study.currency})"], rows=rows, words=2)
 
 
@@ -133,14 +129,14 @@ def build_sensitivity(path: Path) -> Path:
     draw = {"tornado": tornado, "morris": morris, "sobol": sobol}[study.content["method"]]
     with style.figure_style():
         figures = [draw(study)]
-    measure = study.measure_of(study.content["metric"])
+    form = study.form(study.content["metric"])
     return write(
         study,
         figures,
         kind="sensitivity",
         name=str(study.content.get("scenario", "")),
         each=f"at each of {study.content['points']:,} points, under the same luck",
-        answer=[_most_important(study, measure)],
+        answer=[_most_important(study, form)],
         warnings=[],
         tables=[("Every factor", _factors_table(study))],
         file="sensitivity.json",
@@ -150,11 +146,9 @@ def build_sensitivity(path: Path) -> Path:
 def tornado(study: Study) -> Drawn:
     """How far the metric moves if one factor at a time goes to either end of its range."""
     name = "tornado"
-    measure = study.measure_of(study.content["metric"])
+    form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(
-        study, f"How far does {measure.words} move if one setting goes to either end of its range?", name
-    )
+    sheet, axes = _bars(study, f"How far does {form.label} move if one setting goes to either end of its range?", name)
     rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
     for line, factor in enumerate(factors):
         for end, colour, hatch in (("low", style.SKY, ""), ("high", style.ORANGE, "//")):
@@ -163,39 +157,39 @@ def tornado(study: Study) -> Drawn:
             if moved is None:
                 continue
             axes.barh(
-                line, moved * measure.times, height=0.6, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
+                line, moved * form.times, height=0.6, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
             )
             if begin is not None and stop is not None:
-                ends = [begin * measure.times, stop * measure.times]
+                ends = [begin * form.times, stop * form.times]
                 axes.plot(ends, [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8)
     axes.axvline(0.0, color=style.INK, linewidth=1.0)
-    base = amount(factors[0]["base"], measure)
-    axes.set_xlabel(f"difference from {base} {measure.unit} ({measure.unit})")
+    base = study.form(study.content["metric"], factors[0]["base"]).with_unit(factors[0]["base"])
+    axes.set_xlabel(f"difference from {base} ({form.unit})")
     handles = [
         Patch(facecolor=style.SKY, label="at the low end"),
         Patch(facecolor=style.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="at the high end"),
         Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="paired interval"),
     ]
     sheet.legend(handles)
-    return sheet.finish(name, alt=f"Tornado of {measure.words} over {len(factors)} settings.", rows=rows)
+    return sheet.finish(name, alt=f"Tornado of {form.label} over {len(factors)} settings.", rows=rows)
 
 
 def morris(study: Study) -> Drawn:
     """How much each factor matters anywhere in the ranges, and how much of that depends on the others."""
     name = "morris"
-    measure = study.measure_of(study.content["metric"])
+    form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"Which settings matter to {measure.words}, anywhere in their ranges?", name)
+    sheet, axes = _bars(study, f"Which settings matter to {form.label}, anywhere in their ranges?", name)
     rows: list[list[object]] = [["factor", "mu", "mu_star", "mu_star_half_width", "sigma"]]
     for line, factor in enumerate(factors):
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
-        matters, half = factor["mu_star"] * measure.times, factor["mu_star_half_width"] * measure.times
+        matters, half = factor["mu_star"] * form.times, factor["mu_star_half_width"] * form.times
         axes.barh(line, matters, height=0.6, color=style.BLUE)
         axes.plot(
             [matters - half, matters + half], [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8
         )
-        axes.plot([factor["sigma"] * measure.times], [line], "D", color=style.ORANGE, markersize=5)
-    axes.set_xlabel(f"change of {measure.words} over the whole range ({measure.unit})")
+        axes.plot([factor["sigma"] * form.times], [line], "D", color=style.ORANGE, markersize=5)
+    axes.set_xlabel(f"change of {form.label} over the whole range ({form.unit})")
     handles: list[Patch | Line2D] = [
         Patch(facecolor=style.BLUE, label="mean size of its effects (mu*)"),
         Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="interval"),
@@ -210,15 +204,15 @@ def morris(study: Study) -> Drawn:
         ),
     ]
     sheet.legend(handles, columns=3)
-    return sheet.finish(name, alt=f"Effects of {len(factors)} settings on {measure.words}.", rows=rows)
+    return sheet.finish(name, alt=f"Effects of {len(factors)} settings on {form.label}.", rows=rows)
 
 
 def sobol(study: Study) -> Drawn:
     """Which part of the metric's variance over the ranges is each factor's."""
     name = "sobol"
-    measure = study.measure_of(study.content["metric"])
+    form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"Whose doing is the variance of {measure.words} over the ranges?", name)
+    sheet, axes = _bars(study, f"Whose doing is the variance of {form.label} over the ranges?", name)
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
     rows: list[list[object]] = [["factor", *keys]]
     kinds = (("first_order", -0.17, style.BLUE, ""), ("total", 0.17, style.ORANGE, "//"))
@@ -273,14 +267,14 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
 
 def _factors_table(study: Study) -> Table:
     """A row a factor: its range, and what the method found, each figure with its bounds in one cell."""
-    measure = study.measure_of(study.content["metric"])
+    form = study.form(study.content["metric"])
     method, factors = study.content["method"], study.content["factors"]
-    unit, level = measure.unit, percent(study.confidence, 0)
+    unit, level = form.unit, percent(study.confidence, 0)
     rows = [
         [
             factor["factor"],
             f"{_shown(factor['low'])} to {_shown(factor['high'])}".replace(" ", NBSP),
-            *CELLS[method](factor, measure),
+            *CELLS[method](factor, form),
         ]
         for factor in factors
     ]
@@ -292,20 +286,20 @@ def _factors_table(study: Study) -> Table:
     )
 
 
-def _tornado_cells(factor: Row, measure: Measure) -> list[str]:
+def _tornado_cells(factor: Row, form: Form) -> list[str]:
     cells = []
     for end in ("low", "high"):
         moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
-        cells += [_figure(moved, measure.times), _bounds(begin, stop, measure.times), str(factor[f"at_{end}_verdict"])]
+        cells += [_figure(moved, form.times), _bounds(begin, stop, form.times), str(factor[f"at_{end}_verdict"])]
     return cells
 
 
-def _morris_cells(factor: Row, measure: Measure) -> list[str]:
-    around = f"{_figure(factor['mu_star'], measure.times)} ± {_figure(factor['mu_star_half_width'], measure.times)}"
-    return [around, *(_figure(factor[key], measure.times) for key in ("mu", "sigma"))]
+def _morris_cells(factor: Row, form: Form) -> list[str]:
+    around = f"{_figure(factor['mu_star'], form.times)} ± {_figure(factor['mu_star_half_width'], form.times)}"
+    return [around, *(_figure(factor[key], form.times) for key in ("mu", "sigma"))]
 
 
-def _sobol_cells(factor: Row, _measure: Measure) -> list[str]:
+def _sobol_cells(factor: Row, _form: Form) -> list[str]:
     cells = []
     for kind in ("first_order", "total"):
         share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
@@ -340,10 +334,10 @@ def _bounds(low: float | None, high: float | None, times: float) -> str:
     return "" if low is None or high is None else f"{_figure(low, times)} to {_figure(high, times)}"
 
 
-def _most_important(study: Study, measure: Measure) -> str:
+def _most_important(study: Study, form: Form) -> str:
     """Which setting comes first, and whether that is sure."""
     first, *others = study.content["factors"]
-    told = f"In the ranges given, {measure.words} depends most on {first['factor']}"
+    told = f"In the ranges given, {form.label} depends most on {first['factor']}"
     spans = [_span(study.content["method"], factor) for factor in (first, *others[:1])]
     if len(spans) == 2 and spans[0] is not None and spans[1] is not None and spans[0][0] < spans[1][1]:
         return f"{told}, though {others[0]['factor']} might matter as much: their intervals overlap."

@@ -6,9 +6,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sim.fields.numbers import NO_NUMBER, compact
 from sim.report.answer import Table
 from sim.report.folder import Findings
-from sim.report.numbers import NO_NUMBER, compact
 
 
 def assumptions(findings: Findings) -> Table | None:

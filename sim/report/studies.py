@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import ResultError
+from sim.fields.metrics import Form, Forms
+from sim.fields.numbers import percent
 from sim.report import page, sources
 from sim.report.answer import Table
-from sim.report.numbers import percent, plain
 from sim.report.style import Drawn
 from sim.runs.results import read_json
 
@@ -43,36 +44,9 @@ class Study:
         """The unit of money; a folder that doesn't say is older than any other than US dollars."""
         return str(self.content.get("currency", "USD"))
 
-    def measure_of(self, metric: str) -> Measure:
-        """Words and unit of any metric, money in this study's currency."""
-        return measure_of(metric, self.currency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """How a metric is shown: its unit and what it is multiplied by."""
-
-    words: str
-    unit: str
-    times: float = 1.0
-
-
-def measure_of(metric: str, currency: str) -> Measure:
-    """Words and unit of any metric, from its name."""
-    if metric.startswith("cost."):
-        kind = metric.removeprefix("cost.")
-        return Measure(words="cost" if kind == "total" else f"cost of {kind}", unit=currency)
-    if metric == "sla.credit":
-        return Measure(words="service credits to claim", unit=currency)
-    if metric == "availability" or metric.endswith(("failure_rate", ".used_fraction")):
-        words = "availability" if metric == "availability" else metric.replace("_", " ")
-        return Measure(words=words, unit="%", times=100.0)
-    if metric.startswith("hours."):
-        return Measure(words=f"hours {metric.removeprefix('hours.')}", unit="VM-h")
-    if metric.endswith("_hours"):
-        words = "billed but not served" if metric == "wasted_hours" else metric.replace("_", " ")
-        return Measure(words=words, unit="VM-h")
-    return Measure(words=metric.replace("_", " "), unit="VMs" if metric.startswith("vms.") else "per replication")
+    def form(self, metric: str, *values: float | None) -> Form:
+        """How figures of a metric are written, given some of them."""
+        return Forms(currency=self.currency).of(metric, *values)
 
 
 def known(entry: Mapping[str, Any] | None) -> bool:
@@ -91,21 +65,6 @@ def footer(study: Study, name: str, remark: str = "") -> str:
             remark or (sure if study.replications > 1 else "no intervals from one replication"),
         )
     )
-
-
-def amount(value: float | None, measure: Measure) -> str:
-    """A figure without its unit; a share that isn't all is never shown as all."""
-    if value is None:
-        return plain(None, 0)
-    if measure.unit == "%":
-        return percent(value, 3).removesuffix("\N{NO-BREAK SPACE}%")
-    return plain(value * measure.times, 2)
-
-
-def signed(value: float, decimals: int) -> str:
-    """A difference, with its sign."""
-    text = plain(value, decimals)
-    return f"+{text}" if value > 0 and float(f"{value:.{decimals}f}") != 0 else text
 
 
 def listed(names: Sequence[object]) -> str:

@@ -22,10 +22,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from sim.fields.numbers import compact
 from sim.lifecycle.power import PowerState
 from sim.report.clock import TimeAxis
 from sim.report.folder import Floats
-from sim.report.numbers import compact
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; hatches and line styles say it once more.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"

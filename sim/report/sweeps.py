@@ -8,10 +8,11 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
+from sim.fields.metrics import Form
+from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.numbers import compact, percent
-from sim.report.studies import Measure, Study, amount, footer, known, listed, read, write
+from sim.report.studies import Study, footer, known, listed, read, write
 from sim.report.style import Drawn, Sheet
 
 MOST_LINES = 7
@@ -41,7 +42,7 @@ def build_sweep(path: Path) -> Path:
 
 def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     """A metric along one axis, a line for each setting of the others."""
-    measure = study.measure_of(metric)
+    form = _form(study, metric)
     name = "sweep_" + "".join(letter if letter.isalnum() else "_" for letter in metric)
     axis = study.content["axes"][which]
     others = [each for place, each in enumerate(study.content["axes"]) if place != which]
@@ -55,7 +56,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         rest = [f"{p} = {point['settings'][p]}" for other in others for p in other["paths"]]
         lines.setdefault(", ".join(rest), []).append(point)
     sheet = Sheet(
-        f"How does {measure.words} depend on {along}?", 4.4 + 0.17 * ((len(lines) - 1) // 3), footer(study, name)
+        f"How does {form.label} depend on {along}?", 4.4 + 0.17 * ((len(lines) - 1) // 3), footer(study, name)
     )
     top = 0.75 + 0.17 * ((min(len(lines), MOST_LINES) - 1) // 3)
     axes = sheet.axes(left=1.15, top=top, width=style.WIDTH_IN - 1.6, height=2.75)
@@ -76,16 +77,16 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         aside = 0.0 if numeric else 0.06 * (i - (min(len(lines), MOST_LINES) - 1) / 2)
         at = [p["settings"][along] if numeric else _place(steps, p["settings"][along]) + aside for p in found]
         entries = [p["metrics"][metric] for p in found]
-        means = [entry["mean"] * measure.times for entry in entries]
+        means = [entry["mean"] * form.times for entry in entries]
         if numeric and all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
-            low, high = ([entry[k] * measure.times for entry in entries] for k in ("p05", "p95"))
+            low, high = ([entry[k] * form.times for entry in entries] for k in ("p05", "p95"))
             axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
         # Thick below thin, so that lines on top of one another are all seen; between words there is nothing to join.
         drawn: Any = {"linestyle": styles[i % len(styles)] if numeric else "", "linewidth": max(1.2, 3.0 - 0.6 * i)}
         axes.plot(at, means, color=colour, marker="o", markersize=4, **drawn)
         for x, entry in zip(at, entries, strict=True):
             if entry.get("low") is not None:
-                ends = [entry["low"] * measure.times, entry["high"] * measure.times]
+                ends = [entry["low"] * form.times, entry["high"] * form.times]
                 axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
         handles.append(Line2D([], [], color=colour, marker="o", markersize=4, label=style.shorten(label, 44), **drawn))
     if numeric:
@@ -95,10 +96,15 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         axes.set_xticks(range(len(steps)), [style.shorten(str(step), 16) for step in steps])
     style.put_numbers(axes.yaxis)
     axes.set_xlabel(along)
-    axes.set_ylabel(f"{measure.words} ({measure.unit})")
+    axes.set_ylabel(form.title)
     if len(lines) > 1:
         sheet.legend(handles, columns=3)
-    return sheet.finish(name, alt=f"{measure.words} over {along}.", rows=rows)
+    return sheet.finish(name, alt=f"{form.label} over {along}.", rows=rows)
+
+
+def _form(study: Study, metric: str) -> Form:
+    """How a metric is written at all points alike."""
+    return study.form(metric, *(point["metrics"].get(metric, {}).get("mean") for point in study.content["points"]))
 
 
 def _place(steps: Sequence[object], value: object) -> int:
@@ -109,14 +115,14 @@ def _extremes(study: Study) -> list[str]:
     """Where each metric asked for is lowest and highest."""
     told = []
     for metric in study.content["metrics"]:
-        measure = study.measure_of(metric)
+        form = _form(study, metric)
         found = [p for p in study.content["points"] if known(p["metrics"].get(metric))]
         if not found:
             continue
         least = min(found, key=lambda p: p["metrics"][metric]["mean"])
         most = max(found, key=lambda p: p["metrics"][metric]["mean"])
-        words = measure.words[:1].upper() + measure.words[1:]
-        told.append(f"{words} goes from {_told(least, metric, measure)} to {_told(most, metric, measure)}.")
+        words = form.label[:1].upper() + form.label[1:]
+        told.append(f"{words} goes from {_told(least, metric, form)} to {_told(most, metric, form)}.")
     if told and "precision" in study.content:
         asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
         told.append(
@@ -127,22 +133,22 @@ def _extremes(study: Study) -> list[str]:
     return told or ["No point has a figure that could be shown."]
 
 
-def _told(point: Mapping[str, Any], metric: str, measure: Measure) -> str:
+def _told(point: Mapping[str, Any], metric: str, form: Form) -> str:
     settings = ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
-    return f"{amount(point['metrics'][metric]['mean'], measure)} {measure.unit} at {settings}"
+    return f"{form.with_unit(point['metrics'][metric]['mean'])} at {settings}"
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
     rows = []
     columns = list(paths)
     for metric in study.content["metrics"]:
-        measure = study.measure_of(metric)
-        columns += [f"{measure.words} ({measure.unit})", f"{percent(study.confidence, 0)} interval"]
+        form = _form(study, metric)
+        columns += [form.title, f"{percent(study.confidence, 0)} interval"]
     for point in study.content["points"]:
         row = [value if isinstance(value, str) else compact(value) for value in point["settings"].values()]
         for metric in study.content["metrics"]:
-            measure, entry = study.measure_of(metric), point["metrics"].get(metric, {})
-            mean, low, high = (amount(entry.get(key), measure) for key in ("mean", "low", "high"))
+            form, entry = _form(study, metric), point["metrics"].get(metric, {})
+            mean, low, high = (form.text(entry.get(key)) for key in ("mean", "low", "high"))
             row += [mean, "" if entry.get("low") is None else f"{low} to {high}" if low != high else low]
         rows.append(row)
     return Table(columns=columns, rows=rows, words=len(paths))

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 
+from sim.fields.metrics import Form
+from sim.fields.numbers import compact, count, in_currency, percent, plain
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answer import Account, Form, Table, shown
+from sim.report.answer import Account, Table, shown
 from sim.report.folder import Findings, Stat
-from sim.report.numbers import compact, count, in_currency, percent, plain
 from sim.report.totals import METER_WORDS, METERS, MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
-HAPPENINGS = {
-    "allocation.attempts": "attempts to find hardware",
-    "allocation.failures": "attempts that found none",
-    "evictions": "spot evictions",
-    "host_failures": "host failures",
-    "guest_crashes": "guest OS crashes",
-}
+HAPPENINGS = (
+    "allocation.attempts", "allocation.failures", "evictions", "host_failures", "guest_crashes", "service_healings",
+    "maintenance_impacts",
+)  # fmt: skip
 
 
 def hours_table(told: Account) -> Table:
@@ -63,7 +61,7 @@ def meter_table(told: Account) -> Table:
         stat = told.stats.get(f"cost.{meter}", Stat(mean=0.0))
         row = [words.get(meter, meter), money.scale.text(amount)]
         if findings.replications > 1:
-            form = Form(words="", scale=money.scale)
+            form = Form(label="", scale=money.scale)
             row += [shown(stat, which, form) for which in ("interval", "range")]
             # What never varies is written once: the amount may be rounded the other way, for its column's sake.
             row[2:] = [row[1] if " " not in spread else spread for spread in row[2:]]
@@ -114,7 +112,7 @@ def group_table(told: Account) -> Table | None:
             [
                 group,
                 money.text(cost.mean if cost else None),
-                shown(cost, "interval", Form(words="", scale=money)) if cost else "",
+                shown(cost, "interval", Form(label="", scale=money)) if cost else "",
                 told.hours.scale.text(billed),
                 percent(findings.mean("wasted_hours", group) / billed if billed else None),
                 percent(availability.mean if availability else None, 2),
@@ -206,20 +204,22 @@ def failures_table(findings: Findings) -> Table | None:
             continue
         code = name.removeprefix("failures.")
         message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
-        rows.append([code, message[:1].upper() + message[1:], count(stat.mean), _counts(stat)])
-    for name, what in HAPPENINGS.items():
-        happened = findings.fleet.get(name)
-        if happened is not None and happened.mean:
-            rows.append([what, "", count(happened.mean), _counts(happened)])
-    rate = findings.fleet.get("allocation.failure_rate")
-    if rate is not None and rate.mean:
-        rows.append(["share of attempts that found no hardware", "", percent(rate.mean, 2), ""])
-    if all(row[0] == HAPPENINGS["allocation.attempts"] for row in rows):
+        form = findings.forms.of(name, stat.mean)
+        rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), _range(stat, form)])
+    attempts_alone = not rows
+    for name in (*HAPPENINGS, "allocation.failure_rate"):
+        event = findings.fleet.get(name)
+        if event is None or not event.mean:
+            continue
+        form = findings.forms.of(name, event.mean)
+        rows.append([form.label, "", form.with_unit(event.mean), _range(event, form)])
+        attempts_alone = attempts_alone and name == "allocation.attempts"
+    if attempts_alone:
         return None
     return Table(columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"], rows=rows, words=2)
 
 
-def _counts(stat: Stat) -> str:
+def _range(stat: Stat, form: Form) -> str:
     if stat.p05 is None or stat.p95 is None:
         return ""
-    return f"{count(stat.p05)} to {count(stat.p95)}" if stat.p05 != stat.p95 else count(stat.p05)
+    return f"{form.text(stat.p05)} to {form.text(stat.p95)}" if stat.p05 != stat.p95 else form.text(stat.p05)

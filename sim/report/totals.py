@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.errors import ResultError
+from sim.fields.numbers import Scale, hours_scale, money_scale
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, Findings
-from sim.report.numbers import RoundedTable, Scale, hours_scale, money_scale
+from sim.report.rounding import RoundedTable, rounded_parts, rounded_table
 
 METERS = ("compute", "license", "disk", "network", "commitment")
 METER_WORDS = ("compute", "software licence", "disks", "network", "commitments")
@@ -74,7 +75,7 @@ class MoneyParts:
         for (row, column), numbers in cells.items():
             total = self.table.cells[row][column] if min(row, column) >= 0 else 0.0
             amounts = [findings.bill[number].amount for number in numbers]
-            for number, amount in zip(numbers, self.scale.parts(amounts, total), strict=True):
+            for number, amount in zip(numbers, rounded_parts(self.scale, amounts, total), strict=True):
                 shown[number] = amount
         return shown
 
@@ -85,7 +86,7 @@ def shares(values: Sequence[float]) -> list[str]:
     if total <= 0:
         return ["" for _ in values]
     scale = Scale(unit="%", decimals=1)
-    shown = scale.parts([100 * value / total for value in values], 100.0)
+    shown = rounded_parts(scale, [100 * value / total for value in values], 100.0)
     return [
         f"<\N{NO-BREAK SPACE}{scale.with_unit(0.1)}" if value > 0 and part == 0 else scale.with_unit(part)
         for value, part in zip(values, shown, strict=True)
@@ -122,7 +123,7 @@ def hours_parts(findings: Findings) -> HoursParts:
 
 
 def _shown(scale: Scale, exact: dict[PowerState, float], total: float) -> dict[PowerState, float]:
-    return dict(zip(exact, scale.parts(list(exact.values()), total), strict=True)) if exact else {}
+    return dict(zip(exact, rounded_parts(scale, list(exact.values()), total), strict=True)) if exact else {}
 
 
 def money_parts(findings: Findings) -> MoneyParts:
@@ -143,7 +144,9 @@ def money_parts(findings: Findings) -> MoneyParts:
         raise ResultError(
             f"{findings.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
         )
-    return MoneyParts(scale=scale, groups=names, meters=meters, table=scale.table(cells, total), members=members)
+    return MoneyParts(
+        scale=scale, groups=names, meters=meters, table=rounded_table(scale, cells, total), members=members
+    )
 
 
 def _rows(findings: Findings) -> tuple[list[tuple[str, ...]], list[str]]:

@@ -1,19 +1,22 @@
-"""The names and figures of one replication: what a fleet used and what it cost, as the result folder calls them.
+"""The metrics of one replication: what a fleet used, what happened to it and what it cost; one row each (`sim.fields.metrics`).
 
 Every group, and the whole fleet under the name "", gets the same names whatever happened, so that variants can be
-compared name by name; what never happened is 0, what isn't defined (the availability of VMs nobody wanted) is NaN.
+compared name by name; what never happened is 0, what isn't defined (the availability of VMs that were never needed) is NaN.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
 
-from sim.billing.meters import KINDS, Bill
+from sim.billing.meters import Bill
 from sim.billing.uptime import Uptime
 from sim.errors import InputError
+from sim.fields.metrics import HIGHER, LOWER, METRICS, Forms, Metric, Unit, add_metrics, order_metrics
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import BillingPolicy
@@ -21,128 +24,224 @@ from sim.lifecycle.power import PowerState
 from sim.usage.ledger import GroupUsage
 
 FLEET = ""  # the group name of the whole fleet
-
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
+HEADLINES = ("cost.total", "billed_hours", "availability")
+"""What `--precision` waits for."""
+SHOWN = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")
+"""What a notebook shows of a run."""
 
-RATIOS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "availability": ("served_hours", "wanted_hours"),
-        "allocation.failure_rate": ("allocation.failures", "allocation.attempts"),
-        "load.served_share": ("load.served", "load.offered"),
-    }
-)
+
+@dataclass(frozen=True, slots=True)
+class RatedUsage:
+    """One group of one rated replication (the whole fleet if the usage is of group ""): what metrics are computed from."""
+
+    usage: GroupUsage
+    bill: Bill
+    policy: BillingPolicy
+    uptimes: Sequence[Uptime] | None = None  # None where nothing in the plan can take a VM away from its user
+
+    @property
+    def bill_group(self) -> str | None:
+        """The group as a bill selects it: None for the whole fleet."""
+        return self.usage.group or None
+
+    def count(self, name: str) -> float:
+        """How often something happened."""
+        return float(self.usage.counts.get(name, 0))
+
+    def uptime(self) -> float:
+        """The part of their deployed time in which the group's deployments could be reached."""
+        if self.uptimes is None:
+            return 1.0 if self.usage.hours(PowerState.RUNNING) > 0.0 else math.nan
+        own = [each for each in self.uptimes if self.usage.group in (FLEET, *each.credit_usd)]
+        deployed = math.fsum(each.deployed_min for each in own)
+        return 1.0 - math.fsum(each.down_min for each in own) / deployed if deployed > 0.0 else math.nan
+
+    def credit(self) -> float:
+        """Service credits for the group's deployments."""
+        return math.fsum(
+            usd
+            for each in self.uptimes or ()
+            for group, usd in each.credit_usd.items()
+            if self.usage.group in (FLEET, group)
+        )
+
+
+def _counter(name: str, label: str, definition: str, better: str = "", section: str = "events") -> Metric:
+    """A metric that counts what the engine counts under the same name; 0 where it never happened."""
+    unit = Unit.VMS if name.startswith("vms.") else Unit.COUNT
+    return Metric(
+        name=name, label=label, unit=unit, definition=definition, section=section, better=better,
+        compute=lambda rated: rated.count(name),
+    )  # fmt: skip
+
+
+def _operation_counter(outcome: str, definition: str, better: str = "") -> Metric:
+    return Metric(
+        name=f"operations.<operation>.{outcome}", label=f"<operation> operations {outcome}", unit=Unit.COUNT,
+        definition=definition, section="events", better=better,
+        compute=lambda rated: {each: rated.count(f"operations.{each}.{outcome}") for each in OPERATION_NAMES},
+    )  # fmt: skip
+
+
+def _load(name: str, label: str, unit: Unit, definition: str, better: str = "") -> Metric:
+    return Metric(
+        name=name, label=label, unit=unit, definition=definition, section="load", better=better,
+        compute=lambda rated: rated.usage.amounts.get(name, 0.0),
+    )  # fmt: skip
+
+
+add_metrics(
+    Metric(
+        name="billed_hours", label="billed hours", unit=Unit.VM_HOURS, section="usage", better=LOWER,
+        definition="VM hours in the states that the billing policy bills",
+        compute=lambda rated: rated.usage.billed_h(rated.policy),
+    ),
+    Metric(
+        name="hours.<state>", label="<state> hours", unit=Unit.VM_HOURS, section="usage",
+        definition="VM hours in a power state; creating: accepted, no power state yet",
+        compute=lambda rated: {str(state): rated.usage.hours(state) for state in PowerState},
+    ),
+    Metric(
+        name="wanted_hours", label="needed hours", unit=Unit.VM_HOURS, section="usage",
+        definition="VM hours in which the group's demand asks for the VM on",
+        compute=lambda rated: rated.usage.wanted_h,
+    ),
+    Metric(
+        name="served_hours", label="hours ready while needed", unit=Unit.VM_HOURS, section="usage", better=HIGHER,
+        definition="needed VM hours in which the VM is Running and its last create or start has succeeded",
+        compute=lambda rated: rated.usage.served_h,
+    ),
+    Metric(
+        name="wasted_hours", label="hours billed but idle", unit=Unit.VM_HOURS, section="usage", better=LOWER,
+        definition="billed VM hours that are not ready while needed",
+        compute=lambda rated: rated.usage.wasted_h(rated.policy),
+    ),
+    Metric(
+        name="availability", label="availability", unit=Unit.SHARE, section="usage", better=HIGHER,
+        definition="hours ready while needed over needed hours", ratio_of=("served_hours", "wanted_hours"),
+    ),
+    Metric(
+        name="sla.uptime", label="uptime of deployments", unit=Unit.SHARE, section="service level", better=HIGHER,
+        definition="share of deployed time in which a deployment could be reached, as the SLA counts it",
+        compute=lambda rated: rated.uptime(),
+    ),
+    Metric(
+        name="sla.credit", label="service credits to claim", unit=Unit.MONEY, section="service level",
+        definition="credits that the SLA grants for the months whose uptime is below its level",
+        compute=lambda rated: rated.credit(),
+    ),
+    Metric(
+        name="vms.peak_allocated", label="peak of VMs on hosts", unit=Unit.VMS, section="VMs",
+        definition="most VMs that were on a host at one instant",
+        compute=lambda rated: float(rated.usage.peak_allocated),
+    ),
+    Metric(
+        name="vms.peak_running", label="peak of VMs running", unit=Unit.VMS, section="VMs",
+        definition="most VMs that were Running at one instant",
+        compute=lambda rated: float(rated.usage.peak_running),
+    ),
+    _counter("vms.created", "VMs created", "creates that reached Succeeded", section="VMs"),
+    _counter("vms.deleted", "VMs deleted", "VMs whose deletion was completed", section="VMs"),
+    _operation_counter("accepted", "operations that the platform accepted"),
+    _operation_counter("succeeded", "operations that succeeded"),
+    _operation_counter("failed", "operations that failed", LOWER),
+    _operation_counter("rejected", "operations refused at once (quota, another operation under way)", LOWER),
+    Metric(
+        name="failures.<code>", label="failures: <code>", unit=Unit.COUNT, section="events", better=LOWER,
+        definition="failures by the platform's error code",
+        compute=lambda rated: {code: rated.count(f"failures.{code}") for code in FAILURES},
+    ),
+    _counter("allocation.attempts", "attempts to find hardware", "attempts to find a host, each retry counted"),
+    _counter("allocation.failures", "attempts that found no hardware", "attempts that found no host", LOWER),
+    _counter("evictions", "spot evictions", "evictions of spot VMs", LOWER),
+    _counter("host_failures", "host failures", "failures of hosts; of a group: those that hit its VMs", LOWER),
+    _counter("guest_crashes", "guest OS crashes", "crashes of the guest OS while Running", LOWER),
+    _counter("service_healings", "service healings", "VMs started again on another host after a host failure"),
+    _counter("maintenance_impacts", "VMs hit by maintenance", "freezes, reboots and redeployments by maintenance"),
+    _counter("autoscale.out", "scale-outs", "times that the autoscale rule added VMs"),
+    _counter("autoscale.in", "scale-ins", "times that the autoscale rule removed VMs"),
+    _load("load.offered", "offered load", Unit.LOAD_HOURS, "load of an autoscaled group, times hours"),
+    _load("load.served", "served load", Unit.LOAD_HOURS, "load that running VMs could serve, times hours", HIGHER),
+    _load("load.overload_hours", "overloaded hours", Unit.HOURS, "hours with more load than running VMs serve", LOWER),
+    Metric(
+        name="allocation.failure_rate", label="share of attempts that found no hardware", unit=Unit.SHARE, section="ratios",
+        definition="allocation failures over allocation attempts", better=LOWER,
+        ratio_of=("allocation.failures", "allocation.attempts"),
+    ),
+    Metric(
+        name="load.served_share", label="share of load served", unit=Unit.SHARE, section="ratios", better=HIGHER,
+        definition="served load over offered load", ratio_of=("load.served", "load.offered"),
+    ),
+)  # fmt: skip
+
+
+class _Ratios(Mapping[str, tuple[str, str]]):
+    """Metrics that are a ratio of two others, from the registry."""
+
+    def __getitem__(self, name: str) -> tuple[str, str]:
+        row = METRICS.get(name)
+        if row is None or row.ratio_of is None:
+            raise KeyError(name)
+        return row.ratio_of
+
+    def __iter__(self) -> Iterator[str]:
+        return (row.name for row in METRICS.values() if row.ratio_of is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+RATIOS: Mapping[str, tuple[str, str]] = _Ratios()
 """Metrics that are a ratio of two others. Over replications they are the ratio of means, never the mean of ratios.
 
 `commitment.<name>.used_fraction` isn't among them: what was bought is the same in every replication, so the two agree.
 """
 
-HEADLINES = ("cost.total", "billed_hours", "availability")
-"""What `--precision` waits for."""
 
-COUNTED = (
-    "vms.created",
-    "vms.deleted",
-    *(f"operations.{operation}.{outcome}" for operation in OPERATION_NAMES for outcome in OUTCOMES),
-    *(f"failures.{code}" for code in FAILURES),
-    "allocation.attempts",
-    "allocation.failures",
-    "evictions",
-    "host_failures",
-    "guest_crashes",
-    "service_healings",
-    "maintenance_impacts",
-    "autoscale.out",
-    "autoscale.in",
-)
-"""Metrics that count happenings; a replication in which none happened says 0."""
-
-LOAD = ("load.offered", "load.served", "load.overload_hours")
-"""Of autoscaled groups: load times hours, and the hours in which there was more of it than running VMs serve."""
-
-
-def metrics_of(
-    usage: GroupUsage, bill: Bill, policy: BillingPolicy, uptimes: Sequence[Uptime] | None = None
-) -> dict[str, float]:
-    """Every metric of one group of one replication (of the whole fleet if the usage is of group "").
-
-    *uptimes* is None where nothing in the plan can take a VM away from its user.
-    """
-    found: dict[str, float] = {"billed_hours": usage.billed_h(policy)}
-    found.update({f"hours.{state}": usage.hours(state) for state in PowerState})
-    found["wanted_hours"] = usage.wanted_h
-    found["served_hours"] = usage.served_h
-    found["wasted_hours"] = usage.wasted_h(policy)
-    found["availability"] = math.nan  # keeps its place in the table; set below
-    found.update(bill.metrics(usage.group or None))
-    found.update(_service_level(usage, uptimes))
-    found["vms.peak_allocated"] = float(usage.peak_allocated)
-    found["vms.peak_running"] = float(usage.peak_running)
-    found.update(dict.fromkeys(COUNTED, 0.0))
-    found.update({name: float(number) for name, number in usage.counts.items()})
-    found.update(dict.fromkeys(LOAD, 0.0))
-    found.update(usage.amounts)
+def metrics_of(rated: RatedUsage) -> dict[str, float]:
+    """Every metric of one group of one replication, in the registry's order."""
+    found: dict[str, float] = {}
+    for family in _families():
+        computed = [(row, row.compute(rated) if row.compute is not None else math.nan) for row in family]
+        patterns = [(row, words) for row, words in computed if isinstance(words, Mapping)]
+        found.update({row.name: value for row, value in computed if not isinstance(value, Mapping)})
+        for word in patterns[0][1] if patterns else ():
+            found.update({row.of(word): words[word] for row, words in patterns})
+    unknown = {*rated.usage.counts, *rated.usage.amounts} - found.keys()
+    if unknown:
+        raise AssertionError(f"counted without a row in the registry of metrics: {', '.join(sorted(unknown))}")
     for name, (top, bottom) in RATIOS.items():
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
 
 
-def _service_level(usage: GroupUsage, uptimes: Sequence[Uptime] | None) -> dict[str, float]:
-    """`sla.uptime`, the part of its deployed time in which the group's deployments could be reached, and `sla.credit` (USD)."""
-    if uptimes is None:
-        return {"sla.uptime": 1.0 if usage.hours(PowerState.RUNNING) > 0.0 else math.nan, "sla.credit": 0.0}
-    own = [each for each in uptimes if usage.group in (FLEET, *each.credit_usd)]
-    deployed = math.fsum(each.deployed_min for each in own)
-    down = math.fsum(each.down_min for each in own)
-    credit = math.fsum(usd for each in own for group, usd in each.credit_usd.items() if usage.group in (FLEET, group))
-    return {"sla.uptime": 1.0 - down / deployed if deployed > 0.0 else math.nan, "sla.credit": credit}
+def metric_rows() -> list[Metric]:
+    """All rows of the registry, in the order of a result."""
+    return [row for family in _families() for row in family]
+
+
+def _families() -> Iterator[list[Metric]]:
+    """Rows that stand together word by word: `operations.create.accepted`, `operations.create.succeeded` ..."""
+    by_family: dict[str, list[Metric]] = {}
+    for row in order_metrics(METRICS.values()):
+        by_family.setdefault(row.family, []).append(row)
+    yield from by_family.values()
 
 
 def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:
-    """Every name that a run may report, before anything is played; *commitments* are the scenario's."""
-    return (
-        "billed_hours",
-        *(f"hours.{state}" for state in PowerState),
-        "wanted_hours",
-        "served_hours",
-        "wasted_hours",
-        "cost.total",
-        *(f"cost.{kind}" for kind in KINDS),
-        "sla.uptime",
-        "sla.credit",
-        "vms.peak_allocated",
-        "vms.peak_running",
-        *COUNTED,
-        *LOAD,
-        *RATIOS,
-        *(f"commitment.{name}.{part}_fraction" for name in commitments for part in ("used", "unused")),
+    """Every name that a run may report, before anything is simulated; *commitments* are the scenario's."""
+    words = {
+        "hours.": [str(state) for state in PowerState],
+        "operations.": list(OPERATION_NAMES),
+        "failures.": list(FAILURES),
+        "commitment.": list(commitments),
+    }
+    return tuple(
+        name
+        for row in order_metrics(METRICS.values())
+        for name in ([row.of(word) for word in words.get(row.family, ())] if row.is_pattern else [row.name])
     )
-
-
-def better_when(metric: str) -> str:
-    """Which way of a metric people want: "lower", "higher", or "" where that is not for us to say.
-
-    >>> better_when("cost.total"), better_when("availability"), better_when("hours.running")
-    ('lower', 'higher', '')
-    """
-    if metric in ("availability", "served_hours", "sla.uptime", "load.served", "load.served_share") or metric.endswith(
-        ".used_fraction"
-    ):
-        return "higher"
-    falls = (
-        "cost.",
-        "failures.",
-        "evictions",
-        "host_failures",
-        "guest_crashes",
-        "billed_hours",
-        "wasted_hours",
-        "load.overload",
-    )
-    if metric.startswith((*falls, "allocation.failure")) or metric.endswith(
-        (".failed", ".rejected", ".unused_fraction")
-    ):
-        return "lower"
-    return ""
 
 
 def check_metric(metric: str, names: Iterable[str]) -> None:
@@ -151,5 +250,21 @@ def check_metric(metric: str, names: Iterable[str]) -> None:
     if metric in every:
         return
     close = difflib.get_close_matches(metric, every, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`metrics` in summary.json has the names"
+    hint = f"did you mean {' or '.join(close)}?" if close else "`vmfleet metrics` lists the names"
     raise InputError(f"there is no metric {metric!r}; {hint}")
+
+
+def html_table(caption: str, metrics: Mapping[str, Mapping[str, Any]], currency: str) -> str:
+    """A run's main metrics as a small table for notebooks, from the metrics of its summary."""
+    forms = Forms(currency=currency, means={name: found["mean"] for name, found in metrics.items()})
+    columns = ("mean", "low", "high", "p05", "p50", "p95")
+    rows = ["".join(f"<th>{column}</th>" for column in ("metric", *columns))]
+    for name in SHOWN:
+        found = metrics.get(name)
+        if found is not None:
+            form = forms.of(name, found["mean"], found["low"], found["high"])
+            cells = (form.text(found[column]) for column in columns)
+            rows.append(
+                f"<td>{form.title}</td>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells)
+            )
+    return f"<table><caption>{escape(caption)}</caption>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

@@ -20,7 +20,7 @@ from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.runs.event_writer import EventWriter
-from sim.runs.metrics import FLEET, metrics_of
+from sim.runs.metrics import FLEET, RatedUsage, metrics_of
 from sim.runs.rate_replication import needs_stays, settle, uptimes_of
 from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
@@ -98,8 +98,8 @@ def replicate(
     rating = settle(inputs, run.usages, powers.stays(horizon_s) if powers else None)
     uptimes = uptimes_of(inputs, rating, reach.stays(horizon_s)) if reach else None
     bill = rating.bill
-    metrics = {FLEET: metrics_of(run.fleet, bill, policy, uptimes)}
-    metrics.update({group: metrics_of(usage, bill, policy, uptimes) for group, usage in run.usages.items()})
+    usages = {FLEET: run.fleet, **run.usages}
+    metrics = {group: metrics_of(RatedUsage(usage, bill, policy, uptimes)) for group, usage in usages.items()}
     return Replication(
         number=number,
         engine=run.engine,

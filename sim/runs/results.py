@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,9 @@ from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
 from sim.runs.atomic_write import PROGRAM, PROVENANCE, SUMMARY
 from sim.runs.frames import DataFrame
-from sim.runs.metrics import FLEET
+from sim.runs.metrics import FLEET, html_table
 
 Floats = NDArray[np.float64]
-SHOWN = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")  # in a notebook
 NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json
 
 
@@ -258,20 +256,8 @@ class StoredResult:
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        shown = {name: self.summary["metrics"][name] for name in SHOWN if name in self.summary["metrics"]}
-        columns = ("mean", "low", "high", "p50", "p95")
-        rows = "".join(
-            f"<tr><td>{name}</td>"
-            + "".join(
-                f"<td style='text-align:right'>{'–' if of.get(each) is None else format(of[each], ',.6g')}</td>"
-                for each in columns
-            )
-            + "</tr>"
-            for name, of in shown.items()
-        )
-        head = "".join(f"<th>{each}</th>" for each in ("metric", *columns))
-        caption = f"{escape(str(self.summary['scenario']))}: {self.summary['replications']} replications"
-        return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
+        caption = f"{self.summary['scenario']}: {self.summary['replications']} replications"
+        return html_table(caption, self.summary["metrics"], self.summary.get("currency", "USD"))
 
 
 def read(folder: str | Path) -> StoredResult:

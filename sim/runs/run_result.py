@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +15,7 @@ from sim.lifecycle.power import PowerState
 from sim.runs.atomic_write import PROVENANCE, SUMMARY, new_folder
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import FLEET, RATIOS, check_metric
+from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
 from sim.runs.provenance import catalogue_facts, input_digest, program, timing
 from sim.runs.replication import Replication
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
@@ -247,13 +246,9 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """A small table for notebooks."""
-        shown = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")
-        rows = "".join(_html_row(name, self.estimate(name)) for name in shown)
-        return (
-            f"<table><caption>{escape(self.scenario.name)}: {self.n} replications, seed {self.seed}</caption>"
-            f"<tr><th>metric</th><th>mean</th><th>{self.confidence:.0%} interval</th><th>P5</th><th>P95</th></tr>"
-            f"{rows}</table>"
-        )
+        metrics = {name: self.estimate(name).as_dict() for name in self.metric_names()}
+        caption = f"{self.scenario.name}: {self.n} replications, seed {self.seed}"
+        return html_table(caption, metrics, self.scenario.prices.currency)
 
 
 def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Estimate:
@@ -262,19 +257,6 @@ def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Esti
         top, bottom = RATIOS[metric]
         return estimate_ratio(values(top, group), values(bottom, group), confidence)
     return estimate_mean([value for value in values(metric, group) if not math.isnan(value)], confidence)
-
-
-def _html_row(name: str, estimate: Estimate) -> str:
-    def text(value: float | None) -> str:
-        return "–" if value is None else f"{value:,.6g}"
-
-    cells = (
-        text(estimate.mean),
-        f"{text(estimate.low)} to {text(estimate.high)}",
-        text(estimate.p05),
-        text(estimate.p95),
-    )
-    return f"<tr><td>{name}</td>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def write(result: RunResult, folder: str | Path) -> Path:

@@ -12,7 +12,8 @@ from typing import Any
 
 from scipy import special
 
-from sim.runs.metrics import HEADLINES, RATIOS, better_when
+from sim.fields.metrics import better_direction
+from sim.runs.metrics import HEADLINES, RATIOS
 from sim.statistics.intervals import (
     correlation,
     holm,
@@ -167,7 +168,7 @@ def _difference(
     half = None
     if found.standard_error is not None:
         half = found.standard_error and t_quantile(0.5 + confidence / 2, found.n - 1) * found.standard_error
-    mean, wanted = found.mean, better_when(metric)
+    mean, wanted = found.mean, better_direction(metric)
     sign = {"lower": -1.0, "higher": 1.0}.get(wanted)
     better = [sign * value > 0.0 for value in found.differences] if sign is not None else []
     return Difference(

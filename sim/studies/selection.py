@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
+from sim.fields.metrics import better_direction
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import RATIOS, better_when, check_metric, possible_metrics
+from sim.runs.metrics import RATIOS, check_metric, possible_metrics
 from sim.runs.options import CAP, SharedKeywords, options_from
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
@@ -164,7 +165,7 @@ def best_of(
     _check(scenarios, indifference, metric, confidence)
     options = options_from(keywords, SharedKeywords, "best_of").seeded(next(iter(scenarios.values())))
     runners = [ReplicationRunner(each, options) for each in with_warm_ups([*scenarios.values()], options)]
-    sign = -1.0 if better_when(metric) == "higher" else 1.0
+    sign = -1.0 if better_direction(metric) == "higher" else 1.0
     names, out = list(scenarios), dict[str, int]()
 
     def observe(systems: Sequence[int], n: int) -> list[list[float]]:

@@ -18,7 +18,7 @@ from sim.billing.rating import rate
 from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
 from sim.model.demand import Replay
-from sim.runs.metrics import metrics_of
+from sim.runs.metrics import RatedUsage, metrics_of
 from sim.runs.replication import timeline_of
 from sim.runs.simulation_input import SimulationInput, compile_scenario
 from tests.benchmarks import plain_simpy as plain
@@ -91,7 +91,7 @@ def played(asked: SimulationInput, engine: str, *, replication: int = 0, threads
     bill = rate(asked.rated_groups, run.usages, asked.catalogue, policy, asked.commitments)
     for usage in run.usages.values():
         timeline_of(usage)
-    return metrics_of(run.fleet, bill, policy)
+    return metrics_of(RatedUsage(run.fleet, bill, policy))
 
 
 def changes(found: Mapping[str, float]) -> float:

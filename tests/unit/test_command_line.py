@@ -13,8 +13,8 @@ import sim.runs.executors
 import sim.runs.run
 from sim.cli import main
 from sim.cli.options import share_of
-from sim.cli.terminal import figure, money
 from sim.errors import ScenarioError
+from sim.fields.numbers import general, money
 
 SMALL = """\
 name = "small"
@@ -48,7 +48,7 @@ def test_run_prints_the_answer_and_writes_the_result_folder(small: Path, capsys:
     """The main job."""
     assert vmfleet("run", small) == 0
     shown = capsys.readouterr()
-    assert "total, USD" in shown.out
+    assert "cost (USD)" in shown.out
     assert "results/small" in shown.out
     assert shown.err == "", "progress belongs to a terminal only"
     written = {path.name for path in Path("results/small").iterdir()}
@@ -374,10 +374,10 @@ def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
 
 def test_numbers_are_written_with_the_digits_that_matter() -> None:
     """Neither 134397.8701 hours nor 0.00 of a small share."""
-    assert [figure(each) for each in (134397.87, 220.04, 3.5, 0.0123, 0.0, None)] == [
-        "134,398", "220.0", "3.50", "0.0123", "0", "–",
+    assert [general(each) for each in (134397.87, 220.04, 3.5, 0.0123, 0.0, None)] == [
+        "134,400", "220.04", "3.5", "0.0123", "0", "–",
     ]  # fmt: skip
-    assert [money(each) for each in (30912.4, 167.9, None)] == ["30,912", "167.90", "–"]
+    assert [money(each) for each in (30912.4, 167.9, None)] == ["30,912.40", "167.90", "–"]
 
 
 def test_a_study_never_plays_a_replication_twice(

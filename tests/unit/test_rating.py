@@ -101,14 +101,6 @@ def test_doubling_a_price_doubles_the_bill():
     assert twice == pytest.approx(2 * once, abs=2e-9)
 
 
-def test_metrics_have_the_promised_names():
-    """`cost.*` of interface.md, and no commitment metric where there is none."""
-    bill = rate([group()], {"dev": usage(running=[1.0])}, CATALOGUE, "2018-08")
-    names = {f"cost.{what}" for what in ("total", "compute", "license", "disk", "network", "commitment")}
-    assert set(bill.metrics()) == set(bill.metrics("dev")) == names
-    assert bill.metrics() == bill.metrics("dev")
-
-
 def test_a_hibernating_windows_vm_needs_a_larger_os_disk():
     """128 GiB hold a Windows image of 127 GiB but not 16 GiB of memory too: the step up to P15 has its own line."""
     books = {"dev": usage(hibernated=[10.0])}

@@ -201,7 +201,10 @@ def test_luck_that_gained_nothing_is_said(comparison: Path) -> None:
 def test_a_sweep_shows_every_point(sweep: Path) -> None:
     """One figure a metric, one row a point, and a share of 99.9999 % isn't shown as all."""
     text = build(sweep).read_text(encoding="utf-8")
-    assert "Cost goes from 20.00 USD at group.dev.count = 10, group.dev.when_off = stop &lt;now&gt;" in text
+    assert (
+        "Cost goes from 20.00\N{NO-BREAK SPACE}USD at group.dev.count = 10, group.dev.when_off = stop &lt;now&gt;"
+        in text
+    )
     assert "99.9999" in text
     assert "100.000" not in text
     shown = rows_of(sweep / "figures" / "sweep_cost_total.csv")
@@ -213,8 +216,8 @@ def test_a_sweep_shows_every_point(sweep: Path) -> None:
     ("keep", "limit", "says"),
     [
         ("cost.total@dev<=400", 400.0, "cost of dev (USD)"),
-        ("p95(cost.total)<=400", 0.95, "chance that cost &lt;= 400 USD (%)"),
-        ("P(availability<0.99)<=0.05", 0.05, "chance that availability &lt; 99 % (%)"),
+        ("p95(cost.total)<=400", 0.95, "probability that cost &lt;= 400 USD (%)"),
+        ("P(availability<0.99)<=0.05", 0.05, "probability that availability &lt; 99 % (%)"),
     ],
 )
 def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, says: str) -> None:

@@ -1,4 +1,4 @@
-"""How the report writes numbers: hours, money and shares as people read them, and parts that add up as shown."""
+"""Parts that add up as shown: controlled rounding of shares, bills and tables."""
 
 from __future__ import annotations
 
@@ -7,58 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.errors import ResultError
-
-MINUS = "\N{MINUS SIGN}"
-NO_NUMBER = "\N{EN DASH}"
-
-
-MONEY = "USD"
-"""The unit of a plan's hours in bills and ledgers, whatever the price list's currency is."""
-
-
-def in_currency(unit: str, currency: str) -> str:
-    """A meter's unit as a reader of this price list knows it."""
-    return currency if unit == MONEY else unit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How many decimals one kind of number gets in one report: the same everywhere, so that columns can be added."""
-
-    unit: str
-    decimals: int
-
-    def text(self, value: float | None) -> str:
-        """The number without its unit, thousands separated; a dash where there is none."""
-        return plain(value, self.decimals)
-
-    def with_unit(self, value: float | None) -> str:
-        """The number and its unit, with a space that doesn't break."""
-        return f"{self.text(value)}\N{NO-BREAK SPACE}{self.unit}"
-
-    def rounded(self, value: float) -> float:
-        """The number as it is written."""
-        return float(f"{value:.{self.decimals}f}")
-
-    def parts(self, values: Sequence[float], total: float) -> list[float]:
-        """The values rounded to this scale such that their sum is the rounded total."""
-        step = 10**self.decimals
-        return [units / step for units in apportion([v * step for v in values], self._units(total))]
-
-    def table(self, cells: Sequence[Sequence[float]], total: float) -> RoundedTable:
-        """Cells and all their sums rounded to this scale such that what is shown adds up in every direction."""
-        step = 10**self.decimals
-        whole = round_table([[cell * step for cell in row] for row in cells], self._units(total))
-        return RoundedTable(
-            cells=[[unit / step for unit in row] for row in whole],
-            rows=[sum(row) / step for row in whole],
-            columns=[sum(column) / step for column in zip(*whole, strict=True)],
-            total=sum(map(sum, whole)) / step,
-        )
-
-    def _units(self, value: float) -> int:
-        """How many units of the last decimal the number has as it is written."""
-        return int(f"{value:.{self.decimals}f}".replace(".", ""))
+from sim.fields.numbers import Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,57 +20,27 @@ class RoundedTable:
     total: float
 
 
-def money_scale(largest: float, currency: str) -> Scale:
-    """Cents; finer for a bill of a few coins, whole units above a million."""
-    return Scale(unit=currency, decimals=_decimals(largest, fine=4, fine_below=10.0, usual=2))
+def rounded_parts(scale: Scale, values: Sequence[float], total: float) -> list[float]:
+    """The values rounded to this scale such that their sum is the rounded total."""
+    step = 10**scale.decimals
+    return [units / step for units in apportion([v * step for v in values], _units(scale, total))]
 
 
-def hours_scale(largest: float) -> Scale:
-    """Tenths of an hour; seconds' precision for a fleet of a few VM-hours, whole hours above a million."""
-    return Scale(unit="h", decimals=_decimals(largest, fine=3, fine_below=1000.0, usual=1))
+def rounded_table(scale: Scale, cells: Sequence[Sequence[float]], total: float) -> RoundedTable:
+    """Cells and all their sums rounded to this scale such that what is shown adds up in every direction."""
+    step = 10**scale.decimals
+    whole = round_table([[cell * step for cell in row] for row in cells], _units(scale, total))
+    return RoundedTable(
+        cells=[[unit / step for unit in row] for row in whole],
+        rows=[sum(row) / step for row in whole],
+        columns=[sum(column) / step for column in zip(*whole, strict=True)],
+        total=sum(map(sum, whole)) / step,
+    )
 
 
-def _decimals(largest: float, *, fine: int, fine_below: float, usual: int) -> int:
-    if 0.0 < abs(largest) < fine_below:
-        return fine
-    return 0 if abs(largest) >= 1e6 else usual
-
-
-def plain(value: float | None, decimals: int) -> str:
-    """A number with thousands separated, a true minus sign and no negative zero."""
-    if value is None or not math.isfinite(value):
-        return NO_NUMBER
-    text = f"{value:,.{decimals}f}"
-    if text.startswith("-"):
-        text = text[1:] if not any(digit in "123456789" for digit in text) else MINUS + text[1:]
-    return text
-
-
-def percent(share: float | None, decimals: int = 1) -> str:
-    """A share between 0 and 1 as a percentage; what is not all is never shown as all, nor something as nothing."""
-    if share is None or not math.isfinite(share):
-        return NO_NUMBER
-    if 0.0 < share < 1.0:
-        while decimals < 6 and round(share * 100, decimals) in (0.0, 100.0):
-            decimals += 1
-    return f"{plain(share * 100, decimals)}\N{NO-BREAK SPACE}%"
-
-
-def count(value: float | None) -> str:
-    """How many of something: whole if it is whole, else the mean with a decimal or two."""
-    if value is None or not math.isfinite(value):
-        return NO_NUMBER
-    if value == round(value):
-        return plain(value, 0)
-    return plain(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 0.01 else 5)
-
-
-def compact(value: float) -> str:
-    """A tick label: as few digits as the number needs."""
-    if value == 0:
-        return "0"
-    text = f"{abs(value):,.10g}" if 1e-4 <= abs(value) < 1e15 else f"{abs(value):.3g}"
-    return (MINUS if value < 0 else "") + text
+def _units(scale: Scale, value: float) -> int:
+    """How many units of the last decimal the number has as it is written."""
+    return int(f"{value:.{scale.decimals}f}".replace(".", ""))
 
 
 def apportion(units: Sequence[float], total: int) -> list[int]:

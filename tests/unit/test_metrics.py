@@ -1,0 +1,166 @@
+"""The registry of metrics: every metric has one row, and every view reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sim
+from sim.cli import main
+from sim.fields.metrics import METRICS, Forms, Metric, Unit, add_metrics, better_direction, find_metric
+from sim.report.answer import account, headline
+from sim.report.folder import read
+from sim.report.totals import hours_parts, money_parts
+from sim.runs.metrics import metric_rows, possible_metrics
+
+SCENARIO = """
+name = "everything"
+horizon = "4d"
+replications = 2
+[[group]]
+name = "dev"
+size = "Standard_D4s_v5"
+os = "windows"
+count = 3
+disks = ["P10"]
+public_ip = true
+  [group.schedule]
+  days = "Mon-Fri"
+  on = 08:00:00
+  off = 18:00:00
+  time_zone = "UTC"
+  [group.failures]
+  InternalOperationError = 0.2
+[[group]]
+name = "web"
+size = "Standard_D4s_v5"
+  [group.autoscale]
+  load = { hourly = [50, 50, 50, 50, 50, 50, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400, 400, 50, 50, 50, 50, 50, 50] }
+  per_vm = 100.0
+  min = 1
+  max = 5
+  scale_out = { above = 0.7, by = 1, cooldown = "5min" }
+  scale_in = { below = 0.3, by = 1, cooldown = "5min" }
+[platform.host_failures]
+time_between = { dist = "exponential", mean = "40h" }
+[[platform.hosts]]
+name = "rack"
+count = 2
+vcpus = 48
+memory_gib = 384
+[[commitment]]
+name = "ri"
+kind = "reservation"
+size = "Standard_D4s_v5"
+quantity = 2
+term = "1y"
+"""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> sim.RunResult:
+    """A run in which much happens."""
+    path = tmp_path_factory.mktemp("everything") / "everything.toml"
+    path.write_text(SCENARIO)
+    return sim.run(sim.load(path), engine="simpy")
+
+
+@pytest.fixture
+def extra() -> Iterator[Metric]:
+    """A metric of somebody else's: one row."""
+    row = Metric(
+        name="idle_share", label="idle share", unit=Unit.SHARE, definition="billed but idle over billed", section="ratios",
+        better="lower", ratio_of=("wasted_hours", "billed_hours"),
+    )  # fmt: skip
+    add_metrics(row)
+    yield row
+    METRICS.remove(row.name)
+
+
+def test_every_metric_of_a_run_has_a_row(result: sim.RunResult) -> None:
+    """Nothing is reported that `vmfleet metrics` doesn't know, and what may be reported is known beforehand."""
+    names = {name for group in ("", *result.groups) for name in result.metric_names(group)}
+    assert [name for name in names if find_metric(name) is None] == []
+    assert names == set(possible_metrics(["ri"]))
+    assert result.estimate("host_failures").mean
+
+
+def test_every_metric_of_the_interface_has_a_row() -> None:
+    """The pinned names, written out once more by hand."""
+    names = [
+        "billed_hours", "hours.creating", "hours.hibernated", "wanted_hours", "served_hours", "wasted_hours", "availability",
+        "cost.total", "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "vms.created",
+        "vms.deleted", "vms.peak_allocated", "vms.peak_running", "operations.power_off.rejected", "failures.AllocationFailed",
+        "allocation.attempts", "allocation.failures", "allocation.failure_rate", "evictions", "host_failures",
+        "guest_crashes", "commitment.my.plan.used_fraction",
+    ]  # fmt: skip
+    assert [name for name in names if find_metric(name) is None] == []
+    row = find_metric("commitment.my.plan.used_fraction")
+    assert row is not None
+    assert row.label == "utilisation of my.plan"
+
+
+def test_a_row_says_what_a_reader_must_know() -> None:
+    """A label, a unit, a definition, where it is computed; no two rows share a label."""
+    rows = metric_rows()
+    assert all(row.label and row.definition and row.where.startswith("sim.") for row in rows)
+    assert len({row.label for row in rows}) == len(rows) == len(METRICS)
+
+
+def test_which_direction_is_better() -> None:
+    """One place says so for comparison, selection and search."""
+    assert [better_direction(name) for name in ("cost.total", "availability", "hours.running", "nonsense")] == [
+        "lower", "higher", "", "",
+    ]  # fmt: skip
+
+
+def test_shares_and_hours_are_written_alike_everywhere(
+    result: sim.RunResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Availability and cost read the same on the terminal, in the page and in a notebook."""
+    findings = read(result.write(tmp_path / "out"))
+    table = headline(account(findings, hours_parts(findings), money_parts(findings)))
+    page = {row[0]: row[2] for row in table.rows}
+    from sim.cli.terminal import print_summary
+
+    print_summary(result.summary())
+    terminal, notebook = capsys.readouterr().out, result._repr_html_()
+    for label in ("availability", "cost", "billed hours", "hours ready while needed"):
+        line = next(line for line in terminal.splitlines() if re.match(rf"\s*{label} \(", line))
+        assert page[label] in line
+        assert f">{page[label]}<" in notebook
+
+
+def test_decimals_rise_until_figures_can_be_told_apart() -> None:
+    """99.9999 % isn't all, and 0.0004 % isn't nothing; whole counts are whole."""
+    forms = Forms(currency="EUR", means={"cost.total": 2_000_000.0})
+    assert forms.of("availability", 0.999999).text(0.999999) == "99.9999"
+    assert forms.of("availability", 0.5).with_unit(0.5) == "50.00\N{NO-BREAK SPACE}%"
+    assert forms.of("vms.created", 3.0).text(3.0) == "3"
+    assert forms.of("cost.disk", 12.5).title == "cost of disks (EUR)"
+    assert forms.of("cost.disk", 12.5).text(12.5) == "12"  # as coarse as the total
+
+
+def test_one_row_adds_a_metric(extra: Metric, result: sim.RunResult) -> None:
+    """Computed, listed, labelled, with its better direction: nothing else is touched."""
+    again = sim.run(result.scenario, engine="simpy")
+    found = again.estimate(extra.name).mean
+    assert found == pytest.approx(again.estimate("wasted_hours").mean / again.estimate("billed_hours").mean)
+    assert extra.name in possible_metrics()
+    assert better_direction(extra.name) == "lower"
+
+
+def test_the_command_lists_every_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a table and as JSON."""
+    with pytest.raises(SystemExit):
+        main(["metrics", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == [row.name for row in metric_rows()]
+    assert set(rows[0]) == {"name", "label", "unit", "better", "definition"}
+    with pytest.raises(SystemExit):
+        main(["metrics"])
+    assert "billed but idle" in capsys.readouterr().out
