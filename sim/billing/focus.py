@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from sim.billing.commitment_allocation import Demand
 from sim.billing.commitment_use import Spent
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
-from sim.billing.meters import BillLine, RatedGroup
+from sim.billing.meter_kinds import METERS
+from sim.billing.meters import COVERED, BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating
-from sim.billing.spread import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, PRICED, Days, GroupSpread, Spread
+from sim.billing.spread import Days, GroupSpread, Spread
 
 FOCUS_VERSION = "1.2"
 COLUMNS = (
@@ -61,14 +62,6 @@ _ALWAYS = {
     "SubAccountName": "Simulated by vmfleet",
     "SubAccountType": "Subscription",
 }
-_SERVICE = {  # by kind of meter: category, subcategory, name, resource type
-    "compute": ("Compute", "Virtual Machines", "Virtual Machines", "Virtual machine"),
-    "license": ("Compute", "Virtual Machines", "Virtual Machines Licenses", "Virtual machine"),
-    "disk": ("Storage", "Block Storage", "Storage", "Disk"),
-    "network": ("Networking", "Other (Networking)", "Virtual Network", "Public IP address"),
-    "commitment": ("Compute", "Virtual Machines", "Virtual Machines", "Commitment"),
-}
-
 Nanos = NDArray[np.int64]
 Cell = str | int | float | None
 
@@ -160,9 +153,7 @@ def _group_charge(
     rating: Rating, spread: Spread, number: int, line: BillLine, shares: Mapping[tuple[str, str], int]
 ) -> _Charge:
     group = rating.hours[number].group
-    what = _what(line)
-    if what == LEFT and group.name in rating.stepped:
-        what = f"{PRICED}{line.unit_price!r}"
+    what = line.counts
     names, hours = spread.weights(number, what)
     same = _described(group, line)
     if not what.startswith(COVERED):
@@ -184,16 +175,6 @@ def _group_charge(
         listed=_shared(to_nano(line.quantity, price), hours),
         committed=hours * demand.takes[name] if _is_discount(spent) else None,
     )
-
-
-def _what(line: BillLine) -> str:
-    """Which hours a group's line counts."""
-    if line.kind == "compute":
-        parts = line.meter.split(".", 4)
-        return COVERED + parts[4] if parts[3] == "covered" else LEFT
-    if line.kind == "license":
-        return LICENSED
-    return ORPHANED if line.meter.endswith(".orphaned") else EXISTING
 
 
 def _commitment_charges(
@@ -299,18 +280,17 @@ def effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
 
 def _described(group: RatedGroup, line: BillLine) -> dict[str, Cell]:
     """What all rows of a group's line have in common."""
+    has_size = METERS[line.kind].has_size
     details = {"InstanceType": group.size, "OperatingSystem": "Windows" if group.is_licensed else "Linux"}
     return {
         **_service(line.kind),
-        **_sku(line.meter, details if line.kind in ("compute", "license") else {}),
+        **_sku(line.meter, details if has_size else {}),
         **_prices(line.unit_price),
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{line.meter} of {group.name}",
         "RegionId": group.region,
         "RegionName": group.region,
-        "PricingCategory": "Dynamic"
-        if group.priority == "spot" and line.kind in ("compute", "license")
-        else "Standard",
+        "PricingCategory": "Dynamic" if group.priority == "spot" and has_size else "Standard",
         "PricingUnit": "Hours",
         "ConsumedUnit": "Hours",
         "Tags": json.dumps({"group": group.name}),
@@ -318,12 +298,12 @@ def _described(group: RatedGroup, line: BillLine) -> dict[str, Cell]:
 
 
 def _service(kind: str) -> dict[str, Cell]:
-    category, subcategory, name, resource = _SERVICE[kind]
+    service = METERS[kind].service
     return {
-        "ServiceCategory": category,
-        "ServiceSubcategory": subcategory,
-        "ServiceName": name,
-        "ResourceType": resource,
+        "ServiceCategory": service.category,
+        "ServiceSubcategory": service.subcategory,
+        "ServiceName": service.name,
+        "ResourceType": service.resource,
     }
 
 

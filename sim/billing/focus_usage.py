@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.hours import Booked, RatedHours
+from sim.billing.meter_kinds import METERS
 from sim.billing.meters import RatedGroup
 from sim.errors import Fault, UsageError
 from sim.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
@@ -33,7 +34,6 @@ NEEDED = (
     "ServiceCategory",
     "RegionId",
 )
-_KIND = {"Compute": "compute", "Storage": "disk", "Networking": "network"}  # of what is invoiced
 OTHER = "other"  # kind of what is invoiced and not rated here
 _MOST_FAULTS = 20
 
@@ -126,7 +126,7 @@ def _read(row: Mapping[str, str]) -> _Row:
     cost = _number(row, "BilledCost")
     meter = _text(row, "SkuMeter") or _text(row, "x_SkuMeterName")
     own_kind = meter.split(".", 1)[0]
-    kind = own_kind if own_kind in ("license", "commitment") else _KIND.get(_text(row, "ServiceCategory"), "compute")
+    kind = own_kind if own_kind in METERS else _kind_of(_text(row, "ServiceCategory"))
     unused = "Unused" in (_text(row, "CommitmentDiscountStatus"), _text(row, "CapacityReservationStatus"))
     if _text(row, "ChargeCategory") != "Usage" or own_kind == "commitment" or unused:
         is_commitment = bool(_text(row, "CommitmentDiscountId")) or own_kind == "commitment" or unused
@@ -138,6 +138,11 @@ def _read(row: Mapping[str, str]) -> _Row:
     if "month" in _text(row, "ConsumedUnit").lower():
         hours *= HOURS_PER_MONTH
     return _Row(start, end, key._replace(group=_tagged_group(row)), hours, what, kind, cost)
+
+
+def _kind_of(category: str) -> str:
+    """The first kind of meter of a service category; what belongs to none is invoiced as compute."""
+    return next((name for name, kind in METERS.items() if kind.service.category == category), "compute")
 
 
 def _meaning(row: Mapping[str, str], meter: str) -> tuple[_Key | None, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """What is rated and what comes of it: groups of like VMs, lines of a bill, and the bill that adds them up.
 
-A meter is written `<kind>.<detail>`; the kind is one of `KINDS`:
+A meter is written `<kind>.<detail>`; the kinds are those of `sim.billing.meter_kinds`:
 
     compute.Standard_D4s_v5.linux.regular      license.windows.Standard_D4s_v5      disk.P10
     network.public_ip                          commitment.ri-d4.used                commitment.ri-d4.unused
@@ -15,8 +15,9 @@ from typing import Any
 from sim.billing.money import to_nano, to_usd
 from sim.fields.metrics import HIGHER, LOWER, Metric, Unit, add_metrics
 
-KINDS = ("compute", "license", "disk", "network", "commitment")
-LABELS = ("compute", "software licences", "disks", "network", "commitments")
+# Which of a group's hours a line counts: those left to pay as you go (all, or at one of several prices: "left@0.038"),
+# those that one commitment paid ("covered.ri-d4"), those with a licence, from creation to deletion, after deletion.
+LEFT, PRICED, COVERED, LICENSED, EXISTING, ORPHANED = "left", "left@", "covered.", "licensed", "existing", "orphaned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,11 @@ class BillLine:
     unit: str
     unit_price: float  # USD per unit
     amount_nano: int  # what is paid, in nano-dollars: sums of lines are exact
+    counts: str = ""  # which of the group's hours; "" where it counts no hours of a group, or was read from a file
 
     @property
     def kind(self) -> str:
-        """The first word of the meter: one of `KINDS`."""
+        """The first word of the meter: the kind of meter."""
         return self.meter.split(".", 1)[0]
 
     @property
@@ -68,7 +70,7 @@ class BillLine:
         return to_usd(self.amount_nano)
 
 
-def line(group: str, meter: str, quantity: float, unit: str, unit_price: float) -> BillLine:
+def line(group: str, meter: str, quantity: float, unit: str, unit_price: float, counts: str = "") -> BillLine:
     """A line of a bill; the only place where a quantity meets its price."""
     return BillLine(
         group=group,
@@ -77,6 +79,7 @@ def line(group: str, meter: str, quantity: float, unit: str, unit_price: float) 
         unit=unit,
         unit_price=unit_price,
         amount_nano=to_nano(quantity, unit_price),
+        counts=counts,
     )
 
 
@@ -131,7 +134,8 @@ def _of_commitments(rated: Any, figure: str) -> dict[str, float]:
     return {name: getattr(use, figure) for name, use in uses.items()}
 
 
-def _cost_metric(kind: str, label: str) -> Metric:
+def cost_metric(kind: str, label: str) -> Metric:
+    """The metric that sums up a kind of meter."""
     return Metric(
         name=f"cost.{kind}", label=f"cost of {label}", unit=Unit.MONEY, section="cost", better=LOWER,
         definition=f"the sum of the meters of {label}",
@@ -144,7 +148,6 @@ add_metrics(
         name="cost.total", label="cost", unit=Unit.MONEY, section="cost", better=LOWER, definition="the sum of all meters",
         compute=lambda rated: rated.bill.cost(group=rated.bill_group),
     ),
-    *(_cost_metric(kind, label) for kind, label in zip(KINDS, LABELS, strict=True)),
     Metric(
         name="commitment.<name>.used_fraction", label="utilisation of <name>", unit=Unit.SHARE, section="cost",
         definition="share of what was bought that was used", better=HIGHER,

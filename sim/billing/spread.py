@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.hours import Hourly
+from sim.billing.meters import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, PRICED
 from sim.billing.rating import Rating
 from sim.billing.shares import HourlyShare, share_of
 from sim.billing.stays import Stays, Stretches, booked_times
 from sim.lifecycle.policy import BillingPolicy
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
-
-# What a line's quantity is made of: a group's hours of one kind, or those that one commitment paid ("covered.ri-d4").
-LEFT, LICENSED, EXISTING, ORPHANED, COVERED = "left", "licensed", "existing", "orphaned", "covered."
-PRICED = "left@"  # those left to pay at one of several prices ("left@0.038")
 
 Weights = NDArray[np.float64]  # hours, shape (resources, days)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from sim.billing.commitments import Commitment
 from sim.billing.focus_usage import OTHER, read_focus_rows
 from sim.billing.hours import RatedHours, window_hourly
-from sim.billing.meters import KINDS, RatedGroup
+from sim.billing.meter_kinds import METERS
+from sim.billing.meters import RatedGroup
 from sim.billing.rating import Rating, rate_in_full, rate_stays
 from sim.billing.stays import Stay, Stays, stays_of
 from sim.catalog.catalogue import Catalogue
@@ -83,9 +84,8 @@ class UsageFile:
     @property
     def kinds(self) -> tuple[tuple[str, ...], ...]:
         """Kinds of meter as the file's invoice can tell them apart."""
-        if self.one_meter:
-            return KINDS[:2], *((kind,) for kind in KINDS[2:])
-        return tuple((kind,) for kind in KINDS)
+        together = ("compute", "license") if self.one_meter else ()
+        return (*([together] if together else []), *((kind,) for kind in METERS if kind not in together))
 
 
 def read_usage(

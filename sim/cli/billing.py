@@ -290,7 +290,7 @@ def _as_object(
             }
             for each in rating.bill.lines
         ],
-        "costs": {kind: rating.bill.cost(kind) for kind in _kinds()},
+        "costs": {kind: rating.bill.cost(kind) for kinds in file.kinds for kind in kinds},
         "total_usd": rating.bill.total,
         "commitments": {
             name: {
@@ -315,9 +315,3 @@ def _as_object(
             if cost is not None
         }
     return found
-
-
-def _kinds() -> Sequence[str]:
-    from sim.billing.meters import KINDS
-
-    return KINDS

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.billing.meter_kinds import METERS
 from sim.fields.numbers import Scale, percent
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
@@ -17,7 +18,7 @@ from sim.report import clock, style
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Floats, Stat
 from sim.report.style import Drawn, Sheet
-from sim.report.totals import METER_WORDS, METERS, HoursParts, MoneyParts, shares
+from sim.report.totals import HoursParts, MoneyParts, shares
 
 MOST_SERIES = 6
 FEW = 30  # replications below which every single bill is shown as a dot
@@ -128,8 +129,7 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
             va="center",
             size=8.5,
         )
-    words = dict(zip(METERS, METER_WORDS, strict=True))
-    axes.set_yticks(range(len(shown)), [words[meter] for meter in shown])
+    axes.set_yticks(range(len(shown)), [METERS[meter].label for meter in shown])
     horizontal(axes, largest)
     axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
     axes.set_xlabel(f"{currency} (mean over replications)" if findings.replications > 1 else currency)

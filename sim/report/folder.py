@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import numpy.typing as npt
 
+from sim.billing.meters import BillLine
 from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
-from sim.runs.results import CommitmentUse, Floats, MeanBillLine, UptimeRow, VmTimeline
+from sim.runs.results import CommitmentUse, Floats, UptimeRow, VmTimeline
 from sim.units import parse_duration
 
 __all__ = ["FLEET", "RANGE", "Findings", "Floats", "Stat", "read"]
@@ -59,7 +60,7 @@ class Findings:
     groups: Mapping[str, Mapping[str, Stat]]
     outcomes: Mapping[tuple[str, str], Floats]  # (group, metric): one value a replication
     numbers: npt.NDArray[np.int64]  # of the replications played; an interrupted run may lack some
-    bill: tuple[MeanBillLine, ...]
+    bill: tuple[BillLine, ...]
     vm_timelines: tuple[VmTimeline, ...]
     commitments: tuple[CommitmentUse, ...] = ()
     uptimes: tuple[UptimeRow, ...] = ()

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sim.billing.meter_kinds import METERS
 from sim.report import clock, style
 from sim.report.bill_figures import horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Findings, Stat
 from sim.report.style import Drawn, Sheet
-from sim.report.totals import METER_WORDS, METERS, MoneyParts
+from sim.report.totals import MoneyParts
 
 MOST_BARS = 12
 SERVED, UNSERVED = "compute that serves", "compute that serves nobody"
@@ -21,11 +22,12 @@ PART_LOOK = {
     SERVED: (style.BLUE, ""),
     UNSERVED: (style.VERMILLION, "//"),
     "compute": (style.BLUE, ""),
-    "software licence": (style.PURPLE, "\\\\"),
+    "software licences": (style.PURPLE, "\\\\"),
     "disks": (style.RULE, ""),
     "network": (style.GREEN, ".."),
     "commitments": (style.QUIET, "++"),
 }
+OTHER_LOOK = (style.SKY, "oo")
 Part = tuple[str, float]  # what for, mean amount
 
 
@@ -59,7 +61,7 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
             if part <= 0:
                 continue
             seen.append(what)
-            colour, hatch = PART_LOOK[what]
+            colour, hatch = PART_LOOK.get(what, OTHER_LOOK)
             axes.barh(
                 line, part, left=begin, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5
             )
@@ -83,10 +85,9 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
 def _parts(findings: Findings, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:
     """A bar's parts from left to right; a group has one price, so its compute is parted as its billed hours are."""
     parts: list[Part] = []
-    words = dict(zip(METERS, METER_WORDS, strict=True))
     for meter in money.meters:
         if meter != "compute" or not is_parted:
-            parts.append((words[meter], math.fsum(_own(findings, f"cost.{meter}", each) for each in members)))
+            parts.append((METERS[meter].label, math.fsum(_own(findings, f"cost.{meter}", each) for each in members)))
             continue
         idle = 0.0
         amount = math.fsum(_own(findings, "cost.compute", each) for each in members)

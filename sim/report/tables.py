@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sim.billing.meter_kinds import METERS
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, count, in_currency, percent, plain
 from sim.lifecycle.failures import FAILURES
@@ -12,7 +13,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.answer import Account, Table, shown
 from sim.report.folder import Findings, Stat
-from sim.report.totals import METER_WORDS, METERS, MOST_GROUPS, shares
+from sim.report.totals import MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
@@ -53,13 +54,12 @@ def hours_table(told: Account) -> Table:
 def meter_table(told: Account) -> Table:
     """Money by meter, with how sure each part is; adds up to the bill."""
     money, findings = told.money, told.findings
-    words = dict(zip(METERS, METER_WORDS, strict=True))
     share = [*shares(money.table.columns), "100.0\N{NO-BREAK SPACE}%" if money.table.total > 0 else ""]
     amounts = [*zip(money.meters, money.table.columns, strict=True), ("total", money.table.total)]
     rows = []
     for (meter, amount), part in zip(amounts, share, strict=True):
         stat = told.stats.get(f"cost.{meter}", Stat(mean=0.0))
-        row = [words.get(meter, meter), money.scale.text(amount)]
+        row = [METERS[meter].label if meter in METERS else meter, money.scale.text(amount)]
         if findings.replications > 1:
             form = Form(label="", scale=money.scale)
             row += [shown(stat, which, form) for which in ("interval", "range")]
@@ -82,10 +82,9 @@ def cost_table(told: Account) -> Table | None:
     money = told.money
     if len(money.groups) < 2:
         return None
-    words = dict(zip(METERS, METER_WORDS, strict=True))
     text = money.scale.text
     return Table(
-        columns=["group", *(words[meter] for meter in money.meters), f"total ({money.scale.unit})"],
+        columns=["group", *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
         rows=[
             [name, *(text(cell) if cell else "" for cell in cells), text(total)]
             for name, cells, total in zip(money.groups, money.table.cells, money.table.rows, strict=True)

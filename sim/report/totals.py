@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.billing.meter_kinds import METERS
 from sim.errors import ResultError
 from sim.fields.numbers import Scale, hours_scale, money_scale
 from sim.lifecycle.policy import get_policy
@@ -13,8 +14,6 @@ from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, Findings
 from sim.report.rounding import RoundedTable, rounded_parts, rounded_table
 
-METERS = ("compute", "license", "disk", "network", "commitment")
-METER_WORDS = ("compute", "software licence", "disks", "network", "commitments")
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
 SLACK = 1e-6  # relative; what a sum in a result folder may differ from its total by
 
@@ -69,7 +68,7 @@ class MoneyParts:
         }
         for number, line in enumerate(findings.bill):
             if line.amount:
-                place = row_of.get(line.group, -1), column_of.get(line.meter.split(".", 1)[0], -1)
+                place = row_of.get(line.group, -1), column_of.get(line.kind, -1)
                 cells.setdefault(place, []).append(number)
         shown = [0.0] * len(findings.bill)
         for (row, column), numbers in cells.items():

@@ -23,11 +23,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.meters import BillLine
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.errors import ResultError
 from sim.runs.provenance import input_digest, program_digest
-from sim.runs.replication import BillRow, CommitmentHours, Replication, Timeline
+from sim.runs.replication import CommitmentHours, Replication, Timeline
 from sim.runs.simulation_input import SimulationInput
 
 FORMAT = 3  # of the files; part of every name
@@ -153,7 +154,7 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "engine": replication.engine,
         "engine_why": replication.engine_why,
         "metrics": replication.metrics,
-        "bill": [list(asdict(row).values()) for row in replication.bill],
+        "bill": [asdict(line) for line in replication.bill],
         "groups": list(replication.timeline),
         "vm_timelines": replication.vm_timelines,
         "uptimes": [asdict(each) for each in replication.uptimes],
@@ -192,7 +193,7 @@ def _read(file: Path) -> Replication:
         engine=described["engine"],
         engine_why=described["engine_why"],
         metrics=described["metrics"],
-        bill=tuple(BillRow(*row) for row in described["bill"]),
+        bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         vm_timelines=tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"]),
         uptimes=tuple(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.meters import BillLine
 from sim.billing.rating import Rating
 from sim.billing.uptime import Uptime
 from sim.engines.simulate import simulate
@@ -28,18 +29,6 @@ from sim.usage.ledger import GroupUsage
 
 TIMELINES_PER_GROUP = 12  # VMs whose states are kept for the figure of single VMs ...
 TIMELINES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
-
-
-@dataclass(frozen=True, slots=True)
-class BillRow:
-    """One line of one replication's bill, in the columns of `bill.parquet`."""
-
-    group: str
-    meter: str
-    quantity: float
-    unit: str
-    unit_price: float
-    amount: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +58,7 @@ class Replication:
     engine: str
     engine_why: str = ""
     metrics: Mapping[str, Mapping[str, float]]
-    bill: tuple[BillRow, ...]
+    bill: tuple[BillLine, ...]
     timeline: Mapping[str, Timeline]
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
@@ -105,17 +94,7 @@ def replicate(
         engine=run.engine,
         engine_why=run.why,
         metrics=metrics,
-        bill=tuple(
-            BillRow(
-                group=line.group,
-                meter=line.meter,
-                quantity=line.quantity,
-                unit=line.unit,
-                unit_price=line.unit_price,
-                amount=line.amount,
-            )
-            for line in bill.lines
-        ),
+        bill=bill.lines,
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
         vm_timelines=tuple(
             (vm, when_s, str(state)) for vm, moves in run.lives for when_s, state in moves if when_s < TIMELINES_UNTIL_S

@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sim.billing.meters import BillLine
+from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
 from sim.runs.atomic_write import PROGRAM, PROVENANCE, SUMMARY
@@ -27,18 +29,6 @@ from sim.runs.metrics import FLEET, html_table
 
 Floats = NDArray[np.float64]
 NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanBillLine:
-    """One line of the mean bill: quantity and amount averaged over the replications."""
-
-    group: str
-    meter: str
-    quantity: float
-    unit: str
-    unit_price: float
-    amount: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +132,7 @@ class StoredResult:
         return {(groups[group[rows[0]]], metrics[metric[rows[0]]]): value[rows] for rows in rows_of}
 
     @cached_property
-    def mean_bill(self) -> tuple[MeanBillLine, ...]:
+    def mean_bill(self) -> tuple[BillLine, ...]:
         """The bill averaged over the replications, in the order of the rating; absent lines count as zero."""
         table = self.table("bill", "group", "meter", "quantity", "unit", "unit_price", "amount")
         if table is None:
@@ -156,13 +146,13 @@ class StoredResult:
             for name in ("quantity", "amount")
         )
         return tuple(
-            MeanBillLine(
+            BillLine(
                 group=groups[lines[i][0]],
                 meter=meters[lines[i][1]],
                 unit=units[lines[i][2]],
                 unit_price=float(prices[lines[i][3]]),
                 quantity=float(quantity[i]),
-                amount=float(amount[i]),
+                amount_nano=round(float(amount[i]) * NANO_PER_USD),
             )
             for i in np.argsort(first, kind="stable")
         )

@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 import pytest
 
-from sim.billing import KINDS, RatedGroup, rate
+from sim.billing import METERS, RatedGroup, rate
 from sim.billing.money import exact_price, shown, split, to_nano
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError
@@ -81,9 +81,9 @@ def test_parts_make_the_total_to_the_last_digit():
     books = {g.name: usage(g.name, running=[1 / 3, 0.1 * i], stopped=[0.7]) for i, g in enumerate(groups)}
     bill = rate(groups, books, CATALOGUE, "2018-08")
     whole = bill.amount_nano()
-    assert whole == sum(bill.amount_nano(kind=kind) for kind in KINDS)
+    assert whole == sum(bill.amount_nano(kind=kind) for kind in METERS)
     assert whole == sum(bill.amount_nano(group=g.name) for g in groups)
-    assert whole == sum(bill.amount_nano(group=g.name, kind=kind) for g in groups for kind in KINDS)
+    assert whole == sum(bill.amount_nano(group=g.name, kind=kind) for g in groups for kind in METERS)
     assert whole == sum(line.amount_nano for line in bill.lines)
     # The same sum over the bare floats goes wrong, which is why amounts are integers.
     floats = [0.1] * 10

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sim.billing.meters import line
 from sim.errors import ResultError
 from sim.runs.cache import CacheEntry, RunCache
 from sim.runs.event_writer import ROWS_HELD, EventWriter, merge
-from sim.runs.replication import BillRow, Replication, Timeline
+from sim.runs.replication import Replication, Timeline
 
 
 def _replication(number: int = 3, events: Path | None = None) -> Replication:
@@ -23,7 +24,7 @@ def _replication(number: int = 3, events: Path | None = None) -> Replication:
         engine="simpy",
         engine_why="asked for",
         metrics={"": {"cost.total": 0.1 + 0.2, "availability": math.nan}, "dév": {"cost.total": 1e-300}},
-        bill=(BillRow("dév", "disk.P10", 1 / 3, "disk hour", 0.027, 0.009),),
+        bill=(line("dév", "disk.P10", 1 / 3, "disk hour", 0.027),),
         timeline={"dév": Timeline(first_hour=2, vms=rng.random((5, 8)))},
         vm_timelines=(("dév-0000", 0.1, "creating"), ("dév-0000", 7.25, "")),
         events=events,
