@@ -16,7 +16,7 @@ from sim.fields.metrics import METRICS, find_metric
 from sim.report.build import build
 from sim.runs.metrics import possible_metrics
 from sim.runs.rate_replication import simulate_and_rate
-from sim.runs.replication import compile_scenario
+from sim.runs.simulation_input import compile_scenario
 
 SCENARIO = sim.from_dict(
     {
