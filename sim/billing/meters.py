@@ -149,12 +149,12 @@ add_metrics(
         compute=lambda rated: rated.bill.cost(group=rated.bill_group),
     ),
     Metric(
-        name="commitment.<name>.used_fraction", label="utilisation of <name>", unit=Unit.SHARE, section="cost",
+        name="commitment.<name>.used_fraction", label="utilisation of <name>", unit=Unit.SHARE, section="commitments",
         definition="share of what was bought that was used", better=HIGHER,
         compute=lambda rated: _of_commitments(rated, "used_fraction"),
     ),
     Metric(
-        name="commitment.<name>.unused_fraction", label="unused share of <name>", unit=Unit.SHARE, section="cost",
+        name="commitment.<name>.unused_fraction", label="unused share of <name>", unit=Unit.SHARE, section="commitments",
         definition="share of what was bought that was lost because it was not used in its hour", better=LOWER,
         compute=lambda rated: _of_commitments(rated, "unused_fraction"),
     ),

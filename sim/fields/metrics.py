@@ -33,7 +33,7 @@ class Unit(StrEnum):
     COUNT = "count"
 
 
-SECTIONS = ("usage", "cost", "service level", "VMs", "events", "load", "ratios")
+SECTIONS = ("usage", "cost", "commitments", "service level", "VMs", "events", "load", "ratios")
 """Of a metric table, in this order; also the order of metrics in a result."""
 
 
