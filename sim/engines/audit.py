@@ -19,7 +19,6 @@ from sim.units import SECONDS_PER_HOUR
 if TYPE_CHECKING:
     from simpy.events import Event
 
-    from sim.engines.compiled.private_fleet import CompiledGroup
     from sim.engines.simpy.group_run import VmRecord
     from sim.model.state_machine import Refusal, Transition
 
@@ -36,28 +35,11 @@ def picks(group: str, vms: int, *, seed: int, replication: int) -> list[int]:
     return sorted({streams.bits_int(root, pick) % vms for pick in range(min(VMS_COMPARED, vms))})
 
 
-def compare_with_simpy(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> None:
-    """Let a few VMs of each group live again in SimPy. Raises AuditError, with both stories, where a bit differs."""
-    for group in groups:
-        first_block = next(iter(group.blocks()), None)
-        if first_block is None:
-            continue
-        _, births = first_block
-        for index in picks(group.setup.plan.name, len(births), seed=seed, replication=replication):
-            compare(group.setup, index, compiled_story(group, index, births[index]), births[index])
-
-
 def compare(setup: GroupSetup, index: int, compiled: Story, born_s: float) -> None:
     """Hold the kernel's story of one VM against SimPy's. Raises AuditError where a bit differs."""
     simpy = simpy_story(setup, index, born_s, told=compiled)
     if not all(np.array_equal(one, other) for one, other in zip(compiled, simpy, strict=True)):
         raise AuditError(_both_stories(setup, index, compiled, simpy))
-
-
-def compiled_story(group: CompiledGroup, index: int, born_s: float) -> Story:
-    """The life of a VM that meets nobody, walked by the kernel."""
-    simulated = group.vm_loop_run(index, np.array([born_s]), np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
-    return simulated.journal_t, simulated.journal_i[:, 0]
 
 
 def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | None = None) -> Story:

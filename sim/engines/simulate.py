@@ -128,15 +128,14 @@ def _simulate_private(
     setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], listeners_of_run: Listeners, seed: int, replication: int,
     threads: int, *, others_join: bool,
 ) -> dict[str, Accumulator]:  # fmt: skip
-    from sim.engines.audit import compare_with_simpy
-    from sim.engines.compiled.private_fleet import simulate_groups
+    from sim.engines.compiled.private_fleet import audit, simulate_groups
 
     listener = listeners_of_run.listener(with_lives=False)
-    groups = simulate_groups(setups, window, peaks, threads=threads, listener=listener, keep_peak_lines=others_join)
+    groups = simulate_groups(setups, window, peaks, threads=threads, listener=listener, keep_all_changes=others_join)
     if listeners_of_run.lives:
         for group in groups:
             _watch(group, listeners_of_run.lives)
-    compare_with_simpy(groups, seed=seed, replication=replication)
+    audit(groups, seed=seed, replication=replication)
     return {group.setup.plan.name: group.accumulator for group in groups}
 
 
@@ -145,9 +144,4 @@ def _watch(group: CompiledGroup, lives: VmTimelines) -> None:
     for first, births in group.blocks():
         if first >= lives.vms:
             return
-        part = births[: lives.vms - first]
-        simulated = group.vm_loop_run(first, part, np.zeros(group.lowered.bins, dtype=np.bool_), journal=True)
-        moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
-        lives.listen(
-            group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1]
-        )
+        group.report(lives.listen, group.moves(first, births[: lives.vms - first]))

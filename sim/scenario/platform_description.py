@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from sim.engines.shared.placement import POLICIES
 from sim.fields.messages import list_words
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_rules import empty_zones
 from sim.scenario.platform_section import Hosts, Platform
 from sim.scenario.resolved_groups import ResolvedGroups
-
-_PLACEMENT = {
-    "first-fit": "the first host with room",
-    "best-fit": "the host with the least room that is enough",
-    "worst-fit": "the host with the most room",
-    "balanced": "the rack with the fewest VMs of its group, there the first host with room",
-}
 
 
 def where_it_runs(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
@@ -57,7 +51,7 @@ def _hosts(platform: Platform, resolved: ResolvedGroups) -> list[str]:
     counted = [member for member in resolved.played if member.group.is_counted]
     asked = sum(member.group.count * (member.size.vcpus or 0) for member in counted)
     share = f"; groups with a count ask for {asked:,} ({asked / vcpus:.0%})" if counted else ""
-    lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {_PLACEMENT[platform.placement]}.")
+    lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {POLICIES[platform.placement].words}.")
     return lines
 
 

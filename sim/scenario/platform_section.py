@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sim.engines.shared.placement import POLICIES
 from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, default_field
 from sim.model.faults import PLATFORM_FAULTS, PlatformFault
 
@@ -44,7 +45,7 @@ class Quota(Section):
 class Platform(Section):
     """What VMs share. Left out: hardware without end, and no quota."""
 
-    placement: Literal["first-fit", "best-fit", "worst-fit", "balanced"] = default_field(
+    placement: Literal[tuple(POLICIES)] = default_field(  # type: ignore[valid-type]  # known at run time
         "platform.placement", "Which host with enough room a VM gets."
     )
     hosts: tuple[Hosts, ...] = Field((), description="Clusters of hosts: [[platform.hosts]]. None: without end.")

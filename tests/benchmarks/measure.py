@@ -280,9 +280,7 @@ def shares(rounds: int) -> dict[str, Any]:
     """Which part of the compiled engines' processor time is the kernel's, and which the audit's: where a miss comes from."""
     from unittest.mock import patch
 
-    from sim.engines import audit
-    from sim.engines.compiled import event_loop as lookahead
-    from sim.engines.compiled import vm_loop as kernel
+    from sim.engines.compiled import private_fleet, shared_fleet
 
     spent: dict[str, float] = {}
 
@@ -305,9 +303,9 @@ def shares(rounds: int) -> dict[str, Any]:
         works.played(asked, "compiled")
         rows = []
         with (
-            patch.object(kernel, "walk", watched("kernel", kernel.vm_loop_run)),
-            patch.object(lookahead, "play", watched("kernel", lookahead.run_until)),
-            patch.object(audit, "compare_with_simpy", watched("audit", audit.compare_with_simpy)),
+            patch.object(private_fleet, "run_vms", watched("kernel", private_fleet.run_vms)),
+            patch.object(shared_fleet, "run_events", watched("kernel", shared_fleet.run_events)),
+            patch.object(private_fleet, "audit", watched("audit", private_fleet.audit)),
         ):
             for _ in range(rounds):
                 spent.clear()

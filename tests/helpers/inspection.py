@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sim.engines.group_setup import FleetRun
-from sim.engines.shared.placement import CLUSTER, MIB
+from sim.engines.shared.placement import MIB
+from sim.engines.shared.quota import FAMILIES, REGIONAL, SPOT
 from sim.engines.simpy.fleet import Fleet
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
@@ -60,7 +61,7 @@ class Inspector:
                 assert not vms, f"host {host} is out of order and has VMs"
                 assert (platform.index.free_c[host], platform.index.free_m[host]) == (-1, -1)
                 continue
-            pool = platform.plan.hosts[platform.index.units[platform.index.unit_of[host]][CLUSTER]]
+            pool = platform.plan.hosts[platform.index.cluster[platform.index.unit_of[host]]]
             held = platform.slots_of[host]
             taken_c = sum(vm.vcpus for vm in vms if not vm.slot) + sum(r.vcpus for r in held)
             taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(round(r.memory_gib * MIB) for r in held)
@@ -89,7 +90,7 @@ class Inspector:
         clusters: dict[str, set[int]] = {}
         for vm in self.vms():
             if vm.host >= 0 and (name := vm.group.setup.plan.availability_set):
-                clusters.setdefault(name, set()).add(platform.index.units[platform.index.unit_of[vm.host]][CLUSTER])
+                clusters.setdefault(name, set()).add(platform.index.cluster[platform.index.unit_of[vm.host]])
         assert all(len(found) == 1 for found in clusters.values()), "an availability set is on two clusters"
 
     def _quota(self) -> None:
@@ -98,16 +99,16 @@ class Inspector:
         mine = [vm for vm in self.vms() if vm.has_quota]
         spot = sum(vm.vcpus for vm in mine if vm.group.setup.plan.priority == "spot")
         regular = [vm for vm in mine if vm.group.setup.plan.priority != "spot"]
-        assert use.spot == spot
+        assert use.in_use[SPOT] == spot
         if not self.platform.plan.reserved:
-            assert use.regional == sum(vm.vcpus for vm in regular)
-            assert use.regional == sum(use.families.values())
+            assert use.in_use[REGIONAL] == sum(vm.vcpus for vm in regular)
+            assert use.in_use[REGIONAL] == sum(use.in_use[FAMILIES:])
         if limits is None:
             return
-        assert limits.spot_vcpus is None or use.spot <= limits.spot_vcpus
+        assert limits.spot_vcpus is None or use.in_use[SPOT] <= limits.spot_vcpus
         if self.platform.plan.reserved:
             return  # a reservation holds its quota from the beginning, whatever the limits
-        assert limits.regional_vcpus is None or use.regional <= limits.regional_vcpus
+        assert limits.regional_vcpus is None or use.in_use[REGIONAL] <= limits.regional_vcpus
         for family, limit in limits.families.items():
             taken = sum(vm.vcpus for vm in regular if vm.group.setup.plan.family.lower() == family.lower())
             assert taken <= limit
@@ -142,7 +143,7 @@ class Inspector:
                 taken_c[self.was_on[vm]] += vm.vcpus
                 taken_m[self.was_on[vm]] += vm.memory_mib
         for host, vcpus in taken_c.items():
-            pool = self.platform.plan.hosts[self.platform.index.units[self.platform.index.unit_of[host]][CLUSTER]]
+            pool = self.platform.plan.hosts[self.platform.index.cluster[self.platform.index.unit_of[host]]]
             assert vcpus <= pool.vcpus, f"host {host} is over-committed at {self.fleet.env.now} s"
             assert taken_m[host] <= round(pool.memory_gib * MIB), f"host {host} is short of memory"
 

@@ -14,9 +14,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Uniform
-from sim.engines.compiled import encode as lowering
-from sim.engines.compiled import private_fleet as compiled
-from sim.engines.compiled import vm_loop as kernel
+from sim.engines.compiled import layout, private_fleet
+from sim.engines.compiled.encode import Encoded, encode
 from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
 from sim.model.demand import Arrivals, Cycle, Schedule
@@ -113,8 +112,8 @@ def setting(which: int, change_by: int) -> Change:
 def on_and_off_mistaken(arrays: dict[str, Any]) -> None:
     """A cycle's times of on and off in each other's place."""
     settings = arrays["settings"]
-    settings[:, [kernel.ON_STREAM, kernel.OFF_STREAM]] = settings[:, [kernel.OFF_STREAM, kernel.ON_STREAM]]
-    settings[:, [kernel.ON_SAMPLER, kernel.OFF_SAMPLER]] = settings[:, [kernel.OFF_SAMPLER, kernel.ON_SAMPLER]]
+    settings[:, [layout.ON_STREAM, layout.OFF_STREAM]] = settings[:, [layout.OFF_STREAM, layout.ON_STREAM]]
+    settings[:, [layout.ON_SAMPLER, layout.OFF_SAMPLER]] = settings[:, [layout.OFF_SAMPLER, layout.ON_SAMPLER]]
 
 
 def scaled(which: str) -> Change:
@@ -133,47 +132,45 @@ def likelier(arrays: dict[str, Any]) -> None:
 
 def no_chances_left_to_give_up(arrays: dict[str, Any]) -> None:
     """The automation never gives up."""
-    arrays["chances"][:, kernel.CHANCE_GIVES_UP] = -1
+    arrays["chances"][:, layout.CHANCE_GIVES_UP] = -1
 
 
 WRONG: dict[str, tuple[FleetPlan, Change]] = {
-    "back-offs too long by 1e-12": (CYCLING, scaled("backoffs")),
-    "deadlines too long by 1e-12": (CYCLING, scaled("deadlines")),
-    "window edges too late by 1e-12": (OFFICE, scaled("edges")),
+    "back-offs too long by 1e-12": (CYCLING, scaled("backoffs_s")),
+    "deadlines too long by 1e-12": (CYCLING, scaled("deadlines_s")),
+    "window edges too late by 1e-12": (OFFICE, scaled("edges_s")),
     "failures too likely": (CYCLING, likelier),
     "attempts never used up": (IMPATIENT, no_chances_left_to_give_up),
-    "one attempt more": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, 1)),
-    "one attempt less": (CYCLING, setting(kernel.ATTEMPTS_IN_ALL, -1)),
-    "demand begins unwanted": (OFFICE, setting(kernel.WANTED_FIRST, 1)),
+    "one attempt more": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, 1)),
+    "one attempt less": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, -1)),
+    "demand begins unwanted": (OFFICE, setting(layout.WANTED_FIRST, 1)),
     "on and off times mistaken": (CYCLING, on_and_off_mistaken),
-    "no crashes": (CYCLING, node_column(kernel.CRASH, -1)),
-    "no evictions": (CYCLING, node_column(kernel.EVICT, -1)),
-    "the guest never wears": (CYCLING, node_column(kernel.RUNS_CRASH, 0)),
-    "the guest wears everywhere": (CYCLING, node_column(kernel.RUNS_CRASH, 1)),
-    "exposure never ends": (CYCLING, node_column(kernel.RUNS_EVICTION, 0)),
-    "no look at demand on entry": (CYCLING, node_column(kernel.LEVEL, 0)),
-    "nobody switches on": (OFFICE, node_column(kernel.UP, -1)),
-    "nobody switches off": (OFFICE, node_column(kernel.DOWN, -1)),
-    "no lifetimes": (ARRIVING, node_column(kernel.LIFE, -1)),
-    "the lifetime begins at every move": (ARRIVING, arc_column(kernel.SETS_LIFE, 1)),
-    "demand outlives the VM": (ARRIVING, arc_column(kernel.ENDS_DEMAND, 0)),
-    "attempts are never forgotten": (CYCLING, arc_column(kernel.ATTEMPTS, 0)),
-    "clocks aren't set anew": (CYCLING, arc_column(kernel.RESAMPLES_CRASH, 0)),
+    "no crashes": (CYCLING, node_column(layout.CRASH, -1)),
+    "no evictions": (CYCLING, node_column(layout.EVICT, -1)),
+    "the guest never wears": (CYCLING, node_column(layout.RUNS_CRASH, 0)),
+    "the guest wears everywhere": (CYCLING, node_column(layout.RUNS_CRASH, 1)),
+    "exposure never ends": (CYCLING, node_column(layout.RUNS_EVICTION, 0)),
+    "no look at demand on entry": (CYCLING, node_column(layout.LEVEL, 0)),
+    "nobody switches on": (OFFICE, node_column(layout.UP, -1)),
+    "nobody switches off": (OFFICE, node_column(layout.DOWN, -1)),
+    "no lifetimes": (ARRIVING, node_column(layout.LIFE, -1)),
+    "the lifetime begins at every move": (ARRIVING, arc_column(layout.SETS_LIFE, 1)),
+    "demand outlives the VM": (ARRIVING, arc_column(layout.ENDS_DEMAND, 0)),
+    "attempts are never forgotten": (CYCLING, arc_column(layout.ATTEMPTS, 0)),
+    "clocks aren't set anew": (CYCLING, arc_column(layout.RESAMPLES_CRASH, 0)),
 }
 
 
 def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
-    """Let the kernel walk a changed table."""
-    right = lowering.lower
+    """Let the compiled engine read changed tables."""
 
-    def lower(*args: Any) -> lowering.Encoded:
-        lowered = right(*args)
-        names = ("settings", "states", "deadlines", "transitions", "chances", "probabilities", "backoffs", "edges")
-        arrays = {name: getattr(lowered, name).copy() for name in names}
+    def encode_wrong(*args: Any) -> Encoded:
+        encoded = encode(*args)
+        arrays = {name: array.copy() for name, array in encoded.tables._asdict().items()}
         change(arrays)
-        return replace(lowered, **arrays)
+        return replace(encoded, tables=layout.Tables(**arrays))
 
-    monkeypatch.setattr(compiled, "lower", lower)
+    monkeypatch.setattr(private_fleet, "encode", encode_wrong)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -181,7 +178,7 @@ def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.Monk
     """The comparison has teeth: each of these slips changes something that it sees."""
     plan, change = WRONG[wrong]
     right = run_until(plan, "compiled")
-    monkeypatch.setattr("sim.engines.audit.compare_with_simpy", lambda *args, **more: None)
+    monkeypatch.setattr("sim.engines.compiled.private_fleet.audit", lambda *args, **more: None)
     make_wrong(monkeypatch, change)
     assert differences(right, run_until(plan, "compiled"))
 
@@ -197,7 +194,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
 def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads the message must see the VM, the move, and what each engine made of it."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
-    make_wrong(monkeypatch, scaled("backoffs"))
+    make_wrong(monkeypatch, scaled("backoffs_s"))
     with pytest.raises(AuditError, match=r"g-0000: the two engines part at move \d+") as caught:
         run_until(plan, "compiled")
     told = str(caught.value)

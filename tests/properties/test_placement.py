@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+from fleets import fleet
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from sim.engines.shared import placement
-from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS, MIB, HostIndex, host_index
+from sim.engines.shared.placement import MIB, HostIndex, host_index
 from sim.model.plan import HostPool, Platform
 
 POLICIES = tuple(placement.POLICIES)
@@ -43,17 +44,17 @@ class EveryHost:
 
     def find(self, unit: int, vcpus: int, memory: int) -> int:
         """The host that the policy means, or -1."""
-        row = self.index.units[unit]
+        first = self.index.host_base[unit]
         fit = [
             host
-            for host in range(row[HOST_BASE], row[HOST_BASE] + row[HOSTS])
+            for host in range(first, first + self.index.hosts[unit])
             if self.free[host][0] >= vcpus and self.free[host][1] >= memory
         ]
         if not fit:
             return -1
-        if self.index.policy in (placement.FIRST_FIT, placement.BALANCED):
+        if self.index.search == placement.FIRST:
             return fit[0]
-        sign = -1 if self.index.policy == placement.WORST_FIT else 1
+        sign = -1 if self.index.search == placement.MOST_FREE else 1
         return min(fit, key=lambda host: (sign * self.free[host][0], sign * self.free[host][1], -self.changed[host]))
 
 
@@ -66,20 +67,20 @@ def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
 
     def put(host: int, vcpus: int, memory: int) -> None:
-        index.put(host, vcpus, memory)
+        placement.put(index, host, vcpus, memory)
         truth.set(host, vcpus, memory)
 
     for what, pick, shape in history:
         vcpus, memory = SHAPES[shape]
         if what == "place":
-            host = index.find(pick % len(index.units), vcpus, memory)
+            host = placement.find(index, pick % len(index.hosts), vcpus, memory)
             if host >= 0:
-                index.change(host, -vcpus, -memory)
+                placement.change(index, host, -vcpus, -memory)
                 truth.set(host, truth.free[host][0] - vcpus, truth.free[host][1] - memory)
                 on.append((host, vcpus, memory))
         elif what == "leave" and on:
             host, vcpus, memory = on.pop(pick % len(on))
-            index.change(host, vcpus, memory)
+            placement.change(index, host, vcpus, memory)
             truth.set(host, truth.free[host][0] + vcpus, truth.free[host][1] + memory)
         elif what == "fail":
             host = pick % len(full)
@@ -90,8 +91,8 @@ def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
             host = sorted(down)[pick % len(down)]
             down.discard(host)
             put(host, *full[host])
-        for unit in range(len(index.units)):
-            found += [(index.find(unit, *asked), truth.find(unit, *asked)) for asked in SHAPES]
+        for unit in range(len(index.hosts)):
+            found += [(placement.find(index, unit, *asked), truth.find(unit, *asked)) for asked in SHAPES]
     return found
 
 
@@ -109,23 +110,35 @@ def test_the_index_finds_the_host_that_a_look_at_all_of_them_finds(hosts: list[H
         assert by_index == by_looking
 
 
-def only_left(base: int, leaves: int, vcpus: int, memory: int, tree_c: list[int], tree_m: list[int]) -> int:
-    """A search that believes what a node promises: the most vCPUs and the most memory below it, on one host."""
-    state = 1
-    while state < leaves:
-        left = base + 2 * state
-        state = 2 * state + (tree_c[left] < vcpus or tree_m[left] < memory)
-    enough = tree_c[base + state] >= vcpus and tree_m[base + state] >= memory
-    return state - leaves if enough else -1
+right_list_find = placement.list_find
+
+
+def only_left(index: HostIndex, unit: int, vcpus: int, memory: int) -> int:
+    """A search that believes what a node says: the most vCPUs and the most memory below it, on one host."""
+    base, leaves, node = index.tree_base[unit], index.leaves[unit], 1
+    while node < leaves:
+        left = base + 2 * node
+        node = 2 * node + (index.tree_c[left] < vcpus or index.tree_m[left] < memory)
+    enough = index.tree_c[base + node] >= vcpus and index.tree_m[base + node] >= memory
+    return index.host_base[unit] + node - leaves if enough else -1
+
+
+def vcpus_alone(index: HostIndex, unit: int, vcpus: int, _memory: int) -> int:
+    """A search that doesn't look at memory."""
+    return right_list_find(index, unit, vcpus, 0)
+
+
+def least_free(index: HostIndex, unit: int, vcpus: int, memory: int) -> int:
+    """A search for the host with the least free, whatever the policy."""
+    return right_list_find(index._replace(search=placement.LEAST_FREE), unit, vcpus, memory)
 
 
 WRONG = {
     "a tree that doesn't climb": ("first-fit", "tree_find", only_left),
-    "lists found by vCPUs alone": ("best-fit", "list_find", lambda *a: placement_list_find(*a[:4], 0, *a[5:])),
-    "the least free for the most": ("worst-fit", "list_find", lambda *a: placement_list_find(*a[:5], False, *a[6:])),
+    "lists found by vCPUs alone": ("best-fit", "list_find", vcpus_alone),
+    "the least free for the most": ("worst-fit", "list_find", least_free),
     "lists that are never left": ("best-fit", "list_leave", lambda *_: None),
 }
-placement_list_find = placement.list_find
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -151,19 +164,39 @@ def test_racks_are_units_of_a_balanced_platform_only() -> None:
         HostPool(name="a", count=7, vcpus=8, memory_gib=32.0, racks=3),
         HostPool(name="b", count=2, vcpus=8, memory_gib=32.0, racks=5),
     )
-    rows = host_index(Platform(placement="balanced", hosts=hosts)).units
-    assert [(row[CLUSTER], row[HOST_BASE], row[HOSTS]) for row in rows] == [
+    units = host_index(Platform(placement="balanced", hosts=hosts))
+    assert list(zip(units.cluster, units.host_base, units.hosts, strict=True)) == [
         (0, 0, 3), (0, 3, 2), (0, 5, 2), (1, 7, 1), (1, 8, 1),
     ]  # fmt: skip
-    rows = host_index(Platform(placement="first-fit", hosts=hosts)).units
-    assert [(row[HOST_BASE], row[HOSTS]) for row in rows] == [(0, 7), (7, 2)]
+    units = host_index(Platform(placement="first-fit", hosts=hosts))
+    assert list(zip(units.host_base, units.hosts, strict=True)) == [(0, 7), (7, 2)]
 
 
 def test_too_many_shapes_of_free_room_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Best-fit has a list for each shape; a scenario that needs more is told what to do instead."""
     monkeypatch.setattr(placement, "LISTS", 3)
     index = host_index(Platform(placement="best-fit", hosts=(HostPool(name="a", count=1, vcpus=8, memory_gib=32.0),)))
-    index.change(0, -1, 0)
-    index.change(0, -1, 0)
-    with pytest.raises(ValueError, match="first-fit"):
-        index.change(0, -1, 0)
+    assert placement.change(index, 0, -1, 0)
+    assert placement.change(index, 0, -1, 0)
+    assert not placement.change(index, 0, -1, 0)
+    assert "first-fit" in str(placement.too_many_shapes())
+
+
+def test_a_policy_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one, of rules that are there already, needs nothing but its row: here, racks and the fullest host in each."""
+    members = {
+        **placement.POLICIES,
+        "packed-racks": placement.PlacementPolicy(words="", search=placement.LEAST_FREE, spreads=True),
+    }
+    monkeypatch.setattr(placement, "POLICIES", members)
+    hosts = (HostPool(name="a", count=4, vcpus=8, memory_gib=32.0, racks=2),)
+    group = fleet(vcpus=2, memory_gib=8.0).groups[0]
+    platform = Platform(placement="packed-racks", hosts=hosts)
+    index = host_index(platform)
+    placed = placement.new_placement(platform, index, (group,))
+    found = []
+    for vm in range(6):
+        found.append(placement.choose(index, placed, 0, vm))
+        placement.count(index, placed, 0, found[-1], 1)
+        placement.change(index, found[-1], -2, -8 * MIB)
+    assert found == [0, 2, 0, 2, 0, 2]

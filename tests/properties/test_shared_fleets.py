@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from inspection import inspected
 
 from sim.distributions.kinds import Exponential
-from sim.engines.compiled import event_loop as lookahead
-from sim.engines.compiled import shared_fleet as sharing
-from sim.engines.simpy.platform import QuotaUse, SharedPlatform
+from sim.engines.compiled import shared_fleet
+from sim.engines.shared import placement, quota
+from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
 from sim.model.demand import Arrivals, Cycle
 from sim.model.faults import Failing, Spot
@@ -130,42 +130,41 @@ CROWD = replace(
         quota=Quota(regional_vcpus=28, families={"F": 100}),
     ),
 )
-SHARES, QUOTA, ALLOWED_N, POLICY = 0, 1, 4, 7
+Arrays = dict[str, Any]
+"""What the compiled engine knows of hosts, of groups and of quota."""
 
 
-def changed(which: int, change: Callable[[Any], Any]) -> Callable[[list[Any]], None]:
-    """One of the arrays that tell the kernel of the platform, changed."""
-
-    def apply(arrays: list[Any]) -> None:
-        arrays[which] = change(arrays[which])
-
-    return apply
+def another_policy(hosts: Arrays) -> None:
+    """The host with the most room, not the least."""
+    hosts["search"] = placement.MOST_FREE
 
 
-def more_quota(quota: Any) -> Any:
-    """One more vCPU in the region."""
-    quota[lookahead.REGIONAL, lookahead.LIMIT] += 2
-    return quota
+def more_quota(limits: Arrays) -> None:
+    """Two more vCPUs in the region."""
+    limits["limit"][quota.REGIONAL] += 2
 
 
-def no_sets(shares: Any) -> Any:
+def no_sets(groups: Arrays) -> None:
     """Availability sets forgotten."""
-    shares[:, lookahead.SET] = -1
-    return shares
+    groups["set_of"][:] = -1
 
 
-def smaller(shares: Any) -> Any:
+def smaller(groups: Arrays) -> None:
     """VMs that take a vCPU less of a host."""
-    shares[:, lookahead.VCPUS] -= 1
-    return shares
+    groups["vcpus"] -= 1
 
 
-WRONG: dict[str, Callable[[list[Any]], None]] = {
-    "another policy": changed(POLICY, lambda _: 2),
-    "a little more quota": changed(QUOTA, more_quota),
-    "availability sets forgotten": changed(SHARES, no_sets),
-    "smaller VMs": changed(SHARES, smaller),
-    "one cluster forgotten": changed(ALLOWED_N, lambda numbers: numbers - 1),
+def one_cluster_less(groups: Arrays) -> None:
+    """The first cluster in the place of the second."""
+    groups["allowed"][:] = 0
+
+
+WRONG: dict[str, tuple[type, Callable[[Arrays], None]]] = {
+    "another policy": (placement.HostIndex, another_policy),
+    "a little more quota": (quota.QuotaUse, more_quota),
+    "availability sets forgotten": (placement.Placement, no_sets),
+    "smaller VMs": (placement.Placement, smaller),
+    "one cluster forgotten": (placement.Placement, one_cluster_less),
 }
 
 
@@ -174,14 +173,18 @@ def test_a_kernel_that_knows_another_platform_is_found_out(monkeypatch: pytest.M
     """The comparison of engines has teeth."""
     one = run_until(CROWD, "simpy")
     assert not differences(one, run_until(CROWD, "compiled"))
-    right = sharing._platform_arrays
+    of, change = WRONG[wrong]
+    right = shared_fleet.as_arrays
 
-    def arrays(*args: Any) -> tuple[Any, ...]:
-        told = list(right(*args))
-        WRONG[wrong](told)
-        return tuple(told)
+    def as_arrays(rows: Any) -> Any:
+        arrays = right(rows)
+        if isinstance(rows, of):
+            named = arrays._asdict()
+            change(named)
+            arrays = type(rows)(**named)
+        return arrays
 
-    monkeypatch.setattr(sharing, "_platform_arrays", arrays)
+    monkeypatch.setattr(shared_fleet, "as_arrays", as_arrays)
     assert differences(one, run_until(CROWD, "compiled"))
 
 
@@ -217,7 +220,7 @@ def is_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     def give(platform: SharedPlatform, vm: Vm) -> None:
         host = vm.host
         right(platform, vm)
-        platform.index.change(host, vm.vcpus, 0)
+        placement.change(platform.index, host, vm.vcpus, 0)
 
     monkeypatch.setattr(SharedPlatform, "give_host", give)
 
@@ -234,15 +237,13 @@ def does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def knows_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quota is counted, and nobody is refused."""
-    right = QuotaUse.ask
+    right = quota.quota_use
 
-    def ask(use: QuotaUse, group: GroupPlan) -> bool:
-        platform, use.platform = use.platform, replace(use.platform, quota=None)
-        right(use, group)
-        use.platform = platform
-        return True
+    def without_limits(*args: Any) -> quota.QuotaUse:
+        use = right(*args)
+        return use._replace(limit=[quota.NO_LIMIT] * len(use.limit))
 
-    monkeypatch.setattr(QuotaUse, "ask", ask)
+    monkeypatch.setattr(quota, "quota_use", without_limits)
 
 
 def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:

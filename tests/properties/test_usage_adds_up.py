@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential
-from sim.engines.compiled import encode as lowering
-from sim.engines.compiled import private_fleet as compiled
+from sim.engines.compiled import encode, private_fleet
 from sim.errors import AuditError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
@@ -172,8 +171,8 @@ def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, bloc
     """VMs are walked by blocks in threads, peaks found in one pass or two: ways to be quick, not to be different."""
     right = run_until(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "VMS_AT_ONCE", (block, block))
-        patch.setattr(compiled, "PEAK_LINES", lines)
+        patch.setattr(private_fleet, "VMS_AT_ONCE", (block, block))
+        patch.setattr(private_fleet, "CHANGES_KEPT", lines)
         for threads in (1, 2):
             other = run_until(plan, "compiled", threads=threads)
             assert not differences(right, other), differences(right, other)
@@ -182,11 +181,13 @@ def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, bloc
 def test_peaks_in_two_passes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second pass looks only where the most may have been; here comings and goings crowd every bin."""
     plan = fleet(count=40, hours=30.0, demand=Cycle(on_s=Exponential(mean=900.0), off_s=Exponential(mean=900.0)))
-    monkeypatch.setattr(lowering, "BINS", 50)
+    monkeypatch.setattr(encode, "BINS", 50)
     right = run_until(plan, "compiled")
-    monkeypatch.setattr(compiled, "PEAK_LINES", 0)
+    monkeypatch.setattr(private_fleet, "CHANGES_KEPT", 0)
     assert not differences(right, run_until(plan, "compiled"))
-    monkeypatch.setattr(compiled, "_that_may_matter", lambda groups: np.zeros(groups[0].lowered.bins, dtype=bool))
+    monkeypatch.setattr(
+        private_fleet, "bins_that_may_matter", lambda groups: np.zeros(groups[0].encoded.bins, dtype=bool)
+    )
     assert differences(right, run_until(plan, "compiled")), "a second pass that looks nowhere must be found out"
 
 

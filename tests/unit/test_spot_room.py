@@ -10,6 +10,7 @@ from fleets import always, run_until
 from inspection import inspected
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
+from sim.engines.shared.quota import SPOT
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
 from sim.model.demand import Cycle, Replay
@@ -73,10 +74,10 @@ def test_with_the_delete_policy_the_vm_is_gone_and_its_quota_with_it() -> None:
     assert failed(told, "s-0000")[0] == (1994, "create", "AllocationFailed")
     assert told.run.usages["s"].counts["vms.deleted"] == 1
     assert found.platform is not None
-    assert found.platform.quota.spot == 0
+    assert found.platform.quota.in_use[SPOT] == 0
     kept = strike(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))[1].platform
     assert kept is not None
-    assert kept.quota.spot == 4, "a deallocated VM counts on"
+    assert kept.quota.in_use[SPOT] == 4, "a deallocated VM counts on"
 
 
 def test_the_youngest_spot_vms_go_and_no_more_than_must() -> None:

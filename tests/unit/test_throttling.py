@@ -6,21 +6,21 @@ import pytest
 from fleets import always, run_until
 from shared import shared, vms
 
-from sim.engines.simpy.platform import Bucket
+from sim.engines.shared.throttle import CREATES, Buckets, full_buckets, take_token
 from sim.model.demand import Cycle
 from sim.model.faults import Throttle
 from sim.model.plan import Retry
 
 
-def counted(left: Bucket, requests: int, now_s: float) -> tuple[float, int]:
+def counted(left: Buckets, requests: int, now_s: float) -> tuple[float, int]:
     """Tokens at an instant, and how many of so many requests are throttled."""
-    tokens = min(left.burst, left.tokens + (now_s - left.at_s) * left.refill_per_s)
-    return tokens, sum(bool(left.take(now_s)) for _ in range(requests))
+    tokens = min(left.burst, left.tokens[CREATES] + (now_s - left.at_s[CREATES]) * left.refill_per_s)
+    return tokens, sum(bool(take_token(left, CREATES, now_s)) for _ in range(requests))
 
 
 def test_the_documented_minutes_of_a_token_bucket() -> None:
     """12 at most, 4 more a minute. Microsoft, Compute throttling limits (2024-05-27): its table of five minutes."""
-    bucket = Bucket(12, 12, 4 / 60)
+    bucket = full_buckets(Throttle(burst=12, refill_per_min=4))
     seen = [counted(bucket, requests, 60.0 * minute) for minute, requests in enumerate((0, 8, 0, 13, 5))]
     assert [round(tokens, 9) for tokens, _ in seen] == [12, 12, 8, 12, 4]
     assert [refused for _, refused in seen] == [0, 0, 0, 1, 1]
@@ -29,20 +29,20 @@ def test_the_documented_minutes_of_a_token_bucket() -> None:
 @pytest.mark.parametrize("refill_per_min", [1.0, 4.0, 7.0, 500.0, 3.3])
 def test_whoever_comes_back_when_told_to_is_admitted(refill_per_min: float) -> None:
     """However the fractions of a token were rounded on the way: a thousand requests, each refused once at most."""
-    bucket, now_s = Bucket(1, 1, refill_per_min / 60), 0.0
+    bucket, now_s = full_buckets(Throttle(burst=1, refill_per_min=refill_per_min)), 0.0
     for _ in range(1000):
-        now_s += bucket.take(now_s) or 0.0
-        wait_s = bucket.take(now_s)
+        now_s += take_token(bucket, CREATES, now_s) or 0.0
+        wait_s = take_token(bucket, CREATES, now_s)
         assert wait_s <= 60 / refill_per_min * (1 + 1e-9)
         now_s += wait_s
-        assert bucket.take(now_s) == 0 or wait_s == 0
+        assert take_token(bucket, CREATES, now_s) == 0 or wait_s == 0
 
 
 def test_a_bucket_that_never_refills_refuses_for_ever() -> None:
     """No division by zero, no token."""
-    bucket = Bucket(1, 1, 0.0)
-    assert bucket.take(0.0) == 0
-    assert bucket.take(10.0**9) == float("inf")
+    bucket = full_buckets(Throttle(burst=1, refill_per_min=0.0))
+    assert take_token(bucket, CREATES, 0.0) == 0
+    assert take_token(bucket, CREATES, 10.0**9) == float("inf")
 
 
 def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:

@@ -1,12 +1,12 @@
-"""Programs as plain arrays, for a walker that knows only numbers; the other half of `sim.engines.compiled.vm_loop`.
+"""State machines as plain arrays (`layout.Tables`), for loops that know only numbers.
 
-The programs of several groups stand one behind the other, with one numbering of states, transitions and laws, so that one
-kernel can play VMs of all of them. Purposes are numbered by group: a VM's streams stand side by side.
+The state machines of several groups stand one behind the other, with one numbering of states, transitions and samplers.
+Streams are numbered by group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -16,193 +16,213 @@ from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers
-from sim.engines.compiled import vm_loop as k
+from sim.engines.compiled import layout
+from sim.engines.compiled.layout import Longs, Run, SamplerTables, Tables, Vms
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.power import ON_HOST
 from sim.model.state_machine import Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
 
-BINS = 8_192  # stretches of time (or up to twice as many) for which the kernel notes how many VMs came and went
-Longs = NDArray[np.int64]
+BINS = 8_192  # stretches of time (or up to twice as many) for which it is noted how many VMs came and went
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """Everything the kernel reads, by the names of its parameters, and how to read what it wrote."""
+    """Everything that the loops only read, and how to read what they write."""
 
-    run: Longs
-    horizon_s: float
-    start_s: float
-    labels: NDArray[np.uint64]  # (groups, streams)
-    settings: Longs
-    states: Longs
-    deadlines: NDArray[np.float64]
-    transitions: Longs
-    chances: Longs
-    probabilities: NDArray[np.float64]
-    backoffs: NDArray[np.float64]
-    edges: NDArray[np.float64]
-    moves: Longs
-    sampler_i: Longs
-    sampler_f: NDArray[np.float64]
-    pool: NDArray[np.float64]
+    tables: Tables
+    samplers: SamplerTables
+    run: Run
     bins: int
-    bin_ticks: int
     first_transition: tuple[int, ...]  # of each group, and one behind the last
     first_state: tuple[int, ...]
 
     @property
-    def arrays(self) -> tuple[Any, ...]:
-        """`run` to `pool`, in the order in which the kernel takes them."""
-        return (
-            self.run, self.horizon_s, self.start_s, self.labels, self.settings, self.states, self.deadlines, self.transitions,
-            self.chances, self.probabilities, self.backoffs, self.edges, self.moves, self.sampler_i, self.sampler_f, self.pool,
-        )  # fmt: skip
+    def bin_ticks(self) -> int:
+        """Ticks of a bin."""
+        return 1 << self.run.bin_shift
 
     def own_moves(self, group: int) -> Longs:
-        """The kernel's numbers of one group's moves, in the order of that group's move table."""
+        """The numbers of one group's moves, in the order of that group's move table."""
         transitions = np.arange(2 * self.first_transition[group], 2 * self.first_transition[group + 1])
-        states = np.arange(2 * self.first_state[group], 2 * self.first_state[group + 1]) + 2 * len(self.transitions)
+        states = np.arange(2 * self.first_state[group], 2 * self.first_state[group + 1]) + 2 * self.run.transitions
         return np.concatenate([transitions, states])
 
-    def room(self, vms: int) -> tuple[NDArray[np.uint64], NDArray[np.float64], Longs]:
-        """Space for what is known of so many VMs between two stretches: `keys`, `state_f`, `state_i`."""
-        stream_names = self.labels.shape[1]
-        return (
-            np.zeros((vms, stream_names), dtype=np.uint64),
-            np.zeros((vms, k.EDGE + 1), dtype=np.float64),
-            np.zeros((vms, k.USED + stream_names + 1), dtype=np.int64),
-        )
+    def vms(self, count: int) -> Vms:
+        """Rows for so many VMs."""
+        return Vms.blank(count, self.tables.streams.shape[1])
 
 
-def lower(setups: Sequence[GroupSetup], window: Window) -> Encoded:
-    """Lay the groups' programs out for the kernel."""
-    state_machines = [setup.state_machine for setup in setups]
-    first_state = (0, *accumulate(len(state_machine.states) for state_machine in state_machines))
-    first_transition = (0, *accumulate(len(state_machine.transitions) for state_machine in state_machines))
-    with_law = [[law for law in state_machine.samplers if law is not None] for state_machine in state_machines]
-    first_law = (0, *accumulate(len(samplers) for samplers in with_law))
-    samplers = compile_samplers([law for samplers in with_law for law in samplers])
-    backoffs = [np.array(state_machine.backoff_s, dtype=np.float64) for state_machine in state_machines]
-    first_backoff = (0, *accumulate(len(part) for part in backoffs))
-    edges = [np.array(s.calendar.edges_s if s.calendar else (), dtype=np.float64) for s in setups]
-    first_edge = (0, *accumulate(len(part) for part in edges))
-    chances: list[tuple[int, ...]] = []
-    probabilities: list[float] = []
-    states: list[list[int]] = []
-    settings: list[list[int]] = []
-    for place, (setup, state_machine) in enumerate(zip(setups, state_machines, strict=True)):
-        transition0, state0 = first_transition[place], first_state[place]
-        rows, law = [], first_law[place]
-        for one in state_machine.samplers:
-            rows.append(-1 if one is None else law)
-            law += one is not None
-        for state in state_machine.states:
-            first_chance = len(chances)
-            for chance in state.chances:
-                chances.append(
-                    (
-                        chance.stream,
-                        transition0 + chance.transition.index,
-                        _index(chance.gives_up, transition0),
-                        chance.at_deadline,
-                    )
-                )
-                probabilities.append(chance.probability)
-            states.append(
-                _row(
-                    {
-                        **_state_columns(
-                            state, transition0, state_machine.crash_stream >= 0, state_machine.eviction_stream >= 0
-                        ),
-                        k.LAW: rows[state.stream] if state.stream >= 0 else -1,
-                        k.CHANCE_FROM: first_chance,
-                        k.CHANCE_TO: len(chances),
-                    }
-                )
-            )
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A group, and where its parts begin in the tables of all."""
 
-        def sampler_of(stream: int, rows: list[int] = rows) -> int:
-            return rows[stream] if stream >= 0 else -1
+    setup: GroupSetup
+    transition: int
+    state: int
+    sampler: int
+    backoff: int
+    edge: int
 
-        on, off = state_machine.edge_streams
-        settings.append(
-            _row(
-                {
-                    k.FIRST_TRANSITION: transition0 + state_machine.first.index,
-                    k.FIRST_STATE: state0 + state_machine.first.source.index,
-                    k.ATTEMPTS_IN_ALL: state_machine.plan.retry.attempts,
-                    k.CRASH_STREAM: state_machine.crash_stream,
-                    k.CRASH_SAMPLER: sampler_of(state_machine.crash_stream),
-                    k.EVICTION_STREAM: state_machine.eviction_stream,
-                    k.EVICTION_SAMPLER: sampler_of(state_machine.eviction_stream),
-                    k.LIFETIME_STREAM: state_machine.lifetime_stream,
-                    k.LIFETIME_SAMPLER: sampler_of(state_machine.lifetime_stream),
-                    k.DEMAND: k.CALENDAR if setup.calendar else k.CYCLE if on >= 0 else k.ALWAYS,
-                    k.ON_STREAM: on,
-                    k.ON_SAMPLER: sampler_of(on),
-                    k.OFF_STREAM: off,
-                    k.OFF_SAMPLER: sampler_of(off),
-                    k.WANTED_FIRST: int(setup.calendar.wanted_first) if setup.calendar else 1,
-                    k.EDGES_FROM: first_edge[place],
-                    k.EDGES_TO: first_edge[place + 1],
-                    k.BACKOFFS_FROM: first_backoff[place],
-                    k.STREAMS: len(state_machine.stream_names),
-                }
-            )
-        )  # fmt: skip
+    def sampler_of(self, stream: int) -> int:
+        """The row of a stream's sampler, or -1."""
+        samplers = self.setup.state_machine.samplers
+        if stream < 0 or samplers[stream] is None:
+            return -1
+        return self.sampler + sum(sampler is not None for sampler in samplers[:stream])
+
+    def row_of(self, transition: Transition | None) -> int:
+        """The row of a transition, or -1."""
+        return -1 if transition is None else self.transition + transition.index
+
+    def refusal(self, refusal: Refusal | None) -> tuple[int, int]:
+        """The rows of the transitions after a refusal: to try again, and to give up."""
+        return (-1, -1) if refusal is None else (self.row_of(refusal.transition), self.row_of(refusal.gives_up))
+
+
+def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
+    """Lay out the groups' state machines for the loops."""
+    machines = [setup.state_machine for setup in setups]
+    samplers = [[sampler for sampler in machine.samplers if sampler is not None] for machine in machines]
+    backoffs = [np.array(machine.backoff_s, dtype=np.float64) for machine in machines]
+    edges = [np.array(setup.calendar.edges_s if setup.calendar else (), dtype=np.float64) for setup in setups]
+    first = [
+        (0, *accumulate(len(part) for part in parts))
+        for parts in ([m.transitions for m in machines], [m.states for m in machines], samplers, backoffs, edges)
+    ]
+    groups = [_Group(setup, *starts) for setup, *starts in zip(setups, *first, strict=False)]
+    chances = [
+        (group, state, chance)
+        for group in groups
+        for state in group.setup.state_machine.states
+        for chance in state.chances
+    ]
+    sampled = compile_samplers([sampler for own in samplers for sampler in own])
+    first_transition, first_state, *_ = first
     bin_shift = max(0, (window.end_ticks // BINS).bit_length() - 1)
     return Encoded(
-        run=np.array(
-            _row({k.TRANSITIONS: first_transition[-1], k.START_TICKS: window.start_ticks, k.BIN_SHIFT: bin_shift})
+        tables=Tables(
+            streams=_stream_keys(setups),
+            settings=_table(_settings(group) for group in groups),
+            states=_states(groups),
+            deadlines_s=np.array([state.deadline_s for machine in machines for state in machine.states], dtype=np.float64),
+            transitions=_table(_transition(one, group.state) for group in groups for one in group.setup.state_machine.transitions),
+            chances=np.array(
+                [(c.stream, group.row_of(c.transition), group.row_of(c.gives_up), c.at_deadline) for group, _, c in chances],
+                dtype=np.int64,
+            ).reshape(-1, 4),
+            probabilities=np.array([chance.probability for *_, chance in chances], dtype=np.float64),
+            backoffs_s=np.concatenate(backoffs),
+            edges_s=np.concatenate(edges),
+            moves=_moves(setups, first_transition, first_state),
         ),
-        horizon_s=float(window.end_s),
-        start_s=float(window.start_s),
-        labels=_labels(setups),
-        settings=np.array(settings, dtype=np.int64),
-        states=np.array(states, dtype=np.int64),
-        deadlines=np.array(
-            [state.deadline_s for state_machine in state_machines for state in state_machine.states], dtype=np.float64
-        ),
-        transitions=np.array(
-            [
-                _transition_row(transition, first_state[place])
-                for place, state_machine in enumerate(state_machines)
-                for transition in state_machine.transitions
-            ],
-            dtype=np.int64,
-        ),
-        chances=np.array(chances, dtype=np.int64).reshape(-1, 4),
-        probabilities=np.array(probabilities, dtype=np.float64),
-        backoffs=np.concatenate(backoffs),
-        edges=np.concatenate(edges),
-        moves=_moves(setups, first_transition, first_state),
-        sampler_i=samplers.sampler_i,
-        sampler_f=samplers.sampler_f,
-        pool=samplers.pool,
+        samplers=SamplerTables(sampled.sampler_i, sampled.sampler_f, sampled.pool),
+        run=Run(float(window.end_s), float(window.start_s), window.start_ticks, bin_shift, first_transition[-1]),
         bins=(window.end_ticks >> bin_shift) + 1,
-        bin_ticks=1 << bin_shift,
         first_transition=first_transition,
         first_state=first_state,
-    )
+    )  # fmt: skip
 
 
-def _labels(setups: Sequence[GroupSetup]) -> NDArray[np.uint64]:
+def _table(rows: Iterable[dict[int, Any]]) -> Longs:
+    """Rows whose columns are named by `layout`."""
+    return np.array([[int(row[column]) for column in range(len(row))] for row in rows], dtype=np.int64)
+
+
+def _settings(group: _Group) -> dict[int, Any]:
+    setup, machine = group.setup, group.setup.state_machine
+    on, off = machine.edge_streams
+    return {
+        layout.FIRST_TRANSITION: group.row_of(machine.first),
+        layout.FIRST_STATE: group.state + machine.first.source.index,
+        layout.ATTEMPTS_IN_ALL: machine.plan.retry.attempts,
+        layout.CRASH_STREAM: machine.crash_stream,
+        layout.CRASH_SAMPLER: group.sampler_of(machine.crash_stream),
+        layout.EVICTION_STREAM: machine.eviction_stream,
+        layout.EVICTION_SAMPLER: group.sampler_of(machine.eviction_stream),
+        layout.LIFETIME_STREAM: machine.lifetime_stream,
+        layout.LIFETIME_SAMPLER: group.sampler_of(machine.lifetime_stream),
+        layout.DEMAND: layout.CALENDAR if setup.calendar else layout.CYCLE if on >= 0 else layout.ALWAYS,
+        layout.ON_STREAM: on,
+        layout.ON_SAMPLER: group.sampler_of(on),
+        layout.OFF_STREAM: off,
+        layout.OFF_SAMPLER: group.sampler_of(off),
+        layout.WANTED_FIRST: setup.calendar.wanted_first if setup.calendar else 1,
+        layout.EDGES_FROM: group.edge,
+        layout.EDGES_TO: group.edge + (len(setup.calendar.edges_s) if setup.calendar else 0),
+        layout.BACKOFFS_FROM: group.backoff,
+        layout.STREAMS: len(machine.stream_names),
+    }  # fmt: skip
+
+
+def _states(groups: Sequence[_Group]) -> Longs:
+    rows, chances = [], 0
+    for group in groups:
+        for state in group.setup.state_machine.states:
+            rows.append(
+                {**_state(state, group), layout.CHANCE_FROM: chances, layout.CHANCE_TO: chances + len(state.chances)}
+            )
+            chances += len(state.chances)
+    return _table(rows)
+
+
+def _state(state: State, group: _Group) -> dict[int, Any]:
+    machine = group.setup.state_machine
+    no_room, no_quota = group.refusal(state.no_room), group.refusal(state.no_quota)
+    return {
+        layout.WAIT: state.wait,
+        layout.STREAM: state.stream,
+        layout.SAMPLER: group.sampler_of(state.stream),
+        layout.NEXT: group.row_of(state.next),
+        layout.LATE: group.row_of(state.late),
+        layout.CRASH: group.row_of(state.crash),
+        layout.EVICT: group.row_of(state.evict),
+        layout.LIFE: group.row_of(state.life),
+        layout.UP: group.row_of(state.up),
+        layout.DOWN: group.row_of(state.down),
+        layout.LEVEL: state.level,
+        layout.RUNS_CRASH: state.runs_crash_timer and machine.crash_stream >= 0,
+        layout.RUNS_EVICTION: state.runs_eviction_timer and machine.eviction_stream >= 0,
+        layout.ENDS: state.ends,
+        layout.HAS_TIMERS: state.has_timers,
+        layout.NO_ROOM: no_room[0],
+        layout.NO_ROOM_GIVES_UP: no_room[1],
+        layout.NO_QUOTA: no_quota[0],
+        layout.NO_QUOTA_GIVES_UP: no_quota[1],
+    }
+
+
+def _transition(transition: Transition, first_state: int) -> dict[int, Any]:
+    return {
+        layout.TARGET: first_state + transition.target.index,
+        layout.ATTEMPTS: transition.attempts,
+        layout.SETS_LIFE: transition.sets_life,
+        layout.ENDS_DEMAND: transition.ends_demand,
+        layout.RESAMPLES_CRASH: transition.resamples_crash,
+        layout.RESAMPLES_EVICTION: transition.resamples_eviction,
+        layout.HAS_EFFECT: transition.has_effect,
+        layout.NEEDS_RESOURCE: transition.needs_resource,
+        layout.ASKS_HOST: transition.asks_host,
+        layout.ASKS_QUOTA: transition.asks_quota,
+        layout.OFF_HOST: transition.target.power not in ON_HOST,
+        layout.GONE: transition.target.power is None and transition.target.operation is None,
+    }
+
+
+def _stream_keys(setups: Sequence[GroupSetup]) -> NDArray[np.uint64]:
     """The streams' names as the numbers that streams are keyed with."""
-    widest = max(len(setup.state_machine.stream_names) for setup in setups)
-    labels = np.zeros((len(setups), widest), dtype=np.uint64)
-    for place, setup in enumerate(setups):
-        labels[place, : len(setup.state_machine.stream_names)] = [
-            streams.label(stream) for stream in setup.state_machine.stream_names
-        ]
-    return labels
+    names = [setup.state_machine.stream_names for setup in setups]
+    keys = np.zeros((len(setups), max(map(len, names))), dtype=np.uint64)
+    for row, own in zip(keys, names, strict=True):
+        row[: len(own)] = [streams.label(name) for name in own]
+    return keys
 
 
 def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_state: Sequence[int]) -> Longs:
-    """What each move means to the books; the groups' columns stand side by side."""
+    """What each move means to the ledger; the groups' columns stand side by side."""
     transitions = first_transition[-1]
-    table = np.zeros((2 * (transitions + first_state[-1]), k.GROUP + 1), dtype=np.int64)
+    table = np.zeros((2 * (transitions + first_state[-1]), layout.GROUP + 1), dtype=np.int64)
     first_absent = column(ABSENT, 0)
     for place, setup in enumerate(setups):
         move = setup.table
@@ -216,60 +236,3 @@ def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_
         table[2 * first_transition[place] : 2 * first_transition[place + 1]] = rows[:own]
         table[2 * (transitions + first_state[place]) : 2 * (transitions + first_state[place + 1])] = rows[own:]
     return table
-
-
-def _index(transition: Transition | None, transition0: int) -> int:
-    return -1 if transition is None else transition0 + transition.index
-
-
-def _refusal(refusal: Refusal | None, transition0: int) -> tuple[int, int]:
-    return (
-        (-1, -1) if refusal is None else (transition0 + refusal.transition.index, _index(refusal.gives_up, transition0))
-    )
-
-
-def _row(columns: dict[int, Any]) -> list[int]:
-    return [int(columns[i]) for i in range(len(columns))]
-
-
-def _state_columns(state: State, transition0: int, crashes: bool, evicts: bool) -> dict[int, Any]:
-    no_room, no_quota = _refusal(state.no_room, transition0), _refusal(state.no_quota, transition0)
-    return {
-        k.WAIT: state.wait,
-        k.STREAM: state.stream,
-        k.NEXT: _index(state.next, transition0),
-        k.LATE: _index(state.late, transition0),
-        k.CRASH: _index(state.crash, transition0),
-        k.EVICT: _index(state.evict, transition0),
-        k.LIFE: _index(state.life, transition0),
-        k.UP: _index(state.up, transition0),
-        k.DOWN: _index(state.down, transition0),
-        k.LEVEL: state.level,
-        k.RUNS_CRASH: state.runs_crash_timer and crashes,
-        k.RUNS_EVICTION: state.runs_eviction_timer and evicts,
-        k.ENDS: state.ends,
-        k.HAS_TIMERS: state.has_timers,
-        k.NO_ROOM: no_room[0],
-        k.NO_ROOM_GIVES_UP: no_room[1],
-        k.NO_QUOTA: no_quota[0],
-        k.NO_QUOTA_GIVES_UP: no_quota[1],
-    }
-
-
-def _transition_row(transition: Transition, state0: int) -> list[int]:
-    return _row(
-        {
-            k.TARGET: state0 + transition.target.index,
-            k.ATTEMPTS: transition.attempts,
-            k.SETS_LIFE: transition.sets_life,
-            k.ENDS_DEMAND: transition.ends_demand,
-            k.RESAMPLES_CRASH: transition.resamples_crash,
-            k.RESAMPLES_EVICTION: transition.resamples_eviction,
-            k.HAS_EFFECT: transition.has_effect,
-            k.NEEDS_RESOURCE: transition.needs_resource,
-            k.ASKS_HOST: transition.asks_host,
-            k.ASKS_QUOTA: transition.asks_quota,
-            k.OFF_HOST: transition.target.power not in ON_HOST,
-            k.GONE: transition.target.power is None and transition.target.operation is None,
-        }
-    )

@@ -1,408 +1,196 @@
-"""VMs that share hosts and quota only, played by the kernel: nothing is queued but the moments at which they meet.
+"""VMs that share hosts and quota only: an event queue of nothing but the moments at which they need these.
 
-Between two meetings a VM's life is its own, and `kernel.advance` walks it at once. What is queued is what `Vm._meet`
-yields for, in the same order: at one instant what is given back before what is asked for, then by group and number.
+Between two such moments a VM goes on by itself, in one call of `vm_loop.advance`. What is queued is what
+`VmOnPlatform.acquire_resources` yields for, in the same order: at one instant what is given back before what is asked for, then by
+group and number.
 """
 
 from __future__ import annotations
 
-import math
+from numba.extending import register_jitable
 
-from sim.engines.compiled.vm_loop import (
-    ASKS_HOST,
-    ASKS_QUOTA,
-    ATTEMPTS_IN_ALL,
-    ENDED,
-    GONE,
-    HAS_QUOTA,
-    HOST,
-    INDEX,
-    JOURNALED,
-    NEEDS_RESOURCE,
-    NO_LIMIT,
-    NO_QUOTA,
-    NO_QUOTA_GIVES_UP,
-    NO_ROOM,
-    NO_ROOM_GIVES_UP,
-    OF_GROUP,
-    OFF_HOST,
-    OVER,
-    PEAKED,
-    PENDING,
-    STAGE,
-    STATE,
-    STUCK_VM,
-    TRIED,
-    T,
-    advance,
-    begin,
-    cached,
-    inlined,
-    plain,
-)
-from sim.engines.shared import placement
-from sim.engines.shared.placement import (
-    BALANCED,
-    BEST_FIT,
-    CLUSTER,
-    FIRST_FIT,
-    HOST_BASE,
-    LEAVES,
-    LIST_BASE,
-    LISTS_USED,
-    TREE_BASE,
-    WORST_FIT,
-)
+# isort: off
+from sim.engines.compiled.layout import (
+    ASKS_HOST, ASKS_QUOTA, ATTEMPT, ATTEMPTS_IN_ALL, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, GONE, HAS_QUOTA, HOST, INDEX, MARGIN,
+    NEEDS_RESOURCE, NEXT_BIRTH, NO_QUOTA, NO_QUOTA_GIVES_UP, NO_ROOM, NO_ROOM_GIVES_UP, NO_SLOTS, OFF_HOST, OF_GROUP, PENDING, QUEUED,
+    STAGE, STATE, STATUS, VM_IS_STUCK, STUCK_VM, T, TOO_MANY_SHAPES, Births, Events, Ledger, Longs, Queue, Run, SamplerTables, Tables, Vms,
+)  # fmt: skip
 
-# What a VM shares, by group.
-VCPUS, MEMORY, FAMILY, IS_SPOT, SET, ZONES, ALLOWED_ROW = range(7)
-# Quota in use and its limit (columns) of the region, of spot, and of each family (rows from FAMILIES on).
-IN_USE, LIMIT = range(2)
-REGIONAL, SPOT_POOL, FAMILIES = range(3)
-# An availability set: the cluster that it is pinned to, and how many of its VMs are on a host.
-PINNED, MEMBERS = range(2)
-# State of the loop: lines in the queue, the next birth, free slots, why it stopped.
-QUEUED, NEXT_BIRTH, FREE, STATUS = range(4)
-DONE, PAGES_FULL, NO_SLOTS, TOO_MANY_SHAPES, STUCK = range(5)
-# Stages of a meeting.
-NOTHING, GIVING, ASKING_QUOTA, ASKING_HOST = range(4)
+# isort: on
+from sim.engines.compiled.vm_loop import ENDED, OPTIONS, OVER, advance, begin, cached, gives_up_if_last, inlined
+from sim.engines.shared import placement, quota
+from sim.engines.shared.placement import HostIndex, Placement
+from sim.engines.shared.priorities import REQUESTS
+from sim.engines.shared.quota import QuotaUse
+
+NOTHING, GIVING, ASKING_QUOTA, ASKING_HOST = range(4)  # stages of a transition that needs a resource, in order
 RANK_BITS = 32
-REQUESTS = 1 << 62  # at one instant: what is given back comes first
-MARGIN = 4096  # lines that must be left before a stretch
-NEVER = math.inf
 
-tree_find, tree_set = plain(placement.tree_find), plain(placement.tree_set)
-list_rank, list_find = plain(placement.list_rank), plain(placement.list_find)
-list_leave, list_enter = plain(placement.list_leave), plain(placement.list_enter)
+for rule in (*placement.RULES, *quota.RULES):
+    register_jitable(forceinline=True, **OPTIONS)(rule)
 
 
 @inlined
-def _push(t, key, slot, loop, queue_t, queue_k, queue_s):  # type: ignore[no-untyped-def]
+def _push(t: float, key: int, slot: int, queue: Queue) -> None:
     """Into the queue: a heap by instant, then by key, of four branches: fewer steps than with two."""
-    at = loop[QUEUED]
-    loop[QUEUED] = at + 1
+    at = queue.progress[QUEUED]
+    queue.progress[QUEUED] = at + 1
     while at > 0:
         above = (at - 1) >> 2
-        if queue_t[above] < t or (queue_t[above] == t and queue_k[above] <= key):
+        if queue.t[above] < t or (queue.t[above] == t and queue.key[above] <= key):
             break
-        queue_t[at] = queue_t[above]
-        queue_k[at] = queue_k[above]
-        queue_s[at] = queue_s[above]
+        queue.t[at] = queue.t[above]
+        queue.key[at] = queue.key[above]
+        queue.slot[at] = queue.slot[above]
         at = above
-    queue_t[at] = t
-    queue_k[at] = key
-    queue_s[at] = slot
+    queue.t[at] = t
+    queue.key[at] = key
+    queue.slot[at] = slot
 
 
 @inlined
-def _pop(loop, queue_t, queue_k, queue_s):  # type: ignore[no-untyped-def]
+def _pop(queue: Queue) -> int:
     """The first of the queue leaves it; returns its slot."""
-    slot = queue_s[0]
-    last = loop[QUEUED] - 1
-    loop[QUEUED] = last
-    t = queue_t[last]
-    key = queue_k[last]
-    moved = queue_s[last]
+    slot = queue.slot[0]
+    last = queue.progress[QUEUED] - 1
+    queue.progress[QUEUED] = last
+    t, key, moved = queue.t[last], queue.key[last], queue.slot[last]
     at = 0
     while True:
         below = 4 * at + 1
         if below >= last:
             break
         for other in range(below + 1, min(below + 4, last)):
-            if queue_t[other] < queue_t[below] or (
-                queue_t[other] == queue_t[below] and queue_k[other] < queue_k[below]
+            if queue.t[other] < queue.t[below] or (
+                queue.t[other] == queue.t[below] and queue.key[other] < queue.key[below]
             ):
                 below = other
-        if t < queue_t[below] or (t == queue_t[below] and key <= queue_k[below]):
+        if t < queue.t[below] or (t == queue.t[below] and key <= queue.key[below]):
             break
-        queue_t[at] = queue_t[below]
-        queue_k[at] = queue_k[below]
-        queue_s[at] = queue_s[below]
+        queue.t[at] = queue.t[below]
+        queue.key[at] = queue.key[below]
+        queue.slot[at] = queue.slot[below]
         at = below
-    queue_t[at] = t
-    queue_k[at] = key
-    queue_s[at] = moved
-    return slot
+    queue.t[at] = t
+    queue.key[at] = key
+    queue.slot[at] = moved
+    return slot  # type: ignore[no-any-return]
 
 
-@plain
-def _find(unit, policy, vcpus, memory, units, tree_c, tree_m, order, list_c, list_m, head):  # type: ignore[no-untyped-def]
-    """A unit's host for that shape, or -1: `HostIndex.find`."""
-    if policy in (FIRST_FIT, BALANCED):
-        place = tree_find(units[unit, TREE_BASE], units[unit, LEAVES], vcpus, memory, tree_c, tree_m)
-        return place if place < 0 else units[unit, HOST_BASE] + place
-    base, used = units[unit, LIST_BASE], units[unit, LISTS_USED]
-    rank = list_rank(base, used, vcpus, 0, order, list_c, list_m)
-    it = list_find(base, used, rank, vcpus, memory, policy == WORST_FIT, order, list_c, list_m, head)
-    return it if it < 0 else head[it]
+@inlined
+def _next_stage(slot: int, stage: int, transition: int, needs: Longs, ints: Longs) -> int:
+    """What a transition still needs of the platform after *stage*; NOTHING: it can be taken."""
+    if not needs[transition, NEEDS_RESOURCE]:
+        return NOTHING
+    if stage < GIVING and (
+        (needs[transition, OFF_HOST] and ints[slot, HOST] >= 0) or (needs[transition, GONE] and ints[slot, HAS_QUOTA])
+    ):
+        return GIVING
+    if stage < ASKING_QUOTA and needs[transition, ASKS_QUOTA] and not ints[slot, HAS_QUOTA]:
+        return ASKING_QUOTA
+    if stage < ASKING_HOST and needs[transition, ASKS_HOST]:
+        return ASKING_HOST
+    return NOTHING
 
 
-@plain
-def _change(  # type: ignore[no-untyped-def]
-    host,
-    vcpus,
-    memory,
-    policy,
-    units,
-    unit_of,
-    free_c,
-    free_m,
-    tree_c,
-    tree_m,
-    order,
-    list_c,
-    list_m,
-    head,
-    at,
-    following,
-    before,
-):
-    """Add to (or take from) what is free on a host: `HostIndex.change`; False if there are too many shapes."""
-    free_c[host] += vcpus
-    free_m[host] += memory
-    unit = unit_of[host]
-    if policy in (FIRST_FIT, BALANCED):
-        tree_set(
-            units[unit, TREE_BASE],
-            units[unit, LEAVES],
-            host - units[unit, HOST_BASE],
-            free_c[host],
-            free_m[host],
-            tree_c,
-            tree_m,
-        )
-        return True
-    list_leave(host, at, head, following, before)
-    base, used = units[unit, LIST_BASE], units[unit, LISTS_USED]
-    rank = list_rank(base, used, free_c[host], free_m[host], order, list_c, list_m)
-    used = list_enter(
-        base, used, rank, host, free_c[host], free_m[host], order, list_c, list_m, head, at, following, before
+@inlined
+def _is_full(ledger: Ledger, events: Events) -> bool:
+    """Whether a buffer has too few lines left for a VM to go on."""
+    return ledger.progress[CHANGES] + MARGIN > len(ledger.changes) or (
+        len(events.when_s) > 0 and ledger.progress[EVENTS] + MARGIN > len(events.when_s)
     )
-    if used < 0:
-        return False
-    units[unit, LISTS_USED] = used
-    return True
-
-
-@plain
-def _choose(  # type: ignore[no-untyped-def]
-    g, index, policy, shares, allowed, allowed_n, sets, in_unit, tried_unit,
-    units, free_c, free_m, tree_c, tree_m, order, list_c, list_m, head,
-):  # fmt: skip
-    """The host for a VM, or -1: `SharedPlatform._find`."""
-    vcpus, memory, pinned = shares[g, VCPUS], shares[g, MEMORY], shares[g, SET]
-    row = shares[g, ALLOWED_ROW]
-    if shares[g, ZONES] > 0:
-        row += index % shares[g, ZONES]
-    cluster = -1
-    if pinned >= 0 and sets[pinned, MEMBERS] > 0:
-        cluster = sets[pinned, PINNED]
-    best = -1
-    for i in range(allowed_n[row]):
-        tried_unit[i] = 0
-    for i in range(allowed_n[row]):
-        choice = i
-        if policy == BALANCED:  # the unit with the fewest of the group's VMs, of those not tried yet
-            choice = -1
-            for j in range(allowed_n[row]):
-                if tried_unit[j] == 0 and (
-                    choice < 0 or in_unit[g, allowed[row, j]] < in_unit[g, allowed[row, choice]]
-                ):
-                    choice = j
-            tried_unit[choice] = 1
-        unit = allowed[row, choice]
-        if cluster >= 0 and units[unit, CLUSTER] != cluster:
-            continue
-        host = _find(unit, policy, vcpus, memory, units, tree_c, tree_m, order, list_c, list_m, head)
-        if host < 0:
-            continue
-        if policy in (FIRST_FIT, BALANCED):
-            return host
-        if best < 0:
-            best = host
-        elif policy == BEST_FIT:
-            if free_c[host] < free_c[best] or (free_c[host] == free_c[best] and free_m[host] < free_m[best]):
-                best = host
-        elif free_c[host] > free_c[best] or (free_c[host] == free_c[best] and free_m[host] > free_m[best]):
-            best = host
-    return best
-
-
-@inlined
-def _ask_quota(g, shares, quota):  # type: ignore[no-untyped-def]
-    """Room under every limit for one more VM of the group, counted if so: `QuotaUse.ask`."""
-    vcpus = shares[g, VCPUS]
-    if shares[g, IS_SPOT]:
-        if quota[SPOT_POOL, IN_USE] + vcpus > quota[SPOT_POOL, LIMIT]:
-            return False
-        quota[SPOT_POOL, IN_USE] += vcpus
-        return True
-    family = FAMILIES + shares[g, FAMILY]
-    if quota[REGIONAL, IN_USE] + vcpus > quota[REGIONAL, LIMIT] or quota[family, IN_USE] + vcpus > quota[family, LIMIT]:
-        return False
-    quota[REGIONAL, IN_USE] += vcpus
-    quota[family, IN_USE] += vcpus
-    return True
-
-
-@inlined
-def _give_quota(g, shares, quota):  # type: ignore[no-untyped-def]
-    """One VM of the group is gone: `QuotaUse.give`."""
-    vcpus = shares[g, VCPUS]
-    if shares[g, IS_SPOT]:
-        quota[SPOT_POOL, IN_USE] -= vcpus
-    else:
-        quota[REGIONAL, IN_USE] -= vcpus
-        quota[FAMILIES + shares[g, FAMILY], IN_USE] -= vcpus
 
 
 @cached
-def run_until(  # type: ignore[no-untyped-def]
-    births, born_of, born_index, lives, vm_keys, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances,
-    probabilities, backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-    loop, free_slots, queue_t, queue_k, queue_s, shares, quota, sets, allowed, allowed_n, in_unit, tried_unit, policy, endless,
-    units, unit_of, free_c, free_m, tree_c, tree_m, order, list_c, list_m, head, at, following, before,
-):  # fmt: skip
-    """Births and meetings in order of time, until all is over or a page is full (`loop[STATUS]`); may be called again."""
+def run_events(
+    births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, queue: Queue,
+    hosts: HostIndex, placed: Placement, used: QuotaUse, endless: bool,
+) -> None:  # fmt: skip
+    """Births and requests in order of time, until all is over or a buffer is full (STATUS); may be called again."""
+    progress, ints, needs = queue.progress, vms.ints, tables.transitions
     while True:
-        if report[PEAKED] + MARGIN > len(peaks) or (len(journal_t) > 0 and report[JOURNALED] + MARGIN > len(journal_t)):
-            loop[STATUS] = PAGES_FULL
+        if _is_full(ledger, events):
+            progress[STATUS] = BUFFERS_FULL
             return
-        birth = loop[NEXT_BIRTH]
-        if birth < len(births) and (loop[QUEUED] == 0 or births[birth] <= queue_t[0]):
-            if loop[FREE] == 0:
-                loop[STATUS] = NO_SLOTS
+        birth = progress[NEXT_BIRTH]
+        if birth < len(births.born_s) and (progress[QUEUED] == 0 or births.born_s[birth] <= queue.t[0]):
+            if progress[FREE] == 0:
+                progress[STATUS] = NO_SLOTS
                 return
-            loop[FREE] -= 1
-            slot = free_slots[loop[FREE]]
-            loop[NEXT_BIRTH] = birth + 1
-            g = born_of[birth]
-            lifetime = lives[birth] if len(lives) > 0 else NEVER
-            transition = begin(
-                slot, g, born_index[birth], births[birth], lifetime, vm_keys[birth], run, start_s, labels, settings, edges, moves,
-                sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-            )  # fmt: skip
-            told = False
+            progress[FREE] -= 1
+            slot = queue.free_slots[progress[FREE]]
+            progress[NEXT_BIRTH] = birth + 1
+            transition = begin(slot, birth, births, tables, samplers, run, vms, ledger, events)
             stage = NOTHING
-            acquiring = False
-        elif loop[QUEUED] > 0:
-            slot = _pop(loop, queue_t, queue_k, queue_s)
-            g = state_i[slot, OF_GROUP]
-            transition = state_i[slot, PENDING]
-            stage = state_i[slot, STAGE]
+            acquiring = granted = False
+        elif progress[QUEUED] > 0:
+            slot = _pop(queue)
+            transition = ints[slot, PENDING]
+            stage = ints[slot, STAGE]
             acquiring = True
-            told = False
         else:
-            loop[STATUS] = DONE
+            progress[STATUS] = DONE
             return
+        group = ints[slot, OF_GROUP]
         while True:
-            refused = -1
             if acquiring:
+                host, vms_more, granted = -1, 1, True
+                no, gives_up = NO_ROOM, NO_ROOM_GIVES_UP
                 if stage == GIVING:
-                    host = state_i[slot, HOST]
-                    if transitions[transition, OFF_HOST] and host >= 0:
-                        state_i[slot, HOST] = -1
-                        in_unit[g, unit_of[host]] -= 1
-                        pinned = shares[g, SET]
-                        if pinned >= 0:
-                            sets[pinned, MEMBERS] -= 1
-                        if not _change(
-                            host, shares[g, VCPUS], shares[g, MEMORY], policy, units, unit_of, free_c, free_m, tree_c, tree_m,
-                            order, list_c, list_m, head, at, following, before,
-                        ):  # fmt: skip
-                            loop[STATUS] = TOO_MANY_SHAPES
-                            return
-                    if transitions[transition, GONE] and state_i[slot, HAS_QUOTA]:
-                        state_i[slot, HAS_QUOTA] = 0
-                        _give_quota(g, shares, quota)
+                    if needs[transition, OFF_HOST]:
+                        host, vms_more = ints[slot, HOST], -1
+                    if needs[transition, GONE] and ints[slot, HAS_QUOTA]:
+                        ints[slot, HAS_QUOTA] = 0
+                        quota.give(used, group)
                 elif stage == ASKING_QUOTA:
-                    if _ask_quota(g, shares, quota):
-                        state_i[slot, HAS_QUOTA] = 1
-                    else:
-                        state = state_i[slot, STATE]
-                        refused = states[state, NO_QUOTA]
-                        if (
-                            state_i[slot, TRIED] + 1 >= settings[g, ATTEMPTS_IN_ALL]
-                            and states[state, NO_QUOTA_GIVES_UP] >= 0
-                        ):
-                            refused = states[state, NO_QUOTA_GIVES_UP]
+                    granted = quota.ask(used, group)
+                    ints[slot, HAS_QUOTA] = granted
+                    no, gives_up = NO_QUOTA, NO_QUOTA_GIVES_UP
                 elif not endless:
-                    host = _choose(
-                        g, state_i[slot, INDEX], policy, shares, allowed, allowed_n, sets, in_unit, tried_unit,
-                        units, free_c, free_m, tree_c, tree_m, order, list_c, list_m, head,
-                    )  # fmt: skip
-                    if host >= 0:
-                        state_i[slot, HOST] = host
-                        in_unit[g, unit_of[host]] += 1
-                        pinned = shares[g, SET]
-                        if pinned >= 0:
-                            if sets[pinned, MEMBERS] == 0:
-                                sets[pinned, PINNED] = units[unit_of[host], CLUSTER]
-                            sets[pinned, MEMBERS] += 1
-                        if not _change(
-                            host, -shares[g, VCPUS], -shares[g, MEMORY], policy, units, unit_of, free_c, free_m, tree_c, tree_m,
-                            order, list_c, list_m, head, at, following, before,
-                        ):  # fmt: skip
-                            loop[STATUS] = TOO_MANY_SHAPES
-                            return
-                    else:
-                        state = state_i[slot, STATE]
-                        refused = states[state, NO_ROOM]
-                        if (
-                            state_i[slot, TRIED] + 1 >= settings[g, ATTEMPTS_IN_ALL]
-                            and states[state, NO_ROOM_GIVES_UP] >= 0
-                        ):
-                            refused = states[state, NO_ROOM_GIVES_UP]
-                if refused >= 0:
-                    transition = refused
+                    host = placement.choose(hosts, placed, group, ints[slot, INDEX])
+                    granted = host >= 0
+                if host >= 0:
+                    ints[slot, HOST] = host if vms_more > 0 else -1
+                    placement.count(hosts, placed, group, host, vms_more)
+                    if not placement.change(
+                        hosts, host, -vms_more * placed.vcpus[group], -vms_more * placed.memory[group]
+                    ):
+                        progress[STATUS] = TOO_MANY_SHAPES
+                        return
+                state = ints[slot, STATE]
+                if not granted and tables.states[state, no] >= 0:
+                    transition = gives_up_if_last(
+                        tables.states[state, no],
+                        tables.states[state, gives_up],
+                        ints[slot, ATTEMPT],
+                        tables.settings[group, ATTEMPTS_IN_ALL],
+                    )
                     stage = NOTHING
             else:
-                transition = advance(
-                    slot, transition, told, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs,
-                    edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks,
-                    journal_t, journal_i, NO_LIMIT,
-                )  # fmt: skip
+                transition = advance(slot, transition, granted, tables, samplers, run, vms, ledger, events)
                 stage = NOTHING
-                if report[STUCK_VM] != 0:
-                    loop[STATUS] = STUCK
+                if ledger.progress[STUCK_VM] != 0:
+                    progress[STATUS] = VM_IS_STUCK
                     return
                 if transition in (OVER, ENDED):
-                    free_slots[loop[FREE]] = slot
-                    loop[FREE] += 1
+                    queue.free_slots[progress[FREE]] = slot
+                    progress[FREE] += 1
                     break
-            # What the transition still needs: the next thing that the platform is to be asked.
-            waits = -1
-            if transitions[transition, NEEDS_RESOURCE]:
-                gives = (transitions[transition, OFF_HOST] and state_i[slot, HOST] >= 0) or (
-                    transitions[transition, GONE] and state_i[slot, HAS_QUOTA]
-                )
-                if stage < GIVING and gives:
-                    waits = GIVING
-                elif stage < ASKING_QUOTA and transitions[transition, ASKS_QUOTA] and not state_i[slot, HAS_QUOTA]:
-                    waits = ASKING_QUOTA
-                elif stage < ASKING_HOST and transitions[transition, ASKS_HOST]:
-                    waits = ASKING_HOST
-            if waits < 0:
-                told = True
-                acquiring = False
+            stage = _next_stage(slot, stage, transition, needs, ints)
+            acquiring = stage != NOTHING
+            granted = not acquiring
+            if not acquiring:
                 continue
-            state_i[slot, PENDING] = transition
-            state_i[slot, STAGE] = waits
-            key = (g << RANK_BITS) + state_i[slot, INDEX]
-            if waits != GIVING:
+            ints[slot, PENDING] = transition
+            ints[slot, STAGE] = stage
+            key = (group << RANK_BITS) + ints[slot, INDEX]
+            if stage != GIVING:
                 key += REQUESTS
-            now = state_f[slot, T]
-            birth = loop[NEXT_BIRTH]
-            if (
-                (birth >= len(births) or births[birth] > now)
-                and (loop[QUEUED] == 0 or now < queue_t[0] or (now == queue_t[0] and key < queue_k[0]))
-                and report[PEAKED] + MARGIN <= len(peaks)
-                and (len(journal_t) == 0 or report[JOURNALED] + MARGIN <= len(journal_t))
-            ):  # it would be the first of the queue, and come out at once
-                stage = waits
-                acquiring = True
-                told = False
-                continue
-            _push(now, key, slot, loop, queue_t, queue_k, queue_s)
-            break
+            now = vms.floats[slot, T]
+            birth = progress[NEXT_BIRTH]
+            comes_first = (birth >= len(births.born_s) or births.born_s[birth] > now) and (
+                progress[QUEUED] == 0 or now < queue.t[0] or (now == queue.t[0] and key < queue.key[0])
+            )
+            if not comes_first or _is_full(ledger, events):
+                _push(now, key, slot, queue)
+                break

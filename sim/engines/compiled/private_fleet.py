@@ -1,4 +1,4 @@
-"""Groups whose VMs share nothing, walked by the kernel: blocks of VMs in threads, books added up, peaks made exact."""
+"""Groups whose VMs share nothing, compiled: blocks of VMs in threads, ledgers added up, peaks made exact."""
 
 from __future__ import annotations
 
@@ -11,111 +11,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
-from sim.engines.compiled import vm_loop as kernel
-from sim.engines.compiled.encode import Encoded, lower
+from sim.engines.audit import Story, compare, picks
+from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
+from sim.engines.compiled.encode import Encoded, encode
+from sim.engines.compiled.layout import Births, Longs
+from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
-from sim.errors import LifecycleError
 from sim.usage.collector import Accumulator, Peak, Window
-from sim.usage.ledger import COLUMNS
 
-MOVES_AT_ONCE = (
-    500_000  # that one call of the kernel walks, about: what surrounds it costs little, its pages stay in the cache
-)
-VMS_AT_ONCE = 16, 262_144  # that one call walks, at least and at most
-PROBED = 16  # VMs walked beforehand, to know how much there is to write
-PEAK_LINES = 48_000_000  # comings and goings kept of a fleet (384 MB) before the peaks are found in two passes
-Longs = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmLoopResult:
-    """What one call of the kernel brought home, on pages that are given back when it has been taken."""
-
-    pages: Pages
-    lifetimes_ticks: int
-    peaks: Longs
-    journal_t: NDArray[np.float64]
-    journal_i: Longs
-
-
-@dataclass(slots=True)
-class Pages:
-    """Empty pages for the kernel to write on, in the order in which it takes them (the mask stands between)."""
-
-    books: Longs
-    hits: Longs
-    report: Longs
-    bins: Longs
-    peaks: Longs
-    journal_t: NDArray[np.float64]
-    journal_i: Longs
-    watch: Longs  # (group, VM) that the journal tells of; empty: all
-
-    @classmethod
-    def blank(
-        cls, setups: Sequence[GroupSetup], window: Window, lowered: Encoded, peak_room: int, journal_room: int
-    ) -> Pages:
-        """Pages with room for so many lines of peaks and journal."""
-        return cls(
-            books=np.zeros((window.hours + 1, len(setups) * COLUMNS, 2), dtype=np.int64),
-            hits=np.zeros(len(lowered.moves), dtype=np.int64),
-            report=np.zeros(kernel.LIFETIMES + len(setups), dtype=np.int64),
-            bins=np.zeros((lowered.bins, 4), dtype=np.int64),
-            peaks=np.empty(peak_room, dtype=np.int64),
-            journal_t=np.empty(journal_room, dtype=np.float64),
-            journal_i=np.empty((journal_room, 2), dtype=np.int64),
-            watch=np.zeros((0, 2), dtype=np.int64),
-        )
-
-    def wipe(self) -> None:
-        """Make the pages blank again; memory that is touched for the first time costs as much as the walk itself."""
-        for page in self.before_mask:
-            page.fill(0)
-
-    @property
-    def before_mask(self) -> tuple[Longs, ...]:
-        """`books` to `bins`."""
-        return self.books, self.hits, self.report, self.bins
-
-    @property
-    def after_mask(self) -> tuple[Any, ...]:
-        """`peaks` to `watch`."""
-        return self.peaks, self.journal_t, self.journal_i, self.watch
-
-    def check(self, setups: Sequence[GroupSetup], lowered: Encoded) -> None:
-        """Raises LifecycleError for a VM that moves for ever at one instant."""
-        if self.report[kernel.STUCK_VM]:
-            stuck = int(self.report[kernel.STUCK_STATE])
-            group = next(g for g in range(len(setups)) if stuck < lowered.first_state[g + 1])
-            state = setups[group].state_machine.states[stuck - lowered.first_state[group]]
-            raise LifecycleError(
-                f"{setups[group].plan.name}-{self.report[kernel.STUCK_VM] - 1:04d} moves for ever at one instant: {state.name}"
-            )
-
-    def lifetimes_ticks(self, group: int, window: Window) -> int:
-        """VMs x time of one group: births less deaths, times the horizon, less their instants."""
-        own = self.books[:, group * COLUMNS : (group + 1) * COLUMNS - 2, 1]  # all columns but those of absence
-        return int(self.report[kernel.LIFETIMES + group]) + int(own.sum()) * window.end_ticks
+MOVES_AT_ONCE = 500_000  # of one call, about: what surrounds it costs little, its buffers stay in the cache
+VMS_AT_ONCE = 16, 262_144  # of one call, at least and at most
+PILOT_VMS = 16  # simulated beforehand, to know how much there is to write
+CHANGES_KEPT = 48_000_000  # of a fleet (384 MB) before the peaks are found in two passes
 
 
 @dataclass(slots=True)
 class CompiledGroup:
-    """One group on its way through the kernel."""
+    """One group of a replication."""
 
     setup: GroupSetup
     window: Window
-    lowered: Encoded = field(init=False)
+    encoded: Encoded = field(init=False)
     accumulator: Accumulator = field(init=False)
     bins: Longs = field(init=False)
-    vms_at_once: int = field(init=False, default=PROBED)
-    peak_lines: float = field(init=False, default=0.0)  # that a VM needs, about
-    journal_lines: float = field(init=False, default=0.0)
-    spare: list[Pages] = field(init=False, default_factory=list)
+    vms_at_once: int = field(init=False, default=PILOT_VMS)
+    changes_per_vm: float = field(init=False, default=0.0)  # about
+    events_per_vm: float = field(init=False, default=0.0)
+    spare: list[Buffers] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lowered = lower([self.setup], self.window)
+        self.encoded = encode([self.setup], self.window)
         self.accumulator = Accumulator(self.window, self.setup.table)
-        self.bins = np.zeros((self.lowered.bins, 4), dtype=np.int64)
+        self.bins = np.zeros((self.encoded.bins, 4), dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """(number of the first VM, births) of each call."""
@@ -132,63 +59,69 @@ class CompiledGroup:
         if many:
             yield first, np.concatenate(waiting)
 
-    def probe(self) -> None:
-        """Walk a few VMs to see how many a call may take, and how many lines they will fill."""
-        births = next(self.blocks(), (0, np.zeros(0)))[1][:PROBED]
-        everything = np.ones(self.lowered.bins, dtype=np.bool_)
-        simulated = self.vm_loop_run(0, births, everything, journal=True)
-        per_vm = 1.0 / max(1, len(births))
-        self.peak_lines, self.journal_lines = len(simulated.peaks) * per_vm, len(simulated.journal_t) * per_vm
-        moves = max(1.0, float(simulated.pages.hits.sum()) * per_vm)
+    def measure(self) -> None:
+        """Simulate a few VMs to see how many a call may take, and how many lines they will fill."""
+        born_s = next(self.blocks(), (0, np.zeros(0)))[1][:PILOT_VMS]
+        buffers = self.run(0, born_s, np.ones(self.encoded.bins, dtype=np.bool_), events=True)
+        per_vm = 1.0 / max(1, len(born_s))
+        self.changes_per_vm, self.events_per_vm = len(buffers.changes) * per_vm, len(buffers.moves[0]) * per_vm
+        moves = max(1.0, float(buffers.ledger.counts.sum()) * per_vm)
         least, most = VMS_AT_ONCE
-        # A long horizon has thick books, which every call has to open, close and add up.
-        at_once = max(MOVES_AT_ONCE, 2 * simulated.pages.books.size)
+        # A long horizon has a large ledger, which every call has to clear and to add up.
+        at_once = max(MOVES_AT_ONCE, 2 * buffers.ledger.cells.size)
         self.vms_at_once = min(most, max(least, int(at_once / moves)))
 
-    def vm_loop_run(
-        self, first: int, births: NDArray[np.float64], mask: NDArray[np.bool_], *, journal: bool = False
-    ) -> VmLoopResult:
-        """Walk the VMs from *first* on. Raises LifecycleError."""
-        vm_keys = streams.member_keys(self.setup.group_key, np.arange(first, first + len(births)))
-        lives = self.setup.lifetimes_s[first : first + len(births)]
-        peak_room = int(1.25 * self.peak_lines * len(births)) + 4096 if mask.any() else 0
-        journal_room = int(1.25 * self.journal_lines * len(births)) + 4096 if journal else 0
-        while True:
-            out = self._pages(peak_room, journal_room)
-            kernel.vm_loop_run(
-                first, births, lives, vm_keys, *self.lowered.arrays, *self.lowered.room(1), *out.before_mask, mask, *out.after_mask
-            )  # fmt: skip
-            out.check([self.setup], self.lowered)
-            peaked, journaled = int(out.report[kernel.PEAKED]), int(out.report[kernel.JOURNALED])
-            if peaked <= len(out.peaks) and journaled <= len(out.journal_t):
-                break
-            peak_room, journal_room = max(peaked, peak_room), max(journaled, journal_room)
-        return VmLoopResult(
-            pages=out,
-            lifetimes_ticks=out.lifetimes_ticks(0, self.window),
-            peaks=out.peaks[:peaked],
-            journal_t=out.journal_t[:journaled],
-            journal_i=out.journal_i[:journaled],
+    def run(self, first: int, born_s: NDArray[np.float64], mask: NDArray[np.bool_], *, events: bool = False) -> Buffers:
+        """Simulate the VMs from *first* on, into buffers. Raises LifecycleError."""
+        count = len(born_s)
+        index = np.arange(first, first + count, dtype=np.int64)
+        births = Births(
+            born_s=born_s,
+            group=np.zeros(count, dtype=np.int64),
+            vm=index,
+            lifetime_s=self.setup.lifetimes_s[first : first + count],
+            key=streams.member_keys(self.setup.group_key, index),
         )
+        changes_room = int(1.25 * self.changes_per_vm * count) + 4096 if mask.any() else 0
+        events_room = int(1.25 * self.events_per_vm * count) + 4096 if events else 0
+        encoded = self.encoded
+        while True:
+            buffers = self._buffers(changes_room, events_room)
+            buffers.ledger = buffers.ledger._replace(mask=mask)
+            run_vms(
+                births, encoded.tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events
+            )
+            buffers.check()
+            if not buffers.are_too_small:
+                return buffers
+            changes_room, events_room = (
+                max(int(lines), room) for lines, room in zip(buffers.lines, (changes_room, events_room), strict=True)
+            )
 
-    def _pages(self, peak_room: int, journal_room: int) -> Pages:
+    def _buffers(self, changes: int, events: int) -> Buffers:
         try:
             used = self.spare.pop()
         except IndexError:  # another thread may have been quicker
             used = None
-        if used is None or len(used.peaks) < peak_room or len(used.journal_t) < journal_room:
-            return Pages.blank([self.setup], self.window, self.lowered, peak_room, journal_room)
-        used.wipe()
+        if used is None or len(used.ledger.changes) < changes or len(used.events.when_s) < events:
+            return Buffers.blank([self.setup], self.window, self.encoded, changes, events)
+        used.clear()
         return used
 
-    def take(self, simulated: VmLoopResult) -> None:
-        """Add a block's books to the group's."""
-        hours, pages = self.window.hours, simulated.pages
-        self.accumulator.rest[: hours + 1] += pages.books[:, :, 0]
-        self.accumulator.step[1 : hours + 2] += pages.books[:, :, 1]
-        self.accumulator.hits += pages.hits
-        self.accumulator.lifetimes_ticks += simulated.lifetimes_ticks
-        self.bins += pages.bins
+    def take(self, buffers: Buffers) -> None:
+        """Add a block's ledger to the group's."""
+        buffers.add_to(self.accumulator, 0)
+        self.bins += buffers.ledger.bins
+
+    def moves(self, first: int, born_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], Longs, Longs]:
+        """Every move of the VMs from *first* on, and every turn of the demand for them: instants (s), moves, VMs."""
+        return self.run(first, born_s, np.zeros(self.encoded.bins, dtype=np.bool_), events=True).moves
+
+    def report(self, listener: MovesListener, moves: tuple[NDArray[np.float64], Longs, Longs]) -> None:
+        """Report moves to a listener, without turns of demand."""
+        when, what, whom = moves
+        kept = what < 2 * self.encoded.run.transitions
+        listener(self.setup, when[kept], what[kept], whom[kept])
 
 
 def simulate_groups(
@@ -197,69 +130,72 @@ def simulate_groups(
     peaks: tuple[Peak, Peak],
     *,
     threads: int = 1,
-    keep_peak_lines: bool = False,
+    keep_all_changes: bool = False,
     listener: MovesListener | None = None,
 ) -> list[CompiledGroup]:
-    """Walk every VM of the groups, write their books, and tell *peaks* all they need.
+    """Simulate every VM of the groups, fill their ledgers, and report to *peaks* all that they need.
 
-    With *keep_peak_lines* every coming and going is told, as others will join them; else only those that may matter
-    (which costs a second pass where there are too many to keep).
+    With *keep_all_changes* every change of the number of VMs is reported, as other groups will join them; else only those
+    that may matter (which costs a second pass where there are too many to keep).
     """
     groups = [CompiledGroup(setup, window) for setup in setups]
     lines, everything = 0, True
     kept: list[tuple[CompiledGroup, Longs]] = []
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
-            group.probe()
-            mask = np.full(group.lowered.bins, everything)
-            for simulated in _in_order(pool, threads, group, mask, journal=listener is not None):
-                group.take(simulated)
+            group.measure()
+            mask = np.full(group.encoded.bins, everything)
+            for buffers in _in_order(pool, threads, group, mask, events=listener is not None):
+                group.take(buffers)
                 if listener is not None:
-                    _tell(listener, group, simulated)
+                    group.report(listener, buffers.moves)
                 if everything:
-                    kept.append((group, simulated.peaks.copy()))
-                    lines += len(simulated.peaks)
-                    if lines > PEAK_LINES and not keep_peak_lines:
+                    kept.append((group, buffers.changes.copy()))
+                    lines += len(buffers.changes)
+                    if lines > CHANGES_KEPT and not keep_all_changes:
                         everything, kept = False, []
                         mask[:] = False
-        if groups and not keep_peak_lines:
-            mask = _that_may_matter(groups)
+        if groups and not keep_all_changes:
+            mask = bins_that_may_matter(groups)
             for group in groups:
-                _tell_net(peaks, group, ~mask)
+                _add_bins(peaks, group, ~mask)
                 if not everything:
-                    for simulated in _in_order(pool, threads, group, mask, journal=False):
-                        kept.append((group, simulated.peaks.copy()))
+                    for buffers in _in_order(pool, threads, group, mask, events=False):
+                        kept.append((group, buffers.changes.copy()))
             if everything:
-                kept = [(group, coded[mask[_bin_of(group, coded)]]) for group, coded in kept]
-    for group, coded in kept:
-        _tell_lines(peaks, group, coded)
+                kept = [
+                    (group, changes[mask[ticks_of_changes(changes) >> group.encoded.run.bin_shift]])
+                    for group, changes in kept
+                ]
+    for group, changes in kept:
+        add_changes(peaks, changes, group.setup.index)
     return groups
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, threads: int, group: CompiledGroup, mask: NDArray[np.bool_], *, journal: bool
-) -> Iterator[VmLoopResult]:
-    """The blocks' walks, *threads* at a time, in order of VMs."""
+    pool: ThreadPoolExecutor, threads: int, group: CompiledGroup, mask: NDArray[np.bool_], *, events: bool
+) -> Iterator[Buffers]:
+    """The blocks' buffers, *threads* at a time, in order of VMs."""
     if threads <= 1:
-        for first, births in group.blocks():
-            simulated = group.vm_loop_run(first, births, mask, journal=journal)
-            yield simulated
-            group.spare.append(simulated.pages)
+        for first, born_s in group.blocks():
+            buffers = group.run(first, born_s, mask, events=events)
+            yield buffers
+            group.spare.append(buffers)
         return
     waiting: list[Any] = []
-    for first, births in group.blocks():
-        waiting.append(pool.submit(group.vm_loop_run, first, births, mask, journal=journal))
+    for first, born_s in group.blocks():
+        waiting.append(pool.submit(group.run, first, born_s, mask, events=events))
         if len(waiting) > 2 * threads:
-            simulated = waiting.pop(0).result()
-            yield simulated
-            group.spare.append(simulated.pages)
+            buffers = waiting.pop(0).result()
+            yield buffers
+            group.spare.append(buffers)
     for future in waiting:
         yield future.result()
 
 
-def _that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
+def bins_that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
     """Bins in which a group, or the fleet, may have had more VMs at once than at the end of any bin."""
-    mask = np.zeros(groups[0].lowered.bins, dtype=np.bool_)
+    mask = np.zeros(groups[0].encoded.bins, dtype=np.bool_)
     for bins in [*(group.bins for group in groups), sum(group.bins for group in groups)]:
         for net, ups in ((bins[:, 0], bins[:, 1]), (bins[:, 2], bins[:, 3])):  # type: ignore[index]
             after = np.cumsum(net)
@@ -267,27 +203,20 @@ def _that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
     return mask
 
 
-def _bin_of(group: CompiledGroup, coded: Longs) -> Longs:
-    """The stretch of time in which each line of the peak log falls."""
-    return coded >> (kernel.GROUP_BITS + 4 + group.lowered.bin_ticks.bit_length() - 1)
-
-
-def _tell_net(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.bool_]) -> None:
-    """Tell of bins as a whole, at their last tick."""
-    ticks = (np.flatnonzero(bins) + 1) * group.lowered.bin_ticks - 1
+def _add_bins(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.bool_]) -> None:
+    """Report bins as a whole, at their last tick."""
+    ticks = (np.flatnonzero(bins) + 1) * group.encoded.bin_ticks - 1
     for peak, net in zip(peaks, (group.bins[bins, 0], group.bins[bins, 2]), strict=True):
         some = net != 0
         peak.add(ticks[some], group.setup.index, net[some])
 
 
-def _tell_lines(peaks: tuple[Peak, Peak], group: CompiledGroup, coded: Longs) -> None:
-    coded = coded >> kernel.GROUP_BITS
-    ticks = coded >> 4
-    for peak, change in zip(peaks, (((coded >> 2) & 3) - 1, (coded & 3) - 1), strict=True):
-        some = change != 0
-        peak.add(ticks[some], group.setup.index, change[some])
-
-
-def _tell(listener: MovesListener, group: CompiledGroup, simulated: VmLoopResult) -> None:
-    moved = simulated.journal_i[:, 0] < 2 * len(group.setup.state_machine.transitions)
-    listener(group.setup, simulated.journal_t[moved], simulated.journal_i[moved, 0], simulated.journal_i[moved, 1])
+def audit(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> None:
+    """Simulate a few VMs of each group again in SimPy. Raises AuditError, with both stories, where a bit differs."""
+    for group in groups:
+        _, born_s = next(group.blocks(), (0, np.zeros(0)))
+        for index in (
+            picks(group.setup.plan.name, len(born_s), seed=seed, replication=replication) if len(born_s) else ()
+        ):
+            story: Story = group.moves(index, born_s[index : index + 1])[:2]
+            compare(group.setup, index, story, born_s[index])

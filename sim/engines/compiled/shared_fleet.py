@@ -1,34 +1,34 @@
-"""A fleet that shares hosts and quota, played by the look-ahead kernel: what it needs as arrays, and its books taken home."""
+"""A fleet that shares hosts and quota, compiled: its platform as arrays, its ledgers, and the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.engines.audit import Story, compare, picks
-from sim.engines.compiled import event_loop as la
-from sim.engines.compiled import vm_loop as k
-from sim.engines.compiled.encode import Encoded, lower
-from sim.engines.compiled.private_fleet import Pages
+from sim.engines.compiled import layout
+from sim.engines.compiled.buffers import Buffers, add_changes
+from sim.engines.compiled.encode import Encoded, encode
+from sim.engines.compiled.event_loop import run_events
+from sim.engines.compiled.layout import Births, Queue, Vms
 from sim.engines.group_setup import GroupSetup, MovesListener
-from sim.engines.shared.placement import MIB, UNIT_COLUMNS, allowed_units, host_index
-from sim.errors import Fault, ScenarioError
-from sim.model.plan import FleetPlan, Platform
+from sim.engines.shared.placement import HostIndex, Placement, host_index, new_placement, too_many_shapes
+from sim.engines.shared.quota import QuotaUse, quota_use
+from sim.errors import ScenarioError
+from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
-from sim.usage.ledger import COLUMNS
 
-NO_LIMIT = 1 << 60
 FIRST_SLOTS = 1024  # VMs alive for which there is room at first; doubled as often as need be
-LINES = 65_536  # of a page
-Longs = NDArray[np.int64]
+LINES = 65_536  # of a buffer
+
+Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse)
 
 
 class SharedRun:
-    """One replication of such a fleet on its way through the kernel."""
+    """One replication of such a fleet."""
 
     def __init__(
         self, plan: FleetPlan, setups: Sequence[GroupSetup], window: Window, *, seed: int, replication: int
@@ -36,15 +36,20 @@ class SharedRun:
         assert plan.platform is not None
         self.setups = setups
         self.window = window
-        self.lowered: Encoded = lower(setups, window)
+        self.encoded: Encoded = encode(setups, window)
         self.accumulators = [Accumulator(window, setup.table) for setup in setups]
-        self.births, self.born_of, self.born_index, self.lives, self.vm_keys = _births(setups)
-        self.platform_arrays = _platform_arrays(plan.platform, setups)
-        # VMs that will live again in SimPy, and what the journal told of them so far.
+        self.births = _births(setups)
+        groups = [setup.plan for setup in setups]
+        hosts = host_index(plan.platform)
+        self.endless = not plan.platform.hosts
+        self.hosts: HostIndex = as_arrays(hosts)
+        self.placement: Placement = as_arrays(new_placement(plan.platform, hosts, groups))
+        self.quota: QuotaUse = as_arrays(quota_use(plan.platform, groups))
+        # VMs that are simulated again in SimPy, and their moves so far.
         self.stories: dict[tuple[int, int], list[Story]] = {
             (place, index): []
             for place, setup in enumerate(setups)
-            if (vms := int((self.born_of == place).sum()))
+            if (vms := int((self.births.group == place).sum()))
             for index in picks(setup.plan.name, vms, seed=seed, replication=replication)
         }
 
@@ -54,169 +59,103 @@ class SharedRun:
         listener: MovesListener | None = None,
         settle: Callable[[float], None] | None = None,
     ) -> None:
-        """Play to the horizon, write the books. Raises LifecycleError, or ScenarioError where the index is too small."""
-        pages = Pages.blank(self.setups, self.window, self.lowered, LINES, LINES)
-        if listener is None:
-            pages.watch = np.array([*self.stories], dtype=np.int64).reshape(-1, 2)
-        mask = np.ones(self.lowered.bins, dtype=np.bool_)
-        loop = np.zeros(la.STATUS + 1, dtype=np.int64)
-        slots = FIRST_SLOTS
-        rooms = self.lowered.room(slots)
-        loop[la.FREE] = slots
-        free = np.arange(slots, dtype=np.int64)[::-1].copy()
-        queue = np.zeros(slots), np.zeros(slots, dtype=np.int64), np.zeros(slots, dtype=np.int64)
-        while True:
-            la.run_until(
-                self.births, self.born_of, self.born_index, self.lives, self.vm_keys, *self.lowered.arrays, *rooms,
-                *pages.before_mask, mask, *pages.after_mask, loop, free, *queue, *self.platform_arrays,
+        """Run to the horizon and fill the ledgers. Raises LifecycleError, or ScenarioError where the index is too small."""
+        listed = [*self.stories] if listener is None else []
+        buffers = Buffers.blank(self.setups, self.window, self.encoded, LINES, LINES, listed)
+        vms = self.encoded.vms(FIRST_SLOTS)
+        slots = np.arange(FIRST_SLOTS, dtype=np.int64)
+        queue = Queue(
+            np.zeros(FIRST_SLOTS), slots * 0, slots * 0, slots[::-1].copy(), np.zeros(layout.STATUS + 1, dtype=np.int64)
+        )
+        queue.progress[layout.FREE] = FIRST_SLOTS
+        status = layout.BUFFERS_FULL
+        while status != layout.DONE:
+            run_events(
+                self.births, self.encoded.tables, self.encoded.samplers, self.encoded.run, vms, buffers.ledger, buffers.events, queue,
+                self.hosts, self.placement, self.quota, self.endless,
             )  # fmt: skip
-            pages.check(self.setups, self.lowered)
-            status = int(loop[la.STATUS])
-            if status == la.TOO_MANY_SHAPES:
-                raise ScenarioError([Fault(field="platform.placement", problem="the free room of a cluster's hosts comes in too many shapes for best-fit or worst-fit", hint='use placement = "first-fit"')])  # fmt: skip
-            if status == la.NO_SLOTS:
-                rooms = tuple(np.concatenate([room, np.zeros_like(room)]) for room in rooms)  # type: ignore[assignment]
-                queue = tuple(np.concatenate([part, np.zeros_like(part)]) for part in queue)  # type: ignore[assignment]
-                free = np.concatenate([free, np.zeros_like(free)])
-                free[:slots] = np.arange(slots, 2 * slots)[::-1]
-                loop[la.FREE] = slots
-                slots *= 2
-            self._drain(pages, peaks, listener)
-            known_s = None if status == la.DONE else self._known_until(loop, queue[0])
+            buffers.check()
+            status = int(queue.progress[layout.STATUS])
+            if status == layout.TOO_MANY_SHAPES:
+                raise ScenarioError([too_many_shapes()])
+            if status == layout.NO_SLOTS:
+                vms, queue = _doubled(vms, queue)
+            self._drain(buffers, peaks, listener)
+            known_s = None if status == layout.DONE else self._known_until(queue)
             for peak in peaks:
                 peak.settle(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
             if settle is not None and known_s is not None:
                 settle(known_s)
-            if status == la.DONE:
-                break
-        self._take(pages)
+        for place, accumulator in enumerate(self.accumulators):
+            buffers.add_to(accumulator, place)
 
-    def _known_until(self, loop: Longs, queue_t: NDArray[np.float64]) -> float:
+    def _known_until(self, queue: Queue) -> float:
         """Nothing that is still to be written is earlier than this (s)."""
-        soonest = float(queue_t[0]) if loop[la.QUEUED] else float("inf")
-        birth = int(loop[la.NEXT_BIRTH])
-        return min(soonest, float(self.births[birth]) if birth < len(self.births) else float("inf"), self.window.end_s)
+        soonest = float(queue.t[0]) if queue.progress[layout.QUEUED] else float("inf")
+        birth, born_s = int(queue.progress[layout.NEXT_BIRTH]), self.births.born_s
+        return min(soonest, float(born_s[birth]) if birth < len(born_s) else float("inf"), self.window.end_s)
 
-    def _drain(self, pages: Pages, peaks: tuple[Peak, Peak], listener: MovesListener | None) -> None:
-        """Take lines off the pages, so that the kernel can go on writing."""
-        coded = pages.peaks[: pages.report[k.PEAKED]].copy()
-        pages.report[k.PEAKED] = 0
-        group, coded = coded & ((1 << k.GROUP_BITS) - 1), coded >> k.GROUP_BITS
-        for peak, change in zip(peaks, (((coded >> 2) & 3) - 1, (coded & 3) - 1), strict=True):
-            some = change != 0
-            peak.add(coded[some] >> 4, group[some], change[some])
-        lines = int(pages.report[k.JOURNALED])
-        pages.report[k.JOURNALED] = 0
-        if not lines:
+    def _drain(self, buffers: Buffers, peaks: tuple[Peak, Peak], listener: MovesListener | None) -> None:
+        """Take the lines off the buffers, so that there is room for more."""
+        add_changes(peaks, buffers.changes.copy())
+        when, what, whom = buffers.moves
+        buffers.ledger.progress[[layout.CHANGES, layout.EVENTS]] = 0
+        if not len(when):
             return
-        when, what, whom = pages.journal_t[:lines], pages.journal_i[:lines, 0], pages.journal_i[:lines, 1]
+        encoded, turns = self.encoded, 2 * self.encoded.run.transitions
         for place, setup in enumerate(self.setups):
-            own, turns = 2 * len(setup.state_machine.transitions), 2 * len(self.lowered.transitions)
-            local = np.where(
-                what < turns,
-                what - 2 * self.lowered.first_transition[place],
-                what - turns - 2 * self.lowered.first_state[place] + own,
-            )
-            moves = (local >= 0) & (local < own) & (what < turns)
-            turned = (what >= turns) & (local >= own) & (local < own + 2 * len(setup.state_machine.states))
+            own = 2 * len(setup.state_machine.transitions)
+            first = 2 * encoded.first_transition[place]
+            first_turn = turns + 2 * encoded.first_state[place]
+            moves = (what >= first) & (what < first + own)
+            turned = (what >= first_turn) & (what < turns + 2 * encoded.first_state[place + 1])
+            local = np.where(moves, what - first, what - first_turn + own)
             for index in (vm for group, vm in self.stories if group == place):
-                his = (moves | turned) & (whom == index)
-                if his.any():
-                    self.stories[place, index].append((when[his].copy(), local[his]))
+                of_vm = (moves | turned) & (whom == index)
+                if of_vm.any():
+                    self.stories[place, index].append((when[of_vm].copy(), local[of_vm]))
             if listener is not None and moves.any():
                 listener(setup, when[moves].copy(), local[moves], whom[moves].copy())
 
     def audit(self) -> None:
-        """Let a few VMs live again in SimPy, told what they were told. Raises AuditError where a bit differs."""
+        """Simulate a few VMs again in SimPy, with the same answers of the platform. Raises AuditError where a bit differs."""
+        births = self.births
         for (place, index), parts in self.stories.items():
             if parts:
-                born_s = float(self.births[(self.born_of == place) & (self.born_index == index)][0])
+                born_s = float(births.born_s[(births.group == place) & (births.vm == index)][0])
                 when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
                 compare(self.setups[place], index, (when, what), born_s)
 
-    def _take(self, pages: Pages) -> None:
-        hours = self.window.hours
-        for place, accumulator in enumerate(self.accumulators):
-            own = pages.books[:, place * COLUMNS : (place + 1) * COLUMNS]
-            accumulator.rest[: hours + 1] += own[:, :, 0]
-            accumulator.step[1 : hours + 2] += own[:, :, 1]
-            accumulator.hits += pages.hits[self.lowered.own_moves(place)]
-            accumulator.lifetimes_ticks += pages.lifetimes_ticks(place, self.window)
 
-
-def _births(setups: Sequence[GroupSetup]) -> tuple[Any, ...]:
-    """Every VM of every group in order of birth, then of group: instants, groups, numbers, lifetimes, keys."""
-    when, group, number, lives, keys = [], [], [], [], []
+def _births(setups: Sequence[GroupSetup]) -> Births:
+    """Every VM of every group in order of birth, then of group."""
     recorded = any(len(setup.lifetimes_s) for setup in setups)
+    parts = []
     for place, setup in enumerate(setups):
-        born = np.concatenate([np.zeros(0), *setup.births()])
-        when.append(born)
-        group.append(np.full(len(born), place, dtype=np.int64))
-        number.append(np.arange(len(born), dtype=np.int64))
-        keys.append(streams.member_keys(setup.group_key, number[-1]))
-        own = setup.lifetimes_s[: len(born)]
-        lives.append(own if len(own) else np.full(len(born), np.inf))
-    order = np.argsort(np.concatenate(when), kind="stable")
-    return (
-        np.concatenate(when)[order],
-        np.concatenate(group)[order],
-        np.concatenate(number)[order],
-        np.concatenate(lives)[order] if recorded else np.zeros(0),
-        np.concatenate(keys)[order],
+        born_s = np.concatenate([np.zeros(0), *setup.births()])
+        index = np.arange(len(born_s), dtype=np.int64)
+        lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
+        parts.append(
+            Births(born_s, np.full_like(index, place), index, lifetime_s, streams.member_keys(setup.group_key, index))
+        )
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    births = Births(*(column[order] for column in columns))
+    return births if recorded else births._replace(lifetime_s=np.zeros(0))
+
+
+def as_arrays(rows: Rows) -> Rows:
+    """The same with arrays for lists; those that would be empty hold a zero that no one reads."""
+    columns: list[Any] = [np.array(part or [0], dtype=np.int64) if isinstance(part, list) else part for part in rows]
+    return type(rows)(*columns)
+
+
+def _doubled(vms: Vms, queue: Queue) -> tuple[Vms, Queue]:
+    """Room for twice as many VMs where no slot is free."""
+    slots = len(queue.slot)
+    queue.progress[layout.FREE] = slots
+    free = np.concatenate([np.arange(slots, 2 * slots)[::-1], np.zeros(slots, dtype=np.int64)])
+    t, key, slot = (np.concatenate([part, np.zeros_like(part)]) for part in (queue.t, queue.key, queue.slot))
+    return Vms(*(np.concatenate([part, np.zeros_like(part)]) for part in vms)), Queue(
+        t, key, slot, free, queue.progress
     )
-
-
-def _platform_arrays(platform: Platform, setups: Sequence[GroupSetup]) -> tuple[Any, ...]:
-    """`shares` to `before`, as the kernel takes them."""
-    index = host_index(platform)
-    families = sorted({setup.plan.family.lower() for setup in setups})
-    sets = sorted({setup.plan.availability_set for setup in setups} - {""})
-    quota = np.full((la.FAMILIES + len(families), 2), NO_LIMIT, dtype=np.int64)
-    quota[:, la.IN_USE] = 0
-    if platform.quota is not None:
-        limits = {name.lower(): number for name, number in platform.quota.families.items()}
-        for row, limit in (
-            (la.REGIONAL, platform.quota.regional_vcpus),
-            (la.SPOT_POOL, platform.quota.spot_vcpus),
-            *((la.FAMILIES + place, limits.get(family)) for place, family in enumerate(families)),
-        ):
-            if limit is not None:
-                quota[row, la.LIMIT] = limit
-    shares: list[list[int]] = []
-    allowed: list[list[int]] = []
-    for setup in setups:
-        plan = setup.plan
-        shares.append(
-            [
-                plan.vcpus, round(plan.memory_gib * MIB), families.index(plan.family.lower()), plan.priority == "spot",
-                sets.index(plan.availability_set) if plan.availability_set else -1, len(plan.zones), len(allowed),
-            ]
-        )  # fmt: skip
-        allowed += [allowed_units(platform, index, plan.name, zone) for zone in plan.zones or (0,)]
-    widest = max(1, *(len(units) for units in allowed))
-    table = np.zeros((len(allowed), widest), dtype=np.int64)
-    for row, units in enumerate(allowed):
-        table[row, : len(units)] = units
-
-    def longs(numbers: Sequence[int]) -> Longs:
-        return np.array(numbers or [0], dtype=np.int64)
-
-    return (
-        np.array(shares, dtype=np.int64),
-        quota,
-        np.zeros((max(1, len(sets)), 2), dtype=np.int64),
-        table,
-        longs([len(units) for units in allowed]),
-        np.zeros((len(setups), max(1, len(index.units))), dtype=np.int64),
-        np.zeros(widest, dtype=np.int64),
-        index.policy,
-        not platform.hosts,
-        np.array(index.units, dtype=np.int64).reshape(-1, UNIT_COLUMNS),
-        *(
-            longs(part)
-            for part in (
-                index.unit_of, index.free_c, index.free_m, index.tree_c, index.tree_m, index.order, index.list_c,
-                index.list_m, index.head, index.at, index.following, index.before,
-            )
-        ),
-    )  # fmt: skip

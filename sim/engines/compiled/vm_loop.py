@@ -1,15 +1,13 @@
-"""The compiled walker: the same table as `sim.engines.simpy.vm`, one whole life at a time, without an event queue.
+"""VMs that share nothing, one after the other, from birth to horizon: no event queue.
 
-A VM that shares nothing with others needs no queue: its life is a function of its keys. The kernel performs the very
-expressions of the SimPy walker in the same order (`t + d`, `left - (t2 - t)`, `not t2 < horizon`), draws from the same
-streams, and books in the same ticks, so its books are equal to the last bit. It knows no state, no operation and no
-failure: those are numbers in the table.
+Does what `sim.engines.simpy.vm` does, with the same expressions in the same order (`t + d`, `left - (t2 - t)`,
+`not t2 < horizon`), the same streams and the same ticks, so the ledgers are equal to the last bit. It knows no state,
+operation or failure: those are numbers in the tables of `layout`.
 
-The walker stops where a VM meets others (hardware, quota), and goes on when it is told what came of it: `vm_loop_run` plays VMs
-that meet nobody, `sim.engines.compiled.event_loop` queues the meetings of those that do.
+`advance` stops where a VM needs a shared resource (host, quota); `sim.engines.compiled.event_loop` goes on from there.
 
-This module and `lookahead` are the only ones that import numba. Nothing here runs before it has been compiled (some seconds, once a
-machine: the machine code is cached beside this file, or where NUMBA_CACHE_DIR says).
+This module and `event_loop` are the only ones that import numba. The first call compiles (some seconds, once a machine:
+the machine code is cached beside this file, or where NUMBA_CACHE_DIR says).
 """
 
 from __future__ import annotations
@@ -21,51 +19,39 @@ import numba
 from sim.distributions.samplers import draw as _draw
 from sim.distributions.streams import bits_u64 as _bits
 from sim.distributions.streams import mix_array as _mix
-from sim.model.state_machine import Attempts, Delay
+
+# isort: off
+from sim.engines.compiled.layout import (
+    AFTER, ALIVE, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
+    CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
+    DEMAND, DIES, DOWN, DRAWN, EDGE, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
+    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_TIMERS, HOST, INDEX, LATE, LEVEL,
+    LIFE, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
+    ON_STREAM, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNS_CRASH, RUNS_EVICTION, SAMPLER, SETS_LIFE, STAGE, STATE, STREAM, STREAMS,
+    STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
+    SamplerTables, Tables, Vms,
+)  # fmt: skip
+
+# isort: on
+from sim.model.state_machine import STUCK, Attempts, Delay
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import TICKS_PER_HOUR
 
-# Columns of the state table, of the transition table and of the chance table (see `sim.engines.compiled.encode`).
-(WAIT, STREAM, LAW, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
- HAS_TIMERS, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(21)  # fmt: skip
-(TARGET, ATTEMPTS, SETS_LIFE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
- GONE) = range(12)  # fmt: skip
-CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
-# Settings of a group.
-(FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
- DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- STREAMS) = range(19)  # fmt: skip
-# Settings of the run: transitions of all groups, first tick that is booked, and how many ticks a bin has (as a power of two).
-TRANSITIONS, START_TICKS, BIN_SHIFT = range(3)
-ALWAYS, CALENDAR, CYCLE = range(3)
-# Columns of the move table.
-BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
-# What a walk reports: lines in the journal and in the peak log, the VM that moves for ever. Then, by group, lifetimes (ticks).
-JOURNALED, PEAKED, STUCK_VM, STUCK_STATE, LIFETIMES = range(5)
-# What is known of a VM between two stretches: numbers with and without a fraction, the latter followed by its place in
-# each stream and in the calendar.
-T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-STATE, WANTED, TRIED, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, TOLD_OF, USED = range(12)
-OVER, ENDED, HALTED = (-1, -2, -3)  # instead of a transition: nothing before the horizon; nothing ever; enough lines
-
-GROUP_BITS = 11  # of a line in the peak log: tick, changes, group
-_LAW, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
+OVER, ENDED = -1, -2  # instead of a transition: nothing before the horizon; nothing ever
+_SAMPLED, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
-STUCK = 10_000
-NO_LIMIT = 1 << 62
 NEVER = math.inf
 UNIT = 2.0**-52
 WHOLE_BITS = 20  # of an hour's ticks that are zero: what is left to divide is small
 assert TICKS_PER_HOUR % (1 << WHOLE_BITS) == 0
-PLACE = (
-    0x7FFFFFFF  # x & PLACE: a place that the compiler then knows not to be counted from the end, which saves a tenth
-)
+PLACE = 0x7FFFFFFF  # x & PLACE: an index that the compiler then knows not to count from the end, which saves a tenth
 
-# Reference counts of arrays would cost ten times the walk itself. numba's switch for that is not documented; with it,
-# nothing here may allocate. The default tests compare engines bit for bit, so its loss would be seen as slowness only.
-plain = numba.njit(nogil=True, error_model="numpy", _nrt=False)
-inlined = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)
-cached = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+# Counting references to arrays would cost ten times the loop itself. numba's switch for that (_nrt) is undocumented; with
+# it, nothing here may allocate. The default tests compare engines bit for bit, so its loss would show as slowness only.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+compiled = numba.njit(**OPTIONS)
+inlined = numba.njit(forceinline=True, **OPTIONS)
+cached = numba.njit(cache=True, **OPTIONS)
 
 draw = inlined(_draw)
 bits = inlined(_bits)
@@ -73,252 +59,242 @@ mix = inlined(_mix)
 
 
 @inlined
-def _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
-    """The next variate of stream p."""
-    k = state_i[slot, USED + p]
-    state_i[slot, USED + p] = k + 1
-    return draw(bits(keys[slot, p], k), law, sampler_i, sampler_f, pool)
+def _variate(slot: int, stream: int, sampler: int, samplers: SamplerTables, vms: Vms) -> float:
+    """The next variate of a stream."""
+    k = vms.ints[slot, DRAWN + stream]
+    vms.ints[slot, DRAWN + stream] = k + 1
+    return draw(bits(vms.keys[slot, stream], k), sampler, samplers.ints, samplers.floats, samplers.pool)  # type: ignore[no-any-return]
 
 
 @inlined
-def _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
-    """When demand turns after *edge*, being *wanted* until then; the place in the calendar stands behind the streams."""
-    p = settings[g, ON_STREAM]
-    law = settings[g, ON_SAMPLER]
-    if settings[g, DEMAND] == CALENDAR:
-        here = USED + settings[g, STREAMS]
-        place = settings[g, EDGES_FROM] + state_i[slot, here]
-        if place >= settings[g, EDGES_TO]:
+def _next_edge(
+    slot: int, edge: float, wanted: int, group: int, settings: Longs, edges_s: Floats, samplers: SamplerTables, vms: Vms
+) -> float:  # fmt: skip
+    """When demand turns after *edge*, being *wanted* until then (s)."""
+    stream = settings[group, ON_STREAM]
+    sampler = settings[group, ON_SAMPLER]
+    if settings[group, DEMAND] == CALENDAR:
+        here = DRAWN + settings[group, STREAMS]
+        place = settings[group, EDGES_FROM] + vms.ints[slot, here]
+        if place >= settings[group, EDGES_TO]:
             return NEVER
-        state_i[slot, here] += 1
-        if p < 0:
-            return edges[place]
-        return max(edges[place] + _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool), edge)
+        vms.ints[slot, here] += 1
+        if stream < 0:
+            return edges_s[place]  # type: ignore[no-any-return]
+        return max(edges_s[place] + _variate(slot, stream, sampler, samplers, vms), edge)  # type: ignore[no-any-return]
     if not wanted:
-        p = settings[g, OFF_STREAM]
-        law = settings[g, OFF_SAMPLER]
-    return edge + _variate(slot, p, law, keys, state_i, sampler_i, sampler_f, pool)
+        stream = settings[group, OFF_STREAM]
+        sampler = settings[group, OFF_SAMPLER]
+    return edge + _variate(slot, stream, sampler, samplers, vms)  # type: ignore[no-any-return]
 
 
 @inlined
-def _book(t, move, vm, run, start_s, moves, books, hits, report, bins, mask, peaks, journal_t, journal_i):  # type: ignore[no-untyped-def]
-    """One move: the rest of its clock hour and all later hours change columns. Of VM -1 the journal doesn't tell."""
+def _record(t: float, move: int, vm: int, moves: Longs, run: Run, ledger: Ledger, events: Events) -> None:
+    """One move: the rest of its clock hour and all later hours change columns. Moves of VM -1 aren't listed as events."""
     q = int(t * TICKS_PER_SECOND + 0.5)
     move &= PLACE
-    if t >= start_s:
-        hits[move] += 1
-    if q < run[START_TICKS]:
-        q = run[START_TICKS]
+    if t >= run.start_s:
+        ledger.counts[move] += 1
+    if q < run.start_ticks:
+        q = run.start_ticks
     hour = ((q >> WHOLE_BITS) & PLACE) // (TICKS_PER_HOUR >> WHOLE_BITS)
     rest = (hour + 1) * TICKS_PER_HOUR - q
+    cells = ledger.cells
     before = moves[move, BEFORE] & PLACE
     after = moves[move, AFTER] & PLACE
-    books[hour, before, 0] -= rest
-    books[hour, before, 1] -= 1
-    books[hour, after, 0] += rest
-    books[hour, after, 1] += 1
+    cells[hour, before, 0] -= rest
+    cells[hour, before, 1] -= 1
+    cells[hour, after, 0] += rest
+    cells[hour, after, 1] += 1
     if moves[move, ALIVE] != 0:
-        report[LIFETIMES + moves[move, GROUP]] -= moves[move, ALIVE] * q  # the caller adds horizon x (births - deaths)
+        ledger.lifetimes[moves[move, GROUP]] -= moves[move, ALIVE] * q  # the reader adds horizon x (births - deaths)
     on_host = moves[move, ON_HOST]
     runs = moves[move, RUN]
     if on_host != 0 or runs != 0:
-        bin_ = (q >> run[BIN_SHIFT]) & PLACE
+        bin_ = (q >> run.bin_shift) & PLACE
         if on_host != 0:
-            bins[bin_, 0] += on_host
+            ledger.bins[bin_, 0] += on_host
             if on_host > 0:
-                bins[bin_, 1] += 1
+                ledger.bins[bin_, 1] += 1
         if runs != 0:
-            bins[bin_, 2] += runs
+            ledger.bins[bin_, 2] += runs
             if runs > 0:
-                bins[bin_, 3] += 1
-        if mask[bin_]:
-            place = report[PEAKED]
-            if place < len(peaks):
-                peaks[place] = ((q * 16 + (on_host + 1) * 4 + (runs + 1)) << GROUP_BITS) + moves[move, GROUP]
-            report[PEAKED] = place + 1
-    if vm >= 0 and len(journal_t) > 0:
-        place = report[JOURNALED]
-        if place < len(journal_t):
-            journal_t[place] = t
-            journal_i[place, 0] = move
-            journal_i[place, 1] = vm
-        report[JOURNALED] = place + 1
+                ledger.bins[bin_, 3] += 1
+        if ledger.mask[bin_]:
+            line = ledger.progress[CHANGES]
+            if line < len(ledger.changes):
+                ledger.changes[line] = ((q * 16 + (on_host + 1) * 4 + (runs + 1)) << GROUP_BITS) + moves[move, GROUP]
+            ledger.progress[CHANGES] = line + 1
+    if vm >= 0 and len(events.when_s) > 0:
+        line = ledger.progress[EVENTS]
+        if line < len(events.when_s):
+            events.when_s[line] = t
+            events.moves[line, 0] = move
+            events.moves[line, 1] = vm
+        ledger.progress[EVENTS] = line + 1
 
 
-@plain
-def begin(  # type: ignore[no-untyped-def]
-    slot, g, index, born, lives, vm_key, run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
-    keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-):  # fmt: skip
-    """A VM is asked for: its clocks and the demand for it; returns its first transition. *lives* (s) ends it, if not inf."""
-    stream_names = settings[g, STREAMS]
-    for p in range(stream_names):
-        keys[slot, p] = mix(vm_key ^ labels[g, p])
-        state_i[slot, USED + p] = 0
-    state_i[slot, USED + stream_names] = 0
-    state_f[slot, T] = born
-    state_f[slot, CRASH_LEFT] = NEVER
-    state_f[slot, EVICTION_LEFT] = NEVER
-    state_f[slot, DIES] = born + lives
-    if settings[g, CRASH_STREAM] >= 0:
-        state_f[slot, CRASH_LEFT] = _variate(
-            slot, settings[g, CRASH_STREAM], settings[g, CRASH_SAMPLER], keys, state_i, sampler_i, sampler_f, pool
+@compiled
+def begin(
+    slot: int, birth: int, births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events
+) -> int:  # fmt: skip
+    """A VM is requested: its timers and the demand for it; returns its first transition."""
+    group, index, born_s, key = births.group[birth], births.vm[birth], births.born_s[birth], births.key[birth]
+    settings, floats, ints = tables.settings, vms.floats, vms.ints
+    for stream in range(settings[group, STREAMS]):
+        vms.keys[slot, stream] = mix(key ^ tables.streams[group, stream])
+        ints[slot, DRAWN + stream] = 0
+    ints[slot, DRAWN + settings[group, STREAMS]] = 0
+    floats[slot, T] = born_s
+    floats[slot, CRASH_LEFT] = NEVER
+    floats[slot, EVICTION_LEFT] = NEVER
+    floats[slot, DIES] = born_s + (births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER)
+    if settings[group, CRASH_STREAM] >= 0:
+        floats[slot, CRASH_LEFT] = _variate(
+            slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], samplers, vms
         )
-    if settings[g, EVICTION_STREAM] >= 0:
-        state_f[slot, EVICTION_LEFT] = _variate(
-            slot, settings[g, EVICTION_STREAM], settings[g, EVICTION_SAMPLER], keys, state_i, sampler_i, sampler_f, pool
+    if settings[group, EVICTION_STREAM] >= 0:
+        floats[slot, EVICTION_LEFT] = _variate(
+            slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], samplers, vms
         )
     edge = NEVER
     wanted = 1
-    if settings[g, DEMAND] == CALENDAR:
-        wanted = settings[g, WANTED_FIRST]
-        edge = _next_edge(slot, 0.0, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
-        while edge <= born:
+    if settings[group, DEMAND] == CALENDAR:
+        wanted = settings[group, WANTED_FIRST]
+        edge = _next_edge(slot, 0.0, wanted, group, settings, tables.edges_s, samplers, vms)
+        while edge <= born_s:
             wanted = 1 - wanted
-            edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
-    elif settings[g, DEMAND] == CYCLE:
-        edge = _next_edge(slot, born, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
-    state_f[slot, EDGE] = edge
-    state_i[slot, STATE] = settings[g, FIRST_STATE]
-    state_i[slot, WANTED] = wanted
-    state_i[slot, TRIED] = 0
-    state_i[slot, STUCK_AT] = 0
-    state_i[slot, INDEX] = index
-    state_i[slot, OF_GROUP] = g
-    state_i[slot, STAGE] = 0
-    state_i[slot, HOST] = -1
-    state_i[slot, HAS_QUOTA] = 0
-    # The journal tells of every VM, or of those on the watch list.
-    told_of = index if len(watch) == 0 else -1
-    for w in range(len(watch)):
-        if watch[w, 0] == g and watch[w, 1] == index:
-            told_of = index
-    state_i[slot, TOLD_OF] = told_of
+            edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
+    elif settings[group, DEMAND] == CYCLE:
+        edge = _next_edge(slot, born_s, wanted, group, settings, tables.edges_s, samplers, vms)
+    floats[slot, EDGE] = edge
+    ints[slot, STATE] = settings[group, FIRST_STATE]
+    ints[slot, WANTED] = wanted
+    ints[slot, ATTEMPT] = 0
+    ints[slot, STUCK_AT] = 0
+    ints[slot, INDEX] = index
+    ints[slot, OF_GROUP] = group
+    ints[slot, STAGE] = 0
+    ints[slot, HOST] = -1
+    ints[slot, HAS_QUOTA] = 0
+    listed_as = index if len(events.listed) == 0 else -1
+    for line in range(len(events.listed)):
+        if events.listed[line, 0] == group and events.listed[line, 1] == index:
+            listed_as = index
+    ints[slot, LISTED_AS] = listed_as
     if wanted:
-        _book(
-            born,
-            2 * (run[TRANSITIONS] + settings[g, FIRST_STATE]),
-            told_of,
-            run,
-            start_s,
-            moves,
-            books,
-            hits,
-            report,
-            bins,
-            mask,
-            peaks,
-            journal_t,
-            journal_i,
+        _record(
+            born_s, 2 * (run.transitions + settings[group, FIRST_STATE]), listed_as, tables.moves, run, ledger, events
         )
-    return settings[g, FIRST_TRANSITION]
+    return settings[group, FIRST_TRANSITION]  # type: ignore[no-any-return]
 
 
-@plain
-def advance(  # type: ignore[no-untyped-def]
-    slot, transition, told, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
-    sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
-):  # fmt: skip
-    """Live on from a transition until the VM meets others: returns that transition, not yet taken, or OVER or ENDED.
+@inlined
+def gives_up_if_last(transition: int, gives_up: int, attempts: int, attempts_in_all: int) -> int:
+    """The transition after a failed attempt: *gives_up*, if there is one and this attempt was the last."""
+    if attempts + 1 >= attempts_in_all and gives_up >= 0:
+        return gives_up
+    return transition
 
-    *told*: what came of the meeting is this very transition, so take it. Stops (HALTED) in a state as soon as the journal has
-    *limit* lines.
-    """
-    n_transitions = run[TRANSITIONS]
-    g = state_i[slot, OF_GROUP]
-    vm = state_i[slot, TOLD_OF]
-    t = state_f[slot, T]
-    edge = state_f[slot, EDGE]
-    dies = state_f[slot, DIES]
-    crash_left = state_f[slot, CRASH_LEFT]
-    eviction_left = state_f[slot, EVICTION_LEFT]
-    state = state_i[slot, STATE]
-    wanted = state_i[slot, WANTED]
-    tried = state_i[slot, TRIED]
-    stuck = state_i[slot, STUCK_AT]
-    while True:
-        if transitions[transition, NEEDS_RESOURCE] and not told:
+
+@inlined
+def _next_end(
+    slot: int, state: int, group: int, t: float, attempts: int, dies: float, crash_left: float, eviction_left: float,
+    tables: Tables, samplers: SamplerTables, vms: Vms,
+) -> tuple[int, float]:  # fmt: skip
+    """How the stay in *state* ends if demand leaves it alone, and when (s)."""
+    states = tables.states
+    wait = states[state, WAIT]
+    transition = states[state, NEXT]
+    end = t
+    if wait == _SAMPLED:
+        took = _variate(slot, states[state, STREAM], states[state, SAMPLER], samplers, vms)
+        end = t + took
+        if took > tables.deadlines_s[state]:
+            transition = states[state, LATE]
+            end = t + tables.deadlines_s[state]
+    elif wait == _REST:
+        transition = OVER
+        end = NEVER
+    elif wait == _BACKOFF:
+        end = t + tables.backoffs_s[tables.settings[group, BACKOFFS_FROM] + attempts - 1]
+    chances = tables.chances
+    for c in range(states[state, CHANCE_FROM], states[state, CHANCE_TO]):
+        stream = chances[c, CHANCE_STREAM]
+        k = vms.ints[slot, DRAWN + stream]
+        vms.ints[slot, DRAWN + stream] = k + 1
+        u = (bits(vms.keys[slot, stream], k) + 0.5) * UNIT
+        if u < tables.probabilities[c]:
+            transition = gives_up_if_last(
+                chances[c, CHANCE_TRANSITION],
+                chances[c, CHANCE_GIVES_UP],
+                attempts,
+                tables.settings[group, ATTEMPTS_IN_ALL],
+            )
+            if chances[c, CHANCE_AT_DEADLINE]:
+                end = t + tables.deadlines_s[state]
             break
-        told = False
+    if states[state, HAS_TIMERS]:
+        if states[state, CRASH] >= 0:
+            expires = t + crash_left
+            if expires < end:
+                transition = states[state, CRASH]
+                end = max(expires, t)
+        if states[state, EVICT] >= 0:
+            expires = t + eviction_left
+            if expires < end:
+                transition = states[state, EVICT]
+                end = max(expires, t)
+        if states[state, LIFE] >= 0 and dies < end:
+            transition = states[state, LIFE]
+            end = max(dies, t)
+    return transition, end
+
+
+@compiled
+def advance(
+    slot: int, transition: int, granted: bool, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events
+) -> int:  # fmt: skip
+    """Go on from a transition until one needs a shared resource: returns that one, not yet taken, or OVER or ENDED.
+
+    *granted*: the first transition has what it needs.
+    """
+    group, vm = vms.ints[slot, OF_GROUP], vms.ints[slot, LISTED_AS]
+    t, edge, dies = vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES]
+    crash_left, eviction_left = vms.floats[slot, CRASH_LEFT], vms.floats[slot, EVICTION_LEFT]
+    state, wanted = vms.ints[slot, STATE], vms.ints[slot, WANTED]
+    attempts, stuck = vms.ints[slot, ATTEMPT], vms.ints[slot, STUCK_AT]
+    settings, states, transitions = tables.settings, tables.states, tables.transitions
+    while True:
+        if transitions[transition, NEEDS_RESOURCE] and not granted:
+            break
+        granted = False
         transition &= PLACE
-        # The move.
-        _book(
-            t,
-            2 * transition + wanted,
-            vm,
-            run,
-            start_s,
-            moves,
-            books,
-            hits,
-            report,
-            bins,
-            mask,
-            peaks,
-            journal_t,
-            journal_i,
-        )
+        _record(t, 2 * transition + wanted, vm, tables.moves, run, ledger, events)
         state = transitions[transition, TARGET] & PLACE
         if transitions[transition, HAS_EFFECT]:
             if transitions[transition, ATTEMPTS] == _RESET:
-                tried = 0
+                attempts = 0
             elif transitions[transition, ATTEMPTS] == _ADD:
-                tried += 1
+                attempts += 1
             if transitions[transition, SETS_LIFE]:
-                dies = t + draw(
-                    bits(keys[slot, settings[g, LIFETIME_STREAM]], 0),
-                    settings[g, LIFETIME_SAMPLER],
-                    sampler_i,
-                    sampler_f,
-                    pool,
-                )
+                first = bits(vms.keys[slot, settings[group, LIFETIME_STREAM]], 0)
+                dies = t + draw(first, settings[group, LIFETIME_SAMPLER], samplers.ints, samplers.floats, samplers.pool)
             if transitions[transition, RESAMPLES_CRASH]:
                 crash_left = _variate(
-                    slot,
-                    settings[g, CRASH_STREAM],
-                    settings[g, CRASH_SAMPLER],
-                    keys,
-                    state_i,
-                    sampler_i,
-                    sampler_f,
-                    pool,
+                    slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], samplers, vms
                 )
             if transitions[transition, RESAMPLES_EVICTION]:
                 eviction_left = _variate(
-                    slot,
-                    settings[g, EVICTION_STREAM],
-                    settings[g, EVICTION_SAMPLER],
-                    keys,
-                    state_i,
-                    sampler_i,
-                    sampler_f,
-                    pool,
+                    slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], samplers, vms
                 )
             if transitions[transition, ENDS_DEMAND]:
                 edge = NEVER
                 if wanted:
-                    _book(
-                        t,
-                        2 * (n_transitions + state) + 1,
-                        vm,
-                        run,
-                        start_s,
-                        moves,
-                        books,
-                        hits,
-                        report,
-                        bins,
-                        mask,
-                        peaks,
-                        journal_t,
-                        journal_i,
-                    )
+                    _record(t, 2 * (run.transitions + state) + 1, vm, tables.moves, run, ledger, events)
                     wanted = 0
         if states[state, ENDS]:
             transition = ENDED
-            break
-        if report[JOURNALED] >= limit:
-            transition = HALTED
             break
         up = states[state, UP]
         down = states[state, DOWN]
@@ -327,89 +303,33 @@ def advance(  # type: ignore[no-untyped-def]
             if answer >= 0:
                 transition = answer
                 continue
-        # How the stay ends if demand leaves it alone.
-        wait = states[state, WAIT]
-        if wait == _LAW:
-            took = _variate(slot, states[state, STREAM], states[state, LAW], keys, state_i, sampler_i, sampler_f, pool)
-            transition = states[state, NEXT]
-            end = t + took
-            if took > deadlines[state]:
-                transition = states[state, LATE]
-                end = t + deadlines[state]
-        elif wait == _REST:
-            transition = OVER
-            end = NEVER
-        elif wait == _BACKOFF:
-            transition = states[state, NEXT]
-            end = t + backoffs[settings[g, BACKOFFS_FROM] + tried - 1]
-        else:
-            transition = states[state, NEXT]
-            end = t
-        for c in range(states[state, CHANCE_FROM], states[state, CHANCE_TO]):
-            p = chances[c, CHANCE_STREAM]
-            k = state_i[slot, USED + p]
-            state_i[slot, USED + p] = k + 1
-            u = (bits(keys[slot, p], k) + 0.5) * UNIT
-            if u < probabilities[c]:
-                transition = chances[c, CHANCE_TRANSITION]
-                if tried + 1 >= settings[g, ATTEMPTS_IN_ALL] and chances[c, CHANCE_GIVES_UP] >= 0:
-                    transition = chances[c, CHANCE_GIVES_UP]
-                if chances[c, CHANCE_AT_DEADLINE]:
-                    end = t + deadlines[state]
-                break
-        if states[state, HAS_TIMERS]:
-            if states[state, CRASH] >= 0:
-                expires = t + crash_left
-                if expires < end:
-                    transition = states[state, CRASH]
-                    end = max(expires, t)
-            if states[state, EVICT] >= 0:
-                expires = t + eviction_left
-                if expires < end:
-                    transition = states[state, EVICT]
-                    end = max(expires, t)
-            if states[state, LIFE] >= 0 and dies < end:
-                transition = states[state, LIFE]
-                end = max(dies, t)
-        # Demand may turn meanwhile, and call the VM away.
+        transition, end = _next_end(
+            slot, state, group, t, attempts, dies, crash_left, eviction_left, tables, samplers, vms
+        )
+        # Demand may turn meanwhile, and the state may answer.
         answers = up >= 0 or down >= 0
         over = False
         while True:
             wake = edge if answers and edge <= end else end
             until = wake
-            if not wake < horizon_s:
+            if not wake < run.horizon_s:
                 over = True
-                until = horizon_s
+                until = run.horizon_s
             elif wake > t:
                 stuck = 0
             else:
                 stuck += 1
                 if stuck > STUCK:
-                    report[STUCK_VM] = state_i[slot, INDEX] + 1
-                    report[STUCK_STATE] = state
+                    ledger.progress[STUCK_VM] = vms.ints[slot, INDEX] + 1
+                    ledger.progress[STUCK_STATE] = state
                     over = True
                     break
             turned = False
-            while edge <= until and edge < horizon_s:
+            while edge <= until and edge < run.horizon_s:
                 turned = True
-                _book(
-                    edge,
-                    2 * (n_transitions + state) + wanted,
-                    vm,
-                    run,
-                    start_s,
-                    moves,
-                    books,
-                    hits,
-                    report,
-                    bins,
-                    mask,
-                    peaks,
-                    journal_t,
-                    journal_i,
-                )
+                _record(edge, 2 * (run.transitions + state) + wanted, vm, tables.moves, run, ledger, events)
                 wanted = 1 - wanted
-                edge = _next_edge(slot, edge, wanted, g, settings, edges, keys, state_i, sampler_i, sampler_f, pool)
+                edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
             if over:
                 break
             if turned:
@@ -428,112 +348,23 @@ def advance(  # type: ignore[no-untyped-def]
         if states[state, RUNS_EVICTION]:
             eviction_left -= stayed
         t = wake
-    state_f[slot, T] = t
-    state_f[slot, EDGE] = edge
-    state_f[slot, DIES] = dies
-    state_f[slot, CRASH_LEFT] = crash_left
-    state_f[slot, EVICTION_LEFT] = eviction_left
-    state_i[slot, STATE] = state
-    state_i[slot, WANTED] = wanted
-    state_i[slot, TRIED] = tried
-    state_i[slot, STUCK_AT] = stuck
+    vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES] = t, edge, dies
+    vms.floats[slot, CRASH_LEFT], vms.floats[slot, EVICTION_LEFT] = crash_left, eviction_left
+    vms.ints[slot, STATE], vms.ints[slot, WANTED] = state, wanted
+    vms.ints[slot, ATTEMPT], vms.ints[slot, STUCK_AT] = attempts, stuck
     return transition
 
 
 @cached
-def vm_loop_run(  # type: ignore[no-untyped-def]
-    first_index, births, lives, vm_keys, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
-    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-):  # fmt: skip
-    """The lives of VMs `first_index ...` that meet nobody, born at *births*, one after the other, into the books.
+def run_vms(
+    births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events
+) -> None:
+    """VMs that share nothing, one after the other, in the first row of *vms*.
 
-    Returns nothing; `report` tells what is too long for its array (lines beyond the end are counted, not kept).
+    Lines beyond the end of a buffer are counted, not kept; a stuck VM (`Ledger.progress`) ends the loop.
     """
-    for i in range(len(births)):
-        lifetime = lives[i] if len(lives) > 0 else NEVER
-        transition = begin(
-            0, 0, first_index + i, births[i], lifetime, vm_keys[i], run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
-            keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-        )  # fmt: skip
-        advance(
-            0, transition, False, run, horizon_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
-            sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, NO_LIMIT,
-        )  # fmt: skip
-        if report[STUCK_VM] != 0:
+    for birth in range(len(births.born_s)):
+        transition = begin(0, birth, births, tables, samplers, run, vms, ledger, events)
+        advance(0, transition, False, tables, samplers, run, vms, ledger, events)
+        if ledger.progress[STUCK_VM] != 0:
             return
-
-
-@cached
-def born(  # type: ignore[no-untyped-def]
-    seat, index, at_s, lifetime, vm_key, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
-    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-):  # fmt: skip
-    """`begin`, for a VM of a group by itself that somebody else looks after."""
-    report[JOURNALED] = 0
-    return begin(
-        seat, 0, index, at_s, lifetime, vm_key, run, start_s, labels, settings, edges, moves, sampler_i, sampler_f, pool,
-        keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-    )  # fmt: skip
-
-
-@cached
-def stretch(  # type: ignore[no-untyped-def]
-    seat, again, transition, told, until_s, limit, moved, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances,
-    probabilities, backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-):  # fmt: skip
-    """`advance`, for such a VM, as if the horizon were at *until_s*; *again*: from where the last stretch began.
-
-    Returns what came of it, how many lines were written (instants in `journal_t`, moves in *moved*), when it ended (s),
-    and whether the VM is stuck.
-    """
-    # The state at the beginning of a stretch is kept in the other half of the room.
-    kept = seat + len(state_f) // 2
-    source, target = (kept, seat) if again else (seat, kept)
-    for column in range(state_f.shape[1]):
-        state_f[target, column] = state_f[source, column]
-    for column in range(state_i.shape[1]):
-        state_i[target, column] = state_i[source, column]
-    report[JOURNALED] = 0
-    came = advance(
-        seat, transition, told, run, until_s, start_s, settings, states, deadlines, transitions, chances, probabilities, backoffs, edges, moves,
-        sampler_i, sampler_f, pool, keys, state_f, state_i, books, hits, report, bins, mask, peaks, journal_t, journal_i, limit,
-    )  # fmt: skip
-    count = report[JOURNALED]
-    for line in range(min(count, len(moved))):
-        moved[line] = journal_i[line, 0]
-    ended = NEVER
-    if came >= 0 or came == HALTED:
-        ended = state_f[seat, T]
-    elif came == ENDED:
-        ended = journal_t[count - 1]
-    return came, count, ended, report[STUCK_VM] != 0
-
-
-@cached
-def stay(  # type: ignore[no-untyped-def]
-    seat, until_s, run, horizon_s, start_s, labels, settings, states, deadlines, transitions, chances, probabilities,
-    backoffs, edges, moves, sampler_i, sampler_f, pool, keys, state_f, state_i,
-    books, hits, report, bins, mask, peaks, journal_t, journal_i, watch,
-):  # fmt: skip
-    """Such a VM stays in its state up to an instant (`Vm._pass`): demand may turn, clocks run on."""
-    report[JOURNALED] = 0
-    state = state_i[seat, STATE]
-    while state_f[seat, EDGE] <= until_s and state_f[seat, EDGE] < horizon_s:
-        wanted = state_i[seat, WANTED]
-        _book(
-            state_f[seat, EDGE], 2 * (run[TRANSITIONS] + state) + wanted, state_i[seat, TOLD_OF], run, start_s, moves, books, hits, report,
-            bins, mask, peaks, journal_t, journal_i,
-        )  # fmt: skip
-        state_i[seat, WANTED] = 1 - wanted
-        state_f[seat, EDGE] = _next_edge(
-            seat, state_f[seat, EDGE], 1 - wanted, 0, settings, edges, keys, state_i, sampler_i, sampler_f, pool
-        )
-    stayed = until_s - state_f[seat, T]
-    if states[state, RUNS_CRASH]:
-        state_f[seat, CRASH_LEFT] -= stayed
-    if states[state, RUNS_EVICTION]:
-        state_f[seat, EVICTION_LEFT] -= stayed
-    state_f[seat, T] = until_s

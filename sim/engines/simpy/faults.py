@@ -9,7 +9,6 @@ from simpy.events import Event
 
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers
-from sim.engines.shared.placement import CLUSTER, HOST_BASE, HOSTS
 from sim.engines.shared.priorities import DISRUPTS
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
@@ -51,8 +50,8 @@ def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, ro
 def _clusters(platform: SharedPlatform) -> list[list[int]]:
     """Hosts of each cluster."""
     found: list[list[int]] = [[] for _ in platform.plan.hosts]
-    for row in platform.index.units:
-        found[row[CLUSTER]] += range(row[HOST_BASE], row[HOST_BASE] + row[HOSTS])
+    for host, unit in enumerate(platform.index.unit_of):
+        found[platform.index.cluster[unit]].append(host)
     return found
 
 

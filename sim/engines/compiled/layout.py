@@ -1,0 +1,133 @@
+"""The arrays that the compiled loops read and write: which there are, and what each column holds.
+
+`encode` fills the read-only ones, `vm_loop` and `event_loop` work on them, `buffers` reads the results. A group of arrays
+that belong together is a NamedTuple, which the compiler takes as one argument.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Longs = NDArray[np.int64]
+
+# Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
+(WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
+ HAS_TIMERS, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(21)  # fmt: skip
+# Columns of `Tables.transitions`.
+(TARGET, ATTEMPTS, SETS_LIFE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
+ GONE) = range(12)  # fmt: skip
+# Columns of `Tables.chances`.
+CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
+# Columns of `Tables.settings`, one row a group.
+(FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
+ DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
+ STREAMS) = range(19)  # fmt: skip
+ALWAYS, CALENDAR, CYCLE = range(3)  # kinds of DEMAND
+# Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
+BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
+# Columns of `Vms.floats` and `Vms.ints`; from DRAWN on: draws taken of each stream, then the place in the calendar.
+T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
+STATE, WANTED, ATTEMPT, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, DRAWN = range(12)
+# Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
+# VM that never leaves an instant, plus 1, and its state.
+EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)
+# Elements of `Queue.progress`: entries, the next birth, free slots, and why the loop stopped.
+QUEUED, NEXT_BIRTH, FREE, STATUS = range(4)
+DONE, BUFFERS_FULL, NO_SLOTS, TOO_MANY_SHAPES, VM_IS_STUCK = range(5)
+
+GROUP_BITS = 11  # of a line of `Ledger.changes`: tick, change on hosts + 1 (2 bits), change running + 1 (2 bits), group
+MARGIN = 4096  # lines that must be left in a buffer before a VM goes on
+
+
+class Tables(NamedTuple):
+    """The state machines of all groups, one behind the other, with one numbering of states, transitions and samplers."""
+
+    streams: NDArray[np.uint64]  # keys of the stream names: (groups, streams)
+    settings: Longs
+    states: Longs
+    deadlines_s: Floats  # by state
+    transitions: Longs
+    chances: Longs
+    probabilities: Floats  # by chance
+    backoffs_s: Floats
+    edges_s: Floats  # at which demand turns, by group
+    moves: Longs  # 2 x transition + wanted; behind those, 2 x state + wanted: demand turns
+
+
+class SamplerTables(NamedTuple):
+    """Distributions, as `sim.distributions.samplers.draw` takes them."""
+
+    ints: Longs
+    floats: Floats
+    pool: Floats
+
+
+class Run(NamedTuple):
+    """Settings of the replication."""
+
+    horizon_s: float
+    start_s: float  # end of the warm-up
+    start_ticks: int
+    bin_shift: int  # a bin has two to this power ticks
+    transitions: int  # of all groups
+
+
+class Births(NamedTuple):
+    """The VMs in order of birth."""
+
+    born_s: Floats
+    group: Longs
+    vm: Longs  # its number in the group
+    lifetime_s: Floats  # empty where it is sampled, or there is none
+    key: NDArray[np.uint64]
+
+
+class Vms(NamedTuple):
+    """What is known of each VM alive between two calls of `advance`, a row each."""
+
+    keys: NDArray[np.uint64]  # of each stream
+    floats: Floats
+    ints: Longs
+
+    @classmethod
+    def blank(cls, vms: int, streams: int) -> Vms:
+        """Room for so many VMs."""
+        return cls(
+            keys=np.zeros((vms, streams), dtype=np.uint64),
+            floats=np.zeros((vms, EDGE + 1), dtype=np.float64),
+            ints=np.zeros((vms, DRAWN + streams + 1), dtype=np.int64),
+        )
+
+
+class Ledger(NamedTuple):
+    """The ledger buffer: hours by column, counts of moves, and how many VMs came and went."""
+
+    cells: Longs  # (hours + 1, columns of all groups, rest of the hour in ticks | whole hours after it)
+    counts: Longs  # by move
+    lifetimes: Longs  # by group: minus the ticks of births, plus those of deaths
+    progress: Longs
+    bins: Longs  # by bin: net change on hosts, of it upwards; net change running, of it upwards
+    changes: Longs  # one coded line for each change of the number on hosts or running
+    mask: NDArray[np.bool_]  # bins whose changes are listed
+
+
+class Events(NamedTuple):
+    """The event buffer: a line for each move."""
+
+    when_s: Floats
+    moves: Longs  # (move, VM)
+    listed: Longs  # (group, VM) whose moves are listed; empty: all
+
+
+class Queue(NamedTuple):
+    """A heap of VMs that need a resource, by instant and key; and the free rows of `Vms`."""
+
+    t: Floats
+    key: Longs
+    slot: Longs
+    free_slots: Longs
+    progress: Longs

@@ -1,0 +1,95 @@
+"""vCPUs in use against the limits of a subscription: whatever exists counts, on or off.
+
+The functions of `RULES` take lists from the SimPy engine and arrays from the compiled one, which compiles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sim.engines.shared.placement import Cells
+from sim.model.plan import GroupPlan, Platform
+
+NO_LIMIT = 1 << 60
+REGIONAL, SPOT, FAMILIES = range(3)  # rows of the limits; each family has one from FAMILIES on
+
+
+class QuotaUse(NamedTuple):
+    """What is in use of each limit."""
+
+    # By limit:
+    in_use: Cells
+    limit: Cells
+    # By group:
+    vcpus: Cells
+    family: Cells  # row of its family's limit; SPOT for spot VMs
+    held_by: Cells  # row of `alive`: groups that the same reservations hold quota for share one
+    held: Cells  # for how many VMs they do
+    alive: Cells
+
+
+def ask(quota: QuotaUse, group: int) -> bool:
+    """Whether every limit leaves room for one more VM of the group, which is counted then."""
+    more, family = quota.vcpus[group], quota.family[group]
+    if family != SPOT:
+        alive = quota.alive[quota.held_by[group]] + 1
+        if alive <= quota.held[group]:
+            more = 0
+        if quota.in_use[REGIONAL] + more > quota.limit[REGIONAL]:
+            return False
+    if quota.in_use[family] + more > quota.limit[family]:
+        return False
+    quota.in_use[family] += more
+    if family != SPOT:
+        quota.in_use[REGIONAL] += more
+        quota.alive[quota.held_by[group]] += 1
+    return True
+
+
+def give(quota: QuotaUse, group: int) -> None:
+    """One VM of the group is gone."""
+    family = quota.family[group]
+    if family == SPOT:
+        quota.in_use[SPOT] -= quota.vcpus[group]
+        return
+    alive = quota.alive[quota.held_by[group]]
+    if alive > quota.held[group]:
+        quota.in_use[REGIONAL] -= quota.vcpus[group]
+        quota.in_use[family] -= quota.vcpus[group]
+    quota.alive[quota.held_by[group]] = alive - 1
+
+
+RULES = (ask, give)
+
+
+def quota_use(platform: Platform, groups: Sequence[GroupPlan]) -> QuotaUse:
+    """The limits of a platform; only what is reserved is in use."""
+    families = sorted({one.family.lower() for one in groups} | {one.family.lower() for one in platform.reserved})
+    limit = [NO_LIMIT] * (FAMILIES + len(families))
+    if platform.quota is not None:
+        by_family = {name.lower(): vcpus for name, vcpus in platform.quota.families.items()}
+        limits = (
+            platform.quota.regional_vcpus,
+            platform.quota.spot_vcpus,
+            *(by_family.get(family) for family in families),
+        )
+        limit = [NO_LIMIT if vcpus is None else vcpus for vcpus in limits]
+    in_use = [0] * len(limit)
+    for held in platform.reserved:
+        for row in (REGIONAL, FAMILIES + families.index(held.family.lower())):
+            in_use[row] += held.vcpus * held.quantity
+    holders = [[held for held in platform.reserved if held.is_for(group)] for group in groups]
+    keys = [tuple(held.name for held in mine) or ("", group.size) for mine, group in zip(holders, groups, strict=True)]
+    rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
+    return QuotaUse(
+        in_use=in_use,
+        limit=limit,
+        vcpus=[group.vcpus for group in groups],
+        family=[
+            SPOT if group.priority == "spot" else FAMILIES + families.index(group.family.lower()) for group in groups
+        ],
+        held_by=[rows[key] for key in keys],
+        held=[sum(held.quantity for held in mine) for mine in holders],
+        alive=[0] * len(rows),
+    )
