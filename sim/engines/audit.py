@@ -1,77 +1,71 @@
-"""Trust, but compare: after a compiled run, a few VMs live again in SimPy, and every move must be the same.
+"""Audit of a compiled run: re-simulate sampled VMs in SimPy and compare every move bit for bit.
 
-A VM that shares something can't live again alone: what it was told at its meetings is told to it again.
+A VM that shares a platform is re-simulated alone: the platform's answers (granted or refused) are replayed from its moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from simpy.events import Event
 
 from sim.distributions import streams
 from sim.engines.group_setup import GroupSetup
+from sim.engines.simpy.environment import Environment
+from sim.engines.simpy.group_run import GroupRun, VmRecord
+from sim.engines.simpy.vm import start_vm
 from sim.errors import AuditError
+from sim.model.state_machine import Refusal, Transition
 from sim.units import SECONDS_PER_HOUR
-
-if TYPE_CHECKING:
-    from simpy.events import Event
-
-    from sim.engines.simpy.group_run import VmRecord
-    from sim.model.state_machine import Refusal, Transition
 
 VMS_COMPARED = 2  # of each group, in each replication
 LINES_SHOWN = 6
 
-Story = tuple[NDArray[np.float64], NDArray[np.int64]]
+Moves = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Every move of one VM: instants (s), rows of its group's move table."""
 
 
 def picks(group: str, vms: int, *, seed: int, replication: int) -> list[int]:
-    """Numbers of the VMs that live again, of so many."""
+    """Numbers of the sampled VMs, of so many."""
     root = streams.entity_key(streams.replication_key(seed, replication), f"audit {group}")
     return sorted({streams.bits_int(root, pick) % vms for pick in range(min(VMS_COMPARED, vms))})
 
 
-def compare(setup: GroupSetup, index: int, compiled: Story, born_s: float) -> None:
-    """Hold the kernel's story of one VM against SimPy's. Raises AuditError where a bit differs."""
-    simpy = simpy_story(setup, index, born_s, told=compiled)
+def compare(setup: GroupSetup, index: int, compiled: Moves, born_s: float) -> None:
+    """Compare the compiled moves of one VM with SimPy's. Raises AuditError where a bit differs."""
+    simpy = simpy_moves(setup, index, born_s, recorded=compiled)
     if not all(np.array_equal(one, other) for one, other in zip(compiled, simpy, strict=True)):
-        raise AuditError(_both_stories(setup, index, compiled, simpy))
+        raise AuditError(_difference(setup, index, compiled, simpy))
 
 
-def simpy_story(setup: GroupSetup, index: int, born_s: float, *, told: Story | None = None) -> Story:
-    """The same, lived in SimPy; *told* is what happened, for a VM that has to be told what came of its meetings."""
-    from sim.engines.simpy.environment import Environment
-    from sim.engines.simpy.group_run import GroupRun
-    from sim.engines.simpy.vm import start_vm
-
+def simpy_moves(setup: GroupSetup, index: int, born_s: float, *, recorded: Moves | None = None) -> Moves:
+    """The moves of one VM in SimPy; *recorded*: its moves on a platform, whose answers are replayed."""
     env = Environment(initial_time=born_s)
-    script = (
-        _Script(setup, told)
-        if told is not None and any(transition.needs_resource for transition in setup.state_machine.transitions)
+    replay = (
+        RecordedAnswers(setup, recorded)
+        if recorded is not None and any(transition.needs_resource for transition in setup.state_machine.transitions)
         else None
     )
-    run = GroupRun(setup, env, script, start_vm=start_vm)
+    run = GroupRun(setup, env, replay, start_vm=start_vm)
     run.variates.alone = True
     vm = start_vm(run, index, born_s)
-    if script is not None:
-        vm.on_move = script.count
+    if replay is not None:
+        vm.on_move = replay.count
     env.run_until(setup.horizon_s)
     vm.close()
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
 
 
-class _Script:
-    """A platform that answers one VM as it was answered before."""
+class RecordedAnswers:
+    """A platform that answers one VM as its recorded moves say."""
 
     endless = False
     throttled = False
 
-    def __init__(self, setup: GroupSetup, told: Story) -> None:
-        moves = told[1][told[1] < 2 * len(setup.state_machine.transitions)] // 2
+    def __init__(self, setup: GroupSetup, recorded: Moves) -> None:
+        moves = recorded[1][recorded[1] < 2 * len(setup.state_machine.transitions)] // 2
         self.transitions = moves.tolist()
         self.made = 0
 
@@ -79,7 +73,8 @@ class _Script:
         """The VM has moved."""
         self.made += 1
 
-    def _granted(self, refusal: Refusal | None) -> bool:
+    def granted(self, refusal: Refusal | None) -> bool:
+        """Whether the next recorded move is not the one that this refusal leads to."""
         if refusal is None or self.made >= len(self.transitions):
             return True
         refused = {transition.index for transition in (refusal.transition, refusal.gives_up) if transition is not None}
@@ -91,14 +86,14 @@ class _Script:
 
     def ask_quota(self, vm: VmRecord) -> bool:
         """Quota."""
-        return self._granted(vm.state.no_quota)
+        return self.granted(vm.state.no_quota)
 
     def give_quota(self, _vm: VmRecord) -> None:
         """Quota."""
 
     def ask_host(self, vm: VmRecord, _avoid: int = -1) -> Sequence[Event] | None:
         """Hardware."""
-        if not self._granted(vm.state.no_room):
+        if not self.granted(vm.state.no_room):
             return None
         vm.host = 0
         return []
@@ -111,14 +106,14 @@ class _Script:
         vm.host = -1
 
 
-def _both_stories(setup: GroupSetup, index: int, compiled: Story, simpy: Story) -> str:
+def _difference(setup: GroupSetup, index: int, compiled: Moves, simpy: Moves) -> str:
     pairs = zip(zip(*compiled, strict=True), zip(*simpy, strict=True), strict=False)
     shorter = min(len(compiled[0]), len(simpy[0]))
     same = next((place for place, (one, other) in enumerate(pairs) if one != other), shorter)
-    lines = [f"{setup.plan.name}-{index:04d}: the two engines part at move {same}"]
-    for name, story in (("compiled", compiled), ("simpy", simpy)):
+    lines = [f"{setup.plan.name}-{index:04d}: the two engines differ from move {same}"]
+    for name, moves in (("compiled", compiled), ("simpy", simpy)):
         lines.append(f"  {name}:")
-        for t_s, move in list(zip(*story, strict=True))[max(0, same - 2) : same + LINES_SHOWN]:
+        for t_s, move in list(zip(*moves, strict=True))[max(0, same - 2) : same + LINES_SHOWN]:
             lines.append(f"    {t_s / SECONDS_PER_HOUR:14.9f} h ({float(t_s)!r} s)  {_words(setup, int(move))}")
     return "\n".join(lines)
 

@@ -51,7 +51,7 @@ def _provisioning(state: State, code: str) -> str | None:
 
 @dataclass(slots=True)
 class EventRows:
-    """Collects moves of all groups and passes them on as sorted rows; `settle` says up to when they are complete."""
+    """Collects moves of all groups and passes them on as sorted rows; `flush` says up to when they are complete."""
 
     take: Callable[[Iterable[Row]], None]
     words: dict[int, tuple[tuple[Words, ...], ...]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class EventRows:
             self.names[setup.index] = setup.plan.name
         self.pending.append((when, np.full(len(when), setup.index), whom, what // 2))
 
-    def settle(self, before_s: float | None = None) -> None:
+    def flush(self, before_s: float | None = None) -> None:
         """Pass on every row before an instant (None: all)."""
         if not self.pending:
             return
@@ -111,6 +111,6 @@ class VmTimelines:
                     (t_s, transition.target.power.value if transition.target.power else "")
                 )
 
-    def told(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:
+    def timelines(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:
         """(VM, ((instant in s, state entered; "" = gone), ...)), in order of names."""
         return tuple((name, tuple(moves)) for name, moves in sorted(self.entered.items()))

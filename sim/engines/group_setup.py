@@ -82,4 +82,4 @@ class FleetRun:
     fleet: GroupUsage
     engine: str
     why: str = ""
-    lives: tuple[tuple[str, tuple[tuple[float, str], ...]], ...] = ()
+    vm_timelines: tuple[tuple[str, tuple[tuple[float, str], ...]], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from sim.engines.events import EventRows, Row, VmTimelines
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
-
-if TYPE_CHECKING:
-    from sim.engines.compiled.private_fleet import CompiledGroup
 
 __all__ = ["TakesRows", "choose_engine", "simulate"]
 
@@ -31,14 +28,14 @@ class TakesRows(Protocol):
 class Listeners:
     """Those that get the moves of a replication: rows of events, timelines of the first VMs, others."""
 
-    def __init__(self, events: TakesRows | None, lives: int, others: Sequence[MovesListener]) -> None:
+    def __init__(self, events: TakesRows | None, vm_timelines: int, others: Sequence[MovesListener]) -> None:
         self.rows = EventRows(events.extend) if events is not None else None
-        self.lives = VmTimelines(lives) if lives else None
+        self.timelines = VmTimelines(vm_timelines) if vm_timelines else None
         self.others = tuple(others)
 
-    def listener(self, *, with_lives: bool = True) -> MovesListener | None:
+    def listener(self, *, with_timelines: bool = True) -> MovesListener | None:
         """A listener that passes every move on to all of them; None if there are none."""
-        parts = [self.rows, self.lives if with_lives else None]
+        parts = [self.rows, self.timelines if with_timelines else None]
         listeners = [*(part.listen for part in parts if part is not None), *self.others]
         if not listeners:
             return None
@@ -51,10 +48,10 @@ class Listeners:
 
         return pass_on
 
-    def settle(self, before_s: float | None = None) -> None:
+    def flush(self, before_s: float | None = None) -> None:
         """Every move before an instant (None: all) is known."""
         if self.rows is not None:
-            self.rows.settle(before_s)
+            self.rows.flush(before_s)
 
 
 def simulate(
@@ -64,37 +61,40 @@ def simulate(
     replication: int,
     engine: str = "auto",
     events: TakesRows | None = None,
-    lives: int = 0,
+    vm_timelines: int = 0,
     threads: int = 1,
     listeners: Sequence[MovesListener] = (),
 ) -> FleetRun:
     """Simulate one replication of a fleet: equal to the last bit whatever the engine and the threads.
 
-    *events* gets every move as rows, in order of time; *lives* is how many VMs of each group get a timeline;
+    *events* gets every move as rows, in order of time; *vm_timelines* is how many VMs of each group get a timeline;
     *listeners* get every move, each VM's own in order, the VMs in any.
     Raises ScenarioError where the engine asked for can't simulate the plan; AuditError or LifecycleError: a defect of ours.
     """
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
-    listeners_of_run = Listeners(events, lives, listeners)
+    listeners_of_run = Listeners(events, vm_timelines, listeners)
     if choice.engine == "simpy":
         run = _in_simpy(plan, seed, replication, listeners_of_run)
     else:
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
-    listeners_of_run.settle()
+    listeners_of_run.flush()
     return replace(
-        run, engine=choice.engine, why=choice.why, lives=listeners_of_run.lives.told() if listeners_of_run.lives else ()
+        run,
+        engine=choice.engine,
+        why=choice.why,
+        vm_timelines=listeners_of_run.timelines.timelines() if listeners_of_run.timelines else (),
     )
 
 
 def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners) -> FleetRun:
-    from sim.engines.simpy.fleet import Fleet
+    from sim.engines.simpy.fleet import Fleet  # start-up: the other engine may be asked for
 
-    return Fleet(plan, seed, replication, listener=listeners_of_run.listener(), settle=listeners_of_run.settle).run()
+    return Fleet(plan, seed, replication, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush).run()
 
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:
     """The compiled engine first; groups that need SimPy, if any, follow in SimPy, and their usage is added."""
-    from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks
+    from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks  # start-up: as above
 
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
     setups = set_up(plan, seed=seed, replication=replication)
@@ -103,10 +103,10 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
     simulated = [setup for setup in setups if setup.plan.name not in alone]
     fleet = None
     if plan.platform is not None:
-        from sim.engines.compiled.shared_fleet import SharedRun
+        from sim.engines.compiled.shared_fleet import SharedRun  # start-up: imports numba
 
         shared = SharedRun(plan, setups, window, seed=seed, replication=replication)
-        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.settle)
+        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.flush)
         shared.audit()
         accumulators = {
             setup.plan.name: accumulator for setup, accumulator in zip(setups, shared.accumulators, strict=True)
@@ -117,7 +117,7 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
         )
         if alone:
             fleet = Fleet(
-                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), settle=listeners_of_run.settle, peaks=peaks
+                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush, peaks=peaks
             )  # fmt: skip
             fleet.run_until()
             accumulators |= fleet.accumulators
@@ -128,20 +128,16 @@ def _simulate_private(
     setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], listeners_of_run: Listeners, seed: int, replication: int,
     threads: int, *, others_join: bool,
 ) -> dict[str, Accumulator]:  # fmt: skip
-    from sim.engines.compiled.private_fleet import audit, simulate_groups
+    from sim.engines.compiled.private_fleet import audit, simulate_groups  # start-up: imports numba
 
-    listener = listeners_of_run.listener(with_lives=False)
+    listener = listeners_of_run.listener(with_timelines=False)
     groups = simulate_groups(setups, window, peaks, threads=threads, listener=listener, keep_all_changes=others_join)
-    if listeners_of_run.lives:
+    timelines = listeners_of_run.timelines
+    if timelines is not None:  # the first VMs again, with their moves
         for group in groups:
-            _watch(group, listeners_of_run.lives)
+            for first, births in group.blocks():
+                if first >= timelines.vms:
+                    break
+                group.report(timelines.listen, group.moves(first, births[: timelines.vms - first]))
     audit(groups, seed=seed, replication=replication)
     return {group.setup.plan.name: group.accumulator for group in groups}
-
-
-def _watch(group: CompiledGroup, lives: VmTimelines) -> None:
-    """Walk a group's first VMs again, with a journal."""
-    for first, births in group.blocks():
-        if first >= lives.vms:
-            return
-        group.report(lives.listen, group.moves(first, births[: lives.vms - first]))

@@ -79,7 +79,7 @@ def replicate(
             replication=number,
             engine=engine,
             events=writer.rows if events is not None else None,
-            lives=TIMELINES_PER_GROUP if number == 0 else 0,
+            vm_timelines=TIMELINES_PER_GROUP if number == 0 else 0,
             listeners=[each.listen for each in (powers, reach) if each is not None],
         )
     policy = get_policy(inputs.billing_policy)
@@ -97,7 +97,10 @@ def replicate(
         bill=bill.lines,
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
         vm_timelines=tuple(
-            (vm, when_s, str(state)) for vm, moves in run.lives for when_s, state in moves if when_s < TIMELINES_UNTIL_S
+            (vm, when_s, str(state))
+            for vm, moves in run.vm_timelines
+            for when_s, state in moves
+            if when_s < TIMELINES_UNTIL_S
         ),
         uptimes=tuple(uptimes or ()),
         commitment_hours=commitment_hours(rating, inputs.plan.warm_up_s) if number == 0 else (),

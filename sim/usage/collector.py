@@ -116,7 +116,7 @@ def ticks_of(when_s: NDArray[np.float64]) -> Ticks:
 class Peak:
     """The largest number of VMs that were in some condition at once, for each group and for all together.
 
-    Changes come as (tick, group, change); `settle` adds up those that no earlier change can join any more. Changes at one
+    Changes come as (tick, group, change); `flush` adds up those that no earlier change can join any more. Changes at one
     tick are one change: what counts is the number after all of them.
     """
 
@@ -136,7 +136,7 @@ class Peak:
             groups = np.full(len(ticks), group, dtype=np.int64) if isinstance(group, int) else group
             self.pending.append((np.maximum(ticks, self.start_ticks), groups, change))
 
-    def settle(self, before_tick: int | None = None) -> None:
+    def flush(self, before_tick: int | None = None) -> None:
         """Add up every pending change before *before_tick* (all of them if None)."""
         if not self.pending:
             return

@@ -77,7 +77,7 @@ class Played:
 
     def life(self, vm: str = "g-0000") -> list[tuple[float, str]]:
         """The power states that a VM entered, and when (s); "" is gone."""
-        return list(dict(self.run.lives).get(vm, ()))
+        return list(dict(self.run.vm_timelines).get(vm, ()))
 
     def operations(self, vm: str = "g-0000") -> list[tuple[float, str, str]]:
         """What became of each operation on a VM: (s, operation, accepted or succeeded or the failure's code)."""
@@ -97,7 +97,9 @@ def run_until(
 ) -> Played:
     """One replication, with events and lives."""
     events: list[Any] = []
-    run = simulate(plan, seed=seed, replication=replication, engine=engine, events=events, lives=10**6, threads=threads)
+    run = simulate(
+        plan, seed=seed, replication=replication, engine=engine, events=events, vm_timelines=10**6, threads=threads
+    )
     return Played(run, tuple(events))
 
 
@@ -123,7 +125,7 @@ def differences(one: Played, other: Played) -> list[str]:
     if one.events != other.events:
         at = next((i for i, (a, b) in enumerate(zip(one.events, other.events, strict=False)) if a != b), -1)
         found.append(f"events: {len(one.events)} and {len(other.events)}, first unlike is number {at}")
-    if one.run.lives != other.run.lives:
+    if one.run.vm_timelines != other.run.vm_timelines:
         found.append("lives")
     return found
 

@@ -48,7 +48,7 @@ def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None
         rows.listen(*moves)
         lives.listen(*moves)
 
-    fleet = Fleet(plan, 1, 0, listener=hear, settle=rows.settle)
+    fleet = Fleet(plan, 1, 0, listener=hear, on_flush=rows.flush)
 
     def fate() -> Any:
         assert fleet.platform is not None
@@ -58,8 +58,8 @@ def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None
 
     fleet.env.process(fate())
     run = fleet.run()
-    rows.settle()
-    return Played(replace(run, lives=lives.told()), tuple(told)), fleet
+    rows.flush()
+    return Played(replace(run, vm_timelines=lives.timelines()), tuple(told)), fleet
 
 
 def whereabouts(fleet: Fleet, group: str = "g") -> list[int]:

@@ -35,7 +35,7 @@ def test_one_more_vm_changes_no_other(plan: FleetPlan, more: int, engine: str) -
     few = run_until(replace(plan, groups=(group,)), engine)
     many = run_until(replace(plan, groups=(replace(group, count=group.count + more),)), engine)
     assert [row for row in many.events if int(row[1].rpartition("-")[2]) < group.count] == list(few.events)
-    assert many.run.lives[: len(few.run.lives)] == few.run.lives
+    assert many.run.vm_timelines[: len(few.run.vm_timelines)] == few.run.vm_timelines
 
 
 @seed(20260121)

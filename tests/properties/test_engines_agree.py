@@ -195,7 +195,7 @@ def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatc
     """Whoever reads the message must see the VM, the move, and what each engine made of it."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
     make_wrong(monkeypatch, scaled("backoffs_s"))
-    with pytest.raises(AuditError, match=r"g-0000: the two engines part at move \d+") as caught:
+    with pytest.raises(AuditError, match=r"g-0000: the two engines differ from move \d+") as caught:
         run_until(plan, "compiled")
     told = str(caught.value)
     assert "  compiled:\n" in told

@@ -226,7 +226,7 @@ def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Accu
         accumulator.book(when, what)
         change = EVERY_MOVE.running_change[what]
         peak.add((when * 65536 + 0.5).astype(np.int64), 0, change)
-    peak.settle()
+    peak.flush()
     return accumulator, peak
 
 

@@ -31,7 +31,7 @@ def retried() -> FleetRun:
     plan = fleet(
         count=MANY, hours=2, failures={"AllocationFailed": P_FAIL}, retry=Retry(attempts=ATTEMPTS, backoff_s=60.0)
     )
-    return simulate(plan, seed=3, replication=0, engine="compiled", lives=MANY)
+    return simulate(plan, seed=3, replication=0, engine="compiled", vm_timelines=MANY)
 
 
 def attempts_expected(attempts: int) -> list[float]:
@@ -41,7 +41,7 @@ def attempts_expected(attempts: int) -> list[float]:
 
 def test_attempts_are_geometric_up_to_the_last() -> None:
     """P(k attempts) = p^(k-1) (1-p), and p^(m-1) for the last one; each VM counted by the times it was creating."""
-    made = Counter(sum(state == "creating" for _, state in life) for _, life in retried().lives)
+    made = Counter(sum(state == "creating" for _, state in life) for _, life in retried().vm_timelines)
     observed = [made[k] for k in range(1, ATTEMPTS + 1)]
     assert sum(observed) == MANY
     assert p_of_counts(observed, attempts_expected(ATTEMPTS)) > FALSE_ALARM
@@ -57,7 +57,7 @@ def test_creates_are_lost_with_the_probability_that_all_attempts_fail() -> None:
 
 def test_the_mean_number_of_attempts_is_that_of_the_truncated_law() -> None:
     """(1 - p^m) / (1 - p); the geometric law without an end is refused."""
-    attempts = [sum(state == "creating" for _, state in life) for _, life in retried().lives]
+    attempts = [sum(state == "creating" for _, state in life) for _, life in retried().vm_timelines]
     assert sum(attempts) == retried().fleet.counts["allocation.attempts"]
     assert held(z_of_mean(attempts, (1 - P_FAIL**ATTEMPTS) / (1 - P_FAIL)))
     assert refused(z_of_mean(attempts, 1 / (1 - P_FAIL)))

@@ -148,9 +148,9 @@ def billed_hours() -> Floats:
         hours=SPAN_H, count=3000, steps=AT_ONCE,
         demand=Cycle(on_s=Exponential(mean=HOUR / OFF_RATE), off_s=Exponential(mean=HOUR / ON_RATE)),
     )  # fmt: skip
-    run = simulate(plan, seed=11, replication=0, engine="compiled", lives=3000)
+    run = simulate(plan, seed=11, replication=0, engine="compiled", vm_timelines=3000)
     hours = []
-    for _, life in run.lives:
+    for _, life in run.vm_timelines:
         stays = pairwise([*life, (SPAN_H * HOUR, "")])
         hours.append(sum(until_s - since_s for (since_s, state), (until_s, _) in stays if state == "running") / HOUR)
     assert math.fsum(hours) == pytest.approx(run.fleet.billed_h(OLD), rel=1e-9)
@@ -181,8 +181,8 @@ def last_boot_s() -> Floats:
     plan = fleet(count=BOOTS, hours=1, steps={"starting": Exponential(mean=BOOT_S)})
     lasts = []
     for r in range(200):
-        run = simulate(plan, seed=11, replication=r, engine="simpy", lives=BOOTS)
-        lasts.append(max(t_s for _, life in run.lives for t_s, state in life if state == "running") - 10)
+        run = simulate(plan, seed=11, replication=r, engine="simpy", vm_timelines=BOOTS)
+        lasts.append(max(t_s for _, life in run.vm_timelines for t_s, state in life if state == "running") - 10)
     return np.array(lasts)
 
 

@@ -77,8 +77,8 @@ def test_an_arrival_without_hardware_goes_away() -> None:
     """Wanted from its request until the last attempt has failed: 10 + 60 + 10 s."""
     demand = Arrivals(rate_per_h=(2.0,), lifetime_s=always(1000))
     told = play_both(fleet(hours=50, count=0, demand=demand, failures={"AllocationFailed": SURE}, retry=Retry(attempts=2)))  # fmt: skip
-    n = len(told.run.lives)
-    last = told.run.lives[-1][1]
+    n = len(told.run.vm_timelines)
+    last = told.run.vm_timelines[-1][1]
     assert last[-1][0] - last[0][0] == pytest.approx(80, abs=1e-6), "the last one is over before the horizon"
     assert told.usage.wanted_h * 3600 == pytest.approx(80 * n, abs=1e-3)
     assert told.count("vms.deleted") == 0
@@ -146,7 +146,7 @@ def test_a_start_that_timed_out_does_not_hold_its_host_over_the_off_hours(attemp
     )  # fmt: skip
     told = play_both(plan)
     assert told.count("failures.VMStartTimedOut") > 100
-    for _, life in told.run.lives:
+    for _, life in told.run.vm_timelines:
         for (since_s, state), (until_s, _) in pairwise(life):
             assert state != "stopped" or since_s < 4000 or until_s - since_s <= 100, (since_s, until_s)
 
@@ -308,7 +308,7 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     """A lifetime of 500 s from Running; evicted at 80 s, waiting to be asked for until 1,055 s: deleted at 535 s."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
     demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(500))
-    (_, life), *_ = play_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.lives
+    (_, life), *_ = play_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.vm_timelines
     assert [(round(t_s - life[0][0], 6), state) for t_s, state in life[3:]] == [
         (110, "deallocating"), (155, "deallocated"), (579, ""),
     ]  # fmt: skip
@@ -360,4 +360,4 @@ def test_every_story_ends_where_the_schedule_wants_it_in_spite_of_all() -> None:
         guest_crash=GuestCrash(time_between_s=Exponential(mean=20_000.0), detection_s=always(300)),
     )  # fmt: skip
     told = play_both(plan)
-    assert {life[-1][1] for _, life in told.run.lives} == {PowerState.DEALLOCATED.value}
+    assert {life[-1][1] for _, life in told.run.vm_timelines} == {PowerState.DEALLOCATED.value}

@@ -27,7 +27,7 @@ def run_until(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage,
     for script in scripts:
         asked.env.process(script(asked, notes))
     usage = asked.run().fleet
-    return notes, usage, list(dict(seen.told())["g-0000"])
+    return notes, usage, list(dict(seen.timelines())["g-0000"])
 
 
 def asking(at_s: float, operation: str, name: str = "g-0000") -> Script:

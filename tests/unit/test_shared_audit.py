@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sim.distributions.kinds import Constant, Exponential
-from sim.engines.audit import _Script
+from sim.engines.audit import RecordedAnswers
 from sim.engines.simulate import simulate
 from sim.errors import AuditError
 from sim.model.demand import Cycle
@@ -44,9 +44,9 @@ def test_a_fleet_that_is_refused_room_passes_its_audit() -> None:
 
 def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were every request granted in the second life, the stories would part, and both are told."""
-    monkeypatch.setattr(_Script, "_granted", lambda _self, _refusal: True)
+    monkeypatch.setattr(RecordedAnswers, "granted", lambda _self, _refusal: True)
     with pytest.raises(
-        AuditError, match=r"(?s)busy-00\d\d: the two engines part at move \d+\n  compiled:\n.*simpy:"
+        AuditError, match=r"(?s)busy-00\d\d: the two engines differ from move \d+\n  compiled:\n.*simpy:"
     ) as told:
         simulate(PLAN, seed=3, replication=0, engine="compiled")
     assert "AllocationFailed" in str(told.value)

@@ -74,7 +74,7 @@ def test_a_group_is_created_evenly_over_its_time() -> None:
 def test_a_vm_that_is_to_come_after_the_horizon_never_comes() -> None:
     """Spread over four hours, half of them are beyond the end."""
     told = play_both(fleet(hours=2, count=4, create_over_s=4 * 3600.0))
-    assert len(told.run.lives) == 2
+    assert len(told.run.vm_timelines) == 2
 
 
 def test_what_is_under_way_at_the_horizon_is_counted_up_to_there() -> None:
@@ -242,17 +242,19 @@ def arriving(lifetime_s: float, **changes: Any) -> Played:
 def test_an_arrival_is_deleted_a_lifetime_after_it_is_running() -> None:
     """Running 35 s after its request; wanted until its deletion is asked for; gone 44 s later."""
     told = arriving(1000)
-    (name, life), *_ = told.run.lives
+    (name, life), *_ = told.run.vm_timelines
     born = life[0][0]
     after = [round(t_s - born, 6) for t_s, _ in life]
     assert after == [0, 10, 35, 35 + 1000, 35 + 1000 + 44]
     assert [state for _, state in life] == ["creating", "starting", "running", "deallocating", ""]
-    gone = [life for _, life in told.run.lives if life[-1][1] == ""]
+    gone = [life for _, life in told.run.vm_timelines if life[-1][1] == ""]
     open_h = sum(
-        24 - life[0][0] / 3600 for _, life in told.run.lives if life[-1][1] in ("creating", "starting", "running")
+        24 - life[0][0] / 3600
+        for _, life in told.run.vm_timelines
+        if life[-1][1] in ("creating", "starting", "running")
     )
     ended_h = sum(life[-2][0] - life[0][0] for life in gone) / 3600
-    leaving = [life for _, life in told.run.lives if life[-1][1] == "deallocating"]
+    leaving = [life for _, life in told.run.vm_timelines if life[-1][1] == "deallocating"]
     ended_h += sum(life[-1][0] - life[0][0] for life in leaving) / 3600
     assert told.usage.wanted_h == pytest.approx(open_h + ended_h, abs=1e-6)
     assert told.count("vms.deleted") == len(gone)
@@ -261,7 +263,7 @@ def test_an_arrival_is_deleted_a_lifetime_after_it_is_running() -> None:
 
 def test_a_lifetime_shorter_than_provisioning_ends_when_the_create_does() -> None:
     """Ten seconds are over at 45 s; the create ends at 80."""
-    (_, life), *_ = arriving(10).run.lives
+    (_, life), *_ = arriving(10).run.vm_timelines
     assert [round(t_s - life[0][0], 6) for t_s, _ in life] == [0, 10, 35, 80, 124]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
-from sim.engines.audit import Story, compare, picks
+from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
 from sim.engines.compiled.encode import Encoded, encode
 from sim.engines.compiled.layout import Births, Longs
@@ -218,5 +218,5 @@ def audit(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> No
         for index in (
             picks(group.setup.plan.name, len(born_s), seed=seed, replication=replication) if len(born_s) else ()
         ):
-            story: Story = group.moves(index, born_s[index : index + 1])[:2]
+            story: Moves = group.moves(index, born_s[index : index + 1])[:2]
             compare(group.setup, index, story, born_s[index])

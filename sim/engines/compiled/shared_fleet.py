@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sim.distributions import streams
-from sim.engines.audit import Story, compare, picks
+from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled import layout
 from sim.engines.compiled.buffers import Buffers, add_changes
 from sim.engines.compiled.encode import Encoded, encode
@@ -46,7 +46,7 @@ class SharedRun:
         self.placement: Placement = as_arrays(new_placement(plan.platform, hosts, groups))
         self.quota: QuotaUse = as_arrays(quota_use(plan.platform, groups))
         # VMs that are simulated again in SimPy, and their moves so far.
-        self.stories: dict[tuple[int, int], list[Story]] = {
+        self.stories: dict[tuple[int, int], list[Moves]] = {
             (place, index): []
             for place, setup in enumerate(setups)
             if (vms := int((self.births.group == place).sum()))
@@ -57,7 +57,7 @@ class SharedRun:
         self,
         peaks: tuple[Peak, Peak],
         listener: MovesListener | None = None,
-        settle: Callable[[float], None] | None = None,
+        on_flush: Callable[[float], None] | None = None,
     ) -> None:
         """Run to the horizon and fill the ledgers. Raises LifecycleError, or ScenarioError where the index is too small."""
         listed = [*self.stories] if listener is None else []
@@ -83,9 +83,9 @@ class SharedRun:
             self._drain(buffers, peaks, listener)
             known_s = None if status == layout.DONE else self._known_until(queue)
             for peak in peaks:
-                peak.settle(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
-            if settle is not None and known_s is not None:
-                settle(known_s)
+                peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
+            if on_flush is not None and known_s is not None:
+                on_flush(known_s)
         for place, accumulator in enumerate(self.accumulators):
             buffers.add_to(accumulator, place)
 

@@ -41,7 +41,7 @@ class Fleet:
     asked_from_outside: bool = False
     only: frozenset[str] | None = None  # groups simulated here; None: all
     listener: MovesListener | None = None
-    settle: Callable[[float], None] | None = None  # called with the instant before which the listener has every move
+    on_flush: Callable[[float], None] | None = None  # called with the instant before which the listener has every move
     peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where another engine simulates the other groups
     env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
@@ -127,10 +127,10 @@ class Fleet:
                 moved = what < 2 * len(group.state_machine.transitions)
                 self.listener(group.setup, when[moved], what[moved], np.array(group.whom, dtype=np.int64))
                 del group.whom[:]
-        if self.settle is not None and now_s is not None:
-            self.settle(now_s)
+        if self.on_flush is not None and now_s is not None:
+            self.on_flush(now_s)
         for peak in self.peak:
-            peak.settle(None if now_s is None else int(ticks_of(np.array([now_s]))[0]))
+            peak.flush(None if now_s is None else int(ticks_of(np.array([now_s]))[0]))
 
     # -- the control plane, for custom processes --------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ def close_ledgers(
     Raises AuditError.
     """
     for peak in peaks:
-        peak.settle()
+        peak.flush()
     usages = {}
     for setup in setups:
         name = setup.plan.name
