@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import simpy
@@ -115,70 +116,45 @@ class GroupRun:
                 index += 1
 
 
+@dataclass(slots=True, eq=False)
 class VmRecord:
     """What is known of one VM between two events, and what the platform and requests from outside do to it."""
 
-    __slots__ = (
-        "acquiring",
-        "attempts",
-        "awaited",
-        "blocks",
-        "code",
-        "crash_left_s",
-        "dies_s",
-        "draws",
-        "edge_no",
-        "edge_s",
-        "eviction_left_s",
-        "going",
-        "group",
-        "has_quota",
-        "host",
-        "index",
-        "now_s",
-        "on_move",
-        "past",
-        "pending",
-        "pending_target",
-        "process",
-        "slot",
-        "state",
-        "stuck",
-        "wanted",
-        "wanted_when_asked",
-    )
+    group: GroupRun
+    index: int
+    now_s: float
+    state: State = field(init=False)
+    attempts: int = field(init=False, default=0)  # failed ones of the operation under way
+    code: str = field(init=False, default="")  # of the last failure
+    draws: list[Callable[[], float]] = field(init=False)
+    blocks: list[int] = field(init=False)
+    wanted: int = field(init=False, default=0)
+    edge_s: float = field(init=False, default=NEVER)  # when demand turns next
+    edge_no: int = field(init=False, default=0)
+    crash_left_s: float = field(init=False, default=NEVER)  # of serving, until the guest crashes
+    eviction_left_s: float = field(init=False, default=NEVER)  # of running, until the VM is evicted
+    dies_s: float = field(init=False, default=NEVER)  # when an arrival's lifetime is over
+    stuck: int = field(init=False, default=0)  # moves at this instant
+    on_move: Callable[[VmRecord, Transition], None] | None = field(init=False, default=None)
+    process: simpy.Process | None = field(init=False, default=None)
+    # Requests from outside:
+    awaited: Event | None = field(init=False, default=None)  # the end of an operation, for those who wait for it
+    pending_target: State | None = field(init=False, default=None)  # of an operation asked for at this instant
+    wanted_when_asked: int = field(init=False, default=-1)  # demand when it was asked for, while that operation runs
+    past: list[tuple[float, Transition]] = field(init=False, default_factory=list)  # moves, where requests may come
+    # On a platform:
+    host: int = field(init=False, default=-1)
+    slot: str = field(init=False, default="")  # the reservation whose room it is on
+    going: Event | None = field(init=False, default=None)  # another VM waits for its departure
+    has_quota: bool = field(init=False, default=False)
+    acquiring: bool = field(init=False, default=False)  # in the middle of asking or giving back
+    pending: str = field(init=False, default="")  # a disruption that waits for an answer: host_failed or preempt
 
-    def __init__(self, group: GroupRun, index: int, born_s: float) -> None:
-        streams = len(group.state_machine.stream_names)
-        self.group = group
-        self.index = index
-        self.now_s = born_s
-        self.state = group.state_machine.first.source
-        self.attempts = 0  # failed ones of the operation under way
-        self.code = ""  # of the last failure
-        self.draws: list[Callable[[], float]] = [_no_draw_left] * streams
+    def __post_init__(self) -> None:
+        streams = len(self.group.state_machine.stream_names)
+        self.state = self.group.state_machine.first.source
+        self.draws = [_no_draw_left] * streams
         self.blocks = [0] * streams
-        self.wanted = 0
-        self.edge_s = NEVER  # when demand turns next
-        self.edge_no = 0
-        self.crash_left_s = NEVER  # of serving, until the guest crashes
-        self.eviction_left_s = NEVER  # of running, until the VM is evicted
-        self.dies_s = NEVER  # when an arrival's lifetime is over
-        self.stuck = 0  # moves at this instant
-        self.on_move: Callable[[VmRecord, Transition], None] | None = None
-        self.process: simpy.Process | None = None
-        # Requests from outside:
-        self.awaited: Event | None = None  # the end of an operation, for those who wait for it
-        self.pending_target: State | None = None  # where an operation asked for at this instant will lead
-        self.wanted_when_asked = -1  # demand when it was asked for, while that operation runs
-        self.past: list[tuple[float, Transition]] = []  # its moves so far, kept where requests may come
-        # On a platform:
-        self.host = -1
-        self.slot = ""  # the reservation whose room it is on
-        self.going: Event | None = None  # another VM waits for its departure
-        self.has_quota = False
-        self.acquiring = False  # in the middle of asking or giving back
-        self.pending = ""  # a disruption that waits for a state that answers: "host_failed" or "preempt"
 
     @property
     def rank(self) -> int:
