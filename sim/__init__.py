@@ -1,10 +1,10 @@
-"""vmfleet: what fleets of cloud virtual machines do, what is billed, and why. The front door for scripts.
+"""vmfleet: simulates fleets of cloud virtual machines and their bill. The public interface for scripts.
 
 >>> import sim
 >>> "run" in dir(sim)
 True
 
-Names are looked up late, so that `import sim` costs nothing; what each does stands in the module it comes from.
+Names are imported when they are first used, so that `import sim` costs nothing; their modules document them.
 """
 
 from __future__ import annotations

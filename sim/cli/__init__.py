@@ -1,6 +1,6 @@
-"""The command line: the only room that talks to a terminal.
+"""The command line: the only package that talks to a terminal.
 
-Heavy libraries are imported inside the commands that need them, so that `vmfleet --help` answers at once.
+Start-up: heavy libraries are imported inside the commands that need them, so that `vmfleet --help` answers at once.
 """
 
 from sim.cli.app import main

@@ -1,4 +1,4 @@
-"""`vmfleet`: the list of commands, and what each way of ending means to the caller.
+"""`vmfleet`: the list of commands, and the exit status of each way of ending.
 
 Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 130 interrupted.
 """
@@ -16,14 +16,16 @@ from sim.cli import billing, fit, inspect, metrics, prices, run, searches, snaps
 from sim.errors import InputError
 from sim.version import __version__
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-# What a full disk, a read-only folder or a missing right say: the machine's answer to the user, no defect of ours.
-MACHINE_SAYS_NO = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+# A full disk, a read-only folder, a missing right: errors of the user's machine, not ours.
+MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 app = typer.Typer(
     name="vmfleet",
-    help="Simulate a fleet of cloud virtual machines: what its machines do, what is billed, and why.",
+    help="Simulate a fleet of cloud virtual machines: what its VMs do, what is billed, and why.",
     epilog="Start with `vmfleet demo`; every command explains itself with --help.",
     rich_markup_mode=None,  # plain help: rich alone would cost most of the start-up
     pretty_exceptions_enable=False,
@@ -57,14 +59,14 @@ def vmfleet(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Simulate a fleet of cloud virtual machines: what its machines do, what is billed, and why."""
+    """Simulate a fleet of cloud virtual machines: what its VMs do, what is billed, and why."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(WRONG_INPUT)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The program `vmfleet`: does what the arguments say and exits with the status that tells how it went."""
+    """The program `vmfleet`: runs the command and exits with its status."""
     sys.exit(_status_of(arguments))
 
 
@@ -77,7 +79,7 @@ def _status_of(arguments: Sequence[str] | None) -> int:
     except typer.TyperException as mistake:  # the command line itself: unknown option, missing argument
         _complain(
             mistake.format_message() + _as_given(mistake, sys.argv[1:] if arguments is None else arguments),
-            "`vmfleet --help` and `vmfleet COMMAND --help` tell what can be asked.",
+            "`vmfleet --help` and `vmfleet COMMAND --help` list commands and options.",
         )
         return WRONG_INPUT
     except InputError as mistake:
@@ -87,16 +89,16 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         _complain("interrupted; what was finished is kept: the same command with --resume goes on from it")
         return INTERRUPTED
     except OSError as refusal:
-        if refusal.errno in MACHINE_SAYS_NO:
+        if refusal.errno in MACHINE_ERRORS:
             _complain(f"{refusal.filename or 'the machine'}: {refusal.strerror}")
             return WRONG_INPUT
         return _own_defect()
-    except Exception:  # noqa: BLE001  the last door: tell the user that this is ours, and how to say so
+    except Exception:  # noqa: BLE001  the last resort: say that this is our defect, and how to report it
         return _own_defect()
 
 
 def _as_given(mistake: typer.TyperException, arguments: Sequence[str]) -> str:
-    """The value that an option can't take, where the parser's own words leave it out."""
+    """The value that an option can't take, where the parser's own message leaves it out."""
     names = getattr(getattr(mistake, "param", None), "opts", ())
     for place, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
@@ -122,5 +124,5 @@ def _own_defect() -> int:
 
 
 def _complain(*lines: str) -> None:
-    """What went wrong, on standard error, where it never mixes with results."""
+    """An error message on standard error, where it never mixes with results."""
     typer.echo("vmfleet: " + "\n".join(lines), err=True)

@@ -13,7 +13,8 @@ import typer
 from sim.cli import options, terminal
 from sim.errors import InputError
 
-if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+if TYPE_CHECKING:
     from sim.runs.cache import RunCache
     from sim.runs.options import RunOptions
 
@@ -56,7 +57,7 @@ def run_study(
     show: Callable[[Mapping[str, Any]], None],
 ) -> None:
     """Run a study of the scenario *name*, write its folder and report, and show its summary."""
-    from sim.runs.cluster import workers_for  # start-up
+    from sim.runs.cluster import workers_for
 
     folder = folder_for(shared, name, command)
     asked = options.run_options(shared)
@@ -83,7 +84,7 @@ def run_study(
 @contextmanager
 def _kept(folder: Path, shared: options.Shared) -> Iterator[RunCache]:
     """Where a study keeps replications: for later studies, or, without a cache, until this one is written."""
-    from sim.runs.atomic_write import check_folder, full_disk_explained, unfinished_folder  # start-up
+    from sim.runs.atomic_write import check_folder, full_disk_explained, unfinished_folder
     from sim.runs.cache import RunCache, cache_beside
 
     is_new = not folder.parent.exists()

@@ -15,7 +15,8 @@ import typer
 from sim.engines.names import Engine
 from sim.errors import Fault, InputError, ScenarioError
 
-if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+if TYPE_CHECKING:
     from sim.runs.options import RunOptions
 
 
@@ -198,7 +199,7 @@ STUDY = (
 
 def run_options(shared: Shared) -> RunOptions:
     """The options of a run or a study as they stand on the command line."""
-    from sim.runs.options import RunOptions  # start-up: `vmfleet --help` loads no numpy
+    from sim.runs.options import RunOptions
 
     return RunOptions(
         replications=shared.replications,

@@ -1,4 +1,4 @@
-"""`vmfleet prices`: what a catalogue knows of a size, and catalogues from saved pages of the Retail Prices API."""
+"""`vmfleet prices`: the prices of a size, and catalogues from saved pages of the Retail Prices API."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import typer
 from sim.cli import options, terminal
 from sim.errors import CatalogueError
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its commands about prices."""
+    """Add the commands about prices."""
     group = typer.Typer(name="prices", help="Price catalogues: import, show.", rich_markup_mode=None)
     group.command("import")(import_pages)
     group.command("show")(show)
@@ -44,15 +46,12 @@ def import_pages(
 
 
 def show(
-    size: Annotated[str, typer.Argument(metavar="SIZE", help="A machine size, e.g. Standard_D4s_v5.")],
+    size: Annotated[str, typer.Argument(metavar="SIZE", help="A VM size, e.g. Standard_D4s_v5.")],
     region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="Only this region.")] = None,
-    catalogue: Annotated[
-        Path | None,
-        typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]"),
-    ] = None,
+    catalogue: options.Prices = None,
     as_json: options.Json = False,
 ) -> None:
-    """Every term's price of a machine size, by region, with its source."""
+    """Every term's price of a VM size, by region, with its source."""
     from sim import catalog
 
     prices = catalog.load(catalogue) if catalogue is not None else catalog.load_bundled()

@@ -11,7 +11,8 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.folders import folder_for
 
-if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+if TYPE_CHECKING:
     from sim.runs.results import StoredResult
     from sim.scenario.scenario import Scenario
 
@@ -28,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     """Simulate a scenario: summary table, result folder, report."""
-    from sim import load  # start-up
+    from sim import load
 
     _simulate(load(scenario, shared.overrides or ()), shared)
 
@@ -39,7 +40,7 @@ def demo(shared: options.Shared) -> None:
 
     They leave their VMs on at night, shut them down from inside, stop them, or deallocate them: which costs what?
     """
-    from sim import load  # start-up
+    from sim import load
 
     with as_file(files("sim").joinpath("demo", "office_hours.toml")) as bundled:
         scenario = load(bundled, shared.overrides or ())
@@ -48,7 +49,7 @@ def demo(shared: options.Shared) -> None:
 
 def _simulate(scenario: Scenario, shared: options.Shared) -> None:
     """Run, write, show: in this order, so that what is on the screen is also on the disk."""
-    from sim.runs.cluster import workers_for  # start-up
+    from sim.runs.cluster import workers_for
     from sim.runs.invoice import check_file
     from sim.runs.run import run_to_folder
 
@@ -80,7 +81,7 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
 
 def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Shared) -> None:
     """Replication 0's invoice by VM; it must come to what the result folder says."""
-    from sim.runs.invoice import write_invoice  # start-up
+    from sim.runs.invoice import write_invoice
 
     assert shared.focus is not None
     if scenario.warm_up == "auto":

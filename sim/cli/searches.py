@@ -11,6 +11,8 @@ from sim.cli import options, terminal
 from sim.cli.folders import run_study
 from sim.fields.numbers import general, money
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
 Method = Literal["tornado", "morris", "sobol"]
 
 
@@ -42,7 +44,7 @@ def size(
     largest: Annotated[bool, typer.Option("--largest", help="Find the largest value, not the smallest.")] = False,
 ) -> None:
     """The smallest (or largest) value that keeps a target."""
-    from sim import load, size  # start-up
+    from sim import load, size
 
     loaded = load(scenario, shared.overrides or ())
     run_study(
@@ -72,7 +74,7 @@ def sensitivity(
     ] = None,
 ) -> None:
     """Which assumptions move the answer most."""
-    from sim import load, sensitivity  # start-up
+    from sim import load, sensitivity
 
     loaded = load(scenario, shared.overrides or ())
     run_study(

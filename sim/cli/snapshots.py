@@ -1,4 +1,4 @@
-"""`vmfleet snapshot`: the fleet at one instant, as the platform itself would answer."""
+"""`vmfleet snapshot`: the fleet at one instant, as the platform's API shows it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import typer
 from sim.cli import options, terminal
 from sim.errors import InputError
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
     from sim.lifecycle.instance_view import Json, VmMoment
     from sim.scenario.scenario import Scenario
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its command that looks into a run."""
+    """Add the command that looks into a run."""
     app.command("snapshot")(snapshot)
 
 
@@ -27,7 +28,7 @@ def snapshot(
     status_only: Annotated[
         bool, typer.Option("--status-only", help="Only the statuses: the list-all answer with statusOnly=true.")
     ] = False,
-    vm: Annotated[str | None, typer.Option("--vm", metavar="NAME", help="Only this machine's instance view.")] = None,
+    vm: Annotated[str | None, typer.Option("--vm", metavar="NAME", help="Only this VM's instance view.")] = None,
     seed: options.Seed = None,
     replication: Annotated[int, typer.Option("--replication", metavar="N", help="Which one, from 0.")] = 0,
     overrides: options.Overrides = None,
@@ -51,7 +52,7 @@ def snapshot(
 
 
 def _moments(scenario: Scenario, at: str, seed: int, replication: int) -> list[VmMoment]:
-    """Every machine that exists at the instant, in words of the platform."""
+    """Every VM that exists at the instant, in the platform's terms."""
     from sim.engines.simpy.snapshot import snapshot as look
     from sim.lifecycle.instance_view import VmMoment
     from sim.units import parse_duration
@@ -83,4 +84,4 @@ def _named(name: str, moments: Sequence[VmMoment], at: str) -> VmMoment:
             return moment
     names = [moment.name for moment in moments]
     there = f"there are {names[0]} to {names[-1]}" if names else "there is none"
-    raise InputError(f"--vm {name}: there is no such machine {at} after the start; {there}")
+    raise InputError(f"--vm {name}: there is no such VM {at} after the start; {there}")

@@ -13,6 +13,8 @@ from sim.cli.folders import run_study
 from sim.fields.metrics import Forms
 from sim.fields.numbers import probability, relative
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands that compare scenarios."""
@@ -27,7 +29,7 @@ def compare(
     shared: options.Shared,
 ) -> None:
     """Paired what-if on common random numbers."""
-    from sim import compare, load  # start-up
+    from sim import compare, load
 
     scenarios = [load(path, shared.overrides or ()) for path in (base, *variants)]
     run_study(
@@ -53,7 +55,7 @@ def sweep(
     shared: options.Shared,
 ) -> None:
     """Every combination of some values, in one table."""
-    from sim import load, sweep  # start-up
+    from sim import load, sweep
     from sim.runs.metrics import HEADLINES
 
     loaded, metrics = load(scenario, shared.overrides or ()), shared.metrics or HEADLINES
@@ -64,7 +66,7 @@ def sweep(
 
 def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> None:
     """For each variant its differences from the base, with their confidence."""
-    from sim.runs.metrics import check_metric  # start-up
+    from sim.runs.metrics import check_metric
     from sim.runs.run_result import AS_ASKED
 
     base = summary["base_metrics"]

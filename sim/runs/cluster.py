@@ -24,6 +24,8 @@ from sim.runs.provenance import program_digest
 from sim.runs.replication import Replication
 from sim.version import __version__
 
+# start-up: dask and ray are optional, and a worker imports this module itself
+
 SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
 LIMIT_S = 30.0  # for every answer of a worker
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # start-up: pandas takes 0.5 s to import, and only frames need it
+# start-up: pandas takes 0.5 s to import, and only frames need it
+if TYPE_CHECKING:
     from pandas import DataFrame
 else:
     DataFrame = Any
@@ -15,6 +16,6 @@ __all__ = ["DataFrame", "frame"]
 
 def frame(rows: Iterable[Any], columns: Sequence[str] | None = None) -> DataFrame:
     """A frame of rows, each a mapping from column to value, or a sequence of values for *columns*."""
-    import pandas as pd  # start-up: as above
+    import pandas as pd
 
     return pd.DataFrame(list(rows), columns=None if columns is None else list(columns))

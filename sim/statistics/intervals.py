@@ -1,4 +1,4 @@
-"""What a handful of replications says about a fleet: estimates with their intervals.
+"""Estimates with their intervals, from a few replications.
 
 One observation per replication; nothing here knows what was simulated. Sums are exact (`math.fsum`), so that a figure
 doesn't depend on the order or the machine it was added on. Sources: Law, *Simulation Modeling and Analysis* (5th ed.),
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-JACKKNIFE_BELOW = 30  # replications; from there on the delta method serves a ratio as well
+from scipy import special
+
+JACKKNIFE_BELOW = 30  # replications; from there on the delta method is as good for a ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +35,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What `summary.json` says of one metric: the mean with its interval, and the spread of outcomes.
+    """One metric in `summary.json`: the mean with its interval, and the spread of outcomes.
 
-    `mean`, `low`, `high` and `half_width` answer "what is it on average, and how well do we know"; `sd` and the
-    percentiles answer "what may one month be". `None` where the observations can't say (one replication, nothing wanted).
+    `mean`, `low`, `high` and `half_width` answer "what is the average, and how well is it known"; `sd` and the
+    percentiles answer "what can one month be". `None` where the observations can't say (one replication, nothing wanted).
     """
 
     mean: float | None
@@ -52,19 +55,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The object that stands in `summary.json`."""
-        return {
-            "mean": self.mean,
-            "sd": self.sd,
-            "low": self.low,
-            "high": self.high,
-            "half_width": self.half_width,
-            "n": self.n,
-            "p05": self.p05,
-            "p50": self.p50,
-            "p90": self.p90,
-            "p95": self.p95,
-            "p99": self.p99,
-        }
+        return asdict(self)
 
     @property
     def interval(self) -> Interval:
@@ -79,7 +70,7 @@ class Estimate:
 
     @property
     def complement(self) -> Interval:
-        """One less it, with its bounds: what is late where this is the share that is there."""
+        """1 minus the estimate, with its bounds."""
         here = self.interval
         return Interval(
             mean=1.0 - here.mean,
@@ -96,15 +87,11 @@ def t_quantile(probability: float, degrees: float) -> float:
     >>> round(t_quantile(0.975, 9), 6)
     2.262157
     """
-    from scipy import special
-
     return float(special.stdtrit(degrees, probability))
 
 
 def normal_quantile(probability: float) -> float:
     """Quantile of the standard normal."""
-    from scipy import special
-
     return float(special.ndtri(probability))
 
 
@@ -150,7 +137,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
 
 
 def paired_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean difference variant - base over replications that shared their luck: paired t (Law, 10.2.1)."""
+    """Mean difference variant - base over replications on common random numbers: paired t (Law, 10.2.1)."""
     if len(variant) != len(base):
         raise ValueError(f"pairs need equally many observations, got {len(variant)} and {len(base)}")
     return mean_interval([after - before for after, before in zip(variant, base, strict=True)], confidence)
@@ -194,7 +181,7 @@ def ratio_standard_error(tops: Sequence[float], bottoms: Sequence[float]) -> flo
 
 
 def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
-    """What each pair moves a ratio of means by; their variance over n is the ratio's.
+    """The influence of each pair on a ratio of means; their variance over n is the ratio's.
 
     Below 30 pairs the jackknife's pseudo-values less the ratio, from there on the delta method's residuals.
     """
@@ -227,8 +214,6 @@ def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.9
     The number of observations below the quantile is Binomial(n, p); the bounds are the order statistics that leave at
     most (1 - confidence) / 2 outside on either side (Nelson, 7.3). 20 months can't bound a P99 from above.
     """
-    from scipy import special
-
     ordered = sorted(values)
     n, tail = len(ordered), (1 - confidence) / 2
     # P(Binomial(n, p) <= k) for k = 0..n-1: the chance that at most k observations lie below the quantile.
@@ -254,8 +239,6 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     >>> low, round(high, 4)
     (0.0, 0.1684)
     """
-    from scipy import special
-
     tail = (1 - confidence) / 2
     low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
@@ -264,8 +247,6 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
 
 def p_value_of_mean(values: Sequence[float]) -> float:
     """Two-sided p value of "the mean is zero" by the t test; 1 where nothing can be said, 0 where nothing varies."""
-    from scipy import special
-
     n = len(values)
     if n < 2:
         return 1.0
@@ -277,8 +258,6 @@ def p_value_of_mean(values: Sequence[float]) -> float:
 
 def p_value_of_statistic(estimate: float, standard_error: float, degrees: float) -> float:
     """Two-sided p value of "the figure is zero" for a figure with a standard error, by Student's t."""
-    from scipy import special
-
     if standard_error == 0.0:
         return 1.0 if estimate == 0.0 else 0.0
     return 2.0 * float(special.stdtr(degrees, -abs(estimate) / standard_error))
@@ -320,19 +299,8 @@ def estimate_ratio(tops: Sequence[float], bottoms: Sequence[float], confidence: 
 
 def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:
     if interval is None:
-        return Estimate(
-            mean=None,
-            sd=None,
-            low=None,
-            high=None,
-            half_width=None,
-            n=n,
-            p05=None,
-            p50=None,
-            p90=None,
-            p95=None,
-            p99=None,
-        )
+        nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(Estimate))
+        return Estimate(**nothing | {"n": n})
     values = sorted(values)
     return Estimate(
         mean=interval.mean,

@@ -252,8 +252,8 @@ class _FleetModel:
 
 def elementary_effects(model: Model, trajectories: int, seed: int) -> list[dict[str, Any]]:
     """Elementary effects: `mu_star` is how much a factor matters, `sigma` how nonlinear it is or interacts with others."""
-    try:  # an optional library
-        from SALib.analyze import morris as analysis
+    try:
+        from SALib.analyze import morris as analysis  # start-up: SALib is optional
         from SALib.sample import morris as plan
     except ImportError:
         raise InputError("the Morris method needs the library SALib: pip install SALib") from None

@@ -41,18 +41,33 @@ def test_packages_import_downwards_only() -> None:
 )
 def test_a_wrong_import_is_refused(tmp_path: Path, package: str, statement: str, broken: str) -> None:
     """The rules would be worth nothing if they let everything pass: plant one wrong import in a copy of the packages."""
-    for folder in ["sim", *(f"sim/{name}" for name in PACKAGES)]:
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "__init__.py").touch()
-    (tmp_path / "sim" / "errors.py").touch()
-    (tmp_path / "sim" / "units.py").touch()
-    (tmp_path / "sim" / "cli" / "app.py").touch()
-    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
+    _copy_of_the_packages(tmp_path)
     assert lint_imports(folder=tmp_path).returncode == 0, "the copy without the wrong import must pass"
     (tmp_path / "sim" / package / "planted.py").write_text(statement + "\n")
     done = lint_imports(folder=tmp_path)
     assert done.returncode == 1
     assert broken in done.stdout
+
+
+def test_a_circle_is_refused_even_where_no_import_runs(tmp_path: Path) -> None:
+    """An import inside a function, and one for types only, close a circle as well as any other."""
+    _copy_of_the_packages(tmp_path)
+    (tmp_path / "sim" / "usage" / "one.py").write_text("def f():\n    import sim.usage.two\n")
+    two = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import sim.usage.one\n"
+    (tmp_path / "sim" / "usage" / "two.py").write_text(two)
+    done = lint_imports(folder=tmp_path)
+    assert done.returncode == 1
+    assert "No cycles are allowed in sim.usage" in done.stdout
+
+
+def _copy_of_the_packages(folder: Path) -> None:
+    """The packages without their modules, and the contracts."""
+    for name in ["sim", *(f"sim/{name}" for name in PACKAGES)]:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").touch()
+    for module in ("errors", "units", "cli/app"):
+        (folder / "sim" / f"{module}.py").touch()
+    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
 
 
 PACKAGES = (
