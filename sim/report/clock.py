@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
+import matplotlib.dates
+from matplotlib.ticker import MaxNLocator
+
+from sim.units import HOURS_PER_MONTH
+
+dates: Any = matplotlib.dates  # without type hints of its own
 MOST_TICKS = 10
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+FORMATS = ("%Y", "%b", "%a %d %b", "%H:%M", "%H:%M", "%S")  # of years, months, days, hours, minutes, seconds
+FIRST_FORMATS = ("%Y", "%b\n%Y", "%a %d %b", "%H:%M\n%a %d %b", "%H:%M", "%S")  # of January, midnight ...
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -21,25 +28,39 @@ class TimeAxis:
 
 
 def time_axis(horizon_h: float, start: datetime | None, zone_name: str, *, most_ticks: int = MOST_TICKS) -> TimeAxis:
-    """Local midnights, Mondays, first days of months or hours, whichever are few enough to be read."""
+    """Local hours, midnights, Mondays, first days of months or years, whichever are few enough to be read.
+
+    Time from the start where its date is unknown or the run lasts minutes.
+    """
     if start is None or horizon_h < 1.0:
         return _from_start(horizon_h, start, zone_name, most_ticks)
-    if horizon_h <= 12:
-        every = next(h for h in (1, 2, 3) if horizon_h / h <= most_ticks)
-        return _hours(horizon_h, start, zone_name, every)
-    if horizon_h <= 48:
-        every = next((h for h in (3, 6, 12) if horizon_h / h <= most_ticks), 24)
-        return _hours(horizon_h, start, zone_name, every)
-    days = horizon_h / 24
-    if days <= most_ticks:
-        return _made(start, zone_name, horizon_h, _midnights(start, 1), "{weekday} {day} {month}")
-    if days / 7 <= most_ticks:
-        return _made(start, zone_name, horizon_h, _mondays(start), "{weekday} {day} {month}")
-    for months in (1, 2, 3, 6, 12):
-        if days / 30.4 / months <= most_ticks:
-            return _made(start, zone_name, horizon_h, _months(start, months), "{day} {month}\n{year}")
-    years = int(days / 365 / most_ticks) + 1
-    return _made(start, zone_name, horizon_h, _months(start, 12 * years), "{day} {month}\n{year}")
+    locator = _locator(horizon_h, start.tzinfo, most_ticks)
+    slack_h = 0.01 * horizon_h  # a run that begins a little after midnight still gets its first day named, at its edge
+    ticks = locator.tick_values(_later(start, -slack_h), _later(start, horizon_h))
+    days = [day for day in ticks if -slack_h <= _since(start, day) <= horizon_h]
+    formatter = dates.ConciseDateFormatter(
+        locator, start.tzinfo, FORMATS, zero_formats=FIRST_FORMATS, show_offset=False
+    )
+    return TimeAxis(
+        ticks_h=tuple(max(_since(start, day), 0.0) for day in days),
+        labels=tuple(formatter.format_ticks(days)),
+        label=f"local time, {span(start, horizon_h)} ({zone_name})",
+    )
+
+
+def _locator(horizon_h: float, zone: tzinfo | None, most_ticks: int) -> Any:
+    """The finest of matplotlib's locators with few enough ticks."""
+    for every in (1, 2, 3, 6):
+        if horizon_h / every <= most_ticks:
+            return dates.HourLocator(range(0, 24, every), tz=zone)
+    if horizon_h / 24 <= most_ticks:
+        return dates.DayLocator(tz=zone)
+    if horizon_h / 168 <= most_ticks:
+        return dates.WeekdayLocator(dates.MO, tz=zone)
+    for months in (1, 2, 3, 6):
+        if horizon_h / HOURS_PER_MONTH / months <= most_ticks:
+            return dates.MonthLocator(range(1, 13, months), tz=zone)
+    return dates.YearLocator(int(horizon_h / 8766 / most_ticks) + 1, tz=zone)
 
 
 def span(start: datetime | None, horizon_h: float) -> str:
@@ -78,82 +99,20 @@ def _later(start: datetime, hours: float) -> datetime:
     return (start.astimezone(UTC) + timedelta(hours=hours)).astimezone(start.tzinfo)
 
 
-def _since(start: datetime, moment: datetime) -> float:
-    return (moment.astimezone(UTC) - start.astimezone(UTC)).total_seconds() / 3600.0
+def _since(start: datetime, day: float) -> float:
+    """Hours from the start to an instant in matplotlib's days; ticks are whole seconds."""
+    return round(float((dates.num2date(day) - start).total_seconds())) / 3600.0
 
 
 def _from_start(horizon_h: float, start: datetime | None, zone_name: str, most_ticks: int) -> TimeAxis:
     unit, per_h = ("days", 1 / 24) if horizon_h > 72 else ("hours", 1.0) if horizon_h >= 2 else ("minutes", 60.0)
     length_u = horizon_h * per_h
-    step = next(
-        size * 10**power for power in range(-3, 12) for size in (1, 2, 5) if length_u / (size * 10**power) <= most_ticks
-    )
-    ticks = [i * step for i in range(int(length_u / step + 1e-9) + 1)]
+    ticks = [
+        tick for tick in MaxNLocator(most_ticks, steps=[1, 2, 5, 10]).tick_values(0.0, length_u) if tick <= length_u
+    ]
     since = f" ({date(start)} {start:%H:%M}, {zone_name})" if start is not None else ""
     return TimeAxis(
-        ticks_h=tuple(tick / per_h for tick in ticks),
+        ticks_h=tuple(float(tick) / per_h for tick in ticks),
         labels=tuple(f"{tick:,.6g}" for tick in ticks),
         label=f"{unit} from the start{since}",
     )
-
-
-def _hours(horizon_h: float, start: datetime, zone_name: str, every: int) -> TimeAxis:
-    ticks: list[float] = []
-    labels: list[str] = []
-    moment = start.replace(minute=0, second=0, microsecond=0)
-    day = None
-    while (at := _since(start, moment)) <= horizon_h + 1e-9:
-        if at >= -1e-9 and moment.hour % every == 0:
-            # The day stands below its first tick only.
-            labels.append(
-                f"{moment:%H:%M}"
-                + (
-                    f"\n{WEEKDAYS[moment.weekday()]} {moment.day} {MONTHS[moment.month - 1]}"
-                    if moment.date() != day
-                    else ""
-                )
-            )
-            ticks.append(at)
-            day = moment.date()
-        moment = _later(moment, 1.0)
-    return TimeAxis(ticks_h=tuple(ticks), labels=tuple(labels), label=f"local time {start.year} ({zone_name})")
-
-
-def _midnights(start: datetime, every: int) -> Iterator[datetime]:
-    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    while True:
-        yield midnight
-        midnight += timedelta(days=every)  # the same zone: wall-clock arithmetic, so it stays midnight
-
-
-def _mondays(start: datetime) -> Iterator[datetime]:
-    return _midnights(start - timedelta(days=start.weekday()), 7)
-
-
-def _months(start: datetime, every: int) -> Iterator[datetime]:
-    first = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    month = first.year * 12 + first.month - 1
-    month -= month % every
-    while True:
-        yield first.replace(year=month // 12, month=month % 12 + 1)
-        month += every
-
-
-def _made(start: datetime, zone_name: str, horizon_h: float, moments: Iterator[datetime], form: str) -> TimeAxis:
-    ticks: list[float] = []
-    labels: list[str] = []
-    for moment in moments:
-        at = _since(start, moment)
-        if at > horizon_h + 1e-9:
-            break
-        if at >= -0.01 * horizon_h:
-            # A run that begins an hour after midnight still gets its first day named, at its edge.
-            ticks.append(max(at, 0.0))
-            labels.append(
-                form.format(
-                    weekday=WEEKDAYS[moment.weekday()], day=moment.day, month=MONTHS[moment.month - 1], year=moment.year
-                )
-            )
-    years = sorted({start.year, _later(start, horizon_h).year})
-    year = "" if "{year}" in form else " " + "\N{EN DASH}".join(str(year) for year in years)
-    return TimeAxis(ticks_h=tuple(ticks), labels=tuple(labels), label=f"local date{year} ({zone_name})")

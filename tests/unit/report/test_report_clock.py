@@ -17,7 +17,7 @@ def test_a_day_of_the_clock_change_is_an_hour_shorter() -> None:
     axis = time_axis(96.0, datetime(2026, 3, 28, tzinfo=AMSTERDAM), "Europe/Amsterdam")
     assert axis.ticks_h[:4] == (0.0, 24.0, 47.0, 71.0)
     assert axis.labels[:3] == ("Sat 28 Mar", "Sun 29 Mar", "Mon 30 Mar")
-    assert axis.label == "local date 2026 (Europe/Amsterdam)"
+    assert axis.label == "local time, 28 Mar 2026 00:00 to 1 Apr 2026 01:00 (Europe/Amsterdam)"
 
 
 def test_a_month_is_marked_at_its_mondays() -> None:
