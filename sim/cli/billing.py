@@ -1,8 +1,9 @@
-"""`vmfleet bill`: real records rated without a simulation, and set beside their invoice and a simulated bill."""
+"""`vmfleet bill`: rates real usage records, and compares with their invoice and with a simulated bill."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,26 +13,27 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.options import Prices
 from sim.errors import InputError
-from sim.fields.numbers import in_currency, percent, relative
-from sim.fields.numbers import money as amount
+from sim.fields.numbers import in_currency, money, percent, relative
 from sim.units import format_duration
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
     from sim.billing.rating import Rating
     from sim.billing.usage_file import UsageFile
+    from sim.catalog.catalogue import Catalogue
+    from sim.lifecycle.policy import BillingPolicy
     from sim.runs.results import StoredResult
     from sim.scenario.scenario import Scenario
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the program its command that rates records."""
+    """Add the command to the application."""
     app.command("bill")(bill)
 
 
-def bill(
-    usage: Annotated[
-        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
-    ],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillOptions:
+    """The options of `vmfleet bill`."""
+
     scenario: Annotated[
         Path | None,
         typer.Option(
@@ -39,97 +41,120 @@ def bill(
             metavar="SCENARIO.toml",
             help="Take prices, region, billing policy, rounding and commitments from it.",
         ),
-    ] = None,
+    ] = None
     against: Annotated[
         Path | None,
         typer.Option("--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."),
-    ] = None,
-    size: Annotated[str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")] = None,
-    os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux",
+    ] = None
+    size: Annotated[str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")] = None
+    os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux"
     disks: Annotated[
         list[str] | None,
         typer.Option("--disk", metavar="TIER", help="Of each VM, where the file doesn't say; repeatable."),
-    ] = None,
+    ] = None
     region: Annotated[
         str | None,
         typer.Option(
             "--region", metavar="NAME", help="Where the file doesn't say. [default: the scenario's, or westeurope]"
         ),
-    ] = None,
+    ] = None
     policy: Annotated[
         str | None,
         typer.Option("--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"),
-    ] = None,
+    ] = None
     rounding: Annotated[
         str | None,
         typer.Option("--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"),
-    ] = None,
-    catalogue: Prices = None,
+    ] = None
+    catalogue: Prices = None
     focus: Annotated[
         Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
-    ] = None,
-    as_json: options.Json = False,
+    ] = None
+    as_json: options.Json = False
+
+
+@options.expanded()
+def bill(
+    usage: Annotated[
+        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
+    ],
+    asked: BillOptions,
 ) -> None:
     """Rate a list of stays or usage rows without a simulation."""
-    from sim import catalog
-    from sim.billing.stays import ROUNDINGS
-    from sim.billing.usage_file import read_usage
-    from sim.lifecycle.policy import get_policy
-    from sim.runs.invoice import check_file
-    from sim.runs.results import read
+    from sim.runs.results import read  # start-up: `vmfleet --help` loads no numpy
 
-    if scenario is not None and catalogue is not None:
-        raise InputError("--catalogue and --scenario: give one of them, both say what things cost")
-    asked = _scenario(scenario)
-    rules = get_policy(policy or (asked.billing_policy if asked else "2018-08"))
-    rounded = rounding or (asked.rounding if asked else "exact")
-    if rounded not in ROUNDINGS:
-        raise InputError(f"--rounding {rounded}: it is one of {', '.join(ROUNDINGS)}")
-    if os.lower() not in ("linux", "windows"):
-        raise InputError(f"--os {os}: it is one of linux, windows")
-    if focus is not None:
-        check_file(focus)
-    simulated = None if against is None else read(against)
-    if asked is not None:
-        prices = asked.catalogue()
-    else:
-        prices = catalog.load_bundled() if catalogue is None else catalog.load(catalogue)
-    with terminal.working(f"rating {usage.name}", quiet=as_json):
-        file = read_usage(
-            usage,
-            size=size,
-            region=region or (asked.prices.region if asked else "westeurope"),
-            os=os,
-            disks=disks or (),
-        )
-        rating = file.rate(prices, rules, asked.billed_commitments() if asked else (), rounding=rounded)
-        if focus is not None:
-            _write_focus(file, rating, focus, rules.name, rounded, prices.currency)
+    scenario = _checked_scenario(asked)
+    simulated = None if asked.against is None else read(asked.against)
+    with terminal.working(f"rating {usage.name}", quiet=asked.as_json):
+        file, rated = _rate(usage, asked, scenario)
+    rating, currency = rated.rating, rated.catalogue.currency
     _warn_of_days(file, rating)
     if simulated is not None:
         _warn_of_length(file, simulated)
     beside = _beside(file, rating, simulated)
-    if as_json:
-        terminal.print_json(_as_object(rating, file, beside, simulated, prices.currency))
+    if asked.as_json:
+        terminal.print_json(_as_object(rating, file, beside, simulated, currency))
         return
-    money = prices.currency
-    _print_lines(rating, f"{usage.name}: {amount(rating.bill.total)} {money}, billing {rules.name}", money)
-    _print_beside(beside, simulated, money)
-    if focus is not None:
-        typer.echo(f"Written: {focus}")
+    title = f"{usage.name}: {money(rating.bill.total)} {currency}, billing {rated.policy.name}"
+    _print_lines(rating, title, currency)
+    _print_beside(beside, simulated, currency)
+    if asked.focus is not None:
+        typer.echo(f"Written: {asked.focus}")
 
 
-def _scenario(path: Path | None) -> Scenario | None:
-    from sim import load
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rated:
+    """A file's bill, and the prices and rules that it was made with."""
 
-    return None if path is None else load(path)
+    rating: Rating
+    catalogue: Catalogue
+    policy: BillingPolicy
 
 
-def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, rounding: str, currency: str) -> None:
+def _checked_scenario(asked: BillOptions) -> Scenario | None:
+    """The scenario given, if any; raises InputError for options that exclude each other or have no such value."""
+    from sim import load  # start-up
+    from sim.billing.stays import ROUNDINGS
+    from sim.runs.invoice import check_file
+
+    if asked.scenario is not None and asked.catalogue is not None:
+        raise InputError("--catalogue and --scenario: give one of them, both set the prices")
+    if asked.rounding is not None and asked.rounding not in ROUNDINGS:
+        raise InputError(f"--rounding {asked.rounding}: it is one of {', '.join(ROUNDINGS)}")
+    if asked.os.lower() not in ("linux", "windows"):
+        raise InputError(f"--os {asked.os}: it is one of linux, windows")
+    scenario = None if asked.scenario is None else load(asked.scenario)
+    if asked.focus is not None:
+        check_file(asked.focus)
+    return scenario
+
+
+def _rate(usage: Path, asked: BillOptions, scenario: Scenario | None) -> tuple[UsageFile, _Rated]:
+    """Read the file and rate it; options come before the scenario's values, these before the defaults."""
+    from sim import catalog  # start-up
+    from sim.billing.usage_file import read_usage
+    from sim.lifecycle.policy import get_policy
+
+    policy = get_policy(asked.policy or (scenario.billing_policy if scenario else "2018-08"))
+    rounding = asked.rounding or (scenario.rounding if scenario else "exact")
+    region = asked.region or (scenario.prices.region if scenario else "westeurope")
+    if scenario is not None:
+        catalogue = scenario.catalogue()
+    else:
+        catalogue = catalog.load_bundled() if asked.catalogue is None else catalog.load(asked.catalogue)
+    file = read_usage(usage, size=asked.size, region=region, os=asked.os, disks=asked.disks or ())
+    rating = file.rate(catalogue, policy, scenario.billed_commitments() if scenario else (), rounding=rounding)
+    if asked.focus is not None:
+        _write_focus(file, rating, asked.focus, policy, rounding, catalogue.currency)
+    return file, _Rated(rating=rating, catalogue=catalogue, policy=policy)
+
+
+def _write_focus(
+    file: UsageFile, rating: Rating, path: Path, policy: BillingPolicy, rounding: str, currency: str
+) -> None:
     """By VM where the file lists stays, else by group."""
     from sim.billing.focus import focus_rows
     from sim.billing.spread import Days, VmSpread
-    from sim.lifecycle.policy import get_policy
     from sim.runs.invoice import write_rows
     from sim.usage.ledger import to_ticks
 
@@ -141,7 +166,7 @@ def _write_focus(file: UsageFile, rating: Rating, path: Path, policy: str, round
             rating=rating,
             days=Days(start=start, hours=len(rating.window)),
             stays=file.stays,
-            policy=get_policy(policy),
+            policy=policy,
             window=(0, to_ticks(file.end_s)),
             rounding=rounding,
         )
@@ -154,11 +179,11 @@ Row = tuple[str, float | None, float, Mapping[str, float | None] | None]
 
 def _beside(file: UsageFile, rating: Rating, simulated: StoredResult | None) -> list[Row]:
     """What each kind of meter came to: on the invoice, rated here, in the simulation."""
-    told = file.differences(rating)
-    if not told and simulated is None:
+    invoice = file.differences(rating)
+    if not invoice and simulated is None:
         return []
-    if told:
-        rows: Sequence[tuple[str, float | None, float]] = told
+    if invoice:
+        rows: Sequence[tuple[str, float | None, float]] = invoice
     else:
         kinds = [kind for (kind,) in file.kinds]
         rows = [*((kind, None, rating.bill.cost(kind)) for kind in kinds), ("total", None, rating.bill.total)]
@@ -252,17 +277,17 @@ def _difference(value: float, other: float) -> str:
 
 
 def _warn_of_days(file: UsageFile, rating: Rating) -> None:
-    """Commitments are used hour by hour, and a row of a day doesn't tell its hours; say so."""
+    """Warn that rows longer than an hour give hourly use on average only."""
     if rating.bill.commitments and file.longest_row_s > 3600:
         typer.echo(
-            f"note: rows of {format_duration(file.longest_row_s)} tell hourly use on average only, and commitments are used by the "
-            "hour: what they cover may be less than rated here",
+            f"note: rows of {format_duration(file.longest_row_s)} give hourly use on average only, and commitments apply hour by hour: "
+            "they may cover less than rated here",
             err=True,
         )
 
 
 def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:
-    """Bills of different lengths of time can't be compared; say so."""
+    """Warn that bills of periods of different length can't be compared."""
     long_h = simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
     if abs(file.end_s / 3600 - long_h) > 0.01 * long_h:
         typer.echo(
@@ -275,7 +300,7 @@ def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:
 def _as_object(
     rating: Rating, file: UsageFile, beside: Sequence[Row], simulated: StoredResult | None, currency: str
 ) -> dict[str, Any]:
-    """The whole answer for programs."""
+    """The whole answer as JSON."""
     found: dict[str, Any] = {
         "hours": file.end_s / 3600,
         "currency": currency,

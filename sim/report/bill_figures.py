@@ -1,9 +1,10 @@
-"""Figures of hours and money: what is billed and served, which meters cost, and what the bill may come to."""
+"""Figures of hours and money: what is billed, which meters cost how much, and how bills are distributed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,11 +22,18 @@ from sim.report.style import Drawn, Sheet
 from sim.report.totals import HoursParts, MoneyParts, shares
 
 MOST_SERIES = 6
+LEFT_IN = 1.1  # beside the axes of the distribution
+BILLED_READY, BILLED_IDLE, NOT_BILLED = "billed, ready while needed", "billed but idle", "not billed"
+LOOKS: Mapping[str, Any] = {
+    BILLED_READY: {"facecolor": style.BLUE},
+    BILLED_IDLE: {"facecolor": style.VERMILLION, "hatch": "//", "edgecolor": "white", "linewidth": 0},
+    NOT_BILLED: {"facecolor": style.RULE},
+}
 FEW = 30  # replications below which every single bill is shown as a dot
 
 
 def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
-    """Hours in each state, billed and served told apart from billed for nothing and from not billed."""
+    """Hours in each state: billed and ready while needed, billed but idle, not billed."""
     name = "hours_by_state"
     policy = get_policy(findings.policy)
     hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
@@ -50,20 +58,11 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
         useful = min(served, mean) if state is PowerState.RUNNING else 0.0
         rows.append([str(state), bills, mean, stat.low, stat.high, stat.p05, stat.p95])
         rows[-1] += [useful, mean - useful] if bills else [0.0, 0.0]
-        if bills:
-            axes.barh(line, useful, color=style.BLUE, height=0.62)
-            axes.barh(
-                line,
-                mean - useful,
-                left=useful,
-                height=0.62,
-                facecolor=style.VERMILLION,
-                hatch="//",
-                edgecolor="white",
-                linewidth=0,
-            )
-        else:
-            axes.barh(line, mean, color=style.RULE, height=0.62)
+        parts_of_bar = [(useful, BILLED_READY), (mean - useful, BILLED_IDLE)] if bills else [(mean, NOT_BILLED)]
+        left = 0.0
+        for part, look in parts_of_bar:
+            axes.barh(line, part, left=left, height=0.62, **LOOKS[look])
+            left += part
         whiskers(axes, line, stat, largest)
         axes.text(
             1.02,
@@ -77,12 +76,7 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     horizontal(axes, largest)
     axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
     axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=style.BLUE, label="billed and served"),
-        Patch(facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="billed, not served"),
-        Patch(facecolor=style.RULE, label="not billed"),
-        *whisker_keys(findings),
-    ]
+    handles = [*(Patch(**look, label=label) for label, look in LOOKS.items()), *whisker_keys(findings)]
     sheet.legend(handles, columns=5)
     return sheet.finish(name, alt="VM-hours by power state, billed and not billed.", rows=rows)
 
@@ -164,24 +158,42 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
     axes = sheet.axes(left=LEFT_IN, top=1.05, width=style.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
     low, high = float(bills.min()), float(bills.max())
     marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
+    edges, counts = _draw_bills(axes, bills)
+    strip = _draw_strip(sheet, axes, stat, findings.confidence)
+    axes.tick_params(labelbottom=False)
+    style.put_numbers(strip.xaxis, most=8)
+    strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
+    margin = (high - low) * 0.06
+    axes.set_xlim(low - margin, high + margin)
+    _mark_percentiles(axes, marks, scale, low - margin, high + margin)
+    sheet.legend(strip.get_legend_handles_labels()[0], columns=5)
+    rows: list[list[object]] = [["what", "from", "to", "value"]]
+    rows += [["replication", None, None, float(bill)] for bill in bills]
+    rows += [["bin", a, b, n] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
+    rows += [[label, None, None, value] for label, value in [("mean", stat.mean), *marks]]
+    rows += [["interval of the mean", stat.low, stat.high, None], ["5-95 % range", stat.p05, stat.p95, None]]
+    return sheet.finish(name, alt="Distribution of the total bill over replications.", rows=rows)
+
+
+def _draw_bills(axes: Axes, bills: Floats) -> tuple[Sequence[float], Sequence[float]]:
+    """Few bills as dots, many as a histogram; returns the histogram's edges and counts."""
     if len(bills) < FEW:
         heights = _dots(axes, bills)
         axes.set_ylim(0.0, max(4.0, heights + 1.0))
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_ylabel("each dot is\none replication", rotation=0, ha="right", va="center", size=8)
-        edges: Sequence[float] = ()
-        counts: Sequence[float] = ()
-    else:
-        tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
-        edges, counts = bounds.tolist(), tally.tolist()
-        axes.bar(
-            bounds[:-1], tally, np.diff(bounds), align="edge", facecolor=style.SKY, edgecolor="white", linewidth=0.8
-        )
-        axes.set_ylabel("replications")
-        style.put_numbers(axes.yaxis, most=4, whole=True)
-        axes.set_ylim(0.0, max(counts) * 1.1)
-    # The interval of the mean and the range of outcomes answer different questions: two lines, told apart.
+        return (), ()
+    tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
+    axes.bar(bounds[:-1], tally, np.diff(bounds), align="edge", facecolor=style.SKY, edgecolor="white", linewidth=0.8)
+    axes.set_ylabel("replications")
+    style.put_numbers(axes.yaxis, most=4, whole=True)
+    axes.set_ylim(0.0, float(tally.max()) * 1.1)
+    return bounds.tolist(), tally.tolist()
+
+
+def _draw_strip(sheet: Sheet, axes: Axes, stat: Stat, confidence: float) -> Axes:
+    """The interval of the mean and the range of outcomes: two lines, because they answer different questions."""
     strip = sheet.axes(left=LEFT_IN, top=2.66, width=style.WIDTH_IN - LEFT_IN - 0.35, height=0.5, share_x=axes)
     strip.set_ylim(-0.6, 1.6)
     strip.set_yticks([1, 0], ["mean", "outcomes"])
@@ -203,25 +215,10 @@ def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
             color=style.BLACK,
             linewidth=5.0,
             solid_capstyle="butt",
-            label=f"{percent(findings.confidence, 0)} interval of the mean",
+            label=f"{percent(confidence, 0)} interval of the mean",
         )
     strip.plot([stat.mean], [1], marker="D", markersize=5, color=style.VERMILLION, linestyle="none", label="mean")
-    axes.tick_params(labelbottom=False)
-    style.put_numbers(strip.xaxis, most=8)
-    strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
-    margin = (high - low) * 0.06
-    axes.set_xlim(low - margin, high + margin)
-    _mark_percentiles(axes, marks, scale, low - margin, high + margin)
-    sheet.legend(strip.get_legend_handles_labels()[0], columns=5)
-    rows: list[list[object]] = [["what", "from", "to", "value"]]
-    rows += [["replication", None, None, float(bill)] for bill in bills]
-    rows += [["bin", a, b, n] for a, b, n in zip(edges, edges[1:], counts, strict=False)]
-    rows += [[label, None, None, value] for label, value in [("mean", stat.mean), *marks]]
-    rows += [["interval of the mean", stat.low, stat.high, None], ["5-95 % range", stat.p05, stat.p95, None]]
-    return sheet.finish(name, alt="Distribution of the total bill over replications.", rows=rows)
-
-
-LEFT_IN = 1.1
+    return strip
 
 
 def _mark_percentiles(

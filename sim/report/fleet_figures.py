@@ -18,6 +18,7 @@ from sim.report.timeline import Band, Timeline
 from sim.runs.results import VmTimeline
 
 LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
+PANEL_IN, GAP_IN = 0.85, 0.42  # of the panels of single states
 WEEK_H = 168.0
 MOST_LIVES = 24
 LONG_H = 1 / 6  # a stay that ends the closer look
@@ -46,9 +47,9 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
     rows = (len(present) + 1) // 2
-    stack_top, stack_height, panel_height, gap = 0.85, 2.3, 0.85, 0.42
+    stack_top, stack_height = 0.85, 2.3
     panels_top = stack_top + stack_height + 1.15
-    height = panels_top + rows * (panel_height + gap) + 0.4
+    height = panels_top + rows * (PANEL_IN + GAP_IN) + 0.4
     every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
     sheet = Sheet("What are the VMs doing?", height, footer(findings, name, every))
     width = style.WIDTH_IN - LEFT - RIGHT
@@ -73,27 +74,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     _mark_warm_up(stack, findings, named=True)
     sheet.legend(handles, left=LEFT - 0.08)
 
-    words = "Each state on its own scale"
-    if findings.replications > 1:
-        words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
-    sheet.figure.text((LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / height, words, size=9, color=style.INK)
-    half = (width - LEFT + 0.15) / 2
-    small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
-    for i, state in enumerate(present):
-        axes = sheet.axes(
-            left=LEFT + (i % 2) * (half + LEFT - 0.15),
-            top=panels_top + (i // 2) * (panel_height + gap),
-            width=half,
-            height=panel_height,
-        )
-        _band(axes, timeline.edges_h, timeline.states[state], style.STATE_LOOK[state][0])
-        axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
-        style.put_numbers(axes.yaxis, most=3)
-        axes.set_ylabel("VMs", size=8)
-        style.put_time(axes, small, findings.horizon_h, labelled=False)
-        if i >= len(present) - 2:
-            axes.tick_params(labelbottom=True, labelsize=7.5)
-        _mark_warm_up(axes, findings)
+    _panels(sheet, findings, timeline, present, panels_top)
     header = ["from_h", "to_h"]
     columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
     for state in present:
@@ -103,6 +84,35 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
         alt=f"VMs in each of {len(present)} power states over {clock.length(findings.horizon_h)}.",
         rows=[header, *np.column_stack(columns).tolist()],
     )
+
+
+def _panels(
+    sheet: Sheet, findings: Findings, timeline: Timeline, present: Sequence[PowerState], panels_top: float
+) -> None:
+    """A small panel for each state, two in a row."""
+    words = "Each state on its own scale"
+    if findings.replications > 1:
+        words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
+    sheet.figure.text(
+        (LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / sheet.height_in, words, size=9, color=style.INK
+    )
+    half = (style.WIDTH_IN - 2 * LEFT - RIGHT + 0.15) / 2
+    small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
+    for i, state in enumerate(present):
+        axes = sheet.axes(
+            left=LEFT + (i % 2) * (half + LEFT - 0.15),
+            top=panels_top + (i // 2) * (PANEL_IN + GAP_IN),
+            width=half,
+            height=PANEL_IN,
+        )
+        _band(axes, timeline.edges_h, timeline.states[state], style.STATE_LOOK[state][0])
+        axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
+        style.put_numbers(axes.yaxis, most=3)
+        axes.set_ylabel("VMs", size=8)
+        style.put_time(axes, small, findings.horizon_h, labelled=False)
+        if i >= len(present) - 2:
+            axes.tick_params(labelbottom=True, labelsize=7.5)
+        _mark_warm_up(axes, findings)
 
 
 def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:

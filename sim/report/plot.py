@@ -57,26 +57,8 @@ def plot(
     with style.figure_style():
         sheet = Sheet(question, TOP_IN + PANEL_IN + BELOW_IN, _footer(name, note))
         axes = sheet.axes(left=1.0, top=TOP_IN, width=style.WIDTH_IN - 1.4, height=PANEL_IN)
-        handles = []
-        rows: list[list[object]] = [["line", x, y, "low", "high"]]
-        found = expected = 0
-        joined = numeric and not any(_is_worked_out(line) for line in lines.values())
-        for label, line in lines.items():
-            if not _is_worked_out(line):
-                colour, _ = style.SERIES[found % len(style.SERIES)]
-                # Side by side where places are words: intervals would hide each other.
-                shift = 0.0 if numeric else 0.06 * found
-                found += 1
-                at = [_at(places, place, numeric) + shift for place in line]
-                handle = _draw_found(axes, line, colour, at, joined)
-            else:
-                line_style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
-                expected += 1
-                handle = _draw_expected(axes, line, line_style, [_at(places, p, numeric) for p in line], numeric)
-            handle.set_label(label)
-            handles.append(handle)
-            for place, value in line.items():
-                rows.append([label, place, *_numbers(value)])
+        handles, rows = _draw_lines(axes, lines, places, numeric)
+        rows.insert(0, ["line", x, y, "low", "high"])
         if numeric:
             style.put_numbers(axes.xaxis, most=10)
         else:
@@ -96,6 +78,33 @@ def plot(
         drawn = sheet.finish(name, alt=f"{y} by {x}: {', '.join(lines)}.", rows=rows)
     style.write(drawn, Path(folder) / "figures")
     return Path(folder) / "figures" / f"{name}.png"
+
+
+def _draw_lines(
+    axes: Axes, lines: Mapping[str, Line], places: list[Any], numeric: bool
+) -> tuple[list[Line2D], list[list[object]]]:
+    """Draw every line; returns their keys and the numbers shown."""
+    handles = []
+    rows: list[list[object]] = []
+    found = expected = 0
+    joined = numeric and not any(_is_worked_out(line) for line in lines.values())
+    for label, line in lines.items():
+        if not _is_worked_out(line):
+            colour, _ = style.SERIES[found % len(style.SERIES)]
+            # Side by side where places are words: intervals would hide each other.
+            shift = 0.0 if numeric else 0.06 * found
+            found += 1
+            at = [_at(places, place, numeric) + shift for place in line]
+            handle = _draw_found(axes, line, colour, at, joined)
+        else:
+            line_style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
+            expected += 1
+            handle = _draw_expected(axes, line, line_style, [_at(places, p, numeric) for p in line], numeric)
+        handle.set_label(label)
+        handles.append(handle)
+        for place, value in line.items():
+            rows.append([label, place, *_numbers(value)])
+    return handles, rows
 
 
 def _draw_found(axes: Axes, line: Line, colour: str, at: list[float], joined: bool) -> Line2D:
