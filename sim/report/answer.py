@@ -1,4 +1,4 @@
-"""What the page says first: the answer in words, the few figures most readers come for, and how sure they are."""
+"""The top of the page: the answer in words, and the headline figures with their intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
 from sim.fields.numbers import Scale, between, percent, plain
 from sim.report import clock
-from sim.report.folder import FLEET, Findings, Stat
+from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.statistics.intervals import ratio_interval
 
@@ -48,7 +48,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One of the few figures on top: what, how much, how sure."""
+    """A headline figure: what, how much, its interval and range."""
 
     what: str
     value: str
@@ -58,10 +58,10 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class PageData:
     """What was found, and its hours and money as shown: what every table of one page is made from."""
 
-    findings: Findings
+    run: ReportedRun
     stats: Mapping[str, Stat]  # of the fleet, ratios included
     hours: HoursParts
     money: MoneyParts
@@ -69,12 +69,12 @@ class Account:
     @property
     def forms(self) -> Forms:
         """How the figures of this page are written."""
-        return self.findings.forms
+        return self.run.forms
 
 
-def account(findings: Findings, hours: HoursParts, money: MoneyParts) -> Account:
+def page_data(run: ReportedRun, hours: HoursParts, money: MoneyParts) -> PageData:
     """Everything the tables need; hours that are parts of a whole are those that add up as shown."""
-    stats = with_ratios(findings)
+    stats = with_ratios(run)
     for name, shown in (
         ("billed_hours", hours.billed_total),
         ("served_hours", sum(hours.served)),
@@ -82,85 +82,83 @@ def account(findings: Findings, hours: HoursParts, money: MoneyParts) -> Account
     ):
         if name in stats:
             stats[name] = replace(stats[name], mean=shown)
-    return Account(findings=findings, stats=stats, hours=hours, money=money)
+    return PageData(run=run, stats=stats, hours=hours, money=money)
 
 
-def with_ratios(findings: Findings) -> dict[str, Stat]:
-    """The fleet's metrics and two ratios of means: the share billed for nothing, and the price of a served hour."""
-    made = dict(findings.fleet)
+def with_ratios(run: ReportedRun) -> dict[str, Stat]:
+    """The fleet's metrics and two ratios of means: the share billed but idle, and the cost of an hour ready while needed."""
+    made = dict(run.fleet)
     for name, row in OWN_RATIOS.items():
         top, bottom = row.ratio_of or ("", "")
-        tops, bottoms = findings.outcomes.get((FLEET, top)), findings.outcomes.get((FLEET, bottom))
+        tops, bottoms = run.outcomes.get((FLEET, top)), run.outcomes.get((FLEET, bottom))
         if tops is not None and bottoms is not None:
-            around = ratio_interval(tops.tolist(), bottoms.tolist(), findings.confidence)
+            around = ratio_interval(tops.tolist(), bottoms.tolist(), run.confidence)
             if around is not None and math.isfinite(around.mean):
                 made[name] = Stat(mean=around.mean, low=around.low, high=around.high, n=around.n)
-        elif findings.mean(bottom) > 0:
-            made[name] = Stat(mean=findings.mean(top) / findings.mean(bottom))
+        elif run.mean(bottom) > 0:
+            made[name] = Stat(mean=run.mean(top) / run.mean(bottom))
     return made
 
 
-def answer(told: Account) -> list[str]:
+def answer(data: PageData) -> list[str]:
     """The main result in a few sentences."""
-    findings, stats = told.findings, told.stats
-    money, in_use = told.money.scale, told.hours.scale
+    run, stats = data.run, data.stats
+    money, in_use = data.money.scale, data.hours.scale
     cost = stats.get("cost.total", Stat(mean=0.0))
-    period = clock.length(findings.horizon_h - findings.warm_up_h)
-    first = f"In {period} the fleet costs {money.with_unit(cost.mean)}"
+    period = clock.length(run.horizon_h - run.warm_up_h)
+    first = f"Estimated cost: {money.with_unit(cost.mean)} for {period}"
     if cost.has_interval and cost.low == cost.high:
-        sentences = [f"{first} in every one of {findings.replications:,} replications."]
+        sentences = [f"{first}, the same in all {run.replications:,} replications."]
     elif cost.has_interval:
-        level = percent(findings.confidence, 0)
-        first += (
-            f" on average; with {level} confidence that mean is between {between(cost.low, cost.high, money, ' and ')}"
-        )
+        bounds = between(cost.low, cost.high, money)
+        first += f"; {percent(run.confidence, 0)} confidence interval of the mean: {bounds}"
         if cost.p05 is not None and cost.p05 != cost.p95:
-            first += f", and nine in ten such periods come to between {between(cost.p05, cost.p95, money, ' and ')}"
+            first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
         sentences = [f"{first}."]
     else:
-        sentences = [f"{first} in the one replication played; more of them would tell how sure that is."]
-    sentences += _odds(findings, money)
-    billed = told.hours.billed_total
+        sentences = [f"{first}, from one replication; run more replications to get an interval."]
+    sentences += _odds(run, money)
+    billed = data.hours.billed_total
     if billed > 0:
-        share = stats.get("wasted_share", Stat(mean=findings.mean("wasted_hours") / findings.mean("billed_hours")))
+        share = stats.get("wasted_share", Stat(mean=run.mean("wasted_hours") / run.mean("billed_hours")))
         sentences.append(
-            f"It is billed for {in_use.text(billed)} VM-hours of compute. Of these, {_share_with_points(share)} or "
-            f"{in_use.with_unit(sum(told.hours.unserved))} are billed but not served: nobody wanted the VM then, or it was "
-            f"not ready; {in_use.with_unit(sum(told.hours.served))} are served."
+            f"Billed compute: {in_use.text(billed)} VM-hours. {_share_with_points(share)} of them, "
+            f"{in_use.with_unit(sum(data.hours.unserved))}, were billed but idle; in {in_use.with_unit(sum(data.hours.served))} "
+            "VMs were ready while needed."
         )
     else:
-        sentences.append("No compute hour is billed.")
-    if 2 <= len(findings.groups) <= MOST_NAMED:
-        amounts = dict(zip(told.money.groups, told.money.table.rows, strict=True))
+        sentences.append("No compute hours are billed.")
+    if 2 <= len(run.groups) <= MOST_NAMED:
+        amounts = dict(zip(data.money.groups, data.money.table.rows, strict=True))
         dearest = sorted(amounts, key=lambda group: -amounts[group])
         each = [f"{group} {money.with_unit(amounts[group])}" for group in dearest]
         sentences.append(f"By group: {', '.join(each)}.")
     availability = stats.get("availability")
     if availability is not None:
         sentences.append(
-            f"VMs serve in {percent(availability.mean, 2)} of the "
-            f"{in_use.with_unit(findings.mean('wanted_hours'))} in which they are wanted."
+            f"VMs were ready {percent(availability.mean, 2)} of the time they were needed "
+            f"({in_use.with_unit(run.mean('wanted_hours'))})."
         )
     return sentences
 
 
-def _odds(findings: Findings, money: Scale) -> list[str]:
-    """What was asked beyond the mean: the chance of breaking a budget, and whether a precision was reached."""
+def _odds(run: ReportedRun, money: Scale) -> list[str]:
+    """The probability of exceeding a budget, and whether the precision was reached."""
     sentences = []
-    budget = findings.summary.get("budget")
+    budget = run.summary.get("budget")
     if budget is not None:
-        # Wilson's interval to show, Clopper and Pearson's to decide by: it never promises too much.
+        # Wilson's interval to show, Clopper and Pearson's to decide by: it never claims too much.
         shown = budget.get("wilson", budget)
         words = (
             f"It exceeds {money.with_unit(budget['usd'])} with a probability of {percent(budget['breach_probability'])}"
         )
         if "replications_above" in budget:
-            words += f" ({budget['replications_above']:,} of {findings.replications:,} replications)"
-        words += f"; with {percent(findings.confidence, 0)} confidence that is {percent(shown['low'])} to {percent(shown['high'])}"
+            words += f" ({budget['replications_above']:,} of {run.replications:,} replications)"
+        words += f"; with {percent(run.confidence, 0)} confidence that is {percent(shown['low'])} to {percent(shown['high'])}"
         sentences.append(
             f"{words}; the exact bounds, to decide by, are {percent(budget['low'])} to {percent(budget['high'])}."
         )
-    stopping = findings.summary.get("stopping")
+    stopping = run.summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
         sentences.append(
@@ -185,18 +183,16 @@ def shown(stat: Stat, which: str, form: Form) -> str:
     return form.between(*((stat.low, stat.high) if which == "interval" else (stat.p05, stat.p95)))
 
 
-def _forms(told: Account) -> dict[str, Form]:
+def _forms(data: PageData) -> dict[str, Form]:
     """The forms of the headline metrics that there are."""
-    stats, made = told.stats, {}
+    stats, made = data.stats, {}
     for name in (*HEADLINES, *(name for name in stats if name.endswith(".used_fraction"))):
         stat = stats.get(name)
         if stat is None:
             continue
         figures = (stat.mean, stat.low, stat.high)
         made[name] = (
-            OWN_RATIOS[name].form(figures, told.findings.currency)
-            if name in OWN_RATIOS
-            else told.forms.of(name, *figures)
+            OWN_RATIOS[name].form(figures, data.run.currency) if name in OWN_RATIOS else data.forms.of(name, *figures)
         )
     if "cost_per_served_hour" in made:
         form = made["cost_per_served_hour"]
@@ -204,14 +200,14 @@ def _forms(told: Account) -> dict[str, Form]:
     return made
 
 
-def cards(told: Account) -> list[Card]:
-    """The figures most readers come for."""
-    forms = _forms(told)
+def cards(data: PageData) -> list[Card]:
+    """The headline figures."""
+    forms = _forms(data)
     made = []
     for name in ("cost.total", "billed_hours", "wasted_share", "availability"):
         if name not in forms:
             continue
-        stat, form = told.stats[name], forms[name]
+        stat, form = data.stats[name], forms[name]
         made.append(
             Card(
                 what=form.label[:1].upper() + form.label[1:],
@@ -224,13 +220,13 @@ def cards(told: Account) -> list[Card]:
     return made
 
 
-def quantile_table(told: Account) -> Table | None:
+def quantile_table(data: PageData) -> Table | None:
     """How high a single bill may be: quantiles over the replications with distribution-free bounds."""
-    quantiles = told.findings.summary.get("bill_quantiles")
-    stat = told.stats.get("cost.total")
-    if not quantiles or stat is None or told.findings.replications < 2 or stat.p05 == stat.p95:
+    quantiles = data.run.summary.get("bill_quantiles")
+    stat = data.stats.get("cost.total")
+    if not quantiles or stat is None or data.run.replications < 2 or stat.p05 == stat.p95:
         return None
-    scale = told.money.scale
+    scale = data.money.scale
     rows = []
     for name, found in quantiles.items():
         exceeded = 100 - float(name.removeprefix("p"))
@@ -240,26 +236,25 @@ def quantile_table(told: Account) -> Table | None:
                 name.upper(),
                 f"{exceeded:g}\N{NO-BREAK SPACE}%",
                 scale.text(found["value"]),
-                "no bound yet" if low is None else scale.text(low),
-                "no bound yet" if high is None else scale.text(high),
+                "none yet" if low is None else scale.text(low),
+                "none yet" if high is None else scale.text(high),
             ]
         )
-    level = percent(told.findings.confidence, 0)
+    level = percent(data.run.confidence, 0)
     return Table(
         columns=["quantile", "of bills are higher", f"bill ({scale.unit})", f"{level}: at least", "at most"],
         rows=rows,
         words=1,
-        note="Bounds from order statistics, whatever the shape of the distribution. Where there is no bound yet, more "
-        "replications give one.",
+        note="Distribution-free bounds from order statistics. None yet: too few replications for a bound; use more with -n.",
     )
 
 
-def headline(told: Account) -> Table:
+def headline(data: PageData) -> Table:
     """The figures most asked for, with the interval of the mean and the range of outcomes in columns of their own."""
-    several = told.findings.replications > 1
+    several = data.run.replications > 1
     rows = []
-    for name, form in _forms(told).items():
-        stat = told.stats[name]
+    for name, form in _forms(data).items():
+        stat = data.stats[name]
         row = [form.label, form.unit, form.text(stat.mean)]
         if several:
             row += [shown(stat, "interval", form), shown(stat, "range", form)]
@@ -267,6 +262,6 @@ def headline(told: Account) -> Table:
         rows.append(row)
     columns = ["", "unit", "mean" if several else "value"]
     if several:
-        level = percent(told.findings.confidence, 0)
+        level = percent(data.run.confidence, 0)
         columns += [f"{level} interval of the mean", "5\N{EN DASH}95 % range of outcomes", "P50", "P90", "P99"]
     return Table(columns=columns, rows=rows, words=2)

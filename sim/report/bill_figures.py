@@ -17,7 +17,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
 from sim.report.fleet_figures import footer
-from sim.report.folder import FLEET, Findings, Floats, Stat
+from sim.report.folder import FLEET, Floats, ReportedRun, Stat
 from sim.report.style import Drawn, Sheet
 from sim.report.totals import HoursParts, MoneyParts, shares
 
@@ -32,28 +32,28 @@ LOOKS: Mapping[str, Any] = {
 FEW = 30  # replications below which every single bill is shown as a dot
 
 
-def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
+def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
     """Hours in each state: billed and ready while needed, billed but idle, not billed."""
     name = "hours_by_state"
-    policy = get_policy(findings.policy)
-    hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
+    policy = get_policy(run.policy)
+    hours = {s: run.mean(f"hours.{s}") for s in PowerState if run.mean(f"hours.{s}") > 0}
     share = shares([parts.of(line) for line in range(len(parts.states))])
-    served = findings.mean("served_hours")
+    served = run.mean("served_hours")
     top, row = 0.85, 0.36
     height = top + max(len(hours), 2) * row + 0.85
     sheet = Sheet(
-        f"How long are the VMs in each state in {clock.length(findings.horizon_h - findings.warm_up_h)}, "
+        f"How long are the VMs in each state in {clock.length(run.horizon_h - run.warm_up_h)}, "
         "and which hours are billed?",
         height,
-        footer(findings, name),
+        footer(run, name),
     )
     axes = sheet.axes(left=1.25, top=top, width=6.6, height=max(len(hours), 2) * row)
     rows: list[list[object]] = [
         ["state", "billed", "hours_mean", "low", "high", "p05", "p95", "billed_served_hours", "billed_unserved_hours"]
     ]
-    largest = max([*hours.values(), *(findings.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
+    largest = max([*hours.values(), *(run.fleet[f"hours.{s}"].p95 or 0.0 for s in hours)], default=0.0)
     for line, (state, mean) in enumerate(hours.items()):
-        stat = findings.fleet[f"hours.{state}"]
+        stat = run.fleet[f"hours.{state}"]
         bills = policy.bills(state)
         useful = min(served, mean) if state is PowerState.RUNNING else 0.0
         rows.append([str(state), bills, mean, stat.low, stat.high, stat.p05, stat.p95])
@@ -75,35 +75,31 @@ def hours_by_state(findings: Findings, parts: HoursParts) -> Drawn:
     axes.set_yticks(range(len(hours)), list(hours))
     horizontal(axes, largest)
     axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
-    axes.set_xlabel("VM-hours (mean over replications)" if findings.replications > 1 else "VM-hours")
-    handles = [*(Patch(**look, label=label) for label, look in LOOKS.items()), *whisker_keys(findings)]
+    axes.set_xlabel("VM-hours (mean over replications)" if run.replications > 1 else "VM-hours")
+    handles = [*(Patch(**look, label=label) for label, look in LOOKS.items()), *whisker_keys(run)]
     sheet.legend(handles, columns=5)
     return sheet.finish(name, alt="VM-hours by power state, billed and not billed.", rows=rows)
 
 
-def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
+def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
     """What each kind of meter costs, split by group if there are several."""
     name = "cost_by_meter"
-    currency = findings.currency
+    currency = run.currency
     shown = parts.meters
     share = shares(parts.table.columns)
-    series = _series(findings)
-    top, row = (0.95 if len(series) > 1 or findings.replications > 1 else 0.6), 0.42
+    series = _series(run)
+    top, row = (0.95 if len(series) > 1 or run.replications > 1 else 0.6), 0.42
     height = top + max(len(shown), 2) * row + 0.85
-    sheet = Sheet(
-        f"What costs how much in {clock.length(findings.horizon_h - findings.warm_up_h)}?",
-        height,
-        footer(findings, name),
-    )
+    sheet = Sheet(f"What costs how much in {clock.length(run.horizon_h - run.warm_up_h)}?", height, footer(run, name))
     axes = sheet.axes(left=1.35, top=top, width=6.5, height=max(len(shown), 2) * row)
     rows: list[list[object]] = [["meter", "group", f"mean_{currency}", "low", "high", "p05", "p95"]]
-    largest = max(max(s.mean, s.p95 or 0.0) for s in (_cost(findings, meter) for meter in shown))
+    largest = max(max(s.mean, s.p95 or 0.0) for s in (_cost(run, meter) for meter in shown))
     for line, meter in enumerate(shown):
-        metric, stat = f"cost.{meter}", _cost(findings, meter)
+        metric, stat = f"cost.{meter}", _cost(run, meter)
         rows.append([meter, "whole fleet", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
         left = 0.0
         for i, (label, members) in enumerate(series):
-            part = math.fsum(findings.mean(metric, group) for group in members)
+            part = math.fsum(run.mean(metric, group) for group in members)
             if members == (FLEET,):
                 part = stat.mean - left
             colour, hatch = style.SERIES[i]
@@ -126,19 +122,19 @@ def cost_by_meter(findings: Findings, parts: MoneyParts) -> Drawn:
     axes.set_yticks(range(len(shown)), [METERS[meter].label for meter in shown])
     horizontal(axes, largest)
     axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
-    axes.set_xlabel(f"{currency} (mean over replications)" if findings.replications > 1 else currency)
+    axes.set_xlabel(f"{currency} (mean over replications)" if run.replications > 1 else currency)
     handles: list[Patch | Line2D] = []
     if len(series) > 1:
         handles += [
             Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=style.shorten(label, 24))
             for (label, _), (colour, hatch) in zip(series, style.SERIES, strict=False)
         ]
-    sheet.legend(handles + whisker_keys(findings), columns=5)
+    sheet.legend(handles + whisker_keys(run), columns=5)
     return sheet.finish(name, alt="Cost by meter.", rows=rows)
 
 
-def _cost(findings: Findings, meter: str) -> Stat:
-    return findings.fleet.get(f"cost.{meter}", Stat(mean=0.0))
+def _cost(run: ReportedRun, meter: str) -> Stat:
+    return run.fleet.get(f"cost.{meter}", Stat(mean=0.0))
 
 
 def differ(values: Floats) -> bool:
@@ -146,23 +142,23 @@ def differ(values: Floats) -> bool:
     return float(values.max() - values.min()) > 1e-9 * float(np.abs(values).max())
 
 
-def bill_distribution(findings: Findings, scale: Scale) -> Drawn | None:
+def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     """What the whole bill came to in each replication; None if all were the same, or the folder doesn't say."""
     name = "bill_distribution"
-    bills = findings.outcomes.get((FLEET, "cost.total"))
-    stat = findings.fleet.get("cost.total")
+    bills = run.outcomes.get((FLEET, "cost.total"))
+    stat = run.fleet.get("cost.total")
     if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills):
         return None
-    currency = findings.currency
-    sheet = Sheet("How much may the bill differ from one such period to the next?", 3.9, footer(findings, name))
+    currency = run.currency
+    sheet = Sheet("How much may the bill differ from one such period to the next?", 3.9, footer(run, name))
     axes = sheet.axes(left=LEFT_IN, top=1.05, width=style.WIDTH_IN - LEFT_IN - 0.35, height=1.55)
     low, high = float(bills.min()), float(bills.max())
     marks = [("P50", stat.p50), ("P90", stat.p90), ("P99", stat.p99)]
     edges, counts = _draw_bills(axes, bills)
-    strip = _draw_strip(sheet, axes, stat, findings.confidence)
+    strip = _draw_strip(sheet, axes, stat, run.confidence)
     axes.tick_params(labelbottom=False)
     style.put_numbers(strip.xaxis, most=8)
-    strip.set_xlabel(f"total bill of {clock.length(findings.horizon_h - findings.warm_up_h)} ({currency})")
+    strip.set_xlabel(f"total bill of {clock.length(run.horizon_h - run.warm_up_h)} ({currency})")
     margin = (high - low) * 0.06
     axes.set_xlim(low - margin, high + margin)
     _mark_percentiles(axes, marks, scale, low - margin, high + margin)
@@ -252,14 +248,14 @@ def _dots(axes: Axes, values: Floats) -> float:
     return float(max(height.values()))
 
 
-def _series(findings: Findings) -> list[tuple[str, tuple[str, ...]]]:
+def _series(run: ReportedRun) -> list[tuple[str, tuple[str, ...]]]:
     """The groups a bar is made of: the most expensive ones, the others together, and what belongs to no group."""
-    names = sorted(findings.groups, key=lambda group: -findings.mean("cost.total", group))
+    names = sorted(run.groups, key=lambda group: -run.mean("cost.total", group))
     if len(names) <= 1:
         return [("whole fleet", (FLEET,))]
-    shared = findings.mean("cost.total") - math.fsum(findings.mean("cost.total", group) for group in names)
+    shared = run.mean("cost.total") - math.fsum(run.mean("cost.total", group) for group in names)
     whole: list[tuple[str, tuple[str, ...]]] = (
-        [("whole fleet", (FLEET,))] if abs(shared) > 1e-6 * max(1.0, findings.mean("cost.total")) else []
+        [("whole fleet", (FLEET,))] if abs(shared) > 1e-6 * max(1.0, run.mean("cost.total")) else []
     )
     room = MOST_SERIES - len(whole)
     if len(names) > room:
@@ -278,11 +274,11 @@ def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
         axes.plot([stat.low, stat.high], [line] * 2, color=style.BLACK, linewidth=1.6, marker="|", markersize=9)
 
 
-def whisker_keys(findings: Findings) -> list[Patch | Line2D]:
+def whisker_keys(run: ReportedRun) -> list[Patch | Line2D]:
     """What the two whiskers mean; nothing for one replication, which has none."""
-    if findings.replications == 1:
+    if run.replications == 1:
         return []
-    interval = f"{percent(findings.confidence, 0)} interval of the mean"
+    interval = f"{percent(run.confidence, 0)} interval of the mean"
     return [
         Line2D([], [], color=style.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
         Line2D(

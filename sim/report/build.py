@@ -19,7 +19,7 @@ from sim.report import (
     timeline,
     totals,
 )
-from sim.report.folder import Findings
+from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 
@@ -37,37 +37,37 @@ def build(path: str | Path) -> Path:
         return searches.build_size(path)
     if (path / "sensitivity.json").exists():
         return searches.build_sensitivity(path)
-    findings = folder.read(path)
-    hours, money = totals.hours_parts(findings), totals.money_parts(findings)
+    run = folder.read(path)
+    hours, money = totals.hours_parts(run), totals.money_parts(run)
     with style.figure_style():
-        figures = draw(findings, hours, money)
-    return page.write(path, figures, page.render(findings, figures, hours, money))
+        figures = draw(run, hours, money)
+    return page.write(path, figures, page.render(run, figures, hours, money))
 
 
-def draw(findings: Findings, shown_hours: HoursParts, shown_money: MoneyParts) -> Sequence[Drawn]:
+def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> Sequence[Drawn]:
     """Every figure that this folder has numbers for, in the order of the page."""
     figures: list[Drawn | None] = []
-    several = findings.groups if len(findings.groups) > 1 else {}
-    shown = sorted(several, key=lambda group: -findings.mean("billed_hours", group))[:MOST_PANELS]
+    several = run.groups if len(run.groups) > 1 else {}
+    shown = sorted(several, key=lambda group: -run.mean("billed_hours", group))[:MOST_PANELS]
     hours = timeline.read(
-        findings.folder / "timeline.parquet",
-        horizon_h=findings.horizon_h,
-        numbers=findings.numbers,
+        run.folder / "timeline.parquet",
+        horizon_h=run.horizon_h,
+        numbers=run.numbers,
         groups=[group for group in several if group in shown],
     )
     if hours is not None and hours.states:
-        figures.append(fleet_figures.states_over_time(findings, hours))
+        figures.append(fleet_figures.states_over_time(run, hours))
         if hours.running:
-            figures.append(fleet_figures.running_by_group(findings, hours))
+            figures.append(fleet_figures.running_by_group(run, hours))
     if shown_hours.states:
-        figures.append(bill_figures.hours_by_state(findings, shown_hours))
+        figures.append(bill_figures.hours_by_state(run, shown_hours))
     if shown_money.table.total:
         if several:
-            figures.append(group_figures.cost_by_group(findings, shown_money))
-        figures.append(bill_figures.cost_by_meter(findings, shown_money))
-        figures.append(bill_figures.bill_distribution(findings, shown_money.scale))
-    if findings.commitments:
-        figures.append(commitment_figures.commitment_use(findings))
-    if findings.vm_timelines:
-        figures.append(fleet_figures.single_lives(findings))
+            figures.append(group_figures.cost_by_group(run, shown_money))
+        figures.append(bill_figures.cost_by_meter(run, shown_money))
+        figures.append(bill_figures.bill_distribution(run, shown_money.scale))
+    if run.commitments:
+        figures.append(commitment_figures.commitment_use(run))
+    if run.vm_timelines:
+        figures.append(fleet_figures.single_vms(run))
     return [drawn for drawn in figures if drawn is not None]

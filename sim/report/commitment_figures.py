@@ -1,4 +1,4 @@
-"""What was promised and what came of it: commitments bought and used, uptime promised and got."""
+"""Commitments bought and used, and the uptime of deployments against their SLA."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from matplotlib.patches import Patch
 
 from sim.fields.numbers import MONEY, in_currency, percent, plain
 from sim.report import clock, style
-from sim.report.answer import Account, Table
+from sim.report.answer import PageData, Table
 from sim.report.fleet_figures import LEFT, RIGHT, footer
-from sim.report.folder import Findings, Floats
+from sim.report.folder import Floats, ReportedRun
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import step_h
 from sim.report.totals import shares
@@ -28,22 +28,22 @@ DEPLOYMENT_WORDS = {
 }
 
 
-def commitment_table(told: Account) -> Table | None:
+def commitment_table(data: PageData) -> Table | None:
     """Each commitment: what was bought, used and lost, and what both cost; adds up to the bill's commitments as shown."""
-    findings, money = told.findings, told.money
+    run, money = data.run, data.money
     names = [
         name.removeprefix("commitment.").removesuffix(".used_fraction")
-        for name in findings.fleet
+        for name in run.fleet
         if name.startswith("commitment.") and name.endswith(".used_fraction")
     ]
-    if not names or not findings.bill:
+    if not names or not run.bill:
         return None
-    amounts = money.lines(findings)
+    amounts = money.lines(run)
     rows, costs = [], []
     for name in names:
         own = {
             line.meter.removeprefix(f"commitment.{name}."): (line, amount)
-            for line, amount in zip(findings.bill, amounts, strict=True)
+            for line, amount in zip(run.bill, amounts, strict=True)
             if line.meter.startswith(f"commitment.{name}.")
         }
         used, unused = own.get("used"), own.get("unused")
@@ -53,10 +53,10 @@ def commitment_table(told: Account) -> Table | None:
         rows.append(
             [
                 name,
-                next((in_currency(line.unit, findings.currency) for line, _ in own.values()), ""),
+                next((in_currency(line.unit, run.currency) for line, _ in own.values()), ""),
                 plain(used[0].quantity, 1) if used else "",
                 plain(empty, 1),
-                percent(findings.mean(f"commitment.{name}.used_fraction")),
+                percent(run.mean(f"commitment.{name}.used_fraction")),
                 money.scale.text(paid[0]) if used else "",
                 money.scale.text(paid[1]),
                 money.scale.text(sum(paid)),
@@ -66,7 +66,7 @@ def commitment_table(told: Account) -> Table | None:
     text, unit = money.scale.text, money.scale.unit
     return Table(
         columns=[
-            "commitment", "unit", "used", "unused", "share used", f"used ({unit})", f"unused ({unit})", f"all ({unit})",
+            "commitment", "unit", "used", "unused", "utilisation", f"used ({unit})", f"unused ({unit})", f"all ({unit})",
         ],
         rows=rows,
         totals=["all", "", "", "", "", text(sums[0]), text(sums[1]), text(sum(sums))],
@@ -76,34 +76,34 @@ def commitment_table(told: Account) -> Table | None:
     )  # fmt: skip
 
 
-def commitment_use(findings: Findings) -> Drawn:
+def commitment_use(run: ReportedRun) -> Drawn:
     """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
     name = "commitment_use"
-    shown = findings.commitments[:MOST_PANELS]
+    shown = run.commitments[:MOST_PANELS]
     panel, gap, top = 1.15, 0.4, 0.95
     height = top + len(shown) * (panel + gap) + 0.7
-    step = step_h(findings.horizon_h)
+    step = step_h(run.horizon_h)
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
-    left_out = len(findings.commitments) - len(shown)
+    left_out = len(run.commitments) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
-    sheet = Sheet("How much of what was bought is used in each hour?", height, footer(findings, name, remark))
-    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
+    sheet = Sheet("How much of what was bought is used in each hour?", height, footer(run, name, remark))
+    time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
     rows: list[list[object]] = [["commitment", "unit", "from_h", "to_h", "bought_per_h", "used_per_h"]]
     for place, use in enumerate(shown):
         axes = sheet.axes(left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel)
-        edges, bought, used = _steps(use, step, findings.horizon_h)
+        edges, bought, used = _steps(use, step, run.horizon_h)
         style.fill_steps(axes, edges, used, bought, style.VERMILLION, "//")
         style.fill_steps(axes, edges, np.zeros_like(used), used, style.BLUE)
         style.line_steps(axes, edges, bought, style.BLACK, 0.9)
         share = shares([float(use.used.sum()), float(use.bought.sum() - use.used.sum())])[0]
         words = f"{style.shorten(use.name, 60)}: {share} used" if share else style.shorten(use.name, 60)
         axes.set_title(words, size=8.5, loc="left", pad=3)
-        axes.set_ylabel(_per_hour(use.unit, findings.currency), size=8)
+        axes.set_ylabel(_per_hour(use.unit, run.currency), size=8)
         axes.set_ylim(0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0)
         style.put_numbers(axes.yaxis, most=4)
-        style.put_time(axes, time, findings.horizon_h, labelled=place == len(shown) - 1)
+        style.put_time(axes, time, run.horizon_h, labelled=place == len(shown) - 1)
         rows += [
-            [use.name, in_currency(use.unit, findings.currency), *numbers]
+            [use.name, in_currency(use.unit, run.currency), *numbers]
             for numbers in zip(edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True)
         ]
     sheet.legend(
@@ -133,12 +133,12 @@ def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Flo
     return edges, bought, used
 
 
-def uptime_table(told: Account) -> Table | None:
-    """Uptime by month and deployment against what is promised; None where nothing can take a VM away from its user."""
-    findings, money = told.findings, told.money.scale
-    if not findings.uptimes:
+def uptime_table(data: PageData) -> Table | None:
+    """Uptime by month and deployment against its SLA; None where nothing can take a VM away from its user."""
+    run, money = data.run, data.money.scale
+    if not run.uptimes:
         return None
-    listed = findings.uptimes
+    listed = run.uptimes
     if len(listed) > MOST_ROWS:
         listed = tuple(sorted(listed, key=lambda each: each.uptime)[:MOST_ROWS])
     rows = [
@@ -154,10 +154,10 @@ def uptime_table(told: Account) -> Table | None:
         ]
         for row in listed
     ]
-    left_out = len(findings.uptimes) - len(listed)
+    left_out = len(run.uptimes) - len(listed)
     return Table(
         columns=[
-            "month", "group or set", "deployment", "promised", "uptime", "worst", "below the promise",
+            "month", "group or set", "deployment", "SLA", "uptime", "worst", "below the SLA",
             f"credit ({money.unit})",
         ],
         rows=rows,

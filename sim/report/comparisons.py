@@ -1,4 +1,4 @@
-"""The report of a comparison: what a change makes different, and how sure that is."""
+"""The report of a comparison: the differences that a change makes, with their confidence."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sim.report.studies import Study, footer, known, listed, read, write
 from sim.report.style import Drawn, Sheet
 from sim.runs.run_result import AS_ASKED
 
-NO_GAIN = 1.05  # and below: nothing that anybody would notice
+NO_GAIN = 1.05  # and below: not noticeable
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
-VERDICTS = {  # colour and marker, so that no colour has to be told apart
+VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
     "better": (style.BLUE, "o"),
     "worse": (style.VERMILLION, "^"),
     "lower": (style.SKY, "v"),
@@ -30,7 +30,7 @@ VERDICTS = {  # colour and marker, so that no colour has to be told apart
 
 
 def build_comparison(path: Path) -> Path:
-    """The report of `vmfleet compare`: each difference with its interval, and what may be believed."""
+    """The report of `vmfleet compare`: each difference with its interval, and the verdicts."""
     study = read(path, "comparison.json", ("base", "differences", "seed", "replications"))
     with style.figure_style():
         figures = [drawn] if (drawn := differences(study)) is not None else []
@@ -40,7 +40,7 @@ def build_comparison(path: Path) -> Path:
         figures,
         kind="comparison",
         name=f"{listed(list(study.content['differences']))} instead of {base}",
-        each="of each, under the same luck",
+        each="of each, with common random numbers",
         answer=[*_verdicts(study), *_stopped(study)],
         warnings=[str(each) for each in study.content.get("warnings", [])],
         tables=[
@@ -48,7 +48,11 @@ def build_comparison(path: Path) -> Path:
                 (f"{variant} instead of {base}", _difference_table(study, variant))
                 for variant in study.content["differences"]
             ),
-            *([("What shared luck is worth", luck)] if (luck := luck_table(study)) is not None else []),
+            *(
+                [("Gain from common random numbers", gains)]
+                if (gains := common_random_numbers_table(study)) is not None
+                else []
+            ),
         ],
         file="comparison.json",
     )
@@ -114,30 +118,30 @@ def _point(axes: Axes, line: float, entry: Mapping[str, Any], times: float, colo
 
 
 def _verdicts(study: Study) -> list[str]:
-    """One sentence a variant: what it does to the bill, and how sure that is."""
-    told = []
+    """One sentence a variant: its effect on the bill, with its interval."""
+    sentences: list[str] = []
     for variant, by_metric in study.content["differences"].items():
         cost = by_metric.get("cost.total")
         if not known(cost):
             continue
         mean = cost["mean"]
         if mean == 0 and not cost.get("low"):
-            told.append(f"{variant} costs the same as {study.content['base']}.")
+            sentences.append(f"{variant} costs the same as {study.content['base']}.")
             continue
         words = f"{variant} costs {plain(abs(mean), 2)} {study.currency} {'less' if mean < 0 else 'more'} than {study.content['base']}"
         if cost.get("relative") is not None:
             words += f" ({signed(cost['relative'] * 100, 1)} %)"
         if cost.get("low") is not None:
             if signed(cost["low"], 2) == signed(cost["high"], 2):
-                told.append(f"{words}, in every replication.")
+                sentences.append(f"{words}, in every replication.")
                 continue
             bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} {study.currency}"
             words += f"; with {percent(study.confidence, 0)} confidence the difference is {bounds}"
         if cost.get("verdict") == "undecided":
             words += ", so which of the two is cheaper is undecided"
-        told.append(f"{words}.")
-    told += _luck_told(study)
-    return told or ["Nothing that can be compared was found."]
+        sentences.append(f"{words}.")
+    sentences += _gain_words(study)
+    return sentences or ["Nothing that can be compared was found."]
 
 
 def _stopped(study: Study) -> list[str]:
@@ -146,23 +150,23 @@ def _stopped(study: Study) -> list[str]:
     return [] if why == AS_ASKED else [f"There are {study.replications:,} replications: {why}."]
 
 
-def _luck_told(study: Study) -> list[str]:
-    """What sharing the luck was worth, in a sentence."""
+def _gain_words(study: Study) -> list[str]:
+    """What common random numbers gained, in a sentence."""
     costs = {variant: by.get("cost.total") for variant, by in study.content["differences"].items()}
     gains = {variant: each["gain"] for variant, each in costs.items() if each and each.get("gain") is not None}
     worth = [gain for gain in gains.values() if gain > NO_GAIN]
-    told = ""
+    sentences = ""
     if worth:
         low, high = times(min(worth)), times(max(worth))
-        told = f"Without shared luck, the same certainty about cost would take {low if low == high else f'{low} to {high}'} times as many replications"
+        sentences = f"Without common random numbers, the same precision of cost would take {low if low == high else f'{low} to {high}'} times as many replications"
     none = [variant for variant, gain in gains.items() if gain <= NO_GAIN]
     if none:
-        told += (
-            f"; for {listed(none)} sharing it gained nothing"
-            if told
-            else "Sharing the luck gained nothing about cost here"
+        sentences += (
+            f"; for {listed(none)} they gained nothing"
+            if sentences
+            else "Common random numbers gained nothing for the cost here"
         )
-    return [f"{told}."] if told else []
+    return [f"{sentences}."] if sentences else []
 
 
 def times(gain: float) -> str:
@@ -170,7 +174,7 @@ def times(gain: float) -> str:
     return plain(gain, 1 if gain < 10 else 0) if gain < 1e6 else "more than a million"
 
 
-def luck_table(study: Study) -> Table | None:
+def common_random_numbers_table(study: Study) -> Table | None:
     """How alike base and variant fared, replication by replication, and how many replications that saved."""
     rows = []
     for variant, by_metric in study.content["differences"].items():
@@ -187,7 +191,7 @@ def luck_table(study: Study) -> Table | None:
                     form.unit,
                     *(general(entry[sd] * form.times, 3) for sd in ("sd_base", "sd_variant")),
                     plain(together, 3),
-                    "it never varies" if gain is None else times(gain),
+                    "constant" if gain is None else times(gain),
                 ]
             )
     if not rows:
@@ -196,9 +200,9 @@ def luck_table(study: Study) -> Table | None:
         columns=["", "metric", "unit", "spread of the base", "spread of the variant", "correlation", "gain"],
         rows=rows,
         words=3,
-        note="Spread: standard deviation over replications. Gain: how many replications independent luck would take for "
-        "each one played here, measured on these. Where one of the two hardly varies there is no luck to share, and "
-        "the gain is 1; where both vary alike their difference is known from a few.",
+        note="Spread: standard deviation over replications. Gain: how many independent replications "
+        "one paired replication is worth, measured on these. It is 1 where one of the two hardly varies, and large where "
+        "both vary alike.",
     )
 
 

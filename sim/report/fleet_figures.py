@@ -1,4 +1,4 @@
-"""Figures of the fleet in time: what state its VMs are in, how many run in each group, and single VMs' lives."""
+"""Figures of the fleet in time: what state its VMs are in, how many run in each group, and timelines of single VMs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
-from sim.report.folder import Findings, Floats
+from sim.report.folder import Floats, ReportedRun
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import Band, Timeline
 from sim.runs.results import VmTimeline
@@ -20,30 +20,30 @@ from sim.runs.results import VmTimeline
 LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
 PANEL_IN, GAP_IN = 0.85, 0.42  # of the panels of single states
 WEEK_H = 168.0
-MOST_LIVES = 24
+MOST_VMS = 24
 LONG_H = 1 / 6  # a stay that ends the closer look
 LASTING = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, PowerState.HIBERNATED})
 Stay = tuple[float, float, PowerState]  # from, to, in what
 
 
-def footer(findings: Findings, name: str, remark: str = "") -> str:
+def footer(run: ReportedRun, name: str, remark: str = "") -> str:
     """Where a figure comes from, in one small line."""
-    runs = "1 replication" if findings.replications == 1 else f"{findings.replications:,} replications"
+    runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
     parts = (
-        style.shorten(findings.name, 40),
-        f"seed {findings.seed}",
+        style.shorten(run.name, 40),
+        f"seed {run.seed}",
         runs,
-        f"billing policy {findings.policy}",
+        f"billing policy {run.policy}",
         f"numbers in figures/{name}.csv",
         remark,
     )
     return "  \N{MIDDLE DOT}  ".join(part for part in parts if part)
 
 
-def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
+def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     """All states stacked, and below each on its own scale with the range over replications."""
     name = "vms_by_state"
-    policy = get_policy(findings.policy)
+    policy = get_policy(run.policy)
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
     rows = (len(present) + 1) // 2
@@ -51,7 +51,7 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     panels_top = stack_top + stack_height + 1.15
     height = panels_top + rows * (PANEL_IN + GAP_IN) + 0.4
     every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
-    sheet = Sheet("What are the VMs doing?", height, footer(findings, name, every))
+    sheet = Sheet("What are the VMs doing?", height, footer(run, name, every))
     width = style.WIDTH_IN - LEFT - RIGHT
 
     stack = sheet.axes(left=LEFT, top=stack_top, width=width, height=stack_height)
@@ -69,35 +69,35 @@ def states_over_time(findings: Findings, timeline: Timeline) -> Drawn:
     stack.set_ylabel("VMs (mean)")
     stack.set_ylim(0.0, _headroom(below))
     style.put_numbers(stack.yaxis)
-    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
-    style.put_time(stack, time, findings.horizon_h)
-    _mark_warm_up(stack, findings, named=True)
+    time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
+    style.put_time(stack, time, run.horizon_h)
+    _mark_warm_up(stack, run, named=True)
     sheet.legend(handles, left=LEFT - 0.08)
 
-    _panels(sheet, findings, timeline, present, panels_top)
+    _panels(sheet, run, timeline, present, panels_top)
     header = ["from_h", "to_h"]
     columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
     for state in present:
         _column(header, columns, str(state), timeline.states[state])
     return sheet.finish(
         name,
-        alt=f"VMs in each of {len(present)} power states over {clock.length(findings.horizon_h)}.",
+        alt=f"VMs in each of {len(present)} power states over {clock.length(run.horizon_h)}.",
         rows=[header, *np.column_stack(columns).tolist()],
     )
 
 
 def _panels(
-    sheet: Sheet, findings: Findings, timeline: Timeline, present: Sequence[PowerState], panels_top: float
+    sheet: Sheet, run: ReportedRun, timeline: Timeline, present: Sequence[PowerState], panels_top: float
 ) -> None:
     """A small panel for each state, two in a row."""
     words = "Each state on its own scale"
-    if findings.replications > 1:
+    if run.replications > 1:
         words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
     sheet.figure.text(
         (LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / sheet.height_in, words, size=9, color=style.INK
     )
     half = (style.WIDTH_IN - 2 * LEFT - RIGHT + 0.15) / 2
-    small = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name, most_ticks=5)
+    small = clock.time_axis(run.horizon_h, run.start, run.zone_name, most_ticks=5)
     for i, state in enumerate(present):
         axes = sheet.axes(
             left=LEFT + (i % 2) * (half + LEFT - 0.15),
@@ -109,22 +109,22 @@ def _panels(
         axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
         style.put_numbers(axes.yaxis, most=3)
         axes.set_ylabel("VMs", size=8)
-        style.put_time(axes, small, findings.horizon_h, labelled=False)
+        style.put_time(axes, small, run.horizon_h, labelled=False)
         if i >= len(present) - 2:
             axes.tick_params(labelbottom=True, labelsize=7.5)
-        _mark_warm_up(axes, findings)
+        _mark_warm_up(axes, run)
 
 
-def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
+def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     """Running VMs of each group, one small panel a group."""
     name = "running_by_group"
     groups = list(timeline.running)
     panel_height, gap, top = 0.95, 0.35, 0.72
     height = top + len(groups) * (panel_height + gap) + 0.75
-    left_out = len(findings.groups) - len(groups)
+    left_out = len(run.groups) - len(groups)
     remark = f"{left_out:,} groups with fewer billed hours left out" if left_out else ""
-    sheet = Sheet("How many VMs of each group are running?", height, footer(findings, name, remark))
-    time = clock.time_axis(findings.horizon_h, findings.start, findings.zone_name)
+    sheet = Sheet("How many VMs of each group are running?", height, footer(run, name, remark))
+    time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
     header = ["from_h", "to_h"]
     columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
     for i, group in enumerate(groups):
@@ -132,57 +132,57 @@ def running_by_group(findings: Findings, timeline: Timeline) -> Drawn:
             left=LEFT, top=top + i * (panel_height + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel_height
         )
         _band(axes, timeline.edges_h, timeline.running[group], style.BLUE)
-        words = " (mean and 5\N{EN DASH}95 % of replications)" if findings.replications > 1 and i == 0 else ""
+        words = " (mean and 5\N{EN DASH}95 % of replications)" if run.replications > 1 and i == 0 else ""
         axes.set_title(style.shorten(group, 60) + words, size=8.5, loc="left", pad=3)
         axes.set_ylabel("VMs")
         style.put_numbers(axes.yaxis, most=3)
-        style.put_time(axes, time, findings.horizon_h, labelled=i == len(groups) - 1)
-        _mark_warm_up(axes, findings)
+        style.put_time(axes, time, run.horizon_h, labelled=i == len(groups) - 1)
+        _mark_warm_up(axes, run)
         _column(header, columns, group, timeline.running[group])
     return sheet.finish(
         name,
-        alt=f"Running VMs of {len(groups)} groups over {clock.length(findings.horizon_h)}.",
+        alt=f"Running VMs of {len(groups)} groups over {clock.length(run.horizon_h)}.",
         rows=[header, *np.column_stack(columns).tolist()],
     )
 
 
-def single_lives(findings: Findings) -> Drawn:
+def single_vms(run: ReportedRun) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
-    end_h = min(WEEK_H, findings.horizon_h)
-    lives = _spread(findings.vm_timelines, MOST_LIVES)
+    end_h = min(WEEK_H, run.horizon_h)
+    timelines = _spread(run.vm_timelines, MOST_VMS)
     row, top, closer = 0.2, 0.92, 0.95
-    tall = max(len(lives), 2) * row
+    tall = max(len(timelines), 2) * row
     height = top + tall + 0.95 + closer
     sheet = Sheet(
-        "What does the life of a single VM look like?",
+        "Which states does a single VM pass through?",
         height,
-        footer(findings, name, "the first VMs of each group (no sample) in replication 0; minutes are too thin to see"),
+        footer(run, name, "the first VMs of each group (no sample) in replication 0; minutes are too thin to see"),
     )
-    names = [style.shorten(life.vm, 26) for life in lives]
+    names = [style.shorten(vm.vm, 26) for vm in timelines]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
     width = style.WIDTH_IN - left - RIGHT
     axes = sheet.axes(left=left, top=top, width=width, height=tall)
-    stays = [(life.vm, _stays(life, end_h)) for life in lives]
+    stays = [(vm.vm, _stays(vm, end_h)) for vm in timelines]
     shown = _rows_of_states(axes, [stay for _, stay in stays])
-    axes.set_yticks(range(len(lives)), names)
-    style.put_time(axes, clock.time_axis(end_h, findings.start, findings.zone_name), end_h)
+    axes.set_yticks(range(len(timelines)), names)
+    style.put_time(axes, clock.time_axis(end_h, run.start, run.zone_name), end_h)
 
     minutes = sheet.axes(left=left, top=top + tall + 0.95, width=width, height=0.26)
     _first_minutes(minutes, stays[0][1])
     minutes.set_yticks([0], [names[0]])
     minutes.set_title(f"A closer look: how {names[0]} begins", size=8.5, loc="left", pad=4)
-    policy = get_policy(findings.policy)
+    policy = get_policy(run.policy)
     sheet.legend([_swatch(s, " (billed)" if policy.bills(s) else " (not billed)") for s in shown])
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
-    return sheet.finish(name, alt=f"Power states of {len(lives)} VMs over {clock.length(end_h)}.", rows=rows)
+    return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
 
 
-def _rows_of_states(axes: Axes, lives: Sequence[Sequence[Stay]]) -> list[PowerState]:
-    """Draw a row a life, coloured by state; returns the states that occur."""
+def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]]) -> list[PowerState]:
+    """Draw a row a vm, coloured by state; returns the states that occur."""
     boxes: dict[PowerState, list[list[tuple[float, float]]]] = {}
-    for line, stays in enumerate(lives):
+    for line, stays in enumerate(timelines):
         low, high = line - 0.36, line + 0.36
         for begin, end, state in stays:
             boxes.setdefault(state, []).append([(begin, low), (end, low), (end, high), (begin, high)])
@@ -195,7 +195,7 @@ def _rows_of_states(axes: Axes, lives: Sequence[Sequence[Stay]]) -> list[PowerSt
             drawn.set_hatch(hatch)
         style.rasterise(drawn, 4 * len(boxes[state]))
         axes.add_collection(drawn, autolim=False)
-    axes.set_ylim(len(lives) - 0.4, -0.6)
+    axes.set_ylim(len(timelines) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -203,7 +203,7 @@ def _rows_of_states(axes: Axes, lives: Sequence[Sequence[Stay]]) -> list[PowerSt
 
 
 def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
-    """The first stays of a life until one lasts, in minutes, each named where there is room."""
+    """The first stays of a vm until one lasts, in minutes, each named where there is room."""
     begin_h = stays[0][0] if stays else 0.0
     lasting = next((begin for begin, end, _ in stays if end - begin > LONG_H), None)
     until_h = (stays[-1][1] if lasting is None else lasting) if stays else 0.0
@@ -231,21 +231,21 @@ def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
     axes.set_xlabel("minutes since its create was accepted")
 
 
-def _stays(life: VmTimeline, end_h: float) -> list[Stay]:
+def _stays(vm: VmTimeline, end_h: float) -> list[Stay]:
     """The stretches a VM spent in each state until *end_h*; those of no length are left out."""
-    closing = [at_s / 3600.0 for at_s, _ in life.moves[1:]] + [end_h]
+    closing = [at_s / 3600.0 for at_s, _ in vm.moves[1:]] + [end_h]
     return [
         (at_s / 3600.0, min(until_h, end_h), state)
-        for (at_s, state), until_h in zip(life.moves, closing, strict=True)
+        for (at_s, state), until_h in zip(vm.moves, closing, strict=True)
         if state is not None and at_s / 3600.0 < min(until_h, end_h)
     ]
 
 
-def _spread(lives: Sequence[VmTimeline], most: int) -> Sequence[VmTimeline]:
+def _spread(timelines: Sequence[VmTimeline], most: int) -> Sequence[VmTimeline]:
     """At most so many VMs, evenly from all there are."""
-    if len(lives) <= most:
-        return lives
-    return [lives[i * len(lives) // most] for i in range(most)]
+    if len(timelines) <= most:
+        return timelines
+    return [timelines[i * len(timelines) // most] for i in range(most)]
 
 
 def _swatch(state: PowerState, words: str) -> Patch:
@@ -266,12 +266,12 @@ def _headroom(values: Floats) -> float:
     return float(values.max()) * 1.06 or 1.0
 
 
-def _mark_warm_up(axes: Axes, findings: Findings, *, named: bool = False) -> None:
-    if findings.warm_up_h > 0:
-        axes.axvspan(0.0, findings.warm_up_h, facecolor=style.FAINT, hatch="///", linewidth=0.0)
-    if named and findings.warm_up_h > 0.1 * findings.horizon_h:
+def _mark_warm_up(axes: Axes, run: ReportedRun, *, named: bool = False) -> None:
+    if run.warm_up_h > 0:
+        axes.axvspan(0.0, run.warm_up_h, facecolor=style.FAINT, hatch="///", linewidth=0.0)
+    if named and run.warm_up_h > 0.1 * run.horizon_h:
         axes.text(
-            findings.warm_up_h / 2,
+            run.warm_up_h / 2,
             0.5,
             "warm-up, left out",
             transform=axes.get_xaxis_transform(),

@@ -20,7 +20,7 @@ from sim.runs.metrics import FLEET
 from sim.runs.results import CommitmentUse, Floats, UptimeRow, VmTimeline
 from sim.units import parse_duration
 
-__all__ = ["FLEET", "RANGE", "Findings", "Floats", "Stat", "read"]
+__all__ = ["FLEET", "RANGE", "Floats", "ReportedRun", "Stat", "read"]
 
 RANGE = (0.05, 0.95)  # the range of outcomes that is shown beside every interval of a mean
 
@@ -46,7 +46,7 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class ReportedRun:
     """Everything the report may say; nothing here was computed from anything but the folder."""
 
     folder: Path
@@ -126,13 +126,13 @@ class Findings:
         return stat.mean if stat is not None else 0.0
 
 
-def read(folder: Path) -> Findings:
+def read(folder: Path) -> ReportedRun:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""
     stored = results.read(folder)
     outcomes = stored.outcomes
     own_start = _start(stored.summary, stored.scenario, stored.provenance)
     start, zone_name = _on_local_clock(own_start, stored.scenario)
-    return Findings(
+    return ReportedRun(
         folder=folder,
         summary=stored.summary,
         scenario=stored.scenario,

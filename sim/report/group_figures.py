@@ -1,4 +1,4 @@
-"""The figure that sets groups side by side: what each costs, and how much of it is billed for hours that serve nobody."""
+"""The figure that compares groups: what each costs, and how much of it pays for idle hours."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sim.billing.meter_kinds import METERS
 from sim.report import clock, style
 from sim.report.bill_figures import horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
-from sim.report.folder import FLEET, Findings, Stat
+from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.style import Drawn, Sheet
 from sim.report.totals import MoneyParts
 
 MOST_BARS = 12
-SERVED, UNSERVED = "compute that serves", "compute that serves nobody"
+SERVED, UNSERVED = "compute, ready while needed", "compute, billed but idle"
 PART_LOOK = {
     SERVED: (style.BLUE, ""),
     UNSERVED: (style.VERMILLION, "//"),
@@ -31,32 +31,32 @@ OTHER_LOOK = (style.SKY, "oo")
 Part = tuple[str, float]  # what for, mean amount
 
 
-def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
-    """What each group costs, by meter; compute parted by its hours into what serves and what serves nobody."""
+def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
+    """What each group costs, by meter; compute split by its hours into ready while needed and idle."""
     name = "cost_by_group"
     rows = list(zip(money.groups, money.members, money.table.rows, strict=True))
     by_cost = sorted(rows, key=lambda row: -row[2])
     shown = by_cost[:MOST_BARS]
     left_out = len(rows) - len(shown)
-    period = clock.length(findings.horizon_h - findings.warm_up_h)
-    is_parted = not findings.mean("cost.commitment")
-    question = f"Which group costs what in {period}" + (", and what of it serves nobody?" if is_parted else "?")
+    period = clock.length(run.horizon_h - run.warm_up_h)
+    is_parted = not run.mean("cost.commitment")
+    question = f"Which group costs what in {period}" + (", and what part pays for idle hours?" if is_parted else "?")
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""
     top, row = 0.95, 0.42
     tall = max(len(shown), 2) * row
-    sheet = Sheet(question, top + tall + 0.85, footer(findings, name, remark))
+    sheet = Sheet(question, top + tall + 0.85, footer(run, name, remark))
     names = [style.shorten(group, 26) for group, _, _ in shown]
     left = max(1.0, 0.25 + 0.073 * max(len(each) for each in names))
     axes = sheet.axes(left=left, top=top, width=style.WIDTH_IN - left - 2.15, height=tall)
-    currency = findings.currency
+    currency = run.currency
     table: list[list[object]] = [["group", "part", f"mean_{currency}", "low", "high", "p05", "p95"]]
-    stats = [_total(findings, members) for _, members, _ in shown]
+    stats = [_total(run, members) for _, members, _ in shown]
     largest = max(max(stat.mean, stat.p95 or 0.0) for stat in stats)
     seen: list[str] = []
     for line, ((group, members, amount), stat) in enumerate(zip(shown, stats, strict=True)):
         table.append([group, "total", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
         begin = 0.0
-        for what, part in _parts(findings, money, members, is_parted=is_parted):
+        for what, part in _parts(run, money, members, is_parted=is_parted):
             table.append([group, what, part, None, None, None, None])
             if part <= 0:
                 continue
@@ -72,44 +72,44 @@ def cost_by_group(findings: Findings, money: MoneyParts) -> Drawn:
     axes.set_yticks(range(len(shown)), names)
     horizontal(axes, largest)
     axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
-    axes.set_xlabel(f"{currency} (mean over replications)" if findings.replications > 1 else currency)
+    axes.set_xlabel(f"{currency} (mean over replications)" if run.replications > 1 else currency)
     handles: list[Patch | Line2D] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=what)
         for what, (colour, hatch) in PART_LOOK.items()
         if what in seen
     ]
-    sheet.legend(handles + whisker_keys(findings), columns=5)
-    return sheet.finish(name, alt=f"Cost of {len(shown)} groups, the dearest first.", rows=table)
+    sheet.legend(handles + whisker_keys(run), columns=5)
+    return sheet.finish(name, alt=f"Cost of {len(shown)} groups, the most expensive first.", rows=table)
 
 
-def _parts(findings: Findings, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:
+def _parts(run: ReportedRun, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:
     """A bar's parts from left to right; a group has one price, so its compute is parted as its billed hours are."""
     parts: list[Part] = []
     for meter in money.meters:
         if meter != "compute" or not is_parted:
-            parts.append((METERS[meter].label, math.fsum(_own(findings, f"cost.{meter}", each) for each in members)))
+            parts.append((METERS[meter].label, math.fsum(_own(run, f"cost.{meter}", each) for each in members)))
             continue
         idle = 0.0
-        amount = math.fsum(_own(findings, "cost.compute", each) for each in members)
+        amount = math.fsum(_own(run, "cost.compute", each) for each in members)
         for group in members:
-            billed = findings.mean("billed_hours", group)
+            billed = run.mean("billed_hours", group)
             if billed > 0:
-                idle += _own(findings, "cost.compute", group) * findings.mean("wasted_hours", group) / billed
+                idle += _own(run, "cost.compute", group) * run.mean("wasted_hours", group) / billed
         parts += [(SERVED, amount - idle), (UNSERVED, idle)]
     return parts
 
 
-def _own(findings: Findings, metric: str, group: str) -> float:
+def _own(run: ReportedRun, metric: str, group: str) -> float:
     """A mean of a group; for the fleet, what belongs to no group."""
     if group != FLEET:
-        return findings.mean(metric, group)
-    return findings.mean(metric) - math.fsum(findings.mean(metric, each) for each in findings.groups)
+        return run.mean(metric, group)
+    return run.mean(metric) - math.fsum(run.mean(metric, each) for each in run.groups)
 
 
-def _total(findings: Findings, members: Sequence[str]) -> Stat:
+def _total(run: ReportedRun, members: Sequence[str]) -> Stat:
     """The cost of a bar; several groups together, or what belongs to none, have no interval of their own here."""
     if len(members) == 1 and members[0] != FLEET:
-        stat = findings.groups[members[0]].get("cost.total")
+        stat = run.groups[members[0]].get("cost.total")
         if stat is not None:
             return stat
-    return Stat(mean=math.fsum(_own(findings, "cost.total", each) for each in members))
+    return Stat(mean=math.fsum(_own(run, "cost.total", each) for each in members))

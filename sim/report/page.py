@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from sim.errors import ResultError
 from sim.report import answer, clock, commitment_figures, sources, style, tables
-from sim.report.folder import Findings
+from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 TEMPLATE = "page.html.j2"
 
 
-def render(findings: Findings, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
+def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
     """The whole page; every word from the folder is escaped, only our own pictures are markup."""
-    told = answer.account(findings, hours, money)
+    data = answer.page_data(run, hours, money)
     pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
     return (
         environment()
         .get_template(TEMPLATE)
         .render(
-            title=f"{findings.name}: what the fleet did and what it cost",
-            name=findings.name,
-            period=clock.span(findings.own_start, findings.horizon_h),
-            findings=findings,
-            length=clock.length(findings.horizon_h - findings.warm_up_h),
-            warm_up=clock.length(findings.warm_up_h) if findings.warm_up_h else "",
-            answer=answer.answer(told),
-            cards=answer.cards(told),
-            headline=answer.headline(told),
-            quantiles=answer.quantile_table(told),
-            hours=tables.hours_table(told),
-            meters=tables.meter_table(told),
-            cost=tables.cost_table(told),
-            groups=tables.group_table(told),
-            invoice=tables.invoice(told),
-            commitments=commitment_figures.commitment_table(told),
-            uptime=commitment_figures.uptime_table(told),
-            operations=tables.operations_table(findings),
-            failures=tables.failures_table(findings),
-            assumptions=sources.assumptions(findings),
-            provenance=sources.provenance(findings),
+            title=f"{run.name}: what the fleet did and what it cost",
+            name=run.name,
+            period=clock.span(run.own_start, run.horizon_h),
+            run=run,
+            length=clock.length(run.horizon_h - run.warm_up_h),
+            warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "",
+            answer=answer.answer(data),
+            cards=answer.cards(data),
+            headline=answer.headline(data),
+            quantiles=answer.quantile_table(data),
+            hours=tables.hours_table(data),
+            meters=tables.meter_table(data),
+            cost=tables.cost_table(data),
+            groups=tables.group_table(data),
+            invoice=tables.invoice(data),
+            commitments=commitment_figures.commitment_table(data),
+            uptime=commitment_figures.uptime_table(data),
+            operations=tables.operations_table(run),
+            failures=tables.failures_table(run),
+            assumptions=sources.assumptions(run),
+            provenance=sources.provenance(run),
             pictures=pictures,
         )
     )

@@ -1,4 +1,4 @@
-"""Reports of searches: which value keeps a promise, with the evidence; and which settings move the answer most."""
+"""Reports of searches: which value meets a target, with the evidence; and which settings move the answer most."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint,
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
 ANSWER_LOOK = {  # words, colour, marker
-    FEASIBLE: ("keeps it", style.BLUE, "o"),
-    INFEASIBLE: ("breaks it", style.VERMILLION, "X"),
+    FEASIBLE: ("meets it", style.BLUE, "o"),
+    INFEASIBLE: ("misses it", style.VERMILLION, "X"),
     UNDECIDED: ("undecided", style.QUIET, "D"),
 }
 Row = Mapping[str, Any]
@@ -40,7 +40,7 @@ def build_size(path: Path) -> Path:
         figures,
         kind="size",
         name=str(study.content.get("scenario", "")),
-        each="at most at each value, under the same luck",
+        each="at most at each value, with common random numbers",
         answer=[f"{words}." if words.startswith(str(study.content["path"])) else f"{words[:1].upper()}{words[1:]}."],
         warnings=[],
         tables=[("What was tried", _trials_table(study))],
@@ -49,15 +49,15 @@ def build_size(path: Path) -> Path:
 
 
 def evidence(study: Study) -> Drawn:
-    """What is known at each value tried, against the promise."""
+    """What is known at each value tried, against the target."""
     name = "size_evidence"
     content, constraint = study.content, parse_constraint(study.content["keep"])
     trials: Sequence[Row] = content["trials"]
     form = _form_of(study, constraint)
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
-    remark = f"bars: bounds that hold together for all values and looks at {content['confidence']:.0%}"
-    sheet = Sheet(f"Which {content['path']} keeps {constraint.words}?", 4.4, footer(study, name, remark))
+    remark = f"bars: bounds that hold together for all values and interim analyses at {content['confidence']:.0%}"
+    sheet = Sheet(f"Which {content['path']} meets {constraint.words}?", 4.4, footer(study, name, remark))
     axes = sheet.axes(left=1.15, top=0.8, width=style.WIDTH_IN - 1.6, height=2.7)
     rows: list[list[object]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
@@ -84,8 +84,8 @@ def evidence(study: Study) -> Drawn:
         for answer, (words, colour, marker) in ANSWER_LOOK.items()
         if answer in seen
     ]
-    promised = f"promised: {compact(float(f'{limit:.10g}'))} {form.unit}"
-    handles.append(Line2D([], [], color=style.INK, linewidth=1.1, linestyle="--", label=promised))
+    target = f"target: {compact(float(f'{limit:.10g}'))} {form.unit}"
+    handles.append(Line2D([], [], color=style.INK, linewidth=1.1, linestyle="--", label=target))
     sheet.legend(handles)
     return sheet.finish(name, alt=f"{form.label} at each {content['path']} tried.", rows=rows)
 
@@ -135,7 +135,7 @@ def build_sensitivity(path: Path) -> Path:
         figures,
         kind="sensitivity",
         name=str(study.content.get("scenario", "")),
-        each=f"at each of {study.content['points']:,} points, under the same luck",
+        each=f"at each of {study.content['points']:,} points, with common random numbers",
         answer=[_most_important(study, form)],
         warnings=[],
         tables=[("Every factor", _factors_table(study))],
@@ -200,7 +200,7 @@ def morris(study: Study) -> Drawn:
             marker="D",
             linestyle="",
             markersize=5,
-            label="their spread (sigma): it bends, or meddles with others",
+            label="their spread (sigma): non-linear, or interacting with others",
         ),
     ]
     sheet.legend(handles, columns=3)
@@ -212,7 +212,7 @@ def sobol(study: Study) -> Drawn:
     name = "sobol"
     form = study.form(study.content["metric"])
     factors = study.content["factors"][:MOST_BARS]
-    sheet, axes = _bars(study, f"Whose doing is the variance of {form.label} over the ranges?", name)
+    sheet, axes = _bars(study, f"Which settings explain the variance of {form.label} over the ranges?", name)
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
     rows: list[list[object]] = [["factor", *keys]]
     kinds = (("first_order", -0.17, style.BLUE, ""), ("total", 0.17, style.ORANGE, "//"))
@@ -231,13 +231,7 @@ def sobol(study: Study) -> Drawn:
     axes.set_xlabel("share of the variance (%)")
     handles = [
         Patch(facecolor=style.BLUE, label="its own"),
-        Patch(
-            facecolor=style.ORANGE,
-            hatch="//",
-            edgecolor="white",
-            linewidth=0,
-            label="with all it does together with others",
-        ),
+        Patch(facecolor=style.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="with its interactions"),
         Line2D([], [], color=style.BLACK, linewidth=1.2, marker="|", markersize=6, label="interval"),
     ]
     sheet.legend(handles)
@@ -314,13 +308,13 @@ CELLS = {"tornado": _tornado_cells, "morris": _morris_cells, "sobol": _sobol_cel
 COLUMNS = {
     "tornado": ("at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", ""),
     "morris": ("mean size of effects, mu* ({unit})", "mean effect, mu ({unit})", "spread, sigma ({unit})"),
-    "sobol": ("its own (%)", "{level} interval", "with others (%)", "{level} interval"),
+    "sobol": ("its own (%)", "{level} interval", "with interactions (%)", "{level} interval"),
 }
 NOTES = {
-    "tornado": "Each setting alone goes to either end, against the scenario as it is, under the same luck; verdicts hold "
+    "tornado": "Each setting alone goes to either end, against the scenario as it is, with common random numbers; verdicts hold "
     "for all of them together (Holm).",
     "morris": "Effects over the whole range, from many places in the ranges of the others. mu* far above mu: the "
-    "direction changes. sigma near mu* or above: it bends, or depends on others.",
+    "direction changes. sigma near mu* or above: it is non-linear or interacts with others.",
     "sobol": "Shares of the metric's variance where every setting is uniform over its range. Estimates of a share may lie "
     "a little below 0 or above 100 %; more samples narrow their intervals.",
 }
@@ -337,11 +331,11 @@ def _bounds(low: float | None, high: float | None, times: float) -> str:
 def _most_important(study: Study, form: Form) -> str:
     """Which setting comes first, and whether that is sure."""
     first, *others = study.content["factors"]
-    told = f"In the ranges given, {form.label} depends most on {first['factor']}"
+    words = f"In the ranges given, {form.label} depends most on {first['factor']}"
     spans = [_span(study.content["method"], factor) for factor in (first, *others[:1])]
     if len(spans) == 2 and spans[0] is not None and spans[1] is not None and spans[0][0] < spans[1][1]:
-        return f"{told}, though {others[0]['factor']} might matter as much: their intervals overlap."
-    return f"{told}."
+        return f"{words}, though {others[0]['factor']} might matter as much: their intervals overlap."
+    return f"{words}."
 
 
 def _span(method: str, factor: Row) -> tuple[float, float] | None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from sim.fields.numbers import NO_NUMBER, compact
 from sim.report.answer import Table
-from sim.report.folder import Findings
+from sim.report.folder import ReportedRun
 
 
-def assumptions(findings: Findings) -> Table | None:
-    """Every default that the run leans on, with its source and how far to trust it; assumptions marked."""
-    defaults = findings.provenance.get("defaults")
+def assumptions(run: ReportedRun) -> Table | None:
+    """Every default that the run uses, with its source and trust; assumptions marked."""
+    defaults = run.provenance.get("defaults")
     if not isinstance(defaults, Sequence) or not defaults:
         return None
     rows, marked = [], []
@@ -26,7 +26,7 @@ def assumptions(findings: Findings) -> Table | None:
                 str(entry.get("unit", "") or ""),
                 str(entry.get("trust", "") or ""),
                 str(entry.get("source", "") or ""),
-                _users(users, findings),
+                _users(users, run),
             ]
         )
         marked.append("assum" in str(entry.get("trust", "")).lower())
@@ -35,33 +35,33 @@ def assumptions(findings: Findings) -> Table | None:
         rows=rows,
         words=6,
         marked=marked,
-        note="What the scenario doesn't say was taken from here. Rows on a tinted ground are assumptions: no published figure is known.",
+        note="Defaults used. Shaded rows are our assumptions: no published figure is known.",
     )
 
 
-def _users(names: object, findings: Findings, most: int = 3) -> str:
-    """Which groups lean on a default, in a few words."""
+def _users(names: object, run: ReportedRun, most: int = 3) -> str:
+    """Which groups use a default, in a few words."""
     if not isinstance(names, list | tuple):
         return str(names or "")
-    if len(findings.groups) > 1 and set(findings.groups) <= {str(name) for name in names}:
+    if len(run.groups) > 1 and set(run.groups) <= {str(name) for name in names}:
         return "all groups"
     shown = ", ".join(map(str, names[:most]))
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
-def provenance(findings: Findings) -> Table:
+def provenance(run: ReportedRun) -> Table:
     """Where these figures come from: enough to make them again."""
-    told: list[list[str]] = [
-        ["scenario", findings.name],
-        ["seed", str(findings.seed)],
-        ["replications", f"{findings.replications:,}"],
-        ["horizon", f"{compact(findings.horizon_h)} h"],
-        ["warm-up left out", f"{compact(findings.warm_up_h)} h"],
-        ["billing policy", findings.policy],
-        ["engine", findings.engine or NO_NUMBER],
+    rows: list[list[str]] = [
+        ["scenario", run.name],
+        ["seed", str(run.seed)],
+        ["replications", f"{run.replications:,}"],
+        ["horizon", f"{compact(run.horizon_h)} h"],
+        ["warm-up left out", f"{compact(run.warm_up_h)} h"],
+        ["billing policy", run.policy],
+        ["engine", run.engine or NO_NUMBER],
     ]
-    rest = pairs(findings.provenance, known={pair[0] for pair in told})
-    return Table(columns=["", ""], rows=[*told, *rest], words=2)
+    rest = pairs(run.provenance, known={pair[0] for pair in rows})
+    return Table(columns=["", ""], rows=[*rows, *rest], words=2)
 
 
 def pairs(facts: Mapping[str, Any], known: Collection[str] = ()) -> list[list[str]]:

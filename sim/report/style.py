@@ -213,7 +213,7 @@ def put_numbers(axis: Any, *, most: int = 6, whole: bool = False) -> None:
 
 
 def shorten(text: str, most: int) -> str:
-    """A name cut to a length that fits, with an ellipsis in the middle so that both ends can be told apart."""
+    """A name cut to a length that fits, with an ellipsis in the middle so that both ends can be recognised."""
     if len(text) <= most:
         return text
     head = (most - 1) // 2
@@ -228,7 +228,7 @@ def write(drawn: Drawn, folder: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that nobody ever reads half of it."""
+    """Write a file under another name and rename it, so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.writing")
     beside.write_bytes(content)

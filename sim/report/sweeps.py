@@ -32,7 +32,7 @@ def build_sweep(path: Path) -> Path:
         figures,
         kind="sweep",
         name=str(study.content.get("scenario", "")),
-        each="at each point, under the same luck",
+        each="at each point, with common random numbers",
         answer=_extremes(study),
         warnings=[],
         tables=[(f"{len(points):,} points over {listed(paths)}", _sweep_table(study, paths))],
@@ -113,7 +113,7 @@ def _place(steps: Sequence[object], value: object) -> int:
 
 def _extremes(study: Study) -> list[str]:
     """Where each metric asked for is lowest and highest."""
-    told = []
+    sentences: list[str] = []
     for metric in study.content["metrics"]:
         form = _form(study, metric)
         found = [p for p in study.content["points"] if known(p["metrics"].get(metric))]
@@ -122,18 +122,18 @@ def _extremes(study: Study) -> list[str]:
         least = min(found, key=lambda p: p["metrics"][metric]["mean"])
         most = max(found, key=lambda p: p["metrics"][metric]["mean"])
         words = form.label[:1].upper() + form.label[1:]
-        told.append(f"{words} goes from {_told(least, metric, form)} to {_told(most, metric, form)}.")
-    if told and "precision" in study.content:
+        sentences.append(f"{words} goes from {_at_point(least, metric, form)} to {_at_point(most, metric, form)}.")
+    if sentences and "precision" in study.content:
         asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
-        told.append(
+        sentences.append(
             f"Replications went on until {asked}."
             if study.content.get("reached")
             else f"The cap on replications came before the precision that was asked for ({asked})."
         )
-    return told or ["No point has a figure that could be shown."]
+    return sentences or ["No point has a figure that could be shown."]
 
 
-def _told(point: Mapping[str, Any], metric: str, form: Form) -> str:
+def _at_point(point: Mapping[str, Any], metric: str, form: Form) -> str:
     settings = ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
     return f"{form.with_unit(point['metrics'][metric]['mean'])} at {settings}"
 

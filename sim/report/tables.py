@@ -11,8 +11,8 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answer import Account, Table, shown
-from sim.report.folder import Findings, Stat
+from sim.report.answer import PageData, Table, shown
+from sim.report.folder import ReportedRun, Stat
 from sim.report.totals import MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
@@ -23,10 +23,10 @@ HAPPENINGS = (
 )  # fmt: skip
 
 
-def hours_table(told: Account) -> Table:
-    """Hours by state in three columns that add up: billed and served, billed but not served, not billed."""
-    parts = told.hours
-    policy = get_policy(told.findings.policy)
+def hours_table(data: PageData) -> Table:
+    """Hours by state in three columns that add up: billed and ready while needed, billed but idle, not billed."""
+    parts = data.hours
+    policy = get_policy(data.run.policy)
     text = parts.scale.text
     share = shares([parts.of(i) for i in range(len(parts.states))])
     rows = []
@@ -44,31 +44,38 @@ def hours_table(told: Account) -> Table:
         )
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
     return Table(
-        columns=["state", "billed and served (h)", "billed, not served (h)", "not billed (h)", "all (h)", "share"],
+        columns=[
+            "state",
+            "billed, ready while needed (h)",
+            "billed but idle (h)",
+            "not billed (h)",
+            "all (h)",
+            "share",
+        ],
         rows=rows,
         totals=["all", *map(text, sums), "100.0\N{NO-BREAK SPACE}%"] if rows else (),
         note=f"VM-hours, mean over replications. Policy {policy.name}: {policy.title}.",
     )
 
 
-def meter_table(told: Account) -> Table:
+def meter_table(data: PageData) -> Table:
     """Money by meter, with how sure each part is; adds up to the bill."""
-    money, findings = told.money, told.findings
+    money, run = data.money, data.run
     share = [*shares(money.table.columns), "100.0\N{NO-BREAK SPACE}%" if money.table.total > 0 else ""]
     amounts = [*zip(money.meters, money.table.columns, strict=True), ("total", money.table.total)]
     rows = []
     for (meter, amount), part in zip(amounts, share, strict=True):
-        stat = told.stats.get(f"cost.{meter}", Stat(mean=0.0))
+        stat = data.stats.get(f"cost.{meter}", Stat(mean=0.0))
         row = [METERS[meter].label if meter in METERS else meter, money.scale.text(amount)]
-        if findings.replications > 1:
+        if run.replications > 1:
             form = Form(label="", scale=money.scale)
             row += [shown(stat, which, form) for which in ("interval", "range")]
             # What never varies is written once: the amount may be rounded the other way, for its column's sake.
             row[2:] = [row[1] if " " not in spread else spread for spread in row[2:]]
         rows.append([*row, part])
-    columns = ["meter", f"mean ({money.scale.unit})" if findings.replications > 1 else money.scale.unit]
-    if findings.replications > 1:
-        columns += [f"{percent(findings.confidence, 0)} interval of the mean", "5\N{EN DASH}95 % range of outcomes"]
+    columns = ["meter", f"mean ({money.scale.unit})" if run.replications > 1 else money.scale.unit]
+    if run.replications > 1:
+        columns += [f"{percent(run.confidence, 0)} interval of the mean", "5\N{EN DASH}95 % range of outcomes"]
     return Table(
         columns=[*columns, "share"],
         rows=rows[:-1],
@@ -77,9 +84,9 @@ def meter_table(told: Account) -> Table:
     )
 
 
-def cost_table(told: Account) -> Table | None:
+def cost_table(data: PageData) -> Table | None:
     """Money by group and meter; rows, columns and the bill's total add up as shown. None if there is one group."""
-    money = told.money
+    money = data.money
     if len(money.groups) < 2:
         return None
     text = money.scale.text
@@ -95,38 +102,38 @@ def cost_table(told: Account) -> Table | None:
     )
 
 
-def group_table(told: Account) -> Table | None:
+def group_table(data: PageData) -> Table | None:
     """What each group uses and gets; None for a fleet of one group."""
-    findings, money = told.findings, told.money.scale
-    if len(findings.groups) < 2:
+    run, money = data.run, data.money.scale
+    if len(run.groups) < 2:
         return None
     rows = []
-    by_cost = sorted(findings.groups, key=lambda group: -findings.mean("cost.total", group))
-    listed = list(findings.groups) if len(by_cost) <= MOST_GROUPS else by_cost[:MOST_GROUPS]
+    by_cost = sorted(run.groups, key=lambda group: -run.mean("cost.total", group))
+    listed = list(run.groups) if len(by_cost) <= MOST_GROUPS else by_cost[:MOST_GROUPS]
     for group in listed:
-        stats = findings.groups[group]
-        cost, billed = stats.get("cost.total"), findings.mean("billed_hours", group)
+        stats = run.groups[group]
+        cost, billed = stats.get("cost.total"), run.mean("billed_hours", group)
         availability = stats.get("availability")
         rows.append(
             [
                 group,
                 money.text(cost.mean if cost else None),
                 shown(cost, "interval", Form(label="", scale=money)) if cost else "",
-                told.hours.scale.text(billed),
-                percent(findings.mean("wasted_hours", group) / billed if billed else None),
+                data.hours.scale.text(billed),
+                percent(run.mean("wasted_hours", group) / billed if billed else None),
                 percent(availability.mean if availability else None, 2),
-                count(findings.mean("vms.created", group)),
+                count(run.mean("vms.created", group)),
             ]
         )
-    level = percent(findings.confidence, 0)
+    level = percent(run.confidence, 0)
     left_out = len(by_cost) - len(listed)
     return Table(
         columns=[
             "group",
-            f"cost ({findings.currency})",
+            f"cost ({run.currency})",
             f"{level} interval of the mean",
             "billed (h)",
-            "billed, not served",
+            "billed but idle",
             "availability",
             "VMs created",
         ],
@@ -135,50 +142,43 @@ def group_table(told: Account) -> Table | None:
     )
 
 
-def invoice(told: Account) -> Table | None:
+def invoice(data: PageData) -> Table | None:
     """The mean invoice, line by line; adds up to the bill."""
-    findings, money = told.findings, told.money.scale
-    if not findings.bill:
+    run, money = data.run, data.money.scale
+    if not run.bill:
         return None
-    amounts = told.money.lines(findings)
-    by_amount = sorted(range(len(amounts)), key=lambda i: -abs(findings.bill[i].amount))
+    amounts = data.money.lines(run)
+    by_amount = sorted(range(len(amounts)), key=lambda i: -abs(run.bill[i].amount))
     kept, rest = sorted(by_amount[:MOST_BILL_LINES]), by_amount[MOST_BILL_LINES:]
     rows = [
         [
             line.group or "whole fleet",
             line.meter,
             plain(line.quantity, 3),
-            in_currency(line.unit, findings.currency),
+            in_currency(line.unit, run.currency),
             compact(float(f"{line.unit_price:.8g}")),
             money.text(amounts[i]),
         ]
-        for i, line in ((i, findings.bill[i]) for i in kept)
+        for i, line in ((i, run.bill[i]) for i in kept)
     ]
     if rest:
         smaller = math.fsum(amounts[i] for i in rest)
         rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(smaller)])
     return Table(
-        columns=[
-            "group",
-            "meter",
-            "quantity",
-            "unit",
-            f"{findings.currency} per unit",
-            f"amount ({findings.currency})",
-        ],
+        columns=["group", "meter", "quantity", "unit", f"{run.currency} per unit", f"amount ({run.currency})"],
         rows=rows,
-        totals=["total", "", "", "", "", money.text(told.money.table.total)],
+        totals=["total", "", "", "", "", money.text(data.money.table.total)],
         words=2,
         note="Mean over replications, rounded so that the lines make up the meters and groups above; each replication's own "
         "lines are in bill.csv. What a commitment covers stands at price 0. Prices per month are of 730 hours.",
     )
 
 
-def operations_table(findings: Findings) -> Table | None:
+def operations_table(run: ReportedRun) -> Table | None:
     """How often each operation was asked for, and what came of it."""
     rows = []
     for operation in OPERATION_NAMES:
-        means = [findings.mean(f"operations.{operation}.{outcome}") for outcome in OUTCOMES]
+        means = [run.mean(f"operations.{operation}.{outcome}") for outcome in OUTCOMES]
         if any(means):
             rows.append([operation.replace("_", " "), *map(count, means)])
     if not rows:
@@ -191,26 +191,24 @@ def operations_table(findings: Findings) -> Table | None:
     )
 
 
-def failures_table(findings: Findings) -> Table | None:
+def failures_table(run: ReportedRun) -> Table | None:
     """Failures by the platform's code and other mishaps; None for a fleet in which nothing went wrong."""
     rows = []
-    codes = sorted(
-        (name for name in findings.fleet if name.startswith("failures.")), key=lambda name: -findings.mean(name)
-    )
+    codes = sorted((name for name in run.fleet if name.startswith("failures.")), key=lambda name: -run.mean(name))
     for name in codes:
-        stat = findings.fleet[name]
+        stat = run.fleet[name]
         if stat.mean == 0:
             continue
         code = name.removeprefix("failures.")
         message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
-        form = findings.forms.of(name, stat.mean)
+        form = run.forms.of(name, stat.mean)
         rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), _range(stat, form)])
     attempts_alone = not rows
     for name in (*HAPPENINGS, "allocation.failure_rate"):
-        event = findings.fleet.get(name)
+        event = run.fleet.get(name)
         if event is None or not event.mean:
             continue
-        form = findings.forms.of(name, event.mean)
+        form = run.forms.of(name, event.mean)
         rows.append([form.label, "", form.with_unit(event.mean), _range(event, form)])
         attempts_alone = attempts_alone and name == "allocation.attempts"
     if attempts_alone:

@@ -11,7 +11,7 @@ from sim.errors import ResultError
 from sim.fields.numbers import Scale, hours_scale, money_scale
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.folder import FLEET, Findings
+from sim.report.folder import FLEET, ReportedRun
 from sim.report.rounding import RoundedTable, rounded_parts, rounded_table
 
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
@@ -20,12 +20,12 @@ SLACK = 1e-6  # relative; what a sum in a result folder may differ from its tota
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoursParts:
-    """VM-hours by state, each billed one split into served and not; all numbers are as shown and add up."""
+    """VM-hours by state, billed hours split into ready while needed and idle; all numbers are as shown and add up."""
 
     scale: Scale
     states: Sequence[PowerState]
-    served: Sequence[float]  # by state; only Running serves
-    unserved: Sequence[float]  # billed, nobody served
+    served: Sequence[float]  # by state: ready while needed; only Running is
+    unserved: Sequence[float]  # billed but idle
     unbilled: Sequence[float]
 
     @property
@@ -53,7 +53,7 @@ class MoneyParts:
     table: RoundedTable
     members: Sequence[tuple[str, ...]] = ()  # the groups of each row; "" is what belongs to none
 
-    def lines(self, findings: Findings) -> list[float]:
+    def lines(self, run: ReportedRun) -> list[float]:
         """The amount of each line of the mean invoice, rounded so that lines make up their group's meter as shown.
 
         Raises ResultError if they don't make it up.
@@ -66,14 +66,14 @@ class MoneyParts:
             for column, amount in enumerate(amounts)
             if amount
         }
-        for number, line in enumerate(findings.bill):
+        for number, line in enumerate(run.bill):
             if line.amount:
                 place = row_of.get(line.group, -1), column_of.get(line.kind, -1)
                 cells.setdefault(place, []).append(number)
-        shown = [0.0] * len(findings.bill)
+        shown = [0.0] * len(run.bill)
         for (row, column), numbers in cells.items():
             total = self.table.cells[row][column] if min(row, column) >= 0 else 0.0
-            amounts = [findings.bill[number].amount for number in numbers]
+            amounts = [run.bill[number].amount for number in numbers]
             for number, amount in zip(numbers, rounded_parts(self.scale, amounts, total), strict=True):
                 shown[number] = amount
         return shown
@@ -92,19 +92,19 @@ def shares(values: Sequence[float]) -> list[str]:
     ]
 
 
-def hours_parts(findings: Findings) -> HoursParts:
+def hours_parts(run: ReportedRun) -> HoursParts:
     """Take the fleet's hours apart. Raises ResultError if billed hours aren't those of the billed states."""
-    policy = get_policy(findings.policy)
-    hours = {s: findings.mean(f"hours.{s}") for s in PowerState if findings.mean(f"hours.{s}") > 0}
+    policy = get_policy(run.policy)
+    hours = {s: run.mean(f"hours.{s}") for s in PowerState if run.mean(f"hours.{s}") > 0}
     everything = math.fsum(hours.values())
     scale = hours_scale(everything)
     billed = math.fsum(h for state, h in hours.items() if policy.bills(state))
-    if abs(billed - findings.mean("billed_hours")) > SLACK * max(1.0, billed):
+    if abs(billed - run.mean("billed_hours")) > SLACK * max(1.0, billed):
         raise ResultError(
-            f"{findings.folder / 'summary.json'}: billed_hours is {findings.mean('billed_hours')!r}, but the states that "
+            f"{run.folder / 'summary.json'}: billed_hours is {run.mean('billed_hours')!r}, but the states that "
             f"policy {policy.name} bills make up {billed!r}"
         )
-    served = min(findings.mean("served_hours"), hours.get(PowerState.RUNNING, 0.0))
+    served = min(run.mean("served_hours"), hours.get(PowerState.RUNNING, 0.0))
     # All hours, billed ones and served ones are shown as they round; what is left between them is their difference.
     served_shown = scale.rounded(served)
     unserved_shown = scale.rounded(billed) - served_shown
@@ -125,14 +125,14 @@ def _shown(scale: Scale, exact: dict[PowerState, float], total: float) -> dict[P
     return dict(zip(exact, rounded_parts(scale, list(exact.values()), total), strict=True)) if exact else {}
 
 
-def money_parts(findings: Findings) -> MoneyParts:
+def money_parts(run: ReportedRun) -> MoneyParts:
     """Take the bill apart. Raises ResultError if its meters or groups don't make up the total."""
-    total = findings.mean("cost.total")
-    scale = money_scale(total, findings.currency)
-    meters = [meter for meter in METERS if findings.mean(f"cost.{meter}") != 0] or ["compute"]
-    members, names = _rows(findings)
-    cells = [[math.fsum(findings.mean(f"cost.{m}", g) for g in group) for m in meters] for group in members]
-    of_fleet = [findings.mean(f"cost.{meter}") for meter in meters]
+    total = run.mean("cost.total")
+    scale = money_scale(total, run.currency)
+    meters = [meter for meter in METERS if run.mean(f"cost.{meter}") != 0] or ["compute"]
+    members, names = _rows(run)
+    cells = [[math.fsum(run.mean(f"cost.{m}", g) for g in group) for m in meters] for group in members]
+    of_fleet = [run.mean(f"cost.{meter}") for meter in meters]
     shared = [mean - math.fsum(row[j] for row in cells) for j, mean in enumerate(of_fleet)]
     shared = [0.0 if abs(each) <= SLACK * max(1.0, abs(total)) else each for each in shared]
     if not cells or any(shared):
@@ -141,17 +141,17 @@ def money_parts(findings: Findings) -> MoneyParts:
         members.append((FLEET,))
     if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
         raise ResultError(
-            f"{findings.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
+            f"{run.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
         )
     return MoneyParts(
         scale=scale, groups=names, meters=meters, table=rounded_table(scale, cells, total), members=members
     )
 
 
-def _rows(findings: Findings) -> tuple[list[tuple[str, ...]], list[str]]:
-    every = list(findings.groups)
+def _rows(run: ReportedRun) -> tuple[list[tuple[str, ...]], list[str]]:
+    every = list(run.groups)
     if len(every) <= MOST_GROUPS:
         return [(group,) for group in every], every
-    by_cost = sorted(every, key=lambda group: -findings.mean("cost.total", group))
+    by_cost = sorted(every, key=lambda group: -run.mean("cost.total", group))
     first, rest = by_cost[: MOST_GROUPS - 1], by_cost[MOST_GROUPS - 1 :]
     return [*((group,) for group in first), tuple(rest)], [*first, f"{len(rest):,} other groups"]

@@ -12,7 +12,7 @@ import pytest
 import sim
 from sim.cli import main
 from sim.fields.metrics import METRICS, Forms, Metric, Unit, add_metrics, better_direction, find_metric
-from sim.report.answer import account, headline
+from sim.report.answer import headline, page_data
 from sim.report.folder import read
 from sim.report.totals import hours_parts, money_parts
 from sim.runs.metrics import metric_rows, possible_metrics
@@ -123,7 +123,7 @@ def test_shares_and_hours_are_written_alike_everywhere(
 ) -> None:
     """Availability and cost read the same on the terminal, in the page and in a notebook."""
     findings = read(result.write(tmp_path / "out"))
-    table = headline(account(findings, hours_parts(findings), money_parts(findings)))
+    table = headline(page_data(findings, hours_parts(findings), money_parts(findings)))
     page = {row[0]: row[2] for row in table.rows}
     from sim.cli.terminal import print_summary
 

@@ -19,7 +19,7 @@ from sim.errors import ResultError
 from sim.report import style
 from sim.report.answer import _share_with_points
 from sim.report.build import build
-from sim.report.folder import Findings, Stat, read
+from sim.report.folder import ReportedRun, Stat, read
 from sim.report.group_figures import cost_by_group
 from sim.report.totals import money_parts
 
@@ -203,10 +203,10 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
     assert [float(row["value"]) for row in shown if row["what"] == "replication"] == bills
 
 
-def test_compute_that_serves_nobody_is_parted_from_what_serves(result_folder: Make) -> None:
+def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
     """Made folders serve nine tenths of their running hours; with commitments nobody can say whose hours they paid."""
 
-    def drawn_from(commitment: float) -> tuple[Findings, dict[str, float]]:
+    def drawn_from(commitment: float) -> tuple[ReportedRun, dict[str, float]]:
         findings = read(result_folder(groups=("a", "b"), vms=10, replications=3, commitment=commitment))
         with style.figure_style():
             drawn = cost_by_group(findings, money_parts(findings))
@@ -215,10 +215,10 @@ def test_compute_that_serves_nobody_is_parted_from_what_serves(result_folder: Ma
 
     findings, own = drawn_from(commitment=0.0)
     share = findings.mean("served_hours", "b") / findings.mean("billed_hours", "b")
-    assert own["compute that serves"] == pytest.approx(share * findings.mean("cost.compute", "b"))
+    assert own["compute, ready while needed"] == pytest.approx(share * findings.mean("cost.compute", "b"))
     _, committed = drawn_from(commitment=50.0)
-    assert committed["compute"] == pytest.approx(own["compute that serves"] + own["compute that serves nobody"])
-    assert "compute that serves" not in committed
+    assert committed["compute"] == pytest.approx(own["compute, ready while needed"] + own["compute, billed but idle"])
+    assert "compute, ready while needed" not in committed
 
 
 def test_single_lives_are_those_of_the_folder(made: Path) -> None:
@@ -333,7 +333,7 @@ def test_a_folder_with_nothing_but_its_summary_still_gets_a_report(result_folder
         if path.name != "summary.json":
             path.unlink()
     text = build(folder).read_text(encoding="utf-8")
-    assert "the fleet costs" in text
+    assert "Estimated cost" in text
     assert {path.stem for path in (folder / "figures").iterdir()} == {"hours_by_state", "cost_by_meter"}
 
 

@@ -174,7 +174,7 @@ def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> 
     assert "which of the two is cheaper is undecided" in text
     assert "7.2 times as many replications" in text
     assert "mind the &lt;gap&gt;" in text
-    assert "What shared luck is worth" in text
+    assert "Gain from common random numbers" in text
     assert "0.875" in text
     shown = rows_of(comparison / "figures" / "differences.csv")
     assert [(r["variant"], r["metric"], float(r["mean"]), r["verdict"]) for r in shown] == [
@@ -185,7 +185,7 @@ def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> 
     ]
 
 
-def test_luck_that_gained_nothing_is_said(comparison: Path) -> None:
+def test_common_random_numbers_that_gained_nothing_are_reported(comparison: Path) -> None:
     """A gain of 1 is none; where the difference never varies no number of replications would do as well."""
     file = comparison / "comparison.json"
     content = json.loads(file.read_text())
@@ -193,8 +193,8 @@ def test_luck_that_gained_nothing_is_said(comparison: Path) -> None:
     content["differences"]["maybe"]["cost.total"]["gain"] = None
     file.write_text(json.dumps(content))
     text = build(comparison).read_text(encoding="utf-8")
-    assert "Sharing the luck gained nothing about cost here." in text
-    assert "it never varies" in text
+    assert "Common random numbers gained nothing for the cost here." in text
+    assert "constant" in text
     assert "\N{MINUS SIGN}0.300" in text
 
 
