@@ -1,7 +1,7 @@
 """Who pays for each VM hour: commitments applied hour by hour, fleet-wide, in the platform's order.
 
 Reservations come first, then savings plans (3-year before 1-year, the deepest discount first), then pay as you go.
-A *demand* is something that wants covering in each clock hour: the VMs of a group, or the unused units of a capacity
+A *demand* is something to be covered in each clock hour: the VMs of a group, or the unused units of a capacity
 reservation. Where a commitment can't cover all demands of one rank, they share it in proportion. Everything is array
 work over the hours; a year is 8,760 numbers a demand.
 """
@@ -22,7 +22,7 @@ from sim.billing.tariff import SizeTariff
 
 @dataclass(slots=True)
 class Demand:
-    """VM hours of one size that somebody must pay for, and what is still left of them to pay as you go."""
+    """VM hours of one size to be paid, and what is left of them to pay as you go."""
 
     name: str  # of the group, or of the capacity reservation
     tariff: SizeTariff

@@ -1,4 +1,4 @@
-"""Commitments at work on a whole fleet: what each one covered, what it cost, and how much of it was lost.
+"""Commitments applied to a whole fleet: what each one covered, cost and left unused.
 
 The order: VMs on dedicated hosts pay no compute; VMs take their places in capacity reservations, whose empty units are
 billed as if they ran; then reservations, then savings plans cover VMs and empty units alike; the rest pays as it goes.
@@ -24,7 +24,7 @@ _Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class HourlyUse:
     """One commitment hour by hour, in its own unit, at its own price."""
 
     commitment: Commitment
@@ -40,7 +40,7 @@ class Spent:
         )
 
     def lines(self) -> list[BillLine]:
-        """What was used and what was lost, each a line; both are paid."""
+        """A line for what was used and one for what was unused; both are paid."""
         use = self.use()
         meter, price = f"commitment.{use.name}", self.usd_per_unit
         whole = line("", f"{meter}.used", use.bought, use.unit, price)
@@ -58,20 +58,20 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """What became of every VM hour of a fleet, and of every commitment."""
+class Allocation:
+    """Which commitment pays each VM hour of a fleet, and how far each commitment is used."""
 
     demands: Mapping[str, Demand]  # by group; spot groups have none
     empty_units: tuple[Demand, ...] = ()  # of capacity reservations
-    spent: tuple[Spent, ...] = ()
+    commitments: tuple[HourlyUse, ...] = ()
     lines: tuple[BillLine, ...] = field(default=())
     uses: Mapping[str, CommitmentUse] = field(default_factory=dict)
 
 
-def apply(
+def allocate(
     hours: Sequence[RatedHours], window: Hourly, catalogue: Catalogue, commitments: Sequence[Commitment]
-) -> Coverage:
-    """Let every commitment cover what it can, hour by hour and fleet-wide."""
+) -> Allocation:
+    """Apply every commitment hour by hour and fleet-wide."""
     demands = {
         own.group.name: Demand(
             name=own.group.name, tariff=size_tariff(catalogue, own.group.size, own.group.region), left=own.billed.hourly
@@ -80,21 +80,21 @@ def apply(
         if own.group.priority == "regular" and own.group.size and commitments
     }
     if not commitments:
-        return Coverage(demands=demands)
-    spent: dict[str, Spent] = {}
+        return Allocation(demands=demands)
+    spent: dict[str, HourlyUse] = {}
     for host in _of(commitments, DedicatedHost):
-        spent[host.name] = _house(host, demands, window)
+        spent[host.name] = _place_on_hosts(host, demands, window)
     empty: list[Demand] = []
     held = {name: demand.left for name, demand in demands.items()}  # VM hours not yet in a capacity reservation
     for capacity in _of(commitments, CapacityReservation):
         tariff = size_tariff(catalogue, capacity.size, capacity.region)
-        spent[capacity.name], units = _hold(capacity, tariff, demands, held, window)
+        spent[capacity.name], units = _fill_capacity(capacity, tariff, demands, held, window)
         empty.append(units)
     wanting = [*demands.values(), *empty]
     reservations, plans = _of(commitments, Reservation), _of(commitments, SavingsPlan)
     tariffs = {r.name: size_tariff(catalogue, r.size, r.region) for r in reservations}
     for reservation, used in zip(reservations, reserve(reservations, wanting, tariffs, window), strict=True):
-        spent[reservation.name] = Spent(
+        spent[reservation.name] = HourlyUse(
             commitment=reservation,
             used=used,
             bought=reservation.quantity * window,
@@ -102,20 +102,20 @@ def apply(
             usd_per_unit=reservation_price(tariffs[reservation.name], reservation),
         )
     for plan, used in zip(plans, save(plans, wanting, window), strict=True):
-        spent[plan.name] = Spent(
+        spent[plan.name] = HourlyUse(
             commitment=plan, used=used, bought=plan.hourly_usd * window, unit="USD", usd_per_unit=1.0
         )
     ordered = tuple(spent[commitment.name] for commitment in commitments)
-    return Coverage(
+    return Allocation(
         demands=demands,
         empty_units=tuple(empty),
-        spent=ordered,
+        commitments=ordered,
         lines=tuple(_lines(ordered, empty)),
         uses={each.commitment.name: each.use() for each in ordered},
     )
 
 
-def _lines(spent: Sequence[Spent], empty: Sequence[Demand]) -> list[BillLine]:
+def _lines(spent: Sequence[HourlyUse], empty: Sequence[Demand]) -> list[BillLine]:
     lines: list[BillLine] = []
     units = {demand.name: demand for demand in empty}
     for each in spent:
@@ -136,7 +136,7 @@ def _empty_unit_lines(units: Demand) -> list[BillLine]:
     return lines
 
 
-def _house(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -> Spent:
+def _place_on_hosts(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -> HourlyUse:
     """VMs on dedicated hosts appear at price 0, as far as the hosts have room for them."""
     tenants = [demands[name] for name in host.groups if name in demands]
     vcpus = [tenant.left * tenant.tariff.vcpus for tenant in tenants]
@@ -146,18 +146,18 @@ def _house(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -
         tenant.cover(host.name, fits, tenant.tariff.vcpus / host.vcpus)
     share_used = np.divide(room - empty, room, out=np.zeros_like(room), where=room > 0.0)
     bought = host.quantity * window
-    return Spent(
+    return HourlyUse(
         commitment=host, used=share_used * bought, bought=bought, unit="host hour", usd_per_unit=host.usd_per_h
     )
 
 
-def _hold(
+def _fill_capacity(
     capacity: CapacityReservation,
     tariff: SizeTariff,
     demands: Mapping[str, Demand],
     held: dict[str, Hourly],
     window: Hourly,
-) -> tuple[Spent, Demand]:
+) -> tuple[HourlyUse, Demand]:
     """VMs that name a capacity reservation take its units; what stays empty is billed as if a VM ran there."""
     members = [
         name
@@ -169,7 +169,7 @@ def _hold(
     for name in members:
         held[name] = held[name] * (1.0 - fits)
     bought = capacity.quantity * window
-    spent = Spent(
+    spent = HourlyUse(
         commitment=capacity, used=bought - empty, bought=bought, unit="unit hour", usd_per_unit=tariff.payg_usd_per_h
     )
     return spent, Demand(name=capacity.name, tariff=tariff, left=empty, is_unused_capacity=True)

@@ -1,4 +1,4 @@
-"""Promises that lower the price: reservations, savings plans, capacity reservations, dedicated hosts.
+"""Commitments that lower the price: reservations, savings plans, capacity reservations, dedicated hosts.
 
 All are rated per clock hour and fleet-wide: what is not used in its hour is lost. Sources: azure-docs
 understand-vm-reservation-charges.md (2023-07-27), reserved-vm-instance-size-flexibility.md (2021-04-06),
@@ -58,13 +58,13 @@ class CapacityReservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DedicatedHost:
-    """Whole machines, billed for their existence; VMs on them pay no compute (licences, disks, network as usual)."""
+    """Whole hosts, billed while they exist; VMs on them pay no compute (licences, disks, network as usual)."""
 
     name: str
     quantity: float
     usd_per_h: float
-    vcpus: int  # of one machine
-    groups: tuple[str, ...]  # whose VMs live on it
+    vcpus: int  # of one host
+    groups: tuple[str, ...]  # whose VMs run on it
 
     def __post_init__(self) -> None:
         _check_amount(self.name, "quantity", self.quantity)

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.breakdown import Breakdown, Days, GroupBreakdown
 from sim.billing.commitment_allocation import Demand
-from sim.billing.commitment_use import Spent
+from sim.billing.commitment_use import HourlyUse
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import COVERED, BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating
-from sim.billing.spread import Days, GroupSpread, Spread
 
 FOCUS_VERSION = "1.2"
 COLUMNS = (
@@ -68,7 +68,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Charge:
-    """One line of the bill spread over resources and days: what is the same in all its rows, and what isn't."""
+    """One line of the bill breakdown over resources and days: what is the same in all its rows, and what isn't."""
 
     same: Mapping[str, Cell]
     names: Sequence[str]
@@ -110,16 +110,16 @@ class _Charge:
 
 
 def focus_rows(
-    rating: Rating, start: datetime, spread: Spread | None = None, *, currency: str = "USD"
+    rating: Rating, start: datetime, breakdown: Breakdown | None = None, *, currency: str = "USD"
 ) -> Iterator[dict[str, Cell]]:
     """The rows of a bill, day by day within each line; *start* is the instant of t = 0.
 
-    Without a *spread*, one resource a group (`GroupSpread`); with a `VmSpread`, one a VM.
+    Without a *breakdown*, one resource a group (`GroupBreakdown`); with a `VmBreakdown`, one a VM.
     """
     days = Days(start=start, hours=len(rating.window))
-    spread = GroupSpread(rating=rating, days=days) if spread is None else spread
+    breakdown = GroupBreakdown(rating=rating, days=days) if breakdown is None else breakdown
     money = {"BillingCurrency": currency, "PricingCurrency": currency}
-    for charge in _charges(rating, spread):
+    for charge in _charges(rating, breakdown):
         units = {each: currency for each in _UNITS if charge.same.get(each) == "USD"}
         yield from replace(charge, same={**_ALWAYS, **money, **charge.same, **units}).rows(days)
 
@@ -139,33 +139,33 @@ def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_col
     return written
 
 
-def _charges(rating: Rating, spread: Spread) -> Iterator[_Charge]:
+def _charges(rating: Rating, breakdown: Breakdown) -> Iterator[_Charge]:
     shares = effective_shares(rating)
     for number, own in enumerate(rating.hours):
         for line in rating.bill.lines:
             if line.group == own.group.name and line.quantity > 0.0:
-                yield _group_charge(rating, spread, number, line, shares)
-    for spent in rating.coverage.spent:
-        yield from _commitment_charges(rating, spread.days, spent, shares)
+                yield _group_charge(rating, breakdown, number, line, shares)
+    for use in rating.allocation.commitments:
+        yield from _commitment_charges(rating, breakdown.days, use, shares)
 
 
 def _group_charge(
-    rating: Rating, spread: Spread, number: int, line: BillLine, shares: Mapping[tuple[str, str], int]
+    rating: Rating, breakdown: Breakdown, number: int, line: BillLine, shares: Mapping[tuple[str, str], int]
 ) -> _Charge:
     group = rating.hours[number].group
     what = line.counts
-    names, hours = spread.weights(number, what)
+    names, hours = breakdown.weights(number, what)
     same = _described(group, line)
     if not what.startswith(COVERED):
         paid = _shared(line.amount_nano, hours)
         return _Charge(same=same, names=names, quantity=hours, billed=paid, effective=paid, listed=paid)
     name = what.removeprefix(COVERED)
-    demand = rating.coverage.demands[group.name]
-    spent = next(each for each in rating.coverage.spent if each.commitment.name == name)
+    demand = rating.allocation.demands[group.name]
+    use = next(each for each in rating.allocation.commitments if each.commitment.name == name)
     price = demand.tariff.payg_usd_per_h
     nothing = np.zeros(hours.shape, dtype=np.int64)
-    category = "Committed" if _is_discount(spent) else "Other"  # a dedicated host's VMs appear at price 0
-    same |= {"PricingCategory": category, **_prices(price), **_commitment(spent, "Used")}
+    category = "Committed" if _is_discount(use) else "Other"  # a dedicated host's VMs appear at price 0
+    same |= {"PricingCategory": category, **_prices(price), **_commitment(use, "Used")}
     return _Charge(
         same=same,
         names=names,
@@ -173,47 +173,47 @@ def _group_charge(
         billed=nothing,
         effective=_shared(shares.get((name, group.name), 0), hours),
         listed=_shared(to_nano(line.quantity, price), hours),
-        committed=hours * demand.takes[name] if _is_discount(spent) else None,
+        committed=hours * demand.takes[name] if _is_discount(use) else None,
     )
 
 
 def _commitment_charges(
-    rating: Rating, days: Days, spent: Spent, shares: Mapping[tuple[str, str], int]
+    rating: Rating, days: Days, use: HourlyUse, shares: Mapping[tuple[str, str], int]
 ) -> Iterator[_Charge]:
     """What a commitment itself costs: bought, and where something of it was lost, unused."""
-    name = spent.commitment.name
-    empty = next((units for units in rating.coverage.empty_units if units.name == name), None)
+    name = use.commitment.name
+    empty = next((units for units in rating.allocation.empty_units if units.name == name), None)
     if empty is not None:
         yield from _empty_charges(rating, days, empty, shares)
         return
     amount = {line.meter: line.amount_nano for line in rating.bill.lines if line.kind == "commitment"}
     used, unused = amount[f"commitment.{name}.used"], amount[f"commitment.{name}.unused"]
-    bought = days.sums(spent.bought)[np.newaxis, :]
+    bought = days.sums(use.bought)[np.newaxis, :]
     same = {
         **_service("commitment"),
         **_sku(f"commitment.{name}", {}),
-        **_prices(spent.usd_per_unit),
-        "RegionId": getattr(spent.commitment, "region", None) or None,
+        **_prices(use.usd_per_unit),
+        "RegionId": getattr(use.commitment, "region", None) or None,
         "PricingCategory": "Committed",
-        "PricingUnit": _unit(spent.unit),
+        "PricingUnit": _unit(use.unit),
         "ChargeDescription": f"{name}: bought",
     }
     whole = _shared(used + unused, bought)
     nothing = np.zeros_like(whole)
-    if isinstance(spent.commitment, DedicatedHost):
+    if isinstance(use.commitment, DedicatedHost):
         # Hosts are usage of their own: VMs on them appear at price 0, and nothing is amortised.
-        same |= {"ChargeCategory": "Usage", "PricingCategory": "Standard", "ConsumedUnit": _unit(spent.unit)}
+        same |= {"ChargeCategory": "Usage", "PricingCategory": "Standard", "ConsumedUnit": _unit(use.unit)}
         yield _Charge(same=same, names=[name], quantity=bought, billed=whole, effective=whole, listed=whole)
         return
-    purchase = {**same, **_commitment(spent, None), "ChargeCategory": "Purchase", "ChargeFrequency": "Recurring"}
+    purchase = {**same, **_commitment(use, None), "ChargeCategory": "Purchase", "ChargeFrequency": "Recurring"}
     yield _Charge(
         same=purchase, names=[name], quantity=bought, billed=whole, effective=nothing, listed=whole, committed=bought,
         consumed=False,
     )  # fmt: skip
     # Money, not hours, is what isn't used of it: fractions of a nano-dollar are no row.
-    lost = days.sums(np.maximum(spent.bought - spent.used, 0.0))[np.newaxis, :]
+    lost = days.sums(np.maximum(use.bought - use.used, 0.0))[np.newaxis, :]
     if unused:
-        same |= {**_commitment(spent, "Unused"), "ChargeCategory": "Usage", "ChargeDescription": f"{name}: unused"}
+        same |= {**_commitment(use, "Unused"), "ChargeCategory": "Usage", "ChargeDescription": f"{name}: unused"}
         yield _Charge(
             same=same, names=[name], quantity=lost, billed=nothing, effective=_shared(unused, lost), listed=nothing,
             committed=lost, consumed=False,
@@ -243,12 +243,12 @@ def _empty_charges(
     yield _Charge(
         same=same, names=[units.name], quantity=left, billed=paid, effective=paid, listed=paid, consumed=False
     )
-    for spent in rating.coverage.spent:
-        name = spent.commitment.name
+    for use in rating.allocation.commitments:
+        name = use.commitment.name
         if name in units.covered and units.covered[name].any():
             hours = days.sums(units.covered[name])[np.newaxis, :]
             yield _Charge(
-                same={**same, "PricingCategory": "Committed", **_commitment(spent, "Used")},
+                same={**same, "PricingCategory": "Committed", **_commitment(use, "Used")},
                 names=[units.name],
                 quantity=hours,
                 billed=np.zeros(hours.shape, dtype=np.int64),
@@ -262,11 +262,11 @@ def _empty_charges(
 def effective_shares(rating: Rating) -> dict[tuple[str, str], int]:
     """The used part of each commitment's price, shared out to who used it: (commitment, demand) -> nano-dollars."""
     found: dict[tuple[str, str], int] = {}
-    users = [*rating.coverage.demands.values(), *rating.coverage.empty_units]
-    for spent in rating.coverage.spent:
-        name = spent.commitment.name
+    users = [*rating.allocation.demands.values(), *rating.allocation.empty_units]
+    for use in rating.allocation.commitments:
+        name = use.commitment.name
         paid = next((line.amount_nano for line in rating.bill.lines if line.meter == f"commitment.{name}.used"), 0)
-        if isinstance(spent.commitment, DedicatedHost) or not paid:
+        if isinstance(use.commitment, DedicatedHost) or not paid:
             continue
         takes = [
             (user.name, float(user.covered[name].sum()) * user.takes[name]) for user in users if name in user.covered
@@ -326,9 +326,9 @@ def _prices(usd: float) -> dict[str, Cell]:
     return dict.fromkeys(columns, usd)
 
 
-def _commitment(spent: Spent, status: str | None) -> dict[str, Cell]:
-    commitment = spent.commitment
-    if not _is_discount(spent):
+def _commitment(use: HourlyUse, status: str | None) -> dict[str, Cell]:
+    commitment = use.commitment
+    if not _is_discount(use):
         return {}
     is_reservation = isinstance(commitment, Reservation)
     return {
@@ -337,12 +337,12 @@ def _commitment(spent: Spent, status: str | None) -> dict[str, Cell]:
         "CommitmentDiscountName": commitment.name,
         "CommitmentDiscountStatus": status,
         "CommitmentDiscountType": "Reservation" if is_reservation else "Savings Plan",
-        "CommitmentDiscountUnit": _unit(spent.unit),
+        "CommitmentDiscountUnit": _unit(use.unit),
     }
 
 
-def _is_discount(spent: Spent) -> bool:
-    return not isinstance(spent.commitment, CapacityReservation | DedicatedHost)
+def _is_discount(use: HourlyUse) -> bool:
+    return not isinstance(use.commitment, CapacityReservation | DedicatedHost)
 
 
 _UNITS = ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit")

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.billing.hours import Booked, RatedHours
+from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import RatedGroup
 from sim.errors import Fault, UsageError
@@ -46,7 +46,7 @@ class FocusUsage:
     end_s: float
     hours: tuple[RatedHours, ...]
     invoiced: Mapping[str, float]
-    one_meter: bool = False  # Windows machines and their licences were invoiced together
+    one_meter: bool = False  # Windows VMs and their licences were invoiced together
     longest_row_s: float = 0.0
 
 
@@ -106,7 +106,7 @@ def read_focus_rows(path: str, columns: Sequence[str], rows: Iterator[dict[str, 
     return FocusUsage(
         start=start,
         end_s=end_s,
-        hours=tuple(_book(used, start, math.ceil(end_s / SECONDS_PER_HOUR))),
+        hours=tuple(_count_hours(used, start, math.ceil(end_s / SECONDS_PER_HOUR))),
         invoiced={kind: math.fsum(costs) for kind, costs in invoiced.items()},
         one_meter=any(len(row.what) > 1 for row in used),
         longest_row_s=max((row.end - row.start).total_seconds() for row in used),
@@ -165,7 +165,7 @@ def _meaning(row: Mapping[str, str], meter: str) -> tuple[_Key | None, tuple[str
     )
     if _text(row, "ServiceCategory") != "Compute" or "Virtual Machine" not in product + _text(row, "ServiceName"):
         return None, ()
-    # The platform's own meter is the size's short name: "D4s v5", "D4s v5 Spot"; one meter holds machine and licence.
+    # The platform's own meter is the size's short name: "D4s v5", "D4s v5 Spot"; one meter covers VM and licence.
     words = f"{meter} {product}"
     named = re.sub(r"\s*(Spot|Low Priority)\b", "", meter).split("/")[0].strip()
     if not size and not named:
@@ -193,8 +193,8 @@ def _tagged_group(row: Mapping[str, str]) -> str:
         return ""
 
 
-def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHours]:
-    books: dict[_Key, dict[str, NDArray[np.float64]]] = {}
+def _count_hours(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHours]:
+    counters: dict[_Key, dict[str, NDArray[np.float64]]] = {}
     for row in rows:
         if row.key is None:
             continue
@@ -203,16 +203,16 @@ def _book(rows: Sequence[_Row], start: datetime, hours: int) -> Iterator[RatedHo
         first, last = int(begin), min(hours, math.ceil(end))
         edges = np.clip(np.arange(first, last + 1, dtype=np.float64), begin, end)
         part = np.diff(edges) * (row.hours / (end - begin))
-        kinds = books.setdefault(row.key, {name: np.zeros(hours) for name in ("billed", "licensed", "existing")})
+        kinds = counters.setdefault(row.key, {name: np.zeros(hours) for name in ("billed", "licensed", "existing")})
         for name in row.what:
             kinds[name][first:last] += part
-    sizes = Counter(key.group for key in books if key.size)
-    for key, kinds in books.items():
-        booked = {name: Booked(hourly=hourly, total_h=math.fsum(hourly)) for name, hourly in kinds.items()}
+    sizes = Counter(key.group for key in counters if key.size)
+    for key, kinds in counters.items():
+        counted = {name: CountedHours(hourly=hourly, total_h=math.fsum(hourly)) for name, hourly in kinds.items()}
         yield RatedHours(
             group=_group(key, alone=sizes[key.group] == 1),
-            orphaned=Booked(hourly=np.zeros(hours), total_h=0.0),
-            **booked,
+            orphaned=CountedHours(hourly=np.zeros(hours), total_h=0.0),
+            **counted,
         )
 
 

@@ -16,7 +16,7 @@ Hourly = NDArray[np.float64]  # one number per clock hour from t = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class CountedHours:
     """VM hours of one kind: by clock hour, and their exact sum."""
 
     hourly: Hourly
@@ -28,10 +28,10 @@ class RatedHours:
     """VM hours of one group, by what they pay."""
 
     group: RatedGroup
-    billed: Booked  # compute
-    licensed: Booked  # the software licence
-    existing: Booked  # disks and addresses: from creation to deletion
-    orphaned: Booked  # disks that outlived their deleted VM; one VM's set of disks counted once
+    billed: CountedHours  # compute
+    licensed: CountedHours  # the software licence
+    existing: CountedHours  # disks and addresses: from creation to deletion
+    orphaned: CountedHours  # disks that outlived their deleted VM; one VM's set of disks counted once
 
 
 def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> RatedHours:
@@ -39,10 +39,12 @@ def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> Rat
     licensed = [state for state in STATES if state in policy.license]
     return RatedHours(
         group=group,
-        billed=Booked(hourly=usage.billed_hourly(policy), total_h=usage.billed_h(policy)),
-        licensed=Booked(hourly=usage.hourly_in(licensed), total_h=usage.hours_in(licensed)),
-        existing=Booked(hourly=usage.existing_hourly, total_h=usage.existing_h),
-        orphaned=Booked(hourly=np.zeros(len(usage.cells)), total_h=0.0),  # a ledger doesn't tell who was deleted when
+        billed=CountedHours(hourly=usage.billed_hourly(policy), total_h=usage.billed_h(policy)),
+        licensed=CountedHours(hourly=usage.hourly_in(licensed), total_h=usage.hours_in(licensed)),
+        existing=CountedHours(hourly=usage.existing_hourly, total_h=usage.existing_h),
+        orphaned=CountedHours(
+            hourly=np.zeros(len(usage.cells)), total_h=0.0
+        ),  # a ledger doesn't tell who was deleted when
     )
 
 

@@ -18,7 +18,7 @@ NANO_PER_USD = 1_000_000_000
 
 @lru_cache(maxsize=4096)
 def exact_price(usd: float) -> Fraction:
-    """A price as the decimal number that somebody wrote.
+    """A price as the decimal number as it was written.
 
     >>> exact_price(0.1) * 3 == Fraction(3, 10)
     True

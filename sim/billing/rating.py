@@ -1,6 +1,6 @@
 """RATING: hours become money. Reads usage and prices; the simulation is not needed.
 
-`rate` takes the ledgers of a run, `rate_stays` lives of VMs, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
+`rate` takes the ledgers of a run, `rate_stays` stays of VMs, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
 fleet-wide (`sim.billing.commitment_allocation`), then every meter is one line: quantity times price, rounded once to nano-dollars.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sim.billing.commitment_use import Coverage, apply
+from sim.billing.commitment_use import Allocation, allocate
 from sim.billing.commitments import Commitment
 from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
 from sim.billing.meter_kinds import METERS, Metered, group_prices
@@ -73,7 +73,7 @@ def rate_stays(
     rounding: str = "exact",
     spot_steps: SpotSteps | None = None,
 ) -> Rating:
-    """The bill of lives of VMs, without a simulation, and what is needed to share it out to VMs and days.
+    """The bill of stays of VMs, without a simulation, and what is needed to share it out to VMs and days.
 
     *rounding* is `exact`, or `floor-minute`: the spare seconds of each contiguous billed stretch are dropped.
     """
@@ -91,7 +91,7 @@ class Rating:
     bill: Bill
     hours: tuple[RatedHours, ...]
     window: Hourly
-    coverage: Coverage
+    allocation: Allocation
     stepped: Mapping[str, Hourly]  # USD per hour of compute by clock hour, of groups whose price changes
 
 
@@ -103,7 +103,7 @@ def rate_in_full(
     spot_steps: SpotSteps | None = None,
 ) -> Rating:
     """`rate_hours` with its working."""
-    coverage = apply(hours, window, catalogue, commitments)
+    allocation = allocate(hours, window, catalogue, commitments)
     prices = {own.group.name: group_prices(catalogue, own.group) for own in hours}
     stepped = {
         own.group.name: spot_steps.hourly(price, len(window))
@@ -117,8 +117,8 @@ def rate_in_full(
         for kind in METERS.values():
             metered = Metered(
                 hours=own, prices=prices[name][kind.kind], window=window,
-                demand=coverage.demands.get(name), stepped=stepped.get(name),
+                demand=allocation.demands.get(name), stepped=stepped.get(name),
             )  # fmt: skip
             lines += kind.lines(kind, metered)
-    bill = Bill(lines=(*lines, *coverage.lines), commitments=coverage.uses)
-    return Rating(bill=bill, hours=tuple(hours), window=window, coverage=coverage, stepped=stepped)
+    bill = Bill(lines=(*lines, *allocation.lines), commitments=allocation.uses)
+    return Rating(bill=bill, hours=tuple(hours), window=window, allocation=allocation, stepped=stepped)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.hours import Hourly, RatedHours
-from sim.billing.stays import BOOKED, Stays, booked_times
+from sim.billing.stays import HOUR_KINDS, Stays, times_by_kind
 from sim.lifecycle.policy import BillingPolicy
 from sim.usage.ledger import TICKS_PER_HOUR
 
@@ -61,9 +61,9 @@ def vm_hours(
     *left* holds, by group, the VM hours that commitments don't pay; groups that aren't in it pay all.
     """
     shares = HourlyShare.of([share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours])
-    found = {name: np.zeros(len(stays.vms)) for name in BOOKED}
+    found = {name: np.zeros(len(stays.vms)) for name in HOUR_KINDS}
     for part in stays.parts():
-        for name, time in booked_times(stays, part, policy, window, rounding).items():
+        for name, time in times_by_kind(stays, part, policy, window, rounding).items():
             if name == "billed":
                 weight = shares.hours(stays.group_of[time.vm], time.start, time.end)
             else:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 
 class Deployment(StrEnum):
-    """How VMs are deployed, as far as the promised uptime depends on it."""
+    """How VMs are deployed, as far as the SLA depends on it."""
 
     ZONES = "zones"  # two or more VMs over two or more zones
     AVAILABILITY_SET = "availability-set"  # two or more VMs in one set
@@ -22,14 +22,14 @@ class Deployment(StrEnum):
     SINGLE_STANDARD_SSD = "single-standard-ssd"
     SINGLE_STANDARD_HDD = "single-standard-hdd"
     CAPACITY_RESERVATION = "capacity-reservation"
-    SPOT = "spot"  # nothing is promised
+    SPOT = "spot"  # no SLA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLevel:
-    """The promise to one kind of deployment, and what a broken one is worth."""
+    """The SLA of one kind of deployment, and the credits for missing it."""
 
-    uptime: float | None  # promised monthly uptime, a fraction; None: no promise
+    uptime: float | None  # monthly uptime, a fraction; None: no SLA
     credits: tuple[tuple[float, float], ...] = ()  # (uptime below, credit), both fractions, largest uptime first
     source: str
 
@@ -65,7 +65,7 @@ SERVICE_LEVELS: Mapping[Deployment, ServiceLevel] = MappingProxyType(
 def deployment_of(
     disks: Sequence[str], *, vms: int = 1, zones: int = 0, availability_set: bool = False, priority: str = "regular"
 ) -> Deployment:
-    """Which promise holds: the strongest one that the deployment fulfils; a single VM goes by its slowest disk.
+    """Which SLA holds: the strongest one that the deployment fulfils; a single VM goes by its slowest disk.
 
     >>> deployment_of(["P10", "S30"])
     <Deployment.SINGLE_STANDARD_HDD: 'single-standard-hdd'>

@@ -1,6 +1,6 @@
-"""Lives of VMs as rows: who, in which power state, from when to when. A bill can be made of them without a simulation.
+"""Stays of VMs as rows: who, in which power state, from when to when. A bill can be made of them without a simulation.
 
-Rows are columns of numpy arrays, sorted by VM and then by start, in ticks (1/65,536 s) as in the ledger, so that booking
+Rows are columns of numpy arrays, sorted by VM and then by start, in ticks (1/65,536 s) as in the ledger, so that counting
 them by clock hour is integer arithmetic. A year of 10,000 VMs (88 million VM hours) is rated in seconds.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.billing.hours import Booked, RatedHours
+from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meters import RatedGroup
 from sim.errors import InputError
 from sim.lifecycle.policy import BillingPolicy
@@ -22,7 +22,7 @@ from sim.usage.ledger import STATES, TICKS_PER_HOUR, to_ticks
 
 ROUNDINGS = ("exact", "floor-minute")
 TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
-BOOKED = (
+HOUR_KINDS = (
     "billed",
     "licensed",
     "existing",
@@ -45,7 +45,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stays:
-    """Many lives at once. Row i: VM `vm[i]` was in state `state[i]` from tick `start[i]` to tick `end[i]`."""
+    """Stays of many VMs. Row i: VM `vm[i]` was in state `state[i]` from tick `start[i]` to tick `end[i]`."""
 
     groups: tuple[RatedGroup, ...]
     vms: Sequence[str]
@@ -62,15 +62,15 @@ class Stays:
             vm, start, end = self.vm[part], self.start[part], self.end[part]
             if (end < start).any():
                 row = at + int(np.argmax(end < start))
-                raise InputError(f"{self._tell(row)}: it ends before it starts")
+                raise InputError(f"{self._describe(row)}: it ends before it starts")
             overlap = (vm[1:] < vm[:-1]) | ((vm[1:] == vm[:-1]) & (start[1:] < end[:-1]))
             if overlap.any():
                 row = at + 1 + int(np.argmax(overlap))
                 raise InputError(
-                    f"{self._tell(row)}: it begins before the stay before it, {self._tell(row - 1)}, is over"
+                    f"{self._describe(row)}: it begins before the stay before it, {self._describe(row - 1)}, is over"
                 )
 
-    def _tell(self, row: int) -> str:
+    def _describe(self, row: int) -> str:
         hours = [f"{int(ticks) / TICKS_PER_HOUR:.6g} h" for ticks in (self.start[row], self.end[row])]
         return f"VM {self.vms[self.vm[row]]}, {STATES[self.state[row]]} from {hours[0]} to {hours[1]}"
 
@@ -80,12 +80,12 @@ class Stays:
         return int(self.end.max()) / TICKS_PER_SECOND if len(self.end) else 0.0
 
     def parts(self) -> Iterator[slice]:
-        """Runs of rows that are small enough to work on at once and never cut a VM's life."""
+        """Runs of rows that are small enough to work on at once and never split the stays of a VM."""
         at = 0
         while at < len(self.vm):
             upto = min(at + ROWS_AT_ONCE, len(self.vm))
             if upto < len(self.vm):
-                # A life longer than a part is taken whole.
+                # A VM with more rows than a part is taken whole.
                 first_of_last = int(np.searchsorted(self.vm, self.vm[upto], side="left"))
                 past_last = int(np.searchsorted(self.vm, self.vm[upto], side="right"))
                 upto = first_of_last if first_of_last > at else past_last
@@ -177,7 +177,7 @@ def orphans(stays: Stays, part: slice, window: tuple[int, int]) -> Stretches:
     return Stretches(vm=vm[last][keeps][there], start=start[there], end=np.full(int(there.sum()), window[1]))
 
 
-def booked_times(
+def times_by_kind(
     stays: Stays, part: slice, policy: BillingPolicy, window: tuple[int, int], rounding: str
 ) -> dict[str, Stretches]:
     """Time of some VMs by what it pays: `billed`, `licensed`, `existing`, `orphaned`."""
@@ -189,7 +189,7 @@ def booked_times(
     }
 
 
-class HourBook:
+class HourCounter:
     """VM ticks by group and clock hour while they are being added up."""
 
     def __init__(self, groups: int, hours: int) -> None:
@@ -199,7 +199,7 @@ class HourBook:
         self._step = np.zeros(self._shape, dtype=np.int64)
 
     def add(self, group: NDArray[np.int32], time: Stretches) -> None:
-        """Book stretches under their VMs' groups."""
+        """Count stretches under their VMs' groups."""
         for ticks, sign in ((time.start, 1), (time.end, -1)):
             hour = ticks // TICKS_PER_HOUR
             cell = group * self._shape[1] + hour
@@ -218,19 +218,19 @@ class HourBook:
 def hours_of_stays(
     stays: Stays, policy: BillingPolicy, window: tuple[int, int], rounding: str = "exact"
 ) -> list[RatedHours]:
-    """What lives mean under a billing policy: hours by group and clock hour, as from a ledger."""
+    """Stays under a billing policy: hours by group and clock hour, as from a ledger."""
     hours = max(1, -(-window[1] // TICKS_PER_HOUR))
-    books = {name: HourBook(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")}
+    counters = {name: HourCounter(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")}
     for part in stays.parts():
-        times = booked_times(stays, part, policy, window, rounding)
+        times = times_by_kind(stays, part, policy, window, rounding)
         for name, time in times.items():
-            books[name].add(stays.group_of[time.vm], time)
-    ticks = {name: book.ticks() for name, book in books.items()}
+            counters[name].add(stays.group_of[time.vm], time)
+    ticks = {name: counter.ticks() for name, counter in counters.items()}
     return [
-        RatedHours(group=group, **{name: _booked(of[number]) for name, of in ticks.items()})
+        RatedHours(group=group, **{name: _counted(of[number]) for name, of in ticks.items()})
         for number, group in enumerate(stays.groups)
     ]
 
 
-def _booked(ticks: Ints) -> Booked:
-    return Booked(hourly=np.asarray(ticks / TICKS_PER_HOUR), total_h=int(ticks.sum()) / TICKS_PER_HOUR)
+def _counted(ticks: Ints) -> CountedHours:
+    return CountedHours(hourly=np.asarray(ticks / TICKS_PER_HOUR), total_h=int(ticks.sum()) / TICKS_PER_HOUR)

@@ -1,6 +1,6 @@
 """A fleet's monthly uptime and service credits, from when its VMs should have been reachable and when they weren't.
 
-Which promise holds follows from how VMs are deployed: a group spread over zones and an availability set are one
+Which SLA holds follows from how VMs are deployed: a group spread over zones and an availability set are one
 deployment each, down only while none of its VMs that should be reachable is; any other VM is a deployment by itself.
 A credit is a share of that month's fee: what the group's compute and licences cost (commitments at what they cost), shared
 out by the time its VMs should have been reachable. Credits must be claimed, so no bill is lowered by them.
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class MonitoredGroup:
     """One group's VMs: row i says that VM `vm[i]` should be reachable from tick `start[i]` to `end[i]`, and whether it was."""
 
     group: RatedGroup
@@ -50,7 +50,7 @@ class Uptime:
     deployed_min: float  # of all deployments
     down_min: float
     worst: float  # lowest uptime of any of them
-    breaches: int  # how many of them got less than promised
+    breaches: int  # how many of them missed the SLA
     credit_usd: Mapping[str, float]  # by group
 
     @property
@@ -59,7 +59,7 @@ class Uptime:
         return 1.0 - self.down_min / self.deployed_min if self.deployed_min > 0.0 else 1.0
 
 
-def fleet_uptime(fleet: Sequence[Watched], start: datetime, window: tuple[int, int]) -> list[Uptime]:
+def fleet_uptime(fleet: Sequence[MonitoredGroup], start: datetime, window: tuple[int, int]) -> list[Uptime]:
     """Uptime and credits of every deployment, month by month; months in which nothing was deployed are left out."""
     months = list(_months(start, window))
     found: list[Uptime] = []
@@ -81,9 +81,9 @@ def fleet_uptime(fleet: Sequence[Watched], start: datetime, window: tuple[int, i
     return sorted(found, key=lambda each: (each.month, each.name))
 
 
-def _together(fleet: Sequence[Watched]) -> dict[str, list[Watched]]:
+def _together(fleet: Sequence[MonitoredGroup]) -> dict[str, list[MonitoredGroup]]:
     """Groups that are one deployment: those that name the same availability set."""
-    found: dict[str, list[Watched]] = {}
+    found: dict[str, list[MonitoredGroup]] = {}
     for watched in fleet:
         shares = watched.availability_set and watched.zones < 2 and watched.group.priority != "spot"
         found.setdefault(watched.availability_set if shares else watched.group.name, []).append(watched)
@@ -110,7 +110,7 @@ def _minutes(start: Ints, end: Ints, begin: int, until: int) -> Floats:
     return np.asarray(np.maximum(inside, 0) / TICKS_PER_MINUTE)
 
 
-def _one_by_one(member: Watched, kind: Deployment, months: Sequence[tuple[str, int, int]]) -> Iterator[Uptime]:
+def _one_by_one(member: MonitoredGroup, kind: Deployment, months: Sequence[tuple[str, int, int]]) -> Iterator[Uptime]:
     names, vm = np.unique(member.vm, return_inverse=True)
     parts = [_minutes(member.start, member.end, begin, until) for _, begin, until in months]
     whole = sum(float(part.sum()) for part in parts)
@@ -137,7 +137,7 @@ def _one_by_one(member: Watched, kind: Deployment, months: Sequence[tuple[str, i
 
 
 def _as_one(
-    name: str, kind: Deployment, members: Sequence[Watched], months: Sequence[tuple[str, int, int]]
+    name: str, kind: Deployment, members: Sequence[MonitoredGroup], months: Sequence[tuple[str, int, int]]
 ) -> Iterator[Uptime]:
     start, end, is_down = _levels(members)
     whole = {
@@ -173,7 +173,7 @@ def _as_one(
         )
 
 
-def _levels(members: Sequence[Watched]) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def _levels(members: Sequence[MonitoredGroup]) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Stretches in which any VM of a deployment should be reachable, and whether none was."""
     start = np.concatenate([member.start for member in members])
     end = np.concatenate([member.end for member in members])
@@ -189,7 +189,7 @@ def _levels(members: Sequence[Watched]) -> tuple[Ints, Ints, NDArray[np.bool_]]:
 
 
 def _credits(kind: Deployment, uptime: Floats) -> tuple[Floats, int]:
-    """The credit that each uptime is worth, and how many are below the promise."""
+    """The credit that each uptime is worth, and how many are below the SLA."""
     level = SERVICE_LEVELS[kind]
     share = np.zeros_like(uptime)
     for below, credit in level.credits:

@@ -44,7 +44,7 @@ class UsageFile:
     stays: Stays | None = None
     hours: tuple[RatedHours, ...] = ()
     invoiced: Mapping[str, float] = field(default_factory=dict)  # by kind of meter; empty if the file doesn't say
-    one_meter: bool = False  # Windows machines and their licences were invoiced together
+    one_meter: bool = False  # Windows VMs and their licences were invoiced together
     longest_row_s: float = 0.0  # of a FOCUS export; beyond an hour, hourly use is known on average only
 
     def rate(

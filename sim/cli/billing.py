@@ -153,8 +153,8 @@ def _write_focus(
     file: UsageFile, rating: Rating, path: Path, policy: BillingPolicy, rounding: str, currency: str
 ) -> None:
     """By VM where the file lists stays, else by group."""
+    from sim.billing.breakdown import Days, VmBreakdown
     from sim.billing.focus import focus_rows
-    from sim.billing.spread import Days, VmSpread
     from sim.runs.invoice import write_rows
     from sim.usage.ledger import to_ticks
 
@@ -162,7 +162,7 @@ def _write_focus(
     start = file.start or datetime(2026, 1, 1, tzinfo=UTC)
     spread = None
     if file.stays is not None:
-        spread = VmSpread(
+        spread = VmBreakdown(
             rating=rating,
             days=Days(start=start, hours=len(rating.window)),
             stays=file.stays,

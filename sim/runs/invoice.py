@@ -1,6 +1,6 @@
 """One replication's invoice as FOCUS rows: a row for each VM, day and meter, and unused commitment in rows of its own.
 
-The replication is played once more, this time with the lives of its VMs kept; it is the same to the last bit.
+The replication is simulated once more, this time with the stays of its VMs kept; it is the same to the last bit.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import focus_rows, write_focus
-from sim.billing.spread import Days, VmSpread
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
 from sim.runs.rate_replication import simulate_and_rate
@@ -50,19 +50,19 @@ def write_invoice(
     """
     check_file(file)
     question = compile_scenario(scenario)
-    settled = simulate_and_rate(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
+    rated = simulate_and_rate(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
     if total_usd is not None:
-        _check(settled.rating, total_usd)
-    assert settled.stays is not None
-    spread = VmSpread(
-        rating=settled.rating,
-        days=Days(start=question.plan.start, hours=len(settled.rating.window)),
-        stays=settled.stays,
+        _check(rated.rating, total_usd)
+    assert rated.stays is not None
+    spread = VmBreakdown(
+        rating=rated.rating,
+        days=Days(start=question.plan.start, hours=len(rated.rating.window)),
+        stays=rated.stays,
         policy=get_policy(question.billing_policy),
         window=(to_ticks(question.plan.warm_up_s), to_ticks(question.plan.horizon_s)),
         rounding=question.rounding,
     )
-    rows = focus_rows(settled.rating, question.plan.start, spread, currency=scenario.prices.currency)
+    rows = focus_rows(rated.rating, question.plan.start, spread, currency=scenario.prices.currency)
     return write_rows(Path(file), rows)
 
 

@@ -16,7 +16,7 @@ from sim.billing.meters import RatedGroup
 from sim.billing.money import to_usd
 from sim.billing.rating import Rating, rate_run, rate_stays
 from sim.billing.stays import Stays
-from sim.billing.uptime import Uptime, Watched, fleet_uptime
+from sim.billing.uptime import MonitoredGroup, Uptime, fleet_uptime
 from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, GroupStays, StayRecorder, power_of
 from sim.runs.simulation_input import SimulationInput
@@ -37,17 +37,17 @@ class _VmNames(Sequence[str]):
 
 
 def needs_stays(question: SimulationInput) -> bool:
-    """Whether the ledger can't tell everything that this question's bill depends on."""
+    """Whether the ledger can't tell everything that this bill depends on."""
     return question.rounding != "exact" or any(group.keeps_disks for group in question.rated_groups)
 
 
-def settle(
+def rate_replication(
     question: SimulationInput, usages: Mapping[str, GroupUsage], stays: Mapping[str, GroupStays] | None = None
 ) -> Rating:
     """Rate one replication, commitments applied fleet-wide in each clock hour; *stays* where the question needs them."""
     if stays is None:
         if needs_stays(question):
-            raise AssertionError("this question's bill needs the stays of its VMs")
+            raise AssertionError("this bill needs the stays of its VMs")
         return rate_run(
             question.rated_groups,
             usages,
@@ -80,21 +80,21 @@ class RatedReplication:
 def simulate_and_rate(
     question: SimulationInput, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False
 ) -> RatedReplication:
-    """Play one replication for its bill alone; *by_vm*: rate it from the stays of its VMs in any case."""
+    """Simulate one replication for its bill alone; *by_vm*: rate it from the stays of its VMs in any case."""
     recorder = StayRecorder(power_of) if by_vm or needs_stays(question) else None
     run = simulate(
         question.plan, seed=seed, replication=number, engine=engine, listeners=[recorder.listen] if recorder else []
     )
     found = recorder.stays(question.plan.horizon_s) if recorder else None
     return RatedReplication(
-        rating=settle(question, run.usages, found),
+        rating=rate_replication(question, run.usages, found),
         stays=None if found is None else billed_stays(question.rated_groups, found),
         engine=run.engine,
     )
 
 
 def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) -> Stays:
-    """The stays of all groups as billing reads them. Each life of a VM counts by itself: its disks end with it."""
+    """The stays of all groups as billing reads them. A VM that is deleted and created again counts twice: its disks end with it."""
     own = [stays.get(group.name, _nothing(group.name)) for group in groups]
     lives = [each.lives for each in own]
     firsts = np.concatenate([[0], np.cumsum(lives)])
@@ -123,7 +123,7 @@ def uptimes_of(question: SimulationInput, rating: Rating, reach: Mapping[str, Gr
         fee = bill.amount_nano(group=name, kind="compute") + bill.amount_nano(group=name, kind="license")
         fee += sum(nano for (_, user), nano in shares.items() if user == name)
         fleet.append(
-            Watched(
+            MonitoredGroup(
                 group=group,
                 zones=len(set(plans[name].zones)),
                 availability_set=plans[name].availability_set,

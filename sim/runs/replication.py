@@ -22,7 +22,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.runs.event_writer import EventWriter
 from sim.runs.metrics import FLEET, RatedUsage, metrics_of
-from sim.runs.rate_replication import needs_stays, settle, uptimes_of
+from sim.runs.rate_replication import needs_stays, rate_replication, uptimes_of
 from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
@@ -84,7 +84,7 @@ def replicate(
         )
     policy = get_policy(inputs.billing_policy)
     horizon_s = inputs.plan.horizon_s
-    rating = settle(inputs, run.usages, powers.stays(horizon_s) if powers else None)
+    rating = rate_replication(inputs, run.usages, powers.stays(horizon_s) if powers else None)
     uptimes = uptimes_of(inputs, rating, reach.stays(horizon_s)) if reach else None
     bill = rating.bill
     usages = {FLEET: run.fleet, **run.usages}
@@ -119,7 +119,7 @@ def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours,
             used=spent.used[first:],
             bought=spent.bought[first:],
         )
-        for spent in rating.coverage.spent
+        for spent in rating.allocation.commitments
     )
 
 

@@ -49,7 +49,7 @@ stays = Stays(
 )
 rating = rate_stays(stays, catalogue, "2018-08", commitments)
 billed_s = time.perf_counter() - begin
-left = {name: demand.left for name, demand in rating.coverage.demands.items()}
+left = {name: demand.left for name, demand in rating.allocation.demands.items()}
 each = vm_hours(stays, get_policy("2018-08"), (0, HOURS * TICKS_PER_HOUR), rating.hours, left)
 print(json.dumps({
     "vm_hours": float(each["existing"].sum()),

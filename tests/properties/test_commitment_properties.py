@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.billing import CapacityReservation, RatedGroup, Reservation, SavingsPlan, rate_hours
-from sim.billing.hours import Booked, RatedHours
+from sim.billing.hours import CountedHours, RatedHours
 from sim.catalog import load_bundled
 
 REGION = "westeurope"
@@ -31,10 +31,10 @@ money = st.floats(0, 3)
 
 def groups_of(used) -> list[RatedHours]:
     """Groups with these hourly VM hours."""
-    none = Booked(hourly=np.zeros(HOURS), total_h=0.0)
+    none = CountedHours(hourly=np.zeros(HOURS), total_h=0.0)
     made = []
     for number, (size, hourly) in enumerate(used):
-        run = Booked(hourly=np.array(hourly), total_h=float(sum(hourly)))
+        run = CountedHours(hourly=np.array(hourly), total_h=float(sum(hourly)))
         group = RatedGroup(name=f"g{number}", size=size, region=REGION)
         made.append(RatedHours(group=group, billed=run, licensed=none, existing=none, orphaned=none))
     return made

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.billing import RatedGroup, Reservation, rate_hours
-from sim.billing.hours import Booked, RatedHours
+from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.newsvendor import best_quantity, cost_of
 from sim.catalog import load_bundled
 
@@ -17,7 +17,7 @@ CATALOGUE = load_bundled().with_overrides(REGION, {SIZE: {"linux": PAYG, "reserv
 
 def rated(use: np.ndarray, quantity: float) -> float:
     """The bill's total with so many reservations."""
-    run, none = Booked(hourly=use, total_h=float(use.sum())), Booked(hourly=np.zeros(len(use)), total_h=0.0)
+    run, none = CountedHours(hourly=use, total_h=float(use.sum())), CountedHours(hourly=np.zeros(len(use)), total_h=0.0)
     group = RatedGroup(name="g", size=SIZE, region=REGION)
     hours = [RatedHours(group=group, billed=run, licensed=none, existing=none, orphaned=none)]
     reservation = Reservation(name="ri", size=SIZE, quantity=quantity, term="1y", region=REGION)

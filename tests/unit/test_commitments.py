@@ -11,7 +11,7 @@ import pytest
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan, rate_hours
 from sim.billing.commitment_allocation import Demand, reserve, save
-from sim.billing.hours import Booked, RatedHours, window_hourly
+from sim.billing.hours import CountedHours, RatedHours, window_hourly
 from sim.billing.tariff import SizeTariff
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError
@@ -31,8 +31,8 @@ PAYG = CATALOGUE.price_per_h(D4, REGION, "linux")
 def hours(name: str, billed: list[float], **changes: object) -> RatedHours:
     """A group that ran so many VM hours in each clock hour."""
     group = RatedGroup(**{"name": name, "size": D4, "region": REGION, **changes})
-    run = Booked(hourly=np.array(billed, dtype=float), total_h=float(sum(billed)))
-    none = Booked(hourly=np.zeros(len(billed)), total_h=0.0)
+    run = CountedHours(hourly=np.array(billed, dtype=float), total_h=float(sum(billed)))
+    none = CountedHours(hourly=np.zeros(len(billed)), total_h=0.0)
     return RatedHours(group=group, billed=run, licensed=run, existing=run, orphaned=none)
 
 

@@ -11,9 +11,9 @@ import pytest
 from focus_validator import needs_it, verdict_on
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
+from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
 from sim.billing.rating import rate_run, rate_stays
-from sim.billing.spread import Days, VmSpread
 from sim.billing.stays import Stay, stays_of
 from sim.billing.usage_file import read_usage
 from sim.catalog import load_bundled
@@ -63,7 +63,7 @@ def export(commitments=COMMITMENTS, by_vm: bool = True):
     rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, end_s=WEEK_S)
     days = Days(start=START, hours=len(rating.window))
     policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))
-    spread = VmSpread(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None
+    spread = VmBreakdown(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None
     return rating, list(focus_rows(rating, START, spread))
 
 

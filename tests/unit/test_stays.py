@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from sim.billing import RatedGroup, Reservation, SavingsPlan
+from sim.billing.breakdown import EXISTING, LEFT, Days, VmBreakdown
 from sim.billing.disks import parse_disk
 from sim.billing.rating import rate_stays
 from sim.billing.shares import vm_hours
-from sim.billing.spread import EXISTING, LEFT, Days, VmSpread
 from sim.billing.stays import Stay, hours_of_stays, stays_of
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError, InputError
@@ -113,7 +113,7 @@ def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):
 
 
 def test_booking_by_clock_hour_equals_cutting_every_stay_by_hand():
-    """The differences of `HourBook` against a plain loop over stays and hours."""
+    """The differences of `HourCounter` against a plain loop over stays and hours."""
     stays, rows = random_lives(1)
     end_s = 8 * 86400.0 + 1234.5
     (hours, _) = hours_of_stays(stays, get_policy("2018-08"), (to_ticks(600.0), to_ticks(end_s)))
@@ -138,7 +138,7 @@ def test_what_vms_pay_adds_up_to_what_their_groups_pay():
     stays, _ = random_lives(2)
     end_s = 10 * 86400.0
     rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=end_s)
-    left = {name: demand.left for name, demand in rating.coverage.demands.items()}
+    left = {name: demand.left for name, demand in rating.allocation.demands.items()}
     mine = vm_hours(stays, get_policy("2018-08"), (0, to_ticks(end_s)), rating.hours, left)
     for number, own in enumerate(rating.hours):
         members = stays.group_of == number
@@ -152,10 +152,12 @@ def test_days_of_vms_add_up_to_days_of_groups():
     end_s = 10 * 86400.0
     rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=end_s)
     days = Days(start=datetime(2026, 1, 5, 7, tzinfo=UTC), hours=len(rating.window))
-    spread = VmSpread(rating=rating, days=days, stays=stays, policy=get_policy("2018-08"), window=(0, to_ticks(end_s)))
+    spread = VmBreakdown(
+        rating=rating, days=days, stays=stays, policy=get_policy("2018-08"), window=(0, to_ticks(end_s))
+    )
     names, hours = spread.weights(0, LEFT)
     assert len(names) == 20
-    assert hours.sum(axis=0) == pytest.approx(days.sums(rating.coverage.demands["dev"].left), abs=1e-9)
+    assert hours.sum(axis=0) == pytest.approx(days.sums(rating.allocation.demands["dev"].left), abs=1e-9)
     assert spread.weights(0, EXISTING)[1].max() <= 24.0 + 1e-9
 
 

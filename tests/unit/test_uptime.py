@@ -14,7 +14,7 @@ from fleets import always, fleet, group
 from sim.billing.commitments import Reservation
 from sim.billing.meters import RatedGroup
 from sim.billing.sla import Deployment, monthly_uptime
-from sim.billing.uptime import Watched, fleet_uptime
+from sim.billing.uptime import MonitoredGroup, fleet_uptime
 from sim.catalog import load_bundled
 from sim.distributions.kinds import Distribution, Uniform
 from sim.engines.simulate import simulate
@@ -33,11 +33,11 @@ MONTH = 30 * 24 * 60  # minutes
 SIZE = "Standard_D4s_v5"
 
 
-def watched(name: str, *spans: tuple[int, float, float, bool], **how: Any) -> Watched:
+def watched(name: str, *spans: tuple[int, float, float, bool], **how: Any) -> MonitoredGroup:
     """A group from (VM, from, to in minutes, down) rows."""
     rows = sorted(spans)
     rated = how.pop("rated", {})
-    return Watched(
+    return MonitoredGroup(
         group=RatedGroup(name=name, size=SIZE, region="westeurope", **rated),
         vm=np.array([row[0] for row in rows], dtype=np.int32),
         start=np.array([round(row[1] * MINUTE) for row in rows], dtype=np.int64),

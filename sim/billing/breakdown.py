@@ -1,4 +1,4 @@
-"""A bill's lines spread over resources and days: by group where only ledgers are known, by VM where stays are."""
+"""A bill's lines by resource and day: by group where only ledgers are known, by VM where stays are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sim.billing.hours import Hourly
 from sim.billing.meters import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, PRICED
 from sim.billing.rating import Rating
 from sim.billing.shares import HourlyShare, share_of
-from sim.billing.stays import Stays, Stretches, booked_times
+from sim.billing.stays import Stays, Stretches, times_by_kind
 from sim.lifecycle.policy import BillingPolicy
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
@@ -59,8 +59,8 @@ class Days:
         return np.asarray(np.bincount(self.of_hours, weights=hourly, minlength=self.count), dtype=np.float64)
 
 
-class Spread(Protocol):
-    """Who used a group's hours, and on which day."""
+class Breakdown(Protocol):
+    """The hours of a group by resource and day."""
 
     @property
     def days(self) -> Days:
@@ -73,7 +73,7 @@ class Spread(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupSpread:
+class GroupBreakdown:
     """One resource a group: all that a ledger can tell."""
 
     rating: Rating
@@ -85,7 +85,7 @@ class GroupSpread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VmSpread:
+class VmBreakdown:
     """One resource a VM, from its stays; one that was deleted and created again is the same resource."""
 
     rating: Rating
@@ -107,7 +107,7 @@ class VmSpread:
         share = HourlyShare.of([paid])
         found = np.zeros((len(place), self.days.count))
         for part in self.stays.parts():
-            time = booked_times(self.stays, part, self.policy, self.window, self.rounding)[_booked_as(what)]
+            time = times_by_kind(self.stays, part, self.policy, self.window, self.rounding)[_kind_of(what)]
             own = self.stays.group_of[time.vm] == group
             pieces, day = self._by_day(Stretches(vm=time.vm[own], start=time.start[own], end=time.end[own]))
             hours = share.hours(np.zeros_like(pieces.vm), pieces.start, pieces.end)
@@ -128,7 +128,7 @@ class VmSpread:
         return Stretches(vm=time.vm[row], start=start, end=end), day
 
 
-def _booked_as(what: str) -> str:
+def _kind_of(what: str) -> str:
     return "billed" if _is_billed(what) else what
 
 
@@ -138,7 +138,7 @@ def _is_billed(what: str) -> bool:
 
 def _hourly(rating: Rating, group: int, what: str) -> Hourly:
     own = rating.hours[group]
-    demand = rating.coverage.demands.get(own.group.name)
+    demand = rating.allocation.demands.get(own.group.name)
     if what.startswith(COVERED):
         return own.billed.hourly * 0.0 if demand is None else demand.covered[what.removeprefix(COVERED)]
     if what.startswith(PRICED):
