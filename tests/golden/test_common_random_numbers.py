@@ -1,4 +1,4 @@
-"""What common streams are worth on office hours: the table of docs/studies.md is measured, not remembered."""
+"""What common random numbers gain on office hours: the table in docs/studies.md is measured."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import sim
 
 HOME = Path(__file__).parents[2]
 ROWS: dict[str, dict[str, object]] = {
-    "machines that are a size smaller": {"group.dev.size": "Standard_D2s_v5"},
-    "four machines more": {"group.dev.count": 44},
+    "VMs one size smaller": {"group.dev.size": "Standard_D2s_v5"},
+    "four more VMs": {"group.dev.count": 44},
     "off an hour earlier": {"group.dev.schedule.off": "18:00:00"},
     "starts that take twice as long": {
         "group.dev.durations.starting": {"dist": "lognormal", "median": "50s", "sigma": 0.5}
     },
     "one provisioning in a hundred times out": {"group.dev.failures.OSProvisioningTimedOut": 0.01},
     "billed by the policy of 2023-10": {"billing_policy": "2023-10"},
-    "ten machines reserved": {
+    "ten VMs reserved": {
         "commitment": [{"name": "ten", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 10, "term": "1y"}]
     },
     "stopped at night, not deallocated": {"group.dev.when_off": "stop"},
@@ -26,7 +26,7 @@ ROWS: dict[str, dict[str, object]] = {
 }
 
 
-def _found() -> sim.Comparison:
+def measured() -> sim.Comparison:
     office = sim.load(HOME / "scenarios" / "office_hours.toml", ["group.dev.count=40", "horizon=14d"])
     variants = {}
     for words, changes in ROWS.items():
@@ -36,7 +36,7 @@ def _found() -> sim.Comparison:
     return sim.compare(office, variants, replications=20)
 
 
-def _table(found: sim.Comparison) -> list[str]:
+def table_of(found: sim.Comparison) -> list[str]:
     lines = [
         "| what changes | cost, USD | spread before | spread after | correlation | gain |",
         "|---|---|---|---|---|---|",
@@ -54,13 +54,13 @@ def _table(found: sim.Comparison) -> list[str]:
 
 @pytest.mark.slow
 def test_the_table_of_gains_is_what_is_measured():
-    """Five times fewer replications and more, but where one of the two fleets has no luck in its bill at all."""
-    found = _found()
-    table = "\n".join(_table(found))
+    """They save at least two of three replications, except where the bill of one of the two fleets does not vary."""
+    found = measured()
+    table = "\n".join(table_of(found))
     page = (HOME / "docs" / "studies.md").read_text(encoding="utf-8")
     assert table in page, f"docs/studies.md should say\n{table}"
     gains = {words: found.difference(words).gain for words in ROWS}
-    # A change that brings luck of its own, and one that takes all luck away, gain less.
+    # A change that adds a source of randomness, and one that removes all of it, gain less.
     others = [gain for words, gain in gains.items() if not words.startswith(("one", "stopped", "on all"))]
     assert all(gain is None or gain > 4.99 for gain in others)
     assert gains["one provisioning in a hundred times out"] > 3.0
