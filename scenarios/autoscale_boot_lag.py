@@ -1,11 +1,11 @@
-"""Autoscale in the morning: what does it cost when new machines take minutes to boot?
+"""Autoscale in the morning: what does it cost when new VMs take minutes to boot?
 
-Covers: autoscale rules with thresholds, steps and a cooldown, boot lag, load served and overload as metrics.
-Question: the load jumps from 1,000 to 4,000 requests a second at 09:00. How long is there too much of it, for machines
-    that boot in 2 ... 21 minutes and steps of 4 or 8? And how many machines are there in the end?
-Expect: 15 machines serve until then, 40 are needed, and the engine adds a step every 5 minutes: 7 steps of 4, so 30 minutes
-    and the boot lag. It sees only machines that serve, so while they boot it goes on adding: 59 would bring the load
-    to the 70 % it wants, and each 5 minutes of lag add another step to that, which nobody needs.
+Covers: autoscale rules with thresholds, steps and a cooldown; boot lag; metrics of load served and overload.
+Question: the load jumps from 1,000 to 4,000 requests a second at 09:00. For how long is it more than the VMs can take, if they
+    boot in 2 ... 21 minutes and the group grows by 4 or 8 at a time? How many VMs are there in the end?
+Expect: 15 VMs are ready at 09:00 and 40 are needed. Autoscale adds a step every 5 minutes: 7 steps of 4, so 30 minutes
+    plus the boot lag. It counts only VMs that are ready, so it goes on adding while others boot: 59 VMs would bring the use
+    down to the 70 % threshold, and each 5 minutes of boot lag add another step that is not needed.
 """
 
 import math
@@ -15,14 +15,14 @@ from sim import load, plot, run
 
 SCENARIO = Path(__file__).with_suffix(".toml")
 BOOTS_MIN = (1, 5, 10, 15, 20)  # OS provisioning; 40 s go before it
-STEPS = (4, 8)  # machines added at once
-BEFORE, NEEDED, WANTED = 15, 40, 58  # machines: at night, for 4,000 at 100 each, and for 70 % use
+STEPS = (4, 8)  # VMs added at once
+BEFORE, NEEDED, WANTED = 15, 40, 58  # VMs: at night, for 4,000 at 100 each, and for 70 % use
 COOLDOWN_MIN = 5
-JUMP, OFFERED = 4000 - 15 * 100, 14 * 1000 + 9 * 4000  # load without capacity at 09:00; load times hours
+JUMP, OFFERED = 4000 - 15 * 100, 14 * 1000 + 9 * 4000  # load above capacity at 09:00; load times hours
 
 
 def by_hand(boot_min: int, step: int) -> tuple[float, float, int]:
-    """Minutes of overload, share of the load served, most machines; the engine looks at whole minutes."""
+    """Minutes of overload, share of the load served, most VMs; autoscale evaluates at whole minutes."""
     lag_min = math.ceil(boot_min + 40 / 60)
     waves = math.ceil((NEEDED - BEFORE) / step)
     without = sum(JUMP - 100 * step * wave for wave in range(1, waves)) * COOLDOWN_MIN + JUMP * lag_min
@@ -31,9 +31,9 @@ def by_hand(boot_min: int, step: int) -> tuple[float, float, int]:
 
 
 def main(folder: Path | str = "results/autoscale-boot-lag") -> dict[tuple[int, int], tuple[float, float, float]]:
-    """Play the day for each boot time and step, and print the overload."""
-    print("one day, load x 4 at 09:00; by hand in brackets")
-    print(f"{'step':>4} {'boot min':>8} {'overload min':>15} {'load served':>19} {'most machines':>15} {'USD':>8}")
+    """Simulate the day for each boot time and step, and print the overload."""
+    print("one day, load x 4 at 09:00; values worked out by hand in brackets")
+    print(f"{'step':>4} {'boot min':>8} {'overload min':>15} {'load served':>19} {'most VMs':>15} {'USD':>8}")
     found, lines = {}, {}
     for step in STEPS:
         for boot_min in BOOTS_MIN:
@@ -55,12 +55,12 @@ def main(folder: Path | str = "results/autoscale-boot-lag") -> dict[tuple[int, i
     plot(
         folder,
         "load_turned_away",
-        "How much of the day's load finds no machine, by boot time?",
+        "Which share of the day's load is not served, by boot time?",
         lines,
         x="OS provisioning, minutes",
         y="load not served",
         percent=True,
-        note="every duration is a constant",
+        note="all durations are constant",
     )
     return found
 

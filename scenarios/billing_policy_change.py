@@ -1,9 +1,9 @@
-"""The platform began to bill Starting: who notices?
+"""The platform began to bill Starting: whose bill changes?
 
-Covers: the billing policies `2018-08` and `2023-10` on the same lives, arrivals with short lifetimes, hours by state.
-Question: what do build agents and servers cost under either policy?
-Expect: the difference is exactly the hours in Starting. An agent lives 11 minutes in the mean and starts for 28 s, so its
-    bill grows by 4.3 %; a server starts once and its bill doesn't change to the third digit.
+Covers: the billing policies `2018-08` and `2023-10` applied to the same simulation, arrivals with short lifetimes, hours by state.
+Question: what do build agents and servers cost under each policy?
+Expect: the difference is exactly the hours in Starting. An agent runs for 11 minutes on average and starts for 28 s, so its
+    bill grows by 4.3 %; a server starts once, and its bill changes by less than 0.1 %.
 """
 
 import math
@@ -20,7 +20,7 @@ GROWTH = STARTING_S / LIFETIME_S
 
 
 def main(replications: int | None = None) -> dict[str, RunResult]:
-    """Rate the same lives under both policies."""
+    """Rate the same simulation under both policies."""
     found = {
         policy: run(load(SCENARIO, [f"billing_policy={policy}"]), replications=replications) for policy in POLICIES
     }
@@ -32,7 +32,7 @@ def main(replications: int | None = None) -> dict[str, RunResult]:
         print(
             f"{group:>8} {before:>12,.2f} {after:>12,.2f} {after - before:>11,.2f} {after / before - 1:>8.3%} {starting_h:>15,.2f}"
         )
-    print(f"Expected for agents: {STARTING_S:.1f} s of Starting for {LIFETIME_S:.0f} s of life, {GROWTH:.2%}")
+    print(f"Expected for agents: {STARTING_S:.1f} s of Starting per {LIFETIME_S:.0f} s of lifetime, {GROWTH:.2%}")
     return found
 
 

@@ -1,11 +1,10 @@
-"""Machines come and go, and hardware is finite: how many hosts keep the promise that 99 of 100 requests find room?
+"""VMs come and go, and hardware is finite: how many hosts keep refusals below one request in a hundred?
 
-Covers: hosts, placement, capacity refusals, a search for the smallest number that keeps a promise (`size`).
-Question: how many hosts, for twelve machines each, refuse at most 1 % of the requests? And does it matter how lifetimes
-    scatter?
+Covers: hosts, placement, capacity refusals, a search for the smallest number that meets a target (`size`).
+Question: how many hosts, for twelve VMs each, refuse at most 1 % of the requests? Does the spread of lifetimes matter?
 Expect: Erlang's loss formula. 60 requests an hour hold a place for 3.32 h each (start, a lifetime of 3.30 h, deletion), so
-    199 places are asked for at once in the mean; 18 hosts would refuse 1.5 %, 19 refuse 0.4 %. The formula needs the
-    mean of the lifetimes only: constant or exponential ones of the same mean are refused as often.
+    199 places are requested at once on average; 18 hosts refuse 1.5 %, 19 hosts 0.4 %. The formula depends on the
+    mean lifetime only: constant and exponential lifetimes of the same mean are refused as often.
 """
 
 import math
@@ -15,12 +14,12 @@ from sim import Sizing, load, plot, run, size
 
 SCENARIO = Path(__file__).with_suffix(".toml")
 HOSTS = "platform.hosts.cluster.count"
-PROMISE = "allocation.failure_rate<=1%"
-PER_HOST = 12  # machines of 4 vCPU on hosts of 48
+TARGET = "allocation.failure_rate<=1%"
+PER_HOST = 12  # VMs of 4 vCPUs on hosts of 48
 REQUESTS_PER_H = 60.0
 LIFETIME_H = 2 * math.exp(1.0**2 / 2)
-HELD_H = LIFETIME_H + (25 * math.exp(0.5**2 / 2) + 44 * math.exp(0.7**2 / 2)) / 3600  # started, lived, deleted
-LAWS = {
+HELD_H = LIFETIME_H + (25 * math.exp(0.5**2 / 2) + 44 * math.exp(0.7**2 / 2)) / 3600  # start, lifetime, deletion
+LIFETIMES = {
     "lognormal": '{ dist = "lognormal", median = "2h", sigma = 1.0 }',
     "exponential": f'{{ dist = "exponential", mean = "{LIFETIME_H}h" }}',
     "constant": f"{LIFETIME_H}h",
@@ -28,7 +27,7 @@ LAWS = {
 
 
 def erlang_b(hosts: int) -> float:
-    """Share of requests refused by so many hosts (Erlang 1917)."""
+    """Share of requests that this number of hosts refuses (Erlang 1917)."""
     load, refused = REQUESTS_PER_H * HELD_H, 1.0
     for places in range(1, hosts * PER_HOST + 1):
         refused = load * refused / (places + load * refused)
@@ -38,25 +37,25 @@ def erlang_b(hosts: int) -> float:
 def main(
     replications: int = 200, folder: Path | str = "results/hosts-for-a-promise"
 ) -> tuple[Sizing, dict[str, float]]:
-    """Search, print the evidence beside the formula, and try other laws of lifetimes at the answer."""
-    found = size(SCENARIO, f"{HOSTS}=14..26", PROMISE, replications=replications, engine="compiled")
+    """Search, print the evidence beside the formula, and try other lifetime distributions near the answer."""
+    found = size(SCENARIO, f"{HOSTS}=14..26", TARGET, replications=replications, engine="compiled")
     print(found.words)
     print(f"{'hosts':>6} {'refused':>8} {'interval':>18} {'Erlang B':>9} {'runs':>5} answer")
     refused = {}
     for trial in found.trials:
-        told = trial.run.estimate("allocation.failure_rate")
-        refused[trial.value] = told
+        estimate = trial.run.estimate("allocation.failure_rate")
+        refused[trial.value] = estimate
         print(
-            f"{trial.value:>6} {told.mean:>8.3%} {told.low:>8.3%} .. {told.high:>6.3%} {erlang_b(trial.value):>9.3%}"
-            f" {told.n:>5} {trial.evidence.answer}"
+            f"{trial.value:>6} {estimate.mean:>8.3%} {estimate.low:>8.3%} .. {estimate.high:>6.3%} {erlang_b(trial.value):>9.3%}"
+            f" {estimate.n:>5} {trial.evidence.answer}"
         )
-    print(f"one host less, {found.next_value} hosts, by law of the lifetimes (95 % interval):")
-    laws = {}
-    for name, law in LAWS.items():
-        other = load(SCENARIO, [f"{HOSTS}={found.next_value}", f"group.jobs.arrivals.lifetime={law}"])
-        told = run(other, replications=min(20, replications), engine="compiled").estimate("allocation.failure_rate")
-        laws[name] = told.mean
-        print(f"{name:>15}: {told.mean:.3%} ({told.low:.3%} .. {told.high:.3%})")
+    print(f"one host fewer, {found.next_value} hosts, by lifetime distribution (95 % interval):")
+    by_lifetime = {}
+    for name, lifetime in LIFETIMES.items():
+        other = load(SCENARIO, [f"{HOSTS}={found.next_value}", f"group.jobs.arrivals.lifetime={lifetime}"])
+        estimate = run(other, replications=min(20, replications), engine="compiled").estimate("allocation.failure_rate")
+        by_lifetime[name] = estimate.mean
+        print(f"{name:>15}: {estimate.mean:.3%} ({estimate.low:.3%} .. {estimate.high:.3%})")
     found.write(folder)
     plot(
         folder,
@@ -65,14 +64,14 @@ def main(
         {
             "simulated": refused,
             "Erlang's formula": {hosts: erlang_b(hosts) for hosts in range(14, 27)},
-            "promise": dict.fromkeys(refused, 0.01),
+            "target": dict.fromkeys(refused, 0.01),
         },
-        x="hosts of twelve machines each",
+        x="hosts, for twelve VMs each",
         y="requests refused",
         percent=True,
         note="95 % intervals",
     )
-    return found, laws
+    return found, by_lifetime
 
 
 if __name__ == "__main__":

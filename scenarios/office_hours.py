@@ -1,8 +1,8 @@
-"""200 developer machines, wanted in office hours only: what does each habit at night cost?
+"""200 developer VMs, wanted in office hours only: what does each habit at night cost?
 
-Covers: schedules in local time, guest shutdown, stop, deallocate, disks that always charge, intervals over replications.
+Covers: schedules in local time, guest shutdown, stop, deallocate, disks that are always billed, intervals over replications.
 Question: keep them running, shut down from inside, stop, or deallocate at night: what do four weeks cost?
-Expect: keeping, shutting down and stopping cost the same compute, for a stopped machine is still billed; deallocating
+Expect: keeping, shutting down and stopping cost the same compute, because a stopped VM is still billed; deallocating
     costs about a third of it (220 of 672 hours); the disks cost the same under every habit.
 """
 
@@ -13,21 +13,21 @@ from sim import RunResult, load, run
 
 SCENARIO = Path(__file__).with_suffix(".toml")
 HABITS = ("keep", "guest-shutdown", "stop", "deallocate")
-MACHINES = 200  # as in the scenario file
+VMS = 200  # as in the scenario file
 
 
-def play(habit: str, replications: int | None = None) -> RunResult:
-    """Four weeks under one habit; the same seed under every habit, so that all share their luck."""
+def simulate(habit: str, replications: int | None = None) -> RunResult:
+    """Four weeks under one habit; all habits use common random numbers."""
     return run(load(SCENARIO, [f"group.dev.when_off={habit}"]), replications=replications)
 
 
 def main(replications: int | None = None) -> dict[str, RunResult]:
-    """Play the habits and print what each costs."""
-    print(f"{MACHINES} x Standard_D4s_v5, westeurope, four weeks, USD (95 % interval of the mean)")
+    """Simulate each habit and print its cost."""
+    print(f"{VMS} x Standard_D4s_v5, westeurope, four weeks, USD (95 % interval of the mean)")
     print(f"{'habit':>15} {'billed h':>12} {'compute':>12} {'disks':>9} {'total':>12} {'interval':>24} {'served':>8}")
     found = {}
     for habit in HABITS:
-        result = found[habit] = play(habit, replications)
+        result = found[habit] = simulate(habit, replications)
         billed, compute, disk, total, availability = (
             result.estimate(name)
             for name in ("billed_hours", "cost.compute", "cost.disk", "cost.total", "availability")

@@ -1,10 +1,10 @@
-"""One machine, one day, every duration a constant: a bill that can be written down by hand.
+"""One VM, one day, every duration constant: a bill that can be worked out by hand.
 
-Covers: create, a schedule, deallocate and start, hours by state, the policy `2018-08` against `2023-10`.
+Covers: create, a schedule, deallocate and start, hours by state, the policy `2018-08` compared with `2023-10`.
 Question: how many hours of the day are billed, and what do they cost?
-Expect: the machine is made at midnight (10 s allocating, 50 s starting), runs at once and, wanted by nobody before 08:00,
-    is given back (60 s deallocating); at 08:00 it is asked for (10 s allocating, 50 s starting), runs until 18:00, and is
-    given back. So it runs 10 h less 60 s, which `2018-08` bills; `2023-10` also bills the two times 50 s of Starting.
+Expect: the VM is created at midnight (10 s allocating, 50 s starting), runs, and is deallocated at once because it is not wanted
+    before 08:00 (60 s deallocating). At 08:00 it is started (10 s allocating, 50 s starting), runs until 18:00, and is
+    deallocated. So it runs for 10 h less 60 s, which `2018-08` bills; `2023-10` also bills 50 s of Starting, twice.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ BY_HAND = {"2018-08": RUNNING_H, "2023-10": RUNNING_H + STARTING_H}  # billed ho
 
 
 def main() -> dict[str, float]:
-    """Play the day under both billing policies and set it beside the sum by hand."""
+    """Simulate the day under both billing policies and compare with the result worked out by hand."""
     found = {}
     for policy, by_hand_h in BY_HAND.items():
         result = run(load(SCENARIO, [f"billing_policy={policy}"]))

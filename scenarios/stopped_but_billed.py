@@ -1,10 +1,10 @@
-"""The classic mistake: machines that are shut down, not deallocated, and go on being billed. What does it cost, by state?
+"""The classic mistake: VMs that are shut down but not deallocated are still billed. What does that cost, by state?
 
-Covers: every habit at the end of the day, hours in each state, meters that go on in it: compute, licence, disks, address.
-Question: a hundred Windows machines idle for sixteen hours a day: what do those hours cost in each state?
-Expect: an idle machine costs 0.230 USD an hour for its cores and 0.184 for Windows while it runs; Stopped it costs the cores
-    still (the mistake: some 11,000 USD a month here); Deallocated or Hibernated neither. Disk and address cost
-    the same always, but a machine that hibernates needs the next larger OS disk, which must hold its memory too.
+Covers: every habit at the end of the day, hours in each state, the meters that run in it: compute, licence, disks, address.
+Question: a hundred Windows VMs are idle for sixteen hours a day: what do those hours cost in each state?
+Expect: while it runs, an idle VM costs 0.230 USD an hour for its cores and 0.184 for Windows. Stopped, it still costs the cores
+    (the mistake: some 11,000 USD a month here); Deallocated or Hibernated, it costs neither. Disk and address cost
+    the same in every state, but a VM that hibernates needs the next larger OS disk, which must also hold its memory.
 """
 
 import sys
@@ -20,14 +20,14 @@ HABITS = {
     "deallocate": "deallocated",
     "hibernate": "hibernated",
 }
-MACHINES, DAYS = 100, 30
+VMS, DAYS = 100, 30
 CORES_USD_PER_H, WINDOWS_USD_PER_H = 0.230, 0.184  # Standard_D4s_v5, westeurope
-IDLE_H = MACHINES * DAYS * 16
+IDLE_H = VMS * DAYS * 16
 
 
 def main(replications: int | None = None) -> dict[str, RunResult]:
-    """Play every habit on the same luck, and print what the idle hours cost."""
-    print(f"{MACHINES} x Standard_D4s_v5 with Windows, used 8 h and idle 16 h a day, {DAYS} days; USD")
+    """Simulate every habit with common random numbers, and print what the idle hours cost."""
+    print(f"{VMS} x Standard_D4s_v5 with Windows, used 8 h and idle 16 h a day, {DAYS} days; USD")
     print(
         f"{'habit':>15} {'idle hours are':>15} {'compute':>10} {'licence':>10} {'disk, net':>10} {'total':>10} {'the mistake':>12}"
     )
@@ -44,9 +44,7 @@ def main(replications: int | None = None) -> dict[str, RunResult]:
             f" {total - best:>12,.2f}"
         )
     stopped_h = found["stop"].estimate("hours.stopped").mean
-    print(
-        f"Stopped for {stopped_h:,.0f} h, cores billed all the while: {stopped_h * CORES_USD_PER_H:,.2f} USD for nothing."
-    )
+    print(f"Stopped for {stopped_h:,.0f} h with the cores still billed: {stopped_h * CORES_USD_PER_H:,.2f} USD wasted.")
     return found
 
 

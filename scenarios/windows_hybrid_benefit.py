@@ -1,9 +1,9 @@
-"""Fifty Windows servers: what are licences worth that one owns already, with and without reservations?
+"""Fifty Windows servers: what are licences worth that you already own, with and without reservations?
 
-Covers: the licence as a meter of its own, hybrid benefit, a reservation that covers the machine and never the licence.
-Question: what does each month's four weeks cost with the platform's licences and with one's own, on demand and reserved?
-Expect: own licences bring the price down to the Linux one (0.230 instead of 0.414 USD an hour, 44 % less); a reservation takes
-    63 % off the machine and nothing off the licence, so that of a reserved bill the licence is more than two thirds.
+Covers: the licence as a separate meter, hybrid benefit, a reservation that covers compute but never the licence.
+Question: what do four weeks cost with the platform's licences and with your own, on demand and reserved?
+Expect: your own licences lower the price to that of Linux (0.230 instead of 0.414 USD an hour, 44 % less). A reservation takes
+    63 % off compute and nothing off the licence, so the licence is more than two thirds of a reserved bill.
 """
 
 import sys
@@ -22,7 +22,7 @@ CASES = {
 
 
 def main(replications: int | None = None) -> dict[str, RunResult]:
-    """Rate the four cases, and print what owning a licence is worth."""
+    """Simulate the four cases, and print what a licence of your own is worth."""
     print(f"{SERVERS} x Standard_D4s_v5 with Windows, westeurope, {WEEKS} weeks, reserved for three years; USD")
     print(f"{'licences':>22} {'compute':>10} {'commitment':>11} {'licence':>10} {'total':>11}")
     found = {}
@@ -37,7 +37,7 @@ def main(replications: int | None = None) -> dict[str, RunResult]:
         found["platform's, on demand"].estimate("cost.total").mean - found["own, on demand"].estimate("cost.total").mean
     )
     core_year = saved / (SERVERS * VCPUS) * 52 / WEEKS
-    print(f"A licence of one's own is worth up to {core_year:,.0f} USD a year for each vCPU that is always on.")
+    print(f"A licence of your own is worth up to {core_year:,.0f} USD a year for each vCPU that is always on.")
     return found
 
 

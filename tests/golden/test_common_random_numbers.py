@@ -27,6 +27,7 @@ ROWS: dict[str, dict[str, object]] = {
 
 
 def measured() -> sim.Comparison:
+    """The comparison of all rows with the office hours."""
     office = sim.load(HOME / "scenarios" / "office_hours.toml", ["group.dev.count=40", "horizon=14d"])
     variants = {}
     for words, changes in ROWS.items():
@@ -37,6 +38,7 @@ def measured() -> sim.Comparison:
 
 
 def table_of(found: sim.Comparison) -> list[str]:
+    """The lines of the table in docs/studies.md."""
     lines = [
         "| what changes | cost, USD | spread before | spread after | correlation | gain |",
         "|---|---|---|---|---|---|",

@@ -13,7 +13,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 Z = 5.0  # a false alarm in some two million runs, were the seed not fixed
 D4, D4_WINDOWS, D4_RESERVED_3Y = 0.230, 0.184, 0.08508  # USD an hour, westeurope
-STARTING_S = 25 * math.exp(0.5**2 / 2)  # of the default lognormal
+STARTING_S = 25 * math.exp(0.5**2 / 2)  # mean of the default lognormal distribution
 STARTING_SD_S = STARTING_S * math.sqrt(math.expm1(0.5**2))
 
 
@@ -28,13 +28,13 @@ def script(name: str) -> ModuleType:
 
 
 def test_the_cheapest_number_of_reservations_is_the_newsvendors_quantile(capsys: pytest.CaptureFixture[str]) -> None:
-    """The search rates bills; the quantile knows nothing of them. Cost against quantity is convex, so no other is cheaper."""
+    """The search rates bills, the quantile does not. Cost by quantity is convex, so no other quantity is cheaper."""
     found = script("how_many_reservations").main(3)
     assert found.newsvendor is not None
     assert found.best in (math.floor(found.newsvendor), math.ceil(found.newsvendor))
     by_hour = [4, 3, 3, 3, 4, 5, 8, 12, 18, 22, 24, 25, 25, 24, 23, 22, 22, 21, 18, 15, 12, 9, 7, 5]
-    mean_use = 2.0 * sum(by_hour) / 24  # machines at once: requests an hour times hours of life
-    assert abs(found.best - mean_use) > 2, "the mean, a common rule, would be another answer"
+    mean_use = 2.0 * sum(by_hour) / 24  # VMs at once: requests per hour times mean lifetime in hours
+    assert abs(found.best - mean_use) > 2, "the mean, a common rule, would give another answer"
     costs = [found.costs[quantity] for quantity in sorted(found.costs)]
     slopes = [
         (b - a) / (y - x)
@@ -42,11 +42,13 @@ def test_the_cheapest_number_of_reservations_is_the_newsvendors_quantile(capsys:
     ]
     assert slopes == sorted(slopes)
     assert min(costs) == found.costs[found.best]
-    assert "<- least" in capsys.readouterr().out
+    assert "<- lowest" in capsys.readouterr().out
 
 
-def test_a_reservation_wins_where_work_stays_and_a_plan_where_it_moves(capsys: pytest.CaptureFixture[str]) -> None:
-    """Half of a reservation is lost on work that is elsewhere half of the time; what is bought is paid to the cent."""
+def test_a_reservation_is_cheaper_for_steady_work_and_a_plan_for_work_that_moves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Half of a reservation is unused if the work is elsewhere half of the time; the commitment is billed to the cent."""
     choice = script("savings_plan_or_reservation")
     found = choice.main(2)
 
@@ -67,7 +69,7 @@ def test_a_reservation_wins_where_work_stays_and_a_plan_where_it_moves(capsys: p
 
 
 def test_own_licences_save_the_licence_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """The same machines, hour for hour: the difference is the licence's line, on demand as reserved."""
+    """The same VM hours: the difference is the licence, both on demand and reserved."""
     found = script("windows_hybrid_benefit").main(2)
     hours = found["own, on demand"].estimate("billed_hours").mean
     for how in ("on demand", "reserved"):
@@ -89,7 +91,7 @@ def test_the_classic_mistake_costs_the_idle_hours_of_the_cores(capsys: pytest.Ca
     def usd(kind: str, habit: str) -> float:
         return float(found[habit].estimate(f"cost.{kind}").mean)
 
-    # A day's switching off and on takes minutes, out of sixteen hours.
+    # Stopping and starting takes minutes a day, out of sixteen hours.
     assert usd("compute", "stop") - usd("compute", "deallocate") == pytest.approx(mistake.IDLE_H * D4, rel=0.005)
     assert usd("license", "keep") - usd("license", "stop") == pytest.approx(
         mistake.IDLE_H * mistake.WINDOWS_USD_PER_H, rel=0.005
@@ -98,11 +100,11 @@ def test_the_classic_mistake_costs_the_idle_hours_of_the_cores(capsys: pytest.Ca
     assert usd("compute", "hibernate") == pytest.approx(usd("compute", "deallocate"), rel=1e-3)
     assert len({round(usd("disk", habit), 6) for habit in ("keep", "stop", "deallocate")}) == 1
     assert usd("disk", "hibernate") > usd("disk", "deallocate")
-    assert "for nothing" in capsys.readouterr().out
+    assert "USD wasted" in capsys.readouterr().out
 
 
 def test_the_new_policy_bills_starting_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exactly the hours in Starting; how much that is follows from two means."""
+    """The difference is exactly the hours in Starting, which follow from two means."""
     change = script("billing_policy_change")
     replications = 3
     found = change.main(replications)
@@ -115,7 +117,9 @@ def test_the_new_policy_bills_starting_and_nothing_else(capsys: pytest.CaptureFi
         )
     agents = 100 * 168
     starting_h = old.estimate("hours.starting", "agents").mean
-    sem_h = math.sqrt(agents * (STARTING_SD_S**2 + STARTING_S**2) / replications) / 3600  # numbers and times both vary
+    sem_h = (
+        math.sqrt(agents * (STARTING_SD_S**2 + STARTING_S**2) / replications) / 3600
+    )  # the number of VMs and their times both vary
     assert abs(starting_h - agents * STARTING_S / 3600) <= Z * sem_h
     assert abs(starting_h - agents * 25 / 3600) > Z * sem_h, "the median in place of the mean must be refused"
     assert "Expected for agents" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The scripts about a platform that pushes back find what their headers work out by hand."""
+"""The scripts about the platform's limits find what their headers work out by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Z = 5.0  # a false alarm in some two million runs, were the seed not fixed
 
 
 def figures(folder: Path) -> set[str]:
-    """Names of the figures in a result folder, each with picture, pixels and numbers."""
+    """Names of the figures in a result folder; each has an SVG, a PNG and a CSV file."""
     names = {path.stem for path in (folder / "figures").iterdir()}
     for name in names:
         for form in ("svg", "png", "csv"):
@@ -22,104 +22,106 @@ def figures(folder: Path) -> set[str]:
     return names
 
 
-def test_the_late_at_nine_are_those_who_found_no_room_or_asked_last(
+def test_vms_are_late_at_nine_if_refused_or_requested_too_late(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Compound Poisson neighbours and the boot time's mean say how many; a model without neighbours' batches doesn't."""
+    """The share follows from compound Poisson arrivals of others and the mean boot time; without batches it would differ."""
     storm = script("morning_start_storm")
     replications = 4
     found, scripted = storm.main(replications, tmp_path / "storm")
-    asked = storm.MACHINES + 15
-    neighbours_sd = math.sqrt(storm.REQUESTS * sum(p * b * b for b, p in storm.BATCHES.items()))
+    requests = storm.VMS + 15
+    others_sd = math.sqrt(storm.REQUESTS * sum(p * b * b for b, p in storm.BATCHES.items()))
     floor = storm.DELAY_S / storm.RUSH_S
     for level, hosts in storm.LEVELS.items():
         late = found.estimate("availability", "dev", **{storm.HOSTS: hosts}).complement.mean
-        # The loss moves by at most one machine a neighbour; beside it, the last minute's askers are binomial.
-        sem = math.hypot(neighbours_sd / asked, math.sqrt(floor / storm.MACHINES)) / math.sqrt(replications)
+        # Each VM of others moves the loss by at most one; in addition, the requests of the last minute are binomial.
+        sem = math.hypot(others_sd / requests, math.sqrt(floor / storm.VMS)) / math.sqrt(replications)
         assert abs(late - storm.expected_late(hosts)) <= Z * sem, f"{level:.0%} of the hardware"
     most = max(storm.LEVELS.values())
     late = found.estimate("availability", "dev", **{storm.HOSTS: most}).complement.mean
-    sem = math.sqrt(floor / storm.MACHINES / replications)
+    sem = math.sqrt(floor / storm.VMS / replications)
     assert abs(late - floor) <= Z * sem
     assert abs(late - floor / 2) > Z * sem, "a model that boots in half the time must be refused"
 
-    # A script at 08:58: 900 are refused at once, 400 of them again; slow boots add some of the others.
-    sem = math.sqrt(storm.SCRIPTED_LATE / storm.MACHINES / replications)
-    assert scripted >= storm.WAITING - 1 / storm.MACHINES
+    # A script at 08:58: 900 are refused at once, 400 of them again; slow boots make some of the others late.
+    sem = math.sqrt(storm.SCRIPTED_LATE / storm.VMS / replications)
+    assert scripted >= storm.WAITING - 1 / storm.VMS
     assert abs(scripted - storm.SCRIPTED_LATE) <= Z * sem
     assert abs(scripted - 900 / 2400) > Z * sem, "a bucket that never refills must be refused"
     assert figures(tmp_path / "storm") == {"late_at_nine"}
     assert "by hand" in capsys.readouterr().out
 
 
-def test_spot_workers_are_there_and_cost_what_a_renewal_says(
+def test_availability_and_cost_of_spot_workers_are_those_of_a_renewal_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The share of the time that a worker is there is an alternating renewal's; its price is per hour that it ran."""
+    """The availability of a worker is that of an alternating renewal process; its price is per hour that it ran."""
     spot = script("spot_or_regular")
     replications, workers, hours = 2, 50, 672.0
     found = spot.main(replications, tmp_path / "spot")
-    for rate, (there, usd) in found.items():
+    for rate, (availability, usd) in found.items():
         share, usd_by_hand = spot.by_hand(rate)
         evictions = -math.log(1 - rate) * share * hours
-        away_sd_h = spot.AWAY_H  # more than it scatters: most of it is constant
+        away_sd_h = spot.AWAY_H  # an upper bound: most of it is constant
         sem = math.sqrt(evictions * (spot.AWAY_H**2 + away_sd_h**2)) / hours / math.sqrt(workers * replications)
-        begin = 90 / 3600 / hours  # made, and its guest set up, before it serves
-        assert abs(there - share) <= Z * sem + begin
+        begin = 90 / 3600 / hours  # created and provisioned before it is ready
+        assert abs(availability - share) <= Z * sem + begin
         assert usd == pytest.approx(usd_by_hand, rel=Z * sem + 2 * begin)
     rate = max(found)
     share, _ = spot.by_hand(rate)
     assert abs(found[rate][0] - (share + (1 - share) / 2)) > Z * sem + begin, "half the time away must be refused"
-    assert spot.times_begun(0.15) * found[0.15][1] < spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
-    assert spot.times_begun(0.20) * found[0.20][1] > spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
+    assert spot.hours_per_useful_hour(0.15) * found[0.15][1] < spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
+    assert spot.hours_per_useful_hour(0.20) * found[0.20][1] > spot.REGULAR_USD_PER_H + spot.DISK_USD_PER_H
     assert figures(tmp_path / "spot") == {"cost_of_an_hour"}
     assert "regular" in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_hosts_that_keep_the_promise_are_those_of_erlangs_formula(
+def test_the_hosts_that_meet_the_target_are_those_of_erlangs_formula(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One size on hosts that it fills is Erlang's loss system, whatever the law of the lifetimes."""
+    """VMs of one size that fill their hosts are Erlang's loss system, whatever the distribution of lifetimes."""
     hosts = script("hosts_for_a_promise")
-    found, laws = hosts.main(40, tmp_path / "hosts")
+    found, by_lifetime = hosts.main(40, tmp_path / "hosts")
     enough = next(number for number in range(14, 27) if hosts.erlang_b(number) <= 0.01)
     assert (found.answer, found.value, found.next_value) == ("feasible", enough, enough - 1)
     for trial in found.trials:
-        told = trial.run.estimate("allocation.failure_rate")
-        sem = max(told.sd / math.sqrt(told.n), 1e-4)
-        assert abs(told.mean - hosts.erlang_b(trial.value)) <= Z * sem
-    told = next(trial.run for trial in found.trials if trial.value == enough - 1).estimate("allocation.failure_rate")
-    for name, refused in laws.items():
-        assert abs(refused - hosts.erlang_b(enough - 1)) <= Z * told.sd / math.sqrt(20), name
-    assert abs(hosts.erlang_b(enough) - told.mean) > Z * told.sd / math.sqrt(20), "a host more must be refused"
+        estimate = trial.run.estimate("allocation.failure_rate")
+        sem = max(estimate.sd / math.sqrt(estimate.n), 1e-4)
+        assert abs(estimate.mean - hosts.erlang_b(trial.value)) <= Z * sem
+    estimate = next(trial.run for trial in found.trials if trial.value == enough - 1).estimate(
+        "allocation.failure_rate"
+    )
+    for name, refused in by_lifetime.items():
+        assert abs(refused - hosts.erlang_b(enough - 1)) <= Z * estimate.sd / math.sqrt(20), name
+    assert abs(hosts.erlang_b(enough) - estimate.mean) > Z * estimate.sd / math.sqrt(20), (
+        "one more host must be refused"
+    )
     assert figures(tmp_path / "hosts") == {"refused"}
     assert "smallest" in capsys.readouterr().out
 
 
-def test_maintenance_takes_what_its_impact_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every duration is a constant and every machine is reached once: exact to the ticks of the books."""
+def test_maintenance_costs_the_time_of_its_impact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All durations are constant and every VM is affected once: exact to the ticks of the ledger."""
     maintenance = script("maintenance_week")
     weeks, down = maintenance.main(tmp_path / "week")
-    ticks_h = maintenance.MACHINES * 4 / 65536 / 3600
+    ticks_h = maintenance.VMS * 4 / 65536 / 3600
     for impact, week in weeks.items():
-        wanted, served, billed, reached = (
+        wanted, served, billed, affected = (
             week.estimate(name).mean for name in ("wanted_hours", "served_hours", "billed_hours", "maintenance_impacts")
         )
-        assert reached == maintenance.MACHINES
-        assert wanted == pytest.approx(maintenance.MACHINES * maintenance.WEEK_H, abs=ticks_h)
-        assert wanted - served == pytest.approx(maintenance.MACHINES * maintenance.LOST_S[impact] / 3600, abs=ticks_h)
-        assert wanted - billed == pytest.approx(
-            maintenance.MACHINES * maintenance.UNBILLED_S[impact] / 3600, abs=ticks_h
-        )
+        assert affected == maintenance.VMS
+        assert wanted == pytest.approx(maintenance.VMS * maintenance.WEEK_H, abs=ticks_h)
+        assert wanted - served == pytest.approx(maintenance.VMS * maintenance.LOST_S[impact] / 3600, abs=ticks_h)
+        assert wanted - billed == pytest.approx(maintenance.VMS * maintenance.UNBILLED_S[impact] / 3600, abs=ticks_h)
     for domains, share in down.items():
         assert share == pytest.approx(1 / domains, abs=1e-9)
     assert figures(tmp_path / "week") == {"down_at_once"}
     assert "by hand" in capsys.readouterr().out
 
 
-def test_boot_lag_costs_load_and_machines_as_worked_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The morning's steps are constants: overload, load served and the overshoot follow from cooldown and lag alone."""
+def test_boot_lag_costs_load_and_vms_as_worked_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps are constant: overload, load served and overshoot follow from the cooldown and the boot lag alone."""
     lag = script("autoscale_boot_lag")
     found = lag.main(tmp_path / "lag")
     assert len(found) == len(lag.STEPS) * len(lag.BOOTS_MIN)
@@ -132,10 +134,10 @@ def test_boot_lag_costs_load_and_machines_as_worked_out(tmp_path: Path, capsys: 
     assert "by hand" in capsys.readouterr().out
 
 
-def test_days_from_fitted_laws_have_the_machines_and_hours_of_those_laws(
+def test_days_from_fitted_distributions_have_their_expected_vms_and_hours(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Machines are rates times batches, hours the laws' limited means; one batch more or less moves both."""
+    """The number of VMs is rates times batches; the hours are the limited means of the lifetimes."""
     real = script("real_fleet_day")
     replications = 2
     day, refused = real.main(replications, tmp_path / "day")
@@ -144,23 +146,23 @@ def test_days_from_fitted_laws_have_the_machines_and_hours_of_those_laws(
         batch = group["arrivals"]["batch"]
         weights = [weight / sum(batch["weights"]) for weight in batch["weights"]]
         square = sum(weight * size**2 for size, weight in zip(batch["sizes"], weights, strict=True))
-        machines, hours = real.by_hand(group["arrivals"])
-        total += machines
+        vms, hours = real.by_hand(group["arrivals"])
+        total += vms
         sem = math.sqrt(sum(group["arrivals"]["hourly"]) * square / replications)  # compound Poisson
-        assert abs(day.estimate("vms.created", group["name"]).mean - machines) <= Z * sem
-        # An hour's scatter comes with the machines'; a life cut at midnight scatters by its own mean and a half at most.
-        sem_h = hours / machines * math.hypot(sem, 2.5 * math.sqrt(machines / replications))
+        assert abs(day.estimate("vms.created", group["name"]).mean - vms) <= Z * sem
+        # The hours vary with the number of VMs; 2.5 times its mean bounds the sd of a lifetime cut at midnight.
+        sem_h = hours / vms * math.hypot(sem, 2.5 * math.sqrt(vms / replications))
         assert abs(day.estimate("hours.running", group["name"]).mean - hours) <= Z * sem_h
-        assert abs(1.6 * hours - day.estimate("hours.running", group["name"]).mean) > Z * sem_h, "longer lives"
-    assert total == pytest.approx(real.DAY_CREATED, rel=1e-3)  # 17 machines of 16 vCPU, and rounded rates
+        assert abs(1.6 * hours - day.estimate("hours.running", group["name"]).mean) > Z * sem_h, "longer lifetimes"
+    assert total == pytest.approx(real.DAY_CREATED, rel=1e-3)  # 17 VMs of 16 vCPUs, and rounded rates
     assert sum(real.DAY_BY_HOUR) == pytest.approx(real.DAY_HOURS, abs=12)
     assert refused[350] > refused[450] >= refused[550] == 0.0
-    assert figures(tmp_path / "day") == {"machines_by_hour", "refused"}
+    assert figures(tmp_path / "day") == {"vms_by_hour", "refused"}
     assert "real day" in capsys.readouterr().out
 
 
-def test_the_formula_for_slow_boots_is_the_lognormals() -> None:
-    """The storm's header counts boots of more than 50 and 110 s; a sign error there would hide in the tolerance."""
+def test_the_share_of_slow_boots_is_that_of_the_lognormal() -> None:
+    """The script counts boots of more than 50 and 110 s; the tolerance above would hide a sign error there."""
     storm = script("morning_start_storm")
     for seconds, share in ((50, storm.BOOT_60S), (110, storm.BOOT_120S)):
         assert share == pytest.approx(1 - NormalDist().cdf(math.log(seconds / 25) / 0.5), rel=1e-9)

@@ -1,4 +1,4 @@
-"""A real fleet replayed end to end: file, hosts, books and bill."""
+"""A real fleet replayed end to end: file, hosts, ledger and bill."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sim.catalog import load_bundled
 from sim.traces import open_trace
 
 REAL_DAY = Path(__file__).parents[3] / "shared" / "data" / "traces" / "azure2017_vms_one_day.csv.gz"
-HOSTS = 800  # of 96 vCPU: room for all of them
+HOSTS = 800  # of 96 vCPUs: room for all VMs
 
 
 def replay(window_s: float, hosts: int):
-    """The day's fleet on so many hosts, with a disk each."""
+    """The fleet of the day on this number of hosts, one disk per VM."""
     return run(
         from_dict(
             {
@@ -40,7 +40,7 @@ def replay(window_s: float, hosts: int):
 
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the shared data is not here")
 def test_hours_and_bill_of_a_real_day_on_hosts_are_those_of_its_file() -> None:
-    """87,550 VMs: hours to the rounding of the books' ticks, and each size's hours at its price."""
+    """87,550 VMs: hours to the ledger's rounding in ticks, and each size's hours at its price."""
     trace = open_trace(REAL_DAY, "columns")
     result = replay(trace.window_s, HOSTS)
     rounding_h = trace.rows * 2 / 65536 / 3600  # half a tick at each end would do
@@ -64,7 +64,7 @@ def test_hours_and_bill_of_a_real_day_on_hosts_are_those_of_its_file() -> None:
 
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the shared data is not here")
 def test_a_real_day_on_too_few_hosts_loses_hours() -> None:
-    """Were hosts ignored, the test above would pass all the same: on half of them VMs are refused, and hours are lost."""
+    """If hosts were ignored, the test above would still pass: on a quarter of them VMs are refused, and hours are lost."""
     trace = open_trace(REAL_DAY, "columns")
     result = replay(trace.window_s, HOSTS // 4)
     refused = result.estimate("allocation.failures").mean
