@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,9 +13,6 @@ from sim.report import answer, clock, commitment_figures, sources, style, tables
 from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
-
-if TYPE_CHECKING:
-    from sim.report.studies import Study
 
 TEMPLATE = "page.html.j2"
 
@@ -53,13 +49,6 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
             pictures=pictures,
         )
     )
-
-
-def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:
-    """The page of a study of many scenarios."""
-    pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
-    title = f"{said['name']}: {said['kind']}"
-    return environment().get_template("study.html.j2").render(title=title, study=study, pictures=pictures, **said)
 
 
 def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:

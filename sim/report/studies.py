@@ -82,8 +82,15 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     return Study(folder=path, content=content, provenance=read_json(path / "provenance.json") or {})
 
 
+def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:
+    """The page of a study of many scenarios."""
+    pictures = {drawn.name: (drawn, page.inline(drawn)) for drawn in figures}
+    title = f"{said['name']}: {said['kind']}"
+    return page.environment().get_template("study.html.j2").render(title=title, study=study, pictures=pictures, **said)
+
+
 def write(study: Study, figures: Sequence[Drawn], **said: Any) -> Path:
     """Put figures and page into the study's folder."""
     pairs = sources.pairs(study.provenance)
-    text = page.render_study(study, figures, provenance=Table(columns=["", ""], rows=pairs, words=2), **said)
+    text = render_study(study, figures, provenance=Table(columns=["", ""], rows=pairs, words=2), **said)
     return page.write(study.folder, figures, text)

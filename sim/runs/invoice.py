@@ -8,19 +8,16 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import focus_rows, write_focus
+from sim.billing.rating import Rating
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
 from sim.runs.rate_replication import simulate_and_rate
 from sim.runs.simulation_input import compile_scenario
+from sim.scenario.scenario import Scenario
 from sim.usage.ledger import to_ticks
-
-if TYPE_CHECKING:
-    from sim.billing.rating import Rating
-    from sim.scenario.scenario import Scenario
 
 
 def check_file(file: str | Path) -> None:
