@@ -136,7 +136,7 @@ class Shared:
         bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
     ] = False
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from what an interrupted run of the same question has finished.")
+        bool, typer.Option("--resume", help="Go on from what an interrupted run with the same inputs has finished.")
     ] = False
     no_cache: Annotated[
         bool,

@@ -79,7 +79,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def beside(folder: Path, what: str) -> Path:
-    """A name beside a folder that holds machine and process, so that leftovers can be told from work in progress."""
+    """A name beside a folder that holds machine and process, to tell leftovers from work in progress."""
     return folder.parent / f".{folder.name}.{what}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -38,7 +38,7 @@ class RunOptions:
     precision: float | None = (
         None  # relative half-width of every headline metric, 0.01 = 1 %; None: no sequential stopping
     )
-    headlines: Sequence[str] = HEADLINES  # the metrics that *precision* is asked of
+    headlines: Sequence[str] = HEADLINES  # the metrics that must reach *precision*
     events: bool = False  # keep every event for `events.parquet`
     budget_usd: float | None = None  # report the probability that the bill exceeds it
     cache: RunCache | None = None  # replications found here are read, not simulated again

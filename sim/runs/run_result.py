@@ -42,7 +42,7 @@ class Stopping:
     precision: float  # relative half-width that was asked for
     reached: bool
     capped: bool  # the cap came before the precision
-    waited_for: tuple[str, ...]  # the metrics it was asked of
+    waited_for: tuple[str, ...]  # the metrics that had to reach it
 
     @property
     def words(self) -> str:

@@ -288,7 +288,7 @@ def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> l
         flat = points.reshape(len(model.factors), -1).T
         return model(flat).reshape((1, *points.shape[1:]))
 
-    uniform: Any = [stats.uniform()] * len(model.factors)  # has all that is asked of it, whatever the stubs say
+    uniform: Any = [stats.uniform()] * len(model.factors)  # as scipy documents it; the stubs are narrower
     found = stats.sobol_indices(func=function, n=samples, dists=uniform, rng=np.random.default_rng(seed))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a factor that does nothing has no interval: shown as none

@@ -178,7 +178,7 @@ def size(
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
     path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
-    ends = [changed(asked, {path: value}) for value in (values[0], values[-1])]  # faults are told before any run
+    ends = [changed(asked, {path: value}) for value in (values[0], values[-1])]  # reports faults before any run
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
         end, *_ = with_warm_ups(ends, options)
         asked = asked.with_warm_up_found(f"{end.warm_up_s:.0f}s")
