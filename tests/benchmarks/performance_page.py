@@ -1,4 +1,4 @@
-"""Writes `docs/performance.md` and its figure from what `measure` kept: no number on that page is written by hand.
+"""Writes `docs/performance.md` and its figure from the results of `measure`: no number on that page is written by hand.
 
 python -m tests.benchmarks.performance_page
 """
@@ -32,7 +32,7 @@ def transition_rows(kept: dict[str, Any]) -> Iterator[str]:
         kernel, limit, simpy = (found[name] for name in ("compiled engine", "limit loop", "SimPy engine"))
         head = f"{int(alive):,} VMs switched on and off"
         yield row(
-            f"{head}: compiled engine, one thread, books and bill", ">= 50x plain SimPy",
+            f"{head}: compiled engine, one thread, ledger and bill", ">= 50x plain SimPy",
             f"{times(kernel['ratio'])} ({kernel['per_s'] / 1e6:.1f} M changes of state/s)", kernel["ratio"] >= 50,
             "" if kernel["ratio"] >= 50 else share_words(kept, alive),
         )  # fmt: skip
@@ -43,20 +43,20 @@ def transition_rows(kept: dict[str, Any]) -> Iterator[str]:
         )  # fmt: skip
         booked = 7 / 4 * simpy["ratio"]
         yield row(
-            f"{head}: SimPy engine", ">= 1x plain SimPy a transition",
-            f"{times(booked)} a transition booked, {times(simpy['ratio'])} a change of power state", simpy["ratio"] >= 1,
+            f"{head}: SimPy engine", ">= 1x plain SimPy per transition",
+            f"{times(booked)} per transition recorded, {times(simpy['ratio'])} per change of power state", simpy["ratio"] >= 1,
             "" if simpy["ratio"] >= 1 else BOOKED,
         )  # fmt: skip
 
 
-LIMIT = "seven bookings to four changes of state (demand turns, hardware found), each in hour, state, wanted and served"
-BOOKED = "it books seven moves where the plain program counts four changes: demand that turns, and hardware found, are booked, too"
+LIMIT = "seven ledger entries for four changes of state (changes of demand and hardware found count, too), each by hour, state, wanted and served"
+BOOKED = "seven ledger entries for the plain program's four: changes of demand and hardware found are recorded, too"
 
 
 def share_words(kept: dict[str, Any], which: str) -> str:
     """Where the time goes, as measured."""
     found = kept["shares"][which]
-    words = f"the kernel is {found['kernel']:.0%} of the time"
+    words = f"the compiled loop takes {found['kernel']:.0%} of the time"
     return words + (f", the audit {found['audit']:.0%}" if found["audit"] else "")
 
 
@@ -71,15 +71,15 @@ def life_rows(kept: dict[str, Any]) -> Iterator[str]:
     for alive, target in rates.items():
         found = kept["lives_on_hosts"][alive]
         ahead = found["look-ahead engine"]
-        words = f"whole lives on hosts, {int(alive):,} alive, bill on"
-        yield row(words, f">= {target:,} a second", f"{ahead['per_s']:,.0f}", ahead["per_s"] >= target)
-        yield row(f"{words}: look-ahead", ">= 20x a plain SimPy program with hosts", times(ahead["ratio"]), ahead["ratio"] >= 20,
+        words = f"create, run, delete on hosts, {int(alive):,} alive, bill on"
+        yield row(words, f">= {target:,} VMs a second", f"{ahead['per_s']:,.0f}", ahead["per_s"] >= target)
+        yield row(f"{words}: event loop", ">= 20x a plain SimPy program with hosts", times(ahead["ratio"]), ahead["ratio"] >= 20,
                   "" if ahead["ratio"] >= 20 else share_words(kept, "hosts 1000"))  # fmt: skip
     real = kept["lives_on_hosts"].get("real day")
     if real:
         ahead = real["look-ahead engine"]
         yield row(
-            f"the real day: {real['vms']:,} VMs on {real['hosts']:,} hosts, look-ahead", ">= 20x, >= 30,000 a second",
+            f"the real day: {real['vms']:,} VMs on {real['hosts']:,} hosts, event loop", ">= 20x, >= 30,000 VMs a second",
             f"{times(ahead['ratio'])}, {ahead['per_s']:,.0f}/s", ahead["ratio"] >= 20 and ahead["per_s"] >= 30_000,
         )  # fmt: skip
 
@@ -91,20 +91,20 @@ def big_rows(kept: dict[str, Any]) -> Iterator[str]:
             met = min(found["wall_s"], found["cpu_s"]) < 30 and (not month or found["peak_mib"] < 4 * GIB)
             yield row(
                 f"{name}, office hours, timeline and bill, two threads", "< 30 s" + (", < 4 GiB" if month else ""),
-                f"{found['wall_s']:.1f} s on the clock, {found['cpu_s']:.1f} s of processor time, {found['peak_mib'] / GIB:.2f} GiB", met,
+                f"{found['wall_s']:.1f} s elapsed, {found['cpu_s']:.1f} s of processor time, {found['peak_mib'] / GIB:.2f} GiB", met,
             )  # fmt: skip
     simpy = kept["memory"]["SimPy engine"]["bytes_per_vm"]
     yield row("memory per VM alive, SimPy engine, 100,000 alive", "< 3 KiB", f"{simpy / KIB:.2f} KiB", simpy < 3 * KIB)
     ahead = kept["memory"]["look-ahead engine, hosts"]["bytes_per_vm"]
     yield row(
-        "memory per VM alive, look-ahead engine, 100,000 alive",
+        "memory per VM alive, compiled event loop, 100,000 alive",
         "reported",
-        f"{ahead / KIB:.2f} KiB, recorded births included",
+        f"{ahead / KIB:.2f} KiB, recorded creations included",
         True,
     )
     for name, limit in (("--help", 0.3), ("demo", 5.0)):
         found = kept["start_up"][name]
-        yield row(f"`vmfleet {name}` from a cold start", f"< {limit:g} s", f"{found['cpu_s']:.2f} s of processor time, {found['wall_s']:.2f} s on the clock", found["cpu_s"] < limit)  # fmt: skip
+        yield row(f"`vmfleet {name}` from a cold start", f"< {limit:g} s", f"{found['cpu_s']:.2f} s of processor time, {found['wall_s']:.2f} s elapsed", found["cpu_s"] < limit)  # fmt: skip
 
 
 def steps(costs: dict[str, float]) -> list[tuple[float, float]]:
@@ -113,8 +113,8 @@ def steps(costs: dict[str, float]) -> list[tuple[float, float]]:
 
 
 GROWS = {
-    "vms": "comings and goings are too many to keep beyond 48 million, and are walked twice (`PEAK_LINES`)",
-    "days": "why is not settled; the books, kept hour by hour, outgrow the cache at about this length",
+    "vms": "beyond 48 million, creations and deletions are too many to keep and are simulated twice (`PEAK_LINES`)",
+    "days": "the reason is not established; the ledger, kept hour by hour, outgrows the cache at about this length",
 }
 
 
@@ -152,7 +152,7 @@ def allocation_table(kept: dict[str, Any]) -> Iterator[str]:
     yield "|---|" + "--:|" * len(sizes)
     first = next(iter(found.values()))
     yield (
-        "| hardware without end | "
+        "| unlimited hardware | "
         + " | ".join(f"{first[s]['s_per_life_without_hosts'] * 1e6:.2f}" for s in sizes)
         + " |"
     )
@@ -200,20 +200,20 @@ def page(kept: dict[str, Any]) -> str:
         f"{made['cpu']}, {made['cores']} cores, {made['system']}, Python {made['python']}, SimPy {made['simpy']}, numpy {made['numpy']}, numba {made['numba']}.",
         "All parts come from one run." if kept["one_run"] else "**Parts come from several runs.**",
         "",
-        f"Variants of a job take turns in {kept['rounds']} rounds (the real day, allocation, growth, what a person waits for and peers: fewer), and a",
-        f"ratio is the median of the rounds' ratios. The machine was shared: load up to {loads:.0f} on {made['cores']} cores. One thread: processor time.",
-        "Two threads: the lesser of clock and processor time decides, and both are shown. Kernels are compiled beforehand, but for the cold start.",
+        f"Variants of a job take turns in {kept['rounds']} rounds (fewer for the real day, allocation, growth, start-up and peers). A ratio is",
+        f"the median of the rounds' ratios. The computer was shared: load up to {loads:.0f} on {made['cores']} cores. One thread: processor time.",
+        "Two threads: the lesser of elapsed and processor time decides; both are shown. Compiled code is compiled beforehand, except for the cold start.",
         "",
-        "*Plain SimPy* is `tests/benchmarks/plain_simpy.py`, with hosts `plain_simpy_hosts.py`. Ours keep books by state and clock hour, wanted and",
-        "served time, counts, peaks, audit and bill. What to know before comparing:",
+        "*Plain SimPy* is `tests/benchmarks/plain_simpy.py`, with hosts `plain_simpy_hosts.py`. Ours count hours by state and clock hour, wanted and",
+        "served time, counts and peaks, and include audit and bill. Before you compare:",
         "",
-        "- Faster programs are given more to do (longer horizons, more lives), so start-up weighs less on them. With 1,000 VMs the compiled engine",
-        "  walks a year, the plain program four weeks; peers' sizes stand in `peers/compare.py`.",
-        "- A *change of state* is what the plain program counts. *A transition booked* is that figure times 7/4, the moves our table makes in the same",
-        "  cycle without failures: reckoned, not counted.",
-        "- Sizes were changed while this was built: Ciw got fewer lives (10,000 took it minutes), ours in *on and off* beside the peers fewer hours (at",
-        "  60,000 hours its books outgrow the cache, and on a busy machine it was but a little ahead of Cimba with 1,000 VMs); peers were then timed by",
-        "  processor time instead of the clock.",
+        "- Faster programs get more work (longer horizons, more VMs), so start-up weighs less on them. With 1,000 VMs the compiled engine",
+        "  simulates a year, the plain program four weeks; `peers/compare.py` has the peers' sizes.",
+        "- A *change of state* is what the plain program counts. *Per transition recorded* is that figure times 7/4, the transitions of our state",
+        "  machine in the same cycle without failures: calculated, not counted.",
+        "- Sizes were changed during development: Ciw got fewer VMs (10,000 took it minutes); ours got fewer hours in *on and off* beside the peers",
+        "  (at 60,000 hours the ledger outgrows the cache, and on a busy computer it was only a little ahead of Cimba with 1,000 VMs). After that,",
+        "  peers were timed by processor time instead of elapsed time.",
         "",
         "| work | target | measured | |",
         "|---|---|---|---|",
@@ -227,14 +227,14 @@ def page(kept: dict[str, Any]) -> str:
         "",
         "## What one allocation costs",
         "",
-        "Microseconds a whole life (look-ahead engine, hosts 95 % full), with more and more hosts. The queue and the caches grow with the VMs",
-        "alive, too; `tests/benchmarks/measure.py` has the sizes.",
+        "Microseconds per VM, from create to delete (compiled event loop, hosts 95 % full), for a growing number of hosts. The queue and the",
+        "caches grow with the number of VMs alive, too; `tests/benchmarks/measure.py` has the sizes.",
         "",
         *allocation_table(kept),
         "",
         "## Peers",
         "",
-        "The same work in other simulators (`tests/benchmarks/peers`), which keep hours by state and nothing else; processor time of simulation alone.",
+        "The same work in other simulators (`tests/benchmarks/peers`), which count hours by state and nothing else; processor time of the simulation only.",
         "",
         kept["peers"]["table"] if "peers" in kept else "",
         "",

@@ -28,7 +28,7 @@ ALIVE = (1_000, 10_000)
 
 
 # job, its sizes (machines alive), unit of the rate
-JOBS = (("lives", "create, run, delete", "lives/s"), ("cycle", "on and off", "changes of state/s"))
+JOBS = (("lives", "create, run, delete", "VMs/s"), ("cycle", "on and off", "changes of state/s"))
 
 
 @dataclass
