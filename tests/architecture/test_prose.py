@@ -1,4 +1,4 @@
-"""Prose goes stale silently: what a Markdown file names must exist."""
+"""The documentation names only what exists: paths, links, commands, options and public names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RESULT_FILES = {"scenario.toml"}  # named in prose as parts of a result folder
 
 
 def commands() -> set[str]:
-    """Every command the program knows."""
+    """Every command of `vmfleet`."""
     return set(get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -49,15 +49,15 @@ def test_paths_named_in_prose_exist(page: Path) -> None:
             continue
         place = name.rstrip("/")
         beside = [*ROOT.glob(place), *page.parent.glob(place)]
-        assert beside, f"{page.name} names {name}, which isn't there"
+        assert beside, f"{page.name} names {name}, which does not exist"
     for match in LINK.findall(text):
         target = match[0] or match[1]
-        assert (page.parent / target).exists(), f"{page.name} links to {target}, which isn't there"
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_named_in_prose_exist(page: Path) -> None:
-    """A command in the prose must be one that the program knows."""
+    """A command named in the documentation must exist."""
     known = commands()
     for line in re.findall(r"`([^`\n]*vmfleet [^`\n]*)`", page.read_text(encoding="utf-8")):
         for name in COMMAND.findall(line):
@@ -74,7 +74,7 @@ def options_of(command: str | None = None) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_named_in_prose_exist(page: Path) -> None:
-    """An option in the prose must be one that its command takes, or that any does where no command is named."""
+    """An option must belong to the command named with it, or to any command if none is named."""
     for code in re.findall(r"`([^`\n]*)`", page.read_text(encoding="utf-8")):
         if code.startswith(("pip ", "python", "git ", "pytest")):
             continue
@@ -86,14 +86,14 @@ def test_options_named_in_prose_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_names_of_the_front_door_in_prose_exist(page: Path) -> None:
-    """`sim.Study` and its like must be there for whoever imports them."""
+    """A reader must be able to import `sim.Study` and the other names."""
     modules = {path.stem for path in (ROOT / "sim").iterdir()}
     for name in re.findall(r"`sim\.(\w+)", page.read_text(encoding="utf-8")):
-        assert name in sim.__all__ or name in modules, f"{page.name} names sim.{name}"
+        assert name in {*sim.__all__, "__version__"} | modules, f"{page.name} names sim.{name}"
 
 
 def test_the_options_of_the_interface_are_there() -> None:
-    """What users and scripts were promised for the commands that play replications, and for each of the others."""
+    """The options that users and scripts rely on, for commands that simulate and for the others."""
     shared = {"--seed", "--replications", "--precision", "--jobs", "--out", "--set", "--engine", "--quiet", "--json"}
     for command in ("run", "compare", "sweep", "size"):
         assert shared | {"--resume", "--cluster"} <= options_of(command), command
@@ -127,7 +127,7 @@ def test_the_interface_has_all_its_commands() -> None:
 
 
 def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:
-    """Each must work alone on a fresh checkout; .ci/run takes the second one word for word."""
+    """Each must work alone in a fresh checkout; .ci/run uses the second one word for word."""
     lines = [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
     found = [line for line in lines if line.startswith("python3 -m venv .venv && ")]
     assert len(found) == 2
@@ -138,8 +138,8 @@ def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:
         assert "-c constraints.txt" in line
 
 
-def test_the_readme_tells_the_demo_as_it_is() -> None:
-    """Its first words are the demo's question, and its figure the demo's answer: numbers in them must be the demo's."""
+def test_the_readme_describes_the_demo_as_it_is() -> None:
+    """Its first words are the question of the demo and its figure is the answer: their numbers must be the demo's."""
     demo = tomllib.loads((ROOT / "sim" / "demo" / "office_hours.toml").read_text(encoding="utf-8"))
     assert [(group["when_off"], group["count"]) for group in demo["group"]] == [
         ("keep", 10), ("guest-shutdown", 10), ("stop", 10), ("deallocate", 10),
@@ -154,7 +154,7 @@ def test_the_readme_tells_the_demo_as_it_is() -> None:
 
 
 def test_constraints_hold_plain_pins_without_addresses() -> None:
-    """A lock with addresses ties the project to one machine's registry."""
+    """A lock file with addresses would tie the project to one computer's registry."""
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     names = set()
     for line in pins:
@@ -167,8 +167,8 @@ def test_constraints_hold_plain_pins_without_addresses() -> None:
         assert name in names, f"{name} has no pin in constraints.txt"
 
 
-def test_no_file_names_a_place_of_one_machine() -> None:
-    """What works here only is no project; `../shared` is the one neighbour, and optional."""
+def test_no_file_names_a_path_of_one_computer() -> None:
+    """The project must work elsewhere; `../shared` is the only path outside it, and optional."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode == 0:
         files = [ROOT / name for name in listed.stdout.splitlines()]
