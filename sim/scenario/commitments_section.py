@@ -1,13 +1,17 @@
-"""The `[[commitment]]` sections: promises that lower the price, or hold room."""
+"""The `[[commitment]]` sections: what is bought in advance to lower the price, or to hold room."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from sim.billing.commitments import TERMS
+from sim.billing.commitments import TERMS, CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
+from sim.catalog import Catalogue, Term
+from sim.fields.messages import list_words
 from sim.fields.types import Flag, Name, NotNegative, Section, Text, Whole, default_field
 
 
@@ -22,10 +26,49 @@ Groups = Annotated[tuple[Text, ...], Field(description="Names of groups.")]
 Quantity = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
 
 
-class ReservationSection(Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentContext:
+    """What a commitment is rated with."""
+
+    catalogue: Catalogue
+    region: str
+    resolved_names: Callable[[tuple[str, ...]], tuple[str, ...]]  # groups of the file -> groups as they are simulated
+
+
+class CommitmentBase(Section):
+    """What every commitment says of itself."""
+
+    users: ClassVar[str] = ""
+    """What the VMs of the groups that it names use; empty: it names none."""
+    name: Name
+
+    @property
+    def priced_at(self) -> tuple[str, str] | None:
+        """The size and the term of the price that it takes; None: it has a price of its own."""
+        return None
+
+    @property
+    def held_room(self) -> tuple[str, int] | None:
+        """The size and the number of VMs that it holds room for on hosts."""
+        return None
+
+    @property
+    def named_groups(self) -> tuple[str, ...]:
+        """Groups of the file that may use it."""
+        return ()
+
+    @abstractmethod
+    def to_commitment(self, context: CommitmentContext) -> Commitment:
+        """The commitment as billing rates it."""
+
+    @abstractmethod
+    def describe(self, currency: str, *, has_hosts: bool) -> str:
+        """What is bought, in words."""
+
+
+class ReservationSection(CommitmentBase):
     """VMs of one size paid for a term, used or not."""
 
-    name: Name
     kind: Literal["reservation"]
     size: Text
     quantity: NotNegative
@@ -34,35 +77,115 @@ class ReservationSection(Section):
         "commitment.size_flexible", "Covers other sizes of its flexibility group, by ratio."
     )
 
+    @property
+    def priced_at(self) -> tuple[str, str]:
+        """The reservation's price."""
+        return self.size, f"reservation_{self.term}"
 
-class SavingsPlanSection(Section):
+    def to_commitment(self, context: CommitmentContext) -> Reservation:
+        """With the size as the price list spells it."""
+        return Reservation(
+            name=self.name,
+            size=context.catalogue.get_size(self.size).name,
+            quantity=self.quantity,
+            term=self.term,
+            region=context.region,
+            size_flexible=self.size_flexible,
+        )
+
+    def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
+        """How many of which size, and for how long."""
+        bound = "" if self.size_flexible else ", for this size alone"
+        return f"{self.quantity:g} of {self.size}, term {self.term}{bound}"
+
+
+class SavingsPlanSection(CommitmentBase):
     """Dollars of compute bought every hour for a term, used or not."""
 
-    name: Name
     kind: Literal["savings-plan"]
     hourly: NotNegative = Field(description="USD per hour.")
     term: TermName
 
+    def to_commitment(self, context: CommitmentContext) -> SavingsPlan:
+        """As written."""
+        return SavingsPlan(name=self.name, hourly_usd=self.hourly, term=self.term, region=context.region)
 
-class CapacityReservationSection(Section):
+    def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
+        """How much, and for how long."""
+        return f"{self.hourly:g} {currency} of compute every hour, term {self.term}"
+
+
+class CapacityReservationSection(CommitmentBase):
     """Room held for VMs of one size, billed as if they ran."""
 
-    name: Name
+    users = "a capacity reservation"
     kind: Literal["capacity-reservation"]
     size: Text
     quantity: Quantity
     groups: Groups = Field((), description="Groups whose VMs name it; left out: every regular group of its size.")
 
+    @property
+    def priced_at(self) -> tuple[str, str]:
+        """Pay-as-you-go."""
+        return self.size, Term.LINUX
 
-class DedicatedHostSection(Section):
+    @property
+    def held_room(self) -> tuple[str, int]:
+        """All that is reserved."""
+        return self.size, self.quantity
+
+    @property
+    def named_groups(self) -> tuple[str, ...]:
+        """As written."""
+        return self.groups
+
+    def to_commitment(self, context: CommitmentContext) -> CapacityReservation:
+        """With the size as the price list spells it."""
+        return CapacityReservation(
+            name=self.name,
+            size=context.catalogue.get_size(self.size).name,
+            quantity=self.quantity,
+            region=context.region,
+            groups=context.resolved_names(self.groups),
+        )
+
+    def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
+        """How many of which size, and for whom."""
+        named = f" for {list_words(self.groups, 'and')}" if self.groups else ""
+        return f"{self.quantity} of {self.size}, room held{named}{', on the hosts too' if has_hosts else ''}"
+
+
+class DedicatedHostSection(CommitmentBase):
     """Whole machines, billed for their existence; VMs on them pay no compute."""
 
-    name: Name
+    users = "a dedicated host"
     kind: Literal["dedicated-host"]
     quantity: Quantity = Field(description="Machines.")
     hourly: NotNegative = Field(description="USD per hour of one machine.")
     vcpus: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="vCPUs of one machine.")
     groups: Groups = Field(min_length=1, description="Groups whose VMs live on them.")
+
+    @property
+    def named_groups(self) -> tuple[str, ...]:
+        """As written."""
+        return self.groups
+
+    def to_commitment(self, context: CommitmentContext) -> DedicatedHost:
+        """As written."""
+        return DedicatedHost(
+            name=self.name,
+            quantity=self.quantity,
+            usd_per_h=self.hourly,
+            vcpus=self.vcpus,
+            groups=context.resolved_names(self.groups),
+        )
+
+    def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
+        """How many, at what price, and for whom."""
+        return (
+            f"{self.quantity} machine{'s' * (self.quantity != 1)} of {self.vcpus} vCPU at {self.hourly:g} "
+            f"{currency} an hour for {list_words(self.groups, 'and')}"
+        )
 
 
 CommitmentSection = Annotated[

@@ -11,12 +11,6 @@ from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand.always_on import WORDS as ALWAYS_ON
 from sim.model.faults import GROUP_FAULTS, Circumstances
-from sim.scenario.commitments_section import (
-    CapacityReservationSection,
-    DedicatedHostSection,
-    ReservationSection,
-    SavingsPlanSection,
-)
 from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_description import describe_platform, where_it_runs
 from sim.scenario.resolved_groups import ResolvedGroups
@@ -85,13 +79,9 @@ def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
 
 
 def _own_prices(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
-    """The sizes with own prices; one that nothing is billed for may be a slip of the pen."""
+    """The sizes with own prices; one that nothing is billed for may be a typing error."""
     used = {size_key(member.size.name) for member in resolved.played}
-    bought = {
-        size_key(commitment.size)
-        for commitment in file.commitments
-        if isinstance(commitment, (ReservationSection, CapacityReservationSection))
-    }
+    bought = {size_key(section.priced_at[0]) for section in file.commitments if section.priced_at is not None}
     return [
         size
         if size_key(size) in used
@@ -156,28 +146,12 @@ def _faults(group: Group, file: ScenarioFile) -> list[str]:
 
 
 def _commitments(file: ScenarioFile) -> list[str]:
-    lines: list[str] = []
-    for commitment in file.commitments:
-        if isinstance(commitment, SavingsPlanSection):
-            what = f"{commitment.hourly:g} {file.prices.currency} of compute every hour, term {commitment.term}"
-        elif isinstance(commitment, ReservationSection):
-            bound = "" if commitment.size_flexible else ", for this size alone"
-            what = f"{commitment.quantity:g} of {commitment.size}, term {commitment.term}{bound}"
-        elif isinstance(commitment, CapacityReservationSection):
-            named = f" for {list_words(commitment.groups, 'and')}" if commitment.groups else ""
-            on_hosts = ", on the hosts too" if file.platform is not None and file.platform.hosts else ""
-            what = f"{commitment.quantity} of {commitment.size}, room held{named}{on_hosts}"
-        else:
-            what = _machines(commitment, file)
-        lines.append(f"Commitment {commitment.name}: {commitment.kind}, {what}.")
+    has_hosts = file.platform is not None and bool(file.platform.hosts)
+    lines = [
+        f"Commitment {section.name}: {section.kind}, {section.describe(file.prices.currency, has_hosts=has_hosts)}."
+        for section in file.commitments
+    ]
     return ["", *lines] if lines else []
-
-
-def _machines(commitment: DedicatedHostSection, file: ScenarioFile) -> str:
-    return (
-        f"{commitment.quantity} machine{'s' * (commitment.quantity != 1)} of {commitment.vcpus} vCPU at {commitment.hourly:g} "
-        f"{file.prices.currency} an hour for {list_words(commitment.groups, 'and')}"
-    )
 
 
 # --- defaults -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from sim.distributions.specs import DISTRIBUTION_TAG, DURATION_TAG, SPECS
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
 from sim.scenario.commitments_section import COMMITMENT_KINDS
-from sim.scenario.file_model import ScenarioFile
+from sim.scenario.file_model import PriceOverride, ScenarioFile
 from sim.scenario.paths import NAMED_TABLES
 
 _MISSING = object()
@@ -141,8 +141,6 @@ def _follow(
         field = fields_by_key(model).get(part)
         model = _model_of(field)
         if part == "override" and len(path) == 2:
-            from sim.scenario.file_model import PriceOverride
-
             path, model = (*path, *[p for p in [next(parts, None)] if p is not None]), PriceOverride
             if len(path) > 2:
                 around = PriceOverride

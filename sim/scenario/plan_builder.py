@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
+from sim.billing.commitments import Commitment
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue
@@ -14,7 +14,7 @@ from sim.fields.defaults import default_value
 from sim.fields.types import read_seconds
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.model.plan import FleetPlan, GroupPlan, Retry
-from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection, ReservationSection
+from sim.scenario.commitments_section import CommitmentContext
 from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_plan import platform_plan, played_names
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
@@ -105,39 +105,8 @@ def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
 def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Sequence[Commitment]:
     """The commitments as billing rates them."""
     region = catalogue.get_region(file.prices.region)
-    found: list[Commitment] = []
-    for section in file.commitments:
-        if isinstance(section, ReservationSection):
-            found.append(
-                Reservation(
-                    name=section.name,
-                    size=catalogue.get_size(section.size).name,
-                    quantity=section.quantity,
-                    term=section.term,
-                    region=region,
-                    size_flexible=section.size_flexible,
-                )
-            )
-        elif isinstance(section, CapacityReservationSection):
-            found.append(
-                CapacityReservation(
-                    name=section.name,
-                    size=catalogue.get_size(section.size).name,
-                    quantity=section.quantity,
-                    region=region,
-                    groups=played_names(section.groups, resolved),
-                )
-            )
-        elif isinstance(section, DedicatedHostSection):
-            found.append(
-                DedicatedHost(
-                    name=section.name,
-                    quantity=section.quantity,
-                    usd_per_h=section.hourly,
-                    vcpus=section.vcpus,
-                    groups=played_names(section.groups, resolved),
-                )
-            )
-        else:
-            found.append(SavingsPlan(name=section.name, hourly_usd=section.hourly, term=section.term, region=region))
-    return tuple(found)
+
+    context = CommitmentContext(
+        catalogue=catalogue, region=region, resolved_names=lambda groups: played_names(groups, resolved)
+    )
+    return tuple(section.to_commitment(context) for section in file.commitments)

@@ -9,7 +9,6 @@ from typing import Any
 from sim.catalog import Catalogue
 from sim.model import plan
 from sim.model.faults.failing import healing_plan
-from sim.scenario.commitments_section import CapacityReservationSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_section import Platform
 from sim.scenario.resolved_groups import ResolvedGroups
@@ -67,14 +66,15 @@ def _quota(section: Platform, catalogue: Catalogue) -> plan.Quota | None:
 def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserved]:
     """Room that capacity reservations hold on the hosts."""
     for section in file.commitments:
-        if isinstance(section, CapacityReservationSection) and section.quantity:
-            size = catalogue.get_size(section.size)
+        name, quantity = section.held_room or ("", 0)
+        if quantity:
+            size = catalogue.get_size(name)
             yield plan.Reserved(
                 name=section.name,
                 size=size.name,
                 family=size.family or "",
                 vcpus=size.vcpus or 0,
                 memory_gib=size.memory_gib or 0.0,
-                quantity=section.quantity,
-                groups=tuple(section.groups),
+                quantity=quantity,
+                groups=section.named_groups,
             )

@@ -8,7 +8,6 @@ from sim.catalog import Catalogue, Size
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
-from sim.scenario.commitments_section import CapacityReservationSection, DedicatedHostSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import families_of
 from sim.scenario.platform_section import Hosts, Platform
@@ -176,15 +175,12 @@ def _quota(platform: Platform, catalogue: Catalogue, resolved: ResolvedGroups) -
 
 def _commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     for number, section in enumerate(file.commitments):
-        if not isinstance(section, (CapacityReservationSection, DedicatedHostSection)):
-            continue
-        what = "a capacity reservation" if isinstance(section, CapacityReservationSection) else "a dedicated host"
-        for position, name in enumerate(section.groups):
+        for position, name in enumerate(section.named_groups):
             place: Path = ("commitment", number, "groups", position)
             yield from _unknown_group(place, name, file)
-            yield from _may_not(place, name, what, resolved)
-            if isinstance(section, CapacityReservationSection):
-                yield from _of_size(place, name, section, catalogue, resolved)
+            yield from _may_not(place, name, section.users, resolved)
+            if section.held_room is not None:
+                yield from _of_size(place, name, section.held_room[0], catalogue, resolved)
 
 
 def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Iterator[Issue]:
@@ -210,10 +206,8 @@ def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Ite
         )  # fmt: skip
 
 
-def _of_size(
-    place: Path, name: str, section: CapacityReservationSection, catalogue: Catalogue, resolved: ResolvedGroups
-) -> Iterator[Issue]:
-    size = _size(section.size, catalogue)
+def _of_size(place: Path, name: str, held: str, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
+    size = _size(held, catalogue)
     mine = resolved.of(name)
     if size is None or not mine or any(member.size.name == size.name for member in mine):
         return
@@ -229,18 +223,17 @@ def _of_size(
 def _held_room(file: ScenarioFile, platform: Platform, catalogue: Catalogue) -> Iterator[Issue]:
     """Room that can't be held because all hosts together don't have it."""
     for number, section in enumerate(file.commitments):
-        if not isinstance(section, CapacityReservationSection) or not section.quantity:
-            continue
-        size = _size(section.size, catalogue)
+        held, quantity = section.held_room or ("", 0)
+        size = _size(held, catalogue) if quantity else None
         if size is None:
             continue
         room = sum(_room_for(size, pool) * pool.count for pool in platform.hosts if not pool.only_groups)
-        if section.quantity > room:
+        if quantity > room:
             yield Issue(
                 ("commitment", number, "quantity"),
-                f"{section.quantity}: the hosts have room for {room} of {size.name} only",
+                f"{quantity}: the hosts have room for {room} of {size.name} only",
                 "reserve fewer, or give the platform more hosts",
-                value=section.quantity,
+                value=quantity,
                 related_paths=(HOSTS, ("commitment", number, "size")),
             )
 

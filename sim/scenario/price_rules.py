@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from sim.billing.disks import parse_disk
-from sim.catalog import Catalogue, Term, tier_gib
+from sim.catalog import Catalogue, tier_gib
 from sim.catalog.disks import TIER_GIB
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
 from sim.model.demand import DEMAND_KINDS
-from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 
@@ -69,11 +68,11 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
         if group.public_ip and (unknown := _ask(catalogue.public_ip, region)) is not None:
             yield Issue((*place, "public_ip"), *unknown, value=True, related_paths=related)
     for number, commitment in enumerate(file.commitments):
-        if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
+        if commitment.priced_at is not None:
             place = ("commitment", number)
-            term = f"reservation_{commitment.term}" if isinstance(commitment, ReservationSection) else Term.LINUX
+            size, term = commitment.priced_at
             what = (*related, (*place, "term"), (*place, "kind"))
-            yield from _unpriced((*place, "size"), commitment.size, (term,), region, catalogue, what)
+            yield from _unpriced((*place, "size"), size, (term,), region, catalogue, what)
 
 
 def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
@@ -82,8 +81,8 @@ def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
         if not group.has_own_sizes:
             yield ("group", number, "size"), group.size
     for number, commitment in enumerate(file.commitments):
-        if isinstance(commitment, (ReservationSection, CapacityReservationSection)):
-            yield ("commitment", number, "size"), commitment.size
+        if commitment.priced_at is not None:
+            yield ("commitment", number, "size"), commitment.priced_at[0]
 
 
 def _disk(place: Path, disk: str, region: str, catalogue: Catalogue, related: tuple[Path, ...]) -> Iterator[Issue]:

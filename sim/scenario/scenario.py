@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace as replace_fields
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,6 @@ class Scenario(ScenarioFile):
 
     def _repr_html_(self) -> str:
         """What will be simulated, in words, for notebooks."""
-        from html import escape
-
         return f"<pre>{escape(chr(10).join(self.describe()))}</pre>"
 
     def describe(self) -> list[str]:

@@ -7,6 +7,7 @@ It may therefore trust that the text is sound TOML.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,7 +151,5 @@ class _Walk:
 
 def _unquote(text: str) -> str:
     """A quoted key as TOML reads it."""
-    import tomllib
-
     document: dict[str, Any] = tomllib.loads(f"key = {text}")
     return str(document["key"])
