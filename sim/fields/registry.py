@@ -37,9 +37,7 @@ class Registry(Mapping[str, T]):
         return member
 
     def watch(self, watcher: Callable[[str, T], None]) -> None:
-        """Call *watcher* with the name and member of all there are, and of each that is added later."""
-        for name, member in self._members.items():
-            watcher(name, member)
+        """Call *watcher* with the name and member of each that is added later."""
         self._watchers.append(watcher)
 
     def remove(self, name: str) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from sim.distributions.specs import Varying
 from sim.fields.messages import close_match
+from sim.fields.registry import Registry
 from sim.fields.types import (
     Flag,
     Instant,
@@ -226,14 +227,25 @@ class ScenarioFile(Section):
         return 0.0 if self.warm_up == "auto" else self.warm_up
 
 
-def _admit(model: type[Section], key: str, section: type[Section], before: str = "") -> None:
-    """Gives groups, or the platform, the table of a registered kind."""
-    add_field(model, key, section | None, before=before)
+def _admit(model: type[Section], kinds: Registry[Any], before: str = "") -> None:
+    """Gives groups, or the platform, the tables of all kinds of a registry, also of those registered later."""
+
+    def admit_later(key: str, section: type[Section]) -> None:
+        add_field(model, key, section | None, before=before)
+        _rebuild()
+
+    for key, section in kinds.items():
+        add_field(model, key, section | None, before=before)
+    kinds.watch(admit_later)
+
+
+def _rebuild() -> None:
     models: list[type[Section]] = [Group, Platform, ScenarioFile, *ScenarioFile.__subclasses__()]
-    for changed in models:
-        changed.model_rebuild(force=True)
+    for model in models:
+        model.model_rebuild(force=True)
 
 
-DEMAND_KINDS.watch(lambda key, section: _admit(Group, key, section, before="when_off"))
-GROUP_FAULTS.watch(lambda key, section: _admit(Group, key, section))
-PLATFORM_FAULTS.watch(lambda key, section: _admit(Platform, key, section))
+_admit(Group, DEMAND_KINDS, before="when_off")
+_admit(Group, GROUP_FAULTS)
+_admit(Platform, PLATFORM_FAULTS)
+_rebuild()
