@@ -1,4 +1,4 @@
-"""What can go wrong, told so that the reader knows what to do next.
+"""Errors, each with what the reader can do about it.
 
 Two families: an `InputError` is the user's to mend (exit status 2); everything else is a defect of ours (exit status 1)
 and is never caught on the way up.
@@ -37,7 +37,7 @@ class Fault:
 
 
 class FaultyInput(InputError):
-    """An input with faults in it, all told at once."""
+    """An input with faults in it, all reported at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
@@ -69,11 +69,11 @@ class ResultError(InputError):
 
 
 class LifecycleError(VmfleetError):
-    """A move that the lifecycle tables don't know: our defect. The message tells the VM's story so far."""
+    """A move that the lifecycle tables don't know: our defect. The message has the VM's latest moves."""
 
 
 class AuditError(VmfleetError):
-    """The books of a run don't add up: our defect."""
+    """The ledgers of a run don't add up: our defect."""
 
 
 class OperationNotAllowed(VmfleetError):

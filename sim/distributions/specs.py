@@ -202,7 +202,7 @@ def to_distribution(varying: float | Spec) -> kinds.Distribution:
 
 
 def varying_words(varying: float | Spec) -> str:
-    """A varying duration as one says it."""
+    """A varying duration in words."""
     distribution = to_distribution(varying)
     if isinstance(distribution, kinds.Constant):
         return format_duration(distribution.mean)

@@ -29,7 +29,7 @@ class Trust(StrEnum):
     CONVENTION = "convention"  # a free choice that changes what is asked, not what is true
     STAND_IN = "stand-in"  # a real figure of another place, used for want of this one's
     ESTIMATE = "estimate"  # computed by a rule of thumb from real figures
-    ASSUMPTION = "assumption"  # nobody published it; vary it before you rely on it
+    ASSUMPTION = "assumption"  # our guess; vary it before you rely on it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Sourced:
 
     @property
     def is_assumption(self) -> bool:
-        """Whether a reader must be told that nobody published this number."""
+        """Whether a reader must be warned that it is our guess."""
         return self.trust is Trust.ASSUMPTION
 
 
@@ -98,7 +98,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.autoscale.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.trace.sizes": _neutral("auto", "the size of the price list that has room and is nearest"),
         "group.trace.durations": _neutral(
-            "0s", "the record's hours hold every step already: hours replayed are hours recorded", "duration"
+            "0s", "the trace's hours hold every step already: hours replayed are hours recorded", "duration"
         ),
         "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
         "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),

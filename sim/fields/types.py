@@ -42,6 +42,11 @@ def default_field(key: str, description: str, *, row: Sourced | None = None, **m
     return Field(default=default_value(key), validate_default=True, description=description, **more)
 
 
+def default_seconds(key: str) -> float:
+    """A default duration as seconds."""
+    return read_seconds(default_value(key))
+
+
 def add_field(
     model: type[BaseModel], name: str, annotation: Any, field: FieldInfo | None = None, *, before: str = ""
 ) -> None:

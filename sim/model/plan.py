@@ -1,6 +1,6 @@
-"""What a run is asked to play: frozen plans, free of files, money and statistics.
+"""What a run simulates: frozen plans, free of files, money and statistics.
 
-The scenario model (`sim.scenario.scenario`) builds these; the walkers (`sim.engines`) read nothing else. Times are
+The scenario model (`sim.scenario.scenario`) builds these; the engines (`sim.engines`) read nothing else. Times are
 seconds from the start of the run, durations are distributions of seconds.
 """
 
@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sim.distributions.kinds import Distribution
+from sim.fields.defaults import default_value
+from sim.fields.types import default_seconds
 from sim.model.demand import AlwaysOn, Demand
 from sim.model.faults import Failing, GuestCrash, Maintenance, Spot, Throttle
-from sim.model.when_off import WhenOff
+from sim.model.when_off import DEFAULT_WHEN_OFF, WhenOff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """The automation's answer to a failed create or start: attempts in all, the first one counted."""
 
-    attempts: int = 5
-    backoff_s: float = 60.0
-    multiplier: float = 2.0
-    max_backoff_s: float = 3600.0
+    attempts: int = default_value("group.retry.attempts")
+    backoff_s: float = default_seconds("group.retry.backoff")
+    multiplier: float = default_value("group.retry.multiplier")
+    max_backoff_s: float = default_seconds("group.retry.max_backoff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +34,15 @@ class GroupPlan:
 
     name: str
     count: int = 0  # created from t = 0 on; 0 with Arrivals
-    create_over_s: float = 0.0  # VM i is asked for at i * create_over / count
+    create_over_s: float = 0.0  # VM i is requested at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
-    when_off: WhenOff = "deallocate"
+    when_off: WhenOff = DEFAULT_WHEN_OFF
     generalized: bool = True  # an image with OS provisioning
     durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating
     #                                          restarting updating deleting
     failures: Mapping[str, float] = field(default_factory=dict)  # platform code -> probability per attempt
-    os_provisioning_timeout_s: float = 1200.0
-    extensions_timeout_s: float = 5400.0
+    os_provisioning_timeout_s: float = default_seconds("group.failures.os_provisioning_timeout.linux")
+    extensions_timeout_s: float = default_seconds("group.failures.extensions_timeout")
     reaction_s: Distribution
     retry: Retry = field(default_factory=Retry)
     guest_crash: GuestCrash | None = None
@@ -64,8 +66,10 @@ class HostPool:
     vcpus: int
     memory_gib: float
     zone: int | None = None
-    racks: int = 1  # hosts are spread over them round robin; a rack is also a fault domain
-    only_groups: tuple[str, ...] = ()  # dedicated to these; empty: to nobody
+    racks: int = default_value(
+        "platform.hosts.racks"
+    )  # hosts are spread over them round robin; a rack is also a fault domain
+    only_groups: tuple[str, ...] = ()  # dedicated to these; empty: not dedicated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +101,9 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What VMs share: hardware, quota, and the things that befall many at once."""
+    """What VMs share: hardware, quota, and faults of many at once."""
 
-    placement: str = "best-fit"  # first-fit | best-fit | worst-fit | balanced
+    placement: str = default_value("platform.placement")  # first-fit | best-fit | worst-fit | balanced
     hosts: tuple[HostPool, ...] = ()  # empty: hardware without end
     quota: Quota | None = None
     host_failures: Failing | None = None
@@ -113,7 +117,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetPlan:
-    """Everything one replication plays, besides its seed and number."""
+    """Everything one replication simulates, besides its seed and number."""
 
     start: datetime  # aware; wall-clock instant of t = 0
     horizon_s: float

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from sim.fields.defaults import default_value
+
 WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
+
+DEFAULT_WHEN_OFF: WhenOff = default_value("group.when_off")
 
 
 @dataclass(frozen=True, slots=True)

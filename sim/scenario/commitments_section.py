@@ -36,7 +36,7 @@ class CommitmentContext:
 
 
 class CommitmentBase(Section):
-    """What every commitment says of itself."""
+    """What every kind of commitment has."""
 
     users: ClassVar[str] = ""
     """What the VMs of the groups that it names use; empty: it names none."""
@@ -163,7 +163,7 @@ class DedicatedHostSection(CommitmentBase):
     quantity: Quantity = Field(description="Machines.")
     hourly: NotNegative = Field(description="USD per hour of one machine.")
     vcpus: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="vCPUs of one machine.")
-    groups: Groups = Field(min_length=1, description="Groups whose VMs live on them.")
+    groups: Groups = Field(min_length=1, description="Groups whose VMs run on them.")
 
     @property
     def named_groups(self) -> tuple[str, ...]:

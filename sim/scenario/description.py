@@ -30,7 +30,7 @@ class DefaultInUse:
 
     @property
     def is_assumption(self) -> bool:
-        """Whether nobody has published it."""
+        """Whether it is our assumption."""
         return self.trust is Trust.ASSUMPTION
 
 
@@ -70,7 +70,7 @@ def _whole(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
 def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     if (steps := file.prices.spot_steps) is None:
         return []
-    if not any(member.priority == "spot" for member in resolved.played):
+    if not any(member.priority == "spot" for member in resolved.groups):
         return ["  prices.spot_steps is not used: no VM is spot."]
     shown = ", ".join(f"{factor:g}" for factor in steps[:12]) + (", ..." if len(steps) > 12 else "")
     return [
@@ -80,7 +80,7 @@ def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
 
 def _own_prices(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     """The sizes with own prices; one that nothing is billed for may be a typing error."""
-    used = {size_key(member.size.name) for member in resolved.played}
+    used = {size_key(member.size.name) for member in resolved.groups}
     bought = {size_key(section.priced_at[0]) for section in file.commitments if section.priced_at is not None}
     return [
         size
@@ -107,7 +107,7 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
 def _what(group: Group) -> str:
     number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
     by_record = group.has_own_sizes and "size" not in group.model_fields_set
-    words = [f"{number} of {'the sizes in its record' if by_record else group.size}, {group.os}"]
+    words = [f"{number} of {'the sizes in its trace' if by_record else group.size}, {group.os}"]
     if group.hybrid_benefit:
         words.append("with a licence of your own")
     words.append(f"{group.image} image")
@@ -126,12 +126,12 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
     if split is None:
         return []
     lines = list(split.words)
-    parts = [f"{member.name} ({member.vms:,})" for member in resolved.played if member.number == number]
+    parts = [f"{member.name} ({member.vms:,})" for member in resolved.groups if member.number == number]
     if parts:
-        lines.append(f"Played and counted as {list_words(parts, 'and')}.")
+        lines.append(f"Simulated and counted as {list_words(parts, 'and')}.")
     if file.horizon_s > split.known_until_s:
         lines.append(
-            f"The record ends after {format_duration(split.known_until_s)}: from then on nothing is asked for, and VMs it left alive go on."
+            f"The trace ends after {format_duration(split.known_until_s)}: from then on nothing is requested, and VMs that still exist go on."
         )
     return lines
 
@@ -164,7 +164,7 @@ def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[Defaul
     for key in _unused_on_platform(file):
         users.pop(key, None)
     for number, group in enumerate(file.groups):
-        spot = any(member.number == number and member.priority == "spot" for member in resolved.played)
+        spot = any(member.number == number and member.priority == "spot" for member in resolved.groups)
         for key in _unset_in_group(group, has_spot=spot):
             users.setdefault(key, []).append(group.name)
     tables = list(dict.fromkeys(key.rpartition(".")[0] for key in DEFAULTS))
@@ -196,7 +196,7 @@ def _in_use(key: str, sourced: Sourced, users: list[str]) -> DefaultInUse:
 
 
 def _unset(section: Section, place: str, user: str, users: dict[str, list[str]]) -> None:
-    """Notes the keys of a section that were left to their defaults; groups are told apart by name."""
+    """Notes the keys of a section that were left to their defaults; groups are distinguished by name."""
     for name, field in type(section).model_fields.items():
         key = f"{place}{field.alias or name}"
         value = getattr(section, name)

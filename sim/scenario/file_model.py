@@ -205,9 +205,9 @@ class ScenarioFile(Section):
     warm_up: WarmUp = default_field(
         "warm_up", 'Left out of every figure; "auto" finds where the start-up ends (MSER-5).'
     )
-    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field("seed", "Another seed is another sequence of luck.")
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = default_field("seed", "Another seed gives other random numbers.")
     replications: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
-        "replications", "How often the same is played."
+        "replications", "How often the same is simulated."
     )
     confidence: Annotated[Number, Field(gt=0, lt=1)] = default_field("confidence", "Of every interval.")
     billing_policy: PolicyName = default_field("billing_policy", "Which power states are billed.")
@@ -219,7 +219,7 @@ class ScenarioFile(Section):
     commitments: tuple[CommitmentSection, ...] = Field(
         (), alias="commitment", description="Reservations and plans: [[commitment]]."
     )
-    platform: Platform | None = Field(None, description="Hosts, quota and what befalls them: [platform].")
+    platform: Platform | None = Field(None, description="Hosts, quota and faults: [platform].")
 
     @property
     def warm_up_s(self) -> float:

@@ -294,7 +294,7 @@ _TAG_WORDS = {"dist": "distribution", "kind": "kind of commitment"}
 
 
 def _unknown_key(path: Path, around: type[BaseModel] | None, value: object) -> Issue:
-    """A key that its table does not know: a slip of the pen, or a key of another table below whose header it stands."""
+    """A key that its table does not know: a typing error, or a key of another table below whose header it stands."""
     key = str(path[-1])
     known = list(fields_by_key(around)) if around is not None else []
     meant = close_match(key, known)

@@ -169,7 +169,7 @@ def _default_table(path: Path) -> dict[str, Any]:
 def apply_overrides(
     document: Mapping[str, Any], overrides: list[tuple[str, object, str]]
 ) -> tuple[dict[str, Any], dict[Path, str]]:
-    """The document with each (path, value, how it was asked for) set in turn, and what was set by whom.
+    """The document with each (path, value, how it was asked for) set in turn, and which override set what.
 
     All overrides that have no place are reported at once.
     """

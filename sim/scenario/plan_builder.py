@@ -10,18 +10,17 @@ from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue
 from sim.distributions.specs import Spec, to_distribution
-from sim.fields.defaults import default_value
-from sim.fields.types import read_seconds
+from sim.fields.types import default_seconds
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 from sim.scenario.commitments_section import CommitmentContext
 from sim.scenario.file_model import Durations, Group, ScenarioFile
-from sim.scenario.platform_plan import platform_plan, played_names
+from sim.scenario.platform_plan import platform_plan, resolved_names
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 
 
 def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> FleetPlan:
-    """What one replication plays."""
+    """What one replication simulates."""
     platform = platform_plan(file, catalogue, resolved)
     has_hosts = platform is not None and bool(platform.hosts)
     return FleetPlan(
@@ -29,7 +28,7 @@ def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         horizon_s=file.horizon_s,
         warm_up_s=file.warm_up_s,
         groups=tuple(
-            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in resolved.played
+            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in resolved.groups
         ),
         platform=platform,
     )
@@ -40,7 +39,7 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
     failures = group.failures
     circumstances = Circumstances(priority=member.priority, has_hosts=has_hosts)
     faults: dict[str, Any] = {key: kind.plan_of(group.fault(key), circumstances) for key, kind in GROUP_FAULTS.items()}
-    # Without a platform nobody asks what a VM is, and plans that play the same are the same.
+    # Without a platform it does not matter what a VM is, and plans that simulate alike are equal.
     size = member.size if shares_platform else None
     return GroupPlan(
         name=member.name,
@@ -58,7 +57,7 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
             attempts=group.retry.attempts,
             backoff_s=group.retry.backoff,
             multiplier=group.retry.multiplier,
-            # A ceiling that nobody set never lies below the first step.
+            # A default ceiling never lies below the first step.
             max_backoff_s=max(group.retry.max_backoff, group.retry.backoff),
         ),
         **faults,
@@ -78,7 +77,7 @@ def durations_of(group: Group) -> Mapping[str, float | Spec]:
     section = group.demand_section
     if section is None or not section.default_durations:
         return steps
-    default_s = read_seconds(default_value(section.default_durations))
+    default_s = default_seconds(section.default_durations)
     return {key: step if key in group.durations.model_fields_set else default_s for key, step in steps.items()}
 
 
@@ -98,7 +97,7 @@ def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
             keeps_disks=member.group.keeps_disks,
             hibernates=member.group.when_off == "hibernate",
         )
-        for member in resolved.played
+        for member in resolved.groups
     )
 
 
@@ -107,6 +106,6 @@ def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: Resol
     region = catalogue.get_region(file.prices.region)
 
     context = CommitmentContext(
-        catalogue=catalogue, region=region, resolved_names=lambda groups: played_names(groups, resolved)
+        catalogue=catalogue, region=region, resolved_names=lambda groups: resolved_names(groups, resolved)
     )
     return tuple(section.to_commitment(context) for section in file.commitments)

@@ -1,4 +1,4 @@
-"""The platform in words: hosts, limits, what befalls them, and where each group may run."""
+"""The platform in words: hosts, limits, faults, and where each group may run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def where_it_runs(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> 
         lines.append(
             f"In zone{'s' * (len(group.zones) > 1)} {_numbers(group.zones)}{', in turn' * (len(group.zones) > 1)}."
         )
-    mine = [member for member in resolved.played if member.number == number]
+    mine = [member for member in resolved.groups if member.number == number]
     if file.platform is not None and file.platform.hosts and mine:
         without = empty_zones(mine[0], file.platform)
         if without:
@@ -48,7 +48,7 @@ def _hosts(platform: Platform, resolved: ResolvedGroups) -> list[str]:
         return ["Hardware without end."]
     lines = [_pool(pool) for pool in platform.hosts]
     vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts)
-    counted = [member for member in resolved.played if member.group.is_counted]
+    counted = [member for member in resolved.groups if member.group.is_counted]
     asked = sum(member.group.count * (member.size.vcpus or 0) for member in counted)
     share = f"; groups with a count ask for {asked:,} ({asked / vcpus:.0%})" if counted else ""
     lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {POLICIES[platform.placement].words}.")

@@ -30,7 +30,7 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
                 memory_gib=pool.memory_gib,
                 zone=pool.zone,
                 racks=pool.racks,
-                only_groups=played_names(pool.only_groups, resolved),
+                only_groups=resolved_names(pool.only_groups, resolved),
             )
             for pool in section.hosts
         ),
@@ -41,8 +41,8 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
     )
 
 
-def played_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str, ...]:
-    """Groups of the file by the names they are played under."""
+def resolved_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str, ...]:
+    """Groups of the file by the names they are simulated under."""
     return tuple(dict.fromkeys(member.name for group in groups for member in resolved.of(group)))
 
 

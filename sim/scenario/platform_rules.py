@@ -28,7 +28,7 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     yield from _faults(platform)
     yield from _quota(platform, catalogue, resolved)
     if platform.hosts:
-        for member in resolved.played:
+        for member in resolved.groups:
             yield from _fits(member, platform)
         yield from _held_room(file, platform, catalogue)
 
@@ -37,7 +37,7 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
 
 
 def open_to(member: ResolvedGroup, platform: Platform) -> tuple[Hosts, ...]:
-    """Clusters on which the VMs of a group may live: those dedicated to it, else those dedicated to nobody."""
+    """Clusters on which the VMs of a group may run: those dedicated to it, else those that are not dedicated."""
     names = {member.group.name, member.name}
     mine = tuple(pool for pool in platform.hosts if names & set(pool.only_groups))
     return mine or tuple(pool for pool in platform.hosts if not pool.only_groups)
@@ -117,7 +117,7 @@ def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Issue
         )
 
 
-# --- what befalls many at once --------------------------------------------------------------------------------------
+# --- faults of many at once -------------------------------------------------------------------------------------------
 
 
 def _faults(platform: Platform) -> Iterator[Issue]:
@@ -126,7 +126,7 @@ def _faults(platform: Platform) -> Iterator[Issue]:
         if fault.needs_hosts and not platform.hosts:
             yield Issue(
                 place,
-                "there are no hosts that it could befall",
+                "there are no hosts that it could affect",
                 "add [[platform.hosts]], or leave it out",
                 related_paths=(HOSTS,),
             )
@@ -143,7 +143,7 @@ def _quota(platform: Platform, catalogue: Catalogue, resolved: ResolvedGroups) -
     place: Path = ("platform", "quota", "families")
     known = families_of(catalogue)
     seen: dict[str, str] = {}
-    used = {member.size.family for member in resolved.played if member.size.family}
+    used = {member.size.family for member in resolved.groups if member.size.family}
     for name in quota.families:
         if name.lower() not in known:
             has = list_words((show_value(family) for family in sorted(used)), "and")
@@ -159,7 +159,7 @@ def _quota(platform: Platform, catalogue: Catalogue, resolved: ResolvedGroups) -
                 value=quota.families[name], related_paths=((*place, seen[name.lower()]),),
             )  # fmt: skip
         seen.setdefault(name.lower(), name)
-    for member in resolved.played:
+    for member in resolved.groups:
         if not member.size.vcpus:
             yield Issue(
                 ("group", member.number, "size"),
@@ -184,7 +184,7 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
 
 
 def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Iterator[Issue]:
-    """VMs that the platform lets neither reserve capacity nor live on dedicated hosts."""
+    """VMs that the platform lets neither reserve capacity nor run on dedicated hosts."""
     mine = resolved.of(name)
     if not mine:
         return
@@ -242,4 +242,4 @@ def _size(name: str, catalogue: Catalogue) -> Size | None:
     try:
         return catalogue.get_size(name)
     except CatalogueError:
-        return None  # told by `check_sizes`
+        return None  # reported by `check_sizes`

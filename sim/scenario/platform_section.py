@@ -1,4 +1,4 @@
-"""The `[platform]` section: hosts, quota, and what befalls many VMs at once."""
+"""The `[platform]` section: hosts, quota, and faults of many VMs at once."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Platform(Section):
 
     @property
     def faults(self) -> list[PlatformFault]:
-        """What befalls many VMs at once, in the order of the keys."""
+        """The tables about faults of many VMs at once, in the order of the keys."""
         return [section for key in PLATFORM_FAULTS if (section := getattr(self, key)) is not None]
 
     @property
     def is_idle(self) -> bool:
-        """Whether it says nothing that VMs could meet: hardware is endless and nothing is limited."""
+        """Whether it changes nothing for VMs: hardware is endless and nothing is limited."""
         return not self.hosts and self.quota is None and all(fault.needs_hosts for fault in self.faults)

@@ -28,7 +28,7 @@ def check_sizes(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]:
 
 
 def takes_size(file: ScenarioFile, size: str) -> bool:
-    """Whether a group, a record's VMs or a commitment may be of a size, whatever its spelling."""
+    """Whether a group, a trace's VMs or a commitment may be of a size, whatever its spelling."""
     key = size_key(size)
     if any(size_key(other) == key for _, other in _sizes(file)):
         return True
@@ -56,7 +56,7 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
     """Every price the file takes that the catalogue does not have; the region is known to be there."""
     region = file.prices.region
     related = (*_LIST, ("prices", "region"))
-    for member in resolved.played:
+    for member in resolved.groups:
         place: Path = ("group", member.number)
         what = (*related, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
         where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
@@ -77,7 +77,7 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
 
 def _sizes(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
     for number, group in enumerate(file.groups):
-        # The VMs of a record have sizes of their own, unless the group names one for all.
+        # The VMs of a trace have sizes of their own, unless the group names one for all.
         if not group.has_own_sizes:
             yield ("group", number, "size"), group.size
     for number, commitment in enumerate(file.commitments):
@@ -104,7 +104,7 @@ def _unpriced(
     place: Path, size: str, terms: Iterable[str], region: str, catalogue: Catalogue, related: tuple[Path, ...]
 ) -> Iterator[Issue]:
     if _ask(catalogue.get_size, size) is not None:
-        return  # told by `check_sizes`
+        return  # reported by `check_sizes`
     for term in terms:
         if (missing := _ask(catalogue.price, size, region, term)) is not None:
             yield Issue(place, *missing, value=size, related_paths=related)

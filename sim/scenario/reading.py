@@ -150,7 +150,7 @@ Checked = TypeVar("Checked", bound=ScenarioFile)
 def check_document(
     model: type[Checked], document: Mapping[str, Any], origin: Origin
 ) -> tuple[Checked, Catalogue, ResolvedGroups, dict[str, Any]]:
-    """The checked scenario of a document, its catalogue, its groups as they are played, and the document put in order.
+    """The checked scenario of a document, its catalogue, its groups as they are simulated, and the document put in order.
 
     ScenarioError has all faults.
     """
@@ -177,7 +177,7 @@ def check_document(
 def _check_whole(
     file: ScenarioFile, folder: FilePath, known: Iterable[Issue]
 ) -> tuple[Catalogue | None, ResolvedGroups, list[Issue]]:
-    """What sound values contradict each other in, the price list, and the records that the groups replay."""
+    """What sound values contradict each other in, the price list, and the traces that the groups replay."""
     wrong = {touched for fault in known for touched in (fault.path, *fault.related_paths)}
     found = _still_fair(check_file(file), wrong)
     catalogue, errors = _open_catalogue(file, folder)
@@ -223,7 +223,7 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Issue], dict[Path, Pa
 
 
 def _validate(model: type[Checked], document: dict[str, Any], folder: FilePath) -> tuple[Checked | None, list[Issue]]:
-    """The faults of single values, and the file without them (None if it can't be told what is left)."""
+    """The faults of single values, and the file without them (None if the rest can't be checked)."""
     found: list[Issue] = []
     remaining = deepcopy(document)
     for number in range(MOST_ROUNDS):
@@ -349,7 +349,7 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
         overrides = {
             size: given.model_dump(exclude_none=True)
             for size, given in prices.override.items()
-            if size in own or size_key(size) in known  # the others are told by `check_overrides`
+            if size in own or size_key(size) in known  # the others are reported by `check_overrides`
         }
         return catalogue.with_overrides(prices.region, overrides), []
     except CatalogueError as error:

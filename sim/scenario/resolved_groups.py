@@ -42,19 +42,19 @@ class ResolvedGroup:
 class ResolvedGroups:
     """All groups as they are simulated, in the order of the file."""
 
-    played: tuple[ResolvedGroup, ...] = ()
+    groups: tuple[ResolvedGroup, ...] = ()
     splits: Mapping[int, Split] = field(default_factory=dict)  # by number of the group in the file
 
     def of(self, group: str) -> tuple[ResolvedGroup, ...]:
         """What a group of the file is simulated as; also found by the name of one of its parts."""
-        return tuple(resolved for resolved in self.played if group in (resolved.group.name, resolved.name))
+        return tuple(each for each in self.groups if group in (each.group.name, each.name))
 
 
 def resolve_groups(
     file: ScenarioFile, catalogue: Catalogue, folder: FilePath, *, region_known: bool
 ) -> tuple[ResolvedGroups, list[Issue]]:
     """Groups as they are simulated, and what is wrong with files that list VMs; groups of unknown size are left out."""
-    played: list[ResolvedGroup] = []
+    resolved: list[ResolvedGroup] = []
     splits: dict[int, Split] = {}
     found: list[Issue] = []
     for number, group in enumerate(file.groups):
@@ -65,7 +65,7 @@ def resolve_groups(
             split = section.split(group, place, catalogue=catalogue, region=region, folder=folder)
             found += split.issues
             splits[number] = split
-            played += [
+            resolved += [
                 ResolvedGroup(
                     number=number,
                     group=group,
@@ -81,15 +81,15 @@ def resolve_groups(
             size = catalogue.get_size(group.size)
         except CatalogueError:
             continue  # reported by `check_sizes`
-        played.append(ResolvedGroup(number=number, group=group, name=group.name, size=size, priority=group.priority))
-    found += _clashes(file, played)
-    return ResolvedGroups(played=tuple(played), splits=splits), found
+        resolved.append(ResolvedGroup(number=number, group=group, name=group.name, size=size, priority=group.priority))
+    found += _clashes(file, resolved)
+    return ResolvedGroups(groups=tuple(resolved), splits=splits), found
 
 
-def _clashes(file: ScenarioFile, played: Sequence[ResolvedGroup]) -> Iterator[Issue]:
+def _clashes(file: ScenarioFile, resolved: Sequence[ResolvedGroup]) -> Iterator[Issue]:
     """A group made of some VMs of another that has the name of a third."""
     taken = {group.name: number for number, group in enumerate(file.groups) if not group.has_own_sizes}
-    for member in played:
+    for member in resolved:
         if not member.group.has_own_sizes:
             continue
         other = taken.setdefault(member.name, member.number)

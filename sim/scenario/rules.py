@@ -1,6 +1,6 @@
 """What the keys of a scenario must be to each other: rules over a file whose every single value is sound.
 
-A rule names the places it looked at, so that nothing is said of a place that is already known to be wrong.
+A rule names the places it looked at, so that no rule reports on a place that is already known to be wrong.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _endless_failure(group: Group, place: Path) -> Iterator[Issue]:
     if at_once and (group.retry.attempts == 1 or group.retry.backoff == 0):
         yield Issue(
             (*place, "failures", "reaction"),
-            "a delete that always fails would be asked for again for ever without time passing",
+            "a delete that always fails would be requested again for ever without time passing",
             'give reaction some time, such as "1s"',
             related_paths=(*related, (*place, "retry")),
         )

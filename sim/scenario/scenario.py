@@ -37,7 +37,7 @@ class Scenario(ScenarioFile):
     """A fleet, its prices and its chances, checked as a whole: made by `load`, `from_dict` and `replace`.
 
     Fields are the sections of the file; `horizon_s` and `warm_up_s` are seconds from `start`. A warm-up of "auto" is
-    found by whoever plays it.
+    found by a pilot run.
     """
 
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -68,12 +68,12 @@ class Scenario(ScenarioFile):
         return self._catalogue
 
     @property
-    def played_groups(self) -> tuple[str, ...]:
-        """Names of the groups in every result: those of the file, a replayed record's by size."""
-        return tuple(member.name for member in self._resolved.played)
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the groups in every result: those of the file, a replayed trace's by size."""
+        return tuple(member.name for member in self._resolved.groups)
 
     def fleet_plan(self) -> FleetPlan:
-        """What one replication plays."""
+        """What one replication simulates."""
         return scenario_plan.fleet_plan(self, self.catalogue(), self._resolved)
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:

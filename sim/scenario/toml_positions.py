@@ -1,6 +1,6 @@
 """Where each key of a TOML file stands, so that a fault can name its line.
 
-`tomllib` checks the text and gives the values; this index walks the same text once more and only writes down positions.
+`tomllib` checks the text and gives the values; this index reads the same text again and only notes positions.
 It may therefore trust that the text is sound TOML.
 """
 

@@ -192,7 +192,7 @@ def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
     """The constraint, whose metric and group the scenario has."""
     constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
     check_metric(constraint.metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
-    groups = scenario.played_groups
+    groups = scenario.group_names
     if constraint.group and constraint.group not in groups:
         raise InputError(
             f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {', '.join(groups)}"

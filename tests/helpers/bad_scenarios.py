@@ -133,8 +133,8 @@ def hosts(line: str, *, more: bool = False) -> tuple[str, str]:
     return COMMITMENT, HOST + marked.replace("[platform]\n", "") if more else marked
 
 
-def befalling(lines: str) -> tuple[str, str]:
-    """Hosts, and what befalls them; the mark is in it."""
+def faulty(lines: str) -> tuple[str, str]:
+    """Hosts, and their faults; the mark is in it."""
     return COMMITMENT, f"{HOST}{lines}\n"
 
 

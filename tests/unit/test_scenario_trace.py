@@ -75,7 +75,7 @@ def test_a_record_is_played_as_one_group_for_each_size(write):
         "real-D4s_v5": ("Standard_D4s_v5", "regular"),
         "real-D4s_v5-spot": ("Standard_D4s_v5", "spot"),
     }
-    assert made.played_groups == tuple(group.name for group in made.fleet_plan().groups)
+    assert made.group_names == tuple(group.name for group in made.fleet_plan().groups)
 
 
 def test_steps_take_no_time_unless_the_file_gives_them_some(write):
@@ -125,14 +125,14 @@ def test_hours_of_a_real_day_replayed_are_the_hours_in_its_file(tmp_path):
 def test_sizes_and_priority_may_be_the_users(write, override, names):
     """One size for all, one for a kind of VM, or a priority that the record doesn't tell."""
     path = write(text=TEXT.replace(f"sizes = {SIZES}\n", "") if "size=" in override else TEXT)
-    assert set(load(path, [override]).played_groups) == names
+    assert set(load(path, [override]).group_names) == names
 
 
 def test_a_size_by_the_records_own_word(write):
     """A record of another cloud is replayed by translating its sizes."""
     record = "created,lifetime,size\n0,3600,m5.xlarge\n0,3600,m5.large\n"
     text = TEXT.replace(SIZES, '{ "m5.xlarge" = "Standard_D4s_v5", "m5.large" = "d2s v5" }')
-    assert load(write(record, text)).played_groups == ("real-D2s_v5", "real-D4s_v5")
+    assert load(write(record, text)).group_names == ("real-D2s_v5", "real-D4s_v5")
     (host_failed,) = _faults(write(record), ['group.real.trace.sizes={ "m5.xlarge" = "Standard_D4s_v5" }'])
     assert "m5.large" in str(host_failed)
 
@@ -208,5 +208,5 @@ def test_a_replay_travels_and_is_read_again_by_a_variant(write):
 def test_what_was_read_is_told(write):
     """Rows, window, who is still alive, which sizes, and what was assumed."""
     told = "\n".join(load(write(), ["horizon=1d"]).describe())
-    for words in ("4 VMs", "1 still at the end", "real-D4s_v5 (2)", "The record ends after 2h 30min", "assumed:"):
+    for words in ("4 VMs", "1 still at the end", "real-D4s_v5 (2)", "The trace ends after 2h 30min", "assumed:"):
         assert words in told.replace("1 were there at the start, ", "")

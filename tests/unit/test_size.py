@@ -143,8 +143,8 @@ def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
         },
         folder=tmp_path,
     )
-    assert len(replayed.played_groups) == 2
-    first = replayed.played_groups[0]
+    assert len(replayed.group_names) == 2
+    first = replayed.group_names[0]
     found = size(replayed, "horizon=3h..6h:1h", f"cost.total@{first}<=100", largest=True)
     assert found.answer == "feasible"
     with pytest.raises(InputError, match=f"there are {first}"):

@@ -1,4 +1,4 @@
-"""VMs that are always wanted: what a group means that says nothing of demand."""
+"""VMs that are always wanted: the demand of a group without a table about it."""
 
 from __future__ import annotations
 

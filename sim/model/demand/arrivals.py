@@ -179,7 +179,7 @@ class ArrivalsSection(DemandSection):
             batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
         zone = f" ({self.time_zone})" if len(rates) > 1 else ""
         return (
-            f"Requested {rate} times per hour{hours}{zone}{batch}; each lives for {varying_words(self.lifetime)}, "
+            f"Requested {rate} times per hour{hours}{zone}{batch}; each exists for {varying_words(self.lifetime)}, "
             "then is deleted."
         )
 

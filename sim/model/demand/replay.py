@@ -145,16 +145,16 @@ SIZES_SCHEMA: dict[str, Any] = {
 
 @DEMAND_KINDS.register("trace")
 class TraceSection(DemandSection):
-    """A real fleet replayed: one VM a row, asked for when it was created and deleted when it was deleted."""
+    """A real fleet replayed: one VM a row, requested when it was created and deleted when it was deleted."""
 
     key = "trace"
     demand = Replay
-    count_words = "from the record"
+    count_words = "from the trace"
     has_own_sizes = True
     default_durations = "group.trace.durations"
     stand_ins = MappingProxyType({"file": "stand-in", "format": "columns"})
 
-    file: Text = Field(description="The record, plain or gzip; beside the scenario file.")
+    file: Text = Field(description="The trace, plain or gzip; beside the scenario file.")
     format: Annotated[Text, AfterValidator(_format), WithJsonSchema({"type": "string", "enum": list(FORMATS)})] = Field(
         description="What its columns are."
     )
@@ -162,7 +162,7 @@ class TraceSection(DemandSection):
         "group.trace.sizes", "Sizes that stand for its VMs: auto, a list to choose from, or a table by kind of VM."
     )
     window: PositiveSeconds | None = Field(
-        None, description="How long the fleet was watched; left out: as the format says."
+        None, description="How long the fleet was observed; left out: as the format says."
     )
     origin: Annotated[float, BeforeValidator(_origin), WithJsonSchema({"type": "string"})] | None = Field(
         None, description="What its clock shows at t = 0; left out: as the format says."
@@ -171,26 +171,26 @@ class TraceSection(DemandSection):
         default_factory=dict, description='With format = "columns": meaning -> name in the header.'
     )
     machine_vcpus: Positive | None = Field(
-        None, description="vCPUs of a whole machine, where the record has shares of one."
+        None, description="vCPUs of a whole machine, where the trace has shares of one."
     )
     machine_memory_gib: Positive | None = Field(
-        None, description="Memory of a whole machine, where the record has shares of one."
+        None, description="Memory of a whole machine, where the trace has shares of one."
     )
     over_vcpus: Positive | None = Field(None, description='vCPUs that stand for the bucket ">24".')
     over_memory_gib: Positive | None = Field(None, description='GiB that stand for the bucket ">64".')
 
     def describe(self, group: GroupFacts) -> str:  # noqa: ARG002
         """What is replayed of each VM."""
-        return "Each is asked for when it was created, and deleted when it was deleted."
+        return "Each is requested when it was created, and deleted when it was deleted."
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
-        """What the trace says already must not be said again."""
+        """What the trace holds must not be written again."""
         around = place[:-1]
         if "size" in group.model_fields_set and "sizes" in self.model_fields_set:
             yield Issue(
                 (*place, "sizes"),
                 f"size = {show_value(group.size)} and sizes contradict each other",
-                "size makes every VM of the record one size: leave one of them out",
+                "size makes every VM of the trace one size: leave one of them out",
                 related_paths=((*around, "size"),),
             )
         if self.columns and self.format != "columns":
@@ -204,7 +204,7 @@ class TraceSection(DemandSection):
             yield Issue(
                 (*around, "create_over"),
                 "create_over and trace contradict each other",
-                "leave create_over out: the record says when VMs are created",
+                "leave create_over out: the trace says when VMs are created",
             )
 
     def unused_defaults(self, group: GroupFacts) -> set[str]:
@@ -374,7 +374,7 @@ def _asked_for(shape: Shape, section: TraceSection) -> str | None:
 
 
 def _is_like(shape: Shape, vcpus: float, memory_gib: float) -> bool:
-    # Shares of a machine have many digits; nobody writes them all.
+    # Shares of a machine have many digits, and few are written.
     return math.isclose(shape.vcpus or 0, vcpus, rel_tol=1e-3) and math.isclose(
         shape.memory_gib or 0, memory_gib, rel_tol=1e-3
     )
@@ -393,7 +393,7 @@ def _check_used(section: TraceSection, trace: Trace) -> None:
     if lost:
         has = list_words((_key(shape) for shape in trace.shapes[:8]), "and")
         more = f" and {len(trace.shapes) - 8} more" if len(trace.shapes) > 8 else ""
-        raise _SizeFault(("trace", "sizes"), f"{show_value(lost[0])}: the record has no such VM", f"it has {has}{more}")
+        raise _SizeFault(("trace", "sizes"), f"{show_value(lost[0])}: the trace has no such VM", f"it has {has}{more}")
 
 
 def _halves(said: str) -> tuple[str, str]:

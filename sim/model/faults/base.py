@@ -44,7 +44,7 @@ class PlatformFacts(Protocol):
 
 
 class PlatformFault(FaultSection):
-    """A table of the platform about what befalls many VMs at once: `[platform.<key>]`."""
+    """A table of the platform about a fault of many VMs at once: `[platform.<key>]`."""
 
     needs_hosts: ClassVar[bool] = True
     """Whether it means something only where there are hosts."""

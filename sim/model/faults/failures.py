@@ -25,9 +25,7 @@ class Failures(Section):
     extensions_timeout: PositiveSeconds = default_field(
         "group.failures.extensions_timeout", "When extensions are given up."
     )
-    reaction: Varying = default_field(
-        "group.failures.reaction", "Until somebody deletes a failed VM and creates it again."
-    )
+    reaction: Varying = default_field("group.failures.reaction", "Until a failed VM is deleted and created again.")
 
     def probability(self, code: str) -> float:
         """Of a code's failure, per attempt."""

@@ -33,7 +33,7 @@ class GuestCrashSection(GroupFault):
     stand_ins = MappingProxyType({"time_between": "1000h"})
 
     time_between: Varying = Field(description="Running time from one crash to the next.")
-    detection: Varying = default_field("group.guest_crash.detection", "Until somebody notices.")
+    detection: Varying = default_field("group.guest_crash.detection", "Until it is noticed.")
 
     @classmethod
     def plan_of(cls, section: Self | None, circumstances: Circumstances) -> GuestCrash | None:  # noqa: ARG003
@@ -63,7 +63,7 @@ class GuestCrashSection(GroupFault):
         if group.failures.probability("InternalOperationError") >= CERTAIN and to_distribution(self.detection).is_zero:
             yield Issue(
                 (*place, "detection"),
-                "a restart that always fails would be asked for again for ever without time passing",
+                "a restart that always fails would be requested again for ever without time passing",
                 'give detection some time, such as "1s"',
                 related_paths=((*place[:-1], "failures", "InternalOperationError"),),
             )

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
+from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
-from sim.fields.types import PositiveSeconds, Seconds, Whole, default_field
+from sim.fields.types import PositiveSeconds, Seconds, Whole, default_field, default_seconds
 from sim.model.faults.base import PLATFORM_FAULTS, PlatformFacts, PlatformFault
 from sim.units import format_duration
 
@@ -25,8 +26,8 @@ class Maintenance:
 
     every_s: float
     impact: str  # freeze | reboot | redeploy
-    update_domains: int = 5
-    between_domains_s: float = 1800.0
+    update_domains: int = default_value("platform.maintenance.update_domains")
+    between_domains_s: float = default_seconds("platform.maintenance.between_domains")
     freeze_s: Distribution
 
 

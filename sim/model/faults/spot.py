@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
+from sim.fields.defaults import default_value
 from sim.fields.types import Probability, default_field
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, GroupFault
 
@@ -18,7 +19,7 @@ class Spot:
     """Eviction as a hazard per hour of running time."""
 
     eviction_per_hour: float
-    policy: str = "deallocate"  # deallocate | delete
+    policy: str = default_value("group.spot.policy")  # deallocate | delete
     notice_s: Distribution
     restart_after_s: Distribution | None = None  # None: no one requests it again
 
@@ -41,7 +42,7 @@ class SpotSection(GroupFault):
         """None for regular VMs, which are not evicted; the section may stand there for the day when priority is changed."""
         if circumstances.priority != "spot":
             return None
-        # On hosts a regular VM may need the room, whatever chance says.
+        # On hosts a regular VM may need the room even if chance never evicts.
         spot = section or (cls() if circumstances.has_hosts else None)
         if spot is None:
             return None
@@ -61,7 +62,7 @@ class SpotSection(GroupFault):
             again = "never" if section.restart_after is None else f"after {varying_words(section.restart_after)}"
             hazard = f"Evicted with probability {section.eviction_per_hour:g} per hour of running ({section.policy})"
             room = " and when regular VMs need the room" if circumstances.has_hosts else ""
-            return [f"{hazard}{room}; asked for again: {again}."]
+            return [f"{hazard}{room}; requested again: {again}."]
         if circumstances.has_hosts:
-            return ["Evicted when regular VMs need the room, never by chance; not asked for again."]
+            return ["Evicted when regular VMs need the room, never by chance; not requested again."]
         return ["Spot prices, but no evictions: there is no [group.spot]."]

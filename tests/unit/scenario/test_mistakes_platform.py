@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bad_scenarios import HOST, Bad, bad, befalling, check_mistake, group_key, hosts, platform
+from bad_scenarios import HOST, Bad, bad, check_mistake, faulty, group_key, hosts, platform
 
 MISTAKES: dict[str, Bad] = {
     "a zone that no region has": bad(
@@ -77,7 +77,7 @@ MISTAKES: dict[str, Bad] = {
         "0 or more",
     ),
     "failures of hosts that are not there": bad(
-        *platform('[platform.host_failures] #!\ntime_between = "1000h"'), "platform.host_failures", "no hosts that it could befall"
+        *platform('[platform.host_failures] #!\ntime_between = "1000h"'), "platform.host_failures", "no hosts that it could affect"
     ),
     "maintenance of hosts that are not there": bad(
         *platform('[platform.maintenance] #!\nevery = "30d"\nimpact = "reboot"'), "platform.maintenance", "no hosts"
@@ -88,22 +88,22 @@ MISTAKES: dict[str, Bad] = {
         "no host is in a zone",
     ),
     "a host that fails all the time": bad(
-        *befalling('[platform.host_failures]\nrepair = "0s"\ntime_between = "0s" #!'),
+        *faulty('[platform.host_failures]\nrepair = "0s"\ntime_between = "0s" #!'),
         "platform.host_failures.time_between",
         "without time passing",
     ),
     "two ways to be healed": bad(
-        *befalling(
+        *faulty(
             '[platform.host_failures]\ntime_between = "9d"\nhealing = "5min"\n[platform.rack_failures]\ntime_between = "9d"\nhealing = "6min" #!'
         ),
         "platform.rack_failures.healing",
         "not the healing of host_failures",
     ),
     "an unknown impact": bad(
-        *befalling('[platform.maintenance]\nevery = "30d"\nimpact = "restart" #!'), "platform.maintenance.impact", '"reboot"'
+        *faulty('[platform.maintenance]\nevery = "30d"\nimpact = "restart" #!'), "platform.maintenance.impact", '"reboot"'
     ),
     "rounds of maintenance that overlap": bad(
-        *befalling('[platform.maintenance]\nimpact = "freeze"\nevery = "2h" #!'),
+        *faulty('[platform.maintenance]\nimpact = "freeze"\nevery = "2h" #!'),
         "platform.maintenance.every",
         "2h: a round takes 2h",
     ),
