@@ -47,7 +47,7 @@ class Sourced:
         return self.trust is Trust.ASSUMPTION
 
 
-_OURS = "chosen by vmfleet; the platform publishes no figure"
+OURS = "chosen by vmfleet; the platform publishes no figure"
 _LOGS = (
     "public Terraform logs of azurerm VM create (n = 30, p50 49 s, lognormal sigma 0.60) and destroy (n = 7, p50 44 s): "
     "small, self-selected, quantised by polling"
@@ -59,16 +59,20 @@ def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
     return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
 
 
+def _row(value: TomlValue, unit: str, source: str, trust: Trust) -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=trust)
+
+
 def _neutral(value: TomlValue, source: str, unit: str = "") -> Sourced:
-    return Sourced(value=value, unit=unit, source=source, trust=Trust.CONVENTION)
+    return _row(value, unit, source, Trust.CONVENTION)
 
 
 def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
-    return Sourced(value=value, unit="duration", source=source, trust=trust)
+    return _row(value, "duration", source, trust)
 
 
 _COOLDOWN = _duration("5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED)
-_BY = Sourced(value=1, unit="VMs", source="the smallest step", trust=Trust.CONVENTION)
+_BY = _row(1, "VMs", "the smallest step", Trust.CONVENTION)
 _REPAIR = _duration(
     _lognormal("1.05h", 1.42),
     "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours",
@@ -108,10 +112,10 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.durations.starting": _duration(_lognormal("25s", 0.5), _LOGS_PART, Trust.ASSUMPTION),
         "group.durations.os_provisioning": _duration(_lognormal("40s", 0.6), _LOGS_PART, Trust.ASSUMPTION),
         "group.durations.extensions": _duration("0s", "a VM without extensions", Trust.CONVENTION),
-        "group.durations.stopping": _duration(_lognormal("20s", 0.5), _OURS, Trust.ASSUMPTION),
-        "group.durations.deallocating": _duration(_lognormal("45s", 0.7), _OURS, Trust.ASSUMPTION),
-        "group.durations.restarting": _duration("30s", _OURS, Trust.ASSUMPTION),
-        "group.durations.updating": _duration("30s", _OURS, Trust.ASSUMPTION),
+        "group.durations.stopping": _duration(_lognormal("20s", 0.5), OURS, Trust.ASSUMPTION),
+        "group.durations.deallocating": _duration(_lognormal("45s", 0.7), OURS, Trust.ASSUMPTION),
+        "group.durations.restarting": _duration("30s", OURS, Trust.ASSUMPTION),
+        "group.durations.updating": _duration("30s", OURS, Trust.ASSUMPTION),
         "group.durations.deleting": _duration(_lognormal("44s", 0.7), _LOGS, Trust.MEASURED),
         # What goes wrong, and who notices.
         "group.failures.os_provisioning_timeout.linux": _duration(
@@ -125,27 +129,22 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.failures.extensions_timeout": _duration(
             "90min", "extensionsTimeBudget, default PT1H30M (Compute REST API)", Trust.DOCUMENTED
         ),
-        "group.failures.reaction": _duration(_lognormal("2h", 1.0), _OURS, Trust.ASSUMPTION),
+        "group.failures.reaction": _duration(_lognormal("2h", 1.0), OURS, Trust.ASSUMPTION),
         # The user's automation.
-        "group.retry.attempts": Sourced(
-            value=5, unit="attempts, the first one counted", source=_OURS, trust=Trust.ASSUMPTION
-        ),
-        "group.retry.backoff": _duration("1min", _OURS, Trust.ASSUMPTION),
-        "group.retry.multiplier": Sourced(value=2.0, unit="factor per attempt", source=_OURS, trust=Trust.ASSUMPTION),
-        "group.retry.max_backoff": _duration("1h", _OURS, Trust.ASSUMPTION),
-        "group.guest_crash.detection": _duration("5min", _OURS, Trust.ASSUMPTION),
+        "group.retry.attempts": _row(5, "attempts, the first one counted", OURS, Trust.ASSUMPTION),
+        "group.retry.backoff": _duration("1min", OURS, Trust.ASSUMPTION),
+        "group.retry.multiplier": _row(2.0, "factor per attempt", OURS, Trust.ASSUMPTION),
+        "group.retry.max_backoff": _duration("1h", OURS, Trust.ASSUMPTION),
+        "group.guest_crash.detection": _duration("5min", OURS, Trust.ASSUMPTION),
         # Spot.
-        "group.spot.eviction_per_hour": Sourced(
-            value=0.0,
-            unit="probability per hour of running",
-            source="published as bands only (0-5 % and up): none by chance unless the scenario says so",
-            trust=Trust.CONVENTION,
+        "group.spot.eviction_per_hour": _row(
+            0.0,
+            "probability per hour of running",
+            "published as bands only (0-5 % and up): none by chance unless the scenario says so",
+            Trust.CONVENTION,
         ),
-        "group.spot.policy": Sourced(
-            value="deallocate",
-            unit="",
-            source="spot-vms.md, 2024-08-05: Deallocate is the default",
-            trust=Trust.DOCUMENTED,
+        "group.spot.policy": _row(
+            "deallocate", "", "spot-vms.md, 2024-08-05: Deallocate is the default", Trust.DOCUMENTED
         ),
         "group.spot.notice": _duration(
             "30s", "scheduled-events.md, 2023-01-25: Preempt, at least 30 s, best effort", Trust.DOCUMENTED
@@ -161,18 +160,16 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.autoscale.scale_in.by": _BY,
         "group.autoscale.scale_in.cooldown": _COOLDOWN,
         # The platform under the fleet.
-        "platform.placement": Sourced(value="best-fit", unit="", source=_OURS, trust=Trust.ASSUMPTION),
-        "platform.hosts.racks": Sourced(
-            value=1, unit="racks", source="all hosts of a cluster in one fault domain", trust=Trust.CONVENTION
-        ),
+        "platform.placement": _row("best-fit", "", OURS, Trust.ASSUMPTION),
+        "platform.hosts.racks": _row(1, "racks", "all hosts of a cluster in one fault domain", Trust.CONVENTION),
         "platform.host_failures.repair": _REPAIR,
         "platform.host_failures.healing": _HEALING,
         "platform.rack_failures.repair": _REPAIR,
         "platform.rack_failures.healing": _HEALING,
         "platform.zone_failures.repair": _REPAIR,
         "platform.zone_failures.healing": _HEALING,
-        "platform.maintenance.update_domains": Sourced(
-            value=5, unit="update domains", source="availability sets: 5 by default (field)", trust=Trust.MEASURED
+        "platform.maintenance.update_domains": _row(
+            5, "update domains", "availability sets: 5 by default (field)", Trust.MEASURED
         ),
         "platform.maintenance.between_domains": _duration(
             "30min",
@@ -184,30 +181,24 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
             "maintenance-and-updates.md, 2026-04-30: a memory-preserving pause is almost always under 10 s; the figure is ours",
             Trust.ASSUMPTION,
         ),
-        "platform.throttle.burst": Sourced(value=1500, unit="operations", source=_THROTTLING, trust=Trust.DOCUMENTED),
-        "platform.throttle.refill_per_min": Sourced(
-            value=500, unit="operations per minute", source=_THROTTLING, trust=Trust.DOCUMENTED
-        ),
+        "platform.throttle.burst": _row(1500, "operations", _THROTTLING, Trust.DOCUMENTED),
+        "platform.throttle.refill_per_min": _row(500, "operations per minute", _THROTTLING, Trust.DOCUMENTED),
         # The experiment itself.
-        "replications": Sourced(value=20, unit="replications", source=_OURS, trust=Trust.CONVENTION),
-        "confidence": Sourced(value=0.95, unit="probability", source=_OURS, trust=Trust.CONVENTION),
-        "seed": Sourced(value=1, unit="", source=_OURS, trust=Trust.CONVENTION),
+        "replications": _row(20, "replications", OURS, Trust.CONVENTION),
+        "confidence": _row(0.95, "probability", OURS, Trust.CONVENTION),
+        "seed": _row(1, "", OURS, Trust.CONVENTION),
         "warm_up": _duration("0s", "nothing is left out", Trust.CONVENTION),
-        "billing_policy": Sourced(
-            value="2018-08", unit="", source="the source document, 2018-08-09", trust=Trust.DOCUMENTED
-        ),
-        "prices.region": Sourced(value="westeurope", unit="", source=_OURS, trust=Trust.CONVENTION),
-        "prices.currency": Sourced(
-            value="USD", unit="", source="the price list's own currency", trust=Trust.CONVENTION
-        ),
+        "billing_policy": _row("2018-08", "", "the source document, 2018-08-09", Trust.DOCUMENTED),
+        "prices.region": _row("westeurope", "", OURS, Trust.CONVENTION),
+        "prices.currency": _row("USD", "", "the price list's own currency", Trust.CONVENTION),
     }
 )
 
 DEFAULTS: Registry[Sourced] = Registry("default")
 """Every default by its dotted place in the scenario file; a concept of a user's own adds its rows."""
 
-for _key, _row in _ROWS.items():
-    DEFAULTS.add(_key, _row)
+for _key, _sourced in _ROWS.items():
+    DEFAULTS.add(_key, _sourced)
 
 
 def get_default(key: str, *, os: str = "linux") -> Sourced:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sim.catalog.sizes import size_key
-from sim.fields.defaults import DEFAULTS, Sourced, TomlValue, Trust, to_plain
+from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
@@ -18,20 +18,11 @@ from sim.units import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultInUse:
-    """A number that the scenario leans on without having written it."""
+class DefaultInUse(Sourced):
+    """A default that the scenario leans on without having written it."""
 
     key: str
-    value: TomlValue
-    unit: str
-    source: str
-    trust: Trust
     in_use_by: tuple[str, ...]  # groups; empty for what is not a group's
-
-    @property
-    def is_assumption(self) -> bool:
-        """Whether it is our assumption."""
-        return self.trust is Trust.ASSUMPTION
 
 
 def describe(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
@@ -169,7 +160,14 @@ def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[Defaul
             users.setdefault(key, []).append(group.name)
     tables = list(dict.fromkeys(key.rpartition(".")[0] for key in DEFAULTS))
     in_order = sorted((key for key in DEFAULTS if key in users), key=lambda key: tables.index(key.rpartition(".")[0]))
-    return [_in_use(key, DEFAULTS[key], users[key]) for key in in_order]
+    rows = ((key, DEFAULTS[key]) for key in in_order)
+    return [
+        DefaultInUse(
+            key=key, value=to_plain(row.value), unit=row.unit, source=row.source, trust=row.trust,
+            in_use_by=tuple(users[key]),
+        )
+        for key, row in rows
+    ]  # fmt: skip
 
 
 def _unused_on_platform(file: ScenarioFile) -> set[str]:
@@ -182,17 +180,6 @@ def _unused_on_platform(file: ScenarioFile) -> set[str]:
     return unused | {
         f"platform.{fault.key}.{key}" for fault in platform.faults for key in fault.unused_defaults(platform)
     }
-
-
-def _in_use(key: str, sourced: Sourced, users: list[str]) -> DefaultInUse:
-    return DefaultInUse(
-        key=key,
-        value=to_plain(sourced.value),
-        unit=sourced.unit,
-        source=sourced.source,
-        trust=sourced.trust,
-        in_use_by=tuple(users),
-    )
 
 
 def _unset(section: Section, place: str, user: str, users: dict[str, list[str]]) -> None:
@@ -254,6 +241,8 @@ def _defaults(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
         mark = "*" if default.is_assumption else " "
         value = show_value(default.value).strip('"')
         who = "" if default.in_use_by in ((), every) else f" [{', '.join(default.in_use_by)}]"
+        is_free = default.trust is Trust.CONVENTION and default.source == OURS
+        origin = " (default)" if is_free else f": {default.trust}; {default.source}"
         lines.append(f"{mark} {default.key} = {value}" + (f" ({default.unit})" if default.unit not in ("", "duration") else "")
-                     + f"{who}: {default.trust}; {default.source}")  # fmt: skip
+                     + f"{who}{origin}")  # fmt: skip
     return lines

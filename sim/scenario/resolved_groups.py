@@ -11,7 +11,7 @@ from sim.errors import CatalogueError
 from sim.fields.issues import Issue
 from sim.fields.messages import show_value
 from sim.model.demand import AlwaysOn, Demand
-from sim.model.demand.base import Split
+from sim.model.demand.base import Split, SplitContext
 from sim.scenario.file_model import Group, ScenarioFile
 
 
@@ -57,12 +57,13 @@ def resolve_groups(
     resolved: list[ResolvedGroup] = []
     splits: dict[int, Split] = {}
     found: list[Issue] = []
+    region = file.prices.region if region_known else None
+    context = SplitContext(catalogue=catalogue, region=region, folder=folder)
     for number, group in enumerate(file.groups):
         section = group.demand_section
         if section is not None and section.has_own_sizes:
             place = ("group", number, section.key)
-            region = file.prices.region if region_known else None
-            split = section.split(group, place, catalogue=catalogue, region=region, folder=folder)
+            split = section.split(group, place, context)
             found += split.issues
             splits[number] = split
             resolved += [

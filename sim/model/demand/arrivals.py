@@ -91,7 +91,7 @@ class Arrivals(Demand):
         """As many hours as there are rates."""
         return len(self.rate_per_h)
 
-    def expected_moves(self, count: int, horizon_s: float) -> float:  # noqa: ARG002
+    def expected_moves(self, count: int, horizon_s: float) -> float:
         """A whole life for each VM that comes."""
         batch = float(np.dot(self.batch_sizes, self.batch_weights))
         return MOVES_PER_ROUND * batch * float(np.mean(self.rate_per_h)) * horizon_s / SECONDS_PER_HOUR
@@ -168,7 +168,7 @@ class ArrivalsSection(DemandSection):
             time_zone=self.time_zone,
         )
 
-    def describe(self, group: GroupFacts) -> str:  # noqa: ARG002
+    def describe(self, group: GroupFacts) -> str:
         """Rates, batches and lifetimes."""
         rates = self.rates_per_h
         hours = {1: "", 24: ", by hour of the day", HOURS_PER_WEEK: ", by hour of the week"}[len(rates)]
@@ -183,7 +183,7 @@ class ArrivalsSection(DemandSection):
             "then is deleted."
         )
 
-    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """One rate that is above 0, and one weight for each size of a batch."""
         given = [key for key in RATE_KEYS if getattr(self, key) is not None]
         if len(given) != 1:

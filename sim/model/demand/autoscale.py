@@ -56,7 +56,7 @@ class Autoscale(Demand):
     scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
     time_zone: str = "UTC"
 
-    def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:  # noqa: ARG002
+    def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
         """None is known before the run: the autoscaler requests VMs."""
         return iter(())
 
@@ -65,7 +65,7 @@ class Autoscale(Demand):
         """As many hours as the load has."""
         return len(self.load)
 
-    def expected_moves(self, count: int, horizon_s: float) -> float:  # noqa: ARG002
+    def expected_moves(self, count: int, horizon_s: float) -> float:
         """Not known before the run."""
         return 0.0
 
@@ -196,7 +196,7 @@ class AutoscaleSection(DemandSection):
             words += f" Not used beside autoscale: {list_words(unused, 'and')}."
         return words
 
-    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """Bounds in order, a rule at least, and thresholds apart."""
         if self.min > self.max:
             yield Issue(

@@ -68,7 +68,7 @@ class Demand:
             times = np.arange(context.count, dtype=np.float64) * (context.create_over_s / context.count)
             yield times[times < context.horizon_s]
 
-    def calendar(self, start: datetime, horizon_s: float) -> Calendar | None:  # noqa: ARG002 - for kinds that have one
+    def calendar(self, start: datetime, horizon_s: float) -> Calendar | None:
         """When demand turns, where that is the same for all VMs of the group."""
         return None
 
@@ -96,7 +96,7 @@ class Demand:
         """About how many moves the VMs make up to the horizon."""
         return count * (MOVES_PER_VM + MOVES_PER_ROUND * self.expected_rounds(horizon_s))
 
-    def expected_rounds(self, horizon_s: float) -> float:  # noqa: ARG002 - for kinds that turn off
+    def expected_rounds(self, horizon_s: float) -> float:
         """About how often demand for one VM turns off and on up to the horizon."""
         return 0.0
 
@@ -126,6 +126,15 @@ class Part:
     size: Size
     priority: str
     demand: Demand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitContext:
+    """Where sizes and files are looked up."""
+
+    catalogue: Catalogue
+    region: str | None  # None: not known
+    folder: FilePath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,24 +175,22 @@ class DemandSection(Section):
         """The demand in one sentence."""
         raise NotImplementedError
 
-    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """What the keys of the table, at *place* + key, contradict each other or the group in."""
         return iter(())
 
-    def unused_defaults(self, group: GroupFacts) -> set[str]:  # noqa: ARG002
+    def unused_defaults(self, group: GroupFacts) -> set[str]:
         """Keys whose defaults mean nothing for this group."""
         return set()
 
     # Where VMs have sizes of their own:
 
-    def size_patterns(self, group: GroupFacts) -> tuple[str, ...]:  # noqa: ARG002
+    def size_patterns(self, group: GroupFacts) -> tuple[str, ...]:
         """Names and patterns of the sizes that its VMs may have."""
         return ()
 
-    def split(
-        self, group: GroupFacts, place: Path, *, catalogue: Catalogue, region: str | None, folder: FilePath
-    ) -> Split:
-        """The group by the sizes of its VMs; without a *region* only what is known without prices."""
+    def split(self, group: GroupFacts, place: Path, context: SplitContext) -> Split:
+        """The group by the sizes of its VMs; without a region only what is known without prices."""
         raise NotImplementedError
 
 

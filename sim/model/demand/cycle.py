@@ -56,7 +56,7 @@ class CycleSection(DemandSection):
             f"{otherwise(group)}."
         )
 
-    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """A round must take time."""
         mean_s = to_distribution(self.on).mean + to_distribution(self.off).mean
         if mean_s < SHORTEST_CYCLE_S:

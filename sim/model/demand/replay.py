@@ -36,6 +36,7 @@ from sim.model.demand.base import (
     Part,
     RequestContext,
     Split,
+    SplitContext,
 )
 from sim.traces.formats import FORMATS
 from sim.traces.rows import Shape
@@ -71,7 +72,7 @@ class Replay(Demand):
         """A real fleet knows weeks."""
         return HOURS_PER_WEEK
 
-    def expected_moves(self, count: int, horizon_s: float) -> float:  # noqa: ARG002
+    def expected_moves(self, count: int, horizon_s: float) -> float:
         """A whole life for each VM."""
         return MOVES_PER_ROUND * len(self.born_s)
 
@@ -179,7 +180,7 @@ class TraceSection(DemandSection):
     over_vcpus: Positive | None = Field(None, description='vCPUs that stand for the bucket ">24".')
     over_memory_gib: Positive | None = Field(None, description='GiB that stand for the bucket ">64".')
 
-    def describe(self, group: GroupFacts) -> str:  # noqa: ARG002
+    def describe(self, group: GroupFacts) -> str:
         """What is replayed of each VM."""
         return "Each is requested when it was created, and deleted when it was deleted."
 
@@ -218,17 +219,17 @@ class TraceSection(DemandSection):
         named = [size for *_, size in self.sizes.by_room] + [size for _, size in self.sizes.by_name]
         return (*own, *named, *self.sizes.pool)
 
-    def split(
-        self, group: GroupFacts, place: Path, *, catalogue: Catalogue, region: str | None, folder: FilePath
-    ) -> Split:
+    def split(self, group: GroupFacts, place: Path, context: SplitContext) -> Split:
         """The VMs of the trace, one part for each size and priority that is in it."""
         around = place[:-1]
         try:
-            trace = self._open(folder)
+            trace = self._open(context.folder)
             words, until_s = tuple(_words(trace)), trace.window_s
-            parts = () if region is None else tuple(_parts(self, group, trace, catalogue, region))
+            parts = (
+                () if context.region is None else tuple(_parts(self, group, trace, context.catalogue, context.region))
+            )
         except TraceError as error:
-            return Split(issues=tuple(self._faults(place, folder, error)))
+            return Split(issues=tuple(self._faults(place, context.folder, error)))
         except _SizeFault as fault:
             related = (place, *((*around, key) for key in ("size", "os", "priority")), ("prices",))
             issue = Issue((*around, *fault.place), fault.problem, fault.hint, related_paths=related)

@@ -57,11 +57,11 @@ class PlatformFault(FaultSection):
         """What happens, a sentence a line."""
         raise NotImplementedError
 
-    def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:
         """What its keys contradict each other or the platform in."""
         return iter(())
 
-    def unused_defaults(self, platform: PlatformFacts) -> set[str]:  # noqa: ARG002
+    def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """Keys of the table whose defaults mean nothing here."""
         return set()
 
@@ -100,7 +100,7 @@ class GroupFault(FaultSection):
         """What happens, a sentence a line."""
         raise NotImplementedError
 
-    def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """What its keys contradict each other in."""
         return iter(())
 

@@ -36,7 +36,7 @@ class GuestCrashSection(GroupFault):
     detection: Varying = default_field("group.guest_crash.detection", "Until it is noticed.")
 
     @classmethod
-    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> GuestCrash | None:  # noqa: ARG003
+    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> GuestCrash | None:
         """Both times."""
         if section is None:
             return None
@@ -45,7 +45,7 @@ class GuestCrashSection(GroupFault):
         )
 
     @classmethod
-    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:  # noqa: ARG003
+    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
         """Both times."""
         if section is None:
             return []

@@ -58,7 +58,7 @@ class MaintenanceSection(PlatformFault):
             freeze_s=to_distribution(self.freeze),
         )
 
-    def describe(self, platform: PlatformFacts) -> list[str]:  # noqa: ARG002
+    def describe(self, platform: PlatformFacts) -> list[str]:
         """How often, in how many parts, and what happens to VMs."""
         what = _IMPACT.get(self.impact) or f"VMs pause for {varying_words(self.freeze)}"
         return [
@@ -68,7 +68,7 @@ class MaintenanceSection(PlatformFault):
             )
         ]
 
-    def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:  # noqa: ARG002
+    def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:
         """A round must end before the next begins."""
         takes_s = (self.update_domains - 1) * self.between_domains
         if takes_s >= self.every:
@@ -79,6 +79,6 @@ class MaintenanceSection(PlatformFault):
                 related_paths=((*place, "update_domains"), (*place, "between_domains")),
             )
 
-    def unused_defaults(self, platform: PlatformFacts) -> set[str]:  # noqa: ARG002
+    def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """The pause is that of a freeze."""
         return set() if self.impact == "freeze" else {"freeze"}

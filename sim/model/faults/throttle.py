@@ -35,7 +35,7 @@ class ThrottleSection(PlatformFault):
         """The bucket's size and refill."""
         return Throttle(burst=self.burst, refill_per_min=self.refill_per_min)
 
-    def describe(self, platform: PlatformFacts) -> list[str]:  # noqa: ARG002
+    def describe(self, platform: PlatformFacts) -> list[str]:
         """Burst and refill."""
         return [
             (
