@@ -10,7 +10,6 @@ from sim.catalog import Catalogue
 from sim.model import plan
 from sim.model.faults.failing import healing_plan
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.platform_section import Platform
 from sim.scenario.resolved_groups import ResolvedGroups
 
 
@@ -22,19 +21,8 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
     faults: dict[str, Any] = {fault.key: fault.to_plan() for fault in section.faults}
     return plan.Platform(
         placement=section.placement,
-        hosts=tuple(
-            plan.HostPool(
-                name=pool.name,
-                count=pool.count,
-                vcpus=pool.vcpus,
-                memory_gib=pool.memory_gib,
-                zone=pool.zone,
-                racks=pool.racks,
-                only_groups=resolved_names(pool.only_groups, resolved),
-            )
-            for pool in section.hosts
-        ),
-        quota=_quota(section, catalogue),
+        hosts=tuple(pool.to_plan(resolved_names(pool.only_groups, resolved)) for pool in section.hosts),
+        quota=None if section.quota is None else section.quota.to_plan(families_of(catalogue)),
         healing_s=healing_plan(section),
         **faults,
         reserved=tuple(_reserved(file, catalogue)) if section.hosts else (),
@@ -49,18 +37,6 @@ def resolved_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str
 def families_of(catalogue: Catalogue) -> Mapping[str, str]:
     """Quota families as the catalogue spells them, by their name in small letters."""
     return MappingProxyType({size.family.lower(): size.family for size in catalogue.sizes.values() if size.family})
-
-
-def _quota(section: Platform, catalogue: Catalogue) -> plan.Quota | None:
-    quota = section.quota
-    if quota is None:
-        return None
-    spelt = families_of(catalogue)
-    return plan.Quota(
-        regional_vcpus=quota.regional_vcpus,
-        spot_vcpus=quota.spot_vcpus,
-        families={spelt.get(name.lower(), name): limit for name, limit in quota.families.items()},
-    )
 
 
 def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserved]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from sim.engines.shared.placement import POLICIES
 from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, default_field
+from sim.model import plan
 from sim.model.faults import PLATFORM_FAULTS, PlatformFault
 
 MOST_HOSTS = 10_000_000
@@ -29,7 +30,19 @@ class Hosts(Section):
     racks: Annotated[Whole, Field(ge=1, le=MOST_HOSTS)] = default_field(
         "platform.hosts.racks", "Racks the hosts are spread over; a rack is a fault domain."
     )
-    only_groups: tuple[Text, ...] = Field((), description="Dedicated to these groups; left out: for everybody.")
+    only_groups: tuple[Text, ...] = Field((), description="Dedicated to these groups; left out: for all.")
+
+    def to_plan(self, only_groups: tuple[str, ...]) -> plan.HostPool:
+        """The cluster, dedicated to groups as they are simulated."""
+        return plan.HostPool(
+            name=self.name,
+            count=self.count,
+            vcpus=self.vcpus,
+            memory_gib=self.memory_gib,
+            zone=self.zone,
+            racks=self.racks,
+            only_groups=only_groups,
+        )
 
 
 class Quota(Section):
@@ -40,6 +53,11 @@ class Quota(Section):
     families: Mapping[str, Limit] = Field(
         default_factory=dict, description="Regular VMs of a family, such as standardDSv5Family."
     )
+
+    def to_plan(self, spelt: Mapping[str, str]) -> plan.Quota:
+        """The limits, with families as *spelt* by the price list."""
+        families = {spelt.get(name.lower(), name): limit for name, limit in self.families.items()}
+        return plan.Quota(regional_vcpus=self.regional_vcpus, spot_vcpus=self.spot_vcpus, families=families)
 
 
 class Platform(Section):
