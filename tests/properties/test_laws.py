@@ -23,6 +23,7 @@ from sim.distributions.kinds import (
     truncate,
 )
 from sim.distributions.samplers import LAST, SMOOTH, compile_samplers, draw, evaluate
+from sim.units import LONGEST_S
 
 SMOOTH_LAWS = [
     Exponential(mean=10),
@@ -181,9 +182,9 @@ def test_an_empty_program_compiles():
 def test_any_law_of_any_parameters_is_drawn_well(law, cut, n):
     """Whatever a scenario may say, truncated anywhere: within the promised error, and the same in both forms."""
     low, high = (float(x) for x in law.ppf(np.array(cut)))
-    # A bound beyond thirty million years is refused where it is made, and so is one that leaves nothing.
-    cuttable = low < high and low < 1e14
-    cut_law = simplify(truncate(law, low, high if high < 1e15 else None) if cuttable else law)
+    # A bound beyond ten thousand years is refused where it is made, and so is one that leaves nothing.
+    cuttable = low < high and low < LONGEST_S / 10
+    cut_law = simplify(truncate(law, low, high if high < LONGEST_S else None) if cuttable else law)
     laws = compile_samplers([cut_law])
     n = np.array(n)
     drawn = evaluate(laws, 0, n)
