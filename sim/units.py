@@ -78,13 +78,13 @@ def _plain_parts(text: str) -> list[tuple[str, str]]:
         parts.append((found[1], found[2]))
         at = found.end()
     sizes = [SECONDS_PER[unit] for _, unit in parts]
-    # "30min 1h" and "1h 1h" are slips of the pen more often than meant.
+    # "30min 1h" and "1h 1h" are typing errors more often than intended.
     falling = all(larger > smaller for larger, smaller in pairwise(sizes))
     return parts if falling else []
 
 
 def format_duration(seconds: float) -> str:
-    """A duration as people write it: whole seconds exactly, since somebody chose them; others in the two largest units.
+    """A duration as people write it: whole seconds exactly, since they were chosen; others in the two largest units.
 
     >>> format_duration(5400), format_duration(28801), format_duration(28 * 86400), format_duration(0.25)
     ('1h 30min', '8h 1s', '28d', '250ms')

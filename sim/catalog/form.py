@@ -1,4 +1,4 @@
-"""The catalogue file: our own JSON form, read with every mistake told, and written so that a difference is a story."""
+"""The catalogue file: our own JSON form; reading reports every error, and writing puts one row on a line, so that diffs are readable."""
 
 from __future__ import annotations
 

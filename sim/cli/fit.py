@@ -79,7 +79,7 @@ def _fitted(trace: Path, choices: Choices, *, quiet: bool) -> tuple[Fit, str]:
     """The fit, and the group section to print."""
     from sim.traces import open_trace
     from sim.traces.fit import fit as fit_trace
-    from sim.traces.lifetimes import FAMILIES
+    from sim.traces.families import FAMILIES
 
     law = choices.law
     if law is not None and law not in FAMILIES:
@@ -111,7 +111,7 @@ def _commonest_size(trace: Trace, region: str) -> str:
 
     from sim.traces import map_sizes
 
-    sizes = map_sizes(trace.shapes, _catalogue(), region)
+    sizes = map_sizes(trace.vm_sizes, _catalogue(), region)
     if not sizes:
         raise CatalogueError(f"{trace.path}: no VM to find a size for; name one with --size")
     counts = np.zeros(len(sizes))

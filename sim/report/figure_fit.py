@@ -1,4 +1,4 @@
-"""The figure of a fit: the share of VMs gone by age, as a trace shows it and as each law has it."""
+"""The figure of a fit: the share of VMs gone by age, as a trace shows it and as each distribution has it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ LINES: tuple[tuple[str, Dashes, float], ...] = (
     (style.GREEN, "-.", 1.4),
     (style.PURPLE, ":", 1.4),
 )
-"""Colour, dashes and width of the laws, the best first."""
+"""Colour, dashes and width of the distributions, the best first."""
 
 
 def draw(fit: Fit) -> Drawn:
-    """Which law do the lifetimes of this trace follow?"""
+    """Which distribution do the lifetimes of this trace follow?"""
     curve = fit.curve()
     height = 4.6
-    sheet = Sheet(f"Which law do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit))
+    sheet = Sheet(
+        f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit)
+    )
     axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
     axes.set_xscale("log")
     axes.plot(curve.seen_s, curve.seen, "o", color=style.BLACK, markersize=3.0, zorder=5)
-    for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):
-        axes.plot(curve.at_s, curve.laws[law.family], color=colour, linestyle=dashes, linewidth=width)
+    for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
+        axes.plot(curve.at_s, curve.distributions[distribution.family], color=colour, linestyle=dashes, linewidth=width)
     axes.set_ylim(0.0, 1.02)
     axes.set_xlim(curve.at_s[0], curve.at_s[-1])
     inside = [age for age in AGES_S if curve.at_s[0] <= age <= curve.at_s[-1]]
@@ -51,8 +53,8 @@ def draw(fit: Fit) -> Drawn:
             [], [], color=style.BLACK, marker="o", linestyle="", markersize=3.0, label="as seen (Turnbull's estimate)"
         )
     ]
-    for law, (colour, dashes, width) in zip(fit.laws, LINES, strict=False):
-        label = f"{law.family}: off by at most {100 * law.goodness.distance:.1f} %"
+    for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
+        label = f"{distribution.family}: off by at most {100 * distribution.goodness.distance:.1f} %"
         handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=label))
     sheet.legend(handles, columns=3)
     return sheet.finish(NAME, alt=_alt(fit), rows=_rows(fit))
@@ -67,16 +69,18 @@ def _footer(fit: Fit) -> str:
 def _alt(fit: Fit) -> str:
     best = fit.best
     return (
-        f"Share of VMs gone by age, as seen and by {len(fit.laws)} laws. The best is the {best.family}, "
+        f"Share of VMs gone by age, as seen and by {len(fit.distributions)} distributions. The best is the {best.family}, "
         f"off by at most {100 * best.goodness.distance:.1f} % of the VMs."
     )
 
 
 def _rows(fit: Fit) -> list[list[object]]:
-    """At each age that the trace knows: the share seen and that of each law."""
+    """At each age that the trace knows: the share seen and that of each distribution."""
     curve = fit.curve()
-    rows: list[list[object]] = [["age_s", "seen", *(law.family.replace(" ", "_") for law in fit.laws)]]
-    laws = np.column_stack([law.law.cdf(curve.seen_s) for law in fit.laws])
-    for age, seen, shares in zip(curve.seen_s, curve.seen, laws, strict=True):
+    rows: list[list[object]] = [
+        ["age_s", "seen", *(distribution.family.replace(" ", "_") for distribution in fit.distributions)]
+    ]
+    distributions = np.column_stack([distribution.distribution.cdf(curve.seen_s) for distribution in fit.distributions])
+    for age, seen, shares in zip(curve.seen_s, curve.seen, distributions, strict=True):
         rows.append([float(age), float(seen), *(float(share) for share in shares)])
     return rows

@@ -1,7 +1,7 @@
 """When the VMs of a trace were asked for: requests by hour, VMs in a request, and how unlike a plain Poisson process.
 
-A request is what one tenant asks for at one instant (of the trace's clock). VMs that were there at the start say
-nothing about arrivals.
+A request is what one tenant asks for at one instant of the trace's clock. VMs that existed at the start say nothing about
+arrivals.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
         return
     key = np.empty(len(rows), dtype=[("created_s", "f8"), ("tenant", "u8"), ("row", "i8")])
     key["created_s"], key["tenant"] = rows["created_s"], rows["tenant"]
-    # A VM of nobody in particular is a request of its own, unless the clock is fine enough to tell.
+    # A VM without a tenant is a request of its own, unless the clock is fine enough to tell.
     key["row"] = np.where((rows["tenant"] == 0) & (not together), rows["row"], -1)
     requests, vms = np.unique(key, return_counts=True)
     for size, number in zip(*np.unique(vms, return_counts=True), strict=True):
@@ -134,8 +134,10 @@ def _fit(
     watched_h = np.bincount(hour, weights=covered_s, minlength=hours) / SECONDS_PER_HOUR
     rates = np.divide(came, watched_h, out=np.zeros(hours), where=watched_h > 0)
     expected = rates[hour] * covered_s / SECONDS_PER_HOUR
-    told = expected > 0
-    spread = float(((requests[told] - expected[told]) ** 2 / expected[told]).sum()) / max(1, int(told.sum()) - hours)
+    known = expected > 0
+    spread = float(((requests[known] - expected[known]) ** 2 / expected[known]).sum()) / max(
+        1, int(known.sum()) - hours
+    )
 
     sizes = np.array(sorted(counts.batches))
     numbers = np.array([counts.batches[size] for size in sizes.tolist()])

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
-from sim.traces.rows import RAW, ShapeBook
+from sim.traces.rows import RAW, VmSizeTable
 from sim.traces.text import Lines, fault, open_text, read_lines
 
 WINDOW_S = 30 * 86400.0
 STAMP_S = 300.0
 LAST_STAMPS = 2
-"""VMs deleted at one of so many last stamps were alive when the watch ended: in 2017 it ended at 2,591,400 s, which the
-extract of `trace_generation_rnn` confirms by its censored lives."""
+"""VMs deleted at one of so many last stamps were alive when the observation ended: in 2017 at 2,591,400 s, which the
+extract of `trace_generation_rnn` confirms by its censored lifetimes."""
 
 SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY = 1, 3, 4, 9, 10
 NAMES_2017 = (
@@ -35,22 +35,22 @@ OPEN_BUCKETS = {CORES: ">24", MEMORY: ">64"}
 """The last buckets of 2019, which have no upper end."""
 
 
-def read_2017(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
+def read_2017(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: VmSizeTable) -> Content:
     """Rows with the number of vCPUs and the GiB of memory."""
-    return _read(path, reading, spool, book, NAMES_2017, {})
+    return _read(path, reading, sorter, vm_sizes, NAMES_2017, {})
 
 
-def read_2019(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
+def read_2019(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: VmSizeTable) -> Content:
     """Rows with buckets of vCPUs and memory."""
     stands_for = {CORES: reading.over_vcpus, MEMORY: reading.over_memory_gib}
-    return _read(path, reading, spool, book, NAMES_2019, stands_for)
+    return _read(path, reading, sorter, vm_sizes, NAMES_2019, stands_for)
 
 
 def _read(
     path: Path,
     reading: Reading,
-    spool: ExternalSort,
-    book: ShapeBook,
+    sorter: ExternalSort,
+    vm_sizes: VmSizeTable,
     names: tuple[str, ...],
     stands_for: dict[int, float],
 ) -> Content:
@@ -61,9 +61,14 @@ def _read(
         wanted = (SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY)
         for lines in read_lines(stream, path, names, wanted, line=1):
             _append(
-                lines, spool, book, stands_for, origin_s=origin_s, last_s=origin_s + window_s - LAST_STAMPS * stamp_s
+                lines,
+                sorter,
+                vm_sizes,
+                stands_for,
+                origin_s=origin_s,
+                last_s=origin_s + window_s - LAST_STAMPS * stamp_s,
             )
-    if not spool.rows:
+    if not sorter.rows:
         raise fault(path, "no rows", f"a row has {len(names)} columns: {', '.join(names)}")
     assumptions = tuple(
         f"VMs in the open bucket {OPEN_BUCKETS[column]} count as {value:g} {'vCPUs' if column == CORES else 'GiB'}"
@@ -73,7 +78,13 @@ def _read(
 
 
 def _append(
-    lines: Lines, spool: ExternalSort, book: ShapeBook, stands_for: dict[int, float], *, origin_s: float, last_s: float
+    lines: Lines,
+    sorter: ExternalSort,
+    vm_sizes: VmSizeTable,
+    stands_for: dict[int, float],
+    *,
+    origin_s: float,
+    last_s: float,
 ) -> None:
     created = lines.numbers(CREATED)
     deleted = lines.numbers(DELETED, empty=np.inf)
@@ -86,12 +97,12 @@ def _append(
     block["high_s"] = np.where(alive, np.inf, deleted - created)
     block["seen_s"] = block["low_s"]
     block["tenant"] = tenants(lines.texts(SUBSCRIPTION))
-    block["row"] = spool.rows + np.arange(len(lines))
+    block["row"] = sorter.rows + np.arange(len(lines))
     vcpus = _amount(lines, CORES, stands_for.get(CORES))
     memory = _amount(lines, MEMORY, stands_for.get(MEMORY))
-    block["size"] = book.number(vcpus, memory, np.full(len(lines), "", dtype="U1"))
+    block["size"] = vm_sizes.number(vcpus, memory, np.full(len(lines), "", dtype="U1"))
     block["alive_at_start"] = created <= origin_s
-    spool.append(block)
+    sorter.append(block)
 
 
 def _amount(lines: Lines, column: int, stands_for: float | None) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A trace of any provenance: a CSV file with a header that names when each VM was created, how it ended, and its room.
 
-Times are seconds, or instants like 2026-01-05T08:00:00Z. A life is given by `deleted`, by `lifetime` in seconds, or by an
-interval `life_lo_s`..`life_hi_s`; a row without its end, or marked `censored`, was alive when the watch ended.
+Times are seconds, or instants like 2026-01-05T08:00:00Z. A lifetime is given by `deleted`, by `lifetime` in seconds, or by an
+interval `life_lo_s`..`life_hi_s`; a row without its end, or marked `censored`, was alive when the observation ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sim.traces.azure import tenants
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
-from sim.traces.rows import MOST_SHAPES, RAW, ShapeBook
+from sim.traces.rows import MOST_VM_SIZES, RAW, VmSizeTable
 from sim.traces.text import Lines, fault, open_text, read_lines
 from sim.units import SECONDS_PER_HOUR
 
@@ -57,14 +57,14 @@ class _Seen:
     """What is known of the whole file only at its end."""
 
     first_s: float = math.inf
-    last_s: float = -math.inf  # somebody was watching until then at least
+    last_s: float = -math.inf  # the fleet was observed until then at least
     latest_s: float = math.inf  # and until then at most, by the bins of the censored
     instants: bool | None = None
     divisor: int | None = 0  # of all times, 0: none yet, None: they are not whole
     intervals: bool = False
 
 
-def read_columns(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
+def read_columns(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: VmSizeTable) -> Content:
     """Rows by the columns that the header names."""
     seen = _Seen()
     with open_text(path) as stream:
@@ -72,17 +72,17 @@ def read_columns(path: Path, reading: Reading, spool: ExternalSort, book: ShapeB
         names = [name.strip() for name in header]
         at = _meanings(path, names, reading)
         for lines in read_lines(stream, path, names, sorted(set(at.values())), line=2):
-            _append(lines, at, spool, book, seen)
-            if len(book.numbers) > MOST_SHAPES:
+            _append(lines, at, sorter, vm_sizes, seen)
+            if len(vm_sizes.numbers) > MOST_VM_SIZES:
                 raise fault(
-                    path, f"more than {MOST_SHAPES} kinds of VM", "are vcpus, memory and size the right columns?"
+                    path, f"more than {MOST_VM_SIZES} kinds of VM", "are vcpus, memory and size the right columns?"
                 )
-    if not spool.rows:
+    if not sorter.rows:
         raise fault(path, "no rows under the header")
-    return _content(path, reading, spool, seen)
+    return _content(path, reading, sorter, seen)
 
 
-def _content(path: Path, reading: Reading, spool: ExternalSort, seen: _Seen) -> Content:
+def _content(path: Path, reading: Reading, sorter: ExternalSort, seen: _Seen) -> Content:
     # t = 0 is on the whole hour, so that hours of the clock and hours of the replay are the same.
     origin_s = (
         reading.origin_s
@@ -95,8 +95,8 @@ def _content(path: Path, reading: Reading, spool: ExternalSort, seen: _Seen) -> 
         raise fault(path, "nothing happens after t = 0", "give the window that was watched, or another origin")
     stamp_s = reading.stamp_s
     if stamp_s is None:
-        stamp_s = float(seen.divisor or 0) if spool.rows >= FEWEST_FOR_A_STAMP else 0.0
-    assumptions = [] if reading.window_s else ["the watch ended at the last instant that the file knows of"]
+        stamp_s = float(seen.divisor or 0) if sorter.rows >= FEWEST_FOR_A_STAMP else 0.0
+    assumptions = [] if reading.window_s else ["the observation ended at the last instant in the file"]
     if seen.intervals:
         assumptions.append("a lifetime known to an interval is replayed by the interval's middle")
     start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=origin_s) if seen.instants else None
@@ -158,7 +158,7 @@ def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> Non
 # --- the rows
 
 
-def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBook, seen: _Seen) -> None:
+def _append(lines: Lines, at: dict[str, int], sorter: ExternalSort, vm_sizes: VmSizeTable, seen: _Seen) -> None:
     if not len(lines):
         return
     created = _times(lines, at["created"], seen)
@@ -167,10 +167,10 @@ def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBo
     block = np.zeros(len(lines), dtype=RAW)
     block["created_s"], block["low_s"], block["high_s"], block["seen_s"] = created, low, high, seen_s
     block["tenant"] = tenants(lines.texts(at["tenant"])) if "tenant" in at else 0
-    block["row"] = spool.rows + np.arange(len(lines))
+    block["row"] = sorter.rows + np.arange(len(lines))
     block["priority"] = _priorities(lines, at)
-    block["size"] = book.number(*_rooms(lines, at))
-    spool.append(block)
+    block["size"] = vm_sizes.number(*_rooms(lines, at))
+    sorter.append(block)
     seen.first_s = min(seen.first_s, float(created.min()))
     seen.last_s = max(seen.last_s, float((created + known).max()))
     seen.latest_s = min(seen.latest_s, float((created + seen_s)[binned].min(initial=math.inf)))
@@ -179,7 +179,7 @@ def _append(lines: Lines, at: dict[str, int], spool: ExternalSort, book: ShapeBo
 
 
 def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tuple[Floats, Floats, Floats, Floats]:
-    """Shortest and longest life of each VM, up to which age it was seen at most, and how long it was watched at least."""
+    """Shortest and longest lifetime of each VM, up to which age it was seen at most, and how long it was watched at least."""
     marked = _marked(lines, at)
     if "life_low" in at:
         low, high = (lines.numbers(at[name], empty=np.nan) for name in ("life_low", "life_high"))
@@ -207,7 +207,7 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
         untold = np.isnan(deleted)
         low = high = np.nan_to_num(deleted - created)
     marked |= untold
-    # The interval of a censored life is where the watch ended; without one the VM outlived the watch.
+    # The interval of a censored lifetime is where the observation ended; without one the VM outlived it.
     return low, np.where(marked, np.inf, high), np.where(untold, np.inf, high), low
 
 

@@ -1,6 +1,6 @@
-"""Rows set aside in order of creation: a sort that holds a few blocks in memory, whatever the size of the trace.
+"""Rows in order of creation, by an external merge sort that holds a few blocks in memory, whatever the size of the trace.
 
-Each block that comes is sorted and written as one run; unless the runs follow each other, they are merged.
+Each block is sorted and written as one run; unless the runs are in order already, they are merged.
 (Knuth, The Art of Computer Programming, volume 3, section 5.4.)
 """
 
@@ -15,14 +15,14 @@ import numpy as np
 from sim.traces.rows import RAW, Rows
 
 IN_MEMORY_BYTES = 32 << 20
-"""A spool smaller than this never touches the disk."""
+"""Fewer bytes than this stay in memory."""
 
 
 class ExternalSort:
-    """Rows in a temporary file that is gone with this object."""
+    """Rows in a temporary file that is deleted with this object."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - lives as long as the spool
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - open as long as the sorter
         self._runs: list[tuple[int, int]] = []  # first row and the row after the last
         self._last_s = -np.inf
         self._in_order = True
@@ -51,7 +51,7 @@ class ExternalSort:
             yield self.read(first, min(first + rows_each, self.rows))
 
     def sorted(self, rows_each: int) -> ExternalSort:
-        """A spool whose rows lie in order of creation, then of the file: this one, or a new one."""
+        """The rows in order of creation, then of the file: this object, or a new one."""
         if self._in_order:
             return self
         merged = ExternalSort()
@@ -65,7 +65,7 @@ class ExternalSort:
 
 
 def _merge(runs: Iterable[Iterator[Rows]]) -> Iterator[Rows]:
-    """One sorted stream of several: what is surely before everything still unread, again and again."""
+    """One sorted stream of several: repeatedly the rows that precede everything still unread."""
     sources = list(runs)
     buffers = [next(source) for source in sources]
     unread = [True] * len(sources)

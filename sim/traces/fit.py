@@ -1,4 +1,4 @@
-"""What a real fleet's record says as figures of a scenario: laws of its lifetimes, its arrivals, its kinds of VM."""
+"""Fits a trace: distributions of its lifetimes, its arrivals, and the shares of its VM sizes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from sim.distributions.kinds import Distribution
 from sim.traces.arrivals import ArrivalFit, fit_arrivals
+from sim.traces.estimate import Estimate, estimate
+from sim.traces.families import FAMILIES, MIXTURE
 from sim.traces.goodness import Goodness, judge
-from sim.traces.lifetimes import FAMILIES, MIXTURE, Estimate, Lives, estimate, gather, intervals
-from sim.traces.rows import Rows, Shape
+from sim.traces.lifetimes import Lifetimes, gather, intervals
+from sim.traces.rows import Rows, VmSize
 from sim.traces.trace import Trace
 from sim.traces.turnbull import Empirical, turnbull
 from sim.units import SECONDS_PER_HOUR, format_duration
@@ -26,11 +28,11 @@ CURVE_POINTS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LawFit:
-    """One family's best law, what it costs, and how well it does."""
+class DistributionFit:
+    """The best distribution of one family, its errors and its goodness of fit."""
 
     family: str
-    law: Distribution
+    distribution: Distribution
     parameters: dict[str, float]
     standard_errors: dict[str, float]  # if VMs were independent of each other
     robust_errors: dict[str, float]  # if only hours were: VMs created within one hour of the clock may be alike
@@ -42,17 +44,17 @@ class LawFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Share of VMs gone by age: as seen, and by each law."""
+    """Share of VMs gone by age: as seen, and by each distribution."""
 
     seen_s: Floats  # ages at which the share is known
     seen: Floats
-    at_s: Floats  # ages of the laws' curves
-    laws: dict[str, Floats]
+    at_s: Floats  # ages of the distributions' curves
+    distributions: dict[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """All that was found; `best` is the law with the least BIC."""
+    """All that was found; `best` is the distribution with the least BIC."""
 
     source: str
     vms: int  # whose beginning was seen, so that their lifetimes count
@@ -60,71 +62,63 @@ class Fit:
     stamp_s: float
     window_s: float
     start: datetime | None
-    laws: tuple[LawFit, ...]  # best first
+    distributions: tuple[DistributionFit, ...]  # best first
     empirical: Empirical
     arrivals: ArrivalFit
-    shapes: tuple[tuple[Shape, float], ...]  # most frequent first, with their share
+    vm_sizes: tuple[tuple[VmSize, float], ...]  # most frequent first, with their share
     notes: tuple[str, ...]
 
     @property
-    def best(self) -> LawFit:
-        """The law to take: the least BIC."""
-        return self.laws[0]
+    def best(self) -> DistributionFit:
+        """The distribution to take: the least BIC."""
+        return self.distributions[0]
 
-    def law(self, family: str) -> LawFit:
-        """The law of a family."""
-        return next(one for one in self.laws if one.family == family)
+    def of_family(self, family: str) -> DistributionFit:
+        """The distribution of a family."""
+        return next(one for one in self.distributions if one.family == family)
 
     def curve(self) -> Curve:
-        """Points to draw: the share of VMs gone by age, as seen and by law."""
+        """Points to draw: the share of VMs gone by age, as seen and by distribution."""
         ages = self.empirical.at_s
         longest = float(ages[-1]) if len(ages) else self.window_s
         shortest = max(min(float(ages[0]) if len(ages) else 1.0, longest / 10), 1e-3)
         at_s = np.geomspace(shortest / 4, longest * 1.5, CURVE_POINTS)
-        laws = {one.family: np.asarray(one.law.cdf(at_s)) for one in self.laws}
-        return Curve(seen_s=ages, seen=self.empirical.gone, at_s=at_s, laws=laws)
-
-    def toml(self, *, name: str, size: str, family: str | None = None) -> str:
-        """A group section for a scenario file; see `sim.traces.to_toml`."""
-        from sim.traces.to_toml import group_section
-
-        return group_section(self, name=name, size=size, family=family)
-
-    def describe(self) -> list[str]:
-        """The findings in words, for a terminal."""
-        from sim.traces.to_toml import findings
-
-        return findings(self)
+        distributions = {one.family: np.asarray(one.distribution.cdf(at_s)) for one in self.distributions}
+        return Curve(seen_s=ages, seen=self.empirical.gone, at_s=at_s, distributions=distributions)
 
 
 def fit(
-    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), shapes: Sequence[int] | None = None, seed: int = 1
+    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), vm_sizes: Sequence[int] | None = None, seed: int = 1
 ) -> Fit:
-    """Fits lifetimes and arrivals; *shapes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
+    """Fits lifetimes and arrivals; *vm_sizes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
 
     ValueError if there is too little to fit.
     """
     unknown = [family for family in families if family not in FAMILIES]
     if unknown or not families:
-        raise ValueError(f"{', '.join(unknown) or 'no family'}: the families of laws are {', '.join(FAMILIES)}")
-    blocks = _filtered(trace, shapes)
+        raise ValueError(
+            f"{', '.join(unknown) or 'no family'}: the families of distributions are {', '.join(FAMILIES)}"
+        )
+    blocks = _filtered(trace, vm_sizes)
     content = trace.content
-    lives = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
-    ended = lives.total - lives.censored
+    lifetimes = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
+    ended = lifetimes.total - lifetimes.censored
     if ended < FEWEST:
         raise ValueError(
             f"{ended} VMs began and ended in the window of {trace.path.name}: a fit takes {FEWEST} or more"
         )
-    seen = turnbull(lives)
-    fits = [estimate(FAMILIES[family], lives) for family in families]
+    seen = turnbull(lifetimes)
+    fits = [estimate(FAMILIES[family], lifetimes) for family in families]
     errors = _robust(fits, blocks, trace.stamp_s)
-    laws = [_law_fit(one, lives, seen, robust, seed) for one, robust in zip(fits, errors, strict=True)]
+    distributions = [
+        _distribution_fit(one, lifetimes, seen, robust, seed) for one, robust in zip(fits, errors, strict=True)
+    ]
     arrivals = fit_arrivals(blocks(), stamp_s=trace.stamp_s, window_s=trace.window_s, start=trace.start)
     assert arrivals is not None
     return Fit(
-        source=trace.path.name, vms=lives.total, censored=lives.censored, stamp_s=trace.stamp_s, window_s=trace.window_s,
-        start=trace.start, laws=tuple(sorted(laws, key=lambda one: one.bic)), empirical=seen, arrivals=arrivals,
-        shapes=_shares(trace, blocks()), notes=_notes(trace, arrivals),
+        source=trace.path.name, vms=lifetimes.total, censored=lifetimes.censored, stamp_s=trace.stamp_s, window_s=trace.window_s,
+        start=trace.start, distributions=tuple(sorted(distributions, key=lambda one: one.bic)), empirical=seen, arrivals=arrivals,
+        vm_sizes=_shares(trace, blocks()), notes=_notes(trace, arrivals),
     )  # fmt: skip
 
 
@@ -141,36 +135,38 @@ def fit_by_size(
     fits: dict[str, Fit] = {}
     for size, numbers in kinds.items():
         try:
-            fits[size] = fit(trace, families=families, shapes=numbers, seed=seed)
+            fits[size] = fit(trace, families=families, vm_sizes=numbers, seed=seed)
         except ValueError:
             continue
     return dict(sorted(fits.items(), key=lambda one: -one[1].arrivals.vms))
 
 
-def _filtered(trace: Trace, shapes: Sequence[int] | None) -> Callable[[], Iterator[Rows]]:
+def _filtered(trace: Trace, vm_sizes: Sequence[int] | None) -> Callable[[], Iterator[Rows]]:
     def blocks() -> Iterator[Rows]:
         for block in trace.blocks():
             kept = ~block["alive_at_start"]
-            if shapes is not None:
-                kept &= np.isin(block["size"], list(shapes))
+            if vm_sizes is not None:
+                kept &= np.isin(block["size"], list(vm_sizes))
             yield block[kept]
 
     return blocks
 
 
-def _law_fit(found: Estimate, lives: Lives, seen: Empirical, robust: Floats, seed: int) -> LawFit:
+def _distribution_fit(
+    found: Estimate, lifetimes: Lifetimes, seen: Empirical, robust: Floats, seed: int
+) -> DistributionFit:
     symbols, size = found.family.symbols, len(found.theta)
     values = found.family.values(found.theta)
-    return LawFit(
+    return DistributionFit(
         family=found.family.name,
-        law=found.family.law(found.theta),
+        distribution=found.family.distribution(found.theta),
         parameters=dict(zip(symbols, values.tolist(), strict=True)),
         standard_errors=_natural(found, np.diag(_inverse(found.information))),
         robust_errors=_natural(found, np.diag(robust)),
         log_likelihood=found.log_likelihood,
         aic=2 * size - 2 * found.log_likelihood,
-        bic=size * float(np.log(lives.total)) - 2 * found.log_likelihood,
-        goodness=judge(found, lives, seen, seed=seed),
+        bic=size * float(np.log(lifetimes.total)) - 2 * found.log_likelihood,
+        goodness=judge(found, lifetimes, seen, seed=seed),
     )
 
 
@@ -189,7 +185,7 @@ def _natural(found: Estimate, variances: Floats) -> dict[str, float]:
 def _inverse(matrix: Floats) -> Floats:
     try:
         return np.asarray(np.linalg.inv(matrix))
-    except np.linalg.LinAlgError:  # two components that are the same law: nothing tells their parameters apart
+    except np.linalg.LinAlgError:  # two components that are the same distribution: nothing tells their parameters apart
         return np.full_like(matrix, np.nan)
 
 
@@ -214,19 +210,19 @@ def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stam
     return covariances
 
 
-def _shares(trace: Trace, blocks: Iterator[Rows]) -> tuple[tuple[Shape, float], ...]:
-    numbers = np.zeros(len(trace.shapes))
+def _shares(trace: Trace, blocks: Iterator[Rows]) -> tuple[tuple[VmSize, float], ...]:
+    numbers = np.zeros(len(trace.vm_sizes))
     for block in blocks:
-        numbers += np.bincount(block["size"], minlength=len(trace.shapes))
+        numbers += np.bincount(block["size"], minlength=len(trace.vm_sizes))
     order = np.argsort(-numbers, kind="stable")
-    return tuple((trace.shapes[one], float(numbers[one] / numbers.sum())) for one in order if numbers[one])
+    return tuple((trace.vm_sizes[one], float(numbers[one] / numbers.sum())) for one in order if numbers[one])
 
 
 def _notes(trace: Trace, arrivals: ArrivalFit) -> tuple[str, ...]:
     notes = [f"assumed: {line}" for line in trace.content.assumptions]
     if trace.alive_at_start:
         notes.append(
-            f"{trace.alive_at_start:,} VMs were there at the start: their lives are seen in part and left out here"
+            f"{trace.alive_at_start:,} VMs were there at the start: their lifetimes are seen in part and left out here"
         )
     if not arrivals.batches_known:
         step = format_duration(trace.stamp_s)

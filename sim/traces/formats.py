@@ -1,4 +1,4 @@
-"""How a trace's file is to be understood: its format, and what the file itself doesn't say."""
+"""How to read the file of a trace: its format, and what the file itself does not say."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sim.traces.external_sort import ExternalSort
-from sim.traces.rows import ShapeBook
+from sim.traces.rows import VmSizeTable
 
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "azure-2017": "vmtable.csv of the Azure Public Dataset V1: 11 columns without a header, 30 days",
         "azure-2019": "vmtable.csv of the Azure Public Dataset V2: the same with buckets of vCPUs and memory",
-        "azure-packing-2020": "the sqlite file of Azure Traces for Packing 2020: 14 days, lives followed for 90",
-        "columns": "a CSV file with a header: created, deleted or lifetime, vCPUs, memory; priority and size if told",
+        "azure-packing-2020": "the sqlite file of Azure Traces for Packing 2020: 14 days, lifetimes followed for 90",
+        "columns": "a CSV file with a header: created, deleted or lifetime, vCPUs, memory; priority and size if given",
     }
 )
 """Formats of traces, and what each is."""
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a reader found besides the rows, which it put into the spool."""
+    """What a reader found besides the rows, which it put into the sorter."""
 
     origin_s: float  # the file's time that is t = 0
     window_s: float  # from the origin
@@ -62,7 +62,7 @@ class Content:
     assumptions: tuple[str, ...] = ()
 
 
-Reader = Callable[[Path, Reading, ExternalSort, ShapeBook], Content]
+Reader = Callable[[Path, Reading, ExternalSort, VmSizeTable], Content]
 
 _READERS = MappingProxyType(
     {

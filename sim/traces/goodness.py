@@ -1,8 +1,8 @@
-"""How far a fitted law is from the lives it was fitted to, and how often chance alone would take it that far.
+"""How far a fitted distribution is from the lifetimes it was fitted to, and how often chance alone would take it that far.
 
-The distance is Kolmogorov and Smirnov's: the largest difference between the share of VMs gone by the law and by
-Turnbull's estimate. Its law under the hypothesis comes from a parametric bootstrap (Stute, Gonzales Manteiga and Presedo
-Quindimil, Metrika 40, 1993): lives are drawn from the fitted law, followed as long as the real ones were, and the law is
+The distance is Kolmogorov and Smirnov's: the largest difference between the share of VMs gone by the distribution and by
+Turnbull's estimate. Its distribution under the hypothesis comes from a parametric bootstrap (Stute, Gonzales Manteiga and Presedo
+Quindimil, Metrika 40, 1993): lifetimes are drawn from the fitted distribution, followed as long as the real ones were, and the distribution is
 fitted again, by one step of Fisher scoring, which is as good as the whole climb from so near (van der Vaart, Asymptotic
 Statistics, section 5.7). Only the numbers of ends in cells matter, and they are multinomial.
 
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.traces.lifetimes import Estimate, Lives, gradient
+from sim.traces.estimate import Estimate, gradient
+from sim.traces.lifetimes import Lifetimes
 from sim.traces.turnbull import Empirical
 
 Floats = NDArray[np.float64]
@@ -30,7 +31,7 @@ SMALLEST_MASS = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goodness:
-    """Distance of a law from the data, where it is, and the share of bootstraps at least as far; None: can't be told."""
+    """Distance of a distribution from the data, where it is, and the share of bootstraps at least as far; None: unknown."""
 
     distance: float
     at_s: float
@@ -38,30 +39,30 @@ class Goodness:
 
 
 def judge(
-    fitted: Estimate, lives: Lives, empirical: Empirical, *, seed: int = 1, bootstraps: int = BOOTSTRAPS
+    fitted: Estimate, lifetimes: Lifetimes, empirical: Empirical, *, seed: int = 1, bootstraps: int = BOOTSTRAPS
 ) -> Goodness:
-    """The goodness of one fitted law."""
+    """The goodness of one fitted distribution."""
     ages = empirical.at_s
     if not len(ages):
         return Goodness(distance=0.0, at_s=0.0, p=None)
     gaps = np.abs(empirical.gone - fitted.family.below(fitted.theta, ages))
     worst = int(np.argmax(gaps))
-    edges = grid(lives, empirical)
+    edges = grid(lifetimes, empirical)
     p = None
     if len(edges) >= FEWEST_CELLS:
         # The same ages for the data and for the bootstraps: the grid's.
         distance = float(np.abs(empirical.read(edges) - fitted.family.below(fitted.theta, edges)).max())
-        drawn = _distances(fitted, lives, edges, np.random.default_rng(seed), bootstraps)
+        drawn = _distances(fitted, lifetimes, edges, np.random.default_rng(seed), bootstraps)
         p = None if drawn is None else float((1 + (drawn >= distance).sum()) / (1 + bootstraps))
     return Goodness(distance=float(gaps[worst]), at_s=float(ages[worst]), p=p)
 
 
-def grid(lives: Lives, empirical: Empirical) -> Floats:
-    """Ages that no life's interval straddles, at most `MOST_CELLS`, about evenly in probability."""
-    seen = np.isfinite(lives.high_s)
-    ages = np.unique(lives.high_s[seen])
-    ages = ages[(ages > 0) & (ages <= lives.follow_s.max(initial=0.0) * (1 + 1e-12))]
-    lows, highs = np.sort(lives.low_s[seen]), np.sort(lives.high_s[seen])
+def grid(lifetimes: Lifetimes, empirical: Empirical) -> Floats:
+    """Ages that no lifetime's interval straddles, at most `MOST_CELLS`, about evenly in probability."""
+    seen = np.isfinite(lifetimes.high_s)
+    ages = np.unique(lifetimes.high_s[seen])
+    ages = ages[(ages > 0) & (ages <= lifetimes.follow_s.max(initial=0.0) * (1 + 1e-12))]
+    lows, highs = np.sort(lifetimes.low_s[seen]), np.sort(lifetimes.high_s[seen])
     # Begun before the age, and not ended by it.
     inside = np.searchsorted(lows, ages, side="left") - np.searchsorted(highs, ages, side="right")
     ages = ages[inside == 0]
@@ -73,7 +74,7 @@ def grid(lives: Lives, empirical: Empirical) -> Floats:
 
 
 def _distances(
-    fitted: Estimate, lives: Lives, edges: Floats, rng: np.random.Generator, bootstraps: int
+    fitted: Estimate, lifetimes: Lifetimes, edges: Floats, rng: np.random.Generator, bootstraps: int
 ) -> Floats | None:
     """The distance in each bootstrap."""
     family, theta = fitted.family, fitted.theta
@@ -82,7 +83,7 @@ def _distances(
     beyond = family.above(theta, edges)
     slopes = gradient(lambda t: family.mass(t, bounds[:-1], bounds[1:]), theta)
     tails = gradient(lambda t: family.above(t, edges), theta)
-    followed, cells = _classes(lives, edges)
+    followed, cells = _classes(lifetimes, edges)
 
     classes, information = [], np.zeros((len(theta), len(theta)))
     for number, upto in zip(followed, cells, strict=True):
@@ -108,14 +109,14 @@ def _distances(
     at_risk = at_risk - np.cumsum(ended, axis=1) + ended - np.cumsum(lost, axis=1)[:, :-1]
     hazard = np.divide(ended, at_risk, out=np.zeros_like(ended), where=at_risk > 0)
     gone = 1 - np.cumprod(1 - hazard, axis=1)
-    law = (1 - beyond) - step @ tails.T
-    differences: Floats = np.abs(gone - law).max(axis=1)
+    distribution = (1 - beyond) - step @ tails.T
+    differences: Floats = np.abs(gone - distribution).max(axis=1)
     return differences
 
 
-def _classes(lives: Lives, edges: Floats) -> tuple[Floats, NDArray[np.intp]]:
+def _classes(lifetimes: Lifetimes, edges: Floats) -> tuple[Floats, NDArray[np.intp]]:
     """How many VMs were followed through how many whole cells."""
-    cells = np.searchsorted(edges, lives.follow_s * (1 + 1e-12), side="right")
-    number = np.bincount(cells, weights=lives.followed).astype(np.float64)
+    cells = np.searchsorted(edges, lifetimes.follow_s * (1 + 1e-12), side="right")
+    number = np.bincount(cells, weights=lifetimes.followed).astype(np.float64)
     kept = np.flatnonzero(number)
     return number[kept], kept

@@ -1,7 +1,7 @@
-"""Two lognormal laws in one: expectation and maximisation in turn, for lives known to intervals.
+"""Two lognormal distributions in one: expectation and maximisation in turn, for lifetimes known to intervals.
 
-Given the laws, each interval is shared out between them, with the mean and mean square of the logarithm that each would
-have in there; given the shares, the laws are the weighted moments (Dempster, Laird and Rubin, 1977; McLachlan and Jones,
+Given the distributions, each interval is shared out between them, with the mean and mean square of the logarithm that each would
+have in there; given the shares, the distributions are the weighted moments (Dempster, Laird and Rubin, 1977; McLachlan and Jones,
 Biometrics 44, 1988, for grouped and truncated data). The likelihood never falls.
 """
 
@@ -11,52 +11,53 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from sim.traces.lifetimes import LOGNORMAL, Lives
+from sim.traces.families import LOGNORMAL, log
+from sim.traces.lifetimes import Lifetimes
 
 Floats = NDArray[np.float64]
 
 GOOD_ENOUGH = 1e-7
 NARROWEST_LOG = math.log(0.02)
-"""No component gets narrower: a law of one single lifetime would have an endless likelihood."""
+"""No component gets narrower: a distribution of one single lifetime would have an endless likelihood."""
 
 
-def climb(theta: Floats, lives: Lives, steps: int) -> Floats:
-    """Where so many steps from *theta* lead: logit of the weight, then log median and log sigma of each law."""
-    low, high = _log(lives.low_s), _log(lives.high_s)
+def climb(theta: Floats, lifetimes: Lifetimes, steps: int) -> Floats:
+    """Where so many steps from *theta* lead: logit of the weight, then log median and log sigma of each distribution."""
+    low, high = log(lifetimes.low_s), log(lifetimes.high_s)
     for _ in range(steps):
-        after = step(theta, lives, low, high)
+        after = step(theta, lifetimes, low, high)
         if np.abs(after - theta).max() < GOOD_ENOUGH:
             return after
         theta = after
     return theta
 
 
-def step(theta: Floats, lives: Lives, low: Floats, high: Floats) -> Floats:
+def step(theta: Floats, lifetimes: Lifetimes, low: Floats, high: Floats) -> Floats:
     """One expectation and one maximisation; *low* and *high* are logarithms."""
     weight = 1 / (1 + math.exp(-theta[0]))
     weights = (weight, 1 - weight)
     masses = [
-        w * LOGNORMAL.mass(theta[at : at + 2], lives.low_s, lives.high_s) for w, at in zip(weights, (1, 3), strict=True)
+        w * LOGNORMAL.mass(theta[at : at + 2], lifetimes.low_s, lifetimes.high_s)
+        for w, at in zip(weights, (1, 3), strict=True)
     ]
     whole = masses[0] + masses[1]
     shares: list[float] = []
-    laws: list[float] = []
+    distributions: list[float] = []
     for mass, at in zip(masses, (1, 3), strict=True):
-        belongs = lives.count * mass / whole
+        belongs = lifetimes.count * mass / whole
         mean, square = _moments(theta[at], math.exp(theta[at + 1]), low, high)
         share = max(float(belongs.sum()), 1e-12)
         centre = float(belongs @ mean) / share
         spread = float(belongs @ (square - 2 * centre * mean + centre**2)) / share
         shares.append(share)
-        laws += [centre, max(0.5 * math.log(max(spread, 1e-12)), NARROWEST_LOG)]
-    return np.array([math.log(shares[0] / shares[1]), *laws])
+        distributions += [centre, max(0.5 * math.log(max(spread, 1e-12)), NARROWEST_LOG)]
+    return np.array([math.log(shares[0] / shares[1]), *distributions])
 
 
 def _moments(mu: float, sigma: float, low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Mean and mean square of a normal variable that is known to lie between *low* and *high*."""
-    from scipy.special import ndtr
-
     a, b = (low - mu) / sigma, (high - mu) / sigma
     # On the upper side the mirrored interval has the digits.
     flip = a > 0
@@ -79,8 +80,3 @@ def _moments(mu: float, sigma: float, low: Floats, high: Floats) -> tuple[Floats
 
 def _density(z: Floats) -> Floats:
     return np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-
-
-def _log(x: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        return np.log(x)

@@ -1,6 +1,6 @@
 """Azure Traces for Packing 2020: requests of one zone in a sqlite file (Hadary et al., OSDI 2020).
 
-Times are days from the beginning of a window of 14; VMs that were there before have negative ones, and ends are told
+Times are days from the beginning of a window of 14; VMs that were there before have negative ones, and ends are known
 up to day 90 (NULL: later). Rooms are shares of a machine, so that the machine's size is for the reader to say.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading
-from sim.traces.rows import RAW, ShapeBook
+from sim.traces.rows import RAW, VmSizeTable
 from sim.traces.text import fault, open_bytes
 
 DAY_S = 86400.0
@@ -31,12 +31,12 @@ WANTED = {
     "vmType": ("vmTypeId", "machineId", "core", "memory"),
 }
 
-# rowid order is the file's order; the sort by creation is the spool's, which doesn't ask for an index.
+# rowid order is the file's order; the sort by creation is the sorter's, which doesn't ask for an index.
 _VMS = "SELECT rowid, tenantId, vmTypeId, priority, starttime, endtime FROM vm ORDER BY rowid"
 _TYPES = "SELECT vmTypeId, machineId, core, memory FROM vmType ORDER BY vmTypeId, machineId"
 
 
-def read_packing(path: Path, reading: Reading, spool: ExternalSort, book: ShapeBook) -> Content:
+def read_packing(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: VmSizeTable) -> Content:
     """Requests with the room of their type on the first machine that offers it."""
     origin_s = reading.origin_s or 0.0
     window_s = reading.window_s or WINDOW_S
@@ -45,8 +45,8 @@ def read_packing(path: Path, reading: Reading, spool: ExternalSort, book: ShapeB
         types = _rooms(path, base, reading)
         cursor = base.execute(_VMS)
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
-            _append(path, rows, types, spool, book, origin_s)
-    if not spool.rows:
+            _append(path, rows, types, sorter, vm_sizes, origin_s)
+    if not sorter.rows:
         raise fault(path, "no rows in the table vm")
     room = f"{reading.machine_vcpus:g} vCPUs and {reading.machine_memory_gib:g} GiB"
     return Content(
@@ -115,8 +115,8 @@ def _append(
     path: Path,
     rows: list[tuple[object, ...]],
     types: dict[object, tuple[float, float]],
-    spool: ExternalSort,
-    book: ShapeBook,
+    sorter: ExternalSort,
+    vm_sizes: VmSizeTable,
     origin_s: float,
 ) -> None:
     for row in rows:
@@ -131,12 +131,12 @@ def _append(
     block["high_s"] = ended - created
     block["seen_s"] = block["low_s"]
     block["tenant"] = [hash_of(one) for one in tenant]
-    block["row"] = spool.rows + np.arange(len(rows))
+    block["row"] = sorter.rows + np.arange(len(rows))
     room = np.array([types[one] for one in kind], dtype=np.float64)
-    block["size"] = book.number(room[:, 0], room[:, 1], np.full(len(rows), "", dtype="U1"))
+    block["size"] = vm_sizes.number(room[:, 0], room[:, 1], np.full(len(rows), "", dtype="U1"))
     block["priority"] = priority
     block["alive_at_start"] = created < origin_s
-    spool.append(block)
+    sorter.append(block)
 
 
 def hash_of(tenant: object) -> int:
@@ -150,19 +150,19 @@ def hash_of(tenant: object) -> int:
 
 def _check_row(path: Path, row: tuple[object, ...], types: dict[object, tuple[float, float]]) -> None:
     number, _, kind, priority, start, end = row
-    told: tuple[str, object, str] | None = None
+    wrong: tuple[str, object, str] | None = None
     if not isinstance(start, int | float):
-        told = ("starttime", start, "days from the beginning of the window")
+        wrong = ("starttime", start, "days from the beginning of the window")
     elif end is not None and not isinstance(end, int | float):
-        told = ("endtime", end, "days from the beginning of the window, or NULL")
+        wrong = ("endtime", end, "days from the beginning of the window, or NULL")
     elif end is not None and end < start:
-        told = ("endtime", end, f"not before starttime, {start}")
+        wrong = ("endtime", end, f"not before starttime, {start}")
     elif priority not in (0, 1):
-        told = ("priority", priority, "0 (high) or 1 (low)")
+        wrong = ("priority", priority, "0 (high) or 1 (low)")
     elif kind not in types:
-        told = ("vmTypeId", kind, "a vmTypeId of the table vmType")
-    if told is not None:
-        field, value, right = told
+        wrong = ("vmTypeId", kind, "a vmTypeId of the table vmType")
+    if wrong is not None:
+        field, value, right = wrong
         raise fault(
             path, f"{value!r} is wrong", f"right is {right}", line=int(str(number)), field=f"vm.{field}", value=value
         )

@@ -22,7 +22,7 @@ from sim.errors import Fault, TraceError
 
 LINES_AT_ONCE = 32_768
 MOST_FAULTS = 10
-"""So many faults are told at once; a file of another kind would have one in every line."""
+"""At most so many faults are reported; a file of another kind has one in every line."""
 
 Cells = Any
 """An Arrow array of strings."""
@@ -31,13 +31,13 @@ Cells = Any
 def fault(
     path: Path, problem: str, hint: str = "", *, line: int | None = None, field: str = "", value: object = None
 ) -> TraceError:
-    """The error that tells one fault."""
+    """A TraceError of one fault."""
     return TraceError([Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)])
 
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """The file's content, unpacked if it is gzip, whatever its name; what can't be read is the user's to mend."""
+    """The file's content, unpacked if it is gzip, whatever its name; an error of the user's if it cannot be read."""
     try:
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"

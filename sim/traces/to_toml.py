@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from sim.distributions.kinds import Distribution, Exponential, Lognormal, Mixture, Weibull
-from sim.traces.fit import Fit, LawFit
+from sim.traces.fit import DistributionFit, Fit
 from sim.units import format_duration
 
 DIGITS = 6
@@ -14,52 +14,54 @@ PER_LINE = 12
 
 
 def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) -> str:
-    """A `[[group]]` whose arrivals are like the trace's, with the best law or that of *family*."""
+    """A `[[group]]` whose arrivals are like the trace's, with the best distribution or that of *family*."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
         raise ValueError(f"{name!r} is not a group's name: 1 to 64 letters, digits, - and _, first a letter or a digit")
-    law = fit.best if family is None else fit.law(family)
+    distribution = fit.best if family is None else fit.of_family(family)
     arrivals = fit.arrivals
     lines = [f"# from {_comment(fit.source)}: {fit.vms} VMs, {fit.censored} of them still alive at the end"]
     lines += [f"# {_comment(note)}" for note in fit.notes]
-    lines += [f"# {_comment(note)}" for note in _cautions(fit, law)]
+    lines += [f"# {_comment(note)}" for note in _cautions(fit, distribution)]
     lines += ["[[group]]", f'name = "{name}"', f'size = "{size}"', "", "  [group.arrivals]"]
     lines += _rates(arrivals.profile, arrivals.requests_per_h)
     if arrivals.batch_sizes != (1,):
         sizes = ", ".join(str(one) for one in arrivals.batch_sizes)
         weights = ", ".join(_number(one) for one in arrivals.batch_weights)
         lines.append(f"  batch = {{ sizes = [{sizes}], weights = [{weights}] }}")
-    lines.append(f"  lifetime = {law_toml(law.law)}")
+    lines.append(f"  lifetime = {distribution_toml(distribution.distribution)}")
     return "\n".join(lines) + "\n"
 
 
-def law_toml(law: Distribution) -> str:
-    """A law as a scenario file writes it.
+def distribution_toml(distribution: Distribution) -> str:
+    """A distribution as a scenario file writes it.
 
-    >>> law_toml(Weibull(shape=0.5, scale=3600.0))
+    >>> distribution_toml(Weibull(shape=0.5, scale=3600.0))
     '{ dist = "weibull", shape = 0.5, scale = "3600s" }'
     """
-    if isinstance(law, Exponential):
-        return f'{{ dist = "exponential", mean = {_seconds(law.mean)} }}'
-    if isinstance(law, Lognormal):
-        return f'{{ dist = "lognormal", median = {_seconds(law.median)}, sigma = {_number(law.sigma)} }}'
-    if isinstance(law, Weibull):
-        return f'{{ dist = "weibull", shape = {_number(law.shape)}, scale = {_seconds(law.scale)} }}'
-    if isinstance(law, Mixture):
-        weights = ", ".join(_number(weight) for weight in law.weights)
-        of = ", ".join(law_toml(one) for one in law.of)
+    if isinstance(distribution, Exponential):
+        return f'{{ dist = "exponential", mean = {_seconds(distribution.mean)} }}'
+    if isinstance(distribution, Lognormal):
+        return (
+            f'{{ dist = "lognormal", median = {_seconds(distribution.median)}, sigma = {_number(distribution.sigma)} }}'
+        )
+    if isinstance(distribution, Weibull):
+        return f'{{ dist = "weibull", shape = {_number(distribution.shape)}, scale = {_seconds(distribution.scale)} }}'
+    if isinstance(distribution, Mixture):
+        weights = ", ".join(_number(weight) for weight in distribution.weights)
+        of = ", ".join(distribution_toml(one) for one in distribution.of)
         return f'{{ dist = "mixture", weights = [{weights}], of = [{of}] }}'
-    raise TypeError(f"a fit gives no {type(law).__name__}")
+    raise TypeError(f"a fit gives no {type(distribution).__name__}")
 
 
 def findings(fit: Fit) -> list[str]:
     """What was found, a line each."""
     arrivals = fit.arrivals
     lines = [f"{fit.source}: {fit.vms:,} lifetimes, {fit.censored:,} of them still going on at the end"]
-    for law in fit.laws:
-        p = "" if law.goodness.p is None else f", p = {law.goodness.p:.3f}"
+    for distribution in fit.distributions:
+        p = "" if distribution.goodness.p is None else f", p = {distribution.goodness.p:.3f}"
         lines.append(
-            f"{law.law.describe()}: BIC {law.bic:,.1f} ({law.bic - fit.best.bic:+,.1f}), off by at most {law.goodness.distance:.3f} "
-            f"(at {format_duration(law.goodness.at_s)}){p}"
+            f"{distribution.distribution.describe()}: BIC {distribution.bic:,.1f} ({distribution.bic - fit.best.bic:+,.1f}), off by at most {distribution.goodness.distance:.3f} "
+            f"(at {format_duration(distribution.goodness.at_s)}){p}"
         )
     lines.append("errors of the first: " + ", ".join(_with_errors(fit.best)))
     lines.append(
@@ -71,32 +73,34 @@ def findings(fit: Fit) -> list[str]:
         f"of requests around their {arrivals.profile} rates: {arrivals.dispersion_requests:.3g} (1 for a Poisson process); "
         f"the batches account for {arrivals.fitted_dispersion:.3g}"
     )
-    kinds = [f"{shape} {100 * share:.1f} %" for shape, share in fit.shapes[:6]]
-    lines.append(f"kinds of VM: {'; '.join(kinds)}" + (f"; {len(fit.shapes) - 6} more" if len(fit.shapes) > 6 else ""))
+    kinds = [f"{shape} {100 * share:.1f} %" for shape, share in fit.vm_sizes[:6]]
+    lines.append(
+        f"kinds of VM: {'; '.join(kinds)}" + (f"; {len(fit.vm_sizes) - 6} more" if len(fit.vm_sizes) > 6 else "")
+    )
     return [*lines, *_cautions(fit, fit.best), *fit.notes]
 
 
-def _with_errors(law: LawFit) -> list[str]:
+def _with_errors(distribution: DistributionFit) -> list[str]:
     return [
-        f"{symbol} {value:.4g} ± {law.standard_errors[symbol]:.2g} (± {law.robust_errors[symbol]:.2g} by hours)"
-        for symbol, value in law.parameters.items()
+        f"{symbol} {value:.4g} ± {distribution.standard_errors[symbol]:.2g} (± {distribution.robust_errors[symbol]:.2g} by hours)"
+        for symbol, value in distribution.parameters.items()
     ]
 
 
-def _cautions(fit: Fit, law: LawFit) -> list[str]:
+def _cautions(fit: Fit, distribution: DistributionFit) -> list[str]:
     """What the reader of the section must not miss."""
     cautions = []
     known = fit.empirical.at_s
     if len(known):
-        beyond = law.law.moment(1, float(known[-1]), float("inf")) / law.law.mean
+        beyond = distribution.distribution.moment(1, float(known[-1]), float("inf")) / distribution.distribution.mean
         if beyond > 0.1:
             cautions.append(
-                f"{100 * beyond:.0f} % of the mean lifetime ({format_duration(law.law.mean)}) comes from lives longer than "
-                f"{format_duration(float(known[-1]))}, which nobody saw the end of"
+                f"{100 * beyond:.0f} % of the mean lifetime ({format_duration(distribution.distribution.mean)}) comes from lifetimes longer than "
+                f"{format_duration(float(known[-1]))}, whose end was not seen"
             )
-    if law.goodness.distance > 0.1:
+    if distribution.goodness.distance > 0.1:
         cautions.append(
-            f"the law is off by up to {100 * law.goodness.distance:.0f} % of the VMs: take it as a rough one"
+            f"the distribution is off by up to {100 * distribution.goodness.distance:.0f} % of the VMs: take it as a rough one"
         )
     if fit.arrivals.dispersion_requests > 2:
         cautions.append(

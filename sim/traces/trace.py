@@ -1,4 +1,4 @@
-"""A real fleet's record, read once, set aside in order of creation, and handed out in blocks as often as wanted."""
+"""The trace of a real fleet: read once, sorted by creation, and iterated in blocks any number of times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from sim.errors import Fault, TraceError
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading, get_reader
-from sim.traces.rows import ROW, Rows, Shape, ShapeBook
+from sim.traces.rows import ROW, Rows, VmSize, VmSizeTable
 from sim.units import SECONDS_PER_HOUR, format_duration
 
 ROWS_AT_ONCE = 65_536
@@ -27,7 +27,7 @@ class Trace:
     format: str
     reading: Reading
     content: Content
-    shapes: tuple[Shape, ...]  # kinds of VM; a row's `size` is an index into these
+    vm_sizes: tuple[VmSize, ...]  # kinds of VM; a row's `size` is an index into these
     rows: int
     still_alive: int  # at the end of the window
     alive_at_start: int
@@ -64,22 +64,22 @@ class Trace:
     def blocks(self, rows_each: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         """Its VMs in order of creation as arrays of `ROW`, some at a time; may be asked for again and again."""
         for raw in self._external_sort.blocks(rows_each):
-            block = _rows(raw, self.content, self.reading, self.shapes)
+            block = _rows(raw, self.content, self.reading, self.vm_sizes)
             if len(block):
                 yield block
 
     def describe(self) -> list[str]:
-        """What was read, in words, and what was assumed."""
+        """What was read and what was assumed, in words."""
         content = self.content
-        told = [
+        lines = [
             f"{self.path.name} ({self.format}): {self.rows:,} VMs in {format_duration(content.window_s)}, {self.vm_h:,.1f} VM-hours",
-            f"{self.alive_at_start:,} were there at the start, {self.still_alive:,} still at the end; {len(self.shapes):,} kinds of VM",
+            f"{self.alive_at_start:,} were there at the start, {self.still_alive:,} still at the end; {len(self.vm_sizes):,} kinds of VM",
         ]
         if content.stamp_s:
-            told.append(f"times in steps of {format_duration(content.stamp_s)}")
+            lines.append(f"times in steps of {format_duration(content.stamp_s)}")
         if self.left_out:
-            told.append(f"{self.left_out:,} rows lie outside the window and were left out")
-        return [*told, *(f"assumed: {line}" for line in content.assumptions)]
+            lines.append(f"{self.left_out:,} rows lie outside the window and were left out")
+        return [*lines, *(f"assumed: {one}" for one in content.assumptions)]
 
 
 def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # noqa: A002 - the scenario file's own word
@@ -118,13 +118,13 @@ def _open(key: tuple[object, ...], path: Path, format_name: str, reading: Readin
 
 
 def _read(path: Path, format_name: str, reading: Reading) -> Trace:
-    spool, book = ExternalSort(), ShapeBook()
-    content = get_reader(format_name)(path, reading, spool, book)
-    spool = spool.sorted(ROWS_AT_ONCE)
+    sorter, vm_sizes = ExternalSort(), VmSizeTable()
+    content = get_reader(format_name)(path, reading, sorter, vm_sizes)
+    sorter = sorter.sorted(ROWS_AT_ONCE)
     rows = still_alive = alive_at_start = 0
     hours: list[float] = []
-    for raw in spool.blocks(ROWS_AT_ONCE):
-        block = _rows(raw, content, reading, book.shapes)
+    for raw in sorter.blocks(ROWS_AT_ONCE):
+        block = _rows(raw, content, reading, vm_sizes.vm_sizes)
         rows += len(block)
         still_alive += int(np.isinf(block["lifetime_s"]).sum())
         alive_at_start += int(block["alive_at_start"].sum())
@@ -135,16 +135,16 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
             [Fault(field="", problem="no VM lies inside the window", file=str(path), hint="check window and origin")]
         )
     return Trace(
-        path=path, format=format_name, reading=reading, content=content, shapes=book.shapes, rows=rows,
-        still_alive=still_alive, alive_at_start=alive_at_start, left_out=spool.rows - rows, vm_h=math.fsum(hours), _external_sort=spool,
+        path=path, format=format_name, reading=reading, content=content, vm_sizes=vm_sizes.vm_sizes, rows=rows,
+        still_alive=still_alive, alive_at_start=alive_at_start, left_out=sorter.rows - rows, vm_h=math.fsum(hours), _external_sort=sorter,
     )  # fmt: skip
 
 
-def _rows(raw: Rows, content: Content, reading: Reading, shapes: tuple[Shape, ...]) -> Rows:
+def _rows(raw: Rows, content: Content, reading: Reading, vm_sizes: tuple[VmSize, ...]) -> Rows:
     """Rows of the file's clock as rows of the window."""
     created = raw["created_s"] - content.origin_s
     low, high = raw["low_s"], raw["high_s"]
-    # A life known to an interval ended before the watch did, else the row would say that it went on.
+    # A lifetime known to an interval ended before the observation did, else the row would say that it went on.
     longest = np.minimum(high, np.maximum(content.follow_up_s - created, low))
     middle = np.where(np.isinf(high), np.inf, (low + longest) / 2)
     kept = (created < content.window_s) & ((created >= 0) | (created + middle > 0) | raw["alive_at_start"])
@@ -161,8 +161,8 @@ def _rows(raw: Rows, content: Content, reading: Reading, shapes: tuple[Shape, ..
     block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
     block["high_s"] = np.where(unseen, np.inf, high)
     number = raw["size"]
-    block["vcpus"] = np.array([shape.vcpus or np.nan for shape in shapes])[number]
-    block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in shapes])[number]
+    block["vcpus"] = np.array([shape.vcpus or np.nan for shape in vm_sizes])[number]
+    block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in vm_sizes])[number]
     block["size"], block["row"], block["tenant"], block["priority"] = (
         number,
         raw["row"],

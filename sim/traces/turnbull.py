@@ -1,6 +1,6 @@
-"""The share of VMs gone by each age without assuming any law: Turnbull's estimate, Kaplan-Meier's where ends are exact.
+"""The share of VMs gone by each age without assuming any distribution: Turnbull's estimate, Kaplan-Meier's where ends are exact.
 
-Mass can only lie in innermost intervals, which begin where some life may begin to end and end where some must have
+Mass can only lie in innermost intervals, which begin where some lifetime may begin to end and end where some must have
 ended (Turnbull, Journal of the Royal Statistical Society B 38, 1976). When the intervals of the data are bins side by
 side, the product of survivals over the bins is the estimate already; else it is where self-consistency begins.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.traces.lifetimes import Lives
+from sim.traces.lifetimes import Lifetimes
 
 Floats = NDArray[np.float64]
 
@@ -33,21 +33,21 @@ class Empirical:
         return np.concatenate([[0.0], self.gone])[number]
 
 
-def turnbull(lives: Lives) -> Empirical:
-    """The estimate for lives of any mix of intervals."""
-    lows, highs = _innermost(lives.low_s, lives.high_s)
-    # Each life covers the innermost intervals from `first` up to before `last`.
-    first = np.searchsorted(lows, lives.low_s, side="left")
-    last = np.searchsorted(highs, lives.high_s, side="right")
-    mass = _product_limit(first, np.isinf(lives.high_s), lives.count, len(lows))
+def turnbull(lifetimes: Lifetimes) -> Empirical:
+    """The estimate for lifetimes of any mix of intervals."""
+    lows, highs = _innermost(lifetimes.low_s, lifetimes.high_s)
+    # Each lifetime covers the innermost intervals from `first` up to before `last`.
+    first = np.searchsorted(lows, lifetimes.low_s, side="left")
+    last = np.searchsorted(highs, lifetimes.high_s, side="right")
+    mass = _product_limit(first, np.isinf(lifetimes.high_s), lifetimes.count, len(lows))
     for _ in range(MOST_STEPS):
-        after = _consistent(mass, first, last, lives.count)
+        after = _consistent(mass, first, last, lifetimes.count)
         done = np.abs(after - mass).max() < GOOD_ENOUGH
         mass = after
         if done:
             break
-    # Where the longest-watched survivors were lost sight of, nobody knows how much of the rest ended there.
-    survived_s = lives.low_s[np.isinf(lives.high_s)].max(initial=-np.inf)
+    # Where the longest-watched survivors were lost sight of, it is unknown how much of the rest ended there.
+    survived_s = lifetimes.low_s[np.isinf(lifetimes.high_s)].max(initial=-np.inf)
     known = np.isfinite(highs) & ~((lows <= survived_s) & (survived_s < highs))
     return Empirical(at_s=highs[known], gone=np.minimum(np.cumsum(mass)[known], 1.0))
 
@@ -64,10 +64,10 @@ def _innermost(low: Floats, high: Floats) -> tuple[Floats, Floats]:
 
 
 def _product_limit(first: NDArray[np.intp], censored: NDArray[np.bool_], count: Floats, atoms: int) -> Floats:
-    """As if every life ended in the first innermost interval where it can."""
+    """As if every lifetime ended in the first innermost interval where it can."""
     ended = np.bincount(first[~censored], weights=count[~censored], minlength=atoms)
     left = np.bincount(first[censored], weights=count[censored], minlength=atoms + 1)[: atoms + 1]
-    # A life that was lost sight of before an innermost interval is not at risk in it.
+    # A lifetime that was lost sight of before an innermost interval is not at risk in it.
     at_risk = count.sum() - np.concatenate([[0.0], np.cumsum(ended)[:-1]]) - np.cumsum(left)[:atoms]
     hazard = np.divide(ended, at_risk, out=np.zeros(atoms), where=at_risk > 0)
     surviving = np.cumprod(1 - hazard)
@@ -79,7 +79,7 @@ def _product_limit(first: NDArray[np.intp], censored: NDArray[np.bool_], count: 
 
 
 def _consistent(mass: Floats, first: NDArray[np.intp], last: NDArray[np.intp], count: Floats) -> Floats:
-    """Each life shared out over the intervals where it can have ended, by the masses there."""
+    """Each lifetime shared out over the intervals where it can have ended, by the masses there."""
     total = np.concatenate([[0.0], np.cumsum(mass)])
     weight = count / np.maximum(total[last] - total[first], 1e-300)
     covering = np.zeros(len(mass) + 1)

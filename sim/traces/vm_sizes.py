@@ -9,14 +9,14 @@ from fnmatch import fnmatchcase
 
 from sim.catalog import Catalogue, Size, Term
 from sim.errors import CatalogueError, Fault, TraceError
-from sim.traces.rows import Shape
+from sim.traces.rows import VmSize
 
 SLACK = 1e-3
-"""A size short of the room wanted by no more than this share is not smaller: traces round their shares of a machine."""
+"""A size that is too small by no more than this share still counts: traces round their shares of a machine."""
 
 
 def map_sizes(
-    shapes: Sequence[Shape], catalogue: Catalogue, region: str, *, os: str = "linux", priority: str = "regular",
+    vm_sizes: Sequence[VmSize], catalogue: Catalogue, region: str, *, os: str = "linux", priority: str = "regular",
     pool: Sequence[str] = (),
 ) -> tuple[str, ...]:  # fmt: skip
     """The size for each kind of VM: by name if it has one, else the nearest of *pool* that is not smaller.
@@ -28,11 +28,11 @@ def map_sizes(
     candidates = _candidates(catalogue, region, _term(os, priority), pool)
     faults: list[Fault] = []
     found: list[str] = []
-    for shape in shapes:
+    for vm_size in vm_sizes:
         try:
-            found.append(_named(shape, catalogue) if shape.size else _nearest(shape, candidates, region))
+            found.append(_named(vm_size, catalogue) if vm_size.size else _nearest(vm_size, candidates, region))
         except CatalogueError as error:
-            faults.append(Fault(field="size", problem=str(error), value=str(shape)))
+            faults.append(Fault(field="size", problem=str(error), value=str(vm_size)))
     if faults:
         raise TraceError(faults[:10])
     return tuple(found)
@@ -81,25 +81,25 @@ def _term(os: str, priority: str) -> Term:
     return Term(f"spot_{os}" if priority == "spot" else os)
 
 
-def _named(shape: Shape, catalogue: Catalogue) -> str:
-    return catalogue.get_size(shape.size).name
+def _named(vm_size: VmSize, catalogue: Catalogue) -> str:
+    return catalogue.get_size(vm_size.size).name
 
 
-def _nearest(shape: Shape, candidates: Sequence[tuple[float, str, Size]], region: str) -> str:
-    if shape.vcpus is None or shape.memory_gib is None:
-        raise CatalogueError(f"a VM without a size needs both vCPUs and memory: {shape}")
+def _nearest(vm_size: VmSize, candidates: Sequence[tuple[float, str, Size]], region: str) -> str:
+    if vm_size.vcpus is None or vm_size.memory_gib is None:
+        raise CatalogueError(f"a VM without a size needs both vCPUs and memory: {vm_size}")
     best: tuple[float, float, str] | None = None
     for price, name, size in candidates:
         vcpus, memory = float(size.vcpus or 0), float(size.memory_gib or 0)
-        if vcpus < shape.vcpus * (1 - SLACK) or memory < shape.memory_gib * (1 - SLACK):
+        if vcpus < vm_size.vcpus * (1 - SLACK) or memory < vm_size.memory_gib * (1 - SLACK):
             continue
         # Rounded, so that equals stay equal whatever the order of the products.
-        given = round(math.log(vcpus / shape.vcpus) + math.log(memory / shape.memory_gib), 9)
+        given = round(math.log(vcpus / vm_size.vcpus) + math.log(memory / vm_size.memory_gib), 9)
         if best is None or (given, price, name) < best:
             best = (given, price, name)
     if best is None:
         most = max(candidates, key=lambda one: (one[2].vcpus or 0, one[2].memory_gib or 0))[2]
         raise CatalogueError(
-            f"no size in {region} has room for {shape}; the largest is {most.name} ({most.vcpus} vCPU, {most.memory_gib:g} GiB)"
+            f"no size in {region} has room for {vm_size}; the largest is {most.name} ({most.vcpus} vCPU, {most.memory_gib:g} GiB)"
         )
     return best[2]

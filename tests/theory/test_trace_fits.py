@@ -15,9 +15,11 @@ from scipy.stats import kstest, kstwobign
 
 from sim.traces import open_trace
 from sim.traces.arrivals import fit_arrivals
+from sim.traces.estimate import estimate
+from sim.traces.families import EXPONENTIAL, LOGNORMAL, MIXTURE, WEIBULL
 from sim.traces.fit import fit
 from sim.traces.goodness import judge
-from sim.traces.lifetimes import EXPONENTIAL, LOGNORMAL, MIXTURE, WEIBULL, Lives, estimate, gather
+from sim.traces.lifetimes import Lifetimes, gather
 from sim.traces.mixture import climb, step
 from sim.traces.rows import ROW
 from sim.traces.turnbull import turnbull
@@ -41,7 +43,7 @@ def rows(created, lifetime_s, *, window_s=WINDOW_S, stamp_s=0.0, tenant=None):
     return block
 
 
-def lives_of(block, *, stamp_s=0.0, window_s=WINDOW_S) -> Lives:
+def lives_of(block, *, stamp_s=0.0, window_s=WINDOW_S) -> Lifetimes:
     """What the fit makes of such rows."""
     return gather([block], stamp_s=stamp_s, follow_up_s=window_s)
 
@@ -137,8 +139,8 @@ def test_a_mixture_of_two_lognormals_is_recovered():
     z = rng.standard_normal(n)
     life = np.where(short, 1100 * np.exp(0.6 * z), 10_000 * np.exp(2.0 * z))
     block = rows(np.floor(uniform_creations(rng, n) / 300) * 300, life, stamp_s=300)
-    lives = lives_of(block, stamp_s=300)
-    found = estimate(MIXTURE, lives)
+    lifetimes = lives_of(block, stamp_s=300)
+    found = estimate(MIXTURE, lifetimes)
     for symbol, truth in (
         ("weight", 0.5),
         ("median_s", 1100),
@@ -148,9 +150,9 @@ def test_a_mixture_of_two_lognormals_is_recovered():
     ):
         assert near(found, symbol, truth), symbol
     assert not near(found, "sigma", 0.8)
-    assert judge(found, lives, turnbull(lives)).p > 0.001
-    one = estimate(LOGNORMAL, lives)
-    assert judge(one, lives, turnbull(lives)).p == pytest.approx(1 / 500)
+    assert judge(found, lifetimes, turnbull(lifetimes)).p > 0.001
+    one = estimate(LOGNORMAL, lifetimes)
+    assert judge(one, lifetimes, turnbull(lifetimes)).p == pytest.approx(1 / 500)
     # Bayes' criterion by its definition sees it, too.
     assert 5 * math.log(n) - 2 * found.log_likelihood < 2 * math.log(n) - 2 * one.log_likelihood
 
@@ -159,22 +161,22 @@ def test_no_step_of_the_climb_makes_the_lives_less_likely():
     """The theorem of Dempster, Laird and Rubin; the last step finds a slope of zero."""
     rng = np.random.default_rng(6)
     life = np.where(rng.random(3000) < 0.3, 500 * np.exp(0.5 * rng.standard_normal(3000)), rng.exponential(9000, 3000))
-    lives = lives_of(rows(uniform_creations(rng, 3000), life, stamp_s=60), stamp_s=60)
+    lifetimes = lives_of(rows(uniform_creations(rng, 3000), life, stamp_s=60), stamp_s=60)
     with np.errstate(divide="ignore"):
-        low, high = np.log(lives.low_s), np.log(lives.high_s)
+        low, high = np.log(lifetimes.low_s), np.log(lifetimes.high_s)
 
     def likelihood(theta):
-        return float(lives.count @ np.log(MIXTURE.mass(theta, lives.low_s, lives.high_s)))
+        return float(lifetimes.count @ np.log(MIXTURE.mass(theta, lifetimes.low_s, lifetimes.high_s)))
 
     theta = np.array([1.0, 5.0, 0.5, 10.0, 0.2])
     before = likelihood(theta)
     for _ in range(50):
-        theta = step(theta, lives, low, high)
+        theta = step(theta, lifetimes, low, high)
         assert likelihood(theta) >= before - 1e-9 * abs(before)
         before = likelihood(theta)
-    top = estimate(MIXTURE, lives)
-    assert likelihood(climb(theta, lives, 400)) <= top.log_likelihood + 1e-6 * abs(top.log_likelihood)
-    score = lives.count @ top.score(lives.low_s, lives.high_s)
+    top = estimate(MIXTURE, lifetimes)
+    assert likelihood(climb(theta, lifetimes, 400)) <= top.log_likelihood + 1e-6 * abs(top.log_likelihood)
+    score = lifetimes.count @ top.score(lifetimes.low_s, lifetimes.high_s)
     assert np.abs(np.linalg.solve(top.information, score)).max() < 1e-3
 
 
@@ -183,11 +185,11 @@ def test_no_step_of_the_climb_makes_the_lives_less_likely():
 
 def test_turnbull_is_kaplan_and_meier_where_ends_are_exact():
     """A textbook's six patients: ends at 1, 3, 4; lost at 2, 4+, 5 (product of 1 - d/r)."""
-    lives = Lives(
+    lifetimes = Lifetimes(
         low_s=np.array([1.0, 2.0, 3.0, 4.0, 4.5, 5.0]), high_s=np.array([1.001, np.inf, 3.001, 4.001, np.inf, np.inf]),
         count=np.ones(6), follow_s=np.array([9.0]), followed=np.array([6.0]),
     )  # fmt: skip
-    found = turnbull(lives)
+    found = turnbull(lifetimes)
     assert found.at_s == pytest.approx([1.001, 3.001, 4.001])
     survival = np.array([5 / 6, 5 / 6 * 3 / 4, 5 / 6 * 3 / 4 * 2 / 3])
     assert found.gone == pytest.approx(1 - survival, abs=1e-7)
@@ -195,11 +197,11 @@ def test_turnbull_is_kaplan_and_meier_where_ends_are_exact():
 
 def test_turnbull_puts_mass_only_where_intervals_meet():
     """(0, 2] and (1, 3] can both be explained by (1, 2]; a third one in (2.5, 3] takes a third."""
-    lives = Lives(
+    lifetimes = Lifetimes(
         low_s=np.array([0.0, 1.0, 2.5]), high_s=np.array([2.0, 3.0, 3.0]), count=np.ones(3),
         follow_s=np.array([9.0]), followed=np.array([3.0]),
     )  # fmt: skip
-    found = turnbull(lives)
+    found = turnbull(lifetimes)
     assert found.at_s.tolist() == [2.0, 3.0]
     # Likelihood p * 1 * (1 - p): the middle interval is sure, so half is likeliest.
     assert found.gone == pytest.approx([0.5, 1.0], abs=1e-6)
@@ -207,11 +209,11 @@ def test_turnbull_puts_mass_only_where_intervals_meet():
 
 def test_nothing_is_said_of_ages_that_nobody_was_watched_to():
     """A bin in which the last survivors were lost sight of may hold any share of them."""
-    lives = Lives(
+    lifetimes = Lifetimes(
         low_s=np.array([0.0, 100.0, 150.0]), high_s=np.array([100.0, 200.0, np.inf]), count=np.array([5.0, 2.0, 3.0]),
         follow_s=np.array([150.0]), followed=np.array([10.0]),
     )  # fmt: skip
-    assert turnbull(lives).at_s.tolist() == [100.0]
+    assert turnbull(lifetimes).at_s.tolist() == [100.0]
 
 
 # --- goodness of fit
@@ -221,10 +223,10 @@ def test_a_true_law_is_kept_and_a_wrong_one_refused():
     """At 2,000 lives; the wrong one is the closest of its family."""
     rng = np.random.default_rng(7)
     n = 2000
-    lives = lives_of(rows(uniform_creations(rng, n), 20_000 * rng.weibull(0.7, n)))
-    assert judge(estimate(WEIBULL, lives), lives, turnbull(lives)).p > 0.01
+    lifetimes = lives_of(rows(uniform_creations(rng, n), 20_000 * rng.weibull(0.7, n)))
+    assert judge(estimate(WEIBULL, lifetimes), lifetimes, turnbull(lifetimes)).p > 0.01
     for family in (LOGNORMAL, EXPONENTIAL):
-        assert judge(estimate(family, lives), lives, turnbull(lives)).p <= 0.01
+        assert judge(estimate(family, lifetimes), lifetimes, turnbull(lifetimes)).p <= 0.01
 
 
 @pytest.mark.slow
@@ -238,8 +240,8 @@ def test_the_p_value_of_a_true_law_is_uniform():
         rng = np.random.default_rng([8, seed])
         created = np.floor(uniform_creations(rng, 600) / 300) * 300
         life = 9000 * np.exp(1.2 * rng.standard_normal(600))
-        lives = lives_of(rows(created, life, stamp_s=300), stamp_s=300)
-        found = judge(estimate(LOGNORMAL, lives), lives, turnbull(lives), seed=seed, bootstraps=199)
+        lifetimes = lives_of(rows(created, life, stamp_s=300), stamp_s=300)
+        found = judge(estimate(LOGNORMAL, lifetimes), lifetimes, turnbull(lifetimes), seed=seed, bootstraps=199)
         ps.append(found.p)
         from_the_table.append(kstwobign.sf(found.distance * math.sqrt(600)))
     assert kstest(ps, "uniform").pvalue > 1e-4
@@ -248,7 +250,7 @@ def test_the_p_value_of_a_true_law_is_uniform():
 
 @pytest.mark.slow
 def test_errors_by_hours_cover_the_truth_where_vms_of_an_hour_are_alike():
-    """Lives of an hour share a factor: errors of independent VMs are far too small, those by hours are right."""
+    """Lifetimes of an hour share a factor: errors of independent VMs are far too small, those by hours are right."""
     inside = {"standard": 0, "robust": 0}
     trials = 100
     for seed in range(trials):
@@ -270,12 +272,12 @@ class _Held:
 
     def __init__(self, block, window_s):
         from sim.traces.formats import Content
-        from sim.traces.rows import Shape
+        from sim.traces.rows import VmSize
 
         self._block, self.window_s, self.stamp_s, self.start = block, window_s, 0.0, None
         self.content = Content(origin_s=0.0, window_s=window_s, follow_up_s=window_s, stamp_s=0.0)
         self.path = Path("held.csv")
-        self.shapes, self.alive_at_start = (Shape(vcpus=1.0, memory_gib=1.0),), 0
+        self.vm_sizes, self.alive_at_start = (VmSize(vcpus=1.0, memory_gib=1.0),), 0
 
     def blocks(self):
         yield self._block
@@ -351,4 +353,4 @@ def test_a_csv_file_goes_all_the_way_to_its_laws(tmp_path):
         assert abs(law.parameters[symbol] - truth) <= Z * law.standard_errors[symbol]
     assert law.aic == pytest.approx(4 - 2 * law.log_likelihood)
     assert law.bic == pytest.approx(2 * math.log(3000) - 2 * law.log_likelihood)
-    assert all(found.law(family).goodness.p < 0.01 for family in ("exponential", "lognormal"))
+    assert all(found.of_family(family).goodness.p < 0.01 for family in ("exponential", "lognormal"))

@@ -16,7 +16,7 @@ from sim.scenario.scenario import from_dict
 from sim.traces import map_sizes, open_trace
 from sim.traces.arrivals import gathered
 from sim.traces.fit import Fit, fit, fit_by_size
-from sim.traces.to_toml import law_toml
+from sim.traces.to_toml import distribution_toml, group_section
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 REAL = SHARED / "data" / "traces" / "azure2017_vms_one_day.csv.gz"
@@ -30,7 +30,7 @@ def scenario_of(section: str):
 
 
 def made_trace(path: Path, *, days: float, start: str = "") -> Path:
-    """Requests of one to three VMs all day long, lognormal lives, two kinds of VM."""
+    """Requests of one to three VMs all day long, lognormal lifetimes, two kinds of VM."""
     rng = np.random.default_rng(1)
     lines = ["created,lifetime,vcpus,memory,tenant"]
     for number, at in enumerate(np.sort(rng.integers(0, int(days * 86400), 2000))):
@@ -59,15 +59,15 @@ def test_the_pasted_section_is_a_scenario_with_the_fitted_figures(found_in, days
     """Every family's law and every profile goes through the scenario's own checks, and comes back as it was."""
     found = found_in(days)
     assert found.arrivals.profile == profile
-    for one in found.laws:
-        scenario = scenario_of(found.toml(name="pasted", size=SIZE, family=one.family))
+    for one in found.distributions:
+        scenario = scenario_of(group_section(found, name="pasted", size=SIZE, family=one.family))
         demand = scenario.fleet_plan().groups[0].demand
         assert len(demand.rate_per_h) == numbers
         assert demand.rate_per_h == pytest.approx(found.arrivals.requests_per_h, rel=1e-5)
         assert demand.batch_sizes == found.arrivals.batch_sizes
         assert demand.batch_weights == pytest.approx(found.arrivals.batch_weights, rel=1e-5)
         ages = np.geomspace(1, 1e5, 50)
-        assert demand.lifetime_s.cdf(ages) == pytest.approx(one.law.cdf(ages), abs=1e-5)
+        assert demand.lifetime_s.cdf(ages) == pytest.approx(one.distribution.cdf(ages), abs=1e-5)
 
 
 def test_hours_of_instants_are_hours_of_the_clock(tmp_path):
@@ -93,10 +93,13 @@ def test_hours_of_instants_are_hours_of_the_clock(tmp_path):
 
 def test_laws_are_written_as_the_scenario_file_has_them():
     """Durations with their unit, numbers that TOML takes for floats."""
-    assert law_toml(Exponential(mean=90.5)) == '{ dist = "exponential", mean = "90.5s" }'
-    assert law_toml(Lognormal(median=1e6, sigma=2.0)) == '{ dist = "lognormal", median = "1000000s", sigma = 2.0 }'
+    assert distribution_toml(Exponential(mean=90.5)) == '{ dist = "exponential", mean = "90.5s" }'
+    assert (
+        distribution_toml(Lognormal(median=1e6, sigma=2.0))
+        == '{ dist = "lognormal", median = "1000000s", sigma = 2.0 }'
+    )
     mixed = Mixture(weights=(0.25, 0.75), of=(Lognormal(median=0.001, sigma=1.5), Weibull(shape=1.0, scale=12.0)))
-    assert law_toml(mixed) == (
+    assert distribution_toml(mixed) == (
         '{ dist = "mixture", weights = [0.25, 0.75], of = [{ dist = "lognormal", median = "0.001s", sigma = 1.5 }, '
         '{ dist = "weibull", shape = 1.0, scale = "12s" }] }'
     )
@@ -121,16 +124,16 @@ def test_what_cannot_be_fitted_is_said(tmp_path):
     with pytest.raises(ValueError, match="1 VMs began and ended"):
         fit(open_trace(few, "columns"))
     trace = open_trace(made_trace(tmp_path / "t.csv", days=1), "columns")
-    with pytest.raises(ValueError, match="gamma: the families of laws are exponential"):
+    with pytest.raises(ValueError, match="gamma: the families of distributions are exponential"):
         fit(trace, families=("gamma",))
     with pytest.raises(ValueError, match="is not a group's name"):
-        fit(trace, families=("exponential",)).toml(name='a"\n[x]', size=SIZE)
+        group_section(fit(trace, families=("exponential",)), name='a"\n[x]', size=SIZE)
 
 
 def test_a_fit_by_size_shares_out_the_arrivals(tmp_path):
     """Kinds that map to one size are fitted together; the sizes' VMs add up to all."""
     trace = open_trace(made_trace(tmp_path / "t.csv", days=2), "columns")
-    sizes = map_sizes(trace.shapes, load_bundled(), "westeurope", pool=["Standard_D?s_v5", "Standard_E?s_v5"])
+    sizes = map_sizes(trace.vm_sizes, load_bundled(), "westeurope", pool=["Standard_D?s_v5", "Standard_E?s_v5"])
     fits = fit_by_size(trace, sizes, families=("lognormal",))
     assert set(fits) == {"Standard_D2s_v5", "Standard_E4s_v5"}
     assert list(fits) == ["Standard_D2s_v5", "Standard_E4s_v5"]
@@ -141,11 +144,11 @@ def test_the_curve_of_a_fit_is_what_a_figure_needs(found_in):
     """Shares rise from 0 to 1; the seen ones end where nobody was watched longer."""
     found = found_in(3)
     curve = found.curve()
-    assert set(curve.laws) == {one.family for one in found.laws}
-    for share in [curve.seen, *curve.laws.values()]:
+    assert set(curve.distributions) == {one.family for one in found.distributions}
+    for share in [curve.seen, *curve.distributions.values()]:
         assert (np.diff(share) >= 0).all()
         assert 0 <= share[0] <= share[-1] <= 1
-    best = curve.laws[found.best.family]
+    best = curve.distributions[found.best.family]
     at_seen = np.interp(curve.seen_s, curve.at_s, best)
     assert np.abs(at_seen - curve.seen).max() <= found.best.goodness.distance + 0.01
 
@@ -192,7 +195,7 @@ def test_the_real_day_has_the_laws_of_its_nine_days():
     }  # fmt: skip
     strict = 0
     for family, parameters in told.items():
-        law = found.law(family)
+        law = found.of_family(family)
         for symbol, value in parameters.items():
             off = abs(law.parameters[symbol] - value)
             assert off <= 3.5 * law.robust_errors[symbol] * math.sqrt(1 + 1 / 9), (family, symbol)
@@ -200,7 +203,7 @@ def test_the_real_day_has_the_laws_of_its_nine_days():
     assert strict > 0
     assert found.best.family == "lognormal mixture"
     assert found.best.goodness.distance < 0.03
-    assert found.law("lognormal").goodness.distance > 0.1
+    assert found.of_family("lognormal").goodness.distance > 0.1
     assert found.arrivals.profile == "hourly"
     assert found.arrivals.vms_per_h * 24 == pytest.approx(87_550)
-    scenario_of(found.toml(name="real", size=SIZE))
+    scenario_of(group_section(found, name="real", size=SIZE))

@@ -155,7 +155,7 @@ def test_columns_are_found_by_their_usual_names(tmp_path):
     assert rows["created_s"].tolist() == [0, 60, 800]
     assert rows["lifetime_s"].tolist() == [1800, math.inf, 2800]
     assert rows["low_s"].tolist() == [1800, 3540, 2800]
-    assert opened.shapes[rows["size"][1]].vcpus == 4
+    assert opened.vm_sizes[rows["size"][1]].vcpus == 4
 
 
 def test_instants_and_lifetimes_are_understood(tmp_path):
@@ -173,7 +173,7 @@ def test_instants_and_lifetimes_are_understood(tmp_path):
     assert rows["created_s"].tolist() == [600, 3600, 5400]
     assert rows["lifetime_s"].tolist() == [60, 120.5, math.inf]
     assert rows["priority"].tolist() == [1, 1, 0]
-    assert [opened.shapes[one].size for one in rows["size"]] == ["", "Standard_D4s_v5", ""]
+    assert [opened.vm_sizes[one].size for one in rows["size"]] == ["", "Standard_D4s_v5", ""]
 
 
 def test_a_vm_deleted_at_the_end_of_the_given_window_is_still_alive(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError, TraceError
-from sim.traces import Shape, map_sizes
+from sim.traces import VmSize, map_sizes
 
 REGION = "westeurope"
 
@@ -21,7 +21,7 @@ def catalogue():
 
 def shape(vcpus, memory_gib, size=""):
     """A kind of VM."""
-    return Shape(vcpus=vcpus, memory_gib=memory_gib, size=size)
+    return VmSize(vcpus=vcpus, memory_gib=memory_gib, size=size)
 
 
 def test_the_nearest_size_is_never_smaller_and_never_beaten(catalogue):

@@ -39,7 +39,7 @@ from sim.model.demand.base import (
     SplitContext,
 )
 from sim.traces.formats import FORMATS
-from sim.traces.rows import Shape
+from sim.traces.rows import VmSize
 from sim.traces.trace import Trace, open_trace
 from sim.traces.vm_sizes import map_sizes
 
@@ -290,9 +290,9 @@ def _parts(section: TraceSection, group: GroupFacts, trace: Trace, catalogue: Ca
         priority = PRIORITIES[code]
         mine = priorities == code
         kinds = np.unique(rows["size"][mine])
-        shapes = [trace.shapes[kind] for kind in kinds.tolist()]
-        sizes = _sizes_for(shapes, section, group, catalogue, region, priority)
-        of_kind = np.full(len(trace.shapes), -1)
+        vm_sizes = [trace.vm_sizes[kind] for kind in kinds.tolist()]
+        sizes = _sizes_for(vm_sizes, section, group, catalogue, region, priority)
+        of_kind = np.full(len(trace.vm_sizes), -1)
         names = sorted(set(sizes))
         of_kind[kinds] = [names.index(size) for size in sizes]
         of_row = np.where(mine, of_kind[rows["size"]], -1)
@@ -325,23 +325,28 @@ def _in_order(size: Size, priority: str) -> tuple[float, float, str, str]:
 
 
 def _sizes_for(
-    shapes: Sequence[Shape], section: TraceSection, group: GroupFacts, catalogue: Catalogue, region: str, priority: str
+    vm_sizes: Sequence[VmSize],
+    section: TraceSection,
+    group: GroupFacts,
+    catalogue: Catalogue,
+    region: str,
+    priority: str,
 ) -> list[str]:
     """The size for each kind of VM: the group's, if it names one; else as `trace.sizes` says."""
     if "size" in group.model_fields_set:
         try:
-            return [catalogue.get_size(group.size).name] * len(shapes)
+            return [catalogue.get_size(group.size).name] * len(vm_sizes)
         except CatalogueError as error:
             raise _SizeFault(("size",), *_halves(str(error))) from None
     named: dict[int, str] = {}
-    for place, shape in enumerate(shapes):
+    for place, shape in enumerate(vm_sizes):
         wanted = _asked_for(shape, section)
         if wanted is not None:
             try:
                 named[place] = catalogue.get_size(wanted).name
             except CatalogueError as error:
                 raise _SizeFault(("trace", "sizes"), *_halves(str(error))) from None
-    rest = [shape for place, shape in enumerate(shapes) if place not in named]
+    rest = [shape for place, shape in enumerate(vm_sizes) if place not in named]
     try:
         mapped = iter(
             map_sizes(rest, catalogue, region, os=group.os, priority=priority, pool=section.sizes.pool) if rest else ()
@@ -355,7 +360,7 @@ def _sizes_for(
         raise _SizeFault(
             ("trace", "sizes"), problem + (f" (and {more} more kinds of VM)" if more else ""), hint
         ) from None
-    return [named.get(place) or next(mapped) for place in range(len(shapes))]
+    return [named.get(place) or next(mapped) for place in range(len(vm_sizes))]
 
 
 def _key(shape: object) -> str:
@@ -364,7 +369,7 @@ def _key(shape: object) -> str:
     return words.split(" (")[0] if not words[:1].isdigit() else words.replace(" vCPU, ", "/").replace(" GiB", "")
 
 
-def _asked_for(shape: Shape, section: TraceSection) -> str | None:
+def _asked_for(shape: VmSize, section: TraceSection) -> str | None:
     for name, size in section.sizes.by_name:
         if shape.size and size_key(shape.size) == size_key(name):
             return size
@@ -374,7 +379,7 @@ def _asked_for(shape: Shape, section: TraceSection) -> str | None:
     return None
 
 
-def _is_like(shape: Shape, vcpus: float, memory_gib: float) -> bool:
+def _is_like(shape: VmSize, vcpus: float, memory_gib: float) -> bool:
     # Shares of a machine have many digits, and few are written.
     return math.isclose(shape.vcpus or 0, vcpus, rel_tol=1e-3) and math.isclose(
         shape.memory_gib or 0, memory_gib, rel_tol=1e-3
@@ -384,16 +389,16 @@ def _is_like(shape: Shape, vcpus: float, memory_gib: float) -> bool:
 def _check_used(section: TraceSection, trace: Trace) -> None:
     """A kind of VM that the trace doesn't have is a typing error."""
     sizes = section.sizes
-    names = {size_key(shape.size) for shape in trace.shapes}
+    names = {size_key(shape.size) for shape in trace.vm_sizes}
     lost = [
         f"{vcpus:g}/{gib:g}"
         for vcpus, gib, _ in sizes.by_room
-        if not any(_is_like(shape, vcpus, gib) for shape in trace.shapes)
+        if not any(_is_like(shape, vcpus, gib) for shape in trace.vm_sizes)
     ]
     lost += [name for name, _ in sizes.by_name if size_key(name) not in names]
     if lost:
-        has = list_words((_key(shape) for shape in trace.shapes[:8]), "and")
-        more = f" and {len(trace.shapes) - 8} more" if len(trace.shapes) > 8 else ""
+        has = list_words((_key(shape) for shape in trace.vm_sizes[:8]), "and")
+        more = f" and {len(trace.vm_sizes) - 8} more" if len(trace.vm_sizes) > 8 else ""
         raise _SizeFault(("trace", "sizes"), f"{show_value(lost[0])}: the trace has no such VM", f"it has {has}{more}")
 
 

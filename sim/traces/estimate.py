@@ -1,0 +1,81 @@
+"""Maximum likelihood: the distribution of a family under which the lifetimes of a trace are likeliest.
+
+The likelihood of a distribution F is the product of F(high) - F(low) over the lifetimes (Meeker and Escobar, Statistical Methods
+for Reliability Data, chapter 2.4; chapter 8 for the errors).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from sim.traces.families import MIXTURE, Family
+from sim.traces.lifetimes import Lifetimes
+from sim.traces.mixture import climb
+
+Floats = NDArray[np.float64]
+
+FEW_STEPS, MANY_STEPS = 30, 150
+"""Steps of the expectation-maximisation from each start, and from the best of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A family's best distribution for some lifetimes."""
+
+    family: Family
+    theta: Floats  # on the scales without bounds
+    information: Floats  # minus the second derivative of the log-likelihood there
+    log_likelihood: float
+
+    def score(self, low: Floats, high: Floats) -> Floats:
+        """d log P(low <= lifetime < high) / d theta: one row an interval, one column a parameter."""
+        return gradient(lambda t: np.log(self.family.mass(t, low, high)), self.theta)
+
+
+def gradient(function: Callable[[Floats], Floats], theta: Floats, step: float = 1e-5) -> Floats:
+    """Central differences by each parameter, as columns."""
+    columns = []
+    for number in range(len(theta)):
+        move = np.zeros(len(theta))
+        move[number] = step
+        columns.append((function(theta + move) - function(theta - move)) / (2 * step))
+    return np.stack(columns, axis=-1)
+
+
+def estimate(family: Family, lifetimes: Lifetimes) -> Estimate:
+    """The distribution of a family under which the lifetimes are likeliest."""
+    low, high, count = lifetimes.low_s, lifetimes.high_s, lifetimes.count
+    total = count.sum()
+
+    def loss(theta: Floats) -> float:
+        if np.abs(theta).max() > 60:
+            return math.inf
+        return float(-(count @ np.log(family.mass(theta, low, high))) / total)
+
+    def slope(theta: Floats) -> Floats:
+        return np.asarray(-(count @ gradient(lambda t: np.log(family.mass(t, low, high)), theta)) / total)
+
+    typical = np.where(
+        np.isinf(high), np.maximum(low, 1e-3), np.sqrt(np.maximum(low, high / 4) * np.where(np.isinf(high), 1, high))
+    )
+    starts = family.guess(typical, count)
+    if family is MIXTURE:
+        # A few steps tell which hill is the highest; its top is for the quicker climber.
+        nearer = min((climb(start, lifetimes, FEW_STEPS) for start in starts), key=loss)
+        starts = [climb(nearer, lifetimes, MANY_STEPS)]
+    found = min(
+        (minimize(loss, start, jac=slope, method="BFGS", options={"gtol": 1e-8}) for start in starts),
+        key=lambda one: one.fun,
+    )
+    theta = np.asarray(found.x if found.fun <= loss(starts[0]) else starts[0])
+    if family is MIXTURE and theta[1] > theta[3]:
+        theta = np.array([-theta[0], *theta[3:5], *theta[1:3]])  # the shorter one is named first
+    information = total * gradient(slope, theta, 1e-4)
+    information = (information + information.T) / 2
+    return Estimate(family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total))
