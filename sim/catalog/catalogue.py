@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -125,7 +126,6 @@ class Catalogue:
         key = region_key(name)
         if key in self.regions:
             return key
-        import difflib
 
         near = difflib.get_close_matches(key, self.regions, n=2, cutoff=0.6)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
@@ -291,8 +291,6 @@ def _by_priority(priority: str) -> Mapping[str, Term]:
 
 def _override_fault(key: str, value: object) -> str | None:
     if key not in OVERRIDE_KEYS:
-        import difflib
-
         near = difflib.get_close_matches(key, OVERRIDE_KEYS, n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         return f"{key}: is not a price: {meant}Prices are {', '.join(OVERRIDE_KEYS)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +48,6 @@ def region_key(name: str) -> str:
 
 def close_sizes(wanted: str, known: Iterable[str], *, count: int = 5) -> list[str]:
     """Known sizes nearest to a misspelt one: the same size of other versions first, then like-sounding ones."""
-    import difflib
 
     key = size_key(wanted)
     names = {size_key(name): name for name in known}

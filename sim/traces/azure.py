@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -118,7 +119,6 @@ def _amount(lines: Lines, column: int, stands_for: float | None) -> NDArray[np.f
 
 def tenants(names: NDArray[np.object_]) -> NDArray[np.uint64]:
     """A number for each name, the same one wherever it comes; 0 for none."""
-    import pandas as pd
 
     codes, unique = pd.factorize(names)
     numbers = pd.util.hash_array(np.asarray(unique, dtype=object), categorize=False)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sim.traces.azure import tenants
@@ -230,7 +231,6 @@ def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False
         seconds = lines.numbers(column, empty=np.nan if may_be_empty else None)
         lines.check(column, np.abs(seconds) > 1e12, "is too far away", "times are seconds, not milliseconds")
         return seconds
-    import pandas as pd
 
     cells = pd.Series(lines.texts(column), dtype=object).str.strip()
     instants = pd.to_datetime(cells.where(cells != ""), format="ISO8601", utc=True, errors="coerce")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -143,7 +144,6 @@ def hash_of(tenant: object) -> int:
     """A whole number of 64 bits for a tenant; ids of the data set are small numbers already."""
     if isinstance(tenant, int) and 0 <= tenant < 2**63:
         return tenant + 1
-    import zlib
 
     return 0 if tenant is None else zlib.crc32(str(tenant).encode()) + 2**63
 

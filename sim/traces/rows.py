@@ -71,7 +71,8 @@ class VmSizeTable:
         self, vcpus: NDArray[np.float64], memory_gib: NDArray[np.float64], size: NDArray[np.str_]
     ) -> NDArray[np.int32]:
         """The number of each row's kind; nan and "" mean unknown."""
-        import pandas as pd  # start-up: only reading a trace needs it
+
+        import pandas as pd  # start-up: a scenario without a trace needs no pandas
 
         table = pd.DataFrame(
             {"vcpus": np.nan_to_num(vcpus), "memory_gib": np.nan_to_num(memory_gib), "size": size.astype(object)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
@@ -81,7 +82,6 @@ class Lines:
 
     def numbers(self, column: int, *, empty: float | None = None) -> NDArray[np.float64]:
         """The column as numbers; an empty cell is *empty*, or an error like any other text."""
-        import pandas as pd  # start-up: only reading a trace needs it
 
         cells = self.cells[column]
         try:  # the quick way reads plain numbers only; both ways round correctly

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import surpyval
 from scipy.stats import kstest, kstwobign
 
 from sim.traces import open_trace
@@ -129,6 +130,37 @@ def test_a_coarse_clock_does_no_harm_when_its_steps_are_known():
     assert near(found, "median_s", 600)
     assert near(found, "sigma", 0.7)
     assert not near(estimate(LOGNORMAL, lives_of(block, stamp_s=1)), "sigma", 0.7)
+
+
+@pytest.mark.parametrize(
+    ("family", "oracle", "ours_of_theirs"),
+    [
+        (EXPONENTIAL, surpyval.Exponential, lambda rate: [1 / rate]),
+        (WEIBULL, surpyval.Weibull, lambda scale, shape: [shape, scale]),
+        (LOGNORMAL, surpyval.LogNormal, lambda mu, sigma: [math.exp(mu), sigma]),
+    ],
+    ids=["exponential", "weibull", "lognormal"],
+)
+def test_a_library_of_survival_analysis_finds_the_same_fit(family, oracle, ours_of_theirs):
+    """The likelihood of lifetimes that are censored on the right or known to an interval is another author's here."""
+    rng = np.random.default_rng(8)
+    lifetime = 4000 * rng.weibull(0.7, 600)
+    followed = rng.uniform(2000, 20_000, 600)
+    censored = lifetime >= followed
+    low = np.where(censored, followed, np.floor(lifetime / 300) * 300)
+    high = np.where(censored, np.inf, low + 300)
+    assert 0.1 < censored.mean() < 0.5
+    lifetimes = Lifetimes(
+        low_s=low, high_s=high, count=np.ones(600), follow_s=np.array([9.0]), followed=np.array([600.0])
+    )
+    ours = estimate(family, lifetimes)
+    theirs = oracle.fit(xl=np.maximum(low, 1e-9), xr=high)
+    assert family.values(ours.theta) == pytest.approx(ours_of_theirs(*theirs.params), rel=1e-4)
+    assert ours.log_likelihood == pytest.approx(-theirs.neg_ll(), abs=1e-4)
+    shifted = oracle.fit(
+        xl=np.maximum(low, 1e-9), xr=np.where(censored, low + 300, high)
+    )  # as if all had been seen to end
+    assert family.values(ours.theta) != pytest.approx(ours_of_theirs(*shifted.params), rel=1e-2)
 
 
 def test_a_mixture_of_two_lognormals_is_recovered():
