@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from sim import from_dict, run
 
 HELPERS = str(Path(__file__).parent / "helpers")
 if HELPERS not in sys.path:
@@ -12,3 +15,18 @@ if HELPERS not in sys.path:
 # A slow machine breaks no property: time is what benchmarks measure.
 settings.register_profile("vmfleet", deadline=None)
 settings.load_profile("vmfleet")
+
+HERE = Path(__file__).parent
+USE_ENGINES = {"golden", "properties", "scenarios", "theory", "unit"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_engine(request: pytest.FixtureRequest) -> None:
+    """Compile the numba engine, or load it from its cache, before the first test that may use it and not inside that test."""
+    paths = {item.path for item in request.session.items if item.path.is_relative_to(HERE)}
+    if not USE_ENGINES & {path.relative_to(HERE).parts[0] for path in paths}:
+        return
+    for platform in ({}, {"platform": {"quota": {"regional_vcpus": 100}}}):  # VMs on their own, and sharing a quota
+        group = {"name": "web", "count": 1}
+        fleet = from_dict({"name": "first", "horizon": "8h", "group": [group], **platform})
+        run(fleet, replications=1, engine="compiled")

@@ -104,17 +104,17 @@ def _reopen(path: str, format_name: str, reading: dict[str, object]) -> Trace:
     return open_trace(path, format_name, **reading)
 
 
-_opened: dict[tuple[object, ...], Trace] = {}
+opened_traces: dict[tuple[object, ...], Trace] = {}
 MOST_OPEN = 4
 
 
 def _open(key: tuple[object, ...], path: Path, format_name: str, reading: Reading) -> Trace:
-    if key not in _opened:
+    if key not in opened_traces:
         trace = _read(path, format_name, reading)
-        while len(_opened) >= MOST_OPEN:
-            _opened.pop(next(iter(_opened)))
-        _opened[key] = trace
-    return _opened[key]
+        while len(opened_traces) >= MOST_OPEN:
+            opened_traces.pop(next(iter(opened_traces)))
+        opened_traces[key] = trace
+    return opened_traces[key]
 
 
 def _read(path: Path, format_name: str, reading: Reading) -> Trace:

@@ -318,7 +318,7 @@ def test_a_trace_is_read_once_and_travels_to_another_process_by_its_name(tmp_pat
     opened = open_trace(file, "columns", window_s=50)
     assert open_trace(file, "columns", window_s=50) is opened
     assert open_trace(file, "columns", window_s=60) is not opened
-    trace._opened.clear()
+    trace.opened_traces.clear()
     travelled = pickle.loads(pickle.dumps(opened))
     assert travelled is not opened
     assert travelled.window_s == 50
