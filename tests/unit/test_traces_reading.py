@@ -20,7 +20,7 @@ DAY_S = 86400
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch):
     """No test sees a trace that another one read."""
-    monkeypatch.setattr(trace, "_opened", {})
+    monkeypatch.setattr(trace, "opened_traces", {})
 
 
 def rows_of(opened, **options):
@@ -305,7 +305,7 @@ def test_a_file_out_of_order_is_sorted_outside_memory(tmp_path, monkeypatch):
     file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n" + lines)
     expected = np.lexsort((np.arange(5000), created))
     for lines_each in (7, 1000, 100_000):
-        monkeypatch.setattr(trace, "_opened", {})
+        monkeypatch.setattr(trace, "opened_traces", {})
         monkeypatch.setattr(text.read_lines, "__kwdefaults__", {"lines_each": lines_each})
         opened = open_trace(file, "columns")
         assert np.array_equal(rows_of(opened)["row"], expected)
