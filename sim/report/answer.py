@@ -122,7 +122,7 @@ def answer(data: PageData) -> list[str]:
     if billed > 0:
         share = stats.get("wasted_share", Stat(mean=run.mean("wasted_hours") / run.mean("billed_hours")))
         sentences.append(
-            f"Billed compute: {in_use.text(billed)} VM-hours. {_share_with_points(share)} of them, "
+            f"Billed compute: {in_use.text(billed)} VM-hours. {share_with_points(share)} of them, "
             f"{in_use.with_unit(sum(data.hours.unserved))}, were billed but idle; in {in_use.with_unit(sum(data.hours.served))} "
             "VMs were ready while needed."
         )
@@ -169,7 +169,7 @@ def _odds(run: ReportedRun, money: Scale) -> list[str]:
     return sentences
 
 
-def _share_with_points(share: Stat) -> str:
+def share_with_points(share: Stat) -> str:
     """A share and how sure it is, both to the first digit of the half-width: 0.17 % (±0.02 points)."""
     if not share.has_interval or share.high == share.low:
         return percent(share.mean)

@@ -72,7 +72,7 @@ class Constraint:
             found = mean_interval(values, 1 - level) if values else None
         if found is None or found.low is None or found.high is None:
             return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
-        return self._between(self.sign, self.limit, found.mean, found.low, found.high, result.n)
+        return self.evidence(self.sign, self.limit, found.mean, found.low, found.high, result.n)
 
     def _of_probability(
         self, result: RunResult, event: tuple[str, float], sign: str, limit: float, level: float
@@ -83,10 +83,11 @@ class Constraint:
             return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
         times = sum(happens(value, bound) for value in values)
         low, high = clopper_pearson(times, len(values), 1 - level)
-        return self._between(sign, limit, times / len(values), low, high, len(values))
+        return self.evidence(sign, limit, times / len(values), low, high, len(values))
 
     @staticmethod
-    def _between(sign: str, limit: float, estimate: float, low: float, high: float, n: int) -> Evidence:
+    def evidence(sign: str, limit: float, estimate: float, low: float, high: float, n: int) -> Evidence:
+        """Whether an estimate with its interval keeps to a limit: only if both ends do."""
         kept = _COMPARE[sign]
         both = (kept(low, limit), kept(high, limit))
         answer = FEASIBLE if all(both) else INFEASIBLE if not any(both) else UNDECIDED

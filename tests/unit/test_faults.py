@@ -10,7 +10,7 @@ from fleets import Played, always, group, run_until
 from shared import failed, hosts, shared, strike, vms, whereabouts
 
 from sim.engines.simpy.environment import Environment
-from sim.engines.simpy.faults import _clusters, _racks, _zones
+from sim.engines.simpy.faults import clusters_of, racks_of, zones_of
 from sim.engines.simpy.platform import SharedPlatform
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
@@ -180,9 +180,9 @@ def laid_out() -> SharedPlatform:
 def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
     """A cluster without a zone fails with no zone; a rack's hosts are neighbours."""
     platform = laid_out()
-    assert _clusters(platform) == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
-    assert _racks(platform) == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
-    assert _zones(platform) == {1: [0, 1, 2, 3, 4, 5, 6, 7, 8]}
+    assert clusters_of(platform) == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
+    assert racks_of(platform) == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
+    assert zones_of(platform) == {1: [0, 1, 2, 3, 4, 5, 6, 7, 8]}
 
 
 @pytest.mark.parametrize(

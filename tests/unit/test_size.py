@@ -238,10 +238,10 @@ def test_looks_are_few_and_end_at_the_cap():
 def test_evidence_between_is_undecided():
     """The limit inside the interval: no answer, whichever side the estimate lies on."""
     constraint = parse_constraint("cost.total<=10")
-    assert constraint._between("<=", 10, 9.0, 8.0, 9.9, 20).answer == "feasible"
-    assert constraint._between("<=", 10, 9.0, 8.0, 10.1, 20).answer == "undecided"
-    assert constraint._between("<=", 10, 11.0, 10.1, 12.0, 20).answer == "infeasible"
-    assert isinstance(constraint._between(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
+    assert constraint.evidence("<=", 10, 9.0, 8.0, 9.9, 20).answer == "feasible"
+    assert constraint.evidence("<=", 10, 9.0, 8.0, 10.1, 20).answer == "undecided"
+    assert constraint.evidence("<=", 10, 11.0, 10.1, 12.0, 20).answer == "infeasible"
+    assert isinstance(constraint.evidence(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
 
 
 def test_a_value_that_is_judged_is_played_until_it_is_known_well_enough(fleet: sim.Scenario):

@@ -26,11 +26,11 @@ def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, ro
     if platform.endless:
         return
     names = [pool.name for pool in plan.platform.hosts]
-    single = [[[host] for host in hosts] for hosts in _clusters(platform)]
-    zones = _zones(platform)
+    single = [[[host] for host in hosts] for hosts in clusters_of(platform)]
+    zones = zones_of(platform)
     for kind, failing, unions in (
         ("host", plan.platform.host_failures, dict(zip(names, single, strict=True))),
-        ("rack", plan.platform.rack_failures, dict(zip(names, _racks(platform), strict=True))),
+        ("rack", plan.platform.rack_failures, dict(zip(names, racks_of(platform), strict=True))),
         ("zone", plan.platform.zone_failures, {str(zone): [hosts] for zone, hosts in sorted(zones.items())}),
     ):
         if failing is None:
@@ -47,7 +47,7 @@ def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, ro
         env.process(_maintenance(plan.platform.maintenance, platform, env))
 
 
-def _clusters(platform: SharedPlatform) -> list[list[int]]:
+def clusters_of(platform: SharedPlatform) -> list[list[int]]:
     """Hosts of each cluster."""
     found: list[list[int]] = [[] for _ in platform.plan.hosts]
     for host, unit in enumerate(platform.index.unit_of):
@@ -55,10 +55,10 @@ def _clusters(platform: SharedPlatform) -> list[list[int]]:
     return found
 
 
-def _racks(platform: SharedPlatform) -> list[list[list[int]]]:
+def racks_of(platform: SharedPlatform) -> list[list[list[int]]]:
     """Hosts of each rack of each cluster; a rack's hosts are neighbours, as in `placement`."""
     racks = []
-    for pool, hosts in zip(platform.plan.hosts, _clusters(platform), strict=True):
+    for pool, hosts in zip(platform.plan.hosts, clusters_of(platform), strict=True):
         parts = min(pool.racks, pool.count)
         sizes = [pool.count // parts + (rack < pool.count % parts) for rack in range(parts)]
         starts = [sum(sizes[:rack]) for rack in range(parts)]
@@ -66,10 +66,10 @@ def _racks(platform: SharedPlatform) -> list[list[list[int]]]:
     return racks
 
 
-def _zones(platform: SharedPlatform) -> dict[int, list[int]]:
+def zones_of(platform: SharedPlatform) -> dict[int, list[int]]:
     """Hosts of each zone; a cluster without a zone is in none."""
     by_zone: dict[int, list[int]] = {}
-    for pool, hosts in zip(platform.plan.hosts, _clusters(platform), strict=True):
+    for pool, hosts in zip(platform.plan.hosts, clusters_of(platform), strict=True):
         if pool.zone:
             by_zone.setdefault(pool.zone, []).extend(hosts)
     return by_zone

@@ -17,7 +17,7 @@ import pytest
 
 from sim.errors import ResultError
 from sim.report import style
-from sim.report.answer import _share_with_points
+from sim.report.answer import share_with_points
 from sim.report.build import build
 from sim.report.folder import ReportedRun, Stat, read
 from sim.report.group_figures import cost_by_group
@@ -246,7 +246,7 @@ def test_single_lives_are_said_to_be_no_sample(made: Path) -> None:
 )
 def test_a_share_has_the_digits_of_its_half_width(mean: float, half: float, says: str) -> None:
     """0.2 % with a half-width of 0.02 points would hide that it is 0.17 %."""
-    told = _share_with_points(Stat(mean=mean, low=mean - half, high=mean + half, n=20))
+    told = share_with_points(Stat(mean=mean, low=mean - half, high=mean + half, n=20))
     assert told.replace("\N{NO-BREAK SPACE}", " ") == says
 
 
