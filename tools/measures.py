@@ -36,8 +36,8 @@ REPORTED_ONLY = ("TYPE_CHECKING blocks with a reason", "imports in functions wit
 LONGEST, LONGEST_COMPILED = 60, 120
 MOST_PARAMETERS, MOST_PARAMETERS_COMPILED = 8, 12
 START_UP = "# start-up:"
-DEMAND_KINDS = frozenset({"AlwaysOn", "Always", "Arrivals", "Autoscale", "Cycle", "Replay", "Schedule"})
 DEMAND_HOME = "sim.model.demand"
+DEMAND_BASES = {"Demand", "DemandSection"}  # what every kind has: to ask for these is no question of the kind
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -88,13 +88,14 @@ def measure(root: Path) -> Measures:
     modules = {module.name: module for module in _modules(root)}
     compiled = _compiled_functions(modules.values())
     found = Measures()
+    kinds = set(_demand_kinds(modules.values()))
     imports: dict[str, set[str]] = {}
     for module in modules.values():
         found.lines[_package(module.name)] += len(module.lines)
         imports[module.name] = set(_imported(module, modules))
         _measure_functions(module, compiled, found)
         _measure_late_imports(module, found)
-        _measure_demand_tests(module, found)
+        _measure_demand_tests(module, kinds, found)
     for cycle in _cycles(imports):
         if len({_package(name) for name in cycle}) == 1:
             found.places["import cycles inside packages"].append(" <-> ".join(sorted(cycle)))
@@ -263,7 +264,15 @@ def _last_name(node: ast.expr) -> str:
 # --- concepts
 
 
-def _measure_demand_tests(module: Module, found: Measures) -> None:
+def _demand_kinds(modules: Iterable[Module]) -> Iterator[str]:
+    """Names of the classes that are a kind of demand or its section of the scenario file."""
+    for module in modules:
+        for node in module.tree.body if module.name.startswith(DEMAND_HOME) else ():
+            if isinstance(node, ast.ClassDef) and {_last_name(base) for base in node.bases} & DEMAND_BASES:
+                yield node.name
+
+
+def _measure_demand_tests(module: Module, kinds: set[str], found: Measures) -> None:
     if module.name.startswith(DEMAND_HOME):
         return
     for node in ast.walk(module.tree):
@@ -273,7 +282,7 @@ def _measure_demand_tests(module: Module, found: Measures) -> None:
             named = {_last_name(node.cls)}
         else:
             continue
-        if named & DEMAND_KINDS:
+        if named & kinds:
             place = f"{module.name}:{node.lineno} {module.lines[node.lineno - 1].strip()}"
             found.places["tests for demand kinds outside their modules"].append(place)
 

@@ -24,6 +24,7 @@ def package(root: Path, **modules: str) -> Path:
 
 LONG = "def f(a):\n" + "    a += 1\n" * 60
 WIDE = "def f(self, a, b, c, d, e, f, g, *, h, i): ...\n"
+KINDS = "class Once(base.Demand): ...\nclass TwiceSection(DemandSection): ...\n"
 COMPILED = "import numba\nfast = numba.njit(nogil=True)\n@fast\n"
 
 
@@ -45,7 +46,7 @@ COMPILED = "import numba\nfast = numba.njit(nogil=True)\n@fast\n"
         ({"a__b": "if TYPE_CHECKING:\n    import x"}, "TYPE_CHECKING blocks without a start-up reason"),
         ({"a__b": "def f():\n    import numpy"}, "imports in functions without a start-up reason"),
         (
-            {"a__b": "def f(x):\n    return isinstance(x, Arrivals | Replay)"},
+            {"a__b": "def f(x):\n    return isinstance(x, Once | Twice)", "model__demand": KINDS},
             "tests for demand kinds outside their modules",
         ),
     ],
