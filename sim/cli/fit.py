@@ -35,7 +35,7 @@ class Choices:
         str | None, typer.Option("--window", metavar="DURATION", help="Observation time, where the file doesn't say.")
     ] = None
     size: Annotated[
-        str | None, typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the commonest]")
+        str | None, typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the most common]")
     ] = None
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the group to print.")] = "fitted"
     law: Annotated[
@@ -59,8 +59,9 @@ def fit(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the group section.")] = False,
 ) -> None:
-    """Lifetimes and arrivals fitted to a trace, ready to paste."""
+    """Fit lifetimes and arrivals to a trace, and print a group section of them."""
     from sim.report import figure_fit, style
+    from sim.traces.to_toml import findings
 
     found, section = _fitted(trace, choices, quiet=quiet)
     place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures
@@ -68,7 +69,7 @@ def fit(
         drawn = figure_fit.draw(found)
     style.write(drawn, place)
     if not quiet:
-        for line in found.describe():
+        for line in findings(found):
             typer.echo(f"# {line}")
         typer.echo(f"# drawn: {place / drawn.name}.svg")
         typer.echo("")
@@ -78,8 +79,9 @@ def fit(
 def _fitted(trace: Path, choices: Choices, *, quiet: bool) -> tuple[Fit, str]:
     """The fit, and the group section to print."""
     from sim.traces import open_trace
-    from sim.traces.fit import fit as fit_trace
     from sim.traces.families import FAMILIES
+    from sim.traces.fit import fit as fit_trace
+    from sim.traces.to_toml import group_section
 
     law = choices.law
     if law is not None and law not in FAMILIES:
@@ -93,19 +95,19 @@ def _fitted(trace: Path, choices: Choices, *, quiet: bool) -> tuple[Fit, str]:
         opened = open_trace(trace, choices.layout, window_s=window_s)
         with terminal.working(f"fitting {trace.name}", quiet=quiet):
             found = fit_trace(opened, seed=choices.seed)
-        size = named or _commonest_size(opened, choices.region)
-        return found, found.toml(name=choices.name, size=size, family=law)
+        size = named or _most_common_size(opened, choices.region)
+        return found, group_section(found, name=choices.name, size=size, family=law)
     except ValueError as wrong:  # arguments that these functions refuse in words
         raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
 
 
 def _catalogue() -> Catalogue:
-    from sim import catalog
+    from sim.catalog import load_bundled
 
-    return catalog.load_bundled()
+    return load_bundled()
 
 
-def _commonest_size(trace: Trace, region: str) -> str:
+def _most_common_size(trace: Trace, region: str) -> str:
     """The size of the catalogue that most of the trace's VMs would have."""
     import numpy as np
 
