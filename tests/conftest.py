@@ -12,7 +12,7 @@ HELPERS = str(Path(__file__).parent / "helpers")
 if HELPERS not in sys.path:
     sys.path.insert(0, HELPERS)
 
-# A slow machine breaks no property: time is what benchmarks measure.
+# A slow computer breaks no property: benchmarks measure time.
 settings.register_profile("vmfleet", deadline=None)
 settings.load_profile("vmfleet")
 

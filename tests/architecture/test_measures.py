@@ -1,4 +1,4 @@
-"""The measures of `tools/measures.py` find what they are made to find: a fault of each kind, planted."""
+"""The measures of `tools/measures.py` find what they are made to find: a defect of each kind, planted."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ COMPILED = "import numba\nfast = numba.njit(nogil=True)\n@fast\n"
     ],
 )
 def test_a_planted_fault_is_found_once_and_alone(tmp_path: Path, modules: dict[str, str], name: str) -> None:
-    """A measure that misses its fault, or calls it by another's name, would let the code decay unseen."""
+    """A measure that misses its defect, or gives it another name, would let the code decay unseen."""
     found = measures.measure(package(tmp_path, **modules))
     late = {"imports in functions without a start-up reason", "TYPE_CHECKING blocks without a start-up reason"}
     ignored = late if "cycles" in name else set()  # a cycle is planted with one of these

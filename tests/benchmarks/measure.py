@@ -1,11 +1,11 @@
-"""Measures what the project promises of its speed, side by side in one run, and keeps it in `docs/performance.json`.
+"""Measures the speed targets of the project, side by side in one run, and keeps it in `docs/performance.json`.
 
     python -m tests.benchmarks.measure [--rounds 7] [--only NAME ...] [--date 2026-11-23]
     python -m tests.benchmarks.performance_page
 
 Variants of one job take turns within each round, and a ratio is the median of the rounds' ratios, so other load on the
-machine hits all of them. Work of one thread is timed by the processor time of the process; what runs in two threads, and what
-a person waits for, by the clock on the wall. `tests.benchmarks.performance_page` makes the page and its figure.
+computer hits all of them. Work of one thread is timed by the processor time of the process; what runs in two threads, and what
+a person waits for, by elapsed time. `tests.benchmarks.performance_page` makes the page and its figure.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def transitions(rounds: int) -> dict[str, Any]:
 
 
 def lives(rounds: int) -> dict[str, Any]:
-    """Whole lives a second, hardware without end."""
+    """VMs a second, create to delete, unlimited hardware."""
     found = {}
     for alive in (1_000, 10_000):
         small, large = works.create_run_delete(30_000, alive), works.create_run_delete(1_000_000, alive)
@@ -122,11 +122,11 @@ def lives(rounds: int) -> dict[str, Any]:
 
 
 def lives_on_hosts(rounds: int) -> dict[str, Any]:
-    """Whole lives a second, on hosts: the style of the real day, and the real day itself."""
+    """VMs a second, create to delete, on hosts: in the style of the real day, and the real day itself."""
     found: dict[str, Any] = {}
     works.played(
         works.create_run_delete(100, 10, hosts=10), "compiled"
-    )  # compiled once a machine, which isn't measured
+    )  # compiled once per computer, which is not measured
     for alive in (1_000, 10_000):
         hosts = hosted.hosts_for(alive)
         small = works.create_run_delete(20_000, alive, hosts=hosts)
@@ -177,7 +177,7 @@ def allocation(rounds: int) -> dict[str, Any]:
 
 
 def in_a_process_of_its_own(code: str) -> dict[str, float]:
-    """What a program prints as JSON, with the memory it came to need at most."""
+    """What a program prints as JSON, with its peak memory."""
     tail = "\nprint(json.dumps({**told, 'peak_mib': peak_kib() / 1024}))"
     done = subprocess.run(
         [sys.executable, "-c", PEAK + code + tail], cwd=ROOT, capture_output=True, text=True, check=True
@@ -185,7 +185,7 @@ def in_a_process_of_its_own(code: str) -> dict[str, float]:
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
-# getrusage's peak is passed on from a large parent to its children; this one begins anew with the program.
+# getrusage's peak is passed on from a large parent to its children; this one starts again with the program.
 PEAK = """
 import json, re
 from pathlib import Path
@@ -263,7 +263,7 @@ def growth(rounds: int) -> dict[str, Any]:
             timed(lambda: float(len(works.played(asked, engine))))[1] for _ in range(max(1, rounds // 2))
         )
 
-    seconds(10, 1.0, "compiled")  # compiled once a machine, which isn't measured
+    seconds(10, 1.0, "compiled")  # compiled once per computer, which is not measured
     return {
         "vms": {
             "compiled": {str(10**k): seconds(10**k, 28.0, "compiled") for k in range(2, 7)},
@@ -277,7 +277,7 @@ def growth(rounds: int) -> dict[str, Any]:
 
 
 def shares(rounds: int) -> dict[str, Any]:
-    """Which part of the compiled engines' processor time is the kernel's, and which the audit's: where a miss comes from."""
+    """Shares of the compiled loop and of the audit in the processor time: they explain a missed target."""
     from unittest.mock import patch
 
     from sim.engines.compiled import private_fleet, shared_fleet

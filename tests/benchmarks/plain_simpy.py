@@ -1,11 +1,11 @@
-"""The yardstick: the program a modeller writes first, with SimPy alone and no thought of speed.
+"""The baseline: the program a modeller writes first, with SimPy only and not optimised.
 
-One generator a machine, states as an Enum, hours in a dict, one scalar draw a step, a bill at the end. Two jobs:
+One generator per VM, states as an Enum, hours in a dict, one scalar draw per step, a bill at the end. Two jobs:
 
-* `create_run_delete`: machines come (Poisson), start, run, are deleted: three timeouts a machine;
-* `on_and_off`: a standing fleet that starts, runs, deallocates and rests again and again, with failed starts and backoff.
+* `create_run_delete`: VMs arrive (Poisson), start, run, are deleted: three timeouts per VM;
+* `on_and_off`: a standing fleet that starts, runs, deallocates and stays off, again and again, with failed starts and backoff.
 
-Durations are the project's own defaults where it has one, so that the same work can be asked of `vmfleet` and its peers.
+Durations are the project's own defaults where it has one, so that `vmfleet` and its peers can do the same work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BACKOFF_S, MAX_BACKOFF_S = 60.0, 3600.0
 
 
 class State(Enum):
-    """What a machine is doing."""
+    """The state of a VM."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -58,7 +58,7 @@ class Books:
 
 
 class Machine:
-    """One machine: its state, since when, and its own hours."""
+    """One VM: its state, since when, and its hours."""
 
     def __init__(self, env: simpy.Environment, books: Books, rng: random.Random) -> None:
         self.env, self.books, self.rng = env, books, rng
@@ -73,12 +73,12 @@ class Machine:
         self.books.transitions += 1
 
     def close(self) -> None:
-        """Book the stay so far."""
+        """Record the stay so far."""
         self.hours[self.state] += (self.env.now - self.since_s) / HOUR_S
         self.since_s = self.env.now
 
     def hand_in(self) -> None:
-        """Add this machine's hours to the fleet's."""
+        """Add the hours of this VM to those of the fleet."""
         for state, hours in self.hours.items():
             self.books.hours[state] += hours
 
@@ -116,7 +116,7 @@ class Machine:
 
 
 def create_run_delete(lives: int, alive: int, seed: int = 1) -> Books:
-    """`lives` machines whole, with `alive` of them there at a time on average."""
+    """`lives` VMs from create to delete, `alive` of them at a time on average."""
     env, books, rng = simpy.Environment(), Books(), random.Random(seed)
     rate_per_s = alive / MEAN_LIFE_S
 

@@ -1,7 +1,7 @@
-"""The yardstick for fleets that share hosts: a plain SimPy program with a pool of hosts, first fit, waiting by back-off.
+"""The baseline for fleets that share hosts: a plain SimPy program with a pool of hosts, first fit, and retries with back-off.
 
-Machines come, ask for the first host with room (a scan of a list, as everybody writes it first), start, run, are deleted
-and give their room back. States, hours and a bill are kept as in `plain_simpy`.
+VMs arrive, take the first host with room (a scan of a list, the obvious first version), start, run, are deleted
+and give their room back. States, hours and a bill as in `plain_simpy`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import simpy
 
 from tests.benchmarks.plain_simpy import BACKOFF_S, LIFETIME, MAX_BACKOFF_S, MEAN_LIFE_S, Books, Machine
 
-VCPUS, MEMORY_GIB = 4, 16.0  # of a machine
+VCPUS, MEMORY_GIB = 4, 16.0  # of a VM
 HOST_VCPUS, HOST_MEMORY_GIB = 96, 768.0
 SPARE = 1.25  # room in all, over what is taken on average
 
@@ -29,7 +29,7 @@ class Host:
 
 @dataclass
 class Request:
-    """A machine that somebody will ask for: when, how large, for how long it is to run."""
+    """A requested VM: when, how large, and for how long it runs."""
 
     at_s: float
     vcpus: int
@@ -54,7 +54,7 @@ class HostPool:
 
 
 class HostedMachine(Machine):
-    """A machine that needs room before it starts."""
+    """A VM that needs room before it starts."""
 
     def live_hosted(self, pool: HostPool, wanted: Request) -> Generator[simpy.Event, None, None]:
         """Find room (or try again later), start, run, be deleted."""
@@ -69,12 +69,12 @@ class HostedMachine(Machine):
 
 
 def hosts_for(alive: int) -> int:
-    """Servers for so many machines at a time."""
+    """Servers for this number of VMs at a time."""
     return max(2, round(SPARE * alive * VCPUS / HOST_VCPUS))
 
 
 def requests(lives: int, alive: int, rng: random.Random) -> Iterator[Request]:
-    """A Poisson stream of like machines."""
+    """A Poisson stream of identical VMs."""
     at_s = 0.0
     for _ in range(lives):
         at_s += rng.expovariate(alive / MEAN_LIFE_S)
@@ -82,7 +82,7 @@ def requests(lives: int, alive: int, rng: random.Random) -> Iterator[Request]:
 
 
 def play(stream: Iterable[Request], hosts: int, *, until_s: float, seed: int = 1) -> Books:
-    """Machines come and go until the horizon."""
+    """VMs are created and deleted until the horizon."""
     env, books, rng = simpy.Environment(), Books(), random.Random(seed)
     pool = HostPool(hosts)
 

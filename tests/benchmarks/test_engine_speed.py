@@ -1,4 +1,4 @@
-"""What the engines promise of their speed, as ratios to plain SimPy programs that take turns with them in this run."""
+"""The speed targets of the engines, as ratios to plain SimPy programs interleaved with them in one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 def test_the_kernel_walks_fifty_times_as_fast_as_plain_simpy() -> None:
-    """With all books and the bill; 10,000 VMs, so that what surrounds the walk doesn't count."""
+    """With ledger and bill; 10,000 VMs, so that set-up hardly counts."""
     assert measure.transitions(ROUNDS)["10000"]["compiled engine"]["ratio"] >= 50
 
 

@@ -18,7 +18,7 @@ BITS = streams.bits(np.uint64(1), np.arange(1_000_000))
 
 
 def best_ns(work: Callable[[], object], values: int) -> float:
-    """Nanoseconds a value, best of seven: the rest is the machine's other business."""
+    """Nanoseconds per value, best of seven: the rest is other load on the computer."""
     times = []
     for _ in range(7):
         start = time.perf_counter_ns()

@@ -1,6 +1,6 @@
-"""The work that is measured, as scenarios, and what was done in it.
+"""The workloads that are measured, as scenarios, and counts of what they did.
 
-Every scenario goes the way of `vmfleet run`: books, timeline, metrics and bill are all made. `plain_simpy` and
+Every scenario is processed as in `vmfleet run`: ledger, timeline, metrics and bill. `plain_simpy` and
 `plain_simpy_hosts` do the same work by hand.
 """
 
@@ -29,7 +29,7 @@ REAL_DAY = 87_550  # lives
 
 
 def lognormal(law: tuple[float, float]) -> dict[str, object]:
-    """A duration law as a scenario writes it."""
+    """A duration distribution as a scenario writes it."""
     return {"dist": "lognormal", "median": f"{math.exp(law[0]):.6f}s", "sigma": law[1]}
 
 
@@ -74,7 +74,7 @@ def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str 
 
 
 def office_hours(machines: int, days: float) -> SimulationInput:
-    """Developers' machines: on at 8, off at 19, Monday to Friday, all defaults."""
+    """Developer VMs: on at 8, off at 19, Monday to Friday, all defaults."""
     return question(days * 24 * plain.HOUR_S, {
         "count": machines, "create_over": "1h", "disks": ["P10"],
         "schedule": {
@@ -85,7 +85,7 @@ def office_hours(machines: int, days: float) -> SimulationInput:
 
 
 def played(asked: SimulationInput, engine: str, *, replication: int = 0, threads: int = 1) -> Mapping[str, float]:
-    """One replication with books, hourly timeline, metrics and bill; returns the fleet's metrics."""
+    """One replication with ledger, hourly timeline, metrics and bill; returns the fleet's metrics."""
     run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
     policy = get_policy(asked.billing_policy)
     bill = rate(asked.rated_groups, run.usages, asked.catalogue, policy, asked.commitments)
@@ -106,7 +106,7 @@ def real_day() -> tuple[SimulationInput, list[hosted.Request], int] | None:
     """The real day: every VM of the trace as a scenario's plan and as the plain program's requests, and hosts for all.
 
     A lifetime known to lie between two bounds is their geometric mean; a censored one outlives the day. None where the
-    file isn't there.
+    file is missing.
     """
     if not TRACE.exists():
         return None

@@ -34,9 +34,9 @@ def test_a_moved_figure_is_found() -> None:
 
 
 def test_the_demo_gives_the_committed_figures(tmp_path: Path) -> None:
-    """A moved figure is news for everybody who quotes it.
+    """Anyone who quotes a figure must learn that it changed.
 
-    If it moved on purpose: `vmfleet demo --out results/committed/demo`, and a [RESULTS] line in CHANGELOG.md.
+    If it changed on purpose: `vmfleet demo --out results/committed/demo`, and a [RESULTS] line in CHANGELOG.md.
     """
     with pytest.raises(SystemExit) as end:
         main(["demo", "--quiet", "--out", str(tmp_path / "demo")])

@@ -1,4 +1,4 @@
-"""Fleets drawn at random: every demand, every law, every failure, far above real rates."""
+"""Random fleets: every demand, every distribution, every failure, far above real rates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Schedule
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 
-# One or two of each family; fixed, since fitting a law's table costs more than a short run.
+# One or two of each family; fixed, because building a distribution's table costs more than a short run.
 SHORT: tuple[Distribution, ...] = (
     always(0),
     always(17.25),

@@ -1,4 +1,4 @@
-"""Small fleets for tests: plans of constant durations, runs with all they tell, and the comparison of two runs."""
+"""Small fleets for tests: plans of constant durations, runs with all their output, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def always(seconds: float) -> Distribution:
     return Constant(value=float(seconds))
 
 
-# Each step takes its own odd time, so that a sum of times tells which steps were walked.
+# Each step takes a different time, so that a sum of times identifies the steps.
 STEPS: dict[str, Distribution] = {
     "allocating": always(10),
     "starting": always(25),
@@ -57,14 +57,14 @@ def fleet(*groups: GroupPlan, hours: float = 24.0, start: datetime = MONDAY, war
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A run and everything it told."""
+    """A run and all its output."""
 
     run: FleetRun
     events: tuple[tuple[Any, ...], ...]
 
     @property
     def usage(self) -> GroupUsage:
-        """The books of the whole fleet."""
+        """The ledger of the whole fleet."""
         return self.run.fleet
 
     def seconds(self, state: PowerState) -> float:
@@ -72,7 +72,7 @@ class Played:
         return self.usage.hours(state) * SECONDS_PER_HOUR
 
     def count(self, name: str) -> int:
-        """How often something was counted; 0 if nobody counts it."""
+        """How often something was counted; 0 if it was not."""
         return self.usage.counts.get(name, 0)
 
     def life(self, vm: str = "g-0000") -> list[tuple[float, str]]:
@@ -95,7 +95,7 @@ class Played:
 def run_until(
     plan: FleetPlan, engine: str = "simpy", *, seed: int = 1, replication: int = 0, threads: int = 1
 ) -> Played:
-    """One replication, with events and lives."""
+    """One replication, with events and VM timelines."""
     events: list[Any] = []
     run = simulate(
         plan, seed=seed, replication=replication, engine=engine, events=events, vm_timelines=10**6, threads=threads

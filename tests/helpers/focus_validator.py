@@ -1,4 +1,4 @@
-"""The registry's judge of FOCUS files, which lives in an environment of its own: `FOCUS_VALIDATOR` names its program."""
+"""The registry's validator of FOCUS files, which is installed in a separate environment: `FOCUS_VALIDATOR` names its program."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sim.model.plan import FleetPlan
 
 @dataclass(slots=True)
 class Inspector:
-    """Keeps a record of its own: which host each VM is on, told by the VMs' states, not by the index."""
+    """Keeps its own record of which host each VM is on, from the states of the VMs, not from the index."""
 
     fleet: Fleet
     looked: int = 0
@@ -114,7 +114,7 @@ class Inspector:
             assert taken <= limit
 
     def _whereabouts(self) -> None:
-        """A VM that shows a state on a host is on one, unless its host has failed or its room is promised; no other VM is."""
+        """A VM that shows a state on a host is on one, unless its host has failed or its room is reserved; no other VM is."""
         for vm in self.vms():
             exists = vm.state.power is not None or vm.state.operation == "create"
             assert vm.has_quota == exists or vm.state.operation == "create", vm.name

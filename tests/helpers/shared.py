@@ -1,4 +1,4 @@
-"""Small platforms for stories checked by hand."""
+"""Small platforms for cases checked by hand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def failed(told: Played, vm: str) -> list[tuple[float, str, str]]:
 
 
 def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None]]) -> tuple[Played, Fleet]:
-    """A SimPy run in which something befalls the platform at given instants (s); and the fleet as the horizon found it."""
+    """A SimPy run with platform events at given instants (s), and the fleet at the horizon."""
     told: list[Any] = []
     rows, lives = EventRows(told.extend), VmTimelines(10**6)
 

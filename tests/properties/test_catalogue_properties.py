@@ -74,7 +74,7 @@ def test_doubling_the_prices_doubles_compute_and_licence(factor: float, size: st
     order=st.randoms(use_true_random=False),
 )
 def test_an_import_keeps_every_figure_whatever_the_order_and_the_cut_into_pages(figures, cut: int, order) -> None:
-    """Size, region, system and spot are told apart in any mixture."""
+    """Size, region, system and spot are distinguished in any mixture."""
     items = [
         {
             "currencyCode": "USD", "retailPrice": price, "armRegionName": region, "unitOfMeasure": "1 Hour", "type": "Consumption",

@@ -1,4 +1,4 @@
-"""Commitments against a slow, plain rating of one hour after another, and laws that hold for any usage."""
+"""Commitments against a slow, plain rating of one hour after another, and invariants that hold for any usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SimPy and the kernel walk the same table to the same last bit, whatever the scenario; and a wrong walker is found out."""
+"""SimPy and the compiled engine run the same state machine with the same bits, whatever the scenario; and a wrong engine is found."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], da
 
 
 def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
-    """Play in both engines, and compare all that a user may see."""
+    """Simulate in both engines, and compare everything that a user may see."""
     one = run_until(plan, "simpy", seed=seed_, replication=replication)
     other = run_until(plan, "compiled", seed=seed_, replication=replication)
     assert not differences(one, other), differences(one, other)
@@ -36,7 +36,7 @@ def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
 @settings(drawn, max_examples=25)
 @given(plan=fleet_plans(), seed_=st.integers(0, 2**64 - 1), replication=st.integers(0, 100))
 def test_any_fleet_has_the_same_books_events_and_lives_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
-    """One table, two walkers: a difference of one bit is a defect of one of them."""
+    """One state machine, two engines: a difference of one bit is a defect of one of them."""
     must_agree(plan, seed_, replication)
 
 
@@ -48,7 +48,7 @@ def test_hundreds_of_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, 
     must_agree(plan, seed_, replication)
 
 
-# --- a wrong walker --------------------------------------------------------------------------------------------------
+# --- a wrong engine --------------------------------------------------------------------------------------------------
 
 BUSY = {
     "count": 6,
@@ -79,11 +79,11 @@ ARRIVING = fleet(
 
 
 Change = Callable[[dict[str, Any]], None]
-"""What is done to the kernel's arrays, by their names."""
+"""Defects planted in the compiled engine's arrays, by name."""
 
 
 def node_column(column: int, value: int) -> Change:
-    """The kernel's node table with one column overwritten."""
+    """The compiled engine's state table with one column overwritten."""
 
     def change(arrays: dict[str, Any]) -> None:
         arrays["states"][:, column] = value
@@ -92,7 +92,7 @@ def node_column(column: int, value: int) -> Change:
 
 
 def arc_column(column: int, value: int) -> Change:
-    """The kernel's arc table with one column overwritten."""
+    """The compiled engine's transition table with one column overwritten."""
 
     def change(arrays: dict[str, Any]) -> None:
         arrays["transitions"][:, column] = value
@@ -175,7 +175,7 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
-    """The comparison has teeth: each of these slips changes something that it sees."""
+    """The comparison can fail: it sees each of these defects."""
     plan, change = WRONG[wrong]
     right = run_until(plan, "compiled")
     monkeypatch.setattr("sim.engines.compiled.private_fleet.audit", lambda *args, **more: None)
@@ -192,7 +192,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
 
 
 def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads the message must see the VM, the move, and what each engine made of it."""
+    """The message names the VM and the transition, and what each engine did."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
     make_wrong(monkeypatch, scaled("backoffs_s"))
     with pytest.raises(AuditError, match=r"g-0000: the two engines differ from move \d+") as caught:

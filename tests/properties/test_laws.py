@@ -1,4 +1,4 @@
-"""Compiled laws: the same bits whoever draws, inside the support, near the exact quantile."""
+"""Compiled distributions: the same bits in every implementation, inside the support, near the exact quantile."""
 
 import numba
 import numpy as np
@@ -67,13 +67,13 @@ NAMES = [f"{i}-{type(law).__name__}" for i, law in enumerate(LAWS)]
 
 @pytest.fixture(scope="module")
 def laws():
-    """One program of all laws."""
+    """One table of all distributions."""
     return compile_samplers(LAWS)
 
 
 @pytest.fixture(scope="module")
 def compiled():
-    """The scalar draw as the kernel has it: compiled, and walked over an array."""
+    """The scalar draw of the compiled engine, applied to an array."""
     one = numba.njit(inline="always")(draw)
 
     @numba.njit
@@ -117,7 +117,7 @@ def test_a_draw_stays_inside_the_support(index, laws, draws):
 
 @pytest.mark.parametrize("index", range(len(SMOOTH_LAWS)), ids=NAMES[: len(SMOOTH_LAWS)])
 def test_a_table_is_as_good_as_it_promises(index, laws, draws):
-    """1e-9 of the exact quantile or an error nobody sees, into both tails; beside it a law 1e-8 longer is refused."""
+    """Within 1e-9 of the exact quantile or a negligible error, in both tails; a distribution 1e-8 longer is rejected."""
     law = LAWS[index]
     u = streams.uniforms(draws)
     exact = law.quantile(u, streams.uniforms(LAST - draws))
@@ -154,7 +154,7 @@ def test_a_larger_uniform_is_a_longer_duration(laws, draws):
 
 
 def test_a_program_of_few_laws_is_small():
-    """Bulk of an ordinary law within 16 KiB, and equal laws share one table, so that a fleet's laws stay in the cache."""
+    """An ordinary distribution needs at most 16 KiB, and equal ones share a table, so that those of a fleet stay in the cache."""
     laws = compile_samplers([SMOOTH_LAWS[1]] * 50)
     assert laws.sampler_i[0] == SMOOTH
     table = tables.quantile_table(SMOOTH_LAWS[1])
@@ -164,7 +164,7 @@ def test_a_program_of_few_laws_is_small():
 
 
 def test_an_empty_program_compiles():
-    """A fleet whose steps need no law is no error."""
+    """A fleet whose steps need no distribution is valid."""
     assert len(compile_samplers([])) == 0
 
 
@@ -180,7 +180,7 @@ def test_an_empty_program_compiles():
 )
 @settings(deadline=None, max_examples=60)
 def test_any_law_of_any_parameters_is_drawn_well(law, cut, n):
-    """Whatever a scenario may say, truncated anywhere: within the promised error, and the same in both forms."""
+    """Whatever a scenario may say, truncated anywhere: within the stated error, and the same in both forms."""
     low, high = (float(x) for x in law.ppf(np.array(cut)))
     # A bound beyond ten thousand years is refused where it is made, and so is one that leaves nothing.
     cuttable = low < high and low < LONGEST_S / 10

@@ -59,7 +59,7 @@ class EveryHost:
 
 
 def simulate(index: HostIndex, history: list[Step]) -> list[tuple[int, int]]:
-    """Play a history; returns (found by the index, found by looking) for every shape and unit after every step."""
+    """Run a history; returns (found by the index, found by a scan) for every shape and unit after every step."""
     truth = EveryHost(index)
     on: list[tuple[int, int, int]] = []  # VMs: host, vCPUs, memory
     full = list(truth.free)
@@ -143,7 +143,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_index_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
-    """The comparison has teeth: each of these slips shows in one long history."""
+    """The comparison can fail: each of these defects shows in one long history."""
     policy, name, slip = WRONG[wrong]
     chance = random.Random(1)
     history = [
@@ -173,7 +173,7 @@ def test_racks_are_units_of_a_balanced_platform_only() -> None:
 
 
 def test_too_many_shapes_of_free_room_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Best-fit has a list for each shape; a scenario that needs more is told what to do instead."""
+    """Best-fit has a list for each shape; for a scenario that needs more, the error says what to do instead."""
     monkeypatch.setattr(placement, "LISTS", 3)
     index = host_index(Platform(placement="best-fit", hosts=(HostPool(name="a", count=1, vcpus=8, memory_gib=32.0),)))
     assert placement.change(index, 0, -1, 0)

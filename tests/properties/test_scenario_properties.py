@@ -1,4 +1,4 @@
-"""Whatever is written in a scenario file, the answer is a scenario or faults: never a traceback, never a surprise."""
+"""Whatever is written in a scenario file, the answer is a scenario or a list of errors, never a traceback."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def _change(document, place, how, value, key):
 
 
 def _is_answered(make):
-    """A scenario, or faults of one line each."""
+    """A scenario, or errors of one line each."""
     faults = ()
     try:
         scenario = make()
@@ -329,7 +329,7 @@ def test_a_document_written_as_toml_reads_back_the_same(document):
 @settings(max_examples=150, deadline=None)
 @given(documents)
 def test_every_place_of_a_document_has_its_line(document):
-    """The line of a key is one that holds the key; strings with quotes, brackets and line ends in them mislead nobody."""
+    """The line of a key is one that holds the key; strings with quotes, brackets and line ends in them cause no wrong line number."""
     text = to_toml(document)
     lines = index_lines(text)
     written = text.split("\n")

@@ -1,4 +1,4 @@
-"""Fleets that share hosts and quota: the same bits in both engines, nothing over-committed at any instant, nobody moved for nothing."""
+"""Fleets that share hosts and quota: the same bits in both engines, no over-commitment at any instant, no change without a cause."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ seeds = st.integers(0, 2**64 - 1)
 
 
 def must_agree(plan: FleetPlan, seed_: int) -> None:
-    """Play in both engines, and compare all that a user may see."""
+    """Simulate in both engines, and compare everything that a user may see."""
     one, other = run_until(plan, "simpy", seed=seed_), run_until(plan, "compiled", seed=seed_)
     assert other.run.engine == "compiled"
     assert not differences(one, other), differences(one, other)
@@ -38,7 +38,7 @@ def must_agree(plan: FleetPlan, seed_: int) -> None:
 @settings(drawn, max_examples=25)
 @given(plan=shared_fleets(), seed_=seeds)
 def test_any_fleet_on_shared_hosts_and_quota_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
-    """The kernel looks ahead and queues meetings only; who gets the last host at a tie must not depend on that."""
+    """The event loop queues only the instants at which VMs compete; who gets the last host at a tie must not depend on that."""
     must_agree(plan, seed_)
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_over_committed_in_hundreds_of_beset_fleets(plan: FleetPlan, 
 @settings(drawn, max_examples=20)
 @given(plan=beset_fleets(), seed_=seeds)
 def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
-    """Whatever ran before, and however often: the same bits; another replication has other luck, the same rules."""
+    """Whatever ran before, and however often: the same bits; another replication has other random numbers and the same rules."""
     one = run_until(plan, seed=seed_, replication=3)
     run_until(plan, seed=seed_, replication=4)
     assert not differences(one, run_until(plan, seed=seed_, replication=3))
@@ -80,7 +80,7 @@ def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
 @settings(drawn, max_examples=20)
 @given(plan=shared_fleets(), seed_=seeds, new=sharing_groups("new", "regular"))
 def test_a_group_that_contends_with_nobody_changes_nobody(plan: FleetPlan, seed_: int, new: GroupPlan) -> None:
-    """A group on a cluster of its own, without a quota to share, moves nobody else by a bit."""
+    """A group on its own host pool, without a shared quota, changes no other group by a bit."""
     assert plan.platform is not None
     own = HostPool(name="own", count=2, vcpus=8, memory_gib=64.0, only_groups=("new",))
     platform = replace(plan.platform, hosts=(*plan.platform.hosts, own), quota=None)
@@ -110,7 +110,7 @@ def test_hardware_and_quota_that_are_never_short_might_as_well_not_be_there(plan
     assert {k: n for k, n in counts[0].items() if n} == {k: n for k, n in counts[1].items() if n}
 
 
-# --- wrong walkers ----------------------------------------------------------------------------------------------------
+# --- wrong engines ----------------------------------------------------------------------------------------------------
 
 CROWD = fleet(
     group("a", count=6, demand=Cycle(on_s=always(600), off_s=Exponential(mean=900.0)), size="D4", family="f", vcpus=4,
@@ -170,7 +170,7 @@ WRONG: dict[str, tuple[type, Callable[[Arrays], None]]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_kernel_that_knows_another_platform_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
-    """The comparison of engines has teeth."""
+    """The comparison of engines can fail."""
     one = run_until(CROWD, "simpy")
     assert not differences(one, run_until(CROWD, "compiled"))
     of, change = WRONG[wrong]
@@ -236,7 +236,7 @@ def does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def knows_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quota is counted, and nobody is refused."""
+    """Quota is counted, but nothing is refused."""
     right = quota.quota_use
 
     def without_limits(*args: Any) -> quota.QuotaUse:
@@ -247,7 +247,7 @@ def knows_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VMs of a failed host aren't told."""
+    """VMs of a failed host do not fail."""
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
 
 

@@ -25,7 +25,7 @@ drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], da
 
 
 def recorded(plan: FleetPlan, engine: str):
-    """A replication's ledgers, and its VMs' lives as billing reads them."""
+    """A replication's ledgers, and the timelines of its VMs as billing reads them."""
     recorder = StayRecorder(power_of)
     run = simulate(plan, seed=5, replication=0, engine=engine, listeners=[recorder.listen])
     rated = [RatedGroup(name=each.name, size="Standard_D4s_v5", region=REGION) for each in plan.groups]
@@ -56,7 +56,7 @@ def test_hours_of_stays_are_hours_of_the_ledger(plan: FleetPlan) -> None:
 @settings(drawn, max_examples=100)
 @given(plan=fleet_plans())
 def test_both_engines_tell_the_same_stays(plan: FleetPlan) -> None:
-    """One tells moves in order of time, the other VM by VM."""
+    """One reports transitions in order of time, the other VM by VM."""
     check(plan, "compiled")
     one, other = (recorded(plan, engine)[1] for engine in ("simpy", "compiled"))
     for column in ("vm", "state", "start", "end", "group_of"):
@@ -72,7 +72,7 @@ def test_hours_agree_where_hosts_fail_and_room_is_short(plan: FleetPlan) -> None
 
 
 def test_a_vm_that_comes_again_lives_twice() -> None:
-    """A spot VM evicted with its disks and asked for again: one name, several lives, none of them while it is gone."""
+    """A spot VM evicted with its disks and asked for again: one name, several timelines, none while it is gone."""
     spot = Spot(eviction_per_hour=0.9, policy="delete", notice_s=always(30), restart_after_s=always(3600))
     usages, stays = recorded(fleet(group("a", count=3, spot=spot), hours=24.0), "simpy")
     names = [stays.vms[life] for life in range(len(stays.vms))]

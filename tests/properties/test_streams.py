@@ -1,4 +1,4 @@
-"""Named streams: same bits in every form, and nobody moves anybody else's luck."""
+"""Named streams: same bits in every form, and no VM changes another's random numbers."""
 
 import math
 
@@ -29,7 +29,7 @@ def test_a_draw_is_the_same_in_all_three_forms(key, k):
 
 @given(key=KEYS, index=st.integers(0, 10**7), stream=st.text(max_size=20))
 def test_a_key_is_the_same_for_one_and_for_many(key, index, stream):
-    """The arrays that the kernel gets hold the keys that a single VM would compute."""
+    """The arrays of the compiled engine hold the keys that a single VM would compute."""
     members = streams.member_keys(key, np.array([index]))
     assert int(members[0]) == streams.member_key(key, index)
     assert int(streams.stream_keys(members, stream)[0]) == streams.stream_key(int(members[0]), stream)

@@ -103,7 +103,7 @@ def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
 @settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine: str) -> None:
-    """What is counted and what is told come from one table, and must not part."""
+    """Counts and events come from one table and must agree."""
     played = run_until(plan, engine)
     told: Counter[str] = Counter()
     for t_s, _, kind, _, after, operation, code in played.events:
@@ -142,7 +142,7 @@ def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan
 @settings(drawn, max_examples=18)
 @given(plan=fleet_plans(most_groups=2), cut=st.floats(0.01, 0.99), at_a_move=st.booleans(), engine=engines)
 def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move: bool, engine: str) -> None:
-    """The first part, and the whole with the first part as its warm-up: no tick is lost, none booked twice."""
+    """The first part, and the whole with the first part as its warm-up: no tick is lost, none counted twice."""
     plan = replace(plan, warm_up_s=0.0)
     middle_s = cut * plan.horizon_s
     whole = run_until(plan, engine)
@@ -155,7 +155,7 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
         first, second = early.run.usages[name], late.run.usages[name]
         cells = second.cells.copy()
         cells[: len(first.cells)] += first.cells
-        # Time without a VM that nobody wants isn't kept in the books; every other column is.
+        # Time that is not wanted and without a VM is not in the ledger; every other column is.
         kept = [c for c in range(COLUMNS) if c != column(ABSENT, 0)]
         assert (cells[:, kept] == usage.cells[:, kept]).all()
         assert usage.counts == {k: first.counts[k] + second.counts[k] for k in usage.counts}
@@ -168,7 +168,7 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
 @settings(drawn, max_examples=20)
 @given(plan=fleet_plans(most_groups=2), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)))
 def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, block: int, lines: int) -> None:
-    """VMs are walked by blocks in threads, peaks found in one pass or two: ways to be quick, not to be different."""
+    """VMs are simulated by blocks in threads, and peaks found in one pass or two; both affect speed only."""
     right = run_until(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(private_fleet, "VMS_AT_ONCE", (block, block))
@@ -218,7 +218,7 @@ def walks(draw: st.DrawFn) -> tuple[float, float, list[tuple[float, int]]]:
 
 
 def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Accumulator, Peak]:
-    """The books after these day-books."""
+    """The ledger after these event buffers."""
     accumulator, peak = Accumulator(window, EVERY_MOVE), Peak(1, window.start_ticks)
     for chunk in chunks:
         when = np.array([t_s for t_s, _ in chunk], dtype=np.float64)
@@ -236,7 +236,7 @@ def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Accu
 def test_moves_in_any_order_and_any_chunks_give_the_same_books(
     vm_loop_run: tuple[float, float, list[tuple[float, int]]], sizes: list[int]
 ) -> None:
-    """The collector knows no order: threads, groups and day-books may come as they like."""
+    """The collector knows no order: threads, groups and event buffers may arrive in any order."""
     start_s, end_s, moves = vm_loop_run
     window = Window(start_s=start_s, end_s=end_s)
     in_order = written(window, [sorted(moves, key=lambda move: move[0])])
@@ -272,7 +272,7 @@ def test_usage_of_any_moves_equals_a_plain_count(vm_loop_run: tuple[float, float
 
 
 def test_time_that_is_lost_or_invented_stops_the_run() -> None:
-    """A breach of the books is an error, not a warning."""
+    """An inconsistent ledger is an error, not a warning."""
     window = Window(start_s=0.0, end_s=7200.0)
     born = NOT_THERE * COLUMNS + column(IN_SERVICE, 1)
     accumulator = written(window, [[(100.0, born)]])[0]

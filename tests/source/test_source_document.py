@@ -113,7 +113,7 @@ def test_operations_show_the_provisioning_states_that_the_document_names(transcr
         "restart": ProvisioningState.UPDATING,
         "power_off": ProvisioningState.UPDATING,
         "guest_shutdown": None,  # the control plane doesn't know
-        "service_healing": None,  # the platform's own walk
+        "service_healing": None,  # the platform's own sequence
         "deallocate": ProvisioningState.UPDATING,
         "hibernate": ProvisioningState.UPDATING,
         "update": ProvisioningState.UPDATING,

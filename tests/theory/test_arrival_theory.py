@@ -42,7 +42,7 @@ def requests(plan: Arrivals, hours: float, n: int) -> list[Floats]:
 def alive_at(law: Distribution, hours: float, n: int) -> Floats:
     """VMs that exist at an instant, counted in independent runs that began with none: requested less gone."""
     demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=law)
-    # From a specialized image without extensions a VM serves as soon as it runs, so any lifetime is lived as drawn.
+    # From a specialized image without extensions a VM is ready as soon as it runs, so any lifetime lasts as drawn.
     plan = fleet(hours=hours, count=0, demand=demand, generalized=False, steps={"extensions": Constant(value=0.0)})
     counts = []
     for r in range(n):
@@ -82,7 +82,7 @@ def test_early_on_the_law_of_lifetimes_matters() -> None:
 
 @pytest.mark.parametrize("name", ["uniform", *(pytest.param(name, marks=pytest.mark.slow) for name in ("exponential", "constant"))])  # fmt: skip
 def test_in_the_long_run_only_the_mean_lifetime_matters(name: str) -> None:
-    """Insensitivity: rate x mean life (Little), whatever the law."""
+    """Insensitivity: rate x mean lifetime (Little), whatever the distribution."""
     mean = RATE_PER_H / HOUR * (MEAN_LIFE_S + ABOUT_S)
     assert expected_alive(LAWS[name], 60.0) == pytest.approx(mean, rel=1e-5)
     counts = alive_at(LAWS[name], 60.0, 80)

@@ -1,4 +1,4 @@
-"""What is drawn follows the law that was asked for."""
+"""Draws follow the requested distribution."""
 
 import math
 
@@ -54,7 +54,7 @@ def follows(x: np.ndarray, law: Distribution) -> bool:
 
 @pytest.mark.parametrize("name", ASKED)
 def test_draws_follow_their_law_and_not_another(name):
-    """At 100,000 draws the same law with every duration 5 % longer is refused."""
+    """At 100,000 draws the same distribution with every duration 5 % longer is rejected."""
     x = drawn(ASKED[name])
     assert follows(x, ASKED[name])
     assert not follows(x * 1.05, ASKED[name])
@@ -72,7 +72,7 @@ def test_the_mean_of_draws_is_the_mean_of_the_law(name):
 
 @pytest.mark.parametrize("name", ASKED)
 def test_the_variance_of_draws_is_the_variance_of_the_law(name):
-    """Its standard error by the fourth moment of the sample (Law, section 4.4); a spread 5 % wider is refused."""
+    """Its standard error by the fourth moment of the sample (Law, section 4.4); a standard deviation 5 % larger is rejected."""
     law = ASKED[name]
     x = drawn(law)
     squares = (x - law.mean) ** 2

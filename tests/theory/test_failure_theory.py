@@ -56,7 +56,7 @@ def test_creates_are_lost_with_the_probability_that_all_attempts_fail() -> None:
 
 
 def test_the_mean_number_of_attempts_is_that_of_the_truncated_law() -> None:
-    """(1 - p^m) / (1 - p); the geometric law without an end is refused."""
+    """(1 - p^m) / (1 - p); the geometric distribution without a limit is rejected."""
     attempts = [sum(state == "creating" for _, state in life) for _, life in retried().vm_timelines]
     assert sum(attempts) == retried().fleet.counts["allocation.attempts"]
     assert held(z_of_mean(attempts, (1 - P_FAIL**ATTEMPTS) / (1 - P_FAIL)))
@@ -70,7 +70,7 @@ COMPLETION, DEADLINE_S, BY_CHANCE = Lognormal(median=600.0, sigma=0.8), 1200.0, 
 
 @cache
 def timed() -> FleetRun:
-    """Provisioning that takes a lognormal time, races with a deadline, and hangs now and then; nobody reacts."""
+    """Provisioning that takes a lognormal time, races with a deadline, and hangs now and then; no one reacts."""
     plan = fleet(
         count=MANY, hours=1, steps={"os_provisioning": COMPLETION}, os_provisioning_timeout_s=DEADLINE_S,
         failures={"OSProvisioningTimedOut": BY_CHANCE}, reaction_s=always(1e9),

@@ -27,7 +27,7 @@ AT_ONCE = dict.fromkeys(STEPS, always(0))
 
 
 def replications(plan: FleetPlan, n: int) -> list[GroupUsage]:
-    """The books of independent replications."""
+    """The ledgers of independent replications."""
     return [simulate(plan, seed=11, replication=r, engine="compiled").fleet for r in range(n)]
 
 
@@ -40,7 +40,7 @@ LEAVING = Uniform(low=60.0, high=840.0)
 
 @pytest.fixture(scope="module")
 def cycling() -> dict[str, Floats]:
-    """Hours in each state, in 40 replications of 10 VMs that go on and off for ten days, after two to settle."""
+    """Hours in each state, in 40 replications of 10 VMs that go on and off for ten days, after two of warm-up."""
     plan = fleet(
         count=10, hours=12 * 24, warm_up_s=2 * DAY, demand=Cycle(on_s=ON, off_s=OFF),
         steps={"allocating": ALLOCATING, "starting": STARTING, "deallocating": LEAVING},
@@ -90,7 +90,7 @@ DETECTION, RESTARTING = Lognormal(median=600.0, sigma=0.8), Uniform(low=30.0, hi
 
 @pytest.fixture(scope="module")
 def crashing() -> Floats:
-    """Availability in 60 replications of 10 VMs whose guests crash, over twenty days, after five to settle."""
+    """Availability in 60 replications of 10 VMs whose guests crash, over twenty days, after five of warm-up."""
     plan = fleet(
         count=10, hours=25 * 24, warm_up_s=5 * DAY, steps={"restarting": RESTARTING},
         guest_crash=GuestCrash(time_between_s=UP, detection_s=DETECTION),

@@ -26,7 +26,7 @@ def rated(use: np.ndarray, quantity: float) -> float:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_newsvendor_quantile_is_the_minimum_of_the_rated_bill(seed):
-    """Every whole quantity is rated; none is cheaper than the quantile. The mean of use, a common rule, is dearer."""
+    """Every whole quantity is rated; none is cheaper than the quantile. The mean of use, a common rule, costs more."""
     use = np.random.default_rng(seed).poisson(20, 24 * 28).astype(float) * (np.arange(24 * 28) % 24 > 8)
     costs = [rated(use, quantity) for quantity in range(41)]
     best = best_quantity(use, RESERVED, PAYG)

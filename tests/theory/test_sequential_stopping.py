@@ -1,4 +1,4 @@
-"""Runs that stop when they are precise enough still cover what they promise."""
+"""Runs that stop when they are precise enough still have the stated coverage."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def _stop(values: np.ndarray, first: int, step: int, ahead: Callable[[int], int]
 
 
 def test_the_rule_covers_and_the_hasty_one_does_not():
-    """The rule alone on 3,000 studies of the same law, to 20 %: 95 % covered less half a point, within the 1e-4 band.
+    """The rule alone on 3,000 studies of the same distribution, to 20 %: 95 % covered less half a point, within the 1e-4 band.
 
     Sequential intervals are never exact: half a point is what rounds of ten from 20 on lose at most (measured on normal
-    and uniform laws at precisions from 8 % to 25 %). Starting at 3 without look-ahead covers 90 % and is refused.
+    and uniform distributions at precisions from 8 % to 25 %). Starting at 3 without look-ahead covers 90 % and is rejected.
     """
     rng = np.random.default_rng(47)
     studies = 3000

@@ -82,7 +82,7 @@ LIVES = {
 
 @pytest.fixture(scope="module")
 def turned_away() -> dict[str, Floats]:
-    """By law of the lifetime: one host of 10 vCPUs, 8 requests and 8 VM-hours asked for in an hour."""
+    """By lifetime distribution: one host of 10 vCPUs, 8 requests and 8 VM-hours requested per hour."""
     found = {}
     for law, lifetime in LIVES.items():
         plan = fleet(arriving("g", PER_H, lifetime), hours=650.0, warm_up_s=50 * LIFE_S)
@@ -122,7 +122,7 @@ LIMIT = 20
 
 @pytest.fixture(scope="module")
 def over_quota() -> dict[str, Floats]:
-    """VMs of 1 and of 4 vCPUs under one regional quota of 20, with unlike laws of lifetime."""
+    """VMs of 1 and of 4 vCPUs under one regional quota of 20, with different lifetime distributions."""
     small = arriving("small", SIZES[0][1], LIVES["lognormal"], vcpus=1)
     large = arriving("large", SIZES[1][1], LIVES["constant"], vcpus=4)
     plan = fleet(small, large, hours=650.0, warm_up_s=50 * LIFE_S)
@@ -180,7 +180,7 @@ def served_shares() -> Floats:
 
 
 def test_availability_under_host_failures_is_an_alternating_renewal(served_shares: Floats) -> None:
-    """Mean up time over the mean cycle, whatever the laws (Ross, Stochastic Processes, 3.4.1); the lag costs up time.
+    """Mean up time over the mean cycle, whatever the distributions (Ross, Stochastic Processes, 3.4.1); the lag costs up time.
 
     An up time shorter than the lag costs less than the lag: that is P(up < 2 h) = 0.3 % of cycles at most and less than
     2 h each, 6e-5 of the time, a fraction of the standard error.

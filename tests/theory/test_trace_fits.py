@@ -1,4 +1,4 @@
-"""Fits of lifetimes and arrivals recover what the test put into a trace, and refuse laws that it doesn't follow.
+"""Fits of lifetimes and arrivals recover what the test put into a trace, and reject distributions that it does not follow.
 
 Tolerances are `Z` standard errors; Z = 4.5 is passed by chance once in 147,000 times, and a test here compares fewer than
 20 numbers. The errors are closed forms where there are any, else the inverse of the observed information.
@@ -75,7 +75,7 @@ def uniform_creations(rng, n):
 
 
 def test_the_exponential_is_total_time_over_ends():
-    """Maximum likelihood of censored exponential lives has this closed form (Meeker and Escobar, section 7.6)."""
+    """Maximum likelihood of censored exponential lifetimes has this closed form (Meeker and Escobar, section 7.6)."""
     rng = np.random.default_rng(1)
     created = uniform_creations(rng, 3000)
     block = rows(created, rng.exponential(30_000, 3000))
@@ -121,7 +121,7 @@ def test_the_weibull_is_recovered_under_censoring():
 
 
 def test_a_coarse_clock_does_no_harm_when_its_steps_are_known():
-    """Stamps of 5 minutes on lives of 10: as intervals they give the truth, as exact numbers they don't."""
+    """Time stamps of 5 minutes on lifetimes of 10: as intervals they give the true values, as exact numbers they do not."""
     rng = np.random.default_rng(4)
     n = 5000
     created = np.floor(uniform_creations(rng, n) / 300) * 300
@@ -164,7 +164,7 @@ def test_a_library_of_survival_analysis_finds_the_same_fit(family, oracle, ours_
 
 
 def test_a_mixture_of_two_lognormals_is_recovered():
-    """The shape that real fleets have: many short lives and a long tail, here on a clock of 5 minutes."""
+    """The shape that real fleets have: many short lifetimes and a long tail, here on a clock of 5 minutes."""
     rng = np.random.default_rng(5)
     n = 20_000
     short = rng.random(n) < 0.5
@@ -212,7 +212,7 @@ def test_no_step_of_the_climb_makes_the_lives_less_likely():
     assert np.abs(np.linalg.solve(top.information, score)).max() < 1e-3
 
 
-# --- the estimate without a law
+# --- the estimate without a distribution
 
 
 def test_turnbull_is_kaplan_and_meier_where_ends_are_exact():
@@ -252,7 +252,7 @@ def test_nothing_is_said_of_ages_that_nobody_was_watched_to():
 
 
 def test_a_true_law_is_kept_and_a_wrong_one_refused():
-    """At 2,000 lives; the wrong one is the closest of its family."""
+    """With 2,000 lifetimes; the wrong one is the closest of its family."""
     rng = np.random.default_rng(7)
     n = 2000
     lifetimes = lives_of(rows(uniform_creations(rng, n), 20_000 * rng.weibull(0.7, n)))
@@ -265,7 +265,7 @@ def test_a_true_law_is_kept_and_a_wrong_one_refused():
 def test_the_p_value_of_a_true_law_is_uniform():
     """Which is what makes it a p-value; false alarms of this test: once in 10,000.
 
-    The wrong way is Kolmogorov's own table, which is for a law that was known before the data were seen.
+    The wrong way is Kolmogorov's own table, which is for a distribution that was known before the data were seen.
     """
     ps, from_the_table = [], []
     for seed in range(200):
@@ -368,10 +368,10 @@ def test_dispersion_tells_a_poisson_process_from_an_uneven_one():
 
 
 def test_a_csv_file_goes_all_the_way_to_its_laws(tmp_path):
-    """Read, fitted, judged: the law with the least BIC is the one that made the file."""
+    """Read, fitted, judged: the distribution with the lowest BIC is the one that made the file."""
     rng = np.random.default_rng(12)
     created = np.sort(rng.integers(0, 200_000, 3000))
-    life = np.floor(3000 * rng.weibull(0.5, 3000))  # as a clock of whole seconds tells it
+    life = np.floor(3000 * rng.weibull(0.5, 3000))  # as a clock of whole seconds shows it
     ended = created + life
     lines = [f"{c},{'' if e >= 200_000 else int(e)},2,4\n" for c, e in zip(created, ended, strict=True)]
     file = tmp_path / "t.csv"

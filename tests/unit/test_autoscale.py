@@ -179,7 +179,7 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
 
 
 def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
-    """With the delete policy and nobody to ask again, the autoscaler does: the minimum holds."""
+    """With the delete policy and no automation to ask again, the autoscaler does: the minimum holds."""
     spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(30))
     told = run_until(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
     assert told.count("evictions") > 10

@@ -69,7 +69,7 @@ def test_run_writes_replication_0s_invoice(here: Path) -> None:
 
 
 def test_our_own_invoice_rated_again_comes_to_the_same(here: Path) -> None:
-    """Every kind of meter but compute: daily rows tell a reservation's hours on average only, and that is said."""
+    """Every kind of meter but compute: daily rows give a reservation's hours on average only, and the output says so."""
     told = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--json")
     assert told.exit_code == 0, told.output
     found = json.loads(told.stdout)
@@ -113,7 +113,7 @@ groups = ["other"]
 
 @pytest.mark.parametrize("tags", ['{"group": "%s"}', '"group": "%s"'])
 def test_commitments_know_the_groups_of_an_invoice_by_their_tag(tmp_path: Path, tags: str) -> None:
-    """Tags that aren't JSON are somebody else's: then no VM is known to be of the group, and every unit is empty."""
+    """Tags that are not JSON are not ours: then no VM is known to be of the group, and every unit is empty."""
     (tmp_path / "bound.toml").write_text(BOUND)
     asked(tmp_path, "run", "bound.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result")
     with (tmp_path / "invoice.csv").open(newline="") as file:
@@ -138,7 +138,7 @@ def test_commitments_know_the_groups_of_an_invoice_by_their_tag(tmp_path: Path, 
 
 
 def test_without_its_commitments_the_bill_is_another(here: Path) -> None:
-    """What a reservation covered is rated as one goes, and what it cost is missing: both kinds tell."""
+    """What a reservation covered is rated as pay as you go, and its own cost is missing: both kinds show it."""
     found = json.loads(asked(here, "bill", "invoice.csv", "--json").stdout)
     assert found["invoiced"]["commitment"]["rated"] == 0.0
     assert found["invoiced"]["compute"]["difference"] > 0.0

@@ -107,14 +107,14 @@ class TestBundled:
         assert (found.vcpus, found.memory_gib, found.family) == (vcpus, gib, family)
 
     def test_it_covers_what_users_run(self, catalogue: Catalogue) -> None:
-        """The promise is 40 sizes of B, D, E, F, L and N in three regions."""
+        """The target is 40 sizes of B, D, E, F, L and N in three regions."""
         for region in ("westeurope", "northeurope"):
             assert len(catalogue.sizes_in(region)) >= 40
             assert {name[9] for name in catalogue.sizes_in(region)} == set("BDEFLN")
         assert len(catalogue.sizes_in("eastus")) == 20
 
     def test_every_size_sold_has_its_parts_and_a_linux_price(self, catalogue: Catalogue) -> None:
-        """A size without a price or without vCPUs would fail in the middle of somebody's run."""
+        """A size without a price or without vCPUs would fail in the middle of a run."""
         for size in catalogue.sizes.values():
             assert all((size.vcpus, size.memory_gib, size.family)), size
         for region in catalogue.regions:
@@ -271,7 +271,7 @@ class TestOverrides:
         assert catalogue.price_per_h("Standard_D4s_v5", "westeurope", "linux") == 0.23
 
     def test_a_linux_price_alone_leaves_the_licence_as_it_was(self, catalogue: Catalogue) -> None:
-        """A discount on machines is none on licences."""
+        """A discount on VMs does not apply to licences."""
         mine = catalogue.with_overrides("westeurope", {"Standard_D4s_v5": {"linux": 0.5}})
         assert mine.licence_per_h("Standard_D4s_v5", "westeurope") == pytest.approx(0.184)
 
@@ -327,7 +327,7 @@ class TestFile:
         assert back.address_blocks == catalogue.address_blocks
 
     def test_a_small_file_is_enough(self, document: dict[str, Any]) -> None:
-        """Somebody's own cloud has two prices and another currency."""
+        """A private cloud has two prices and another currency."""
         mine = from_document(document, name="mine")
         assert (mine.currency, mine.price_per_h("x2 v1", "Moon", "windows")) == ("EUR", 0.2)
         with pytest.raises(CatalogueError, match="no price for disk tier P10 in moon in mine"):
@@ -409,7 +409,7 @@ class TestFile:
             load(tmp_path)
 
     def test_it_is_written_one_size_a_line(self, catalogue: Catalogue, tmp_path: Path) -> None:
-        """So that a difference between two price lists reads as a story."""
+        """So that a difference between two price lists is readable."""
         save(catalogue, tmp_path / "c.json")
         lines = (tmp_path / "c.json").read_text().splitlines()
         rows = [line for line in lines if '"Standard_D4s_v5"' in line]
@@ -436,7 +436,7 @@ class TestDefaults:
     """The numbers a scenario leans on where it is silent."""
 
     def test_every_duration_can_be_read_and_every_number_has_a_source(self) -> None:
-        """A default nobody can parse or trace would be found by a user."""
+        """A default that cannot be parsed or traced would be found by a user."""
         for key, default in DEFAULTS.items():
             assert default.source, key
             if default.unit == "duration":

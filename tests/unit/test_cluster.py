@@ -1,4 +1,4 @@
-"""One machine outgrown: the same bits elsewhere, or a reason in words why not."""
+"""Compute clusters: the same bits as on one computer, or an error that says why not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sim.runs.executors import Workers
 
 @pytest.fixture(scope="module")
 def fleet() -> sim.Scenario:
-    """A few machines that sometimes fail."""
+    """A few VMs that sometimes fail."""
     return sim.from_dict(
         {
             "name": "fleet",
@@ -41,7 +41,7 @@ def test_an_address_that_is_none_is_refused(address: str):
 
 
 def test_workers_that_differ_are_named_in_words():
-    """Nobody there, can't import us, another program, other libraries: four messages, each with what to do."""
+    """No answer, import fails, other code, other libraries: four messages, each with what to do."""
     ours = who_am_i()
     check_answers("dask://s:1", {"tcp://w:1": dict(ours)}, ours)
     with pytest.raises(InputError, match="no workers are connected"):
@@ -66,14 +66,14 @@ def test_the_question_to_a_worker_needs_nothing_of_ours(tmp_path: Path):
 
 
 def test_without_a_cluster_the_work_stays_here():
-    """--jobs alone is processes of this machine."""
+    """--jobs alone is processes on this computer."""
     with workers_for(2, None) as workers:
         assert workers == Workers(jobs=2)
 
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real dask scheduler with two worker processes on this machine."""
+    """A real dask scheduler with two worker processes on this computer."""
     pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("dask")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["."] + [part for part in sys.path if part])}
@@ -99,7 +99,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for process in running:
         try:
             process.wait(timeout=20)
-        except subprocess.TimeoutExpired:  # a busy machine, and nothing of the test is left to say
+        except subprocess.TimeoutExpired:  # a busy computer, not a defect
             process.kill()
             process.wait()
 
@@ -133,7 +133,7 @@ def test_events_are_refused_on_a_cluster(scheduler: str, fleet: sim.Scenario):
 
 @pytest.mark.slow
 def test_workers_that_hang_are_told_within_the_limit():
-    """A worker process that was halted answers nobody: said in words, not waited for."""
+    """A worker process that was halted does not answer: an error, not an endless wait."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50

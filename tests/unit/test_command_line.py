@@ -30,7 +30,7 @@ count = 3
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scenario that is played in no time, in an empty folder that commands write to."""
+    """A scenario that takes no time to simulate, in an empty folder that commands write to."""
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "small.toml"
     file.write_text(SMALL)
@@ -141,7 +141,7 @@ def test_wrong_input_is_told_in_words_with_status_2(
 
 
 def test_all_faults_of_a_file_are_told_at_once(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One fault a run would be a dozen runs."""
+    """With one error per run the user would need a dozen runs."""
     Path("wrong.toml").write_text(SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1"))
     assert vmfleet("validate", "wrong.toml") == 2
     told = capsys.readouterr().err
@@ -168,7 +168,7 @@ def test_an_interrupt_ends_with_130(
 def test_our_own_defect_is_loud_with_status_1(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect told as the user's mistake would never be reported."""
+    """A defect shown as the user's mistake would never be reported."""
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
@@ -186,7 +186,7 @@ def test_our_own_defect_is_loud_with_status_1(
     ["run", "compare", "sweep", "size", "validate", "report", "states", "snapshot", "prices", "schema", "demo"],
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--help` after any promised name."""
+    """`--help` after any documented name."""
     assert vmfleet(command, "--help") == 0
     assert f"vmfleet {command}" in capsys.readouterr().out
 
@@ -222,7 +222,7 @@ def test_prices_show_tells_terms_and_sources(capsys: pytest.CaptureFixture[str])
 
 
 def test_compare_shows_each_difference_with_its_interval(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Twice the machines cost twice as much, in every replication."""
+    """Twice the VMs cost twice as much, in every replication."""
     Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
     assert vmfleet("compare", small, "twice.toml", "--no-report") == 0
     assert "twice minus small" in capsys.readouterr().out
@@ -235,7 +235,7 @@ def test_compare_shows_each_difference_with_its_interval(small: Path, capsys: py
 
 
 def test_a_budget_is_answered_with_a_chance_and_its_bounds(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Three machines for a day cost 16.55 USD: more than 16, less than 17, in each of 20 replications."""
+    """Three VMs for a day cost 16.55 USD: more than 16, less than 17, in each of 20 replications."""
     call = ("run", small, "-n", "20", "--no-report", "--budget")
     assert vmfleet(*call, "16") == 0
     assert "exceeds 16.00 USD with a probability of 100" in capsys.readouterr().out
@@ -266,13 +266,13 @@ def test_a_precision_plays_on_until_the_cap(
     file: str,
     replications: Callable[[dict[str, Any]], int],
 ) -> None:
-    """Each of the commands that promise it: what nothing can reach ends at the cap, and at no round before."""
+    """Each of the commands that have it: a precision that cannot be reached ends at the cap, and at no round before."""
     assert vmfleet(*command, "--no-report", "--precision", "0.00001%", "-n", "30", "--json", "--out", "there") == 0
     assert replications(json.loads(Path("there", file).read_text())) == 30
 
 
 def test_a_comparison_with_a_precision_says_why_it_stopped(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Twice the machines cost more for sure: the first round decides."""
+    """Twice the VMs certainly cost more: the first round decides."""
     Path("twice.toml").write_text(SMALL.replace('"small"', '"twice"').replace("count = 3", "count = 6"))
     assert vmfleet("compare", small, "twice.toml", "--no-report", "--precision", "1%", "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -297,7 +297,7 @@ def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixtur
 
 
 def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Hours billed a day grow by almost 24 a machine: four machines stay below 100, five don't."""
+    """Hours billed a day grow by almost 24 per VM: four VMs stay below 100, five do not."""
     call = ("size", small, "--vary", "group.dev.count=1..8", "--keep", "billed_hours<=100", "--largest")
     assert vmfleet(*call, "--json") == 0
     assert json.loads(capsys.readouterr().out)["value"] == 4
@@ -305,7 +305,7 @@ def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest
 
 
 def test_sensitivity_puts_the_important_factor_first(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The number of machines moves the bill more than half a minute at the start."""
+    """The number of VMs changes the bill more than half a minute at the start."""
     call = ("sensitivity", small, "--vary", "group.dev.durations.allocating=1s..30s", "--vary", "group.dev.count=2..4")
     assert vmfleet(*call, "--json") == 0
     factors = json.loads(capsys.readouterr().out)["factors"]
@@ -344,7 +344,7 @@ def test_fit_prints_a_section_that_can_be_pasted(small: Path, capsys: pytest.Cap
 
 
 def test_snapshot_answers_as_the_platform_does(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Clients of the platform read these shapes: list-all, list-all with status only, one machine's instance view."""
+    """Clients of the platform read these shapes: list-all, list-all with status only, the instance view of one VM."""
     assert vmfleet("snapshot", small, "--at", "12h", "--status-only") == 0
     listed = json.loads(capsys.readouterr().out)["value"]
     assert [item["name"] for item in listed] == ["dev-0000", "dev-0001", "dev-0002"]
@@ -383,7 +383,7 @@ def test_numbers_are_written_with_the_digits_that_matter() -> None:
 def test_a_study_never_plays_a_replication_twice(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever study it was played for, under whatever name: another one reads it and comes to the same figures."""
+    """Whatever study it was simulated for, under any name: another one reads it and gets the same figures."""
     played: list[tuple[int, ...]] = []
     run = sim.runs.executors.Task.run
     monkeypatch.setattr(sim.runs.executors.Task, "run", lambda task: (played.append(task.numbers), run(task))[1])
@@ -407,7 +407,7 @@ def test_a_study_never_plays_a_replication_twice(
 
 
 def test_a_study_leaves_what_an_interrupted_run_has_finished(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both write to results/<name> unless told otherwise; `run --resume` must still find its own."""
+    """Both write to results/<name> unless `--out` says otherwise; `run --resume` must still find its own."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -34,7 +34,7 @@ OFFICE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def office() -> sim.Scenario:
-    """Eight machines that are on by day, and often fail to provision."""
+    """Eight VMs that are on by day, and often fail to provision."""
     return sim.from_dict(OFFICE)
 
 
@@ -52,7 +52,7 @@ def found(office: sim.Scenario) -> Any:
 
 
 def test_stopping_costs_more_and_that_is_certain(found: Any):
-    """Stopped machines keep their host and are billed at night: the sign can be checked by hand."""
+    """Stopped VMs keep their host and are billed at night: the sign can be checked by hand."""
     difference = found.difference("stop", "cost.total")
     assert difference.mean > 0
     assert difference.low > 0
@@ -63,7 +63,7 @@ def test_stopping_costs_more_and_that_is_certain(found: Any):
 
 
 def test_the_size_of_a_difference_can_be_checked_by_hand(office: sim.Scenario):
-    """8 + 13 + 5 hours of two days are night; 8 machines at 0.23 USD; a minute or two a night is spent in between."""
+    """8 + 13 + 5 hours of two days are night; 8 VMs at 0.23 USD; a minute or two a night is spent in between."""
     sound = office.replace("group.dev.failures.OSProvisioningTimedOut", 0.0)
     found = compare(sound, {"stop": sound.replace("group.dev.when_off", "stop")}, replications=4)
     assert found.difference("stop").mean == pytest.approx(8 * 26 * 0.23, rel=0.005)
@@ -81,13 +81,13 @@ def test_pairs_share_their_luck(found: Any):
     difference = found.difference("slow", "billed_hours")
     assert difference.correlation > 0.9
     assert difference.gain > 5
-    # A machine whose provisioning failed runs day and night in either fleet, so one that is stopped late saves nothing:
-    # the costs move against each other, common streams don't help, and that is told of this variant alone.
+    # A VM whose provisioning failed runs day and night in either fleet, so one that is stopped late saves nothing:
+    # the costs move against each other, common random numbers do not help, and the warning names this variant only.
     assert [warning.split(":")[0] for warning in found.warnings] == ["stop"]
 
 
 def test_the_gain_is_the_one_that_independent_streams_show(office: sim.Scenario, found: Any):
-    """The variant really played under another seed: Welch's interval is wider by about the square root of the gain."""
+    """The variant really simulated under another seed: Welch's interval is wider by about the square root of the gain."""
     slow = office.replace("group.dev.durations.os_provisioning", "5min")
     alone = sim.run(slow, seed=12345, replications=8)
     independent = welch_interval(alone.values("billed_hours"), found.base.values("billed_hours"))
@@ -117,7 +117,7 @@ def test_comparison_json_has_the_promised_shape(found: Any, tmp_path: Path):
 
 
 def test_variants_get_names_of_their_own(office: sim.Scenario):
-    """Scenarios that share a name are told apart; nothing to compare with is said."""
+    """Scenarios that share a name are distinguished; a missing variant is an error."""
     found = compare(office, office.replace("group.dev.count", 9), office.replace("group.dev.count", 10), replications=2)
     assert len(found.variants) == 2
     with pytest.raises(InputError, match="at least one variant"):
@@ -127,7 +127,7 @@ def test_variants_get_names_of_their_own(office: sim.Scenario):
 
 
 def test_what_is_not_defined_is_not_compared(tmp_path: Path):
-    """A fleet that never gets a machine has no availability and no uptime: undefined, null, and no error on the way."""
+    """A fleet that never gets a VM has no availability and no uptime: undefined, null, and no error on the way."""
     never = sim.from_dict(
         {"name": "never", "horizon": "2h", "group": [{"name": "web", "failures": {"AllocationFailed": 1.0}}]}
     )
@@ -144,7 +144,7 @@ def test_what_is_not_defined_is_not_compared(tmp_path: Path):
 
 
 def test_precision_stops_a_comparison(office: sim.Scenario):
-    """A decided sign or a narrow interval ends it at the first look; a cap that comes first is told."""
+    """A decided sign or a narrow interval ends it at the first look; a cap that comes first is reported."""
     sure = compare(office, {"stop": office.replace("group.dev.when_off", "stop")}, precision=0.5)
     assert sure.n == 20
     assert "sign is decided" in sure.stopped

@@ -1,4 +1,4 @@
-"""Amounts are told in the currency of the price list they came from, in every page, table and file."""
+"""Amounts are shown in the currency of their price list, in every page, table and file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def euro(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def office(euro: Path) -> sim.Scenario:
-    """A day of a few machines that crash, with a savings plan and a reservation."""
+    """A day of a few VMs that crash, with a savings plan and a reservation."""
     return sim.from_dict(
         {
             "name": "office",

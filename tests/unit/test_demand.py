@@ -55,7 +55,7 @@ def test_a_night_shift_on_friday_ends_on_saturday() -> None:
 
 
 def test_a_window_of_a_whole_day_every_day_never_ends() -> None:
-    """On = off is 24 hours; windows that touch are one, and no edge is told between them."""
+    """On = off is 24 hours; windows that touch are one, and there is no edge between them."""
     made = windows(time(8), time(8))
     assert made.wanted_first
     assert made.edges_s == ()
@@ -225,7 +225,7 @@ def test_batches_leave_the_instants_of_requests_as_they_are() -> None:
 
 @pytest.mark.parametrize("rates", [(7.3,), tuple(float(hour % 5) for hour in range(24))])
 def test_a_longer_horizon_moves_no_request_by_a_bit(rates: tuple[float, ...]) -> None:
-    """Else the same seed would tell another story, and comparisons of horizons would lose their common luck."""
+    """Otherwise the same seed would give another result, and comparisons of horizons would lose their common random numbers."""
     long = born(1000.0, rate_per_h=rates)
     for hours in (1.0, 99.7, 333.33):
         assert (born(hours, rate_per_h=rates) == long[long < hours * HOUR]).all()

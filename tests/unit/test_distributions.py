@@ -1,4 +1,4 @@
-"""The laws of durations, one by one."""
+"""The distributions of durations, one by one."""
 
 import math
 from itertools import pairwise
@@ -24,7 +24,7 @@ from sim.distributions.kinds import (
 )
 from sim.units import LONGEST_S
 
-LAWS = {  # ours, and scipy's of the same law
+LAWS = {  # ours, and scipy's of the same distribution
     "exponential": (Exponential(mean=10), stats.expon(scale=10)),
     "lognormal": (Lognormal(median=49, sigma=0.6), stats.lognorm(0.6, scale=49)),
     "weibull": (Weibull(shape=0.48, scale=30), stats.weibull_min(0.48, scale=30)),
@@ -74,7 +74,7 @@ def test_a_truncated_law_is_the_law_on_condition(name, bounds):
 
 
 def test_a_truncated_mixture_weighs_its_components_anew():
-    """Half of a short law and half of a long one, cut to long durations, is nearly all the long one."""
+    """A mixture of a short and a long distribution, truncated to long durations, is nearly all the long one."""
     short, long = Exponential(mean=1), Exponential(mean=100)
     cut = truncate(Mixture(weights=(1, 1), of=(short, long)), 10, None)
     assert isinstance(cut, Mixture)
@@ -123,7 +123,7 @@ def test_a_lognormal_has_the_two_figures_it_was_made_from(given):
     ],
 )
 def test_a_lognormal_that_cannot_be_is_refused(given, says):
-    """The message tells which figure is wrong and what would be right."""
+    """The message says which figure is wrong and what would be right."""
     with pytest.raises(ValueError, match=says):
         Lognormal.from_any_two(**given)
 
@@ -161,7 +161,7 @@ def test_a_law_that_makes_no_sense_is_refused_at_birth(make, says):
 
 
 def test_a_law_without_spread_is_a_constant():
-    """So nobody pays for a table, and `is_zero` finds steps that take no time whichever way they are written."""
+    """So no table is built, and `is_zero` finds steps that take no time whichever way they are written."""
     for law in (Uniform(low=4, high=4), Lognormal(median=4, sigma=0), Samples(values=(4, 4))):
         assert simplify(law) == Constant(value=4.0)
         assert law.mean == 4

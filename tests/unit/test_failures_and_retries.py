@@ -202,7 +202,7 @@ def test_a_vm_that_did_not_come_up_in_its_create_is_stopped_on_its_host_until_so
 
 
 def test_a_vm_that_never_gets_anywhere_moves_but_the_clock_does_not() -> None:
-    """A life without any time in it is a defect of the plan, and must be told, not walked for ever."""
+    """A timeline in which no time passes is a defect of the plan: an error, not an endless loop."""
     steps = dict.fromkeys(("allocating", "starting", "deleting"), always(0))
     plan = fleet(steps=steps, reaction_s=always(0), failures={"VMStartTimedOut": SURE})
     for engine in ("simpy", "compiled"):
@@ -314,7 +314,7 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     ]  # fmt: skip
 
 
-# --- misfortunes of the way off ---------------------------------------------------------------------------------------
+# --- failures while switching off ---------------------------------------------------------------------------------------
 
 
 def test_a_deallocation_that_fails_is_not_tried_again_and_the_vm_serves_and_costs_on() -> None:
@@ -352,7 +352,7 @@ def test_a_guest_crashes_in_a_vm_that_could_not_be_switched_off_too() -> None:
 
 
 def test_every_story_ends_where_the_schedule_wants_it_in_spite_of_all() -> None:
-    """Faults far above real rates: at 04:00 on Sunday no VM of the office is wanted, and few are still at work."""
+    """Failures far above real rates: at 04:00 on Sunday no VM of the office is wanted, and few are still at work."""
     office = Schedule(days=(0, 1, 2, 3, 4), on=time(8), off=time(19), time_zone="UTC")
     plan = fleet(
         hours=6 * 24 + 4, count=50, demand=office, reaction_s=always(1800),

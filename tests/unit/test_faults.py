@@ -25,7 +25,7 @@ BY_HAND: dict[str, Any] = {"host_failures": Failing(time_between_s=NEVER, repair
 
 
 def fail(*numbers: int) -> Any:
-    """A blow: those hosts fail."""
+    """A platform event: those hosts fail."""
     return lambda platform: platform.fail(numbers)
 
 
@@ -189,7 +189,7 @@ def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
     ("kind", "failures"), [("host_failures", 2 * 6), ("rack_failures", 2 * 6), ("zone_failures", 2 * 4)]
 )
 def test_hosts_fail_alone_with_their_rack_or_with_their_zone(kind: str, failures: int) -> None:
-    """Every 3,000 s, mended 600 s later: at 3,000 and 6,600, with constant times everywhere at once; zone 0 is no zone."""
+    """Every 3,000 s, repaired 600 s later: at 3,000 and 6,600, with constant times everywhere at once; zone 0 is no zone."""
     pools = (hosts(4, "p", racks=2, zone=1), hosts(2, "q"))
     failing = Failing(time_between_s=always(3000), repair_s=always(600))
     told = run_until(shared(vms(count=24), hosts=pools, hours=2.0, healing_s=always(600), **{kind: failing}))

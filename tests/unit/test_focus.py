@@ -102,7 +102,7 @@ def test_one_row_per_vm_day_and_meter():
 
 
 def test_unused_commitment_has_rows_of_its_own():
-    """At night nobody uses the reservation (empty capacity units would): cost without a resource that consumed it."""
+    """At night no VM uses the reservation (empty capacity units would): cost without a resource that consumed it."""
     rating, rows = export(commitments=COMMITMENTS[:2])
     unused = [
         row for row in rows if row.get("CommitmentDiscountStatus") == "Unused" and row["CommitmentDiscountId"] == "ri"
@@ -140,7 +140,7 @@ def test_an_export_read_back_is_rated_to_the_same_bill(tmp_path):
 
 
 def test_the_platforms_own_rows_are_understood(tmp_path):
-    """One meter for machine and Windows licence, the size's short name, disks by the month: as Azure exports them."""
+    """One meter for compute and Windows licence, the size's short name, disks by the month: as Azure exports them."""
     head = "ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ConsumedQuantity,ConsumedUnit,BilledCost,ServiceCategory,ServiceName,RegionId,x_SkuMeterName,x_SkuMeterSubcategory"
     day = "2026-01-05T00:00:00Z,2026-01-06T00:00:00Z"
     (tmp_path / "azure.csv").write_text(

@@ -1,4 +1,4 @@
-"""A run's invoice by VM and day, and what only the lives of VMs can tell a bill: cut minutes, disks left behind."""
+"""A run's invoice by VM and day, and what only VM timelines can show on a bill: whole minutes, disks left behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZE = "Standard_D4s_v5"
 
 
 def scenario(**changes: Any) -> sim.Scenario:
-    """Windows machines on and off over a night and the end of a month, some replaced, a reservation too large for them."""
+    """Windows VMs on and off over a night and the end of a month, some replaced, a reservation too large for them."""
     group = {
         "name": "dev",
         "size": SIZE,
@@ -84,7 +84,7 @@ def test_the_invoice_is_the_runs_bill_by_vm_day_and_meter(tmp_path: Path) -> Non
 
 
 def test_either_engine_writes_the_same_bytes(tmp_path: Path) -> None:
-    """The compiled kernel tells moves VM by VM, SimPy in order of time."""
+    """The compiled engine reports transitions VM by VM, SimPy in order of time."""
     for engine in ("simpy", "compiled"):
         write_invoice(scenario(), tmp_path / f"{engine}.csv", engine=engine)
     assert (tmp_path / "simpy.csv").read_bytes() == (tmp_path / "compiled.csv").read_bytes()
@@ -107,7 +107,7 @@ def test_a_place_that_cant_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_minutes_are_cut_stretch_by_stretch() -> None:
-    """A stretch of 6 min 45 s is billed as 6 min, in every one of so many; time in a state is told uncut."""
+    """A stretch of 6 min 45 s is billed as 6 min, in every one of so many; time in a state is reported in full."""
     cycle = {"on": "6min45s", "off": "1h"}
     steps = dict.fromkeys(("allocating", "starting", "os_provisioning", "extensions", "deallocating"), "0s")
     group = {"cycle": cycle, "failures": {}, "durations": steps, "image": "specialized", "count": 1}
@@ -123,7 +123,7 @@ def test_minutes_are_cut_stretch_by_stretch() -> None:
 
 
 def test_disks_that_outlive_their_vm_go_on_being_billed() -> None:
-    """Each machine that was replaced leaves its disk behind; without `keeps_disks` it takes it along."""
+    """Each replaced VM leaves its disk behind; without `keeps_disks` the disk is deleted with it."""
     taken, kept = (
         sim.run(scenario(group={"keeps_disks": keeps}), replications=1).replications[0] for keeps in (False, True)
     )
@@ -138,6 +138,6 @@ def test_disks_that_outlive_their_vm_go_on_being_billed() -> None:
 @needs_it
 @pytest.mark.parametrize("extra", [{}, {"rounding": "floor-minute", "group": {"keeps_disks": True}}])
 def test_focus_validator_accepts_a_runs_invoice(tmp_path: Path, extra: dict[str, Any]) -> None:
-    """What `vmfleet run --focus` writes, judged by the registry's own program."""
+    """What `vmfleet run --focus` writes, checked by the registry's own program."""
     write_invoice(scenario(**extra), tmp_path / "f.csv")
     assert "Validation succeeded" in verdict_on(tmp_path / "f.csv")

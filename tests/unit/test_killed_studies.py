@@ -40,7 +40,7 @@ def _tables(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("cache", [[], ["--no-cache"]], ids=["cache", "no-cache"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_killed_study_resumes_to_the_same_bytes(tmp_path: Path, command: str, cache: list[str]):
-    """SIGKILL at random moments: each time the folder is absent or whole; what was finished isn't played again."""
+    """SIGKILL at random moments: each time the folder is absent or whole; what was finished is not simulated again."""
     fleet = {"name": "fleet", "horizon": "14d", "group": [{"name": "web", "count": 3, "cycle": {"on": "2h", "off": "2h"}}]}  # fmt: skip
     words = [*COMMANDS[command], *cache]
     for place in ("whole", "cut"):

@@ -29,7 +29,7 @@ ROWS = [pytest.param(row, id=row.row) for row in OPERATIONS.values()]
 
 
 def moves(row: Operation, before: PowerState | None, *, generalized: bool) -> Iterator[Move]:
-    """Every power move that a row can make from *before*: its walk, and what each failure leaves."""
+    """Every power move that a row can make from *before*: its sequence, and what each failure leaves."""
     now = before
     for stage in row.stages_for(generalized=generalized):
         yield now, now if stage.power is None else stage.power
@@ -67,7 +67,7 @@ def test_a_row_with_an_illegal_walk_is_seen() -> None:
 
 
 def test_every_arc_of_the_power_table_is_walked_by_some_row() -> None:
-    """An arc that nothing walks is a fact nobody needs, or a row that is missing."""
+    """A transition that no row takes is not needed, or a row is missing."""
     walked = {
         move
         for row in OPERATIONS.values()
@@ -145,7 +145,7 @@ def test_hardware_is_asked_for_exactly_when_a_vm_without_a_host_goes_onto_one() 
 
 
 def test_a_failed_os_provisioning_leaves_the_vm_running() -> None:
-    """The document's note: it is billed, until somebody reacts."""
+    """The document's note: it is billed, until someone reacts."""
     stage = next(stage for stage in CREATE.stages if stage.name == "os_provisioning")
     (failure,) = stage.fails
     assert (failure.code, failure.leaves, failure.answered_by) == (

@@ -21,7 +21,7 @@ def test_an_unknown_policy_is_the_user_s_mistake_and_tells_the_known_ones(name: 
 
 
 def test_the_policies_differ_in_starting_alone_as_far_as_compute_goes() -> None:
-    """A what-if between them is about the boot phase: a third difference would be a slip."""
+    """A what-if between them is about the boot phase: a third difference would be an error."""
     old, new = get_policy("2018-08"), get_policy("2023-10")
     assert new.compute - old.compute == {PowerState.STARTING}
     assert old.compute <= new.compute
@@ -50,7 +50,7 @@ def test_the_table_has_the_states_that_the_policy_knows(name: str, states: int) 
 
 
 def test_a_hibernated_vm_shows_as_deallocated_and_says_more() -> None:
-    """Its power entry is that of a deallocated VM; a further entry tells them apart."""
+    """Its power entry is that of a deallocated VM; a further entry distinguishes them."""
     row = lifecycle_table(get_policy("2023-10"))[-1]
     assert row.code == "PowerState/deallocated + HibernationState/Hibernated"
     assert row.display_status == "VM hibernated"

@@ -71,7 +71,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> sim.RunResult:
 
 @pytest.fixture
 def extra() -> Iterator[Metric]:
-    """A metric of somebody else's: one row."""
+    """A user's own metric: one row."""
     row = Metric(
         name="idle_share", label="idle share", unit=Unit.SHARE, definition="billed but idle over billed", section="ratios",
         better="lower", ratio_of=("wasted_hours", "billed_hours"),

@@ -32,7 +32,7 @@ def _digest(scenario: sim.Scenario) -> str:
 
 @pytest.fixture(scope="module")
 def fleet() -> sim.Scenario:
-    """Two scheduled machines."""
+    """Two scheduled VMs."""
     return sim.from_dict(FLEET)
 
 
@@ -93,13 +93,13 @@ def test_pieces_are_not_mixed_up():
 
 
 def test_the_program_has_one_digest():
-    """It is the same for every question asked of one program (workers and caches rely on it)."""
+    """It is the same for every scenario run by the same code (workers and caches rely on it)."""
     assert program_digest() == program_digest()
     assert len(program_digest()) == 64
 
 
 def test_provenance_tells_what_made_the_result(fleet: sim.Scenario, tmp_path: Path):
-    """Program, commit, libraries, seed, engine and why, prices with source and date, defaults in use; no path of ours."""
+    """Code, commit, libraries, seed, engine and why, prices with source and date, defaults in use; no path of ours."""
     sim.run(fleet, replications=2).write(tmp_path / "run")
     text = (tmp_path / "run" / "provenance.json").read_text()
     told = json.loads(text)

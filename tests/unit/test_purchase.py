@@ -31,8 +31,8 @@ def jobs() -> sim.Scenario:
 def test_the_best_quantity_is_the_newsvendors(jobs: sim.Scenario):
     """Buy the unit that is used in as large a share of hours as its price is of the hourly price, and no further.
 
-    The check knows nothing of billing: it is the quantile of hourly running machines at 1 - reserved / pay as you go.
-    Half of that share, as a wrong model would take it, gives another quantity.
+    The check knows nothing of billing: it is the quantile of hourly running VMs at 1 - reserved / pay as you go.
+    Half of that share, as a wrong model would use, gives another quantity.
     """
     found = best_commitment(jobs, "ri")
     catalogue = jobs.catalogue()
@@ -62,7 +62,7 @@ def test_buying_it_gives_the_bill_that_was_promised(jobs: sim.Scenario):
 
 
 def test_machines_that_always_run_are_all_reserved(jobs: sim.Scenario):
-    """Three steady machines: reserve three, not four, and the answer has no width."""
+    """Three steady VMs: reserve three, not four, and the answer has no width."""
     steady = sim.from_dict(
         {
             "name": "steady",

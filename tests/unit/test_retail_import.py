@@ -1,4 +1,4 @@
-"""Saved pages of the Retail Prices API become a catalogue, and a malformed one is told by file and item."""
+"""Saved pages of the Retail Prices API become a catalogue, and the error of a malformed one names file and item."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class TestPages:
         assert named in str(error.value)
 
     def test_a_single_file_may_be_a_part_but_it_is_noted(self, tmp_path: Path) -> None:
-        """Somebody may want one page only."""
+        """A user may want one page only."""
         made = import_pages([self.write(tmp_path, 0, link=100)])
         assert any("leads to a page that is not there" in note for note in made.notes)
         assert made.taken == 100

@@ -248,7 +248,7 @@ def test_reserved_room_is_held_for_vms_of_its_size() -> None:
 
 
 def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -> None:
-    """And only for its size; when its VM comes back, somebody else of the size is there."""
+    """And only for its size; when its VM comes back, another VM of the size is there."""
     plan = shared(
         vms("d", demand=ON_OFF), vms("e", demand=born(1100), size="E4"), vms("d2", demand=born(1200)),
         hosts=(hosts(1, fit=1),), reserved=(HELD,),

@@ -1,4 +1,4 @@
-"""What is kept of a replication is what was played, to the last bit, or nothing."""
+"""What is kept of a replication is what was simulated, to the last bit, or nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_same_replication_makes_the_same_file(tmp_path: Path):
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])
 def test_a_torn_file_counts_as_absent(tmp_path: Path, cut: int):
-    """A machine that went down may leave half a file; it is played again, not believed."""
+    """A computer that crashed may leave half a file; the replication is simulated again."""
     entry = CacheEntry(folder=tmp_path)
     entry.put(_replication())
     file = tmp_path / "000003.npz"
@@ -75,7 +75,7 @@ def test_a_torn_file_counts_as_absent(tmp_path: Path, cut: int):
 
 
 def test_a_flipped_bit_counts_as_absent(tmp_path: Path):
-    """The file carries check sums: a figure that rotted on the disk is played again."""
+    """The file carries check sums: a figure damaged on disk is simulated again."""
     entry = CacheEntry(folder=tmp_path)
     entry.put(_replication())
     file = tmp_path / "000003.npz"
@@ -115,7 +115,7 @@ def test_moves_reach_the_disk_while_the_list_grows(tmp_path: Path):
 
 
 def test_a_replication_that_broke_leaves_no_part_file(tmp_path: Path):
-    """Half a journal must never be merged into events.parquet."""
+    """Half an event file must never be merged into events.parquet."""
 
     def breaks() -> None:
         with EventWriter(tmp_path / "part.parquet", 0) as journal:

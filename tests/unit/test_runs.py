@@ -1,4 +1,4 @@
-"""Runs of real little fleets: same bits however they are played, and folders that are whole or absent."""
+"""Runs of small fleets: same bits however they are run, and folders that are complete or absent."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OFFICE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def office() -> sim.Scenario:
-    """Six scheduled machines that sometimes fail to provision, two that are always on."""
+    """Six scheduled VMs that sometimes fail to provision, two that are always on."""
     return sim.from_dict(OFFICE)
 
 
@@ -59,12 +59,12 @@ def result(office: sim.Scenario) -> sim.RunResult:
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
-    """Every file of a result but the one that tells the time."""
+    """Every file of a result but the one that holds the time."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "provenance.json"}
 
 
 def test_the_same_question_gives_the_same_bytes(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
-    """Same scenario, seed and program: every file but the provenance's clock is the same to the last byte."""
+    """Same scenario, seed and code: every file but the provenance's time stamp is the same to the last byte."""
     result.write(tmp_path / "a")
     sim.run(office).write(tmp_path / "b")
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
@@ -88,7 +88,7 @@ def test_workers_change_nothing(office: sim.Scenario, result: sim.RunResult, tmp
 
 @pytest.mark.slow
 def test_engines_and_threads_change_no_figure(office: sim.Scenario, result: sim.RunResult):
-    """The compiled kernel, alone and in two threads, gives the figures, bills and timelines of SimPy to the last bit."""
+    """The compiled engine, alone and in two threads, gives the figures, bills and timelines of SimPy to the last bit."""
     for jobs in (1, 2):
         fast = sim.run(office, engine="compiled", jobs=jobs)
         assert fast.engine == "compiled"
@@ -101,7 +101,7 @@ def test_engines_and_threads_change_no_figure(office: sim.Scenario, result: sim.
 
 
 def test_more_replications_keep_the_first_ones(office: sim.Scenario, result: sim.RunResult):
-    """Replication k doesn't know how many there are: what was played stays as it was."""
+    """Replication k doesn't know how many there are: earlier replications stay as they were."""
     longer = sim.run(office, replications=6)
     assert longer.values("billed_hours")[:4] == result.values("billed_hours")
 
@@ -166,7 +166,7 @@ def test_ratios_of_the_summary_are_ratios_of_means(result: sim.RunResult):
 
 
 def test_the_summary_is_json_also_where_nothing_is_defined(tmp_path: Path):
-    """Nobody wants the VMs and there is one replication: nulls, no NaN, and a folder that reads back."""
+    """The VMs are never wanted and there is one replication: nulls, no NaN, and a folder that reads back."""
     idle = {"days": "Sat", "on": "08:00:00", "off": "19:00:00"}
     lazy = sim.from_dict({"name": "lazy", "horizon": "1d", "group": [{"name": "dev", "count": 1, "schedule": idle}]})
     sim.run(lazy, replications=1).write(tmp_path / "lazy")
@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_what_was_there(result: sim.RunResult, tmp_path: Path
 def test_a_full_disk_says_where_finished_replications_are_kept(
     office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Hours of playing are not lost: the message names the folder and the option, and both keep their word."""
+    """Hours of simulation are not lost: the message names the folder and the option, and both work."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -272,7 +272,7 @@ def test_a_path_through_a_file_is_refused_before_the_run(tmp_path: Path):
 def test_a_read_only_folder_is_refused_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str
 ):
-    """The same for a right that is missing (as the machine would say it: a test run by root may write anywhere)."""
+    """The same for a right that is missing (simulated: a test run by root may write anywhere)."""
 
     def refused(self: Path, *_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), str(self))
@@ -370,7 +370,7 @@ def test_a_run_to_a_precision_tells_how_long_it_will_be(office: sim.Scenario):
 
 
 def test_what_was_finished_is_not_played_again(office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Interrupted after two replications, resumed: the two others are played, and the folder is the undisturbed one."""
+    """Interrupted after two replications, resumed: the two others are simulated, and the folder is the undisturbed one."""
     from sim.runs import executors as workers
 
     run_to_folder(office, tmp_path / "undisturbed", events=True)
@@ -474,7 +474,7 @@ def _kill_a_worker(until: float) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds worker processes in /proc")
 def test_a_killed_workers_replications_are_done_again(office: sim.Scenario):
-    """One of two worker processes is killed in the middle (as a machine short of memory does): same figures, no error."""
+    """One of two worker processes is killed in the middle (as on a computer short of memory): same figures, no error."""
     bigger = office.replace("group.dev.count", 300)
     killed: list[int] = []
     killer = threading.Thread(target=lambda: killed.append(_kill_a_worker(time.monotonic() + 60)))
@@ -487,7 +487,7 @@ def test_a_killed_workers_replications_are_done_again(office: sim.Scenario):
 
 
 def test_an_error_of_a_worker_arrives_as_what_it_was():
-    """Errors travel between processes by pickle; the faults and the message must survive it."""
+    """Errors travel between processes by pickle; the issues and the message must survive it."""
     with pytest.raises(sim.ScenarioError) as caught:
         sim.from_dict({"name": "x", "horizon": "-1h", "group": [{"name": "a", "count": -2}]})
     travelled = pickle.loads(pickle.dumps(caught.value))
@@ -496,7 +496,7 @@ def test_an_error_of_a_worker_arrives_as_what_it_was():
 
 
 def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: Path):
-    """One row group or more a replication, in order, with the promised columns."""
+    """One row group or more a replication, in order, with the documented columns."""
     sim.run(office, replications=3, events=True).write(tmp_path / "result")
     table = pq.read_table(tmp_path / "result" / "events.parquet")
     assert table.column_names == ["replication", "t_s", "vm", "kind", "from", "to", "operation", "code"]

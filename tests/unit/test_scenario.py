@@ -51,7 +51,7 @@ def plan(group=None, **top):
 
 
 def test_name_horizon_and_one_group_are_enough():
-    """The interface promises that everything else has a default."""
+    """The interface states that everything else has a default."""
     fleet = from_dict(LEAST).fleet_plan()
     (group,) = fleet.groups
     assert (fleet.start, fleet.horizon_s, fleet.warm_up_s) == (datetime(2026, 1, 5, tzinfo=UTC), 86400.0, 0.0)
@@ -123,7 +123,7 @@ def test_a_ceiling_that_nobody_set_never_lies_below_the_first_backoff():
     ids=["constant", "iso", *[name for name in SPECS if name != "samples"], "truncated"],
 )
 def test_every_way_to_write_a_duration(written, law):
-    """Each form of the interface becomes its law in seconds."""
+    """Each form of the interface becomes its distribution in seconds."""
     assert plan({"durations": {"starting": written}}).durations_s["starting"] == law
 
 
@@ -169,7 +169,7 @@ def test_a_schedule_keeps_its_wall_clock_and_place():
 
 
 def test_a_cycle():
-    """Both halves are laws."""
+    """Both halves are distributions."""
     assert plan({"cycle": {"on": "8h", "off": "16h"}}).demand == Cycle(
         on_s=Constant(value=28800.0), off_s=Constant(value=57600.0)
     )
@@ -191,7 +191,7 @@ def test_arrivals_by_the_hour(key, hours):
 
 
 def test_when_off_may_stand_under_the_schedule_as_the_interface_shows_it():
-    """TOML gives a key to the last header above it; the promised example has `when_off` there."""
+    """TOML gives a key to the last header above it; the documented example has `when_off` there."""
     under = plan({"schedule": {**OFFICE, "when_off": "stop"}})
     above = plan({"schedule": OFFICE, "when_off": "stop"})
     assert under == above
@@ -236,7 +236,7 @@ def test_own_prices_stand_before_the_list():
 
 
 def test_a_size_of_ones_own_needs_only_its_price():
-    """A machine that no list has can still be simulated and rated."""
+    """A size that no list has can still be simulated and rated."""
     made = scenario({"size": "Mine_X1"}, prices={"override": {"Mine_X1": {"linux": 2.0}}})
     assert made.catalogue().price_per_h("Mine_X1", "westeurope", "linux") == 2.0
     with pytest.raises(ScenarioError, match="Mine_X1"):
@@ -281,7 +281,7 @@ def test_replace_gives_another_scenario_and_leaves_the_first_alone():
 
 
 def test_overrides_are_toml_values_or_else_text():
-    """As `--set` promises."""
+    """As documented for `--set`."""
     made = from_dict(
         {**LEAST, "group": [{"name": "dev"}]},
         [
@@ -380,7 +380,7 @@ def test_schema_tells_editors_distributions_apart_by_dist():
     assert starting["default"] == {"dist": "lognormal", "median": "25s", "sigma": 0.5}
     assert starting["description"]
     assert set(schema["required"]) == {"name", "horizon", "group"}
-    assert "when_off" in schema["$defs"]["Schedule"]["properties"]  # where the promised example has it
+    assert "when_off" in schema["$defs"]["Schedule"]["properties"]  # where the documented example has it
 
 
 def test_schema_takes_the_durations_that_we_take():
@@ -393,7 +393,7 @@ def test_schema_takes_the_durations_that_we_take():
         assert not re.search(horizon["pattern"], text)
 
 
-# --- the promise ----------------------------------------------------------------------------------------------------
+# --- the interface ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not INTERFACE.exists(), reason="the shared pages are not here")

@@ -1,4 +1,4 @@
-"""What a scenario says of hosts, quota and what befalls them, of loads that are followed, and of room that is held."""
+"""What a scenario says of hosts, quota, platform failures, loads and capacity reservations."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shared(**platform):
 
 
 def test_without_a_platform_nothing_is_shared():
-    """Then groups may be played apart, and plans don't differ by what nobody asks."""
+    """Then groups may be simulated separately, and plans do not differ by unused settings."""
     made = scenario().fleet_plan()
     assert made.platform is None
     assert (made.groups[0].size, made.groups[0].vcpus) == ("", 0)
@@ -139,7 +139,7 @@ def test_hosts_can_be_set_by_name():
 
 
 def test_too_few_hosts_refuse_vms():
-    """The plan is one that plays: two hosts of 64 vCPU hold 32 machines of 4."""
+    """The plan can be simulated: two hosts of 64 vCPUs hold 32 VMs of 4."""
     made = scenario({"count": 40, "retry": {"attempts": 1}}, platform={"hosts": [HOSTS]})
     run = simulate(made.fleet_plan(), seed=1, replication=0, engine="simpy")
     assert (run.fleet.counts["vms.created"], run.fleet.counts["failures.AllocationFailed"]) == (32, 8)
@@ -196,14 +196,14 @@ def test_a_load_from_a_file_beside_the_scenario(tmp_path):
 
 
 def test_count_and_schedule_wait_while_a_load_is_followed():
-    """The interface's example has all three; what is not used is told."""
+    """The interface's example has all three; what is not used is reported."""
     made = scenario({"count": 200, "autoscale": SCALED})
     assert any("Not used beside autoscale: count." in line for line in made.describe())
     assert made.replace("group.dev.autoscale", None).fleet_plan().groups[0].count == 200
 
 
 def test_a_maximum_that_can_t_serve_the_load_is_told():
-    """Overload that follows from the file alone should surprise nobody."""
+    """Overload that follows from the file alone should not be a surprise."""
     told = "\n".join(scenario({"autoscale": {**SCALED, "max": 2}}).describe())
     assert "2 VMs serve at most 8." in told
 
@@ -273,7 +273,7 @@ def test_rounding_is_exact_unless_the_file_says_else():
 
 
 def test_the_platform_in_words():
-    """What `vmfleet validate` says of it: hosts, limits, what befalls them."""
+    """What `vmfleet validate` says of it: hosts, limits, failures."""
     made = scenario(
         {"count": 20},
         start=datetime(2026, 1, 5, tzinfo=UTC),

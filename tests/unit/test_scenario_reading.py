@@ -1,4 +1,4 @@
-"""Scenario files that can't be read, data beside them, and overrides on top: every fault is told, none is a traceback."""
+"""Scenario files that can't be read, data beside them, and overrides on top: every error is reported, none is a traceback."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_name_that_no_file_can_have_is_refused(name):
     "text", ["x = " + "[" * 3000, "x = " + "9" * 5000, "\0", "= 1", "[", 'a."b' ], ids=["deep", "long", "null", "=", "[", "quote"]
 )  # fmt: skip
 def test_text_that_is_no_toml_is_refused_in_one_line(text, write):
-    """Whatever tomllib raises, the user sees a fault."""
+    """Whatever tomllib raises, the user sees an issue."""
     (fault,) = _faults(write(text))
     assert "\n" not in str(fault)
 
@@ -104,7 +104,7 @@ SAMPLES = RIGHT.replace(
     ids=["text", "negative", "nan", "short row", "column", "no rows", "empty", "encoding"],
 )
 def test_a_bad_samples_file_is_told_with_its_row(rows, says, write):
-    """Measured data is where surprises live; the row is what one looks for."""
+    """Measured data has surprises; the user looks for the row."""
     write(rows, "durations.csv")
     (fault,) = _faults(write(SAMPLES))
     assert (fault.line, fault.field) == (7, "group.dev.durations.starting")
@@ -141,7 +141,7 @@ def test_samples_are_sought_beside_the_scenario_not_where_one_stands(write, monk
     ],
 )
 def test_a_wrong_override_is_named_as_it_was_given(override, field, says, write):
-    """The file is right: the fault must not send anybody there."""
+    """The file is right: the error must not point there."""
     (fault,) = _faults(write(RIGHT), [override])
     assert fault.file.startswith("--set")
     assert fault.line is None

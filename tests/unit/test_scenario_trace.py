@@ -102,7 +102,7 @@ def test_hours_replayed_are_hours_recorded(write):
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL_DAY.exists(), reason="the shared data is not here")
 def test_hours_of_a_real_day_replayed_are_the_hours_in_its_file(tmp_path):
-    """87,550 VMs of one day: what the file says they lived is what the fleet exists, to rounding."""
+    """87,550 VMs of one day: the lifetimes in the file are the hours that the fleet exists, to rounding."""
     trace = open_trace(REAL_DAY, "columns")
     path = tmp_path / "real.toml"
     path.write_text(
@@ -123,7 +123,7 @@ def test_hours_of_a_real_day_replayed_are_the_hours_in_its_file(tmp_path):
     ],
 )
 def test_sizes_and_priority_may_be_the_users(write, override, names):
-    """One size for all, one for a kind of VM, or a priority that the record doesn't tell."""
+    """One size for all, one for a kind of VM, or a priority that the trace does not contain."""
     path = write(text=TEXT.replace(f"sizes = {SIZES}\n", "") if "size=" in override else TEXT)
     assert set(load(path, [override]).group_names) == names
 
@@ -146,7 +146,7 @@ def test_a_size_by_the_records_own_word(write):
     ],
 )
 def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, says):
-    """With its own line, since that is what has to be mended."""
+    """With its own line, because that is what must be fixed."""
     (host_failed,) = _faults(write(record))
     assert (host_failed.line, says in str(host_failed)) == (line, True), str(host_failed)
 
@@ -166,7 +166,7 @@ def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, s
     ],
 )
 def test_contradictions_about_a_record_are_told(write, old, new, field, says):
-    """One fault each, in words that help."""
+    """One issue each, with a helpful message."""
     found = _faults(write(text=TEXT.replace(old, new, 1)))
     assert [host_failed.field for host_failed in found] == [field]
     assert says in str(found[0])

@@ -1,4 +1,4 @@
-"""The best of several: right as often as promised, and no flattering of the winner."""
+"""The best of several: right as often as stated, and an unbiased estimate of the winner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sim.studies.selection import best_of, kim_nelson
 
 
 def _choose(rng: np.random.Generator, means: Sequence[float], shared: float) -> tuple[int, int]:
-    """Index chosen and replications used: systems with common luck (weight *shared*) and their own."""
+    """Index chosen and replications used: systems with common random numbers (weight *shared*) and their own."""
     luck, own = rng.normal(0, shared, 3000), rng.normal(0, 1, (len(means), 3000))
     values = np.asarray(means)[:, None] + luck + own
     found = kim_nelson(
@@ -55,7 +55,7 @@ def test_variants_that_are_equal_to_the_last_bit_end_at_once():
 
 
 def test_a_real_choice_can_be_checked_by_hand():
-    """Deallocating at night is cheaper than stopping, which is as dear as keeping; the fresh figure is near the first."""
+    """Deallocating at night is cheaper than stopping, which costs as much as keeping; the new figure is near the first."""
     office = sim.from_dict(
         {
             "name": "office",

@@ -15,7 +15,7 @@ from sim.studies.sensitivity import elementary_effects, parse_factor, sensitivit
 
 @pytest.fixture(scope="module")
 def fleet() -> sim.Scenario:
-    """Machines with a disk each, for a day."""
+    """VMs with a disk each, for a day."""
     return sim.from_dict(
         {"name": "fleet", "horizon": "1d", "replications": 3, "group": [{"name": "web", "count": 4, "disks": ["P10"]}]}
     )
@@ -35,7 +35,7 @@ def test_a_factor_is_read_and_spread():
 
 
 def test_a_tornado_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
-    """Two machines more or less are half the bill; starting isn't billed, but takes from running; stopping never comes."""
+    """Two VMs more or less are half the bill; starting isn't billed, but takes from running; stopping never comes."""
     found = sensitivity(fleet, VARY)
     rows = {row["factor"]: row for row in found.rows}
     count = rows["group.web.count"]

@@ -37,13 +37,13 @@ PLAN = FleetPlan(
 
 
 def test_a_fleet_that_is_refused_room_passes_its_audit() -> None:
-    """Both engines agree on every move of the VMs that live again."""
+    """Both engines agree on every transition of the VMs that are simulated again."""
     run = simulate(PLAN, seed=3, replication=0, engine="compiled")
     assert run.fleet.counts["failures.AllocationFailed"] > 100
 
 
 def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were every request granted in the second life, the stories would part, and both are told."""
+    """If every request were granted in the second simulation, the histories would differ, and the error shows both."""
     monkeypatch.setattr(RecordedAnswers, "granted", lambda _self, _refusal: True)
     with pytest.raises(
         AuditError, match=r"(?s)busy-00\d\d: the two engines differ from move \d+\n  compiled:\n.*simpy:"

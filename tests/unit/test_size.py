@@ -1,4 +1,4 @@
-"""Searching for the smallest value that keeps a promise: right where it can be known, and silent where it can't."""
+"""Searching for the smallest value that meets a target: right where it can be known, undecided where it cannot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sim.studies.sizing import Sizing, looks_until, size
 
 @pytest.fixture(scope="module")
 def fleet() -> sim.Scenario:
-    """Machines that are on for a day at 0.23 USD an hour."""
+    """VMs that are on for a day at 0.23 USD an hour."""
     return sim.from_dict(
         {"name": "fleet", "horizon": "1d", "group": [{"name": "web", "count": 5, "size": "Standard_D4s_v5"}]}
     )
@@ -67,11 +67,11 @@ def test_what_is_no_promise_is_refused(words: str):
 
 
 def test_the_largest_fleet_within_a_budget_can_be_checked_by_hand(fleet: sim.Scenario, tmp_path: Path):
-    """A machine costs at most 24 x 0.23 = 5.52 USD a day (a minute less): 100 USD keep 18 of them, 19 cost 104.8."""
+    """A VM costs at most 24 x 0.23 = 5.52 USD a day (a minute less): 100 USD pay for 18 of them, 19 cost 104.8."""
     found = size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True)
     assert (found.answer, found.value, found.next_value, found.next_answer) == ("feasible", 18, 19, "infeasible")
     assert "group.web.count = 18 is the largest" in found.words
-    assert len(found.trials) <= 8  # bisection, not a walk over sixty values
+    assert len(found.trials) <= 8  # bisection, not a scan of sixty values
     found.write(tmp_path / "size")
     content = json.loads((tmp_path / "size" / "size.json").read_text())
     assert (content["answer"], content["value"]) == ("feasible", 18)
@@ -79,7 +79,7 @@ def test_the_largest_fleet_within_a_budget_can_be_checked_by_hand(fleet: sim.Sce
 
 
 def test_the_smallest_value_is_the_mirror(fleet: sim.Scenario):
-    """At least 100 USD: 19 machines."""
+    """At least 100 USD: 19 VMs."""
     found = size(fleet, "group.web.count=1..60", "cost.total>=100")
     assert (found.answer, found.value, found.next_value) == ("feasible", 19, 18)
 
@@ -108,7 +108,7 @@ def test_a_promise_that_gets_harder_the_other_way_is_answered_and_explained(flee
 
 
 def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.MonkeyPatch):
-    """Played on for its precision, a value has looks left; a later opposite verdict would be a second chance to err."""
+    """A value that is simulated further for its precision has looks left; a later opposite verdict would be a second chance to err."""
     answers = iter(["undecided", "feasible", "infeasible", "feasible"])
 
     class Turncoat:
@@ -133,7 +133,7 @@ def test_the_time_left_of_a_search_is_no_cap_that_nobody_meets(fleet: sim.Scenar
 
 
 def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
-    """A replayed record is played as a group for each size: those are the names that a promise knows."""
+    """A replayed trace has a group for each size: a target may name these."""
     (tmp_path / "vms.csv").write_text("vm,vcpus,memory_gib,created_s,deleted_s\na,4,16,0,3600\nb,8,32,0,7200\n")
     replayed = sim.from_dict(
         {
@@ -171,7 +171,7 @@ def test_what_so_few_replications_cannot_know_is_undecided(fleet: sim.Scenario):
 
 
 class _Played:
-    """A stand-in for playing: value v costs v + noise with spread 1 in replication k, the same noise at every v."""
+    """A stand-in for simulating: value v costs v + noise with spread 1 in replication k, the same noise at every v."""
 
     def __init__(self, noise: np.ndarray) -> None:
         self.noise = noise

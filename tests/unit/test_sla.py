@@ -44,12 +44,12 @@ def test_capacity_reservation_example(down_min, percent, credit):
     ],
 )
 def test_credit_table(deployment, uptime, credit):
-    """Thresholds are "below": exactly the promise is no breach."""
+    """Thresholds are "below": exactly the SLA is no breach."""
     assert service_credit(deployment, uptime) == credit
 
 
 def test_credits_begin_where_the_promise_ends():
-    """A row whose first threshold isn't its promise would be a slip of the pen; credits grow as uptime falls."""
+    """A row whose first threshold is not its SLA would be a typing error; credits grow as uptime falls."""
     for level in SERVICE_LEVELS.values():
         if level.uptime is not None:
             assert level.credits[0][0] == level.uptime
@@ -58,7 +58,7 @@ def test_credits_begin_where_the_promise_ends():
 
 
 def test_a_single_vm_goes_by_its_slowest_disk():
-    """All disks must be Premium for the Premium promise."""
+    """All disks must be Premium for the Premium SLA."""
     assert deployment_of(["P10", "P30"]) is Deployment.SINGLE_PREMIUM
     assert deployment_of(["P10", "E10"]) is Deployment.SINGLE_STANDARD_SSD
     assert deployment_of(["P10"], vms=3, zones=3) is Deployment.ZONES

@@ -53,7 +53,7 @@ def test_a_regular_vm_waits_until_the_spot_vm_in_its_way_has_gone() -> None:
 
 
 def test_an_evicted_vm_is_back_when_there_is_room_again() -> None:
-    """The regular VM lives until 1,500 and is gone at 1,544; asked for again at 1,085 + 900, the spot VM runs 35 s later."""
+    """The regular VM exists until 1,500 and is gone at 1,544; asked for again at 1,085 + 900, the spot VM runs 35 s later."""
     told = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))))
     assert told.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
 
@@ -105,7 +105,7 @@ def test_neither_regular_nor_spot_vms_evict_their_like() -> None:
 
 
 def test_what_a_large_spot_vm_leaves_over_is_free_when_it_has_gone_and_not_before() -> None:
-    """It takes a whole host. The first regular VM is promised a quarter at 1,010, the second another at 1,020: both start at 1,085."""
+    """It takes a whole host. For the first regular VM a quarter is reserved at 1,010, the second another at 1,020: both start at 1,085."""
     big = replace(spot_vms(again_s=None), vcpus=16, memory_gib=64.0)
     told = run_until(watched(shared(big, vms("r", demand=born(1000, 1010)), hosts=(hosts(1),))))
     assert [told.life(f"r-000{i}")[1] for i in range(2)] == [(1085, "starting")] * 2
@@ -154,7 +154,7 @@ def test_a_spot_vm_that_is_just_being_made_goes_when_it_is_there() -> None:
 
 
 def test_a_spot_vm_that_goes_by_itself_makes_room_all_the_same() -> None:
-    """Its life ends at 1,015, after it was told to go at 1,010 and before its notice is over: gone with its eviction, once."""
+    """Its lifetime ends at 1,015, after its eviction notice at 1,010 and before its notice is over: gone with its eviction, once."""
     told = run_until(watched(shared(spot_vms(demand=born(0, for_s=1015)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))  # fmt: skip
     assert told.life("r-0000")[1] == (1085, "starting")
     assert told.life("s-0000")[-1][1] == ""
@@ -181,7 +181,7 @@ def test_a_hazard_of_one_evicts_as_soon_as_the_vm_serves() -> None:
 
 
 def test_the_inspection_of_these_stories_has_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A spot VM that isn't told to go is found to be still there."""
+    """A spot VM that gets no eviction notice is found to be still there."""
     right = SharedPlatform.ask_host
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
     monkeypatch.setattr(SharedPlatform, "ask_host", lambda platform, vm, avoid=-1: right(platform, vm, avoid) and [])

@@ -1,4 +1,4 @@
-"""Intervals against textbooks, against scipy's own, and against what they promise."""
+"""Intervals against textbooks, against scipy's own, and against their stated coverage."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_welch_agrees_with_scipy():
 
 
 def test_pairs_are_worth_more_than_two_samples():
-    """Common luck cancels: the paired interval is far narrower; refusing to pair would lose it."""
+    """Common random numbers cancel: the paired interval is far narrower; refusing to pair would lose it."""
     luck = np.random.default_rng(2).normal(0, 10, 20)
     base, variant = luck.tolist(), (luck + 1 + 0.1 * np.sin(luck)).tolist()
     paired, independent = paired_interval(variant, base), welch_interval(variant, base)
@@ -92,13 +92,13 @@ def test_a_ratio_is_of_means_and_not_a_mean_of_ratios():
 
 
 def test_a_ratio_of_nothing_is_not_defined():
-    """Nobody wanted a VM: the availability is null, not 0, not 1 and not an error."""
+    """No VM was wanted: the availability is null, not 0, not 1 and not an error."""
     found = estimate_ratio([0.0, 0.0], [0.0, 0.0])
     assert (found.mean, found.low, found.p50, found.n) == (None, None, None, 2)
 
 
 def test_jackknife_and_delta_method_meet_where_one_takes_over():
-    """At 30 replications the two standard errors differ by little, so the switch shows in nobody's report."""
+    """At 30 replications the two standard errors differ by little, so the switch is not visible in a report."""
     rng = np.random.default_rng(3)
     bottoms = rng.uniform(90, 110, 30)
     tops = bottoms * 0.99 + rng.normal(0, 0.2, 30)

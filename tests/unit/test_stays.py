@@ -1,4 +1,4 @@
-"""Lives of VMs rated without a simulation: rounding, disks that outlive their VM, and faults of the input."""
+"""VM timelines rated without a simulation: rounding, disks that outlive their VM, and errors in the input."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_two_states_at_once_are_refused():
 
 
 def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):
-    """Many lives over ten days."""
+    """Many VM timelines over ten days."""
     groups = of or (group(), group(name="win", os="windows", disks=("P10",)))
     random = np.random.default_rng(seed)
     rows = []
@@ -169,7 +169,7 @@ def test_parts_of_a_bill_of_stays_are_exact():
 
 
 def test_small_parts_change_nothing(monkeypatch):
-    """Work is cut into parts to bound memory; where the cuts fall is nobody's business."""
+    """Work is cut into parts to bound memory; where the cuts fall must not matter."""
     stays, _ = random_lives(5)
     whole = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, rounding="floor-minute").bill
     monkeypatch.setattr("sim.billing.stays.ROWS_AT_ONCE", 7)

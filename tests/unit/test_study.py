@@ -1,4 +1,4 @@
-"""The front door: what scripts use, and what it promises about budgets and quantiles."""
+"""The front door: what scripts use, and what it states about budgets and quantiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sim.errors import InputError
 
 @pytest.fixture(scope="module")
 def fleet() -> sim.Scenario:
-    """Machines that fail often, so that months differ."""
+    """VMs that fail often, so that months differ."""
     return sim.from_dict(
         {
             "name": "fleet",
@@ -54,7 +54,7 @@ def test_the_front_door_costs_nothing():
 
 
 def test_a_budget_has_a_chance_of_being_broken(fleet: sim.Scenario, result: sim.RunResult, tmp_path: Path):
-    """The share of months above it with exact bounds; one that nobody broke still has an upper bound above 0."""
+    """The share of months above it with exact bounds; one that was never exceeded still has an upper bound above 0."""
     values = result.values("cost.total")
     middle = sorted(values)[14] + 1e-9
     share, low, high = result.probability_above("cost.total", middle)

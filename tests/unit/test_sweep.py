@@ -1,4 +1,4 @@
-"""Sweeps: the axes mean what they say, and no point is played twice."""
+"""Sweeps: the axes mean what they say, and no point is simulated twice."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_points_are_every_combination_in_order(fleet: sim.Scenario):
 
 
 def test_every_wrong_setting_is_told_at_once(fleet: sim.Scenario):
-    """Nobody wants to hear of the second fault after an hour of simulation."""
+    """The second issue must not wait until after an hour of simulation."""
     with pytest.raises(ScenarioError) as caught:
         sim.sweep(fleet, {"group.a.count": [1, -1], "group.b.size": ["Standard_D4s_v5", "Standard_Nope"]})
     assert "-1" in str(caught.value)
@@ -181,7 +181,7 @@ def test_points_that_ask_the_same_are_played_once(fleet: sim.Scenario, monkeypat
 def test_a_resumed_sweep_plays_only_what_is_missing(
     fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Other points, more replications, another order: whatever was played before is read, with the same bits."""
+    """Other points, more replications, another order: whatever was simulated before is read, with the same bits."""
     cache = RunCache(tmp_path / "cache")
     played = _counting(monkeypatch)
     first = sim.sweep(fleet, {"group.a.count": [1, 2]}, cache=cache)
@@ -214,7 +214,7 @@ def test_a_sweep_is_played_until_every_point_is_known_well_enough(fleet: sim.Sce
 
 
 def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_why(tmp_path: Path):
-    """Autoscale lives in SimPy beside groups that the kernel walks: same bits, and the folder tells it for all points."""
+    """Autoscaled groups run in SimPy beside groups that run compiled: same bits, and the folder says so for all points."""
     fleet = sim.from_dict(
         {
             "name": "fleet",
@@ -235,7 +235,7 @@ def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_w
 
 
 def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
-    """What the kernel takes to get ready is spent once for a whole sweep, so the choice counts every point's moves."""
+    """The time to load the compiled code is spent once for a whole sweep, so the choice counts every point's moves."""
     asked: list[int] = []
     choose_engine = replication_runner.choose_engine
 

@@ -1,4 +1,4 @@
-"""What a fit prints is a group of a scenario file, and says what it can't promise."""
+"""What a fit prints is a group of a scenario file, and says what it cannot assure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def found_in(tmp_path_factory):
 
 @pytest.mark.parametrize(("days", "profile", "numbers"), [(0.5, "rate", 1), (3, "hourly", 24), (15, "weekly", 168)])
 def test_the_pasted_section_is_a_scenario_with_the_fitted_figures(found_in, days, profile, numbers):
-    """Every family's law and every profile goes through the scenario's own checks, and comes back as it was."""
+    """Every family and every profile goes through the scenario's own checks, and comes back as it was."""
     found = found_in(days)
     assert found.arrivals.profile == profile
     for one in found.distributions:
@@ -141,7 +141,7 @@ def test_a_fit_by_size_shares_out_the_arrivals(tmp_path):
 
 
 def test_the_curve_of_a_fit_is_what_a_figure_needs(found_in):
-    """Shares rise from 0 to 1; the seen ones end where nobody was watched longer."""
+    """Shares rise from 0 to 1; the seen ones end where no VM was observed longer."""
     found = found_in(3)
     curve = found.curve()
     assert set(curve.distributions) == {one.family for one in found.distributions}
@@ -168,7 +168,7 @@ def test_the_real_day_is_read_whole():
     assert (trace.rows, trace.still_alive, trace.alive_at_start) == (87_550, 3_717, 0)
     assert (
         trace.window_s == 5 * 86400 - 600
-    )  # its thirty days end at stamp 2,591,400: the censored lives' bins leave no other
+    )  # its thirty days end at stamp 2,591,400: the bins of the censored lifetimes leave no other
     assert trace.stamp_s == 300
     seconds = 0.0
     with gzip.open(REAL, "rt") as stream:
@@ -181,10 +181,10 @@ def test_the_real_day_is_read_whole():
 
 @real
 def test_the_real_day_has_the_laws_of_its_nine_days():
-    """The data's own description gives the laws of nine days of this stream; one of them is within its error of that.
+    """The data's own description gives the distributions of nine days of this stream; one of them is within its error of that.
 
-    Errors are those by hours, since VMs of one batch live alike; nine days have a third of one day's. Z = 3.5 for seven
-    numbers is passed by chance once in 300 times, and the errors by independence would refuse the same numbers.
+    Errors are those by hours, because VMs of one batch have similar lifetimes; nine days have a third of one day's. Z = 3.5 for seven
+    numbers is passed by chance once in 300 times, and the errors by independence would reject the same numbers.
     """
     found = fit(open_trace(REAL, "columns"))
     told = {

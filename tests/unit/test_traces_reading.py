@@ -1,4 +1,4 @@
-"""Each format of trace is read as its publisher wrote it, and what is wrong with a file is told with its line."""
+"""Each format of trace is read as its publisher wrote it, and an error in a file is reported with its line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(path: Path, content: str) -> Path:
 
 
 def vmtable(*rows: tuple[object, ...]) -> str:
-    """Rows (subscription, created, deleted, cores, memory) among the columns that nobody needs."""
+    """Rows (subscription, created, deleted, cores, memory) among the columns that are not needed."""
     lines = [f"vm{n},{a},dep{n},{b},{c},90.1,12.5,80.0,Unknown,{d},{e}\n" for n, (a, b, c, d, e) in enumerate(rows)]
     return "".join(lines)
 
@@ -50,7 +50,7 @@ AZURE_ROWS = (
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_table_of_2017_is_read_plain_and_packed(tmp_path, packed):
-    """Gzip is told by the file's first bytes, not by its name, and read as it is."""
+    """Gzip is recognised by the file's first bytes, not by its name, and read as it is."""
     file = tmp_path / "vmtable.csv"
     content = vmtable(*AZURE_ROWS).encode()
     file.write_bytes(gzip.compress(content) if packed else content)
@@ -79,7 +79,7 @@ def test_the_open_buckets_of_2019_stand_for_a_number_that_may_be_chosen(tmp_path
 
 
 def test_an_open_bucket_is_not_understood_in_2017(tmp_path):
-    """Whoever mixes up the two years is told, at the cell."""
+    """The error of a mixed-up year names the cell."""
     file = write(tmp_path / "vmtable.csv", vmtable(("a", 300, 900, 2, 4), ("a", 300, 900, ">24", 4)))
     with pytest.raises(TraceError, match=r"vmtable\.csv:2: vmcorecount: '>24' is not a number"):
         open_trace(file, "azure-2017")
@@ -177,7 +177,7 @@ def test_instants_and_lifetimes_are_understood(tmp_path):
 
 
 def test_a_vm_deleted_at_the_end_of_the_given_window_is_still_alive(tmp_path):
-    """The watch ends there, so that nobody knows; and what comes later is left out, and counted."""
+    """The observation ends there, so the rest is unknown; what comes later is left out and counted."""
     file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,100,1,1\n10,200,1,1\n20,99,1,1\n100,150,1,1\n")
     opened = open_trace(file, "columns", window_s=100)
     rows = rows_of(opened)
@@ -235,7 +235,7 @@ HEAD = "created,deleted,vcpus,memory,priority,size,censored\n"
     ],
 )
 def test_a_malformed_row_is_told_with_line_column_value_and_what_is_right(tmp_path, row, says):
-    """A file of a million rows is only mended by people who are told where."""
+    """A file of a million rows can be fixed only if the error says where."""
     file = write(tmp_path / "t.csv", HEAD + "1,2,1,1,regular,,0\n" + row + "\n")
     with pytest.raises(TraceError, match=says) as told:
         open_trace(file, "columns")

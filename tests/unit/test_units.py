@@ -28,7 +28,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize(("text", "seconds"), WRITTEN.items())
 def test_every_form_of_a_duration_is_read(text, seconds):
-    """Each form that the documentation promises has the value that a person reads in it."""
+    """Each documented form has the value that a person reads in it."""
     assert parse_duration(text) == seconds
 
 
@@ -37,7 +37,7 @@ WRONG = ["", "P", "PT", "-5s", "nan", "inf", "5", "5 parsecs", "30min1h", "1h1h"
 
 @pytest.mark.parametrize("text", [*WRONG, "9" * 400 + "s"])
 def test_what_is_no_duration_is_refused_with_an_example(text):
-    """A number without a unit, a negative one or a month of unknown length must not slip through as seconds."""
+    """A number without a unit, a negative one or a month of unknown length must not be read as seconds."""
     with pytest.raises(ValueError, match='such as "90s", "15min"'):
         parse_duration(text)
 
@@ -69,7 +69,7 @@ SPOKEN = {
 
 @pytest.mark.parametrize(("seconds", "text"), SPOKEN.items())
 def test_a_duration_is_spoken_in_its_two_largest_units_and_whole_seconds_exactly(seconds, text):
-    """Rounding carries into the next unit: nobody says 60min. Two durations that differ must not be told as the same."""
+    """Rounding carries into the next unit: 60min is not used. Two durations that differ must not look the same."""
     assert format_duration(seconds) == text
 
 

@@ -1,4 +1,4 @@
-"""Uptime of fleets: which VMs are one deployment, what is downtime and what isn't, and what a broken promise is worth."""
+"""Uptime of fleets: which VMs are one deployment, what is downtime and what is not, and the credit for a missed SLA."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_zones_are_down_only_while_nobody_is_up(together: bool) -> None:
 
 
 def test_groups_share_an_availability_set() -> None:
-    """One deployment of two groups: the one that is up keeps the other's promise, and a credit goes to both."""
+    """One deployment of two groups: the one that is up meets the SLA of the other, and a credit goes to both."""
     apart = [
         watched("a", *one_failure(0, 100, 60), availability_set="s", fee_usd=100.0),
         watched("b", *one_failure(0, 400, 60), availability_set="s", fee_usd=300.0),
@@ -87,7 +87,7 @@ def test_groups_share_an_availability_set() -> None:
 
 
 def test_months_are_calendar_months_and_spot_promises_nothing() -> None:
-    """A window from mid-June to mid-July: two rows; of spot VMs the uptime is told, and no credit."""
+    """A window from mid-June to mid-July: two rows; for spot VMs there is an uptime but no credit."""
     half = MONTH / 2
     start = datetime(2026, 6, 16, tzinfo=UTC)
     spans = [(0, 0, half, True), (0, half, MONTH, False)]
@@ -150,7 +150,7 @@ def shared(platform: Platform, hours: float = 24.0, **changes: Any) -> Any:
 
 
 def failing(law: Distribution) -> Platform:
-    """Hosts fail, and are mended an hour later; healing takes ten minutes where another host has room."""
+    """Hosts fail, and are repaired an hour later; healing takes ten minutes where another host has room."""
     failures = Failing(time_between_s=law, repair_s=always(3600))
     return Platform(hosts=HOSTS, host_failures=failures, healing_s=always(600))
 
@@ -164,20 +164,20 @@ def test_a_lost_host_is_downtime_until_the_vm_runs_elsewhere() -> None:
 
 
 def test_no_room_elsewhere_is_downtime_too() -> None:
-    """All hosts fail at once: the VM waits the hour until they are mended, and starts."""
+    """All hosts fail at once: the VM waits the hour until they are repaired, and starts."""
     (first, down, *_) = reach(shared(failing(always(36_000)), hours=15.0))["g"]
     assert first == (0, 35.0, 36_000.0, False)
     assert down == (0, 36_000.0, 36_000.0 + 3600 + 25, True)
 
 
 def test_what_the_user_stops_is_no_downtime() -> None:
-    """Off for sixteen hours of a day, and the host fails meanwhile: nobody had asked for the VM."""
+    """Off for sixteen hours of a day, and the host fails meanwhile: the VM was not wanted."""
     plan = shared(failing(always(36_000)), hours=15.0, demand=Cycle(on_s=always(8 * 3600), off_s=always(16 * 3600)))
     assert [row[3] for row in reach(plan)["g"]] == [False]
 
 
 def test_maintenance_is_downtime() -> None:
-    """Frozen or rebooted, nobody could reach it."""
+    """Frozen or rebooting, it could not be reached."""
     work = Maintenance(every_s=6 * 3600.0, impact="freeze", freeze_s=always(9))
     rows = reach(shared(Platform(hosts=HOSTS, maintenance=work), hours=24.0, demand=AlwaysOn()))["g"]
     assert {round(b - a, 6) for _, a, b, down in rows if down} == {9.0}
@@ -203,7 +203,7 @@ def test_a_replication_tells_uptime_and_credit() -> None:
 
 
 def test_nothing_can_be_down_without_a_platform() -> None:
-    """Then nobody listens, and the promise is kept."""
+    """Then it is not reachable for its user, and the SLA is met."""
     assert not can_be_down(fleet(hours=1.0))
     question = SimulationInput(
         plan=fleet(hours=1.0),

@@ -180,7 +180,7 @@ def test_demand_that_begins_while_the_vm_is_deallocated_waits_for_its_end() -> N
 
 
 def test_demand_that_ends_during_a_start_waits_for_its_end() -> None:
-    """On at 1,200 for 5 s of 35: the start ends at 1,235 with a VM that nobody wants."""
+    """On at 1,200 for 5 s of 35: the start ends at 1,235 with a VM that is not wanted."""
     schedule = Schedule(days=(0,), on=time(0, 20), off=time(0, 20, 5), time_zone="UTC")
     told = play_both(fleet(hours=0.5, demand=schedule))
     assert told.life()[3:] == [
@@ -234,7 +234,7 @@ def test_a_night_window_is_an_hour_shorter_in_spring_and_longer_in_autumn() -> N
 
 
 def arriving(lifetime_s: float, **changes: Any) -> Played:
-    """A day of VMs that are asked for now and then, and live that long."""
+    """A day of VMs that are requested now and then, and exist that long."""
     demand = Arrivals(rate_per_h=(2.0,), lifetime_s=always(lifetime_s))
     return play_both(fleet(hours=24, count=0, demand=demand, **changes))
 

@@ -122,7 +122,7 @@ def test_a_scenario_may_leave_its_warm_up_to_be_found(tmp_path: Path):
 
 
 def test_fleets_that_are_compared_count_the_same_hours():
-    """The longest warm-up of all: a fleet that settles later must not look cheaper for it."""
+    """The longest warm-up of all: a fleet with a longer start-up phase must not look cheaper for it."""
     quick, slow = (
         sim.from_dict(FILLING).replace("group.jobs.arrivals.lifetime", {"dist": "exponential", "mean": mean})
         for mean in ("2h", "36h")

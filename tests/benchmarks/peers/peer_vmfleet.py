@@ -11,7 +11,7 @@ ENGINE = sys.argv[4]
 
 
 def lognormal(law: tuple[float, float]) -> dict[str, object]:
-    """A duration law as a scenario writes it."""
+    """A duration distribution as a scenario writes it."""
     return {"dist": "lognormal", "median": f"{math.exp(law[0]):.6f}s", "sigma": law[1]}
 
 

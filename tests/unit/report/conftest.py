@@ -35,7 +35,7 @@ def make_folder(
     failures: bool = True,
     lives: int = 12,
 ) -> Path:
-    """A folder as `vmfleet run` writes it, of office-hours machines whose numbers add up."""
+    """A folder as `vmfleet run` writes it, of office-hours VMs whose numbers add up."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = np.random.default_rng(7)
     bills = get_policy(policy)

@@ -204,7 +204,7 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
 
 
 def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
-    """Made folders serve nine tenths of their running hours; with commitments nobody can say whose hours they paid."""
+    """Made folders serve nine tenths of their running hours; with commitments it is not known whose hours they paid."""
 
     def drawn_from(commitment: float) -> tuple[ReportedRun, dict[str, float]]:
         findings = read(result_folder(groups=("a", "b"), vms=10, replications=3, commitment=commitment))
@@ -230,7 +230,7 @@ def test_single_lives_are_those_of_the_folder(made: Path) -> None:
 
 
 def test_single_lives_are_said_to_be_no_sample(made: Path) -> None:
-    """Only the first VMs of a group have their lives recorded; a reader must not take them for the fleet."""
+    """Only the first VMs of a group have their timelines recorded; a reader must not take them for the fleet."""
     drawn = html.unescape((made / "figures" / "single_vms.svg").read_text(encoding="utf-8"))
     assert "the first VMs of each group (no sample)" in drawn
 
@@ -276,7 +276,7 @@ def test_parts_in_tables_add_up_to_the_totals_shown(made: Path, page: Page) -> N
 
 
 def test_billed_hours_are_split_as_the_policy_says(result_folder: Make) -> None:
-    """Under 2018-08 Starting isn't billed, under 2023-10 it is; the same folder, told by another policy, is refused."""
+    """Under 2018-08 Starting isn't billed, under 2023-10 it is; the same folder, read under another policy, is refused."""
     folder = result_folder(policy="2023-10", replications=2, horizon_h=24.0)
     build(folder)
     states = {row[0]: row for row in Page((folder / "report.html").read_text(encoding="utf-8")).table("state")}

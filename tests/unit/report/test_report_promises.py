@@ -1,4 +1,4 @@
-"""The report on promises: commitments used and lost, uptime got and promised; what is shown adds up to the bill."""
+"""The report on commitments used and unused, uptime and SLA; what is shown adds up to the bill."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = "Standard_D4s_v5"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A week of machines on failing hosts, with every kind of commitment."""
+    """A week of VMs on failing hosts, with every kind of commitment."""
     place = tmp_path_factory.mktemp("promises") / "result"
     run = sim.run(
         sim.from_dict(
@@ -156,7 +156,7 @@ def test_the_figure_shows_the_hours_of_the_folder(made: Path) -> None:
 
 
 def test_the_service_level_is_told_month_by_month(made: Path, tables: dict[str, list[list[str]]]) -> None:
-    """Groups and the availability set, what was promised, and credits that make up the metric."""
+    """Groups and the availability set, the SLA, and credits that make up the metric."""
     _, *rows = tables["month group or set"]
     assert {(row[0], row[1]) for row in rows} == {
         (month, name) for month in ("2026-01", "2026-02") for name in ("dev", "front", "housed")

@@ -1,4 +1,4 @@
-"""Reports of comparisons and sweeps: their figures are the folder's numbers, and a verdict is told as it stands."""
+"""Reports of comparisons and sweeps: their figures are the folder's numbers, and verdicts are shown unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def difference(mean: float, half: float, verdict: str, p_better: float) -> dict[
 
 @pytest.fixture
 def comparison(tmp_path: Path) -> Path:
-    """A base, a variant that is dearer for sure, and one of which nobody knows."""
+    """A base, a variant that certainly costs more, and an undecided one."""
     content = {
         "base": "base <0>",
         "variants": ["keep & pay", "maybe"],
@@ -221,7 +221,7 @@ def test_a_sweep_shows_every_point(sweep: Path) -> None:
     ],
 )
 def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, says: str) -> None:
-    """What was promised, what is known at each value, and which answer that is."""
+    """The target, what is known at each value, and the resulting answer."""
     folder = size_folder(tmp_path, keep, limit)
     text = build(folder).read_text(encoding="utf-8")
     assert ">group.dev.count = 4 is the largest that keeps" in text
