@@ -1,0 +1,197 @@
+"""The one door for files that users give us: bounded, and every refusal in words.
+
+What goes wrong in a library (csv, json, gzip, codecs) or in the machine while a file is read becomes an `InputError` of
+the reader's own kind, with the file and, where it is known, the line. Bounds keep a hostile file (a gzip bomb, a line
+without end, a device) from filling the memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import os
+import secrets
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from sim.errors import Fault, FaultyInput, InputError
+
+MOST_WHOLE = 256 * 2**20  # bytes of a file that is read at once (JSON, TOML), unpacked
+MOST_LINE = 2**20  # bytes of a line of a table
+MOST_CELL = 32_767  # characters of a cell, as in a spreadsheet
+MOST_RATIO = 200  # bytes unpacked for each byte of gzip; tables reach about 30
+FREE_UNPACKED = 64 * 2**20  # bytes below which no ratio is asked about
+
+Error = type[InputError]
+
+
+def refusal(
+    error: Error, path: str | Path, problem: str, hint: str = "", *, line: int | None = None, field: str = ""
+) -> InputError:
+    """An error of the reader's kind for one fault of a file."""
+    fault = Fault(field=field, problem=problem, hint=hint, file=str(path), line=line)
+    return error([fault]) if issubclass(error, FaultyInput) else error(str(fault))
+
+
+@contextmanager
+def refused_in_words(path: str | Path, error: Error) -> Iterator[None]:
+    """While a file is read: errors of the libraries and of the machine become *error*."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise refusal(error, path, "there is no such file") from None
+    except IsADirectoryError:
+        raise refusal(error, path, "this is a folder", "name the file in it") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as wrong:
+        raise refusal(error, path, f"the gzip file is damaged: {wrong}", "fetch it again") from None
+    except UnicodeError:
+        raise refusal(error, path, "it is not UTF-8 text", "save it as UTF-8") from None
+    except json.JSONDecodeError as wrong:
+        raise refusal(error, path, f"it is not JSON: {wrong.msg}", line=wrong.lineno) from None
+    except csv.Error as wrong:
+        raise refusal(error, path, f"it is not a CSV table: {wrong}") from None
+    except RecursionError:
+        raise refusal(error, path, "it is nested too deeply") from None
+    except OSError as wrong:
+        raise refusal(error, path, f"it can't be read: {wrong.strerror or wrong}") from None
+
+
+@contextmanager
+def open_bytes(path: Path, error: Error, *, most_line: int | None = None) -> Iterator[BinaryIO]:
+    """A file's content, unpacked if it is gzip, whatever its name; no line of it is longer than *most_line* bytes."""
+    with refused_in_words(path, error):
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # before it is opened: a FIFO would wait
+            raise refusal(error, path, "this is no regular file", "save the content in a file, and give that")
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            source = gzip.GzipFile(fileobj=plain) if packed else plain
+            size = path.stat().st_size
+            most = max(FREE_UNPACKED, MOST_RATIO * size) if packed else None
+            with io.BufferedReader(_Bounded(source, path, error, most, most_line), 2**18) as bounded:
+                yield bounded
+
+
+@contextmanager
+def open_text(path: Path, error: Error, *, most_line: int | None = MOST_LINE) -> Iterator[TextIO]:
+    """A file's text with its own line ends: UTF-8, or UTF-16 with a byte-order mark; plain or gzip."""
+    with open_bytes(path, error, most_line=most_line) as content:
+        marked = content.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")  # type: ignore[attr-defined]
+        yield io.TextIOWrapper(content, encoding="utf-16" if marked else "utf-8-sig", newline="")
+
+
+def read_text(path: Path, error: Error, *, most: int = MOST_WHOLE) -> str:
+    """The whole text of a file of at most *most* bytes."""
+    with open_text(path, error, most_line=None) as stream:
+        text = stream.read(most + 1)
+        if len(text) > most:
+            raise refusal(error, path, f"it holds more than {most:,} characters")
+        return text
+
+
+def read_json(path: Path, error: Error, *, most: int = MOST_WHOLE) -> Any:
+    """The JSON value in a file; numbers are finite."""
+    text = read_text(path, error, most=most)
+    with refused_in_words(path, error):
+        try:
+            return parse_json(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError as wrong:
+            raise refusal(error, path, f"it is not JSON: {wrong}") from None
+
+
+def parse_json(text: str) -> Any:
+    """A JSON value, its numbers finite; ValueError says what is wrong, however it is wrong."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a table, each with the number of its last line; rows without any text are left out."""
+    reader = csv.reader(stream, delimiter=delimiter)
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as wrong:
+            raise refusal(error, path, f"not a row of a CSV table: {wrong}", line=reader.line_num) from None
+        if row is None:
+            return
+        if any(len(cell) > MOST_CELL for cell in row):
+            raise refusal(error, path, f"a cell is longer than {MOST_CELL:,} characters", line=reader.line_num)
+        if any(cell.strip() for cell in row):
+            yield reader.line_num, row
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that it is there whole or not at all; a symbolic link is followed to the file it names."""
+    place = Path(os.path.realpath(path))
+    half = place.with_name(f".{place.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        with half.open("x", encoding="utf-8", newline="") as stream:  # "x": never through what stands there
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        half.replace(place)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+
+
+class _Bounded(io.RawIOBase):
+    """Passes bytes on, and refuses too many of them, or a line without end."""
+
+    def __init__(self, source: Any, path: Path, error: Error, most: int | None, most_line: int | None) -> None:
+        self.source, self.path, self.error = source, path, error
+        self.most, self.most_line = most, most_line
+        self.passed = self.since_line_end = self.lines = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.source.read(len(buffer))
+        buffer[: len(chunk)] = chunk
+        self.passed += len(chunk)
+        if self.most is not None and self.passed > self.most:
+            problem = f"the gzip file unpacks to more than {self.most:,} bytes, {MOST_RATIO} times its size"
+            raise refusal(self.error, self.path, problem, "unpack it first, if it is meant so")
+        if self.most_line is not None:
+            self._count_lines(chunk)
+        return len(chunk)
+
+    def _count_lines(self, chunk: bytes) -> None:
+        last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        self.since_line_end = len(chunk) - last - 1 if last >= 0 else self.since_line_end + len(chunk)
+        ends = chunk.count(b"\n")
+        assert self.most_line is not None
+        if self.since_line_end > self.most_line:
+            problem = f"line {self.lines + ends + 1} is longer than {self.most_line:,} bytes"
+            raise refusal(self.error, self.path, problem, "a table has a row a line")
+        self.lines += ends
+
+
+def _no_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not a number that JSON knows")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 300:  # not a float any more
+        raise ValueError(f"a number of {len(digits)} digits is too large")
+    return int(digits)
