@@ -51,7 +51,7 @@ COMPILED = "import numba\nfast = numba.njit(nogil=True)\n@fast\n"
         ),
     ],
 )
-def test_a_planted_fault_is_found_once_and_alone(tmp_path: Path, modules: dict[str, str], name: str) -> None:
+def test_a_planted_defect_is_found_once_and_alone(tmp_path: Path, modules: dict[str, str], name: str) -> None:
     """A measure that misses its defect, or gives it another name, would let the code decay unseen."""
     found = measures.measure(package(tmp_path, **modules))
     late = {"imports in functions without a start-up reason", "TYPE_CHECKING blocks without a start-up reason"}

@@ -93,7 +93,7 @@ def test_a_fleet_that_accepts_requests_but_gets_none_is_unchanged(plan: FleetPla
 @seed(20260124)
 @settings(drawn, max_examples=6)
 @given(plan=fleet_plans(most_groups=3))
-def test_groups_played_apart_are_the_groups_played_together(plan: FleetPlan) -> None:
+def test_groups_simulated_apart_are_the_groups_simulated_together(plan: FleetPlan) -> None:
     """Groups that share nothing may be dealt out to engines as one likes."""
     together = run_until(plan, "simpy")
     for group in plan.groups:

@@ -35,7 +35,7 @@ def must_agree(plan: FleetPlan, seed_: int, replication: int) -> None:
 @seed(20260105)
 @settings(drawn, max_examples=25)
 @given(plan=fleet_plans(), seed_=st.integers(0, 2**64 - 1), replication=st.integers(0, 100))
-def test_any_fleet_has_the_same_books_events_and_lives_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
+def test_any_fleet_has_the_same_ledger_events_and_timelines_in_both_engines(plan: FleetPlan, seed_: int, replication: int) -> None:  # fmt: skip
     """One state machine, two engines: a difference of one bit is a defect of one of them."""
     must_agree(plan, seed_, replication)
 
@@ -174,7 +174,7 @@ def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+def test_a_compiled_engine_with_another_table_is_found(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison can fail: it sees each of these defects."""
     plan, change = WRONG[wrong]
     right = run_until(plan, "compiled")
@@ -183,7 +183,7 @@ def test_a_kernel_that_walks_another_table_is_found_out(monkeypatch: pytest.Monk
     assert differences(right, run_until(plan, "compiled"))
 
 
-def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simpy_engine_without_timers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison sees slips of either side."""
     right = run_until(CYCLING, "compiled")
 
@@ -191,7 +191,7 @@ def test_a_simpy_walker_that_forgets_its_clocks_is_found_out(monkeypatch: pytest
     assert differences(right, run_until(CYCLING, "simpy"))
 
 
-def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_of_a_run_shows_both_histories_where_the_engines_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the VM and the transition, and what each engine did."""
     plan = replace(CYCLING, groups=(replace(CYCLING.groups[0], count=1),))
     make_wrong(monkeypatch, scaled("backoffs_s"))
@@ -203,6 +203,6 @@ def test_the_audit_of_a_run_tells_both_stories_where_the_engines_part(monkeypatc
     assert "retry.start@deallocated -> start@deallocated" in told or "retry.create -> create@absent" in told
 
 
-def test_the_audit_lets_a_right_walk_pass() -> None:
+def test_the_audit_passes_a_right_run() -> None:
     """Else it would say nothing when it is quiet."""
     assert run_until(CYCLING, "compiled").run.engine == "compiled"

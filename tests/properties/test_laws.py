@@ -98,7 +98,7 @@ def draws():
 
 
 @pytest.mark.parametrize("index", range(len(LAWS)), ids=NAMES)
-def test_a_draw_has_the_same_bits_whoever_draws(index, laws, compiled, draws):
+def test_a_draw_has_the_same_bits_in_every_implementation(index, laws, compiled, draws):
     """numpy and the compiler on 100,000 draws, plain Python on every tenth: equal to the last bit, not nearly."""
     block = evaluate(laws, index, draws)
     assert (block == compiled(draws, index, laws.sampler_i, laws.sampler_f, laws.pool)).all()
@@ -116,7 +116,7 @@ def test_a_draw_stays_inside_the_support(index, laws, draws):
 
 
 @pytest.mark.parametrize("index", range(len(SMOOTH_LAWS)), ids=NAMES[: len(SMOOTH_LAWS)])
-def test_a_table_is_as_good_as_it_promises(index, laws, draws):
+def test_a_table_is_as_accurate_as_stated(index, laws, draws):
     """Within 1e-9 of the exact quantile or a negligible error, in both tails; a distribution 1e-8 longer is rejected."""
     law = LAWS[index]
     u = streams.uniforms(draws)
@@ -128,7 +128,7 @@ def test_a_table_is_as_good_as_it_promises(index, laws, draws):
 
 
 @pytest.mark.parametrize("index", range(len(SMOOTH_LAWS), len(LAWS) - len(MIXED_LAWS)))
-def test_a_law_with_a_short_formula_is_exact(index, laws, draws):
+def test_a_distribution_with_a_short_formula_is_exact(index, laws, draws):
     """Only rounding apart from the quantile function."""
     exact = LAWS[index].quantile(streams.uniforms(draws), streams.uniforms(LAST - draws))
     assert np.allclose(evaluate(laws, index, draws), exact, rtol=1e-12, atol=1e-12)
@@ -153,7 +153,7 @@ def test_a_larger_uniform_is_a_longer_duration(laws, draws):
         assert (np.diff(x) >= -slack).all()
 
 
-def test_a_program_of_few_laws_is_small():
+def test_a_table_of_few_distributions_is_small():
     """An ordinary distribution needs at most 16 KiB, and equal ones share a table, so that those of a fleet stay in the cache."""
     laws = compile_samplers([SMOOTH_LAWS[1]] * 50)
     assert laws.sampler_i[0] == SMOOTH
@@ -163,7 +163,7 @@ def test_a_program_of_few_laws_is_small():
     assert len(laws) == 50
 
 
-def test_an_empty_program_compiles():
+def test_an_empty_table_compiles():
     """A fleet whose steps need no distribution is valid."""
     assert len(compile_samplers([])) == 0
 
@@ -179,7 +179,7 @@ def test_an_empty_program_compiles():
     n=st.lists(st.integers(0, LAST), min_size=5, max_size=20),
 )
 @settings(deadline=None, max_examples=60)
-def test_any_law_of_any_parameters_is_drawn_well(law, cut, n):
+def test_any_distribution_of_any_parameters_is_sampled_well(law, cut, n):
     """Whatever a scenario may say, truncated anywhere: within the stated error, and the same in both forms."""
     low, high = (float(x) for x in law.ppf(np.array(cut)))
     # A bound beyond ten thousand years is refused where it is made, and so is one that leaves nothing.

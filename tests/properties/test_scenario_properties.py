@@ -246,7 +246,7 @@ def _is_answered(make):
 
 @settings(max_examples=150, deadline=None)
 @given(changes)
-def test_a_careless_edit_gives_a_scenario_or_faults(edits):
+def test_a_careless_edit_gives_a_scenario_or_issues(edits):
     """Any value anywhere, keys lost, added and misplaced: a traceback would be our defect."""
     document = deepcopy(DOCUMENT)
     for edit in edits:
@@ -266,7 +266,7 @@ def test_a_careless_edit_gives_a_scenario_or_faults(edits):
         max_size=3,
     )
 )
-def test_a_damaged_file_gives_a_scenario_or_faults(tmp_path_factory, cuts):
+def test_a_damaged_file_gives_a_scenario_or_issues(tmp_path_factory, cuts):
     """Characters lost and typed anywhere in the text, TOML or not."""
     text = WHOLE
     for at, length, typed in cuts:
@@ -281,7 +281,7 @@ def test_a_damaged_file_gives_a_scenario_or_faults(tmp_path_factory, cuts):
     st.sampled_from(PLACES),
     st.text(max_size=10) | st.sampled_from(["none", "0s", "1", "{}", "[]", "[1]", "nan", "-1", "true"]),
 )
-def test_any_override_gives_a_scenario_or_faults(place, value):
+def test_any_override_gives_a_scenario_or_issues(place, value):
     """`--set` with anything: the path may lead anywhere, the value may be anything."""
     named = (
         ".".join(str(part) for part in place)
@@ -294,7 +294,7 @@ def test_any_override_gives_a_scenario_or_faults(place, value):
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=30))
-def test_any_text_for_an_override_gives_a_scenario_or_faults(text):
+def test_any_text_for_an_override_gives_a_scenario_or_issues(text):
     """Not even PATH=VALUE can be relied on."""
     _is_answered(lambda: from_dict(DOCUMENT, [text]))
 
@@ -368,7 +368,7 @@ NEVER_ALONE = ("group.spot", "platform.rack_failures.healing")
 
 
 @pytest.mark.parametrize("key", EVERY_DEFAULT)
-def test_writing_a_default_down_changes_nothing_but_who_answers_for_it(key):
+def test_writing_a_default_down_changes_only_its_source(key):
     """A default means what the same words in the file would mean; then it is the user's, and no longer listed."""
     group = next((name for home, name in HOMES.items() if key.startswith(home)), "turning")
     place = key.replace("group.", f"group.{group}.", 1)

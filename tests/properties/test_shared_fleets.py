@@ -61,7 +61,7 @@ def test_nothing_is_over_committed_at_any_instant(plan: FleetPlan, seed_: int) -
 @pytest.mark.slow
 @settings(drawn, max_examples=300)
 @given(plan=beset_fleets(), seed_=seeds)
-def test_nothing_is_over_committed_in_hundreds_of_beset_fleets(plan: FleetPlan, seed_: int) -> None:
+def test_nothing_is_over_committed_in_hundreds_of_faulty_fleets(plan: FleetPlan, seed_: int) -> None:
     """The same at length, with fresh draws at every run."""
     inspected(plan, seed=seed_)
 
@@ -79,7 +79,7 @@ def test_a_replication_is_a_pure_function(plan: FleetPlan, seed_: int) -> None:
 @seed(20260304)
 @settings(drawn, max_examples=20)
 @given(plan=shared_fleets(), seed_=seeds, new=sharing_groups("new", "regular"))
-def test_a_group_that_contends_with_nobody_changes_nobody(plan: FleetPlan, seed_: int, new: GroupPlan) -> None:
+def test_a_group_that_shares_nothing_changes_no_other_group(plan: FleetPlan, seed_: int, new: GroupPlan) -> None:
     """A group on its own host pool, without a shared quota, changes no other group by a bit."""
     assert plan.platform is not None
     own = HostPool(name="own", count=2, vcpus=8, memory_gib=64.0, only_groups=("new",))
@@ -169,7 +169,7 @@ WRONG: dict[str, tuple[type, Callable[[Arrays], None]]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_kernel_that_knows_another_platform_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+def test_a_compiled_engine_with_another_platform_is_found(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison of engines can fail."""
     one = run_until(CROWD, "simpy")
     assert not differences(one, run_until(CROWD, "compiled"))

@@ -71,7 +71,7 @@ def test_hours_agree_where_hosts_fail_and_room_is_short(plan: FleetPlan) -> None
     check(plan, "simpy")
 
 
-def test_a_vm_that_comes_again_lives_twice() -> None:
+def test_a_vm_that_is_created_again_has_two_timelines() -> None:
     """A spot VM evicted with its disks and asked for again: one name, several timelines, none while it is gone."""
     spot = Spot(eviction_per_hour=0.9, policy="delete", notice_s=always(30), restart_after_s=always(3600))
     usages, stays = recorded(fleet(group("a", count=3, spot=spot), hours=24.0), "simpy")

@@ -233,7 +233,7 @@ def written(window: Window, chunks: list[list[tuple[float, int]]]) -> tuple[Accu
 @seed(20260112)
 @settings(drawn, max_examples=100)
 @given(vm_loop_run=walks(), sizes=st.lists(st.integers(1, 5), min_size=1))
-def test_moves_in_any_order_and_any_chunks_give_the_same_books(
+def test_moves_in_any_order_and_any_chunks_give_the_same_ledger(
     vm_loop_run: tuple[float, float, list[tuple[float, int]]], sizes: list[int]
 ) -> None:
     """The collector knows no order: threads, groups and event buffers may arrive in any order."""

@@ -72,7 +72,7 @@ def test_vms_alive_soon_after_the_start_are_poisson_with_the_mean_of_m_g_infinit
     assert FALSE_ALARM / 2 < stats.chi2.cdf(dispersion, len(counts)) < 1 - FALSE_ALARM / 2
 
 
-def test_early_on_the_law_of_lifetimes_matters() -> None:
+def test_early_on_the_distribution_of_lifetimes_matters() -> None:
     """The wrong model, M/M/infinity for lifetimes that aren't exponential, is refused; so is the long-run mean."""
     counts = alive_at(LAWS["constant"], 4.0, 80)
     assert held(z_of_mean(counts, expected_alive(LAWS["constant"], 4.0)))

@@ -53,7 +53,7 @@ def follows(x: np.ndarray, law: Distribution) -> bool:
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_draws_follow_their_law_and_not_another(name):
+def test_draws_follow_their_distribution_and_not_another(name):
     """At 100,000 draws the same distribution with every duration 5 % longer is rejected."""
     x = drawn(ASKED[name])
     assert follows(x, ASKED[name])
@@ -61,7 +61,7 @@ def test_draws_follow_their_law_and_not_another(name):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_the_mean_of_draws_is_the_mean_of_the_law(name):
+def test_the_mean_of_draws_is_the_mean_of_the_distribution(name):
     """|mean - expected| <= z sd / sqrt(n), z = 4.9 for a false alarm of 1e-6; a mean 5 % larger is refused."""
     law = ASKED[name]
     x = drawn(law)
@@ -71,7 +71,7 @@ def test_the_mean_of_draws_is_the_mean_of_the_law(name):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_the_variance_of_draws_is_the_variance_of_the_law(name):
+def test_the_variance_of_draws_is_the_variance_of_the_distribution(name):
     """Its standard error by the fourth moment of the sample (Law, section 4.4); a standard deviation 5 % larger is rejected."""
     law = ASKED[name]
     x = drawn(law)
@@ -81,7 +81,7 @@ def test_the_variance_of_draws_is_the_variance_of_the_law(name):
     assert not abs(squares.mean() * 1.05**2 - law.variance) <= tolerance or name in ("lognormal", "weibull")
 
 
-def test_a_truncated_law_is_not_a_clipped_one():
+def test_a_truncated_distribution_is_not_a_clipped_one():
     """Clipping piles up at the bounds; on condition there is nothing there."""
     law = ASKED["truncated"]
     assert isinstance(law, Truncated)

@@ -55,7 +55,7 @@ def test_creates_are_lost_with_the_probability_that_all_attempts_fail() -> None:
         assert refused(z_of_share(lost, MANY, P_FAIL**wrong))
 
 
-def test_the_mean_number_of_attempts_is_that_of_the_truncated_law() -> None:
+def test_the_mean_number_of_attempts_is_that_of_the_truncated_distribution() -> None:
     """(1 - p^m) / (1 - p); the geometric distribution without a limit is rejected."""
     attempts = [sum(state == "creating" for _, state in life) for _, life in retried().vm_timelines]
     assert sum(attempts) == retried().fleet.counts["allocation.attempts"]

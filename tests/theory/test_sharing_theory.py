@@ -92,7 +92,7 @@ def turned_away() -> dict[str, Floats]:
 
 
 @pytest.mark.parametrize("law", LIVES)
-def test_requests_find_no_room_as_often_as_erlang_says_whatever_the_law_of_lifetimes(turned_away: dict[str, Floats], law: str) -> None:  # fmt: skip
+def test_refusals_are_those_of_erlang_whatever_the_distribution_of_lifetimes(turned_away: dict[str, Floats], law: str) -> None:  # fmt: skip
     """12.2 % of them: the loss formula knows the mean lifetime only."""
     assert agrees(turned_away[law], erlang_b(PLACES, PER_H))
 

@@ -189,7 +189,7 @@ def test_a_mixture_of_two_lognormals_is_recovered():
     assert 5 * math.log(n) - 2 * found.log_likelihood < 2 * math.log(n) - 2 * one.log_likelihood
 
 
-def test_no_step_of_the_climb_makes_the_lives_less_likely():
+def test_no_step_of_the_maximisation_lowers_the_likelihood():
     """The theorem of Dempster, Laird and Rubin; the last step finds a slope of zero."""
     rng = np.random.default_rng(6)
     life = np.where(rng.random(3000) < 0.3, 500 * np.exp(0.5 * rng.standard_normal(3000)), rng.exponential(9000, 3000))
@@ -239,7 +239,7 @@ def test_turnbull_puts_mass_only_where_intervals_meet():
     assert found.gone == pytest.approx([0.5, 1.0], abs=1e-6)
 
 
-def test_nothing_is_said_of_ages_that_nobody_was_watched_to():
+def test_nothing_is_said_of_ages_beyond_the_observation():
     """A bin in which the last survivors were lost sight of may hold any share of them."""
     lifetimes = Lifetimes(
         low_s=np.array([0.0, 100.0, 150.0]), high_s=np.array([100.0, 200.0, np.inf]), count=np.array([5.0, 2.0, 3.0]),
@@ -251,7 +251,7 @@ def test_nothing_is_said_of_ages_that_nobody_was_watched_to():
 # --- goodness of fit
 
 
-def test_a_true_law_is_kept_and_a_wrong_one_refused():
+def test_a_true_distribution_is_kept_and_a_wrong_one_refused():
     """With 2,000 lifetimes; the wrong one is the closest of its family."""
     rng = np.random.default_rng(7)
     n = 2000
@@ -262,7 +262,7 @@ def test_a_true_law_is_kept_and_a_wrong_one_refused():
 
 
 @pytest.mark.slow
-def test_the_p_value_of_a_true_law_is_uniform():
+def test_the_p_value_of_a_true_distribution_is_uniform():
     """Which is what makes it a p-value; false alarms of this test: once in 10,000.
 
     The wrong way is Kolmogorov's own table, which is for a distribution that was known before the data were seen.
@@ -354,7 +354,7 @@ def test_requests_by_hour_and_batches_are_recovered():
     assert found.fitted_dispersion == pytest.approx(mean_square / 3.3, rel=0.1)
 
 
-def test_dispersion_tells_a_poisson_process_from_an_uneven_one():
+def test_dispersion_distinguishes_a_poisson_process_from_an_uneven_one():
     """Around its hourly rates the index is 1, with error sqrt(2 / bins); doubling every other request is seen."""
     block, _ = made_arrivals(11)
     bins = 20 * 288 - 168
@@ -367,7 +367,7 @@ def test_dispersion_tells_a_poisson_process_from_an_uneven_one():
     assert abs(fit_arrivals([twice], stamp_s=300.0, window_s=20 * 86400.0).dispersion_requests - 1) > Z * error
 
 
-def test_a_csv_file_goes_all_the_way_to_its_laws(tmp_path):
+def test_a_csv_file_is_fitted_end_to_end(tmp_path):
     """Read, fitted, judged: the distribution with the lowest BIC is the one that made the file."""
     rng = np.random.default_rng(12)
     created = np.sort(rng.integers(0, 200_000, 3000))

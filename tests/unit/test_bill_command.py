@@ -160,7 +160,7 @@ def test_an_invoice_is_set_beside_the_simulation(here: Path) -> None:
         )
 
 
-def test_bills_of_different_lengths_are_told_apart(here: Path) -> None:
+def test_bills_of_different_lengths_are_distinguished(here: Path) -> None:
     """A day beside two days: a warning, on standard error."""
     told = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "result")
     assert told.exit_code == 0
@@ -204,7 +204,7 @@ def test_stays_are_rated_as_the_options_say(here: Path) -> None:
         (["prices", "import", "small.toml", "--out", "no/c.json"], "no/c.json"),
     ],
 )
-def test_wrong_input_is_told_in_words_with_status_2(
+def test_wrong_input_is_explained_with_status_2(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     """And nothing is written."""

@@ -307,7 +307,7 @@ class TestOverrides:
         with pytest.raises(CatalogueError, match=message):
             catalogue.with_overrides("westeurope", {"Standard_D4s_v5": prices})
 
-    def test_all_wrong_overrides_are_told_at_once(self, catalogue: Catalogue) -> None:
+    def test_all_wrong_overrides_are_reported_at_once(self, catalogue: Catalogue) -> None:
         """One round of mending."""
         with pytest.raises(CatalogueError) as error:
             catalogue.with_overrides("westeurope", {"D4s_v5": {"linus": 1}, "D4s_v9": {"linux": 1}})

@@ -132,7 +132,7 @@ def test_events_are_refused_on_a_cluster(scheduler: str, fleet: sim.Scenario):
 
 
 @pytest.mark.slow
-def test_workers_that_hang_are_told_within_the_limit():
+def test_workers_that_hang_are_reported_within_the_limit():
     """A worker process that was halted does not answer: an error, not an endless wait."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
@@ -154,7 +154,7 @@ def test_workers_that_hang_are_told_within_the_limit():
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_not_there_is_told_within_the_limit():
+def test_a_missing_scheduler_is_reported_within_the_limit():
     """Not a wait for ever."""
     pytest.importorskip("distributed")
     began = time.monotonic()

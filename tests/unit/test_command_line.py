@@ -126,7 +126,7 @@ def test_options_reach_the_study(small: Path, capsys: pytest.CaptureFixture[str]
         (["dance"], "dance"),
     ],
 )
-def test_wrong_input_is_told_in_words_with_status_2(
+def test_wrong_input_is_explained_with_status_2(
     small: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     """The user's mistake gets the name of what is wrong, no traceback, and no result folder."""
@@ -140,7 +140,7 @@ def test_wrong_input_is_told_in_words_with_status_2(
     assert set(Path().rglob("*")) == before, "nothing may be written"
 
 
-def test_all_faults_of_a_file_are_told_at_once(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_issues_of_a_file_are_reported_at_once(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With one error per run the user would need a dozen runs."""
     Path("wrong.toml").write_text(SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1"))
     assert vmfleet("validate", "wrong.toml") == 2
@@ -212,7 +212,7 @@ def test_schema_is_a_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert "group" in schema["properties"]
 
 
-def test_prices_show_tells_terms_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prices_show_prints_terms_and_sources(capsys: pytest.CaptureFixture[str]) -> None:
     """A price without its source is a rumour."""
     assert vmfleet("prices", "show", "Standard_D4s_v5", "--region", "westeurope", "--json") == 0
     rows = {row["term"]: row for row in json.loads(capsys.readouterr().out)}
@@ -259,7 +259,7 @@ def test_a_budget_is_answered_with_a_chance_and_its_bounds(small: Path, capsys: 
         ),
     ],
 )
-def test_a_precision_plays_on_until_the_cap(
+def test_a_precision_simulates_on_until_the_cap(
     small: Path,
     capsys: pytest.CaptureFixture[str],
     command: tuple[str, ...],
@@ -285,7 +285,7 @@ def test_a_comparison_with_a_precision_says_why_it_stopped(small: Path, capsys: 
     assert "the cap of 20 replications was hit" in Path("there/report.html").read_text()
 
 
-def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweep_simulates_every_combination(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two values of one setting and two of another are four points."""
     call = ("sweep", small, "--vary", "group.dev.count=1,2", "--vary", "horizon=1d,2d", "--metric", "billed_hours")
     assert vmfleet(*call, "--no-report") == 0
@@ -296,7 +296,7 @@ def test_sweep_plays_every_combination(small: Path, capsys: pytest.CaptureFixtur
     assert [round(each / 24) for each in hours] == [1, 2, 2, 4]
 
 
-def test_size_finds_the_value_that_keeps_the_promise(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_size_finds_the_value_that_meets_the_target(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Hours billed a day grow by almost 24 per VM: four VMs stay below 100, five do not."""
     call = ("size", small, "--vary", "group.dev.count=1..8", "--keep", "billed_hours<=100", "--largest")
     assert vmfleet(*call, "--json") == 0
@@ -380,7 +380,7 @@ def test_numbers_are_written_with_the_digits_that_matter() -> None:
     assert [money(each) for each in (30912.4, 167.9, None)] == ["30,912.40", "167.90", "–"]
 
 
-def test_a_study_never_plays_a_replication_twice(
+def test_a_study_never_simulates_a_replication_twice(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever study it was simulated for, under any name: another one reads it and gets the same figures."""

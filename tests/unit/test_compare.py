@@ -76,7 +76,7 @@ def test_what_changes_nothing_is_the_same(found: Any):
         assert difference.mean in (0.0, None)
 
 
-def test_pairs_share_their_luck(found: Any):
+def test_pairs_use_common_random_numbers(found: Any):
     """Common streams: the correlation is near one, and independent runs would need many times the replications."""
     difference = found.difference("slow", "billed_hours")
     assert difference.correlation > 0.9
@@ -101,7 +101,7 @@ def test_groups_are_compared_too(found: Any):
     assert fleet.mean == pytest.approx(group.mean, abs=1e-9)
 
 
-def test_comparison_json_has_the_promised_shape(found: Any, tmp_path: Path):
+def test_comparison_json_has_the_documented_shape(found: Any, tmp_path: Path):
     """differences[VARIANT][NAME] = {mean, low, high, half_width, n, p_better}, and a folder like every other."""
     found.write(tmp_path / "what-if")
     content = json.loads((tmp_path / "what-if" / "comparison.json").read_text())

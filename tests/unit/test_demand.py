@@ -167,7 +167,7 @@ def test_requests_come_in_order_before_the_horizon() -> None:
     assert times[-1] < 2000 * HOUR
 
 
-def test_nobody_asks_in_hours_without_a_rate() -> None:
+def test_there_are_no_arrivals_in_hours_without_a_rate() -> None:
     """Office hours of UTC days."""
     rates = tuple(10.0 if 8 <= hour < 19 else 0.0 for hour in range(24))
     hour_of_day = (born(24.0 * 60, rate_per_h=rates) % DAY) / HOUR
@@ -176,7 +176,7 @@ def test_nobody_asks_in_hours_without_a_rate() -> None:
     assert hour_of_day.max() < 19
 
 
-def test_a_rate_of_nothing_at_all_brings_nobody() -> None:
+def test_a_rate_of_zero_gives_no_arrivals() -> None:
     """And does not hang."""
     assert len(born(1000.0, rate_per_h=(0.0,) * 24)) == 0
     assert len(born(1000.0, rate_per_h=(0.0,))) == 0

@@ -35,7 +35,7 @@ LAWS = {  # ours, and scipy's of the same distribution
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_a_law_agrees_with_scipys(name):
+def test_a_distribution_agrees_with_scipys(name):
     """Mean, variance, probabilities and quantiles, the latter from both ends."""
     ours, theirs = LAWS[name]
     assert ours.mean == pytest.approx(theirs.mean(), rel=1e-12)
@@ -49,7 +49,7 @@ def test_a_law_agrees_with_scipys(name):
 
 @pytest.mark.parametrize("bounds", [(None, 60.0), (12.0, None), (12.0, 60.0), (35.0, 36.0)])
 @pytest.mark.parametrize("name", LAWS)
-def test_a_truncated_law_is_the_law_on_condition(name, bounds):
+def test_a_truncated_distribution_is_the_conditional_one(name, bounds):
     """Probabilities are shares of the inside; moments are integrals of the survival function, done by scipy."""
     law, theirs = LAWS[name]
     cut = truncate(law, *bounds)
@@ -154,13 +154,13 @@ BAD = [
 
 
 @pytest.mark.parametrize(("make", "says"), BAD)
-def test_a_law_that_makes_no_sense_is_refused_at_birth(make, says):
+def test_a_distribution_with_invalid_parameters_is_refused_when_made(make, says):
     """Naming parameter and value, so that the scenario's reader can pass it on."""
     with pytest.raises(ValueError, match=says):
         make()
 
 
-def test_a_law_without_spread_is_a_constant():
+def test_a_distribution_without_spread_is_a_constant():
     """So no table is built, and `is_zero` finds steps that take no time whichever way they are written."""
     for law in (Uniform(low=4, high=4), Lognormal(median=4, sigma=0), Samples(values=(4, 4))):
         assert simplify(law) == Constant(value=4.0)
@@ -170,7 +170,7 @@ def test_a_law_without_spread_is_a_constant():
     assert not Exponential(mean=1).is_zero
 
 
-def test_a_truncation_that_cuts_nothing_is_the_law_itself():
+def test_a_truncation_that_cuts_nothing_is_the_distribution_itself():
     """And one truncation of another is their overlap."""
     law = Uniform(low=4, high=8)
     assert truncate(law, 1, 10) == law
@@ -185,7 +185,7 @@ def test_a_moment_that_overflows_is_infinite():
     assert Truncated(of=wide, low=LONGEST_S).variance == math.inf
 
 
-def test_a_law_describes_itself_with_units():
+def test_a_distribution_describes_itself_with_units():
     """So that `vmfleet validate` can print it."""
     assert str(truncate(Exponential(mean=28800), 60, None)) == "exponential, mean 8h, at least 1min"
     assert str(Mixture(weights=(1, 3), of=(Constant(value=5), Uniform(low=30, high=90)))) == (

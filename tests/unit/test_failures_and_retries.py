@@ -129,7 +129,7 @@ def test_starts_are_tried_again_by_the_same_rule_and_wait_for_the_next_window_wh
     assert all(wait == 60 * failed or wait > 1000 for failed in (1, 2) for wait in waits[failed])
 
 
-def test_nobody_starts_a_vm_that_is_not_wanted() -> None:
+def test_a_vm_that_is_not_wanted_is_not_started() -> None:
     """An attempt may fail after demand has ended: then there is no next one, not even after a short back-off."""
     told = play_both(fleet(hours=60, **UNLUCKY | {"demand": cycle(100, 4000)}))
     starts = [t_s for i in range(60) for t_s in begun(told, "start", f"g-{i:04d}")]
@@ -155,7 +155,7 @@ def test_a_start_that_timed_out_does_not_hold_its_host_over_the_off_hours(attemp
 
 
 @pytest.mark.parametrize("how", ["by chance", "by its deadline"])
-def test_an_os_that_is_not_provisioned_in_time_leaves_a_running_vm_until_somebody_reacts(how: str) -> None:
+def test_an_os_that_is_not_provisioned_in_time_leaves_a_running_vm_until_someone_reacts(how: str) -> None:
     """Running at 35, timed out 1,200 s later; billed, not served, for 600 s; deleted (44 s) and created again."""
     changes: dict[str, Any] = {"failures": {"OSProvisioningTimedOut": SURE}}
     if how == "by its deadline":
@@ -193,7 +193,7 @@ def test_an_extension_that_fails_leaves_a_running_vm_too() -> None:
     assert told.life()[3:6] == [(680, "deallocating"), (724, ""), (724, "creating")]
 
 
-def test_a_vm_that_did_not_come_up_in_its_create_is_stopped_on_its_host_until_somebody_reacts() -> None:
+def test_a_vm_that_did_not_start_in_its_create_is_stopped_on_its_host_until_someone_reacts() -> None:
     """Starting ends at 35 without success; deleting it passes through Deallocating, since it holds a host."""
     told = play_both(fleet(hours=0.25, failures={"VMStartTimedOut": SURE}))
     assert told.life()[:6] == [
@@ -278,7 +278,7 @@ def test_an_eviction_may_delete_the_vm() -> None:
 
 
 @pytest.mark.parametrize(("policy", "last"), [("deallocate", "deallocated"), ("delete", "")])
-def test_nobody_asks_again_for_an_evicted_vm_unless_told_to(policy: str, last: str) -> None:
+def test_an_evicted_vm_is_restarted_only_if_the_scenario_says_so(policy: str, last: str) -> None:
     """Wanted all the while, never served."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30))
     told = play_both(fleet(hours=24, spot=spot))
@@ -351,7 +351,7 @@ def test_a_guest_crashes_in_a_vm_that_could_not_be_switched_off_too() -> None:
     assert followed > 10
 
 
-def test_every_story_ends_where_the_schedule_wants_it_in_spite_of_all() -> None:
+def test_every_vm_ends_as_the_schedule_wants_in_spite_of_failures() -> None:
     """Failures far above real rates: at 04:00 on Sunday no VM of the office is wanted, and few are still at work."""
     office = Schedule(days=(0, 1, 2, 3, 4), on=time(8), off=time(19), time_zone="UTC")
     plan = fleet(

@@ -192,7 +192,7 @@ def test_a_list_of_stays_is_rated_by_hand(tmp_path):
         ((STAYS, "vm,state,start,end,size\n"), "has no rows"),
     ],
 )
-def test_faults_of_a_usage_file_are_told_with_their_line(tmp_path, change, message):
+def test_issues_of_a_usage_file_are_reported_with_their_line(tmp_path, change, message):
     """File, line, column, value, and what would be right."""
     (tmp_path / "stays.csv").write_text(STAYS.replace(*change, 1), encoding="utf-8")
     with pytest.raises(UsageError, match=message):

@@ -59,7 +59,7 @@ def test_a_running_vm_answers_with_provisioning_first_and_power_second() -> None
     ]
 
 
-def test_a_failed_vm_may_be_running_and_tells_code_and_message() -> None:
+def test_a_failed_vm_may_be_running_and_shows_code_and_message() -> None:
     """Failed is no power state: the form of the document, beside the power entry."""
     first, second = statuses(moment(provisioning=ProvisioningState.FAILED, code="OSProvisioningTimedOut"))
     assert first["code"] == "ProvisioningState/failed/OSProvisioningTimedOut"

@@ -98,7 +98,7 @@ def test_an_invoice_that_differs_from_the_bill_is_our_defect(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cant_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """A folder that isn't there, and one in the file's place."""
     with pytest.raises(ResultError, match="there is no folder"):
         write_invoice(scenario(), tmp_path / "not" / "there.csv")

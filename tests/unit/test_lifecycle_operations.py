@@ -56,7 +56,7 @@ def test_every_move_of_a_row_is_legal(row: Operation) -> None:
     assert illegal(row) == []
 
 
-def test_a_row_with_an_illegal_walk_is_seen() -> None:
+def test_a_row_with_an_illegal_sequence_is_found() -> None:
     """The check above can fail: a start that skips Starting, and a failure that leaves a running VM deallocated."""
     skipping = replace(START_FROM_DEALLOCATED, stages=START_FROM_DEALLOCATED.stages[:1])
     assert (PowerState.DEALLOCATED, PowerState.RUNNING) in illegal(skipping)
@@ -66,7 +66,7 @@ def test_a_row_with_an_illegal_walk_is_seen() -> None:
     assert (PowerState.RUNNING, PowerState.DEALLOCATED) in illegal(broken)
 
 
-def test_every_arc_of_the_power_table_is_walked_by_some_row() -> None:
+def test_every_transition_of_the_power_table_is_used_by_some_row() -> None:
     """A transition that no row takes is not needed, or a row is missing."""
     walked = {
         move
@@ -206,7 +206,7 @@ def test_names_that_users_rely_on_are_pinned() -> None:
         ("reboot", PowerState.RUNNING, "no operation is named 'reboot'; there are create, start"),
     ],
 )
-def test_a_refused_operation_tells_from_where_it_would_be_accepted(
+def test_a_refused_operation_says_from_where_it_would_be_accepted(
     operation: str, state: PowerState | None, words: str
 ) -> None:
     """The platform refuses with `OperationNotAllowed`; the reader learns what would be right."""

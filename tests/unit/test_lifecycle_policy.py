@@ -11,7 +11,7 @@ from sim.lifecycle.table import lifecycle_table
 
 
 @pytest.mark.parametrize("name", ["2019", "", "2018", None, ["2018-08"]])
-def test_an_unknown_policy_is_the_user_s_mistake_and_tells_the_known_ones(name: object) -> None:
+def test_an_unknown_policy_is_the_user_s_mistake_and_names_the_known_ones(name: object) -> None:
     """Whatever stands in the file, the message says which names there are."""
     with pytest.raises(InputError) as caught:
         get_policy(name)  # type: ignore[arg-type]

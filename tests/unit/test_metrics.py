@@ -135,7 +135,7 @@ def test_shares_and_hours_are_written_alike_everywhere(
         assert f">{page[label]}<" in notebook
 
 
-def test_decimals_rise_until_figures_can_be_told_apart() -> None:
+def test_decimals_rise_until_figures_differ() -> None:
     """99.9999 % isn't all, and 0.0004 % isn't nothing; whole counts are whole."""
     forms = Forms(currency="EUR", means={"cost.total": 2_000_000.0})
     assert forms.of("availability", 0.999999).text(0.999999) == "99.9999"

@@ -92,13 +92,13 @@ def test_pieces_are_not_mixed_up():
         list(pieces(object()))
 
 
-def test_the_program_has_one_digest():
+def test_the_code_has_one_digest():
     """It is the same for every scenario run by the same code (workers and caches rely on it)."""
     assert program_digest() == program_digest()
     assert len(program_digest()) == 64
 
 
-def test_provenance_tells_what_made_the_result(fleet: sim.Scenario, tmp_path: Path):
+def test_provenance_says_what_made_the_result(fleet: sim.Scenario, tmp_path: Path):
     """Code, commit, libraries, seed, engine and why, prices with source and date, defaults in use; no path of ours."""
     sim.run(fleet, replications=2).write(tmp_path / "run")
     text = (tmp_path / "run" / "provenance.json").read_text()

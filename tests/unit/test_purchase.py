@@ -54,14 +54,14 @@ def test_the_best_quantity_is_the_newsvendors(jobs: sim.Scenario):
     assert "has the least mean bill" in found.words
 
 
-def test_buying_it_gives_the_bill_that_was_promised(jobs: sim.Scenario):
+def test_buying_it_gives_the_bill_that_was_predicted(jobs: sim.Scenario):
     """The scenario with that quantity, run as any other, costs the same to the last bit."""
     found = best_commitment(jobs, "ri", replications=3)
     bought = sim.run(jobs.replace("commitment.ri.quantity", int(found.best)), replications=3)
     assert bought.estimate("cost.total").mean == found.cost.mean
 
 
-def test_machines_that_always_run_are_all_reserved(jobs: sim.Scenario):
+def test_vms_that_always_run_are_all_reserved(jobs: sim.Scenario):
     """Three steady VMs: reserve three, not four, and the answer has no width."""
     steady = sim.from_dict(
         {

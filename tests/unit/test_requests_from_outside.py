@@ -270,7 +270,7 @@ def test_requests_before_the_end_of_the_warm_up_are_not_counted() -> None:
     assert usage.counts["operations.restart.accepted"] == 0
 
 
-def test_an_illegal_move_tells_which_vm_and_when_and_the_last_moves() -> None:
+def test_an_illegal_move_names_the_vm_the_time_and_the_last_moves() -> None:
     """A move past the process: the error says what was possible, and how the VM came there."""
     asked = Fleet(fleet(hours=1), 1, 0, asked_from_outside=True)
 

@@ -157,7 +157,7 @@ def test_part_of_an_availability_set_is_pinned_and_the_whole_set_is_not() -> Non
     assert whereabouts(found, "a") == whereabouts(found, "b") == [1]
 
 
-def test_dedicated_hosts_take_their_groups_and_nobody_else() -> None:
+def test_dedicated_hosts_take_only_their_groups() -> None:
     """Four of five VMs fit on the group's own host: the fifth fails, though there is room elsewhere; others never go there."""
     pools = (hosts(1, "own", only_groups=("a",)), hosts(1, "common"))
     plan = shared(vms("a", count=5), vms("b", count=5), hosts=pools)

@@ -44,7 +44,7 @@ def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     assert kept.timeline["dév"].vms.tobytes() == played.timeline["dév"].vms.tobytes()
 
 
-def test_a_file_that_somebody_took_away_is_told(tmp_path: Path):
+def test_a_missing_file_is_reported(tmp_path: Path):
     """Two runs into one folder: the loser says what happened, instead of failing to write for no visible reason."""
     entry = CacheEntry(folder=tmp_path / "shelf")
     kept = entry.put(_replication())

@@ -106,7 +106,7 @@ def test_more_replications_keep_the_first_ones(office: sim.Scenario, result: sim
     assert longer.values("billed_hours")[:4] == result.values("billed_hours")
 
 
-def test_every_promised_metric_is_there(result: sim.RunResult):
+def test_every_documented_metric_is_there(result: sim.RunResult):
     """The names of interface.md, for the fleet and for every group, whether or not anything happened."""
     promised = {
         "billed_hours", "wanted_hours", "served_hours", "wasted_hours", "availability", "vms.created", "vms.deleted",
@@ -347,7 +347,7 @@ def test_an_unknown_metric_or_group_is_named(result: sim.RunResult):
         result.estimate("cost.total", "prod")
 
 
-def test_progress_is_told_from_nothing_to_all(office: sim.Scenario):
+def test_progress_is_reported_from_start_to_end(office: sim.Scenario):
     """A bar that starts at none and ends full."""
     told: list[tuple[int, int]] = []
     sim.run(office, progress=lambda done, total: told.append((done, total)))
@@ -356,7 +356,7 @@ def test_progress_is_told_from_nothing_to_all(office: sim.Scenario):
     assert told == sorted(told)
 
 
-def test_a_run_to_a_precision_tells_how_long_it_will_be(office: sim.Scenario):
+def test_a_run_to_a_precision_estimates_its_length(office: sim.Scenario):
     """The cap until the first look, then what the half-widths foretell; and it ends where it said, within some rounds."""
     told: list[tuple[int, int]] = []
     found = sim.run(office, precision=0.005, progress=lambda done, total: told.append((done, total)))
@@ -369,7 +369,9 @@ def test_a_run_to_a_precision_tells_how_long_it_will_be(office: sim.Scenario):
     assert abs(later[0] - found.n) <= 0.5 * found.n + 20
 
 
-def test_what_was_finished_is_not_played_again(office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_was_finished_is_not_simulated_again(
+    office: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Interrupted after two replications, resumed: the two others are simulated, and the folder is the undisturbed one."""
     from sim.runs import executors as workers
 
@@ -505,7 +507,7 @@ def test_events_parquet_holds_every_replication(office: sim.Scenario, tmp_path: 
     assert set(numbers) == {0, 1, 2}
 
 
-def test_a_bill_is_told_in_the_currency_of_its_price_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bill_is_in_the_currency_of_its_price_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A catalogue in EUR: neither the summary nor the screen says USD."""
     listed = json.loads((Path(sim.__file__).parent / "catalog/bundled/catalogue.json").read_text(encoding="utf-8"))
     (tmp_path / "euro.json").write_text(json.dumps({**listed, "currency": "EUR"}), encoding="utf-8")

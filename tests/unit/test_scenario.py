@@ -85,7 +85,7 @@ def test_every_step_of_an_operation_has_a_duration():
     assert set(plan().durations_s) == set(DURATION_KEYS)
 
 
-def test_a_ceiling_that_nobody_set_never_lies_below_the_first_backoff():
+def test_a_default_ceiling_never_lies_below_the_first_backoff():
     """`backoff = "2h"` alone means two hours, not the default ceiling of one."""
     assert plan({"retry": {"backoff": "2h"}}).retry.max_backoff_s == 7200
 
@@ -243,7 +243,7 @@ def test_a_size_of_ones_own_needs_only_its_price():
         scenario({"size": "Mine_X1", "os": "windows"}, prices={"override": {"Mine_X1": {"linux": 2.0}}})
 
 
-def test_own_prices_of_a_size_that_nothing_is_of_are_told_by_validate():
+def test_validate_reports_own_prices_of_an_unused_size():
     """The list may know the size, and the user may have meant another: said, since no figure will show it."""
     both = {"Standard_D4s_v5": {"linux": 0.5}, "d8s v5": {"linux": 1.0}}
     (told,) = [line for line in scenario(prices={"override": both}).describe() if "own prices for" in line]
@@ -344,7 +344,7 @@ def test_description_says_what_will_be_simulated_and_marks_assumptions():
     assert not extensions.startswith("*")
 
 
-def test_defaults_in_use_are_those_nobody_wrote():
+def test_defaults_in_use_are_those_not_set_in_the_file():
     """A number the user wrote is the user's; one that does not matter is not listed."""
     made = from_dict(
         {
@@ -369,7 +369,7 @@ def test_defaults_in_use_are_those_nobody_wrote():
 # --- schema ---------------------------------------------------------------------------------------------------------
 
 
-def test_schema_tells_editors_distributions_apart_by_dist():
+def test_schema_lets_editors_distinguish_distributions_by_dist():
     """Completion inside `{ dist = ...` depends on it; descriptions are what hovering shows."""
     schema = json_schema()
     json.dumps(schema)

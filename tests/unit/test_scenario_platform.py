@@ -74,7 +74,7 @@ def test_hosts_quota_and_throttle():
     )
 
 
-def test_what_befalls_hosts():
+def test_failures_of_hosts_are_described():
     """Three kinds of failure, one way to be healed, and planned work with its sourced defaults."""
     made = shared(
         hosts=[{**HOSTS, "zone": 1}],
@@ -113,7 +113,7 @@ def test_groups_of_an_availability_set_share_its_name():
     assert group_plan().availability_set == ""
 
 
-def test_zones_that_lack_hosts_are_told_and_zones_that_all_lack_them_refused():
+def test_zones_without_hosts_are_reported_and_refused_if_all_lack_them():
     """Some VMs that never find room may be what is asked; a group of which none can is a mistake."""
     made = scenario({"zones": [1, 2]}, platform={"hosts": [{**HOSTS, "zone": 1}]})
     assert any("no hosts for it in zone 2" in line for line in made.describe())
@@ -202,13 +202,13 @@ def test_count_and_schedule_wait_while_a_load_is_followed():
     assert made.replace("group.dev.autoscale", None).fleet_plan().groups[0].count == 200
 
 
-def test_a_maximum_that_can_t_serve_the_load_is_told():
+def test_a_maximum_too_small_for_the_load_is_reported():
     """Overload that follows from the file alone should not be a surprise."""
     told = "\n".join(scenario({"autoscale": {**SCALED, "max": 2}}).describe())
     assert "2 VMs serve at most 8." in told
 
 
-def test_a_load_is_played():
+def test_a_load_is_simulated():
     """3 VMs at 4 each serve a load of 10 at 0.83; the rules want it under 0.7, which takes 4."""
     run = simulate(scenario({"autoscale": SCALED}).fleet_plan(), seed=1, replication=0, engine="simpy")
     assert run.fleet.counts["vms.created"] == 4
@@ -249,7 +249,7 @@ def test_a_reservation_may_be_bound_to_its_size():
     assert (flexible.size_flexible, bound.size_flexible) == (True, False)
 
 
-def test_machines_of_ones_own():
+def test_dedicated_hosts_in_a_scenario():
     """A dedicated host is billed for its existence."""
     section = {"name": "own", "kind": "dedicated-host", "quantity": 2, "hourly": 4.5, "vcpus": 64, "groups": ["dev"]}
     assert scenario(commitment=[section]).billed_commitments() == (

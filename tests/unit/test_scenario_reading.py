@@ -103,7 +103,7 @@ SAMPLES = RIGHT.replace(
     ],
     ids=["text", "negative", "nan", "short row", "column", "no rows", "empty", "encoding"],
 )
-def test_a_bad_samples_file_is_told_with_its_row(rows, says, write):
+def test_a_bad_samples_file_is_reported_with_its_row(rows, says, write):
     """Measured data has surprises; the user looks for the row."""
     write(rows, "durations.csv")
     (fault,) = _faults(write(SAMPLES))
@@ -149,7 +149,7 @@ def test_a_wrong_override_is_named_as_it_was_given(override, field, says, write)
     assert says in str(fault)
 
 
-def test_all_wrong_overrides_are_told_at_once(write):
+def test_all_wrong_overrides_are_reported_at_once(write):
     """Those without a place are found before the file is checked, and all of them."""
     assert len(_faults(write(RIGHT), ["group.x.count=1", "group.y.count=2"])) == 2
 

@@ -59,7 +59,7 @@ def _faults(path, overrides=()):
     return caught.value.faults
 
 
-def test_a_record_is_played_as_one_group_for_each_size(write):
+def test_a_trace_is_simulated_as_one_group_for_each_size(write):
     """Usage and money are counted by size, and spot VMs pay another price than regular ones."""
     made = load(write())
     regular, spot, small = (
@@ -145,7 +145,7 @@ def test_a_size_by_the_records_own_word(write):
         ("created_s,deleted_s,vcpu,memory_gib\n0,60,4000,16\n", 8, "no size in westeurope has room for 4000 vCPU"),
     ],
 )
-def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, says):
+def test_a_wrong_trace_is_reported_at_the_line_that_names_it(write, record, line, says):
     """With its own line, because that is what must be fixed."""
     (host_failed,) = _faults(write(record))
     assert (host_failed.line, says in str(host_failed)) == (line, True), str(host_failed)
@@ -165,7 +165,7 @@ def test_a_wrong_record_is_told_at_the_line_that_names_it(write, record, line, s
         ("[[group]]", '[[group]]\nname = "real-D4s_v5"\n[[group]]', "group.real.name", "is there already"),
     ],
 )
-def test_contradictions_about_a_record_are_told(write, old, new, field, says):
+def test_contradictions_about_a_trace_are_reported(write, old, new, field, says):
     """One issue each, with a helpful message."""
     found = _faults(write(text=TEXT.replace(old, new, 1)))
     assert [host_failed.field for host_failed in found] == [field]
@@ -205,7 +205,7 @@ def test_a_replay_travels_and_is_read_again_by_a_variant(write):
     assert made.replace("seed", 7).fleet_plan().groups == made.fleet_plan().groups
 
 
-def test_what_was_read_is_told(write):
+def test_what_was_read_is_reported(write):
     """Rows, window, who is still alive, which sizes, and what was assumed."""
     told = "\n".join(load(write(), ["horizon=1d"]).describe())
     for words in ("4 VMs", "1 still at the end", "real-D4s_v5 (2)", "The trace ends after 2h 30min", "assumed:"):

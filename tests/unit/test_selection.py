@@ -25,7 +25,7 @@ def _choose(rng: np.random.Generator, means: Sequence[float], shared: float) -> 
     return found.left[0], found.r
 
 
-def test_the_best_is_chosen_as_often_as_promised():
+def test_the_best_is_chosen_as_often_as_stated():
     """The hardest case: four others exactly the indifference behind; 300 choices at 90 %, band of 1e-4.
 
     The wrong model, the best of five replications, is right less often than the band allows and is refused.

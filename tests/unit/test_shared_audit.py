@@ -42,7 +42,7 @@ def test_a_fleet_that_is_refused_room_passes_its_audit() -> None:
     assert run.fleet.counts["failures.AllocationFailed"] > 100
 
 
-def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vm_with_another_resource_outcome_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     """If every request were granted in the second simulation, the histories would differ, and the error shows both."""
     monkeypatch.setattr(RecordedAnswers, "granted", lambda _self, _refusal: True)
     with pytest.raises(
@@ -52,7 +52,7 @@ def test_a_vm_that_is_told_something_else_fails_the_audit(monkeypatch: pytest.Mo
     assert "AllocationFailed" in str(told.value)
 
 
-def test_a_vm_with_other_luck_fails_the_audit() -> None:
+def test_a_vm_with_other_random_numbers_fails_the_audit() -> None:
     """A second life on another seed is another life."""
     from sim.engines.audit import compare
     from sim.engines.compiled.shared_fleet import SharedRun

@@ -38,7 +38,7 @@ def fleet() -> sim.Scenario:
         ("commitment.ri-d4.used_fraction>=0.9", "commitment.ri-d4.used_fraction", "", ">=", 0.9),
     ],
 )
-def test_a_promise_on_a_mean_is_read(words: str, metric: str, group: str, sign: str, limit: float):
+def test_a_target_on_a_mean_is_read(words: str, metric: str, group: str, sign: str, limit: float):
     """As people write it, spaces or none."""
     constraint = parse_constraint(words)
     assert (constraint.metric, constraint.group, constraint.sign) == (metric, group, sign)
@@ -47,7 +47,7 @@ def test_a_promise_on_a_mean_is_read(words: str, metric: str, group: str, sign: 
     assert constraint.event is None
 
 
-def test_promises_on_quantiles_and_chances_are_read():
+def test_targets_on_quantiles_and_probabilities_are_read():
     """The P95 bill within a budget; the 5 % worst month's availability; the chance of breaking the budget."""
     bill = parse_constraint("p95(cost.total)<=50000")
     assert (bill.quantile, bill.limit, bill.sign) == (0.95, 50000.0, "<=")
@@ -60,7 +60,7 @@ def test_promises_on_quantiles_and_chances_are_read():
 @pytest.mark.parametrize(
     "words", ["cost.total", "cost.total=5", "p0(x)<=1", "P(x>1)<=1.5", "x<=nan", "P(x)<=0.5", "<=5"]
 )
-def test_what_is_no_promise_is_refused(words: str):
+def test_what_is_no_target_is_refused(words: str):
     """With an example of what would be right, or the range."""
     with pytest.raises(InputError, match="--keep"):
         parse_constraint(words)
@@ -96,7 +96,7 @@ def test_the_ends_of_the_range(fleet: sim.Scenario):
     assert (one.answer, one.value) == ("feasible", 3)
 
 
-def test_a_promise_that_gets_harder_the_other_way_is_answered_and_explained(fleet: sim.Scenario):
+def test_a_target_that_gets_harder_the_other_way_is_answered_and_explained(fleet: sim.Scenario):
     """The smallest fleet within a budget is the smallest of all; what was meant is --largest, and the answer says so."""
     found = size(fleet, "group.web.count=1..60", "cost.total<=100")
     assert (found.answer, found.value, found.other_end_answer) == ("feasible", 1, "infeasible")
@@ -124,7 +124,7 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
     assert search.tried[0].evidence.n == 160  # finer figures for the same answer are taken
 
 
-def test_the_time_left_of_a_search_is_no_cap_that_nobody_meets(fleet: sim.Scenario):
+def test_the_time_left_of_a_search_is_no_unreachable_cap(fleet: sim.Scenario):
     """Values that are clear after 20 replications are expected to be the rule, and the bar ends full."""
     told: list[tuple[int, int]] = []
     size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True, progress=lambda *now: told.append(now))
@@ -132,7 +132,7 @@ def test_the_time_left_of_a_search_is_no_cap_that_nobody_meets(fleet: sim.Scenar
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
+def test_a_target_may_be_about_one_size_of_a_trace(tmp_path: Path):
     """A replayed trace has a group for each size: a target may name these."""
     (tmp_path / "vms.csv").write_text("vm,vcpus,memory_gib,created_s,deleted_s\na,4,16,0,3600\nb,8,32,0,7200\n")
     replayed = sim.from_dict(
@@ -151,7 +151,7 @@ def test_a_promise_may_be_about_one_size_of_a_record(tmp_path: Path):
         size(replayed, "horizon=3h..6h:1h", "cost.total@old<=100", largest=True)
 
 
-def test_a_range_that_does_not_fit_is_told_before_any_run(fleet: sim.Scenario):
+def test_a_range_that_does_not_fit_is_reported_before_any_run(fleet: sim.Scenario):
     """The high end is checked first of all."""
     with pytest.raises(ScenarioError, match="count"):
         size(fleet, "group.web.count=-5..5", "cost.total<=100")
@@ -206,7 +206,7 @@ def _search(
 
 
 @pytest.mark.parametrize("words", ["cost.total<=10.05", "p90(cost.total)<=11.33"])
-def test_a_wrong_answer_is_as_rare_as_was_promised(words: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_answer_is_as_rare_as_stated(words: str, monkeypatch: pytest.MonkeyPatch):
     """300 searches at 20 % error: the largest value is truly 10; another one called feasible and sharp is an error.
 
     At most the binomial's 1e-4 tail of 20 %. The wrong model, which takes the side on which 20 replications happen to
@@ -244,7 +244,7 @@ def test_evidence_between_is_undecided():
     assert isinstance(constraint.evidence(">=", 10, 11.0, 10.1, 12.0, 20), Evidence)
 
 
-def test_a_value_that_is_judged_is_played_until_it_is_known_well_enough(fleet: sim.Scenario):
+def test_a_value_with_a_verdict_runs_until_it_is_precise_enough(fleet: sim.Scenario):
     """The answer is the same; the evidence is finer, up to the cap."""
     plain = size(fleet, "group.web.count=1..4", "billed_hours<=60", largest=True)
     finer = size(fleet, "group.web.count=1..4", "billed_hours<=60", largest=True, precision=1e-6, replications=40)

@@ -48,7 +48,7 @@ def test_credit_table(deployment, uptime, credit):
     assert service_credit(deployment, uptime) == credit
 
 
-def test_credits_begin_where_the_promise_ends():
+def test_credits_begin_where_the_sla_is_missed():
     """A row whose first threshold is not its SLA would be a typing error; credits grow as uptime falls."""
     for level in SERVICE_LEVELS.values():
         if level.uptime is not None:

@@ -58,7 +58,7 @@ def test_an_evicted_vm_is_back_when_there_is_room_again() -> None:
     assert told.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
 
 
-def test_an_evicted_vm_that_nobody_asks_for_again_stays_deallocated() -> None:
+def test_an_evicted_vm_that_is_not_restarted_stays_deallocated() -> None:
     """`restart_after` omitted: never."""
     told = run_until(
         watched(shared(spot_vms(again_s=None), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),)))
@@ -115,7 +115,7 @@ def test_what_a_large_spot_vm_leaves_over_is_free_when_it_has_gone_and_not_befor
     assert failed(told, "t-0000") == [(1025, "create", "AllocationFailed")]
 
 
-def test_what_was_promised_to_one_is_not_promised_to_another() -> None:
+def test_room_reserved_for_one_vm_is_not_reserved_for_another() -> None:
     """Two spot VMs on half a host each; regular VMs of three quarters and of a quarter evict both, and fill the host."""
     halves = replace(spot_vms(count=2, again_s=None), vcpus=8, memory_gib=32.0)
     most = replace(vms("r", demand=born(1000)), vcpus=12, memory_gib=48.0)
@@ -160,7 +160,7 @@ def test_a_spot_vm_that_goes_by_itself_makes_room_all_the_same() -> None:
     assert told.life("s-0000")[-1][1] == ""
 
 
-def test_a_host_that_fails_while_it_is_being_vacated_leaves_nobody_waiting() -> None:
+def test_a_host_that_fails_during_evictions_leaves_no_vm_waiting() -> None:
     """It fails at 1,050. The regular VM is healed on the other host, after the spot VM is gone and it should have started."""
     failing: dict[str, Any] = {
         "host_failures": Failing(time_between_s=always(10.0**9), repair_s=always(1)), "healing_s": always(600)
@@ -180,7 +180,7 @@ def test_a_hazard_of_one_evicts_as_soon_as_the_vm_serves() -> None:
     assert [t for t, state in told.life("s-0000") if state == "deallocated"] == [155, 155 + 900 + 35 + 75, 155 + 2 * 1010, 155 + 3 * 1010]  # fmt: skip
 
 
-def test_the_inspection_of_these_stories_has_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_inspection_of_these_cases_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """A spot VM that gets no eviction notice is found to be still there."""
     right = SharedPlatform.ask_host
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)

@@ -126,7 +126,7 @@ def test_twenty_months_cannot_bound_a_p99_from_above():
 
 
 @pytest.mark.parametrize(("n", "p"), [(20, 0.5), (50, 0.9), (200, 0.95)])
-def test_a_quantile_interval_covers_what_it_promises(n: int, p: float):
+def test_a_quantile_interval_has_its_stated_coverage(n: int, p: float):
     """Exactly: the binomial chance that the ranks enclose the quantile is at least 95 %, and a rank less would not do."""
     low, high = quantile_interval([float(rank) for rank in range(1, n + 1)], p, 0.95)
     assert low is not None

@@ -112,7 +112,7 @@ def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):
     return stays_of(groups, rows), rows
 
 
-def test_booking_by_clock_hour_equals_cutting_every_stay_by_hand():
+def test_counting_by_clock_hour_equals_cutting_every_stay_by_hand():
     """The differences of `HourCounter` against a plain loop over stays and hours."""
     stays, rows = random_lives(1)
     end_s = 8 * 86400.0 + 1234.5

@@ -111,7 +111,7 @@ def test_a_study_asks_many_questions_of_one_scenario(fleet: sim.Scenario, tmp_pa
     assert steady.with_warm_up().scenario.warm_up_s <= 86_400
 
 
-def test_a_study_never_plays_twice(fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_study_never_simulates_twice(fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The cache is shared by all its questions."""
     from sim.runs import executors as workers
 

@@ -116,7 +116,7 @@ def test_points_are_every_combination_in_order(fleet: sim.Scenario):
     assert [(p.scenario.groups[0].count, p.scenario.horizon_s) for p in points][2] == (2, 10_800.0)
 
 
-def test_every_wrong_setting_is_told_at_once(fleet: sim.Scenario):
+def test_every_wrong_setting_is_reported_at_once(fleet: sim.Scenario):
     """The second issue must not wait until after an hour of simulation."""
     with pytest.raises(ScenarioError) as caught:
         sim.sweep(fleet, {"group.a.count": [1, -1], "group.b.size": ["Standard_D4s_v5", "Standard_Nope"]})
@@ -152,7 +152,9 @@ def test_the_table_is_tidy(fleet: sim.Scenario, tmp_path: Path):
     assert len(with_text) == len(frame)
 
 
-def test_an_unknown_metric_is_refused_before_anything_is_played(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
+def test_an_unknown_metric_is_refused_before_anything_is_simulated(
+    fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch
+):
     """Not after an hour."""
     monkeypatch.setattr(workers, "replicate_many", None)
     with pytest.raises(InputError, match=r"cost\.total"):
@@ -170,7 +172,7 @@ def _counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return played
 
 
-def test_points_that_ask_the_same_are_played_once(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
+def test_identical_points_are_simulated_once(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
     """60 min is 1 h: the fleet, not the words, decides."""
     played = _counting(monkeypatch)
     found = sim.sweep(fleet, {"horizon": ["1h", "60min", "3600s"]})
@@ -178,7 +180,7 @@ def test_points_that_ask_the_same_are_played_once(fleet: sim.Scenario, monkeypat
     assert len({run.estimate("cost.total").mean for run in found.runs}) == 1
 
 
-def test_a_resumed_sweep_plays_only_what_is_missing(
+def test_a_resumed_sweep_simulates_only_what_is_missing(
     fleet: sim.Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Other points, more replications, another order: whatever was simulated before is read, with the same bits."""
@@ -202,7 +204,7 @@ def test_workers_change_no_point(fleet: sim.Scenario):
     assert list(sim.sweep(fleet, vary, jobs=2).rows()) == list(sim.sweep(fleet, vary).rows())
 
 
-def test_a_sweep_is_played_until_every_point_is_known_well_enough(fleet: sim.Scenario):
+def test_a_sweep_runs_until_every_point_is_precise_enough(fleet: sim.Scenario):
     """All points alike, so that they stay paired; and a cap that comes first is said."""
     loose = sim.sweep(fleet, ["group.a.count=1,2"], precision=0.05)
     assert (loose.n, loose.reached, loose.summary()["reached"]) == (20, True, True)
@@ -213,7 +215,7 @@ def test_a_sweep_is_played_until_every_point_is_known_well_enough(fleet: sim.Sce
         sim.sweep(fleet, ["group.a.count=1,2"], precision=2)
 
 
-def test_a_sweep_of_what_the_kernel_knows_in_part_says_which_engine_played_and_why(tmp_path: Path):
+def test_a_sweep_of_which_a_part_can_run_compiled_says_which_engine_ran_and_why(tmp_path: Path):
     """Autoscaled groups run in SimPy beside groups that run compiled: same bits, and the folder says so for all points."""
     fleet = sim.from_dict(
         {

@@ -27,7 +27,7 @@ def test_the_documented_minutes_of_a_token_bucket() -> None:
 
 
 @pytest.mark.parametrize("refill_per_min", [1.0, 4.0, 7.0, 500.0, 3.3])
-def test_whoever_comes_back_when_told_to_is_admitted(refill_per_min: float) -> None:
+def test_a_request_repeated_at_the_given_time_is_admitted(refill_per_min: float) -> None:
     """However the fractions of a token were rounded on the way: a thousand requests, each refused once at most."""
     bucket, now_s = full_buckets(Throttle(burst=1, refill_per_min=refill_per_min)), 0.0
     for _ in range(1000):
@@ -54,7 +54,7 @@ def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     assert told.count("operations.create.failed") == 0
 
 
-def test_nobody_comes_back_before_a_token_does() -> None:
+def test_no_request_is_repeated_before_there_is_a_token() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
     told = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))
     assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
@@ -92,7 +92,7 @@ def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
     assert begun == [0.0] * 12 + [60.0] * 12 + [180.0] * 6
 
 
-def test_what_nobody_asks_the_control_plane_for_is_not_throttled() -> None:
+def test_what_is_no_request_to_the_control_plane_is_not_throttled() -> None:
     """A shutdown inside the guest needs no token."""
     cycling = vms(count=3, demand=Cycle(on_s=always(1000), off_s=always(10.0**6)), when_off="guest-shutdown")
     told = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))

@@ -91,7 +91,7 @@ def test_hours_of_instants_are_hours_of_the_clock(tmp_path):
     assert busy == {23}
 
 
-def test_laws_are_written_as_the_scenario_file_has_them():
+def test_distributions_are_written_as_the_scenario_file_has_them():
     """Durations with their unit, numbers that TOML takes for floats."""
     assert distribution_toml(Exponential(mean=90.5)) == '{ dist = "exponential", mean = "90.5s" }'
     assert (
@@ -180,7 +180,7 @@ def test_the_real_day_is_read_whole():
 
 
 @real
-def test_the_real_day_has_the_laws_of_its_nine_days():
+def test_the_real_day_has_the_distributions_of_its_nine_days():
     """The data's own description gives the distributions of nine days of this stream; one of them is within its error of that.
 
     Errors are those by hours, because VMs of one batch have similar lifetimes; nine days have a third of one day's. Z = 3.5 for seven

@@ -234,7 +234,7 @@ HEAD = "created,deleted,vcpus,memory,priority,size,censored\n"
         ('"5,9,1,1,,,', r"not a row of a CSV file"),
     ],
 )
-def test_a_malformed_row_is_told_with_line_column_value_and_what_is_right(tmp_path, row, says):
+def test_a_malformed_row_is_reported_with_line_column_value_and_what_is_right(tmp_path, row, says):
     """A file of a million rows can be fixed only if the error says where."""
     file = write(tmp_path / "t.csv", HEAD + "1,2,1,1,regular,,0\n" + row + "\n")
     with pytest.raises(TraceError, match=says) as told:
@@ -242,7 +242,7 @@ def test_a_malformed_row_is_told_with_line_column_value_and_what_is_right(tmp_pa
     assert str(file) in str(told.value)
 
 
-def test_all_faults_of_a_column_are_told_up_to_ten(tmp_path):
+def test_all_issues_of_a_column_are_reported_up_to_ten(tmp_path):
     """One at a time would be tedious, a million at once no help."""
     file = write(tmp_path / "t.csv", HEAD + "x,2,1,1,,,\n" * 30)
     with pytest.raises(TraceError) as told:

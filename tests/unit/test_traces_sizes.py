@@ -62,7 +62,7 @@ def test_arm_and_accelerators_stand_for_nothing_unless_asked_for(catalogue):
         assert not name.startswith("Standard_N")
 
 
-def test_what_no_size_has_room_for_is_told_with_the_largest(catalogue):
+def test_a_vm_too_large_for_every_size_is_reported_with_the_largest_size(catalogue):
     """All of them at once; unknown names and patterns come with what was meant."""
     with pytest.raises(TraceError, match=r"no size in westeurope has room for 9999 vCPU, 1 GiB; the largest is"):
         map_sizes([shape(9999, 1), shape(2, 8)], catalogue, REGION)
@@ -72,7 +72,7 @@ def test_what_no_size_has_room_for_is_told_with_the_largest(catalogue):
         map_sizes([shape(2, 8)], catalogue, REGION, pool=["Standard_Q*"])
 
 
-def test_shares_of_a_machine_are_not_pushed_up_by_their_rounding(catalogue):
+def test_shares_of_a_vm_are_not_raised_by_rounding(catalogue):
     """A twelfth of 48 vCPUs, written with six digits, is 4 and not a bit more."""
     pool = ["Standard_D?s_v5"]
     assert map_sizes([shape(0.083334 * 48, 16.0)], catalogue, REGION, pool=pool) == ("Standard_D4s_v5",)

@@ -42,7 +42,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text):
         parse_duration(text)
 
 
-def test_what_is_negative_is_told_so():
+def test_a_negative_value_is_reported_as_negative():
     """-5h has a number and a unit: its sign is what is wrong."""
     with pytest.raises(ValueError, match="never negative"):
         parse_duration("-5h")

@@ -64,7 +64,7 @@ def test_single_vms_are_a_deployment_each() -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_zones_are_down_only_while_nobody_is_up(together: bool) -> None:
+def test_zones_are_down_only_while_no_vm_is_up(together: bool) -> None:
     """Two VMs over two zones, each down for an hour: at once it is downtime, one after the other it isn't."""
     rows = [*one_failure(0, 100, 60), *one_failure(1, 100 if together else 500, 60)]
     (row,) = fleet_uptime([watched("a", *rows, zones=2, fee_usd=500.0)], JUNE, (0, MONTH * MINUTE))
@@ -86,7 +86,7 @@ def test_groups_share_an_availability_set() -> None:
     assert row.credit_usd == pytest.approx({"a": 10.0, "b": 30.0})
 
 
-def test_months_are_calendar_months_and_spot_promises_nothing() -> None:
+def test_months_are_calendar_months_and_spot_has_no_sla() -> None:
     """A window from mid-June to mid-July: two rows; for spot VMs there is an uptime but no credit."""
     half = MONTH / 2
     start = datetime(2026, 6, 16, tzinfo=UTC)
@@ -183,7 +183,7 @@ def test_maintenance_is_downtime() -> None:
     assert {round(b - a, 6) for _, a, b, down in rows if down} == {9.0}
 
 
-def test_a_replication_tells_uptime_and_credit() -> None:
+def test_a_replication_reports_uptime_and_credit() -> None:
     """An hour and 25 s lost of sixty hours less the 35 s before it ran: below 99 %, a quarter of the fee, by the table."""
     plan = shared(failing(always(40 * 3600)), hours=60.0)
     question = SimulationInput(
@@ -215,7 +215,7 @@ def test_nothing_can_be_down_without_a_platform() -> None:
     assert (found.metrics[""]["sla.uptime"], found.metrics[""]["sla.credit"], found.uptimes) == (1.0, 0.0, ())
 
 
-def test_kept_replications_keep_their_promises(tmp_path: Path) -> None:
+def test_kept_replications_keep_their_service_levels(tmp_path: Path) -> None:
     """Uptimes, and commitments by hour, come back from the disk to the last bit."""
     question = SimulationInput(
         plan=shared(failing(always(40 * 3600)), hours=60.0),

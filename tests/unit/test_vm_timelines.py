@@ -137,7 +137,7 @@ def test_each_way_of_being_off_goes_its_own_way(
     assert served_s(told) == pytest.approx(1500 - BORN - late, abs=1e-4)
 
 
-def test_a_guest_that_shuts_itself_down_tells_the_control_plane_nothing() -> None:
+def test_a_guest_shutdown_is_unknown_to_the_control_plane() -> None:
     """The provisioning state stays Succeeded, and no operation is counted."""
     told = play_both(fleet(hours=1900 / 3600, demand=cycle(1000, 1000), when_off="guest-shutdown"))
     assert [row[2] for row in told.events if row[0] >= 1000] == ["power", "power"]
@@ -191,7 +191,7 @@ def test_demand_that_ends_during_a_start_waits_for_its_end() -> None:
     assert told.usage.peak_running == 1
 
 
-def test_a_vm_is_created_at_the_start_though_nobody_wants_it_yet() -> None:
+def test_a_vm_is_created_at_the_start_though_it_is_not_wanted_yet() -> None:
     """The group is there from t = 0; until eight it is deallocated."""
     schedule = Schedule(days=(0,), on=time(8), off=time(19), time_zone="UTC")
     told = play_both(fleet(hours=24, demand=schedule))

@@ -40,7 +40,7 @@ def test_what_is_steady_from_the_start_keeps_nearly_all():
     assert np.mean(cuts) < 100
 
 
-def test_what_never_settles_says_so():
+def test_a_run_without_a_steady_state_says_so():
     """A ramp: the best cut is the last one allowed, which is no answer."""
     assert not mser5(np.arange(400.0).tolist()).settled
     with pytest.raises(InputError, match="lengthen the horizon"):

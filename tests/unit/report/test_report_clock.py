@@ -42,7 +42,7 @@ def test_any_horizon_gets_a_readable_number_of_ticks_inside_it(horizon_h: float,
     assert axis.label
 
 
-def test_periods_are_told_in_words() -> None:
+def test_periods_are_written_in_words() -> None:
     """What the answer says about how long the run was, and when."""
     start = datetime(2026, 1, 5, tzinfo=UTC)
     assert [length(h) for h in (0.25, 1.0, 36.0, 672.0, 100.5)] == [

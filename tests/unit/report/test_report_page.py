@@ -221,7 +221,7 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
     assert "compute, ready while needed" not in committed
 
 
-def test_single_lives_are_those_of_the_folder(made: Path) -> None:
+def test_single_timelines_are_those_of_the_folder(made: Path) -> None:
     """A VM's stretches follow each other without a gap and end with the week or with the VM."""
     rows = [r for r in rows_of(made / "figures" / "single_vms.csv") if r["vm"] == "web-0000"]
     assert [r["state"] for r in rows[:3]] == ["creating", "starting", "running"]
@@ -229,7 +229,7 @@ def test_single_lives_are_those_of_the_folder(made: Path) -> None:
     assert float(rows[-1]["to_h"]) == 168.0
 
 
-def test_single_lives_are_said_to_be_no_sample(made: Path) -> None:
+def test_single_timelines_are_said_to_be_no_sample(made: Path) -> None:
     """Only the first VMs of a group have their timelines recorded; a reader must not take them for the fleet."""
     drawn = html.unescape((made / "figures" / "single_vms.svg").read_text(encoding="utf-8"))
     assert "the first VMs of each group (no sample)" in drawn
@@ -288,7 +288,7 @@ def test_billed_hours_are_split_as_the_policy_says(result_folder: Make) -> None:
         build(folder)
 
 
-def test_two_renders_have_the_same_bytes_whatever_matplotlib_is_told(made: Path) -> None:
+def test_two_renders_have_the_same_bytes_whatever_the_settings_of_matplotlib(made: Path) -> None:
     """A report can be compared by its hash; the user's own matplotlib settings neither leak in nor are changed."""
 
     def digests() -> dict[str, str]:

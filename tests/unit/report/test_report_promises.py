@@ -155,7 +155,7 @@ def test_the_figure_shows_the_hours_of_the_folder(made: Path) -> None:
     assert {use.name for use in summary.commitments} == {"ri", "plan", "room", "host"}
 
 
-def test_the_service_level_is_told_month_by_month(made: Path, tables: dict[str, list[list[str]]]) -> None:
+def test_the_service_level_is_shown_month_by_month(made: Path, tables: dict[str, list[list[str]]]) -> None:
     """Groups and the availability set, the SLA, and credits that make up the metric."""
     _, *rows = tables["month group or set"]
     assert {(row[0], row[1]) for row in rows} == {
@@ -168,7 +168,7 @@ def test_the_service_level_is_told_month_by_month(made: Path, tables: dict[str, 
     assert set_row[2:4] == ["availability set", "99.95\N{NO-BREAK SPACE}%"]
 
 
-def test_a_fleet_without_promises_says_nothing_of_them(tmp_path: Path) -> None:
+def test_a_fleet_without_commitments_or_sla_does_not_mention_them(tmp_path: Path) -> None:
     """No commitment, no platform: no table, no figure, no file."""
     plain = sim.from_dict({"name": "plain", "horizon": "1d", "group": [{"name": "a", "count": 2}]})
     sim.run(plain, replications=2).write(tmp_path / "plain")
