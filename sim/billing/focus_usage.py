@@ -7,7 +7,6 @@ a row used is spread evenly over its charge period, so hourly rows rate commitme
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -23,6 +22,7 @@ from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import RatedGroup
 from sim.errors import Fault, UsageError
+from sim.files import parse_json
 from sim.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 NEEDED = (
@@ -180,7 +180,7 @@ def _object(row: Mapping[str, str], column: str) -> dict[str, str]:
     if not text:
         return {}
     try:
-        read = json.loads(text)
+        read = parse_json(text)
     except ValueError:
         raise _Wrong(column, text, "JSON object") from None
     return {str(key): str(value) for key, value in read.items()} if isinstance(read, dict) else {}
@@ -251,4 +251,6 @@ def _instant(row: Mapping[str, str], column: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise _Wrong(column, text, "instant like 2026-01-05T00:00:00Z") from None
+    if not 1970 <= at.year <= 2199:  # beyond, offsets overflow, and hours fill the memory
+        raise _Wrong(column, text, "instant between 1970 and 2199")
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -7,7 +7,6 @@ Instants are ISO 8601 (UTC where nothing else is said) or seconds; an empty `end
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,12 +23,15 @@ from sim.billing.rating import Rating, rate_in_full, rate_stays
 from sim.billing.stays import Stay, Stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
+from sim.files import csv_rows, open_text
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
 
 STAY_COLUMNS = ("vm", "state", "start", "end")
 VM_COLUMNS = ("size", "region", "os", "priority", "hybrid_benefit", "disks", "public_ip", "keeps_disks", "group")
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # of an instant; a year 0206 is a typing error
+MOST_SECONDS = 100 * 366 * 86_400.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_FAULTS = 20  # a file with the wrong column everywhere needn't say so on every line
 
@@ -92,29 +94,24 @@ def read_usage(
     path: Path, *, size: str | None = None, region: str = "westeurope", os: str = "linux", disks: Sequence[str] = ()
 ) -> UsageFile:
     """Read a usage file of either kind; raises UsageError with file, line, field and what would be right."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            columns = tuple(rows.fieldnames or ())
-            if "ChargePeriodStart" in columns:
-                found = read_focus_rows(str(path), columns, rows)
-                return UsageFile(
-                    path=str(path),
-                    start=found.start,
-                    end_s=found.end_s,
-                    hours=found.hours,
-                    invoiced=found.invoiced,
-                    one_meter=found.one_meter,
-                    longest_row_s=found.longest_row_s,
-                )
-            defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
-            return _read_stays(str(path), columns, rows, defaults)
-    except OSError as wrong:
-        raise UsageError([Fault(field="", problem=f"can't be read: {wrong.strerror}", file=str(path))]) from None
-    except UnicodeDecodeError:
-        raise UsageError(
-            [Fault(field="", problem="is not UTF-8 text", hint="save it as CSV", file=str(path))]
-        ) from None
+    with open_text(path, UsageError) as file:
+        table = csv_rows(file, path, UsageError)
+        _, header = next(table, (1, []))
+        columns = tuple(header)
+        rows = (dict(zip(columns, row, strict=False)) for _, row in table)
+        if "ChargePeriodStart" in columns:
+            found = read_focus_rows(str(path), columns, rows)
+            return UsageFile(
+                path=str(path),
+                start=found.start,
+                end_s=found.end_s,
+                hours=found.hours,
+                invoiced=found.invoiced,
+                one_meter=found.one_meter,
+                longest_row_s=found.longest_row_s,
+            )
+        defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
+        return _read_stays(str(path), columns, rows, defaults)
 
 
 def _read_stays(
@@ -191,12 +188,18 @@ def _instant(row: Mapping[str, str], field: str) -> tuple[float, bool]:
     """Seconds since 1970 and True for a date, seconds since t = 0 and False for a number."""
     text = _text(row, field)
     if re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", text):
-        return float(text), False
+        seconds = float(text)
+        if seconds > MOST_SECONDS:
+            raise _WrongCell(field, f"{text} s is too long", f"at most {MOST_SECONDS:.0f} s, a hundred years", text)
+        return seconds, False
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         hint = "ISO 8601 like 2026-01-05T08:00:00Z, or seconds"
         raise _WrongCell(field, f"{text!r} is no instant", hint, text) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        hint = f"years run from {FIRST_YEAR} to {LAST_YEAR}"
+        raise _WrongCell(field, f"{text!r} is no instant of a cloud VM", hint, text)
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (at - _EPOCH).total_seconds(), True
 

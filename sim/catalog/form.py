@@ -16,6 +16,7 @@ from sim.catalog.sizes import Size, region_key, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import Trust
+from sim.files import read_json, write_whole
 
 FORMAT = "vmfleet-catalogue"
 VERSION = 1
@@ -31,17 +32,7 @@ def load_bundled() -> Catalogue:
 def load(path: str | Path, *, name: str | None = None) -> Catalogue:
     """A catalogue from a file that `vmfleet prices import` wrote, or one of the same form."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CatalogueError(f"{path}: there is no such catalogue file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: can't be read as a catalogue file: {error}") from None
-    try:
-        document = json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
-        raise CatalogueError(f"{path}: is not JSON: {error}") from None
-    return from_document(document, name=name or str(path))
+    return from_document(read_json(path, CatalogueError), name=name or str(path))
 
 
 def from_document(document: object, *, name: str) -> Catalogue:
@@ -77,7 +68,7 @@ def from_document(document: object, *, name: str) -> Catalogue:
 
 def save(catalogue: Catalogue, path: str | Path) -> None:
     """Write a catalogue as a file that `load` reads back as it was."""
-    Path(path).write_text(one_row_a_line(to_document(catalogue)), encoding="utf-8")
+    write_whole(Path(path), one_row_a_line(to_document(catalogue)))
 
 
 def to_document(catalogue: Catalogue) -> dict[str, Any]:
@@ -174,7 +165,12 @@ def _prices(place: _Place, block: Mapping[str, Any], sizes: Mapping[str, Size]) 
     if region != region_key(region) or not region:
         raise place.at("region").fault(f"{region!r} is written {region_key(region)!r}")
     listed = block.get("terms")
-    if not isinstance(listed, list) or not listed or not set(listed) <= set(Term) or len(set(listed)) < len(listed):
+    if (
+        not isinstance(listed, list)
+        or not listed
+        or not all(term in list(Term) for term in listed)
+        or len(set(listed)) < len(listed)
+    ):
         raise place.at("terms").fault(f"{listed!r} must be some of {', '.join(Term)}, each once")
     terms = tuple(Term(term) for term in listed)
     rows: Mapping[str, Sequence[float | None]] = place.at("per_h").mapping(block.get("per_h"))
@@ -224,7 +220,7 @@ def _regions(place: _Place, block: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _provenance(place: _Place, block: Mapping[str, Any]) -> Provenance:
     trust = block.get("trust")
-    if trust not in set(Trust):
+    if not isinstance(trust, str) or trust not in set(Trust):
         raise place.at("trust").fault(f"{trust!r} must be one of {', '.join(Trust)}")
     read = place.text(block.get("read"), "read", needed=False)
     if read and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", read):
@@ -278,7 +274,3 @@ def one_row_a_line(document: Mapping[str, Any]) -> str:
 def _kind(value: object) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}
     return "nothing" if value is None else kinds.get(type(value), type(value).__name__)
-
-
-def _no_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number that JSON knows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sim.errors import CatalogueError
+from sim.files import read_json
 
 PAGE_SIZES = (100, 1000)  # full pages of the API; only with these does $skip tell where a page begins
 
@@ -55,14 +55,7 @@ def read_pages(paths: Iterable[str | Path]) -> tuple[list[Page], list[str]]:
 
 
 def _read(file: Path) -> list[Page]:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise CatalogueError(f"{file}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{file}: can't be read: {error}") from None
-    except ValueError as error:
-        raise CatalogueError(f"{file}: is not JSON: {error}; is it a whole page of the Retail Prices API?") from None
+    document = read_json(file, CatalogueError)
     pages = document if isinstance(document, list) else [document]
     if not pages:
         raise CatalogueError(f"{file}: is an empty list, not a page of the Retail Prices API")

@@ -33,9 +33,7 @@ def import_pages(
     if out.is_dir() or not out.parent.is_dir():
         raise CatalogueError(f"{out}: can't be written; give the name of a file in a folder that exists")
     found = catalog.import_pages(pages)
-    half = out.with_name(f".{out.name}.new")  # renamed when whole: no half-written catalogue is ever read
-    catalog.save(found.catalogue, half)
-    half.replace(out)
+    catalog.save(found.catalogue, out)
     if quiet:
         return
     typer.echo(f"{found.taken} items of {found.pages} pages taken; written: {out}")

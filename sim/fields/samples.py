@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from difflib import get_close_matches
 from pathlib import Path
 
+from sim.errors import InputError
+from sim.files import csv_rows, open_text
+
 
 def read_samples(file: Path, column: str, *, what: str = "a number of seconds") -> tuple[float, ...]:
     """Numbers from 0 on in a column of a CSV file with a header row; ValueError says which row is wrong, and why."""
+    if not file.exists():
+        raise ValueError(f"there is no file {file}; the path is relative to the scenario file")
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.reader(stream)
-            at = _column(next(rows, []), column, file)
+        with open_text(file, InputError) as stream:
+            rows = csv_rows(stream, file, InputError)
+            at = _column(next(rows, (1, []))[1], column, file)
             # The header is row 1; blank lines are no rows of data.
-            values = [_number(row, at, rows.line_num, file, what) for row in rows if row]
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {file}; the path is relative to the scenario file") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not UTF-8 text; save it as a UTF-8 CSV file") from None
-    except csv.Error as error:
-        raise ValueError(f"{file} is not a CSV file: {error}") from None
-    except OSError as error:
-        raise ValueError(f"{file} can't be read: {error.strerror}") from None
+            values = [_number(row, at, line, file, what) for line, row in rows]
+    except InputError as wrong:
+        raise ValueError(str(wrong)) from None
     if not values:
         raise ValueError(f"{file} has no rows of data under its header")
     return tuple(values)

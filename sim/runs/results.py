@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sim import files
 from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
@@ -268,16 +268,9 @@ def read(folder: str | Path) -> StoredResult:
 
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object of a result folder; None when there is no such file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except OSError as error:
-        raise ResultError(f"{path}: can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ResultError(f"{path}: is not text: {error}") from error
-    except json.JSONDecodeError as error:
-        raise ResultError(f"{path}:{error.lineno}: is not JSON: {error.msg}") from error
+    content = files.read_json(path, ResultError)
     if not isinstance(content, dict):
         raise ResultError(f"{path}: is no JSON object but a {type(content).__name__}")
     return content

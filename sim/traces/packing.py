@@ -88,7 +88,10 @@ def _plain(path: Path, unpacked: IO[bytes]) -> Path:
 
 
 def _check_tables(path: Path, base: sqlite3.Connection) -> None:
+    kinds = dict(base.execute("SELECT lower(name), type FROM sqlite_master"))
     for table, wanted in WANTED.items():
+        if kinds.get(table.lower(), "table") != "table":  # a view may compute rows without end
+            raise fault(path, f"{table} is a {kinds[table.lower()]}, not a table")
         found = {name.lower() for _, name, *_ in base.execute(f"PRAGMA table_info({table})")}
         missing = [name for name in wanted if name.lower() not in found]
         if missing:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +13,11 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
+from sim import files
 from sim.errors import Fault, TraceError
 
 LINES_AT_ONCE = 32_768
@@ -36,36 +35,14 @@ def fault(
     return TraceError([Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)])
 
 
-@contextmanager
-def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """The file's content, unpacked if it is gzip, whatever its name; an error of the user's if it cannot be read."""
-    try:
-        with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            if packed:
-                with gzip.open(plain) as unpacked:
-                    yield unpacked  # type: ignore[misc]
-            else:
-                yield plain
-    except FileNotFoundError:
-        raise fault(path, "there is no such file") from None
-    except IsADirectoryError:
-        raise fault(path, "this is a folder", "name the file in it") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise fault(path, f"the gzip file is damaged: {error}", "fetch it again") from None
-    except OSError as error:
-        raise fault(path, f"it can't be read: {error.strerror or error}") from None
+def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
+    """The file's content, unpacked if it is gzip, whatever its name; what can't be read is the user's to mend."""
+    return files.open_bytes(path, TraceError)
 
 
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """The file's text; anything but UTF-8 is refused."""
-    with open_bytes(path) as content:
-        try:
-            yield io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
-        except UnicodeDecodeError:
-            raise fault(path, "it is not UTF-8 text", "save it as a UTF-8 CSV file, plain or gzip") from None
+def open_text(path: Path) -> AbstractContextManager[TextIO]:
+    """The file's text."""
+    return files.open_text(path, TraceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +144,8 @@ def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[
     if len(table) != len(texts):
         return None
     cells = {column: table[str(column)].combine_chunks() for column in wanted}
+    if any(pc.max(pc.binary_length(own)).as_py() > files.MOST_CELL for own in cells.values()):
+        return None  # the slow way says where
     return Lines(path, names, cells, np.arange(line, line + len(texts)))
 
 
@@ -188,6 +167,8 @@ def _careful(texts: list[str], path: Path, names: Sequence[str], wanted: Sequenc
                 if len(faults) == MOST_FAULTS:
                     break
                 continue
+            if max(map(len, row)) > files.MOST_CELL:
+                raise fault(path, f"a cell is longer than {files.MOST_CELL:,} characters", line=at)
             rows.append(row)
             numbers.append(at)
     except csv.Error as error:

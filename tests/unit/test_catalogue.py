@@ -403,9 +403,9 @@ class TestFile:
 
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         """A folder in its place, too."""
-        with pytest.raises(CatalogueError, match=r"gone\.json: there is no such catalogue file"):
+        with pytest.raises(CatalogueError, match=r"gone\.json: there is no such file"):
             load(tmp_path / "gone.json")
-        with pytest.raises(CatalogueError, match="can't be read"):
+        with pytest.raises(CatalogueError, match="this is a folder"):
             load(tmp_path)
 
     def test_it_is_written_one_size_a_line(self, catalogue: Catalogue, tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ def test_a_folder_that_is_none_or_contradicts_itself_is_refused(result_folder: M
     folder = result_folder(replications=2, horizon_h=6.0)
     whole = (folder / "summary.json").read_text()
     (folder / "summary.json").write_text(whole[: len(whole) // 2])
-    with pytest.raises(ResultError, match=r"summary\.json:1: is not JSON"):
+    with pytest.raises(ResultError, match=r"summary\.json:1: it is not JSON"):
         build(folder)
     summary = json.loads(whole)
     summary["metrics"]["cost.disk"]["mean"] += 100.0

@@ -1,0 +1,91 @@
+"""Every reader meets files that its libraries choke on, and says what is wrong in words: never a traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sim import catalog
+from sim.billing.usage_file import read_usage
+from sim.errors import CatalogueError, InputError, TraceError, UsageError
+from sim.traces import open_trace
+
+STAY = "vm,state,start,end,size\nv,running,{start},{end},Standard_D4s_v5\n"
+FOCUS = (
+    "ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ConsumedQuantity,BilledCost,ServiceCategory,RegionId,SkuMeter,"
+    "SkuPriceDetails\n{start},2026-01-05T01:00:00Z,Usage,1,0.2,Compute,westeurope,compute.linux,{details}\n"
+)
+DAY = "2026-01-05T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (STAY.format(start="0206-01-05T00:00:00Z", end=DAY), ":2: start: '0206-01-05T00:00:00Z' is no instant"),
+        (STAY.format(start="0001-01-01T00:00:00+14:00", end=DAY), ":2: start: '0001-01-01"),
+        (STAY.format(start="0", end="1e13"), ":2: end: 1e13 s is too long"),
+        (FOCUS.format(start="0001-01-01T00:00:00+14:00", details=""), "is no instant between 1970 and 2199"),
+        (FOCUS.format(start=DAY, details="[" * 20_000), "is no JSON object"),
+        (FOCUS.format(start=DAY, details="x" * 100_000), ":2: a cell is longer than"),
+        (FOCUS.format(start=DAY, details="x" * 140_000), ":2: not a row of a CSV table"),
+    ],
+    ids=["year-206", "year-1", "year-318857", "focus-year-1", "deep-cell", "long-cell", "library-limit"],
+)
+def test_a_usage_file_with_an_absurd_cell_is_refused(tmp_path: Path, text: str, said: str):
+    """A stay from the year 206 was billed 3.67 million USD; one to the year 318,857 filled the memory with hours."""
+    (tmp_path / "use.csv").write_text(text)
+    with pytest.raises(UsageError) as refused:
+        read_usage(tmp_path / "use.csv")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("trust", ["[]", "{}", "3", "null"])
+def test_a_catalogue_whose_trust_is_no_text_is_refused(tmp_path: Path, trust: str):
+    """A list can't be looked up in a set."""
+    head = '{"format": "vmfleet-catalogue", "version": 1, "currency": "USD", "sizes": {}, '
+    (tmp_path / "c.json").write_text(
+        head + f'"prices": [{{"region": "x", "source": "s", "trust": {trust}, "terms": ["linux"], "per_h": {{}}}}]}}'
+    )
+    with pytest.raises(CatalogueError, match=r"prices\[0\]\.trust"):
+        catalog.load(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("terms", ["[[]]", "[{}]", "[3]"])
+def test_a_catalogue_whose_terms_are_no_texts_is_refused(tmp_path: Path, terms: str):
+    """The same for lists of lists."""
+    head = '{"format": "vmfleet-catalogue", "version": 1, "currency": "USD", "sizes": {}, '
+    (tmp_path / "c.json").write_text(
+        head + f'"prices": [{{"region": "x", "source": "s", "trust": "list", "terms": {terms}, "per_h": {{}}}}]}}'
+    )
+    with pytest.raises(CatalogueError, match=r"prices\[0\]\.terms"):
+        catalog.load(tmp_path / "c.json")
+
+
+def test_a_price_of_400_digits_is_refused(tmp_path: Path):
+    """No float holds it."""
+    (tmp_path / "p.json").write_text('{"Items": [{"retailPrice": 1' + "0" * 400 + "}]}")
+    with pytest.raises(CatalogueError, match="401 digits is too large"):
+        catalog.import_pages([tmp_path / "p.json"])
+
+
+def test_a_view_in_a_packing_trace_is_refused(tmp_path: Path):
+    """A recursive view has rows without end."""
+    with sqlite3.connect(tmp_path / "t.sqlite") as base:
+        base.execute("CREATE TABLE vmType (vmTypeId, machineId, core, memory)")
+        base.execute(
+            "CREATE VIEW vm AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS vmId, "
+            "1 AS tenantId, 1 AS vmTypeId, 0 AS priority, 0.0 AS starttime, NULL AS endtime FROM n"
+        )
+    base.close()
+    with pytest.raises(TraceError, match="vm is a view, not a table"):
+        open_trace(tmp_path / "t.sqlite", "azure-packing-2020").count  # noqa: B018  read now
+
+
+def test_a_long_cell_among_many_rows_of_a_trace_is_refused(tmp_path: Path):
+    """As columns of fixed width, 20,000 rows beside one cell of 100 kB were 7 GiB."""
+    rows = "".join(f"{row},{row + 60},4,16\n" for row in range(20_000))
+    (tmp_path / "t.csv").write_text(f"created,deleted,vcpus,memory_gib\n{rows}1,2,4,{'x' * 100_000}\n")
+    with pytest.raises(InputError, match=r"t\.csv:20002: a cell is longer"):
+        open_trace(tmp_path / "t.csv", "columns").count  # noqa: B018  read now
