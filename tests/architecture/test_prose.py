@@ -110,7 +110,7 @@ def test_the_options_of_the_interface_are_there() -> None:
 
 def test_the_interface_has_all_its_commands() -> None:
     """The names that users and scripts rely on."""
-    promised = {
+    documented = {
         "run",
         "compare",
         "sweep",
@@ -123,7 +123,7 @@ def test_the_interface_has_all_its_commands() -> None:
         "schema",
         "demo",
     }
-    assert promised <= commands()
+    assert documented <= commands()
 
 
 def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:

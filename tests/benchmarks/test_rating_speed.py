@@ -63,8 +63,8 @@ print(json.dumps({
 @pytest.mark.benchmark
 @pytest.mark.slow
 def test_a_year_of_ten_thousand_vms_is_rated_in_seconds(capsys):
-    told = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
-    measured = json.loads(told)
+    output = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
+    measured = json.loads(output)
     with capsys.disabled():
         print(f"\n{measured}")
     assert measured["vm_hours"] == pytest.approx(87_600_000)

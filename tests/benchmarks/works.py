@@ -28,9 +28,9 @@ TRACE = Path(__file__).parents[3] / "shared" / "data" / "traces" / "azure2017_vm
 REAL_DAY = 87_550  # lives
 
 
-def lognormal(law: tuple[float, float]) -> dict[str, object]:
+def lognormal(distribution: tuple[float, float]) -> dict[str, object]:
     """A duration distribution as a scenario writes it."""
-    return {"dist": "lognormal", "median": f"{math.exp(law[0]):.6f}s", "sigma": law[1]}
+    return {"dist": "lognormal", "median": f"{math.exp(distribution[0]):.6f}s", "sigma": distribution[1]}
 
 
 def question(horizon_s: float, group: Mapping[str, object], **more: object) -> SimulationInput:

@@ -56,7 +56,7 @@ def fleet(*groups: GroupPlan, hours: float = 24.0, start: datetime = MONDAY, war
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class RunOutput:
     """A run and all its output."""
 
     run: FleetRun
@@ -94,16 +94,16 @@ class Played:
 
 def run_until(
     plan: FleetPlan, engine: str = "simpy", *, seed: int = 1, replication: int = 0, threads: int = 1
-) -> Played:
+) -> RunOutput:
     """One replication, with events and VM timelines."""
     events: list[Any] = []
     run = simulate(
         plan, seed=seed, replication=replication, engine=engine, events=events, vm_timelines=10**6, threads=threads
     )
-    return Played(run, tuple(events))
+    return RunOutput(run, tuple(events))
 
 
-def differences(one: Played, other: Played) -> list[str]:
+def differences(one: RunOutput, other: RunOutput) -> list[str]:
     """Where two runs differ in a bit of what a user may see: nothing, if they are the same."""
     found: list[str] = []
     names = sorted(one.run.usages.keys() | other.run.usages.keys())
@@ -130,7 +130,7 @@ def differences(one: Played, other: Played) -> list[str]:
     return found
 
 
-def play_both(plan: FleetPlan, **how: Any) -> Played:
+def run_both(plan: FleetPlan, **how: Any) -> RunOutput:
     """The run, after both engines have agreed on it to the last bit."""
     one, other = run_until(plan, "simpy", **how), run_until(plan, "compiled", **how)
     assert not differences(one, other), differences(one, other)

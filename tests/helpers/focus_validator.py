@@ -24,8 +24,8 @@ def verdict_on(path: Path) -> str:
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     # It looks for its list of currencies beside the directory it is started in.
-    told = subprocess.run(
+    output = subprocess.run(
         [str(program), "--data-file", str(path.absolute()), "--validate-version", "1.0"],
         cwd=Path(home).parents[1], capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return told.stdout + told.stderr
+    return output.stdout + output.stderr

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fleets import Played, fleet, group
+from fleets import RunOutput, fleet, group
 
 from sim.engines.events import EventRows, VmTimelines
 from sim.engines.shared.priorities import DISRUPTS
@@ -32,36 +32,40 @@ def shared(*groups: GroupPlan, hours: float = 1.0, warm_up_s: float = 0.0, **pla
     return replace(fleet(*groups, hours=hours, warm_up_s=warm_up_s), platform=Platform(**platform))
 
 
-def failed(told: Played, vm: str) -> list[tuple[float, str, str]]:
+def failed(output: RunOutput, vm: str) -> list[tuple[float, str, str]]:
     """What came to nothing for a VM: (s, operation, code)."""
     return [
-        (row[0], row[5], row[6]) for row in told.events if row[1] == vm and row[2] == "operation" and row[4] == "failed"
+        (row[0], row[5], row[6])
+        for row in output.events
+        if row[1] == vm and row[2] == "operation" and row[4] == "failed"
     ]
 
 
-def strike(plan: FleetPlan, *blows: tuple[float, Callable[[SharedPlatform], None]]) -> tuple[Played, Fleet]:
+def run_with_events(
+    plan: FleetPlan, *platform_events: tuple[float, Callable[[SharedPlatform], None]]
+) -> tuple[RunOutput, Fleet]:
     """A SimPy run with platform events at given instants (s), and the fleet at the horizon."""
-    told: list[Any] = []
-    rows, lives = EventRows(told.extend), VmTimelines(10**6)
+    output: list[Any] = []
+    rows, lives = EventRows(output.extend), VmTimelines(10**6)
 
-    def hear(*moves: Any) -> None:
+    def on_move(*moves: Any) -> None:
         rows.listen(*moves)
         lives.listen(*moves)
 
-    fleet = Fleet(plan, 1, 0, listener=hear, on_flush=rows.flush)
+    fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=rows.flush)
 
-    def fate() -> Any:
+    def trigger() -> Any:
         assert fleet.platform is not None
-        for t_s, blow in blows:
+        for t_s, event in platform_events:
             yield fleet.env.at(t_s, DISRUPTS)
-            blow(fleet.platform)
+            event(fleet.platform)
 
-    fleet.env.process(fate())
+    fleet.env.process(trigger())
     run = fleet.run()
     rows.flush()
-    return Played(replace(run, vm_timelines=lives.timelines()), tuple(told)), fleet
+    return RunOutput(replace(run, vm_timelines=lives.timelines()), tuple(output)), fleet
 
 
-def whereabouts(fleet: Fleet, group: str = "g") -> list[int]:
+def hosts_of(fleet: Fleet, group: str = "g") -> list[int]:
     """The host of each VM of a group that is alive at the horizon; -1 for none."""
     return [vm.host for _, vm in sorted(fleet.groups[group].vms.items())]

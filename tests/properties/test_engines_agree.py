@@ -197,10 +197,10 @@ def test_the_audit_of_a_run_shows_both_histories_where_the_engines_differ(monkey
     make_wrong(monkeypatch, scaled("backoffs_s"))
     with pytest.raises(AuditError, match=r"g-0000: the two engines differ from move \d+") as caught:
         run_until(plan, "compiled")
-    told = str(caught.value)
-    assert "  compiled:\n" in told
-    assert "  simpy:\n" in told
-    assert "retry.start@deallocated -> start@deallocated" in told or "retry.create -> create@absent" in told
+    output = str(caught.value)
+    assert "  compiled:\n" in output
+    assert "  simpy:\n" in output
+    assert "retry.start@deallocated -> start@deallocated" in output or "retry.create -> create@absent" in output
 
 
 def test_the_audit_passes_a_right_run() -> None:

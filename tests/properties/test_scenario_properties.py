@@ -231,11 +231,11 @@ def _is_answered(make):
         scenario = make()
     except ScenarioError as error:
         faults = error.faults
-        told = str(error).split("\n")
+        output = str(error).split("\n")
     if faults:
-        assert len(told) == len(faults)
+        assert len(output) == len(faults)
         assert all(fault.problem for fault in faults)
-        assert max(len(line) for line in told) < 2000
+        assert max(len(line) for line in output) < 2000
     else:
         assert isinstance(scenario, Scenario)
         scenario.fleet_plan()

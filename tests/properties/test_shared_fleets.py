@@ -267,14 +267,14 @@ def test_the_inspector_sees_a_platform_that(slip: Callable[[pytest.MonkeyPatch],
 def test_no_more_vms_are_on_hosts_than_these_have_room_for(plan: FleetPlan, seed_: int) -> None:
     """The peak that is reported, against vCPUs and memory of all hosts together."""
     assert plan.platform is not None
-    told = run_until(plan, "compiled", seed=seed_)
+    output = run_until(plan, "compiled", seed=seed_)
     if not plan.platform.hosts or not plan.groups:
         return
     least = min(group.vcpus for group in plan.groups), min(group.memory_gib for group in plan.groups)
     room = sum(
         pool.count * min(pool.vcpus // least[0], int(pool.memory_gib / least[1])) for pool in plan.platform.hosts
     )
-    assert told.usage.peak_allocated <= room
+    assert output.usage.peak_allocated <= room
 
 
 @pytest.mark.parametrize("name", ["starting", "os_provisioning", "stopping", "deallocating"])
@@ -284,9 +284,9 @@ def test_a_start_from_stopped_needs_no_allocation(name: str) -> None:
     stopping = group("a", count=2, demand=Cycle(on_s=always(900), off_s=always(900)), when_off="stop", vcpus=4, memory_gib=4.0, steps=steps)  # fmt: skip
     greedy = group("b", count=0, demand=Arrivals(rate_per_h=(60.0,), lifetime_s=always(900)), vcpus=1, memory_gib=1.0)
     hosts = (HostPool(name="p", count=1, vcpus=10, memory_gib=64.0),)
-    told = run_until(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
-    mine = told.run.usages["a"].counts
+    output = run_until(replace(fleet(stopping, greedy, hours=12.0), platform=Platform(hosts=hosts)), "compiled")
+    mine = output.run.usages["a"].counts
     assert mine["operations.start.succeeded"] > 30
     assert mine["allocation.attempts"] == 2
     assert mine.get("allocation.failures", 0) == 0
-    assert told.run.usages["b"].counts["allocation.failures"] > 100
+    assert output.run.usages["b"].counts["allocation.failures"] > 100

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
-from fleets import Played, differences, fleet, run_until
+from fleets import RunOutput, differences, fleet, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -29,11 +29,11 @@ engines = st.sampled_from(("simpy", "compiled"))
 Stay = tuple[str, str, int, int]  # VM, power state, from tick, to tick
 
 
-def stays(played: Played, plan: FleetPlan) -> list[Stay]:
+def stays(ran: RunOutput, plan: FleetPlan) -> list[Stay]:
     """Every VM's stays in power states inside the window, from the events alone."""
     start, end = to_ticks(plan.warm_up_s), to_ticks(plan.horizon_s)
     entered: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
-    for t_s, vm, _, after in played.power():
+    for t_s, vm, _, after in ran.power():
         entered[vm].append((min(max(to_ticks(t_s), start), end), after))
     return [
         (vm, state, since, until)
@@ -43,20 +43,20 @@ def stays(played: Played, plan: FleetPlan) -> list[Stay]:
     ]
 
 
-def ticks_by_hour_and_state(told: list[Stay], hours: int) -> dict[str, np.ndarray]:
+def ticks_by_hour_and_state(output: list[Stay], hours: int) -> dict[str, np.ndarray]:
     """Ticks in each clock hour, state by state, one stay after the other."""
     books = {state.value: np.zeros(hours, dtype=np.int64) for state in PowerState}
-    for _, state, since, until in told:
+    for _, state, since, until in output:
         for hour in range(since // TICKS_PER_HOUR, -(-until // TICKS_PER_HOUR)):
             low, high = hour * TICKS_PER_HOUR, (hour + 1) * TICKS_PER_HOUR
             books[state][hour] += max(0, min(until, high) - max(since, low))
     return books
 
 
-def most_at_once(told: list[Stay], states: frozenset[PowerState], end: int) -> int:
+def most_at_once(output: list[Stay], states: frozenset[PowerState], end: int) -> int:
     """The largest number of VMs in some states after all the moves of any tick before the horizon's end."""
     change: Counter[int] = Counter()
-    for _, state, since, until in told:
+    for _, state, since, until in output:
         if state in states:
             change[since] += 1
             change[until] -= 1
@@ -73,10 +73,10 @@ def most_at_once(told: list[Stay], states: frozenset[PowerState], end: int) -> i
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: str) -> None:
     """The streamed ledger against the plainest bookkeeping there is, tick for tick in every clock hour."""
-    played = run_until(plan, engine)
-    told = stays(played, plan)
-    for name, usage in played.run.usages.items():
-        mine = [stay for stay in told if stay[0].startswith(f"{name}-")]
+    ran = run_until(plan, engine)
+    output = stays(ran, plan)
+    for name, usage in ran.run.usages.items():
+        mine = [stay for stay in output if stay[0].startswith(f"{name}-")]
         expected = ticks_by_hour_and_state(mine, len(usage.cells))
         for state in PowerState:
             columns = [column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1)]
@@ -90,11 +90,11 @@ def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: st
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
     """Exact, for each group and for the fleet, whose peak isn't the sum of theirs; VMs that change places don't add."""
-    played = run_until(plan, engine)
-    told = stays(played, plan)
+    ran = run_until(plan, engine)
+    output = stays(ran, plan)
     end = to_ticks(plan.horizon_s)
-    for name, usage in (*played.run.usages.items(), ("", played.usage)):
-        mine = [stay for stay in told if stay[0].startswith(f"{name}-" if name else "")]
+    for name, usage in (*ran.run.usages.items(), ("", ran.usage)):
+        mine = [stay for stay in output if stay[0].startswith(f"{name}-" if name else "")]
         assert usage.peak_allocated == most_at_once(mine, ON_HOST, end)
         assert usage.peak_running == most_at_once(mine, frozenset({PowerState.RUNNING}), end)
 
@@ -104,22 +104,22 @@ def test_peaks_are_the_most_vms_at_once(plan: FleetPlan, engine: str) -> None:
 @given(plan=fleet_plans(most_groups=2), engine=engines)
 def test_counts_are_numbers_of_events_after_the_warm_up(plan: FleetPlan, engine: str) -> None:
     """Counts and events come from one table and must agree."""
-    played = run_until(plan, engine)
-    told: Counter[str] = Counter()
-    for t_s, _, kind, _, after, operation, code in played.events:
+    ran = run_until(plan, engine)
+    output: Counter[str] = Counter()
+    for t_s, _, kind, _, after, operation, code in ran.events:
         if t_s < plan.warm_up_s:
             continue
         if kind == "operation":
-            told[f"operations.{operation}.{after}"] += 1
+            output[f"operations.{operation}.{after}"] += 1
             if after == "failed":
-                told[f"failures.{code}"] += 1
+                output[f"failures.{code}"] += 1
         elif kind in ("eviction", "guest_crash"):
-            told[{"eviction": "evictions", "guest_crash": "guest_crashes"}[kind]] += 1
+            output[{"eviction": "evictions", "guest_crash": "guest_crashes"}[kind]] += 1
     kinds = ("operations.", "failures.", "evictions", "guest_crashes")
-    counted = {name: n for name, n in played.usage.counts.items() if n and name.startswith(kinds)}
-    assert counted == dict(told)
-    assert played.count("vms.created") == told["operations.create.succeeded"]
-    assert played.count("allocation.failures") == told["failures.AllocationFailed"]
+    counted = {name: n for name, n in ran.usage.counts.items() if n and name.startswith(kinds)}
+    assert counted == dict(output)
+    assert ran.count("vms.created") == output["operations.create.succeeded"]
+    assert ran.count("allocation.failures") == output["failures.AllocationFailed"]
 
 
 @seed(20260109)

@@ -20,7 +20,7 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 MEAN_LIFE_S = 4 * HOUR
 RATE_PER_H = 6.0
 ABOUT_S = 10.0 + 25 + 44  # allocating and starting before Running, deleting after the lifetime
-LAWS: dict[str, Distribution] = {
+DISTRIBUTIONS: dict[str, Distribution] = {
     "exponential": Exponential(mean=MEAN_LIFE_S),
     "lognormal": Lognormal(median=MEAN_LIFE_S / math.exp(1.5**2 / 2), sigma=1.5),
     "uniform": Uniform(low=HOUR, high=7 * HOUR),
@@ -39,34 +39,34 @@ def requests(plan: Arrivals, hours: float, n: int) -> list[Floats]:
     ]
 
 
-def alive_at(law: Distribution, hours: float, n: int) -> Floats:
+def alive_at(distribution: Distribution, hours: float, n: int) -> Floats:
     """VMs that exist at an instant, counted in independent runs that began with none: requested less gone."""
-    demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=law)
+    demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=distribution)
     # From a specialized image without extensions a VM is ready as soon as it runs, so any lifetime lasts as drawn.
     plan = fleet(hours=hours, count=0, demand=demand, generalized=False, steps={"extensions": Constant(value=0.0)})
     counts = []
     for r in range(n):
-        told = simulate(plan, seed=5, replication=r, engine="compiled").fleet.counts
-        counts.append(told["operations.create.accepted"] - told["vms.deleted"])
+        output = simulate(plan, seed=5, replication=r, engine="compiled").fleet.counts
+        counts.append(output["operations.create.accepted"] - output["vms.deleted"])
     return np.array(counts, dtype=np.float64)
 
 
-def expected_alive(law: Distribution, hours: float) -> float:
+def expected_alive(distribution: Distribution, hours: float) -> float:
     """M/G/infinity from empty: rate times the integral of P(life > u) over the time since then (Ross, example 2.3(B))."""
 
     def still_there(u_s: float) -> float:
-        return 1.0 - float(law.cdf(max(u_s - ABOUT_S, -1.0)))
+        return 1.0 - float(distribution.cdf(max(u_s - ABOUT_S, -1.0)))
 
-    kinks = [ABOUT_S + edge for edge in law.support if math.isfinite(edge) and ABOUT_S + edge < hours * HOUR]
+    kinks = [ABOUT_S + edge for edge in distribution.support if math.isfinite(edge) and ABOUT_S + edge < hours * HOUR]
     there_s, _ = integrate.quad(still_there, 0, hours * HOUR, points=kinks or None, limit=500)
     return RATE_PER_H / HOUR * there_s
 
 
-@pytest.mark.parametrize("name", ["constant", *(pytest.param(name, marks=pytest.mark.slow) for name in LAWS if name != "constant")])  # fmt: skip
+@pytest.mark.parametrize("name", ["constant", *(pytest.param(name, marks=pytest.mark.slow) for name in DISTRIBUTIONS if name != "constant")])  # fmt: skip
 def test_vms_alive_soon_after_the_start_are_poisson_with_the_mean_of_m_g_infinity(name: str) -> None:
     """After five hours, not long enough to forget the empty beginning: mean and variance are the same number."""
-    mean = expected_alive(LAWS[name], 5.0)
-    counts = alive_at(LAWS[name], 5.0, 200)
+    mean = expected_alive(DISTRIBUTIONS[name], 5.0)
+    counts = alive_at(DISTRIBUTIONS[name], 5.0, 200)
     assert held(z_of_mean(counts, mean, sd=math.sqrt(mean)))
     dispersion = float(((counts - mean) ** 2).sum()) / mean
     assert FALSE_ALARM / 2 < stats.chi2.cdf(dispersion, len(counts)) < 1 - FALSE_ALARM / 2
@@ -74,18 +74,18 @@ def test_vms_alive_soon_after_the_start_are_poisson_with_the_mean_of_m_g_infinit
 
 def test_early_on_the_distribution_of_lifetimes_matters() -> None:
     """The wrong model, M/M/infinity for lifetimes that aren't exponential, is refused; so is the long-run mean."""
-    counts = alive_at(LAWS["constant"], 4.0, 80)
-    assert held(z_of_mean(counts, expected_alive(LAWS["constant"], 4.0)))
-    assert refused(z_of_mean(counts, expected_alive(LAWS["exponential"], 4.0)))
-    assert refused(z_of_mean(alive_at(LAWS["lognormal"], 5.0, 80), RATE_PER_H * MEAN_LIFE_S / HOUR))
+    counts = alive_at(DISTRIBUTIONS["constant"], 4.0, 80)
+    assert held(z_of_mean(counts, expected_alive(DISTRIBUTIONS["constant"], 4.0)))
+    assert refused(z_of_mean(counts, expected_alive(DISTRIBUTIONS["exponential"], 4.0)))
+    assert refused(z_of_mean(alive_at(DISTRIBUTIONS["lognormal"], 5.0, 80), RATE_PER_H * MEAN_LIFE_S / HOUR))
 
 
 @pytest.mark.parametrize("name", ["uniform", *(pytest.param(name, marks=pytest.mark.slow) for name in ("exponential", "constant"))])  # fmt: skip
 def test_in_the_long_run_only_the_mean_lifetime_matters(name: str) -> None:
     """Insensitivity: rate x mean lifetime (Little), whatever the distribution."""
     mean = RATE_PER_H / HOUR * (MEAN_LIFE_S + ABOUT_S)
-    assert expected_alive(LAWS[name], 60.0) == pytest.approx(mean, rel=1e-5)
-    counts = alive_at(LAWS[name], 60.0, 80)
+    assert expected_alive(DISTRIBUTIONS[name], 60.0) == pytest.approx(mean, rel=1e-5)
+    counts = alive_at(DISTRIBUTIONS[name], 60.0, 80)
     assert held(z_of_mean(counts, mean, sd=math.sqrt(mean)))
     assert refused(z_of_mean(counts, RATE_PER_H * 2 * MEAN_LIFE_S / HOUR))
 

@@ -37,16 +37,16 @@ ASKED = {
 }
 
 
-def drawn(law: Distribution, seed: int = 1) -> np.ndarray:
+def drawn(distribution: Distribution, seed: int = 1) -> np.ndarray:
     """Many draws of one named stream."""
     key = streams.stream_key(streams.replication_key(seed, 0), "theory")
-    return evaluate(compile_samplers([law]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
+    return evaluate(compile_samplers([distribution]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
 
 
-def follows(x: np.ndarray, law: Distribution) -> bool:
+def follows(x: np.ndarray, distribution: Distribution) -> bool:
     """Kolmogorov-Smirnov: by the Dvoretzky-Kiefer-Wolfowitz-Massart bound P(D > d) <= 2 exp(-2 n d^2)."""
     at = np.sort(x)
-    expected = law.cdf(at)
+    expected = distribution.cdf(at)
     ranks = np.arange(1, len(x) + 1) / len(x)
     distance = max(np.max(ranks - expected), np.max(expected - ranks + 1 / len(x)))
     return bool(distance <= math.sqrt(math.log(2 / FALSE_ALARM) / (2 * len(x))))
@@ -63,27 +63,27 @@ def test_draws_follow_their_distribution_and_not_another(name):
 @pytest.mark.parametrize("name", ASKED)
 def test_the_mean_of_draws_is_the_mean_of_the_distribution(name):
     """|mean - expected| <= z sd / sqrt(n), z = 4.9 for a false alarm of 1e-6; a mean 5 % larger is refused."""
-    law = ASKED[name]
-    x = drawn(law)
-    tolerance = 4.9 * math.sqrt(law.variance / DRAWS)
-    assert abs(x.mean() - law.mean) <= tolerance
-    assert not abs(x.mean() * 1.05 - law.mean) <= tolerance
+    distribution = ASKED[name]
+    x = drawn(distribution)
+    tolerance = 4.9 * math.sqrt(distribution.variance / DRAWS)
+    assert abs(x.mean() - distribution.mean) <= tolerance
+    assert not abs(x.mean() * 1.05 - distribution.mean) <= tolerance
 
 
 @pytest.mark.parametrize("name", ASKED)
 def test_the_variance_of_draws_is_the_variance_of_the_distribution(name):
     """Its standard error by the fourth moment of the sample (Law, section 4.4); a standard deviation 5 % larger is rejected."""
-    law = ASKED[name]
-    x = drawn(law)
-    squares = (x - law.mean) ** 2
+    distribution = ASKED[name]
+    x = drawn(distribution)
+    squares = (x - distribution.mean) ** 2
     tolerance = 4.9 * squares.std() / math.sqrt(DRAWS)
-    assert abs(squares.mean() - law.variance) <= tolerance
-    assert not abs(squares.mean() * 1.05**2 - law.variance) <= tolerance or name in ("lognormal", "weibull")
+    assert abs(squares.mean() - distribution.variance) <= tolerance
+    assert not abs(squares.mean() * 1.05**2 - distribution.variance) <= tolerance or name in ("lognormal", "weibull")
 
 
 def test_a_truncated_distribution_is_not_a_clipped_one():
     """Clipping piles up at the bounds; on condition there is nothing there."""
-    law = ASKED["truncated"]
-    assert isinstance(law, Truncated)
-    clipped = np.clip(drawn(law.of), law.low, law.high)
-    assert not follows(clipped, law)
+    distribution = ASKED["truncated"]
+    assert isinstance(distribution, Truncated)
+    clipped = np.clip(drawn(distribution.of), distribution.low, distribution.high)
+    assert not follows(clipped, distribution)

@@ -84,25 +84,25 @@ LIVES = {
 def turned_away() -> dict[str, Floats]:
     """By lifetime distribution: one host of 10 vCPUs, 8 requests and 8 VM-hours requested per hour."""
     found = {}
-    for law, lifetime in LIVES.items():
+    for distribution, lifetime in LIVES.items():
         plan = fleet(arriving("g", PER_H, lifetime), hours=650.0, warm_up_s=50 * LIFE_S)
         pools = (HostPool(name="p", count=1, vcpus=PLACES, memory_gib=64.0),)
-        found[law] = blocked(replace(plan, platform=Platform(hosts=pools)), 40)["g"]
+        found[distribution] = blocked(replace(plan, platform=Platform(hosts=pools)), 40)["g"]
     return found
 
 
-@pytest.mark.parametrize("law", LIVES)
-def test_refusals_are_those_of_erlang_whatever_the_distribution_of_lifetimes(turned_away: dict[str, Floats], law: str) -> None:  # fmt: skip
+@pytest.mark.parametrize("distribution", LIVES)
+def test_refusals_are_those_of_erlang_whatever_the_distribution_of_lifetimes(turned_away: dict[str, Floats], distribution: str) -> None:  # fmt: skip
     """12.2 % of them: the loss formula knows the mean lifetime only."""
-    assert agrees(turned_away[law], erlang_b(PLACES, PER_H))
+    assert agrees(turned_away[distribution], erlang_b(PLACES, PER_H))
 
 
-@pytest.mark.parametrize("law", LIVES)
-def test_one_place_more_or_requests_that_wait_are_refused(turned_away: dict[str, Floats], law: str) -> None:
+@pytest.mark.parametrize("distribution", LIVES)
+def test_one_place_more_or_requests_that_wait_are_refused(turned_away: dict[str, Floats], distribution: str) -> None:
     """Eleven places lose 8.1 %; who waits instead of going away waits with 40.9 % (Erlang C)."""
-    assert refuses(turned_away[law], erlang_b(PLACES + 1, PER_H))
+    assert refuses(turned_away[distribution], erlang_b(PLACES + 1, PER_H))
     loss = erlang_b(PLACES, PER_H)
-    assert refuses(turned_away[law], loss / (1 - PER_H / PLACES * (1 - loss)))
+    assert refuses(turned_away[distribution], loss / (1 - PER_H / PLACES * (1 - loss)))
 
 
 # --- several sizes on one quota: Kaufman and Roberts ------------------------------------------------------------------

@@ -380,9 +380,9 @@ def test_a_csv_file_is_fitted_end_to_end(tmp_path):
     assert found.best.family == "weibull"
     assert found.best.goodness.p > 0.001
     assert found.censored == int((ended >= 200_000).sum())
-    law = found.best
+    distribution = found.best
     for symbol, truth in (("shape", 0.5), ("scale_s", 3000)):
-        assert abs(law.parameters[symbol] - truth) <= Z * law.standard_errors[symbol]
-    assert law.aic == pytest.approx(4 - 2 * law.log_likelihood)
-    assert law.bic == pytest.approx(2 * math.log(3000) - 2 * law.log_likelihood)
+        assert abs(distribution.parameters[symbol] - truth) <= Z * distribution.standard_errors[symbol]
+    assert distribution.aic == pytest.approx(4 - 2 * distribution.log_likelihood)
+    assert distribution.bic == pytest.approx(2 * math.log(3000) - 2 * distribution.log_likelihood)
     assert all(found.of_family(family).goodness.p < 0.01 for family in ("exponential", "lognormal"))

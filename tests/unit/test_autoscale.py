@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fleets import Played, fleet, group, run_until
-from shared import hosts, shared, strike, vms
+from fleets import RunOutput, fleet, group, run_until
+from shared import hosts, run_with_events, shared, vms
 
 from sim.engines.simpy.autoscaling import decide
 from sim.model.demand import Autoscale, ScalingRule
@@ -40,15 +40,15 @@ def test_one_cooldown_holds_up_both_directions_as_in_the_documented_day() -> Non
     Microsoft, Understand autoscale settings (2026-08-05): out 60 min, in 40 min.
     """
     plan, number, quiet_until = rules(), 3, 0.0
-    story = []
+    history = []
     for clock, use in (("10:00", 0.9), ("10:30", 0.1), ("10:59", 0.9), ("13:00", 0.2), ("13:20", 0.9), ("13:39", 0.9), ("13:40", 0.9)):  # fmt: skip
         now_s = (int(clock[:2]) * 60 + int(clock[3:])) * MINUTE
         before = number
         number, rule = decide(plan, use * 100 * number, number, number, now_s, quiet_until)
         if rule is not None:
             quiet_until = now_s + rule.cooldown_s
-            story.append((clock, number - before))
-    assert story == [("10:00", 1), ("13:00", -1), ("13:40", 1)]
+            history.append((clock, number - before))
+    assert history == [("10:00", 1), ("13:00", -1), ("13:40", 1)]
 
 
 def test_two_scaling_rules_that_are_true_scale_out_by_the_larger() -> None:
@@ -106,7 +106,7 @@ def test_a_last_vm_in_service_is_not_taken_from_a_load() -> None:
 # --- fleets that follow a load ----------------------------------------------------------------------------------------
 
 
-def scaled(hours: float = 4.0, **changes: Any) -> Played:
+def scaled(hours: float = 4.0, **changes: Any) -> RunOutput:
     """One group that follows its load."""
     return run_until(fleet(group("g", count=0, demand=rules(**changes)), hours=hours))
 
@@ -116,42 +116,42 @@ def test_the_load_is_served_only_when_the_new_vm_has_booted() -> None:
 
     So is the very first, at 60 s, before the first VM serves.
     """
-    told = scaled(hours=2.0, load=(10.0,) + (120.0,) * 23)
-    assert told.life("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
-    amounts = told.usage.amounts
+    output = scaled(hours=2.0, load=(10.0,) + (120.0,) * 23)
+    assert output.life("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
+    amounts = output.usage.amounts
     assert amounts["load.overload_hours"] == pytest.approx(3 / 60)
     assert amounts["load.offered"] == pytest.approx((59 * 10 + 61 * 120) / 60)
     assert amounts["load.served"] == pytest.approx(amounts["load.offered"] - (10 + 20 + 20) / 60)
-    assert told.count("autoscale.out") == 1
+    assert output.count("autoscale.out") == 1
 
 
 def test_the_newest_vm_goes_first_and_takes_the_time_of_a_delete() -> None:
     """From 01:00 on there is no load: one VM goes at 3,600, the next 40 min later; the first one stays."""
-    told = scaled(
+    output = scaled(
         minimum=1, load=(280.0,) + (0.0,) * 23, scale_out=(ScalingRule(threshold=0.95, by=2, cooldown_s=600),)
     )
-    assert told.life("g-0002")[-2:] == [(3600, "deallocating"), (3644, "")]
-    assert told.life("g-0001")[-2:] == [(3600 + 2400, "deallocating"), (6044, "")]
-    assert told.life("g-0000")[-1] == (35, "running")
-    assert told.count("autoscale.in") == 2
+    assert output.life("g-0002")[-2:] == [(3600, "deallocating"), (3644, "")]
+    assert output.life("g-0001")[-2:] == [(3600 + 2400, "deallocating"), (6044, "")]
+    assert output.life("g-0000")[-1] == (35, "running")
+    assert output.count("autoscale.in") == 2
 
 
 def test_a_week_of_load_is_read_from_monday_in_its_own_time_zone() -> None:
     """Monday 00:00 UTC is Monday 01:00 in Amsterdam: the second number of 168."""
     load = (0.0, 120.0) + (0.0,) * 166
-    told = scaled(hours=1.0, load=load, time_zone="Europe/Amsterdam")
-    assert told.count("autoscale.out") == 1
-    assert told.life("g-0001")[0] == (120, "creating"), "the first tick after the first VM serves"
+    output = scaled(hours=1.0, load=load, time_zone="Europe/Amsterdam")
+    assert output.count("autoscale.out") == 1
+    assert output.life("g-0001")[0] == (120, "creating"), "the first tick after the first VM serves"
 
 
 def test_vms_that_were_lost_are_made_up_for() -> None:
     """One place for three VMs at least: the two that are lost after two attempts each are asked for again, tick after tick."""
     plan = shared(vms(count=0, demand=rules(minimum=3), retry=Retry(attempts=2)), hosts=(hosts(1, fit=1),))
-    told, found = strike(plan)
-    assert told.usage.peak_allocated == 1
-    assert told.count("vms.created") == 1
+    output, found = run_with_events(plan)
+    assert output.usage.peak_allocated == 1
+    assert output.count("vms.created") == 1
     assert len(found.groups["g"].vms) <= 3 + 2
-    assert told.count("operations.create.failed") >= 2 * 2 * 20, "every 80 s and a tick"
+    assert output.count("operations.create.failed") >= 2 * 2 * 20, "every 80 s and a tick"
     room = replace(plan, platform=replace(plan.platform, hosts=(hosts(1, fit=4),)))  # type: ignore[type-var]
     assert run_until(room).count("vms.created") == 3
 
@@ -169,18 +169,18 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
         ),
         hours=6.0, hosts=(hosts(1, fit=1),),
     )  # fmt: skip
-    told, found = strike(plan)
+    output, found = run_with_events(plan)
     assert list(found.groups["g"].vms) == [0]
     assert found.groups["g"].vms[0].state.name == "on"
-    assert told.count("failures.AllocationFailed") > 8
-    assert told.count("vms.deleted") == 0
-    after = [row for row in told.events if row[0] > 8000]
+    assert output.count("failures.AllocationFailed") > 8
+    assert output.count("vms.deleted") == 0
+    after = [row for row in output.events if row[0] > 8000]
     assert not after, "nobody goes on asking"
 
 
 def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
     """With the delete policy and no automation to ask again, the autoscaler does: the minimum holds."""
     spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(30))
-    told = run_until(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
-    assert told.count("evictions") > 10
-    assert told.count("vms.created") == told.count("evictions")
+    output = run_until(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
+    assert output.count("evictions") > 10
+    assert output.count("vms.created") == output.count("evictions")

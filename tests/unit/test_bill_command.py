@@ -47,9 +47,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bill")
     (folder / "small.toml").write_text(SCENARIO)
     (folder / "stays.csv").write_text(STAYS)
-    told = asked(folder, "run", "small.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result")
-    assert told.exit_code == 0, told.output
-    assert told.output == ""
+    reported = asked(folder, "run", "small.toml", "--focus", "invoice.csv", "--no-report", "--quiet", "--out", "result")
+    assert reported.exit_code == 0, reported.output
+    assert reported.output == ""
     return folder
 
 
@@ -70,15 +70,15 @@ def test_run_writes_replication_0s_invoice(here: Path) -> None:
 
 def test_our_own_invoice_rated_again_comes_to_the_same(here: Path) -> None:
     """Every kind of meter but compute: daily rows give a reservation's hours on average only, and the output says so."""
-    told = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--json")
-    assert told.exit_code == 0, told.output
-    found = json.loads(told.stdout)
+    reported = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--json")
+    assert reported.exit_code == 0, reported.output
+    found = json.loads(reported.stdout)
     for kind in ("license", "disk", "network", "commitment"):
         assert found["invoiced"][kind]["difference"] == pytest.approx(0.0, abs=1e-6), kind
     assert found["invoiced"]["compute"]["difference"] < 0.0
     assert found["commitments"]["ri"]["bought"] == 2 * 48
     assert set(found["invoiced"]) == {"compute", "license", "disk", "network", "commitment", "total"}
-    assert "on average" in told.stderr
+    assert "on average" in reported.stderr
 
 
 BOUND = """\
@@ -125,9 +125,9 @@ def test_commitments_know_the_groups_of_an_invoice_by_their_tag(tmp_path: Path, 
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    told = asked(tmp_path, "bill", "tagged.csv", "--scenario", "bound.toml", "--json")
-    assert told.exit_code == 0, told.output
-    found = json.loads(told.stdout)
+    reported = asked(tmp_path, "bill", "tagged.csv", "--scenario", "bound.toml", "--json")
+    assert reported.exit_code == 0, reported.output
+    found = json.loads(reported.stdout)
     if tags.startswith("{"):
         # A part of the first hour is not billed, so the units aren't quite full.
         assert found["commitments"]["room"]["used_fraction"] == pytest.approx(0.75, abs=0.01)
@@ -146,11 +146,11 @@ def test_without_its_commitments_the_bill_is_another(here: Path) -> None:
 
 def test_an_invoice_is_set_beside_the_simulation(here: Path) -> None:
     """Replication 0 against the mean of three: kind by kind, with the interval, and nothing differs by length."""
-    told = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--against", "result")
-    assert told.exit_code == 0, told.output
+    reported = asked(here, "bill", "invoice.csv", "--scenario", "small.toml", "--against", "result")
+    assert reported.exit_code == 0, reported.output
     for words in ("rated - invoiced", "simulated", "simulated -", "license", "total", "Commitments"):
-        assert words in told.output
-    assert "covers" not in told.stderr
+        assert words in reported.output
+    assert "covers" not in reported.stderr
     found = json.loads(asked(here, "bill", "invoice.csv", "--against", "result", "--json").stdout)
     summary = json.loads((here / "result" / "summary.json").read_text())
     for kind in ("compute", "disk", "total"):
@@ -162,18 +162,18 @@ def test_an_invoice_is_set_beside_the_simulation(here: Path) -> None:
 
 def test_bills_of_different_lengths_are_distinguished(here: Path) -> None:
     """A day beside two days: a warning, on standard error."""
-    told = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "result")
-    assert told.exit_code == 0
-    assert "the file covers" in told.stderr
-    assert "simulated - rated" in told.output
+    reported = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--against", "result")
+    assert reported.exit_code == 0
+    assert "the file covers" in reported.stderr
+    assert "simulated - rated" in reported.output
 
 
 def test_stays_are_rated_as_the_options_say(here: Path) -> None:
     """Size, system, disks and rounding where the file doesn't say; FOCUS rows by VM on request."""
     options = ["--size", "Standard_D4s_v5", "--os", "windows", "--disk", "P10", "--rounding", "floor-minute"]
-    told = asked(here, "bill", "stays.csv", *options, "--focus", "out.csv", "--json")
-    assert told.exit_code == 0, told.output
-    found = json.loads(told.stdout)
+    reported = asked(here, "bill", "stays.csv", *options, "--focus", "out.csv", "--json")
+    assert reported.exit_code == 0, reported.output
+    found = json.loads(reported.stdout)
     by_meter = {line["meter"]: line["quantity"] for line in found["lines"]}
     assert by_meter["compute.Standard_D4s_v5.windows.regular"] == 10.0  # 30 spare seconds are dropped
     assert by_meter["disk.P10"] == 24.0
@@ -221,8 +221,8 @@ def test_wrong_input_is_explained_with_status_2(
 
 def test_a_size_that_has_no_price_is_an_input_error(here: Path) -> None:
     """Through the runner the exception itself can be seen."""
-    told = asked(here, "bill", "stays.csv", "--size", "Standard_Z9", "--json")
-    assert isinstance(told.exception, InputError)
+    reported = asked(here, "bill", "stays.csv", "--size", "Standard_Z9", "--json")
+    assert isinstance(reported.exception, InputError)
 
 
 def test_saved_pages_become_a_catalogue_that_bills_are_rated_with(tmp_path: Path) -> None:
@@ -238,9 +238,9 @@ def test_saved_pages_become_a_catalogue_that_bills_are_rated_with(tmp_path: Path
     page = {"BillingCurrency": "USD", "Items": [item, reserved], "NextPageLink": None, "Count": 2}
     (tmp_path / "page.json").write_text(json.dumps(page))
     (tmp_path / "stays.csv").write_text(STAYS)
-    told = asked(tmp_path, "prices", "import", "page.json", "--out", "mine.json")
-    assert told.exit_code == 0, told.output
-    assert "2 items of 1 pages taken" in told.output
+    reported = asked(tmp_path, "prices", "import", "page.json", "--out", "mine.json")
+    assert reported.exit_code == 0, reported.output
+    assert "2 items of 1 pages taken" in reported.output
     shown = asked(tmp_path, "prices", "show", "Standard_D4s_v5", "--catalogue", "mine.json", "--json")
     terms = {row["term"]: row["per_h"] for row in json.loads(shown.stdout)}
     assert (terms["linux"], terms["reservation_1y"]) == (0.25, 0.15)

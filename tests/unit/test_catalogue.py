@@ -445,7 +445,7 @@ class TestDefaults:
 
     def test_they_are_the_ones_promised(self) -> None:
         """The interface's own example, by hand."""
-        promised: dict[str, object] = {
+        documented: dict[str, object] = {
             "group.durations.allocating": "10s",
             "group.durations.starting": {"dist": "lognormal", "median": "25s", "sigma": 0.5},
             "group.durations.os_provisioning": {"dist": "lognormal", "median": "40s", "sigma": 0.6},
@@ -464,7 +464,7 @@ class TestDefaults:
             "group.failures.os_provisioning_timeout.linux": "20min",
             "group.failures.os_provisioning_timeout.windows": "40min",
         }
-        assert {key: DEFAULTS[key].value for key in promised} == promised
+        assert {key: DEFAULTS[key].value for key in documented} == documented
         assert all(d.value == 0 for k, d in DEFAULTS.items() if d.unit == "probability per attempt")
 
     def test_the_os_decides_where_it_matters(self) -> None:

@@ -144,9 +144,9 @@ def test_all_issues_of_a_file_are_reported_at_once(small: Path, capsys: pytest.C
     """With one error per run the user would need a dozen runs."""
     Path("wrong.toml").write_text(SMALL.replace('"1d"', '"-1d"').replace("count = 3", "count = 3\ncolour = 1"))
     assert vmfleet("validate", "wrong.toml") == 2
-    told = capsys.readouterr().err
-    assert "wrong.toml:3" in told
-    assert "wrong.toml:9" in told
+    output = capsys.readouterr().err
+    assert "wrong.toml:3" in output
+    assert "wrong.toml:9" in output
 
 
 def test_an_interrupt_ends_with_130(
@@ -159,9 +159,9 @@ def test_an_interrupt_ends_with_130(
 
     monkeypatch.setattr(sim.runs.run, "run_to_folder", interrupted)
     assert vmfleet("run", small) == 130
-    told = capsys.readouterr().err
-    assert "--resume" in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "--resume" in output
+    assert "Traceback" not in output
     assert not Path("results/small/summary.json").exists()
 
 
@@ -175,10 +175,10 @@ def test_our_own_defect_is_loud_with_status_1(
 
     monkeypatch.setattr(sim.runs.run, "run_to_folder", broken)
     assert vmfleet("run", small) == 1
-    told = capsys.readouterr().err
-    assert "Traceback" in told
-    assert "planted" in told
-    assert "report it" in told
+    output = capsys.readouterr().err
+    assert "Traceback" in output
+    assert "planted" in output
+    assert "report it" in output
 
 
 @pytest.mark.parametrize(
@@ -250,12 +250,12 @@ def test_a_budget_is_answered_with_a_chance_and_its_bounds(small: Path, capsys: 
 @pytest.mark.parametrize(
     ("command", "file", "replications"),
     [
-        (("run", "small.toml"), "summary.json", lambda told: told["replications"]),
-        (("sweep", "small.toml", "--vary", "group.dev.count=1,2"), "sweep.json", lambda told: told["replications"]),
+        (("run", "small.toml"), "summary.json", lambda output: output["replications"]),
+        (("sweep", "small.toml", "--vary", "group.dev.count=1,2"), "sweep.json", lambda output: output["replications"]),
         (
             ("size", "small.toml", "--vary", "group.dev.count=2..3", "--keep", "billed_hours<=50", "--largest"),
             "size.json",
-            lambda told: max(trial["n"] for trial in told["trials"]),
+            lambda output: max(trial["n"] for trial in output["trials"]),
         ),
     ],
 )
@@ -384,24 +384,24 @@ def test_a_study_never_simulates_a_replication_twice(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever study it was simulated for, under any name: another one reads it and gets the same figures."""
-    played: list[tuple[int, ...]] = []
+    ran: list[tuple[int, ...]] = []
     run = sim.runs.executors.Task.run
-    monkeypatch.setattr(sim.runs.executors.Task, "run", lambda task: (played.append(task.numbers), run(task))[1])
+    monkeypatch.setattr(sim.runs.executors.Task, "run", lambda task: (ran.append(task.numbers), run(task))[1])
     call = ("sweep", small, "--vary", "group.dev.count=1,2,3", "--no-report")
     assert vmfleet(*call) == 0
-    assert len(played) == 6
+    assert len(ran) == 6
     first = Path("results/small/sweep.csv").read_bytes()
     assert "not simulated again" not in capsys.readouterr().out
     assert vmfleet(*call, "--out", "results/again") == 0
     assert vmfleet("compare", small, small, "--no-report") == 0
-    assert len(played) == 6
+    assert len(ran) == 6
     assert "were read from results/.vmfleet-cache, not simulated again" in capsys.readouterr().out
     assert Path("results/again/sweep.csv").read_bytes() == first
     assert vmfleet(*call, "-n", "3") == 0
-    assert sorted(played[6:]) == [(2,), (2,), (2,)]
+    assert sorted(ran[6:]) == [(2,), (2,), (2,)]
     assert vmfleet(*call, "--no-cache", "--seed", "5") == 0
     assert vmfleet(*call, "--no-cache", "--seed", "5") == 0
-    assert len(played) == 9 + 12
+    assert len(ran) == 9 + 12
     assert Path("results/.vmfleet-cache/.gitignore").read_text() == "*\n"
     assert not list(Path("results").glob("*.unfinished"))
 

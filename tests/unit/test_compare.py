@@ -158,11 +158,11 @@ def test_precision_stops_a_comparison(office: sim.Scenario):
 
 
 def _judge(effect: float, rng: np.random.Generator, variants: int = 5) -> list[str]:
-    luck = rng.normal(100, 5, 20)
-    base = {"cost.total": luck.tolist()}
+    randomness = rng.normal(100, 5, 20)
+    base = {"cost.total": randomness.tolist()}
     raw = {}
     for number in range(variants):
-        after = luck + rng.normal(effect, 1, 20)
+        after = randomness + rng.normal(effect, 1, 20)
         raw[f"v{number}"] = {
             "cost.total": paired(lambda m, _g, after=after: after.tolist(), lambda m, _g: base[m], "cost.total", "")
         }
@@ -193,12 +193,15 @@ def test_p_better_is_a_probability_that_keeps_its_word():
     low = 0
     studies = 2000
     for _ in range(studies):
-        luck = rng.normal(100, 5, 10)
-        after = luck + rng.normal(0, 1, 10)
+        randomness = rng.normal(100, 5, 10)
+        after = randomness + rng.normal(0, 1, 10)
         raw = {
             "v": {
                 "cost.total": paired(
-                    lambda m, g, after=after: after.tolist(), lambda m, g, luck=luck: luck.tolist(), "cost.total", ""
+                    lambda m, g, after=after: after.tolist(),
+                    lambda m, g, randomness=randomness: randomness.tolist(),
+                    "cost.total",
+                    "",
                 )
             }
         }

@@ -66,13 +66,13 @@ def test_no_report_says_dollars_of_a_list_in_euros(study: str, office: sim.Scena
     found = STUDIES[study](office)
     found.write(tmp_path / "result")
     page = build(tmp_path / "result").read_text(encoding="utf-8")
-    told = (
+    reported = (
         page
         + repr(found)
         + "".join(each.read_text(encoding="utf-8") for each in (tmp_path / "result" / "figures").glob("*.csv"))
     )
-    assert "EUR" in told
-    assert "USD" not in told, told[told.index("USD") - 200 : told.index("USD") + 50]
+    assert "EUR" in reported
+    assert "USD" not in reported, reported[reported.index("USD") - 200 : reported.index("USD") + 50]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_no_command_says_dollars_of_a_list_in_euros(command: list[str], office: 
     file = tmp_path / "office.toml"
     file.write_text(office.to_toml(), encoding="utf-8")
     words = [word.format(file=file) for word in command]
-    told = CliRunner().invoke(app, [*words, "--no-report", "--out", str(tmp_path / "result")])
-    assert told.exit_code == 0, told.output
-    assert "EUR" in told.output
-    assert "USD" not in told.output
+    reported = CliRunner().invoke(app, [*words, "--no-report", "--out", str(tmp_path / "result")])
+    assert reported.exit_code == 0, reported.output
+    assert "EUR" in reported.output
+    assert "USD" not in reported.output
 
 
 def test_an_invoice_in_euros_has_euros_as_the_unit_of_a_plan(office: sim.Scenario, euro: Path, tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_an_invoice_in_euros_has_euros_as_the_unit_of_a_plan(office: sim.Scenari
     usage = tmp_path / "usage.csv"
     usage.write_text("vm,start,end,state\na,2026-01-05T00:00:00Z,2026-01-05T10:00:00Z,running\n", encoding="utf-8")
     words = ["bill", str(usage), "--scenario", str(scenario), "--size", SIZE, "--focus", str(tmp_path / "f.csv")]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0, told.output
-    assert "USD" not in told.output
+    reported = CliRunner().invoke(app, words)
+    assert reported.exit_code == 0, reported.output
+    assert "USD" not in reported.output
     with (tmp_path / "f.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["CommitmentDiscountUnit"] for row in rows if row["CommitmentDiscountName"] == "plan"} == {"EUR"}

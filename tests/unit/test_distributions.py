@@ -24,7 +24,7 @@ from sim.distributions.kinds import (
 )
 from sim.units import LONGEST_S
 
-LAWS = {  # ours, and scipy's of the same distribution
+DISTRIBUTIONS = {  # ours, and scipy's of the same distribution
     "exponential": (Exponential(mean=10), stats.expon(scale=10)),
     "lognormal": (Lognormal(median=49, sigma=0.6), stats.lognorm(0.6, scale=49)),
     "weibull": (Weibull(shape=0.48, scale=30), stats.weibull_min(0.48, scale=30)),
@@ -34,10 +34,10 @@ LAWS = {  # ours, and scipy's of the same distribution
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_a_distribution_agrees_with_scipys(name):
     """Mean, variance, probabilities and quantiles, the latter from both ends."""
-    ours, theirs = LAWS[name]
+    ours, theirs = DISTRIBUTIONS[name]
     assert ours.mean == pytest.approx(theirs.mean(), rel=1e-12)
     assert ours.variance == pytest.approx(theirs.var(), rel=1e-10)
     x = np.array([0.0, 1.0, 12.0, 31.0, 55.0, 400.0])
@@ -48,11 +48,11 @@ def test_a_distribution_agrees_with_scipys(name):
 
 
 @pytest.mark.parametrize("bounds", [(None, 60.0), (12.0, None), (12.0, 60.0), (35.0, 36.0)])
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_a_truncated_distribution_is_the_conditional_one(name, bounds):
     """Probabilities are shares of the inside; moments are integrals of the survival function, done by scipy."""
-    law, theirs = LAWS[name]
-    cut = truncate(law, *bounds)
+    distribution, theirs = DISTRIBUTIONS[name]
+    cut = truncate(distribution, *bounds)
     low = max(bounds[0] or 0.0, theirs.support()[0])
     high = min(bounds[1] or math.inf, theirs.support()[1])
     mass = theirs.cdf(high) - theirs.cdf(low)
@@ -70,7 +70,7 @@ def test_a_truncated_distribution_is_the_conditional_one(name, bounds):
     assert cut.variance == pytest.approx(square - mean**2, rel=1e-5)
     u = np.array([0.01, 0.4, 0.97])
     assert cut.cdf(cut.ppf(u)) == pytest.approx(u, abs=1e-10)
-    assert mean != pytest.approx(law.mean, rel=1e-3) or name == "uniform"
+    assert mean != pytest.approx(distribution.mean, rel=1e-3) or name == "uniform"
 
 
 def test_a_truncated_mixture_weighs_its_components_anew():
@@ -105,8 +105,13 @@ TWO = [
 @pytest.mark.parametrize("given", TWO)
 def test_a_lognormal_has_the_two_figures_it_was_made_from(given):
     """Any two of median, mean, sigma, p95 fix it."""
-    law = Lognormal.from_any_two(**given)
-    has = {"median": law.median, "mean": law.mean, "sigma": law.sigma, "p95": float(law.ppf(0.95))}
+    distribution = Lognormal.from_any_two(**given)
+    has = {
+        "median": distribution.median,
+        "mean": distribution.mean,
+        "sigma": distribution.sigma,
+        "p95": float(distribution.ppf(0.95)),
+    }
     for name, value in given.items():
         assert has[name] == pytest.approx(value, rel=1e-12)
 
@@ -162,18 +167,18 @@ def test_a_distribution_with_invalid_parameters_is_refused_when_made(make, says)
 
 def test_a_distribution_without_spread_is_a_constant():
     """So no table is built, and `is_zero` finds steps that take no time whichever way they are written."""
-    for law in (Uniform(low=4, high=4), Lognormal(median=4, sigma=0), Samples(values=(4, 4))):
-        assert simplify(law) == Constant(value=4.0)
-        assert law.mean == 4
-        assert law.variance == 0
+    for distribution in (Uniform(low=4, high=4), Lognormal(median=4, sigma=0), Samples(values=(4, 4))):
+        assert simplify(distribution) == Constant(value=4.0)
+        assert distribution.mean == 4
+        assert distribution.variance == 0
     assert Uniform(low=0, high=0).is_zero
     assert not Exponential(mean=1).is_zero
 
 
 def test_a_truncation_that_cuts_nothing_is_the_distribution_itself():
     """And one truncation of another is their overlap."""
-    law = Uniform(low=4, high=8)
-    assert truncate(law, 1, 10) == law
+    distribution = Uniform(low=4, high=8)
+    assert truncate(distribution, 1, 10) == distribution
     assert truncate(truncate(Exponential(mean=9), 1, 20), 5, 30) == Truncated(of=Exponential(mean=9), low=5, high=20)
     assert truncate(Samples(values=(1, 2, 3, 4)), 2, 3) == Samples(values=(2, 3))
 

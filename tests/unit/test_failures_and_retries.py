@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from fleets import Played, always, fleet, group, play_both, run_until
+from fleets import RunOutput, always, fleet, group, run_both, run_until
 
 from sim.distributions.kinds import Exponential
 from sim.errors import LifecycleError
@@ -28,9 +28,9 @@ def cycle(on_s: float, off_s: float) -> Cycle:
     return Cycle(on_s=always(on_s), off_s=always(off_s))
 
 
-def begun(told: Played, operation: str, vm: str = "g-0000") -> list[float]:
+def begun(output: RunOutput, operation: str, vm: str = "g-0000") -> list[float]:
     """When an operation was accepted (s)."""
-    return [t_s for t_s, name, what in told.operations(vm) if (name, what) == (operation, "accepted")]
+    return [t_s for t_s, name, what in output.operations(vm) if (name, what) == (operation, "accepted")]
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------
@@ -48,15 +48,15 @@ def begun(told: Played, operation: str, vm: str = "g-0000") -> list[float]:
 )
 def test_a_create_without_hardware_is_tried_again_after_longer_and_longer_waits(retry: Retry, attempts_at: list[float]) -> None:  # fmt: skip
     """Each attempt takes its 10 s of allocating; `attempts` counts the first one; then the create is lost for good."""
-    told = play_both(fleet(hours=1, failures={"AllocationFailed": SURE}, retry=retry))
-    assert begun(told, "create") == attempts_at
+    output = run_both(fleet(hours=1, failures={"AllocationFailed": SURE}, retry=retry))
+    assert begun(output, "create") == attempts_at
     n = len(attempts_at)
-    assert told.life() == [move for t in attempts_at for move in ((t, "creating"), (t + 10, ""))]
-    assert told.count("allocation.attempts") == told.count("allocation.failures") == n
-    assert told.count("failures.AllocationFailed") == told.count("operations.create.failed") == n
-    assert told.usage.existing_h * 3600 == pytest.approx(10 * n, abs=1e-9)
-    assert told.usage.wanted_h == 1
-    assert told.count("vms.created") == 0
+    assert output.life() == [move for t in attempts_at for move in ((t, "creating"), (t + 10, ""))]
+    assert output.count("allocation.attempts") == output.count("allocation.failures") == n
+    assert output.count("failures.AllocationFailed") == output.count("operations.create.failed") == n
+    assert output.usage.existing_h * 3600 == pytest.approx(10 * n, abs=1e-9)
+    assert output.usage.wanted_h == 1
+    assert output.count("vms.created") == 0
 
 
 def test_thousands_of_attempts_do_not_outgrow_the_numbers() -> None:
@@ -69,27 +69,27 @@ def test_thousands_of_attempts_do_not_outgrow_the_numbers() -> None:
 
 def test_a_create_that_was_lost_is_asked_for_again_when_it_is_next_wanted_anew() -> None:
     """Wanted 1,000 s of every 2,000: one attempt at each beginning."""
-    told = play_both(fleet(hours=2, demand=cycle(1000, 1000), failures={"AllocationFailed": SURE}, retry=Retry(attempts=1)))  # fmt: skip
-    assert begun(told, "create") == [0, 2000, 4000, 6000]
+    output = run_both(fleet(hours=2, demand=cycle(1000, 1000), failures={"AllocationFailed": SURE}, retry=Retry(attempts=1)))  # fmt: skip
+    assert begun(output, "create") == [0, 2000, 4000, 6000]
 
 
 def test_an_arrival_without_hardware_goes_away() -> None:
     """Wanted from its request until the last attempt has failed: 10 + 60 + 10 s."""
     demand = Arrivals(rate_per_h=(2.0,), lifetime_s=always(1000))
-    told = play_both(fleet(hours=50, count=0, demand=demand, failures={"AllocationFailed": SURE}, retry=Retry(attempts=2)))  # fmt: skip
-    n = len(told.run.vm_timelines)
-    last = told.run.vm_timelines[-1][1]
+    output = run_both(fleet(hours=50, count=0, demand=demand, failures={"AllocationFailed": SURE}, retry=Retry(attempts=2)))  # fmt: skip
+    n = len(output.run.vm_timelines)
+    last = output.run.vm_timelines[-1][1]
     assert last[-1][0] - last[0][0] == pytest.approx(80, abs=1e-6), "the last one is over before the horizon"
-    assert told.usage.wanted_h * 3600 == pytest.approx(80 * n, abs=1e-3)
-    assert told.count("vms.deleted") == 0
+    assert output.usage.wanted_h * 3600 == pytest.approx(80 * n, abs=1e-3)
+    assert output.count("vms.deleted") == 0
 
 
 def test_an_internal_error_strikes_before_the_first_stage_and_leaves_everything_as_it_was() -> None:
     """No hardware is sought, no time passes; the create is tried again after 60, 120 s."""
-    told = play_both(fleet(hours=1, failures={"InternalOperationError": SURE}, retry=Retry(attempts=3)))
-    assert begun(told, "create") == [0, 60, 180]
-    assert told.count("allocation.attempts") == 0
-    assert told.usage.existing_h == 0
+    output = run_both(fleet(hours=1, failures={"InternalOperationError": SURE}, retry=Retry(attempts=3)))
+    assert begun(output, "create") == [0, 60, 180]
+    assert output.count("allocation.attempts") == 0
+    assert output.usage.existing_h == 0
 
 
 UNLUCKY: dict[str, Any] = {
@@ -102,12 +102,12 @@ UNLUCKY: dict[str, Any] = {
 
 def test_starts_are_tried_again_by_the_same_rule_and_wait_for_the_next_window_when_used_up() -> None:
     """Failures of one start are 60 and 120 s apart from the next attempt; after the third, none before the next window."""
-    told = play_both(fleet(hours=60, **UNLUCKY))
+    output = run_both(fleet(hours=60, **UNLUCKY))
     waits = defaultdict(set)
     gave_up = 0
     for i in range(60):
         failed, last = 0, 0.0
-        for t_s, operation, what in told.operations(f"g-{i:04d}"):
+        for t_s, operation, what in output.operations(f"g-{i:04d}"):
             if operation != "start":
                 continue
             if what == "accepted":
@@ -131,8 +131,8 @@ def test_starts_are_tried_again_by_the_same_rule_and_wait_for_the_next_window_wh
 
 def test_a_vm_that_is_not_wanted_is_not_started() -> None:
     """An attempt may fail after demand has ended: then there is no next one, not even after a short back-off."""
-    told = play_both(fleet(hours=60, **UNLUCKY | {"demand": cycle(100, 4000)}))
-    starts = [t_s for i in range(60) for t_s in begun(told, "start", f"g-{i:04d}")]
+    output = run_both(fleet(hours=60, **UNLUCKY | {"demand": cycle(100, 4000)}))
+    starts = [t_s for i in range(60) for t_s in begun(output, "start", f"g-{i:04d}")]
     assert len(starts) > 500
     assert all(t_s % 4100 < 100 for t_s in starts)
 
@@ -144,9 +144,9 @@ def test_a_start_that_timed_out_does_not_hold_its_host_over_the_off_hours(attemp
         hours=60, count=60, demand=cycle(100, 4000), failures={"VMStartTimedOut": 0.3},
         retry=Retry(attempts=attempts, backoff_s=60), reaction_s=always(1),
     )  # fmt: skip
-    told = play_both(plan)
-    assert told.count("failures.VMStartTimedOut") > 100
-    for _, life in told.run.vm_timelines:
+    output = run_both(plan)
+    assert output.count("failures.VMStartTimedOut") > 100
+    for _, life in output.run.vm_timelines:
         for (since_s, state), (until_s, _) in pairwise(life):
             assert state != "stopped" or since_s < 4000 or until_s - since_s <= 100, (since_s, until_s)
 
@@ -160,43 +160,43 @@ def test_an_os_that_is_not_provisioned_in_time_leaves_a_running_vm_until_someone
     changes: dict[str, Any] = {"failures": {"OSProvisioningTimedOut": SURE}}
     if how == "by its deadline":
         changes = {"steps": {"os_provisioning": always(1200.001)}}
-    told = play_both(fleet(hours=1880 / 3600, **changes))
-    assert told.life() == [
+    output = run_both(fleet(hours=1880 / 3600, **changes))
+    assert output.life() == [
         (0, "creating"), (10, "starting"), (35, "running"), (1835, "deallocating"), (1879, ""), (1879, "creating"),
     ]  # fmt: skip
-    assert told.operations()[1] == (1235, "create", "OSProvisioningTimedOut")
+    assert output.operations()[1] == (1235, "create", "OSProvisioningTimedOut")
     assert (1235, "g-0000", "provisioning", "creating/OSProvisioningInprogress", "failed/OSProvisioningTimedOut",
-            "create", "OSProvisioningTimedOut") in told.events  # fmt: skip
-    assert told.usage.wasted_h(OLD) * 3600 == pytest.approx(1800, abs=1e-3)
-    assert told.usage.served_h == 0
-    assert told.count("vms.created") == 0
-    assert told.count("vms.deleted") == 1
+            "create", "OSProvisioningTimedOut") in output.events  # fmt: skip
+    assert output.usage.wasted_h(OLD) * 3600 == pytest.approx(1800, abs=1e-3)
+    assert output.usage.served_h == 0
+    assert output.count("vms.created") == 0
+    assert output.count("vms.deleted") == 1
 
 
 def test_an_os_that_is_provisioned_at_the_very_deadline_is_in_time() -> None:
     """The deadline has to be passed."""
-    told = play_both(fleet(hours=1, steps={"os_provisioning": always(1200)}))
-    assert told.operations()[-1] == (1240, "create", "succeeded")
+    output = run_both(fleet(hours=1, steps={"os_provisioning": always(1200)}))
+    assert output.operations()[-1] == (1240, "create", "succeeded")
 
 
 def test_extensions_that_take_too_long_time_out() -> None:
     """At 75 + 5,400 s, whatever they would have taken."""
-    told = play_both(fleet(hours=2, steps={"extensions": always(99_999)}))
-    assert told.operations()[1] == (75 + 5400, "create", "VMExtensionProvisioningTimeout")
-    assert told.life()[3:5] == [(75 + 5400 + 600, "deallocating"), (75 + 5400 + 644, "")]
+    output = run_both(fleet(hours=2, steps={"extensions": always(99_999)}))
+    assert output.operations()[1] == (75 + 5400, "create", "VMExtensionProvisioningTimeout")
+    assert output.life()[3:5] == [(75 + 5400 + 600, "deallocating"), (75 + 5400 + 644, "")]
 
 
 def test_an_extension_that_fails_leaves_a_running_vm_too() -> None:
     """After the extension's own time."""
-    told = play_both(fleet(hours=0.25, failures={"VMExtensionProvisioningError": SURE}))
-    assert told.operations()[1] == (80, "create", "VMExtensionProvisioningError")
-    assert told.life()[3:6] == [(680, "deallocating"), (724, ""), (724, "creating")]
+    output = run_both(fleet(hours=0.25, failures={"VMExtensionProvisioningError": SURE}))
+    assert output.operations()[1] == (80, "create", "VMExtensionProvisioningError")
+    assert output.life()[3:6] == [(680, "deallocating"), (724, ""), (724, "creating")]
 
 
 def test_a_vm_that_did_not_start_in_its_create_is_stopped_on_its_host_until_someone_reacts() -> None:
     """Starting ends at 35 without success; deleting it passes through Deallocating, since it holds a host."""
-    told = play_both(fleet(hours=0.25, failures={"VMStartTimedOut": SURE}))
-    assert told.life()[:6] == [
+    output = run_both(fleet(hours=0.25, failures={"VMStartTimedOut": SURE}))
+    assert output.life()[:6] == [
         (0, "creating"), (10, "starting"), (35, "stopped"), (635, "deallocating"), (679, ""), (679, "creating"),
     ]  # fmt: skip
 
@@ -213,7 +213,7 @@ def test_a_vm_that_never_gets_anywhere_moves_but_the_clock_does_not() -> None:
 def test_a_long_life_of_many_short_operations_is_no_standstill() -> None:
     """Twelve thousand operations in ten days, each with its moment in which an internal error might strike."""
     plan = fleet(hours=240, demand=cycle(70, 70), when_off="stop", failures={"InternalOperationError": 1e-12})
-    assert play_both(plan).count("operations.start.accepted") > 6000
+    assert run_both(plan).count("operations.start.accepted") > 6000
 
 
 # --- the guest crashes ------------------------------------------------------------------------------------------------
@@ -226,32 +226,32 @@ def crashing(detection_s: float, **changes: Any) -> GroupPlan:
 
 def test_a_crashed_guest_is_noticed_and_restarted_and_the_vm_runs_all_the_while() -> None:
     """Serves from 80, crashes at 1,080, noticed at 1,380, serves again at 1,410, crashes at 2,410 ..."""
-    told = play_both(fleet(crashing(300), hours=1))
-    assert [row[0] for row in told.events if row[2] == "guest_crash"] == [1080, 2410]
-    assert begun(told, "restart") == [1380, 2710]
-    assert told.life() == [(0, "creating"), (10, "starting"), (35, "running")]
-    assert told.usage.served_h * 3600 == pytest.approx(2 * 1000 + 3600 - 2740, abs=1e-9)
-    assert told.count("guest_crashes") == 2
+    output = run_both(fleet(crashing(300), hours=1))
+    assert [row[0] for row in output.events if row[2] == "guest_crash"] == [1080, 2410]
+    assert begun(output, "restart") == [1380, 2710]
+    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.usage.served_h * 3600 == pytest.approx(2 * 1000 + 3600 - 2740, abs=1e-9)
+    assert output.count("guest_crashes") == 2
 
 
 def test_the_time_to_a_crash_is_counted_in_service_not_on_the_clock() -> None:
     """Serves 80-500 (420 s), 1,035-1,500 (465 s), and the last 115 of 1,000 s from 2,035 on."""
-    told = play_both(fleet(crashing(10_000, demand=cycle(500, 500)), hours=2400 / 3600))
-    assert [row[0] for row in told.events if row[2] == "guest_crash"] == [2150]
+    output = run_both(fleet(crashing(10_000, demand=cycle(500, 500)), hours=2400 / 3600))
+    assert [row[0] for row in output.events if row[2] == "guest_crash"] == [2150]
 
 
 def test_a_crashed_guest_that_is_not_wanted_any_more_is_deallocated_without_a_restart() -> None:
     """Crashed at 2,150, unwanted from 2,500, before anybody has noticed."""
-    told = play_both(fleet(crashing(1000, demand=cycle(500, 500)), hours=2900 / 3600))
-    assert begun(told, "restart") == []
-    assert (2500, "deallocating") in told.life()
+    output = run_both(fleet(crashing(1000, demand=cycle(500, 500)), hours=2900 / 3600))
+    assert begun(output, "restart") == []
+    assert (2500, "deallocating") in output.life()
 
 
 def test_a_crashed_guest_cannot_shut_itself_down() -> None:
     """Where off means a shutdown from inside, it has to be restarted first; then it shuts down at once."""
-    told = play_both(fleet(crashing(1000, demand=cycle(1500, 1000), when_off="guest-shutdown"), hours=1))
-    assert begun(told, "restart") == [1080 + 1000]
-    assert (1080 + 1000 + 30, "stopping") in told.life()
+    output = run_both(fleet(crashing(1000, demand=cycle(1500, 1000), when_off="guest-shutdown"), hours=1))
+    assert begun(output, "restart") == [1080 + 1000]
+    assert (1080 + 1000 + 30, "stopping") in output.life()
 
 
 # --- eviction ---------------------------------------------------------------------------------------------------------
@@ -262,30 +262,30 @@ AT_ONCE = 1.0  # evicted with certainty within the hour: the model's limit is at
 def test_an_eviction_gives_notice_deallocates_and_is_answered_after_a_while() -> None:
     """At 80 s, as soon as it serves; serves on for 30; deallocated at 155; asked for again 900 s later."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
-    told = play_both(fleet(hours=1100 / 3600, spot=spot))
-    assert told.life()[3:] == [(110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running")]
-    assert [row[0] for row in told.events if row[2] == "eviction"] == [80, 1090]
-    assert told.count("evictions") == 2
-    assert told.usage.served_h * 3600 == pytest.approx(30 + 10, abs=1e-3)
+    output = run_both(fleet(hours=1100 / 3600, spot=spot))
+    assert output.life()[3:] == [(110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running")]
+    assert [row[0] for row in output.events if row[2] == "eviction"] == [80, 1090]
+    assert output.count("evictions") == 2
+    assert output.usage.served_h * 3600 == pytest.approx(30 + 10, abs=1e-3)
 
 
 def test_an_eviction_may_delete_the_vm() -> None:
     """Then it is created anew."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy="delete", notice_s=always(30), restart_after_s=always(900))
-    told = play_both(fleet(hours=1060 / 3600, spot=spot))
-    assert told.life()[3:] == [(110, "deallocating"), (154, ""), (1054, "creating")]
-    assert told.count("vms.deleted") == 1
+    output = run_both(fleet(hours=1060 / 3600, spot=spot))
+    assert output.life()[3:] == [(110, "deallocating"), (154, ""), (1054, "creating")]
+    assert output.count("vms.deleted") == 1
 
 
 @pytest.mark.parametrize(("policy", "last"), [("deallocate", "deallocated"), ("delete", "")])
 def test_an_evicted_vm_is_restarted_only_if_the_scenario_says_so(policy: str, last: str) -> None:
     """Wanted all the while, never served."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30))
-    told = play_both(fleet(hours=24, spot=spot))
-    assert told.life()[-1][1] == last
-    assert len(told.life()) == 5
-    assert told.usage.wanted_h == 24
-    assert told.usage.served_h * 3600 == pytest.approx(30, abs=1e-9)
+    output = run_both(fleet(hours=24, spot=spot))
+    assert output.life()[-1][1] == last
+    assert len(output.life()) == 5
+    assert output.usage.wanted_h == 24
+    assert output.usage.served_h * 3600 == pytest.approx(30, abs=1e-9)
 
 
 @pytest.mark.parametrize(("policy", "operation"), [("deallocate", "start"), ("delete", "create")])
@@ -293,22 +293,22 @@ def test_an_evicted_vm_is_restarted_only_if_the_scenario_says_so(policy: str, la
 def test_an_evicted_vm_is_asked_for_when_it_is_next_wanted_anew(policy: str, operation: str, on_s: float) -> None:
     """Also where demand ended between the notice (80 s) and the end of the eviction (about 155 s)."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30))
-    told = play_both(fleet(hours=1, spot=spot, demand=cycle(on_s, 1500 - on_s)))
-    assert [t_s for t_s in begun(told, operation) if t_s > 0] == [1500, 3000]
+    output = run_both(fleet(hours=1, spot=spot, demand=cycle(on_s, 1500 - on_s)))
+    assert [t_s for t_s in begun(output, operation) if t_s > 0] == [1500, 3000]
 
 
 def test_an_evicted_vm_is_not_asked_for_again_while_it_is_not_wanted() -> None:
     """The answer to the eviction comes at 1,055; demand is back at 1,500."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
-    told = play_both(fleet(hours=0.5, spot=spot, demand=cycle(100, 1400)))
-    assert begun(told, "start") == [1500]
+    output = run_both(fleet(hours=0.5, spot=spot, demand=cycle(100, 1400)))
+    assert begun(output, "start") == [1500]
 
 
 def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     """A lifetime of 500 s from Running; evicted at 80 s, waiting to be asked for until 1,055 s: deleted at 535 s."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
     demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(500))
-    (_, life), *_ = play_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.vm_timelines
+    (_, life), *_ = run_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.vm_timelines
     assert [(round(t_s - life[0][0], 6), state) for t_s, state in life[3:]] == [
         (110, "deallocating"), (155, "deallocated"), (579, ""),
     ]  # fmt: skip
@@ -320,11 +320,11 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
 def test_a_deallocation_that_fails_is_not_tried_again_and_the_vm_serves_and_costs_on() -> None:
     """Held as it is until demand changes."""
     plan = fleet(hours=400, count=20, demand=cycle(4000, 4000), failures={"InternalOperationError": 0.2})
-    told = play_both(plan)
+    output = run_both(plan)
     failed = 0
     for i in range(20):
-        story = told.operations(f"g-{i:04d}")
-        for (t_s, operation, what), after in pairwise(story):
+        history = output.operations(f"g-{i:04d}")
+        for (t_s, operation, what), after in pairwise(history):
             if operation == "deallocate" and what == "InternalOperationError":
                 failed += 1
                 assert after[0] - t_s >= 3000, "the next operation is that of the next evening"
@@ -338,15 +338,15 @@ def test_a_guest_crashes_in_a_vm_that_could_not_be_switched_off_too() -> None:
     plan = fleet(
         hours=400, count=20, demand=cycle(4000, 4000), failures={"InternalOperationError": 0.2}, guest_crash=crash
     )
-    told = play_both(plan)
-    stories = defaultdict(list)
-    for row in told.events:
+    output = run_both(plan)
+    histories = defaultdict(list)
+    for row in output.events:
         if row[2] in ("operation", "guest_crash"):
-            stories[row[1]].append(row)
+            histories[row[1]].append(row)
     followed = sum(
         one[5] == "deallocate" and one[4] == "failed" and two[2] == "guest_crash" and two[0] % 8000 > 4000
-        for story in stories.values()
-        for one, two in pairwise(story)
+        for history in histories.values()
+        for one, two in pairwise(history)
     )
     assert followed > 10
 
@@ -359,5 +359,5 @@ def test_every_vm_ends_as_the_schedule_wants_in_spite_of_failures() -> None:
         failures={"AllocationFailed": 0.3, "VMStartTimedOut": 0.3, "OSProvisioningTimedOut": 0.3},
         guest_crash=GuestCrash(time_between_s=Exponential(mean=20_000.0), detection_s=always(300)),
     )  # fmt: skip
-    told = play_both(plan)
-    assert {life[-1][1] for _, life in told.run.vm_timelines} == {PowerState.DEALLOCATED.value}
+    output = run_both(plan)
+    assert {life[-1][1] for _, life in output.run.vm_timelines} == {PowerState.DEALLOCATED.value}

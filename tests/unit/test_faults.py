@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fleets import Played, always, group, run_until
-from shared import failed, hosts, shared, strike, vms, whereabouts
+from fleets import RunOutput, always, group, run_until
+from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import clusters_of, racks_of, zones_of
@@ -34,9 +34,9 @@ def repair(*numbers: int) -> Any:
     return lambda platform: platform.repair(numbers)
 
 
-def unserved(told: Played, group: str = "g") -> float:
+def unserved(output: RunOutput, group: str = "g") -> float:
     """Seconds in which VMs of a group were wanted and not served."""
-    usage = told.run.usages[group]
+    usage = output.run.usages[group]
     return (usage.wanted_h - usage.served_h) * 3600
 
 
@@ -45,91 +45,95 @@ def unserved(told: Played, group: str = "g") -> float:
 
 def test_a_failed_hosts_vm_is_down_until_it_is_started_elsewhere_and_billed_all_the_while() -> None:
     """Down from 1,000 s; healed at 1,600 on the other host, where it starts for 25 s."""
-    told, found = strike(shared(vms(), placement="first-fit", hosts=(hosts(2),), **BY_HAND), (1000, fail(0)))
-    assert told.life() == [(0, "creating"), (10, "starting"), (35, "running"), (1600, "starting"), (1625, "running")]
-    assert unserved(told) == pytest.approx(80 + 625)
-    assert whereabouts(found) == [1]
-    counts = {name: told.count(name) for name in ("host_failures", "service_healings", "allocation.attempts", "allocation.failures")}  # fmt: skip
+    output, found = run_with_events(shared(vms(), placement="first-fit", hosts=(hosts(2),), **BY_HAND), (1000, fail(0)))
+    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running"), (1600, "starting"), (1625, "running")]
+    assert unserved(output) == pytest.approx(80 + 625)
+    assert hosts_of(found) == [1]
+    counts = {name: output.count(name) for name in ("host_failures", "service_healings", "allocation.attempts", "allocation.failures")}  # fmt: skip
     assert counts == {"host_failures": 1, "service_healings": 1, "allocation.attempts": 2, "allocation.failures": 0}
-    assert told.usage.billed_h(BILLING_POLICIES["2023-10"]) * 3600 == pytest.approx(3600 - 10)
+    assert output.usage.billed_h(BILLING_POLICIES["2023-10"]) * 3600 == pytest.approx(3600 - 10)
 
 
 def test_a_vm_without_a_host_waits_and_is_billed() -> None:
     """The only host fails at 1,000 and is back at 2,000: looked for at 1,600, 1,660, ..., 1,960, found at 2,020."""
-    told, _ = strike(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (2000, repair(0)))
-    assert told.life()[3:] == [(2020, "starting"), (2045, "running")]
-    assert told.count("allocation.attempts") == 1 + 8
-    assert told.count("allocation.failures") == 7
-    assert unserved(told) == pytest.approx(80 + 1045)
-    assert told.seconds(PowerState.RUNNING) == pytest.approx(3600 - 35 - 25)
+    output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (2000, repair(0)))
+    assert output.life()[3:] == [(2020, "starting"), (2045, "running")]
+    assert output.count("allocation.attempts") == 1 + 8
+    assert output.count("allocation.failures") == 7
+    assert unserved(output) == pytest.approx(80 + 1045)
+    assert output.seconds(PowerState.RUNNING) == pytest.approx(3600 - 35 - 25)
 
 
 def test_a_host_that_is_back_at_the_instant_it_is_looked_for_is_found() -> None:
     """Repairs come before requests."""
-    told, _ = strike(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1600, repair(0)))
-    assert told.life()[3:] == [(1600, "starting"), (1625, "running")]
+    output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1600, repair(0)))
+    assert output.life()[3:] == [(1600, "starting"), (1625, "running")]
 
 
 def test_all_vms_of_a_host_fail_together_and_those_of_other_hosts_do_not() -> None:
     """Four on host 0, two on host 1; six places are left for healing, two of them on host 1."""
-    told, found = strike(shared(vms(count=6), placement="first-fit", hosts=(hosts(3),), **BY_HAND), (1000, fail(0)))
-    assert told.count("service_healings") == 4
-    assert whereabouts(found) == [1, 1, 2, 2, 1, 1]
-    assert unserved(told) == pytest.approx(6 * 80 + 4 * 625)
+    output, found = run_with_events(
+        shared(vms(count=6), placement="first-fit", hosts=(hosts(3),), **BY_HAND), (1000, fail(0))
+    )
+    assert output.count("service_healings") == 4
+    assert hosts_of(found) == [1, 1, 2, 2, 1, 1]
+    assert unserved(output) == pytest.approx(6 * 80 + 4 * 625)
 
 
 def test_a_failed_host_takes_no_vm_and_is_whole_when_it_is_repaired() -> None:
     """A create finds no room at 1,110 and 1,180; the host is repaired at 1,200, and it does at 1,310."""
     late = vms("b", demand=Replay(born_s=(1100.0,), lifetime_s=(float("inf"),)))
-    told, found = strike(shared(late, hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1200, repair(0)))
-    assert [t for t, _, _ in failed(told, "b-0000")] == [1110, 1180]
-    assert told.life("b-0000")[-1] == (1335, "running")
+    output, found = run_with_events(shared(late, hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1200, repair(0)))
+    assert [t for t, _, _ in failed(output, "b-0000")] == [1110, 1180]
+    assert output.life("b-0000")[-1] == (1335, "running")
     assert found.platform is not None
     assert (found.platform.index.free_c[0], found.platform.index.free_m[0]) == (12, 48 * 1024)
 
 
 def test_a_host_that_fails_twice_at_once_is_back_when_both_are_mended() -> None:
     """By itself, and with its rack: one failure of the host, and no room until the second repair."""
-    blows = ((1000, fail(0)), (1100, fail(0)), (1700, repair(0)), (2000, repair(0)))
-    told, _ = strike(shared(vms(), hosts=(hosts(1),), **BY_HAND), *blows)
-    assert told.life()[3] == (2020, "starting")
-    assert told.count("host_failures") == 1
+    platform_events = ((1000, fail(0)), (1100, fail(0)), (1700, repair(0)), (2000, repair(0)))
+    output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), *platform_events)
+    assert output.life()[3] == (2020, "starting")
+    assert output.count("host_failures") == 1
 
 
 def test_failures_during_the_warm_up_are_not_counted() -> None:
     """Nothing before the end of the warm-up is in any figure."""
     plan = shared(vms(), hosts=(hosts(2),), warm_up_s=1500.0, **BY_HAND)
-    told, _ = strike(plan, (1000, fail(0)), (1400, repair(0)), (2000, fail(1)))
-    assert told.count("host_failures") == 1
+    output, _ = run_with_events(plan, (1000, fail(0)), (1400, repair(0)), (2000, fail(1)))
+    assert output.count("host_failures") == 1
 
 
 def test_a_deallocated_vm_notices_nothing() -> None:
     """Off from 1,045 to 2,000: nothing to heal."""
-    told, _ = strike(shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0)))
-    assert told.count("service_healings") == 0
-    assert told.life()[5:7] == [(2010, "starting"), (2035, "running")]
+    output, _ = run_with_events(
+        shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0))
+    )
+    assert output.count("service_healings") == 0
+    assert output.life()[5:7] == [(2010, "starting"), (2035, "running")]
 
 
 def test_a_vm_that_was_stopped_while_its_host_failed_starts_on_another_once() -> None:
     """Stopped, it notices nothing; its start of 2,000 asks for a host, at once; and it isn't healed on top of that."""
-    told, found = strike(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0)))  # fmt: skip
-    assert told.life()[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
-    assert told.count("service_healings") == 0
-    assert whereabouts(found) == [1]
+    output, found = run_with_events(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0)))  # fmt: skip
+    assert output.life()[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
+    assert output.count("service_healings") == 0
+    assert hosts_of(found) == [1]
 
 
 def test_a_stopped_vm_whose_host_failed_may_find_no_other() -> None:
     """The start of 2,000 fails at once, with a code of its own; repaired at 2,100, the third attempt succeeds at 2,180."""
-    told, _ = strike(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(1),), **BY_HAND), (1500, fail(0)), (2100, repair(0)))  # fmt: skip
-    assert failed(told, "g-0000") == [(t, "start", "AllocationFailed") for t in (2000, 2060)]
-    assert told.life()[5:7] == [(2180, "starting"), (2205, "running")]
-    assert told.count("operations.start.accepted") == 3
+    output, _ = run_with_events(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(1),), **BY_HAND), (1500, fail(0)), (2100, repair(0)))  # fmt: skip
+    assert failed(output, "g-0000") == [(t, "start", "AllocationFailed") for t in (2000, 2060)]
+    assert output.life()[5:7] == [(2180, "starting"), (2205, "running")]
+    assert output.count("operations.start.accepted") == 3
 
 
 def test_a_vm_that_is_not_wanted_any_more_while_it_has_no_host_is_switched_off() -> None:
     """Its host fails at 500, no other has room; unwanted at 1,000, it looks until 1,100, and at 1,145 it is deallocated."""
-    told, _ = strike(shared(vms(demand=ON_OFF), hosts=(hosts(1),), **BY_HAND), (500, fail(0)))
-    assert told.life()[3:5] == [(1100, "deallocating"), (1145, "deallocated")]
+    output, _ = run_with_events(shared(vms(demand=ON_OFF), hosts=(hosts(1),), **BY_HAND), (500, fail(0)))
+    assert output.life()[3:5] == [(1100, "deallocating"), (1145, "deallocated")]
 
 
 def test_a_vm_without_a_host_has_somewhere_to_go_when_switching_off_is_abandoned() -> None:
@@ -161,9 +165,9 @@ def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
     held = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=1)
     other = vms("e", size="E4", demand=Replay(born_s=(1250.0,), lifetime_s=(float("inf"),)))
     plan = shared(vms("d"), other, hosts=(hosts(1, fit=1),), reserved=(held,), **BY_HAND)
-    told, found = strike(plan, (1000, fail(0)), (1200, repair(0)))
-    assert told.life("d-0000")[3:] == [(1600, "starting"), (1625, "running")]
-    assert len(failed(told, "e-0000")) == 5
+    output, found = run_with_events(plan, (1000, fail(0)), (1200, repair(0)))
+    assert output.life("d-0000")[3:] == [(1600, "starting"), (1625, "running")]
+    assert len(failed(output, "e-0000")) == 5
     assert found.platform is not None
     assert found.platform.index.free_c == [0]
 
@@ -192,10 +196,10 @@ def test_hosts_fail_alone_with_their_rack_or_with_their_zone(kind: str, failures
     """Every 3,000 s, repaired 600 s later: at 3,000 and 6,600, with constant times everywhere at once; zone 0 is no zone."""
     pools = (hosts(4, "p", racks=2, zone=1), hosts(2, "q"))
     failing = Failing(time_between_s=always(3000), repair_s=always(600))
-    told = run_until(shared(vms(count=24), hosts=pools, hours=2.0, healing_s=always(600), **{kind: failing}))
-    assert told.count("host_failures") == failures
+    output = run_until(shared(vms(count=24), hosts=pools, hours=2.0, healing_s=always(600), **{kind: failing}))
+    assert output.count("host_failures") == failures
     vms_hit = 16 if kind == "zone_failures" else 24
-    assert told.count("service_healings") >= vms_hit
+    assert output.count("service_healings") >= vms_hit
 
 
 def test_failures_of_hosts_and_racks_are_drawn_for_each_by_its_name() -> None:
@@ -218,7 +222,7 @@ def test_failures_of_hosts_and_racks_are_drawn_for_each_by_its_name() -> None:
 
             platform.fail = note  # type: ignore[method-assign]
 
-        strike(plan, (0.0, listen))
+        run_with_events(plan, (0.0, listen))
         return noted
 
     few = downs(hosts(3))
@@ -238,54 +242,54 @@ def worked_on(impact: str, **more: Any) -> FleetPlan:
 
 def test_a_freeze_costs_seconds_of_service_and_no_power_state_changes() -> None:
     """At 2,000 and at 2,500: 9 s each; the bill doesn't notice."""
-    told = run_until(worked_on("freeze"))
-    assert unserved(told) == pytest.approx(2 * 80 + 2 * 9)
-    assert told.life("g-0000") == told.life("g-0001") == [(0, "creating"), (10, "starting"), (35, "running")]
-    assert told.count("maintenance_impacts") == 2
-    assert told.usage.hours(PowerState.RUNNING) == pytest.approx(2 * 3565 / 3600)
+    output = run_until(worked_on("freeze"))
+    assert unserved(output) == pytest.approx(2 * 80 + 2 * 9)
+    assert output.life("g-0000") == output.life("g-0001") == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.count("maintenance_impacts") == 2
+    assert output.usage.hours(PowerState.RUNNING) == pytest.approx(2 * 3565 / 3600)
 
 
 def test_a_reboot_takes_as_long_as_a_restart() -> None:
     """30 s each, Running all the while; no operation was requested."""
-    told = run_until(worked_on("reboot"))
-    assert unserved(told) == pytest.approx(2 * 80 + 2 * 30)
-    assert told.life("g-0001")[-1] == (35, "running")
-    assert told.count("operations.restart.accepted") == 0
+    output = run_until(worked_on("reboot"))
+    assert unserved(output) == pytest.approx(2 * 80 + 2 * 30)
+    assert output.life("g-0001")[-1] == (35, "running")
+    assert output.count("operations.restart.accepted") == 0
 
 
 def test_a_redeployed_vm_starts_again_at_its_time() -> None:
     """The first at 2,000, the second at 2,500; 25 s each; and each needs room."""
-    told = run_until(worked_on("redeploy"))
-    assert told.life("g-0000")[3:] == [(2000, "starting"), (2025, "running")]
-    assert told.life("g-0001")[3:] == [(2500, "starting"), (2525, "running")]
-    assert told.count("allocation.attempts") == 4
+    output = run_until(worked_on("redeploy"))
+    assert output.life("g-0000")[3:] == [(2000, "starting"), (2025, "running")]
+    assert output.life("g-0001")[3:] == [(2500, "starting"), (2525, "running")]
+    assert output.count("allocation.attempts") == 4
 
 
 def test_a_round_of_maintenance_comes_every_so_often() -> None:
     """At 2,000, 4,000 and 6,000 s, the second domain 500 s later each time; each round the two change hosts, and domains."""
-    told = run_until(replace(worked_on("redeploy"), horizon_s=7000.0))
-    assert [t for t, state in told.life("g-0000") if state == "starting"] == [10, 2000, 4500, 6000]
-    assert [t for t, state in told.life("g-0001") if state == "starting"] == [10, 2500, 4000, 6500]
+    output = run_until(replace(worked_on("redeploy"), horizon_s=7000.0))
+    assert [t for t, state in output.life("g-0000") if state == "starting"] == [10, 2000, 4500, 6000]
+    assert [t for t, state in output.life("g-0001") if state == "starting"] == [10, 2500, 4000, 6500]
 
 
 def test_a_round_that_takes_longer_than_the_pause_delays_the_next() -> None:
     """Every 1,000 s, three domains 600 s apart: domain 0 at 1,000, then when the round is over, at 2,200 and 3,200."""
     work = Maintenance(every_s=1000.0, impact="redeploy", update_domains=3, between_domains_s=600.0, freeze_s=always(9))
-    told = run_until(shared(vms(), hosts=(hosts(1),), maintenance=work))
-    assert [t for t, state in told.life() if state == "starting"] == [10, 1000, 2200, 3200]
-    times = [row[0] for row in told.events]
+    output = run_until(shared(vms(), hosts=(hosts(1),), maintenance=work))
+    assert [t for t, state in output.life() if state == "starting"] == [10, 1000, 2200, 3200]
+    times = [row[0] for row in output.events]
     assert times == sorted(times)
 
 
 def test_maintenance_leaves_a_vm_alone_that_is_not_in_service() -> None:
     """Deallocated from 1,045 to 2,010, and just starting: nothing happens to it."""
-    told = run_until(worked_on("reboot", demand=ON_OFF))
-    assert told.count("maintenance_impacts") == 1
-    assert unserved(told) == pytest.approx(2 * (80 + 35) + 30)
+    output = run_until(worked_on("reboot", demand=ON_OFF))
+    assert output.count("maintenance_impacts") == 1
+    assert unserved(output) == pytest.approx(2 * (80 + 35) + 30)
 
 
 def test_maintenance_and_failures_need_hosts() -> None:
     """Hardware without end doesn't fail, and has no maintenance."""
     work = Maintenance(every_s=600.0, impact="reboot", freeze_s=always(9))
-    told = run_until(shared(group("g"), maintenance=work, **BY_HAND))
-    assert told.count("maintenance_impacts") == 0
+    output = run_until(shared(group("g"), maintenance=work, **BY_HAND))
+    assert output.count("maintenance_impacts") == 0

@@ -21,7 +21,7 @@ def test_the_figure_of_a_fit_has_its_numbers_and_the_same_bytes_twice(tmp_path):
     assert (first.svg, first.png, first.csv) == (second.svg, second.png, second.csv)
     assert first.title == "Which distribution do the lifetimes of t.csv follow?"
     table = [line.split(",") for line in first.csv.splitlines()]
-    assert table[0] == ["age_s", "seen", *(law.family for law in found.distributions)]
+    assert table[0] == ["age_s", "seen", *(distribution.family for distribution in found.distributions)]
     assert len(table) - 1 == len(found.empirical.at_s)
     worst = max(abs(float(row[1]) - float(row[2])) for row in table[1:])
     assert abs(worst - found.best.goodness.distance) < 1e-6

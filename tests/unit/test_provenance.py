@@ -102,12 +102,12 @@ def test_provenance_says_what_made_the_result(fleet: sim.Scenario, tmp_path: Pat
     """Code, commit, libraries, seed, engine and why, prices with source and date, defaults in use; no path of ours."""
     sim.run(fleet, replications=2).write(tmp_path / "run")
     text = (tmp_path / "run" / "provenance.json").read_text()
-    told = json.loads(text)
-    assert told["program"]["name"] == "vmfleet"
-    assert {"numpy", "scipy", "simpy"} <= set(told["libraries"])
-    assert told["engine"]["why"]
-    assert told["scenario"]["digest"] == _digest(fleet)
-    assert any(source["read"] for source in told["catalogue"]["sources"])
-    assert {"key", "value", "unit", "source", "trust", "in_use_by"} == set(told["defaults"][0])
+    output = json.loads(text)
+    assert output["program"]["name"] == "vmfleet"
+    assert {"numpy", "scipy", "simpy"} <= set(output["libraries"])
+    assert output["engine"]["why"]
+    assert output["scenario"]["digest"] == _digest(fleet)
+    assert any(source["read"] for source in output["catalogue"]["sources"])
+    assert {"key", "value", "unit", "source", "trust", "in_use_by"} == set(output["defaults"][0])
     assert str(tmp_path) not in text
     assert str(Path(sim.__file__).parent) not in text

@@ -283,7 +283,7 @@ def test_an_illegal_move_names_the_vm_the_time_and_the_last_moves() -> None:
     asked.env.process(burglar())
     with pytest.raises(LifecycleError) as caught:
         asked.run()
-    told = str(caught.value)
-    assert "g-0000 at 0.014 h: unborn -> create@absent.allocating is not possible" in told
-    assert "the VM is in create@absent.os_provisioning, from where it goes to create@absent.extensions" in told
-    assert "0.003 h create@absent.allocating -> create@absent.starting" in told
+    output = str(caught.value)
+    assert "g-0000 at 0.014 h: unborn -> create@absent.allocating is not possible" in output
+    assert "the VM is in create@absent.os_provisioning, from where it goes to create@absent.extensions" in output
+    assert "0.003 h create@absent.allocating -> create@absent.starting" in output

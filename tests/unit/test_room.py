@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fleets import always, fleet, play_both, run_until
-from shared import failed, hosts, shared, strike, vms, whereabouts
+from fleets import always, fleet, run_both, run_until
+from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
 from sim.errors import ScenarioError
 from sim.lifecycle.power import PowerState
@@ -31,14 +31,14 @@ HELD = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quan
 def test_a_start_that_finds_no_hardware_leaves_the_vm_deallocated_and_is_tried_again() -> None:
     """Another takes the room from 1,110 to 2,644: the start of 2,000 is tried at 2,070, 2,200, 2,450 and 2,940 again."""
     plan = shared(vms("a", demand=ON_OFF), vms("b", demand=born(1100, for_s=1500)), hosts=(hosts(1, fit=1),))
-    told = play_both(plan)
-    assert told.life("a-0000") == [
+    output = run_both(plan)
+    assert output.life("a-0000") == [
         (0, "creating"), (10, "starting"), (35, "running"), (1000, "deallocating"), (1045, "deallocated"),
         (2950, "starting"), (2975, "running"), (3000, "deallocating"), (3045, "deallocated"),
     ]  # fmt: skip
-    assert failed(told, "a-0000") == [(t, "start", "AllocationFailed") for t in (2010, 2080, 2210, 2460)]
-    assert told.life("b-0000")[-1] == (2644, "")
-    counts = told.run.usages["a"].counts
+    assert failed(output, "a-0000") == [(t, "start", "AllocationFailed") for t in (2010, 2080, 2210, 2460)]
+    assert output.life("b-0000")[-1] == (2644, "")
+    counts = output.run.usages["a"].counts
     assert (counts["allocation.attempts"], counts["allocation.failures"]) == (6, 4)
     assert counts["operations.start.failed"] == counts["failures.AllocationFailed"] == 4
 
@@ -47,47 +47,47 @@ def test_room_is_free_when_deallocating_has_ended_and_not_before() -> None:
     """Wanted off at 1,000, off its host at 1,045: a create whose allocating ends at 1,044 fails, one at 1,045 doesn't."""
     for asked_s, fails in ((1034, 1), (1035, 0)):
         plan = shared(vms("a", demand=ON_OFF), vms("b", demand=born(asked_s)), hosts=(hosts(1, fit=1),))
-        told = play_both(plan)
-        assert len(failed(told, "b-0000")) == fails, asked_s
+        output = run_both(plan)
+        assert len(failed(output, "b-0000")) == fails, asked_s
 
 
 def test_a_create_that_finds_no_hardware_leaves_no_vm() -> None:
     """Tried five times, at 0, 70, 200, 450 and 940 s; creating for 10 s each time, and gone."""
-    told = play_both(shared(vms(count=2), hosts=(hosts(1, fit=1),)))
-    assert told.life("g-0001") == [m for t in (0, 70, 200, 450, 940) for m in ((t, "creating"), (t + 10, ""))]
-    assert {code for _, _, code in failed(told, "g-0001")} == {"AllocationFailed"}
+    output = run_both(shared(vms(count=2), hosts=(hosts(1, fit=1),)))
+    assert output.life("g-0001") == [m for t in (0, 70, 200, 450, 940) for m in ((t, "creating"), (t + 10, ""))]
+    assert {code for _, _, code in failed(output, "g-0001")} == {"AllocationFailed"}
 
 
 def test_a_stopped_vm_keeps_its_host_and_starts_without_asking() -> None:
     """Its neighbour finds no room while it is stopped; it is Running 25 s after it is wanted, allocating nothing."""
     plan = shared(vms("a", demand=ON_OFF, when_off="stop"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),))
-    told = play_both(plan)
-    assert told.life("a-0000")[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
-    assert told.run.usages["a"].counts["allocation.attempts"] == 1
-    assert len(failed(told, "b-0000")) == 5
+    output = run_both(plan)
+    assert output.life("a-0000")[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
+    assert output.run.usages["a"].counts["allocation.attempts"] == 1
+    assert len(failed(output, "b-0000")) == 5
 
 
 @pytest.mark.parametrize("when_off", ["guest-shutdown", "stop", "keep"])
 def test_what_is_not_deallocated_takes_room_from_others(when_off: str) -> None:
     """Three ways to be off, or not, that hold the hardware."""
-    told = play_both(shared(vms("a", demand=ON_OFF, when_off=when_off), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)))  # fmt: skip
-    assert len(failed(told, "b-0000")) == 5
+    output = run_both(shared(vms("a", demand=ON_OFF, when_off=when_off), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)))  # fmt: skip
+    assert len(failed(output, "b-0000")) == 5
 
 
 def test_a_hibernated_vm_gives_its_room_away() -> None:
     """Memory is on the disk; the host is free."""
-    told = play_both(shared(vms("a", demand=ON_OFF, when_off="hibernate"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)))  # fmt: skip
-    assert not failed(told, "b-0000")
-    assert failed(told, "a-0000")[0] == (2010, "start", "AllocationFailed")
-    assert told.life("a-0000")[4] == (1045, "hibernated")
-    assert told.seconds(PowerState.DEALLOCATED) == 0
+    output = run_both(shared(vms("a", demand=ON_OFF, when_off="hibernate"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)))  # fmt: skip
+    assert not failed(output, "b-0000")
+    assert failed(output, "a-0000")[0] == (2010, "start", "AllocationFailed")
+    assert output.life("a-0000")[4] == (1045, "hibernated")
+    assert output.seconds(PowerState.DEALLOCATED) == 0
 
 
 def test_memory_may_be_short_before_vcpus() -> None:
     """A host of 16 vCPUs and 32 GiB holds two VMs of 4 and 16, not four."""
-    told = play_both(shared(vms(count=4), hosts=(HostPool(name="p", count=1, vcpus=16, memory_gib=32.0),)))
-    assert told.usage.peak_allocated == 2
-    assert told.usage.peak_running == 2
+    output = run_both(shared(vms(count=4), hosts=(HostPool(name="p", count=1, vcpus=16, memory_gib=32.0),)))
+    assert output.usage.peak_allocated == 2
+    assert output.usage.peak_running == 2
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,17 @@ def test_memory_may_be_short_before_vcpus() -> None:
 def test_each_policy_has_its_own_way(policy: str, expected: list[int]) -> None:
     """Three hosts that hold four VMs each, in racks of two and one; of hosts alike the last that changed comes first."""
     plan = shared(vms(count=6), placement=policy, hosts=(hosts(3, racks=2),))
-    _, found = strike(plan)
-    assert whereabouts(found) == expected
-    play_both(plan)
+    _, found = run_with_events(plan)
+    assert hosts_of(found) == expected
+    run_both(plan)
 
 
 def test_best_fit_leaves_large_room_whole() -> None:
     """A host with room for one is filled before one with room for four, wherever it stands."""
-    _, found = strike(shared(vms(count=3), placement="best-fit", hosts=(hosts(1, "big"), hosts(2, "small", fit=1))))
-    assert whereabouts(found) == [1, 2, 0]
+    _, found = run_with_events(
+        shared(vms(count=3), placement="best-fit", hosts=(hosts(1, "big"), hosts(2, "small", fit=1)))
+    )
+    assert hosts_of(found) == [1, 2, 0]
 
 
 # --- zones, sets, dedicated hosts -------------------------------------------------------------------------------------
@@ -118,19 +120,19 @@ def test_best_fit_leaves_large_room_whole() -> None:
 
 def test_a_named_zone_that_is_full_fails_with_its_own_code() -> None:
     """There is room in zone 2, but not for a VM pinned to zone 1."""
-    told = play_both(shared(vms(count=2, zones=(1,)), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2))))
-    assert {code for _, _, code in failed(told, "g-0001")} == {"ZonalAllocationFailed"}
-    assert told.count("failures.ZonalAllocationFailed") == told.count("allocation.failures") == 5
-    assert told.count("failures.AllocationFailed") == 0
+    output = run_both(shared(vms(count=2, zones=(1,)), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2))))
+    assert {code for _, _, code in failed(output, "g-0001")} == {"ZonalAllocationFailed"}
+    assert output.count("failures.ZonalAllocationFailed") == output.count("allocation.failures") == 5
+    assert output.count("failures.AllocationFailed") == 0
 
 
 def test_vms_of_a_group_take_its_zones_in_turn() -> None:
     """Zones 3, 1, 2, 3, ... whichever of them has the most room; a regional VM goes anywhere."""
     plan = shared(vms(count=7, zones=(3, 1, 2)), vms("r", count=2), hosts=tuple(hosts(1, f"z{z}", zone=z) for z in (1, 2, 3)))  # fmt: skip
-    _, found = strike(plan)
-    assert whereabouts(found) == [2, 0, 1, 2, 0, 1, 2]
-    assert whereabouts(found, "r") == [2, 0]  # zone 3 has the least room left that is enough
-    play_both(plan)
+    _, found = run_with_events(plan)
+    assert hosts_of(found) == [2, 0, 1, 2, 0, 1, 2]
+    assert hosts_of(found, "r") == [2, 0]  # zone 3 has the least room left that is enough
+    run_both(plan)
 
 
 def test_an_availability_set_stays_on_one_cluster() -> None:
@@ -138,9 +140,9 @@ def test_an_availability_set_stays_on_one_cluster() -> None:
     plan = shared(
         vms(count=3, availability_set="s"), placement="first-fit", hosts=(hosts(1, "p", fit=2), hosts(1, "q"))
     )
-    assert len(failed(play_both(plan), "g-0002")) == 5
+    assert len(failed(run_both(plan), "g-0002")) == 5
     free = replace(plan, groups=(vms(count=3),))
-    assert not failed(play_both(free), "g-0002")
+    assert not failed(run_both(free), "g-0002")
 
 
 def test_part_of_an_availability_set_is_pinned_and_the_whole_set_is_not() -> None:
@@ -149,23 +151,23 @@ def test_part_of_an_availability_set_is_pinned_and_the_whole_set_is_not() -> Non
     away = vms("b", demand=ON_OFF, availability_set="s")
     filler = vms("x", demand=born(1100, 1100))
     part = shared(vms("a", availability_set="s"), away, filler, placement="first-fit", hosts=pools)
-    told = play_both(part)
-    assert failed(told, "b-0000")[0] == (2010, "start", "AllocationFailed")
+    output = run_both(part)
+    assert failed(output, "b-0000")[0] == (2010, "start", "AllocationFailed")
     whole = shared(vms("a", demand=ON_OFF, availability_set="s"), away, filler, placement="first-fit", hosts=pools)
-    assert not failed(play_both(whole), "b-0000")
-    _, found = strike(replace(whole, horizon_s=2900.0))
-    assert whereabouts(found, "a") == whereabouts(found, "b") == [1]
+    assert not failed(run_both(whole), "b-0000")
+    _, found = run_with_events(replace(whole, horizon_s=2900.0))
+    assert hosts_of(found, "a") == hosts_of(found, "b") == [1]
 
 
 def test_dedicated_hosts_take_only_their_groups() -> None:
     """Four of five VMs fit on the group's own host: the fifth fails, though there is room elsewhere; others never go there."""
     pools = (hosts(1, "own", only_groups=("a",)), hosts(1, "common"))
     plan = shared(vms("a", count=5), vms("b", count=5), hosts=pools)
-    told, found = strike(plan)
-    assert whereabouts(found, "a")[:4] == [0] * 4
-    assert whereabouts(found, "b")[:4] == [1] * 4
-    assert len(failed(told, "a-0004")) == len(failed(told, "b-0004")) == 5
-    play_both(plan)
+    output, found = run_with_events(plan)
+    assert hosts_of(found, "a")[:4] == [0] * 4
+    assert hosts_of(found, "b")[:4] == [1] * 4
+    assert len(failed(output, "a-0004")) == len(failed(output, "b-0004")) == 5
+    run_both(plan)
 
 
 # --- quota ------------------------------------------------------------------------------------------------------------
@@ -173,12 +175,12 @@ def test_dedicated_hosts_take_only_their_groups() -> None:
 
 def test_a_quota_refusal_is_immediate_and_nothing_is_created() -> None:
     """Two of three fit into 8 vCPUs. The third is rejected at 0, 60, 180, 420 and 900 s; nothing is ever sought for it."""
-    told = play_both(shared(vms(count=3), quota=Quota(regional_vcpus=8)))
-    assert told.life("g-0002") == []
-    assert {(operation, outcome) for _, operation, outcome in told.operations("g-0002")} == {("create", "rejected")}
-    assert told.count("operations.create.rejected") == told.count("failures.QuotaExceeded") == 5
-    assert told.count("operations.create.accepted") == told.count("allocation.attempts") == 2
-    assert told.count("operations.create.failed") == told.count("allocation.failures") == 0
+    output = run_both(shared(vms(count=3), quota=Quota(regional_vcpus=8)))
+    assert output.life("g-0002") == []
+    assert {(operation, outcome) for _, operation, outcome in output.operations("g-0002")} == {("create", "rejected")}
+    assert output.count("operations.create.rejected") == output.count("failures.QuotaExceeded") == 5
+    assert output.count("operations.create.accepted") == output.count("allocation.attempts") == 2
+    assert output.count("operations.create.failed") == output.count("allocation.failures") == 0
 
 
 @pytest.mark.parametrize("when_off", ["deallocate", "stop", "hibernate"])
@@ -187,8 +189,8 @@ def test_a_vm_counts_against_quota_until_it_is_deleted_whatever_its_power_state(
     plan = shared(
         vms("a", demand=ON_OFF, when_off=when_off), vms("b", demand=born(1500)), quota=Quota(regional_vcpus=4)
     )
-    told = play_both(plan)
-    assert told.run.usages["b"].counts["failures.QuotaExceeded"] == 5
+    output = run_both(plan)
+    assert output.run.usages["b"].counts["failures.QuotaExceeded"] == 5
 
 
 def test_quota_is_free_again_when_the_vm_is_gone() -> None:
@@ -197,23 +199,23 @@ def test_quota_is_free_again_when_the_vm_is_gone() -> None:
         plan = shared(
             vms("a", demand=born(0, for_s=500)), vms("b", demand=born(asked_s)), quota=Quota(regional_vcpus=4)
         )
-        assert play_both(plan).life("b-0000")[-1] == (running_s, "running")
+        assert run_both(plan).life("b-0000")[-1] == (running_s, "running")
 
 
 def test_a_create_that_failed_for_hardware_gives_its_quota_back() -> None:
     """The loser of the last host is gone from 10 s on; a VM of another zone may have its quota at 20."""
     loser = vms("a", count=2, zones=(1,), retry=Retry(attempts=1))
     plan = shared(loser, vms("b", zones=(2,), demand=born(20)), quota=Quota(regional_vcpus=8), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2)))  # fmt: skip
-    told = play_both(plan)
-    assert told.life("b-0000") == [(20, "creating"), (30, "starting"), (55, "running")]
+    output = run_both(plan)
+    assert output.life("b-0000") == [(20, "creating"), (30, "starting"), (55, "running")]
 
 
 def test_families_are_limited_one_by_one_whatever_the_case_of_their_names() -> None:
     """Both limits must hold: one VM of family D, and three in all."""
     other = {"size": "E4", "family": "fE"}
     plan = shared(vms("d", count=2), vms("e", count=3, **other), quota=Quota(regional_vcpus=12, families={"FD": 4}))
-    told = play_both(plan)
-    made = {name: usage.counts["vms.created"] for name, usage in told.run.usages.items()}
+    output = run_both(plan)
+    made = {name: usage.counts["vms.created"] for name, usage in output.run.usages.items()}
     assert made == {"d": 1, "e": 2}
 
 
@@ -221,8 +223,8 @@ def test_spot_has_a_pool_of_its_own() -> None:
     """Spot VMs don't count against the region or a family, nor others against the spot pool."""
     spot = vms("s", count=3, priority="spot", spot=Spot(eviction_per_hour=0.0, notice_s=always(30)))
     plan = shared(vms("r", count=2), spot, quota=Quota(regional_vcpus=4, spot_vcpus=8, families={"fD": 4}))
-    told = play_both(plan)
-    assert {n: u.counts["vms.created"] for n, u in told.run.usages.items()} == {"r": 1, "s": 2}
+    output = run_both(plan)
+    assert {n: u.counts["vms.created"] for n, u in output.run.usages.items()} == {"r": 1, "s": 2}
 
 
 def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_order() -> None:
@@ -231,9 +233,9 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
     plan = shared(
         vms("a", demand=born(0, for_s=500)), vms("b", demand=late), vms("c", demand=late), hosts=(hosts(1, fit=1),)
     )
-    told = play_both(plan)
-    assert told.life("b-0000") == [(534, "creating"), (544, "starting"), (569, "running")]
-    assert failed(told, "c-0000")[0][0] == 544
+    output = run_both(plan)
+    assert output.life("b-0000") == [(534, "creating"), (544, "starting"), (569, "running")]
+    assert failed(output, "c-0000")[0][0] == 544
 
 
 # --- reservations -----------------------------------------------------------------------------------------------------
@@ -242,9 +244,9 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
 def test_reserved_room_is_held_for_vms_of_its_size() -> None:
     """A host of two places, one reserved: of two VMs of another size one fails; one of the size, later, has its place."""
     plan = shared(vms("e", count=2, size="E4"), vms("d", demand=born(500)), hosts=(hosts(1, fit=2),), reserved=(HELD,))
-    told = run_until(plan)
-    assert len(failed(told, "e-0001")) == 5
-    assert told.life("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]
+    output = run_until(plan)
+    assert len(failed(output, "e-0001")) == 5
+    assert output.life("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]
 
 
 def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -> None:
@@ -253,10 +255,10 @@ def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -
         vms("d", demand=ON_OFF), vms("e", demand=born(1100), size="E4"), vms("d2", demand=born(1200)),
         hosts=(hosts(1, fit=1),), reserved=(HELD,),
     )  # fmt: skip
-    told = run_until(plan)
-    assert len(failed(told, "e-0000")) == 5
-    assert told.life("d2-0000")[-1] == (1235, "running")
-    assert failed(told, "d-0000")[0] == (2010, "start", "AllocationFailed")
+    output = run_until(plan)
+    assert len(failed(output, "e-0000")) == 5
+    assert output.life("d2-0000")[-1] == (1235, "running")
+    assert failed(output, "d-0000")[0] == (2010, "start", "AllocationFailed")
 
 
 def test_a_reservation_holds_quota_which_its_vms_need_not_ask_for_again() -> None:
@@ -264,10 +266,10 @@ def test_a_reservation_holds_quota_which_its_vms_need_not_ask_for_again() -> Non
     plan = shared(
         vms("e", count=2, size="E4"), vms("d", count=2), hosts=(hosts(4),), reserved=(HELD,), quota=Quota(regional_vcpus=8)
     )  # fmt: skip
-    told = run_until(plan)
-    made = {name: usage.counts["vms.created"] for name, usage in told.run.usages.items()}
+    output = run_until(plan)
+    made = {name: usage.counts["vms.created"] for name, usage in output.run.usages.items()}
     assert made == {"e": 1, "d": 1}
-    assert told.count("failures.QuotaExceeded") == 10
+    assert output.count("failures.QuotaExceeded") == 10
 
 
 def test_spot_vms_have_no_part_in_reserved_room() -> None:
@@ -285,5 +287,5 @@ def test_more_reserved_room_than_there_is_is_refused_before_the_run() -> None:
 
 def test_without_a_platform_nothing_is_asked() -> None:
     """The same fleet alone in the world."""
-    told = play_both(fleet(vms(count=50), hours=1))
-    assert told.count("vms.created") == 50
+    output = run_both(fleet(vms(count=50), hours=1))
+    assert output.count("vms.created") == 50

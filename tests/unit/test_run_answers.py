@@ -43,11 +43,11 @@ def test_vms_by_hour_add_up_to_the_hours_of_the_state(result) -> None:
 
 def test_a_ratio_is_one_of_means(result) -> None:
     """USD per hour served: the whole bill over all the hours, not the mean of each replication's price."""
-    told = result.ratio("cost.total", "served_hours")
+    output = result.ratio("cost.total", "served_hours")
     tops, bottoms = result.values("cost.total"), result.values("served_hours")
-    assert told.mean == pytest.approx(sum(tops) / sum(bottoms))
-    assert told.mean != sum(top / bottom for top, bottom in zip(tops, bottoms, strict=True)) / 3
-    assert told.low < told.mean < told.high
+    assert output.mean == pytest.approx(sum(tops) / sum(bottoms))
+    assert output.mean != sum(top / bottom for top, bottom in zip(tops, bottoms, strict=True)) / 3
+    assert output.low < output.mean < output.high
 
 
 def test_the_complement_turns_its_bounds_around() -> None:

@@ -34,14 +34,14 @@ def _replication(number: int = 3, events: Path | None = None) -> Replication:
 def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     """Resuming must end with the bits of an undisturbed run; NaN and subnormal figures included."""
     entry = CacheEntry(folder=tmp_path / "shelf")
-    played = _replication()
-    entry.put(played)
+    ran = _replication()
+    entry.put(ran)
     kept = entry.get(3)
     assert kept is not None
-    assert repr(kept.metrics) == repr(played.metrics)
-    assert (kept.bill, kept.vm_timelines, kept.engine_why) == (played.bill, played.vm_timelines, played.engine_why)
+    assert repr(kept.metrics) == repr(ran.metrics)
+    assert (kept.bill, kept.vm_timelines, kept.engine_why) == (ran.bill, ran.vm_timelines, ran.engine_why)
     assert kept.timeline["dév"].first_hour == 2
-    assert kept.timeline["dév"].vms.tobytes() == played.timeline["dév"].vms.tobytes()
+    assert kept.timeline["dév"].vms.tobytes() == ran.timeline["dév"].vms.tobytes()
 
 
 def test_a_missing_file_is_reported(tmp_path: Path):

@@ -108,7 +108,7 @@ def test_more_replications_keep_the_first_ones(office: sim.Scenario, result: sim
 
 def test_every_documented_metric_is_there(result: sim.RunResult):
     """The names of interface.md, for the fleet and for every group, whether or not anything happened."""
-    promised = {
+    documented = {
         "billed_hours", "wanted_hours", "served_hours", "wasted_hours", "availability", "vms.created", "vms.deleted",
         "vms.peak_allocated", "vms.peak_running", "allocation.attempts", "allocation.failures",
         "allocation.failure_rate", "evictions", "host_failures", "guest_crashes", "failures.AllocationFailed",
@@ -122,7 +122,7 @@ def test_every_documented_metric_is_there(result: sim.RunResult):
         ),
     }  # fmt: skip
     for group in ("", "dev", "web"):
-        assert promised <= set(result.metric_names(group))
+        assert documented <= set(result.metric_names(group))
         assert set(possible_metrics()) <= set(result.metric_names(group))
 
 
@@ -153,9 +153,9 @@ def test_an_hour_cut_by_the_window_is_averaged_over_its_part():
     cut = sim.from_dict(
         {"name": "cut", "horizon": "270min", "warm_up": "90min", "group": [{"name": "web", "count": 2}]}
     )
-    played = sim.run(cut, replications=1).replications[0].timeline["web"]
-    assert played.first_hour == 1
-    running = played.vms[:, list(PowerState).index(PowerState.RUNNING)]
+    ran = sim.run(cut, replications=1).replications[0].timeline["web"]
+    assert ran.first_hour == 1
+    running = ran.vms[:, list(PowerState).index(PowerState.RUNNING)]
     assert running.tolist() == [2.0, 2.0, 2.0, 2.0]
 
 
@@ -349,21 +349,21 @@ def test_an_unknown_metric_or_group_is_named(result: sim.RunResult):
 
 def test_progress_is_reported_from_start_to_end(office: sim.Scenario):
     """A bar that starts at none and ends full."""
-    told: list[tuple[int, int]] = []
-    sim.run(office, progress=lambda done, total: told.append((done, total)))
-    assert told[0] == (0, 4)
-    assert told[-1] == (4, 4)
-    assert told == sorted(told)
+    output: list[tuple[int, int]] = []
+    sim.run(office, progress=lambda done, total: output.append((done, total)))
+    assert output[0] == (0, 4)
+    assert output[-1] == (4, 4)
+    assert output == sorted(output)
 
 
 def test_a_run_to_a_precision_estimates_its_length(office: sim.Scenario):
     """The cap until the first look, then what the half-widths foretell; and it ends where it said, within some rounds."""
-    told: list[tuple[int, int]] = []
-    found = sim.run(office, precision=0.005, progress=lambda done, total: told.append((done, total)))
+    output: list[tuple[int, int]] = []
+    found = sim.run(office, precision=0.005, progress=lambda done, total: output.append((done, total)))
     assert found.stopping is not None
     assert found.stopping.reached
-    assert told[0] == (0, 1000)
-    later = [total for done, total in told if done > 20]
+    assert output[0] == (0, 1000)
+    later = [total for done, total in output if done > 20]
     assert all(total < 1000 for total in later)
     assert found.n > 20
     assert abs(later[0] - found.n) <= 0.5 * found.n + 20
@@ -376,21 +376,21 @@ def test_what_was_finished_is_not_simulated_again(
     from sim.runs import executors as workers
 
     run_to_folder(office, tmp_path / "undisturbed", events=True)
-    real, played = workers.replicate_many, []
+    real, ran = workers.replicate_many, []
 
     def stubborn(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
-        if len(played) == 2:
+        if len(ran) == 2:
             raise KeyboardInterrupt
-        played.extend(numbers)
+        ran.extend(numbers)
         return real(question, seed, numbers, *more)
 
     monkeypatch.setattr(workers, "replicate_many", stubborn)
     with pytest.raises(KeyboardInterrupt):
         run_to_folder(office, tmp_path / "cut", events=True)
     assert not (tmp_path / "cut").exists()
-    monkeypatch.setattr(workers, "replicate_many", lambda q, s, n, *m: (played.extend(n), real(q, s, n, *m))[1])
+    monkeypatch.setattr(workers, "replicate_many", lambda q, s, n, *m: (ran.extend(n), real(q, s, n, *m))[1])
     run_to_folder(office, tmp_path / "cut", events=True, resume=True)
-    assert played == [0, 1, 2, 3]
+    assert ran == [0, 1, 2, 3]
     assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "undisturbed")
     assert not unfinished_folder(tmp_path / "cut").exists()
 
@@ -514,7 +514,7 @@ def test_a_bill_is_in_the_currency_of_its_price_list(tmp_path: Path, capsys: pyt
     prices = {"catalogue": str(tmp_path / "euro.json"), "currency": "EUR"}
     run = sim.run(sim.from_dict({**OFFICE, "prices": prices}), replications=2)
     print_summary(run.summary())
-    told = f"{capsys.readouterr().out} {run!r}"
+    output = f"{capsys.readouterr().out} {run!r}"
     assert run.summary()["currency"] == "EUR"
-    assert "cost (EUR)" in told
-    assert "USD" not in told
+    assert "cost (EUR)" in output
+    assert "USD" not in output

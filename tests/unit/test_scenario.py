@@ -94,7 +94,7 @@ def test_a_default_ceiling_never_lies_below_the_first_backoff():
 
 
 @pytest.mark.parametrize(
-    ("written", "law"),
+    ("written", "distribution"),
     [
         ("90s", Constant(value=90.0)),
         ("PT1H30M", Constant(value=5400.0)),
@@ -122,9 +122,9 @@ def test_a_default_ceiling_never_lies_below_the_first_backoff():
     ],
     ids=["constant", "iso", *[name for name in SPECS if name != "samples"], "truncated"],
 )
-def test_every_way_to_write_a_duration(written, law):
+def test_every_way_to_write_a_duration(written, distribution):
     """Each form of the interface becomes its distribution in seconds."""
-    assert plan({"durations": {"starting": written}}).durations_s["starting"] == law
+    assert plan({"durations": {"starting": written}}).durations_s["starting"] == distribution
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,13 @@ def test_every_way_to_write_a_duration(written, law):
 )
 def test_any_two_of_a_lognormal_fix_it(two):
     """A lognormal of median 49 s and sigma 0.6 is found again from any two of its four figures."""
-    law = Lognormal(median=49.0, sigma=0.6)
-    figures = {"median": "49s", "sigma": 0.6, "mean": f"{law.mean:.9f}s", "p95": f"{float(law.ppf(0.95)):.9f}s"}
+    distribution = Lognormal(median=49.0, sigma=0.6)
+    figures = {
+        "median": "49s",
+        "sigma": 0.6,
+        "mean": f"{distribution.mean:.9f}s",
+        "p95": f"{float(distribution.ppf(0.95)):.9f}s",
+    }
     written = {"dist": "lognormal", **{key: figures[key] for key in two}}
     found = plan({"durations": {"starting": written}}).durations_s["starting"]
     assert (found.median, found.sigma) == pytest.approx((49.0, 0.6), rel=1e-6)
@@ -246,8 +251,8 @@ def test_a_size_of_ones_own_needs_only_its_price():
 def test_validate_reports_own_prices_of_an_unused_size():
     """The list may know the size, and the user may have meant another: said, since no figure will show it."""
     both = {"Standard_D4s_v5": {"linux": 0.5}, "d8s v5": {"linux": 1.0}}
-    (told,) = [line for line in scenario(prices={"override": both}).describe() if "own prices for" in line]
-    assert "own prices for Standard_D4s_v5 and d8s v5 (used by no group)" in told
+    (output,) = [line for line in scenario(prices={"override": both}).describe() if "own prices for" in line]
+    assert "own prices for Standard_D4s_v5 and d8s v5 (used by no group)" in output
 
 
 def test_commitments_reach_billing_as_its_own_terms():

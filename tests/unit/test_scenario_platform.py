@@ -204,8 +204,8 @@ def test_count_and_schedule_wait_while_a_load_is_followed():
 
 def test_a_maximum_too_small_for_the_load_is_reported():
     """Overload that follows from the file alone should not be a surprise."""
-    told = "\n".join(scenario({"autoscale": {**SCALED, "max": 2}}).describe())
-    assert "2 VMs serve at most 8." in told
+    output = "\n".join(scenario({"autoscale": {**SCALED, "max": 2}}).describe())
+    assert "2 VMs serve at most 8." in output
 
 
 def test_a_load_is_simulated():
@@ -285,7 +285,7 @@ def test_the_platform_in_words():
             "throttle": {"burst": 12, "refill_per_min": 4},
         },
     )
-    told = "\n".join(made.describe())
+    output = "\n".join(made.describe())
     for words in (
         "rack-a: 2 hosts of 64 vCPU and 512 GiB in zone 1.",
         "128 vCPU in all; groups with a count ask for 80 (62%)",
@@ -295,9 +295,9 @@ def test_the_platform_in_words():
         "Maintenance every 30d in 5 update domains, 30min apart: VMs are rebooted.",
         "Throttled to 12 operations at once and 4 a minute",
     ):
-        assert words in told
-    assert "platform.maintenance.freeze" not in told  # of a default that is not in use nothing is said
-    assert "platform.host_failures.healing = 10min" in told
+        assert words in output
+    assert "platform.maintenance.freeze" not in output  # of a default that is not in use nothing is said
+    assert "platform.host_failures.healing = 10min" in output
 
 
 def test_schema_knows_the_platform_and_both_ways_to_write_a_rule():

@@ -207,6 +207,6 @@ def test_a_replay_travels_and_is_read_again_by_a_variant(write):
 
 def test_what_was_read_is_reported(write):
     """Rows, window, who is still alive, which sizes, and what was assumed."""
-    told = "\n".join(load(write(), ["horizon=1d"]).describe())
+    output = "\n".join(load(write(), ["horizon=1d"]).describe())
     for words in ("4 VMs", "1 still at the end", "real-D4s_v5 (2)", "The trace ends after 2h 30min", "assumed:"):
-        assert words in told.replace("1 were there at the start, ", "")
+        assert words in output.replace("1 were there at the start, ", "")

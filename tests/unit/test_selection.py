@@ -15,8 +15,8 @@ from sim.studies.selection import best_of, kim_nelson
 
 def _choose(rng: np.random.Generator, means: Sequence[float], shared: float) -> tuple[int, int]:
     """Index chosen and replications used: systems with common random numbers (weight *shared*) and their own."""
-    luck, own = rng.normal(0, shared, 3000), rng.normal(0, 1, (len(means), 3000))
-    values = np.asarray(means)[:, None] + luck + own
+    randomness, own = rng.normal(0, shared, 3000), rng.normal(0, 1, (len(means), 3000))
+    values = np.asarray(means)[:, None] + randomness + own
     found = kim_nelson(
         lambda systems, n: [values[i, :n].tolist() for i in systems],
         len(means), indifference=1.0, confidence=0.90, first=10, cap=3000,

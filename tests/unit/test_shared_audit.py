@@ -47,9 +47,9 @@ def test_a_vm_with_another_resource_outcome_fails_the_audit(monkeypatch: pytest.
     monkeypatch.setattr(RecordedAnswers, "granted", lambda _self, _refusal: True)
     with pytest.raises(
         AuditError, match=r"(?s)busy-00\d\d: the two engines differ from move \d+\n  compiled:\n.*simpy:"
-    ) as told:
+    ) as output:
         simulate(PLAN, seed=3, replication=0, engine="compiled")
-    assert "AllocationFailed" in str(told.value)
+    assert "AllocationFailed" in str(output.value)
 
 
 def test_a_vm_with_other_random_numbers_fails_the_audit() -> None:

@@ -126,10 +126,10 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
 
 def test_the_time_left_of_a_search_is_no_unreachable_cap(fleet: sim.Scenario):
     """Values that are clear after 20 replications are expected to be the rule, and the bar ends full."""
-    told: list[tuple[int, int]] = []
-    size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True, progress=lambda *now: told.append(now))
-    assert all(0 <= done <= total <= 8 * 20 for done, total in told)
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    output: list[tuple[int, int]] = []
+    size(fleet, "group.web.count=1..60", "cost.total<=100", largest=True, progress=lambda *now: output.append(now))
+    assert all(0 <= done <= total <= 8 * 20 for done, total in output)
+    assert [done for done, _ in output] == sorted(done for done, _ in output)
 
 
 def test_a_target_may_be_about_one_size_of_a_trace(tmp_path: Path):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fleets import always, run_until
 from inspection import inspected
-from shared import failed, hosts, shared, strike, vms, whereabouts
+from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
 from sim.engines.shared.quota import SPOT
 from sim.engines.simpy.platform import SharedPlatform
@@ -42,40 +42,42 @@ def watched(plan: FleetPlan) -> FleetPlan:
 
 def test_a_regular_vm_waits_until_the_spot_vm_in_its_way_has_gone() -> None:
     """Room is asked for at 1,010; 30 s of notice, 45 of deallocating; it starts at 1,085, and not a second before."""
-    told = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
-    assert told.life("s-0000")[2:5] == [(35, "running"), (1040, "deallocating"), (1085, "deallocated")]
-    assert told.life("r-0000") == [(1000, "creating"), (1085, "starting"), (1110, "running")]
-    assert told.count("evictions") == 1
-    assert told.count("allocation.failures") == 5, "the spot VM asks again from 1,985 on, five times, in vain"
-    assert failed(told, "s-0000")[0] == (1995, "start", "AllocationFailed")
-    assert not failed(told, "r-0000")
-    assert told.usage.peak_allocated == 1
+    output = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
+    assert output.life("s-0000")[2:5] == [(35, "running"), (1040, "deallocating"), (1085, "deallocated")]
+    assert output.life("r-0000") == [(1000, "creating"), (1085, "starting"), (1110, "running")]
+    assert output.count("evictions") == 1
+    assert output.count("allocation.failures") == 5, "the spot VM asks again from 1,985 on, five times, in vain"
+    assert failed(output, "s-0000")[0] == (1995, "start", "AllocationFailed")
+    assert not failed(output, "r-0000")
+    assert output.usage.peak_allocated == 1
 
 
 def test_an_evicted_vm_is_back_when_there_is_room_again() -> None:
     """The regular VM exists until 1,500 and is gone at 1,544; asked for again at 1,085 + 900, the spot VM runs 35 s later."""
-    told = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))))
-    assert told.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
+    output = run_until(watched(shared(spot_vms(), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),))))
+    assert output.life("s-0000")[5:] == [(1995, "starting"), (2020, "running")]
 
 
 def test_an_evicted_vm_that_is_not_restarted_stays_deallocated() -> None:
     """`restart_after` omitted: never."""
-    told = run_until(
+    output = run_until(
         watched(shared(spot_vms(again_s=None), vms("r", demand=born(1000, for_s=500)), hosts=(hosts(1, fit=1),)))
     )
-    assert told.life("s-0000")[-1] == (1085, "deallocated")
+    assert output.life("s-0000")[-1] == (1085, "deallocated")
 
 
 def test_with_the_delete_policy_the_vm_is_gone_and_its_quota_with_it() -> None:
     """30 s of notice, 44 of deleting: the regular VM starts at 1,084; a create, not a start, is tried at 1,984."""
-    told, found = strike(shared(spot_vms(policy="delete"), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))
-    assert told.life("s-0000")[3:5] == [(1040, "deallocating"), (1084, "")]
-    assert told.life("r-0000")[1] == (1084, "starting")
-    assert failed(told, "s-0000")[0] == (1994, "create", "AllocationFailed")
-    assert told.run.usages["s"].counts["vms.deleted"] == 1
+    output, found = run_with_events(
+        shared(spot_vms(policy="delete"), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))
+    )
+    assert output.life("s-0000")[3:5] == [(1040, "deallocating"), (1084, "")]
+    assert output.life("r-0000")[1] == (1084, "starting")
+    assert failed(output, "s-0000")[0] == (1994, "create", "AllocationFailed")
+    assert output.run.usages["s"].counts["vms.deleted"] == 1
     assert found.platform is not None
     assert found.platform.quota.in_use[SPOT] == 0
-    kept = strike(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))[1].platform
+    kept = run_with_events(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))[1].platform
     assert kept is not None
     assert kept.quota.in_use[SPOT] == 4, "a deallocated VM counts on"
 
@@ -83,46 +85,46 @@ def test_with_the_delete_policy_the_vm_is_gone_and_its_quota_with_it() -> None:
 def test_the_youngest_spot_vms_go_and_no_more_than_must() -> None:
     """Three places, three spot VMs made at 0, 100 and 200 s: one regular VM evicts the last, two of them the last two."""
     some = spot_vms(demand=born(0, 100, 200), again_s=None)
-    told = run_until(watched(shared(some, vms("r", demand=born(1000)), hosts=(hosts(1, fit=3),))))
-    assert [told.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "running", "deallocated"]
-    told = run_until(watched(shared(some, vms("r", demand=born(1000, 1000)), hosts=(hosts(1, fit=3),))))
-    assert [told.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "deallocated", "deallocated"]
+    output = run_until(watched(shared(some, vms("r", demand=born(1000)), hosts=(hosts(1, fit=3),))))
+    assert [output.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "running", "deallocated"]
+    output = run_until(watched(shared(some, vms("r", demand=born(1000, 1000)), hosts=(hosts(1, fit=3),))))
+    assert [output.life(f"s-000{i}")[-1][1] for i in range(3)] == ["running", "deallocated", "deallocated"]
 
 
 def test_spot_vms_stay_while_there_is_room_elsewhere() -> None:
     """An eviction is the last resort."""
-    told, found = strike(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(2, fit=1),)))
-    assert told.count("evictions") == 0
-    assert whereabouts(found, "r") == [1]
+    output, found = run_with_events(shared(spot_vms(), vms("r", demand=born(1000)), hosts=(hosts(2, fit=1),)))
+    assert output.count("evictions") == 0
+    assert hosts_of(found, "r") == [1]
 
 
 def test_neither_regular_nor_spot_vms_evict_their_like() -> None:
     """Who comes last finds no room."""
     for first, last in ((vms("a"), vms("b", demand=born(1000))), (spot_vms("a"), spot_vms("b", demand=born(1000)))):
-        told = run_until(shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),)))
-        assert told.count("evictions") == 0
-        assert len(failed(told, "b-0000")) >= 5
+        output = run_until(shared(first, last, spot_vms("c", count=0), vms("d", count=0), hosts=(hosts(1, fit=1),)))
+        assert output.count("evictions") == 0
+        assert len(failed(output, "b-0000")) >= 5
 
 
 def test_what_a_large_spot_vm_leaves_over_is_free_when_it_has_gone_and_not_before() -> None:
     """It takes a whole host. For the first regular VM a quarter is reserved at 1,010, the second another at 1,020: both start at 1,085."""
     big = replace(spot_vms(again_s=None), vcpus=16, memory_gib=64.0)
-    told = run_until(watched(shared(big, vms("r", demand=born(1000, 1010)), hosts=(hosts(1),))))
-    assert [told.life(f"r-000{i}")[1] for i in range(2)] == [(1085, "starting")] * 2
-    assert told.count("evictions") == 1
+    output = run_until(watched(shared(big, vms("r", demand=born(1000, 1010)), hosts=(hosts(1),))))
+    assert [output.life(f"r-000{i}")[1] for i in range(2)] == [(1085, "starting")] * 2
+    assert output.count("evictions") == 1
     small = spot_vms("t", demand=born(1015), again_s=None, retry=Retry(attempts=1))
-    told = run_until(watched(shared(big, vms("r", demand=born(1000)), small, hosts=(hosts(1),))))
-    assert failed(told, "t-0000") == [(1025, "create", "AllocationFailed")]
+    output = run_until(watched(shared(big, vms("r", demand=born(1000)), small, hosts=(hosts(1),))))
+    assert failed(output, "t-0000") == [(1025, "create", "AllocationFailed")]
 
 
 def test_room_reserved_for_one_vm_is_not_reserved_for_another() -> None:
     """Two spot VMs on half a host each; regular VMs of three quarters and of a quarter evict both, and fill the host."""
     halves = replace(spot_vms(count=2, again_s=None), vcpus=8, memory_gib=32.0)
     most = replace(vms("r", demand=born(1000)), vcpus=12, memory_gib=48.0)
-    told = run_until(watched(shared(halves, most, vms("q", demand=born(1010, 1020)), hosts=(hosts(1),))))
-    assert told.count("evictions") == 2
-    assert told.life("r-0000")[1] == told.life("q-0000")[1] == (1085, "starting")
-    assert failed(told, "q-0001")[0] == (1030, "create", "AllocationFailed")
+    output = run_until(watched(shared(halves, most, vms("q", demand=born(1010, 1020)), hosts=(hosts(1),))))
+    assert output.count("evictions") == 2
+    assert output.life("r-0000")[1] == output.life("q-0000")[1] == (1085, "starting")
+    assert failed(output, "q-0001")[0] == (1030, "create", "AllocationFailed")
 
 
 @pytest.mark.parametrize("policy", ["first-fit", "best-fit", "worst-fit", "balanced"])
@@ -132,32 +134,34 @@ def test_whatever_the_policy_and_the_racks_there_is_room_to_be_made(policy: str)
         spot_vms(count=4, again_s=None), vms("r", demand=born(1000, 1001, 1002, 1003, 1004)), placement=policy,
         hosts=(hosts(3, "p", fit=1, racks=2), hosts(1, "q", fit=1)),
     )  # fmt: skip
-    told = run_until(watched(plan))
-    assert told.count("evictions") == 4
-    assert told.run.usages["r"].counts["vms.created"] == 4
-    assert failed(told, "r-0004")[0] == (1014, "create", "AllocationFailed")
+    output = run_until(watched(plan))
+    assert output.count("evictions") == 4
+    assert output.run.usages["r"].counts["vms.created"] == 4
+    assert failed(output, "r-0004")[0] == (1014, "create", "AllocationFailed")
 
 
 def test_a_stopped_spot_vm_goes_at_once() -> None:
     """There is no guest to notify: from 1,110 it is deallocated for 45 s, and the regular VM starts at 1,155."""
-    told = run_until(watched(shared(spot_vms(demand=ON_OFF, when_off="stop"), vms("r", demand=born(1100)), hosts=(hosts(1, fit=1),))))  # fmt: skip
-    assert told.life("s-0000")[4:7] == [(1020, "stopped"), (1110, "deallocating"), (1155, "deallocated")]
-    assert told.life("r-0000")[1] == (1155, "starting")
-    assert told.count("evictions") == 1
+    output = run_until(watched(shared(spot_vms(demand=ON_OFF, when_off="stop"), vms("r", demand=born(1100)), hosts=(hosts(1, fit=1),))))  # fmt: skip
+    assert output.life("s-0000")[4:7] == [(1020, "stopped"), (1110, "deallocating"), (1155, "deallocated")]
+    assert output.life("r-0000")[1] == (1155, "starting")
+    assert output.count("evictions") == 1
 
 
 def test_a_spot_vm_that_is_just_being_made_goes_when_it_is_there() -> None:
     """Made at 980, it is starting when the room is needed at 1,010; in service at 1,060, gone at 1,135."""
-    told = run_until(watched(shared(spot_vms(demand=born(980)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))
-    assert told.life("s-0000")[3:5] == [(1090, "deallocating"), (1135, "deallocated")]
-    assert told.life("r-0000")[1] == (1135, "starting")
+    output = run_until(
+        watched(shared(spot_vms(demand=born(980)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),)))
+    )
+    assert output.life("s-0000")[3:5] == [(1090, "deallocating"), (1135, "deallocated")]
+    assert output.life("r-0000")[1] == (1135, "starting")
 
 
 def test_a_spot_vm_that_goes_by_itself_makes_room_all_the_same() -> None:
     """Its lifetime ends at 1,015, after its eviction notice at 1,010 and before its notice is over: gone with its eviction, once."""
-    told = run_until(watched(shared(spot_vms(demand=born(0, for_s=1015)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))  # fmt: skip
-    assert told.life("r-0000")[1] == (1085, "starting")
-    assert told.life("s-0000")[-1][1] == ""
+    output = run_until(watched(shared(spot_vms(demand=born(0, for_s=1015)), vms("r", demand=born(1000)), hosts=(hosts(1, fit=1),))))  # fmt: skip
+    assert output.life("r-0000")[1] == (1085, "starting")
+    assert output.life("s-0000")[-1][1] == ""
 
 
 def test_a_host_that_fails_during_evictions_leaves_no_vm_waiting() -> None:
@@ -168,16 +172,16 @@ def test_a_host_that_fails_during_evictions_leaves_no_vm_waiting() -> None:
     plan = shared(
         spot_vms(again_s=None), vms("x", demand=born(0, for_s=1200)), vms("r", demand=born(1000)), hosts=(hosts(2, fit=1),), **failing
     )  # fmt: skip
-    told, found = strike(plan, (1050, lambda platform: platform.fail([0])))
-    assert told.life("r-0000")[:3] == [(1000, "creating"), (1085, "starting"), (1110, "running")]
-    assert told.count("service_healings") == 1
-    assert whereabouts(found, "r") == [1]
+    output, found = run_with_events(plan, (1050, lambda platform: platform.fail([0])))
+    assert output.life("r-0000")[:3] == [(1000, "creating"), (1085, "starting"), (1110, "running")]
+    assert output.count("service_healings") == 1
+    assert hosts_of(found, "r") == [1]
 
 
 def test_a_hazard_of_one_evicts_as_soon_as_the_vm_serves() -> None:
     """In service at 80, off its host at 155; back 900 s and 35 later; every time."""
-    told = run_until(watched(shared(spot_vms(per_hour=1.0), hosts=(hosts(1),))))
-    assert [t for t, state in told.life("s-0000") if state == "deallocated"] == [155, 155 + 900 + 35 + 75, 155 + 2 * 1010, 155 + 3 * 1010]  # fmt: skip
+    output = run_until(watched(shared(spot_vms(per_hour=1.0), hosts=(hosts(1),))))
+    assert [t for t, state in output.life("s-0000") if state == "deallocated"] == [155, 155 + 900 + 35 + 75, 155 + 2 * 1010, 155 + 3 * 1010]  # fmt: skip
 
 
 def test_the_inspection_of_these_cases_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:

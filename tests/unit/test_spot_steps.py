@@ -111,7 +111,7 @@ def test_the_invoice_carries_the_price_of_its_month(tmp_path: Path, start: str):
 
 def test_validate_says_what_the_steps_do():
     """The reader sees factors and first month, and hears when nothing is spot."""
-    told = "\n".join(scenario([1.0, 0.92]).describe())
-    assert "costs 1, 0.92 times the list's price, month by month from 2026-01" in told
+    output = "\n".join(scenario([1.0, 0.92]).describe())
+    assert "costs 1, 0.92 times the list's price, month by month from 2026-01" in output
     unused = scenario([1.0, 0.92], group={"priority": "regular"})
     assert "spot_steps is not used" in "\n".join(unused.describe())

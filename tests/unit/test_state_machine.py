@@ -215,8 +215,8 @@ def test_streams_are_named_by_what_they_are_for() -> None:
     assert {"starting", "failure.AllocationFailed", "cycle.on", "cycle.off", "guest_crash", "eviction"} <= set(
         state_machine.stream_names
     )
-    for stream, law in zip(state_machine.stream_names, state_machine.samplers, strict=True):
-        assert (law is None) == stream.startswith("failure.")
+    for stream, distribution in zip(state_machine.stream_names, state_machine.samplers, strict=True):
+        assert (distribution is None) == stream.startswith("failure.")
 
 
 def test_a_lifetime_begins_where_a_create_comes_to_running_and_nowhere_else() -> None:

@@ -74,8 +74,8 @@ def test_welch_agrees_with_scipy():
 
 def test_pairs_are_worth_more_than_two_samples():
     """Common random numbers cancel: the paired interval is far narrower; refusing to pair would lose it."""
-    luck = np.random.default_rng(2).normal(0, 10, 20)
-    base, variant = luck.tolist(), (luck + 1 + 0.1 * np.sin(luck)).tolist()
+    randomness = np.random.default_rng(2).normal(0, 10, 20)
+    base, variant = randomness.tolist(), (randomness + 1 + 0.1 * np.sin(randomness)).tolist()
     paired, independent = paired_interval(variant, base), welch_interval(variant, base)
     assert paired.mean == pytest.approx(independent.mean)
     assert paired.half_width < independent.half_width / 20

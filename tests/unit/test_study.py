@@ -64,9 +64,9 @@ def test_a_budget_has_a_chance_of_being_broken(fleet: sim.Scenario, result: sim.
     assert (never, least) == (0.0, 0.0)
     assert most == pytest.approx(1 - 0.025 ** (1 / 30))
     sim.run(fleet, budget_usd=middle).write(tmp_path / "run")
-    told = json.loads((tmp_path / "run" / "summary.json").read_text())["budget"]
-    wilson = told.pop("wilson")
-    assert told == {"usd": middle, "breach_probability": share, "replications_above": 15, "low": low, "high": high}
+    output = json.loads((tmp_path / "run" / "summary.json").read_text())["budget"]
+    wilson = output.pop("wilson")
+    assert output == {"usd": middle, "breach_probability": share, "replications_above": 15, "low": low, "high": high}
     assert low < wilson["low"] < share < wilson["high"] < high, "exact bounds are the cautious ones"
 
 
@@ -143,5 +143,5 @@ def test_every_answer_has_a_table_for_notebooks_and_a_frame(fleet: sim.Scenario,
         assert not answer.frame().empty
         assert " object at 0x" not in repr(answer)
     assert "<table" in sim.read(tmp_path / "run")._repr_html_()
-    for told in (study, study.scenario):
-        assert "Group web" in told._repr_html_()
+    for output in (study, study.scenario):
+        assert "Group web" in output._repr_html_()

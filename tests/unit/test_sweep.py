@@ -162,21 +162,21 @@ def test_an_unknown_metric_is_refused_before_anything_is_simulated(
 
 
 def _counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    real, played = workers.replicate_many, []
+    real, ran = workers.replicate_many, []
 
     def counted(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
-        played.extend(numbers)
+        ran.extend(numbers)
         return real(question, seed, numbers, *more)
 
     monkeypatch.setattr(workers, "replicate_many", counted)
-    return played
+    return ran
 
 
 def test_identical_points_are_simulated_once(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
     """60 min is 1 h: the fleet, not the words, decides."""
-    played = _counting(monkeypatch)
+    ran = _counting(monkeypatch)
     found = sim.sweep(fleet, {"horizon": ["1h", "60min", "3600s"]})
-    assert played == [0, 1]
+    assert ran == [0, 1]
     assert len({run.estimate("cost.total").mean for run in found.runs}) == 1
 
 
@@ -185,17 +185,17 @@ def test_a_resumed_sweep_simulates_only_what_is_missing(
 ):
     """Other points, more replications, another order: whatever was simulated before is read, with the same bits."""
     cache = RunCache(tmp_path / "cache")
-    played = _counting(monkeypatch)
+    ran = _counting(monkeypatch)
     first = sim.sweep(fleet, {"group.a.count": [1, 2]}, cache=cache)
-    assert len(played) == 4
-    played.clear()
+    assert len(ran) == 4
+    ran.clear()
     more = sim.sweep(fleet, {"group.a.count": [3, 2, 1]}, replications=3, cache=cache)
-    assert len(played) == 3 + 1 + 1
+    assert len(ran) == 3 + 1 + 1
     fresh = sim.sweep(fleet, {"group.a.count": [3, 2, 1]}, replications=3)
     assert list(more.rows()) == list(fresh.rows())
-    played.clear()
+    ran.clear()
     assert list(sim.sweep(fleet, {"group.a.count": [1, 2]}, cache=cache).rows()) == list(first.rows())
-    assert played == []
+    assert ran == []
 
 
 def test_workers_change_no_point(fleet: sim.Scenario):
@@ -231,9 +231,9 @@ def test_a_sweep_of_which_a_part_can_run_compiled_says_which_engine_ran_and_why(
     found = {engine: sim.sweep(fleet, engine=engine, jobs=2, **how) for engine in ("compiled", "simpy")}
     assert list(found["compiled"].rows()) == list(found["simpy"].rows())
     found["compiled"].write(tmp_path / "swept")
-    told = json.loads((tmp_path / "swept" / "provenance.json").read_text())["engine"]
-    assert (told["played"], told["asked"]) == ("mixed", "compiled")
-    assert "autoscale" in told["why"]["mixed"]
+    output = json.loads((tmp_path / "swept" / "provenance.json").read_text())["engine"]
+    assert (output["played"], output["asked"]) == ("mixed", "compiled")
+    assert "autoscale" in output["why"]["mixed"]
 
 
 def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):

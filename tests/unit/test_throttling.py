@@ -47,34 +47,34 @@ def test_a_bucket_that_never_refills_refuses_for_ever() -> None:
 
 def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     """Two tokens, four a minute. Refused at 0, three VMs come again at 60 s, when there are two; the last one at 180 s."""
-    told = run_until(shared(vms(count=5), throttle=Throttle(burst=2, refill_per_min=4)))
-    assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == [0, 0, 60, 60, 180]
-    assert told.count("operations.create.rejected") == told.count("failures.TooManyRequests") == 3 + 1
-    assert told.count("operations.create.accepted") == 5
-    assert told.count("operations.create.failed") == 0
+    output = run_until(shared(vms(count=5), throttle=Throttle(burst=2, refill_per_min=4)))
+    assert [output.life(f"g-000{i}")[0][0] for i in range(5)] == [0, 0, 60, 60, 180]
+    assert output.count("operations.create.rejected") == output.count("failures.TooManyRequests") == 3 + 1
+    assert output.count("operations.create.accepted") == 5
+    assert output.count("operations.create.failed") == 0
 
 
 def test_no_request_is_repeated_before_there_is_a_token() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
-    told = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))
-    assert [told.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
-    assert told.count("failures.TooManyRequests") == 3 + 2 + 1
+    output = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))
+    assert [output.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
+    assert output.count("failures.TooManyRequests") == 3 + 2 + 1
 
 
 def test_throttled_requests_are_no_attempts_of_the_retry_policy() -> None:
     """One attempt only, and yet all five VMs are made."""
-    told = run_until(shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1)))
-    assert told.count("vms.created") == 5
+    output = run_until(shared(vms(count=5, retry=Retry(attempts=1)), throttle=Throttle(burst=1, refill_per_min=1)))
+    assert output.count("vms.created") == 5
 
 
 def test_starts_deletes_and_creates_have_a_bucket_each() -> None:
     """Two creates at 0, two deallocates at 1,000 and two starts at 2,000: none of the three classes is short."""
     cycling = vms(count=2, demand=Cycle(on_s=always(1000), off_s=always(1000)))
-    told = run_until(shared(cycling, throttle=Throttle(burst=2, refill_per_min=0.001)))
-    assert told.count("failures.TooManyRequests") == 2, "the deallocates of 3,000 s, after those of 1,000"
-    assert told.life("g-0000")[3][0] == told.life("g-0001")[3][0] == 1000
-    assert told.life("g-0000")[5][0] == told.life("g-0001")[5][0] == 2010
-    assert told.count("operations.deallocate.rejected") == 2
+    output = run_until(shared(cycling, throttle=Throttle(burst=2, refill_per_min=0.001)))
+    assert output.count("failures.TooManyRequests") == 2, "the deallocates of 3,000 s, after those of 1,000"
+    assert output.life("g-0000")[3][0] == output.life("g-0001")[3][0] == 1000
+    assert output.life("g-0000")[5][0] == output.life("g-0001")[5][0] == 2010
+    assert output.count("operations.deallocate.rejected") == 2
 
 
 def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
@@ -83,21 +83,21 @@ def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
     plan = shared(storm, hours=3.0, throttle=Throttle(burst=12, refill_per_min=12))
     calm = shared(storm, hours=3.0)
     assert run_until(calm).count("failures.TooManyRequests") == 0
-    told = run_until(plan)
-    late_s = (run_until(calm).usage.served_h - told.usage.served_h) * 3600
+    output = run_until(plan)
+    late_s = (run_until(calm).usage.served_h - output.usage.served_h) * 3600
     assert late_s >= 0
     together = vms(count=30, demand=Cycle(on_s=always(5000), off_s=always(1000)), retry=Retry(backoff_s=60.0))
-    told = run_until(shared(together, hours=1.9, throttle=Throttle(burst=12, refill_per_min=12)))
-    begun = sorted(told.life(f"g-{i:04d}")[0][0] for i in range(30))
+    output = run_until(shared(together, hours=1.9, throttle=Throttle(burst=12, refill_per_min=12)))
+    begun = sorted(output.life(f"g-{i:04d}")[0][0] for i in range(30))
     assert begun == [0.0] * 12 + [60.0] * 12 + [180.0] * 6
 
 
 def test_what_is_no_request_to_the_control_plane_is_not_throttled() -> None:
     """A shutdown inside the guest needs no token."""
     cycling = vms(count=3, demand=Cycle(on_s=always(1000), off_s=always(10.0**6)), when_off="guest-shutdown")
-    told = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
-    assert told.count("failures.TooManyRequests") == 0
-    assert {told.life(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}
+    output = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
+    assert output.count("failures.TooManyRequests") == 0
+    assert {output.life(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}
 
 
 def test_demand_turns_for_vms_that_wait_for_a_token_at_the_horizon() -> None:
@@ -105,5 +105,5 @@ def test_demand_turns_for_vms_that_wait_for_a_token_at_the_horizon() -> None:
     crowd = vms(
         count=6, demand=Cycle(on_s=always(600), off_s=always(600)), retry=Retry(attempts=1, max_backoff_s=3600.0)
     )
-    told = run_until(shared(crowd, hours=3.0, throttle=Throttle(burst=1.0, refill_per_min=0.02)))
-    assert told.usage.wanted_h == 9.0
+    output = run_until(shared(crowd, hours=3.0, throttle=Throttle(burst=1.0, refill_per_min=0.02)))
+    assert output.usage.wanted_h == 9.0

@@ -187,19 +187,19 @@ def test_the_real_day_has_the_distributions_of_its_nine_days():
     numbers is passed by chance once in 300 times, and the errors by independence would reject the same numbers.
     """
     found = fit(open_trace(REAL, "columns"))
-    told = {
+    output = {
         "lognormal": {"median_s": 3122, "sigma": 1.811},
         "lognormal mixture": {
             "weight": 0.513, "median_s": 1097, "sigma": 0.591, "other_median_s": 9971, "other_sigma": 2.022,
         },
     }  # fmt: skip
     strict = 0
-    for family, parameters in told.items():
-        law = found.of_family(family)
+    for family, parameters in output.items():
+        dist = found.of_family(family)
         for symbol, value in parameters.items():
-            off = abs(law.parameters[symbol] - value)
-            assert off <= 3.5 * law.robust_errors[symbol] * math.sqrt(1 + 1 / 9), (family, symbol)
-            strict += off > 3.5 * law.standard_errors[symbol] * math.sqrt(1 + 1 / 9)
+            off = abs(dist.parameters[symbol] - value)
+            assert off <= 3.5 * dist.robust_errors[symbol] * math.sqrt(1 + 1 / 9), (family, symbol)
+            strict += off > 3.5 * dist.standard_errors[symbol] * math.sqrt(1 + 1 / 9)
     assert strict > 0
     assert found.best.family == "lognormal mixture"
     assert found.best.goodness.distance < 0.03

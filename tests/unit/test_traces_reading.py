@@ -237,18 +237,18 @@ HEAD = "created,deleted,vcpus,memory,priority,size,censored\n"
 def test_a_malformed_row_is_reported_with_line_column_value_and_what_is_right(tmp_path, row, says):
     """A file of a million rows can be fixed only if the error says where."""
     file = write(tmp_path / "t.csv", HEAD + "1,2,1,1,regular,,0\n" + row + "\n")
-    with pytest.raises(TraceError, match=says) as told:
+    with pytest.raises(TraceError, match=says) as output:
         open_trace(file, "columns")
-    assert str(file) in str(told.value)
+    assert str(file) in str(output.value)
 
 
 def test_all_issues_of_a_column_are_reported_up_to_ten(tmp_path):
     """One at a time would be tedious, a million at once no help."""
     file = write(tmp_path / "t.csv", HEAD + "x,2,1,1,,,\n" * 30)
-    with pytest.raises(TraceError) as told:
+    with pytest.raises(TraceError) as output:
         open_trace(file, "columns")
-    assert [fault.line for fault in told.value.faults] == list(range(2, 12))
-    assert told.value.faults[0].field == "created"
+    assert [fault.line for fault in output.value.faults] == list(range(2, 12))
+    assert output.value.faults[0].field == "created"
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,9 @@ def shared(platform: Platform, hours: float = 24.0, **changes: Any) -> Any:
     return type(plain)(start=plain.start, horizon_s=plain.horizon_s, groups=plain.groups, platform=platform)
 
 
-def failing(law: Distribution) -> Platform:
+def failing(distribution: Distribution) -> Platform:
     """Hosts fail, and are repaired an hour later; healing takes ten minutes where another host has room."""
-    failures = Failing(time_between_s=law, repair_s=always(3600))
+    failures = Failing(time_between_s=distribution, repair_s=always(3600))
     return Platform(hosts=HOSTS, host_failures=failures, healing_s=always(600))
 
 

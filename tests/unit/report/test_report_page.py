@@ -246,8 +246,8 @@ def test_single_timelines_are_said_to_be_no_sample(made: Path) -> None:
 )
 def test_a_share_has_the_digits_of_its_half_width(mean: float, half: float, says: str) -> None:
     """0.2 % with a half-width of 0.02 points would hide that it is 0.17 %."""
-    told = share_with_points(Stat(mean=mean, low=mean - half, high=mean + half, n=20))
-    assert told.replace("\N{NO-BREAK SPACE}", " ") == says
+    output = share_with_points(Stat(mean=mean, low=mean - half, high=mean + half, n=20))
+    assert output.replace("\N{NO-BREAK SPACE}", " ") == says
 
 
 def test_parts_in_tables_add_up_to_the_totals_shown(made: Path, page: Page) -> None:

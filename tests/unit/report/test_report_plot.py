@@ -13,10 +13,10 @@ from sim.statistics.intervals import estimate_mean
 
 def test_a_plot_leaves_picture_and_numbers_and_the_same_bytes_each_time(tmp_path: Path) -> None:
     """Found and worked-out lines lie in one figure; what it shows can be read beside it."""
-    told = {1: estimate_mean([0.1, 0.2, 0.3]), 2: estimate_mean([0.2, 0.3])}
+    output = {1: estimate_mean([0.1, 0.2, 0.3]), 2: estimate_mean([0.2, 0.3])}
     for name in ("a", "b"):
         png = plot(
-            tmp_path / name, "late", "Who is late?", {"found": told, "by hand": {1: 0.2, 2: 0.25}},
+            tmp_path / name, "late", "Who is late?", {"found": output, "by hand": {1: 0.2, 2: 0.25}},
             x="hosts", y="late", percent=True,
         )  # fmt: skip
         assert png == tmp_path / name / "figures" / "late.png"
@@ -26,7 +26,7 @@ def test_a_plot_leaves_picture_and_numbers_and_the_same_bytes_each_time(tmp_path
     rows = list(csv.reader((tmp_path / "a" / "figures" / "late.csv").open()))
     assert rows[0] == ["line", "hosts", "late", "low", "high"]
     assert [row[:2] for row in rows[1:]] == [["found", "1"], ["found", "2"], ["by hand", "1"], ["by hand", "2"]]
-    assert float(rows[1][3]) == pytest.approx(told[1].low)
+    assert float(rows[1][3]) == pytest.approx(output[1].low)
     assert rows[3][3:] == ["", ""]
     svg = (tmp_path / "a" / "figures" / "late.svg").read_text()
     assert all(word in svg for word in ("Who is late?", "found", "by hand", "hosts"))

@@ -61,14 +61,14 @@ MIXED_LAWS = [
     Mixture(weights=(0.5, 0.5), of=(Mixture(weights=(1, 9), of=(OTHER_LAWS[-1], OTHER_LAWS[0])), OTHER_LAWS[-3])),
     Mixture(weights=(1e-8, 1, 0), of=(Constant(value=9), SMOOTH_LAWS[4], OTHER_LAWS[3])),
 ]
-LAWS = [*SMOOTH_LAWS, *OTHER_LAWS, *MIXED_LAWS]
-NAMES = [f"{i}-{type(law).__name__}" for i, law in enumerate(LAWS)]
+DISTRIBUTIONS = [*SMOOTH_LAWS, *OTHER_LAWS, *MIXED_LAWS]
+NAMES = [f"{i}-{type(distribution).__name__}" for i, distribution in enumerate(DISTRIBUTIONS)]
 
 
 @pytest.fixture(scope="module")
-def laws():
+def dists():
     """One table of all distributions."""
-    return compile_samplers(LAWS)
+    return compile_samplers(DISTRIBUTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,10 @@ def compiled():
     one = numba.njit(inline="always")(draw)
 
     @numba.njit
-    def many(n, law, sampler_i, sampler_f, pool):
+    def many(n, distribution, sampler_i, sampler_f, pool):
         x = np.empty(len(n))
         for i in range(len(n)):
-            x[i] = one(n[i], law, sampler_i, sampler_f, pool)
+            x[i] = one(n[i], distribution, sampler_i, sampler_f, pool)
         return x
 
     return many
@@ -97,70 +97,70 @@ def draws():
     return np.concatenate([usual, tails, LAST - tails])
 
 
-@pytest.mark.parametrize("index", range(len(LAWS)), ids=NAMES)
-def test_a_draw_has_the_same_bits_in_every_implementation(index, laws, compiled, draws):
+@pytest.mark.parametrize("index", range(len(DISTRIBUTIONS)), ids=NAMES)
+def test_a_draw_has_the_same_bits_in_every_implementation(index, dists, compiled, draws):
     """numpy and the compiler on 100,000 draws, plain Python on every tenth: equal to the last bit, not nearly."""
-    block = evaluate(laws, index, draws)
-    assert (block == compiled(draws, index, laws.sampler_i, laws.sampler_f, laws.pool)).all()
-    arrays = laws.as_lists()
+    block = evaluate(dists, index, draws)
+    assert (block == compiled(draws, index, dists.sampler_i, dists.sampler_f, dists.pool)).all()
+    arrays = dists.as_lists()
     plain = [draw(n, index, *arrays) for n in draws[::10].tolist()]
     assert (block[::10] == plain).all()
 
 
-@pytest.mark.parametrize("index", range(len(LAWS)), ids=NAMES)
-def test_a_draw_stays_inside_the_support(index, laws, draws):
+@pytest.mark.parametrize("index", range(len(DISTRIBUTIONS)), ids=NAMES)
+def test_a_draw_stays_inside_the_support(index, dists, draws):
     """Nothing below the least or above the greatest duration, nothing negative, nothing that is no number."""
-    x = evaluate(laws, index, draws)
-    low, high = LAWS[index].support
+    x = evaluate(dists, index, draws)
+    low, high = DISTRIBUTIONS[index].support
     assert ((x >= low) & (x <= high)).all()
 
 
 @pytest.mark.parametrize("index", range(len(SMOOTH_LAWS)), ids=NAMES[: len(SMOOTH_LAWS)])
-def test_a_table_is_as_accurate_as_stated(index, laws, draws):
+def test_a_table_is_as_accurate_as_stated(index, dists, draws):
     """Within 1e-9 of the exact quantile or a negligible error, in both tails; a distribution 1e-8 longer is rejected."""
-    law = LAWS[index]
+    distribution = DISTRIBUTIONS[index]
     u = streams.uniforms(draws)
-    exact = law.quantile(u, streams.uniforms(LAST - draws))
-    allowed = tables.RELATIVE_ERROR * exact + tables.least_error_s(law)
-    drawn = evaluate(laws, index, draws)
+    exact = distribution.quantile(u, streams.uniforms(LAST - draws))
+    allowed = tables.RELATIVE_ERROR * exact + tables.least_error_s(distribution)
+    drawn = evaluate(dists, index, draws)
     assert (np.abs(drawn - exact) <= allowed).all()
     assert not (np.abs(drawn * (1 + 1e-8) - exact) <= allowed).all()
 
 
-@pytest.mark.parametrize("index", range(len(SMOOTH_LAWS), len(LAWS) - len(MIXED_LAWS)))
-def test_a_distribution_with_a_short_formula_is_exact(index, laws, draws):
+@pytest.mark.parametrize("index", range(len(SMOOTH_LAWS), len(DISTRIBUTIONS) - len(MIXED_LAWS)))
+def test_a_distribution_with_a_short_formula_is_exact(index, dists, draws):
     """Only rounding apart from the quantile function."""
-    exact = LAWS[index].quantile(streams.uniforms(draws), streams.uniforms(LAST - draws))
-    assert np.allclose(evaluate(laws, index, draws), exact, rtol=1e-12, atol=1e-12)
+    exact = DISTRIBUTIONS[index].quantile(streams.uniforms(draws), streams.uniforms(LAST - draws))
+    assert np.allclose(evaluate(dists, index, draws), exact, rtol=1e-12, atol=1e-12)
 
 
-def test_a_mixture_chooses_by_weight_and_stretches_what_is_left(laws):
+def test_a_mixture_chooses_by_weight_and_stretches_what_is_left(dists):
     """The first sixth of the draws are the first component's quantiles from end to end, and so on."""
-    index = len(LAWS) - len(MIXED_LAWS)
+    index = len(DISTRIBUTIONS) - len(MIXED_LAWS)
     parts = [(0.0, 1 / 6, 0), (1 / 6, 1 / 2, 1), (1 / 2, 1.0, len(SMOOTH_LAWS) + 2)]
     for start, end, component in parts:
         inside = (np.arange(1, 1000) + 0.5) / 1001
         n = ((start + inside * (end - start)) * 2**52).astype(np.int64)
-        assert np.allclose(evaluate(laws, index, n), LAWS[component].ppf(inside), rtol=1e-6)
+        assert np.allclose(evaluate(dists, index, n), DISTRIBUTIONS[component].ppf(inside), rtol=1e-6)
 
 
-def test_a_larger_uniform_is_a_longer_duration(laws, draws):
+def test_a_larger_uniform_is_a_longer_duration(dists, draws):
     """Common random numbers and antithetic pairs need it; neighbours across a seam may differ by the table's error."""
     order = np.sort(draws)
-    for index in range(len(LAWS) - len(MIXED_LAWS)):
-        x = evaluate(laws, index, order)
-        slack = 2 * (tables.RELATIVE_ERROR * x[1:] + tables.least_error_s(LAWS[index]))
+    for index in range(len(DISTRIBUTIONS) - len(MIXED_LAWS)):
+        x = evaluate(dists, index, order)
+        slack = 2 * (tables.RELATIVE_ERROR * x[1:] + tables.least_error_s(DISTRIBUTIONS[index]))
         assert (np.diff(x) >= -slack).all()
 
 
 def test_a_table_of_few_distributions_is_small():
     """An ordinary distribution needs at most 16 KiB, and equal ones share a table, so that those of a fleet stay in the cache."""
-    laws = compile_samplers([SMOOTH_LAWS[1]] * 50)
-    assert laws.sampler_i[0] == SMOOTH
+    dists = compile_samplers([SMOOTH_LAWS[1]] * 50)
+    assert dists.sampler_i[0] == SMOOTH
     table = tables.quantile_table(SMOOTH_LAWS[1])
-    assert laws.pool.size < 1.1 * table.rows.size
+    assert dists.pool.size < 1.1 * table.rows.size
     assert table.low_tail * tables.COEFFICIENTS * 8 <= 16 * 1024
-    assert len(laws) == 50
+    assert len(dists) == 50
 
 
 def test_an_empty_table_compiles():
@@ -169,7 +169,7 @@ def test_an_empty_table_compiles():
 
 
 @given(
-    law=st.one_of(
+    distribution=st.one_of(
         st.builds(Exponential, mean=st.floats(1e-3, 1e9)),
         st.builds(Lognormal, median=st.floats(1e-3, 1e9), sigma=st.floats(0, 20)),
         st.builds(Weibull, shape=st.floats(0.05, 100), scale=st.floats(1e-3, 1e9)),
@@ -179,15 +179,15 @@ def test_an_empty_table_compiles():
     n=st.lists(st.integers(0, LAST), min_size=5, max_size=20),
 )
 @settings(deadline=None, max_examples=60)
-def test_any_distribution_of_any_parameters_is_sampled_well(law, cut, n):
+def test_any_distribution_of_any_parameters_is_sampled_well(distribution, cut, n):
     """Whatever a scenario may say, truncated anywhere: within the stated error, and the same in both forms."""
-    low, high = (float(x) for x in law.ppf(np.array(cut)))
+    low, high = (float(x) for x in distribution.ppf(np.array(cut)))
     # A bound beyond ten thousand years is refused where it is made, and so is one that leaves nothing.
     cuttable = low < high and low < LONGEST_S / 10
-    cut_law = simplify(truncate(law, low, high if high < LONGEST_S else None) if cuttable else law)
-    laws = compile_samplers([cut_law])
+    cut_law = simplify(truncate(distribution, low, high if high < LONGEST_S else None) if cuttable else distribution)
+    dists = compile_samplers([cut_law])
     n = np.array(n)
-    drawn = evaluate(laws, 0, n)
-    assert drawn.tolist() == [draw(one, 0, *laws.as_lists()) for one in n.tolist()]
+    drawn = evaluate(dists, 0, n)
+    assert drawn.tolist() == [draw(one, 0, *dists.as_lists()) for one in n.tolist()]
     exact = cut_law.quantile(streams.uniforms(n), streams.uniforms(LAST - n))
     assert (np.abs(drawn - exact) <= tables.RELATIVE_ERROR * exact + tables.least_error_s(cut_law)).all()
