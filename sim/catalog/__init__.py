@@ -1,6 +1,7 @@
 """What the platform sells: sizes, prices by region and term, and the defaults a scenario leans on, all with their source."""
 
 from sim.catalog.catalogue import Catalogue, DiskPrice, Price, Provenance
+from sim.catalog.currencies import currencies, per_usd
 from sim.catalog.disks import tier_for, tier_gib
 from sim.catalog.form import load, load_bundled, save
 from sim.catalog.retail import RetailImport, import_pages
@@ -22,10 +23,12 @@ __all__ = [
     "Sourced",
     "Term",
     "Trust",
+    "currencies",
     "get_default",
     "import_pages",
     "load",
     "load_bundled",
+    "per_usd",
     "save",
     "show",
     "tier_for",
