@@ -1,7 +1,10 @@
 """What every kind of test may use: the helpers that stand beside this file."""
 
+import atexit
+import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -15,6 +18,11 @@ if HELPERS not in sys.path:
 # A slow computer breaks no property: benchmarks measure time.
 settings.register_profile("vmfleet", deadline=None)
 settings.load_profile("vmfleet")
+
+# What is measured while tests run is no figure of the machine, and must not decide how a user's runs go.
+CACHES = TemporaryDirectory(prefix="vmfleet-cache-")
+atexit.register(CACHES.cleanup)
+os.environ["XDG_CACHE_HOME"] = CACHES.name
 
 HERE = Path(__file__).parent
 USE_ENGINES = {"golden", "properties", "scenarios", "theory", "unit"}

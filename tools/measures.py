@@ -240,6 +240,15 @@ def _compiled_functions(modules: Iterable[Module]) -> set[str]:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("numba.njit", "njit(")):
                 compilers |= {ast.unparse(target) for target in node.targets}
+    for module in modules:  # functions of ours that hand theirs to one of these
+        for node in ast.walk(module.tree):
+            if isinstance(node, Function) and any(
+                isinstance(call, ast.Call)
+                and _last_name(call.func) in compilers
+                and any(_last_name(argument) in {one.arg for one in node.args.args} for argument in call.args)
+                for call in ast.walk(node)
+            ):
+                compilers.add(node.name)
     found: set[str] = set()
     original: dict[str, str] = {}
     for module in modules:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from sim.engines.machine_code import is_compiled
+from sim.engines.names import ENGINES
+from sim.engines.speed import speeds
 from sim.errors import Fault, ScenarioError
 from sim.model.plan import FleetPlan, GroupPlan
-
-# Rough figures (seconds, this order of machine; measured by tests/benchmarks) that only decide which engine is quicker.
-SIMPY_S_PER_MOVE = 2.5e-6
-LOAD_S = 1.5  # import of numba and of cached machine code
-COMPILE_S = 20.0  # the first time on a machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,43 +27,58 @@ def expected_moves(group: GroupPlan, horizon_s: float) -> float:
     return moves
 
 
+def moves_for_kernel(plan: FleetPlan) -> float:
+    """About how many moves a replication has that a kernel could simulate."""
+    return sum(expected_moves(group, plan.horizon_s) for group in plan.groups if group.demand.is_compiled)
+
+
+def kernel_of(plan: FleetPlan) -> str:
+    """The kernel that simulates a plan's VMs: for private fleets, or for those that share a platform."""
+    return "vm_loop" if plan.platform is None else "event_loop"
+
+
 def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:
     """The engine that answers sooner: the compiled one for many moves, SimPy where loading that one would take longer.
 
-    Groups that only SimPy supports don't keep the others from the compiled engine, unless all share a platform.
+    Without machine code, compiling counts as well, less the seconds that runs have spent in SimPy for lack of it: so a row of
+    medium runs pays for one compilation. Groups that only SimPy supports don't keep the others from the compiled engine, unless
+    all share a platform.
     """
     unknown = feature_for_simpy(plan)
     alone = groups_for_simpy(plan)
-    simulated = [group for group in plan.groups if group.demand.is_compiled]
-    moves = sum(expected_moves(group, plan.horizon_s) for group in simulated) * replications
-    simpy_s = moves * SIMPY_S_PER_MOVE / max(1, jobs)
-    about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
-    if not simulated or (alone and plan.platform is not None):
+    if (alone and plan.platform is not None) or not any(group.demand.is_compiled for group in plan.groups):
         return Choice(engine="simpy", why=f"the compiled engine doesn't support {unknown}")
-    module = "vm_loop" if plan.platform is None else "event_loop"
-    if simpy_s <= (LOAD_S if _is_compiled(module) else COMPILE_S):
-        return Choice(engine="simpy", why=f"{about}, less than it takes to load the compiled engine")
+    kernel, speed = kernel_of(plan), speeds()
+    moves = moves_for_kernel(plan) * replications
+    simpy_s = moves * speed[f"{kernel}.simpy_s_per_move"] / max(1, jobs)
+    ready_s = speed["import_s"] + speed["load_s"]
+    if not is_compiled(kernel):
+        ready_s += max(0.0, speed[f"{kernel}.compile_s"] - speed[f"{kernel}.waited_s"])
+    about = f"about {moves:,.0f} moves would take SimPy some {simpy_s:,.1f} s"
+    if simpy_s <= ready_s:
+        return Choice(engine="simpy", why=f"{about}, less than it takes to have the compiled engine ready")
     if alone:
-        rest = ", ".join(sorted(alone))
-        return Choice(engine="mixed", why=f"{unknown} needs SimPy ({rest}); of the others, {about}")
-    shares = "hosts and quota at most" if plan.platform else "nothing"
-    return Choice(engine="compiled", why=f"VMs share {shares}, and {about}")
+        return Choice(
+            engine="compiled", why=f"{unknown} needs SimPy ({', '.join(sorted(alone))}); of the others, {about}"
+        )
+    return Choice(
+        engine="compiled", why=f"VMs share {'hosts and quota at most' if plan.platform else 'nothing'}, and {about}"
+    )
 
 
 def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
     """The engine that was asked for by name. Raises ScenarioError where it can't simulate the plan."""
-    if engine not in ("simpy", "compiled", "mixed"):
-        raise ValueError(f"engine {engine!r}: there are auto, simpy and compiled")
+    if engine not in ENGINES or engine == "auto":
+        raise ValueError(f"engine {engine!r}: there are {', '.join(ENGINES)}")
     unknown = feature_for_simpy(plan)
-    if engine == "compiled" and unknown:
-        if not any(group.demand.is_compiled for group in plan.groups):
-            fault = Fault(
-                field="engine", value=engine, problem=f"the compiled kernel doesn't know of {unknown}",
-                hint="ask for auto or simpy",
-            )  # fmt: skip
-            raise ScenarioError([fault])
-        return Choice(engine="simpy" if plan.platform else "mixed", why=f"asked for; {unknown} needs SimPy")
-    return Choice(engine=engine, why="asked for")
+    if engine == "simpy" or not unknown:
+        return Choice(engine=engine, why="asked for")
+    if not any(group.demand.is_compiled for group in plan.groups):
+        fault = Fault(
+            field="engine", value=engine, problem=f"the compiled engine doesn't support {unknown}", hint="ask for auto or simpy"
+        )  # fmt: skip
+        raise ScenarioError([fault])
+    return Choice(engine="simpy" if plan.platform else "compiled", why=f"asked for; {unknown} needs SimPy")
 
 
 def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
@@ -91,9 +102,3 @@ def feature_for_simpy(plan: FleetPlan) -> str:
     if platform.hosts and len({group.priority for group in plan.groups}) > 1:
         return "regular VMs that may evict spot VMs"
     return ""
-
-
-def _is_compiled(module: str) -> bool:
-    """Whether machine code of a module of kernels is on disk (stale code costs one compilation)."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "compiled")
-    return any(folder.rglob(f"{module}.*.nbc"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -9,9 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engines.engine_selection import choose_engine, engine_asked_for, groups_for_simpy
+from sim.engines.engine_selection import (
+    choose_engine,
+    engine_asked_for,
+    feature_for_simpy,
+    groups_for_simpy,
+    kernel_of,
+    moves_for_kernel,
+)  # fmt: skip
 from sim.engines.events import EventRows, Row, VmTimelines
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
+from sim.engines.machine_code import is_compiled
+from sim.engines.speed import note_simpy
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 
@@ -74,7 +84,11 @@ def simulate(
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
     listeners_of_run = Listeners(events, vm_timelines, listeners)
     if choice.engine == "simpy":
+        began = time.perf_counter()
         run = _in_simpy(plan, seed, replication, listeners_of_run)
+        if events is None and not feature_for_simpy(plan):
+            kernel = kernel_of(plan)
+            note_simpy(kernel, time.perf_counter() - began, moves_for_kernel(plan), compiled=is_compiled(kernel))
     else:
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
     listeners_of_run.flush()

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from joblib import Parallel, delayed
 
+from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, VmfleetError
 from sim.runs.replication import Replication, replicate_many
 from sim.runs.simulation_input import SimulationInput
@@ -35,6 +36,11 @@ class Task:
     def part(self, numbers: tuple[int, ...]) -> Task:
         """The same inputs, other numbers."""
         return replace(self, numbers=numbers)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether no group is simulated in SimPy."""
+        return self.engine == "compiled" and not feature_for_simpy(self.inputs.plan)
 
     def run(self) -> list[Replication]:
         """Simulate them here."""
@@ -93,7 +99,7 @@ class Workers:
     ) -> Iterator[tuple[int, Replication]]:
         parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
         # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
-        backend = "threading" if all(task.engine == "compiled" for task in tasks) else "loky"
+        backend = "threading" if all(task.is_compiled for task in tasks) else "loky"
         parallel = Parallel(n_jobs=self.processes, backend=backend, return_as="generator", batch_size=1)
         done = parallel(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in parts)
         for (index, _), replications in zip(parts, done, strict=True):

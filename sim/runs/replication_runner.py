@@ -117,7 +117,10 @@ class ReplicationRunner:
         if kept is not None:
             return kept.engine, kept.engine_why
         plan, asked = self.inputs.plan, self.options.engine
-        choice = choose_engine(plan, replications=count) if asked == "auto" else engine_asked_for(asked, plan)
+        if asked == "auto":
+            choice = choose_engine(plan, replications=count, jobs=min(count, self.options.executor.processes))
+        else:
+            choice = engine_asked_for(asked, plan)
         return choice.engine, choice.why
 
     def _events_folder(self) -> Path:

@@ -232,8 +232,8 @@ def test_a_sweep_of_which_a_part_can_run_compiled_says_which_engine_ran_and_why(
     assert list(found["compiled"].rows()) == list(found["simpy"].rows())
     found["compiled"].write(tmp_path / "swept")
     output = json.loads((tmp_path / "swept" / "provenance.json").read_text())["engine"]
-    assert (output["played"], output["asked"]) == ("mixed", "compiled")
-    assert "autoscale" in output["why"]["mixed"]
+    assert (output["played"], output["asked"]) == ("compiled", "compiled")
+    assert "autoscale" in output["why"]["compiled"]
 
 
 def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch):
@@ -241,9 +241,9 @@ def test_many_points_make_an_engine_worth_its_start(fleet: sim.Scenario, monkeyp
     asked: list[int] = []
     choose_engine = replication_runner.choose_engine
 
-    def listening(plan: Any, *, replications: int) -> Any:
+    def listening(plan: Any, *, replications: int, jobs: int) -> Any:
         asked.append(replications)
-        return choose_engine(plan, replications=replications)
+        return choose_engine(plan, replications=replications, jobs=jobs)
 
     monkeypatch.setattr(replication_runner, "choose_engine", listening)
     sim.sweep(fleet, {"group.a.count": [1, 2, 3]}, replications=2)

@@ -6,19 +6,21 @@ operation or failure: those are numbers in the tables of `layout`.
 
 `advance` stops where a VM needs a shared resource (host, quota); `sim.engines.compiled.event_loop` goes on from there.
 
-This module and `event_loop` are the only ones that import numba. The first call compiles (some seconds, once a machine:
-the machine code is cached beside this file, or where NUMBA_CACHE_DIR says).
+Only this package imports numba. The first call compiles (some seconds, once a machine: see `sim.engines.machine_code`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numba
 
 from sim.distributions.samplers import draw as _draw
 from sim.distributions.streams import bits_u64 as _bits
 from sim.distributions.streams import mix_array as _mix
+from sim.engines.compiled.kernel_cache import KernelCache
 
 # isort: off
 from sim.engines.compiled.layout import (
@@ -51,7 +53,14 @@ PLACE = 0x7FFFFFFF  # x & PLACE: an index that the compiler then knows not to co
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 compiled = numba.njit(**OPTIONS)
 inlined = numba.njit(forceinline=True, **OPTIONS)
-cached = numba.njit(cache=True, **OPTIONS)
+
+
+def cached(function: Callable[..., Any]) -> Any:
+    """A kernel: compiled at its first call, and kept on disk."""
+    kernel = compiled(function)
+    kernel._cache = KernelCache(function)
+    return kernel
+
 
 draw = inlined(_draw)
 bits = inlined(_bits)
