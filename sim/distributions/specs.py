@@ -61,7 +61,7 @@ class Exponential(Spec):
     """Exponential by its mean."""
 
     dist: Literal["exponential"]
-    mean: PositiveSeconds
+    mean: PositiveSeconds = Field(description="Mean.")
 
     def _untruncated(self) -> kinds.Distribution:
         return kinds.Exponential(mean=self.mean)
@@ -71,8 +71,8 @@ class Lognormal(Spec):
     """Lognormal by any two of median, mean, sigma (of the logarithm) and 95th percentile."""
 
     dist: Literal["lognormal"]
-    median: PositiveSeconds | None = None
-    mean: PositiveSeconds | None = None
+    median: PositiveSeconds | None = Field(None, description="Median.")
+    mean: PositiveSeconds | None = Field(None, description="Mean.")
     sigma: Positive | None = Field(None, description="Standard deviation of the natural logarithm.")
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
@@ -90,8 +90,10 @@ class Weibull(Spec):
     """Weibull by shape and scale."""
 
     dist: Literal["weibull"]
-    shape: Positive
-    scale: PositiveSeconds
+    shape: Positive = Field(
+        description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
+    )
+    scale: PositiveSeconds = Field(description="Scale: 63.2 % of values are shorter.")
 
     def _untruncated(self) -> kinds.Distribution:
         return kinds.Weibull(shape=self.shape, scale=self.scale)
@@ -101,8 +103,10 @@ class Gamma(Spec):
     """Gamma by shape and mean."""
 
     dist: Literal["gamma"]
-    shape: Positive
-    mean: PositiveSeconds
+    shape: Positive = Field(
+        description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
+    )
+    mean: PositiveSeconds = Field(description="Mean.")
 
     def _untruncated(self) -> kinds.Distribution:
         return kinds.Gamma(shape=self.shape, mean=self.mean)
@@ -112,8 +116,8 @@ class Uniform(Spec):
     """Anything between low and high, equally likely."""
 
     dist: Literal["uniform"]
-    low: Seconds
-    high: Seconds
+    low: Seconds = Field(description="Shortest value.")
+    high: Seconds = Field(description="Longest value.")
 
     def _untruncated(self) -> kinds.Distribution:
         _check_order(low=self.low, high=self.high)
@@ -124,9 +128,9 @@ class Triangular(Spec):
     """Between low and high, most likely around mode."""
 
     dist: Literal["triangular"]
-    low: Seconds
-    mode: Seconds
-    high: Seconds
+    low: Seconds = Field(description="Shortest value.")
+    mode: Seconds = Field(description="Most likely value.")
+    high: Seconds = Field(description="Longest value.")
 
     def _untruncated(self) -> kinds.Distribution:
         _check_order(low=self.low, mode=self.mode, high=self.high)
@@ -148,8 +152,8 @@ class Samples(Spec):
     """Measured durations drawn again: one column of seconds in a CSV file beside the scenario."""
 
     dist: Literal["samples"]
-    file: Text
-    column: Text
+    file: Text = Field(description="CSV file; beside the scenario file.")
+    column: Text = Field(description="Column of the file, in seconds.")
 
     def _untruncated(self) -> kinds.Distribution:
         return kinds.Samples(values=read_samples(self._folder / self.file, self.column))
@@ -159,8 +163,8 @@ class Mixture(Spec):
     """One of several distributions, picked by weight."""
 
     dist: Literal["mixture"]
-    weights: tuple[NotNegative, ...]
-    of: tuple[Varying, ...] = Field(min_length=1)
+    weights: tuple[NotNegative, ...] = Field(description="Weight of each part.")
+    of: tuple[Varying, ...] = Field(min_length=1, description="The parts: as many as weights.")
 
     def _untruncated(self) -> kinds.Distribution:
         if len(self.weights) != len(self.of):

@@ -254,7 +254,18 @@ Zone = Annotated[Whole, Field(ge=1, le=3)]
 
 Name = Annotated[Text, AfterValidator(_name)]
 Title = Annotated[Text, AfterValidator(_title)]
-TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    # JSON Schema's own format "time" wants an offset from UTC, which a wall-clock time has not.
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?$",
+            "examples": ["08:00:00"],
+        }
+    ),
+]
 TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 Days = Annotated[
     tuple[int, ...],

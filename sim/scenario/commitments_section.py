@@ -40,7 +40,7 @@ class CommitmentBase(Section):
 
     users: ClassVar[str] = ""
     """What the VMs of the groups that it names use; empty: it names none."""
-    name: Name
+    name: Name = Field(description="Name in results and in paths.")
 
     @property
     def priced_at(self) -> tuple[str, str] | None:
@@ -70,9 +70,9 @@ class ReservationSection(CommitmentBase):
     """VMs of one size paid for a term, used or not."""
 
     kind: Literal["reservation"]
-    size: Text
-    quantity: NotNegative
-    term: TermName
+    size: Text = Field(description="VM size.")
+    quantity: NotNegative = Field(description="Units: VMs of this size.")
+    term: TermName = Field(description="How long it is bought for.")
     size_flexible: Flag = default_field(
         "commitment.size_flexible", "Covers other sizes of its flexibility group, by ratio."
     )
@@ -104,7 +104,7 @@ class SavingsPlanSection(CommitmentBase):
 
     kind: Literal["savings-plan"]
     hourly: NotNegative = Field(description="USD per hour.")
-    term: TermName
+    term: TermName = Field(description="How long it is bought for.")
 
     def to_commitment(self, context: CommitmentContext) -> SavingsPlan:
         """As written."""
@@ -120,8 +120,8 @@ class CapacityReservationSection(CommitmentBase):
 
     users = "a capacity reservation"
     kind: Literal["capacity-reservation"]
-    size: Text
-    quantity: Quantity
+    size: Text = Field(description="VM size.")
+    quantity: Quantity = Field(description="VMs that it holds room for.")
     groups: Groups = Field((), description="Groups whose VMs name it; left out: every regular group of its size.")
 
     @property

@@ -69,13 +69,13 @@ PolicyName = Annotated[
 class PriceOverride(Section):
     """USD per hour of one size, in place of the catalogue's."""
 
-    linux: NotNegative | None = None
+    linux: NotNegative | None = Field(None, description="Pay-as-you-go without a licence.")
     windows: NotNegative | None = Field(None, description="Pay-as-you-go with the Windows licence.")
-    spot: NotNegative | None = None
-    reservation_1y: NotNegative | None = None
-    reservation_3y: NotNegative | None = None
-    savings_plan_1y: NotNegative | None = None
-    savings_plan_3y: NotNegative | None = None
+    spot: NotNegative | None = Field(None, description="Spot.")
+    reservation_1y: NotNegative | None = Field(None, description="Reserved, 1 year.")
+    reservation_3y: NotNegative | None = Field(None, description="Reserved, 3 years.")
+    savings_plan_1y: NotNegative | None = Field(None, description="Under a savings plan, 1 year.")
+    savings_plan_3y: NotNegative | None = Field(None, description="Under a savings plan, 3 years.")
 
 
 SpotFactor = Annotated[Positive, Field(le=10)]

@@ -22,7 +22,7 @@ Limit = Annotated[Whole, Field(ge=0, le=MOST_QUOTA)]
 class Hosts(Section):
     """A cluster of like hosts."""
 
-    name: Name
+    name: Name = Field(description="Name of the cluster of hosts.")
     zone: Zone | None = Field(None, description="Availability zone it stands in; left out: in none.")
     count: Annotated[Whole, Field(ge=1, le=MOST_HOSTS)] = Field(description="How many hosts.")
     vcpus: Annotated[Whole, Field(ge=1, le=MOST_VCPUS)] = Field(description="vCPUs of one host.")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sim.model.demand import DEMAND_KINDS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario.file_model import ScenarioFile
 
+REFERENCE = "#/$defs/"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -22,8 +24,19 @@ def json_schema() -> dict[str, Any]:
         if kind.takes_when_off:
             # A table header above it makes it the sub-table's, and the reader takes it from there.
             sections[kind.__name__]["properties"]["when_off"] = when_off
+    _describe(schema, sections)
     text = json.dumps(schema)
     for section in (*DEMAND_KINDS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):
         name = section.__name__
         text = re.sub(rf'(["/]){name}"', rf'\1{name.removesuffix("Section")}"', text)
     return {"$schema": DIALECT, **json.loads(text), "title": "vmfleet scenario"}
+
+
+def _describe(schema: Mapping[str, Any], sections: Mapping[str, Any]) -> None:
+    """A key that is a table is described as the table is; one that names its kind, as the kind is."""
+    for section in (schema, *sections.values()):
+        for field in section.get("properties", {}).values():
+            tables = [one["$ref"] for one in (field, *field.get("anyOf", ())) if "$ref" in one]
+            table = sections[tables[0].removeprefix(REFERENCE)] if tables else section
+            if tables or "const" in field:
+                field.setdefault("description", table.get("description", ""))

@@ -125,7 +125,7 @@ def _integrated_rate(
 class Batch(Section):
     """How many VMs one request asks for."""
 
-    sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1)
+    sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1, description="Numbers of VMs.")
     weights: tuple[NotNegative, ...] = Field(description="Weight of each size.")
 
 
