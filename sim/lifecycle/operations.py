@@ -13,7 +13,7 @@ from typing import Literal
 
 from sim.errors import OperationNotAllowed
 from sim.lifecycle import sources
-from sim.lifecycle.power import STATE_ORDER, PowerState
+from sim.lifecycle.power import ON_HOST, STATE_ORDER, PowerState
 from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 
 Lasts = Literal["nothing", "drawn", "timeout"]
@@ -68,281 +68,205 @@ class Operation:
         """
         if generalized:
             return self.stages
-        return tuple(_without_substate(stage) for stage in self.stages if not stage.generalized_only)
+        shown = {state: facts.substate_of or state for state, facts in PROVISIONING.items()}
+        return tuple(
+            replace(stage, provisioning=stage.provisioning and shown[stage.provisioning])
+            for stage in self.stages
+            if not stage.generalized_only
+        )
 
 
-def _without_substate(stage: Stage) -> Stage:
-    parent = None if stage.provisioning is None else PROVISIONING[stage.provisioning].substate_of
-    return stage if parent is None else replace(stage, provisioning=parent)
+def _requested(
+    row: str,
+    *accepted_from: PowerState | None,
+    stages: tuple[Stage, ...],
+    ends_in: PowerState | None,
+    source: str,
+    shows: ProvisioningState = ProvisioningState.UPDATING,
+    answered_by: Answer = "none",
+    name: str = "",
+) -> Operation:
+    """An operation of the control plane: the platform may abandon it as soon as it has begun, and all stays as it was."""
+    error = StageFailure(code="InternalOperationError", leaves=None, lasts="nothing", answered_by=answered_by)
+    return Operation(
+        row=row, name=name or row, accepted_from=frozenset(accepted_from), shows=shows, stages=stages, ends_in=ends_in,
+        removes=shows is ProvisioningState.DELETING, fails_at_once=error, source=source,
+    )  # fmt: skip
 
 
-def _internal_error(answered_by: Answer) -> StageFailure:
-    """The platform abandons the operation as soon as it has begun, and everything stays as it was."""
-    return StageFailure(code="InternalOperationError", leaves=None, lasts="nothing", answered_by=answered_by)
+def _unasked(row: str, stage: Stage, *, ends_in: PowerState, source: str) -> Operation:
+    """What happens to a running VM without the control plane."""
+    return Operation(
+        row=row, name=row, accepted_from=frozenset({PowerState.RUNNING}), shows=None, stages=(stage,), ends_in=ends_in,
+        control_plane=False, source=source,
+    )  # fmt: skip
 
 
-_ALLOCATION_FAILED = StageFailure(code="AllocationFailed", leaves=None, lasts="drawn", answered_by="retry")
-
-
-def _start_timed_out(answered_by: Answer) -> StageFailure:
-    # No document says where such a VM stands. Hardware was found, so it is held: stopped on its host (assumption).
-    return StageFailure(code="VMStartTimedOut", leaves=PowerState.STOPPED, lasts="drawn", answered_by=answered_by)
-
-
-def _single(stage: str, power: PowerState | None, shows: ProvisioningState | None) -> tuple[Stage, ...]:
+def _single(
+    stage: str, power: PowerState | None, shows: ProvisioningState = ProvisioningState.UPDATING
+) -> tuple[Stage, ...]:
     """An operation of one step, which can fail in no way of its own."""
     return (Stage(name=stage, power=power, provisioning=shows),)
 
 
+def _allocating(power: PowerState | None, shows: ProvisioningState) -> Stage:
+    failed = StageFailure(code="AllocationFailed", leaves=None, lasts="drawn", answered_by="retry")
+    return Stage(name="allocating", power=power, provisioning=shows, fails=(failed,), needs_hardware=True)
+
+
 def _starting(answered_by: Answer, shows: ProvisioningState) -> Stage:
-    return Stage(name="starting", power=PowerState.STARTING, provisioning=shows, fails=(_start_timed_out(answered_by),))
+    # No document says where such a VM stands. Hardware was found, so it is held: stopped on its host (assumption).
+    late = StageFailure(code="VMStartTimedOut", leaves=PowerState.STOPPED, lasts="drawn", answered_by=answered_by)
+    return Stage(name="starting", power=PowerState.STARTING, provisioning=shows, fails=(late,))
 
 
-CREATE = Operation(
-    row="create",
-    name="create",
-    accepted_from=frozenset({None}),
+def _late(code: str, key: TimeoutKey, *, by_chance: bool) -> StageFailure:
+    """A stage of a running VM that passes its timeout; the VM stays billed (the note under OSProvisioningComplete)."""
+    return StageFailure(
+        code=code, leaves=PowerState.RUNNING, lasts="timeout", answered_by="reaction", by_chance=by_chance,
+        by_deadline=True, timeout_key=key,
+    )  # fmt: skip
+
+
+_EXTENSION_FAILED = StageFailure(
+    code="VMExtensionProvisioningError", leaves=PowerState.RUNNING, lasts="drawn", answered_by="reaction"
+)
+_DELETE_SOURCE = f"{sources.PROVISIONING_SECTION}; accepted at any time: {sources.ERROR_MESSAGES}"
+
+CREATE = _requested(
+    "create",
+    None,
     shows=ProvisioningState.CREATING,
     stages=(
-        Stage(
-            name="allocating",
-            power=PowerState.CREATING,
-            provisioning=ProvisioningState.CREATING,
-            fails=(_ALLOCATION_FAILED,),
-            needs_hardware=True,
-        ),
+        _allocating(PowerState.CREATING, ProvisioningState.CREATING),
         _starting("reaction", ProvisioningState.CREATING),
         Stage(
             name="os_provisioning",
             power=PowerState.RUNNING,
             provisioning=ProvisioningState.OS_IN_PROGRESS,
-            fails=(
-                StageFailure(
-                    code="OSProvisioningTimedOut",
-                    leaves=PowerState.RUNNING,  # and billed: the note under OSProvisioningComplete
-                    lasts="timeout",
-                    answered_by="reaction",
-                    by_deadline=True,
-                    timeout_key="os_provisioning_timeout",
-                ),
-            ),
+            fails=(_late("OSProvisioningTimedOut", "os_provisioning_timeout", by_chance=True),),
             generalized_only=True,
         ),
         Stage(
             name="extensions",
             power=PowerState.RUNNING,
             provisioning=ProvisioningState.OS_COMPLETE,
-            fails=(
-                StageFailure(
-                    code="VMExtensionProvisioningError",
-                    leaves=PowerState.RUNNING,
-                    lasts="drawn",
-                    answered_by="reaction",
-                ),
-                StageFailure(
-                    code="VMExtensionProvisioningTimeout",
-                    leaves=PowerState.RUNNING,
-                    lasts="timeout",
-                    answered_by="reaction",
-                    by_chance=False,
-                    by_deadline=True,
-                    timeout_key="extensions_timeout",
-                ),
-            ),
+            fails=(_EXTENSION_FAILED, _late("VMExtensionProvisioningTimeout", "extensions_timeout", by_chance=False)),
         ),
     ),
     ends_in=PowerState.RUNNING,
-    fails_at_once=_internal_error("retry"),
+    answered_by="retry",
     source=f"{sources.PROVISIONING_SECTION}; order of power states: {sources.STATES_2023}",
 )
-
-START_FROM_STOPPED = Operation(
-    row="start_from_stopped",
+START_FROM_STOPPED = _requested(
+    "start_from_stopped",
+    PowerState.STOPPED,
     name="start",
-    accepted_from=frozenset({PowerState.STOPPED}),
-    shows=ProvisioningState.UPDATING,
     stages=(_starting("retry", ProvisioningState.UPDATING),),
     ends_in=PowerState.RUNNING,
-    fails_at_once=_internal_error("retry"),
+    answered_by="retry",
     source=f"{sources.PROVISIONING_SECTION} (a start is an update); {sources.POWER_SECTION} (a stopped VM is on its host)",
 )
-
-START_FROM_DEALLOCATED = Operation(
-    row="start_from_deallocated",
+START_FROM_DEALLOCATED = _requested(
+    "start_from_deallocated",
+    PowerState.DEALLOCATED,
+    PowerState.HIBERNATED,
     name="start",
-    accepted_from=frozenset({PowerState.DEALLOCATED, PowerState.HIBERNATED}),
-    shows=ProvisioningState.UPDATING,
-    stages=(
-        Stage(
-            name="allocating",
-            power=None,
-            provisioning=ProvisioningState.UPDATING,
-            fails=(_ALLOCATION_FAILED,),
-            needs_hardware=True,
-        ),
-        _starting("retry", ProvisioningState.UPDATING),
-    ),
+    stages=(_allocating(None, ProvisioningState.UPDATING), _starting("retry", ProvisioningState.UPDATING)),
     ends_in=PowerState.RUNNING,
-    fails_at_once=_internal_error("retry"),
+    answered_by="retry",
     source=f"{sources.PROVISIONING_SECTION} (a start is an update); hardware anew: {sources.ALLOCATION_FAILURE}",
 )
 
-RESTART = Operation(
-    row="restart",
-    name="restart",
-    accepted_from=frozenset({PowerState.RUNNING}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("restarting", PowerState.RUNNING, ProvisioningState.UPDATING),
-    ends_in=PowerState.RUNNING,
-    fails_at_once=_internal_error("none"),
-    source=f"{sources.PROVISIONING_SECTION} (a restart is an update); needs a running VM: {sources.ERROR_MESSAGES}",
-)
-
-POWER_OFF = Operation(
-    row="power_off",
-    name="power_off",
-    accepted_from=frozenset({PowerState.RUNNING}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("stopping", PowerState.STOPPING, ProvisioningState.UPDATING),
-    ends_in=PowerState.STOPPED,
-    fails_at_once=_internal_error("none"),
-    source=f"{sources.POWER_SECTION}; shown as an update: {sources.STATES_2023}",
-)
-
-GUEST_SHUTDOWN = Operation(
-    row="guest_shutdown",
-    name="guest_shutdown",
-    accepted_from=frozenset({PowerState.RUNNING}),
-    shows=None,
-    stages=_single("stopping", PowerState.STOPPING, None),
-    ends_in=PowerState.STOPPED,
-    control_plane=False,
-    source=f"{sources.POWER_SECTION} (shut down from within the guest OS)",
-)
-
-SERVICE_HEALING = Operation(
-    row="service_healing",
-    name="service_healing",
-    accepted_from=frozenset({PowerState.RUNNING}),
-    shows=None,
-    stages=(Stage(name="starting", power=PowerState.STARTING, provisioning=None),),
-    ends_in=PowerState.RUNNING,
-    control_plane=False,
-    source=f"{sources.SERVICE_HEALING}; the states it shows meanwhile are an assumption",
-)
-
-DEALLOCATE = Operation(
-    row="deallocate",
-    name="deallocate",
-    accepted_from=frozenset({PowerState.RUNNING, PowerState.STOPPED}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
-    ends_in=PowerState.DEALLOCATED,
-    fails_at_once=_internal_error("none"),
-    source=f"{sources.PROVISIONING_SECTION} (a deallocation is an update); {sources.POWER_SECTION}",
-)
-
-DEALLOCATE_FROM_HIBERNATED = Operation(
-    row="deallocate_from_hibernated",
-    name="deallocate",
-    accepted_from=frozenset({PowerState.HIBERNATED}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("deallocating", None, ProvisioningState.UPDATING),
-    ends_in=PowerState.DEALLOCATED,
-    fails_at_once=_internal_error("none"),
-    source=f"{sources.HIBERNATE} (a deallocation discards the memory image)",
-)
-
-HIBERNATE = Operation(
-    row="hibernate",
-    name="hibernate",
-    accepted_from=frozenset({PowerState.RUNNING}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("deallocating", PowerState.DEALLOCATING, ProvisioningState.UPDATING),
-    ends_in=PowerState.HIBERNATED,
-    fails_at_once=_internal_error("none"),
-    source=sources.HIBERNATE,
-)
-
-UPDATE = Operation(
-    row="update",
-    name="update",
-    accepted_from=frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED}),
-    shows=ProvisioningState.UPDATING,
-    stages=_single("updating", None, ProvisioningState.UPDATING),
-    ends_in=None,
-    fails_at_once=_internal_error("none"),
-    source=f"{sources.PROVISIONING_SECTION}; not while hibernated: {sources.HIBERNATE}",
-)
-
-DELETE_FROM_HOST = Operation(
-    row="delete_from_host",
-    name="delete",
-    accepted_from=frozenset(
-        {PowerState.STARTING, PowerState.RUNNING, PowerState.STOPPING, PowerState.STOPPED, PowerState.DEALLOCATING}
+_ROWS = (
+    CREATE,
+    START_FROM_STOPPED,
+    START_FROM_DEALLOCATED,
+    _requested(
+        "restart",
+        PowerState.RUNNING,
+        stages=_single("restarting", PowerState.RUNNING),
+        ends_in=PowerState.RUNNING,
+        source=f"{sources.PROVISIONING_SECTION} (a restart is an update); needs a running VM: {sources.ERROR_MESSAGES}",
     ),
-    shows=ProvisioningState.DELETING,
-    stages=_single("deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING),
-    ends_in=None,
-    removes=True,
-    fails_at_once=_internal_error("retry"),
-    source=f"{sources.PROVISIONING_SECTION}; accepted at any time: {sources.ERROR_MESSAGES}",
+    _requested(
+        "power_off",
+        PowerState.RUNNING,
+        stages=_single("stopping", PowerState.STOPPING),
+        ends_in=PowerState.STOPPED,
+        source=f"{sources.POWER_SECTION}; shown as an update: {sources.STATES_2023}",
+    ),
+    _unasked(
+        "guest_shutdown",
+        Stage(name="stopping", power=PowerState.STOPPING, provisioning=None),
+        ends_in=PowerState.STOPPED,
+        source=f"{sources.POWER_SECTION} (shut down from within the guest OS)",
+    ),
+    _unasked(
+        "service_healing",
+        Stage(name="starting", power=PowerState.STARTING, provisioning=None),
+        ends_in=PowerState.RUNNING,
+        source=f"{sources.SERVICE_HEALING}; the states it shows meanwhile are an assumption",
+    ),
+    _requested(
+        "deallocate",
+        PowerState.RUNNING,
+        PowerState.STOPPED,
+        stages=_single("deallocating", PowerState.DEALLOCATING),
+        ends_in=PowerState.DEALLOCATED,
+        source=f"{sources.PROVISIONING_SECTION} (a deallocation is an update); {sources.POWER_SECTION}",
+    ),
+    _requested(
+        "deallocate_from_hibernated",
+        PowerState.HIBERNATED,
+        name="deallocate",
+        stages=_single("deallocating", None),
+        ends_in=PowerState.DEALLOCATED,
+        source=f"{sources.HIBERNATE} (a deallocation discards the memory image)",
+    ),
+    _requested(
+        "hibernate",
+        PowerState.RUNNING,
+        stages=_single("deallocating", PowerState.DEALLOCATING),
+        ends_in=PowerState.HIBERNATED,
+        source=sources.HIBERNATE,
+    ),
+    _requested(
+        "update",
+        PowerState.RUNNING,
+        PowerState.STOPPED,
+        PowerState.DEALLOCATED,
+        stages=_single("updating", None),
+        ends_in=None,
+        source=f"{sources.PROVISIONING_SECTION}; not while hibernated: {sources.HIBERNATE}",
+    ),
+    _requested(
+        "delete_from_host",
+        *(state for state in STATE_ORDER if state in ON_HOST),
+        name="delete",
+        shows=ProvisioningState.DELETING,
+        stages=_single("deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING),
+        ends_in=None,
+        answered_by="retry",
+        source=_DELETE_SOURCE,
+    ),
+    _requested(
+        "delete_off_host",
+        *(state for state in STATE_ORDER if state not in ON_HOST),
+        name="delete",
+        shows=ProvisioningState.DELETING,
+        stages=_single("deleting", None, ProvisioningState.DELETING),
+        ends_in=None,
+        answered_by="retry",
+        source=_DELETE_SOURCE,
+    ),
 )
 
-DELETE_OFF_HOST = Operation(
-    row="delete_off_host",
-    name="delete",
-    accepted_from=frozenset({PowerState.CREATING, PowerState.DEALLOCATED, PowerState.HIBERNATED}),
-    shows=ProvisioningState.DELETING,
-    stages=_single("deleting", None, ProvisioningState.DELETING),
-    ends_in=None,
-    removes=True,
-    fails_at_once=_internal_error("retry"),
-    source=f"{sources.PROVISIONING_SECTION}; accepted at any time: {sources.ERROR_MESSAGES}",
-)
-
-OPERATIONS: Mapping[str, Operation] = MappingProxyType(
-    {
-        operation.row: operation
-        for operation in (
-            CREATE,
-            START_FROM_STOPPED,
-            START_FROM_DEALLOCATED,
-            RESTART,
-            POWER_OFF,
-            GUEST_SHUTDOWN,
-            SERVICE_HEALING,
-            DEALLOCATE,
-            DEALLOCATE_FROM_HIBERNATED,
-            HIBERNATE,
-            UPDATE,
-            DELETE_FROM_HOST,
-            DELETE_OFF_HOST,
-        )
-    }
-)
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.row: operation for operation in _ROWS})
 
 # Control-plane operations in the order of the table above, which is the order of the metrics.
 OPERATION_NAMES: tuple[str, ...] = tuple(
     dict.fromkeys(operation.name for operation in OPERATIONS.values() if operation.control_plane)
-)
-
-# Every key of a duration that some row draws, in order of first use.
-DURATION_KEYS: tuple[str, ...] = tuple(
-    dict.fromkeys(stage.name for operation in OPERATIONS.values() for stage in operation.stages)
-)
-
-# Codes that a scenario may give a probability per attempt.
-CHANCE_CODES: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        failure.code
-        for operation in OPERATIONS.values()
-        for failure in (
-            *(f for stage in operation.stages for f in stage.fails),
-            *((operation.fails_at_once,) if operation.fails_at_once else ()),
-        )
-        if failure.by_chance
-    )
 )
 
 _ROW_BY_ASK: Mapping[tuple[str, PowerState | None], Operation] = MappingProxyType(

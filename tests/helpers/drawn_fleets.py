@@ -20,10 +20,10 @@ from sim.distributions.kinds import (
     Uniform,
     Weibull,
 )
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
 from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Schedule
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, GroupPlan, Retry
+from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 # One or two of each family; fixed, because building a distribution's table costs more than a short run.
 SHORT: tuple[Distribution, ...] = (

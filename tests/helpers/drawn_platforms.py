@@ -10,10 +10,10 @@ from fleets import MONDAY, always
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Mixture
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
 from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Replay, Schedule
 from sim.model.faults import Failing, Maintenance, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
+from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 NEVER = float("inf")
 POLICIES = ("first-fit", "best-fit", "worst-fit", "balanced")

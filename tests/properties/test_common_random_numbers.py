@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Constant, Exponential
 from sim.engines.simpy.fleet import Fleet
-from sim.lifecycle.operations import CHANCE_CODES
 from sim.model.demand import Arrivals
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, GroupPlan
 from sim.units import LONGEST_S
+from tests.helpers.operation_rows import CHANCE_CODES
 
 drawn = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], database=None

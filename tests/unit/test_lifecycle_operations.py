@@ -10,9 +10,7 @@ import pytest
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.failures import FAILURES, failure_message
 from sim.lifecycle.operations import (
-    CHANCE_CODES,
     CREATE,
-    DURATION_KEYS,
     OPERATION_NAMES,
     OPERATIONS,
     START_FROM_DEALLOCATED,
@@ -22,6 +20,7 @@ from sim.lifecycle.operations import (
 )
 from sim.lifecycle.power import FIRST_STATE, POWER, STATE_ORDER, PowerState, is_legal
 from sim.lifecycle.provisioning import OS_SUBSTATES, ProvisioningState
+from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 Move = tuple[PowerState | None, PowerState | None]
 

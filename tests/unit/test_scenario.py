@@ -26,11 +26,11 @@ from sim.distributions.kinds import (
 )
 from sim.distributions.specs import SPECS
 from sim.errors import ScenarioError
-from sim.lifecycle.operations import CHANCE_CODES, DURATION_KEYS
 from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Schedule
 from sim.model.faults.failures import FAILURE_CODES
 from sim.model.plan import Retry
 from sim.scenario.scenario import from_dict, json_schema, load
+from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 INTERFACE = Path(__file__).parents[3] / "shared" / "interface.md"
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from sim.errors import LifecycleError, OperationNotAllowed
 from sim.lifecycle import power as power_module
-from sim.lifecycle.operations import CHANCE_CODES, OPERATION_NAMES, rows_for
+from sim.lifecycle.operations import OPERATION_NAMES, rows_for
 from sim.lifecycle.power import POWER, PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.demand import Arrivals, Cycle
@@ -22,6 +22,7 @@ from sim.model.plan import GroupPlan
 from sim.model.state_machine import Attempts, Delay, State, StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import column
+from tests.helpers.operation_rows import CHANCE_CODES
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 EVERYTHING: dict[str, Any] = {
