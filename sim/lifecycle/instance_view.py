@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sim.lifecycle.failures import failure_message
-from sim.lifecycle.power import POWER, Level, PowerState
-from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState, model_state
+from sim.lifecycle.power import POWER, Level, PowerState, ShownStatus
+from sim.lifecycle.provisioning import PROVISIONING, ProvisioningFacts, ProvisioningState, model_state
 
 Json = dict[str, object]
 
@@ -42,32 +42,22 @@ class VmMoment:
             raise ValueError(f"{self.name}: {self.changed_at} has no time zone; the platform's times have one")
 
 
+def _entry(shown: ShownStatus | ProvisioningFacts, **more: str) -> Json:
+    return {"code": shown.code, "level": str(shown.level), "displayStatus": shown.display_status, **more}
+
+
 def provisioning_status(vm: VmMoment) -> Json:
     """The status entry of the last operation; a failure appends its code and tells its message."""
-    facts = PROVISIONING[vm.provisioning]
-    entry: Json = {"code": facts.code, "level": str(facts.level), "displayStatus": facts.display_status}
-    if vm.failure_code is not None:
-        entry["code"] = f"{facts.code}/{vm.failure_code}"
-        entry["message"] = failure_message(vm.failure_code, vm=vm.name)
-    entry["time"] = vm.changed_at.isoformat()
-    return entry
-
-
-def power_status(power: PowerState) -> tuple[Json, ...]:
-    """The power entry, and the hibernation entry after it; none for a VM that has no power state yet."""
-    facts = POWER[power]
-    if facts.code is None:
-        return ()
-    entries: list[Json] = [{"code": facts.code, "level": str(facts.level), "displayStatus": facts.display_status}]
-    if facts.also_shows is not None:
-        also = facts.also_shows
-        entries.append({"code": also.code, "level": str(also.level), "displayStatus": also.display_status})
-    return tuple(entries)
+    facts, time = PROVISIONING[vm.provisioning], vm.changed_at.isoformat()
+    if vm.failure_code is None:
+        return _entry(facts, time=time)
+    message = failure_message(vm.failure_code, vm=vm.name)
+    return {**_entry(facts, message=message, time=time), "code": f"{facts.code}/{vm.failure_code}"}
 
 
 def statuses(vm: VmMoment) -> list[Json]:
     """The status list of a VM, in the platform's order."""
-    return [provisioning_status(vm), *power_status(vm.power)]
+    return [provisioning_status(vm), *map(_entry, POWER[vm.power].shows)]
 
 
 def instance_view(vm: VmMoment) -> Json:
@@ -76,7 +66,9 @@ def instance_view(vm: VmMoment) -> Json:
     if vm.power is PowerState.RUNNING:
         view["computerName"] = vm.name
         view["vmAgent"] = _vm_agent(vm)
-    view["disks"] = [{"name": disk, "statuses": [_disk_status(vm)]} for disk in vm.disks]
+    # A disk is there as soon as its VM is: it never fails by itself here.
+    there = _entry(PROVISIONING[ProvisioningState.SUCCEEDED], time=vm.changed_at.isoformat())
+    view["disks"] = [{"name": disk, "statuses": [there]} for disk in vm.disks]
     view["statuses"] = statuses(vm)
     return view
 
@@ -109,37 +101,9 @@ def _vm_agent(vm: VmMoment) -> Json:
     time = vm.changed_at.isoformat()
     os_failed = vm.failure_code is not None and vm.failure_code.startswith("OSProvisioning")
     if vm.provisioning is ProvisioningState.OS_IN_PROGRESS or os_failed:
-        return {
-            "vmAgentVersion": "Unknown",
-            "statuses": [
-                {
-                    "code": "ProvisioningState/Unavailable",
-                    "level": str(Level.WARNING),
-                    "displayStatus": "Not Ready",
-                    "message": "VM status blob is found but not yet populated.",
-                    "time": time,
-                }
-            ],
-        }
-    return {
-        "statuses": [
-            {
-                "code": PROVISIONING[ProvisioningState.SUCCEEDED].code,
-                "level": str(Level.INFO),
-                "displayStatus": "Ready",
-                "message": "GuestAgent is running and processing the extensions.",
-                "time": time,
-            }
-        ]
-    }
-
-
-def _disk_status(vm: VmMoment) -> Json:
-    """A disk is there as soon as its VM is: it never fails by itself here."""
-    facts = PROVISIONING[ProvisioningState.SUCCEEDED]
-    return {
-        "code": facts.code,
-        "level": str(facts.level),
-        "displayStatus": facts.display_status,
-        "time": vm.changed_at.isoformat(),
-    }
+        waiting = ShownStatus("ProvisioningState/Unavailable", Level.WARNING, "Not Ready")
+        message = "VM status blob is found but not yet populated."
+        return {"vmAgentVersion": "Unknown", "statuses": [_entry(waiting, message=message, time=time)]}
+    ready = ShownStatus(PROVISIONING[ProvisioningState.SUCCEEDED].code, Level.INFO, "Ready")
+    message = "GuestAgent is running and processing the extensions."
+    return {"statuses": [_entry(ready, message=message, time=time)]}

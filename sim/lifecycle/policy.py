@@ -15,15 +15,15 @@ from sim.lifecycle import sources
 from sim.lifecycle.power import PowerState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class BillingRow:
     """One power state under one policy: which meters run."""
 
     compute: bool
     license: bool
+    source: str
     noted: bool = False  # the policy's footnote is attached to it
     known: bool = True  # the policy's page has the state
-    source: str
 
     @property
     def words(self) -> str:
@@ -39,7 +39,6 @@ class BillingPolicy:
     title: str
     rows: Mapping[PowerState, BillingRow]
     footnote: str
-    always_billed: tuple[str, ...] = ("disks", "network")
     source: str
 
     @property
@@ -73,15 +72,15 @@ _POLICY_2018 = BillingPolicy(
     name="2018-08",
     title="the source document's table",
     rows=MappingProxyType(
-        {
-            PowerState.CREATING: BillingRow(compute=False, license=False, known=False, source=_NO_ROW_2018),
-            PowerState.STARTING: BillingRow(compute=False, license=False, source=_IN_2018),
-            PowerState.RUNNING: BillingRow(compute=True, license=True, source=_IN_2018),
-            PowerState.STOPPING: BillingRow(compute=True, license=True, source=_IN_2018),
-            PowerState.STOPPED: BillingRow(compute=True, license=False, noted=True, source=_NOTED_2018),
-            PowerState.DEALLOCATING: BillingRow(compute=False, license=False, noted=True, source=_NOTED_2018),
-            PowerState.DEALLOCATED: BillingRow(compute=False, license=False, source=_IN_2018),
-            PowerState.HIBERNATED: BillingRow(compute=False, license=False, known=False, source=_NO_ROW_2018),
+        {  # compute, licence
+            PowerState.CREATING: BillingRow(False, False, _NO_ROW_2018, known=False),
+            PowerState.STARTING: BillingRow(False, False, _IN_2018),
+            PowerState.RUNNING: BillingRow(True, True, _IN_2018),
+            PowerState.STOPPING: BillingRow(True, True, _IN_2018),
+            PowerState.STOPPED: BillingRow(True, False, _NOTED_2018, noted=True),
+            PowerState.DEALLOCATING: BillingRow(False, False, _NOTED_2018, noted=True),
+            PowerState.DEALLOCATED: BillingRow(False, False, _IN_2018),
+            PowerState.HIBERNATED: BillingRow(False, False, _NO_ROW_2018, known=False),
         }
     ),
     footnote=(
@@ -95,15 +94,15 @@ _POLICY_2023 = BillingPolicy(
     name="2023-10",
     title="Starting is billed; Creating and Hibernated are known",
     rows=MappingProxyType(
-        {
-            PowerState.CREATING: BillingRow(compute=False, license=False, noted=True, source=_IN_2023),
-            PowerState.STARTING: BillingRow(compute=True, license=True, source=_LICENSE_2023),
-            PowerState.RUNNING: BillingRow(compute=True, license=True, source=_LICENSE_2023),
-            PowerState.STOPPING: BillingRow(compute=True, license=True, source=_LICENSE_2023),
-            PowerState.STOPPED: BillingRow(compute=True, license=False, source=_STOPPED_2023),
-            PowerState.DEALLOCATING: BillingRow(compute=False, license=False, noted=True, source=_IN_2023),
-            PowerState.DEALLOCATED: BillingRow(compute=False, license=False, noted=True, source=_IN_2023),
-            PowerState.HIBERNATED: BillingRow(compute=False, license=False, noted=True, source=sources.HIBERNATE),
+        {  # compute, licence
+            PowerState.CREATING: BillingRow(False, False, _IN_2023, noted=True),
+            PowerState.STARTING: BillingRow(True, True, _LICENSE_2023),
+            PowerState.RUNNING: BillingRow(True, True, _LICENSE_2023),
+            PowerState.STOPPING: BillingRow(True, True, _LICENSE_2023),
+            PowerState.STOPPED: BillingRow(True, False, _STOPPED_2023),
+            PowerState.DEALLOCATING: BillingRow(False, False, _IN_2023, noted=True),
+            PowerState.DEALLOCATED: BillingRow(False, False, _IN_2023, noted=True),
+            PowerState.HIBERNATED: BillingRow(False, False, sources.HIBERNATE, noted=True),
         }
     ),
     footnote="Other resources, such as disks and networking, keep charging.",
@@ -113,7 +112,6 @@ _POLICY_2023 = BillingPolicy(
 BILLING_POLICIES: Mapping[str, BillingPolicy] = MappingProxyType(
     {policy.name: policy for policy in (_POLICY_2018, _POLICY_2023)}
 )
-DEFAULT_BILLING_POLICY = _POLICY_2018.name
 
 
 def get_policy(name: str) -> BillingPolicy:
@@ -126,10 +124,5 @@ def get_policy(name: str) -> BillingPolicy:
         return BILLING_POLICIES[name]
     except (KeyError, TypeError):  # TypeError: something unhashable from a file
         known = ", ".join(f'"{policy.name}" ({policy.title})' for policy in BILLING_POLICIES.values())
-        raise ScenarioError(
-            [
-                Fault(
-                    field="billing_policy", problem=f"{name!r} is no billing policy", hint=f"one of {known}", value=name
-                )
-            ]
-        ) from None
+        problem, hint = f"{name!r} is no billing policy", f"one of {known}"
+        raise ScenarioError([Fault(field="billing_policy", problem=problem, hint=hint, value=name)]) from None

@@ -34,7 +34,7 @@ class PowerState(StrEnum):
     HIBERNATED = "hibernated"  # deallocated, with the memory image on the OS disk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ShownStatus:
     """One entry of an instance view's status list, as far as it doesn't depend on the moment."""
 
@@ -47,117 +47,82 @@ class ShownStatus:
 class PowerFacts:
     """One row of the power table: everything that is true of a state wherever it occurs."""
 
-    code: str | None  # as the instance view writes it; None: no power entry is shown
-    level: Level | None
-    display_status: str | None
+    shows: tuple[ShownStatus, ...]  # entries of the instance view; none: no power state is shown
     on_host: bool  # hardware is held
     goes_to: frozenset[PowerState]
     may_vanish: bool = False  # the VM may cease to exist while it is in this state
-    also_shows: ShownStatus | None = None  # a further entry of the instance view
     in_source: bool = True  # one of the six states of the source document
     description: str
-    source: str
+    source: str = sources.POWER_SECTION
 
 
-def _shown(state: PowerState) -> tuple[str, Level, str]:
-    """Code, level and display status, which the platform forms alike for all states that it shows."""
-    return f"PowerState/{state}", Level.INFO, f"VM {state}"
+def _status(state: PowerState) -> ShownStatus:
+    """The power entry, which the platform forms alike for all states that it shows."""
+    return ShownStatus(f"PowerState/{state}", Level.INFO, f"VM {state}")
 
 
-def _row(
-    shown_as: PowerState | None,
-    *goes_to: PowerState,
-    on_host: bool,
-    description: str,
-    source: str = sources.POWER_SECTION,
-    may_vanish: bool = False,
-    also_shows: ShownStatus | None = None,
-    in_source: bool = True,
-) -> PowerFacts:
-    code, level, display_status = (None, None, None) if shown_as is None else _shown(shown_as)
-    return PowerFacts(
-        code=code,
-        level=level,
-        display_status=display_status,
-        on_host=on_host,
-        goes_to=frozenset(goes_to),
-        may_vanish=may_vanish,
-        also_shows=also_shows,
-        in_source=in_source,
-        description=description,
-        source=source,
-    )
+def _on_host(state: PowerState, *goes_to: PowerState, description: str) -> PowerFacts:
+    """A state that holds hardware; Deallocating follows it, since a delete is always accepted and gives the host back."""
+    followers = frozenset({PowerState.DEALLOCATING, *goes_to})
+    return PowerFacts(shows=(_status(state),), on_host=True, goes_to=followers, description=description)
 
 
-# Deallocating follows every state on a host, since a delete is always accepted and gives the host back.
 POWER: Mapping[PowerState, PowerFacts] = MappingProxyType(
     {
-        PowerState.CREATING: _row(
-            None,
-            PowerState.STARTING,
+        PowerState.CREATING: PowerFacts(
+            shows=(),
             on_host=False,
+            goes_to=frozenset({PowerState.STARTING}),
             may_vanish=True,  # the create failed, or was overtaken by a delete
             in_source=False,
             description="The platform has accepted the VM and looks for hardware; no power state is shown.",
             source=sources.STATES_2023,
         ),
-        PowerState.STARTING: _row(
+        PowerState.STARTING: _on_host(
             PowerState.STARTING,
             PowerState.RUNNING,
             PowerState.STOPPED,  # VMStartTimedOut: not up in the allotted time, still on its host (assumption)
-            PowerState.DEALLOCATING,
-            on_host=True,
             description="VM is starting up.",
         ),
-        PowerState.RUNNING: _row(
+        PowerState.RUNNING: _on_host(
             PowerState.RUNNING,
             PowerState.STOPPING,
-            PowerState.DEALLOCATING,
             PowerState.STARTING,  # its host is lost or emptied, and the platform starts it on another one
-            on_host=True,
             description="Normal working state for a VM",
         ),
-        PowerState.STOPPING: _row(
+        PowerState.STOPPING: _on_host(
             PowerState.STOPPING,
             PowerState.STOPPED,
-            PowerState.DEALLOCATING,
-            on_host=True,
             description="This is a transitional state. When completed, it will show as Stopped.",
         ),
-        PowerState.STOPPED: _row(
+        PowerState.STOPPED: _on_host(
             PowerState.STOPPED,
             PowerState.STARTING,
-            PowerState.DEALLOCATING,
-            on_host=True,
-            description=(
-                "The VM has been shut down from within the guest OS or using the PowerOff APIs. "
-                "Hardware is still allocated to the VM and it remains on the host."
-            ),
+            description="The VM has been shut down from within the guest OS or using the PowerOff APIs. "
+            "Hardware is still allocated to the VM and it remains on the host.",
         ),
-        PowerState.DEALLOCATING: _row(
-            PowerState.DEALLOCATING,
-            PowerState.DEALLOCATED,
-            PowerState.HIBERNATED,
+        PowerState.DEALLOCATING: PowerFacts(
+            shows=(_status(PowerState.DEALLOCATING),),
             on_host=True,
+            goes_to=frozenset({PowerState.DEALLOCATED, PowerState.HIBERNATED}),
             may_vanish=True,  # the end of a delete
             description="Transitional state. When completed, the VM will show as Deallocated.",
         ),
-        PowerState.DEALLOCATED: _row(
-            PowerState.DEALLOCATED,
-            PowerState.STARTING,
+        PowerState.DEALLOCATED: PowerFacts(
+            shows=(_status(PowerState.DEALLOCATED),),
             on_host=False,
+            goes_to=frozenset({PowerState.STARTING}),
             may_vanish=True,
             description="The VM has been stopped successfully and removed from the host.",
         ),
-        PowerState.HIBERNATED: _row(
-            PowerState.DEALLOCATED,  # the power entry is that of a deallocated VM
-            PowerState.STARTING,
-            PowerState.DEALLOCATED,  # a deallocate discards the memory image
-            on_host=False,
-            may_vanish=True,
-            also_shows=ShownStatus(
-                code="HibernationState/Hibernated", level=Level.INFO, display_status="VM hibernated"
+        PowerState.HIBERNATED: PowerFacts(
+            shows=(
+                _status(PowerState.DEALLOCATED),
+                ShownStatus("HibernationState/Hibernated", Level.INFO, "VM hibernated"),
             ),
+            on_host=False,
+            goes_to=frozenset({PowerState.STARTING, PowerState.DEALLOCATED}),  # a deallocate discards the memory image
+            may_vanish=True,
             in_source=False,
             description="Deallocated, with the memory image on the OS disk.",
             source=sources.HIBERNATE_STATE_VIEW,

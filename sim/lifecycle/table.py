@@ -32,22 +32,17 @@ def lifecycle_table(policy: BillingPolicy) -> tuple[LifecycleRow, ...]:
         billing = policy.rows[state]
         if not billing.known:
             continue
-        shown = facts.code or ""
-        if facts.also_shows is not None:
-            shown += f" + {facts.also_shows.code}"
         rows.append(
             LifecycleRow(
                 state=state,
                 name=state.capitalize(),
-                code=shown,
-                display_status=(facts.also_shows or facts).display_status or "",
+                code=" + ".join(shown.code for shown in facts.shows),
+                display_status=facts.shows[-1].display_status if facts.shows else "",
                 billed=billing.compute,
                 billed_words=billing.words,
                 license_billed=billing.license,
                 on_host=facts.on_host,
-                goes_to=tuple(
-                    follower for follower in POWER if follower in facts.goes_to and policy.rows[follower].known
-                ),
+                goes_to=tuple(state for state in POWER if state in facts.goes_to & policy.knows),
                 description=facts.description,
                 source=facts.source if facts.source == billing.source else f"{facts.source}; {billing.source}",
             )

@@ -112,9 +112,9 @@ def ours() -> ParsedDocument:
             "state": state.capitalize(),
             "description": facts.description,
             "billed": policy.rows[state].words,
-            "code": str(facts.code),
-            "level": str(facts.level),
-            "displayStatus": str(facts.display_status),
+            "code": facts.shows[0].code,
+            "level": str(facts.shows[0].level),
+            "displayStatus": facts.shows[0].display_status,
         }
         for state, facts in POWER.items()
         if facts.in_source

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from sim.fields.defaults import DEFAULTS
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATIONS
-from sim.lifecycle.policy import BILLING_POLICIES, DEFAULT_BILLING_POLICY
+from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import POWER, PowerState
 from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 
@@ -81,12 +82,11 @@ def test_the_footnote_is_kept_and_followed(transcription: dict[str, Any]) -> Non
     assert starred == {"stopped", "deallocating"}
     assert {state for state, row in policy.rows.items() if row.noted} == starred
     assert not policy.license & starred
-    assert policy.always_billed == ("disks", "network")
 
 
 def test_the_default_policy_is_the_document_s_and_derives_its_sets_from_the_rows(transcription: dict[str, Any]) -> None:
     """Who says nothing gets the source document's billing."""
-    assert DEFAULT_BILLING_POLICY == "2018-08"
+    assert DEFAULTS["billing_policy"].value == "2018-08"
     billed = {row["state"].lower() for row in transcription["document"]["power"] if row["billed"].startswith("Billed")}
     assert BILLING_POLICIES["2018-08"].compute == billed == {"running", "stopping", "stopped"}
 

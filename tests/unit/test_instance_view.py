@@ -153,10 +153,7 @@ def test_microsoft_s_client_reads_our_instance_view() -> None:
         facts = PROVISIONING[vm.provisioning]
         assert first.code == facts.code + (f"/{vm.failure_code}" if vm.failure_code else "")
         assert (first.level, first.display_status, first.time) == (facts.level, facts.display_status, NOON)
-        power = POWER[vm.power]
-        assert [entry.code for entry in rest] == [
-            code for code in (power.code, power.also_shows and power.also_shows.code) if code
-        ]
+        assert [entry.code for entry in rest] == [shown.code for shown in POWER[vm.power].shows]
         assert all(entry.time is None for entry in rest)
         assert [disk.name for disk in read.disks] == ["dev-0000-os"]
 

@@ -19,7 +19,7 @@ from sim.lifecycle.operations import (
     rows_for,
 )
 from sim.lifecycle.power import FIRST_STATE, POWER, STATE_ORDER, PowerState, is_legal
-from sim.lifecycle.provisioning import OS_SUBSTATES, ProvisioningState
+from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 Move = tuple[PowerState | None, PowerState | None]
@@ -106,7 +106,7 @@ def test_stages_show_what_the_operation_shows(row: Operation) -> None:
     for stage in row.stages:
         shown = stage.provisioning
         if row is CREATE:
-            assert shown is ProvisioningState.CREATING or shown in OS_SUBSTATES
+            assert shown is ProvisioningState.CREATING or PROVISIONING[shown].substate_of is ProvisioningState.CREATING
         else:
             assert shown is row.shows
     assert (row.shows is None) == (not row.control_plane)
