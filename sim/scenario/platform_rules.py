@@ -27,6 +27,14 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     yield from _only_groups(file, platform)
     yield from _faults(platform)
     yield from _quota(platform, catalogue, resolved)
+    if not platform.hosts and "placement" in platform.model_fields_set:
+        hint = "add [[platform.hosts]], or leave it out"
+        yield Issue(
+            ("platform", "placement"),
+            "it has no effect: there are no hosts to choose from",
+            hint,
+            related_paths=(HOSTS,),
+        )
     if platform.hosts:
         for member in resolved.groups:
             yield from _fits(member, platform)

@@ -32,6 +32,7 @@ def check_file(file: ScenarioFile) -> Iterator[Issue]:
     for number, group in enumerate(file.groups):
         place: Path = ("group", number)
         yield from _demand(group, place)
+        yield from _without_effect(group, place)
         yield from _what_it_is(group, place, file)
         yield from _timing(group, place)
 
@@ -90,6 +91,31 @@ def _demand(group: Group, place: Path) -> Iterator[Issue]:
         if section.demand.is_scaled:
             yield from _beside_autoscale(group, place, section)
         yield from section.check(group, (*place, section.key))
+
+
+def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
+    """Keys that would be ignored beside the others: a user who wrote them expects something of them.
+
+    What a what-if may turn on and off (`priority` beside [group.spot], `attempts` beside `backoff`) stays where it is.
+    """
+    given, sections = group.model_fields_set, group.demand_sections
+    always_on = not sections and group.when_off == "keep"  # says so itself
+    if "when_off" in given and not always_on and not any(section.demand.turns_off for section in sections):
+        kinds = [key for key, kind in DEMAND_KINDS.items() if kind.demand.turns_off]
+        why = f"with {sections[0].key} they are deleted then" if sections else "these are always wanted"
+        yield Issue(
+            (*place, "when_off"),
+            f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}',
+            f"leave it out, or give the group a {' or a '.join(kinds)}",
+            related_paths=tuple((*place, key) for key in DEMAND_KINDS),
+        )
+    if group.keeps_disks and not group.disks:
+        yield Issue(
+            (*place, "keeps_disks"),
+            "true has no effect: the VMs have no disks",
+            'give them disks, such as disks = ["P10"], or leave it out',
+            related_paths=((*place, "disks"),),
+        )
 
 
 def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:

@@ -53,9 +53,8 @@ def test_without_a_platform_nothing_is_shared():
 
 
 def test_a_platform_that_limits_nothing_is_none():
-    """An empty table, or a placement without hosts, is hardware without end."""
+    """An empty table is hardware without end."""
     assert shared() is None
-    assert shared(placement="balanced") is None
 
 
 def test_hosts_quota_and_throttle():

@@ -192,6 +192,9 @@ class ArrivalsSection(DemandSection):
             yield Issue(place, problem, related_paths=() if given else tuple((*place, key) for key in RATE_KEYS))
         elif sum(self.rates_per_h) == 0:
             yield Issue((*place, given[0]), "no VM would ever arrive: the group is empty", "give a rate above 0")
+        if group.create_over > 0:
+            hint = "leave it out: arrivals say when VMs are created"
+            yield Issue((*place[:-1], "create_over"), "it has no effect beside arrivals", hint, related_paths=(place,))
         if self.batch is not None:
             yield from self._check_batch(self.batch, (*place, "batch"))
 

@@ -54,6 +54,33 @@ MISTAKES: dict[str, Bad] = {
         "group.dev.schedule.when_off",
         "given twice",
     ),
+    "when_off of VMs that come and go": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        'when_off = "stop" #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n',
+        "group.dev.when_off",
+        "no effect",
+        "with arrivals they are deleted then",
+        "a schedule or a cycle",
+    ),
+    "when_off of VMs that are always wanted": bad(
+        SCHEDULE, 'when_off = "stop" #!\n', "group.dev.when_off", "no effect", "always wanted"
+    ),
+    "creates spread where arrivals say when": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        'create_over = "1h" #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n',
+        "group.dev.create_over",
+        "no effect beside arrivals",
+    ),
+    "kept disks of VMs without disks": bad(
+        'disks = ["P10"]\n', "keeps_disks = true #!\n", "group.dev.keeps_disks", "no effect", "have no disks"
+    ),
+    "placement without hosts": bad(
+        COMMITMENT,
+        '[platform]\nplacement = "best-fit" #!\n[platform.quota]\nregional_vcpus = 1000\n' + COMMITMENT,
+        "platform.placement",
+        "no effect",
+        "[[platform.hosts]]",
+    ),
     "max_backoff below backoff": bad(
         "attempts = 5",
         'backoff = "1h"\nmax_backoff = "1min" #!',
