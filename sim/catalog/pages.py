@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from sim.catalog.price_files import PriceDocument, read_documents
 from sim.errors import CatalogueError
-from sim.files import read_json
 
+IN_FOLDERS = (".json", ".jsonl", ".csv", ".json.gz", ".csv.gz")  # names of the files that are read of a folder
 PAGE_SIZES = (100, 1000)  # full pages of the API; only with these does $skip tell where a page begins
 
 
@@ -24,6 +25,11 @@ class Page:
     currency: str | None
     count: int | None
     next_link: str | None
+    lines: Sequence[int] = ()  # of the items, where the file has an item a line
+
+    def place(self, number: int) -> str:
+        """Where an item stands."""
+        return f"{self.file}:{self.lines[number]}" if self.lines else f"{self.file}: Items[{number}]"
 
 
 def read_pages(paths: Iterable[str | Path]) -> tuple[list[Page], list[str]]:
@@ -33,12 +39,12 @@ def read_pages(paths: Iterable[str | Path]) -> tuple[list[Page], list[str]]:
     seen: set[Path] = set()
     for path in map(Path, paths):
         is_folder = path.is_dir()
-        files = sorted(path.glob("*.json")) if is_folder else [path]
+        files = sorted(file for end in IN_FOLDERS for file in path.glob(f"*{end}")) if is_folder else [path]
         if not files:
-            raise CatalogueError(f"{path}: the folder has no .json files")
+            raise CatalogueError(f"{path}: the folder has no .json files (nor {', '.join(IN_FOLDERS[1:])})")
         fresh = [file for file in files if file.resolve() not in seen]
         seen |= {file.resolve() for file in fresh}
-        here = [page for file in fresh for page in _read(file)]
+        here = [page for file in fresh for page in (_page(file, one) for one in read_documents(file))]
         if is_folder and (gaps := _gaps(here)):
             raise CatalogueError(
                 "\n".join(gaps) + "\nSave the missing page into the folder, or give the files one by one"
@@ -54,19 +60,8 @@ def read_pages(paths: Iterable[str | Path]) -> tuple[list[Page], list[str]]:
     return pages, notes + _gaps(pages)  # of files given one by one, a part may be meant
 
 
-def _read(file: Path) -> list[Page]:
-    document = read_json(file, CatalogueError)
-    pages = document if isinstance(document, list) else [document]
-    if not pages:
-        raise CatalogueError(f"{file}: is an empty list, not a page of the Retail Prices API")
-    return [_page(file, page) for page in pages]
-
-
-def _page(file: Path, page: object) -> Page:
-    if not isinstance(page, Mapping):
-        raise CatalogueError(
-            f"{file}: a page of the Retail Prices API is an object with Items, found {type(page).__name__}"
-        )
+def _page(file: Path, document: PriceDocument) -> Page:
+    page = document.content
     items = page.get("Items", page.get("items"))
     if not isinstance(items, list):
         raise CatalogueError(f"{file}: has no list of Items, so it is no page of the Retail Prices API")
@@ -77,7 +72,7 @@ def _page(file: Path, page: object) -> Page:
         raise CatalogueError(f"{file}: Count: {count!r} is not a whole number")
     if currency is not None and not isinstance(currency, str):
         raise CatalogueError(f"{file}: BillingCurrency: {currency!r} is not a currency code")
-    return Page(file=file, items=items, currency=currency, count=count, next_link=link or None)
+    return Page(file=file, items=items, currency=currency, count=count, next_link=link or None, lines=document.lines)
 
 
 def _gaps(pages: Sequence[Page]) -> list[str]:

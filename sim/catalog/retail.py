@@ -47,7 +47,8 @@ class _Figure:
 
     price: float
     primary: bool
-    effective: str
+    effective: str  # from when; "" where the item doesn't say
+    ends: str
     where: str
 
 
@@ -55,12 +56,22 @@ _Key = tuple[str, str, str]  # region, size or tier, term
 
 
 class _Ledger:
-    """The figures read so far; of two items about the same thing the primary, then the later effective one holds."""
+    """The figures in force on a day; of two items about the same thing the primary, then the later effective one holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: date) -> None:
+        self.day = day.isoformat()
         self.figures: dict[_Key, _Figure] = {}
+        self.announced: dict[_Key, _Figure] = {}  # the next price of each thing
 
-    def book(self, key: _Key, figure: _Figure) -> None:
+    def book(self, key: _Key, figure: _Figure) -> str:
+        """Take a figure, or say why not."""
+        if figure.effective[:10] > self.day:
+            following = self.announced.setdefault(key, figure)
+            if (figure.primary, following.effective) > (following.primary, figure.effective):
+                self.announced[key] = figure
+            return "announced, not yet in force"
+        if figure.ends and figure.ends <= f"{self.day}T00:00:00Z":
+            return "no longer in force"
         other = self.figures.get(key)
         if other is None or (figure.primary, figure.effective) > (other.primary, other.effective):
             self.figures[key] = figure
@@ -69,6 +80,15 @@ class _Ledger:
             raise CatalogueError(
                 f"{figure.where}: {what} in {region} has a second {term} price, {figure.price}; {other.where} says {other.price}"
             )
+        return ""
+
+    def announcements(self, currency: str) -> list[str]:
+        """What will cost something else, and from when on."""
+        return [
+            f"{what} in {region}, {term}: {figure.price:g} {currency} from {figure.effective[:10]} on"
+            + (f" (now {now.price:g})" if (now := self.figures.get((region, what, term))) else "")
+            for (region, what, term), figure in sorted(self.announced.items())
+        ]
 
 
 class _Item:
@@ -76,7 +96,7 @@ class _Item:
 
     def __init__(self, page: Page, number: int) -> None:
         self.raw: Mapping[str, Any] = {}
-        self.where = f"{page.file}: Items[{number}]"
+        self.where = page.place(number)
         raw = page.items[number]
         if not isinstance(raw, Mapping):
             raise CatalogueError(f"{self.where}: an item is an object, found {type(raw).__name__}")
@@ -111,12 +131,14 @@ class _Item:
         return self.price() / int(found[1])
 
     def figure(self, price: float) -> _Figure:
-        effective = self.text("effectiveStartDate", needed=False)
-        if effective and not re.match(r"\d{4}-\d{2}-\d{2}", effective):
-            raise CatalogueError(
-                f"{self.where}: effectiveStartDate: {effective!r} is not a date such as 2026-08-01T00:00:00Z"
-            )
-        return _Figure(price, self.raw.get("isPrimaryMeterRegion") is not False, effective, self.where)
+        begins, ends = self._date("effectiveStartDate"), self._date("effectiveEndDate")
+        return _Figure(price, self.raw.get("isPrimaryMeterRegion") is not False, begins, ends, self.where)
+
+    def _date(self, key: str) -> str:
+        written = self.text(key, needed=False)
+        if written and not re.match(r"\d{4}-\d{2}-\d{2}", written):
+            raise CatalogueError(f"{self.where}: {key}: {written!r} is not a date such as 2026-08-01T00:00:00Z")
+        return written
 
 
 def import_pages(
@@ -124,11 +146,12 @@ def import_pages(
 ) -> RetailImport:
     """A catalogue from saved pages: files, or folders whose pages lead to one another by NextPageLink.
 
-    *read* is the day the pages were fetched, if known. Sizes' vCPUs and memory are not in the pages: they come from the
+    *read* is the day the pages were fetched, if known: the prices in force on it are taken, else those of today. Sizes' vCPUs and memory are not in the pages: they come from the
     bundled catalogue or stay unknown.
     """
     pages, notes = read_pages(paths)
-    ledgers = {"vm": _Ledger(), "disk": _Ledger(), "ip": _Ledger()}
+    day = read or date.today()  # noqa: DTZ011 - the user's own calendar
+    ledgers = {kind: _Ledger(day) for kind in ("vm", "disk", "ip")}
     left_out: Counter[str] = Counter()
     currencies: dict[str, str] = {}
     taken = 0
@@ -152,6 +175,9 @@ def import_pages(
         raise CatalogueError(f"{pages[0].file}: no VM prices in {len(pages)} pages ({why})")
     currency = next(iter(currencies))
     catalogue, more = _catalogue(ledgers, name=name, currency=currency, pages=len(pages), read=read)
+    announced = [line for ledger in ledgers.values() for line in ledger.announcements(currency)]
+    if announced:
+        notes.append(f"announced prices are left out: {_some(announced, '; ')}")
     return RetailImport(
         catalogue=catalogue, pages=len(pages), taken=taken, left_out=dict(left_out.most_common()), notes=(*notes, *more)
     )
@@ -178,8 +204,7 @@ def _book(item: _Item, ledgers: Mapping[str, _Ledger]) -> str:
         and service == "Virtual Network"
         and item.text("meterName") == "Standard IPv4 Static Public IP"
     ):
-        ledgers["ip"].book((region, "public IP", "hour"), item.figure(item.per_hour()))
-        return ""
+        return ledgers["ip"].book((region, "public IP", "hour"), item.figure(item.per_hour()))
     return f"service {service}"
 
 
@@ -205,10 +230,10 @@ def _book_vm(item: _Item, ledger: _Ledger, region: str, product: str, kind: str)
     if price == 0:
         return "price 0"
     term = {(0, 0): Term.LINUX, (1, 0): Term.WINDOWS, (0, 1): Term.SPOT_LINUX, (1, 1): Term.SPOT_WINDOWS}[windows, spot]
-    ledger.book((region, size, term), item.figure(price))
+    reason = ledger.book((region, size, term), item.figure(price))
     if term is Term.LINUX:  # a Windows item's plan rates hold the licence, which no plan covers
         _book_savings_plans(item, ledger, region, size)
-    return ""
+    return reason
 
 
 def _book_reservation(item: _Item, ledger: _Ledger, region: str, size: str, *, unusable: str) -> str:
@@ -221,8 +246,7 @@ def _book_reservation(item: _Item, ledger: _Ledger, region: str, size: str, *, u
     total = item.price()
     if total == 0:
         return "price 0"
-    ledger.book((region, size, RESERVATION[term]), item.figure(total / TERM_HOURS[term]))
-    return ""
+    return ledger.book((region, size, RESERVATION[term]), item.figure(total / TERM_HOURS[term]))
 
 
 def _book_savings_plans(item: _Item, ledger: _Ledger, region: str, size: str) -> None:
@@ -247,8 +271,7 @@ def _book_disk(item: _Item, ledger: _Ledger, region: str) -> str:
     tier = tier_key(f"{found[1]} {redundancy}")
     if tier_gib(tier) is None:
         return f"disk tier {tier}"
-    ledger.book((region, tier, "month"), item.figure(item.price()))
-    return ""
+    return ledger.book((region, tier, "month"), item.figure(item.price()))
 
 
 def _catalogue(
@@ -337,6 +360,6 @@ def _provenance(ledger: _Ledger, pages: int, read: date | None) -> Provenance:
     )
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], between: str = ", ") -> str:
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return ", ".join(names[:FEW]) + more
+    return between.join(names[:FEW]) + more

@@ -32,13 +32,16 @@ def size_key(name: str) -> str:
 
 
 def arm_name(meter: str) -> str:
-    """The resource manager's name of a size from its meter or short name.
+    """The resource manager's name of a size from its meter or short name; sizes of the Basic tier keep theirs.
 
-    >>> arm_name("NC4as T4 v3")
-    'Standard_NC4as_T4_v3'
+    >>> arm_name("NC4as T4 v3"), arm_name("basic_A4")
+    ('Standard_NC4as_T4_v3', 'Basic_A4')
     """
     name = re.sub(r"[\s_]+", "_", meter.strip())
-    return "Standard_" + re.sub(r"^standard_", "", name, flags=re.IGNORECASE)
+    tier, _, rest = name.partition("_")
+    if tier.lower() in ("standard", "basic") and rest:
+        return f"{tier.capitalize()}_{rest}"
+    return f"Standard_{name}"
 
 
 def region_key(name: str) -> str:

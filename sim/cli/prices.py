@@ -23,7 +23,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def import_pages(
-    pages: Annotated[list[Path], typer.Argument(metavar="FILE.json ...", help="Saved pages, or folders of them.")],
+    pages: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE ...", help="Saved pages, items, JSON lines or CSV; or folders of them."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="CATALOGUE", help="The catalogue to write.")],
     quiet: options.Quiet = False,
 ) -> None:

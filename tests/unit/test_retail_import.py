@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -293,6 +294,129 @@ class TestPages:
         """A page cut by hand."""
         (tmp_path / "a.json").write_text(json.dumps(page([item()], Count=100)))
         assert any("says Count 100 and holds 1" in note for note in import_pages([tmp_path]).notes)
+
+
+class TestInForce:
+    """Pages list announced and ended prices beside those in force."""
+
+    TODAY = date(2026, 5, 1)
+
+    def made(self, tmp_path: Path, *items: dict[str, Any]) -> RetailImport:
+        """Import of one page, read on that day."""
+        (tmp_path / "page.json").write_text(json.dumps(page(list(items))))
+        return import_pages([tmp_path / "page.json"], read=self.TODAY)
+
+    def test_an_announced_price_is_noted_not_taken(self, tmp_path: Path) -> None:
+        """The later effective date used to win: 0.30 from 2100 on instead of 0.25 now."""
+        announced = item(retailPrice=0.3, effectiveStartDate="2100-01-01T00:00:00Z")
+        later = item(retailPrice=0.4, effectiveStartDate="2101-01-01T00:00:00Z")
+        for order in ([item(), announced, later], [later, announced, item()]):
+            made = self.made(tmp_path, *order)
+            assert terms_of(made.catalogue) == {"linux": 0.25}
+            assert made.left_out == {"announced, not yet in force": 2}
+            (note,) = [note for note in made.notes if "announced" in note]
+            assert "Standard_D4s_v5 in swedencentral, linux: 0.3 USD from 2100-01-01 on (now 0.25)" in note
+
+    def test_a_price_that_has_ended_is_left_out(self, tmp_path: Path) -> None:
+        """Even where it is the only one that says when it began."""
+        ended = item(
+            retailPrice=0.2, effectiveStartDate="2025-05-01T00:00:00Z", effectiveEndDate="2026-04-30T23:59:00Z"
+        )
+        made = self.made(tmp_path, ended, item())
+        assert terms_of(made.catalogue) == {"linux": 0.25}
+        assert made.left_out == {"no longer in force": 1}
+        with pytest.raises(CatalogueError, match=r"no VM prices in 1 pages .no longer in force: 1"):
+            self.made(tmp_path, ended)
+
+    def test_the_first_and_the_last_day_are_in_force(self, tmp_path: Path) -> None:
+        """A price that begins today holds today, and so does one that ends tonight."""
+        assert terms_of(self.made(tmp_path, item(effectiveStartDate="2026-05-01T00:00:00Z")).catalogue)
+        assert terms_of(self.made(tmp_path, item(effectiveEndDate="2026-05-01T23:59:00Z")).catalogue)
+
+    def test_without_a_day_of_reading_it_is_today(self, imported) -> None:
+        """Nobody announces a price for 2999, and none of 2001 is still the newest."""
+        made = imported([item(), item(retailPrice=0.3, effectiveStartDate="2999-01-01T00:00:00Z")])
+        assert terms_of(made.catalogue) == {"linux": 0.25}
+
+
+class TestForms:
+    """The list as `jq`, `curl` and spreadsheets leave it."""
+
+    BOTH = MappingProxyType({"linux": 0.25, "windows": 0.434})
+    CSV = (
+        "currencyCode,retailPrice,armRegionName,armSkuName,productName,skuName,meterName,serviceName,type,unitOfMeasure\n"
+        "USD,0.25,swedencentral,Standard_D4s_v5,Virtual Machines Dsv5 Series,D4s v5,D4s v5,Virtual Machines,Consumption,1 Hour\n"
+        "USD,0.434,swedencentral,Standard_D4s_v5,Virtual Machines Dsv5 Series Windows,D4s v5,D4s v5,Virtual Machines,Consumption,1 Hour\n"
+    )
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            json.dumps([item(), WINDOWS]),  # jq .Items
+            json.dumps(item()) + "\n\n" + json.dumps(WINDOWS) + "\n",  # jq -c .Items[]
+            json.dumps(page([item()])) + "\n" + json.dumps(page([WINDOWS])),  # curl >> file, page after page
+            CSV,
+            "\n".join(
+                ";".join(cell.replace(".", ",") if cell.startswith("0.") else cell for cell in line.split(","))
+                for line in CSV.splitlines()
+            ),
+        ],
+        ids=["items", "lines", "pages in lines", "csv", "csv of a spreadsheet"],
+    )
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    def test_every_form_is_read_in_every_encoding(self, tmp_path: Path, text: str, encoding: str) -> None:
+        """PowerShell writes UTF-16."""
+        (tmp_path / "prices.txt").write_text(text, encoding=encoding)
+        made = import_pages([tmp_path / "prices.txt"])
+        assert terms_of(made.catalogue) == self.BOTH
+        assert made.catalogue.currency == "USD"
+
+    def test_a_savings_plan_in_a_cell_is_read(self, tmp_path: Path) -> None:
+        """As JSON, or as pandas writes a list."""
+        for plans in (json.dumps(PLANS), str(PLANS)):
+            head, row = "savingsPlan," + self.CSV.splitlines()[0], self.CSV.splitlines()[1]
+            cell = '"' + plans.replace('"', '""') + '"'
+            (tmp_path / "p.csv").write_text(f"{head}\n{cell},{row}\n")
+            assert terms_of(import_pages([tmp_path]).catalogue) == {
+                "linux": 0.25, "savings_plan_1y": 0.18, "savings_plan_3y": 0.12,
+            }  # fmt: skip
+
+    def test_a_fault_names_the_line(self, tmp_path: Path) -> None:
+        """Of a table and of JSON lines, where an item has no number."""
+        (tmp_path / "p.csv").write_text(self.CSV.replace("0.434", "n/a"))
+        with pytest.raises(CatalogueError, match=r"p\.csv:3 .*'n/a' is not a price"):
+            import_pages([tmp_path / "p.csv"])
+        (tmp_path / "p.jsonl").write_text(json.dumps(item()) + "\n{]\n")
+        with pytest.raises(CatalogueError, match=r"p\.jsonl:2: it is not a line of JSON"):
+            import_pages([tmp_path / "p.jsonl"])
+
+    @pytest.mark.parametrize(
+        ("head", "words"),
+        [
+            ("Meter ID,Meter name,Meter category,Part number,Unit price,Currency code", "price sheet of an Enterprise Agreement"),
+            ("billingAccountId,billingProfileId,meterCategory,meterName,unitPrice", "price sheet of a Microsoft Customer Agreement"),
+            ("BillingProfileId,ResourceId,MeterCategory,Quantity,CostInBillingCurrency", "a cost export"),
+            ("armSkuName,retailPrice", "no column armRegionName"),
+            ("a;b", "no column armSkuName, armRegionName, retailPrice"),
+        ],
+    )  # fmt: skip
+    def test_another_table_is_named(self, tmp_path: Path, head: str, words: str) -> None:
+        """With what would be right."""
+        (tmp_path / "p.csv").write_text(head + "\n")
+        with pytest.raises(CatalogueError, match=words) as error:
+            import_pages([tmp_path / "p.csv"])
+        assert "vmfleet prices url" in str(error.value)
+
+    def test_a_basic_size_keeps_its_name(self, imported) -> None:
+        """Basic_A4 is another, cheaper size than Standard_A4; they share the meter's name."""
+        a4 = {"meterName": "A4", "skuName": "A4"}
+        made = imported([
+            item(armSkuName="Basic_A4", productName="Virtual Machines A Series Basic", retailPrice=0.352, **a4),
+            item(armSkuName="Standard_A4", productName="Virtual Machines A Series", retailPrice=0.48, **a4),
+        ]).catalogue  # fmt: skip
+        assert terms_of(made, "Basic_A4") == {"linux": 0.352}
+        assert terms_of(made, "Standard_A4") == {"linux": 0.48}
+        assert terms_of(made, "A4") == {"linux": 0.48}
 
 
 class TestMalformed:
