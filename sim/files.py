@@ -132,15 +132,19 @@ def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") 
             yield reader.line_num, row
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that it is there whole or not at all; a symbolic link is followed to the file it names."""
+def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
+    """Write a file so that it is there whole or not at all; a symbolic link is followed to the file it names.
+
+    With *sync* also after a power cut.
+    """
     place = Path(os.path.realpath(path))
     half = place.with_name(f".{place.name[:100]}.{secrets.token_hex(8)}")
     try:
-        with half.open("x", encoding="utf-8", newline="") as stream:  # "x": never through what stands there
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+        with half.open("xb") as stream:  # "x": never through what stands there
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
         half.replace(place)
     except BaseException:
         half.unlink(missing_ok=True)

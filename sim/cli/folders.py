@@ -90,7 +90,7 @@ def _kept(folder: Path, shared: options.Shared) -> Iterator[RunCache]:
     is_new = not folder.parent.exists()
     check_folder(folder)
     # Not where `run` keeps its own: a study of the same folder must not take what an interrupted run has finished.
-    unfinished = RunCache(unfinished_folder(folder.with_name(f"{folder.name}.study")))
+    unfinished = RunCache(unfinished_folder(folder, "study"))
     if shared.no_cache and not shared.resume:
         unfinished.forget()
     # What was begun without a cache goes on without one.

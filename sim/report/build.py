@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pyarrow import ArrowException
+
+from sim.errors import ResultError
 from sim.report import (
     bill_figures,
     commitment_figures,
@@ -22,13 +25,29 @@ from sim.report import (
 from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
+from sim.runs.digests import check_files
 
 MOST_PANELS = 12
 
 
 def build(path: str | Path) -> Path:
-    """Draw the figures of a result folder and write `report.html`; raises ResultError if the folder can't be read."""
+    """Draw the figures of a result folder and write `report.html`.
+
+    Raises ResultError if the folder can't be read, or a file is not as it was written.
+    """
     path = Path(path)
+    if check_files(path):
+        return _build(path)
+    try:  # made elsewhere, or by version 0.1: nothing vouches for what stands in it
+        return _build(path)
+    except ResultError as wrong:
+        raise (wrong if str(path) in str(wrong) else ResultError(f"{path}: {wrong}")) from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ArrowException) as wrong:
+        said = f"{type(wrong).__name__}: {wrong}"
+        raise ResultError(f"{path}: holds what vmfleet doesn't write ({said}); run the scenario again") from wrong
+
+
+def _build(path: Path) -> Path:
     if (path / "comparison.json").exists():
         return comparisons.build_comparison(path)
     if (path / "sweep.json").exists():

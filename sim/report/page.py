@@ -13,6 +13,7 @@ from sim.report import answer, clock, commitment_figures, sources, style, tables
 from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
+from sim.runs.atomic_write import drawing_in
 
 TEMPLATE = "page.html.j2"
 
@@ -55,9 +56,10 @@ def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
     """Put figures and page into a result folder; the answer is where the page stands."""
     page_path = place / "report.html"
     try:
-        for drawn in figures:
-            style.write(drawn, place / "figures")
-        style.write_whole(page_path, text.encode())
+        with drawing_in(place) as made:
+            for drawn in figures:
+                style.write(drawn, made / "figures")
+            (made / page_path.name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ResultError(f"{place}: the report can't be written here: {error.strerror}") from error
     return page_path

@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.fields.numbers import compact
+from sim.files import write_whole
 from sim.lifecycle.power import PowerState
 from sim.report.clock import TimeAxis
 from sim.report.folder import Floats
@@ -222,17 +223,9 @@ def shorten(text: str, most: int) -> str:
 
 def write(drawn: Drawn, folder: Path) -> None:
     """Put one figure's three files into the folder, each whole or not at all."""
-    write_whole(folder / f"{drawn.name}.svg", drawn.svg.encode())
-    write_whole(folder / f"{drawn.name}.png", drawn.png)
-    write_whole(folder / f"{drawn.name}.csv", drawn.csv.encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.writing")
-    beside.write_bytes(content)
-    beside.replace(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    for form, content in (("svg", drawn.svg.encode()), ("png", drawn.png), ("csv", drawn.csv.encode())):
+        write_whole(folder / f"{drawn.name}.{form}", content, sync=False)
 
 
 def _csv(cell: object) -> str:

@@ -1,28 +1,26 @@
 """Writes a result folder as a whole or not at all, and never over files that vmfleet didn't write.
 
-The folder is made beside its place under a temporary name, flushed to the disk, and renamed; an earlier result there is
-replaced. What a killed process left is repaired by the next one.
+The folder is made in a hidden workplace beside its place, flushed to the disk, and renamed; an earlier result there is
+replaced, and what users have put into its subfolders is taken along. A workplace says in a file of its own what it is for,
+and is locked while it is in use: what a killed process left is repaired by the next one.
 """
 
 from __future__ import annotations
 
 import errno
-import glob
-import hashlib
 import json
 import os
-import platform
-import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sim.errors import ResultError
+from sim.runs.digests import PROVENANCE, digests, is_drawn, recorded, write_provenance
+from sim.runs.workplace import MARKER, PROGRAM, WORKPLACE, clear_leftovers, workplace
 
-PROGRAM = "vmfleet"
 SUMMARY = "summary.json"
-PROVENANCE = "provenance.json"
 COMPARISON = "comparison.json"
 OURS = frozenset(  # every name that may stand in a result folder; lives.parquet: version 0.1
     {
@@ -34,6 +32,7 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
         "runs",
         "figures",
         "report.html",
+        ".report.html.writing",  # left by version 0.1 where a report broke off
         *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
         *(f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")),
         *(f"{table}.{form}" for table in ("sweep", "size", "sensitivity") for form in ("json", "csv", "parquet")),
@@ -43,72 +42,101 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
 
 def check_folder(folder: str | Path) -> None:
     """Raise ResultError if no result can be written here; call it before a long run, not after it."""
-    folder = Path(folder)
+    folder = _real(folder)
     _check_ours(folder)
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder)
-        probe = beside(folder, "probe")
-        probe.mkdir()
-        probe.rmdir()
+        Path(tempfile.mkdtemp(prefix=WORKPLACE, dir=folder.parent)).rmdir()
 
 
-def unfinished_folder(folder: str | Path) -> Path:
-    """Where the finished replications of an unfinished run are kept: beside its result folder."""
-    folder = Path(folder)
-    return folder.parent / f".{folder.name}.unfinished"
+def unfinished_folder(folder: str | Path, command: str = "run") -> Path:
+    """Where the finished replications of an unfinished run, or of a study, are kept: beside its result folder."""
+    folder = _real(folder)
+    return folder.parent / f".{folder.name}.unfinished{'' if command == 'run' else '-' + command}"
 
 
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
-    """A temporary folder to fill; it takes *folder*'s place once the block has ended well, else it is removed."""
-    folder = Path(folder)
+    """A temporary folder to fill; it takes *folder*'s place once the block has ended well, else it is removed.
+
+    A symbolic link is followed. `provenance.json` gets the digest of every file.
+    """
+    folder = _real(folder)
     _check_ours(folder)
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder)
-        place = beside(folder, "new")
-        place.mkdir()
-        try:
+        with workplace(folder.parent, folder) as work:
+            place = work / "new"
+            place.mkdir()
             yield place
+            _record(place)
+            _take_along(folder, place)
             _flush(place)
-            _take_place(place, folder)
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
+            if folder.exists():
+                folder.rename(work / "old")
+            place.rename(folder)
 
 
-def beside(folder: Path, what: str) -> Path:
-    """A name beside a folder that holds machine and process, to tell leftovers from work in progress."""
-    return folder.parent / f".{folder.name}.{what}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+def _real(folder: str | Path) -> Path:
+    """The folder that a path, which may be a symbolic link, leads to."""
+    return Path(os.path.realpath(folder))
 
 
-def _machine() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+@contextmanager
+def drawing_in(folder: Path) -> Iterator[Path]:
+    """A place to draw a report in; its files go into the result folder, and its list of files, when the block ends."""
+    clear_leftovers(folder)
+    with workplace(folder, folder) as work:
+        place = work / "new"
+        place.mkdir()
+        yield place
+        drawn = digests(place)
+        for name in drawn:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (place / name).replace(folder / name)
+        stated = recorded(folder)
+        if stated is not None:
+            facts = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+            tables = {name: digest for name, digest in stated.items() if not is_drawn(name)}
+            write_provenance(place, facts | {"files": tables | drawn})
+            (place / PROVENANCE).replace(folder / PROVENANCE)
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Repair what a killed process left beside a folder: give an old result its name back, remove unfinished ones."""
-    for entry in folder.parent.glob(f".{glob.escape(folder.name)}.*-{_machine()}-*-*"):
-        what, _, pid, _ = entry.name.removeprefix(f".{folder.name}.").split("-")
-        if _is_alive(int(pid)):
-            continue
-        if what == "old" and not folder.exists():
-            entry.rename(folder)  # killed between the two renames of `_take_place`
-        else:
-            shutil.rmtree(entry, ignore_errors=True)
+def _record(place: Path) -> None:
+    """Put the digests of a new folder's files into its `provenance.json`."""
+    if (place / PROVENANCE).exists():
+        facts = json.loads((place / PROVENANCE).read_text(encoding="utf-8"))
+        write_provenance(place, facts | {"files": digests(place)})
 
 
-def _is_alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # elsewhere signal 0 isn't a test: leave the folder to the user
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return True
+def _take_along(folder: Path, place: Path) -> None:
+    """Copy what users have put into the subfolders of the old result into the new one."""
+    for path in _foreign(folder):
+        goal = place / path.relative_to(folder)
+        if os.path.lexists(goal):
+            raise ResultError(
+                f"{path}: would be replaced, and {PROGRAM} didn't write it; move it, or give another folder"
+            )
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, goal, follow_symlinks=False)
+
+
+def _foreign(folder: Path) -> list[Path]:
+    """Files and links below a result folder's subfolders that vmfleet didn't write."""
+    entries = [path for path in folder.rglob("*") if path.parent != folder and (path.is_symlink() or not path.is_dir())]
+    entries = [path for path in entries if not path.relative_to(folder).parts[0].startswith(WORKPLACE)]
+    stated = recorded(folder)
+    if stated is not None:
+        return [path for path in entries if path.relative_to(folder).as_posix() not in stated]
+    # Version 0.1 kept no list: its scenarios are numbered, and each of its figures is three files.
+    return [
+        path
+        for path in entries
+        if not (path.parent.name == "scenarios" and path.name[:3].isdigit())
+        and not all(path.with_suffix(form).exists() for form in (".svg", ".png", ".csv"))
+    ]
 
 
 def _check_ours(folder: Path) -> None:
@@ -118,7 +146,7 @@ def _check_ours(folder: Path) -> None:
             return
         if not folder.is_dir():
             raise ResultError(f"{folder}: is a file; give a folder for the result")
-        names = {entry.name for entry in folder.iterdir()}
+        names = {entry.name for entry in folder.iterdir() if not (entry / MARKER).is_file()}
     except OSError as refusal:
         raise _as_result_error(folder, refusal) from refusal
     if not names:
@@ -146,26 +174,13 @@ def _flush(place: Path) -> None:
     for root, _, names in os.walk(place, topdown=False):
         folders = (Path(root),) if os.name == "posix" else ()  # elsewhere a folder can't be opened
         for path in (*(Path(root) / name for name in names), *folders):
+            if path.is_symlink():
+                continue
             handle = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def _take_place(place: Path, folder: Path) -> None:
-    """Rename *place* to *folder*, moving what stood there out of the way and removing it last."""
-    if not folder.exists():
-        place.rename(folder)
-        return
-    old = beside(folder, "old")
-    folder.rename(old)
-    try:
-        place.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

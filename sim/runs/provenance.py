@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from sim.catalog.catalogue import Catalogue
-from sim.runs.atomic_write import PROGRAM
 from sim.runs.simulation_input import SimulationInput
+from sim.runs.workplace import PROGRAM
 from sim.version import __version__
 
 LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib")

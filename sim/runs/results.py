@@ -23,9 +23,11 @@ from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
-from sim.runs.atomic_write import PROGRAM, PROVENANCE, SUMMARY
+from sim.runs.atomic_write import SUMMARY
+from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
 from sim.runs.metrics import FLEET, html_table
+from sim.runs.workplace import PROGRAM
 
 Floats = NDArray[np.float64]
 NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json

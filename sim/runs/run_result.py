@@ -12,7 +12,8 @@ from typing import Any
 
 from sim.errors import InputError
 from sim.lifecycle.power import PowerState
-from sim.runs.atomic_write import PROVENANCE, SUMMARY, new_folder
+from sim.runs.atomic_write import SUMMARY, new_folder
+from sim.runs.digests import PROVENANCE
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.runs.atomic_write import PROVENANCE, new_folder
+from sim.runs.atomic_write import new_folder
+from sim.runs.digests import PROVENANCE
 from sim.runs.provenance import catalogue_facts, input_digest, program, timing
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_table
 from sim.runs.run_result import RunResult

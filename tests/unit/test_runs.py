@@ -20,7 +20,6 @@ import sim
 from sim.cli.terminal import print_summary
 from sim.errors import InputError, ResultError
 from sim.lifecycle.power import PowerState
-from sim.runs import atomic_write as whole_folder
 from sim.runs import run_result
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 from sim.runs.cache import CacheEntry
@@ -280,25 +279,6 @@ def test_a_read_only_folder_is_refused_before_the_run(
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(ResultError, match=says):
         check_folder(tmp_path / "locked" / "result")
-
-
-def test_what_a_killed_process_left_is_mended(result: sim.RunResult, tmp_path: Path):
-    """Killed between the two renames: the old result gets its name back. Killed before: the half-made one goes.
-
-    Work in hand of a living process is left alone.
-    """
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    mine = whole_folder.beside(tmp_path / "result", "new").name
-    for what in ("old", "new"):
-        dead = mine.replace("new-", f"{what}-").replace(f"-{os.getpid()}-", f"-{gone.pid}-")
-        (tmp_path / dead).mkdir()
-        (tmp_path / dead / "summary.json").write_text(what)
-    (tmp_path / mine).mkdir()
-    (tmp_path / "result.new-1-2-3").mkdir()
-    whole_folder.clear_leftovers(tmp_path / "result")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, "result", "result.new-1-2-3"])
-    assert (tmp_path / "result" / "summary.json").read_text() == "old"
 
 
 def test_reading_says_what_is_missing_or_broken(result: sim.RunResult, tmp_path: Path):
