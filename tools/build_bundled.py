@@ -29,10 +29,13 @@ SOURCES = {
     "westeurope": "azure_vm_westeurope_2026-08-22.csv",
     "northeurope": "azure_vm_northeurope_2026-08-22.csv",
     "polandcentral": "azure_vm_polandcentral_2026-01-26.csv",
+    "francecentral": "azure_vm_francecentral_2026-08-22.csv",
+    "belgiumcentral": "azure_vm_belgiumcentral_2026-08-22.csv",
     "eastus": "azure_vm_eastus_2026-09-06.csv",
     "disks": "azure_disks_westeurope_2026-08-22.csv",
     "currencies": "azure_currencies_2026-01-26.csv",
 }
+LISTED = ("westeurope", "northeurope", "francecentral", "belgiumcentral")  # regions whose lists have one row a meter
 RADAR_READ, CALCULATOR_READ, MCP_READ = "2026-08-22", "2026-01-26", "2026-09-06"
 
 # Quota family of each series, as `az vm list-usage` spells it. Spellings of most stand in public lists (OpenShift's table of
@@ -87,9 +90,13 @@ DOCUMENTED_RATIOS: Mapping[str, tuple[str, Mapping[int, float]]] = {
 }
 PLAIN_V2 = {1: 1.0, 2: 2.0, 3: 4.0, 4: 8.0, 5: 16.0}
 HIGH_MEMORY_V2 = {11: 1.0, 12: 2.0, 13: 4.0, 14: 8.0, 15: 10.0}
-NO_GROUP = frozenset(
-    {"Bls", "Bsv2", "Blsv2", "Btsv2", "Basv2", "Balsv2", "Batsv2", "NVadmsA10v5"}
-)  # not published in what we read
+NO_GROUP = frozenset({"Bls", "NVadmsA10v5"})  # not published in what we read
+# Groups of several series whose ratios follow the reservation's price, not the vCPUs; the smallest size counts 1.
+PRICED_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Basv2 Series": ("Batsv2", "Balsv2", "Basv2"),
+    "Bsv2 Series": ("Btsv2", "Blsv2", "Bsv2"),
+}
+OFFICIAL_RATIOS = {"Standard_B2as_v2": 8.0, "Standard_B4as_v2": 15.96}  # the platform's instance size flexibility table
 
 PRICE_FOLLOWS_VCPUS = 0.01  # relative: prices are rounded to tenths of a cent and the smallest size costs cents
 WINDOWS_USD_PER_VCPU_H = 0.046  # median of four regions
@@ -100,13 +107,15 @@ ROUNDING = 1e-3  # the calculator shows savings plans to five decimals
 def build(source: Path) -> str:
     """The text of the bundled catalogue, made from the price lists in a folder."""
     lists = {name: _read(source / file) for name, file in SOURCES.items()}
-    west, north = _by_size(lists["westeurope"], "meter"), _by_size(lists["northeurope"], "meter")
-    east = _by_size(lists["eastus"], "size")
+    listed = {region: _by_size(lists[region], "meter") for region in LISTED}
+    west, east = listed["westeurope"], _by_size(lists["eastus"], "size")
     poland = {size_key(row["instance_name"] or row["slug"]): row for row in lists["polandcentral"]}
-    sizes = _sizes({**east, **north, **west}, [west, north, east], poland, west)
+    named = {arm_name(row["instance_name"]) for row in lists["polandcentral"] if row["instance_name"]}
+    in_order = [*listed.values(), east]
+    sizes = _sizes(named.union(*in_order), in_order, poland, west)
     blocks = [
-        _listed("westeurope", west, sizes),
-        _listed("northeurope", north, sizes),
+        *(_listed(region, rows, sizes) for region, rows in listed.items()),
+        _poland(poland, sizes),
         _east(east, sizes),
         _east_windows(east, sizes),
         _stand_in(west, poland, sizes),
@@ -118,14 +127,15 @@ def build(source: Path) -> str:
         "currency": "USD",
         "sizes_source": (
             "vCPUs and memory: the price lists' readers; quota families: public lists of spellings; flexibility ratios: "
-            "reserved-vm-instance-size-flexibility (2018-11-20) where documented, else by vCPU where prices follow the vCPUs"
+            "reserved-vm-instance-size-flexibility (2018-11-20) where documented, else by vCPU where prices follow the vCPUs; "
+            "Basv2 and Bsv2 by the price of their reservations"
         ),
         "sizes": {name: facts for name, facts in sizes.items() if name in priced},
         "prices": blocks,
         "disks": _disks(lists["disks"]),
         "public_ip": [
             {
-                "regions": ["westeurope", "northeurope", "eastus"],
+                "regions": [*LISTED, "polandcentral", "eastus"],
                 "per_h": 0.005,
                 "source": "Azure price list, static public IPv4 (Standard)",
                 "read": RADAR_READ,
@@ -150,8 +160,13 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _by_size(rows: Iterable[dict[str, str]], column: str) -> dict[str, dict[str, str]]:
-    """Rows by the resource manager's name; meters that the reader found contradictory are left out."""
-    return {_arm(row[column]): row for row in rows if not row.get("conflict") and row["linux_payg"]}
+    """Rows of VMs by the resource manager's name; meters that the reader found contradictory are left out.
+
+    The same meters are sold as Cloud Services and inside dedicated hosts, at other prices.
+    """
+    others = re.compile(r"Cloud ?Services|Dedicated ?Host")
+    vms = [row for row in rows if not others.search(row.get("product", ""))]
+    return {_arm(row[column]): row for row in vms if not row.get("conflict") and row["linux_payg"]}
 
 
 def _arm(meter: str) -> str:
@@ -194,7 +209,21 @@ def _sizes(
     for series_name, names in members.items():
         for name, (group, ratio, basis) in _flexibility(series_name, names, sizes, priced).items():
             sizes[name] |= {"flexibility_group": group, "flexibility_ratio": ratio, "flexibility_basis": basis}
+    for group, series_of_group in PRICED_GROUPS.items():
+        shared = [name for series_name in series_of_group for name in members[series_name]]
+        for name, (ratio, basis) in _priced_ratios(shared, poland).items():
+            sizes[name] |= {"flexibility_group": group, "flexibility_ratio": ratio, "flexibility_basis": basis}
     return sizes
+
+
+def _priced_ratios(names: Iterable[str], poland: Mapping[str, dict[str, str]]) -> dict[str, tuple[float, str]]:
+    """Ratios by the price of a one-year reservation: an estimate where the platform's own table was not read."""
+    prices = {name: float(poland[size_key(name)]["linux_ri1y"]) for name in names if size_key(name) in poland}
+    unit = min(prices.values())
+    return {
+        name: (OFFICIAL_RATIOS[name], "documented") if name in OFFICIAL_RATIOS else (round(price / unit, 2), "by reservation price")
+        for name, price in prices.items()
+    }  # fmt: skip
 
 
 def _flexibility(
@@ -212,7 +241,7 @@ def _flexibility(
     if series in DOCUMENTED_RATIOS:
         return _documented(*DOCUMENTED_RATIOS[series], number, sizes, priced)
     known = [name for name in names if name in priced]
-    if series in NO_GROUP or not known:
+    if series in NO_GROUP or series in {name for group in PRICED_GROUPS.values() for name in group} or not known:
         return {}
     per_vcpu = {name: float(priced[name]["linux_payg"]) / sizes[name]["vcpus"] for name in known}
     usual = sorted(per_vcpu.values())[len(known) // 2]
@@ -249,6 +278,23 @@ def _listed(region: str, listed: Mapping[str, dict[str, str]], sizes: Mapping[st
     }
     per_h = {name: [_usd(listed[name][c]) for c in columns.values()] for name in sizes if name in listed}
     return _block(region, RADAR, RADAR_READ, "MIT", "list price", "", columns, per_h)
+
+
+def _poland(poland: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Poland Central as the calculator shows it, with its own reservations and savings plans."""
+    columns = {
+        Term.LINUX: "linux_payg",
+        Term.WINDOWS: "windows_payg",
+        Term.SPOT_LINUX: "linux_spot",
+        Term.SPOT_WINDOWS: "windows_spot",
+        Term.RESERVATION_1Y: "linux_ri1y",
+        Term.RESERVATION_3Y: "linux_ri3y",
+        Term.SAVINGS_PLAN_1Y: "linux_sp1y",
+        Term.SAVINGS_PLAN_3Y: "linux_sp3y",
+    }
+    rows = {name: poland.get(size_key(name)) for name in sizes}
+    per_h = {name: [_usd(row[c]) for c in columns.values()] for name, row in rows.items() if row and row["linux_payg"]}
+    return _block("polandcentral", CALCULATOR, CALCULATOR_READ, "Apache-2.0", "list price", "", columns, per_h)
 
 
 def _east(east: Mapping[str, dict[str, str]], sizes: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +351,7 @@ def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
     return [
         {"regions": ["westeurope"], **common, "trust": "list price", "per_month": ordered},
         {
-            "regions": ["northeurope", "eastus"],
+            "regions": [*LISTED[1:], "polandcentral", "eastus"],
             **common,
             "trust": "stand-in",
             "note": "West Europe's disk prices; this region's were not read",

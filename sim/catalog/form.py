@@ -25,7 +25,7 @@ BUNDLED = Path(__file__).parent / "bundled" / "catalogue.json"
 
 @cache
 def load_bundled() -> Catalogue:
-    """The catalogue that comes with the package: dated list prices of three regions."""
+    """The catalogue that comes with the package: dated list prices of six regions."""
     return load(BUNDLED, name="the bundled catalogue")
 
 

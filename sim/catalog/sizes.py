@@ -18,7 +18,7 @@ class Size:
     memory_gib: float | None
     flexibility_group: str | None = None  # sizes among which a reservation is shared
     flexibility_ratio: float | None = None  # footprint of one VM inside that group
-    flexibility_basis: str = ""  # "documented" | "by vCPU" | "" (not shared: a reservation fits this size alone)
+    flexibility_basis: str = ""  # "documented" | "by vCPU" | "by reservation price" | "" (fits this size alone)
 
 
 def size_key(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import pickle
 import time
@@ -13,6 +14,7 @@ import pytest
 from scripts import load_tool
 
 from sim.catalog import DEFAULTS, Catalogue, Term, Trust, get_default, load, load_bundled, save, show, tier_for
+from sim.catalog.currencies import RATES_FILE
 from sim.catalog.form import BUNDLED, from_document
 from sim.errors import CatalogueError
 from sim.units import parse_duration
@@ -36,6 +38,14 @@ TRANSCRIBED = [
     ("Standard_D2s_v5", "northeurope", "spot_linux", 0.034197),
     ("Standard_NC24ads_A100_v4", "eastus", "linux", 3.673),
     ("Standard_ND96asr_v4", "eastus", "spot_linux", 5.904469),
+    ("Standard_D4s_v5", "francecentral", "linux", 0.224),
+    ("Standard_D4s_v5", "francecentral", "savings_plan_1y", 0.1688064),
+    ("Standard_E8as_v5", "francecentral", "linux", 0.532),  # Cloud Services ask 0.9 under the same meter
+    ("Standard_F8s_v2", "belgiumcentral", "windows", 0.756),
+    ("Standard_E8as_v5", "belgiumcentral", "spot_windows", 0.169277),
+    ("Standard_E8as_v5", "polandcentral", "reservation_1y", 0.3557077626),
+    ("Standard_E8as_v5", "polandcentral", "savings_plan_3y", 0.26046),
+    ("Standard_D4s_v5", "polandcentral", "spot_windows", 0.076756),
 ]
 
 
@@ -107,10 +117,11 @@ class TestBundled:
         assert (found.vcpus, found.memory_gib, found.family) == (vcpus, gib, family)
 
     def test_it_covers_what_users_run(self, catalogue: Catalogue) -> None:
-        """The target is 40 sizes of B, D, E, F, L and N in three regions."""
-        for region in ("westeurope", "northeurope"):
+        """The target is 40 sizes of B, D, E, F, L and N in each region whose list was read whole."""
+        for region in ("westeurope", "northeurope", "francecentral", "polandcentral"):
             assert len(catalogue.sizes_in(region)) >= 40
             assert {name[9] for name in catalogue.sizes_in(region)} == set("BDEFLN")
+        assert len(catalogue.sizes_in("belgiumcentral")) >= 400  # it has no N
         assert len(catalogue.sizes_in("eastus")) == 20
 
     def test_every_size_sold_has_its_parts_and_a_linux_price(self, catalogue: Catalogue) -> None:
@@ -151,6 +162,34 @@ class TestBundled:
         assert catalogue.get_size("Standard_DS12_v2").flexibility_group != sizes[0].flexibility_group
         assert catalogue.get_size("Standard_E64s_v3").flexibility_ratio == 28.8
 
+    def test_b_of_version_2_shares_by_the_price_of_a_reservation(self, catalogue: Catalogue) -> None:
+        """The platform's table gives 8 and 15.96 of one group; the rest follows their prices (0.2039 / 0.0064 = 31.89)."""
+        for series, middle in (("as", "al"), ("s", "l")):
+            sizes = [catalogue.get_size(f"Standard_B{n}{series}_v2") for n in (2, 4, 8)]
+            sizes.append(catalogue.get_size(f"Standard_B2{middle}s_v2"))
+            assert {size.flexibility_group for size in sizes} == {f"B{series}v2 Series"}
+        two, four, eight = (catalogue.get_size(f"Standard_B{n}as_v2") for n in (2, 4, 8))
+        assert [two.flexibility_ratio, four.flexibility_ratio] == [8, 15.96]
+        assert (eight.flexibility_ratio, eight.flexibility_basis) == (31.89, "by reservation price")
+
+    def test_what_a_region_lacks_is_never_another_regions_in_silence(self, catalogue: Catalogue) -> None:
+        """Disks are West Europe's and say so; a reservation that was not read has no price."""
+        for region in catalogue.regions:
+            own = region == "westeurope"
+            disk = catalogue.disk("P10", region)
+            assert disk.per_month == 21.68
+            assert disk.provenance.trust is (Trust.LIST_PRICE if own else Trust.STAND_IN)
+            assert own or "West Europe's" in disk.provenance.note
+            reserved = catalogue.find_price("Standard_D4s_v5", region, Term.RESERVATION_1Y)
+            expected = {"polandcentral": Trust.LIST_PRICE, "westeurope": Trust.STAND_IN}.get(region)
+            assert (reserved.provenance.trust if reserved else None) is expected
+
+    def test_the_bundled_file_is_small(self) -> None:
+        """It travels in every wheel: six regions in less than 400 kB, under 90 kB packed."""
+        content = BUNDLED.read_bytes()
+        assert len(content) < 400_000
+        assert len(gzip.compress(content)) < 90_000
+
     def test_a_stand_in_or_estimate_says_so_per_figure(self, catalogue: Catalogue) -> None:
         """A figure of another place must not pass for this one's."""
         trust = {
@@ -158,6 +197,8 @@ class TestBundled:
             ("westeurope", Term.RESERVATION_1Y): Trust.STAND_IN,
             ("westeurope", Term.SAVINGS_PLAN_1Y): Trust.LIST_PRICE,
             ("westeurope", Term.SAVINGS_PLAN_3Y): Trust.STAND_IN,
+            ("polandcentral", Term.SAVINGS_PLAN_3Y): Trust.LIST_PRICE,
+            ("francecentral", Term.SAVINGS_PLAN_1Y): Trust.LIST_PRICE,
             ("eastus", Term.LINUX): Trust.LIST_PRICE,
             ("eastus", Term.WINDOWS): Trust.ESTIMATE,
         }
@@ -190,7 +231,9 @@ class TestBundled:
     @pytest.mark.skipif(not PRICE_LISTS.is_dir(), reason="the price lists are not here")
     def test_it_is_what_its_script_makes_of_the_price_lists(self) -> None:
         """A hand edit of the bundled file would be lost with the next build; this notices it."""
-        assert load_tool("build_bundled").build(PRICE_LISTS) == BUNDLED.read_text(encoding="utf-8")
+        tool = load_tool("build_bundled")
+        assert tool.build(PRICE_LISTS) == BUNDLED.read_text(encoding="utf-8")
+        assert tool.build_currencies(PRICE_LISTS) == RATES_FILE.read_text(encoding="utf-8")
 
     def test_it_travels_to_other_processes(self, catalogue: Catalogue) -> None:
         """Replications run in parallel."""
@@ -232,7 +275,7 @@ class TestNames:
     def test_a_size_sold_elsewhere_names_the_regions(self, catalogue: Catalogue) -> None:
         """Known, but not here, is another mistake than unknown."""
         with pytest.raises(
-            CatalogueError, match=r"no linux price for Standard_L8s_v3 in eastus.*westeurope, northeurope have"
+            CatalogueError, match=r"no linux price for Standard_L8s_v3 in eastus.*westeurope, northeurope, .* have"
         ):
             catalogue.price("Standard_L8s_v3", "eastus", "linux")
 
