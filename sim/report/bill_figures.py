@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from sim.billing.meter_kinds import METERS
 from sim.fields.numbers import Scale, percent
@@ -24,11 +22,7 @@ from sim.report.totals import HoursParts, MoneyParts, shares
 MOST_SERIES = 6
 LEFT_IN = 1.1  # beside the axes of the distribution
 BILLED_READY, BILLED_IDLE, NOT_BILLED = "billed, ready while needed", "billed but idle", "not billed"
-LOOKS: Mapping[str, Any] = {
-    BILLED_READY: {"facecolor": style.BLUE},
-    BILLED_IDLE: {"facecolor": style.VERMILLION, "hatch": "//", "edgecolor": "white", "linewidth": 0},
-    NOT_BILLED: {"facecolor": style.RULE},
-}
+LOOKS = {BILLED_READY: (style.BLUE, ""), BILLED_IDLE: (style.VERMILLION, "//"), NOT_BILLED: (style.RULE, "")}
 FEW = 30  # replications below which every single bill is shown as a dot
 
 
@@ -61,23 +55,14 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
         parts_of_bar = [(useful, BILLED_READY), (mean - useful, BILLED_IDLE)] if bills else [(mean, NOT_BILLED)]
         left = 0.0
         for part, look in parts_of_bar:
-            axes.barh(line, part, left=left, height=0.62, **LOOKS[look])
+            style.bar(axes, line, part, LOOKS[look], left=left, linewidth=0)
             left += part
         whiskers(axes, line, stat, largest)
-        axes.text(
-            1.02,
-            line,
-            f"{parts.scale.with_unit(parts.of(line))}  ({share[line]})",
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            size=8.5,
-        )
-    axes.set_yticks(range(len(hours)), list(hours))
-    horizontal(axes, largest)
-    axes.set_ylim(max(len(hours), 2) - 0.5, -0.5)
+        style.put_beside(axes, line, f"{parts.scale.with_unit(parts.of(line))}  ({share[line]})")
+    horizontal(axes, largest, list(hours))
     axes.set_xlabel("VM-hours (mean over replications)" if run.replications > 1 else "VM-hours")
-    handles = [*(Patch(**look, label=label) for label, look in LOOKS.items()), *whisker_keys(run)]
-    sheet.legend(handles, columns=5)
+    handles = [style.swatch(*look, label) for label, look in LOOKS.items()]
+    sheet.legend([*handles, *whisker_keys(run)], columns=5)
     return sheet.finish(name, alt="VM-hours by power state, billed and not billed.", rows=rows)
 
 
@@ -102,34 +87,19 @@ def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
             part = math.fsum(run.mean(metric, group) for group in members)
             if members == (FLEET,):
                 part = stat.mean - left
-            colour, hatch = style.SERIES[i]
             if part > 0:
-                axes.barh(
-                    line, part, left=left, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5
-                )
+                style.bar(axes, line, part, style.SERIES[i], left=left)
             if len(series) > 1:
                 rows.append([meter, label, part, None, None, None, None])
             left += part
         whiskers(axes, line, stat, largest)
-        axes.text(
-            1.02,
-            line,
-            parts.scale.with_unit(parts.table.columns[line]) + (f"  ({share[line]})" if share[line] else ""),
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            size=8.5,
-        )
-    axes.set_yticks(range(len(shown)), [METERS[meter].label for meter in shown])
-    horizontal(axes, largest)
-    axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
+        words = f"  ({share[line]})" if share[line] else ""
+        style.put_beside(axes, line, parts.scale.with_unit(parts.table.columns[line]) + words)
+    horizontal(axes, largest, [METERS[meter].label for meter in shown])
     axes.set_xlabel(f"{currency} (mean over replications)" if run.replications > 1 else currency)
-    handles: list[Patch | Line2D] = []
-    if len(series) > 1:
-        handles += [
-            Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=style.shorten(label, 24))
-            for (label, _), (colour, hatch) in zip(series, style.SERIES, strict=False)
-        ]
-    sheet.legend(handles + whisker_keys(run), columns=5)
+    labels = [style.shorten(label, 24) for label, _ in series] if len(series) > 1 else []
+    handles = [style.swatch(*look, label) for label, look in zip(labels, style.SERIES, strict=False)]
+    sheet.legend([*handles, *whisker_keys(run)], columns=5)
     return sheet.finish(name, alt="Cost by meter.", rows=rows)
 
 
@@ -195,24 +165,13 @@ def _draw_strip(sheet: Sheet, axes: Axes, stat: Stat, confidence: float) -> Axes
     strip.set_yticks([1, 0], ["mean", "outcomes"])
     strip.tick_params(axis="y", length=0)
     strip.spines["left"].set_visible(False)
-    if stat.p05 is not None and stat.p95 is not None:
-        strip.plot(
-            [stat.p05, stat.p95],
-            [0, 0],
-            color=style.QUIET,
-            linewidth=2.0,
-            solid_capstyle="butt",
-            label="5\N{EN DASH}95 % range of outcomes",
-        )
-    if stat.low is not None and stat.high is not None:
-        strip.plot(
-            [stat.low, stat.high],
-            [1, 1],
-            color=style.BLACK,
-            linewidth=5.0,
-            solid_capstyle="butt",
-            label=f"{percent(confidence, 0)} interval of the mean",
-        )
+    spans = (
+        (0, stat.p05, stat.p95, style.QUIET, 2.0, "5\N{EN DASH}95 % range of outcomes"),
+        (1, stat.low, stat.high, style.BLACK, 5.0, f"{percent(confidence, 0)} interval of the mean"),
+    )
+    for line, low, high, colour, width, label in spans:
+        if low is not None and high is not None:
+            strip.plot([low, high], [line] * 2, color=colour, linewidth=width, solid_capstyle="butt", label=label)
     strip.plot([stat.mean], [1], marker="D", markersize=5, color=style.VERMILLION, linestyle="none", label="mean")
     return strip
 
@@ -268,28 +227,22 @@ def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
     """Interval and range at the end of a bar; for a bar too short to be seen they would hide it."""
     if stat.mean < 0.01 * largest:
         return
-    if stat.p05 is not None and stat.p95 is not None:
-        axes.plot([stat.p05, stat.p95], [line + 0.2] * 2, color=style.QUIET, linewidth=1.2, marker="|", markersize=4)
-    if stat.low is not None and stat.high is not None:
-        axes.plot([stat.low, stat.high], [line] * 2, color=style.BLACK, linewidth=1.6, marker="|", markersize=9)
+    style.whisker(axes, line + 0.2, stat.p05, stat.p95, width=1.2, size=4, colour=style.QUIET)
+    style.whisker(axes, line, stat.low, stat.high, width=1.6, size=9)
 
 
-def whisker_keys(run: ReportedRun) -> list[Patch | Line2D]:
+def whisker_keys(run: ReportedRun) -> list[Line2D]:
     """What the two whiskers mean; nothing for one replication, which has none."""
     if run.replications == 1:
         return []
-    interval = f"{percent(run.confidence, 0)} interval of the mean"
     return [
-        Line2D([], [], color=style.BLACK, linewidth=1.6, marker="|", markersize=9, label=interval),
-        Line2D(
-            [], [], color=style.QUIET, linewidth=1.2, marker="|", markersize=4, label="5\N{EN DASH}95 % of replications"
-        ),
+        style.whisker_key(f"{percent(run.confidence, 0)} interval of the mean", width=1.6, size=9),
+        style.whisker_key("5\N{EN DASH}95 % of replications", width=1.2, size=4, colour=style.QUIET),
     ]
 
 
-def horizontal(axes: Axes, largest: float) -> None:
+def horizontal(axes: Axes, largest: float, names: Sequence[str]) -> None:
     """Axes of horizontal bars: amounts along, names without ticks."""
+    style.name_lines(axes, names)
     axes.set_xlim(0.0, largest * 1.04 or 1.0)
     style.put_numbers(axes.xaxis, most=6)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)

@@ -28,6 +28,13 @@ from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.digests import check_files
 
 MOST_PANELS = 12
+STUDIES = {
+    "comparison.json": comparisons.build_comparison,
+    "sweep.json": sweeps.build_sweep,
+    "size.json": searches.build_size,
+    "sensitivity.json": searches.build_sensitivity,
+}
+"""How the report of a study is built, by the file that its folder has."""
 
 
 def build(path: str | Path) -> Path:
@@ -48,14 +55,9 @@ def build(path: str | Path) -> Path:
 
 
 def _build(path: Path) -> Path:
-    if (path / "comparison.json").exists():
-        return comparisons.build_comparison(path)
-    if (path / "sweep.json").exists():
-        return sweeps.build_sweep(path)
-    if (path / "size.json").exists():
-        return searches.build_size(path)
-    if (path / "sensitivity.json").exists():
-        return searches.build_sensitivity(path)
+    for file, build_study in STUDIES.items():
+        if (path / file).exists():
+            return build_study(path)
     run = folder.read(path)
     hours, money = totals.hours_parts(run), totals.money_parts(run)
     with style.figure_style():

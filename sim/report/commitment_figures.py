@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.patches import Patch
 
 from sim.fields.numbers import MONEY, in_currency, percent, plain
 from sim.report import clock, style
@@ -106,12 +105,7 @@ def commitment_use(run: ReportedRun) -> Drawn:
             [use.name, in_currency(use.unit, run.currency), *numbers]
             for numbers in zip(edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True)
         ]
-    sheet.legend(
-        [
-            Patch(facecolor=style.BLUE, label="used"),
-            Patch(facecolor=style.VERMILLION, hatch="//", edgecolor="white", linewidth=0, label="bought and lost"),
-        ]
-    )
+    sheet.legend([style.swatch(style.BLUE, "", "used"), style.swatch(style.VERMILLION, "//", "bought and lost")])
     return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
 
 

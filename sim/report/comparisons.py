@@ -93,10 +93,7 @@ def differences(study: Study) -> Drawn | None:
             seen[verdict] = None
             _point(axes, line, entry, form.times, *VERDICTS.get(verdict, VERDICTS["undecided"]))
             rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
-        axes.set_ylim(max(len(of), 2) - 0.5, -0.5)
-        axes.set_yticks(range(len(of)), names)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
+        style.name_lines(axes, names)
         axes.margins(x=0.12)
         style.put_numbers(axes.xaxis, most=4)
         axes.set_xlabel(form.title.replace("(%)", "(percentage points)"))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch
 
-from sim.lifecycle.policy import get_policy
+from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
 from sim.report.folder import Floats, ReportedRun
@@ -60,7 +60,7 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     for state in present:
         above = below + timeline.states[state].mean
         style.fill_steps(stack, timeline.edges_h, below, above, *style.STATE_LOOK[state])
-        handles.append(_swatch(state, " (billed)" if policy.bills(state) else " (not billed)"))
+        handles.append(_swatch(state, policy))
         below = above
         if policy.bills(state):
             billed = above
@@ -173,7 +173,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     minutes.set_yticks([0], [names[0]])
     minutes.set_title(f"A closer look: how {names[0]} begins", size=8.5, loc="left", pad=4)
     policy = get_policy(run.policy)
-    sheet.legend([_swatch(s, " (billed)" if policy.bills(s) else " (not billed)") for s in shown])
+    sheet.legend([_swatch(s, policy) for s in shown])
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
     return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
@@ -217,15 +217,8 @@ def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
     for begin, end, state in early:
         if end - begin > span_min * 0.0105 * (len(state) + 1):
             dark = state in (PowerState.RUNNING, PowerState.STOPPED, PowerState.HIBERNATED)
-            axes.text(
-                (begin + end) / 2,
-                0.0,
-                str(state),
-                ha="center",
-                va="center",
-                size=7.5,
-                color="white" if dark else style.INK,
-            )
+            colour = "white" if dark else style.INK
+            axes.text((begin + end) / 2, 0.0, str(state), ha="center", va="center", size=7.5, color=colour)
     axes.set_xlim(0.0, span_min)
     style.put_numbers(axes.xaxis, most=10)
     axes.set_xlabel("minutes since its create was accepted")
@@ -248,9 +241,8 @@ def _spread(timelines: Sequence[VmTimeline], most: int) -> Sequence[VmTimeline]:
     return [timelines[i * len(timelines) // most] for i in range(most)]
 
 
-def _swatch(state: PowerState, words: str) -> Patch:
-    colour, hatch = style.STATE_LOOK[state]
-    return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.0, label=f"{state}{words}")
+def _swatch(state: PowerState, policy: BillingPolicy) -> Patch:
+    return style.swatch(*style.STATE_LOOK[state], f"{state} {'(billed)' if policy.bills(state) else '(not billed)'}")
 
 
 def _band(axes: Axes, edges: Floats, band: Band, colour: str) -> None:
@@ -271,16 +263,9 @@ def _mark_warm_up(axes: Axes, run: ReportedRun, *, named: bool = False) -> None:
         axes.axvspan(0.0, run.warm_up_h, facecolor=style.FAINT, hatch="///", linewidth=0.0)
     if named and run.warm_up_h > 0.1 * run.horizon_h:
         axes.text(
-            run.warm_up_h / 2,
-            0.5,
-            "warm-up, left out",
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="center",
-            size=7,
-            color=style.QUIET,
-            clip_on=True,
-        )
+            run.warm_up_h / 2, 0.5, "warm-up, left out", transform=axes.get_xaxis_transform(), ha="center", va="center",
+            size=7, color=style.QUIET, clip_on=True,
+        )  # fmt: skip
 
 
 def _column(header: list[str], columns: list[Floats], name: str, band: Band) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-
 from sim.billing.meter_kinds import METERS
 from sim.report import clock, style
 from sim.report.bill_figures import horizontal, whisker_keys, whiskers
@@ -61,24 +58,14 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
             if part <= 0:
                 continue
             seen.append(what)
-            colour, hatch = PART_LOOK.get(what, OTHER_LOOK)
-            axes.barh(
-                line, part, left=begin, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5
-            )
+            style.bar(axes, line, part, PART_LOOK.get(what, OTHER_LOOK), left=begin)
             begin += part
         whiskers(axes, line, stat, largest)
-        words = money.scale.with_unit(amount)
-        axes.text(1.02, line, words, transform=axes.get_yaxis_transform(), va="center", size=8.5)
-    axes.set_yticks(range(len(shown)), names)
-    horizontal(axes, largest)
-    axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
+        style.put_beside(axes, line, money.scale.with_unit(amount))
+    horizontal(axes, largest, names)
     axes.set_xlabel(f"{currency} (mean over replications)" if run.replications > 1 else currency)
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=what)
-        for what, (colour, hatch) in PART_LOOK.items()
-        if what in seen
-    ]
-    sheet.legend(handles + whisker_keys(run), columns=5)
+    handles = [style.swatch(*look, what) for what, look in PART_LOOK.items() if what in seen]
+    sheet.legend([*handles, *whisker_keys(run)], columns=5)
     return sheet.finish(name, alt=f"Cost of {len(shown)} groups, the most expensive first.", rows=table)
 
 

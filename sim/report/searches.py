@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from sim.fields.metrics import Form
 from sim.fields.numbers import Scale, compact, money, percent, plain
@@ -151,24 +151,19 @@ def tornado(study: Study) -> Drawn:
     sheet, axes = _bars(study, f"How far does {form.label} move if one setting goes to either end of its range?", name)
     rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
     for line, factor in enumerate(factors):
-        for end, colour, hatch in (("low", style.SKY, ""), ("high", style.ORANGE, "//")):
+        for end, look in (("low", (style.SKY, "")), ("high", (style.ORANGE, "//"))):
             moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
             rows.append([factor["factor"], end, factor[end], moved, begin, stop])
-            if moved is None:
-                continue
-            axes.barh(
-                line, moved * form.times, height=0.6, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
-            )
-            if begin is not None and stop is not None:
-                ends = [begin * form.times, stop * form.times]
-                axes.plot(ends, [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8)
+            if moved is not None:
+                style.bar(axes, line, moved * form.times, look, height=0.6, linewidth=0)
+                _interval(axes, line, begin, stop, form.times)
     axes.axvline(0.0, color=style.INK, linewidth=1.0)
     base = study.form(study.content["metric"], factors[0]["base"]).with_unit(factors[0]["base"])
     axes.set_xlabel(f"difference from {base} ({form.unit})")
     handles = [
-        Patch(facecolor=style.SKY, label="at the low end"),
-        Patch(facecolor=style.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="at the high end"),
-        Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="paired interval"),
+        style.swatch(style.SKY, "", "at the low end"),
+        style.swatch(style.ORANGE, "//", "at the high end"),
+        style.whisker_key("paired interval"),
     ]
     sheet.legend(handles)
     return sheet.finish(name, alt=f"Tornado of {form.label} over {len(factors)} settings.", rows=rows)
@@ -185,23 +180,14 @@ def morris(study: Study) -> Drawn:
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
         matters, half = factor["mu_star"] * form.times, factor["mu_star_half_width"] * form.times
         axes.barh(line, matters, height=0.6, color=style.BLUE)
-        axes.plot(
-            [matters - half, matters + half], [line] * 2, color=style.BLACK, linewidth=1.4, marker="|", markersize=8
-        )
+        _interval(axes, line, matters - half, matters + half)
         axes.plot([factor["sigma"] * form.times], [line], "D", color=style.ORANGE, markersize=5)
     axes.set_xlabel(f"change of {form.label} over the whole range ({form.unit})")
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=style.BLUE, label="mean size of its effects (mu*)"),
-        Line2D([], [], color=style.BLACK, linewidth=1.4, marker="|", markersize=8, label="interval"),
-        Line2D(
-            [],
-            [],
-            color=style.ORANGE,
-            marker="D",
-            linestyle="",
-            markersize=5,
-            label="their spread (sigma): non-linear, or interacting with others",
-        ),
+    spread = "their spread (sigma): non-linear, or interacting with others"
+    handles = [
+        style.swatch(style.BLUE, "", "mean size of its effects (mu*)"),
+        style.whisker_key("interval"),
+        Line2D([], [], color=style.ORANGE, marker="D", linestyle="", markersize=5, label=spread),
     ]
     sheet.legend(handles, columns=3)
     return sheet.finish(name, alt=f"Effects of {len(factors)} settings on {form.label}.", rows=rows)
@@ -215,30 +201,25 @@ def sobol(study: Study) -> Drawn:
     sheet, axes = _bars(study, f"Which settings explain the variance of {form.label} over the ranges?", name)
     keys = [f"{kind}{ending}" for kind in ("first_order", "total") for ending in ("", "_from", "_to")]
     rows: list[list[object]] = [["factor", *keys]]
-    kinds = (("first_order", -0.17, style.BLUE, ""), ("total", 0.17, style.ORANGE, "//"))
+    kinds = (("first_order", -0.17, (style.BLUE, "")), ("total", 0.17, (style.ORANGE, "//")))
     for line, factor in enumerate(factors):
         rows.append([factor["factor"], *(factor[key] for key in keys)])
-        for kind, shift, colour, hatch in kinds:
+        for kind, shift, look in kinds:
             share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
-            if share is None:
-                continue
-            axes.barh(
-                line + shift, 100 * share, height=0.32, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0
-            )
-            if begin is not None and stop is not None:
-                ends = [100 * begin, 100 * stop]
-                axes.plot(ends, [line + shift] * 2, color=style.BLACK, linewidth=1.2, marker="|", markersize=6)
+            if share is not None:
+                style.bar(axes, line + shift, 100 * share, look, height=0.32, linewidth=0)
+                _interval(axes, line + shift, begin, stop, 100)
     axes.set_xlabel("share of the variance (%)")
     handles = [
-        Patch(facecolor=style.BLUE, label="its own"),
-        Patch(facecolor=style.ORANGE, hatch="//", edgecolor="white", linewidth=0, label="with its interactions"),
-        Line2D([], [], color=style.BLACK, linewidth=1.2, marker="|", markersize=6, label="interval"),
+        style.swatch(style.BLUE, "", "its own"),
+        style.swatch(style.ORANGE, "//", "with its interactions"),
+        style.whisker_key("interval"),
     ]
     sheet.legend(handles)
     return sheet.finish(name, alt=f"Sobol indices of {len(factors)} settings.", rows=rows)
 
 
-def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
+def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
     """A sheet with a line for each factor, the most important above, its range beside its name."""
     factors = study.content["factors"]
     shown = factors[:MOST_BARS]
@@ -251,12 +232,14 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Any]:
         f"{style.shorten(each['factor'], 46)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
         for each in shown
     ]
-    axes.set_yticks(range(len(shown)), labels)
-    axes.set_ylim(max(len(shown), 2) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
+    style.name_lines(axes, labels)
     style.put_numbers(axes.xaxis)
     return sheet, axes
+
+
+def _interval(axes: Axes, line: float, begin: float | None, stop: float | None, times: float = 1.0) -> None:
+    if begin is not None and stop is not None:
+        style.whisker(axes, line, begin * times, stop * times, width=1.4, size=8)
 
 
 def _factors_table(study: Study) -> Table:

@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sim.fields.numbers import compact
@@ -193,6 +194,44 @@ def rasterise(artist: Artist, points: int) -> None:
     """Draw an artist of very many points as pixels, which a vector picture can hold as well."""
     if points > MOST_VECTOR_POINTS:
         artist.set_rasterized(True)
+
+
+def swatch(colour: str, hatch: str, label: str) -> Patch:
+    """What a filled area means, for the legend."""
+    return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, label=label)
+
+
+def bar(axes: Axes, line: float, amount: float, look: tuple[str, str], *, left: float = 0.0, **more: Any) -> None:
+    """One part of a horizontal bar, in a colour and a hatch."""
+    colour, hatch = look
+    how = {"height": 0.62, "edgecolor": "white", "linewidth": 0.5} | more
+    axes.barh(line, amount, left=left, facecolor=colour, hatch=hatch, **how)
+
+
+def whisker(
+    axes: Axes, line: float, low: float | None, high: float | None, *, width: float, size: float, colour: str = BLACK
+) -> None:
+    """A horizontal interval with marked ends; nothing where there is none."""
+    if low is not None and high is not None:
+        axes.plot([low, high], [line, line], color=colour, linewidth=width, marker="|", markersize=size)
+
+
+def whisker_key(label: str, *, width: float = 1.4, size: float = 8, colour: str = BLACK) -> Line2D:
+    """What such an interval means, for the legend."""
+    return Line2D([], [], color=colour, linewidth=width, marker="|", markersize=size, label=label)
+
+
+def name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """Make the vertical axis a list of names from above, without ticks or grid."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(max(len(names), 2) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+
+
+def put_beside(axes: Axes, line: float, words: str) -> None:
+    """Words to the right of the axes, at one of its lines."""
+    axes.text(1.02, line, words, transform=axes.get_yaxis_transform(), va="center", size=8.5)
 
 
 def put_time(axes: Axes, time: TimeAxis, end_h: float, *, labelled: bool = True) -> None:
