@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +52,16 @@ class ReportedRun:
 
     folder: Path
     summary: Mapping[str, Any]
-    scenario: Mapping[str, Any]  # the scenario file's own keys, empty when the folder has none
     provenance: Mapping[str, Any]
+    name: str  # of the scenario
+    seed: int
+    replications: int
+    horizon_h: float  # from the start to the end of the run
+    warm_up_h: float  # at the beginning, left out of every figure
+    policy: str  # the billing policy
+    engine: str  # the one that ran
+    confidence: float  # the level of every interval
+    currency: str
     own_start: datetime | None  # as the scenario writes it
     start: datetime | None  # the same instant on the clocks of the fleet's users
     zone_name: str
@@ -64,56 +73,6 @@ class ReportedRun:
     vm_timelines: tuple[VmTimeline, ...]
     commitments: tuple[CommitmentUse, ...] = ()
     uptimes: tuple[UptimeRow, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The scenario's name."""
-        scenario = self.summary.get("scenario", "")
-        return str(scenario.get("name", "")) if isinstance(scenario, Mapping) else str(scenario)
-
-    @property
-    def seed(self) -> int:
-        """The seed all replications derive from."""
-        return int(self.summary["seed"])
-
-    @property
-    def replications(self) -> int:
-        """How many independent months were played."""
-        return int(self.summary["replications"])
-
-    @property
-    def horizon_h(self) -> float:
-        """Hours from the start to the end of the run."""
-        return float(self.summary["horizon_h"])
-
-    @property
-    def warm_up_h(self) -> float:
-        """Hours at the beginning that are left out of every figure."""
-        if "warm_up_h" in self.summary:
-            return float(self.summary["warm_up_h"])
-        text = str(self.scenario.get("warm_up", "0s"))
-        return 0.0 if text == "auto" else parse_duration(text) / 3600.0
-
-    @property
-    def policy(self) -> str:
-        """The billing policy the hours were billed under."""
-        return str(self.summary["billing_policy"])
-
-    @property
-    def engine(self) -> str:
-        """The engine that ran."""
-        return str(self.summary.get("engine", ""))
-
-    @property
-    def confidence(self) -> float:
-        """The level of every interval."""
-        return float(self.summary.get("confidence", self.scenario.get("confidence", 0.95)))
-
-    @property
-    def currency(self) -> str:
-        """The unit of money."""
-        prices = self.scenario.get("prices", {})
-        return str(self.summary.get("currency", prices.get("currency", "USD")))
 
     @property
     def forms(self) -> Forms:
@@ -129,21 +88,30 @@ class ReportedRun:
 def read(folder: Path) -> ReportedRun:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""
     stored = results.read(folder)
-    outcomes = stored.outcomes
-    own_start = _start(stored.summary, stored.scenario, stored.provenance)
-    start, zone_name = _on_local_clock(own_start, stored.scenario)
+    summary, scenario, outcomes = stored.summary, stored.scenario, stored.outcomes
+    own_start = _start(summary, scenario, stored.provenance)
+    start, zone_name = _on_local_clock(own_start, scenario)
+    named = summary.get("scenario", "")
     return ReportedRun(
         folder=folder,
-        summary=stored.summary,
-        scenario=stored.scenario,
+        summary=summary,
         provenance=stored.provenance,
+        name=str(named.get("name", "") if isinstance(named, Mapping) else named),
+        seed=int(summary["seed"]),
+        replications=int(summary["replications"]),
+        horizon_h=float(summary["horizon_h"]),
+        warm_up_h=_warm_up_h(summary, scenario),
+        policy=str(summary["billing_policy"]),
+        engine=str(summary.get("engine", "")),
+        confidence=float(summary.get("confidence", scenario.get("confidence", 0.95))),
+        currency=str(summary.get("currency", scenario.get("prices", {}).get("currency", "USD"))),
         own_start=own_start,
         start=start,
         zone_name=zone_name,
-        fleet=_stats(FLEET, stored.summary["metrics"], outcomes),
+        fleet=_stats(FLEET, summary["metrics"], outcomes),
         groups={
             str(group): _stats(str(group), entry["metrics"], outcomes)
-            for group, entry in stored.summary.get("groups", {}).items()
+            for group, entry in summary.get("groups", {}).items()
         },
         outcomes=outcomes,
         numbers=stored.numbers,
@@ -152,6 +120,13 @@ def read(folder: Path) -> ReportedRun:
         commitments=stored.commitments,
         uptimes=stored.uptimes,
     )
+
+
+def _warm_up_h(summary: Mapping[str, Any], scenario: Mapping[str, Any]) -> float:
+    if "warm_up_h" in summary:
+        return float(summary["warm_up_h"])
+    text = str(scenario.get("warm_up", "0s"))
+    return 0.0 if text == "auto" else parse_duration(text) / 3600.0
 
 
 def _start(summary: Mapping[str, Any], scenario: Mapping[str, Any], provenance: Mapping[str, Any]) -> datetime | None:
@@ -174,10 +149,8 @@ def _on_local_clock(start: datetime | None, scenario: Mapping[str, Any]) -> tupl
     }
     if len(zones) == 1:
         name = zones.pop()
-        try:
+        with suppress(ZoneInfoNotFoundError, ValueError):
             return start.astimezone(ZoneInfo(name)), name
-        except (ZoneInfoNotFoundError, ValueError):
-            return start, _offset_name(start)
     return start, _offset_name(start)
 
 
@@ -191,9 +164,7 @@ def _offset_name(start: datetime) -> str:
 
 def _number(entry: Mapping[str, Any], key: str) -> float | None:
     value = entry.get(key)
-    if value is None:
-        return None
-    return float(value) if math.isfinite(float(value)) else None
+    return float(value) if value is not None and math.isfinite(float(value)) else None
 
 
 def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, str], Floats]) -> dict[str, Stat]:
@@ -202,20 +173,12 @@ def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, 
         mean = _number(entry, "mean")
         if mean is None:
             continue  # a share of nothing: there is no such number
-        several = int(entry.get("n", 1)) > 1
+        n = int(entry.get("n", 1))
         low, high = _number(entry, "p05"), _number(entry, "p95")
         values = outcomes.get((group, name))
         if low is None and values is not None and values.size > 1 and np.isfinite(values).all():
             low, high = (float(bound) for bound in np.quantile(values, RANGE))
-        made[name] = Stat(
-            mean=mean,
-            low=_number(entry, "low") if several else None,
-            high=_number(entry, "high") if several else None,
-            n=int(entry.get("n", 1)),
-            p05=low if several else None,
-            p95=high if several else None,
-            p50=_number(entry, "p50"),
-            p90=_number(entry, "p90"),
-            p99=_number(entry, "p99"),
-        )
+        of_one = {key: _number(entry, key) for key in ("p50", "p90", "p99")}
+        of_several = {"low": _number(entry, "low"), "high": _number(entry, "high"), "p05": low, "p95": high}
+        made[name] = Stat(mean=mean, n=n, **of_one, **(of_several if n > 1 else {}))
     return made

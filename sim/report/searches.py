@@ -31,7 +31,6 @@ Row = Mapping[str, Any]
 def build_size(path: Path) -> Path:
     """The report of `vmfleet size`: the answer, and what is known at every value tried."""
     study = read(path, "size.json", ("path", "keep", "trials", "words", "seed"))
-    study = replace(study, content={**study.content, "replications": max(row["n"] for row in study.content["trials"])})
     with style.figure_style():
         figures = [evidence(study)]
     words = str(study.content["words"])

@@ -23,26 +23,10 @@ class Study:
     folder: Path
     content: Mapping[str, Any]
     provenance: Mapping[str, Any]
-
-    @property
-    def seed(self) -> int:
-        """The seed that all variants share."""
-        return int(self.content["seed"])
-
-    @property
-    def replications(self) -> int:
-        """Replications of each variant."""
-        return int(self.content["replications"])
-
-    @property
-    def confidence(self) -> float:
-        """The level of every interval."""
-        return float(self.content.get("confidence", 0.95))
-
-    @property
-    def currency(self) -> str:
-        """The unit of money; a folder that doesn't say is older than any other than US dollars."""
-        return str(self.content.get("currency", "USD"))
+    seed: int  # all variants share it
+    replications: int  # of each variant
+    confidence: float  # the level of every interval
+    currency: str
 
     def form(self, metric: str, *values: float | None) -> Form:
         """How figures of a metric are written, given some of them."""
@@ -79,7 +63,15 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     for key in keys:
         if key not in content:
             raise ResultError(f"{path / file}: no {key!r}; was it written by vmfleet?")
-    return Study(folder=path, content=content, provenance=read_json(path / "provenance.json") or {})
+    return Study(
+        folder=path,
+        content=content,
+        provenance=read_json(path / "provenance.json") or {},
+        seed=int(content["seed"]),
+        replications=int(content.get("replications") or max(trial["n"] for trial in content["trials"])),
+        confidence=float(content.get("confidence", 0.95)),
+        currency=str(content.get("currency", "USD")),  # a folder that doesn't say is older than any other currency
+    )
 
 
 def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:

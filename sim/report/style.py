@@ -204,7 +204,7 @@ def swatch(colour: str, hatch: str, label: str) -> Patch:
 def bar(axes: Axes, line: float, amount: float, look: tuple[str, str], *, left: float = 0.0, **more: Any) -> None:
     """One part of a horizontal bar, in a colour and a hatch."""
     colour, hatch = look
-    how = {"height": 0.62, "edgecolor": "white", "linewidth": 0.5} | more
+    how: dict[str, Any] = {"height": 0.62, "edgecolor": "white", "linewidth": 0.5} | more
     axes.barh(line, amount, left=left, facecolor=colour, hatch=hatch, **how)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
@@ -47,9 +49,6 @@ def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups
     """Read `timeline.parquet` in pieces, so that memory grows with what is shown, not with the file."""
     if not path.exists():
         return None
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     replications = len(numbers)
     step = step_h(horizon_h)
     steps = max(1, math.ceil(horizon_h / step - 1e-9))
@@ -98,8 +97,6 @@ def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups
 
 
 def _codes(values: object) -> tuple[npt.NDArray[np.int64], list[str]]:
-    import pyarrow as pa
-
     array = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()  # type: ignore[attr-defined]
     return np.asarray(array.indices, dtype=np.int64), array.dictionary.to_pylist()
 
