@@ -78,8 +78,8 @@ def axes_of(vary: Vary | Sequence[str]) -> list[Axis]:
     ]  # fmt: skip
     if not axes:
         raise InputError("nothing varies: give at least one --vary PATH=V1,V2,...")
-    twice = [path for path, n in _counted(axes).items() if n > 1]
-    if twice:
+    paths = [path for axis in axes for path in axis.paths]
+    if twice := [path for path in paths if paths.count(path) > 1]:
         raise InputError(f"--vary {twice[0]}: is given twice; a place takes its values from one axis")
     number = math.prod(len(axis.values) for axis in axes)
     if number > MOST_POINTS:
@@ -225,8 +225,3 @@ def format_exact(seconds: Fraction) -> str:
     """A duration that reads back as these very seconds."""
     words = format_duration(float(seconds)).replace(" ", "")
     return words if parse_duration(words) == float(seconds) else f"{float(seconds)!r}s"
-
-
-def _counted(axes: Sequence[Axis]) -> dict[str, int]:
-    paths = [path for axis in axes for path in axis.paths]
-    return {path: paths.count(path) for path in paths}

@@ -107,17 +107,8 @@ class Comparison:
             "stopped": self.stopped,
             "warnings": self.warnings,
             "base_metrics": {name: estimate.as_dict() for name, estimate in self.base.metrics.items()},
-            "differences": {
-                variant: {metric: difference.as_dict() for metric, difference in by_metric.items()}
-                for variant, by_metric in self.differences.items()
-            },
-            "groups": {
-                group: {
-                    variant: {metric: difference.as_dict() for metric, difference in by_metric.items()}
-                    for variant, by_metric in by_variant.items()
-                }
-                for group, by_variant in self.group_differences.items()
-            },
+            "differences": _as_dicts(self.differences),
+            "groups": {group: _as_dicts(by_variant) for group, by_variant in self.group_differences.items()},
         }
 
     def frame(self) -> DataFrame:
@@ -166,6 +157,13 @@ class Comparison:
             for metric in self.base.metric_names(group)
             if metric in run.metric_names(group)
         }
+
+
+def _as_dicts(by_variant: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
+    return {
+        variant: {metric: difference.as_dict() for metric, difference in by_metric.items()}
+        for variant, by_metric in by_variant.items()
+    }
 
 
 def compare(

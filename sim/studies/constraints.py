@@ -26,7 +26,8 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 )
 _METRIC = r"(?P<metric>[A-Za-z_][\w.\- ]*?)(?:@(?P<group>[\w.\-]+))?"
 _SIGN, _NUMBER = r"(?P<sign><=|>=|<|>)", r"(?P<limit>[-+0-9.eE_]+%?)"
-_MEAN = re.compile(rf"^(?:mean\(\s*{_METRIC}\s*\)|{_METRIC.replace('metric', 'plain').replace('group', 'of')})\s*{_SIGN}\s*{_NUMBER}$")  # fmt: skip
+_MEAN_OF = re.compile(r"^mean\(\s*([^()]*?)\s*\)")
+_MEAN = re.compile(rf"^{_METRIC}\s*{_SIGN}\s*{_NUMBER}$")
 _QUANTILE = re.compile(rf"^[pP](?P<p>\d{{1,2}}(?:\.\d+)?)\(\s*{_METRIC}\s*\)\s*{_SIGN}\s*{_NUMBER}$")
 _CHANCE = re.compile(
     rf"^P\(\s*{_METRIC}\s*(?P<inner><=|>=|<|>)\s*(?P<bound>[-+0-9.eE_]+%?)\s*\)\s*{_SIGN}\s*{_NUMBER}$"
@@ -102,41 +103,30 @@ def parse_constraint(words: str) -> Constraint:
     ('cost.total', 0.95, '<=', 50000.0)
     """
     text = words.strip()
-    if found := _CHANCE.match(text):
-        limit = _value(found["limit"], words)
+    found = _CHANCE.match(text) or _QUANTILE.match(text) or _MEAN.match(_MEAN_OF.sub(r"\1", text))
+    if found is None:
+        raise InputError(
+            f"--keep {words}: is no target; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
+            "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
+        )
+    limit, quantile, event = _value(found["limit"], words), None, None
+    if found.re is _CHANCE:
         if not 0.0 <= limit <= 1.0:
             raise InputError(f"--keep {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
-        return Constraint(
-            words=text,
-            metric=found["metric"],
-            group=found["group"] or FLEET,
-            sign=found["sign"],
-            limit=limit,
-            event=(found["inner"], _value(found["bound"], words)),
-        )
-    if found := _QUANTILE.match(text):
+        event = (found["inner"], _value(found["bound"], words))
+    elif found.re is _QUANTILE:
         share = float(found["p"]) / 100
         if not 0.0 < share < 1.0:
             raise InputError(f"--keep {words}: a quantile is above p0 and below p100")
-        return Constraint(
-            words=text,
-            metric=found["metric"],
-            group=found["group"] or FLEET,
-            sign=found["sign"],
-            limit=_value(found["limit"], words),
-            quantile=share if found["sign"].startswith("<") else 1 - share,
-        )
-    if found := _MEAN.match(text):
-        return Constraint(
-            words=text,
-            metric=found["metric"] or found["plain"],
-            group=found["group"] or found["of"] or FLEET,
-            sign=found["sign"],
-            limit=_value(found["limit"], words),
-        )
-    raise InputError(
-        f"--keep {words}: is no target; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
-        "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
+        quantile = share if found["sign"].startswith("<") else 1 - share
+    return Constraint(
+        words=text,
+        metric=found["metric"],
+        group=found["group"] or FLEET,
+        sign=found["sign"],
+        limit=limit,
+        quantile=quantile,
+        event=event,
     )
 
 

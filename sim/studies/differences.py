@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from scipy import special
@@ -40,10 +40,9 @@ class Difference:
     high: float | None
     half_width: float | None
     n: int
+    p_better: float | None
+    """Probability that the variant's mean is the better one; None where neither direction is better."""
     relative: float | None  # mean difference over the base's mean
-    p_better: (
-        float | None
-    )  # probability that the variant's mean is the better one; None where neither direction is better
     share_better: float | None  # in how many of the replications it was
     correlation: float | None  # of variant and base over replications, which common random numbers raise
     gain: float | None  # replications that independent runs would need for one paired; None: it never varies
@@ -54,22 +53,9 @@ class Difference:
 
     def as_dict(self) -> dict[str, Any]:
         """The object that stands in `comparison.json`."""
-        return {
-            "mean": self.mean,
-            "low": self.low,
-            "high": self.high,
-            "half_width": self.half_width,
-            "n": self.n,
-            "p_better": self.p_better,
-            "relative": self.relative,
-            "share_better": self.share_better,
-            "correlation": self.correlation,
-            "gain": self.gain,
-            "sd_base": self.sd_base,
-            "sd_variant": self.sd_variant,
-            "p_value": self.p_value,
-            "verdict": self.verdict,
-        }
+        found = asdict(self)
+        del found["metric"], found["group"]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +73,8 @@ class Paired:
     sd_variant: float | None = None
 
 
-UNDEFINED = Paired(
-    mean=None, standard_error=None, n=0, base_mean=None, differences=()
-)  # such as an availability where nothing was needed
+UNDEFINED = Paired(mean=None, standard_error=None, n=0, base_mean=None, differences=())
+"""Such as an availability where nothing was needed."""
 MOST_GAIN = 1e12  # beyond it the difference varies by rounding alone
 
 Values = Callable[[str, str], list[float]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -30,6 +29,7 @@ from sim.runs.simulation_input import SimulationInput, compile_scenario
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Interval, mean_of, paired_interval
+from sim.studies.answers import Answer
 from sim.units import SECONDS_PER_HOUR
 
 STEPS = {"reservation": 1.0, "capacity-reservation": 1.0, "savings-plan": 0.01}
@@ -40,8 +40,8 @@ HoursOfReplication = tuple[tuple[RatedHours, ...], Hourly]
 """The hours of one replication, and the part of each clock hour that is billed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Purchase:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Purchase(Answer):
     """The best quantity of one commitment, what it saves, and how sharp the answer is."""
 
     commitment: str
@@ -70,13 +70,6 @@ class Purchase:
         rows = [(quantity, each.mean, each.low, each.high) for quantity, each in sorted(self.intervals.items())]
         return frame(rows, ("quantity", "mean_cost_usd", "low", "high"))
 
-    def __repr__(self) -> str:
-        return f"<{self.words}>"
-
-    def _repr_html_(self) -> str:
-        """The sentence and the curve, for notebooks."""
-        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
-
     def summary(self) -> dict[str, Any]:
         """The answer as an object for JSON."""
         return {
@@ -87,11 +80,15 @@ class Purchase:
             "best": self.best,
             "low": self.low,
             "high": self.high,
-            "saving": {"mean": self.saving.mean, "low": self.saving.low, "high": self.saving.high, "n": self.saving.n},
-            "cost": {"mean": self.cost.mean, "low": self.cost.low, "high": self.cost.high, "n": self.cost.n},
+            "saving": _bounds(self.saving),
+            "cost": _bounds(self.cost),
             "single": list(self.single),
             "costs": [{"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())],
         }
+
+
+def _bounds(found: Interval) -> dict[str, Any]:
+    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
 
 
 def best_commitment(
@@ -136,8 +133,7 @@ def _purchase(curve: _Curve, name: str, top: int) -> Purchase:
     best = curve.least(range(count), top)
     none, least = curve.costs(0), curve.costs(best)
     zero = [0.0] * count
-    low, high = (_edge(curve, best, end, confidence) for end in (0, top))
-    single = tuple(round(curve.least([k], top) * step, 2) for k in range(count))
+    low, high = (_edge(curve, best, end) for end in (0, top))
     return Purchase(
         commitment=name,
         path=curve.path,
@@ -146,7 +142,7 @@ def _purchase(curve: _Curve, name: str, top: int) -> Purchase:
         high=round(high * step, 2),
         saving=paired_interval(none, least, confidence),
         cost=paired_interval(least, zero, confidence),
-        single=single,
+        single=tuple(round(curve.least([k], top) * step, 2) for k in range(count)),
         costs={round(index * step, 2): mean_of(costs) for index, costs in curve.rated.items()},
         intervals={
             round(index * step, 2): paired_interval(costs, zero, confidence) for index, costs in curve.rated.items()
@@ -231,12 +227,12 @@ class _Curve:
         return max(self.step, 4 * max(without) / hours)
 
 
-def _edge(curve: _Curve, best: int, end: int, confidence: float) -> int:
+def _edge(curve: _Curve, best: int, end: int) -> int:
     """The quantity furthest from the best, towards *end*, that isn't shown to cost more (paired t)."""
     least = curve.costs(best)
 
     def alike(index: int) -> bool:
-        low = paired_interval(curve.costs(index), least, confidence).low
+        low = paired_interval(curve.costs(index), least, curve.scenario.confidence).low
         return low is not None and low <= 0.0
 
     near, far = best, end

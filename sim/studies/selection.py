@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
 from sim.fields.metrics import better_direction
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import RATIOS, check_metric, possible_metrics
+from sim.runs.metrics import RATIOS
 from sim.runs.options import CAP, SharedKeywords, options_from
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
@@ -24,6 +24,7 @@ from sim.runs.stopping import FIRST_ROUND, ROUND
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate, mean_of, variance_of
+from sim.studies.answers import Answer, check_metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Screening:
     done: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Selection(Answer):
     """The variant chosen, how surely, and its figure on independent random numbers."""
 
     best: str
@@ -61,23 +62,10 @@ class Selection:
     def frame(self) -> DataFrame:
         """A row a variant: its mean, whether it was chosen, and after how many replications it was out."""
         rows = [
-            {
-                "variant": name,
-                "metric": self.metric,
-                "mean": mean,
-                "chosen": name == self.best,
-                "dropped_at": self.dropped_at.get(name),
-            }
-            for name, mean in self.means.items()
+            (name, self.metric, mean, name == self.best, self.dropped_at.get(name)) for name, mean in self.means.items()
         ]
-        return frame(rows).astype({"dropped_at": "Int64"})
-
-    def __repr__(self) -> str:
-        return f"<{self.words}>"
-
-    def _repr_html_(self) -> str:
-        """The sentence and the table, for notebooks."""
-        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
+        columns = ("variant", "metric", "mean", "chosen", "dropped_at")
+        return frame(rows, columns).astype({"dropped_at": "Int64"})
 
     def summary(self) -> dict[str, Any]:
         """The choice as an object for JSON."""
@@ -117,9 +105,7 @@ def kim_nelson(
     start = observe(left, first)
     spread = {
         (i, j): variance_of([a - b for a, b in zip(start[i][:first], start[j][:first], strict=True)])
-        for i in left
-        for j in left
-        if i != j
+        for i, j in permutations(left, 2)
     }
     r = first
     while True:
@@ -139,7 +125,7 @@ def kim_nelson(
         for system in set(left) - set(kept):
             dropped(system, r)
         left = kept
-        furthest = max((math.floor(reach * spread[i, j]) for i in left for j in left if i != j), default=0)
+        furthest = max((math.floor(reach * spread[pair]) for pair in permutations(left, 2)), default=0)
         if len(left) == 1 or r > furthest:
             return Screening(left=(min(left, key=lambda system: means[system]),), r=r, done=True)
         if r >= cap:
@@ -210,4 +196,4 @@ def _check(scenarios: Mapping[str, Scenario], indifference: float, metric: str, 
     if metric in RATIOS:
         raise InputError(f"{metric} is a ratio of means, which this procedure can't choose by; take cost.total, say")
     for scenario in scenarios.values():
-        check_metric(metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
+        check_metrics(scenario, metric)

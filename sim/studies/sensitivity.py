@@ -21,13 +21,14 @@ from scipy import stats
 
 from sim.errors import InputError
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import FLEET, check_metric, possible_metrics
+from sim.runs.metrics import FLEET
 from sim.runs.options import RunOptions, StudyKeywords, options_from
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
+from sim.studies.answers import check_metrics
 from sim.studies.axes import bounds_of, changed, format_exact
 from sim.studies.compare import compare
 from sim.studies.study_folders import table_of, write_study
@@ -46,6 +47,11 @@ class Factor:
     high: Fraction
     is_time: bool
     whole: bool  # only whole numbers make sense
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The columns that every method's table begins with."""
+        return {"factor": self.path, "low": self.at(0.0), "high": self.at(1.0)}
 
     def at(self, share: float) -> object:
         """The setting at a share of the range: 0 is the low end, 1 the high one."""
@@ -152,7 +158,7 @@ def sensitivity(
         raise InputError("nothing varies: give at least one --vary PATH=LOW..HIGH")
     if method not in METHODS:
         raise InputError(f"method is {method!r}; it is one of {', '.join(METHODS)}")
-    check_metric(metric, possible_metrics([commitment.name for commitment in asked.commitments]))
+    check_metrics(asked, metric)
     options = options_from(keywords, StudyKeywords, "sensitivity").seeded(asked)
     options = replace(options, replications=options.count(asked), precision=None)
     if asked.warm_up == "auto":  # one for all points: the longest that the scenario or either corner needs
@@ -193,8 +199,7 @@ def _tornado(
     rows = []
     for factor in factors:
         ends = {end: found.difference(f"{factor.path} {end}", metric) for end in ("low", "high")}
-        row: dict[str, Any] = {"factor": factor.path, "low": factor.at(0.0), "high": factor.at(1.0)}
-        row["base"] = found.base.estimate(metric).mean
+        row = {**factor.row, "base": found.base.estimate(metric).mean}
         for end, difference in ends.items():
             row |= {
                 f"at_{end}": difference.mean,
@@ -266,9 +271,7 @@ def elementary_effects(model: Model, trajectories: int, seed: int) -> list[dict[
     found = analysis.analyze(problem, shares, model(shares), num_levels=LEVELS, seed=seed)
     rows = [
         {
-            "factor": factor.path,
-            "low": factor.at(0.0),
-            "high": factor.at(1.0),
+            **factor.row,
             "mu": float(found["mu"][index]),
             "mu_star": float(found["mu_star"][index]),
             "mu_star_half_width": float(found["mu_star_conf"][index]),
@@ -295,7 +298,7 @@ def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> l
         reliability = found.bootstrap(confidence_level=confidence, n_resamples=999)
     rows = []
     for index, factor in enumerate(model.factors):
-        row: dict[str, Any] = {"factor": factor.path, "low": factor.at(0.0), "high": factor.at(1.0)}
+        row = factor.row
         for name, values, spread in (
             ("first_order", found.first_order, reliability.first_order.confidence_interval),
             ("total", found.total_order, reliability.total_order.confidence_interval),

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import HEADLINES, check_metric, possible_metrics
+from sim.runs.metrics import HEADLINES
 from sim.runs.options import PreciseKeywords, RunOptions, no_progress, options_from
 from sim.runs.replication_runner import ReplicationRunner
 from sim.runs.run import loaded
@@ -24,6 +23,7 @@ from sim.runs.run_result import RunResult
 from sim.runs.stopping import FIRST_ROUND, is_precise
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
+from sim.studies.answers import Answer, check_metrics
 from sim.studies.axes import axes_of, changed, shown
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
 from sim.studies.study_folders import replications_table, table_of, write_study
@@ -39,8 +39,8 @@ class Trial:
     run: RunResult
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sizing:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sizing(Answer):
     """The answer of a search: `answer` is feasible (`value` is the one), infeasible (none keeps it), or undecided."""
 
     scenario: Scenario
@@ -98,11 +98,7 @@ class Sizing:
         for trial in self.trials:
             yield {
                 "value": column_value(trial.value),
-                "answer": trial.evidence.answer,
-                "estimate": trial.evidence.estimate,
-                "low": trial.evidence.low,
-                "high": trial.evidence.high,
-                "n": trial.evidence.n,
+                **asdict(trial.evidence),
                 "mean_cost_usd": trial.run.estimate("cost.total").mean,
             }
 
@@ -145,13 +141,6 @@ class Sizing:
             replications=max(run.n for run in runs.values()),
         )
 
-    def __repr__(self) -> str:
-        return f"<{self.words}>"
-
-    def _repr_html_(self) -> str:
-        """The sentence and the evidence, for notebooks."""
-        return f"<p>{escape(self.words)}</p>{self.frame().to_html(index=False)}"
-
 
 def size(
     scenario: Scenario | str | Path,
@@ -191,7 +180,7 @@ def size(
 def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
     """The constraint, whose metric and group the scenario has."""
     constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
-    check_metric(constraint.metric, possible_metrics([commitment.name for commitment in scenario.commitments]))
+    check_metrics(scenario, constraint.metric)
     groups = scenario.group_names
     if constraint.group and constraint.group not in groups:
         raise InputError(

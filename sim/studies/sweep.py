@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from sim.errors import InputError
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import FLEET, HEADLINES, check_metric, possible_metrics
+from sim.runs.metrics import FLEET, HEADLINES
 from sim.runs.options import PreciseKeywords, options_from
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
@@ -18,6 +18,7 @@ from sim.runs.stopping import FIRST_ROUND, ROUND, expected_replications, stoppin
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate
+from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
 from sim.studies.study_folders import replications_table, table_of, write_study
 
@@ -131,9 +132,7 @@ def sweep(
     options = options_from(keywords, PreciseKeywords, "sweep").seeded(asked)
     axes = axes_of(vary)
     points = points_of(asked, axes)
-    possible = possible_metrics([commitment.name for commitment in asked.commitments])
-    for metric in metrics:
-        check_metric(metric, possible)
+    check_metrics(asked, *metrics)
     scenarios = with_warm_ups([point.scenario for point in points], options)
     runners = [ReplicationRunner(scenario, options) for scenario in scenarios]
     reached = True
