@@ -121,6 +121,8 @@ def _shown(metrics: Mapping[str, Any]) -> list[str]:
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
+    from sim.statistics.intervals import replications_for  # start-up: imports scipy
+
     metrics, count = summary["metrics"], summary["replications"]
     written = forms(metrics, summary.get("currency", "USD"))
     rows = []
@@ -137,6 +139,9 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     )
     level = f"{_confidence(summary)} interval of the mean"
     print_table(title, ("whole fleet", "mean", level, "P50", "P90", "P99"), rows)
+    few = [f"P{100 * p:.0f} {replications_for(p)}" for p in (0.9, 0.99) if 1 < count < replications_for(p)]
+    if few:
+        console().print(f"replications needed: {', '.join(few)}", style="dim")
     if summary.get("warm_up_found"):
         console().print(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")

@@ -7,6 +7,7 @@ registered where their figures are computed: `sim.runs.metrics` for usage and ev
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -103,6 +104,11 @@ class Metric:
         return "sim.fields.metrics" if self.compute is None else str(self.compute.__module__)
 
     @property
+    def domain(self) -> tuple[float, float]:
+        """Least and largest value that there is: a share lies between 0 and 1, all else is not negative."""
+        return (0.0, 1.0) if self.unit is Unit.SHARE else (0.0, math.inf)
+
+    @property
     def family(self) -> str:
         """The name up to a placeholder: metrics of one family stand together, word by word."""
         return self.name.partition("<")[0]
@@ -187,6 +193,12 @@ class Forms:
         if row.unit is Unit.VM_HOURS:
             return row.form([*values, sum(h or 0.0 for name, h in self.means.items() if name.startswith("hours."))])
         return row.form(values, self.currency)
+
+
+def domain_of(name: str) -> tuple[float, float]:
+    """Least and largest value of a metric."""
+    row = find_metric(name)
+    return (0.0, math.inf) if row is None else row.domain
 
 
 def better_direction(name: str) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
 from sim.fields.numbers import Scale, between, percent, plain
 from sim.report import clock
-from sim.report.folder import FLEET, ReportedRun, Stat
+from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
-from sim.statistics.intervals import ratio_interval
+from sim.statistics.intervals import estimate_ratio, replications_for
 
 MOST_NAMED = 6  # groups that the answer names one by one
 HEADLINES = (
@@ -92,8 +92,8 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
         top, bottom = row.ratio_of or ("", "")
         tops, bottoms = run.outcomes.get((FLEET, top)), run.outcomes.get((FLEET, bottom))
         if tops is not None and bottoms is not None:
-            around = ratio_interval(tops.tolist(), bottoms.tolist(), run.confidence)
-            if around is not None and math.isfinite(around.mean):
+            around = estimate_ratio(tops.tolist(), bottoms.tolist(), run.confidence, row.domain)
+            if around.mean is not None and math.isfinite(around.mean):
                 made[name] = Stat(mean=around.mean, low=around.low, high=around.high, n=around.n)
         elif run.mean(bottom) > 0:
             made[name] = Stat(mean=run.mean(top) / run.mean(bottom))
@@ -178,8 +178,15 @@ def share_with_points(share: Stat) -> str:
     return f"{percent(share.mean, decimals)} (\N{PLUS-MINUS SIGN}{plain(half, decimals)}\N{NO-BREAK SPACE}points)"
 
 
+def needs(p: float) -> str:
+    """In place of a quantile that so few replications can't show."""
+    return f"needs {replications_for(p)}"
+
+
 def shown(stat: Stat, which: str, form: Form) -> str:
     """The interval of the mean or the range of outcomes, in the form of its metric."""
+    if which == "range" and stat.has_interval and stat.p05 is None:
+        return needs(RANGE[0])
     return form.between(*((stat.low, stat.high) if which == "interval" else (stat.p05, stat.p95)))
 
 
@@ -224,7 +231,7 @@ def quantile_table(data: PageData) -> Table | None:
     """How high a single bill may be: quantiles over the replications with distribution-free bounds."""
     quantiles = data.run.summary.get("bill_quantiles")
     stat = data.stats.get("cost.total")
-    if not quantiles or stat is None or data.run.replications < 2 or stat.p05 == stat.p95:
+    if not quantiles or stat is None or data.run.replications < 2 or stat.low == stat.high:
         return None
     scale = data.money.scale
     rows = []
@@ -235,7 +242,7 @@ def quantile_table(data: PageData) -> Table | None:
             [
                 name.upper(),
                 f"{exceeded:g}\N{NO-BREAK SPACE}%",
-                scale.text(found["value"]),
+                needs(float(name.removeprefix("p")) / 100) if found["value"] is None else scale.text(found["value"]),
                 "none yet" if low is None else scale.text(low),
                 "none yet" if high is None else scale.text(high),
             ]
@@ -258,7 +265,8 @@ def headline(data: PageData) -> Table:
         row = [form.label, form.unit, form.text(stat.mean)]
         if several:
             row += [shown(stat, "interval", form), shown(stat, "range", form)]
-            row += [form.text(p) if p is not None else "" for p in (stat.p50, stat.p90, stat.p99)]
+            percentiles = ((0.5, stat.p50), (0.9, stat.p90), (0.99, stat.p99))
+            row += [needs(p) if value is None else form.text(value) for p, value in percentiles]
         rows.append(row)
     columns = ["", "unit", "mean" if several else "value"]
     if several:

@@ -19,6 +19,7 @@ from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
 from sim.runs.results import CommitmentUse, Floats, UptimeRow, VmTimeline
+from sim.statistics.intervals import replications_for
 from sim.units import parse_duration
 
 __all__ = ["FLEET", "RANGE", "Floats", "ReportedRun", "Stat", "read"]
@@ -176,7 +177,12 @@ def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, 
         n = int(entry.get("n", 1))
         low, high = _number(entry, "p05"), _number(entry, "p95")
         values = outcomes.get((group, name))
-        if low is None and values is not None and values.size > 1 and np.isfinite(values).all():
+        if (
+            low is None
+            and values is not None
+            and values.size >= replications_for(RANGE[0])
+            and np.isfinite(values).all()
+        ):
             low, high = (float(bound) for bound in np.quantile(values, RANGE))
         of_one = {key: _number(entry, key) for key in ("p50", "p90", "p99")}
         of_several = {"low": _number(entry, "low"), "high": _number(entry, "high"), "p05": low, "p95": high}

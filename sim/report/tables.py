@@ -11,8 +11,8 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answer import PageData, Table, shown
-from sim.report.folder import ReportedRun, Stat
+from sim.report.answer import PageData, Table, needs, shown
+from sim.report.folder import RANGE, ReportedRun, Stat
 from sim.report.totals import MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
@@ -218,5 +218,5 @@ def failures_table(run: ReportedRun) -> Table | None:
 
 def _range(stat: Stat, form: Form) -> str:
     if stat.p05 is None or stat.p95 is None:
-        return ""
+        return needs(RANGE[0]) if stat.has_interval else ""
     return f"{form.text(stat.p05)} to {form.text(stat.p95)}" if stat.p05 != stat.p95 else form.text(stat.p05)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sim.errors import InputError
+from sim.fields.metrics import domain_of
 from sim.lifecycle.power import PowerState
 from sim.runs.atomic_write import SUMMARY, new_folder
 from sim.runs.digests import PROVENANCE
@@ -23,12 +24,14 @@ from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, writ
 from sim.runs.simulation_input import SimulationInput
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import (
+    NOT_NEGATIVE,
     Estimate,
     clopper_pearson,
     estimate_mean,
     estimate_ratio,
     percentile,
     quantile_interval,
+    replications_for,
     wilson_interval,
 )
 from sim.units import SECONDS_PER_HOUR
@@ -119,7 +122,7 @@ class RunResult:
 
     def ratio(self, top: str, bottom: str, group: str = FLEET) -> Estimate:
         """One metric per unit of another, such as `cost.total` per `served_hours`: a ratio of means."""
-        return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence)
+        return estimate_ratio(self.values(top, group), self.values(bottom, group), self.confidence, NOT_NEGATIVE)
 
     def hourly(self, state: str, group: str = FLEET) -> list[Estimate]:
         """VMs in a power state in each counted clock hour (its mean over the hour), in order."""
@@ -129,7 +132,7 @@ class RunResult:
             [math.fsum(hour) for hour in zip(*(each.timeline[name].vms[:, column] for name in groups), strict=True)]
             for each in self.replications
         ]
-        return [estimate_mean(hour, self.confidence) for hour in zip(*by_replication, strict=True)]
+        return [estimate_mean(hour, self.confidence, NOT_NEGATIVE) for hour in zip(*by_replication, strict=True)]
 
     def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
         """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
@@ -193,7 +196,10 @@ class RunResult:
                 ),
             }
         summary["bill_quantiles"] = {
-            f"p{100 * p:.0f}": dict(zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True))
+            f"p{100 * p:.0f}": {
+                **dict(zip(("value", "low", "high"), self.quantile("cost.total", p), strict=True)),
+                **({} if self.n >= replications_for(p) else {"value": None}),
+            }
             for p in (0.5, 0.9, 0.95, 0.99)
         }
         summary["metrics"] = {name: estimate.as_dict() for name, estimate in self.metrics.items()}
@@ -256,8 +262,9 @@ def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Esti
     """A metric's estimate from a function (metric, group) -> one value a replication; ratios as ratios of means."""
     if metric in RATIOS:
         top, bottom = RATIOS[metric]
-        return estimate_ratio(values(top, group), values(bottom, group), confidence)
-    return estimate_mean([value for value in values(metric, group) if not math.isnan(value)], confidence)
+        return estimate_ratio(values(top, group), values(bottom, group), confidence, domain_of(metric))
+    defined = [value for value in values(metric, group) if not math.isnan(value)]
+    return estimate_mean(defined, confidence, domain_of(metric))
 
 
 def write(result: RunResult, folder: str | Path) -> Path:

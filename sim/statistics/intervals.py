@@ -14,6 +14,11 @@ from typing import Any
 
 from scipy import special
 
+Domain = tuple[float, float]
+NO_BOUNDS: Domain = (-math.inf, math.inf)
+NOT_NEGATIVE: Domain = (0.0, math.inf)
+SHARE: Domain = (0.0, 1.0)
+LARGEST_EXPONENT = 700.0  # e to the power of more is no float
 JACKKNIFE_BELOW = 30  # replications; from there on the delta method is as good for a ratio
 
 
@@ -38,7 +43,8 @@ class Estimate:
     """One metric in `summary.json`: the mean with its interval, and the spread of outcomes.
 
     `mean`, `low`, `high` and `half_width` answer "what is the average, and how well is it known"; `sd` and the
-    percentiles answer "what can one month be". `None` where the observations can't say (one replication, nothing wanted).
+    percentiles answer "what can one month be". `None` where the observations can't say (one replication, nothing wanted, too few
+    for a percentile: see `replications_for`). `half_width` is the distance to the farther bound.
     """
 
     mean: float | None
@@ -121,6 +127,34 @@ def _around(middle: float, standard_error: float, degrees: float, confidence: fl
 
 def _unbounded(middle: float, n: int) -> Interval:
     return Interval(mean=middle, low=None, high=None, half_width=None, n=n)
+
+
+def inside(interval: Interval, domain: Domain, values: Sequence[float]) -> Interval:
+    """The interval, on another scale where it would leave the domain of its figure: hours below 0, a share above 1.
+
+    Not negative: the delta method on the logarithm, mean e^(-h/mean) to mean e^(h/mean) with the half-width h of the t
+    interval; a share: on the logit, h / (mean (1 - mean)) (Agresti, *Categorical Data Analysis*, 3.1, 16.1). Such a t interval comes
+    from few, skewed observations, and covers too rarely; this one covers less rarely. Two observations give no better scale than the
+    t interval cut off. A figure that an observation shows to have no such domain (a credit) keeps its own.
+    """
+    low, high, middle = interval.low, interval.high, interval.mean
+    smallest, largest = domain
+    if low is None or high is None or interval.half_width is None or (low >= smallest and high <= largest):
+        return interval
+    if min(values) < smallest or max(values) > largest or not smallest < middle < largest:
+        return interval
+    if len(values) == 2:
+        low, high = max(low, smallest), min(high, largest)
+    elif largest == math.inf:
+        factor = math.exp(min(LARGEST_EXPONENT, interval.half_width / middle))
+        low, high = middle / factor, middle * factor
+    else:
+        odds, factor = (
+            middle / (1 - middle),
+            math.exp(min(LARGEST_EXPONENT, interval.half_width / (middle * (1 - middle)))),
+        )
+        low, high = odds / (odds + factor), odds * factor / (1 + odds * factor)
+    return Interval(mean=middle, low=low, high=high, half_width=max(middle - low, high - middle), n=interval.n)
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -208,6 +242,15 @@ def percentile(values: Sequence[float], p: float) -> float:
     return low if low == high else low + (place - below) * (high - low)
 
 
+def replications_for(p: float) -> int:
+    """How many observations the p-quantile needs: as many as it takes for one to be expected beyond it.
+
+    >>> [replications_for(p) for p in (0.05, 0.5, 0.9, 0.95, 0.99)]
+    [20, 2, 10, 20, 100]
+    """
+    return math.ceil(round(1 / min(p, 1 - p), 9))
+
+
 def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.95) -> tuple[float | None, float | None]:
     """Distribution-free bounds of the p-quantile from order statistics, by the binomial; `None` = not reached by n.
 
@@ -286,15 +329,19 @@ def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
     return max(-1.0, min(1.0, across / math.sqrt(variance_of(a) * variance_of(b))))
 
 
-def estimate_mean(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+def estimate_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Estimate:
     """One metric over the replications in which it is defined: mean with t interval, and its percentiles."""
-    return _estimate(mean_interval(values, confidence) if values else None, values, len(values))
+    interval = inside(mean_interval(values, confidence), domain, values) if values else None
+    return _estimate(interval, values, len(values))
 
 
-def estimate_ratio(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Estimate:
+def estimate_ratio(
+    tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS
+) -> Estimate:
     """A ratio metric over all replications: ratio of means; spread and percentiles over the replications that have one."""
     each = [top / bottom for top, bottom in zip(tops, bottoms, strict=True) if bottom != 0.0]
-    return _estimate(ratio_interval(tops, bottoms, confidence), each, len(tops))
+    interval = ratio_interval(tops, bottoms, confidence)
+    return _estimate(None if interval is None else inside(interval, domain, each), each, len(tops))
 
 
 def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:
@@ -302,6 +349,11 @@ def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Est
         nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(Estimate))
         return Estimate(**nothing | {"n": n})
     values = sorted(values)
+    constant = len(values) >= 2 and values[0] == values[-1]  # every quantile that is seen is the same
+
+    def quantile(p: float) -> float | None:
+        return percentile(values, p) if constant or p == 0.5 or len(values) >= replications_for(p) else None
+
     return Estimate(
         mean=interval.mean,
         sd=math.sqrt(variance_of(values)) if len(values) >= 2 else None,
@@ -309,9 +361,9 @@ def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Est
         high=interval.high,
         half_width=interval.half_width,
         n=n,
-        p05=percentile(values, 0.05),
-        p50=percentile(values, 0.50),
-        p90=percentile(values, 0.90),
-        p95=percentile(values, 0.95),
-        p99=percentile(values, 0.99),
+        p05=quantile(0.05),
+        p50=quantile(0.50),
+        p90=quantile(0.90),
+        p95=quantile(0.95),
+        p99=quantile(0.99),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.statistics.intervals import (
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    SHARE,
     clopper_pearson,
     correlation,
     estimate_mean,
     estimate_ratio,
     holm,
+    inside,
     mean_interval,
     p_value_of_mean,
     paired_interval,
@@ -24,6 +29,7 @@ from sim.statistics.intervals import (
     quantile_interval,
     ratio_interval,
     ratio_standard_error,
+    t_quantile,
     variance_of,
     welch_interval,
     wilson_interval,
@@ -202,3 +208,79 @@ def test_a_ratio_interval_covers_the_true_ratio(n: int):
     low = stats.binom.ppf(1e-4, studies, 0.95)
     assert _covered(_ratio, 0.9, studies, n) >= low
     assert _covered(_too_narrow, 0.9, studies, n) < low
+
+
+# --- figures stay inside their domain ---------------------------------------------------------------------------------
+
+
+def test_an_interval_inside_its_domain_is_the_t_interval():
+    """Nothing changes where the t interval is right already."""
+    plain, bounded = (estimate_mean([9.0, 10.0, 12.0], domain=domain) for domain in (NO_BOUNDS, NOT_NEGATIVE))
+    assert plain == bounded
+
+
+def test_hours_are_never_negative():
+    """One VM-hour in one of twenty months: mean 0.05, t half-width 0.1047; on the logarithm 0.05 e^(-+2.093)."""
+    found = estimate_mean([0.0] * 19 + [1.0], domain=NOT_NEGATIVE)
+    factor = math.exp(t_quantile(0.975, 19))  # standard error = mean here
+    assert (found.low, found.high) == pytest.approx((0.05 / factor, 0.05 * factor))
+    assert found.half_width == found.high - found.mean
+    assert estimate_mean([0.0, 0.0, 0.0], domain=NOT_NEGATIVE).high == 0.0
+    two = estimate_mean([0.0, 1.0], domain=NOT_NEGATIVE)  # two observations: the t interval, cut off
+    assert (two.low, two.high) == (0.0, 0.5 + t_quantile(0.975, 1) * 0.5)
+    certain = mean_interval([0.0, 0.0, 1.0], 1 - 1e-9)
+    assert math.isfinite(inside(certain, NOT_NEGATIVE, [0.0, 0.0, 1.0]).high)
+
+
+def test_shares_lie_between_nothing_and_all():
+    """Availability 0.99 on average, with a half-width that reaches beyond 1: the logit's interval does not."""
+    served, wanted = [100.0, 100.0, 97.0], [100.0, 100.0, 100.0]
+    plain = estimate_ratio(served, wanted)
+    found = estimate_ratio(served, wanted, domain=SHARE)
+    assert plain.high > 1.0 > found.high > found.mean > found.low > 0.0
+    middle, h = plain.mean, plain.half_width
+    logit = math.log(middle / (1 - middle))
+    assert math.log(found.high / (1 - found.high)) == pytest.approx(logit + h / (middle * (1 - middle)))
+    assert math.log(found.low / (1 - found.low)) == pytest.approx(logit - h / (middle * (1 - middle)))
+
+
+def test_a_figure_that_may_be_negative_keeps_its_interval():
+    """A credit: an observation shows that the domain is another."""
+    assert estimate_mean([-1.0, 0.0, 2.0], domain=NOT_NEGATIVE) == estimate_mean([-1.0, 0.0, 2.0])
+
+
+def test_percentiles_stand_only_where_there_are_replications_for_them():
+    """A P99 of twenty months is their largest; it says nothing of one month in a hundred."""
+    for n, there in ((9, ("p50",)), (10, ("p50", "p90")), (20, ("p05", "p50", "p90", "p95")), (99, ("p05", "p50", "p90", "p95")), (100, ("p05", "p50", "p90", "p95", "p99"))):  # fmt: skip
+        found = estimate_mean([float(i) for i in range(n)]).as_dict()
+        assert tuple(key for key in ("p05", "p50", "p90", "p95", "p99") if found[key] is not None) == there
+    assert estimate_mean([3.0, 3.0]).p99 == 3.0  # nothing varies
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("draw", "mean", "domain", "n"),
+    [
+        (lambda rng, shape: rng.exponential(1.0, shape), 1.0, NOT_NEGATIVE, 3),
+        (lambda rng, shape: rng.gamma(2.0, 0.5, shape), 1.0, NOT_NEGATIVE, 3),
+        (lambda rng, shape: rng.beta(20.0, 2.0, shape), 20 / 22, SHARE, 3),
+        (lambda rng, shape: rng.beta(2.0, 20.0, shape), 2 / 22, SHARE, 3),
+    ],
+    ids=["exponential", "gamma", "share near 1", "share near 0"],
+)
+def test_transformed_intervals_cover_where_the_t_interval_does_not(
+    draw: Callable[..., Any], mean: float, domain: tuple[float, float], n: int
+):
+    """95 % intervals of the mean of three skewed observations, 4,000 times: inside the binomial band (z = 3.3), and the t
+    interval, which leaves the domain, is outside of it.
+    """
+    trials, band = 4_000, 3.3 * math.sqrt(0.95 * 0.05 / 4_000)
+    hits = dict.fromkeys(("t", "inside"), 0)
+    for values in draw(np.random.default_rng(7), (trials, n)).tolist():
+        plain = mean_interval(values)
+        bounded = inside(plain, domain, values)
+        assert domain[0] <= bounded.low <= bounded.high <= domain[1]
+        hits["t"] += plain.low <= mean <= plain.high
+        hits["inside"] += bounded.low <= mean <= bounded.high
+    assert abs(hits["inside"] / trials - 0.95) <= band
+    assert hits["t"] / trials < 0.95 - band
