@@ -75,7 +75,10 @@ def _read(
         f"VMs in the open bucket {OPEN_BUCKETS[column]} count as {value:g} {'vCPUs' if column == CORES else 'GiB'}"
         for column, value in stands_for.items()
     )
-    return Content(origin_s=origin_s, window_s=window_s, follow_up_s=window_s, stamp_s=stamp_s, assumptions=assumptions)
+    return Content(
+        origin_s=origin_s, window_s=window_s, follow_up_s=window_s, watched_s=window_s - LAST_STAMPS * stamp_s, stamp_s=stamp_s,
+        assumptions=assumptions,
+    )  # fmt: skip
 
 
 def _append(

@@ -57,7 +57,8 @@ class Content:
     origin_s: float  # the file's time that is t = 0
     window_s: float  # from the origin
     follow_up_s: float  # until when ends were recorded, from the origin; the window, or later
-    stamp_s: float  # 0: times are as fine as they are written
+    watched_s: float | None = None  # a VM seen until then was watched to the window's end; None: until that end itself
+    stamp_s: float = 0.0  # 0: times are as fine as they are written
     start: datetime | None = None  # the instant of t = 0, if the file tells
     assumptions: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.errors import Fault, TraceError
 from sim.traces.external_sort import ExternalSort
@@ -32,6 +33,7 @@ class Trace:
     still_alive: int  # at the end of the window
     alive_at_start: int
     left_out: int  # gone before t = 0, or created after the window
+    ended_early: int  # alive when the watch over them ended, before the window did
     vm_h: float  # VM-hours inside the window
     _external_sort: ExternalSort
 
@@ -77,6 +79,10 @@ class Trace:
         ]
         if content.stamp_s:
             lines.append(f"times in steps of {format_duration(content.stamp_s)}")
+        if self.ended_early:
+            lines.append(
+                f"{self.ended_early:,} were alive when they were last seen, before the end; they are replayed until then"
+            )
         if self.left_out:
             lines.append(f"{self.left_out:,} rows lie outside the window and were left out")
         return [*lines, *(f"assumed: {one}" for one in content.assumptions)]
@@ -121,13 +127,14 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
     sorter, vm_sizes = ExternalSort(), VmSizeTable()
     content = get_reader(format_name)(path, reading, sorter, vm_sizes)
     sorter = sorter.sorted(ROWS_AT_ONCE)
-    rows = still_alive = alive_at_start = 0
+    rows = still_alive = alive_at_start = early = 0
     hours: list[float] = []
     for raw in sorter.blocks(ROWS_AT_ONCE):
         block = _rows(raw, content, reading, vm_sizes.vm_sizes)
         rows += len(block)
         still_alive += int(np.isinf(block["lifetime_s"]).sum())
         alive_at_start += int(block["alive_at_start"].sum())
+        early += int((np.isinf(block["high_s"]) & np.isfinite(block["lifetime_s"])).sum())
         inside_s = np.minimum(block["lifetime_s"], content.window_s - block["created_s"])
         hours.append(math.fsum(inside_s.tolist()) / SECONDS_PER_HOUR)
     if not rows:
@@ -136,8 +143,16 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
         )
     return Trace(
         path=path, format=format_name, reading=reading, content=content, vm_sizes=vm_sizes.vm_sizes, rows=rows,
-        still_alive=still_alive, alive_at_start=alive_at_start, left_out=sorter.rows - rows, vm_h=math.fsum(hours), _external_sort=sorter,
+        still_alive=still_alive, alive_at_start=alive_at_start, left_out=sorter.rows - rows, ended_early=early, vm_h=math.fsum(hours), _external_sort=sorter,
     )  # fmt: skip
+
+
+def ended_early(created: NDArray[np.float64], raw: Rows, content: Content) -> NDArray[np.bool_]:
+    """Which rows were alive when the watch over them ended, before that of the whole fleet did; *created* from t = 0."""
+    watched_until = created + np.maximum(raw["seen_s"], raw["low_s"])
+    until_s = content.window_s if content.watched_s is None else content.watched_s
+    early: NDArray[np.bool_] = np.isinf(raw["high_s"]) & (watched_until < until_s)
+    return early
 
 
 def _rows(raw: Rows, content: Content, reading: Reading, vm_sizes: tuple[VmSize, ...]) -> Rows:
@@ -146,9 +161,14 @@ def _rows(raw: Rows, content: Content, reading: Reading, vm_sizes: tuple[VmSize,
     low, high = raw["low_s"], raw["high_s"]
     # A lifetime known to an interval ended before the observation did, else the row would say that it went on.
     longest = np.minimum(high, np.maximum(content.follow_up_s - created, low))
-    middle = np.where(np.isinf(high), np.inf, (low + longest) / 2)
-    kept = (created < content.window_s) & ((created >= 0) | (created + middle > 0) | raw["alive_at_start"])
-    raw, created, low, high, middle = raw[kept], created[kept], low[kept], high[kept], middle[kept]
+    own = ended_early(created, raw, content)
+    middle = np.where(
+        own, (low + np.maximum(raw["seen_s"], low)) / 2, np.where(np.isinf(high), np.inf, (low + longest) / 2)
+    )
+    # A row may be said to be there at t = 0, but not one whose end before that was seen.
+    there = (created >= 0) | (created + middle > 0) | raw["alive_at_start"] & (created + high > 0)
+    kept = (created < content.window_s) & there
+    raw, created, low, high, middle, own = raw[kept], created[kept], low[kept], high[kept], middle[kept], own[kept]
     watched = content.follow_up_s - created
 
     block = np.empty(len(raw), dtype=ROW)
@@ -156,8 +176,8 @@ def _rows(raw: Rows, content: Content, reading: Reading, vm_sizes: tuple[VmSize,
     ended = created + middle
     # With a window of the user's own, a VM deleted at its end was alive when it ended; so it was when it ended later.
     beyond = (ended >= content.window_s) & (reading.window_s is not None) | (ended > content.window_s)
-    block["lifetime_s"] = np.where(beyond, np.inf, ended - block["created_s"])
-    unseen = beyond & (ended >= content.follow_up_s)
+    block["lifetime_s"] = np.where(beyond, np.inf, np.maximum(ended - block["created_s"], 0.0))
+    unseen = own | beyond & (ended >= content.follow_up_s)
     block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
     block["high_s"] = np.where(unseen, np.inf, high)
     number = raw["size"]

@@ -122,6 +122,33 @@ def test_the_packing_trace_is_read_with_its_ends_beyond_the_window(tmp_path, pac
     assert opened.alive_at_start == 1
 
 
+def test_a_vm_that_was_gone_before_the_window_is_left_out(tmp_path):
+    """It was created and deleted at t = 0; so was one of the 2017 trace that was gone before the user's origin."""
+    file = packing_base(tmp_path / "packing.sqlite")
+    with sqlite3.connect(file) as base:
+        base.execute("INSERT INTO vm VALUES (4, 4, 8, 0, -3.0, -1.0)")
+        base.execute("INSERT INTO vm VALUES (5, 4, 8, 0, -3.0, 0.0)")
+    base.close()
+    opened = open_trace(file, "azure-packing-2020")
+    assert (opened.rows, opened.left_out, opened.alive_at_start) == (4, 2, 1)
+    assert (rows_of(opened)["lifetime_s"] > 0).all()
+    lines = "a,s,d,{},{},0,0,0,Unknown,2,4\n"
+    table = write(tmp_path / "vms.csv", lines.format(0, 600) + lines.format(600, 90_000) + lines.format(80_000, 93_600))
+    opened = open_trace(table, "azure-2017", origin_s=3600.0, window_s=86_400.0)
+    assert (opened.rows, opened.left_out) == (2, 1)
+
+
+def test_a_row_is_censored_at_the_end_of_its_own_watch(tmp_path):
+    """Seen for 1,000 s and for 3,000 to 5,000 s, and then no more, in a window of 10,000 s: 1,000 s, the middle, and to the end."""
+    content = "created_s,vcpu,mem_gib,life_lo_s,life_hi_s,censored\n0,1,1,1000,1000,1\n0,1,1,3000,5000,1\n0,1,1,9000,11000,1\n0,1,1,10000,10000,0\n"
+    opened = open_trace(write(tmp_path / "t.csv", content), "columns", window_s=10_001)
+    rows = rows_of(opened)
+    assert rows["lifetime_s"].tolist() == [1000, 4000, math.inf, 10_000]
+    assert rows["high_s"].tolist() == [math.inf, math.inf, math.inf, 10_000]  # a fit knows that they lived on
+    assert (opened.ended_early, opened.still_alive) == (2, 1)
+    assert any("2 were alive when they were last seen" in line for line in opened.describe())
+
+
 def test_a_wrong_row_of_the_packing_trace_is_named(tmp_path):
     """sqlite holds anything in any column."""
     file = packing_base(tmp_path / "packing.sqlite")
