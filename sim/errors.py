@@ -19,6 +19,14 @@ class InputError(VmfleetError):
     """Something the user gave us is wrong; the message says what, where, and what would be right."""
 
 
+class MachineError(InputError):
+    """The machine, or a cluster, refuses: memory, disk, a worker that was killed; the user's to mend, as wrong input is."""
+
+
+class VmfleetWarning(UserWarning):
+    """Something the user should know of, though the answer holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong in one input: where it stands, what it is, and what would be right."""

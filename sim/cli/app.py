@@ -5,23 +5,21 @@ Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 130 interr
 
 from __future__ import annotations
 
-import errno
 import sys
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import billing, fit, inspect, metrics, prices, run, searches, snapshots, studies
-from sim.errors import InputError
+from sim.cli import billing, fit, inspect, metrics, prices, run, searches, snapshots, streams, studies
+from sim.errors import InputError, VmfleetWarning
 from sim.version import __version__
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 DONE, DEFECT, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
-
-# A full disk, a read-only folder, a missing right: errors of the user's machine, not ours.
-MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 app = typer.Typer(
     name="vmfleet",
@@ -71,14 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _status_of(arguments: Sequence[str] | None) -> int:
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    warnings.showwarning = _warn  # type: ignore[assignment]  # where it happened doesn't matter to a user
     try:
-        status = app(args=None if arguments is None else list(arguments), prog_name="vmfleet", standalone_mode=False)
+        streams.prepare(given)
+        status = app(args=given, prog_name="vmfleet", standalone_mode=False)
+        streams.finish()
         if status == INTERRUPTED:  # the parser caught Ctrl-C before us
             raise KeyboardInterrupt
         return status if isinstance(status, int) else DONE
     except typer.TyperException as mistake:  # the command line itself: unknown option, missing argument
         _complain(
-            mistake.format_message() + _as_given(mistake, sys.argv[1:] if arguments is None else arguments),
+            mistake.format_message() + _as_given(mistake, given),
             "`vmfleet --help` and `vmfleet COMMAND --help` list commands and options.",
         )
         return WRONG_INPUT
@@ -88,11 +90,24 @@ def _status_of(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted; what was finished is kept: the same command with --resume goes on from it")
         return INTERRUPTED
-    except OSError as refusal:
-        if refusal.errno in MACHINE_ERRORS:
-            _complain(f"{refusal.filename or 'the machine'}: {refusal.strerror}")
-            return WRONG_INPUT
-        return _own_defect()
+    except BrokenPipeError:  # whoever read the answer has seen enough, as in `vmfleet states | head`
+        streams.give_up()
+        return DONE
+    except SystemExit as left:  # so the parser leaves where the reader of the answer has gone
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        streams.give_up()
+        return DONE
+    except MemoryError as refusal:
+        _complain(
+            f"the machine's memory is not enough{f' ({refusal})' if str(refusal) else ''}",
+            "Take a smaller fleet, a shorter horizon, or fewer --jobs; `vmfleet validate` says what a run takes.",
+        )
+        return WRONG_INPUT
+    except OSError as refusal:  # the disk is full, a right is missing, a file too large: the machine's, not ours
+        streams.give_up()
+        _complain(f"{refusal.filename or 'the machine'}: {refusal.strerror or refusal}")
+        return WRONG_INPUT
     except Exception:  # noqa: BLE001  the last resort: say that this is our defect, and how to report it
         return _own_defect()
 
@@ -123,6 +138,13 @@ def _own_defect() -> int:
     return DEFECT
 
 
+def _warn(message: Warning | str, category: type[Warning], *_where: object) -> None:
+    """Warnings of ours in words; those of libraries are for programmers."""
+    if issubclass(category, VmfleetWarning):
+        typer.echo(streams.printable(f"note: {message}"), err=True)
+
+
 def _complain(*lines: str) -> None:
-    """An error message on standard error, where it never mixes with results."""
-    typer.echo("vmfleet: " + "\n".join(lines), err=True)
+    """An error message on standard error, where it never mixes with results; if that is closed or full, nowhere."""
+    with suppress(OSError):
+        typer.echo(streams.printable("vmfleet: " + "\n".join(lines)), err=True)

@@ -23,10 +23,15 @@ def add_to(app: typer.Typer) -> None:
 def validate(scenario: options.ScenarioFile, overrides: options.Overrides = None, quiet: options.Quiet = False) -> None:
     """Check a scenario file and say in words what it will simulate, with every default and assumption in use."""
     from sim import load
+    from sim.runs.estimate import estimate
 
-    lines = load(scenario, overrides or ()).describe()
-    if not quiet:
-        typer.echo("\n".join(lines))
+    loaded = load(scenario, overrides or ())
+    lines = loaded.describe()
+    if quiet:
+        return
+    typer.echo("\n".join(lines))
+    found = estimate([loaded.fleet_plan()], loaded.replications)
+    typer.echo(f"\nExpected: {found.words}." + (f" Note: {found.excess}; `run` asks first." if found.excess else ""))
 
 
 def report(

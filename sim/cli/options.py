@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from sim.errors import Fault, InputError, ScenarioError
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
+    from sim.runs.estimate import WorkEstimate
     from sim.runs.options import RunOptions
 
 
@@ -144,6 +146,9 @@ class Shared:
             "--no-cache", help="Simulate every replication anew, and keep none for later studies in .vmfleet-cache."
         ),
     ] = False
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Start also what exceeds this machine's memory, or takes very long.")
+    ] = False
     quiet: Quiet = False
     as_json: Json = False
 
@@ -193,7 +198,7 @@ def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
 
 STUDY = (
     "seed", "replications", "precision", "jobs", "cluster", "out", "overrides", "engine", "no_report", "resume",
-    "no_cache", "quiet", "as_json",
+    "no_cache", "yes", "quiet", "as_json",
 )  # fmt: skip
 
 
@@ -210,7 +215,18 @@ def run_options(shared: Shared) -> RunOptions:
         events=shared.events,
         budget_usd=shared.budget,
         resume=shared.resume,
+        consent=None if shared.yes else _consent,
     )
+
+
+def _consent(found: WorkEstimate) -> None:
+    """Ask on a terminal whether to start what exceeds the machine; without one it is refused."""
+    from sim.runs.estimate import refuse_excess
+
+    if found.excess and sys.stdin.isatty() and sys.stderr.isatty():
+        if typer.confirm(f"Expected: {found.words}; {found.excess}. Start it?", err=True):
+            return
+    refuse_excess(found)
 
 
 def share_of(text: str | None) -> float | None:

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 @options.expanded(
     "seed", "replications", "precision", "budget", "jobs", "cluster", "out", "overrides", "engine", "events", "focus",
-    "no_report", "resume", "quiet", "as_json",
+    "no_report", "resume", "yes", "quiet", "as_json",
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     """Simulate a scenario: summary table, result folder, report."""

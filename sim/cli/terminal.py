@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.cli.streams import printable
 from sim.fields.metrics import Form, Forms
 from sim.fields.numbers import NO_NUMBER, general, money
 
@@ -22,12 +23,15 @@ def console() -> Console:
     """Standard output as a person's page; a pipe gets plain text, wide enough that no row is folded."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 110)
+    # Names are the user's: "[bold]" in one is no markup.
+    width = None if sys.stdout.isatty() else 110
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False, width=width)
 
 
 def print_json(content: object) -> None:
     """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    narrow = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=narrow, allow_nan=False, default=str) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
@@ -35,11 +39,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index < left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(printable(cell) for cell in row))
     console().print(table)
 
 

@@ -198,7 +198,7 @@ def full_disk_explained(folder: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as refusal:
-        if refusal.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if refusal.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise _as_result_error(Path(folder), refusal) from refusal
 
@@ -206,6 +206,7 @@ def full_disk_explained(folder: str | Path) -> Iterator[None]:
 def _as_result_error(folder: Path, refusal: OSError) -> ResultError:
     words = {
         errno.ENOSPC: "the disk is full",
+        errno.EFBIG: "the file would be larger than the system allows (ulimit -f)",
         errno.EDQUOT: "the disk quota is used up",
         errno.EROFS: "the file system is read-only",
         errno.EACCES: "no right to write there",

@@ -2,18 +2,19 @@
 
 The name is a digest of the program, the inputs, the seed and the engine, so the same name always means the same
 content, and a wrong hit is impossible. A file appears whole (written under a temporary name, then renamed) or not at
-all; one that can't be read is simulated again. Nothing is ever unpickled.
+all, and ends with its digest: a damaged one is simulated again, with a warning. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
 import shutil
 import time
-import zipfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -26,12 +27,13 @@ from numpy.typing import NDArray
 from sim.billing.meters import BillLine
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
-from sim.errors import ResultError
+from sim.errors import ResultError, VmfleetWarning
 from sim.runs.provenance import input_digest, program_digest
 from sim.runs.replication import CommitmentHours, Replication, Timeline
 from sim.runs.simulation_input import SimulationInput
 
-FORMAT = 3  # of the files; part of every name
+FORMAT = 4  # of the files; part of every name
+DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
@@ -43,13 +45,18 @@ class CacheEntry:
     folder: Path
 
     def get(self, number: int) -> Replication | None:
-        """Replication *number* if it was finished, else None."""
+        """Replication *number* if it was finished, else None; a damaged file is a warning."""
+        file = self._file(number)
         try:
-            found = _read(self._file(number))
+            found = _read(file)
             os.utime(self.folder)  # used: trimmed last
             return found
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent, or torn by a machine that went down: simulated again
+        except FileNotFoundError:
+            return None
+        except (OSError, Damaged) as wrong:
+            said = f"{file}: a kept replication is damaged or can't be read ({wrong}); it is simulated again"
+            warnings.warn(said, VmfleetWarning, stacklevel=2)
+            return None
 
     def put(self, replication: Replication) -> Replication:
         """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
@@ -57,8 +64,10 @@ class CacheEntry:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{file.name}.{secrets.token_hex(4)}"
         try:
-            with unfinished.open("wb") as stream:
-                _write(stream, replication)
+            written = io.BytesIO()
+            _write(written, replication)
+            content = written.getvalue()
+            unfinished.write_bytes(content + hashlib.sha256(content).digest())
             unfinished.replace(file)
         except BaseException:
             unfinished.unlink(missing_ok=True)
@@ -91,8 +100,11 @@ class RunCache:
         return CacheEntry(folder=self.folder / name[:2] / name)
 
     def forget(self) -> None:
-        """Remove the whole cache."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all entries, and the folder if nothing else is in it."""
+        for entries in self.folder.glob("[0-9a-f][0-9a-f]"):
+            shutil.rmtree(entries, ignore_errors=True)
+        with suppress(OSError):  # absent, or with something of the user's
+            self.folder.rmdir()
 
     def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
         """Cut a cache that has grown too large: the entries used longest ago go first."""
@@ -134,8 +146,10 @@ class KeptTimeline(Mapping[str, Timeline]):
         if group not in self._groups:
             raise KeyError(group)
         try:
-            with np.load(self._file, allow_pickle=False) as content:
+            with np.load(io.BytesIO(_content(self._file)), allow_pickle=False) as content:
                 return _timeline(content, self._groups.index(group))
+        except Damaged as wrong:
+            raise ResultError(f"{self._file}: {wrong} since this run read it; run it again") from None
         except FileNotFoundError:
             raise ResultError(
                 f"{self._file}: is gone, though this run still needs it; is another one writing the same result folder?"
@@ -159,7 +173,7 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "vm_timelines": replication.vm_timelines,
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
-        "events": replication.events.name if replication.events is not None else None,
+        "events": (replication.events.name, _digest(replication.events)) if replication.events is not None else None,
     }
     # JSON writes a float so that reading it gives the same bits, NaN included.
     arrays: dict[str, NDArray[Any]] = {
@@ -173,11 +187,26 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
     np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
+class Damaged(Exception):
+    """A kept file isn't what was written."""
+
+
+def _content(file: Path) -> bytes:
+    """What was written, without the digest at its end. Raises Damaged: the two don't fit."""
+    whole = file.read_bytes()
+    content, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise Damaged("it has changed")
+    return content
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _read(file: Path) -> Replication:
-    with zipfile.ZipFile(file) as whole:
-        if whole.testzip() is not None:
-            raise ValueError(f"{file} is damaged")
-    with np.load(file, allow_pickle=False) as content:
+    with np.load(io.BytesIO(_content(file)), allow_pickle=False) as content:
         described = json.loads(content["described"].tobytes())
         commitments = tuple(
             CommitmentHours(
@@ -185,9 +214,12 @@ def _read(file: Path) -> Replication:
             )
             for index, (name, unit, first) in enumerate(described["commitments"])
         )
-    events = file.parent / described["events"] if described["events"] is not None else None
-    if events is not None and not events.is_file():
-        raise FileNotFoundError(events)
+    events = None
+    if described["events"] is not None:
+        name, digest = described["events"]
+        events = file.parent / name
+        if _digest(events) != digest:
+            raise Damaged(f"{name} has changed")
     return Replication(
         number=described["number"],
         engine=described["engine"],

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from joblib import Parallel, delayed, parallel_config
 
-from sim.errors import InputError
+from sim.errors import InputError, MachineError, VmfleetError
 from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
 from sim.runs.provenance import program_digest
 from sim.runs.replication import Replication
@@ -85,10 +85,27 @@ class Cluster(AbstractContextManager["Cluster"]):
         with _backend(self):
             for first in range(0, len(parts), SENT_AT_ONCE):
                 sent = parts[first : first + SENT_AT_ONCE]
-                back = Parallel()(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in sent)
+                back = self._answers([tasks[index].part(numbers) for index, numbers in sent])
                 for (index, _), replications in zip(sent, back, strict=True):
                     for replication in replications:
                         finished(index, replication)
+
+    def _answers(self, tasks: Sequence[Task]) -> list[list[Replication]]:
+        """What the workers make of the tasks. Raises MachineError: the cluster gave up, its last worker is gone, say."""
+        try:
+            return list(Parallel()(delayed(Task.run)(task) for task in tasks))
+        except VmfleetError:
+            raise
+        except Exception as failure:
+            if type(failure).__module__.partition(".")[0] not in ("distributed", "dask", "ray", "asyncio", "builtins"):
+                raise
+            if type(failure).__module__ == "builtins" and not isinstance(failure, OSError | TimeoutError):
+                raise
+            said = f"{type(failure).__name__}: {failure}"
+            raise MachineError(
+                f"--cluster {self.address}: the cluster gave up ({said}); are its workers short of memory? Finished "
+                "replications are kept: --resume goes on from them"
+            ) from failure
 
 
 @contextmanager

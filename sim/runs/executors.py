@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from joblib import Parallel, delayed
 
 from sim.engines.engine_selection import feature_for_simpy
-from sim.errors import InputError, VmfleetError
+from sim.errors import InputError, MachineError
+from sim.runs.orphans import end_with
 from sim.runs.replication import Replication, replicate_many
 from sim.runs.simulation_input import SimulationInput
 
@@ -89,7 +90,7 @@ class Workers:
                 return
             except BrokenProcessPool:
                 if attempt == TRIES:
-                    raise VmfleetError(
+                    raise MachineError(
                         f"worker processes were killed {TRIES} times while {len(left)} replications were left; "
                         "the machine may be short of memory: try fewer --jobs"
                     ) from None
@@ -100,7 +101,10 @@ class Workers:
         parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
         # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
         backend = "threading" if all(task.is_compiled for task in tasks) else "loky"
-        parallel = Parallel(n_jobs=self.processes, backend=backend, return_as="generator", batch_size=1)
+        options: dict[str, Any] = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+        parallel = Parallel(
+            n_jobs=min(self.processes, len(parts)), backend=backend, return_as="generator", batch_size=1, **options
+        )
         done = parallel(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in parts)
         for (index, _), replications in zip(parts, done, strict=True):
             for replication in replications:

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from sim.engines.names import ENGINES
 from sim.errors import InputError
 from sim.runs.cache import RunCache
+from sim.runs.estimate import WorkEstimate
 from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import HEADLINES
 from sim.scenario.scenario import Scenario
@@ -44,6 +45,7 @@ class RunOptions:
     cache: RunCache | None = None  # replications found here are read, not simulated again
     workers: Executor | None = None  # instead of *jobs*: a cluster
     progress: Progress | None = None
+    consent: Callable[[WorkEstimate], None] | None = None  # asked with what the work will take, before it starts
     resume: bool = False  # go on from what an interrupted run has kept beside its folder
 
     def __post_init__(self) -> None:

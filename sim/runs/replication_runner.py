@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sim.engines.engine_selection import choose_engine, engine_asked_for
+from sim.runs.estimate import estimate
 from sim.runs.executors import Task
 from sim.runs.options import RunOptions, no_progress
 from sim.runs.provenance import input_digest
@@ -163,6 +164,11 @@ def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | 
         progress(sum(runner.done for runner in runners), expected)
 
     if tasks:
+        if options.consent is not None:
+            numbers = max(len(task.numbers) for task in tasks)
+            plans = [task.inputs.plan for task in tasks]
+            processes = options.executor.processes
+            options.consent(estimate(plans, numbers, engine=options.engine, processes=processes))
         options.executor.run(tasks, finished)
     share_s = (time.perf_counter() - began) / len(runners)
     for runner in runners:

@@ -19,6 +19,7 @@ from sim.scenario.scenario import Scenario, parse_value
 from sim.units import format_duration, parse_duration
 
 MOST_POINTS = 100_000
+MOST_DIGITS, MOST_EXPONENT = 400, 300  # of a number in a range: within those of a float
 
 Vary = Mapping[str | tuple[str, ...], Sequence[object]]
 """Path -> values; or paths that go in step -> tuples of values."""
@@ -126,10 +127,17 @@ def parse_axis(words: str) -> Axis:
 
 
 def _zipped(step: object, paths: Sequence[str], words: str) -> tuple[object, ...]:
-    parts = [parse_value(part) for part in split_outside(str(step), "+")]
+    parts = [_value(part, words) for part in split_outside(str(step), "+")]
     if len(parts) != len(paths):
         raise InputError(f"--vary {words}: {step!r} has {len(parts)} values for {len(paths)} places; join them with +")
     return tuple(parts)
+
+
+def _value(part: str, words: str) -> object:
+    try:
+        return parse_value(part)
+    except ValueError as wrong:
+        raise InputError(f"--vary {words}: {wrong}") from None
 
 
 def _in_step(paths: tuple[str, ...], value: object) -> tuple[object, ...]:
@@ -169,7 +177,7 @@ def _expanded(part: str, words: str) -> list[object]:
         raise InputError(f"--vary {words}: an empty value between commas")
     found = _RANGE.match(part)
     if found is None or "+" in part:
-        return [part if "+" in part.lstrip("+") else parse_value(part)]
+        return [part if "+" in part.lstrip("+") else _value(part, words)]
     low_text, high_text, how, by = (piece.strip() if piece else "" for piece in found.groups())
     try:
         low, high, is_time = bounds_of(low_text, high_text)
@@ -189,13 +197,22 @@ def bounds_of(low: str, high: str) -> tuple[Fraction, Fraction, bool]:
     """Two ends of a range, exactly, and whether they are durations (then seconds); ValueError if they are neither."""
     try:
         return _number(low, is_time=False), _number(high, is_time=False), False
+    except TooLarge:
+        raise
     except ValueError:
         return _number(low, is_time=True), _number(high, is_time=True), True
+
+
+class TooLarge(ValueError):
+    """A number that no float holds."""
 
 
 def _number(text: str, *, is_time: bool) -> Fraction:
     if is_time:
         return Fraction(str(parse_duration(text)))
+    exponent = re.search(r"[eE]([+-]?\d+)$", text)
+    if len(text) > MOST_DIGITS or (exponent and (len(exponent[1]) > 4 or abs(int(exponent[1])) > MOST_EXPONENT)):
+        raise TooLarge(f"{text[:40]!r} is too large or too small a number")
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):

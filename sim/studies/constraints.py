@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from types import MappingProxyType
 
 from sim.errors import InputError
@@ -138,7 +138,7 @@ def _value(text: str, words: str) -> float:
     try:
         # In decimals: 99.9 % is 0.999 to the last bit.
         number = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
-    except InvalidOperation:
+    except (DecimalException, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise InputError(f"--keep {words}: {text!r} is no number")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.billing.meters import line
-from sim.errors import ResultError
+from sim.errors import ResultError, VmfleetWarning
 from sim.runs.cache import CacheEntry, RunCache
 from sim.runs.event_writer import ROWS_HELD, EventWriter, merge
 from sim.runs.replication import Replication, Timeline
@@ -165,3 +165,22 @@ def test_a_shelf_that_is_read_is_one_that_is_used(tmp_path: Path):
     os.utime(entry.folder, (1e9, 1e9))
     assert entry.get(3) is not None
     assert entry.folder.stat().st_mtime > 1.5e9
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_entry_is_simulated_again_and_said(tmp_path: Path, seed: int):
+    """One flipped bit anywhere, a cut or an empty file: a warning, and no entry; never an error of zip or zlib, early or late."""
+    import random
+
+    entry = CacheEntry(folder=tmp_path / "entry")
+    entry.put(_replication())
+    (file,) = entry.folder.glob("*.npz")
+    whole = bytearray(file.read_bytes())
+    chance = random.Random(seed)
+    if seed < 30:
+        whole[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+    else:
+        del whole[chance.randrange(len(whole)) if seed < 39 else 0 :]
+    file.write_bytes(whole)
+    with pytest.warns(VmfleetWarning, match="damaged"):
+        assert entry.get(3) is None

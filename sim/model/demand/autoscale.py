@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -27,8 +28,8 @@ from sim.fields.types import (
     Whole,
     default_field,
 )
-from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, RequestContext
-from sim.units import format_duration
+from sim.model.demand.base import DEMAND_KINDS, MOVES_PER_ROUND, Demand, DemandSection, GroupFacts, RequestContext
+from sim.units import SECONDS_PER_HOUR, format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +67,13 @@ class Autoscale(Demand):
         return len(self.load)
 
     def expected_moves(self, count: int, horizon_s: float) -> float:
-        """Not known before the run."""
-        return 0.0
+        """The autoscaler's looks, and a life a day for each VM that the load needs."""
+        return horizon_s / self.tick_s + MOVES_PER_ROUND * self.expected_vms(count, horizon_s)
+
+    def expected_vms(self, count: int, horizon_s: float) -> float:
+        """As many as the highest load needs, anew each day."""
+        most = min(float(self.maximum), 2.0 * float(max(self.load)) / self.per_vm)
+        return most * math.ceil(horizon_s / (24 * SECONDS_PER_HOUR))
 
 
 MOST_SCALED = 1_000_000

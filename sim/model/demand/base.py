@@ -96,6 +96,10 @@ class Demand:
         """About how many moves the VMs make up to the horizon."""
         return count * (MOVES_PER_VM + MOVES_PER_ROUND * self.expected_rounds(horizon_s))
 
+    def expected_vms(self, count: int, horizon_s: float) -> float:
+        """About how many VMs there are up to the horizon."""
+        return self.expected_moves(count, horizon_s) / MOVES_PER_ROUND if self.is_open else count
+
     def expected_rounds(self, horizon_s: float) -> float:
         """About how often demand for one VM turns off and on up to the horizon."""
         return 0.0
