@@ -223,9 +223,10 @@ def _consent(found: WorkEstimate) -> None:
     """Ask on a terminal whether to start what exceeds the machine; without one it is refused."""
     from sim.runs.estimate import refuse_excess
 
-    if found.excess and sys.stdin.isatty() and sys.stderr.isatty():
-        if typer.confirm(f"Expected: {found.words}; {found.excess}. Start it?", err=True):
-            return
+    on_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    question = f"Expected: {found.words}; {found.excess}. Start it?"
+    if found.excess and on_a_terminal and typer.confirm(question, err=True):
+        return
     refuse_excess(found)
 
 
