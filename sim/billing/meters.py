@@ -58,6 +58,7 @@ class BillLine:
     unit_price: float  # USD per unit
     amount_nano: int  # what is paid, in nano-dollars: sums of lines are exact
     counts: str = ""  # which of the group's hours; "" where it counts no hours of a group, or was read from a file
+    trusted: bool = True  # its price is a list price, imported or the user's; not an estimate or a stand-in
 
     @property
     def kind(self) -> str:
@@ -127,6 +128,12 @@ class Bill:
         """USD of everything."""
         return self.cost()
 
+    def trusted_share(self, *, group: str | None = None) -> float:
+        """The share of the money that rests on trusted prices; 1 where nothing is paid."""
+        lines = [line for line in self.lines if group is None or line.group == group]
+        total = sum(line.amount_nano for line in lines)
+        return sum(line.amount_nano for line in lines if line.trusted) / total if total else 1.0
+
 
 def _of_commitments(rated: Any, figure: str) -> dict[str, float]:
     """A figure of each commitment, for the whole fleet only: commitments belong to no group."""
@@ -147,6 +154,12 @@ add_metrics(
     Metric(
         name="cost.total", label="cost", unit=Unit.MONEY, section="cost", better=LOWER, definition="the sum of all meters",
         compute=lambda rated: rated.bill.cost(group=rated.bill_group),
+    ),
+    Metric(
+        name="cost.trusted_share", label="share of the cost at trusted prices", unit=Unit.SHARE, section="ratios",
+        better=HIGHER,
+        definition="share of the cost at list prices, imported prices or your own; the rest is estimated or a stand-in",
+        compute=lambda rated: rated.bill.trusted_share(group=rated.bill_group),
     ),
     Metric(
         name="commitment.<name>.used_fraction", label="utilisation of <name>", unit=Unit.SHARE, section="commitments",

@@ -16,6 +16,7 @@ from sim.billing.meter_kinds import METERS, Metered, group_prices
 from sim.billing.meters import Bill, BillLine, RatedGroup
 from sim.billing.spot_prices import SpotSteps
 from sim.billing.stays import Stays, hours_of_stays
+from sim.billing.trust import mark_untrusted
 from sim.catalog.catalogue import Catalogue
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.usage.ledger import GroupUsage, to_ticks
@@ -120,5 +121,6 @@ def rate_in_full(
                 demand=allocation.demands.get(name), stepped=stepped.get(name),
             )  # fmt: skip
             lines += kind.lines(kind, metered)
-    bill = Bill(lines=(*lines, *allocation.lines), commitments=allocation.uses)
+    marked = mark_untrusted((*lines, *allocation.lines), [own.group for own in hours], catalogue, commitments)
+    bill = Bill(lines=marked, commitments=allocation.uses)
     return Rating(bill=bill, hours=tuple(hours), window=window, allocation=allocation, stepped=stepped)

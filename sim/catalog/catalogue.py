@@ -11,7 +11,7 @@ from sim.catalog.disks import DISK_KINDS, TIER_GIB, tier_gib, tier_key
 from sim.catalog.sizes import Size, close_sizes, region_key, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
-from sim.fields.defaults import Trust
+from sim.fields.defaults import TRUSTED, Trust
 from sim.units import HOURS_PER_MONTH
 
 
@@ -200,11 +200,7 @@ class Catalogue:
         """The price of a managed disk tier (`P10`, `E15`, `S40`, `P10_ZRS`)."""
         key, region, gib = tier_key(tier), self.get_region(region), tier_gib(tier)
         if gib is None:
-            numbers = ", ".join(f"{number} ({capacity} GiB)" for number, capacity in TIER_GIB.items())
-            kinds = ", ".join(f"{letter} ({kind})" for letter, kind in DISK_KINDS.items())
-            raise CatalogueError(
-                f"disk tier {tier!r} does not exist: a tier is {kinds} and one of {numbers}; S starts at 4"
-            )
+            raise CatalogueError(_no_such_tier(tier))
         for block in self.disk_blocks:
             if region in block.regions and key in block.per_month:
                 return DiskPrice(
@@ -212,7 +208,8 @@ class Catalogue:
                     provenance=block.provenance,
                 )  # fmt: skip
         raise CatalogueError(
-            f"no price for disk tier {key} in {region} in {self.name}: import pages with the region's Storage meters too"
+            f"no price for disk tier {key} in {region} in {self.name}: give its month's price with [prices.override_disks], or "
+            "import pages with the region's Storage meters too"
         )
 
     def public_ip(self, region: str) -> tuple[float, Provenance]:
@@ -239,6 +236,7 @@ class Catalogue:
         region = self.get_region(region)
         problems: list[str] = []
         rows: dict[str, Sequence[float | None]] = {}
+        estimates: dict[str, Sequence[float | None]] = {}
         for wanted, prices in overrides.items():
             try:
                 name = self.get_size(wanted).name
@@ -251,29 +249,71 @@ class Catalogue:
             faults = [fault for key, value in prices.items() if (fault := _override_fault(key, value))]
             problems += [f"prices.override.{wanted}.{fault}" for fault in faults]
             if not faults:
-                rows[name] = self._override_row(name, region, prices)
+                given, derived, is_trusted = self._override_row(name, region, prices)
+                rows[name] = [(given | derived if is_trusted else given).get(term) for term in Term]
+                if derived and not is_trusted:
+                    estimates[name] = [derived.get(term) for term in Term]
         if problems:
             raise CatalogueError("\n".join(problems))
         provenance = Provenance(source="the scenario's prices.override", read="", licence="", trust=Trust.USER)
-        block = PriceBlock(region=region, provenance=provenance, terms=tuple(Term), per_h=rows)
-        changed = replace(self, price_blocks=(block, *self.price_blocks))
+        estimated = replace(
+            provenance, trust=Trust.ESTIMATE, note="your Linux price and this list's estimate for Windows"
+        )
+        blocks = (
+            PriceBlock(region=region, provenance=source, terms=tuple(Term), per_h=own)
+            for source, own in ((provenance, rows), (estimated, estimates))
+            if own
+        )
+        changed = replace(self, price_blocks=(*blocks, *self.price_blocks))
         for name in rows:
             for priority in ("regular", "spot"):
                 if all(changed.find_price(name, region, term) for term in _by_priority(priority).values()):
                     changed.licence_per_h(name, region, priority=priority)  # raises where it would be negative
         return changed
 
-    def _override_row(self, name: str, region: str, prices: Mapping[str, float]) -> list[float | None]:
-        row = {Term(key): float(value) for key, value in prices.items() if key != "spot"}
-        listed = {term: price.per_h for term in Term if (price := self.find_price(name, region, term))}
-        if Term.LINUX in row and {Term.LINUX, Term.WINDOWS} <= listed.keys():
-            row.setdefault(Term.WINDOWS, row[Term.LINUX] + (listed[Term.WINDOWS] - listed[Term.LINUX]))
+    def with_disk_overrides(self, region: str, per_month: Mapping[str, float]) -> Catalogue:
+        """The same catalogue with the user's own monthly prices of some disk tiers in one region."""
+        months: dict[str, float] = {}
+        problems = []
+        for tier, price in per_month.items():
+            key = tier_key(tier)
+            if tier_gib(key) is None:
+                problems.append(_no_such_tier(tier))
+            elif key in months:
+                problems.append(f"disk tier {key} has two prices")
+            months[key] = price
+        if problems:
+            raise CatalogueError("\n".join(problems))
+        provenance = Provenance(source="the scenario's prices.override_disks", read="", licence="", trust=Trust.USER)
+        own = DiskBlock(regions=(self.get_region(region),), provenance=provenance, per_month=months)
+        return replace(self, disk_blocks=(own, *self.disk_blocks)) if months else self
+
+    def _override_row(
+        self, name: str, region: str, prices: Mapping[str, float]
+    ) -> tuple[dict[Term, float], dict[Term, float], bool]:
+        """The prices given, those that follow from them by the list, and whether the list's Windows prices are trusted."""
+        given = {Term(key): float(value) for key, value in prices.items() if key != "spot"}
         if "spot" in prices:
-            spot = row.setdefault(Term.SPOT_LINUX, float(prices["spot"]))
-            regular = listed | row
-            if regular.get(Term.LINUX) and Term.WINDOWS in regular:
-                row.setdefault(Term.SPOT_WINDOWS, regular[Term.WINDOWS] * spot / regular[Term.LINUX])
-        return [row.get(term) for term in Term]
+            given.setdefault(Term.SPOT_LINUX, float(prices["spot"]))
+        found = {term: price for term in Term if (price := self.find_price(name, region, term))}
+        listed = {term: price.per_h for term, price in found.items()}
+        derived: dict[Term, float] = {}
+        if Term.LINUX in given and {Term.LINUX, Term.WINDOWS} <= listed.keys():
+            derived[Term.WINDOWS] = given[Term.LINUX] + (listed[Term.WINDOWS] - listed[Term.LINUX])
+        regular = listed | derived | given
+        if "spot" in prices and regular.get(Term.LINUX) and Term.WINDOWS in regular:
+            derived[Term.SPOT_WINDOWS] = regular[Term.WINDOWS] * given[Term.SPOT_LINUX] / regular[Term.LINUX]
+        derived = {term: price for term, price in derived.items() if term not in given}
+        is_trusted = (
+            Term.WINDOWS in given or Term.WINDOWS not in found or found[Term.WINDOWS].provenance.trust in TRUSTED
+        )
+        return given, derived, is_trusted
+
+
+def _no_such_tier(tier: str) -> str:
+    numbers = ", ".join(f"{number} ({capacity} GiB)" for number, capacity in TIER_GIB.items())
+    kinds = ", ".join(f"{letter} ({kind})" for letter, kind in DISK_KINDS.items())
+    return f"disk tier {tier!r} does not exist: a tier is {kinds} and one of {numbers}; S starts at 4"
 
 
 def _term(term: Term | str) -> Term:

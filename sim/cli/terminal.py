@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.streams import printable
-from sim.fields.metrics import Form, Forms
+from sim.fields.metrics import Form, Forms, trust_sentence
 from sim.fields.numbers import NO_NUMBER, general, money
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     few = [f"P{100 * p:.0f} {replications_for(p)}" for p in (0.9, 0.99) if 1 < count < replications_for(p)]
     if few:
         console().print(f"replications needed: {', '.join(few)}", style="dim")
+    if sentence := trust_sentence(metrics.get("cost.trusted_share", {}).get("mean")):
+        console().print(sentence)
     if summary.get("warm_up_found"):
         console().print(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")

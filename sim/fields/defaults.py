@@ -32,6 +32,10 @@ class Trust(StrEnum):
     ASSUMPTION = "assumption"  # our guess; vary it before you rely on it
 
 
+TRUSTED = frozenset({Trust.DOCUMENTED, Trust.LIST_PRICE, Trust.IMPORTED, Trust.USER})
+"""Of prices: those that a bill may rest on; the others are estimates and stand-ins."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced:
     """A number that knows its unit, where it came from and how far to trust it."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
+from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, trust_sentence
 from sim.fields.numbers import Scale, between, percent, plain
 from sim.report import clock
 from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
@@ -117,6 +117,8 @@ def answer(data: PageData) -> list[str]:
         sentences = [f"{first}."]
     else:
         sentences = [f"{first}, from one replication; run more replications to get an interval."]
+    if sentence := trust_sentence(stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None):
+        sentences.append(sentence)
     sentences += _odds(run, money)
     billed = data.hours.billed_total
     if billed > 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.billing.trust import UntrustedPrice
 from sim.catalog.sizes import size_key
 from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, to_plain
 from sim.fields.messages import list_words, show_value
@@ -16,6 +18,8 @@ from sim.scenario.platform_description import describe_platform, where_it_runs
 from sim.scenario.resolved_groups import ResolvedGroups
 from sim.units import format_duration
 
+MOST_METERS = 6  # named of one source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultInUse(Sourced):
@@ -25,13 +29,15 @@ class DefaultInUse(Sourced):
     in_use_by: tuple[str, ...]  # groups; empty for what is not a group's
 
 
-def describe(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+def describe(file: ScenarioFile, resolved: ResolvedGroups, untrusted: Sequence[UntrustedPrice]) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
         *_whole(file, resolved),
         *_groups(file, resolved),
         *describe_platform(file, resolved),
         *_commitments(file),
+        "",
+        *_trust(untrusted),
         "",
         *_defaults(file, resolved),
     ]
@@ -56,6 +62,20 @@ def _whole(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
         ),
         *_spot_steps(file, resolved),
     ]
+
+
+def _trust(untrusted: Sequence[UntrustedPrice]) -> list[str]:
+    """Which prices are neither of a list nor the user's."""
+    if not untrusted:
+        return ["Prices: all are list prices, imported prices or your own."]
+    lines = ["Prices: list prices, imported prices or your own, except"]
+    for price in untrusted:
+        source = price.provenance
+        named = ", ".join(price.meters[:MOST_METERS])
+        more = f" and {len(price.meters) - MOST_METERS} more" if len(price.meters) > MOST_METERS else ""
+        read = f", read {source.read}" if source.read else ""
+        lines.append(f"* {named}{more}: {source.trust}; {source.note or source.source}{read}")
+    return lines
 
 
 def _spot_steps(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:

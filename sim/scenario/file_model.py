@@ -90,6 +90,9 @@ class Prices(Section):
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
     override: Mapping[str, PriceOverride] = Field(default_factory=dict, description="Own prices by size.")
+    override_disks: Mapping[str, NotNegative] = Field(
+        default_factory=dict, description="Own prices per month by disk tier, such as P10 = 19.71."
+    )
     spot_steps: tuple[SpotFactor, ...] | None = Field(
         None,
         min_length=1,

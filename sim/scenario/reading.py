@@ -336,6 +336,10 @@ def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | N
     except CatalogueError as error:
         problem, _, hint = str(error).partition(": ")
         return catalogue, [Issue(("prices", "region"), problem, hint, prices.region)]
+    try:
+        catalogue = catalogue.with_disk_overrides(prices.region, prices.override_disks)
+    except CatalogueError as error:
+        return catalogue, [Issue(("prices", "override_disks"), line, "") for line in str(error).splitlines()]
     if not prices.override:
         return catalogue, []
     known = {size_key(name) for name in catalogue.sizes}

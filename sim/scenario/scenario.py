@@ -11,8 +11,10 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from sim.billing.commitments import Commitment
+from sim.billing.meter_kinds import group_prices
 from sim.billing.meters import RatedGroup
 from sim.billing.spot_prices import SpotSteps
+from sim.billing.trust import UntrustedPrice, untrusted_prices
 from sim.catalog import Catalogue
 from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import to_plain
@@ -112,7 +114,18 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self, self._resolved)
+        return describe(self, self._resolved, self.untrusted_prices())
+
+    def untrusted_prices(self) -> list[UntrustedPrice]:
+        """The prices of its bill that are estimates or stand-ins, with their source."""
+        catalogue = self.catalogue()
+        meters = [
+            (group, f"{kind}.{detail}")
+            for group in self.rated_groups()
+            for kind, prices in group_prices(catalogue, group).items()
+            for detail, _ in prices
+        ]
+        return untrusted_prices(catalogue, meters, self.billed_commitments())
 
     def defaults_in_use(self) -> list[DefaultInUse]:
         """Every default that this scenario leans on, and which groups use it."""

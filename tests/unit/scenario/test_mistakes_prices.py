@@ -48,10 +48,19 @@ MISTAKES: dict[str, Bad] = {
         "[prices]\n", f"[prices]\nspot_steps = {[1.0] * 1201} #!\n", "prices.spot_steps", "1201 values", "at most 1200"
     ),
     "a catalogue that is not there": bad(
-        "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such catalogue"
+        "[prices]\n", '[prices]\ncatalogue = "none.json" #!\n', "prices.catalogue", "none.json", "no such file"
     ),
     "a disk of no kind": bad('disks = ["P10"]', 'disks = ["X:200"] #!', "group.dev.disks[1]", '"X:200"', "E:200"),
     "a disk beyond all sizes": bad('disks = ["P10"]', 'disks = ["E:99999"] #!', "group.dev.disks[1]", "does not exist"),
+    "an own price of a disk that there is not": bad(
+        "[[group]]", "[prices.override_disks] #!\nP11 = 20.0\n[[group]]", "prices.override_disks", "'P11' does not exist", "128 GiB"
+    ),
+    "two own prices of one disk": bad(
+        "[[group]]", "[prices.override_disks] #!\nP10 = 20.0\np10 = 21.0\n[[group]]", "prices.override_disks", "P10 has two prices"
+    ),
+    "a negative own price of a disk": bad(
+        "[[group]]", "[prices.override_disks]\nP10 = -1.0 #!\n[[group]]", "prices.override_disks.P10", "0 or more"
+    ),
     "an unknown rounding": bad("seed = 1", 'rounding = "minute" #!', "rounding", '"floor-minute"'),
 }  # fmt: skip
 
