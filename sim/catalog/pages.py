@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
+from sim.catalog.currencies import currencies
 from sim.catalog.price_files import PriceDocument, read_documents
+from sim.catalog.sizes import region_key
 from sim.errors import CatalogueError
 
 IN_FOLDERS = (".json", ".jsonl", ".csv", ".json.gz", ".csv.gz")  # names of the files that are read of a folder
 PAGE_SIZES = (100, 1000)  # full pages of the API; only with these does $skip tell where a page begins
+
+
+API = "https://prices.azure.com/api/retail/prices"
+API_VERSION = "2023-01-01-preview"  # the version whose items have savings plans
+FILTERS = {
+    "VMs": "serviceName eq 'Virtual Machines'",
+    "disks": "serviceName eq 'Storage' and contains(productName, 'Managed Disks')",
+    "public IPs": "serviceName eq 'Virtual Network' and meterName eq 'Standard IPv4 Static Public IP'",
+}
+
+
+def page_addresses(region: str, currency: str = "USD") -> dict[str, str]:
+    """The address of the first page of each list that an import reads; the answers name their next pages.
+
+    >>> page_addresses("West Europe")["VMs"].endswith("armRegionName%20eq%20'westeurope'")
+    True
+    """
+    key, code = region_key(region), currency.strip().upper()
+    if not re.fullmatch(r"[a-z0-9]+", key):
+        raise CatalogueError(f"{region!r} is not a region's name such as westeurope")
+    if code not in currencies():
+        raise CatalogueError(f"the price pages have no currency {currency!r}: they have {', '.join(currencies())}")
+    head = f"{API}?api-version={API_VERSION}&currencyCode='{code}'&$filter="
+    return {what: head + quote(f"{only} and armRegionName eq '{key}'", safe="'(),") for what, only in FILTERS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,15 @@
-"""The price list of one size, term by term: what `vmfleet prices show` prints."""
+"""A catalogue as tables: the terms of one size, its sizes, its regions; what `vmfleet prices show`, `sizes` and `regions` print."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
 
 from sim.catalog.catalogue import Catalogue
+from sim.catalog.sizes import close_sizes, size_key
 from sim.catalog.terms import Term
+from sim.errors import CatalogueError
 from sim.units import HOURS_PER_MONTH
 
 
@@ -34,6 +38,57 @@ def show(catalogue: Catalogue, size: str, region: str | None = None) -> list[Pri
     else:
         regions = [catalogue.get_region(region)]
     return [_row(catalogue, name, place, term) for place in regions for term in Term]
+
+
+def list_sizes(catalogue: Catalogue, pattern: str = "*") -> list[dict[str, Any]]:
+    """The facts of each size whose name fits a pattern (`D*s_v5`; without a wildcard: contains it), and where it is sold."""
+    sold: dict[str, list[str]] = {}
+    for region in catalogue.regions:
+        for name in catalogue.sizes_in(region):
+            sold.setdefault(name, []).append(region)
+    key = size_key(pattern)
+    key = key if any(mark in key for mark in "*?[") else f"*{key}*"
+    rows = [
+        asdict(size) | {"regions": sold.get(name, [])}
+        for name, size in catalogue.sizes.items()
+        if fnmatchcase(size_key(name), key)
+    ]
+    if not rows:
+        near = close_sizes(pattern, catalogue.sizes)
+        hint = f"did you mean {', '.join(near)}?" if near else "write a part of a name, or a pattern such as D*s_v5"
+        raise CatalogueError(f"no size in {catalogue.name} is like {pattern!r}; {hint}")
+    return rows
+
+
+def list_regions(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Each region's number of sizes and, block by block, which prices it has, from where, read when and how far to trust."""
+    rows = []
+    for region in catalogue.regions:
+        blocks = [
+            (", ".join(b.terms), len(b.per_h), b.provenance) for b in catalogue.price_blocks if b.region == region
+        ]
+        blocks += [("disks", len(b.per_month), b.provenance) for b in catalogue.disk_blocks if region in b.regions]
+        blocks += [("public IP", 1, b.provenance) for b in catalogue.address_blocks if region in b.regions]
+        prices = [
+            {
+                "prices": what,
+                "rows": count,
+                "trust": str(source.trust),
+                "read": source.read,
+                "source": source.source,
+                "note": source.note,
+            }
+            for what, count, source in blocks
+        ]
+        rows.append(
+            {
+                "region": region,
+                "sizes": len(catalogue.sizes_in(region)),
+                "currency": catalogue.currency,
+                "prices": prices,
+            }
+        )
+    return rows
 
 
 def _row(catalogue: Catalogue, name: str, region: str, term: Term) -> PriceRow:

@@ -1,25 +1,31 @@
-"""`vmfleet prices`: the prices of a size, and catalogues from saved pages of the Retail Prices API."""
+"""`vmfleet prices`, `sizes`, `regions`: what a catalogue holds, and catalogues from saved pages of the Retail Prices API."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.cli import options, terminal
 from sim.errors import CatalogueError
 
+if TYPE_CHECKING:  # start-up: the catalogue is loaded by the commands that need it
+    from sim.catalog import Catalogue
+
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands about prices."""
-    group = typer.Typer(name="prices", help="Price catalogues: import, show.", rich_markup_mode=None)
+    group = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
     group.command("import")(import_pages)
     group.command("show")(show)
+    group.command("url")(url)
     app.add_typer(group)
+    app.command("sizes")(sizes)
+    app.command("regions")(regions)
 
 
 def import_pages(
@@ -55,7 +61,7 @@ def show(
     """Every term's price of a VM size, by region, with its source."""
     from sim import catalog
 
-    prices = catalog.load(catalogue) if catalogue is not None else catalog.load_bundled()
+    prices = _catalogue(catalogue)
     rows = catalog.show(prices, size, region)
     if as_json:
         terminal.print_json([asdict(row) for row in rows])
@@ -79,3 +85,86 @@ def show(
     )
     for source, read in dict.fromkeys((row.source, row.read) for row in rows if row.source):
         typer.echo(f"Source: {source}" + (f", read {read}" if read else ""))
+
+
+def url(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="A region, e.g. westeurope.")],
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="Of the prices, e.g. EUR.")] = "USD",
+    as_json: options.Json = False,
+) -> None:
+    """The addresses of the price pages to save for `vmfleet prices import`; nothing is fetched.
+
+    Example: vmfleet prices url westeurope --currency EUR
+    """
+    from sim import catalog
+
+    addresses = catalog.page_addresses(region, currency)
+    if as_json:
+        terminal.print_json(addresses)
+        return
+    for what, address in addresses.items():
+        typer.echo(f"{what}: {address}")
+    typer.echo("Save each answer as a file, and the pages that its NextPageLink leads to; then import the folder.")
+
+
+def sizes(
+    pattern: Annotated[
+        str, typer.Argument(metavar="[PATTERN]", help="A part of a name, or a pattern: 'D*s_v5'.")
+    ] = "*",
+    catalogue: options.Prices = None,
+    as_json: options.Json = False,
+) -> None:
+    """VM sizes: vCPUs, memory, quota family, reservation group, and the regions with a price.
+
+    Example: vmfleet sizes 'D*s_v5'
+    """
+    from sim import catalog
+
+    rows = catalog.list_sizes(_catalogue(catalogue), pattern)
+    if as_json:
+        terminal.print_json(rows)
+        return
+    terminal.print_table(
+        "Sizes",
+        ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB"),
+        [
+            (
+                row["name"],
+                row["family"] or "unknown",
+                row["flexibility_group"] or "",
+                ", ".join(row["regions"]),
+                *("" if row[key] is None else f"{row[key]:g}" for key in ("flexibility_ratio", "vcpus", "memory_gib")),
+            )
+            for row in rows
+        ],
+        left=4,
+    )
+
+
+def regions(catalogue: options.Prices = None, as_json: options.Json = False) -> None:
+    """Regions with prices: which prices, from where, read when, and how far to trust them.
+
+    Example: vmfleet regions --json
+    """
+    from sim import catalog
+
+    rows = catalog.list_regions(_catalogue(catalogue))
+    if as_json:
+        terminal.print_json(rows)
+        return
+    terminal.print_table(
+        "Regions",
+        ("region", "prices", "trust", "read", "rows"),
+        [
+            (row["region"], part["prices"], part["trust"], part["read"], f"{part['rows']}")
+            for row in rows
+            for part in row["prices"]
+        ],
+        left=4,
+    )
+
+
+def _catalogue(path: Path | None) -> Catalogue:
+    from sim import catalog
+
+    return catalog.load(path) if path is not None else catalog.load_bundled()
