@@ -191,7 +191,7 @@ class Catalogue:
         other = f"; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} that price" if elsewhere else ""
         return (
             f"no {term} price for {name} in {region} in {self.name}: {has}{other}; "
-            f'give one with [prices.override."{name}"], or import a price list'
+            f'give one with [prices.override."{name}"] {term} = ..., or import a price list'
         )
 
     # --- disks and addresses
