@@ -98,17 +98,14 @@ class Catalogue:
     price_blocks: tuple[PriceBlock, ...]  # an earlier block wins, so overrides stand first
     disk_blocks: tuple[DiskBlock, ...] = ()
     address_blocks: tuple[AddressBlock, ...] = ()
+    regions: tuple[str, ...] = field(init=False, repr=False, compare=False)  # with VM prices, in the order of the file
     _names: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_names", {size_key(name): name for name in self.sizes})
+        object.__setattr__(self, "regions", tuple(dict.fromkeys(block.region for block in self.price_blocks)))
 
     # --- sizes and regions
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """Regions with VM prices, in the order of the file."""
-        return tuple(dict.fromkeys(block.region for block in self.price_blocks))
 
     def get_size(self, name: str) -> Size:
         """The size a user means, whatever the case; unknown: an error that names close ones."""

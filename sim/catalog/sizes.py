@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Size:
     flexibility_basis: str = ""  # "documented" | "by vCPU" | "by reservation price" | "" (fits this size alone)
 
 
+@lru_cache(maxsize=4096)  # every price of every replication is asked for by name
 def size_key(name: str) -> str:
     """A size's name with the freedom of spelling taken out: case, blanks, underscores, the word Standard.
 
@@ -44,6 +46,7 @@ def arm_name(meter: str) -> str:
     return f"Standard_{name}"
 
 
+@lru_cache(maxsize=256)
 def region_key(name: str) -> str:
     """A region's name as the API writes it: `West Europe` is `westeurope`."""
     return re.sub(r"[\s_-]+", "", name).lower()
