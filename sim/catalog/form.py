@@ -148,15 +148,10 @@ def _sizes(place: _Place, value: object) -> dict[str, Size]:
                 isinstance(figure, bool) or not isinstance(figure, int | float) or not 0 < figure < 1e9
             ):
                 raise place.at(name).at(key).fault(f"{figure!r} is not a number above 0")
-        sizes[name] = Size(
-            name=name,
-            family=facts.get("family"),
-            vcpus=facts.get("vcpus"),
-            memory_gib=facts.get("memory_gib"),
-            flexibility_group=facts.get("flexibility_group"),
-            flexibility_ratio=facts.get("flexibility_ratio"),
-            flexibility_basis=facts.get("flexibility_basis", ""),
-        )
+        for key in ("family", "flexibility_group", "flexibility_basis"):
+            place.at(name).text(facts.get(key), key, needed=False)
+        known: dict[str, Any] = {"family": None, "vcpus": None, "memory_gib": None, **facts, "name": name}
+        sizes[name] = Size(**known)
     return sizes
 
 
