@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,14 +35,21 @@ def import_pages(
         typer.Argument(metavar="FILE ...", help="Saved pages, items, JSON lines or CSV; or folders of them."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="CATALOGUE", help="The catalogue to write.")],
+    read: Annotated[
+        datetime | None,
+        typer.Option("--read", metavar="DATE", formats=["%Y-%m-%d"], help="When they were saved. [default: today]"),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """A price catalogue from saved pages of the Retail Prices API."""
+    """A price catalogue from saved pages of the Retail Prices API; of several prices the one in force on that day.
+
+    Example: vmfleet prices import pages/ --out my-prices.json
+    """
     from sim import catalog
 
     if out.is_dir() or not out.parent.is_dir():
         raise CatalogueError(f"{out}: can't be written; give the name of a file in a folder that exists")
-    found = catalog.import_pages(pages)
+    found = catalog.import_pages(pages, read=None if read is None else read.date())
     catalog.save(found.catalogue, out)
     if quiet:
         return

@@ -93,6 +93,25 @@ def test_an_address_that_leads_nowhere_is_refused(vmfleet, arguments, words):
     assert words in error
 
 
+def test_an_import_is_as_of_the_day_of_reading(vmfleet, tmp_path):
+    """Pages saved in 2025 are read as of then, and the catalogue says so."""
+    item = {
+        "currencyCode": "USD", "armRegionName": "uksouth", "armSkuName": "Standard_D4s_v5", "type": "Consumption",
+        "productName": "Virtual Machines Dsv5 Series", "serviceName": "Virtual Machines", "unitOfMeasure": "1 Hour",
+    }  # fmt: skip
+    prices = [
+        {"retailPrice": 0.2, "effectiveStartDate": "2024-01-01"},
+        {"retailPrice": 0.25, "effectiveStartDate": "2026-01-01"},
+    ]
+    (tmp_path / "page.json").write_text(json.dumps([item | price for price in prices]))
+    given = ("prices", "import", str(tmp_path / "page.json"), "--out", str(tmp_path / "c.json"))
+    for read, per_h in (("2025-06-01", 0.2), ("2026-01-01", 0.25)):
+        assert vmfleet(*given, "--read", read)[0] == 0
+        found = load(tmp_path / "c.json").price("Standard_D4s_v5", "uksouth", "linux")
+        assert (found.per_h, found.provenance.read) == (per_h, read)
+    assert vmfleet(*given, "--read", "June")[0] == 2
+
+
 def test_an_import_leaves_what_stands_beside_it_alone(vmfleet, tmp_path):
     """It used to write through a fixed temporary name, and followed a link there."""
     item = {
