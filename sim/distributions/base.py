@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ Floats = NDArray[np.float64]
 
 SHORTEST_SCALE_S = 1e-9
 """A distribution with a scale below a nanosecond is a constant zero, and should be written as one."""
+
+SCALE = (SHORTEST_SCALE_S, LONGEST_S)
+"""Range of the parameters that are durations."""
 
 
 class Distribution(ABC):
@@ -32,9 +36,9 @@ class Distribution(ABC):
         """Variance in seconds squared; may be inf."""
 
     @property
-    @abstractmethod
     def support(self) -> tuple[float, float]:
         """Shortest and longest possible duration; the longest may be inf."""
+        return 0.0, math.inf
 
     @property
     def is_zero(self) -> bool:
@@ -90,6 +94,12 @@ def set_checked(distribution: Distribution, **values: object) -> None:
     """Put checked values into a frozen distribution, from its `__post_init__`."""
     for name, value in values.items():
         object.__setattr__(distribution, name, value)
+
+
+def check_fields(distribution: Distribution, **ranges: tuple[float, float]) -> None:
+    """Check fields of a frozen distribution by their ranges, from its `__post_init__`, and make them floats."""
+    for name, (low, high) in ranges.items():
+        set_checked(distribution, **{name: check(name, getattr(distribution, name), low=low, high=high)})
 
 
 def part_between(below: Callable[[float], float], above: Callable[[float], float], low: float, high: float) -> float:

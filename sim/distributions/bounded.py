@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.distributions.base import Distribution, Floats, check, set_checked
-from sim.units import format_duration
+from sim.distributions.base import Distribution, Floats, check_fields
+from sim.units import LONGEST_S, format_duration
+
+DURATION = (0.0, LONGEST_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class Constant(Distribution):
     value: float
 
     def __post_init__(self) -> None:
-        set_checked(self, value=check("value", self.value))
+        check_fields(self, value=DURATION)
 
     @property
     def mean(self) -> float:
@@ -53,8 +55,8 @@ class Uniform(Distribution):
     high: float
 
     def __post_init__(self) -> None:
-        low = check("low", self.low)
-        set_checked(self, low=low, high=check("high", self.high, low=low))
+        check_fields(self, low=DURATION)
+        check_fields(self, high=(self.low, LONGEST_S))
 
     @property
     def mean(self) -> float:
@@ -91,9 +93,9 @@ class Triangular(Distribution):
     high: float
 
     def __post_init__(self) -> None:
-        low = check("low", self.low)
-        high = check("high", self.high, low=low)
-        set_checked(self, low=low, high=high, mode=check("mode", self.mode, low=low, high=high))
+        check_fields(self, low=DURATION)
+        check_fields(self, high=(self.low, LONGEST_S))
+        check_fields(self, mode=(self.low, self.high))
 
     @property
     def mean(self) -> float:

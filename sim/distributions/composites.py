@@ -54,9 +54,9 @@ class Quantiles(Distribution):
         return self.at[0], self.at[-1]
 
     def _pieces(self) -> list[tuple[float, float, float]]:
-        return [
-            (self.p[j + 1] - self.p[j], self.at[j], self.at[j + 1]) for j in range(len(self.p) - 1)
-        ]  # weight, from, to
+        """Weight, from, to."""
+        steps = zip(pairwise(self.p), pairwise(self.at), strict=True)
+        return [(after - before, start, end) for (before, after), (start, end) in steps]
 
     def quantile(self, u: Floats, q: Floats) -> Floats:  # noqa: ARG002
         return np.asarray(np.interp(u, self.p, self.at))
@@ -81,7 +81,6 @@ class Samples(Distribution):
     """Measured durations, each equally likely; kept sorted."""
 
     values: tuple[float, ...] = field(repr=False)
-    source: str = ""  # where they were measured, for the description
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
@@ -116,9 +115,8 @@ class Samples(Distribution):
         return math.fsum(inside) / len(self.values)
 
     def describe(self) -> str:
-        of = f" from {self.source}" if self.source else ""
         low, high = self.support
-        return f"one of {len(self.values)} samples{of}, {format_duration(low)} to {format_duration(high)}"
+        return f"one of {len(self.values)} samples, {format_duration(low)} to {format_duration(high)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +297,7 @@ def simplify(distribution: Distribution) -> Distribution:
     if isinstance(of, Uniform):
         return Uniform(low=distribution.support[0], high=distribution.support[1])
     if isinstance(of, Samples):
-        return Samples(values=tuple(value for value in of.values if low <= value <= high), source=of.source)
+        return Samples(values=tuple(value for value in of.values if low <= value <= high))
     if isinstance(of, Quantiles):
         return _truncated_quantiles(of, low, high)
     if isinstance(of, Mixture):

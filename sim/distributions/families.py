@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from sim.distributions.base import SHORTEST_SCALE_S, Distribution, Floats, check, part_between, set_checked
+from sim.distributions.base import SCALE, Distribution, Floats, check, check_fields, part_between
 from sim.units import format_duration
 
 # start-up: scipy.special, which takes a tenth of a second to load, is imported by the functions that use it.
@@ -17,8 +17,8 @@ Z95 = 1.6448536269514722
 """The 95 % quantile of the standard normal."""
 
 LARGEST_SIGMA = 20.0
-SMALLEST_SHAPE = 0.05
-LARGEST_SHAPE = 1e6
+SHAPE = (0.05, 1e6)
+"""Range of a shape."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +28,11 @@ class Exponential(Distribution):
     mean: float = field()
 
     def __post_init__(self) -> None:
-        set_checked(self, mean=check("mean", self.mean, low=SHORTEST_SCALE_S))
+        check_fields(self, mean=SCALE)
 
     @property
     def variance(self) -> float:
         return self.mean**2
-
-    @property
-    def support(self) -> tuple[float, float]:
-        return 0.0, math.inf
 
     def quantile(self, u: Floats, q: Floats) -> Floats:
         return self.mean * _hazard(u, q)
@@ -59,11 +55,7 @@ class Lognormal(Distribution):
     sigma: float
 
     def __post_init__(self) -> None:
-        set_checked(
-            self,
-            median=check("median", self.median, low=SHORTEST_SCALE_S),
-            sigma=check("sigma", self.sigma, high=LARGEST_SIGMA),
-        )
+        check_fields(self, median=SCALE, sigma=(0.0, LARGEST_SIGMA))
 
     @classmethod
     def from_any_two(
@@ -82,12 +74,10 @@ class Lognormal(Distribution):
         given = {name: value for name, value in named.items() if value is not None}
         if len(given) != 2:
             found = " and ".join(given) or "none"
-            raise ValueError(f"a lognormal needs two of median, mean, sigma and p95; given: {found}")
+            raise ValueError(f"a lognormal is fixed by exactly two of median, mean, sigma, p95; given: {found}")
         for name, value in given.items():
-            if name == "sigma":
-                check(name, value, high=LARGEST_SIGMA)
-            else:
-                check(name, value, low=SHORTEST_SCALE_S)
+            low, high = (0.0, LARGEST_SIGMA) if name == "sigma" else SCALE
+            check(name, value, low=low, high=high)
         if sigma is None:
             sigma = _lognormal_sigma(median, mean, p95)
         if median is None:
@@ -147,11 +137,7 @@ class Weibull(Distribution):
     scale: float
 
     def __post_init__(self) -> None:
-        set_checked(
-            self,
-            shape=check("shape", self.shape, low=SMALLEST_SHAPE, high=LARGEST_SHAPE),
-            scale=check("scale", self.scale, low=SHORTEST_SCALE_S),
-        )
+        check_fields(self, shape=SHAPE, scale=SCALE)
 
     @property
     def mean(self) -> float:
@@ -163,10 +149,6 @@ class Weibull(Distribution):
 
         # Gamma(1+2/k) - Gamma(1+1/k)^2, by a ratio, so that a narrow distribution keeps its digits.
         return float(self.mean**2 * np.expm1(gammaln(1 + 2 / self.shape) - 2 * gammaln(1 + 1 / self.shape)))
-
-    @property
-    def support(self) -> tuple[float, float]:
-        return 0.0, math.inf
 
     def quantile(self, u: Floats, q: Floats) -> Floats:
         return np.asarray(self.scale * _hazard(u, q) ** (1 / self.shape))
@@ -200,11 +182,7 @@ class Gamma(Distribution):
     mean: float = field()
 
     def __post_init__(self) -> None:
-        set_checked(
-            self,
-            shape=check("shape", self.shape, low=SMALLEST_SHAPE, high=LARGEST_SHAPE),
-            mean=check("mean", self.mean, low=SHORTEST_SCALE_S),
-        )
+        check_fields(self, shape=SHAPE, mean=SCALE)
 
     @property
     def scale(self) -> float:
@@ -214,10 +192,6 @@ class Gamma(Distribution):
     @property
     def variance(self) -> float:
         return self.mean**2 / self.shape
-
-    @property
-    def support(self) -> tuple[float, float]:
-        return 0.0, math.inf
 
     def quantile(self, u: Floats, q: Floats) -> Floats:
         from scipy.special import gammainccinv, gammaincinv

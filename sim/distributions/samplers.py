@@ -52,10 +52,6 @@ class Samplers:
     def __len__(self) -> int:
         return len(self.of)
 
-    def as_lists(self) -> tuple[list[int], list[float], list[float]]:
-        """sampler_i, sampler_f and pool as lists, from which plain Python draws several times faster than from arrays."""
-        return self.sampler_i.tolist(), self.sampler_f.tolist(), self.pool.tolist()
-
 
 def draw(n, sampler, sampler_i, sampler_f, pool):  # type: ignore[no-untyped-def]
     """The duration in seconds that *sampler* gives for the 52 random bits *n*.

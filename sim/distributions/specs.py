@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
@@ -21,8 +21,6 @@ from sim.units import LONGEST_S, format_duration
 
 class Spec(Section):
     """A distribution of a duration as the file writes it."""
-
-    kind: ClassVar[str]
 
     min: Seconds | None = Field(None, description="Truncated below: no draw is shorter than this.")
     max: Seconds | None = Field(None, description="Truncated above: no draw is longer than this.")
@@ -77,13 +75,7 @@ class Lognormal(Spec):
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
     def _untruncated(self) -> kinds.Distribution:
-        given = {
-            name: value for name in ("median", "mean", "sigma", "p95") if (value := getattr(self, name)) is not None
-        }
-        if len(given) != 2:
-            found = " and ".join(given) if given else "none"
-            raise ValueError(f"a lognormal is fixed by exactly two of median, mean, sigma, p95; given: {found}")
-        return kinds.Lognormal.from_any_two(**given)
+        return kinds.Lognormal.from_any_two(median=self.median, mean=self.mean, sigma=self.sigma, p95=self.p95)
 
 
 class Weibull(Spec):

@@ -59,23 +59,13 @@ def entity_key(replication: int, name: str) -> int:
     return mix(replication ^ label(name))
 
 
-def member_key(entity: int, index: int) -> int:
-    """Key of number *index* (from 0) of an entity that has many: the VMs of a group."""
-    return mix(entity + GOLDEN * (index + 1))
-
-
 def member_keys(entity: int, indices: NDArray[np.integer]) -> Keys:
-    """`member_key` of many members at once."""
+    """Keys of members, numbered from 0, of an entity that has many: the VMs of a group."""
     return _steps(np.uint64(entity), indices)
 
 
-def stream_key(key: int, name: str) -> int:
-    """Key of the stream *name* of an entity: starting, failure, jitter ..."""
-    return mix(key ^ label(name))
-
-
 def stream_keys(keys: Keys, name: str) -> Keys:
-    """`stream_key` of many keys at once."""
+    """Keys of the stream *name* of entities: starting, failure, jitter ..."""
     return mix_array(np.atleast_1d(np.asarray(keys, dtype=np.uint64)) ^ np.uint64(label(name)))
 
 

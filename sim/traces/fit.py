@@ -37,7 +37,6 @@ class DistributionFit:
     standard_errors: dict[str, float]  # if VMs were independent of each other
     robust_errors: dict[str, float]  # if only hours were: VMs created within one hour of the clock may be alike
     log_likelihood: float
-    aic: float
     bic: float
     goodness: Goodness
 
@@ -122,25 +121,6 @@ def fit(
     )  # fmt: skip
 
 
-def fit_by_size(
-    trace: Trace, sizes: Sequence[str], *, families: Sequence[str] = tuple(FAMILIES), seed: int = 1
-) -> dict[str, Fit]:
-    """A fit for each size of the catalogue, the most frequent first; *sizes* names one for each kind of VM of the trace.
-
-    A size with too few ends to fit is left out: `fit` of the whole trace still knows its share.
-    """
-    kinds: dict[str, list[int]] = {}
-    for number, size in enumerate(sizes):
-        kinds.setdefault(size, []).append(number)
-    fits: dict[str, Fit] = {}
-    for size, numbers in kinds.items():
-        try:
-            fits[size] = fit(trace, families=families, vm_sizes=numbers, seed=seed)
-        except ValueError:
-            continue
-    return dict(sorted(fits.items(), key=lambda one: -one[1].arrivals.vms))
-
-
 def _filtered(trace: Trace, vm_sizes: Sequence[int] | None) -> Callable[[], Iterator[Rows]]:
     def blocks() -> Iterator[Rows]:
         for block in trace.blocks():
@@ -164,7 +144,6 @@ def _distribution_fit(
         standard_errors=_natural(found, np.diag(_inverse(found.information))),
         robust_errors=_natural(found, np.diag(robust)),
         log_likelihood=found.log_likelihood,
-        aic=2 * size - 2 * found.log_likelihood,
         bic=size * float(np.log(lifetimes.total)) - 2 * found.log_likelihood,
         goodness=judge(found, lifetimes, seen, seed=seed),
     )

@@ -22,7 +22,7 @@ from sim.distributions.kinds import (
     simplify,
     truncate,
 )
-from sim.distributions.samplers import LAST, SMOOTH, compile_samplers, draw, evaluate
+from sim.distributions.samplers import LAST, SMOOTH, Samplers, compile_samplers, draw, evaluate
 from sim.units import LONGEST_S
 
 SMOOTH_LAWS = [
@@ -65,6 +65,11 @@ DISTRIBUTIONS = [*SMOOTH_LAWS, *OTHER_LAWS, *MIXED_LAWS]
 NAMES = [f"{i}-{type(distribution).__name__}" for i, distribution in enumerate(DISTRIBUTIONS)]
 
 
+def as_lists(samplers: Samplers) -> tuple[list[int], list[float], list[float]]:
+    """Its arrays as lists, from which plain Python draws."""
+    return samplers.sampler_i.tolist(), samplers.sampler_f.tolist(), samplers.pool.tolist()
+
+
 @pytest.fixture(scope="module")
 def dists():
     """One table of all distributions."""
@@ -102,7 +107,7 @@ def test_a_draw_has_the_same_bits_in_every_implementation(index, dists, compiled
     """numpy and the compiler on 100,000 draws, plain Python on every tenth: equal to the last bit, not nearly."""
     block = evaluate(dists, index, draws)
     assert (block == compiled(draws, index, dists.sampler_i, dists.sampler_f, dists.pool)).all()
-    arrays = dists.as_lists()
+    arrays = as_lists(dists)
     plain = [draw(n, index, *arrays) for n in draws[::10].tolist()]
     assert (block[::10] == plain).all()
 
@@ -188,6 +193,6 @@ def test_any_distribution_of_any_parameters_is_sampled_well(distribution, cut, n
     dists = compile_samplers([cut_law])
     n = np.array(n)
     drawn = evaluate(dists, 0, n)
-    assert drawn.tolist() == [draw(one, 0, *dists.as_lists()) for one in n.tolist()]
+    assert drawn.tolist() == [draw(one, 0, *as_lists(dists)) for one in n.tolist()]
     exact = cut_law.quantile(streams.uniforms(n), streams.uniforms(LAST - n))
     assert (np.abs(drawn - exact) <= tables.RELATIVE_ERROR * exact + tables.least_error_s(cut_law)).all()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.distributions import streams
+from tests.helpers.stream_keys import member_key, stream_key
 
 KEYS = st.integers(0, 2**64 - 1)
 POSITIONS = st.integers(0, 2**40)
@@ -31,14 +32,14 @@ def test_a_draw_is_the_same_in_all_three_forms(key, k):
 def test_a_key_is_the_same_for_one_and_for_many(key, index, stream):
     """The arrays of the compiled engine hold the keys that a single VM would compute."""
     members = streams.member_keys(key, np.array([index]))
-    assert int(members[0]) == streams.member_key(key, index)
-    assert int(streams.stream_keys(members, stream)[0]) == streams.stream_key(int(members[0]), stream)
+    assert int(members[0]) == member_key(key, index)
+    assert int(streams.stream_keys(members, stream)[0]) == stream_key(int(members[0]), stream)
 
 
 def test_the_bits_of_a_named_draw_are_pinned():
     """A committed figure stands on these; they may change only with a [RESULTS] line in the CHANGELOG."""
     group = streams.entity_key(streams.replication_key(1, 0), "web")
-    key = streams.stream_key(streams.member_key(group, 0), "starting")
+    key = stream_key(member_key(group, 0), "starting")
     assert [streams.bits_int(key, k) for k in range(3)] == PINNED
     # SplitMix64's published first output for seed 0, from its authors' reference code.
     assert streams.mix(streams.GOLDEN) == 0xE220A8397B1DCDAF
@@ -55,7 +56,7 @@ def test_more_members_and_more_draws_change_none_before():
 def test_names_seeds_replications_and_streams_have_different_keys():
     """All keys of a small study differ; with 64 bits a chance clash has probability below 1e-11."""
     keys = {
-        streams.stream_key(streams.member_key(streams.entity_key(streams.replication_key(s, r), name), i), stream)
+        stream_key(member_key(streams.entity_key(streams.replication_key(s, r), name), i), stream)
         for s in range(3)
         for r in range(10)
         for name in ("a", "b", "web", "bew")

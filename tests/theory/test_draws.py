@@ -20,6 +20,7 @@ from sim.distributions.kinds import (
     truncate,
 )
 from sim.distributions.samplers import compile_samplers, evaluate
+from tests.helpers.stream_keys import stream_key
 
 DRAWS = 100_000
 FALSE_ALARM = 1e-6
@@ -39,7 +40,7 @@ ASKED = {
 
 def drawn(distribution: Distribution, seed: int = 1) -> np.ndarray:
     """Many draws of one named stream."""
-    key = streams.stream_key(streams.replication_key(seed, 0), "theory")
+    key = stream_key(streams.replication_key(seed, 0), "theory")
     return evaluate(compile_samplers([distribution]), 0, streams.bits(np.uint64(key), np.arange(DRAWS)))
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.catalog import load_bundled
 from sim.distributions.kinds import Exponential, Lognormal, Mixture, Weibull
 from sim.scenario.scenario import from_dict
-from sim.traces import map_sizes, open_trace
+from sim.traces import open_trace
 from sim.traces.arrivals import gathered
-from sim.traces.fit import Fit, fit, fit_by_size
+from sim.traces.fit import Fit, fit
 from sim.traces.to_toml import distribution_toml, group_section
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -128,16 +127,6 @@ def test_what_cannot_be_fitted_is_said(tmp_path):
         fit(trace, families=("gamma",))
     with pytest.raises(ValueError, match="is not a group's name"):
         group_section(fit(trace, families=("exponential",)), name='a"\n[x]', size=SIZE)
-
-
-def test_a_fit_by_size_shares_out_the_arrivals(tmp_path):
-    """Kinds that map to one size are fitted together; the sizes' VMs add up to all."""
-    trace = open_trace(made_trace(tmp_path / "t.csv", days=2), "columns")
-    sizes = map_sizes(trace.vm_sizes, load_bundled(), "westeurope", pool=["Standard_D?s_v5", "Standard_E?s_v5"])
-    fits = fit_by_size(trace, sizes, families=("lognormal",))
-    assert set(fits) == {"Standard_D2s_v5", "Standard_E4s_v5"}
-    assert list(fits) == ["Standard_D2s_v5", "Standard_E4s_v5"]
-    assert sum(one.arrivals.vms for one in fits.values()) == trace.rows
 
 
 def test_the_curve_of_a_fit_is_what_a_figure_needs(found_in):
