@@ -6,18 +6,6 @@ from sim.distributions.composites import Mixture, Quantiles, Samples, Truncated,
 from sim.distributions.families import Exponential, Gamma, Lognormal, Weibull
 
 __all__ = [
-    "Constant",
-    "Distribution",
-    "Exponential",
-    "Gamma",
-    "Lognormal",
-    "Mixture",
-    "Quantiles",
-    "Samples",
-    "Triangular",
-    "Truncated",
-    "Uniform",
-    "Weibull",
-    "simplify",
-    "truncate",
-]
+    "Constant", "Distribution", "Exponential", "Gamma", "Lognormal", "Mixture", "Quantiles", "Samples", "Triangular",
+    "Truncated", "Uniform", "Weibull", "simplify", "truncate",
+]  # fmt: skip

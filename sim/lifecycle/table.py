@@ -34,17 +34,12 @@ def lifecycle_table(policy: BillingPolicy) -> tuple[LifecycleRow, ...]:
             continue
         rows.append(
             LifecycleRow(
-                state=state,
-                name=state.capitalize(),
-                code=" + ".join(shown.code for shown in facts.shows),
-                display_status=facts.shows[-1].display_status if facts.shows else "",
-                billed=billing.compute,
-                billed_words=billing.words,
-                license_billed=billing.license,
-                on_host=facts.on_host,
+                state=state, name=state.capitalize(), code=" + ".join(shown.code for shown in facts.shows),
+                display_status=facts.shows[-1].display_status if facts.shows else "", billed=billing.compute,
+                billed_words=billing.words, license_billed=billing.license, on_host=facts.on_host,
                 goes_to=tuple(state for state in POWER if state in facts.goes_to & policy.knows),
                 description=facts.description,
                 source=facts.source if facts.source == billing.source else f"{facts.source}; {billing.source}",
             )
-        )
+        )  # fmt: skip
     return tuple(rows)

@@ -26,30 +26,18 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
         environment()
         .get_template(TEMPLATE)
         .render(
-            title=f"{run.name}: what the fleet did and what it cost",
-            name=run.name,
-            period=clock.span(run.own_start, run.horizon_h),
-            run=run,
+            title=f"{run.name}: what the fleet did and what it cost", name=run.name,
+            period=clock.span(run.own_start, run.horizon_h), run=run,
             length=clock.length(run.horizon_h - run.warm_up_h),
-            warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "",
-            answer=answer.answer(data),
-            cards=answer.cards(data),
-            headline=answer.headline(data),
-            quantiles=answer.quantile_table(data),
-            hours=tables.hours_table(data),
-            meters=tables.meter_table(data),
-            cost=tables.cost_table(data),
-            groups=tables.group_table(data),
-            invoice=tables.invoice(data),
-            commitments=commitment_figures.commitment_table(data),
-            uptime=commitment_figures.uptime_table(data),
-            operations=tables.operations_table(run),
-            failures=tables.failures_table(run),
-            assumptions=sources.assumptions(run),
-            provenance=sources.provenance(run),
-            pictures=pictures,
+            warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "", answer=answer.answer(data),
+            cards=answer.cards(data), headline=answer.headline(data), quantiles=answer.quantile_table(data),
+            hours=tables.hours_table(data), meters=tables.meter_table(data), cost=tables.cost_table(data),
+            groups=tables.group_table(data), invoice=tables.invoice(data),
+            commitments=commitment_figures.commitment_table(data), uptime=commitment_figures.uptime_table(data),
+            operations=tables.operations_table(run), failures=tables.failures_table(run),
+            assumptions=sources.assumptions(run), provenance=sources.provenance(run), pictures=pictures,
         )
-    )
+    )  # fmt: skip
 
 
 def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:

@@ -35,16 +35,11 @@ def build_size(path: Path) -> Path:
         figures = [evidence(study)]
     words = str(study.content["words"])
     return write(
-        study,
-        figures,
-        kind="size",
-        name=str(study.content.get("scenario", "")),
+        study, figures, kind="size", name=str(study.content.get("scenario", "")),
         each="at most at each value, with common random numbers",
         answer=[f"{words}." if words.startswith(str(study.content["path"])) else f"{words[:1].upper()}{words[1:]}."],
-        warnings=[],
-        tables=[("What was tried", _trials_table(study))],
-        file="size.json",
-    )
+        warnings=[], tables=[("What was tried", _trials_table(study))], file="size.json",
+    )  # fmt: skip
 
 
 def evidence(study: Study) -> Drawn:
@@ -130,16 +125,11 @@ def build_sensitivity(path: Path) -> Path:
         figures = [draw(study)]
     form = study.form(study.content["metric"])
     return write(
-        study,
-        figures,
-        kind="sensitivity",
-        name=str(study.content.get("scenario", "")),
+        study, figures, kind="sensitivity", name=str(study.content.get("scenario", "")),
         each=f"at each of {study.content['points']:,} points, with common random numbers",
-        answer=[_most_important(study, form)],
-        warnings=[],
-        tables=[("Every factor", _factors_table(study))],
+        answer=[_most_important(study, form)], warnings=[], tables=[("Every factor", _factors_table(study))],
         file="sensitivity.json",
-    )
+    )  # fmt: skip
 
 
 def tornado(study: Study) -> Drawn:

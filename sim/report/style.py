@@ -47,14 +47,8 @@ STATE_LOOK: Mapping[PowerState, tuple[str, str]] = MappingProxyType(
     }
 )
 SERIES: Sequence[tuple[str, str]] = (
-    (BLUE, ""),
-    (ORANGE, "//"),
-    (GREEN, ".."),
-    (PURPLE, "\\\\"),
-    (SKY, "xx"),
-    (VERMILLION, "--"),
-    (QUIET, "++"),
-)
+    (BLUE, ""), (ORANGE, "//"), (GREEN, ".."), (PURPLE, "\\\\"), (SKY, "xx"), (VERMILLION, "--"), (QUIET, "++"),
+)  # fmt: skip
 WIDTH_IN = 10.0
 PNG_DPI = 100
 SVG_DPI = 160  # of the parts of a vector picture that have too many points to be drawn as vectors
@@ -142,15 +136,9 @@ class Sheet:
         # matplotlib fills column by column.
         down = [handles[r * columns + c] for c in range(columns) for r in range(rows) if r * columns + c < len(handles)]
         self.figure.legend(
-            handles=down,
-            loc="upper left",
-            bbox_to_anchor=(left / WIDTH_IN, 1 - 0.36 / self.height_in),
-            ncols=columns,
-            columnspacing=1.4,
-            handlelength=1.6,
-            borderpad=0.0,
-            labelspacing=0.35,
-        )
+            handles=down, loc="upper left", bbox_to_anchor=(left / WIDTH_IN, 1 - 0.36 / self.height_in),
+            ncols=columns, columnspacing=1.4, handlelength=1.6, borderpad=0.0, labelspacing=0.35,
+        )  # fmt: skip
 
     def finish(self, name: str, *, alt: str, rows: Iterable[Sequence[object]]) -> Drawn:
         """Write the picture twice and its numbers once (the first row names the columns)."""

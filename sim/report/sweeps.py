@@ -28,16 +28,10 @@ def build_sweep(path: Path) -> Path:
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
     return write(
-        study,
-        figures,
-        kind="sweep",
-        name=str(study.content.get("scenario", "")),
-        each="at each point, with common random numbers",
-        answer=_extremes(study),
-        warnings=[],
-        tables=[(f"{len(points):,} points over {listed(paths)}", _sweep_table(study, paths))],
-        file="sweep.json",
-    )
+        study, figures, kind="sweep", name=str(study.content.get("scenario", "")),
+        each="at each point, with common random numbers", answer=_extremes(study), warnings=[],
+        tables=[(f"{len(points):,} points over {listed(paths)}", _sweep_table(study, paths))], file="sweep.json",
+    )  # fmt: skip
 
 
 def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:

@@ -45,17 +45,12 @@ def hours_table(data: PageData) -> Table:
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
     return Table(
         columns=[
-            "state",
-            "billed, ready while needed (h)",
-            "billed but idle (h)",
-            "not billed (h)",
-            "all (h)",
-            "share",
+            "state", "billed, ready while needed (h)", "billed but idle (h)", "not billed (h)", "all (h)", "share",
         ],
         rows=rows,
         totals=["all", *map(text, sums), "100.0\N{NO-BREAK SPACE}%"] if rows else (),
         note=f"VM-hours, mean over replications. Policy {policy.name}: {policy.title}.",
-    )
+    )  # fmt: skip
 
 
 def meter_table(data: PageData) -> Table:
@@ -129,17 +124,12 @@ def group_table(data: PageData) -> Table | None:
     left_out = len(by_cost) - len(listed)
     return Table(
         columns=[
-            "group",
-            f"cost ({run.currency})",
-            f"{level} interval of the mean",
-            "billed (h)",
-            "billed but idle",
-            "availability",
-            "VMs created",
+            "group", f"cost ({run.currency})", f"{level} interval of the mean", "billed (h)", "billed but idle",
+            "availability", "VMs created",
         ],
         rows=rows,
         note=f"The {len(listed)} most expensive groups; {left_out:,} others are in summary.json." if left_out else "",
-    )
+    )  # fmt: skip
 
 
 def invoice(data: PageData) -> Table | None:

@@ -86,19 +86,14 @@ def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
     region = catalogue.get_region(file.prices.region)
     return tuple(
         RatedGroup(
-            name=member.name,
-            size=member.size.name,
-            region=region,
-            os=member.group.os,
-            priority=member.priority,
+            name=member.name, size=member.size.name, region=region, os=member.group.os, priority=member.priority,
             hybrid_benefit=member.group.hybrid_benefit,
             disks=tuple(catalogue.disk(parse_disk(disk), region).tier for disk in member.group.disks),
-            public_ip=member.group.public_ip,
-            keeps_disks=member.group.keeps_disks,
+            public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
             hibernates=member.group.when_off == "hibernate",
         )
         for member in resolved.groups
-    )
+    )  # fmt: skip
 
 
 def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Sequence[Commitment]:

@@ -46,11 +46,6 @@ def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserve
         if quantity:
             size = catalogue.get_size(name)
             yield plan.Reserved(
-                name=section.name,
-                size=size.name,
-                family=size.family or "",
-                vcpus=size.vcpus or 0,
-                memory_gib=size.memory_gib or 0.0,
-                quantity=quantity,
-                groups=section.named_groups,
-            )
+                name=section.name, size=size.name, family=size.family or "", vcpus=size.vcpus or 0,
+                memory_gib=size.memory_gib or 0.0, quantity=quantity, groups=section.named_groups,
+            )  # fmt: skip

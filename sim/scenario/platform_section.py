@@ -35,14 +35,9 @@ class Hosts(Section):
     def to_plan(self, only_groups: tuple[str, ...]) -> plan.HostPool:
         """The cluster, dedicated to groups as they are simulated."""
         return plan.HostPool(
-            name=self.name,
-            count=self.count,
-            vcpus=self.vcpus,
-            memory_gib=self.memory_gib,
-            zone=self.zone,
-            racks=self.racks,
-            only_groups=only_groups,
-        )
+            name=self.name, count=self.count, vcpus=self.vcpus, memory_gib=self.memory_gib, zone=self.zone,
+            racks=self.racks, only_groups=only_groups,
+        )  # fmt: skip
 
 
 class Quota(Section):

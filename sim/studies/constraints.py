@@ -124,14 +124,9 @@ def parse_constraint(words: str) -> Constraint:
             raise InputError(f"--keep {words}: a quantile is above p0 and below p100")
         quantile = share if found["sign"].startswith("<") else 1 - share
     return Constraint(
-        words=text,
-        metric=found["metric"],
-        group=found["group"] or FLEET,
-        sign=found["sign"],
-        limit=limit,
-        quantile=quantile,
-        event=event,
-    )
+        words=text, metric=found["metric"], group=found["group"] or FLEET, sign=found["sign"], limit=limit,
+        quantile=quantile, event=event,
+    )  # fmt: skip
 
 
 def _value(text: str, words: str) -> float:

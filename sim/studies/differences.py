@@ -106,16 +106,10 @@ def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
     spread = variance_of([a - b for a, b in zip(after, before, strict=True)])
     apart = variance_of(after) + variance_of(before)
     return Paired(
-        mean=mean,
-        standard_error=math.sqrt(spread / n),
-        n=n,
-        base_mean=base_mean,
-        differences=each,
-        together=correlation(after, before),
-        gain=apart / spread if apart < MOST_GAIN * spread else None,
-        sd_base=math.sqrt(variance_of(before)),
-        sd_variant=math.sqrt(variance_of(after)),
-    )
+        mean=mean, standard_error=math.sqrt(spread / n), n=n, base_mean=base_mean, differences=each,
+        together=correlation(after, before), gain=apart / spread if apart < MOST_GAIN * spread else None,
+        sd_base=math.sqrt(variance_of(before)), sd_variant=math.sqrt(variance_of(after)),
+    )  # fmt: skip
 
 
 def judged(raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: float) -> dict[str, dict[str, Difference]]:
@@ -157,23 +151,14 @@ def _difference(
     sign = {"lower": -1.0, "higher": 1.0}.get(wanted)
     better = [sign * value > 0.0 for value in found.differences] if sign is not None else []
     return Difference(
-        metric=metric,
-        group=group,
-        mean=mean,
-        low=None if mean is None or half is None else mean - half,
-        high=None if mean is None or half is None else mean + half,
-        half_width=half,
-        n=found.n,
+        metric=metric, group=group, mean=mean, low=None if mean is None or half is None else mean - half,
+        high=None if mean is None or half is None else mean + half, half_width=half, n=found.n,
         relative=None if mean is None or not found.base_mean else mean / abs(found.base_mean),
         p_better=None if sign is None else _probability_of_sign(found, sign),
-        share_better=sum(better) / len(better) if better else None,
-        correlation=found.together,
-        gain=found.gain,
-        sd_base=found.sd_base,
-        sd_variant=found.sd_variant,
-        p_value=p_value,
+        share_better=sum(better) / len(better) if better else None, correlation=found.together, gain=found.gain,
+        sd_base=found.sd_base, sd_variant=found.sd_variant, p_value=p_value,
         verdict=_verdict(found, sign, p_value, level),
-    )
+    )  # fmt: skip
 
 
 def _probability_of_sign(found: Paired, sign: float) -> float | None:

@@ -174,15 +174,10 @@ def best_of(
     again = ReplicationRunner(winner.scenario, other_seed, winner.inputs)
     again.run_until(len(winner.replications))
     return Selection(
-        best=names[best],
-        metric=metric,
-        indifference=indifference,
-        confidence=confidence,
-        dropped_at=out,
+        best=names[best], metric=metric, indifference=indifference, confidence=confidence, dropped_at=out,
         means={name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)},
-        fresh=again.result().estimate(metric),
-        capped=not found.done,
-    )
+        fresh=again.result().estimate(metric), capped=not found.done,
+    )  # fmt: skip
 
 
 def _check(scenarios: Mapping[str, Scenario], indifference: float, metric: str, confidence: float) -> None:

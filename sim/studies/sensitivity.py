@@ -116,16 +116,10 @@ class Sensitivity:
     def write(self, folder: str | Path) -> Path:
         """Write sensitivity.json, and a row a factor as a table."""
         return write_study(
-            folder,
-            ("sensitivity.json", self.summary()),
-            {"scenario": self.scenario},
-            self.runs,
-            [table_of("sensitivity", self.rows)],
-            study=f"sensitivity ({self.method})",
-            seed=self.seed,
-            replications=self.replications,
-            points=self.points,
-        )
+            folder, ("sensitivity.json", self.summary()), {"scenario": self.scenario}, self.runs,
+            [table_of("sensitivity", self.rows)], study=f"sensitivity ({self.method})", seed=self.seed,
+            replications=self.replications, points=self.points,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         first = self.rows[0]["factor"]
@@ -175,15 +169,9 @@ def sensitivity(
             rows = sobol_indices(model, samples or 64, options.seed, asked.confidence)
         runs = model.runs
     return Sensitivity(
-        scenario=asked,
-        method=method,
-        metric=metric,
-        replications=options.count(asked),
-        seed=runs[0].seed,
-        points=len(runs),
-        rows=tuple(rows),
-        runs=tuple(runs),
-    )
+        scenario=asked, method=method, metric=metric, replications=options.count(asked), seed=runs[0].seed,
+        points=len(runs), rows=tuple(rows), runs=tuple(runs),
+    )  # fmt: skip
 
 
 def _tornado(

@@ -131,15 +131,10 @@ class Sizing(Answer):
         """Write size.json, the evidence as a table, and every figure of every replication."""
         runs = {str(index): trial.run for index, trial in enumerate(self.trials)}
         return write_study(
-            folder,
-            ("size.json", self.summary()),
-            {"scenario": self.scenario},
-            [*runs.values()],
-            [table_of("size", self.rows()), replications_table("trial", runs)],
-            study="size",
-            seed=self.trials[0].run.seed,
-            replications=max(run.n for run in runs.values()),
-        )
+            folder, ("size.json", self.summary()), {"scenario": self.scenario}, [*runs.values()],
+            [table_of("size", self.rows()), replications_table("trial", runs)], study="size",
+            seed=self.trials[0].run.seed, replications=max(run.n for run in runs.values()),
+        )  # fmt: skip
 
 
 def size(
@@ -212,21 +207,12 @@ def bisect(search: Search, way: Sequence[int], *, largest: bool, confidence: flo
         ends = {other_end, search.answer(way[last])}
         answer = INFEASIBLE if ends == {INFEASIBLE} else UNDECIDED
     return Sizing(
-        scenario=search.scenario,
-        path=search.path,
-        constraint=search.constraint,
-        largest=largest,
-        confidence=confidence,
-        cap=search.cap,
-        candidates=len(way),
-        answer=answer,
+        scenario=search.scenario, path=search.path, constraint=search.constraint, largest=largest,
+        confidence=confidence, cap=search.cap, candidates=len(way), answer=answer,
         value=None if best is None else search.values[way[best]],
-        next_value=None if neighbour is None else search.values[neighbour],
-        next_answer=next_answer,
-        other_end=search.values[way[first]],
-        other_end_answer=other_end,
-        trials=search.trials(),
-    )
+        next_value=None if neighbour is None else search.values[neighbour], next_answer=next_answer,
+        other_end=search.values[way[first]], other_end_answer=other_end, trials=search.trials(),
+    )  # fmt: skip
 
 
 class Search:

@@ -56,14 +56,9 @@ class Study:
         """The options of every study."""
         assert self.cache is None or isinstance(self.cache, RunCache)
         return RunOptions(
-            seed=self.seed,
-            replications=self.replications,
-            jobs=self.jobs,
-            engine=self.engine,
-            progress=self.progress,
-            cache=self.cache,
-            workers=self.workers,
-        )
+            seed=self.seed, replications=self.replications, jobs=self.jobs, engine=self.engine,
+            progress=self.progress, cache=self.cache, workers=self.workers,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """The scenario in words, for notebooks."""

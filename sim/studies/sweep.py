@@ -92,16 +92,10 @@ class Sweep:
     def write(self, folder: str | Path) -> Path:
         """Write sweep.json, the tidy table, and every figure of every replication."""
         return write_study(
-            folder,
-            ("sweep.json", self.summary()),
-            {"scenario": self.scenario},
-            self.runs,
-            [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))],
-            study="sweep",
-            seed=self.runs[0].seed,
-            replications=self.n,
-            points=len(self.points),
-        )
+            folder, ("sweep.json", self.summary()), {"scenario": self.scenario}, self.runs,
+            [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))], study="sweep",
+            seed=self.runs[0].seed, replications=self.n, points=len(self.points),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
@@ -141,14 +135,9 @@ def sweep(
     else:
         reached = _run_until_precise(runners, options.precision, metrics, options.cap)
     return Sweep(
-        scenario=asked,
-        axes=tuple(axes),
-        points=tuple(points),
-        runs=tuple(runner.result() for runner in runners),
-        metrics=tuple(metrics),
-        precision=options.precision,
-        reached=reached,
-    )
+        scenario=asked, axes=tuple(axes), points=tuple(points), runs=tuple(runner.result() for runner in runners),
+        metrics=tuple(metrics), precision=options.precision, reached=reached,
+    )  # fmt: skip
 
 
 def _run_until_precise(
