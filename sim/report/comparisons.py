@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from sim.fields.messages import list_words
 from sim.fields.numbers import general, percent, plain, probability, signed
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.studies import Study, footer, known, listed, read, write
+from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn, Sheet
 from sim.runs.run_result import AS_ASKED
+from sim.studies.compare import NO_GAIN
 
-NO_GAIN = 1.05  # and below: not noticeable
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
     "better": (style.BLUE, "o"),
@@ -39,7 +37,7 @@ def build_comparison(path: Path) -> Path:
         study,
         figures,
         kind="comparison",
-        name=f"{listed(list(study.content['differences']))} instead of {base}",
+        name=f"{list_words(study.content['differences'], 'and')} instead of {base}",
         each="of each, with common random numbers",
         answer=[*_verdicts(study), *_stopped(study)],
         warnings=[str(each) for each in study.content.get("warnings", [])],
@@ -91,7 +89,11 @@ def differences(study: Study) -> Drawn | None:
                 continue
             verdict = str(entry.get("verdict", "undecided"))
             seen[verdict] = None
-            _point(axes, line, entry, form.times, *VERDICTS.get(verdict, VERDICTS["undecided"]))
+            colour, marker = VERDICTS.get(verdict, VERDICTS["undecided"])
+            if entry.get("low") is not None and entry.get("high") is not None:
+                ends = [entry["low"] * form.times, entry["high"] * form.times]
+                axes.plot(ends, [line, line], color=colour, linewidth=2.2)
+            axes.plot([entry["mean"] * form.times], [line], color=colour, marker=marker, markersize=6)
             rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
         style.name_lines(axes, names)
         axes.margins(x=0.12)
@@ -106,12 +108,6 @@ def differences(study: Study) -> Drawn | None:
         columns=6,
     )
     return sheet.finish(name, alt="Differences from the base with their intervals.", rows=rows)
-
-
-def _point(axes: Axes, line: float, entry: Mapping[str, Any], times: float, colour: str, marker: str) -> None:
-    if entry.get("low") is not None and entry.get("high") is not None:
-        axes.plot([entry["low"] * times, entry["high"] * times], [line, line], color=colour, linewidth=2.2)
-    axes.plot([entry["mean"] * times], [line], color=colour, marker=marker, markersize=6)
 
 
 def _verdicts(study: Study) -> list[str]:
@@ -159,7 +155,7 @@ def _gain_words(study: Study) -> list[str]:
     none = [variant for variant, gain in gains.items() if gain <= NO_GAIN]
     if none:
         sentences += (
-            f"; for {listed(none)} they gained nothing"
+            f"; for {list_words(none, 'and')} they gained nothing"
             if sentences
             else "Common random numbers gained nothing for the cost here"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,29 +16,35 @@ from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.atomic_write import drawing_in
 
-TEMPLATE = "page.html.j2"
-
 
 def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
-    """The whole page; every word from the folder is escaped, only our own pictures are markup."""
+    """The whole page of a run."""
     data = answer.page_data(run, hours, money)
-    pictures = {drawn.name: (drawn, inline(drawn)) for drawn in figures}
-    return (
-        environment()
-        .get_template(TEMPLATE)
-        .render(
-            title=f"{run.name}: what the fleet did and what it cost", name=run.name,
-            period=clock.span(run.own_start, run.horizon_h), run=run,
-            length=clock.length(run.horizon_h - run.warm_up_h),
-            warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "", answer=answer.answer(data),
-            cards=answer.cards(data), headline=answer.headline(data), quantiles=answer.quantile_table(data),
-            hours=tables.hours_table(data), meters=tables.meter_table(data), cost=tables.cost_table(data),
-            groups=tables.group_table(data), invoice=tables.invoice(data),
-            commitments=commitment_figures.commitment_table(data), uptime=commitment_figures.uptime_table(data),
-            operations=tables.operations_table(run), failures=tables.failures_table(run),
-            assumptions=sources.assumptions(run), provenance=sources.provenance(run), pictures=pictures,
-        )
-    )  # fmt: skip
+    return fill(
+        "page.html.j2",
+        figures,
+        title=f"{run.name}: what the fleet did and what it cost",
+        name=run.name,
+        period=clock.span(run.own_start, run.horizon_h),
+        run=run,
+        length=clock.length(run.horizon_h - run.warm_up_h),
+        warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "",
+        answer=answer.answer(data),
+        cards=answer.cards(data),
+        headline=answer.headline(data),
+        quantiles=answer.quantile_table(data),
+        hours=tables.hours_table(data),
+        meters=tables.meter_table(data),
+        cost=tables.cost_table(data),
+        groups=tables.group_table(data),
+        invoice=tables.invoice(data),
+        commitments=commitment_figures.commitment_table(data),
+        uptime=commitment_figures.uptime_table(data),
+        operations=tables.operations_table(run),
+        failures=tables.failures_table(run),
+        assumptions=sources.assumptions(run),
+        provenance=sources.provenance(run),
+    )
 
 
 def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
@@ -53,9 +60,12 @@ def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
     return page_path
 
 
-def environment() -> Environment:
-    """Our templates, autoescaped; a name that a template misspells is an error."""
-    return Environment(
+def fill(template: str, figures: Sequence[Drawn], **said: Any) -> str:
+    """One of our templates filled in; every word from the folder is escaped, only our own pictures are markup.
+
+    A name that the template misspells is an error.
+    """
+    templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
@@ -63,8 +73,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def inline(drawn: Drawn) -> Markup:
-    """A picture as part of the page, which knows the namespace without being told; its text was escaped when drawn."""
-    return Markup(drawn.svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))
+    # An inline picture knows the namespace without being told; its text was escaped when it was drawn.
+    svg = {each.name: each.svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1) for each in figures}
+    pictures = {each.name: (each, Markup(svg[each.name])) for each in figures}
+    return templates.get_template(template).render(pictures=pictures, **said)

@@ -51,12 +51,6 @@ def footer(study: Study, name: str, remark: str = "") -> str:
     )
 
 
-def listed(names: Sequence[object]) -> str:
-    """Names as a sentence lists them."""
-    words = [str(name) for name in names]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
-
-
 def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     """A study's folder. Raises ResultError naming what its file lacks."""
     content = read_json(path / file) or {}
@@ -74,15 +68,14 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     )
 
 
-def render_study(study: Study, figures: Sequence[Drawn], **said: Any) -> str:
-    """The page of a study of many scenarios."""
-    pictures = {drawn.name: (drawn, page.inline(drawn)) for drawn in figures}
-    title = f"{said['name']}: {said['kind']}"
-    return page.environment().get_template("study.html.j2").render(title=title, study=study, pictures=pictures, **said)
-
-
 def write(study: Study, figures: Sequence[Drawn], **said: Any) -> Path:
     """Put figures and page into the study's folder."""
-    pairs = sources.pairs(study.provenance)
-    text = render_study(study, figures, provenance=Table(columns=["", ""], rows=pairs, words=2), **said)
+    text = page.fill(
+        "study.html.j2",
+        figures,
+        title=f"{said['name']}: {said['kind']}",
+        study=study,
+        provenance=Table(columns=["", ""], rows=sources.pairs(study.provenance), words=2),
+        **said,
+    )
     return page.write(study.folder, figures, text)

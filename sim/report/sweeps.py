@@ -8,11 +8,12 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
+from sim.fields.messages import list_words
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
-from sim.report.studies import Study, footer, known, listed, read, write
+from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn, Sheet
 
 MOST_LINES = 7
@@ -30,7 +31,7 @@ def build_sweep(path: Path) -> Path:
     return write(
         study, figures, kind="sweep", name=str(study.content.get("scenario", "")),
         each="at each point, with common random numbers", answer=_extremes(study), warnings=[],
-        tables=[(f"{len(points):,} points over {listed(paths)}", _sweep_table(study, paths))], file="sweep.json",
+        tables=[(f"{len(points):,} points over {list_words(paths, 'and')}", _sweep_table(study, paths))], file="sweep.json",
     )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
             continue
         # Side by side where places are words: intervals would hide each other.
         aside = 0.0 if numeric else 0.06 * (i - (min(len(lines), MOST_LINES) - 1) / 2)
-        at = [p["settings"][along] if numeric else _place(steps, p["settings"][along]) + aside for p in found]
+        at = [p["settings"][along] if numeric else steps.index(p["settings"][along]) + aside for p in found]
         entries = [p["metrics"][metric] for p in found]
         means = [entry["mean"] * form.times for entry in entries]
         if numeric and all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
@@ -99,10 +100,6 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
 def _form(study: Study, metric: str) -> Form:
     """How a metric is written at all points alike."""
     return study.form(metric, *(point["metrics"].get(metric, {}).get("mean") for point in study.content["points"]))
-
-
-def _place(steps: Sequence[object], value: object) -> int:
-    return next(i for i, step in enumerate(steps) if step == value)
 
 
 def _extremes(study: Study) -> list[str]:

@@ -79,11 +79,9 @@ class ReservationSection(CommitmentBase):
 
     @property
     def priced_at(self) -> tuple[str, str]:
-        """The reservation's price."""
         return self.size, f"reservation_{self.term}"
 
     def to_commitment(self, context: CommitmentContext) -> Reservation:
-        """With the size as the price list spells it."""
         return Reservation(
             name=self.name,
             size=context.catalogue.get_size(self.size).name,
@@ -94,7 +92,6 @@ class ReservationSection(CommitmentBase):
         )
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
-        """How many of which size, and for how long."""
         bound = "" if self.size_flexible else ", for this size alone"
         return f"{self.quantity:g} of {self.size}, term {self.term}{bound}"
 
@@ -107,11 +104,9 @@ class SavingsPlanSection(CommitmentBase):
     term: TermName = Field(description="How long it is bought for.")
 
     def to_commitment(self, context: CommitmentContext) -> SavingsPlan:
-        """As written."""
         return SavingsPlan(name=self.name, hourly_usd=self.hourly, term=self.term, region=context.region)
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
-        """How much, and for how long."""
         return f"{self.hourly:g} {currency} of compute every hour, term {self.term}"
 
 
@@ -126,21 +121,17 @@ class CapacityReservationSection(CommitmentBase):
 
     @property
     def priced_at(self) -> tuple[str, str]:
-        """Pay-as-you-go."""
         return self.size, Term.LINUX
 
     @property
     def held_room(self) -> tuple[str, int]:
-        """All that is reserved."""
         return self.size, self.quantity
 
     @property
     def named_groups(self) -> tuple[str, ...]:
-        """As written."""
         return self.groups
 
     def to_commitment(self, context: CommitmentContext) -> CapacityReservation:
-        """With the size as the price list spells it."""
         return CapacityReservation(
             name=self.name,
             size=context.catalogue.get_size(self.size).name,
@@ -150,7 +141,6 @@ class CapacityReservationSection(CommitmentBase):
         )
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
-        """How many of which size, and for whom."""
         named = f" for {list_words(self.groups, 'and')}" if self.groups else ""
         return f"{self.quantity} of {self.size}, room held{named}{', on the hosts too' if has_hosts else ''}"
 
@@ -167,11 +157,9 @@ class DedicatedHostSection(CommitmentBase):
 
     @property
     def named_groups(self) -> tuple[str, ...]:
-        """As written."""
         return self.groups
 
     def to_commitment(self, context: CommitmentContext) -> DedicatedHost:
-        """As written."""
         return DedicatedHost(
             name=self.name,
             quantity=self.quantity,
@@ -181,7 +169,6 @@ class DedicatedHostSection(CommitmentBase):
         )
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
-        """How many, at what price, and for whom."""
         return (
             f"{self.quantity} machine{'s' * (self.quantity != 1)} of {self.vcpus} vCPU at {self.hourly:g} "
             f"{currency} an hour for {list_words(self.groups, 'and')}"

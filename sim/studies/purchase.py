@@ -59,7 +59,6 @@ class Purchase(Answer):
 
     @property
     def words(self) -> str:
-        """The answer in a sentence."""
         return (
             f"{self.path} = {self.best:g} has the least mean bill ({self.low:g} to {self.high:g} can't be told from it); "
             f"it saves {self.saving.mean:,.2f} {self.currency} against none"
@@ -248,7 +247,6 @@ def _edge(curve: _Curve, best: int, end: int) -> int:
 
 
 def _simulate(inputs: SimulationInput, count: int, options: RunOptions) -> list[HoursOfReplication]:
-    """The hours of every replication."""
     assert options.seed is not None
     progress, engine = options.progress or no_progress, options.engine
     if engine == "auto":

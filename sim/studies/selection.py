@@ -51,7 +51,6 @@ class Selection(Answer):
 
     @property
     def words(self) -> str:
-        """The choice in a sentence."""
         if self.capped:
             return f"{self.best} looks best in {self.metric}, but the cap on replications was met before that was sure"
         return (

@@ -60,7 +60,6 @@ class Sizing(Answer):
 
     @property
     def words(self) -> str:
-        """The answer in a sentence."""
         kind = "largest" if self.largest else "smallest"
         sure = f"at {self.confidence:.0%} confidence"
         if self.answer == INFEASIBLE:
@@ -103,7 +102,6 @@ class Sizing(Answer):
             }
 
     def frame(self) -> DataFrame:
-        """The evidence as a table."""
         return frame(self.rows())
 
     def summary(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Reading:
     window_s: float | None = None  # length of the window that was watched, from its beginning
     origin_s: float | None = None  # the file's own time that is t = 0
     stamp_s: float | None = None  # its times are whole multiples of this
-    columns: Mapping[str, str] = field(default_factory=dict)  # meaning -> name in the file's header
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)  # meaning -> name in the file's header
     machine_vcpus: float = 96.0  # of a whole machine, where a trace gives shares of one
     machine_memory_gib: float = 768.0
     over_vcpus: float = 30.0  # stands for the open bucket ">24", as in the publisher's own notebook
@@ -42,12 +42,7 @@ class Reading:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} = {value!r} is out of range: it must be a finite number above 0")
-        object.__setattr__(self, "columns", MappingProxyType(dict(self.columns)))
-
-    def key(self) -> tuple[object, ...]:
-        """Equal for readings that read alike."""
-        numbers = (self.machine_vcpus, self.machine_memory_gib, self.over_vcpus, self.over_memory_gib)
-        return (self.window_s, self.origin_s, self.stamp_s, tuple(sorted(self.columns.items())), *numbers)
+        object.__setattr__(self, "columns", dict(self.columns))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

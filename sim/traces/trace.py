@@ -39,14 +39,7 @@ class Trace:
 
     def __reduce__(self) -> tuple[object, ...]:
         # Another process reads the file itself: the rows don't travel.
-        return _reopen, (str(self.path), self.format, self.reading_items())
-
-    def reading_items(self) -> dict[str, object]:
-        """The reading as keyword arguments of `open_trace`."""
-        names = Reading.__dataclass_fields__
-        return {
-            name: dict(self.reading.columns) if name == "columns" else getattr(self.reading, name) for name in names
-        }
+        return _open, (self.path, self.format, self.reading)
 
     @property
     def window_s(self) -> float:
@@ -93,28 +86,25 @@ def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # no
 
     The same file, unchanged, is read once in a process, however often it is opened.
     """
-    file = Path(path)
     try:
         how = Reading(**reading)  # type: ignore[arg-type]
         get_reader(format)
-        state = file.stat()
     except (ValueError, TypeError) as error:
-        raise TraceError([Fault(field="", problem=str(error), file=str(file))]) from None
-    except OSError as error:
-        raise TraceError([Fault(field="", problem=f"it can't be read: {error.strerror}", file=str(file))]) from None
-    key = (str(file.absolute()), state.st_mtime_ns, state.st_size, format, how.key())
-    return _open(key, file, format, how)
-
-
-def _reopen(path: str, format_name: str, reading: dict[str, object]) -> Trace:
-    return open_trace(path, format_name, **reading)
+        raise TraceError([Fault(field="", problem=str(error), file=str(path))]) from None
+    return _open(Path(path), format, how)
 
 
 opened_traces: dict[tuple[object, ...], Trace] = {}
 MOST_OPEN = 4
 
 
-def _open(key: tuple[object, ...], path: Path, format_name: str, reading: Reading) -> Trace:
+def _open(path: Path, format_name: str, reading: Reading) -> Trace:
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        problem = f"it can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise TraceError([Fault(field="", problem=problem, file=str(path))]) from None
+    key = (str(path.absolute()), state.st_mtime_ns, state.st_size, format_name, reading)
     if key not in opened_traces:
         trace = _read(path, format_name, reading)
         while len(opened_traces) >= MOST_OPEN:
