@@ -17,6 +17,13 @@ PROSE = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README
 collect_ignore_glob = ["tests/benchmarks/peers/*"]  # programs for other environments, not modules of ours
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much the suites with chance in them do: little in CI, more by option."""
+    parser.addoption("--fuzz-inputs", type=int, default=2_500, help="mutated inputs of tests/fuzz")
+    parser.addoption("--fuzz-first", type=int, default=0, help="seed of the first of them")
+    parser.addoption("--kills", type=int, default=6, help="SIGKILLs of tests/fuzz/test_kills.py")
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A page of prose is a test file."""
     return Page.from_parent(parent, path=file_path) if PROSE.should_parse(file_path) else None
