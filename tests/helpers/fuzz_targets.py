@@ -36,9 +36,9 @@ PAGE = {"BillingCurrency": "USD", "Items": [ITEM, {**ITEM, "type": "Reservation"
 CATALOGUE = {
     "format": "vmfleet-catalogue", "version": 1, "currency": "USD",
     "sizes": {"Standard_D4s_v5": {"family": "standardDSv5Family", "vcpus": 4, "memory_gib": 16, "flexibility_group": "Dsv5 Series", "flexibility_ratio": 2.0}},
-    "prices": [{"region": "westeurope", "source": "s", "trust": "list", "read": "2026-01-01", "terms": ["linux", "spot_linux"], "per_h": {"Standard_D4s_v5": [0.23, None]}}],
-    "disks": [{"regions": ["westeurope"], "source": "s", "trust": "list", "per_month": {"P10": 19.7}}],
-    "public_ip": [{"regions": ["westeurope"], "source": "s", "trust": "list", "per_h": 0.005}],
+    "prices": [{"region": "westeurope", "source": "s", "trust": "list price", "read": "2026-01-01", "terms": ["linux", "spot_linux"], "per_h": {"Standard_D4s_v5": [0.23, None]}}],
+    "disks": [{"regions": ["westeurope"], "source": "s", "trust": "list price", "per_month": {"P10": 19.7}}],
+    "public_ip": [{"regions": ["westeurope"], "source": "s", "trust": "list price", "per_h": 0.005}],
 }  # fmt: skip
 STAYS = (
     "vm,state,start,end,size,region,os,priority,disks,group\n"
