@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 from pathlib import Path
 
 from sim.errors import InputError
+from sim.fields.messages import close_match
 from sim.files import csv_rows, open_text
 
 
@@ -31,8 +31,7 @@ def _column(header: list[str], column: str, file: Path) -> int:
     names = [name.strip() for name in header]
     if column in names:
         return names.index(column)
-    close = get_close_matches(column, names, n=1)
-    right = f'did you mean "{close[0]}"?' if close else f"it has {', '.join(names) or 'no header'}"
+    right = close_match(column, names) or f"it has {', '.join(names) or 'no header'}"
     raise ValueError(f'{file} has no column "{column}"; {right}')
 
 

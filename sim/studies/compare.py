@@ -125,10 +125,13 @@ class Comparison:
         """Write comparison.json, every figure of every replication, and each scenario."""
         runs = {"base": self.base, **self.variants}
         return write_study(
-            folder, (COMPARISON, self.summary()), {name: run.scenario for name, run in runs.items()},
-            [*runs.values()], [replications_table("variant", runs)], study="compare", seed=self.base.seed,
-            replications=self.n,
-        )  # fmt: skip
+            folder,
+            (COMPARISON, self.summary()),
+            {name: run.scenario for name, run in runs.items()},
+            [*runs.values()],
+            [replications_table("variant", runs)],
+            study="compare",
+        )
 
     def __repr__(self) -> str:
         costs = ", ".join(f"{name}: {_signed(by_metric['cost.total'])}" for name, by_metric in self.differences.items())

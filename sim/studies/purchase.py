@@ -7,7 +7,7 @@ its quantity (each further unit is used in fewer hours than the one before), so 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -168,32 +168,29 @@ def _newsvendor(scenario: Scenario, name: str, replications: Sequence[HoursOfRep
     return best_quantity(np.concatenate(hourly), reservation_price(tariff, bought), tariff.payg_usd_per_h)
 
 
+@dataclass(frozen=True, slots=True)
 class _Curve:
     """The bill of every replication as a function of the quantity, in steps; each is rated when it is needed."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        inputs: SimulationInput,
-        path: str,
-        step: float,
-        replications: Sequence[HoursOfReplication],
-    ) -> None:
-        self.scenario, self.inputs, self.path, self.step, self.replications = scenario, inputs, path, step, replications
-        self.bought: dict[int, tuple[Commitment, ...]] = {}
-        self.rated: dict[int, list[float]] = {}
-        self._known: dict[tuple[int, int], float] = {}
+    scenario: Scenario
+    inputs: SimulationInput
+    path: str
+    step: float
+    replications: Sequence[HoursOfReplication]
+    bought: dict[int, tuple[Commitment, ...]] = field(default_factory=dict)
+    rated: dict[int, list[float]] = field(default_factory=dict)
+    known: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def cost(self, index: int, k: int) -> float:
         """The bill of replication *k* with *index* steps bought."""
-        if (index, k) not in self._known:
+        if (index, k) not in self.known:
             if index not in self.bought:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
             bill = rate_hours(*self.replications[k], self.inputs.catalogue, self.bought[index], self.inputs.spot_steps)
-            self._known[index, k] = bill.total
-        return self._known[index, k]
+            self.known[index, k] = bill.total
+        return self.known[index, k]
 
     def costs(self, index: int) -> list[float]:
         """The bill of every replication."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, Unpack
@@ -115,11 +115,9 @@ class Sensitivity:
 
     def write(self, folder: str | Path) -> Path:
         """Write sensitivity.json, and a row a factor as a table."""
-        return write_study(
-            folder, ("sensitivity.json", self.summary()), {"scenario": self.scenario}, self.runs,
-            [table_of("sensitivity", self.rows)], study=f"sensitivity ({self.method})", seed=self.seed,
-            replications=self.replications, points=self.points,
-        )  # fmt: skip
+        tables, study = [table_of("sensitivity", self.rows)], f"sensitivity ({self.method})"
+        summary, scenarios = ("sensitivity.json", self.summary()), {"scenario": self.scenario}
+        return write_study(folder, summary, scenarios, self.runs, tables, study=study, points=self.points)
 
     def __repr__(self) -> str:
         first = self.rows[0]["factor"]
@@ -211,13 +209,16 @@ class Model(Protocol):
         """Values at rows of shares, shape (points, factors) -> (points,)."""
 
 
+@dataclass(frozen=True, slots=True)
 class _FleetModel:
     """The metric's mean as a function of shares of the factors' ranges; each point is simulated once."""
 
-    def __init__(self, scenario: Scenario, factors: Sequence[Factor], metric: str, options: RunOptions) -> None:
-        self.scenario, self.factors, self.metric, self.options = scenario, list(factors), metric, options
-        self.known: dict[tuple[object, ...], float] = {}
-        self.runs: list[RunResult] = []
+    scenario: Scenario
+    factors: Sequence[Factor]
+    metric: str
+    options: RunOptions
+    known: dict[tuple[object, ...], float] = field(default_factory=dict)
+    runs: list[RunResult] = field(default_factory=list)
 
     def __call__(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean of the metric at each point."""
@@ -225,13 +226,9 @@ class _FleetModel:
             tuple(factor.at(float(share)) for factor, share in zip(self.factors, row, strict=True)) for row in shares
         ]
         new = [key for key in dict.fromkeys(keys) if key not in self.known]
-        runners = [
-            ReplicationRunner(
-                changed(self.scenario, dict(zip((factor.path for factor in self.factors), key, strict=True))),
-                self.options,
-            )
-            for key in new
-        ]
+        paths = [factor.path for factor in self.factors]
+        points = [changed(self.scenario, dict(zip(paths, key, strict=True))) for key in new]
+        runners = [ReplicationRunner(point, self.options) for point in points]
         if runners:
             run_together(runners, self.options.count(self.scenario))
         for key, runner in zip(new, runners, strict=True):

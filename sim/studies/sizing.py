@@ -128,11 +128,9 @@ class Sizing(Answer):
     def write(self, folder: str | Path) -> Path:
         """Write size.json, the evidence as a table, and every figure of every replication."""
         runs = {str(index): trial.run for index, trial in enumerate(self.trials)}
-        return write_study(
-            folder, ("size.json", self.summary()), {"scenario": self.scenario}, [*runs.values()],
-            [table_of("size", self.rows()), replications_table("trial", runs)], study="size",
-            seed=self.trials[0].run.seed, replications=max(run.n for run in runs.values()),
-        )  # fmt: skip
+        tables = [table_of("size", self.rows()), replications_table("trial", runs)]
+        summary = ("size.json", self.summary())
+        return write_study(folder, summary, {"scenario": self.scenario}, [*runs.values()], tables, study="size")
 
 
 def size(

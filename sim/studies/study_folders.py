@@ -26,7 +26,7 @@ def write_study(
     tables: Sequence[Table],
     **facts: object,
 ) -> Path:
-    """Write a study's summary (file and content), its scenarios and tables; *facts* go into `provenance.json`."""
+    """Write a study's summary (file and content), its scenarios and tables; *facts*, such as its kind, go into `provenance.json`."""
     file, content = summary
     with new_folder(folder) as place:
         write_json(place / file, content)
@@ -64,6 +64,9 @@ def _provenance(
     inputs = {name: compiled.get(id(each)) or compile_scenario(each) for name, each in scenarios.items()}
     return {
         **program(),
+        "study": facts["study"],
+        "seed": runs[0].seed,
+        "replications": max(run.n for run in runs),
         **facts,
         "engine": _engine_facts(runs),
         "scenarios": {

@@ -91,11 +91,9 @@ class Sweep:
 
     def write(self, folder: str | Path) -> Path:
         """Write sweep.json, the tidy table, and every figure of every replication."""
-        return write_study(
-            folder, ("sweep.json", self.summary()), {"scenario": self.scenario}, self.runs,
-            [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))], study="sweep",
-            seed=self.runs[0].seed, replications=self.n, points=len(self.points),
-        )  # fmt: skip
+        tables = [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))]
+        summary, scenarios = ("sweep.json", self.summary()), {"scenario": self.scenario}
+        return write_study(folder, summary, scenarios, self.runs, tables, study="sweep", points=len(self.points))
 
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
