@@ -180,15 +180,16 @@ def share_with_points(share: Stat) -> str:
     return f"{percent(share.mean, decimals)} (\N{PLUS-MINUS SIGN}{plain(half, decimals)}\N{NO-BREAK SPACE}points)"
 
 
-def needs(p: float) -> str:
-    """In place of a quantile that so few replications can't show."""
-    return f"needs {replications_for(p)}"
+def needs(p: float, n: int) -> str:
+    """In place of a quantile: what it takes, where *n* replications are too few; else it has none (a ratio of means)."""
+    least = replications_for(p)
+    return f"needs {least}" if n < least else "\N{EN DASH}"
 
 
 def shown(stat: Stat, which: str, form: Form) -> str:
     """The interval of the mean or the range of outcomes, in the form of its metric."""
     if which == "range" and stat.has_interval and stat.p05 is None:
-        return needs(RANGE[0])
+        return needs(RANGE[0], stat.n)
     return form.between(*((stat.low, stat.high) if which == "interval" else (stat.p05, stat.p95)))
 
 
@@ -244,7 +245,9 @@ def quantile_table(data: PageData) -> Table | None:
             [
                 name.upper(),
                 f"{exceeded:g}\N{NO-BREAK SPACE}%",
-                needs(float(name.removeprefix("p")) / 100) if found["value"] is None else scale.text(found["value"]),
+                needs(float(name.removeprefix("p")) / 100, data.run.replications)
+                if found["value"] is None
+                else scale.text(found["value"]),
                 "none yet" if low is None else scale.text(low),
                 "none yet" if high is None else scale.text(high),
             ]
@@ -268,7 +271,7 @@ def headline(data: PageData) -> Table:
         if several:
             row += [shown(stat, "interval", form), shown(stat, "range", form)]
             percentiles = ((0.5, stat.p50), (0.9, stat.p90), (0.99, stat.p99))
-            row += [needs(p) if value is None else form.text(value) for p, value in percentiles]
+            row += [needs(p, stat.n) if value is None else form.text(value) for p, value in percentiles]
         rows.append(row)
     columns = ["", "unit", "mean" if several else "value"]
     if several:

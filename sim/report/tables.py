@@ -208,5 +208,5 @@ def failures_table(run: ReportedRun) -> Table | None:
 
 def _range(stat: Stat, form: Form) -> str:
     if stat.p05 is None or stat.p95 is None:
-        return needs(RANGE[0]) if stat.has_interval else ""
+        return needs(RANGE[0], stat.n) if stat.has_interval else ""
     return f"{form.text(stat.p05)} to {form.text(stat.p95)}" if stat.p05 != stat.p95 else form.text(stat.p05)

@@ -17,7 +17,7 @@ import pytest
 
 from sim.errors import ResultError
 from sim.report import style
-from sim.report.answer import share_with_points
+from sim.report.answer import needs, share_with_points
 from sim.report.build import build
 from sim.report.folder import ReportedRun, Stat, read
 from sim.report.group_figures import cost_by_group
@@ -356,3 +356,10 @@ def test_a_folder_that_is_none_or_contradicts_itself_is_refused(result_folder: M
     with pytest.raises(ResultError, match=r"timeline\.parquet"):
         build(folder)
     assert not (folder / "report.html").exists()
+
+
+def test_a_ratio_without_quantiles_does_not_ask_for_replications() -> None:
+    """At n = 20 a 5 % quantile needs no more; a ratio of means has no quantiles at any n."""
+    assert needs(0.05, 19) == "needs 20"
+    assert needs(0.05, 20) == "\N{EN DASH}"
+    assert needs(0.99, 20) == "needs 100"
