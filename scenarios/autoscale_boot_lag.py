@@ -22,11 +22,11 @@ JUMP, OFFERED = 4000 - 15 * 100, 14 * 1000 + 9 * 4000  # load above capacity at 
 
 
 def by_hand(boot_min: int, step: int) -> tuple[float, float, int]:
-    """Minutes of overload, share of the load served, most VMs; autoscale evaluates at whole minutes."""
-    lag_min = math.ceil(boot_min + 40 / 60)
+    """Minutes of overload, share of the load served, most VMs."""
+    lag_min = boot_min + 40 / 60
     waves = math.ceil((NEEDED - BEFORE) / step)
     without = sum(JUMP - 100 * step * wave for wave in range(1, waves)) * COOLDOWN_MIN + JUMP * lag_min
-    asked = math.ceil((WANTED - BEFORE) / step) + math.floor((boot_min + 40 / 60) / COOLDOWN_MIN)
+    asked = math.ceil((WANTED - BEFORE) / step) + math.floor(lag_min / COOLDOWN_MIN)
     return COOLDOWN_MIN * (waves - 1) + lag_min, 1 - without / 60 / OFFERED, BEFORE + step * asked
 
 
@@ -48,7 +48,7 @@ def main(folder: Path | str = "results/autoscale-boot-lag") -> dict[tuple[int, i
             lines.setdefault(f"steps of {step}", {})[boot_min] = share.complement
             lines.setdefault(f"by hand, {step}", {})[boot_min] = 1 - hand_share
             print(
-                f"{step:>4} {boot_min:>8} {60 * overload.mean:>8.1f} ({hand_min:>4.0f}) {share.mean:>9.3%} ({hand_share:.3%})"
+                f"{step:>4} {boot_min:>8} {60 * overload.mean:>8.1f} ({hand_min:>4.1f}) {share.mean:>9.3%} ({hand_share:.3%})"
                 f" {most.mean:>9.0f} ({hand_most:>3}) {usd.mean:>8.2f}"
             )
     day.write(folder)

@@ -96,9 +96,11 @@ def feature_for_simpy(plan: FleetPlan) -> str:
     platform = plan.platform
     if platform is None:
         return ""
-    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle", "reserved"):
+    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle"):
         if getattr(platform, name):
             return name.replace("_", " ")
+    if platform.hosts and platform.reserved:
+        return "reserved room on hosts"
     if platform.hosts and len({group.priority for group in plan.groups}) > 1:
         return "regular VMs that may evict spot VMs"
     return ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import heapq
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +16,15 @@ from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import State, StateMachine, Transition
 
 Row = tuple[float, str, str, str | None, str | None, str | None, str | None]
-"""(t_s, vm, kind, from, to, operation, code); kind is operation, power, provisioning, eviction or guest_crash."""
+"""(t_s, vm, kind, from, to, operation, code); a kind is a member of `KINDS`. Of a host, `vm` is the host's name."""
 
 Words = tuple[str, str | None, str | None, str | None, str | None]
+KINDS_COUNTED = MappingProxyType({  # by what a move is counted as
+    "evictions": "eviction", "guest_crashes": "guest_crash", "service_healings": "service_healing",
+    "maintenance_impacts": "maintenance",
+})  # fmt: skip
+OF_HOSTS = HOST_FAILURE, HOST_REPAIR = "host_failure", "host_repair"
+KINDS = ("operation", "power", "provisioning", *KINDS_COUNTED.values(), *OF_HOSTS)
 OUTCOMES = ("succeeded", "failed", "rejected", "accepted")  # order within one move: the old operation's outcome first
 
 
@@ -31,9 +40,7 @@ def words_of(transition: Transition) -> tuple[Words, ...]:
                 rows.append(
                     ("operation", None, outcome, operation, code if outcome in ("failed", "rejected") else None)
                 )
-    for counted, kind in (("evictions", "eviction"), ("guest_crashes", "guest_crash")):
-        if counted in transition.counts:
-            rows.append((kind, None, None, None, None))
+    rows += [(kind, None, None, None, None) for counted, kind in KINDS_COUNTED.items() if counted in transition.counts]
     operation_now = transition.target.operation or transition.source.operation
     if transition.source.power is not transition.target.power:
         rows.append(("power", transition.source.power, transition.target.power, operation_now, code))
@@ -49,6 +56,14 @@ def _provisioning(state: State, code: str) -> str | None:
     return f"failed/{code}" if state.provisioning is ProvisioningState.FAILED and code else state.provisioning.value
 
 
+Noted = tuple[float, int, int, str, Words]
+"""A row and its place: t_s, number of the group (-1: of hosts), number of the VM or host, its name."""
+
+
+def _place(noted: Noted) -> tuple[float, int, int]:
+    return noted[:3]
+
+
 @dataclass(slots=True)
 class EventRows:
     """Collects moves of all groups and passes them on as sorted rows; `flush` says up to when they are complete."""
@@ -59,6 +74,11 @@ class EventRows:
     pending: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = field(
         default_factory=list
     )
+    notes: list[Noted] = field(default_factory=list)
+
+    def note(self, noted: Noted) -> None:
+        """Take what isn't a move."""
+        self.notes.append(noted)
 
     def listen(
         self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
@@ -71,15 +91,23 @@ class EventRows:
 
     def flush(self, before_s: float | None = None) -> None:
         """Pass on every row before an instant (None: all)."""
-        if not self.pending:
-            return
+        moves = self._moves(before_s) if self.pending else iter(())
+        if self.notes:
+            self.notes.sort(key=_place)
+            end = len(self.notes) if before_s is None else bisect_left(self.notes, before_s, key=lambda noted: noted[0])
+            moves = heapq.merge(moves, self.notes[:end], key=_place)
+            self.notes = self.notes[end:]
+        self.take((t_s, name, *words) for t_s, _, _, name, words in moves)
+
+    def _moves(self, before_s: float | None) -> Iterator[Noted]:
+        """Every row of a move before an instant, in order; at once, so that what is left may be added to."""
         when, group, whom, transitions = (np.concatenate(part) for part in zip(*self.pending, strict=True))
         order = np.lexsort((whom, group, when))  # stable: a VM's moves at one instant keep their order
         when, group, whom, transitions = when[order], group[order], whom[order], transitions[order]
         end = len(when) if before_s is None else int(np.searchsorted(when, before_s, side="left"))
         self.pending = [(when[end:], group[end:], whom[end:], transitions[end:])] if end < len(when) else []
-        self.take(
-            (t_s, f"{self.names[g]}-{vm:04d}", *words)
+        return (
+            (t_s, g, vm, f"{self.names[g]}-{vm:04d}", words)
             for t_s, g, vm, transition in zip(
                 when[:end].tolist(), group[:end].tolist(), whom[:end].tolist(), transitions[:end].tolist(), strict=True
             )
@@ -97,11 +125,15 @@ class VmTimelines:
 
     vms: int
     entered: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    heard_of: dict[int, int] = field(
+        default_factory=dict
+    )  # by group: VMs of which there were moves, the last one's number + 1
 
     def listen(
         self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
     ) -> None:
         """Take moves of one group."""
+        self.heard_of[setup.index] = max(self.heard_of.get(setup.index, 0), int(whom.max(initial=-1)) + 1)
         mine = whom < self.vms
         for t_s, move, vm in zip(when[mine].tolist(), what[mine].tolist(), whom[mine].tolist(), strict=True):
             transition = setup.state_machine.transitions[move // 2]

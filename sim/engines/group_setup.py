@@ -83,3 +83,4 @@ class FleetRun:
     engine: str
     why: str = ""
     vm_timelines: tuple[tuple[str, tuple[tuple[float, str], ...]], ...] = ()
+    vms: int = 0  # requested in all; counted where there are timelines, which are of the first ones only

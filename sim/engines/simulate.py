@@ -42,6 +42,7 @@ class Listeners:
         self.rows = EventRows(events.extend) if events is not None else None
         self.timelines = VmTimelines(vm_timelines) if vm_timelines else None
         self.others = tuple(others)
+        self.note = self.rows.note if self.rows is not None else None
 
     def listener(self, *, with_timelines: bool = True) -> MovesListener | None:
         """A listener that passes every move on to all of them; None if there are none."""
@@ -92,18 +93,37 @@ def simulate(
     else:
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
     listeners_of_run.flush()
+    timelines = listeners_of_run.timelines
     return replace(
         run,
         engine=choice.engine,
         why=choice.why,
-        vm_timelines=listeners_of_run.timelines.timelines() if listeners_of_run.timelines else (),
+        vm_timelines=timelines.timelines() if timelines else (),
+        vms=_requested(set_up(plan, seed=seed, replication=replication), timelines) if timelines else 0,
+    )
+
+
+def _requested(setups: Sequence[GroupSetup], timelines: VmTimelines) -> int:
+    """How many VMs were requested: as demand says, or, where an autoscaler requests them, those that moved."""
+    return sum(
+        timelines.heard_of.get(setup.index, 0)
+        if setup.plan.demand.is_scaled
+        else sum(len(born_s) for born_s in setup.births())
+        for setup in setups
     )
 
 
 def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners) -> FleetRun:
     from sim.engines.simpy.fleet import Fleet  # start-up: the other engine may be asked for
 
-    return Fleet(plan, seed, replication, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush).run()
+    return Fleet(
+        plan,
+        seed,
+        replication,
+        listener=listeners_of_run.listener(),
+        on_flush=listeners_of_run.flush,
+        on_event=listeners_of_run.note,
+    ).run()
 
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:
@@ -131,7 +151,8 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
         )
         if alone:
             fleet = Fleet(
-                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush, peaks=peaks
+                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush,
+                on_event=listeners_of_run.note, peaks=peaks,
             )  # fmt: skip
             fleet.run_until()
             accumulators |= fleet.accumulators

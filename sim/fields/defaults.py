@@ -111,6 +111,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
         "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),
+        "group.arrivals.lifetime_counts": _neutral("clock", "demand ends at its hour, whatever became of the VM"),
         # How long each step of an operation takes.
         "group.durations.allocating": _duration("10s", _LOGS_PART, Trust.ASSUMPTION),
         "group.durations.starting": _duration(_lognormal("25s", 0.5), _LOGS_PART, Trust.ASSUMPTION),

@@ -19,6 +19,11 @@ from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 Lasts = Literal["nothing", "drawn", "timeout"]
 Answer = Literal["retry", "reaction", "none"]
 TimeoutKey = Literal["os_provisioning_timeout", "extensions_timeout"]
+HostLost = Literal["goes on", "fails", "healed"]
+"""It needs no host to end; it fails, and its own answer to failures follows; it ends, and the platform heals the VM."""
+ABANDONED = (
+    "InternalOperationError"  # no document says with which code an operation ends whose host has failed (assumption)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ class Operation:
     removes: bool = False
     control_plane: bool = True  # False: happens inside the guest; not counted, never refused with a conflict
     fails_at_once: StageFailure | None = None  # strikes when it is accepted, before its first stage
+    host_lost: HostLost = "goes on"  # what becomes of it if the VM's host fails meanwhile
     source: str
 
     def stages_for(self, *, generalized: bool) -> tuple[Stage, ...]:
@@ -83,22 +89,23 @@ def _requested(
     ends_in: PowerState | None,
     source: str,
     shows: ProvisioningState = ProvisioningState.UPDATING,
-    answered_by: Answer = "none",
+    answered_by: Answer = "retry",
+    host_lost: HostLost = "goes on",
     name: str = "",
 ) -> Operation:
     """An operation of the control plane: the platform may abandon it as soon as it has begun, and all stays as it was."""
-    error = StageFailure(code="InternalOperationError", leaves=None, lasts="nothing", answered_by=answered_by)
+    error = StageFailure(code=ABANDONED, leaves=None, lasts="nothing", answered_by=answered_by)
     return Operation(
         row=row, name=name or row, accepted_from=frozenset(accepted_from), shows=shows, stages=stages, ends_in=ends_in,
-        removes=shows is ProvisioningState.DELETING, fails_at_once=error, source=source,
+        removes=shows is ProvisioningState.DELETING, fails_at_once=error, host_lost=host_lost, source=source,
     )  # fmt: skip
 
 
-def _unasked(row: str, stage: Stage, *, ends_in: PowerState, source: str) -> Operation:
+def _unasked(row: str, stage: Stage, *, ends_in: PowerState, source: str, host_lost: HostLost = "goes on") -> Operation:
     """What happens to a running VM without the control plane."""
     return Operation(
         row=row, name=row, accepted_from=frozenset({PowerState.RUNNING}), shows=None, stages=(stage,), ends_in=ends_in,
-        control_plane=False, source=source,
+        control_plane=False, host_lost=host_lost, source=source,
     )  # fmt: skip
 
 
@@ -155,7 +162,7 @@ CREATE = _requested(
         ),
     ),
     ends_in=PowerState.RUNNING,
-    answered_by="retry",
+    host_lost="fails",
     source=f"{sources.PROVISIONING_SECTION}; order of power states: {sources.STATES_2023}",
 )
 START_FROM_STOPPED = _requested(
@@ -164,7 +171,7 @@ START_FROM_STOPPED = _requested(
     name="start",
     stages=(_starting("retry", ProvisioningState.UPDATING),),
     ends_in=PowerState.RUNNING,
-    answered_by="retry",
+    host_lost="fails",
     source=f"{sources.PROVISIONING_SECTION} (a start is an update); {sources.POWER_SECTION} (a stopped VM is on its host)",
 )
 START_FROM_DEALLOCATED = _requested(
@@ -174,7 +181,7 @@ START_FROM_DEALLOCATED = _requested(
     name="start",
     stages=(_allocating(None, ProvisioningState.UPDATING), _starting("retry", ProvisioningState.UPDATING)),
     ends_in=PowerState.RUNNING,
-    answered_by="retry",
+    host_lost="fails",
     source=f"{sources.PROVISIONING_SECTION} (a start is an update); hardware anew: {sources.ALLOCATION_FAILURE}",
 )
 
@@ -184,6 +191,7 @@ _ROWS = (
     START_FROM_DEALLOCATED,
     _requested(
         "restart", PowerState.RUNNING, stages=_single("restarting", PowerState.RUNNING), ends_in=PowerState.RUNNING,
+        answered_by="none", host_lost="healed",
         source=f"{sources.PROVISIONING_SECTION} (a restart is an update); needs a running VM: {sources.ERROR_MESSAGES}",
     ),
     _requested(
@@ -200,6 +208,7 @@ _ROWS = (
         "service_healing",
         Stage(name="starting", power=PowerState.STARTING, provisioning=None),
         ends_in=PowerState.RUNNING,
+        host_lost="healed",
         source=f"{sources.SERVICE_HEALING}; the states it shows meanwhile are an assumption",
     ),
     _requested(
@@ -217,18 +226,19 @@ _ROWS = (
     ),
     _requested(
         "update", PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, stages=_single("updating", None),
-        ends_in=None, source=f"{sources.PROVISIONING_SECTION}; not while hibernated: {sources.HIBERNATE}",
+        ends_in=None, answered_by="none", host_lost="healed",
+        source=f"{sources.PROVISIONING_SECTION}; not while hibernated: {sources.HIBERNATE}",
     ),
     _requested(
         "delete_from_host", *(state for state in STATE_ORDER if state in ON_HOST), name="delete",
         shows=ProvisioningState.DELETING,
         stages=_single("deleting", PowerState.DEALLOCATING, ProvisioningState.DELETING), ends_in=None,
-        answered_by="retry", source=_DELETE_SOURCE,
+        source=_DELETE_SOURCE,
     ),
     _requested(
         "delete_off_host", *(state for state in STATE_ORDER if state not in ON_HOST), name="delete",
         shows=ProvisioningState.DELETING, stages=_single("deleting", None, ProvisioningState.DELETING), ends_in=None,
-        answered_by="retry", source=_DELETE_SOURCE,
+        source=_DELETE_SOURCE,
     ),
 )  # fmt: skip
 

@@ -79,6 +79,7 @@ def _exits(machine: StateMachine, state: State) -> Iterator[tuple[str, Transitio
         ("room needed by a regular VM", None if state.preempt is state.evict else state.preempt),
         ("end of lifetime", state.life),
         ("host failure", state.host_failed),
+        ("host failure, last attempt", state.host_failed_gives_up),
         ("maintenance", state.maintained),
     ):
         if transition is not None:

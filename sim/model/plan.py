@@ -20,7 +20,7 @@ from sim.model.when_off import DEFAULT_WHEN_OFF, WhenOff
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """The automation's answer to a failed create or start: attempts in all, the first one counted."""
+    """The automation's answer to a failed operation: attempts in all, the first one counted."""
 
     attempts: int = default_value("group.retry.attempts")
     backoff_s: float = default_seconds("group.retry.backoff")
@@ -83,7 +83,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """Room held for VMs of one size, used or not."""
+    """Room on hosts, where these are modelled, and quota, held for VMs of one size, used or not."""
 
     name: str
     size: str
@@ -94,7 +94,7 @@ class Reserved:
     groups: tuple[str, ...] = ()  # that name it; empty: every regular group of the size
 
     def is_for(self, group: GroupPlan) -> bool:
-        """Whether the group's VMs may use the room."""
+        """Whether the group's VMs may use the room and the quota."""
         named = not self.groups or group.name in self.groups
         return group.size == self.size and group.priority != "spot" and named
 
@@ -113,6 +113,10 @@ class Platform:
     maintenance: Maintenance | None = None
     throttle: Throttle | None = None
     reserved: tuple[Reserved, ...] = ()
+
+    def is_dedicated(self, group: GroupPlan) -> bool:
+        """Whether the group's VMs are on hosts of their own."""
+        return any(group.name in pool.only_groups for pool in self.hosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

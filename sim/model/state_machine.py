@@ -49,6 +49,22 @@ class Attempts(IntEnum):
     RESET = 2
 
 
+class Life(IntEnum):
+    """What a transition does to the lifetime of a request."""
+
+    KEEP = 0
+    BEGIN = 1  # unless it has begun: once for a request, however often its VM is replaced
+    LOST = 2  # over at once, unless it has begun: the VM that was requested never ran
+
+
+class LifeTimer(IntEnum):
+    """How the lifetime passes in a state."""
+
+    CLOCK = 0  # by the clock: the timer is the instant at which it ends
+    WORKS = 1  # work is done here: the timer is what is left of it
+    WAITS = 2  # work waits here
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """A state of a VM: what it shows, how long it lasts, and what may end it."""
@@ -69,10 +85,12 @@ class State:
     evict: Transition | None = None
     preempt: Transition | None = None  # the platform wants the room of a spot VM, running or not
     life: Transition | None = None  # the lifetime of an arrival is over
+    life_timer: LifeTimer = LifeTimer.CLOCK
     up: Transition | None = None  # demand turns on
     down: Transition | None = None  # demand turns off
     level: bool = False  # looks at demand on entry, not only at its edges
     host_failed: Transition | None = None
+    host_failed_gives_up: Transition | None = None  # instead, if that was the last attempt of the operation under way
     maintained: Transition | None = None  # planned work on the host
     no_room: Refusal | None = None  # hardware is asked for at the end, and there is none
     no_quota: Refusal | None = None  # a create is asked for from here, and there is no quota
@@ -114,7 +132,7 @@ class Transition:
     counts: tuple[str, ...] = ()
     code: str = ""  # of the failure that this transition is
     attempts: Attempts = Attempts.KEEP
-    sets_life: bool = False  # the lifetime of an arrival begins
+    life: Life = Life.KEEP
     ends_demand: bool = False
     resamples_crash: bool = False
     resamples_eviction: bool = False

@@ -157,7 +157,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     sheet = Sheet(
         "Which states does a single VM pass through?",
         height,
-        footer(run, name, "the first VMs of each group (no sample) in replication 0; minutes are too thin to see"),
+        footer(run, name, f"{_shown_of(run, len(timelines))} in replication 0; minutes are too thin to see"),
     )
     names = [style.shorten(vm.vm, 26) for vm in timelines]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
@@ -177,6 +177,12 @@ def single_vms(run: ReportedRun) -> Drawn:
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
     return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
+
+
+def _shown_of(run: ReportedRun, shown: int) -> str:
+    """How many VMs a figure shows, and of how many."""
+    of = f"{shown:,} of {run.vms_in_all:,} VMs" if run.vms_in_all else f"{shown:,} VMs"
+    return f"{of}, the first of each group (no sample),"
 
 
 def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]]) -> list[PowerState]:

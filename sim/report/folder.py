@@ -72,6 +72,7 @@ class ReportedRun:
     numbers: npt.NDArray[np.int64]  # of the replications played; an interrupted run may lack some
     bill: tuple[BillLine, ...]
     vm_timelines: tuple[VmTimeline, ...]
+    vms_in_all: int  # of which these are the first; 0: not known
     commitments: tuple[CommitmentUse, ...] = ()
     uptimes: tuple[UptimeRow, ...] = ()
 
@@ -118,6 +119,7 @@ def read(folder: Path) -> ReportedRun:
         numbers=stored.numbers,
         bill=stored.mean_bill,
         vm_timelines=stored.vm_timelines,
+        vms_in_all=stored.vms_in_all,
         commitments=stored.commitments,
         uptimes=stored.uptimes,
     )

@@ -171,6 +171,7 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "bill": [asdict(line) for line in replication.bill],
         "groups": list(replication.timeline),
         "vm_timelines": replication.vm_timelines,
+        "vms": replication.vms,
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
         "events": (replication.events.name, _digest(replication.events)) if replication.events is not None else None,
@@ -228,6 +229,7 @@ def _read(file: Path) -> Replication:
         bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         vm_timelines=tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"]),
+        vms=described["vms"],
         uptimes=tuple(
             Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
         ),

@@ -152,8 +152,17 @@ add_metrics(
         definition="failures by the platform's error code",
         compute=lambda rated: {code: rated.count(f"failures.{code}") for code in FAILURES},
     ),
-    _counter("allocation.attempts", "attempts to find hardware", "attempts to find a host, each retry counted"),
-    _counter("allocation.failures", "attempts that found no hardware", "attempts that found no host", LOWER),
+    _counter(
+        "allocation.attempts", "attempts to find hardware",
+        "attempts to find a host: of creates and starts, each retry counted; of each VM that the platform moves, once",
+    ),
+    _counter(
+        "allocation.failures", "attempts that found no hardware", "of these attempts, those that found no host", LOWER
+    ),
+    _counter(
+        "allocation.platform_looks", "looks for hardware by the platform",
+        "how often the platform looked for a host for VMs of failed or emptied hosts, each time counted", LOWER,
+    ),
     _counter("evictions", "spot evictions", "evictions of spot VMs", LOWER),
     _counter("host_failures", "host failures", "failures of hosts; of a group: those that hit its VMs", LOWER),
     _counter("guest_crashes", "guest OS crashes", "crashes of the guest OS while Running", LOWER),

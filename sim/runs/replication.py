@@ -61,6 +61,7 @@ class Replication:
     bill: tuple[BillLine, ...]
     timeline: Mapping[str, Timeline]
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
+    vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
     commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
     events: Path | None = field(default=None, compare=False)  # part file with this replication's events
@@ -102,6 +103,7 @@ def replicate(
             for when_s, state in moves
             if when_s < TIMELINES_UNTIL_S
         ),
+        vms=run.vms,
         uptimes=tuple(uptimes or ()),
         commitment_hours=commitment_hours(rating, inputs.plan.warm_up_s) if number == 0 else (),
         events=events,

@@ -52,6 +52,7 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
     _write_parquet(
         place / "vm_timelines",
         {name: pa.array([move[i] for move in moves], kind) for i, (name, kind) in enumerate(types.items())},
+        {"vms": str(len({vm for vm, *_ in moves})), "vms_in_all": str(sum(each.vms for each in replications))},
     )
     _write_commitments(place, replications)
     if any(replication.uptimes for replication in replications):
@@ -66,8 +67,10 @@ def metric_rows(replications: Iterable[Replication]) -> Iterator[tuple[int, str,
                 yield replication.number, group, metric, value
 
 
-def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
-    pq.write_table(pa.table(dict(columns)), path.with_suffix(".parquet"), compression="zstd")
+def _write_parquet(path: Path, columns: Mapping[str, Any], facts: Mapping[str, str] | None = None) -> None:
+    """A table; *facts* are kept as metadata of the file."""
+    table = pa.table(dict(columns)).replace_schema_metadata(facts and dict(facts))
+    pq.write_table(table, path.with_suffix(".parquet"), compression="zstd")
 
 
 def _column(values: Sequence[object]) -> pa.Array:

@@ -174,6 +174,13 @@ class StoredResult:
         return tuple(VmTimeline(vm=name, moves=tuple(own)) for name, own in moves.items())
 
     @cached_property
+    def vms_in_all(self) -> int:
+        """How many VMs were requested in replication 0, of which `vm_timelines` has the first; 0 where that isn't known."""
+        table = self.table("vm_timelines", "vm")
+        said = ((table.schema.metadata if table is not None else None) or {}).get(b"vms_in_all", b"")
+        return int(said) if said.isdigit() else 0
+
+    @cached_property
     def commitments(self) -> tuple[CommitmentUse, ...]:
         """Every commitment in replication 0, in the order of the bill."""
         table = self.table("commitments", "commitment", "hour", "unit", "bought", "used")

@@ -11,6 +11,7 @@ from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
+from sim.model.demand import AlwaysOn
 from sim.model.demand.always_on import WORDS as ALWAYS_ON
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.scenario.file_model import Durations, Group, ScenarioFile
@@ -150,10 +151,16 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
 def _faults(group: Group, file: ScenarioFile) -> list[str]:
     lines = group.failures.describe(group.os)
     has_hosts = file.platform is not None and bool(file.platform.hosts)
-    circumstances = Circumstances(priority=group.priority, has_hosts=has_hosts)
+    demand = group.demand_section
+    circumstances = Circumstances(
+        priority=group.priority, has_hosts=has_hosts, demand=AlwaysOn if demand is None else demand.demand,
+        has_work=demand is not None and demand.has_work,
+    )  # fmt: skip
+    warnings = group.failures.warn() + ([] if demand is None else demand.warn())
     for key, kind in GROUP_FAULTS.items():
         lines += kind.describe(group.fault(key), circumstances)
-    return lines
+        warnings += kind.warn(group.fault(key), circumstances)
+    return lines + [f"Warning: {warning}" for warning in warnings]
 
 
 def _commitments(file: ScenarioFile) -> list[str]:

@@ -122,7 +122,7 @@ class Durations(Section):
 
 
 class Retry(Section):
-    """The automation's answer to a failed create or start."""
+    """The automation's answer to an operation that failed."""
 
     attempts: Annotated[Whole, Field(ge=1, le=1_000_000)] = default_field(
         "group.retry.attempts", "The first one counted: 1 means no retry."

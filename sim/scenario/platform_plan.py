@@ -25,7 +25,7 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
         quota=None if section.quota is None else section.quota.to_plan(families_of(catalogue)),
         healing_s=healing_plan(section),
         **faults,
-        reserved=tuple(_reserved(file, catalogue)) if section.hosts else (),
+        reserved=tuple(_reserved(file, catalogue, resolved)) if section.hosts or section.quota else (),
     )
 
 
@@ -39,13 +39,14 @@ def families_of(catalogue: Catalogue) -> Mapping[str, str]:
     return MappingProxyType({size.family.lower(): size.family for size in catalogue.sizes.values() if size.family})
 
 
-def _reserved(file: ScenarioFile, catalogue: Catalogue) -> Iterator[plan.Reserved]:
-    """Room that capacity reservations hold on the hosts."""
+def _reserved(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[plan.Reserved]:
+    """Room on hosts and quota that capacity reservations hold."""
     for section in file.commitments:
         name, quantity = section.held_room or ("", 0)
         if quantity:
             size = catalogue.get_size(name)
             yield plan.Reserved(
                 name=section.name, size=size.name, family=size.family or "", vcpus=size.vcpus or 0,
-                memory_gib=size.memory_gib or 0.0, quantity=quantity, groups=section.named_groups,
+                memory_gib=size.memory_gib or 0.0, quantity=quantity,
+                groups=resolved_names(section.named_groups, resolved),
             )  # fmt: skip

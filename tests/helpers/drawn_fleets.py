@@ -90,6 +90,7 @@ def arrivals(draw: st.DrawFn) -> Arrivals:
     return Arrivals(
         rate_per_h=rates, lifetime_s=draw(st.one_of(long_laws, short_laws)), batch_sizes=sizes,
         batch_weights=weights, time_zone=draw(st.sampled_from(ZONES)),
+        lifetime_counts=draw(st.sampled_from(("clock", "running"))),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ class Inspector:
     def _quota(self) -> None:
         """In use is what exists; never more than the limits allow."""
         use, limits = self.platform.quota, self.platform.plan.quota
-        mine = [vm for vm in self.vms() if vm.has_quota]
+        mine = [vm for vm in self.vms() if vm.has_quota and not self.platform.plan.is_dedicated(vm.group.setup.plan)]
         spot = sum(vm.vcpus for vm in mine if vm.group.setup.plan.priority == "spot")
         regular = [vm for vm in mine if vm.group.setup.plan.priority != "spot"]
         assert use.in_use[SPOT] == spot
@@ -123,7 +123,11 @@ class Inspector:
             shows = vm.state.power in ON_HOST
             if vm.host >= 0:
                 self.lost.discard(vm)
-            elif vm.pending == "host_failed" or vm.state.name in ("healing", "unplaced", "unplaced.abandoned"):
+            elif (
+                (vm in self.dead and not vm.state.serving)
+                or vm.pending == "host_failed"
+                or vm.state.name in ("healing", "unplaced")
+            ):
                 self.lost.add(vm)
             if shows:
                 room_promised = vm.going is not None

@@ -52,7 +52,7 @@ def run_with_events(
         rows.listen(*moves)
         lives.listen(*moves)
 
-    fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=rows.flush)
+    fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=rows.flush, on_event=rows.note)
 
     def trigger() -> Any:
         assert fleet.platform is not None

@@ -76,6 +76,12 @@ ARRIVING = fleet(
     **(BUSY | {"count": 0}), hours=100.0,
     demand=Arrivals(rate_per_h=(2.0,), lifetime_s=Lognormal(median=3000.0, sigma=1.0)),
 )  # fmt: skip
+ARRIVING_REFUSED = replace(ARRIVING, groups=(replace(ARRIVING.groups[0], retry=Retry(attempts=1)),))
+WORKING = fleet(
+    **(BUSY | {"count": 0}), hours=100.0,
+    demand=Arrivals(rate_per_h=(2.0,), lifetime_s=Lognormal(median=3000.0, sigma=1.0), lifetime_counts="running"),
+    spot=Spot(eviction_per_hour=0.5, policy="delete", notice_s=always(30), restart_after_s=always(900)),
+)  # fmt: skip
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -154,7 +160,11 @@ WRONG: dict[str, tuple[FleetPlan, Change]] = {
     "nobody switches on": (OFFICE, node_column(layout.UP, -1)),
     "nobody switches off": (OFFICE, node_column(layout.DOWN, -1)),
     "no lifetimes": (ARRIVING, node_column(layout.LIFE, -1)),
-    "the lifetime begins at every move": (ARRIVING, arc_column(layout.SETS_LIFE, 1)),
+    "the lifetime begins at every move": (ARRIVING, arc_column(layout.LIFE_CHANGE, 1)),
+    "an arrival that is given up is wanted on": (ARRIVING_REFUSED, setting(layout.ATTEMPTS_IN_ALL, 1)),
+    "work passes by the clock": (WORKING, node_column(layout.LIFE_TIMER, 0)),
+    "work is done by VMs that don't serve": (WORKING, node_column(layout.LIFE_TIMER, 1)),
+    "work begins as an instant": (WORKING, setting(layout.LIFE_IS_WORK, -1)),
     "demand outlives the VM": (ARRIVING, arc_column(layout.ENDS_DEMAND, 0)),
     "attempts are never forgotten": (CYCLING, arc_column(layout.ATTEMPTS, 0)),
     "clocks aren't set anew": (CYCLING, arc_column(layout.RESAMPLES_CRASH, 0)),

@@ -13,6 +13,7 @@ from sim.engines.simpy.autoscaling import decide
 from sim.model.demand import Autoscale, ScalingRule
 from sim.model.faults import Spot
 from sim.model.plan import Retry
+from tests.helpers.operation_rows import DURATION_KEYS
 
 from fleets import always  # isort: skip
 
@@ -112,17 +113,37 @@ def scaled(hours: float = 4.0, **changes: Any) -> RunOutput:
 
 
 def test_the_load_is_served_only_when_the_new_vm_has_booted() -> None:
-    """120 from 01:00 on: out at the tick of 3,600; its VM serves 80 s later, so the ticks of 3,600 and 3,660 are overloaded.
+    """120 from 01:00 on: out at the tick of 3,600; its VM serves 80 s later, and 100 of 120 are served until then.
 
-    So is the very first, at 60 s, before the first VM serves.
+    So is nothing of the 10 at the very begin, for 80 s, before the first VM serves.
     """
     output = scaled(hours=2.0, load=(10.0,) + (120.0,) * 23)
     assert output.life("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
     amounts = output.usage.amounts
-    assert amounts["load.overload_hours"] == pytest.approx(3 / 60)
-    assert amounts["load.offered"] == pytest.approx((59 * 10 + 61 * 120) / 60)
-    assert amounts["load.served"] == pytest.approx(amounts["load.offered"] - (10 + 20 + 20) / 60)
+    assert amounts["load.overload_hours"] == pytest.approx(160 / 3600)
+    assert amounts["load.offered"] == pytest.approx(10 + 120)
+    assert amounts["load.served"] == pytest.approx(130 - (80 * 10 + 80 * 20) / 3600)
     assert output.count("autoscale.out") == 1
+
+
+def test_load_is_counted_between_ticks_in_each_hour_and_after_the_warm_up_only() -> None:
+    """Hours of 100, 500, 500, 100, 40, 40 make 1280; two VMs serve 200, and steps take no time.
+
+    The tick of 01:00 adds two: four VMs serve 400 of 500 until the cooldown is over at 01:05, when two more come.
+    """
+    demand = rules(
+        load=(100.0, 500.0, 500.0, 100.0, 40.0, 40.0) + (0.0,) * 18, minimum=2, maximum=50,
+        scale_out=(ScalingRule(threshold=0.7, by=2, cooldown_s=300),), scale_in=(ScalingRule(threshold=0.3, by=1, cooldown_s=600),),
+    )  # fmt: skip
+    steps = dict.fromkeys(DURATION_KEYS, always(0))
+    plan = fleet(group("g", count=0, demand=demand, steps=steps, generalized=False), hours=6)
+    amounts = run_until(plan).usage.amounts
+    assert amounts["load.offered"] == 1280
+    assert amounts["load.served"] == pytest.approx(1280 - 100 * 5 / 60)
+    assert amounts["load.overload_hours"] == pytest.approx(5 / 60)
+    later = run_until(replace(plan, warm_up_s=3720.0)).usage.amounts
+    assert later["load.offered"] == pytest.approx(1280 - 100 - 500 * 2 / 60)
+    assert later["load.overload_hours"] == pytest.approx(3 / 60)
 
 
 def test_the_newest_vm_goes_first_and_takes_the_time_of_a_delete() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import time
 from itertools import pairwise
 from typing import Any
@@ -10,14 +11,15 @@ from typing import Any
 import pytest
 from fleets import RunOutput, always, fleet, group, run_both, run_until
 
-from sim.distributions.kinds import Exponential
+from sim.distributions.kinds import Distribution, Exponential
 from sim.errors import LifecycleError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.model.demand import Arrivals, Cycle, Schedule
+from sim.model.demand import Arrivals, Cycle, Replay, Schedule
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import GroupPlan, Retry
 from sim.model.states.compile import compile_state_machine
+from tests.helpers.operation_rows import DURATION_KEYS
 
 OLD = BILLING_POLICIES["2018-08"]
 SURE = 1.0
@@ -314,22 +316,122 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     ]  # fmt: skip
 
 
+NO_TIME = dict.fromkeys(DURATION_KEYS, always(0))
+
+
+@pytest.mark.parametrize("policy", ["deallocate", "delete"])
+@pytest.mark.parametrize("restart_after_s", [None, always(900)])
+def test_the_policy_of_evictions_changes_nothing_of_what_is_wanted(
+    policy: str, restart_after_s: Distribution | None
+) -> None:
+    """A hundred recorded requests of two hours each are wanted for 200 h, whatever becomes of their VMs."""
+    demand = Replay(born_s=tuple(60.0 * i for i in range(100)), lifetime_s=(7200.0,) * 100)
+    spot = Spot(eviction_per_hour=0.9, policy=policy, notice_s=always(0), restart_after_s=restart_after_s)
+    output = run_both(fleet(hours=24, count=0, demand=demand, spot=spot, steps=NO_TIME))
+    assert output.count("evictions") > 50
+    assert output.usage.wanted_h == pytest.approx(200, abs=1e-9)
+    assert output.usage.served_h < 170
+    assert output.usage.hours(PowerState.DEALLOCATED) > 0 or policy == "delete"
+
+
+@pytest.mark.parametrize("policy", ["deallocate", "delete"])
+def test_a_vm_that_is_made_again_has_what_is_left_of_its_lifetime(policy: str) -> None:
+    """500 s; evicted after 30 s each time, it comes back after 100 s (0, 130, 260, 390), and is not wanted after 500 s."""
+    spot = Spot(eviction_per_hour=1.0, policy=policy, notice_s=always(30), restart_after_s=always(100))
+    demand = Replay(born_s=(0.0,), lifetime_s=(500.0,))
+    output = run_both(fleet(hours=24, count=0, demand=demand, spot=spot, steps=NO_TIME))
+    assert output.usage.wanted_h * 3600 == pytest.approx(500)
+    assert output.usage.served_h * 3600 == pytest.approx(4 * 30)
+    assert output.life()[-1] == ((420, "") if policy == "delete" else (500, ""))
+
+
+@pytest.mark.parametrize("policy", ["deallocate", "delete"])
+def test_work_is_made_up_after_evictions(policy: str) -> None:
+    """75 s of work in stretches of 30 s, which an eviction ends, each 100 s after the last: done at 0 + 2 x 130 + 30 s.
+
+    The third notice is over before the work's end is looked at: a VM that is being evicted can't be deleted.
+    """
+    spot = Spot(eviction_per_hour=1.0, policy=policy, notice_s=always(30), restart_after_s=always(100))
+    demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(75), lifetime_counts="running")
+    output = run_both(fleet(hours=240, count=0, demand=demand, spot=spot, steps=NO_TIME))
+    (_, life), *_ = output.run.vm_timelines
+    assert life[-1][0] - life[0][0] == pytest.approx(290)
+    made = output.count("vms.deleted") / (3 if policy == "delete" else 1)
+    assert output.usage.wanted_h * 3600 / made == pytest.approx(290, rel=0.01)
+    assert output.usage.served_h * 3600 / made == pytest.approx(90, rel=0.01)
+
+
+def test_an_arrival_whose_create_fails_for_good_is_lost_and_one_that_ran_is_not() -> None:
+    """No hardware ever: gone after its attempts. Evicted, deleted and never made again: wanted to its hour."""
+    demand = Replay(born_s=(0.0,), lifetime_s=(5000.0,))
+    lost = run_both(
+        fleet(hours=24, count=0, demand=demand, failures={"AllocationFailed": SURE}, retry=Retry(attempts=1))
+    )
+    assert lost.usage.wanted_h * 3600 == pytest.approx(10)
+    spot = Spot(eviction_per_hour=1.0, policy="delete", notice_s=always(0))
+    ran = run_both(fleet(hours=24, count=0, demand=demand, spot=spot))
+    assert ran.count("evictions") == 1
+    assert ran.usage.wanted_h * 3600 == pytest.approx(5000)
+
+
+def test_a_request_that_is_over_while_its_vm_does_not_exist_asks_for_no_other() -> None:
+    """Failed at 35 s, the VM is being deleted from 635 to 679, to be made again; the request is over at 650."""
+    demand = Replay(born_s=(0.0,), lifetime_s=(650.0,))
+    output = run_both(fleet(hours=2, count=0, demand=demand, failures={"VMStartTimedOut": SURE}))
+    assert begun(output, "create") == [0]
+    assert output.usage.wanted_h * 3600 == pytest.approx(679)
+
+
 # --- failures while switching off ---------------------------------------------------------------------------------------
 
 
-def test_a_deallocation_that_fails_is_not_tried_again_and_the_vm_serves_and_costs_on() -> None:
-    """Held as it is until demand changes."""
-    plan = fleet(hours=400, count=20, demand=cycle(4000, 4000), failures={"InternalOperationError": 0.2})
+BACKOFFS = (60.0, 120.0, 240.0, 480.0)
+
+
+@pytest.mark.parametrize("when_off", ["deallocate", "stop", "hibernate"])
+def test_switching_off_is_tried_again_like_a_start_until_its_attempts_are_used_up(when_off: str) -> None:
+    """After 1, 2, 4 and 8 min; with the fifth failure the VM stays on, billed and ready, until the next evening."""
+    operation = {"deallocate": "deallocate", "stop": "power_off", "hibernate": "hibernate"}[when_off]
+    plan = fleet(
+        hours=400, count=20, demand=cycle(4000, 4000), when_off=when_off, failures={"InternalOperationError": 0.5}
+    )
     output = run_both(plan)
-    failed = 0
+    given_up = 0
     for i in range(20):
-        history = output.operations(f"g-{i:04d}")
-        for (t_s, operation, what), after in pairwise(history):
-            if operation == "deallocate" and what == "InternalOperationError":
-                failed += 1
-                assert after[0] - t_s >= 3000, "the next operation is that of the next evening"
-                assert after[1] == "deallocate"
-    assert failed > 50
+        failures = 0
+        for (t_s, name, what), (next_s, next_name, _) in pairwise(output.operations(f"g-{i:04d}")):
+            if name != operation:
+                continue
+            failures = failures + 1 if what == "InternalOperationError" else failures * (what == "accepted")
+            if what == "InternalOperationError" and failures < 5:
+                assert (next_name, next_s - t_s) == (operation, BACKOFFS[failures - 1])
+            elif what == "InternalOperationError":
+                given_up, failures = given_up + 1, 0
+                assert next_name == operation
+                assert next_s - t_s >= 3000, "the next operation is that of the next evening"
+    assert given_up > 5
+
+
+def test_switching_off_is_not_tried_again_for_a_vm_that_is_wanted_meanwhile() -> None:
+    """Demand is back after 30 s, the next attempt would be after 60: the VM serves on to the next end of demand."""
+    plan = fleet(hours=200, count=10, demand=cycle(4000, 30), failures={"InternalOperationError": 0.5})
+    output = run_both(plan)
+    for i in range(10):
+        gaps = [
+            after[0] - before[0] for before, after in pairwise(output.operations(f"g-{i:04d}"))
+            if before[1:] == ("deallocate", "InternalOperationError")
+        ]  # fmt: skip
+        assert gaps
+        assert min(gaps) == 4030
+
+
+def test_switching_off_that_fails_costs_hours_and_not_nights() -> None:
+    """100 VMs x 20 evenings x 0.05 x (about) 1 min of back-off = 1.8 h; starts that fail give some of it back."""
+    plan = fleet(hours=24 * 20, count=100, demand=cycle(11 * 3600, 13 * 3600))
+    failing = replace(plan, groups=(replace(plan.groups[0], failures={"InternalOperationError": 0.05}),))
+    billed_h, right_h = (run_until(one, "compiled").usage.billed_h(OLD) for one in (failing, plan))
+    assert abs(billed_h - right_h) < 5
+    assert right_h > 20_000
 
 
 def test_a_guest_crashes_in_a_vm_that_could_not_be_switched_off_too() -> None:

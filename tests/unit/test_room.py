@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fleets import always, fleet, run_both, run_until
+from fleets import always, differences, fleet, run_both, run_until
 from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
 from sim.errors import ScenarioError
@@ -238,6 +238,16 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
     assert failed(output, "c-0000")[0][0] == 544
 
 
+@pytest.mark.parametrize("policy", ["first-fit", "best-fit"])
+def test_vms_on_dedicated_hosts_use_no_quota_of_vms(policy: str) -> None:
+    """Their hosts have one of their own: three are created beside a quota of one, and the family's is left alone too."""
+    pools = (hosts(1, "own", only_groups=("g",)), hosts(1, "common"))
+    quota = Quota(regional_vcpus=4, families={"fD": 4})
+    output = run_both(shared(vms("g", count=2), vms("o", count=2), hosts=pools, quota=quota, placement=policy))
+    assert {name: usage.counts["vms.created"] for name, usage in output.run.usages.items()} == {"g": 2, "o": 1}
+    assert output.count("failures.QuotaExceeded") == 5
+
+
 # --- reservations -----------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +280,21 @@ def test_a_reservation_holds_quota_which_its_vms_need_not_ask_for_again() -> Non
     made = {name: usage.counts["vms.created"] for name, usage in output.run.usages.items()}
     assert made == {"e": 1, "d": 1}
     assert output.count("failures.QuotaExceeded") == 10
+
+
+def test_a_reservation_holds_quota_whether_or_not_hosts_are_modelled() -> None:
+    """8 vCPUs, a unit of 4 for b: one VM of each group is created, the other refused; the same with hosts for all."""
+    held = replace(HELD, groups=("b",))
+    plan = shared(
+        vms("a", count=2, retry=Retry(attempts=1)), vms("b", count=2, retry=Retry(attempts=1)),
+        reserved=(held,), quota=Quota(regional_vcpus=8),
+    )  # fmt: skip
+    endless = run_both(plan)
+    with_hosts = run_until(replace(plan, platform=replace(plan.platform, hosts=(hosts(4),))))  # type: ignore[type-var]
+    for output in (endless, with_hosts):
+        for usage in output.run.usages.values():
+            assert (usage.counts["vms.created"], usage.counts["failures.QuotaExceeded"]) == (1, 1)
+    assert not differences(endless, with_hosts)
 
 
 def test_spot_vms_have_no_part_in_reserved_room() -> None:

@@ -413,3 +413,27 @@ def test_the_whole_file_of_the_interface_is_taken(tmp_path):
     assert made.fleet_plan().platform.hosts[0].name == "rack-a"
     assert "Not used beside autoscale: count, create_over and schedule." in "\n".join(made.describe())
     assert load(path, ["group.dev.autoscale=none"]).fleet_plan().groups[0].count == 200
+
+
+SCALED = {"load": {"hourly": [500.0] * 24}, "per_vm": 100.0, "min": 1, "max": 9, "scale_out": {"above": 0.7}}
+EVICTED = {"priority": "spot", "spot": {"eviction_per_hour": 0.1}}
+WORK = {"rate": 1.0, "lifetime": "2h", "lifetime_counts": "running"}
+
+
+@pytest.mark.parametrize(
+    ("group", "warning"),
+    [
+        (EVICTED | {"autoscale": SCALED}, "stay deallocated for ever"),
+        (EVICTED | {"arrivals": WORK}, "is never finished"),
+        (EVICTED, "never come back"),
+        ({"autoscale": SCALED | {"min": 0}}, "none is ever added"),
+        ({"autoscale": SCALED | {"min": 8}}, "never takes the 8 VMs of min above a scale_out rule"),
+        ({"failures": {"AllocationFailed": 1.0}}, "no create ever succeeds"),
+    ],
+)
+def test_what_is_allowed_and_hardly_meant_is_warned_about(group, warning):
+    """A line of `validate`, and none for the same group with what the line advises."""
+    assert any(line.startswith("  Warning: ") and warning in line for line in scenario(group).describe())
+    sound = {"spot": {"eviction_per_hour": 0.1, "restart_after": "15min"}, "autoscale": SCALED, "failures": {}}
+    mended = {key: sound.get(key, value) for key, value in group.items()}
+    assert not any("Warning" in line for line in scenario(mended).describe())

@@ -216,12 +216,17 @@ def test_a_load_is_simulated():
 # --- commitments, disks, rounding -----------------------------------------------------------------------------------
 
 
-def test_capacity_reservations_hold_room_where_there_are_hosts():
-    """They are billed either way; room can only be held where it is finite."""
+def test_capacity_reservations_hold_what_is_finite_room_on_hosts_or_quota():
+    """They are billed either way."""
     held = {"name": "cr", "kind": "capacity-reservation", "size": "d4s v5", "quantity": 3, "groups": ["dev"]}
     quota = {"quota": {"regional_vcpus": 100}}
-    assert scenario(commitment=[held], platform=quota).fleet_plan().platform.reserved == ()
+    throttled = scenario(commitment=[held], platform={"throttle": {}}).fleet_plan().platform
+    assert throttled.reserved == ()
     made = scenario(commitment=[held], platform={"hosts": [HOSTS], **quota})
+    assert (
+        scenario(commitment=[held], platform=quota).fleet_plan().platform.reserved
+        == made.fleet_plan().platform.reserved
+    )
     assert made.fleet_plan().platform.reserved == (
         plans.Reserved(
             name="cr",

@@ -19,7 +19,7 @@ from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.demand import Arrivals, Cycle
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import GroupPlan
-from sim.model.state_machine import Attempts, Delay, State, StateMachine
+from sim.model.state_machine import Attempts, Delay, Life, State, StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import column
 from tests.helpers.operation_rows import CHANCE_CODES
@@ -228,7 +228,8 @@ def test_a_lifetime_begins_where_a_create_comes_to_running_and_nowhere_else() ->
         begins = [
             (transition.source.name, transition.target.power)
             for transition in state_machine.transitions
-            if transition.sets_life
+            if transition.life is Life.BEGIN
         ]
         assert begins == [("create@absent.starting", PowerState.RUNNING)]
-    assert not any(transition.sets_life for transition in compile_state_machine(group(**EVERYTHING)).transitions)
+    always_on = compile_state_machine(group(**EVERYTHING))
+    assert {transition.life for transition in always_on.transitions} == {Life.KEEP}

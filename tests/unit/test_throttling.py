@@ -54,6 +54,16 @@ def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     assert output.count("operations.create.failed") == 0
 
 
+def test_events_tell_of_every_request_that_is_refused_a_token() -> None:
+    """As many rows as are counted, each of its VM and instant, in order of time."""
+    output = run_until(shared(vms(count=6), throttle=Throttle(burst=2, refill_per_min=2.0)))
+    rows = [row for row in output.events if row[4] == "rejected"]
+    assert len(rows) == output.count("failures.TooManyRequests") == output.count("operations.create.rejected") > 3
+    assert {row[2:] for row in rows} == {("operation", None, "rejected", "create", "TooManyRequests")}
+    assert {row[1] for row in rows if row[0] == 0} == {f"g-000{i}" for i in range(2, 6)}
+    assert list(output.events) == sorted(output.events, key=lambda row: row[0])
+
+
 def test_no_request_is_repeated_before_there_is_a_token() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
     output = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))

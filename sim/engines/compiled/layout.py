@@ -16,22 +16,24 @@ Longs = NDArray[np.int64]
 
 # Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
 (WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
- HAS_TIMERS, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(21)  # fmt: skip
+ HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(22)  # fmt: skip
 # Columns of `Tables.transitions`.
-(TARGET, ATTEMPTS, SETS_LIFE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
+(TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
  GONE) = range(12)  # fmt: skip
 # Columns of `Tables.chances`.
 CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 # Columns of `Tables.settings`, one row a group.
 (FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
- DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- STREAMS) = range(19)  # fmt: skip
+ LIFE_IS_WORK, DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
+ STREAMS) = range(20)  # fmt: skip
 ALWAYS, CALENDAR, CYCLE = range(3)  # kinds of DEMAND
 # Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
 BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
 # Columns of `Vms.floats` and `Vms.ints`; from DRAWN on: draws taken of each stream, then the place in the calendar.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-STATE, WANTED, ATTEMPT, STUCK_AT, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, DRAWN = range(12)
+STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, DRAWN = range(
+    13
+)
 # Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)

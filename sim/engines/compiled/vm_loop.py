@@ -27,21 +27,23 @@ from sim.engines.compiled.layout import (
     AFTER, ALIVE, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
     DEMAND, DIES, DOWN, DRAWN, EDGE, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
-    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_TIMERS, HOST, INDEX, LATE, LEVEL,
-    LIFE, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
-    ON_STREAM, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNS_CRASH, RUNS_EVICTION, SAMPLER, SETS_LIFE, STAGE, STATE, STREAM, STREAMS,
+    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST, INDEX, LATE, LEVEL,
+    LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
+    ON_STREAM, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STATE, STREAM, STREAMS,
     STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
     SamplerTables, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
-from sim.model.state_machine import STUCK, Attempts, Delay
+from sim.model.state_machine import STUCK, Attempts, Delay, Life, LifeTimer
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import TICKS_PER_HOUR
 
 OVER, ENDED = -1, -2  # instead of a transition: nothing before the horizon; nothing ever
 _SAMPLED, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
+_KEEP, _LOST = int(Life.KEEP), int(Life.LOST)
+_CLOCK, _WORKS = int(LifeTimer.CLOCK), int(LifeTimer.WORKS)
 NEVER = math.inf
 UNIT = 2.0**-52
 WHOLE_BITS = 20  # of an hour's ticks that are zero: what is left to divide is small
@@ -181,6 +183,7 @@ def begin(
     ints[slot, WANTED] = wanted
     ints[slot, ATTEMPT] = 0
     ints[slot, STUCK_AT] = 0
+    ints[slot, HAS_RUN] = 0
     ints[slot, INDEX] = index
     ints[slot, OF_GROUP] = group
     ints[slot, STAGE] = 0
@@ -254,10 +257,24 @@ def _next_end(
             if expires < end:
                 transition = states[state, EVICT]
                 end = max(expires, t)
-        if states[state, LIFE] >= 0 and dies < end:
-            transition = states[state, LIFE]
-            end = max(dies, t)
+        if states[state, LIFE] >= 0:
+            expires = dies
+            if states[state, LIFE_TIMER] == _WORKS:
+                expires = t + dies
+            elif states[state, LIFE_TIMER] != _CLOCK:
+                expires = t if dies <= 0.0 else NEVER
+            if expires < end:
+                transition = states[state, LIFE]
+                end = max(expires, t)
     return transition, end
+
+
+@inlined
+def _lifetime(slot: int, t: float, group: int, settings: Longs, samplers: SamplerTables, vms: Vms) -> float:
+    """The lifetime of a request that begins now, as its timer has it: what is left of the work, or the instant of its end."""
+    first = bits(vms.keys[slot, settings[group, LIFETIME_STREAM]], 0)
+    took = draw(first, settings[group, LIFETIME_SAMPLER], samplers.ints, samplers.floats, samplers.pool)
+    return took if settings[group, LIFE_IS_WORK] else t + took  # type: ignore[no-any-return]
 
 
 @compiled
@@ -286,9 +303,13 @@ def advance(
                 attempts = 0
             elif transitions[transition, ATTEMPTS] == _ADD:
                 attempts += 1
-            if transitions[transition, SETS_LIFE]:
-                first = bits(vms.keys[slot, settings[group, LIFETIME_STREAM]], 0)
-                dies = t + draw(first, settings[group, LIFETIME_SAMPLER], samplers.ints, samplers.floats, samplers.pool)
+            if transitions[transition, LIFE_CHANGE] != _KEEP and vms.ints[slot, HAS_RUN] == 0:
+                if transitions[transition, LIFE_CHANGE] == _LOST:
+                    dies = 0.0
+                else:
+                    vms.ints[slot, HAS_RUN] = 1
+                    if settings[group, LIFETIME_STREAM] >= 0:
+                        dies = _lifetime(slot, t, group, settings, samplers, vms)
             if transitions[transition, RESAMPLES_CRASH]:
                 crash_left = _variate(
                     slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], samplers, vms
@@ -356,6 +377,8 @@ def advance(
             crash_left -= stayed
         if states[state, RUNS_EVICTION]:
             eviction_left -= stayed
+        if states[state, LIFE_TIMER] == _WORKS:
+            dies -= stayed
         t = wake
     vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES] = t, edge, dies
     vms.floats[slot, CRASH_LEFT], vms.floats[slot, EVICTION_LEFT] = crash_left, eviction_left

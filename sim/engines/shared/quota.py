@@ -64,7 +64,11 @@ RULES = (ask, give)
 
 
 def quota_use(platform: Platform, groups: Sequence[GroupPlan]) -> QuotaUse:
-    """The limits of a platform; only what is reserved is in use."""
+    """The limits of a platform; only what is reserved is in use.
+
+    VMs on dedicated hosts use no quota of VMs and no capacity reservation: their hosts do, which the plan buys beforehand.
+    """
+    dedicated = [platform.is_dedicated(group) for group in groups]
     families = sorted({one.family.lower() for one in groups} | {one.family.lower() for one in platform.reserved})
     limit = [NO_LIMIT] * (FAMILIES + len(families))
     if platform.quota is not None:
@@ -79,13 +83,16 @@ def quota_use(platform: Platform, groups: Sequence[GroupPlan]) -> QuotaUse:
     for held in platform.reserved:
         for row in (REGIONAL, FAMILIES + families.index(held.family.lower())):
             in_use[row] += held.vcpus * held.quantity
-    holders = [[held for held in platform.reserved if held.is_for(group)] for group in groups]
+    holders = [
+        [] if apart else [held for held in platform.reserved if held.is_for(group)]
+        for group, apart in zip(groups, dedicated, strict=True)
+    ]
     keys = [tuple(held.name for held in mine) or ("", group.size) for mine, group in zip(holders, groups, strict=True)]
     rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
     return QuotaUse(
         in_use=in_use,
         limit=limit,
-        vcpus=[group.vcpus for group in groups],
+        vcpus=[0 if apart else group.vcpus for group, apart in zip(groups, dedicated, strict=True)],
         family=[
             SPOT if group.priority == "spot" else FAMILIES + families.index(group.family.lower()) for group in groups
         ],

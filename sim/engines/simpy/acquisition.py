@@ -91,7 +91,7 @@ class VmOnPlatform(VmWithDemand):
         try:
             yield env.at(self.now_s, REQUESTS + self.rank)
             while transition.target.begins and (retry_after_s := platform.throttles(transition.target.operation or "")):
-                self.group.refuse(transition.target.operation or "", "TooManyRequests")
+                self.group.refuse(transition.target.operation or "", "TooManyRequests", self)
                 again_s = self.now_s + max(pause_s, retry_after_s)
                 yield env.at(again_s, REQUESTS + self.rank)
                 self.wait_until(again_s)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from simpy.events import Event
 
-from sim.engines.simpy.group_run import GroupRun
+from sim.engines.simpy.group_run import NEVER, GroupRun, VmRecord
 from sim.model.demand import Autoscale, ScalingRule
-from sim.units import SECONDS_PER_HOUR
+from sim.model.demand.base import by_local_hour
+from sim.model.state_machine import Transition
+from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
 
 
 def decide(
@@ -51,46 +51,85 @@ def _use(plan: Autoscale, load: float, serving: int) -> float:
     return load / (serving * plan.per_vm)
 
 
-def load_at(plan: Autoscale, group: GroupRun, t_s: float) -> float:
-    """The load at an instant (s): of that hour of the local day or week."""
-    local = (group.setup.start + timedelta(seconds=t_s)).astimezone(ZoneInfo(plan.time_zone))
-    return plan.load[local.hour + (24 * local.weekday() if len(plan.load) == 168 else 0)]
+class LoadMeter:
+    """The load of a group against its VMs in service, both constant from one event to the next."""
+
+    def __init__(self, plan: Autoscale, group: GroupRun) -> None:
+        self.per_vm = plan.per_vm
+        self.from_s = group.warm_up_s  # nothing is counted before
+        self.now_s = 0.0
+        self.serving = 0
+        self.ticks: dict[tuple[float, int], int] = {}  # by load and VMs in service
+        self.stretches = by_local_hour(plan.load, group.setup.start, group.horizon_s, plan.time_zone)
+        _, self.until_s, self.load = next(self.stretches)
+
+    def advance(self, to_s: float) -> None:
+        """Time has passed; the load is that of the instant then."""
+        while self.until_s <= to_s:
+            self._pass(self.until_s)
+            _, self.until_s, self.load = next(self.stretches, (0.0, NEVER, self.load))
+        self._pass(to_s)
+
+    def _pass(self, to_s: float) -> None:
+        ticks = to_ticks(max(to_s, self.from_s)) - to_ticks(max(self.now_s, self.from_s))
+        if ticks:
+            here = self.load, self.serving
+            self.ticks[here] = self.ticks.get(here, 0) + ticks
+        self.now_s = to_s
+
+    def move(self, vm: VmRecord, transition: Transition) -> None:
+        """A VM comes into service, or leaves it."""
+        change = transition.target.serving - transition.source.serving
+        if change:
+            self.advance(vm.now_s)
+            self.serving += change
+
+    def amounts(self) -> dict[str, float]:
+        """Load times hours, offered and served, and the hours in which there was more of it than VMs could serve."""
+        parts = [(load, serving * self.per_vm, ticks / TICKS_PER_HOUR) for (load, serving), ticks in self.ticks.items()]
+        return {
+            "load.offered": math.fsum(load * hours for load, _, hours in parts),
+            "load.served": math.fsum(min(load, served) * hours for load, served, hours in parts),
+            "load.overload_hours": math.fsum(hours for load, served, hours in parts if load > served),
+        }
 
 
 def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
-    """The process: look at the load every tick, request VMs or delete the newest; measure how the load was served."""
-    env = group.env
-    newest: list[int] = []
+    """The process: look at the load every tick, request VMs or delete the newest; measure how the load is served."""
+    env, meter = group.env, LoadMeter(plan, group)
+    newest: dict[int, None] = {}
     made = 0
     quiet_until_s = 0.0
-    offered = served = overloaded_h = 0.0
+    listener = group.on_move
+
+    def on_move(vm: VmRecord, transition: Transition) -> None:
+        meter.move(vm, transition)
+        if transition.target.ends:
+            newest.pop(vm.index, None)
+        if listener is not None:
+            listener(vm, transition)
 
     def grow(by: int) -> None:
         nonlocal made
         for _ in range(by):
             group.add_vm(made, env.now)
-            newest.append(made)
+            newest[made] = None
             made += 1
 
+    group.on_move = on_move
     grow(plan.minimum)
     now_s = 0.0
     last_s = math.nextafter(group.horizon_s, 0.0)  # what is open at the horizon is closed there, and counted
     while True:
-        next_s = min(now_s + plan.tick_s, last_s)
-        yield env.at(next_s)
-        tick_h, now_s = (next_s - now_s) / SECONDS_PER_HOUR, next_s
-        load = load_at(plan, group, now_s)
-        serving = sum(group.vms[index].state.serving for index in newest if index in group.vms)
-        if now_s > group.warm_up_s:
-            offered += load * tick_h
-            served += min(load, serving * plan.per_vm) * tick_h
-            overloaded_h += tick_h * (load > serving * plan.per_vm)
-            group.amounts.update({"load.offered": offered, "load.served": served, "load.overload_hours": overloaded_h})
+        now_s = min(now_s + plan.tick_s, last_s)
+        yield env.at(now_s)
         if now_s == last_s:
+            meter.advance(group.horizon_s)
+            group.amounts.update(meter.amounts())
             return
-        newest[:] = [index for index in newest if index in group.vms]
+        meter.advance(now_s)
         grow(max(0, plan.minimum - len(newest)))  # if some were lost: no rule fires, no cooldown holds it up
-        wanted, rule = decide(plan, load, len(newest), serving, now_s, quiet_until_s)
+        wanted, rule = decide(plan, meter.load, len(newest), meter.serving, now_s, quiet_until_s)
         if rule is None:
             continue
         quiet_until_s = now_s + rule.cooldown_s
@@ -102,12 +141,14 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
             _shrink(group, newest, len(newest) - wanted)
 
 
-def _shrink(group: GroupRun, newest: list[int], by: int) -> None:
+def _shrink(group: GroupRun, newest: dict[int, None], by: int) -> None:
     """Delete the newest VMs, of those that can be deleted now."""
-    for index in reversed(newest.copy()):
+    for index in reversed(list(newest)):
+        if by <= 0:
+            return
         vm = group.vms[index]
         ask = group.state_machine.asks.get((vm.state.index, "delete"))
-        if by > 0 and ask is not None and vm.pending_target is None and not vm.acquiring:
+        if ask is not None and vm.pending_target is None and not vm.acquiring:
             vm.interrupt(ask)
-            newest.remove(index)
+            del newest[index]
             by -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.engines.simpy.group_run import NEVER, VmRecord
-from sim.model.state_machine import State
+from sim.model.state_machine import LifeTimer, State
 
 
 class VmWithDemand(VmRecord):
@@ -71,6 +71,8 @@ class VmWithDemand(VmRecord):
             self.crash_left_s -= stayed_s
         if self.state.runs_eviction_timer:
             self.eviction_left_s -= stayed_s
+        if self.state.life_timer is LifeTimer.WORKS:
+            self.dies_s -= stayed_s
 
     def wait_until(self, until_s: float) -> None:
         """Time has passed in the state, though its own end has come: the VM waits for others."""

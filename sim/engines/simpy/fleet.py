@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from simpy.events import Event
 
 from sim.distributions import streams
+from sim.engines.events import Noted
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.engines.simpy.autoscaling import autoscale
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
-from sim.engines.simpy.group_run import GroupRun, VmRecord
+from sim.engines.simpy.group_run import CONFLICT, GroupRun, VmRecord
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import start_vm
 from sim.errors import OperationNotAllowed
@@ -42,6 +43,7 @@ class Fleet:
     only: frozenset[str] | None = None  # groups simulated here; None: all
     listener: MovesListener | None = None
     on_flush: Callable[[float], None] | None = None  # called with the instant before which the listener has every move
+    on_event: Callable[[Noted], None] | None = None  # called with what isn't a move of a VM
     peaks: tuple[Peak, Peak] | None = None  # on a host, running; given where another engine simulates the other groups
     env: Environment = field(init=False, default_factory=Environment)
     groups: dict[str, GroupRun] = field(init=False)
@@ -82,7 +84,10 @@ class Fleet:
         was_collecting = gc.isenabled()
         gc.disable()  # a fleet is many small objects in use; searching them for garbage would take most of the time
         try:
+            if self.platform is not None:
+                self.platform.on_event = self.on_event
             for group in self.groups.values():
+                group.on_event = self.on_event
                 if self.listener is not None:
                     group.whom = array("q")
                     group.on_move = _record
@@ -157,7 +162,7 @@ class Fleet:
         if ask is None:
             if operation == "delete" and here.operation == "delete":
                 return self._join(vm, done)
-            vm.group.refuse(operation)
+            vm.group.refuse(operation, CONFLICT, vm)
             if here.operation is not None:
                 raise OperationNotAllowed(
                     f"{name} at {self.env.now / 3600:.3f} h: {operation} conflicts with {here.operation}, which is under way"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import simpy
 from simpy.events import Event
 
+from sim.engines.events import Noted
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.placement import MIB
 from sim.engines.simpy.environment import Environment
@@ -17,6 +18,7 @@ from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.state_machine import State, Transition
 
 NEVER = float("inf")
+CONFLICT = "OperationNotAllowed"
 
 
 class Resources(Protocol):
@@ -82,6 +84,7 @@ class GroupRun:
         self.counts: dict[str, int] = {}  # what isn't a move
         self.amounts: dict[str, float] = {}
         self.on_move: Callable[[VmRecord, Transition], None] | None = None
+        self.on_event: Callable[[Noted], None] | None = None  # what isn't a move
 
     def lifetime_s(self, index: int) -> float:
         """An arrival's lifetime: one draw, however often the VM has to be replaced."""
@@ -92,11 +95,14 @@ class GroupRun:
         if self.env.now >= self.warm_up_s:
             self.counts[metric] = self.counts.get(metric, 0) + 1
 
-    def refuse(self, operation: str, code: str = "") -> None:
-        """The control plane has rejected an operation."""
+    def refuse(self, operation: str, code: str, vm: VmRecord) -> None:
+        """The control plane has rejected an operation on a VM."""
         self.count(f"operations.{operation}.rejected")
-        if code:
+        if code != CONFLICT:  # counted as rejected only
             self.count(f"failures.{code}")
+        if self.on_event is not None:
+            words = ("operation", None, "rejected", operation, code)
+            self.on_event((self.env.now, self.setup.index, vm.index, vm.name, words))
 
     def add_vm(self, index: int, born_s: float) -> None:
         """A VM is requested now."""
@@ -133,7 +139,10 @@ class VmRecord:
     edge_no: int = field(init=False, default=0)
     crash_left_s: float = field(init=False, default=NEVER)  # of serving, until the guest crashes
     eviction_left_s: float = field(init=False, default=NEVER)  # of running, until the VM is evicted
-    dies_s: float = field(init=False, default=NEVER)  # when an arrival's lifetime is over
+    dies_s: float = field(
+        init=False, default=NEVER
+    )  # when an arrival's lifetime is over; or its work left (`LifeTimer`)
+    has_run: bool = field(init=False, default=False)  # an arrival's VM has come to Running once
     stuck: int = field(init=False, default=0)  # moves at this instant
     on_move: Callable[[VmRecord, Transition], None] | None = field(init=False, default=None)
     process: simpy.Process | None = field(init=False, default=None)
@@ -184,11 +193,20 @@ class VmRecord:
 
     def disrupt(self, what: str) -> None:
         """The platform strikes (`host_failed` or `preempt`): at once where the state answers, else as soon as one does."""
-        transition = getattr(self.state, what)
+        transition = self.answer_to(what)
         if transition is None or self.acquiring or self.pending_target is not None:
             self.pending = what
         else:
             self.interrupt(transition)
+
+    def answer_to(self, what: str) -> Transition | None:
+        """The transition that answers a disruption in the present state."""
+        state = self.state
+        last = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
+        if what == "host_failed" and last and state.host_failed_gives_up is not None:
+            return state.host_failed_gives_up
+        answer: Transition | None = getattr(state, what)
+        return answer
 
     def interrupt(self, transition: Transition) -> None:
         """Make the VM leave its state now, by a transition of it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from simpy.events import Event
 
+from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted
 from sim.engines.shared import placement, quota
 from sim.engines.shared.placement import MIB, HostIndex
 from sim.engines.shared.throttle import BUCKET_OF, full_buckets, take_token
@@ -50,6 +51,7 @@ class SharedPlatform:
         self.down = [0] * hosts  # how many failures a host is out of order for
         self.leaving: dict[int, Leaving] = {}  # by host
         self.counts: dict[str, int] = {}
+        self.on_event: Callable[[Noted], None] | None = None
         self.slots: dict[str, list[int]] = {}  # by reservation: hosts with free room of it
         self.slots_of: list[list[Reserved]] = [[] for _ in range(hosts)]
         # What would be free if every spot VM went: where a regular VM may look when nothing else is left.
@@ -224,6 +226,7 @@ class SharedPlatform:
                 continue
             if self.env.now >= self.warm_up_s:
                 self.counts["host_failures"] = self.counts.get("host_failures", 0) + 1
+            self._report(host, HOST_FAILURE)
             victims = sorted(self.vms_on[host], key=lambda vm: vm.rank)
             for vm in victims:
                 self._take_off(vm)
@@ -234,6 +237,14 @@ class SharedPlatform:
             for held in self.slots_of[host]:
                 while host in self.slots[held.name]:
                     self.slots[held.name].remove(host)
+
+    def _report(self, host: int, kind: str) -> None:
+        """Something has happened to a host, which is named `<pool>/0007`."""
+        if self.on_event is not None:
+            cluster = self.index.cluster[self.index.unit_of[host]]
+            first = sum(pool.count for pool in self.plan.hosts[:cluster])
+            name = f"{self.plan.hosts[cluster].name}/{host - first:04d}"
+            self.on_event((self.env.now, -1, host, name, (kind, None, None, None, None)))
 
     def _put_empty(self, host: int, vcpus: int, memory_mib: int) -> None:
         """What is free on a host without VMs, spot VMs included."""
@@ -247,6 +258,7 @@ class SharedPlatform:
             self.down[host] -= 1
             if self.down[host]:
                 continue
+            self._report(host, HOST_REPAIR)
             pool = self.plan.hosts[self.index.cluster[self.index.unit_of[host]]]
             held = self.slots_of[host]
             free = (

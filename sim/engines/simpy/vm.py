@@ -15,11 +15,13 @@ from simpy.events import Event
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
-from sim.model.state_machine import STUCK, Attempts, Delay, State, Transition
+from sim.model.state_machine import STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
 from sim.units import SECONDS_PER_HOUR
 
 SAMPLED, BACKOFF, REST = Delay.SAMPLED, Delay.BACKOFF, Delay.REST  # a member of an Enum is looked up slowly
 ADD, RESET = Attempts.ADD, Attempts.RESET
+KEEP, LOST = Life.KEEP, Life.LOST
+CLOCK, WORKS = LifeTimer.CLOCK, LifeTimer.WORKS
 MOVES_SHOWN = 12  # latest moves of a VM in an error
 
 
@@ -42,7 +44,7 @@ class Vm(VmOnPlatform):
                 group.vms.pop(self.index, None)
                 return
             # A disruption may have come before a state that answers it, and demand may have turned during an operation.
-            if self.pending and (answer := getattr(state, self.pending)) is not None:
+            if self.pending and (answer := self.answer_to(self.pending)) is not None:
                 self.pending = ""
                 transition = answer
                 continue
@@ -108,14 +110,32 @@ class Vm(VmOnPlatform):
             self.attempts = 0
         elif transition.attempts is ADD:
             self.attempts += 1
-        if transition.sets_life:
-            self.dies_s = self.now_s + self.group.lifetime_s(self.index)
+        if transition.life is not KEEP and not self.has_run:
+            self._begin_life(lost=transition.life is LOST)
         if transition.resamples_crash:
             self.crash_left_s = self.draw(self.group.state_machine.crash_stream)
         if transition.resamples_eviction:
             self.eviction_left_s = self.draw(self.group.state_machine.eviction_stream)
         if transition.ends_demand:
             self.end_demand(transition.target)
+
+    def _begin_life(self, *, lost: bool) -> None:
+        """The lifetime of the request begins, once; or it is *lost*: its VM never ran."""
+        group = self.group
+        self.has_run = not lost
+        if lost:
+            self.dies_s = 0.0
+        elif group.lifetime_stream >= 0:
+            lifetime_s = group.lifetime_s(self.index)
+            self.dies_s = lifetime_s if group.state_machine.plan.demand.lifetime_is_work else self.now_s + lifetime_s
+
+    def _life_ends_s(self, state: State) -> float:
+        """When the lifetime is over if the VM stays in *state*."""
+        if state.life_timer is CLOCK:
+            return self.dies_s
+        if state.life_timer is WORKS:
+            return self.now_s + self.dies_s
+        return self.now_s if self.dies_s <= 0.0 else NEVER
 
     def _demand_has_changed(self, state: State) -> bool:
         """Whether the end of an operation asked for from outside finds demand other than its beginning did."""
@@ -152,7 +172,7 @@ class Vm(VmOnPlatform):
             for expire, expires_s in (
                 (state.crash, now_s + self.crash_left_s),
                 (state.evict, now_s + self.eviction_left_s),
-                (state.life, self.dies_s),
+                (state.life, self._life_ends_s(state)),
             ):
                 if expire is not None and expires_s < end_s:
                     transition, end_s = expire, max(expires_s, now_s)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, ClassVar
-from zoneinfo import ZoneInfo
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,14 @@ from sim.model.demand.base import (
     DemandSection,
     GroupFacts,
     RequestContext,
+    by_local_hour,
 )
 from sim.units import SECONDS_PER_HOUR
 
 WEEK_S = 604_800.0
 DRAWN_AT_ONCE = 4096
 RATE_KEYS = ("rate", "hourly", "weekly")
+LifetimeCounts = Literal["clock", "running"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Arrivals(Demand):
     batch_sizes: tuple[int, ...] = (1,)
     batch_weights: tuple[float, ...] = (1.0,)  # sum to 1
     time_zone: str = "UTC"
+    lifetime_counts: LifetimeCounts = "clock"
 
     def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
         """The instants (s) at which VMs are requested, in order, block by block: a Poisson process of batches.
@@ -87,6 +90,11 @@ class Arrivals(Demand):
         return self.lifetime_s
 
     @property
+    def lifetime_is_work(self) -> bool:
+        """Whether a VM has a certain time to serve, however long that takes."""
+        return self.lifetime_counts == "running"
+
+    @property
     def repeats_h(self) -> int:
         """As many hours as there are rates."""
         return len(self.rate_per_h)
@@ -106,18 +114,12 @@ def _integrated_rate(
     The last stretch is a whole hour, too: where the horizon lies must not move a request by a bit.
     """
     rates = plan.rate_per_h
-    zone = ZoneInfo(plan.time_zone)
-    bounds, per_h = [0.0], []
-    while bounds[-1] < horizon_s:
-        if len(rates) == 1:
-            per_h.append(rates[0])
-            bounds.append(bounds[-1] + WEEK_S)
-            continue
-        local = (start + timedelta(seconds=bounds[-1])).astimezone(zone)
-        hour = local.hour + (24 * local.weekday() if len(rates) == 168 else 0)
-        into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-        per_h.append(rates[hour])
-        bounds.append(bounds[-1] + SECONDS_PER_HOUR - into.total_seconds())
+    if len(rates) == 1:
+        bounds = [week * WEEK_S for week in range(math.ceil(horizon_s / WEEK_S) + 1)]
+        per_h = list(rates) * (len(bounds) - 1)
+    else:
+        stretches = list(by_local_hour(rates, start, horizon_s, plan.time_zone))
+        bounds, per_h = [0.0, *(ends_s for _, ends_s, _ in stretches)], [rate for *_, rate in stretches]
     steps = np.diff(bounds) / SECONDS_PER_HOUR * np.asarray(per_h)
     return np.asarray(bounds), np.concatenate(([0.0], np.cumsum(steps)))
 
@@ -151,12 +153,21 @@ class ArrivalsSection(DemandSection):
     )
     batch: Batch | None = Field(None, description="VMs per request; left out: one.")
     lifetime: Varying = Field(description="From the moment a VM is Running until its deletion is requested.")
+    lifetime_counts: LifetimeCounts = default_field(
+        "group.arrivals.lifetime_counts",
+        "clock: the lifetime passes from the first Running on; running: only while the VM is ready, so that work is made up.",
+    )
     time_zone: TimeZone = default_field("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
 
     @property
     def rates_per_h(self) -> tuple[float, ...]:
         """1, 24 or 168 numbers."""
         return self.hourly or self.weekly or (self.rate or 0.0,)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether it is made up what evictions and failures take."""
+        return self.lifetime_counts == "running"
 
     def to_demand(self) -> Arrivals:
         """Rates, sizes of a batch with their shares, and the lifetime."""
@@ -166,6 +177,7 @@ class ArrivalsSection(DemandSection):
             batch_sizes=self.batch.sizes if self.batch else (1,),
             batch_weights=shares(self.batch.weights) if self.batch else (1.0,),
             time_zone=self.time_zone,
+            lifetime_counts=self.lifetime_counts,
         )
 
     def describe(self, group: GroupFacts) -> str:
@@ -178,10 +190,13 @@ class ArrivalsSection(DemandSection):
             parts = zip(self.batch.sizes, shares(self.batch.weights), strict=True)
             batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
         zone = f" ({self.time_zone})" if len(rates) > 1 else ""
-        return (
-            f"Requested {rate} times per hour{hours}{zone}{batch}; each exists for {varying_words(self.lifetime)}, "
-            "then is deleted."
+        lifetime = varying_words(self.lifetime)
+        lives = (
+            f"is wanted for {lifetime} from its first Running on, evicted or not,"
+            if not self.has_work
+            else f"has {lifetime} of work to do while it is ready, and makes up what evictions and failures take,"
         )
+        return f"Requested {rate} times per hour{hours}{zone}{batch}; each {lives} then is deleted."
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """One rate that is above 0, and one weight for each size of a batch."""

@@ -202,6 +202,17 @@ class AutoscaleSection(DemandSection):
             words += f" Not used beside autoscale: {list_words(unused, 'and')}."
         return words
 
+    def warn(self) -> list[str]:
+        """Rules that never change the number."""
+        warnings, most = [], max(self.load.by_hour)
+        if self.min == 0:
+            warnings.append("min = 0: while no VM serves there is no load per VM to compare, so none is ever added.")
+        elif self.scale_out and most <= self.min * self.per_vm * min(rule.above for rule in self.scale_out):
+            warnings.append(
+                f"The load of {most:g} at most never takes the {self.min} VMs of min above a scale_out rule."
+            )
+        return warnings
+
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """Bounds in order, a rule at least, and thresholds apart."""
         if self.min > self.max:

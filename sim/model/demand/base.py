@@ -6,12 +6,13 @@ stand-ins), registered in `DEMAND_KINDS`. Nothing else in the project names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from sim.fields.issues import Issue, Path
 from sim.fields.registry import Registry
 from sim.fields.types import Section
 from sim.model.when_off import WHEN_OFF, WhenOff
+from sim.units import SECONDS_PER_HOUR
 
 MOVES_PER_VM = 6.0  # about: create, run, end
 MOVES_PER_ROUND = 7.0  # about: off and on again, or a whole short life
@@ -34,6 +36,23 @@ class Calendar:
 
     wanted_first: bool
     edges_s: tuple[float, ...]
+
+
+def by_local_hour(
+    values: Sequence[float], start: datetime, horizon_s: float, time_zone: str
+) -> Iterator[tuple[float, float, float]]:
+    """Stretches (from, to, both s) of one value each: 24 by hour of the local day, 168 by hour of the week from Monday.
+
+    The last one is a whole hour, too: where the horizon lies must not move a bound by a bit.
+    """
+    zone, begins_s = ZoneInfo(time_zone), 0.0
+    while begins_s < horizon_s:
+        local = (start + timedelta(seconds=begins_s)).astimezone(zone)
+        hour = local.hour + (24 * local.weekday() if len(values) == HOURS_PER_WEEK else 0)
+        into = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+        ends_s = begins_s + SECONDS_PER_HOUR - into.total_seconds()
+        yield begins_s, ends_s, values[hour]
+        begins_s = ends_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +98,13 @@ class Demand:
 
     @property
     def drawn_lifetime_s(self) -> Distribution | None:
-        """From Running until a VM's deletion is requested, drawn for each VM."""
+        """From the first Running until the VM's deletion is requested, drawn once for each request."""
         return None
+
+    @property
+    def lifetime_is_work(self) -> bool:
+        """Whether the drawn lifetime is work, which is done only while the VM serves; else it passes by the clock."""
+        return False
 
     @property
     def recorded_lifetimes_s(self) -> tuple[float, ...]:
@@ -171,6 +195,11 @@ class DemandSection(Section):
     default_durations: ClassVar[str] = ""
     """Key of the default for steps without a duration; empty: those of `group.durations`."""
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a lifetime is work (`Demand.lifetime_is_work`)."""
+        return False
+
     def to_demand(self) -> Demand:
         """The demand that the engines simulate."""
         raise NotImplementedError
@@ -178,6 +207,10 @@ class DemandSection(Section):
     def describe(self, group: GroupFacts) -> str:
         """The demand in one sentence."""
         raise NotImplementedError
+
+    def warn(self) -> list[str]:
+        """What is allowed, and so unlikely to be meant that a reader must be told; a sentence a line."""
+        return []
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """What the keys of the table, at *place* + key, contradict each other or the group in."""

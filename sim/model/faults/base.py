@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 from sim.fields.issues import Issue, Path
 from sim.fields.registry import Registry
 from sim.fields.types import Section
+from sim.model.demand import AlwaysOn, Demand
 
 CERTAIN = 0.999
 """A probability so high that a chain of attempts that follow each other at once hardly ever ends."""
@@ -72,6 +73,8 @@ class Circumstances:
 
     priority: str
     has_hosts: bool  # VMs share hosts with others
+    demand: type[Demand] = AlwaysOn
+    has_work: bool = False  # a lifetime is work (`Demand.lifetime_is_work`)
 
 
 class FailuresFacts(Protocol):
@@ -99,6 +102,11 @@ class GroupFault(FaultSection):
     def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
         """What happens, a sentence a line."""
         raise NotImplementedError
+
+    @classmethod
+    def warn(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
+        """What is allowed, and so unlikely to be meant that a reader must be told; a sentence a line."""
+        return []
 
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """What its keys contradict each other in."""

@@ -56,6 +56,11 @@ class Failures(Section):
             ),
         ]
 
+    def warn(self) -> list[str]:
+        """Failures that leave no VM at all."""
+        always = [code for code, chance in self.probabilities.items() if chance >= 1]
+        return [f"{always[0]} = 1: no create ever succeeds, so no VM is ever ready."] if always else []
+
 
 FAILURE_CODES = tuple(code for code, facts in FAILURES.items() if facts.chance)
 """Codes that a scenario gives a probability."""

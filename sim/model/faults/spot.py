@@ -54,6 +54,23 @@ class SpotSection(GroupFault):
         )
 
     @classmethod
+    def warn(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
+        """Evicted VMs that nothing brings back."""
+        spot = cls.plan_of(section, circumstances)
+        never_evicted = spot is None or (spot.eviction_per_hour == 0 and not circumstances.has_hosts)
+        if spot is None or never_evicted or spot.restart_after_s is not None:
+            return []
+        demand = circumstances.demand
+        if demand.is_scaled and spot.policy == "deallocate":
+            stays = "Evicted VMs stay deallocated for ever, and the autoscaler counts them among its VMs"
+            return [f'{stays}, so it asks for no others: give spot.restart_after, or policy = "delete".']
+        if circumstances.has_work:
+            return ["Work that an eviction interrupts is never finished: give spot.restart_after."]
+        if not (demand.is_open or demand.turns_off):
+            return ["Evicted VMs never come back, though they are wanted to the horizon: give spot.restart_after."]
+        return []
+
+    @classmethod
     def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
         """Who is evicted, how often and why, and what follows."""
         if circumstances.priority != "spot":

@@ -9,7 +9,7 @@ from sim.lifecycle.operations import rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import Attempts, Delay, State, Transition
-from sim.model.states.deletion import lifetime_may_end
+from sim.model.states.deletion import lifetime_may_end, without_vm
 from sim.model.states.draft import Draft, Power, Rows
 from sim.model.states.faults import guest_may_crash, host_may_fail
 from sim.model.states.operations import Outcomes, operate
@@ -29,7 +29,7 @@ def create(draft: Draft) -> State:
     return operate(draft, "create", None, Outcomes(
         done=lambda: draft.to("on"),
         retried=lambda _: draft.to("create_again"),
-        given_up=lambda _: draft.to("lost"),
+        given_up=lambda _: draft.to("give_up_create"),
         failed=lambda left: draft.to("failed", left),
     ))  # fmt: skip
 
@@ -38,16 +38,20 @@ def create(draft: Draft) -> State:
 def create_again(draft: Draft, state: State) -> None:
     """A create has failed and left no VM: back off, then create."""
     state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("create"))
+    lifetime_may_end(draft, state)
+
+
+@AUTOMATION.operation
+def give_up_create(draft: Draft) -> State:
+    """The attempts of a create are used up. An automation that restarts evicted VMs asks again after the same pause."""
+    asks_again = draft.restarts_evicted and draft.deletes_evicted and draft.has_lifetime
+    return draft.to("evicted_and_deleted" if asks_again else "lost")
 
 
 @AUTOMATION.state("lost", None, None)
 def lost(draft: Draft, state: State) -> None:
-    """The attempts of a create are used up: there is no VM until demand turns on again; an arrival leaves."""
-    if draft.lost_vm_is_unwanted:
-        state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("gone"))
-        state.next.ends_demand = True
-    else:
-        state.up = draft.transition(state, draft.to("create"))
+    """The attempts of a create are used up: there is no VM. An arrival that never ran leaves at once (`Life.LOST`)."""
+    without_vm(draft, state)
 
 
 @AUTOMATION.state("failed.{0}", Power.GIVEN, FAILED)
@@ -56,8 +60,7 @@ def failed(draft: Draft, state: State, power: PowerState) -> None:
     draft.lasts(state, "reaction", draft.plan.reaction_s)
     state.next = draft.transition(state, draft.to("delete", power, "replace"))
     may_be_preempted(draft, state)
-    if power is RUNNING:
-        lifetime_may_end(draft, state)
+    lifetime_may_end(draft, state)
 
 
 # -- on and off ------------------------------------------------------------------------------------------------------
@@ -82,19 +85,45 @@ def switch_off(draft: Draft) -> State:
     row = rows_for(draft.off_operation, RUNNING)
     return operate(draft, draft.off_operation, RUNNING, Outcomes(
         done=lambda: draft.to("off", row.ends_in),
-        failed=lambda left: draft.to("held_failed", left),
+        retried=lambda _: draft.to("switch_off_again"),
+        given_up=lambda left: draft.to("held_failed", left),
     ), serving=True)  # fmt: skip
+
+
+@AUTOMATION.state("retry.switch_off", RUNNING, FAILED, serving=True)
+def switch_off_again(draft: Draft, state: State) -> None:
+    """Switching off has failed: back off, then switch off, unless demand has turned on meanwhile."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("switch_off"))
+    state.level = True
+    state.up = draft.transition(state, draft.to("on"))
+    guest_may_crash(draft, state)
+    may_be_evicted(draft, state)
+    host_may_fail(draft, state)
+    lifetime_may_end(draft, state)
 
 
 @AUTOMATION.operation
 def switch_off_unserving(draft: Draft, how: str, still: str) -> State:
-    """Switch off a VM that doesn't serve; *still* is the row where it stays if that fails."""
+    """Switch off a VM that doesn't serve; *how* is the row to which it returns if it is wanted, *still* if that fails."""
     assert draft.off_operation
     row = rows_for(draft.off_operation, RUNNING)
     return operate(draft, draft.off_operation, RUNNING, Outcomes(
         done=lambda: draft.to("off", row.ends_in),
-        failed=lambda _: draft.to(still),
+        retried=lambda _: draft.to("switch_off_unserving_again", how, still),
+        given_up=lambda _: draft.to(still),
     ), key=f"{draft.off_operation}.{how}")  # fmt: skip
+
+
+@AUTOMATION.state("retry.switch_off.{0}", RUNNING, FAILED)
+def switch_off_unserving_again(draft: Draft, state: State, how: str, still: str) -> None:
+    """Switching off a VM that doesn't serve has failed: back off, then switch off, unless it is wanted again."""
+    state.wait = Delay.BACKOFF
+    state.next = draft.transition(state, draft.to("switch_off_unserving", how, still))
+    state.level = True
+    state.up = draft.transition(state, draft.to(how))
+    state.unreachable = draft.to(how).unreachable
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
 
 
 @AUTOMATION.state("off.{0}", Power.GIVEN, SUCCEEDED)
@@ -118,8 +147,19 @@ def release(draft: Draft) -> State:
     """From stopped to deallocated."""
     return operate(draft, "deallocate", STOPPED, Outcomes(
         done=lambda: draft.to("off", DEALLOCATED),
-        failed=lambda left: draft.to("held_failed", left),
+        retried=lambda _: draft.to("release_again"),
+        given_up=lambda left: draft.to("held_failed", left),
     ))  # fmt: skip
+
+
+@AUTOMATION.state("retry.deallocate@stopped", STOPPED, FAILED)
+def release_again(draft: Draft, state: State) -> None:
+    """A deallocation of a stopped VM has failed: back off, then deallocate, unless demand has turned on meanwhile."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("release"))
+    state.level = True
+    state.up = draft.transition(state, draft.to("start", STOPPED))
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
 
 
 # -- start -----------------------------------------------------------------------------------------------------------
@@ -148,8 +188,7 @@ def start_again(draft: Draft, state: State, power: PowerState) -> None:
 @AUTOMATION.operation
 def give_up_start(draft: Draft, power: PowerState) -> State:
     """The attempts of a start are used up. An automation that restarts evicted VMs asks again after the same pause."""
-    spot = draft.plan.spot
-    asks_again = spot is not None and spot.restart_after_s is not None and spot.policy != "delete"
+    asks_again = draft.restarts_evicted and not draft.deletes_evicted
     return draft.to("evicted") if asks_again and power is DEALLOCATED else draft.to("unstarted", power)
 
 
@@ -183,5 +222,5 @@ def held(draft: Draft, state: State, power: PowerState) -> None:
 
 @AUTOMATION.state("held.{0}.failed", Power.GIVEN, FAILED, serving=True)
 def held_failed(draft: Draft, state: State, power: PowerState) -> None:
-    """As it is until demand changes: an operation has failed and is not retried."""
+    """As it is until demand changes: an operation has failed, and its attempts are used up."""
     held(draft, state, power)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.distributions.kinds import Constant, Distribution, Exponential
 from sim.model.plan import GroupPlan, Platform, Retry
-from sim.model.state_machine import Attempts, Delay, State, StateMachine, Transition
+from sim.model.state_machine import Attempts, Delay, Life, LifeTimer, State, StateMachine, Transition
 from sim.model.states.automation import AUTOMATION
 from sim.model.states.deletion import DELETION
 from sim.model.states.draft import Draft
@@ -69,18 +69,30 @@ def _streams(draft: Draft) -> Mapping[str, int]:
 
 def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
     """Fill in what an engine would otherwise ask at every step."""
+    plan = draft.plan
     throttled = draft.platform is not None and draft.platform.throttle is not None
     retries = any(transition.attempts is Attempts.ADD for transition in draft.transitions)
+    without_vm = [state for state in draft.states if state.name in ("lost", "evicted") and state.power is None]
     for transition in draft.transitions:
-        transition.sets_life = transition.sets_life and streams["lifetime"] >= 0
+        if not draft.has_lifetime:
+            transition.life = Life.KEEP
+        elif transition.code and transition.target in without_vm:
+            transition.life = Life.LOST
+        leaves_pause = transition.source.wait is Delay.BACKOFF and transition is not transition.source.next
+        if leaves_pause and transition.attempts is Attempts.KEEP:
+            transition.attempts = Attempts.RESET  # what follows is another operation
         transition.resamples_eviction = transition.resamples_eviction and streams["eviction"] >= 0
         transition.has_effect = _has_effect(transition, retries=retries)
         transition.needs_resource = draft.platform is not None and needs_resource(transition, throttled=throttled)
     for state in draft.states:
         state.fixed_s = _constant_of(draft, state)
         state.has_timers = not (state.crash is state.evict is state.life is None)
-        state.runs_timers = (streams["crash"] >= 0 and state.runs_crash_timer) or (
-            streams["eviction"] >= 0 and state.runs_eviction_timer
+        if plan.demand.lifetime_is_work:
+            state.life_timer = LifeTimer.WORKS if state.serving else LifeTimer.WAITS
+        state.runs_timers = (
+            (streams["crash"] >= 0 and state.runs_crash_timer)
+            or (streams["eviction"] >= 0 and state.runs_eviction_timer)
+            or state.life_timer is LifeTimer.WORKS
         )
         state.answers = state.up is not None or state.down is not None
         state.turns = 2 * (len(draft.transitions) + state.index)
@@ -91,7 +103,7 @@ def _has_effect(transition: Transition, *, retries: bool) -> bool:
     return (
         bool(transition.code)
         or (retries and transition.attempts is Attempts.RESET)
-        or transition.sets_life
+        or transition.life is not Life.KEEP
         or transition.ends_demand
         or transition.resamples_crash
         or transition.resamples_eviction

@@ -16,10 +16,21 @@ DELETION = Rows()
 
 
 def lifetime_may_end(draft: Draft, state: State) -> None:
-    """An arrival's lifetime may end here: it is deleted, and no longer wanted."""
+    """An arrival's lifetime may end here: it is no longer wanted, and a VM that exists is deleted."""
     if draft.has_lifetime:
-        state.life = draft.transition(state, draft.to("delete", state.power, "delete"))
+        over = draft.to("gone") if state.power is None else draft.to("delete", state.power, "delete")
+        state.life = draft.transition(state, over)
         state.life.ends_demand = True
+
+
+def without_vm(draft: Draft, state: State) -> None:
+    """There is no VM until demand turns on; demand for it goes on, unless the autoscaler requests another one instead."""
+    if draft.plan.demand.is_scaled:
+        state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("gone"))
+        state.next.ends_demand = True
+    elif not draft.plan.demand.is_open:
+        state.up = draft.transition(state, draft.to("create"))
+    lifetime_may_end(draft, state)
 
 
 @DELETION.operation
@@ -44,12 +55,15 @@ def undeleted(draft: Draft, state: State, power: PowerState, reason: str) -> Non
     """The attempts of a delete are used up; someone notices, and deletes again."""
     draft.lasts(state, "reaction", draft.plan.reaction_s)
     state.next = draft.transition(state, draft.to("delete", power, reason))
+    if reason == "replace":
+        lifetime_may_end(draft, state)
 
 
 @DELETION.state("replaced", None, None)
 def replaced(draft: Draft, state: State) -> None:
     """A failed VM is deleted, and created again at once."""
     state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("create"))
+    lifetime_may_end(draft, state)
 
 
 @DELETION.state("gone", None, None)

@@ -101,9 +101,20 @@ class Draft:
         return self.plan.demand.has_lifetime
 
     @property
-    def lost_vm_is_unwanted(self) -> bool:
-        """Whether demand for a lost VM ends with it: an arrival leaves, the autoscaler adds another VM."""
-        return self.plan.demand.is_open
+    def restarts_evicted(self) -> bool:
+        """Whether the automation asks again for evicted VMs."""
+        return self.plan.spot is not None and self.plan.spot.restart_after_s is not None
+
+    @property
+    def deletes_evicted(self) -> bool:
+        """Whether an eviction deletes the VM."""
+        return self.plan.spot is not None and self.plan.spot.policy == "delete"
+
+    @property
+    def hosts_fail(self) -> bool:
+        """Whether a host may fail under a VM."""
+        shared = self.platform
+        return shared is not None and any((shared.host_failures, shared.rack_failures, shared.zone_failures))
 
 
 class Rows(dict[str, Callable[..., State]]):

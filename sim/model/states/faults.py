@@ -5,7 +5,7 @@ from __future__ import annotations
 from sim.distributions.kinds import Constant
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.state_machine import Delay, Refusal, State
+from sim.model.state_machine import Attempts, Delay, Refusal, State
 from sim.model.states.deletion import lifetime_may_end
 from sim.model.states.draft import Draft, Rows
 from sim.model.states.operations import Outcomes, operate
@@ -59,11 +59,19 @@ def host_may_fail(draft: Draft, state: State) -> None:
     platform = draft.platform
     if platform is None:
         return
-    if any((platform.host_failures, platform.rack_failures, platform.zone_failures)):
-        state.host_failed = draft.transition(state, draft.to("healing"), "service_healings")
+    is_healed(draft, state)
     if platform.maintenance is not None:
         impact = {"freeze": "frozen", "reboot": "rebooted", "redeploy": "redeployed"}[platform.maintenance.impact]
         state.maintained = draft.transition(state, draft.to(impact), "maintenance_impacts")
+
+
+def is_healed(draft: Draft, state: State, *counts: str, code: str = "") -> None:
+    """If the host fails here, the platform starts the VM on another one; what is under way ends."""
+    if draft.hosts_fail:
+        healed = draft.transition(
+            state, draft.to("healing"), "service_healings", *counts, code=code, attempts=Attempts.RESET
+        )
+        state.host_failed = healed
 
 
 @FAULTS.state("healing", RUNNING, SUCCEEDED)
@@ -74,12 +82,15 @@ def healing(draft: Draft, state: State) -> None:
     state.unreachable = True
     draft.lasts(state, "healing", draft.platform.healing_s)
     _start_elsewhere(draft, state)
+    lifetime_may_end(draft, state)
 
 
-def _start_elsewhere(draft: Draft, state: State) -> None:
-    state.next = draft.transition(state, draft.to("started_elsewhere"), "allocation.attempts")
+def _start_elsewhere(draft: Draft, state: State, *, again: bool = False) -> None:
+    """The platform looks for room; the first look for a VM is an attempt to find a host, looking *again* is not."""
+    attempt, refused = ((), ()) if again else (("allocation.attempts",), ("allocation.failures",))
+    state.next = draft.transition(state, draft.to("started_elsewhere"), *attempt, "allocation.platform_looks")
     state.next.asks_host = True
-    no_room = draft.transition(state, draft.to("unplaced"), "allocation.attempts", "allocation.failures")
+    no_room = draft.transition(state, draft.to("unplaced"), *attempt, *refused, "allocation.platform_looks")
     state.no_room = Refusal(no_room, None)
 
 
@@ -95,7 +106,6 @@ def started_elsewhere(draft: Draft) -> State:
 def unplaced(draft: Draft, state: State) -> None:
     """No other host has room; the platform looks again and again."""
     _look_for_room(draft, state)
-    state.unreachable = True
     state.level = state.down is not None  # demand may have turned off since the host was lost
     lifetime_may_end(draft, state)
 
@@ -108,8 +118,9 @@ def unplaced_abandoned(draft: Draft, state: State) -> None:
 
 
 def _look_for_room(draft: Draft, state: State) -> None:
+    state.unreachable = True
     draft.lasts(state, "room", Constant(value=LOOKS_FOR_ROOM_EVERY_S))
-    _start_elsewhere(draft, state)
+    _start_elsewhere(draft, state, again=True)
     if draft.off_operation in NEEDS_NO_GUEST:
         state.down = draft.transition(state, draft.to("switch_off_unserving", "unplaced", "unplaced_abandoned"))
 
@@ -122,6 +133,7 @@ def frozen(draft: Draft, state: State) -> None:
     state.unreachable = True
     draft.lasts(state, "freeze", draft.platform.maintenance.freeze_s)
     state.next = draft.transition(state, draft.to("on"))
+    is_healed(draft, state)
 
 
 @FAULTS.state("maintenance.reboot", RUNNING, SUCCEEDED)
@@ -130,6 +142,7 @@ def rebooted(draft: Draft, state: State) -> None:
     state.unreachable = True
     draft.lasts(state, "restarting", draft.plan.durations_s["restarting"])
     state.next = draft.transition(state, draft.to("on"))
+    is_healed(draft, state)
 
 
 @FAULTS.state("maintenance.redeploy", RUNNING, SUCCEEDED)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sim.errors import LifecycleError
-from sim.lifecycle.operations import Operation, Stage, StageFailure, rows_for
+from sim.lifecycle.operations import ABANDONED, Answer, Operation, Stage, StageFailure, rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.state_machine import Attempts, Chance, Delay, Refusal, State, Transition
+from sim.model.state_machine import Attempts, Chance, Delay, Life, Refusal, State, Transition
 from sim.model.states.draft import Draft
 
 AfterFailure = Callable[[PowerState | None], State]
@@ -89,7 +89,8 @@ class _Compiled:
             following = self._stage(position + 1)
             state.next = draft.transition(state, following)
             comes_to_running = state.power is not PowerState.RUNNING and following.power is PowerState.RUNNING
-            state.next.sets_life = self.row.name == "create" and comes_to_running
+            if self.row.name == "create" and comes_to_running:
+                state.next.life = Life.BEGIN
         else:
             state.next = self._success(state)
         if stage.needs_hardware and draft.platform is not None:
@@ -103,11 +104,30 @@ class _Compiled:
                     "extensions_timeout": draft.plan.extensions_timeout_s,
                 }[failure.timeout_key or ""]
                 state.late = self._failure(state, failure)[0]
+        self._host_may_fail(state)
         state.chances = tuple(
             self._chance(state, failure)
             for failure in stage.fails
             if failure.by_chance and self._probability(failure) > 0
         )
+
+    def _host_may_fail(self, state: State) -> None:
+        """What becomes of the operation if the host fails in this stage; the VM has one from the first stage with power on."""
+        draft, what = self.draft, self.row.host_lost
+        if not draft.hosts_fail or state.power not in (PowerState.STARTING, PowerState.RUNNING):
+            return
+        if what == "fails":
+            left = PowerState.STOPPED if state.power is PowerState.STARTING else PowerState.RUNNING
+            by: Answer = "reaction" if self.row.name == "create" else "retry"
+            lost = StageFailure(code=ABANDONED, leaves=left, lasts="nothing", answered_by=by)
+            state.host_failed, state.host_failed_gives_up = self._failure(state, lost)
+        elif what == "healed":
+            failed = (f"operations.{self.row.name}.failed", f"failures.{ABANDONED}") * self.row.control_plane
+            healed = draft.transition(
+                state, draft.to("healing"), "service_healings", *failed,
+                code=ABANDONED if failed else "", attempts=Attempts.RESET,
+            )  # fmt: skip
+            state.host_failed = healed
 
     def _success(self, state: State) -> Transition:
         counts: tuple[str, ...] = (f"operations.{self.row.name}.succeeded",) * self.row.control_plane

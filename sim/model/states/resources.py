@@ -20,7 +20,7 @@ def add_refusals(draft: Draft) -> None:
             transition.asks_quota = True
             if source.no_quota is None:
                 counts: tuple[str, ...] = ("operations.create.rejected", "failures.QuotaExceeded")
-                again, never = draft.to("create_again"), draft.to("lost")
+                again, never = draft.to("create_again"), draft.to("give_up_create")
                 source.no_quota = _refusal(draft, source, again, never, counts, "QuotaExceeded")
         if _restarts_on_its_host(transition) and source.no_room is None:
             counts = START_REFUSED if source.operation else ("operations.start.accepted", *START_REFUSED)

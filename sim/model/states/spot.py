@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.state_machine import Delay, State
-from sim.model.states.deletion import lifetime_may_end
+from sim.model.state_machine import State
+from sim.model.states.deletion import lifetime_may_end, without_vm
 from sim.model.states.draft import Draft, Rows
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED
@@ -29,24 +29,21 @@ def may_be_preempted(draft: Draft, state: State) -> None:
         state.preempt = draft.transition(state, draft.to("evict"), "evictions")
 
 
-def _deletes(draft: Draft) -> bool:
-    assert draft.plan.spot
-    return draft.plan.spot.policy == "delete"
-
-
 @SPOT.state("evicted.notice", RUNNING, SUCCEEDED, serving=True)
 def noticed(draft: Draft, state: State) -> None:
     """The notice is out; the VM still serves."""
     assert draft.plan.spot
     draft.lasts(state, "notice", draft.plan.spot.notice_s)
     state.next = draft.transition(state, draft.to("evict"))
+    if draft.hosts_fail:
+        state.host_failed = draft.transition(state, draft.to("evict"))
     state.closed = True
 
 
 @SPOT.operation
 def evict(draft: Draft) -> State:
     """Off its host, as the policy says."""
-    return draft.to("evicting_and_deleting" if _deletes(draft) else "evicting")
+    return draft.to("evicting_and_deleting" if draft.deletes_evicted else "evicting")
 
 
 @SPOT.state("evicted.going", DEALLOCATING, SUCCEEDED)
@@ -79,13 +76,11 @@ def evicted(draft: Draft, state: State) -> None:
 
 @SPOT.state("evicted", None, None)
 def evicted_and_deleted(draft: Draft, state: State) -> None:
-    """Deleted by an eviction: created again after a while, or when demand turns on; an arrival leaves."""
+    """Deleted by an eviction: created again after a while, or when demand turns on."""
     assert draft.plan.spot
-    if draft.plan.spot.restart_after_s is not None:
-        draft.lasts(state, "restart_after", draft.plan.spot.restart_after_s)
-        state.next = draft.transition(state, draft.to("create"))
-    elif draft.lost_vm_is_unwanted:
-        state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("gone"))
-        state.next.ends_demand = True
-    else:
-        state.up = draft.transition(state, draft.to("create"))
+    if draft.plan.spot.restart_after_s is None:
+        without_vm(draft, state)
+        return
+    draft.lasts(state, "restart_after", draft.plan.spot.restart_after_s)
+    state.next = draft.transition(state, draft.to("create"))
+    lifetime_may_end(draft, state)

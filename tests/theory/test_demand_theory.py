@@ -1,0 +1,70 @@
+"""Demand of requests that are evicted, against what renewal theory says of it; each law with a wrong one that is refused."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import pytest
+from evidence import held, refused, z_of_mean
+from fleets import always, fleet
+
+from sim.distributions.kinds import Exponential
+from sim.engines.simulate import simulate
+from sim.model.demand import Arrivals
+from sim.model.demand.arrivals import LifetimeCounts
+from sim.model.faults import Spot
+from tests.helpers.operation_rows import DURATION_KEYS
+
+RATE_PER_H, LIFETIME_H, PAUSE_H = 5.0, 2.0, 1.0
+EVICTED = 0.5  # within an hour of running
+HAZARD = -math.log(1 - EVICTED)
+HOURS, WARM_UP_H, REPLICATIONS = 400.0, 100.0, 100
+REQUESTS = RATE_PER_H * (HOURS - WARM_UP_H)
+
+# A request takes turns of running, ended by the hazard, and of waiting for a pause, both from its begin on.
+WORK_WANTED_H = LIFETIME_H * (
+    1 + HAZARD * PAUSE_H
+)  # its work, and a pause for each of Poisson(hazard x work) evictions
+# By the clock it is over after an exponential time of rate s: P(up at that time) is s times the Laplace transform of the
+# probability to be up, 1 / (s + h - h exp(-s pause)) (alternating renewal process; Cox, Renewal Theory, 1962, chapter 7).
+CLOCK_SERVED_H = 1 / (1 / LIFETIME_H + HAZARD * (1 - math.exp(-PAUSE_H / LIFETIME_H)))
+
+
+@cache
+def hours(counts: LifetimeCounts, policy: str) -> tuple[list[float], list[float]]:
+    """Wanted and served hours of each replication, in the long run: what began before the warm-up's end goes on after it."""
+    demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=Exponential(mean=LIFETIME_H * 3600), lifetime_counts=counts)
+    spot = Spot(eviction_per_hour=EVICTED, policy=policy, notice_s=always(0), restart_after_s=always(PAUSE_H * 3600))
+    plan = fleet(
+        count=0, hours=HOURS, warm_up_s=WARM_UP_H * 3600, demand=demand, spot=spot,
+        steps=dict.fromkeys(DURATION_KEYS, always(0)),
+    )  # fmt: skip
+    runs = [simulate(plan, seed=5, replication=n, engine="compiled").fleet for n in range(REPLICATIONS)]
+    return [run.wanted_h for run in runs], [run.served_h for run in runs]
+
+
+@pytest.mark.parametrize("policy", ["deallocate", "delete"])
+def test_by_the_clock_a_request_is_wanted_for_its_lifetime_and_served_while_it_is_up(policy: str) -> None:
+    """Little's law: requests times their mean. A request whose time stands still while it is evicted is refused."""
+    wanted, served = hours("clock", policy)
+    assert held(z_of_mean(wanted, REQUESTS * LIFETIME_H))
+    assert held(z_of_mean(served, REQUESTS * CLOCK_SERVED_H))
+    assert refused(z_of_mean(wanted, REQUESTS * WORK_WANTED_H))
+    assert refused(z_of_mean(served, REQUESTS * LIFETIME_H))
+
+
+@pytest.mark.parametrize("policy", ["deallocate", "delete"])
+def test_work_is_served_in_full_and_wanted_for_every_pause_besides(policy: str) -> None:
+    """Its evictions are Poisson in the work. A request that is over at its hour is refused."""
+    wanted, served = hours("running", policy)
+    assert held(z_of_mean(served, REQUESTS * LIFETIME_H))
+    assert held(z_of_mean(wanted, REQUESTS * WORK_WANTED_H))
+    assert refused(z_of_mean(served, REQUESTS * CLOCK_SERVED_H))
+    assert refused(z_of_mean(wanted, REQUESTS * LIFETIME_H))
+
+
+@pytest.mark.parametrize("counts", ["clock", "running"])
+def test_both_policies_have_the_same_demand_to_the_last_bit(counts: LifetimeCounts) -> None:
+    """Where steps take no time, a VM that is deleted and made again serves as one that is kept and started again."""
+    assert hours(counts, "deallocate") == hours(counts, "delete")
