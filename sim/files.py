@@ -63,12 +63,20 @@ def refused_in_words(path: str | Path, error: Error) -> Iterator[None]:
         raise refusal(error, path, f"it can't be read: {wrong.strerror or wrong}") from None
 
 
+def check_regular(path: Path, error: Error, *, most: int | None = None) -> None:
+    """Refuse a device or a pipe before it is opened (a FIFO would wait), and a file of more than *most* bytes."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise refusal(error, path, "this is no regular file", "save the content in a file, and give that")
+    if most is not None and found.st_size > most:
+        raise refusal(error, path, f"it holds more than {most:,} bytes")
+
+
 @contextmanager
 def open_bytes(path: Path, error: Error, *, most_line: int | None = None) -> Iterator[BinaryIO]:
     """A file's content, unpacked if it is gzip, whatever its name; no line of it is longer than *most_line* bytes."""
     with refused_in_words(path, error):
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # before it is opened: a FIFO would wait
-            raise refusal(error, path, "this is no regular file", "save the content in a file, and give that")
+        check_regular(path, error)
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)

@@ -49,7 +49,15 @@ def build(path: str | Path) -> Path:
         return _build(path)
     except ResultError as wrong:
         raise (wrong if str(path) in str(wrong) else ResultError(f"{path}: {wrong}")) from None
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ArrowException) as wrong:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        ArrowException,
+    ) as wrong:
         said = f"{type(wrong).__name__}: {wrong}"
         raise ResultError(f"{path}: holds what vmfleet doesn't write ({said}); run the scenario again") from wrong
 

@@ -18,6 +18,7 @@ from sim.errors import CatalogueError, Fault, ScenarioError
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import fault_at
+from sim.files import check_regular
 from sim.model.demand import DEMAND_KINDS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario.file_model import ScenarioFile
@@ -29,6 +30,7 @@ from sim.scenario.resolved_groups import ResolvedGroups, resolve_groups
 from sim.scenario.rules import check_file
 from sim.scenario.toml_positions import index_lines, line_of
 
+MOST_BYTES = 16 * 2**20  # of a scenario file
 MOST_ROUNDS = 50
 """Times that wrong parts are taken out to see whether the rest agrees; each round takes out at least one."""
 
@@ -75,6 +77,7 @@ def read_document(path: FilePath) -> tuple[dict[str, Any], Origin]:
 
 def _read_text(path: FilePath) -> str:
     try:
+        check_regular(path, ScenarioError, most=MOST_BYTES)
         # Some editors begin a file with a byte order mark, which TOML does not know.
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:

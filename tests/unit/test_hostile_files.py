@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+import sim
 from sim import catalog
 from sim.billing.usage_file import read_usage
-from sim.errors import CatalogueError, InputError, TraceError, UsageError
+from sim.errors import CatalogueError, InputError, ScenarioError, TraceError, UsageError
 from sim.traces import open_trace
 
 STAY = "vm,state,start,end,size\nv,running,{start},{end},Standard_D4s_v5\n"
@@ -61,6 +63,17 @@ def test_a_catalogue_whose_terms_are_no_texts_is_refused(tmp_path: Path, terms: 
     )
     with pytest.raises(CatalogueError, match=r"prices\[0\]\.terms"):
         catalog.load(tmp_path / "c.json")
+
+
+def test_a_scenario_that_is_a_pipe_or_a_device_is_refused(tmp_path: Path):
+    """Read at once, the one would wait for ever, the other fill the memory."""
+    os.mkfifo(tmp_path / "s.toml")
+    for path in (tmp_path / "s.toml", Path("/dev/zero")):
+        with pytest.raises(ScenarioError, match="no regular file"):
+            sim.load(path)
+    (tmp_path / "big.toml").write_bytes(b"#" * (17 * 2**20))
+    with pytest.raises(ScenarioError, match="more than 16,777,216 bytes"):
+        sim.load(tmp_path / "big.toml")
 
 
 def test_a_price_of_400_digits_is_refused(tmp_path: Path):
