@@ -91,7 +91,10 @@ def _page(file: Path, document: PriceDocument) -> Page:
     page = document.content
     items = page.get("Items", page.get("items"))
     if not isinstance(items, list):
-        raise CatalogueError(f"{file}: has no list of Items, so it is no page of the Retail Prices API")
+        keys = ", ".join(str(key)[:40] for key in list(page)[:6]) or "none"
+        raise CatalogueError(
+            f"{file}: has no list of Items (its keys: {keys}), so it is no page of the Retail Prices API"
+        )
     link, count, currency = page.get("NextPageLink"), page.get("Count"), page.get("BillingCurrency")
     if link is not None and not isinstance(link, str):
         raise CatalogueError(f"{file}: NextPageLink: {link!r} is neither an address nor null")

@@ -433,7 +433,8 @@ class TestMalformed:
             ('{"Items": [], "NextPageLink": 7}', "NextPageLink"),
             ('{"Items": [], "Count": "7"}', "Count"),
             ('{"Items": []}', "they have no items"),
-            ('{"error": {"code": "429"}}', "no list of Items"),
+            ('{"error": {"code": "429"}}', r"no list of Items \(its keys: error\)"),
+            ('[{"vmId": 1, "powerState": "VM running"}]', r"its keys: vmId, powerState"),
         ],
     )
     def test_a_page_that_is_none_is_named(self, tmp_path: Path, text: str, message: str) -> None:
