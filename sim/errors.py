@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+MOST_SHOWN = 1_000  # letters of a problem: it may quote a cell of a hostile file
+
 
 class VmfleetError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -40,7 +42,12 @@ class Fault:
 
     def __str__(self) -> str:
         where = self.file + (f":{self.line}" if self.line is not None else "")
-        parts = [part for part in (where, self.field, self.problem) if part]
+        problem = (
+            self.problem
+            if len(self.problem) <= MOST_SHOWN
+            else f"{self.problem[: MOST_SHOWN - 200]} ... {self.problem[-200:]}"
+        )
+        parts = [part for part in (where, self.field, problem) if part]
         return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
 
 

@@ -53,6 +53,7 @@ def build(path: str | Path) -> Path:
         ArithmeticError,
         AttributeError,
         LookupError,
+        OSError,
         RecursionError,
         TypeError,
         ValueError,

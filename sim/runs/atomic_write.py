@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sim.errors import ResultError
-from sim.runs.digests import PROVENANCE, digests, is_drawn, recorded, write_provenance
+from sim.runs.digests import PROVENANCE, digests, facts_digest, is_drawn, recorded, write_provenance
 from sim.runs.workplace import MARKER, PROGRAM, WORKPLACE, clear_leftovers, workplace
 
 SUMMARY = "summary.json"
@@ -108,7 +108,7 @@ def _record(place: Path) -> None:
     """Put the digests of a new folder's files into its `provenance.json`."""
     if (place / PROVENANCE).exists():
         facts = json.loads((place / PROVENANCE).read_text(encoding="utf-8"))
-        write_provenance(place, facts | {"files": digests(place)})
+        write_provenance(place, facts | {"files": digests(place) | {PROVENANCE: facts_digest(facts)}})
 
 
 def _take_along(folder: Path, place: Path) -> None:

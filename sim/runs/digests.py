@@ -39,6 +39,12 @@ def recorded(folder: Path) -> dict[str, str] | None:
     return found if isinstance(found, dict) else None
 
 
+def facts_digest(facts: Mapping[str, Any]) -> str:
+    """SHA-256 of what `provenance.json` says besides its list of files."""
+    own = {key: value for key, value in facts.items() if key != "files"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+
+
 def check_files(folder: Path) -> bool:
     """Whether a folder states digests, and they hold; a table that was changed since is a ResultError with its name."""
     stated = recorded(folder)
@@ -47,6 +53,8 @@ def check_files(folder: Path) -> bool:
     tables = {name: digest for name, digest in stated.items() if not is_drawn(name)}
     with refused_in_words(folder, ResultError):
         found = digests(folder)
+        facts = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        found[PROVENANCE] = facts_digest(facts)
     wrong = [name for name, digest in tables.items() if found.get(name) != digest]
     if wrong:
         gone = [name for name in wrong if name not in found]

@@ -15,6 +15,7 @@ from sim.runs.executors import Executor, Workers
 from sim.runs.metrics import HEADLINES
 from sim.scenario.scenario import Scenario
 
+MOST_REPLICATIONS = 1_000_000
 CAP = 1_000  # replications at most while a precision is waited for
 
 Progress = Callable[[int, int], None]
@@ -51,6 +52,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.replications is not None and self.replications < 1:
             raise InputError(f"replications is {self.replications}; at least 1 is needed, and 2 for an interval")
+        if self.replications is not None and self.replications > MOST_REPLICATIONS:
+            raise InputError(f"replications is {self.replications:,}; at most {MOST_REPLICATIONS:,} are simulated")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; it is a whole number from 0 to 2**63 - 1")
         if self.engine not in ENGINES:

@@ -57,7 +57,7 @@ class ReplicationRunner:
         *runners* have as many replications to simulate at once: an engine's loading time counts once for all.
         """
         wanted = range(len(self.replications), count)
-        if self._entry is not None and self.options.cache is not None:
+        if self._entry is not None and self.options.cache is not None and self._entry.folder.exists():
             kept = ((number, self._entry.get(number)) for number in wanted)
             self._new = {number: replication for number, replication in kept if replication is not None}
             self.options.cache.reused += len(self._new)

@@ -235,6 +235,8 @@ def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False
     cells = pd.Series(lines.texts(column), dtype=object).str.strip()
     instants = pd.to_datetime(cells.where(cells != ""), format="ISO8601", utc=True, errors="coerce")
     wrong = np.asarray(instants.isna()) & ~(may_be_empty & np.asarray(cells == ""))
+    years = instants.dt.year
+    lines.check(column, np.asarray((years < 1970) | (years > 2199)), "is no instant of a cloud VM", "years run from 1970 to 2199")  # fmt: skip
     lines.check(column, wrong, "is not an instant", "write it like 2026-01-05T08:00:00Z, as in the rows before")
     return np.asarray((instants - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), dtype=np.float64)
 

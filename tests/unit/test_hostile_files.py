@@ -11,7 +11,7 @@ import pytest
 import sim
 from sim import catalog
 from sim.billing.usage_file import read_usage
-from sim.errors import CatalogueError, InputError, ScenarioError, TraceError, UsageError
+from sim.errors import CatalogueError, Fault, InputError, ScenarioError, TraceError, UsageError
 from sim.traces import open_trace
 
 STAY = "vm,state,start,end,size\nv,running,{start},{end},Standard_D4s_v5\n"
@@ -101,4 +101,16 @@ def test_a_long_cell_among_many_rows_of_a_trace_is_refused(tmp_path: Path):
     rows = "".join(f"{row},{row + 60},4,16\n" for row in range(20_000))
     (tmp_path / "t.csv").write_text(f"created,deleted,vcpus,memory_gib\n{rows}1,2,4,{'x' * 100_000}\n")
     with pytest.raises(InputError, match=r"t\.csv:20002: a cell is longer"):
+        open_trace(tmp_path / "t.csv", "columns").count  # noqa: B018  read now
+
+
+def test_a_refusal_quotes_no_whole_book():
+    """A cell of 20,000 letters stands in the message with its begin."""
+    assert len(str(Fault(field="x", problem=f"{'[' * 20_000!r} is no JSON object", file="f.csv", line=2))) < 1_100
+
+
+def test_a_trace_row_of_the_year_26_is_refused(tmp_path: Path):
+    """Out of the bounds of nanoseconds, which is an error of the library's own."""
+    (tmp_path / "t.csv").write_text("created,deleted,vcpus,memory_gib\n0026-01-05T01:30:00Z,2026-01-05T02:00:00Z,2,8\n")
+    with pytest.raises(TraceError, match=r"t\.csv:2: created: '0026-01-05T01:30:00Z' is (not an|no) instant"):
         open_trace(tmp_path / "t.csv", "columns").count  # noqa: B018  read now

@@ -98,6 +98,12 @@ def test_a_limit_out_of_bounds_is_refused_at_once(limit: str):
         parse_constraint(f"cost.total<={limit}")
 
 
+def test_a_billion_replications_are_refused_at_once():
+    """Looking for each in the cache took minutes, before anything was estimated."""
+    with pytest.raises(InputError, match="at most 1,000,000"):
+        sim.run(sim.from_dict(FLEET), replications=999_999_999)
+
+
 def test_no_more_processes_than_parts_of_work(monkeypatch: pytest.MonkeyPatch):
     """24 jobs for 4 replications started 24 processes."""
     asked = []

@@ -147,6 +147,15 @@ def test_a_changed_file_is_named_by_the_report(tmp_path: Path, result: sim.RunRe
         build(folder)
 
 
+def test_a_changed_provenance_is_noticed(tmp_path: Path, result: sim.RunResult):
+    """The list of files vouches for the facts beside it, too."""
+    folder = result.write(tmp_path / "r")
+    facts = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps(facts | {"defaults": ["x"]}))
+    with pytest.raises(ResultError, match=r"provenance\.json is not as it was written"):
+        build(folder)
+
+
 def test_the_list_of_files_follows_the_report(tmp_path: Path, result: sim.RunResult):
     """Figures are drawn again at any time, so a changed one is not a changed result."""
     folder = result.write(tmp_path / "r")
