@@ -18,7 +18,8 @@ SCENARIO = Path(__file__).with_suffix(".toml")
 RATE = "group.worker.spot.eviction_per_hour"
 RATES = (0.001, 0.025, 0.05, 0.10, 0.15, 0.20)  # bands of eviction rates end at 5, 10, 15 and 20 % an hour
 SPOT_USD_PER_H, REGULAR_USD_PER_H = 0.04250, 0.23  # Standard_D4s_v5, Linux, westeurope, read 2026-08-22
-DISK_USD_PER_H = 21.68 / 730  # P10, westeurope, read 2026-08-22
+# P10, westeurope, read 2026-08-22; 27 of the 28 days are in January (744 h), one is in February (672 h).
+DISK_USD_PER_H = 21.68 * (27 / 744 + 1 / 672) / 28
 NOTICE_H = 30 / 3600
 AWAY_H = (45 * math.exp(0.7**2 / 2) + 900 + 10 + 25 * math.exp(0.5**2 / 2)) / 3600
 JOB_H = 12.0  # of work without a checkpoint

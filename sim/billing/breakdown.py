@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.calendar_months import SHARED
 from sim.billing.hours import Hourly
 from sim.billing.meters import COVERED, EXISTING, LEFT, LICENSED, ORPHANED, PRICED
 from sim.billing.rating import Rating
@@ -17,7 +18,7 @@ from sim.billing.shares import HourlyShare, share_of
 from sim.billing.stays import Stays, Stretches, times_by_kind
 from sim.lifecycle.policy import BillingPolicy
 from sim.units import SECONDS_PER_HOUR
-from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
+from sim.usage.ledger import TICKS_PER_HOUR, into_clock_hour_s, to_ticks
 
 Weights = NDArray[np.float64]  # hours, shape (resources, days)
 
@@ -28,11 +29,23 @@ class Days:
 
     start: datetime
     hours: int
+    first_hour: int = 0  # that is billed at all: rows don't begin before it
+
+    @classmethod
+    def of(cls, rating: Rating, start: datetime) -> Days:
+        """The days of a bill."""
+        billed = np.flatnonzero(rating.window > 0.0)
+        return cls(start=start, hours=len(rating.window), first_hour=int(billed[0]) if len(billed) else 0)
 
     @property
     def midnight(self) -> datetime:
         """The beginning of day 0."""
         return self.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    @property
+    def clock(self) -> datetime:
+        """The beginning of the clock hour of t = 0: hours are counted from there."""
+        return self.start - timedelta(seconds=into_clock_hour_s(self.start))
 
     @property
     def offset_s(self) -> float:
@@ -42,17 +55,23 @@ class Days:
     @property
     def of_hours(self) -> NDArray[np.int64]:
         """The day in which each clock hour begins."""
-        begins = self.offset_s + np.arange(self.hours) * SECONDS_PER_HOUR
+        begins = (self.clock - self.midnight).total_seconds() + np.arange(self.hours) * SECONDS_PER_HOUR
         return np.asarray((begins // (24 * SECONDS_PER_HOUR)).astype(np.int64))
 
     @property
     def count(self) -> int:
         """Days in all."""
-        return int((self.offset_s + self.hours * SECONDS_PER_HOUR - 1e-6) // (24 * SECONDS_PER_HOUR)) + 1
+        return int(self.of_hours[-1]) + 1 if self.hours else 1
 
     def begin(self, day: int) -> datetime:
         """Midnight at which a day begins."""
         return self.midnight + timedelta(days=day)
+
+    def period(self, day: int) -> tuple[datetime, datetime]:
+        """The whole clock hours of a day that are billed: the first and the last day may be cut."""
+        begin, end = self.begin(day), self.begin(day + 1)
+        begin = max(begin, (self.clock + timedelta(hours=self.first_hour)).astimezone(UTC))
+        return begin, max(begin, min(end, (self.clock + timedelta(hours=self.hours)).astimezone(UTC)))
 
     def sums(self, hourly: Hourly) -> NDArray[np.float64]:
         """Per day."""
@@ -104,13 +123,16 @@ class VmBreakdown:
         paid = np.ones_like(billed)
         if _is_billed(what):
             paid = share_of(_hourly(self.rating, group, what), billed)
+        elif SHARED in what:
+            paid = (self.rating.months == int(what.partition(SHARED)[2])).astype(np.float64)
         share = HourlyShare.of([paid])
+        into_hour = to_ticks(into_clock_hour_s(self.days.start))
         found = np.zeros((len(place), self.days.count))
         for part in self.stays.parts():
             time = times_by_kind(self.stays, part, self.policy, self.window, self.rounding)[_kind_of(what)]
             own = self.stays.group_of[time.vm] == group
             pieces, day = self._by_day(Stretches(vm=time.vm[own], start=time.start[own], end=time.end[own]))
-            hours = share.hours(np.zeros_like(pieces.vm), pieces.start, pieces.end)
+            hours = share.hours(np.zeros_like(pieces.vm), pieces.start + into_hour, pieces.end + into_hour)
             cell = row_of[pieces.vm] * self.days.count + day
             found += np.bincount(cell, weights=hours, minlength=found.size).reshape(found.shape)
         return list(place), found
@@ -129,7 +151,7 @@ class VmBreakdown:
 
 
 def _kind_of(what: str) -> str:
-    return "billed" if _is_billed(what) else what
+    return "billed" if _is_billed(what) else what.partition(SHARED)[0]
 
 
 def _is_billed(what: str) -> bool:
@@ -146,4 +168,6 @@ def _hourly(rating: Rating, group: int, what: str) -> Hourly:
         return np.asarray(own.billed.hourly * at_price, dtype=np.float64)
     if what == LEFT:
         return own.billed.hourly if demand is None else demand.left
-    return {LICENSED: own.licensed, EXISTING: own.existing, ORPHANED: own.orphaned}[what].hourly
+    kind, _, length = what.partition(SHARED)
+    hourly = {LICENSED: own.licensed, EXISTING: own.existing, ORPHANED: own.orphaned}[kind].hourly
+    return np.asarray(hourly * (rating.months == int(length)), dtype=np.float64) if length else hourly

@@ -16,7 +16,9 @@ import numpy as np
 from sim.billing.commitment_allocation import Demand, place, reserve, save
 from sim.billing.commitments import CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.billing.hours import Hourly, RatedHours
+from sim.billing.levels import Instants
 from sim.billing.meters import BillLine, CommitmentUse, line
+from sim.billing.shares import share_of
 from sim.billing.tariff import SizeTariff, reservation_price, size_tariff
 from sim.catalog.catalogue import Catalogue
 
@@ -82,13 +84,13 @@ def allocate(
     if not commitments:
         return Allocation(demands=demands)
     spent: dict[str, HourlyUse] = {}
+    presence = _Presence(hours, demands, window)
     for host in _of(commitments, DedicatedHost):
-        spent[host.name] = _place_on_hosts(host, demands, window)
+        spent[host.name] = _place_on_hosts(host, demands, presence)
     empty: list[Demand] = []
-    held = {name: demand.left for name, demand in demands.items()}  # VM hours not yet in a capacity reservation
     for capacity in _of(commitments, CapacityReservation):
         tariff = size_tariff(catalogue, capacity.size, capacity.region)
-        spent[capacity.name], units = _fill_capacity(capacity, tariff, demands, held, window)
+        spent[capacity.name], units = _fill_capacity(capacity, tariff, demands, presence)
         empty.append(units)
     wanting = [*demands.values(), *empty]
     reservations, plans = _of(commitments, Reservation), _of(commitments, SavingsPlan)
@@ -136,14 +138,51 @@ def _empty_unit_lines(units: Demand) -> list[BillLine]:
     return lines
 
 
-def _place_on_hosts(host: DedicatedHost, demands: Mapping[str, Demand], window: Hourly) -> HourlyUse:
-    """VMs on dedicated hosts appear at price 0, as far as the hosts have room for them."""
+class _Presence:
+    """VMs of some groups that hosts and capacity reservations may take: at each instant where stays tell, else by hour."""
+
+    def __init__(self, hours: Sequence[RatedHours], demands: Mapping[str, Demand], window: Hourly) -> None:
+        self.window = window
+        self.left = {name: demand.left for name, demand in demands.items()}  # VM hours not taken yet
+        levels = {own.group.name: own.level for own in hours if own.group.name in demands}
+        self.instants: Instants | None = None
+        self.number: dict[str, Hourly] = {}  # VMs not taken yet, at each instant
+        known = {name: level for name, level in levels.items() if level is not None}
+        if known and len(known) == len(levels):
+            self.instants = Instants.of(list(known.values()), len(window))
+            self.number = dict(zip(known, self.instants.levels, strict=True))
+
+    def take(self, room: float, size: Mapping[str, float]) -> tuple[dict[str, Hourly], Hourly]:
+        """Take VMs of groups, each *size* large, as far as there is room; the share of each taken, and the room left empty.
+
+        By hour where instants aren't known: that is the most that could fit.
+        """
+        if self.instants is None:
+            fits, empty = place(room, [self.left[name] * each for name, each in size.items()], self.window)
+            self.left |= {name: self.left[name] * (1.0 - fits) for name in size}
+            return dict.fromkeys(size, fits), empty
+        nothing = np.zeros(len(self.instants.long))
+        present = sum((self.number[name] * each for name, each in size.items()), start=nothing)
+        fits = np.minimum(1.0, np.divide(room, present, out=np.ones_like(present), where=present > room))
+        empty = self.instants.hourly(np.maximum(room - present, 0.0))
+        shares = {}
+        for name in size:
+            taken = self.instants.hourly(self.number[name] * fits)
+            shares[name] = np.minimum(1.0, share_of(taken, self.left[name]))
+            self.number[name] = self.number[name] * (1.0 - fits)
+            self.left[name] = self.left[name] * (1.0 - shares[name])
+        return shares, np.minimum(empty, room * self.window)
+
+
+def _place_on_hosts(host: DedicatedHost, demands: Mapping[str, Demand], presence: _Presence) -> HourlyUse:
+    """VMs on dedicated hosts appear at price 0, as far as the hosts have room for them at each instant."""
     tenants = [demands[name] for name in host.groups if name in demands]
-    vcpus = [tenant.left * tenant.tariff.vcpus for tenant in tenants]
-    room = host.quantity * host.vcpus * window
-    fits, empty = place(host.quantity * host.vcpus, vcpus, window)
+    window = presence.window
+    vcpus = {tenant.name: float(tenant.tariff.vcpus) for tenant in tenants}
+    shares, empty = presence.take(host.quantity * host.vcpus, vcpus)
     for tenant in tenants:
-        tenant.cover(host.name, fits, tenant.tariff.vcpus / host.vcpus)
+        tenant.cover(host.name, shares[tenant.name], tenant.tariff.vcpus / host.vcpus)
+    room = host.quantity * host.vcpus * window
     share_used = np.divide(room - empty, room, out=np.zeros_like(room), where=room > 0.0)
     bought = host.quantity * window
     return HourlyUse(
@@ -152,23 +191,17 @@ def _place_on_hosts(host: DedicatedHost, demands: Mapping[str, Demand], window: 
 
 
 def _fill_capacity(
-    capacity: CapacityReservation,
-    tariff: SizeTariff,
-    demands: Mapping[str, Demand],
-    held: dict[str, Hourly],
-    window: Hourly,
+    capacity: CapacityReservation, tariff: SizeTariff, demands: Mapping[str, Demand], presence: _Presence
 ) -> tuple[HourlyUse, Demand]:
-    """VMs that name a capacity reservation take its units; what stays empty is billed as if a VM ran there."""
+    """VMs that name a capacity reservation take its units, one each; what stays empty is billed as if a VM ran there."""
     members = [
         name
         for name, demand in demands.items()
         if (demand.tariff.size, demand.tariff.region) == (tariff.size, tariff.region)
         and (not capacity.groups or name in capacity.groups)
     ]
-    fits, empty = place(capacity.quantity, [held[name] for name in members], window)
-    for name in members:
-        held[name] = held[name] * (1.0 - fits)
-    bought = capacity.quantity * window
+    _, empty = presence.take(capacity.quantity, dict.fromkeys(members, 1.0))
+    bought = capacity.quantity * presence.window
     spent = HourlyUse(
         commitment=capacity, used=bought - empty, bought=bought, unit="unit hour", usd_per_unit=tariff.payg_usd_per_h
     )

@@ -7,6 +7,7 @@ savings-plan/discount-application.md (2025-01-07), capacity-reservation-overview
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 TERMS = ("1y", "3y")
@@ -72,6 +73,11 @@ class DedicatedHost:
 
 
 Commitment = Reservation | SavingsPlan | CapacityReservation | DedicatedHost
+
+
+def hold_vms(commitments: Iterable[Commitment]) -> bool:
+    """Whether any of them holds VMs one at a time: then hours aren't enough to rate them, the stays of VMs are needed."""
+    return any(isinstance(each, CapacityReservation | DedicatedHost) for each in commitments)
 
 
 def _check_term(name: str, term: str) -> None:

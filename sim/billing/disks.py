@@ -1,13 +1,15 @@
 """Which disk tier a VM's disk is billed as; the ladder of tiers itself is the catalogue's.
 
-A managed disk pays its tier's monthly price prorated by the hour, whatever is on it and whatever the VM's power state
-(disks-understand-billing.md, 2025-10-28).
+A managed disk pays its tier's monthly price over the hours of the calendar month, whatever is on it and whatever the VM's
+power state (disks-understand-billing.md, 2025-10-28).
 """
 
 from __future__ import annotations
 
 import re
 
+from sim.billing.money import exact_price
+from sim.catalog.catalogue import Catalogue
 from sim.catalog.disks import DISK_KINDS, tier_for, tier_gib, tier_key
 from sim.errors import CatalogueError
 
@@ -46,3 +48,10 @@ def hibernation_tier(os_disk: str, memory_gib: float, os: str) -> str:
     if needed <= (tier_gib(tier) or 0):
         return tier
     return tier_for(needed, tier[0], zone_redundant=tier.endswith("_ZRS"))
+
+
+def month_price(catalogue: Catalogue, disk: str, region: str) -> float:
+    """What a disk costs a month; written `P10>P15`, what the second tier costs more than the first."""
+    base, _, tier = disk.rpartition(">")
+    price = exact_price(catalogue.disk(parse_disk(tier), region).per_month)
+    return float(price - exact_price(catalogue.disk(parse_disk(base), region).per_month)) if base else float(price)

@@ -11,7 +11,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from sim.billing.breakdown import Breakdown, Days, GroupBreakdown
 from sim.billing.commitment_allocation import Demand
 from sim.billing.commitment_use import HourlyUse
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
+from sim.billing.disks import parse_disk
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import COVERED, BillLine, RatedGroup
 from sim.billing.money import split, to_nano
@@ -83,7 +84,7 @@ class _Charge:
         """The rows that have anything in them."""
         some = (self.quantity > 0.0) | (self.billed != 0) | (self.effective != 0)
         where = np.argwhere(some)
-        periods = [_period(days.begin(day)) for day in range(days.count)]
+        periods = [_period(*days.period(day)) for day in range(days.count)]
         columns = [
             [None] * len(where) if each is None else each[some].tolist()
             for each in (self.quantity, self.billed, self.effective, self.listed, self.committed)
@@ -116,7 +117,7 @@ def focus_rows(
 
     Without a *breakdown*, one resource a group (`GroupBreakdown`); with a `VmBreakdown`, one a VM.
     """
-    days = Days(start=start, hours=len(rating.window))
+    days = Days.of(rating, start)
     breakdown = GroupBreakdown(rating=rating, days=days) if breakdown is None else breakdown
     money = {"BillingCurrency": currency, "PricingCurrency": currency}
     for charge in _charges(rating, breakdown):
@@ -284,7 +285,7 @@ def _described(group: RatedGroup, line: BillLine) -> dict[str, Cell]:
     details = {"InstanceType": group.size, "OperatingSystem": "Windows" if group.is_licensed else "Linux"}
     return {
         **_service(line.kind),
-        **_sku(line.meter, details if has_size else {}),
+        **_sku(line.meter, details if has_size else _disk_details(group, line)),
         **_prices(line.unit_price),
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{line.meter} of {group.name}",
@@ -295,6 +296,13 @@ def _described(group: RatedGroup, line: BillLine) -> dict[str, Cell]:
         "ConsumedUnit": "Hours",
         "Tags": json.dumps({"group": group.name}),
     }
+
+
+def _disk_details(group: RatedGroup, line: BillLine) -> dict[str, str]:
+    """A disk's own price needs no more than its tier; what one grew by is priced from the tier that it was."""
+    if not line.meter.endswith(".hibernation") and ".hibernation." not in line.meter:
+        return {}
+    return {"BaseTier": parse_disk(group.disks[0].rpartition(">")[0] or group.disks[0])}
 
 
 def _service(kind: str) -> dict[str, Cell]:
@@ -365,12 +373,12 @@ def _usd(nano: int) -> str:
     return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
 
 
-def _period(day: datetime) -> dict[str, Cell]:
-    month = day.replace(day=1)
+def _period(begin: datetime, end: datetime) -> dict[str, Cell]:
+    month = begin.replace(day=1, hour=0)
     following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
     return {
-        "ChargePeriodStart": f"{day:%Y-%m-%dT%H:%M:%SZ}",
-        "ChargePeriodEnd": f"{day + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        "ChargePeriodStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
+        "ChargePeriodEnd": f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "BillingPeriodStart": f"{month:%Y-%m-%dT%H:%M:%SZ}",
         "BillingPeriodEnd": f"{following:%Y-%m-%dT%H:%M:%SZ}",
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.levels import Level
 from sim.billing.meters import RatedGroup
 from sim.lifecycle.policy import BillingPolicy
 from sim.units import SECONDS_PER_HOUR
@@ -32,6 +33,7 @@ class RatedHours:
     licensed: CountedHours  # the software licence
     existing: CountedHours  # disks and addresses: from creation to deletion
     orphaned: CountedHours  # disks that outlived their deleted VM; one VM's set of disks counted once
+    level: Level | None = None  # of VMs billed at once, where stays tell and a commitment asks
 
 
 def hours_of(group: RatedGroup, usage: GroupUsage, policy: BillingPolicy) -> RatedHours:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sim.billing.calendar_months import SHARED
 from sim.billing.commitment_allocation import Demand
-from sim.billing.disks import hibernation_tier, parse_disk
+from sim.billing.disks import hibernation_tier, month_price, parse_disk
 from sim.billing.hours import Hourly, RatedHours
 from sim.billing.meters import (
     COVERED,
@@ -55,6 +57,7 @@ class Metered:
     window: Hourly  # the part of each clock hour that is billed
     demand: Demand | None = None  # None where no commitment may cover the group
     stepped: Hourly | None = None  # USD per hour by clock hour, where the price changes
+    months: NDArray[np.int64] | None = None  # for each clock hour the hours of its calendar month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +117,9 @@ def _stepped_lines(kind: MeterKind, metered: Metered, stepped: Hourly, detail: s
     A price has its line even if no hour was used at it, so that all replications have the same lines.
     """
     own = metered.hours
-    ticks = np.rint(own.billed.hourly * TICKS_PER_HOUR).astype(np.int64)  # sums of these are exact
     return [
         kind.line(
-            metered, f"{detail}.{own.group.priority}", int(ticks[stepped == price].sum()) / TICKS_PER_HOUR, price,
+            metered, f"{detail}.{own.group.priority}", _ticked_h(own.billed.hourly[stepped == price]), price,
             f"{PRICED}{price!r}",
         )
         for price in dict.fromkeys(stepped[metered.window > 0.0].tolist())
@@ -140,27 +142,44 @@ def _license_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
 
 
 def _disk_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:
-    tiers = [parse_disk(disk) for disk in group.disks]
-    priced = [(tier, catalogue.disk(tier, group.region).per_h) for tier in tiers]
+    """USD per month of each disk."""
+    priced = [(_disk_detail(disk), month_price(catalogue, disk, group.region)) for disk in group.disks]
     memory_gib = catalogue.get_size(group.size).memory_gib if group.size else None
-    if group.hibernates and tiers and memory_gib:
-        grown = hibernation_tier(tiers[0], memory_gib, group.os)
-        if grown != tiers[0]:
+    if group.hibernates and group.disks and memory_gib:
+        own = parse_disk(group.disks[0])
+        grown = hibernation_tier(own, memory_gib, group.os)
+        if grown != own:
             # Its own line: the room on the OS disk that only hibernation needs.
-            more = exact_price(catalogue.disk(grown, group.region).per_h) - exact_price(priced[0][1])
-            priced.append((f"{grown}.hibernation", float(more)))
+            step = f"{own}>{grown}"
+            priced.append((_disk_detail(step), month_price(catalogue, step, group.region)))
     return priced
 
 
+def _disk_detail(disk: str) -> str:
+    base, _, tier = disk.rpartition(">")
+    return f"{parse_disk(tier)}.hibernation" if base else parse_disk(tier)
+
+
 def _disk_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
-    """Each disk while its VM exists and, where it outlives the VM, afterwards."""
-    orphaned_h = metered.hours.orphaned.total_h
+    """Each disk while its VM exists and, where it outlives the VM, afterwards; a line for each month's unit price."""
+    assert metered.months is not None
+    own = metered.hours
+    counted = [("", EXISTING, own.existing)] + ([(".orphaned", ORPHANED, own.orphaned)] if own.orphaned.total_h else [])
+    lengths = np.unique(metered.months[metered.window > 0.0]).tolist()
     lines = []
-    for (detail, price), existing in zip(metered.prices, existing_lines(kind, metered), strict=True):
-        lines.append(existing)
-        if orphaned_h:
-            lines.append(kind.line(metered, f"{detail}.orphaned", orphaned_h, price, ORPHANED))
+    for detail, per_month in metered.prices:
+        for ending, counts, hours in counted:
+            for length in lengths:
+                part_h = hours.total_h if len(lengths) == 1 else _ticked_h(hours.hourly[metered.months == length])
+                lines.append(
+                    kind.line(metered, detail + ending, part_h, per_month / length, f"{counts}{SHARED}{length}")
+                )
     return lines
+
+
+def _ticked_h(hourly: Hourly) -> float:
+    """The exact sum of hours that are whole ticks."""
+    return int(np.rint(hourly * TICKS_PER_HOUR).astype(np.int64).sum()) / TICKS_PER_HOUR
 
 
 def _address_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.billing.calendar_months import month_hours
 from sim.billing.commitment_use import Allocation, allocate
-from sim.billing.commitments import Commitment
+from sim.billing.commitments import Commitment, hold_vms
 from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
 from sim.billing.meter_kinds import METERS, Metered, group_prices
 from sim.billing.meters import Bill, BillLine, RatedGroup
@@ -19,7 +24,7 @@ from sim.billing.stays import Stays, hours_of_stays
 from sim.billing.trust import mark_untrusted
 from sim.catalog.catalogue import Catalogue
 from sim.lifecycle.policy import BillingPolicy, get_policy
-from sim.usage.ledger import GroupUsage, to_ticks
+from sim.usage.ledger import GroupUsage, into_clock_hour_s, to_ticks
 
 
 def rate(
@@ -29,9 +34,11 @@ def rate(
     policy: BillingPolicy | str,
     commitments: Sequence[Commitment] = (),
     spot_steps: SpotSteps | None = None,
+    *,
+    start: datetime | None = None,
 ) -> Bill:
     """The bill of one replication: what its groups used, at the catalogue's prices, under a billing policy."""
-    return rate_run(groups, usages, catalogue, policy, commitments, spot_steps).bill
+    return rate_run(groups, usages, catalogue, policy, commitments, spot_steps, start=start).bill
 
 
 def rate_run(
@@ -41,6 +48,8 @@ def rate_run(
     policy: BillingPolicy | str,
     commitments: Sequence[Commitment] = (),
     spot_steps: SpotSteps | None = None,
+    *,
+    start: datetime | None = None,
 ) -> Rating:
     """`rate` with its working, which a FOCUS export needs."""
     if not groups:
@@ -48,8 +57,8 @@ def rate_run(
     rules = get_policy(policy) if isinstance(policy, str) else policy
     hours = [hours_of(group, usages[group.name], rules) for group in groups]
     some = usages[groups[0].name]
-    window = window_hourly(some.start_s, some.end_s, len(hours[0].billed.hourly))
-    return rate_in_full(hours, window, catalogue, commitments, spot_steps)
+    window = window_hourly(some.start_s + some.into_hour_s, some.end_s + some.into_hour_s, len(hours[0].billed.hourly))
+    return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start)
 
 
 def rate_hours(
@@ -58,9 +67,11 @@ def rate_hours(
     catalogue: Catalogue,
     commitments: Sequence[Commitment] = (),
     spot_steps: SpotSteps | None = None,
+    *,
+    start: datetime | None = None,
 ) -> Bill:
     """The bill of hours counted by group and clock hour; *window* is the part of each clock hour that is billed."""
-    return rate_in_full(hours, window, catalogue, commitments, spot_steps).bill
+    return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start).bill
 
 
 def rate_stays(
@@ -73,16 +84,29 @@ def rate_stays(
     end_s: float | None = None,
     rounding: str = "exact",
     spot_steps: SpotSteps | None = None,
+    start: datetime | None = None,
+    whole_hours: bool = False,
 ) -> Rating:
     """The bill of stays of VMs, without a simulation, and what is needed to share it out to VMs and days.
 
-    *rounding* is `exact`, or `floor-minute`: the spare seconds of each contiguous billed stretch are dropped.
+    *rounding* is `exact`, or `floor-minute`: the spare seconds of each contiguous billed stretch are dropped. *start* is the
+    instant of t = 0. *whole_hours*: commitments are bought for every clock hour that the window touches, and used in it whole.
     """
     rules = get_policy(policy) if isinstance(policy, str) else policy
     end_s = stays.end_s if end_s is None else end_s
-    hours = hours_of_stays(stays, rules, (to_ticks(start_s), to_ticks(end_s)), rounding)
-    window = window_hourly(start_s, end_s, len(hours[0].billed.hourly))
-    return rate_in_full(hours, window, catalogue, commitments, spot_steps)
+    into_hour_s = 0.0 if start is None else into_clock_hour_s(start)
+    hours = hours_of_stays(
+        stays,
+        rules,
+        (to_ticks(start_s), to_ticks(end_s)),
+        rounding,
+        to_ticks(into_hour_s),
+        levels=hold_vms(commitments),
+    )
+    window = window_hourly(start_s + into_hour_s, end_s + into_hour_s, len(hours[0].billed.hourly))
+    if whole_hours:
+        window = np.ceil(window)
+    return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +118,7 @@ class Rating:
     window: Hourly
     allocation: Allocation
     stepped: Mapping[str, Hourly]  # USD per hour of compute by clock hour, of groups whose price changes
+    months: NDArray[np.int64]  # for each clock hour the hours of its calendar month
 
 
 def rate_in_full(
@@ -102,8 +127,10 @@ def rate_in_full(
     catalogue: Catalogue,
     commitments: Sequence[Commitment] = (),
     spot_steps: SpotSteps | None = None,
+    *,
+    start: datetime | None = None,
 ) -> Rating:
-    """`rate_hours` with its working."""
+    """`rate_hours` with its working. *start* is the instant of t = 0; without it a month has 730 hours."""
     allocation = allocate(hours, window, catalogue, commitments)
     prices = {own.group.name: group_prices(catalogue, own.group) for own in hours}
     stepped = {
@@ -112,15 +139,16 @@ def rate_in_full(
         if spot_steps is not None and own.group.priority == "spot"
         for _, price in prices[own.group.name]["compute"]
     }
+    months = month_hours(start, len(window))
     lines: list[BillLine] = []
     for own in hours:
         name = own.group.name
         for kind in METERS.values():
             metered = Metered(
                 hours=own, prices=prices[name][kind.kind], window=window,
-                demand=allocation.demands.get(name), stepped=stepped.get(name),
+                demand=allocation.demands.get(name), stepped=stepped.get(name), months=months,
             )  # fmt: skip
             lines += kind.lines(kind, metered)
     marked = mark_untrusted((*lines, *allocation.lines), [own.group for own in hours], catalogue, commitments)
     bill = Bill(lines=marked, commitments=allocation.uses)
-    return Rating(bill=bill, hours=tuple(hours), window=window, allocation=allocation, stepped=stepped)
+    return Rating(bill=bill, hours=tuple(hours), window=window, allocation=allocation, stepped=stepped, months=months)

@@ -23,12 +23,12 @@ class SpotSteps:
             raise ValueError("spot price steps need at least one factor")
 
     def hourly(self, price_usd_per_h: float, hours: int) -> Hourly:
-        """The price in each clock hour from t = 0: that of the month in which the hour begins. USD per hour.
+        """The price in each clock hour from that of t = 0: that of the month in which the hour begins. USD per hour.
 
         >>> SpotSteps(start=datetime(2026, 1, 31, 22, tzinfo=UTC), factors=(1.0, 0.5)).hourly(0.2, 4).tolist()
         [0.2, 0.2, 0.1, 0.1]
         """
-        start = self.start.astimezone(UTC)
+        start = self.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)  # hours are clock hours
         # Prices and factors are decimals, and so is their product.
         prices = [float(exact_price(price_usd_per_h) * exact_price(factor)) for factor in self.factors]
         found = np.full(hours, prices[-1])

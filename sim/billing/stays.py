@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.hours import CountedHours, RatedHours
+from sim.billing.levels import Level
 from sim.billing.meters import RatedGroup
 from sim.errors import InputError
 from sim.lifecycle.policy import BillingPolicy
@@ -198,9 +199,9 @@ class HourCounter:
         self._rest = np.zeros(self._shape, dtype=np.int64)
         self._step = np.zeros(self._shape, dtype=np.int64)
 
-    def add(self, group: NDArray[np.int32], time: Stretches) -> None:
+    def add(self, group: NDArray[np.int32], time: Stretches, into_hour: int = 0) -> None:
         """Count stretches under their VMs' groups."""
-        for ticks, sign in ((time.start, 1), (time.end, -1)):
+        for ticks, sign in ((time.start + into_hour, 1), (time.end + into_hour, -1)):
             hour = ticks // TICKS_PER_HOUR
             cell = group * self._shape[1] + hour
             # Sums of a part stay far below 2**53, so that float weights are exact.
@@ -216,20 +217,44 @@ class HourCounter:
 
 
 def hours_of_stays(
-    stays: Stays, policy: BillingPolicy, window: tuple[int, int], rounding: str = "exact"
+    stays: Stays,
+    policy: BillingPolicy,
+    window: tuple[int, int],
+    rounding: str = "exact",
+    into_hour: int = 0,
+    *,
+    levels: bool = False,
 ) -> list[RatedHours]:
-    """Stays under a billing policy: hours by group and clock hour, as from a ledger."""
-    hours = max(1, -(-window[1] // TICKS_PER_HOUR))
+    """Stays under a billing policy: hours by group and clock hour, as from a ledger.
+
+    *into_hour*: ticks of its clock hour that are over at t = 0. *levels*: also how many VMs were billed at each instant.
+    """
+    hours = max(1, -(-(window[1] + into_hour) // TICKS_PER_HOUR))
     counters = {name: HourCounter(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")}
+    billed: list[Stretches] = []
     for part in stays.parts():
         times = times_by_kind(stays, part, policy, window, rounding)
+        if levels:
+            billed.append(times["billed"])
         for name, time in times.items():
-            counters[name].add(stays.group_of[time.vm], time)
+            counters[name].add(stays.group_of[time.vm], time, into_hour)
     ticks = {name: counter.ticks() for name, counter in counters.items()}
     return [
-        RatedHours(group=group, **{name: _counted(of[number]) for name, of in ticks.items()})
+        RatedHours(
+            group=group,
+            level=_level(stays, number, billed, window, into_hour) if levels else None,
+            **{name: _counted(of[number]) for name, of in ticks.items()},
+        )
         for number, group in enumerate(stays.groups)
     ]
+
+
+def _level(stays: Stays, group: int, billed: Sequence[Stretches], window: tuple[int, int], into_hour: int) -> Level:
+    mine = [stays.group_of[time.vm] == group for time in billed]
+    none = np.zeros(0, dtype=np.int64)
+    start = np.concatenate([none, *(time.start[own] for time, own in zip(billed, mine, strict=True))])
+    end = np.concatenate([none, *(time.end[own] for time, own in zip(billed, mine, strict=True))])
+    return Level.of(start + into_hour, end + into_hour, (window[0] + into_hour, window[1] + into_hour))
 
 
 def _counted(ticks: Ints) -> CountedHours:

@@ -1,25 +1,22 @@
-"""A usage file rated without a simulation: a list of stays, or usage rows of a FOCUS export (a real invoice's, or ours).
+"""A list of stays, rated without a simulation.
 
-A list of stays has the columns `vm, state, start, end` and, per VM, what the price list must know: `size, region, os,
+It has the columns `vm, state, start, end` and, per VM, what the price list must know: `size, region, os,
 priority, hybrid_benefit, disks, public_ip, keeps_disks, group`. Columns that are left out take the defaults given.
 Instants are ISO 8601 (UTC where nothing else is said) or seconds; an empty `end` means still in that state at the end.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sim.billing.commitments import Commitment
-from sim.billing.focus_usage import OTHER, read_focus_rows
-from sim.billing.hours import RatedHours, window_hourly
-from sim.billing.meter_kinds import METERS
 from sim.billing.meters import RatedGroup
-from sim.billing.rating import Rating, rate_in_full, rate_stays
+from sim.billing.rating import Rating, rate_stays
+from sim.billing.recognise import READS, STAYS, UNKNOWN, recognise
 from sim.billing.stays import Stay, Stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
@@ -32,22 +29,23 @@ STAY_COLUMNS = ("vm", "state", "start", "end")
 VM_COLUMNS = ("size", "region", "os", "priority", "hybrid_benefit", "disks", "public_ip", "keeps_disks", "group")
 FIRST_YEAR, LAST_YEAR = 1970, 2199  # of an instant; a year 0206 is a typing error
 MOST_SECONDS = 100 * 366 * 86_400.0
+# As the portal, the CLI and the documents spell states, besides "PowerState/..." and "VM ...".
+_SPELLINGS = {
+    "stopped (deallocated)": "deallocated", "stopped (allocated)": "stopped", "poweredoff": "stopped",
+    "hibernated (deallocated)": "hibernated", "deallocated (hibernated)": "hibernated",
+}  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_FAULTS = 20  # a file with the wrong column everywhere needn't say so on every line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsageFile:
-    """What a usage file says: stays, or (from FOCUS rows) hours and what was invoiced for them."""
+class StayFile:
+    """What a list of stays says."""
 
     path: str
-    start: datetime | None  # of t = 0; None where the file counts in seconds
+    start: datetime | None  # of t = 0, a full hour; None where the file counts in seconds
     end_s: float
-    stays: Stays | None = None
-    hours: tuple[RatedHours, ...] = ()
-    invoiced: Mapping[str, float] = field(default_factory=dict)  # by kind of meter; empty if the file doesn't say
-    one_meter: bool = False  # Windows VMs and their licences were invoiced together
-    longest_row_s: float = 0.0  # of a FOCUS export; beyond an hour, hourly use is known on average only
+    stays: Stays
 
     def rate(
         self,
@@ -57,66 +55,31 @@ class UsageFile:
         *,
         rounding: str = "exact",
     ) -> Rating:
-        """The file's bill. Hours of FOCUS rows are billed hours already: policy and rounding don't change them."""
-        if self.stays is not None:
-            return rate_stays(self.stays, catalogue, policy, commitments, end_s=self.end_s, rounding=rounding)
-        hours = [replace(own, group=_known(own.group, catalogue)) for own in self.hours]
-        window = window_hourly(0.0, self.end_s, len(hours[0].billed.hourly))
-        return rate_in_full(hours, window, catalogue, commitments)
-
-    def differences(self, rating: Rating) -> list[tuple[str, float, float]]:
-        """Kind of meter, invoiced, rated; the last row is the total. Empty where the file has no invoice.
-
-        Kinds that the file invoices on one meter are one row, `compute + license`; what isn't rated here is `other`.
-        """
-        if not self.invoiced:
-            return []
-        rows = [
-            (
-                " + ".join(kinds),
-                math.fsum(self.invoiced.get(kind, 0.0) for kind in kinds),
-                math.fsum(rating.bill.cost(kind) for kind in kinds),
-            )
-            for kinds in self.kinds
-        ]
-        if OTHER in self.invoiced:
-            rows.append((OTHER, self.invoiced[OTHER], 0.0))
-        return [*rows, ("total", math.fsum(self.invoiced.values()), rating.bill.total)]
-
-    @property
-    def kinds(self) -> tuple[tuple[str, ...], ...]:
-        """Kinds of meter as the file's invoice can tell them apart."""
-        together = ("compute", "license") if self.one_meter else ()
-        return (*([together] if together else []), *((kind,) for kind in METERS if kind not in together))
+        """The file's bill. Commitments are bought for whole clock hours, from the one of the first to the one of the last use."""
+        return rate_stays(
+            self.stays, catalogue, policy, commitments, end_s=self.end_s, rounding=rounding, start=self.start, whole_hours=True
+        )  # fmt: skip
 
 
-def read_usage(
+def read_stays(
     path: Path, *, size: str | None = None, region: str = "westeurope", os: str = "linux", disks: Sequence[str] = ()
-) -> UsageFile:
-    """Read a usage file of either kind; raises UsageError with file, line, field and what would be right."""
+) -> StayFile:
+    """Read a list of stays; raises UsageError with file, line, field and what would be right."""
+    seen = recognise(path)
+    if seen.kind not in (STAYS, UNKNOWN) or (seen.kind == UNKNOWN and not seen.columns):
+        raise UsageError([Fault(field="", problem=f"this is {seen.words}", hint=READS, file=str(path))])
     with open_text(path, UsageError) as file:
-        table = csv_rows(file, path, UsageError)
+        table = csv_rows(file, path, UsageError, delimiter=seen.delimiter)
         _, header = next(table, (1, []))
-        columns = tuple(header)
+        columns = tuple(head.strip().lower() for head in header)
         rows = (dict(zip(columns, row, strict=False)) for _, row in table)
-        if "ChargePeriodStart" in columns:
-            found = read_focus_rows(str(path), columns, rows)
-            return UsageFile(
-                path=str(path),
-                start=found.start,
-                end_s=found.end_s,
-                hours=found.hours,
-                invoiced=found.invoiced,
-                one_meter=found.one_meter,
-                longest_row_s=found.longest_row_s,
-            )
         defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
         return _read_stays(str(path), columns, rows, defaults)
 
 
 def _read_stays(
     path: str, columns: Sequence[str], rows: Iterator[dict[str, str]], defaults: Mapping[str, str]
-) -> UsageFile:
+) -> StayFile:
     missing = [name for name in STAY_COLUMNS if name not in columns]
     if "size" not in columns and not defaults["size"]:
         missing.append("size")
@@ -168,7 +131,7 @@ def _read_stays(
     except InputError as wrong:
         raise UsageError([Fault(field="start, end", problem=str(wrong), file=path)]) from None
     start_at = datetime.fromtimestamp(zero, tz=UTC) if is_dated else None
-    return UsageFile(path=path, start=start_at, end_s=end_s, stays=stays)
+    return StayFile(path=path, start=start_at, end_s=end_s, stays=stays)
 
 
 class _WrongCell(Exception):
@@ -206,8 +169,9 @@ def _instant(row: Mapping[str, str], field: str) -> tuple[float, bool]:
 
 def _state(row: Mapping[str, str]) -> PowerState:
     text = _text(row, "state")
+    words = text.lower().removeprefix("powerstate/").removeprefix("vm ")
     try:
-        return PowerState(text.lower().removeprefix("powerstate/"))
+        return PowerState(_SPELLINGS.get(words, words))
     except ValueError:
         raise _WrongCell("state", f"{text!r} is no power state", f"one of {', '.join(PowerState)}", text) from None
 
@@ -239,8 +203,3 @@ def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup
         )
     except ValueError as wrong:
         raise _WrongCell("os, priority", str(wrong), "os: linux or windows; priority: regular or spot", row) from None
-
-
-def _known(group: RatedGroup, catalogue: Catalogue) -> RatedGroup:
-    size = catalogue.get_size(group.size).name if group.size else ""
-    return replace(group, size=size, region=catalogue.get_region(group.region))

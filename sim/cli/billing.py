@@ -17,8 +17,11 @@ from sim.fields.numbers import in_currency, money, percent, relative
 from sim.units import format_duration
 
 if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+    from sim.billing.breakdown import VmBreakdown
+    from sim.billing.commitments import Commitment
+    from sim.billing.invoice import Invoice
     from sim.billing.rating import Rating
-    from sim.billing.usage_file import UsageFile
+    from sim.billing.recognise import Recognised
     from sim.catalog.catalogue import Catalogue
     from sim.lifecycle.policy import BillingPolicy
     from sim.runs.results import StoredResult
@@ -67,6 +70,15 @@ class BillOptions:
         typer.Option("--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"),
     ] = None
     catalogue: Prices = None
+    exchange_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--exchange-rate",
+            metavar="N",
+            min=1e-9,
+            help="Of an invoice's currency per one of the list's. [default: the bundled table's]",
+        ),
+    ] = None
     focus: Annotated[
         Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
     ] = None
@@ -76,39 +88,54 @@ class BillOptions:
 @options.expanded()
 def bill(
     usage: Annotated[
-        Path, typer.Argument(metavar="USAGE.csv", help="Stays (vm, state, start, end) or FOCUS usage rows.")
+        Path,
+        typer.Argument(
+            metavar="USAGE.csv",
+            help="A cost export (FOCUS, Azure actual or amortized), or stays (vm, state, start, end).",
+        ),
     ],
     asked: BillOptions,
 ) -> None:
-    """Rate a list of stays or usage rows without a simulation."""
+    """Rate a cost export or a list of stays without a simulation; what can't be rated is listed with its reason."""
     from sim.runs.results import read  # start-up: `vmfleet --help` loads no numpy
 
     scenario = _checked_scenario(asked)
     simulated = None if asked.against is None else read(asked.against)
     with terminal.working(f"rating {usage.name}", quiet=asked.as_json):
-        file, rated = _rate(usage, asked, scenario)
-    rating, currency = rated.rating, rated.catalogue.currency
-    _warn_of_days(file, rating)
+        rated = _rate(usage, asked, scenario)
+    if scenario is not None:
+        for section in scenario.commitments:
+            for each in section.warnings(scenario.catalogue()):
+                typer.echo(f"note: {each}", err=True)
+    _warn_of_days(rated)
     if simulated is not None:
-        _warn_of_length(file, simulated)
-    beside = _beside(file, rating, simulated)
+        _warn_of_length(rated, simulated)
+    beside = _beside(rated, simulated)
     if asked.as_json:
-        terminal.print_json(_as_object(rating, file, beside, simulated, currency))
+        terminal.print_json(_as_object(rated, beside, simulated))
         return
-    title = f"{usage.name}: {money(rating.bill.total)} {currency}, billing {rated.policy.name}"
-    _print_lines(rating, title, currency)
-    _print_beside(beside, simulated, currency)
+    if rated.invoice is not None:
+        from sim.cli.invoice_output import print_invoice  # start-up
+
+        print_invoice(rated.invoice)
+    if rated.rating is not None and (rated.invoice is None or rated.rating.bill.commitments):
+        title = f"{usage.name}: {money(rated.rating.bill.total)} {rated.currency}, billing {rated.policy.name}"
+        _print_lines(rated.rating, title, rated.currency)
+    _print_beside(beside, simulated, rated.currency)
     if asked.focus is not None:
         typer.echo(f"Written: {asked.focus}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rated:
-    """A file's bill, and the prices and rules that it was made with."""
+    """A file's bill, and what it was made with."""
 
-    rating: Rating
-    catalogue: Catalogue
+    rating: Rating | None  # None where nothing in the file could be rated
+    end_s: float
+    currency: str
     policy: BillingPolicy
+    invoice: Invoice | None = None  # None for a list of stays
+    amortized: bool = False
 
 
 def _checked_scenario(asked: BillOptions) -> Scenario | None:
@@ -129,65 +156,104 @@ def _checked_scenario(asked: BillOptions) -> Scenario | None:
     return scenario
 
 
-def _rate(usage: Path, asked: BillOptions, scenario: Scenario | None) -> tuple[UsageFile, _Rated]:
+def _rate(usage: Path, asked: BillOptions, scenario: Scenario | None) -> _Rated:
     """Read the file and rate it; options come before the scenario's values, these before the defaults."""
     from sim import catalog  # start-up
-    from sim.billing.usage_file import read_usage
+    from sim.billing.recognise import COST_EXPORT, recognise
     from sim.lifecycle.policy import get_policy
 
     policy = get_policy(asked.policy or (scenario.billing_policy if scenario else "2018-08"))
-    rounding = asked.rounding or (scenario.rounding if scenario else "exact")
     region = asked.region or (scenario.prices.region if scenario else "westeurope")
     if scenario is not None:
         catalogue = scenario.catalogue()
     else:
         catalogue = catalog.load_bundled() if asked.catalogue is None else catalog.load(asked.catalogue)
-    file = read_usage(usage, size=asked.size, region=region, os=asked.os, disks=asked.disks or ())
-    rating = file.rate(catalogue, policy, scenario.billed_commitments() if scenario else (), rounding=rounding)
+    commitments = scenario.billed_commitments() if scenario else ()
+    seen = recognise(usage)
+    if seen.kind == COST_EXPORT:
+        return _rate_invoice(usage, asked, seen, (catalogue, region, commitments), policy)
+    return _rate_stays(usage, asked, (catalogue, region, commitments), policy, scenario)
+
+
+_With = tuple["Catalogue", str, "Sequence[Commitment]"]
+"""Price list, the region where a file names none, commitments."""
+
+
+def _rate_invoice(usage: Path, asked: BillOptions, seen: Recognised, with_: _With, policy: BillingPolicy) -> _Rated:
+    from sim.billing.invoice import read_invoice  # start-up
+
+    catalogue, region, commitments = with_
+    invoice = read_invoice(usage, catalogue, region=region, exchange_rate=asked.exchange_rate, seen=seen)
+    rating = invoice.rate_hours(commitments)
     if asked.focus is not None:
-        _write_focus(file, rating, asked.focus, policy, rounding, catalogue.currency)
-    return file, _Rated(rating=rating, catalogue=catalogue, policy=policy)
+        if rating is None:
+            raise InputError(f"{usage}: no row could be rated, so there is nothing to write to {asked.focus}")
+        _write_focus(rating, asked.focus, invoice.start, invoice.export.currency)
+    return _Rated(
+        rating=rating,
+        end_s=invoice.end_s,
+        currency=invoice.export.currency,
+        policy=policy,
+        invoice=invoice,
+        amortized=bool(commitments) and invoice.effective_total is not None,
+    )
 
 
-def _write_focus(
-    file: UsageFile, rating: Rating, path: Path, policy: BillingPolicy, rounding: str, currency: str
-) -> None:
-    """By VM where the file lists stays, else by group."""
-    from sim.billing.breakdown import Days, VmBreakdown
-    from sim.billing.focus import focus_rows
-    from sim.runs.invoice import write_rows
+def _rate_stays(
+    usage: Path, asked: BillOptions, with_: _With, policy: BillingPolicy, scenario: Scenario | None
+) -> _Rated:
+    from sim.billing.breakdown import Days, VmBreakdown  # start-up
+    from sim.billing.usage_file import read_stays
     from sim.usage.ledger import to_ticks
 
-    # A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.
-    start = file.start or datetime(2026, 1, 1, tzinfo=UTC)
-    spread = None
-    if file.stays is not None:
+    catalogue, region, commitments = with_
+    rounding = asked.rounding or (scenario.rounding if scenario else "exact")
+    file = read_stays(usage, size=asked.size, region=region, os=asked.os, disks=asked.disks or ())
+    rating = file.rate(catalogue, policy, commitments, rounding=rounding)
+    if asked.focus is not None:
         spread = VmBreakdown(
             rating=rating,
-            days=Days(start=start, hours=len(rating.window)),
+            days=Days.of(rating, file.start or _SOME_YEAR),
             stays=file.stays,
             policy=policy,
             window=(0, to_ticks(file.end_s)),
             rounding=rounding,
         )
-    write_rows(path, focus_rows(rating, start, spread, currency=currency))
+        _write_focus(rating, asked.focus, file.start, catalogue.currency, spread)
+    return _Rated(rating=rating, end_s=file.end_s, currency=catalogue.currency, policy=policy)
 
 
-Row = tuple[str, float | None, float, Mapping[str, float | None] | None]
-"""Kind of meter, invoiced (if the file says), rated, simulated (mean, low, high; if it was asked for)."""
+# A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.
+_SOME_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def _beside(file: UsageFile, rating: Rating, simulated: StoredResult | None) -> list[Row]:
+def _write_focus(
+    rating: Rating, path: Path, start: datetime | None, currency: str, spread: VmBreakdown | None = None
+) -> None:
+    """By VM where the file lists stays, else by group."""
+    from sim.billing.focus import focus_rows  # start-up
+    from sim.runs.invoice import write_rows
+
+    write_rows(path, focus_rows(rating, start or _SOME_YEAR, spread, currency=currency))
+
+
+Row = tuple[str, float | None, float | None, Mapping[str, float | None] | None]
+"""Kind of meter, invoiced (if the file says), rated (if it could be), simulated (mean, low, high; if it was asked for)."""
+
+
+def _beside(rated: _Rated, simulated: StoredResult | None) -> list[Row]:
     """What each kind of meter came to: on the invoice, rated here, in the simulation."""
-    invoice = file.differences(rating)
-    if not invoice and simulated is None:
+    from sim.billing.meter_kinds import METERS  # start-up
+
+    rows: Sequence[tuple[str, float | None, float | None]]
+    if rated.invoice is not None:
+        rows = rated.invoice.differences(rated.rating, amortized=rated.amortized)
+    elif simulated is None or rated.rating is None:
         return []
-    if invoice:
-        rows: Sequence[tuple[str, float | None, float]] = invoice
     else:
-        kinds = [kind for (kind,) in file.kinds]
-        rows = [*((kind, None, rating.bill.cost(kind)) for kind in kinds), ("total", None, rating.bill.total)]
-    return [(kind, invoiced, rated, _simulated(simulated, kind)) for kind, invoiced, rated in rows]
+        bill = rated.rating.bill
+        rows = [*((kind, None, bill.cost(kind)) for kind in METERS), ("total", None, bill.total)]
+    return [(kind, invoiced, cost, _simulated(simulated, kind)) for kind, invoiced, cost in rows]
 
 
 def _simulated(result: StoredResult | None, kind: str) -> Mapping[str, float | None] | None:
@@ -253,11 +319,11 @@ def _print_beside(rows: Sequence[Row], simulated: StoredResult | None, currency:
         row = [kind]
         if invoiced is not None:
             row.append(f"{invoiced:,.2f}")
-        row.append(f"{rated:,.2f}")
+        row.append("–" if rated is None else f"{rated:,.2f}")
         if invoiced is not None:
-            row.append(_difference(rated, invoiced))
+            row.append("–" if rated is None else _difference(rated, invoiced))
         if simulated is not None:
-            row += _simulated_cells(found, rated if invoiced is None else invoiced)
+            row += _simulated_cells(found, (rated or 0.0) if invoiced is None else invoiced)
         shown.append(row)
     what = "invoiced" if has_invoice else "simulated"
     terminal.print_table(f"Against what was {what}, {currency}", columns, shown)
@@ -276,34 +342,67 @@ def _difference(value: float, other: float) -> str:
     return f"{value - other:+,.2f}" + (f" ({change})" if change else "")
 
 
-def _warn_of_days(file: UsageFile, rating: Rating) -> None:
-    """Warn that rows longer than an hour give hourly use on average only."""
-    if rating.bill.commitments and file.longest_row_s > 3600:
+def _warn_of_days(rated: _Rated) -> None:
+    """Warn that rows longer than an hour give hourly use on average only, and of what no comparison counts."""
+    if rated.invoice is None:
+        return
+    longest_s = rated.invoice.longest_row_s
+    if rated.rating is not None and rated.rating.bill.commitments and longest_s > 3600:
         typer.echo(
-            f"note: rows of {format_duration(file.longest_row_s)} give hourly use on average only, and commitments apply hour by hour: "
+            f"note: rows of {format_duration(longest_s)} give hourly use on average only, and commitments apply hour by hour: "
             "they may cover less than rated here",
+            err=True,
+        )
+    left_out = rated.invoice.left_out(amortized=rated.amortized)
+    if left_out:
+        cost = sum(each.row.cost for each in left_out)
+        typer.echo(
+            f"note: purchases of {cost:,.2f} {rated.currency} are for a longer time than the usage: they are not compared",
             err=True,
         )
 
 
-def _warn_of_length(file: UsageFile, simulated: StoredResult) -> None:
+def _warn_of_length(rated: _Rated, simulated: StoredResult) -> None:
     """Warn that bills of periods of different length can't be compared."""
     long_h = simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
-    if abs(file.end_s / 3600 - long_h) > 0.01 * long_h:
+    if abs(rated.end_s / 3600 - long_h) > 0.01 * long_h:
         typer.echo(
-            f"note: the file covers {file.end_s / 3600:,.1f} h, the simulation {long_h:,.1f} h: "
+            f"note: the file covers {rated.end_s / 3600:,.1f} h, the simulation {long_h:,.1f} h: "
             "their bills differ for that alone",
             err=True,
         )
 
 
-def _as_object(
-    rating: Rating, file: UsageFile, beside: Sequence[Row], simulated: StoredResult | None, currency: str
-) -> dict[str, Any]:
+def _as_object(rated: _Rated, beside: Sequence[Row], simulated: StoredResult | None) -> dict[str, Any]:
     """The whole answer as JSON."""
-    found: dict[str, Any] = {
-        "hours": file.end_s / 3600,
-        "currency": currency,
+    found: dict[str, Any] = {}
+    if rated.invoice is not None:
+        from sim.cli.invoice_output import invoice_object  # start-up
+
+        found = invoice_object(rated.invoice)
+    found |= {"hours": rated.end_s / 3600, "currency": rated.currency}
+    found |= _bill_object(rated.rating, rated.currency)
+    found["invoiced"] = {
+        kind: {"invoiced": said, "rated": cost, "difference": None if cost is None else cost - said}
+        for kind, said, cost, _ in beside
+        if said is not None
+    }
+    if simulated is not None:
+        found["simulated"] = {
+            kind: dict(cost, difference=(cost["mean"] or 0.0) - ((own or 0.0) if said is None else said))
+            for kind, said, own, cost in beside
+            if cost is not None
+        }
+    return found
+
+
+def _bill_object(rating: Rating | None, currency: str) -> dict[str, Any]:
+    """Lines, costs by kind and use of commitments."""
+    from sim.billing.meter_kinds import METERS  # start-up
+
+    if rating is None:
+        return {"lines": [], "costs": {}, "total_usd": None, "commitments": {}}
+    return {
         "lines": [
             {
                 "group": each.group,
@@ -315,7 +414,7 @@ def _as_object(
             }
             for each in rating.bill.lines
         ],
-        "costs": {kind: rating.bill.cost(kind) for kinds in file.kinds for kind in kinds},
+        "costs": {kind: rating.bill.cost(kind) for kind in METERS},
         "total_usd": rating.bill.total,
         "commitments": {
             name: {
@@ -327,16 +426,4 @@ def _as_object(
             }
             for name, use in rating.bill.commitments.items()
         },
-        "invoiced": {
-            kind: {"invoiced": said, "rated": rated, "difference": rated - said}
-            for kind, said, rated, _ in beside
-            if said is not None
-        },
     }
-    if simulated is not None:
-        found["simulated"] = {
-            kind: dict(cost, difference=(cost["mean"] or 0.0) - (rated if said is None else said))
-            for kind, said, rated, cost in beside
-            if cost is not None
-        }
-    return found

@@ -24,6 +24,7 @@ from sim.engines.machine_code import is_compiled
 from sim.engines.speed import note_simpy
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
+from sim.usage.ledger import into_clock_hour_s
 
 __all__ = ["TakesRows", "choose_engine", "simulate"]
 
@@ -130,7 +131,7 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
     """The compiled engine first; groups that need SimPy, if any, follow in SimPy, and their usage is added."""
     from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks  # start-up: as above
 
-    window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
+    window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = new_peaks(len(setups), window)
     alone = groups_for_simpy(plan)

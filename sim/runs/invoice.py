@@ -53,7 +53,7 @@ def write_invoice(
     assert rated.stays is not None
     spread = VmBreakdown(
         rating=rated.rating,
-        days=Days(start=question.plan.start, hours=len(rated.rating.window)),
+        days=Days.of(rated.rating, question.plan.start),
         stays=rated.stays,
         policy=get_policy(question.billing_policy),
         window=(to_ticks(question.plan.warm_up_s), to_ticks(question.plan.horizon_s)),

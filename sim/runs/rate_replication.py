@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.billing.commitments import hold_vms
 from sim.billing.focus import effective_shares
 from sim.billing.meters import RatedGroup
 from sim.billing.money import to_usd
@@ -38,7 +39,8 @@ class _VmNames(Sequence[str]):
 
 def needs_stays(question: SimulationInput) -> bool:
     """Whether the ledger can't tell everything that this bill depends on."""
-    return question.rounding != "exact" or any(group.keeps_disks for group in question.rated_groups)
+    keeps = any(group.keeps_disks for group in question.rated_groups)
+    return question.rounding != "exact" or keeps or hold_vms(question.commitments)
 
 
 def rate_replication(
@@ -55,6 +57,7 @@ def rate_replication(
             question.billing_policy,
             question.commitments,
             question.spot_steps,
+            start=question.plan.start,
         )
     return rate_stays(
         billed_stays(question.rated_groups, stays),
@@ -65,6 +68,7 @@ def rate_replication(
         end_s=question.plan.horizon_s,
         rounding=question.rounding,
         spot_steps=question.spot_steps,
+        start=question.plan.start,
     )
 
 

@@ -35,7 +35,7 @@ TIMELINES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
 class Timeline:
     """VMs of one group by state: the time average in each clock hour that is counted."""
 
-    first_hour: int  # clock hour from t = 0 of the first row; the warm-up's hours are left out
+    first_hour: int  # clock hour from that of t = 0 of the first row; the warm-up's hours are left out
     vms: NDArray[np.float64]  # shape (hours, states), states in the order of `PowerState`
 
 
@@ -105,14 +105,15 @@ def replicate(
         ),
         vms=run.vms,
         uptimes=tuple(uptimes or ()),
-        commitment_hours=commitment_hours(rating, inputs.plan.warm_up_s) if number == 0 else (),
+        commitment_hours=commitment_hours(rating) if number == 0 else (),
         events=events,
     )
 
 
-def commitment_hours(rating: Rating, warm_up_s: float) -> tuple[CommitmentHours, ...]:
+def commitment_hours(rating: Rating) -> tuple[CommitmentHours, ...]:
     """What was used of each commitment in each clock hour that is counted."""
-    first = int(warm_up_s // SECONDS_PER_HOUR)
+    counted = np.flatnonzero(rating.window > 0.0)
+    first = int(counted[0]) if len(counted) else 0
     return tuple(
         CommitmentHours(
             name=spent.commitment.name,
@@ -143,9 +144,10 @@ def replicate_many(
 
 def timeline_of(usage: GroupUsage) -> Timeline:
     """Mean number of VMs in each state in each counted clock hour; an hour cut by the window is averaged over its part."""
-    first = int(usage.start_s // SECONDS_PER_HOUR)
+    start_s, end_s = usage.start_s + usage.into_hour_s, usage.end_s + usage.into_hour_s
+    first = int(start_s // SECONDS_PER_HOUR)
     hours = np.arange(len(usage.cells), dtype=np.float64)
-    begins_h = np.maximum(hours, usage.start_s / SECONDS_PER_HOUR)
-    ends_h = np.minimum(hours + 1.0, usage.end_s / SECONDS_PER_HOUR)
+    begins_h = np.maximum(hours, start_s / SECONDS_PER_HOUR)
+    ends_h = np.minimum(hours + 1.0, end_s / SECONDS_PER_HOUR)
     vm_hours = np.stack([usage.hourly(state) for state in PowerState], axis=1)
     return Timeline(first_hour=first, vms=vm_hours[first:] / (ends_h - begins_h)[first:, None])

@@ -61,6 +61,10 @@ class CommitmentBase(Section):
     def to_commitment(self, context: CommitmentContext) -> Commitment:
         """The commitment as billing rates it."""
 
+    def warnings(self, catalogue: Catalogue) -> list[str]:  # noqa: ARG002
+        """What is likely not meant, in words."""
+        return []
+
     @abstractmethod
     def describe(self, currency: str, *, has_hosts: bool) -> str:
         """What is bought, in words."""
@@ -94,6 +98,14 @@ class ReservationSection(CommitmentBase):
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
         bound = "" if self.size_flexible else ", for this size alone"
         return f"{self.quantity:g} of {self.size}, term {self.term}{bound}"
+
+    def warnings(self, catalogue: Catalogue) -> list[str]:
+        """Flexible without a flexibility group: it covers its own size alone."""
+        size = catalogue.get_size(self.size)
+        if not self.size_flexible or size.flexibility_group is not None:
+            return []
+        words = f"the price list knows no flexibility group of {size.name}: it covers this size alone"
+        return [f"commitment {self.name} is size-flexible, but {words}"]
 
 
 class SavingsPlanSection(CommitmentBase):

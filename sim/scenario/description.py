@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.billing.trust import UntrustedPrice
+from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
 from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, to_plain
 from sim.fields.messages import list_words, show_value
@@ -30,13 +31,15 @@ class DefaultInUse(Sourced):
     in_use_by: tuple[str, ...]  # groups; empty for what is not a group's
 
 
-def describe(file: ScenarioFile, resolved: ResolvedGroups, untrusted: Sequence[UntrustedPrice]) -> list[str]:
+def describe(
+    file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue, untrusted: Sequence[UntrustedPrice]
+) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
         *_whole(file, resolved),
         *_groups(file, resolved),
         *describe_platform(file, resolved),
-        *_commitments(file),
+        *_commitments(file, catalogue),
         "",
         *_trust(untrusted),
         "",
@@ -163,12 +166,13 @@ def _faults(group: Group, file: ScenarioFile) -> list[str]:
     return lines + [f"Warning: {warning}" for warning in warnings]
 
 
-def _commitments(file: ScenarioFile) -> list[str]:
+def _commitments(file: ScenarioFile, catalogue: Catalogue) -> list[str]:
     has_hosts = file.platform is not None and bool(file.platform.hosts)
     lines = [
         f"Commitment {section.name}: {section.kind}, {section.describe(file.prices.currency, has_hosts=has_hosts)}."
         for section in file.commitments
     ]
+    lines += [f"Note: {each}." for section in file.commitments for each in section.warnings(catalogue)]
     return ["", *lines] if lines else []
 
 

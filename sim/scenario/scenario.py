@@ -114,7 +114,7 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self, self._resolved, self.untrusted_prices())
+        return describe(self, self._resolved, self.catalogue(), self.untrusted_prices())
 
     def untrusted_prices(self) -> list[UntrustedPrice]:
         """The prices of its bill that are estimates or stand-ins, with their source."""

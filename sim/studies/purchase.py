@@ -188,7 +188,13 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate_hours(*self.replications[k], self.inputs.catalogue, self.bought[index], self.inputs.spot_steps)
+            bill = rate_hours(
+                *self.replications[k],
+                self.inputs.catalogue,
+                self.bought[index],
+                self.inputs.spot_steps,
+                start=self.inputs.plan.start,
+            )
             self.known[index, k] = bill.total
         return self.known[index, k]
 

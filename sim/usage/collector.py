@@ -22,11 +22,17 @@ class Window:
 
     start_s: float
     end_s: float
+    into_hour_s: float = 0.0  # how far t = 0 is into its clock hour
 
     @property
     def hours(self) -> int:
-        """Clock hours from t = 0 that the window reaches into."""
-        return max(1, math.ceil(self.end_s / SECONDS_PER_HOUR))
+        """Clock hours from that of t = 0 that the window reaches into."""
+        return max(1, math.ceil((self.end_s + self.into_hour_s) / SECONDS_PER_HOUR))
+
+    @property
+    def into_hour_ticks(self) -> int:
+        """The ticks of its clock hour that are over at t = 0."""
+        return to_ticks(self.into_hour_s)
 
     @property
     def start_ticks(self) -> int:
@@ -65,8 +71,9 @@ class Accumulator:
         inside = when_s >= self.window.start_s
         self.hits += np.bincount(what[inside] if not inside.all() else what, minlength=len(self.hits))
         ticks = np.maximum(ticks_of(when_s), self.window.start_ticks)
-        hour = ticks // TICKS_PER_HOUR
-        rest = (hour + 1) * TICKS_PER_HOUR - ticks
+        clock = ticks + self.window.into_hour_ticks
+        hour = clock // TICKS_PER_HOUR
+        rest = (hour + 1) * TICKS_PER_HOUR - clock
         before, after = self.table.before[what], self.table.after[what]
         for where, sign in ((before, -1), (after, 1)):
             np.add.at(self.rest.reshape(-1), hour * COLUMNS + where, sign * rest)
@@ -86,11 +93,12 @@ class Accumulator:
         counts_at_start = np.cumsum(self.step, axis=0)
         cells = self.rest + counts_at_start * TICKS_PER_HOUR
         at_end = counts_at_start[hours]  # VMs in each column when the last clock hour is over
-        cells[hours - 1] -= at_end * (hours * TICKS_PER_HOUR - self.window.end_ticks)
+        cells[hours - 1] -= at_end * (hours * TICKS_PER_HOUR - self.window.end_ticks - self.window.into_hour_ticks)
         usage = GroupUsage(
             group=group,
             start_s=self.window.start_s,
             end_s=self.window.end_s,
+            into_hour_s=self.window.into_hour_s,
             cells=np.ascontiguousarray(cells[:hours]),
             counts=self._counts(),
             peak_allocated=peak_allocated,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,16 @@ ON_HOST_SLOTS = frozenset(slot for state in ON_HOST for slot in slots_of(state))
 RUNNING_SLOTS = frozenset(slots_of(PowerState.RUNNING))
 
 
+def into_clock_hour_s(start: datetime) -> float:
+    """How far into its clock hour (UTC) an instant is, in seconds: hours are counted from the beginning of that one.
+
+    >>> into_clock_hour_s(datetime.fromisoformat("2026-01-05T10:00:00+05:30"))
+    1800.0
+    """
+    at = start.astimezone(UTC)
+    return (at - at.replace(minute=0, second=0, microsecond=0)).total_seconds()
+
+
 def to_ticks(seconds: float) -> int:
     """The tick nearest to *seconds* (>= 0); the rounding of every recorded instant."""
     return int(seconds * TICKS_PER_SECOND + 0.5)
@@ -87,13 +98,14 @@ class MoveTable:
 class GroupUsage:
     """What one group used in one replication, from the end of the warm-up to the horizon.
 
-    `cells` holds ticks, shape (clock hours from t = 0, COLUMNS). `counts` is keyed by metric name.
+    `cells` holds ticks, shape (clock hours from that of t = 0, COLUMNS). `counts` is keyed by metric name.
     """
 
     group: str
     start_s: float
     end_s: float
     cells: Ticks
+    into_hour_s: float = 0.0  # how far t = 0 is into its clock hour
     counts: Mapping[str, int] = field(default_factory=dict)
     peak_allocated: int = 0
     peak_running: int = 0
@@ -192,6 +204,7 @@ def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_runni
         amounts=amounts,
         start_s=usages[0].start_s,
         end_s=usages[0].end_s,
+        into_hour_s=usages[0].into_hour_s,
         cells=sum((usage.cells for usage in usages[1:]), start=usages[0].cells.copy()),
         counts=counts,
         peak_allocated=peak_allocated,

@@ -18,7 +18,7 @@ from sim.lifecycle.policy import BILLING_POLICIES, get_policy
 from sim.model.faults import Spot
 from sim.model.plan import FleetPlan
 from sim.runs.rate_replication import billed_stays
-from sim.usage.ledger import to_ticks
+from sim.usage.ledger import into_clock_hour_s, to_ticks
 
 REGION = "westeurope"
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -37,7 +37,7 @@ def check(plan: FleetPlan, engine: str) -> None:
     usages, stays = recorded(plan, engine)
     window = to_ticks(plan.warm_up_s), to_ticks(plan.horizon_s)
     for policy in map(get_policy, BILLING_POLICIES):
-        for own in hours_of_stays(stays, policy, window):
+        for own in hours_of_stays(stays, policy, window, into_hour=to_ticks(into_clock_hour_s(plan.start))):
             ledger = hours_of(own.group, usages[own.group.name], policy)
             for kind in ("billed", "licensed", "existing"):
                 one, other = getattr(own, kind), getattr(ledger, kind)

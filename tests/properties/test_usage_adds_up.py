@@ -21,7 +21,17 @@ from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.demand import Arrivals, Cycle
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
-from sim.usage.ledger import ABSENT, COLUMNS, IN_SERVICE, TICKS_PER_HOUR, MoveTable, column, slots_of, to_ticks
+from sim.usage.ledger import (
+    ABSENT,
+    COLUMNS,
+    IN_SERVICE,
+    TICKS_PER_HOUR,
+    MoveTable,
+    column,
+    into_clock_hour_s,
+    slots_of,
+    to_ticks,
+)
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 engines = st.sampled_from(("simpy", "compiled"))
@@ -77,7 +87,10 @@ def test_hours_by_state_are_the_stays_between_events(plan: FleetPlan, engine: st
     output = stays(ran, plan)
     for name, usage in ran.run.usages.items():
         mine = [stay for stay in output if stay[0].startswith(f"{name}-")]
-        expected = ticks_by_hour_and_state(mine, len(usage.cells))
+        shift = to_ticks(into_clock_hour_s(plan.start))  # hours are clock hours
+        expected = ticks_by_hour_and_state(
+            [(*of, since + shift, until + shift) for *of, since, until in mine], len(usage.cells)
+        )
         for state in PowerState:
             columns = [column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1)]
             assert (usage.cells[:, columns].sum(axis=1) == expected[state]).all(), state

@@ -13,9 +13,10 @@ from focus_validator import needs_it, verdict_on
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
+from sim.billing.invoice import read_invoice
 from sim.billing.rating import rate_run, rate_stays
 from sim.billing.stays import Stay, stays_of
-from sim.billing.usage_file import read_usage
+from sim.billing.usage_file import read_stays
 from sim.catalog import load_bundled
 from sim.errors import UsageError
 from sim.lifecycle.policy import get_policy
@@ -60,8 +61,8 @@ def lives():
 def export(commitments=COMMITMENTS, by_vm: bool = True):
     """A rating and its FOCUS rows."""
     stays = lives()
-    rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, end_s=WEEK_S)
-    days = Days(start=START, hours=len(rating.window))
+    rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, end_s=WEEK_S, start=START)
+    days = Days.of(rating, START)
     policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))
     spread = VmBreakdown(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None
     return rating, list(focus_rows(rating, START, spread))
@@ -132,8 +133,8 @@ def test_an_export_read_back_is_rated_to_the_same_bill(tmp_path):
     """Without commitments the hours of a day may be spread as they like; licence, disks and address come back too."""
     rating, rows = export(commitments=())
     write_focus(tmp_path / "focus.csv", rows)
-    usage = read_usage(tmp_path / "focus.csv")
-    again = usage.rate(CATALOGUE, "2018-08")
+    usage = read_invoice(tmp_path / "focus.csv", CATALOGUE)
+    again = usage.rate_hours()
     assert again.bill.total == pytest.approx(rating.bill.total, abs=1e-6)
     for kind, invoiced, rated in usage.differences(again):
         assert rated == pytest.approx(invoiced, abs=1e-6), kind
@@ -141,25 +142,25 @@ def test_an_export_read_back_is_rated_to_the_same_bill(tmp_path):
 
 def test_the_platforms_own_rows_are_understood(tmp_path):
     """One meter for compute and Windows licence, the size's short name, disks by the month: as Azure exports them."""
-    head = "ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ConsumedQuantity,ConsumedUnit,BilledCost,ServiceCategory,ServiceName,RegionId,x_SkuMeterName,x_SkuMeterSubcategory"
+    head = "ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ConsumedQuantity,ConsumedUnit,BilledCost,ServiceCategory,ServiceName,RegionId,x_SkuMeterName,x_SkuMeterSubcategory,x_SkuMeterCategory"
     day = "2026-01-05T00:00:00Z,2026-01-06T00:00:00Z"
     (tmp_path / "azure.csv").write_text(
         f"{head}\n"
-        f"{day},Usage,10,Hours,4.14,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series Windows\n"
-        f"{day},Usage,24,Hours,5.52,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series\n"
-        f"{day},Usage,{24 / 730},1/Month,0.71,Storage,Storage,westeurope,P10 LRS Disk,Premium SSD Managed Disks\n"
-        f"{day},Usage,24,Hours,0.12,Networking,Virtual Network,westeurope,Standard IPv4 Static Public IP,IP Addresses\n"
-        f"{day},Usage,3,GB,0.03,Networking,Bandwidth,westeurope,Standard Data Transfer Out,Bandwidth\n",
+        f"{day},Usage,10,Hours,4.14,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series Windows,Virtual Machines\n"
+        f"{day},Usage,24,Hours,5.52,Compute,Virtual Machines,westeurope,D4s v5,Virtual Machines Dsv5 Series,Virtual Machines\n"
+        f"{day},Usage,{24 / 730},1/Month,0.71,Storage,Storage,westeurope,P10 LRS Disk,Premium SSD Managed Disks,Storage\n"
+        f"{day},Usage,24,Hours,0.12,Networking,Virtual Network,westeurope,Standard IPv4 Static Public IP,IP Addresses,Virtual Network\n"
+        f"{day},Usage,3,GB,0.03,Networking,Bandwidth,westeurope,Standard Data Transfer Out,Bandwidth,Bandwidth\n",
         encoding="utf-8",
     )
-    usage = read_usage(tmp_path / "azure.csv")
-    bill = usage.rate(CATALOGUE, "2018-08").bill
+    usage = read_invoice(tmp_path / "azure.csv", CATALOGUE)
+    bill = usage.rate_hours().bill
     linux, windows = (CATALOGUE.price_per_h(D4, REGION, term) for term in ("linux", "windows"))
     assert bill.cost("compute") == pytest.approx(34 * linux)
     assert bill.cost("license") == pytest.approx(10 * (windows - linux))
     assert bill.cost("disk") == pytest.approx(24 / 730 * CATALOGUE.disk("P10", REGION).per_month)
     assert bill.cost("network") == pytest.approx(24 * CATALOGUE.public_ip_per_h(REGION))
-    assert usage.invoiced["other"] == pytest.approx(0.03)  # the traffic is invoiced, and not rated
+    assert [each.row.cost for each in usage.listed] == [pytest.approx(0.03)]  # the traffic is invoiced, and not rated
 
 
 STAYS = """vm,state,start,end,size,os,disks
@@ -172,13 +173,13 @@ b,PowerState/running,2026-01-05T09:30:00+01:00,,Standard_D4s_v5,linux,
 def test_a_list_of_stays_is_rated_by_hand(tmp_path):
     """Ten hours of Windows, a day of its disks, and Linux from 08:30 UTC to the end of the file."""
     (tmp_path / "stays.csv").write_text(STAYS, encoding="utf-8")
-    usage = read_usage(tmp_path / "stays.csv")
+    usage = read_stays(tmp_path / "stays.csv")
     bill = usage.rate(CATALOGUE, "2018-08").bill
     linux, windows = (CATALOGUE.price_per_h(D4, REGION, term) for term in ("linux", "windows"))
     assert usage.start == datetime(2026, 1, 5, 8, tzinfo=UTC)
     assert bill.cost("compute") + bill.cost("license") == pytest.approx(10 * windows + 23.5 * linux)
     disks = CATALOGUE.disk("P10", REGION).per_month + CATALOGUE.disk("E15", REGION).per_month
-    assert bill.cost("disk") == pytest.approx(24 * disks / 730)
+    assert bill.cost("disk") == pytest.approx(24 * disks / 744)  # January has 744 hours
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_issues_of_a_usage_file_are_reported_with_their_line(tmp_path, change, m
     """File, line, column, value, and what would be right."""
     (tmp_path / "stays.csv").write_text(STAYS.replace(*change, 1), encoding="utf-8")
     with pytest.raises(UsageError, match=message):
-        read_usage(tmp_path / "stays.csv")
+        read_stays(tmp_path / "stays.csv")
 
 
 @pytest.mark.slow

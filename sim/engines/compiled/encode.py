@@ -118,7 +118,7 @@ def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
             moves=_moves(setups, first_transition, first_state),
         ),
         samplers=SamplerTables(sampled.sampler_i, sampled.sampler_f, sampled.pool),
-        run=Run(float(window.end_s), float(window.start_s), window.start_ticks, bin_shift, first_transition[-1]),
+        run=Run(float(window.end_s), float(window.start_s), window.start_ticks, bin_shift, first_transition[-1], window.into_hour_ticks),
         bins=(window.end_ticks >> bin_shift) + 1,
         first_transition=first_transition,
         first_state=first_state,

@@ -76,6 +76,7 @@ class Run(NamedTuple):
     start_ticks: int
     bin_shift: int  # a bin has two to this power ticks
     transitions: int  # of all groups
+    into_hour_ticks: int  # of its clock hour that are over at t = 0
 
 
 class Births(NamedTuple):

@@ -108,8 +108,9 @@ def _record(t: float, move: int, vm: int, moves: Longs, run: Run, ledger: Ledger
         ledger.counts[move] += 1
     if q < run.start_ticks:
         q = run.start_ticks
-    hour = ((q >> WHOLE_BITS) & PLACE) // (TICKS_PER_HOUR >> WHOLE_BITS)
-    rest = (hour + 1) * TICKS_PER_HOUR - q
+    clock = q + run.into_hour_ticks
+    hour = ((clock >> WHOLE_BITS) & PLACE) // (TICKS_PER_HOUR >> WHOLE_BITS)
+    rest = (hour + 1) * TICKS_PER_HOUR - clock
     cells = ledger.cells
     before = moves[move, BEFORE] & PLACE
     after = moves[move, AFTER] & PLACE

@@ -27,7 +27,7 @@ from sim.model.demand import Autoscale
 from sim.model.plan import FleetPlan
 from sim.model.state_machine import Transition
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
-from sim.usage.ledger import whole_fleet, with_more
+from sim.usage.ledger import into_clock_hour_s, whole_fleet, with_more
 
 FLUSHED_AT_ONCE = 65_536  # moves that a flush aims to find in the event buffers
 
@@ -55,7 +55,7 @@ class Fleet:
     def __post_init__(self) -> None:
         plan = self.plan
         setups = set_up(plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside)
-        self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s)
+        self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
         self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
         self.groups = {

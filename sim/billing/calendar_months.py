@@ -1,0 +1,42 @@
+"""Calendar months (UTC) in clock hours: a disk's hour is its month's price over the hours of that month."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.units import HOURS_PER_MONTH
+
+SHARED = "@"
+"""In `BillLine.counts`: of the hours named before it, those of months with as many hours as stand after it."""
+
+
+def hours_of_month(at: datetime) -> int:
+    """Hours of the calendar month of an instant.
+
+    >>> hours_of_month(datetime(2028, 2, 29, tzinfo=UTC))
+    696
+    """
+    at = at.astimezone(UTC)
+    return 24 * calendar.monthrange(at.year, at.month)[1]
+
+
+def month_hours(start: datetime | None, hours: int) -> NDArray[np.int64]:
+    """For each clock hour from *start* the hours of its calendar month; without a date, of a mean month (730).
+
+    >>> month_hours(datetime(2026, 1, 31, 22, tzinfo=UTC), 4).tolist()
+    [744, 744, 672, 672]
+    """
+    found = np.full(hours, HOURS_PER_MONTH, dtype=np.int64)
+    begun = 0
+    while start is not None and begun < hours:
+        at = start.astimezone(UTC) + timedelta(hours=begun)
+        long = hours_of_month(at)
+        following = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=long)
+        ended = min(hours, begun - (at - following) // timedelta(hours=1))
+        found[begun:ended] = long
+        begun = ended
+    return found

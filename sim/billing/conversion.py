@@ -1,0 +1,63 @@
+"""A price list in another currency: every price times one rate, which is stated wherever its figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sim.catalog.catalogue import Catalogue
+from sim.catalog.currencies import per_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What the list is multiplied by for an invoice. *rate* is None where no rate is known."""
+
+    rate: float | None
+    source: str
+    per_usd: float = 1.0  # units of the invoice's currency per USD, for prices of ours; 1 where unknown
+
+
+def conversion(listed: str, wanted: str, given: float | None = None) -> Conversion:
+    """From the list's currency to an invoice's: at the rate given, else at the bundled one."""
+    source, target = per_usd(listed), per_usd(wanted)
+    if given is not None:
+        return Conversion(rate=given, source="given", per_usd=given)
+    if listed == wanted:
+        return Conversion(rate=1.0, source="", per_usd=1.0 if target is None else _number(target.value))
+    if source is None or target is None:
+        return Conversion(rate=None, source=f"no rate for {wanted if target is None else listed} is bundled")
+    return Conversion(
+        rate=_number(target.value) / _number(source.value), source=target.source, per_usd=_number(target.value)
+    )
+
+
+def converted(catalogue: Catalogue, currency: str, rate: float) -> Catalogue:
+    """The same catalogue with every price times *rate*."""
+    if currency == catalogue.currency and rate == 1.0:
+        return catalogue
+
+    def times(prices: Mapping[str, float]) -> dict[str, float]:
+        return {name: price * rate for name, price in prices.items()}
+
+    return replace(
+        catalogue,
+        currency=currency,
+        price_blocks=tuple(
+            replace(
+                block,
+                per_h={
+                    name: [None if price is None else price * rate for price in row]
+                    for name, row in block.per_h.items()
+                },
+            )
+            for block in catalogue.price_blocks
+        ),
+        disk_blocks=tuple(replace(block, per_month=times(block.per_month)) for block in catalogue.disk_blocks),
+        address_blocks=tuple(replace(block, per_h=block.per_h * rate) for block in catalogue.address_blocks),
+    )
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)

@@ -1,0 +1,139 @@
+"""What a file from somebody's cloud is, told by its content: a name may say anything."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.errors import UsageError
+from sim.files import csv_rows, open_bytes, open_text, parse_json, read_text
+
+COST_EXPORT, STAYS, UNKNOWN = "cost-export", "stays", "unknown"
+READS = "`vmfleet bill` reads lists of stays and cost exports (FOCUS, Azure actual and amortized)"
+_DELIMITERS = ",;\t"
+
+# Columns that one version of FOCUS has and the versions before it have not, newest first.
+_FOCUS_VERSIONS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("1.3", frozenset({"allocatedmethodid", "contractapplied", "hostprovidername", "serviceprovidername"})),
+    ("1.2", frozenset({"invoiceid", "pricingcurrency", "pricingcurrencyeffectivecost"})),
+    ("1.1", frozenset({"skumeter", "skupricedetails", "servicesubcategory", "capacityreservationid", "commitmentdiscountquantity"})),
+    ("1.0", frozenset()),
+)  # fmt: skip
+_COSTS = {"cost", "costinbillingcurrency", "pretaxcost"}
+
+_MAGIC = (
+    (b"PAR1", "a Parquet file"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
+    (b"%PDF", "a PDF document"),
+    (b"SQLite format 3", "an SQLite database"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """What a file is: its kind, the format where a kind has several, and the two in words."""
+
+    kind: str  # cost-export | stays | vm-list | resource-graph | activity-log | activity-log-csv | terraform | ... | unknown
+    words: str
+    format: str = ""
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()  # of a table, as `column_key` writes them
+
+
+def column_key(head: str) -> str:
+    """A column's name whatever its case, blanks and language: `Deutscher Name (EnglishName)` is `englishname`.
+
+    >>> column_key("Zählerkategorie (MeterCategory)"), column_key("Billing Currency")
+    ('metercategory', 'billingcurrency')
+    """
+    inside = re.fullmatch(r".*\(\s*([A-Za-z][\w ]*?)\s*\)\s*", head.strip())
+    return re.sub(r"[\s\-]+", "", (inside[1] if inside else head).strip()).lower()
+
+
+def recognise(path: Path) -> Recognised:
+    """What a file is; raises UsageError only where it can't be read at all."""
+    with open_bytes(path, UsageError) as content:
+        begin: bytes = content.peek(64)[:64]  # type: ignore[attr-defined]
+    for magic, words in _MAGIC:
+        if begin.startswith(magic):
+            return Recognised(kind=UNKNOWN, words=words)
+    with open_text(path, UsageError, most_line=None) as text:
+        first = text.read(4096).lstrip()
+    if first[:1] in ("{", "["):
+        found = _of_json(path, first)
+        if found is not None:
+            return found
+    return _of_table(path, first)
+
+
+def _of_json(path: Path, first: str) -> Recognised | None:
+    try:
+        return _of_value(parse_json(read_text(path, UsageError)))
+    except ValueError:
+        lines = first.startswith("{") and "\n{" in first
+        return Recognised(kind=UNKNOWN, words="JSON lines") if lines else None
+
+
+def _of_value(value: Any) -> Recognised:
+    """What a JSON value is, by the keys that only one command writes."""
+    if isinstance(value, Mapping):
+        keys = {str(key).lower() for key in value}
+        if "terraform_version" in keys or {"planned_values", "resource_changes"} & keys:
+            return Recognised(kind="terraform", words="a Terraform plan or state (`terraform show -json`)")
+        if "items" in keys and keys & {"billingcurrency", "nextpagelink"}:
+            return Recognised(kind="price-page", words="a page of the Retail Prices API")
+        inner = next((value[key] for key in value if str(key).lower() in ("value", "data")), None)
+        if isinstance(inner, list):
+            found = _of_items(inner)
+            if str(next(iter(value))).lower() != "value" and found.kind == "vm-list":
+                return Recognised(kind="resource-graph", words="an answer of Azure Resource Graph")
+            return found
+        return _of_items([value])
+    return _of_items(value if isinstance(value, list) else [])
+
+
+def _of_items(items: list[Any]) -> Recognised:
+    keys = {str(key).lower() for item in items[:50] if isinstance(item, Mapping) for key in item}
+    if keys & {"eventtimestamp", "operationname"} and keys & {"eventtimestamp", "correlationid"}:
+        return Recognised(kind="activity-log", words="an Activity Log (JSON)")
+    if {"armskuname", "retailprice"} & keys:
+        return Recognised(kind="price-page", words="items of the Retail Prices API")
+    if {"hardwareprofile", "powerstate", "vmid"} & keys:
+        return Recognised(kind="vm-list", words="a list of VMs (`az vm list`)")
+    if "type" in keys and "properties" in keys:
+        return Recognised(kind="resource-graph", words="an answer of Azure Resource Graph")
+    return Recognised(kind=UNKNOWN, words="JSON of another kind")
+
+
+def _of_table(path: Path, first: str) -> Recognised:
+    if re.search(r"^\s*\[\[?\s*group\b", first, re.MULTILINE):
+        return Recognised(kind="scenario", words="a scenario file")
+    line = first.splitlines()[0] if first else ""
+    delimiter = max(_DELIMITERS, key=line.count)
+    with open_text(path, UsageError) as text:
+        heads = next((row for _, row in itertools.islice(csv_rows(text, path, UsageError, delimiter=delimiter), 1)), [])
+    columns = tuple(column_key(head) for head in heads)
+    kind, words, form = _of_columns(set(columns))
+    return Recognised(kind=kind, words=words, format=form, delimiter=delimiter, columns=columns)
+
+
+def _of_columns(names: Collection[str]) -> tuple[str, str, str]:
+    names = set(names)
+    if "chargeperiodstart" in names and names & {"billedcost", "effectivecost", "consumedquantity"}:
+        version = next(version for version, new in _FOCUS_VERSIONS if not new or new & names)
+        return COST_EXPORT, f"a FOCUS {version} export", f"focus-{version}"
+    if names & _COSTS and names & {"metercategory", "metername", "meterid", "meter"}:
+        return COST_EXPORT, "an Azure cost export", "azure-actual"
+    if {"correlationid", "operationname"} <= names:
+        return "activity-log-csv", "an Activity Log (the portal's CSV)", ""
+    if {"vm", "state", "start"} <= names:
+        return STAYS, "a list of stays", ""
+    if {"meterid", "unitprice"} <= names or {"meterid", "retailprice"} <= names:
+        return "price-sheet", "a price sheet", ""
+    if {"vmid", "resourcegroup"} <= names or {"name", "subscription", "resourcegroup"} <= names:
+        return "vm-list", "a list of resources (the portal's CSV)", ""
+    return UNKNOWN, "a table of another kind" if len(names) > 1 else "text of another kind", ""

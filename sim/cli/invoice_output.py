@@ -1,0 +1,132 @@
+"""What `vmfleet bill` says of a cost export: which share of it was rated, meter by meter, and the rest with its reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sim.billing.classify import KINDS
+from sim.billing.invoice import Charge, Invoice
+from sim.cli import terminal
+from sim.fields.numbers import in_currency, money
+
+SHOWN = 15  # of the listed rows' groups, on a terminal; all are in the JSON
+
+
+def invoice_object(invoice: Invoice) -> dict[str, Any]:
+    """The pinned part of the answer as JSON."""
+    rated, listed, total = invoice.rated, invoice.listed, invoice.total
+    rated_cost = _sum(each.row.cost for each in rated)
+    period = invoice.period
+    found: dict[str, Any] = {
+        "file": Path(invoice.export.path).name,
+        "format": invoice.export.format,
+        "currency": invoice.export.currency,
+        "period": {"from": _iso(period[0]), "to": _iso(period[1])} if period else {"from": None, "to": None},
+        "cost_column": invoice.export.cost_column,
+        "exchange_rate": invoice.rate,
+        "exchange_rate_source": invoice.conversion.source or None,
+        "total": total,
+    }
+    if invoice.effective_total is not None:
+        found["effective_total"] = invoice.effective_total
+    found["rated"] = {
+        "rows": len(rated), "cost": rated_cost, "list": invoice.list_total,
+        "list_currency": None if invoice.rate is None else invoice.export.currency,
+    }  # fmt: skip
+    found["listed"] = {"rows": len(listed), "cost": _sum(each.row.cost for each in listed)}
+    found["rated_share"] = rated_cost / total if total else None
+    found["meters"] = _meters(rated)
+    found["listed_rows"] = _listed(listed)
+    return found
+
+
+def print_invoice(invoice: Invoice) -> None:
+    """The share that was rated, the meters, and what was listed."""
+    rated = _sum(each.row.cost for each in invoice.rated)
+    total, currency = invoice.total, invoice.export.currency
+    share = f"{100 * rated / total:.1f} % of " if total else ""
+    value = invoice.list_total
+    at_list = "no list price" if value is None else f"{money(value)} {currency} at list price"
+    typer.echo(
+        f"Rated: {share}{money(total)} {currency} ({invoice.export.format}): {money(rated)} invoiced, {at_list}; "
+        f"{len(invoice.rated)} of {len(invoice.charges)} rows"
+    )
+    if value is None:
+        typer.echo(
+            f"note: {invoice.conversion.source}: nothing is set against the list; give --exchange-rate", err=True
+        )
+    elif invoice.conversion.source:
+        typer.echo(f"List prices in {currency}: times {invoice.rate:.6g} ({invoice.conversion.source})")
+    if invoice.rated:
+        terminal.print_table(
+            "Meters",
+            ("kind", "meter", "region", "quantity", "unit", f"{currency} a unit", "at list", "invoiced", "rows"),
+            [
+                (
+                    each["kind"], each["meter"], each["region"], f"{each['quantity']:,.4f}", in_currency(each["unit"], currency),
+                    _figure(each["unit_price"], ".6g"), _figure(each["list"], ",.4f"), f"{each['cost']:,.4f}", str(each["rows"]),
+                )
+                for each in _meters(invoice.rated)
+            ],
+            left=3,
+        )  # fmt: skip
+    rest = _listed(invoice.listed)
+    if rest:
+        terminal.print_table(
+            "Not rated" + (f" (the {SHOWN} that cost most of {len(rest)})" if len(rest) > SHOWN else ""),
+            ("what", "reason", f"invoiced, {currency}", "rows", "first in line"),
+            [
+                (each["what"], each["reason"], f"{each['cost']:,.4f}", str(each["rows"]), str(each["first_row"]))
+                for each in sorted(rest, key=lambda each: -abs(each["cost"]))[:SHOWN]
+            ],
+            left=2,
+        )
+
+
+def _meters(rated: Sequence[Charge]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str, str, str, float | None], list[Charge]] = {}
+    for each in rated:
+        meter = each.meter
+        groups.setdefault((meter.kind, meter.name, meter.region, meter.unit, each.unit_price), []).append(each)
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    return [
+        {
+            "kind": kind, "meter": name, "region": region or None, "quantity": _sum(each.quantity for each in charges), "unit": unit,
+            "unit_price": price, "list": None if price is None else _sum(each.list_cost or 0.0 for each in charges),
+            "cost": _sum(each.row.cost for each in charges), "rows": len(charges),
+        }
+        for (kind, name, region, unit, price), charges in sorted(groups.items(), key=lambda each: (order[each[0][0]], str(each[0])))
+    ]  # fmt: skip
+
+
+def _listed(listed: Sequence[Charge]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str, str], list[Charge]] = {}
+    for each in listed:
+        groups.setdefault((each.row.sku.product or each.meter.name, each.meter.kind, each.meter.reason), []).append(
+            each
+        )
+    return [
+        {
+            "what": what, "kind": kind, "reason": reason, "rows": len(charges), "cost": _sum(each.row.cost for each in charges),
+            "first_row": min(each.row.line for each in charges),
+        }
+        for (what, kind, reason), charges in groups.items()
+    ]  # fmt: skip
+
+
+def _sum(parts: Iterable[float]) -> float:
+    return math.fsum(parts)
+
+
+def _figure(number: float | None, form: str) -> str:
+    return "–" if number is None else format(number, form)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat()
