@@ -80,20 +80,18 @@ def rate_stays(
     policy: BillingPolicy | str,
     commitments: Sequence[Commitment] = (),
     *,
-    start_s: float = 0.0,
-    end_s: float | None = None,
+    window_s: tuple[float, float] | None = None,
     rounding: str = "exact",
     spot_steps: SpotSteps | None = None,
     start: datetime | None = None,
-    whole_hours: bool = False,
 ) -> Rating:
     """The bill of stays of VMs, without a simulation, and what is needed to share it out to VMs and days.
 
-    *rounding* is `exact`, or `floor-minute`: the spare seconds of each contiguous billed stretch are dropped. *start* is the
-    instant of t = 0. *whole_hours*: commitments are bought for every clock hour that the window touches, and used in it whole.
+    *window_s* is from t = 0 to the end of the last stay unless it is given. *rounding* is `exact`, or `floor-minute`: the
+    spare seconds of each contiguous billed stretch are dropped. *start* is the instant of t = 0.
     """
     rules = get_policy(policy) if isinstance(policy, str) else policy
-    end_s = stays.end_s if end_s is None else end_s
+    start_s, end_s = (0.0, stays.end_s) if window_s is None else window_s
     into_hour_s = 0.0 if start is None else into_clock_hour_s(start)
     hours = hours_of_stays(
         stays,
@@ -104,8 +102,6 @@ def rate_stays(
         levels=hold_vms(commitments),
     )
     window = window_hourly(start_s + into_hour_s, end_s + into_hour_s, len(hours[0].billed.hourly))
-    if whole_hours:
-        window = np.ceil(window)
     return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start)
 
 

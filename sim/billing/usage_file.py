@@ -13,17 +13,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sim.billing.commitments import Commitment
+import numpy as np
+
+from sim.billing.commitments import Commitment, hold_vms
 from sim.billing.meters import RatedGroup
-from sim.billing.rating import Rating, rate_stays
+from sim.billing.rating import Rating, rate_in_full
 from sim.billing.recognise import READS, STAYS, UNKNOWN, recognise
-from sim.billing.stays import Stay, Stays, stays_of
+from sim.billing.stays import Stay, Stays, hours_of_stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
 from sim.files import csv_rows, open_text
-from sim.lifecycle.policy import BillingPolicy
+from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import to_ticks
 
 STAY_COLUMNS = ("vm", "state", "start", "end")
 VM_COLUMNS = ("size", "region", "os", "priority", "hybrid_benefit", "disks", "public_ip", "keeps_disks", "group")
@@ -56,9 +59,11 @@ class StayFile:
         rounding: str = "exact",
     ) -> Rating:
         """The file's bill. Commitments are bought for whole clock hours, from the one of the first to the one of the last use."""
-        return rate_stays(
-            self.stays, catalogue, policy, commitments, end_s=self.end_s, rounding=rounding, start=self.start, whole_hours=True
-        )  # fmt: skip
+        rules = get_policy(policy) if isinstance(policy, str) else policy
+        ticks = (0, to_ticks(self.end_s))
+        hours = hours_of_stays(self.stays, rules, ticks, rounding, levels=hold_vms(commitments))
+        whole = np.ones(len(hours[0].billed.hourly))
+        return rate_in_full(hours, whole, catalogue, commitments, start=self.start)
 
 
 def read_stays(

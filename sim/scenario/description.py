@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
@@ -32,7 +33,11 @@ class DefaultInUse(Sourced):
 
 
 def describe(
-    file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue, untrusted: Sequence[UntrustedPrice]
+    file: ScenarioFile,
+    resolved: ResolvedGroups,
+    catalogue: Catalogue,
+    meters: Sequence[tuple[RatedGroup, str]],
+    untrusted: Sequence[UntrustedPrice],
 ) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
@@ -41,6 +46,7 @@ def describe(
         *describe_platform(file, resolved),
         *_commitments(file, catalogue),
         "",
+        *_meters(meters),
         *_trust(untrusted),
         "",
         *_defaults(file, resolved),
@@ -164,6 +170,18 @@ def _faults(group: Group, file: ScenarioFile) -> list[str]:
         lines += kind.describe(group.fault(key), circumstances)
         warnings += kind.warn(group.fault(key), circumstances)
     return lines + [f"Warning: {warning}" for warning in warnings]
+
+
+def _meters(meters: Sequence[tuple[RatedGroup, str]]) -> list[str]:
+    """What the bill counts, as docs/bill.md explains it: each meter with the groups that pay it."""
+    payers: dict[str, list[str]] = {}
+    for group, meter in meters:
+        payers.setdefault(meter, []).append(group.name)
+    return [
+        "Meters of the bill:",
+        *(f"  {meter} ({', '.join(dict.fromkeys(names))})" for meter, names in payers.items()),
+        "",
+    ]
 
 
 def _commitments(file: ScenarioFile, catalogue: Catalogue) -> list[str]:

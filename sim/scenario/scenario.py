@@ -114,18 +114,20 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self, self._resolved, self.catalogue(), self.untrusted_prices())
+        return describe(self, self._resolved, self.catalogue(), self.meters(), self.untrusted_prices())
+
+    def meters(self) -> list[tuple[RatedGroup, str]]:
+        """The meters that each group pays (docs/bill.md); those of commitments belong to no group."""
+        return [
+            (group, f"{kind}.{detail}")
+            for group in self.rated_groups()
+            for kind, prices in group_prices(self.catalogue(), group).items()
+            for detail, _ in prices
+        ]
 
     def untrusted_prices(self) -> list[UntrustedPrice]:
         """The prices of its bill that are estimates or stand-ins, with their source."""
-        catalogue = self.catalogue()
-        meters = [
-            (group, f"{kind}.{detail}")
-            for group in self.rated_groups()
-            for kind, prices in group_prices(catalogue, group).items()
-            for detail, _ in prices
-        ]
-        return untrusted_prices(catalogue, meters, self.billed_commitments())
+        return untrusted_prices(self.catalogue(), self.meters(), self.billed_commitments())
 
     def defaults_in_use(self) -> list[DefaultInUse]:
         """Every default that this scenario leans on, and which groups use it."""

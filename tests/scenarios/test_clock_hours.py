@@ -117,6 +117,7 @@ def test_meters_of_our_own_survive_the_invoice(tmp_path: Path):
     group = {"count": 1, "os": "windows", "disks": ["P10"], "when_off": "hibernate", "cycle": {"on": "1h", "off": "1h"}}
     asked = scenario("2026-01-05T06:00:00Z", "24h", policy="2023-10", **group)
     run = metrics(asked)
+    assert "  disk.P15.hibernation (jobs)" in asked.describe()
     write_invoice(asked, tmp_path / "own.csv", total_usd=run["cost.total"])
     invoice = read_invoice(tmp_path / "own.csv", asked.catalogue())
     assert "disk.P15.hibernation" in {each.meter.name for each in invoice.rated}

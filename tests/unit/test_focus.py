@@ -61,7 +61,7 @@ def lives():
 def export(commitments=COMMITMENTS, by_vm: bool = True):
     """A rating and its FOCUS rows."""
     stays = lives()
-    rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, end_s=WEEK_S, start=START)
+    rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, window_s=(0.0, WEEK_S), start=START)
     days = Days.of(rating, START)
     policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))
     spread = VmBreakdown(rating=rating, days=days, stays=stays, policy=policy, window=window) if by_vm else None

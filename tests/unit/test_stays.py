@@ -63,15 +63,15 @@ def test_minutes_are_dropped_once_per_contiguous_billed_stretch():
 def test_an_e10_deleted_after_twenty_hours_pays_twenty_hours():
     """Prorated by the hour, whatever the VM's state: the documented example."""
     vm = lives(("a", RUNNING, 0.0, 36000.0), ("a", DEALLOCATED, 36000.0, 72000.0), of=group(disks=("E10",)))
-    bill = rate_stays(vm, CATALOGUE, "2018-08", end_s=30 * 86400.0).bill
+    bill = rate_stays(vm, CATALOGUE, "2018-08", window_s=(0.0, 30 * 86400.0)).bill
     assert bill.cost("disk") == pytest.approx(20 * CATALOGUE.disk("E10", REGION).per_month / 730, abs=1e-9)
 
 
 def test_a_disk_kept_after_the_delete_pays_on():
     """A delete that keeps disks leaves an orphan until the end of the window."""
     vm = lives(("a", RUNNING, 0.0, 72000.0), of=group(disks=("E10",), keeps_disks=True))
-    assert quantity(vm, "disk.E10.orphaned", end_s=108000.0) == pytest.approx(10.0)
-    assert quantity(vm, "disk", end_s=108000.0) == pytest.approx(30.0)
+    assert quantity(vm, "disk.E10.orphaned", window_s=(0.0, 108000.0)) == pytest.approx(10.0)
+    assert quantity(vm, "disk", window_s=(0.0, 108000.0)) == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_what_vms_pay_adds_up_to_what_their_groups_pay():
     """Two look-ups a stretch against the hourly coverage: no VM hour is lost or paid twice."""
     stays, _ = random_lives(2)
     end_s = 10 * 86400.0
-    rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=end_s)
+    rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, window_s=(0.0, end_s))
     left = {name: demand.left for name, demand in rating.allocation.demands.items()}
     mine = vm_hours(stays, get_policy("2018-08"), (0, to_ticks(end_s)), rating.hours, left)
     for number, own in enumerate(rating.hours):
@@ -150,7 +150,7 @@ def test_days_of_vms_add_up_to_days_of_groups():
     """Cut at midnight UTC although the clock starts at 07:30; the sum over VMs is the group's own day."""
     stays, _ = random_lives(3)
     end_s = 10 * 86400.0
-    rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=end_s)
+    rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, window_s=(0.0, end_s))
     days = Days(start=datetime(2026, 1, 5, 7, tzinfo=UTC), hours=len(rating.window))
     spread = VmBreakdown(
         rating=rating, days=days, stays=stays, policy=get_policy("2018-08"), window=(0, to_ticks(end_s))
@@ -164,7 +164,7 @@ def test_days_of_vms_add_up_to_days_of_groups():
 def test_parts_of_a_bill_of_stays_are_exact():
     """Decimal sums of the lines are the total."""
     stays, _ = random_lives(4)
-    bill = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, end_s=864000.0).bill
+    bill = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS, window_s=(0.0, 864000.0)).bill
     assert sum(Decimal(line.amount_nano) for line in bill.lines) == bill.amount_nano()
 
 
