@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from focus_validator import needs_it, verdict_on
+from focus_validator import broken_rules, needs_2, needs_it, verdict_on
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.breakdown import Days, VmBreakdown
@@ -210,6 +210,26 @@ def test_focus_validator_accepts_the_export_and_sees_a_spoilt_one(tmp_path, spoi
     if spoil:
         path.write_text(path.read_text("utf-8").replace(",Compute,", ",Computers,"), encoding="utf-8")
     assert verdict in verdict_on(path)
+
+
+@pytest.mark.slow
+@needs_2
+def test_focus_validator_accepts_the_export_by_the_rules_of_1_2(tmp_path):
+    """All applicability criteria on; it must refuse a currency that doesn't exist."""
+    path = tmp_path / "focus.csv"
+    write_focus(path, export()[1], validator_columns=False)
+    assert broken_rules(path) == set()
+    path.write_text(path.read_text("utf-8").replace(",USD,", ",Dollars,"), encoding="utf-8")
+    assert "BillingCurrency-C-003-M" in broken_rules(path)
+
+
+def test_statuses_stand_where_their_ids_do():
+    """What the validator's own rules of these columns can't check (they contradict themselves)."""
+    for row in export()[1]:
+        for name in ("CommitmentDiscount", "CapacityReservation"):
+            used = row["ChargeCategory"] == "Usage" and row.get(f"{name}Id") is not None
+            assert (row.get(f"{name}Status") is not None) == used, (name, row["ChargeDescription"])
+        assert (row.get("RegionName") is None) == (row.get("RegionId") is None)
 
 
 def test_the_file_has_the_columns_under_both_names(tmp_path):

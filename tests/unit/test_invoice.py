@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from focus_validator import needs_it, verdict_on
+from focus_validator import broken_rules, needs_2, needs_it, verdict_on
 
 import sim
 from sim.errors import AuditError, ResultError
@@ -143,3 +143,12 @@ def test_focus_validator_accepts_a_runs_invoice(tmp_path: Path, extra: dict[str,
     """What `vmfleet run --focus` writes, checked by the registry's own program."""
     write_invoice(scenario(**extra), tmp_path / "f.csv")
     assert "Validation succeeded" in verdict_on(tmp_path / "f.csv")
+
+
+@pytest.mark.slow
+@needs_2
+@pytest.mark.parametrize("extra", [{}, {"rounding": "floor-minute", "group": {"keeps_disks": True}}])
+def test_focus_validator_accepts_a_runs_invoice_by_the_rules_of_1_2(tmp_path: Path, extra: dict[str, Any]) -> None:
+    """With all applicability criteria on."""
+    write_invoice(scenario(**extra), tmp_path / "f.csv")
+    assert broken_rules(tmp_path / "f.csv") == set()
