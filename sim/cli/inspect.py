@@ -11,6 +11,8 @@ import typer
 from sim.cli import options, terminal
 from sim.errors import InputError
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands that read, check and explain."""

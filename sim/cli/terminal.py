@@ -13,6 +13,7 @@ from sim.cli.streams import printable
 from sim.fields.metrics import Form, Forms, trust_sentence
 from sim.fields.numbers import NO_NUMBER, general, money
 
+# start-up: rich and the report are loaded when something is shown
 if TYPE_CHECKING:
     from rich.console import Console
 
