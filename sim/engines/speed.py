@@ -29,7 +29,7 @@ MOST_WAITED_S = 1_000.0
 MOST_BYTES = 4_096
 NOTED_FROM_S = 0.5  # of simulation, before anything is written
 
-_simulated: defaultdict[str, list[float]] = defaultdict(
+unwritten: defaultdict[str, list[float]] = defaultdict(
     lambda: [0.0, 0.0]
 )  # by kernel: seconds and moves not written yet
 
@@ -49,13 +49,13 @@ def speeds() -> dict[str, float]:
 
 def note_simpy(kernel: str, seconds: float, moves: float, *, compiled: bool) -> None:
     """SimPy has simulated what a kernel could have; not *compiled*: there was no machine code of it."""
-    pending = _simulated[kernel]
+    pending = unwritten[kernel]
     pending[0] += seconds
     pending[1] += moves
     if pending[0] < NOTED_FROM_S or not pending[1]:
         return
     seconds, moves = pending
-    del _simulated[kernel]
+    del unwritten[kernel]
     waited = f"{kernel}.waited_s"
     _keep({
         f"{kernel}.simpy_s_per_move": seconds / moves,

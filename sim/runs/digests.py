@@ -40,8 +40,8 @@ def recorded(folder: Path) -> dict[str, str] | None:
 
 
 def facts_digest(facts: Mapping[str, Any]) -> str:
-    """SHA-256 of what `provenance.json` says besides its list of files."""
-    own = {key: value for key, value in facts.items() if key != "files"}
+    """SHA-256 of what `provenance.json` says besides its list of files and the time: the same for the same result."""
+    own = {key: value for key, value in facts.items() if key not in ("files", "timing")}
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
