@@ -16,6 +16,7 @@ from sim.errors import InputError
 from sim.fields.numbers import in_currency, money, percent, relative
 from sim.units import format_duration
 
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
     from sim.billing.breakdown import VmBreakdown
     from sim.billing.commitments import Commitment
