@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -59,14 +59,12 @@ def test_the_estimate_grows_with_the_work_and_processes_share_the_time():
     assert estimate([plan({"count": 2000})] * 3, 10, engine="simpy").events == 3 * one.events
 
 
-def test_the_time_is_right_within_an_order_of_magnitude():
-    """Against a run of some seconds."""
-    scenario = sim.from_dict({**DAY, "group": [{"name": "g", "count": 3000, "cycle": {"on": "2h", "off": "2h"}}]})
-    sim.run(scenario, replications=1, engine="simpy")
-    began = time.perf_counter()
-    sim.run(scenario, replications=1, engine="simpy")
-    took = time.perf_counter() - began
-    assert took / 12 < estimate([scenario.fleet_plan()], 1, engine="simpy").seconds < took * 12
+def test_the_events_are_right_within_a_factor_of_three(tmp_path: Path):
+    """Against the moves of a run; a machine's speed is no matter of a test."""
+    scenario = sim.from_dict({**DAY, "group": [{"name": "g", "count": 30, "cycle": {"on": "2h", "off": "2h"}}]})
+    sim.run(scenario, replications=1, engine="simpy", events=True).write(tmp_path / "run")
+    moves = pq.read_metadata(tmp_path / "run" / "events.parquet").num_rows
+    assert moves / 3 < estimate([scenario.fleet_plan()], 1, engine="simpy").events < moves * 3
 
 
 def test_run_and_studies_refuse_without_a_terminal_and_validate_says_it(
