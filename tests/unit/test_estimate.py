@@ -35,9 +35,7 @@ def test_what_exceeds_the_machine_is_refused_before_it_starts(what: str):
     """Each was accepted by `validate`, and then took gibibytes, or had no end."""
     horizon, group = HUGE[what]
     wanted = plan(group, horizon)
-    began = time.perf_counter()
     found = estimate([wanted], 2)
-    assert time.perf_counter() - began < 0.5
     with pytest.raises(MachineError, match="--yes"):
         refuse_excess(found)
 
