@@ -107,11 +107,11 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.slow
 def test_dask_gives_the_bits_of_this_process(scheduler: str, fleet: sim.Scenario, tmp_path: Path):
     """A real scheduler and two worker processes: every file of the result is the same to the last byte."""
-    here = sim.run(fleet)
+    here = sim.run(fleet, engine="simpy")
     with Cluster(scheduler) as cluster:
         until = time.monotonic() + 10
         assert 1 <= cluster.processes <= 2
-        there = sim.run(fleet, workers=cluster)
+        there = sim.run(fleet, workers=cluster, engine="simpy")
         sweep = sim.sweep(fleet, {"group.web.count": [1, 2]}, replications=3, workers=cluster)
         assert time.monotonic() < until + 60
     here.write(tmp_path / "here")
@@ -173,8 +173,8 @@ def test_ray_gives_the_bits_of_this_process(fleet: sim.Scenario):
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         with Cluster("ray://auto") as cluster:
-            there = sim.run(fleet, workers=cluster)
-        here = sim.run(fleet)
+            there = sim.run(fleet, workers=cluster, engine="simpy")
+        here = sim.run(fleet, engine="simpy")
         # Compared as text: what isn't defined is NaN, which equals nothing, itself included.
         assert [repr(each.metrics) for each in there.replications] == [repr(each.metrics) for each in here.replications]
     finally:

@@ -53,8 +53,8 @@ def office() -> sim.Scenario:
 
 @pytest.fixture(scope="module")
 def result(office: sim.Scenario) -> sim.RunResult:
-    """Four replications of it."""
-    return sim.run(office)
+    """Four replications of it; the engine is named, for `auto` picks it by the speed it measured."""
+    return sim.run(office, engine="simpy")
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -65,7 +65,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 def test_the_same_question_gives_the_same_bytes(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
     """Same scenario, seed and code: every file but the provenance's time stamp is the same to the last byte."""
     result.write(tmp_path / "a")
-    sim.run(office).write(tmp_path / "b")
+    sim.run(office, engine="simpy").write(tmp_path / "b")
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
     one, two = (json.loads((tmp_path / name / "provenance.json").read_text()) for name in "ab")
     assert one.pop("timing")
@@ -80,8 +80,8 @@ def test_another_seed_gives_other_figures(office: sim.Scenario, result: sim.RunR
 
 def test_workers_change_nothing(office: sim.Scenario, result: sim.RunResult, tmp_path: Path):
     """--jobs 2 writes the bytes of --jobs 1, events included."""
-    sim.run(office, events=True).write(tmp_path / "one")
-    sim.run(office, jobs=2, events=True).write(tmp_path / "two")
+    sim.run(office, events=True, engine="simpy").write(tmp_path / "one")
+    sim.run(office, jobs=2, events=True, engine="simpy").write(tmp_path / "two")
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
 
 
@@ -225,8 +225,8 @@ def test_a_full_disk_says_where_finished_replications_are_kept(
     with monkeypatch.context() as patched:
         patched.setattr(run_result, "write_replications", full)
         with pytest.raises(ResultError, match=r"kept in .*\.result\.unfinished: --resume goes on"):
-            run_to_folder(office, tmp_path / "result", replications=2)
-    stored = run_to_folder(office, tmp_path / "result", replications=2, resume=True)
+            run_to_folder(office, tmp_path / "result", replications=2, engine="simpy")
+    stored = run_to_folder(office, tmp_path / "result", replications=2, resume=True, engine="simpy")
     assert stored.summary["replications"] == 2
     assert not (tmp_path / ".result.unfinished").exists()
 
@@ -256,7 +256,7 @@ def test_a_disk_that_fills_up_between_replications_names_the_folder(
 
     monkeypatch.setattr(CacheEntry, "put", full)
     with pytest.raises(ResultError, match=r"out: can't write the result: the disk is full"):
-        run_to_folder(office, tmp_path / "out")
+        run_to_folder(office, tmp_path / "out", engine="simpy")
     assert not (tmp_path / "out").exists()
 
 
@@ -355,7 +355,7 @@ def test_what_was_finished_is_not_simulated_again(
     """Interrupted after two replications, resumed: the two others are simulated, and the folder is the undisturbed one."""
     from sim.runs import executors as workers
 
-    run_to_folder(office, tmp_path / "undisturbed", events=True)
+    run_to_folder(office, tmp_path / "undisturbed", events=True, engine="simpy")
     real, ran = workers.replicate_many, []
 
     def stubborn(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
@@ -366,10 +366,10 @@ def test_what_was_finished_is_not_simulated_again(
 
     monkeypatch.setattr(workers, "replicate_many", stubborn)
     with pytest.raises(KeyboardInterrupt):
-        run_to_folder(office, tmp_path / "cut", events=True)
+        run_to_folder(office, tmp_path / "cut", events=True, engine="simpy")
     assert not (tmp_path / "cut").exists()
     monkeypatch.setattr(workers, "replicate_many", lambda q, s, n, *m: (ran.extend(n), real(q, s, n, *m))[1])
-    run_to_folder(office, tmp_path / "cut", events=True, resume=True)
+    run_to_folder(office, tmp_path / "cut", events=True, resume=True, engine="simpy")
     assert ran == [0, 1, 2, 3]
     assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "undisturbed")
     assert not unfinished_folder(tmp_path / "cut").exists()
@@ -381,12 +381,12 @@ def test_kept_replications_of_another_question_are_not_used(
     """Resuming with another fleet, seed or price must not mix them in: the folder is that of the new question."""
     monkeypatch.setattr(sim.RunResult, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        run_to_folder(office, tmp_path / "result")
+        run_to_folder(office, tmp_path / "result", engine="simpy")
     monkeypatch.undo()
     assert unfinished_folder(tmp_path / "result").exists()
     bigger = office.replace("group.dev.count", 7)
-    run_to_folder(bigger, tmp_path / "result", resume=True)
-    run_to_folder(bigger, tmp_path / "fresh")
+    run_to_folder(bigger, tmp_path / "result", resume=True, engine="simpy")
+    run_to_folder(bigger, tmp_path / "fresh", engine="simpy")
     assert _bytes(tmp_path / "result") == _bytes(tmp_path / "fresh")
 
 
@@ -398,7 +398,7 @@ from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 if __name__ == "__main__":
     scenario = sim.load(sys.argv[1])
     print("ready", flush=True)
-    run_to_folder(scenario, sys.argv[2], replications=30, jobs=int(sys.argv[3]), resume=True, events=True)
+    run_to_folder(scenario, sys.argv[2], replications=30, jobs=int(sys.argv[3]), resume=True, events=True, engine="simpy")
 """
 
 
@@ -410,7 +410,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(office: sim.Scenario, tmp_path: 
 
     scenario = tmp_path / "office.toml"
     scenario.write_text(office.to_toml(), encoding="utf-8")
-    run_to_folder(office, tmp_path / "undisturbed", replications=30, events=True)
+    run_to_folder(office, tmp_path / "undisturbed", replications=30, events=True, engine="simpy")
     wanted = _bytes(tmp_path / "undisturbed")
     program = tmp_path / "killed.py"
     program.write_text(KILLED, encoding="utf-8")
@@ -432,7 +432,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(office: sim.Scenario, tmp_path: 
         if target.exists():
             assert _bytes(target) == wanted
     for number in range(5):
-        run_to_folder(office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True)
+        run_to_folder(
+            office, tmp_path / f"cut-{number}", replications=30, jobs=jobs, resume=True, events=True, engine="simpy"
+        )
         assert _bytes(tmp_path / f"cut-{number}") == wanted
 
 
