@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sim.billing.recognise import Recognised
+from sim.recognise import Recognised
 from sim.errors import UsageError
 from sim.files import csv_rows, open_text, parse_json
 

@@ -18,7 +18,7 @@ import numpy as np
 from sim.billing.commitments import Commitment, hold_vms
 from sim.billing.meters import RatedGroup
 from sim.billing.rating import Rating, rate_in_full
-from sim.billing.recognise import READS, STAYS, UNKNOWN, recognise
+from sim.recognise import READS, STAYS, UNKNOWN, recognise
 from sim.billing.stays import Stay, Stays, hours_of_stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError

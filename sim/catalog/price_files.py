@@ -1,4 +1,4 @@
-"""The forms in which people save the public price list: whole pages, bare items, JSON lines, CSV; other price sheets are named."""
+"""The forms in which people save the public price list: whole pages, bare items, JSON lines, CSV; other files are named."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from sim.errors import CatalogueError
 from sim.files import csv_rows, open_text, parse_json, read_text, refusal
+from sim.recognise import PRICE_PAGE, recognise
 
 _DELIMITERS = ",;\t"
 _ITEM_KEYS = ("armSkuName", "retailPrice", "unitPrice", "meterName", "productName")
@@ -23,13 +24,6 @@ _COLUMNS = {  # of the API's items, by their names without case and blanks
     )
 }  # fmt: skip
 _NUMBERS = ("tierMinimumUnits", "retailPrice", "unitPrice")
-_SHEETS = (  # columns that tell a price sheet, and its name
-    ({"resourceid"}, "a cost export (`vmfleet bill` reads those)"),
-    ({"billingprofileid"}, "a price sheet of a Microsoft Customer Agreement"),
-    ({"partnumber"}, "a price sheet of an Enterprise Agreement"),
-    ({"enrollmentnumber"}, "a price sheet of an Enterprise Agreement"),
-    ({"metercategory", "unitprice"}, "a price sheet by meters"),
-)
 _HINT = (
     "save pages of the Retail Prices API (`vmfleet prices url REGION` says their addresses); negotiated prices go into "
     "[prices.override] of a scenario"
@@ -45,7 +39,13 @@ class PriceDocument:
 
 
 def read_documents(file: Path) -> list[PriceDocument]:
-    """What a file holds: pages of the API as they are; bare items, JSON lines and CSV rows as one page without a count."""
+    """What a file holds: pages of the API as they are; bare items, JSON lines and CSV rows as one page without a count.
+
+    A file of another kind is refused by its name: a cost export, an Activity Log, a Terraform plan, a price sheet.
+    """
+    seen = recognise(file, CatalogueError)
+    if seen.is_named and seen.kind != PRICE_PAGE:
+        raise refusal(CatalogueError, file, f"this is {seen.words}; it makes no catalogue", _HINT)
     with open_text(file, CatalogueError, most_line=None) as stream:
         first = stream.read(4096).lstrip()
     if not first:
@@ -100,25 +100,16 @@ def _of_table(file: Path, head: str) -> PriceDocument:
         rows = csv_rows(stream, file, CatalogueError, delimiter=delimiter)
         _, heads = next(rows)
         columns = [_COLUMNS.get(re.sub(r"[\s_]+", "", name).lower()) for name in heads]
-        _refuse_others(file, heads, columns)
+        missing = [key for key in ("armSkuName", "armRegionName") if key not in columns]
+        missing += [] if {"retailPrice", "unitPrice"} & set(columns) else ["retailPrice"]
+        if missing:
+            problem = f"this is no table of Retail Prices API items: it has no column {', '.join(missing)}"
+            raise refusal(CatalogueError, file, problem, _HINT)
         for line, row in rows:
             cells = {key: cell.strip() for key, cell in zip(columns, row, strict=False) if key}
             items.append({key: _cell(key, cell, delimiter) for key, cell in cells.items() if cell not in ("", "NULL")})
             lines.append(line)
     return PriceDocument(content={"Items": items}, lines=lines)
-
-
-def _refuse_others(file: Path, heads: Sequence[str], columns: Sequence[str | None]) -> None:
-    """Only the API's own items carry the size and the region by their names; other tables are named and refused."""
-    if {"armSkuName", "armRegionName"} <= set(columns) and {"retailPrice", "unitPrice"} & set(columns):
-        return
-    keys = {re.sub(r"[\s_\-]+", "", head).lower() for head in heads}
-    for telling, words in _SHEETS:
-        if telling <= keys:
-            raise refusal(CatalogueError, file, f"this is {words}; it names no VM sizes and makes no catalogue", _HINT)
-    missing = [key for key in ("armSkuName", "armRegionName", "retailPrice") if key not in columns]
-    problem = f"this is no table of Retail Prices API items: it has no column {', '.join(missing)}"
-    raise refusal(CatalogueError, file, problem, _HINT)
 
 
 def _cell(key: str, cell: str, delimiter: str) -> Any:

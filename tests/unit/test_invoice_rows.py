@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from sim.billing.classify import KINDS, parse_unit
 from sim.billing.invoice import read_invoice
-from sim.billing.recognise import recognise
+from sim.recognise import recognise
 from sim.catalog import load_bundled
 from sim.catalog.currencies import per_usd
 from sim.cli.app import app

@@ -395,7 +395,17 @@ class TestForms:
         [
             ("Meter ID,Meter name,Meter category,Part number,Unit price,Currency code", "price sheet of an Enterprise Agreement"),
             ("billingAccountId,billingProfileId,meterCategory,meterName,unitPrice", "price sheet of a Microsoft Customer Agreement"),
-            ("BillingProfileId,ResourceId,MeterCategory,Quantity,CostInBillingCurrency", "a cost export"),
+            ("BillingProfileId,ResourceId,MeterCategory,Quantity,CostInBillingCurrency", "an Azure cost export"),
+            (
+                "MeterCategory,MeterId,ChargeType,PricingModel,CostInBillingCurrency\nVirtual Machines,m,Usage,Reservation,1.5",
+                "an Azure amortized cost export",
+            ),
+            (
+                "MeterCategory,MeterId,ChargeType,PricingModel,CostInBillingCurrency\nVirtual Machines,m,Usage,Reservation,0",
+                "an Azure cost export",
+            ),
+            ("ChargePeriodStart,BilledCost,SkuMeter", "a FOCUS 1.1 export"),
+            ("Correlation id,Operation name,Time", "an Activity Log"),
             ("armSkuName,retailPrice", "no column armRegionName"),
             ("a;b", "no column armSkuName, armRegionName, retailPrice"),
         ],
@@ -405,6 +415,22 @@ class TestForms:
         (tmp_path / "p.csv").write_text(head + "\n")
         with pytest.raises(CatalogueError, match=words) as error:
             import_pages([tmp_path / "p.csv"])
+        assert "vmfleet prices url" in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ({"format_version": "1.2", "terraform_version": "1.9", "planned_values": {}}, "a Terraform plan"),
+            ({"value": [{"eventTimestamp": "2026-09-01T08:00:00Z", "operationName": {}}]}, "an Activity Log"),
+            ([{"hardwareProfile": {"vmSize": "Standard_D4s_v5"}, "name": "a"}], "a list of VMs"),
+            ({"data": [{"type": "microsoft.compute/virtualmachines", "properties": {}}]}, "an answer of Azure Resource Graph"),
+        ],
+    )  # fmt: skip
+    def test_other_json_is_named(self, tmp_path: Path, content: Any, words: str) -> None:
+        """As `vmfleet bill` names it, and with what would be right."""
+        (tmp_path / "p.json").write_text(json.dumps(content))
+        with pytest.raises(CatalogueError, match=f"this is {words}") as error:
+            import_pages([tmp_path / "p.json"])
         assert "vmfleet prices url" in str(error.value)
 
     def test_a_basic_size_keeps_its_name(self, imported) -> None:
@@ -434,7 +460,7 @@ class TestMalformed:
             ('{"Items": [], "Count": "7"}', "Count"),
             ('{"Items": []}', "they have no items"),
             ('{"error": {"code": "429"}}', r"no list of Items \(its keys: error\)"),
-            ('[{"vmId": 1, "powerState": "VM running"}]', r"its keys: vmId, powerState"),
+            ('[{"vmId": 1, "powerState": "VM running"}]', "this is a list of VMs"),
         ],
     )
     def test_a_page_that_is_none_is_named(self, tmp_path: Path, text: str, message: str) -> None:
