@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sim.recognise import Recognised
 from sim.errors import UsageError
 from sim.files import csv_rows, open_text, parse_json
+from sim.recognise import Recognised
 
 # Our name for a cell: what FOCUS calls it, then what Azure's exports do (EA, MCA, pay as you go), the first that is there.
 COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -26,9 +26,9 @@ from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import Bill, RatedGroup
 from sim.billing.rating import Rating, rate_in_full
-from sim.recognise import COST_EXPORT, READS, Recognised, recognise
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, UsageError
+from sim.recognise import COST_EXPORT, READS, Recognised, recognise
 from sim.units import SECONDS_PER_HOUR
 
 TOTAL = "total"

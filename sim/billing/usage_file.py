@@ -18,13 +18,13 @@ import numpy as np
 from sim.billing.commitments import Commitment, hold_vms
 from sim.billing.meters import RatedGroup
 from sim.billing.rating import Rating, rate_in_full
-from sim.recognise import READS, STAYS, UNKNOWN, recognise
 from sim.billing.stays import Stay, Stays, hours_of_stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
 from sim.files import csv_rows, open_text
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
+from sim.recognise import READS, STAYS, UNKNOWN, recognise
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import to_ticks
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
     from sim.billing.commitments import Commitment
     from sim.billing.invoice import Invoice
     from sim.billing.rating import Rating
-    from sim.recognise import Recognised
     from sim.catalog.catalogue import Catalogue
     from sim.lifecycle.policy import BillingPolicy
+    from sim.recognise import Recognised
     from sim.runs.results import StoredResult
     from sim.scenario.scenario import Scenario
 
@@ -160,8 +160,8 @@ def _checked_scenario(asked: BillOptions) -> Scenario | None:
 def _rate(usage: Path, asked: BillOptions, scenario: Scenario | None) -> _Rated:
     """Read the file and rate it; options come before the scenario's values, these before the defaults."""
     from sim import catalog  # start-up
-    from sim.recognise import COST_EXPORT, recognise
     from sim.lifecycle.policy import get_policy
+    from sim.recognise import COST_EXPORT, recognise
 
     policy = get_policy(asked.policy or (scenario.billing_policy if scenario else "2018-08"))
     region = asked.region or (scenario.prices.region if scenario else "westeurope")

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 
 from sim.billing.classify import KINDS, parse_unit
 from sim.billing.invoice import read_invoice
-from sim.recognise import recognise
 from sim.catalog import load_bundled
 from sim.catalog.currencies import per_usd
 from sim.cli.app import app
 from sim.errors import UsageError
+from sim.recognise import recognise
 
 CATALOGUE = load_bundled()
 DAY_OF_D4 = 24 * 0.23
