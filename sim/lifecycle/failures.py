@@ -42,6 +42,11 @@ FAILURES: Mapping[str, FailureFacts] = MappingProxyType(
             source=sources.FIELD,
             trust="observed",
         ),
+        "TooManyRequests": FailureFacts(
+            "validation",
+            "The subscription has used up its rate limit for operations such as this one on {vm}; ask again later.",
+            source=sources.THROTTLING,
+        ),
         "SkuNotAvailable": FailureFacts(
             "validation",
             "The size of {vm} is not offered here; for a spot VM it may also mean that there is no spot capacity.",

@@ -17,6 +17,7 @@ ALLOCATION_FAILURE = (
     "Microsoft, 'Troubleshoot allocation failures when you create, restart, or resize VMs in Azure', 2021-12-16"
 )
 SPOT_ERRORS = "Microsoft, 'Error messages for Azure Spot Virtual Machines and scale sets', 2023-02-28"
+THROTTLING = "Microsoft, 'Compute throttling limits', 2024-05-27"
 FAQ_PARTIAL_HOURS = "Microsoft, Azure pricing FAQ on a VM that ran 6 minutes 45 seconds, undated"
 FIELD = "seen in public issue threads, not in Microsoft's documents"
 ASSUMPTION = "our assumption: no document says so"

@@ -13,11 +13,13 @@ from sim.engines.group_setup import FleetRun
 from sim.engines.simulate import simulate
 from sim.lifecycle.power import PowerState
 from sim.model.plan import FleetPlan, GroupPlan
+from sim.runs.metrics import possible_metrics
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR, DAY = 3600.0, 86400.0
+NAMES = frozenset(possible_metrics())  # a result can't be written with a count that has no row among them
 
 
 def always(seconds: float) -> Distribution:
@@ -100,6 +102,9 @@ def run_until(
     run = simulate(
         plan, seed=seed, replication=replication, engine=engine, events=events, vm_timelines=10**6, threads=threads
     )
+    for usage in (*run.usages.values(), run.fleet):
+        nameless = {*usage.counts, *usage.amounts} - NAMES
+        assert not nameless, f"counted without a row in the registry of metrics: {nameless}"
     return RunOutput(run, tuple(events))
 
 

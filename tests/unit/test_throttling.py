@@ -6,6 +6,7 @@ import pytest
 from fleets import always, run_until
 from shared import shared, vms
 
+import sim
 from sim.engines.shared.throttle import CREATES, Buckets, full_buckets, take_token
 from sim.model.demand import Cycle
 from sim.model.faults import Throttle
@@ -52,6 +53,13 @@ def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     assert output.count("operations.create.rejected") == output.count("failures.TooManyRequests") == 3 + 1
     assert output.count("operations.create.accepted") == 5
     assert output.count("operations.create.failed") == 0
+
+
+def test_a_result_reports_the_refusals() -> None:
+    """From the scenario to the metric: it had no row once, and every throttled run ended in an error of ours."""
+    platform = {"throttle": {"burst": 2, "refill_per_min": 4}}
+    found = sim.run(sim.from_dict({"name": "t", "horizon": "1h", "platform": platform, "group": [{"count": 5}]}))
+    assert set(found.values("failures.TooManyRequests")) == set(found.values("operations.create.rejected")) == {3 + 1}
 
 
 def test_events_tell_of_every_request_that_is_refused_a_token() -> None:
