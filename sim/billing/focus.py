@@ -27,7 +27,6 @@ from sim.billing.meters import COVERED, BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating
 
-FOCUS_VERSION = "1.2"
 COLUMNS = (
     "AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName", "BillingAccountType", "BillingCurrency",
     "BillingPeriodEnd", "BillingPeriodStart", "CapacityReservationId", "CapacityReservationStatus", "ChargeCategory",

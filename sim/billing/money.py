@@ -6,7 +6,6 @@ decimal number that was written (`0.23`, not the nearest binary fraction).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -38,28 +37,6 @@ def to_nano(quantity: float | Fraction, price_usd: float) -> int:
 def to_usd(nano: int) -> float:
     """Nano-dollars as the dollars nearest to them."""
     return nano / NANO_PER_USD
-
-
-def shown(parts_nano: Sequence[int], places: int = 2) -> list[str]:
-    """Amounts rounded for print so that they add up to their rounded total (largest remainder first).
-
-    >>> shown([333_333_333, 333_333_333, 333_333_334])
-    ['0.33', '0.33', '0.34']
-    """
-    unit = 10 ** (9 - places)
-    whole = [nano // unit for nano in parts_nano]
-    missing = round(Fraction(sum(parts_nano), unit)) - sum(whole)
-    by_remainder = sorted(range(len(whole)), key=lambda i: (-(parts_nano[i] % unit), i))
-    # The rounded total can't be short of or beyond the floors by more than one unit a part.
-    for i in by_remainder[:missing]:
-        whole[i] += 1
-    return [_decimal(units, places) for units in whole]
-
-
-def _decimal(units: int, places: int) -> str:
-    sign, units = ("-" if units < 0 else ""), abs(units)
-    dollars, rest = divmod(units, 10**places)
-    return f"{sign}{dollars}.{rest:0{places}d}" if places else f"{sign}{dollars}"
 
 
 def split(total_nano: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:

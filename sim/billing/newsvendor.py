@@ -8,7 +8,6 @@ hours: the (1 - reserved / payg) quantile of hourly use (Nahmias, *Production an
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.billing.hours import Hourly
 
@@ -25,9 +24,3 @@ def best_quantity(use: Hourly, reserved_usd_per_h: float, payg_usd_per_h: float)
     # The smallest number of hours that makes a reservation pay; a tie costs the same either way.
     hours = max(1, int(np.ceil(len(use) * reserved_usd_per_h / payg_usd_per_h - 1e-9)))
     return float(ordered[hours - 1])
-
-
-def cost_of(use: Hourly, quantities: NDArray[np.float64], reserved_usd_per_h: float, payg_usd_per_h: float) -> Hourly:
-    """USD for the whole of this use with each of some quantities reserved: what a plot of cost against quantity shows."""
-    short = np.maximum(use[np.newaxis, :] - quantities[:, np.newaxis], 0.0).sum(axis=1)
-    return np.asarray(quantities * len(use) * reserved_usd_per_h + short * payg_usd_per_h)

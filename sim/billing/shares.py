@@ -6,15 +6,12 @@ integral of a function that is constant within each clock hour, and needs two lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.billing.hours import Hourly, RatedHours
-from sim.billing.stays import HOUR_KINDS, Stays, times_by_kind
-from sim.lifecycle.policy import BillingPolicy
+from sim.billing.hours import Hourly
 from sim.usage.ledger import TICKS_PER_HOUR
 
 
@@ -46,30 +43,3 @@ class HourlyShare:
 def share_of(part: Hourly, whole: Hourly) -> Hourly:
     """Part over whole where there is any, else 0."""
     return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0.0)
-
-
-def vm_hours(
-    stays: Stays,
-    policy: BillingPolicy,
-    window: tuple[int, int],
-    hours: Sequence[RatedHours],
-    left: Mapping[str, Hourly],
-    rounding: str = "exact",
-) -> Mapping[str, NDArray[np.float64]]:
-    """Hours of each VM by what they pay: `billed` (those left to pay as you go), `licensed`, `existing`, `orphaned`.
-
-    *left* holds, by group, the VM hours that commitments don't pay; groups that aren't in it pay all.
-    """
-    shares = HourlyShare.of([share_of(left.get(own.group.name, own.billed.hourly), own.billed.hourly) for own in hours])
-    found = {name: np.zeros(len(stays.vms)) for name in HOUR_KINDS}
-    for part in stays.parts():
-        for name, time in times_by_kind(stays, part, policy, window, rounding).items():
-            if name == "billed":
-                weight = shares.hours(stays.group_of[time.vm], time.start, time.end)
-            else:
-                weight = (time.end - time.start) / TICKS_PER_HOUR
-            if len(time.vm):
-                # Only the VMs of this part: they are neighbours.
-                first, last = int(time.vm[0]), int(time.vm[-1])
-                found[name][first : last + 1] += np.bincount(time.vm - first, weights=weight)
-    return found

@@ -23,12 +23,8 @@ from sim.usage.ledger import STATES, TICKS_PER_HOUR, to_ticks
 
 ROUNDINGS = ("exact", "floor-minute")
 TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
-HOUR_KINDS = (
-    "billed",
-    "licensed",
-    "existing",
-    "orphaned",
-)  # what VM time can pay: compute, licence, disks and address, disks alone
+# What VM time can pay: compute, licence, disks and address, disks alone.
+HOUR_KINDS = ("billed", "licensed", "existing", "orphaned")
 ROWS_AT_ONCE = 1_000_000  # bounds the memory of intermediate arrays
 
 Ints = NDArray[np.int64]
@@ -230,7 +226,7 @@ def hours_of_stays(
     *into_hour*: ticks of its clock hour that are over at t = 0. *levels*: also how many VMs were billed at each instant.
     """
     hours = max(1, -(-(window[1] + into_hour) // TICKS_PER_HOUR))
-    counters = {name: HourCounter(len(stays.groups), hours) for name in ("billed", "licensed", "existing", "orphaned")}
+    counters = {name: HourCounter(len(stays.groups), hours) for name in HOUR_KINDS}
     billed: list[Stretches] = []
     for part in stays.parts():
         times = times_by_kind(stays, part, policy, window, rounding)

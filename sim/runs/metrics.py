@@ -24,7 +24,6 @@ from sim.lifecycle.power import PowerState
 from sim.usage.ledger import GroupUsage
 
 FLEET = ""  # the group name of the whole fleet
-OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
 HEADLINES = ("cost.total", "billed_hours", "availability")
 """What `--precision` waits for."""
 SHOWN = ("cost.total", "billed_hours", "served_hours", "wasted_hours", "availability")

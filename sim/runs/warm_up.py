@@ -41,17 +41,14 @@ class Truncation:
     settled: bool  # False: the best cut is at the very middle, so the series may not have settled at all
 
 
-def mser5(series: Sequence[float]) -> Truncation:
-    """Cut a series where the standard error of what is left is smallest, in batches of five, in its first half.
+def mser(series: Sequence[float], batch: int) -> Truncation:
+    """Cut a series where the standard error of what is left is smallest, in its first half: MSER-5 in batches of five.
 
-    >>> mser5([9.0] * 10 + [1.0, 2.0] * 45).observations
+    Other batches are the day or week after which demand repeats.
+
+    >>> mser([9.0] * 10 + [1.0, 2.0] * 45, BATCH).observations
     10
     """
-    return mser(series, BATCH)
-
-
-def mser(series: Sequence[float], batch: int) -> Truncation:
-    """As `mser5`, in batches of another length, such as the day or week after which demand repeats."""
     batches = [mean_of(series[i : i + batch]) for i in range(0, len(series) - batch + 1, batch)]
     if len(batches) < FEWEST_TO_CUT:
         raise InputError(

@@ -17,7 +17,6 @@ from scipy import special
 Domain = tuple[float, float]
 NO_BOUNDS: Domain = (-math.inf, math.inf)
 NOT_NEGATIVE: Domain = (0.0, math.inf)
-SHARE: Domain = (0.0, 1.0)
 LARGEST_EXPONENT = 700.0  # e to the power of more is no float
 JACKKNIFE_BELOW = 30  # replications; from there on the delta method is as good for a ratio
 
@@ -31,11 +30,6 @@ class Interval:
     high: float | None
     half_width: float | None
     n: int
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the sign of the figure is decided at this interval's confidence."""
-        return self.low is not None and self.high is not None and (self.low > 0.0 or self.high < 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +88,6 @@ def t_quantile(probability: float, degrees: float) -> float:
     2.262157
     """
     return float(special.stdtrit(degrees, probability))
-
-
-def normal_quantile(probability: float) -> float:
-    """Quantile of the standard normal."""
-    return float(special.ndtri(probability))
 
 
 def mean_of(values: Sequence[float]) -> float:
@@ -177,20 +166,6 @@ def paired_interval(variant: Sequence[float], base: Sequence[float], confidence:
     return mean_interval([after - before for after, before in zip(variant, base, strict=True)], confidence)
 
 
-def welch_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean difference of two independent samples of unequal variance: Welch's t (Law, 10.2.2)."""
-    n_variant, n_base = len(variant), len(base)
-    difference = mean_of(variant) - mean_of(base)
-    if min(n_variant, n_base) < 2:
-        return _unbounded(difference, min(n_variant, n_base))
-    part_variant, part_base = variance_of(variant) / n_variant, variance_of(base) / n_base
-    total = part_variant + part_base
-    if total == 0.0:
-        return _around(difference, 0.0, 1.0, confidence, min(n_variant, n_base))
-    degrees = total**2 / (part_variant**2 / (n_variant - 1) + part_base**2 / (n_base - 1))
-    return _around(difference, math.sqrt(total), degrees, confidence, min(n_variant, n_base))
-
-
 def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """Ratio of two means (availability = served / wanted), never the mean of the ratios.
 
@@ -206,12 +181,8 @@ def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: 
     ratio = top / bottom
     if n < 2:
         return _unbounded(ratio, n)
-    return _around(ratio, ratio_standard_error(tops, bottoms), n - 1, confidence, n)
-
-
-def ratio_standard_error(tops: Sequence[float], bottoms: Sequence[float]) -> float:
-    """Standard error of sum(tops) / sum(bottoms) over at least two independent pairs."""
-    return math.sqrt(variance_of(ratio_influences(tops, bottoms)) / len(tops))
+    standard_error = math.sqrt(variance_of(ratio_influences(tops, bottoms)) / n)
+    return _around(ratio, standard_error, n - 1, confidence, n)
 
 
 def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
@@ -268,7 +239,7 @@ def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.9
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Bounds of a probability, to be shown: Wilson's score interval. 0 of n has an upper bound above 0."""
-    z = normal_quantile(0.5 + confidence / 2)
+    z = float(special.ndtri(0.5 + confidence / 2))
     share, spread = successes / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
@@ -286,17 +257,6 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
-
-
-def p_value_of_mean(values: Sequence[float]) -> float:
-    """Two-sided p value of "the mean is zero" by the t test; 1 where nothing can be said, 0 where nothing varies."""
-    n = len(values)
-    if n < 2:
-        return 1.0
-    middle, variance = mean_of(values), variance_of(values)
-    if variance == 0.0:
-        return 1.0 if middle == 0.0 else 0.0
-    return 2.0 * float(special.stdtr(n - 1, -abs(middle) / math.sqrt(variance / n)))
 
 
 def p_value_of_statistic(estimate: float, standard_error: float, degrees: float) -> float:

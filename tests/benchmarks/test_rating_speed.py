@@ -14,7 +14,7 @@ import json, resource, time
 import numpy as np
 from sim.billing import CapacityReservation, RatedGroup, Reservation, SavingsPlan
 from sim.billing.rating import rate_stays
-from sim.billing.shares import vm_hours
+from tests.helpers.vm_hours import vm_hours
 from sim.billing.stays import Stays
 from sim.catalog import load_bundled
 from sim.lifecycle.policy import get_policy

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.billing import METERS, RatedGroup, rate
-from sim.billing.money import exact_price, shown, split, to_nano
+from sim.billing.money import exact_price, split, to_nano
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError
 from sim.lifecycle.power import PowerState
@@ -124,12 +124,6 @@ def test_split_loses_nothing():
     assert sum(shares) == 1_000_000_007
     assert shares[2] == 0
     assert all(abs(s - 1_000_000_007 * w / math.fsum(weights)) <= 1 for s, w in zip(shares, weights, strict=True))
-
-
-def test_shown_amounts_add_up():
-    """Three thirds of a dollar are printed so that a reader's own sum is the printed total."""
-    assert shown([333_333_333, 333_333_333, 333_333_334]) == ["0.33", "0.33", "0.34"]
-    assert sum(float(text) for text in shown([5_000_000] * 3)) == pytest.approx(0.02)  # 0.015 is 0.02 to even
 
 
 def test_prices_are_the_decimals_that_were_written():

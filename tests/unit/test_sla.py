@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sim.billing.sla import SERVICE_LEVELS, Deployment, deployment_of, monthly_uptime, service_credit
+from sim.billing.sla import SERVICE_LEVELS, Deployment, deployment_of
+from tests.helpers.monthly_uptime import monthly_uptime, service_credit
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days
 MONTH_S = 30 * 86400.0

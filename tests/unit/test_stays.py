@@ -12,13 +12,13 @@ from sim.billing import RatedGroup, Reservation, SavingsPlan
 from sim.billing.breakdown import EXISTING, LEFT, Days, VmBreakdown
 from sim.billing.disks import parse_disk
 from sim.billing.rating import rate_stays
-from sim.billing.shares import vm_hours
 from sim.billing.stays import Stay, hours_of_stays, stays_of
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError, InputError
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.usage.ledger import to_ticks
+from tests.helpers.vm_hours import vm_hours
 
 REGION, D4 = "westeurope", "Standard_D4s_v5"
 CATALOGUE = load_bundled().with_overrides(REGION, {D4: {"reservation_1y": 0.1, "savings_plan_3y": 0.12}})

@@ -13,7 +13,7 @@ from fleets import always, fleet, group
 
 from sim.billing.commitments import Reservation
 from sim.billing.meters import RatedGroup
-from sim.billing.sla import Deployment, monthly_uptime
+from sim.billing.sla import Deployment
 from sim.billing.uptime import MonitoredGroup, fleet_uptime
 from sim.catalog import load_bundled
 from sim.distributions.kinds import Distribution, Uniform
@@ -26,6 +26,7 @@ from sim.runs.cache import RunCache
 from sim.runs.replication import replicate
 from sim.runs.simulation_input import SimulationInput
 from sim.units import TICKS_PER_SECOND
+from tests.helpers.monthly_uptime import monthly_uptime
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)  # 30 days
 MINUTE = 60 * TICKS_PER_SECOND

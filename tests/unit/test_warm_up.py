@@ -11,7 +11,7 @@ from scipy import stats
 import sim
 from sim.cli import main
 from sim.errors import InputError
-from sim.runs.warm_up import batch_means, long_run, mser5, warm_up_found
+from sim.runs.warm_up import batch_means, long_run, mser, warm_up_found
 
 
 def _ar1(rng: np.random.Generator, n: int, phi: float) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_the_start_up_is_cut_off():
     rng = np.random.default_rng(31)
     hours = np.arange(1000)
     averaged = 100 * (1 - np.exp(-hours / 20)) + rng.normal(0, 1, 1000)
-    cut = mser5(averaged.tolist())
+    cut = mser(averaged.tolist(), 5)
     assert cut.settled
     # 100 exp(-h / 20) is below the noise of 1 from hour 92 on, and below the noise of a batch mean from hour 108 on.
     assert 60 <= cut.observations <= 160
@@ -36,15 +36,15 @@ def test_the_start_up_is_cut_off():
 def test_what_is_steady_from_the_start_keeps_nearly_all():
     """Nothing to cut: on average over 50 series less than a fifth goes."""
     rng = np.random.default_rng(37)
-    cuts = [mser5(rng.normal(5, 1, 500).tolist()).observations for _ in range(50)]
+    cuts = [mser(rng.normal(5, 1, 500).tolist(), 5).observations for _ in range(50)]
     assert np.mean(cuts) < 100
 
 
 def test_a_run_without_a_steady_state_says_so():
     """A ramp: the best cut is the last one allowed, which is no answer."""
-    assert not mser5(np.arange(400.0).tolist()).settled
+    assert not mser(np.arange(400.0).tolist(), 5).settled
     with pytest.raises(InputError, match="lengthen the horizon"):
-        mser5([1.0] * 12)
+        mser([1.0] * 12, 5)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.9])
