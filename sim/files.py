@@ -140,8 +140,9 @@ def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") 
             yield reader.line_num, row
 
 
-def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
-    """Write a file so that it is there whole or not at all; a symbolic link is followed to the file it names.
+@contextmanager
+def writing_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A file that is there whole or not at all when the block ends; a symbolic link is followed to the file it names.
 
     With *sync* also after a power cut.
     """
@@ -149,7 +150,7 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
     half = place.with_name(f".{place.name[:100]}.{secrets.token_hex(8)}")
     try:
         with half.open("xb") as stream:  # "x": never through what stands there
-            stream.write(content.encode() if isinstance(content, str) else content)
+            yield stream
             if sync:
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -157,6 +158,12 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
     except BaseException:
         half.unlink(missing_ok=True)
         raise
+
+
+def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
+    """`writing_whole` of one content."""
+    with writing_whole(path, sync=sync) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
 
 
 class _Bounded(io.RawIOBase):

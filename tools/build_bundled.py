@@ -143,6 +143,7 @@ def build(source: Path) -> str:
                 "trust": "list price",
             }
         ],
+        "meters": _meters(lists["disks"]),
     }
     return one_row_a_line(document)
 
@@ -358,6 +359,31 @@ def _disks(rows: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
             "same_as": "westeurope",
         },
     ]
+
+
+# What is charged beside a disk's month: meter of the catalogue -> product and meter of the list. Operations of disks with a tier
+# are those of LRS disks, as invoices of September 2026 price them.
+BESIDE_DISKS: Mapping[str, tuple[str, str]] = {
+    "disk-operations.hdd": ("Standard HDD Managed Disks", "S10 LRS Disk Operations"),
+    "disk-operations.ssd": ("Standard SSD Managed Disks", "E10 LRS Disk Operations"),
+    "snapshot.standard": ("Standard HDD Managed Disks", "LRS Snapshots"),
+    "snapshot.premium": ("Premium SSD Managed Disks", "LRS Snapshots"),
+}
+
+
+def _meters(rows: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
+    listed = {(row["product"], row["meter"]): float(row["retail_price_usd"]) for row in rows}
+    return [
+        {
+            "regions": ["westeurope"], "source": RADAR, "read": RADAR_READ, "licence": "MIT", "trust": "list price",
+            "per_unit": {name: listed[where] for name, where in BESIDE_DISKS.items()},
+        },
+        {
+            "regions": [*LISTED], "source": RADAR, "read": RADAR_READ, "licence": "MIT", "trust": "estimate",
+            "note": "Windows less Linux per vCPU, median of four regions",
+            "per_unit": {"license.windows": WINDOWS_USD_PER_VCPU_H},
+        },
+    ]  # fmt: skip
 
 
 def _block(

@@ -14,21 +14,17 @@ from typing import NamedTuple, TypeVar
 from sim.billing.disks import month_price
 from sim.billing.export_rows import PURCHASE, REFUND, TAX, UNUSED, USAGE, Sku
 from sim.billing.meter_kinds import METERS
-from sim.catalog.catalogue import Catalogue
+from sim.catalog.catalogue import OTHER_METERS, Catalogue
 from sim.catalog.disks import tier_gib
+from sim.catalog.form import load_bundled
 from sim.catalog.sizes import arm_name, region_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
+from sim.fields.defaults import TRUSTED
 
 OTHER, COMMITMENT = "other", "commitment"
 _Found = TypeVar("_Found")
 KINDS = ("compute", "license", "disk", "ip", "disk-operations", "snapshot", "bandwidth", COMMITMENT, OTHER)
-
-# What the catalogue has no place for: West Europe's list, Retail Prices API, read by andy-diericks/azure-pricing-radar (MIT)
-# on 2026-08-22; operations of Standard SSDs are those of LRS disks as invoices of September 2026 price them.
-WINDOWS_USD_PER_VCPU_H = 0.046  # Windows less Linux, median of four regions
-OPERATIONS_USD_PER_10K = {"HDD": 0.0005, "SSD": 0.002}
-SNAPSHOT_USD_PER_GB_MONTH = {"Standard": 0.05, "Premium": 0.145}
 
 _SIZE = (
     r"(?:(?:Standard|Basic)[_ ])?[A-Z]{1,4}\d+(?:-\d+)?[a-z]*(?:[ _][A-Z]{1,4}\d+[a-z]*)?(?:[ _]v\d+)?(?:[ _]Promo)?"
@@ -67,6 +63,7 @@ class Meter:
     unit: str = ""
     scale: float = 1.0  # units for each of the row's own
     price: float | None = None
+    is_trusted: bool = True  # its price is a list's, imported or the user's own, no estimate and no stand-in
     per_month: bool = False  # hours of it cost the month's price over the hours of their calendar month
     key: Key | None = None  # where the rating by clock hour knows it too
     counts: tuple[str, ...] = ()  # which hours of the key: billed, licensed, existing
@@ -90,7 +87,7 @@ class Classifier:
 
     catalogue: Catalogue
     region: str  # where a row names none
-    rate: float = 1.0  # units of the catalogue's currency per USD, for prices that are ours
+    rate: float = 1.0  # units of the catalogue's currency per USD, for prices that it borrows
 
     def meter(self, sku: Sku) -> Meter:
         """The meter that rows of this kind are of."""
@@ -139,7 +136,7 @@ class Classifier:
         price = self._asked(lambda: self.catalogue.price(size, region, term))
         return Meter(
             kind="compute", name=f"compute.{price.size}.{os}.{priority}", region=region, unit="VM hour", scale=scale,
-            price=price.per_h, key=Key(region, price.size, os, priority),
+            price=price.per_h, is_trusted=price.provenance.trust in TRUSTED, key=Key(region, price.size, os, priority),
             counts=("billed", "licensed") if os == "windows" and with_license else ("billed",),
         )  # fmt: skip
 
@@ -150,9 +147,10 @@ class Classifier:
         if not found or "Windows" not in f"{sku.subcategory} {sku.product}":
             raise _NotRated("software licences other than Windows have no list here")
         vcpus = int(found[1])
+        price, is_trusted = self._other("license.windows", sku)
         return Meter(
             kind="license", name=f"license.windows.{sku.size or f'{vcpus}-vcpu'}", region=region_key(sku.region),
-            unit="VM hour", scale=_scale(sku, "hour"), price=round(vcpus * WINDOWS_USD_PER_VCPU_H * self.rate, 12),
+            unit="VM hour", scale=_scale(sku, "hour"), price=round(vcpus * price, 12), is_trusted=is_trusted,
         )  # fmt: skip
 
     def _disk(self, sku: Sku) -> Meter | None:
@@ -164,7 +162,8 @@ class Classifier:
         price = self._asked(lambda: self.catalogue.disk(tier, region))
         return Meter(
             kind="disk", name=f"disk.{price.tier}", region=region, unit="disk month", scale=_scale(sku, "month"),
-            price=price.per_month, key=Key(region, disk=price.tier), counts=("existing",),
+            price=price.per_month, is_trusted=price.provenance.trust in TRUSTED, key=Key(region, disk=price.tier),
+            counts=("existing",),
         )  # fmt: skip
 
     def _operations(self, sku: Sku) -> Meter | None:
@@ -173,19 +172,21 @@ class Classifier:
         media = re.search(r"\b(HDD|SSD)\b", f"{sku.product} {sku.subcategory}")
         if not media:
             raise _NotRated("which kind of disk the operations are of isn't said")
-        price = OPERATIONS_USD_PER_10K[media[1]] * self.rate
+        name = f"disk-operations.{media[1].lower()}"
+        price, is_trusted = self._other(name, sku)
         return Meter(
-            kind="disk-operations", name=f"disk-operations.{media[1].lower()}", region=region_key(sku.region), unit="10K operations",
-            scale=_scale(sku, "operations"), price=price,
+            kind="disk-operations", name=name, region=region_key(sku.region), unit=OTHER_METERS[name],
+            scale=_scale(sku, "operations"), price=price, is_trusted=is_trusted,
         )  # fmt: skip
 
     def _snapshot(self, sku: Sku) -> Meter | None:
         if not _SNAPSHOTS.fullmatch(sku.meter):
             return None
-        media = "Premium" if "Premium" in f"{sku.subcategory} {sku.product}" else "Standard"
+        name = "snapshot.premium" if "Premium" in f"{sku.subcategory} {sku.product}" else "snapshot.standard"
+        price, is_trusted = self._other(name, sku)
         return Meter(
-            kind="snapshot", name=f"snapshot.{media.lower()}", region=region_key(sku.region), unit="GB month",
-            scale=_scale(sku, "gb month"), price=SNAPSHOT_USD_PER_GB_MONTH[media] * self.rate,
+            kind="snapshot", name=name, region=region_key(sku.region), unit=OTHER_METERS[name],
+            scale=_scale(sku, "gb month"), price=price, is_trusted=is_trusted,
         )  # fmt: skip
 
     def _address(self, sku: Sku) -> Meter | None:
@@ -197,9 +198,10 @@ class Classifier:
 
     def _public_ip(self, sku: Sku, scale: float) -> Meter:
         region = self._region(sku)
+        price, source = self._asked(lambda: self.catalogue.public_ip(region))
         return Meter(
-            kind="ip", name="network.public_ip", region=region, unit="address hour", scale=scale,
-            price=self._asked(lambda: self.catalogue.public_ip_per_h(region)), key=Key(region, address=True), counts=("existing",),
+            kind="ip", name="network.public_ip", region=region, unit="address hour", scale=scale, price=price,
+            is_trusted=source.trust in TRUSTED, key=Key(region, address=True), counts=("existing",),
         )  # fmt: skip
 
     # --- our own meters
@@ -216,9 +218,10 @@ class Classifier:
             region, tier = self._region(sku), words[1]
             disk = f"{sku.base}>{tier}" if sku.base else tier
             price = self._asked(lambda: month_price(self.catalogue, disk, region))
+            is_trusted = self.catalogue.disk(tier, region).provenance.trust in TRUSTED
             return Meter(
                 kind="disk", name=sku.meter, region=region, unit="disk hour", scale=scale, price=price, per_month=True,
-                key=Key(region, disk=disk), counts=("existing",),
+                is_trusted=is_trusted, key=Key(region, disk=disk), counts=("existing",),
             )  # fmt: skip
         if sku.meter == "network.public_ip":
             return self._public_ip(sku, scale)
@@ -228,12 +231,21 @@ class Classifier:
         region = self._region(sku)
         priority = "spot" if sku.is_spot else "regular"
         price = self._asked(lambda: self.catalogue.licence_per_h(sku.size, region, priority=priority))
+        term = Term.SPOT_WINDOWS if sku.is_spot else Term.WINDOWS
+        is_trusted = self.catalogue.price(sku.size, region, term).provenance.trust in TRUSTED
         return Meter(
             kind="license", name=sku.meter, region=region, unit="VM hour", scale=scale, price=price,
-            key=Key(region, sku.size, "windows", priority), counts=("licensed",),
+            is_trusted=is_trusted, key=Key(region, sku.size, "windows", priority), counts=("licensed",),
         )  # fmt: skip
 
     # --- both
+
+    def _other(self, name: str, sku: Sku) -> tuple[float, bool]:
+        """Price and trust of a meter of no size and no tier; a list without any (an import) borrows the bundled ones."""
+        has_own = bool(self.catalogue.meter_blocks)
+        listed = self.catalogue if has_own else load_bundled()
+        price, source = self._asked(lambda: listed.other_meter(name, self._region(sku)))
+        return price * (1.0 if has_own else self.rate), source.trust in TRUSTED
 
     def _region(self, sku: Sku) -> str:
         key = region_key(sku.region or self.region)

@@ -55,6 +55,7 @@ def converted(catalogue: Catalogue, currency: str, rate: float) -> Catalogue:
         ),
         disk_blocks=tuple(replace(block, per_month=times(block.per_month)) for block in catalogue.disk_blocks),
         address_blocks=tuple(replace(block, per_h=block.per_h * rate) for block in catalogue.address_blocks),
+        meter_blocks=tuple(replace(block, per_unit=times(block.per_unit)) for block in catalogue.meter_blocks),
     )
 
 

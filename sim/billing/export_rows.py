@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from sim.billing.german_cells import GERMAN, english
 from sim.errors import UsageError
 from sim.files import csv_rows, open_text, parse_json
 from sim.recognise import Recognised
@@ -164,6 +165,7 @@ class _Reader:
         """One row of the table."""
         problems: list[str] = []
         text = {name: _first(cells, places) for name, places in self.place.items()}
+        text |= {name: _english(name, text[name]) for name in GERMAN}
         cost = self._number(_first(cells, self.cost_at), problems, "cost")
         effective = _first(cells, self.effective_at)
         start = _instant(text["start"])
@@ -233,6 +235,9 @@ def _first(cells: Sequence[str], places: Sequence[int]) -> str:
         if text and text.upper() != "NULL":
             return text
     return ""
+
+
+_english = lru_cache(maxsize=65536)(english)
 
 
 @lru_cache(maxsize=4096)

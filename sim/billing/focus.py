@@ -8,6 +8,7 @@ rows of its own. Both columns add up to the bill, to the last digit.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from sim.billing.meter_kinds import METERS
 from sim.billing.meters import COVERED, BillLine, RatedGroup
 from sim.billing.money import split, to_nano
 from sim.billing.rating import Rating
+from sim.files import writing_whole
 
 COLUMNS = (
     "AvailabilityZone", "BilledCost", "BillingAccountId", "BillingAccountName", "BillingAccountType", "BillingCurrency",
@@ -125,17 +127,23 @@ def focus_rows(
 
 
 def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_columns: bool = True) -> int:
-    """Write rows as CSV; returns how many. *validator_columns*: also under the older names that focus-validator asks for."""
+    """Write rows as CSV, the whole file or none; returns how many.
+
+    *validator_columns*: also under the older names that focus-validator asks for.
+    """
     older = VALIDATOR_COLUMNS if validator_columns else {}
     sources = [*COLUMNS, *older.values()]
     written = 0
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing_whole(path) as content:
+        file = io.TextIOWrapper(content, encoding="utf-8", newline="")
         out = csv.writer(file, lineterminator="\n")
         out.writerow([*COLUMNS, *older])
         for row in rows:
             get = row.get
             out.writerow([get(column) for column in sources])
             written += 1
+        file.flush()
+        file.detach()  # the file is closed, and put in its place, by its own block
     return written
 
 

@@ -94,6 +94,14 @@ class Invoice:
         return None if self.rate is None else math.fsum(each.list_cost or 0.0 for each in self.charges)
 
     @property
+    def trusted_share(self) -> float | None:
+        """The share of `list_total` at trusted prices; None where nothing could be priced."""
+        if not self.list_total:
+            return None
+        trusted = (each.list_cost or 0.0 for each in self.charges if each.meter.is_trusted)
+        return math.fsum(trusted) / self.list_total
+
+    @property
     def period(self) -> tuple[datetime, datetime] | None:
         """From the first to the last instant of usage; of all charges where there is none."""
         rows = [each.row for each in self.charges if not each.row.problem]

@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from sim.catalog.disks import DISK_KINDS, TIER_GIB, tier_gib, tier_key
 from sim.catalog.sizes import Size, close_sizes, region_key, size_key
@@ -83,6 +84,26 @@ class AddressBlock:
     per_h: float
 
 
+OTHER_METERS: Mapping[str, str] = MappingProxyType(  # meters of no size and no tier, and what their prices are per
+    {
+        "disk-operations.hdd": "10K operations",
+        "disk-operations.ssd": "10K operations",
+        "snapshot.standard": "GB month",
+        "snapshot.premium": "GB month",
+        "license.windows": "vCPU hour",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterBlock:
+    """Prices of some of OTHER_METERS, each per the unit stated there, good for some regions."""
+
+    regions: tuple[str, ...]
+    provenance: Provenance
+    per_unit: Mapping[str, float]
+
+
 OVERRIDE_KEYS = (*Term, "spot")
 _PER_OS_SPOT = {"linux": Term.SPOT_LINUX, "windows": Term.SPOT_WINDOWS}
 _PER_OS = {"linux": Term.LINUX, "windows": Term.WINDOWS}
@@ -98,6 +119,7 @@ class Catalogue:
     price_blocks: tuple[PriceBlock, ...]  # an earlier block wins, so overrides stand first
     disk_blocks: tuple[DiskBlock, ...] = ()
     address_blocks: tuple[AddressBlock, ...] = ()
+    meter_blocks: tuple[MeterBlock, ...] = ()
     regions: tuple[str, ...] = field(init=False, repr=False, compare=False)  # with VM prices, in the order of the file
     _names: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
@@ -220,6 +242,18 @@ class Catalogue:
     def public_ip_per_h(self, region: str) -> float:
         """The bare figure of `public_ip`."""
         return self.public_ip(region)[0]
+
+    def other_meter(self, name: str, region: str) -> tuple[float, Provenance]:
+        """Price of one unit of one of OTHER_METERS, and where it came from; of another region's price that it is a stand-in."""
+        blocks = [block for block in self.meter_blocks if name in block.per_unit]
+        if not blocks:
+            raise CatalogueError(f"no price for {name} in {self.name}")
+        own = next((block for block in blocks if region_key(region) in block.regions), None)
+        block = own or blocks[0]
+        source = block.provenance
+        if own is None and source.trust in TRUSTED:
+            source = replace(source, trust=Trust.STAND_IN, note=f"the price of {', '.join(block.regions)}")
+        return block.per_unit[name], source
 
     # --- what the user knows better
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sim.catalog.catalogue import AddressBlock, Catalogue, DiskBlock, PriceBlock, Provenance
+from sim.catalog.catalogue import OTHER_METERS, AddressBlock, Catalogue, DiskBlock, MeterBlock, PriceBlock, Provenance
 from sim.catalog.disks import tier_gib
 from sim.catalog.sizes import Size, region_key, size_key
 from sim.catalog.terms import Term
@@ -63,6 +63,7 @@ def from_document(document: object, *, name: str) -> Catalogue:
         price_blocks=prices,
         disk_blocks=tuple(disks),
         address_blocks=tuple(_address(p, b) for p, b in _Place(name, "public_ip").items(top.get("public_ip", []))),
+        meter_blocks=tuple(_meters(p, b) for p, b in _Place(name, "meters").items(top.get("meters", []))),
     )
 
 
@@ -90,6 +91,10 @@ def to_document(catalogue: Catalogue) -> dict[str, Any]:
         "public_ip": [
             {"regions": list(block.regions), **_head(block.provenance), "per_h": block.per_h}
             for block in catalogue.address_blocks
+        ],
+        "meters": [
+            {"regions": list(block.regions), **_head(block.provenance), "per_unit": dict(block.per_unit)}
+            for block in catalogue.meter_blocks
         ],
     }
 
@@ -204,6 +209,15 @@ def _address(place: _Place, block: Mapping[str, Any]) -> AddressBlock:
         provenance=_provenance(place, block),
         per_h=place.at("per_h").price(block.get("per_h")),
     )
+
+
+def _meters(place: _Place, block: Mapping[str, Any]) -> MeterBlock:
+    prices = place.at("per_unit").mapping(block.get("per_unit"))
+    for name, figure in prices.items():
+        if name not in OTHER_METERS:
+            raise place.at("per_unit").at(name).fault(f"is none of {', '.join(OTHER_METERS)}")
+        place.at("per_unit").at(name).price(figure)
+    return MeterBlock(regions=_regions(place, block), provenance=_provenance(place, block), per_unit=prices)
 
 
 def _regions(place: _Place, block: Mapping[str, Any]) -> tuple[str, ...]:

@@ -69,6 +69,11 @@ def list_regions(catalogue: Catalogue) -> list[dict[str, Any]]:
         ]
         blocks += [("disks", len(b.per_month), b.provenance) for b in catalogue.disk_blocks if region in b.regions]
         blocks += [("public IP", 1, b.provenance) for b in catalogue.address_blocks if region in b.regions]
+        blocks += [
+            (", ".join(b.per_unit), len(b.per_unit), b.provenance)
+            for b in catalogue.meter_blocks
+            if region in b.regions
+        ]
         prices = [
             {
                 "prices": what,

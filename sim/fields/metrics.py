@@ -201,13 +201,13 @@ def domain_of(name: str) -> tuple[float, float]:
     return (0.0, math.inf) if row is None else row.domain
 
 
-def trust_sentence(share: float | None) -> str:
+def trust_sentence(share: float | None, of: str = "the cost") -> str:
     """How far the prices of a result may be believed, from its `cost.trusted_share`; "" where it has none (an older folder)."""
     if share is None:
         return ""
     if share >= 1.0:
-        return "All of the cost is at list prices, imported prices or your own."
-    return f"{percent(share)} of the cost is at list, imported or your own prices; the rest is estimated or a stand-in."
+        return f"All of {of} is at list prices, imported prices or your own."
+    return f"{percent(share)} of {of} is at list, imported or your own prices; the rest is estimated or a stand-in."
 
 
 def better_direction(name: str) -> str:

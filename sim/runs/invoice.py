@@ -6,11 +6,11 @@ The replication is simulated once more, this time with the stays of its VMs kept
 from __future__ import annotations
 
 import os
-import secrets
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sim.billing.breakdown import Days, VmBreakdown
-from sim.billing.focus import focus_rows, write_focus
+from sim.billing.focus import Cell, focus_rows, write_focus
 from sim.billing.rating import Rating
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
@@ -63,17 +63,12 @@ def write_invoice(
     return write_rows(Path(file), rows)
 
 
-def write_rows(file: Path, rows: object) -> int:
-    """Write FOCUS rows under a temporary name first: a file is there whole or not at all."""
-    half = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+def write_rows(file: Path, rows: Iterable[Mapping[str, Cell]]) -> int:
+    """Write FOCUS rows; raises ResultError where the file can't be written."""
     try:
-        written = write_focus(half, rows)  # type: ignore[arg-type]
-        half.replace(file)
+        return write_focus(file, rows)
     except OSError as refusal:
         raise ResultError(f"{file}: can't be written: {refusal.strerror}") from refusal
-    finally:
-        half.unlink(missing_ok=True)
-    return written
 
 
 def _check(rating: Rating, total_usd: float) -> None:

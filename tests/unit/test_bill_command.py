@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sim.cli.app import app, main
-from sim.errors import InputError
+from sim.errors import InputError, ResultError
+from sim.runs.invoice import write_rows
 
 SCENARIO = """\
 name = "small"
@@ -217,6 +218,33 @@ def test_wrong_input_is_explained_with_status_2(
     assert says in shown.err
     assert "Traceback" not in shown.err
     assert set(Path().rglob("*")) == before
+
+
+def test_the_bill_says_what_its_prices_are_worth(here: Path) -> None:
+    """As `run` does: Windows in East US is estimated, in West Europe it is listed."""
+    eastern = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "windows", "--region", "eastus")
+    assert "51.1 % of the cost is at list, imported or your own prices" in eastern.output  # 0.192 of 0.376
+    western = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "windows", "--json")
+    assert json.loads(western.stdout)["trusted_share"] == 1.0
+    invoice = asked(here, "bill", "invoice.csv")
+    assert "All of what was rated is at list prices" in invoice.output
+
+
+def test_an_invoice_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Rows that break off leave the file that stood there, and nothing beside it."""
+
+    def broken():
+        yield {"BilledCost": "1.0"}
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "invoice.csv"
+    file.write_text("as it was")
+    with pytest.raises(ResultError, match="No space left"):
+        write_rows(file, broken())
+    assert file.read_text() == "as it was"
+    assert [path.name for path in tmp_path.iterdir()] == ["invoice.csv"]
+    assert write_rows(file, [{"BilledCost": "1.0"}]) == 1
+    assert file.read_text().splitlines()[0].startswith("AvailabilityZone,BilledCost")
 
 
 def test_a_size_that_has_no_price_is_an_input_error(here: Path) -> None:

@@ -409,6 +409,11 @@ class TestFile:
             ),
             (["disks"], [{"regions": ["moon"], "source": "", "trust": "user", "same_as": "mars"}], "mars"),
             (["public_ip"], [{"regions": ["moon"], "source": "", "trust": "user"}], "None is not a price"),
+            (
+                ["meters"],
+                [{"regions": ["moon"], "source": "", "trust": "user", "per_unit": {"snapshot.gold": 1.0}}],
+                "is none of disk-operations",
+            ),
         ],
     )
     def test_a_mistake_in_it_is_told_with_its_place(

@@ -260,6 +260,24 @@ def test_amortized_is_set_against_amortized(tmp_path):
     assert found["rated"]["list"] == pytest.approx(36 * 0.23)
 
 
+@pytest.mark.parametrize(("region", "price", "share"), [("westeurope", "list price", 1.0), ("eastus", "stand-in", 0.0)])
+def test_operations_are_priced_by_rows_of_the_catalogue(read, region, price, share):
+    """With unit, source and trust; another region than the one that was read gets its price as a stand-in, and says so."""
+    row = part("S4 LRS Disk Operations", "Storage", "Standard HDD Managed Disks", 4, "10K", 0.002, RegionId=region)
+    invoice = read(row)
+    assert by_kind(invoice) == pytest.approx({"disk-operations": 4 * 0.0005})
+    assert str(CATALOGUE.other_meter("disk-operations.hdd", region)[1].trust) == price
+    assert invoice.trusted_share == share
+
+
+def test_the_trusted_share_is_by_amount_at_list(read):
+    """A licence by vCPU is an estimate; the VM and its disk are listed. Nothing rated: no share."""
+    assert read(vm(), DISK).trusted_share == 1.0
+    mixed = read(vm(x_SkuMeterSubcategory="Dsv5 Series"), LICENSE)
+    assert mixed.trusted_share == pytest.approx(5.52 / (5.52 + 4.416))
+    assert read(TRANSFER).trusted_share is None
+
+
 def test_an_invoice_in_another_currency_is_set_against_the_list_at_a_stated_rate(read):
     """The bundled one, or the one given; without any there is no list price, and nothing is compared."""
     rate = per_usd("EUR").value
@@ -308,6 +326,31 @@ def test_cost_exports_are_read_under_every_header(read, row):
     assert invoice.list_total == pytest.approx(5.52)
     assert invoice.total == pytest.approx(5.52)
     assert invoice.period == (datetime(2024, 9, 17, tzinfo=UTC), datetime(2024, 9, 18, tzinfo=UTC))
+
+
+def test_german_values_mean_what_the_english_ones_do(read):
+    """Charge types, pricing models, categories, units and meters of an account in German; a Spanish word is no usage."""
+    german = azure(
+        MeterCategory="Virtuelle Computer", UnitOfMeasure="10 Stunden", Quantity="2,4", Cost="5,52", ChargeType="Nutzung",
+        PricingModel="Bedarfsgesteuert", Date="17.09.2024",
+    )  # fmt: skip
+    disk = german | {
+        "MeterCategory": "Speicher", "MeterSubCategory": "Premium SSD Managed Disks", "MeterName": "P10 LRS-Datenträger",
+        "UnitOfMeasure": "1/Monat", "Quantity": "0,5", "Cost": "10,84", "Product": "", "AdditionalInfo": "",
+    }  # fmt: skip
+    operations = disk | {
+        "MeterSubCategory": "Standard HDD Managed Disks", "MeterName": "S4 LRS-Datenträgervorgänge", "UnitOfMeasure": "10.000",
+        "Quantity": "4", "Cost": "0,002",
+    }  # fmt: skip
+    bought = german | {"ChargeType": "Kauf", "PricingModel": "Reservierung", "Cost": "99,00"}
+    unused = german | {"ChargeType": "Nicht verwendete Reservierung", "PricingModel": "Reservierung", "Cost": "1,00"}
+    back = german | {"ChargeType": "Rückerstattung", "Cost": "-3,00"}
+    invoice = read(german, disk, operations, bought, unused, back, german | {"ChargeType": "Uso"}, delimiter=";")
+    assert by_kind(invoice) == pytest.approx({"compute": 5.52, "disk": 10.84, "disk-operations": 0.002})
+    assert [each.meter.reason.split(",")[0].split(";")[0] for each in invoice.listed] == [
+        "the purchase of a commitment", "the unused part of a commitment", "a refund or an adjustment without a meter", "a uso",
+    ]  # fmt: skip
+    assert invoice.export.format == "azure-amortized"
 
 
 def test_semicolons_come_with_decimal_commas(read):

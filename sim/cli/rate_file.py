@@ -1,0 +1,196 @@
+"""A file that `vmfleet bill` is given, rated as its options say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli import options
+from sim.cli.options import Prices
+from sim.errors import InputError
+
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
+    from sim.billing.breakdown import VmBreakdown
+    from sim.billing.commitments import Commitment
+    from sim.billing.invoice import Invoice
+    from sim.billing.rating import Rating
+    from sim.catalog.catalogue import Catalogue
+    from sim.lifecycle.policy import BillingPolicy
+    from sim.recognise import Recognised
+    from sim.scenario.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillOptions:
+    """The options of `vmfleet bill`."""
+
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenario",
+            metavar="SCENARIO.toml",
+            help="Take prices, region, billing policy, rounding and commitments from it.",
+        ),
+    ] = None
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."),
+    ] = None
+    size: Annotated[str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")] = None
+    os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux"
+    disks: Annotated[
+        list[str] | None,
+        typer.Option("--disk", metavar="TIER", help="Of each VM, where the file doesn't say; repeatable."),
+    ] = None
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", metavar="NAME", help="Where the file doesn't say. [default: the scenario's, or westeurope]"
+        ),
+    ] = None
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"),
+    ] = None
+    rounding: Annotated[
+        str | None,
+        typer.Option("--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"),
+    ] = None
+    catalogue: Prices = None
+    exchange_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--exchange-rate",
+            metavar="N",
+            min=1e-9,
+            help="Of an invoice's currency per one of the list's. [default: the bundled table's]",
+        ),
+    ] = None
+    focus: Annotated[
+        Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
+    ] = None
+    as_json: options.Json = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """A file's bill, and what it was made with."""
+
+    rating: Rating | None  # None where nothing in the file could be rated
+    end_s: float
+    currency: str
+    policy: BillingPolicy
+    invoice: Invoice | None = None  # None for a list of stays
+    amortized: bool = False
+
+    @property
+    def trusted_share(self) -> float | None:
+        """The share of the bill, of an invoice at list price, at trusted prices; None where nothing could be priced."""
+        if self.rating is not None and (self.invoice is None or self.rating.bill.commitments):
+            return self.rating.bill.trusted_share()
+        return None if self.invoice is None else self.invoice.trusted_share
+
+
+def checked_scenario(asked: BillOptions) -> Scenario | None:
+    """The scenario given, if any; raises InputError for options that exclude each other or have no such value."""
+    from sim import load  # start-up
+    from sim.billing.stays import ROUNDINGS
+    from sim.runs.invoice import check_file
+
+    if asked.scenario is not None and asked.catalogue is not None:
+        raise InputError("--catalogue and --scenario: give one of them, both set the prices")
+    if asked.rounding is not None and asked.rounding not in ROUNDINGS:
+        raise InputError(f"--rounding {asked.rounding}: it is one of {', '.join(ROUNDINGS)}")
+    if asked.os.lower() not in ("linux", "windows"):
+        raise InputError(f"--os {asked.os}: it is one of linux, windows")
+    scenario = None if asked.scenario is None else load(asked.scenario)
+    if asked.focus is not None:
+        check_file(asked.focus)
+    return scenario
+
+
+def rate_file(usage: Path, asked: BillOptions, scenario: Scenario | None) -> Rated:
+    """Read the file and rate it; options come before the scenario's values, these before the defaults."""
+    from sim import catalog  # start-up
+    from sim.lifecycle.policy import get_policy
+    from sim.recognise import COST_EXPORT, recognise
+
+    policy = get_policy(asked.policy or (scenario.billing_policy if scenario else "2018-08"))
+    region = asked.region or (scenario.prices.region if scenario else "westeurope")
+    if scenario is not None:
+        catalogue = scenario.catalogue()
+    else:
+        catalogue = catalog.load_bundled() if asked.catalogue is None else catalog.load(asked.catalogue)
+    commitments = scenario.billed_commitments() if scenario else ()
+    seen = recognise(usage)
+    if seen.kind == COST_EXPORT:
+        return _rate_invoice(usage, asked, seen, (catalogue, region, commitments), policy)
+    return _rate_stays(usage, asked, (catalogue, region, commitments), policy, scenario)
+
+
+_With = tuple["Catalogue", str, "Sequence[Commitment]"]
+"""Price list, the region where a file names none, commitments."""
+
+
+def _rate_invoice(usage: Path, asked: BillOptions, seen: Recognised, with_: _With, policy: BillingPolicy) -> Rated:
+    from sim.billing.invoice import read_invoice  # start-up
+
+    catalogue, region, commitments = with_
+    invoice = read_invoice(usage, catalogue, region=region, exchange_rate=asked.exchange_rate, seen=seen)
+    rating = invoice.rate_hours(commitments)
+    if asked.focus is not None:
+        if rating is None:
+            raise InputError(f"{usage}: no row could be rated, so there is nothing to write to {asked.focus}")
+        _write_focus(rating, asked.focus, invoice.start, invoice.export.currency)
+    return Rated(
+        rating=rating,
+        end_s=invoice.end_s,
+        currency=invoice.export.currency,
+        policy=policy,
+        invoice=invoice,
+        amortized=bool(commitments) and invoice.effective_total is not None,
+    )
+
+
+def _rate_stays(
+    usage: Path, asked: BillOptions, with_: _With, policy: BillingPolicy, scenario: Scenario | None
+) -> Rated:
+    from sim.billing.breakdown import Days, VmBreakdown  # start-up
+    from sim.billing.usage_file import read_stays
+    from sim.usage.ledger import to_ticks
+
+    catalogue, region, commitments = with_
+    rounding = asked.rounding or (scenario.rounding if scenario else "exact")
+    file = read_stays(usage, size=asked.size, region=region, os=asked.os, disks=asked.disks or ())
+    rating = file.rate(catalogue, policy, commitments, rounding=rounding)
+    if asked.focus is not None:
+        spread = VmBreakdown(
+            rating=rating,
+            days=Days.of(rating, file.start or _SOME_YEAR),
+            stays=file.stays,
+            policy=policy,
+            window=(0, to_ticks(file.end_s)),
+            rounding=rounding,
+        )
+        _write_focus(rating, asked.focus, file.start, catalogue.currency, spread)
+    return Rated(rating=rating, end_s=file.end_s, currency=catalogue.currency, policy=policy)
+
+
+# A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.
+_SOME_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _write_focus(
+    rating: Rating, path: Path, start: datetime | None, currency: str, spread: VmBreakdown | None = None
+) -> None:
+    """By VM where the file lists stays, else by group."""
+    from sim.billing.focus import focus_rows  # start-up
+    from sim.runs.invoice import write_rows
+
+    write_rows(path, focus_rows(rating, start or _SOME_YEAR, spread, currency=currency))
