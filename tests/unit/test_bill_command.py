@@ -223,7 +223,7 @@ def test_wrong_input_is_explained_with_status_2(
 def test_the_bill_says_what_its_prices_are_worth(here: Path) -> None:
     """As `run` does: Windows in East US is estimated, in West Europe it is listed."""
     eastern = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "windows", "--region", "eastus")
-    assert "51.1 % of the cost is at list, imported or your own prices" in eastern.output  # 0.192 of 0.376
+    assert "51.1\u00a0% of the cost is at list, imported or your own prices" in eastern.output  # 0.192 of 0.376
     western = asked(here, "bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "windows", "--json")
     assert json.loads(western.stdout)["trusted_share"] == 1.0
     invoice = asked(here, "bill", "invoice.csv")
