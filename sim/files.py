@@ -125,19 +125,20 @@ def parse_json(text: str) -> Any:
 
 
 def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a table, each with the number of its last line; rows without any text are left out."""
+    """The rows of a table, each with the number of the line on which it begins; rows without any text are left out."""
     reader = csv.reader(stream, delimiter=delimiter)
     while True:
+        line = reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error as wrong:
-            raise refusal(error, path, f"not a row of a CSV table: {wrong}", line=reader.line_num) from None
+            raise refusal(error, path, f"not a row of a CSV table: {wrong}", line=line) from None
         if row is None:
             return
         if any(len(cell) > MOST_CELL for cell in row):
-            raise refusal(error, path, f"a cell is longer than {MOST_CELL:,} characters", line=reader.line_num)
+            raise refusal(error, path, f"a cell is longer than {MOST_CELL:,} characters", line=line)
         if any(cell.strip() for cell in row):
-            yield reader.line_num, row
+            yield line, row
 
 
 @contextmanager

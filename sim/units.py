@@ -22,6 +22,9 @@ TICKS_PER_SECOND = 65536
 HOURS_PER_MONTH = 730
 """Hours in the month by which the price list turns monthly into hourly prices."""
 
+MOST_PRICE = 1e9
+"""The highest price, in a currency's units per hour or month: in the smallest currencies still tens of thousands of dollars."""
+
 SECONDS_PER = MappingProxyType(
     {"w": 604800.0, "d": 86400.0, "h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 )

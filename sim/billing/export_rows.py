@@ -57,6 +57,7 @@ USAGE, PURCHASE, UNUSED, TAX, REFUND = "usage", "purchase", "unused", "tax", "re
 _CHARGES = {
     "": USAGE, "usage": USAGE, "purchase": PURCHASE, "unusedreservation": UNUSED, "unusedsavingsplan": UNUSED, "tax": TAX,
 }  # fmt: skip
+_MOST_NUMBER = 1e12  # of units, or of money: beyond it, a cell is damaged
 _FAR = timedelta(days=3 * 366)
 _DATES = ("%m/%d/%Y", "%d.%m.%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p")
 
@@ -215,9 +216,9 @@ class _Reader:
             number = float(text or "0")
         except ValueError:
             number = math.nan
-        if math.isfinite(number):
+        if abs(number) <= _MOST_NUMBER:
             return number
-        problems.append(f"{what} {text[:40]!r} is no number")
+        problems.append(f"{what} {text[:40]!r} is " + ("too large" if abs(number) > _MOST_NUMBER else "no number"))
         return 0.0
 
 

@@ -12,7 +12,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.errors import InputError
+
 NANO_PER_USD = 1_000_000_000
+MOST_NANO = 2**62  # of a line that is shared out
 
 
 @lru_cache(maxsize=4096)
@@ -48,6 +51,9 @@ def split(total_nano: int, weights: NDArray[np.float64]) -> NDArray[np.int64]:
     running = np.cumsum(weights, dtype=np.float64)
     if not len(running) or not running[-1] > 0.0:
         raise ValueError(f"can't share out {total_nano} nano-dollars: the weights sum to zero")
+    if abs(total_nano) > MOST_NANO:
+        problem = f"one line of the bill is {total_nano / NANO_PER_USD:,.0f}; its parts by VM and day are exact up to 4.6 billion only"
+        raise InputError(f"{problem}: choose a smaller quantity or price, or leave out the export")
     upto = np.rint(running / running[-1] * total_nano).astype(np.int64)
     upto[running >= running[-1]] = total_nano  # the last share that weighs anything takes what rounding left
     return np.asarray(np.diff(upto, prepend=0), dtype=np.int64)

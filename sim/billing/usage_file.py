@@ -75,16 +75,18 @@ def read_stays(
         raise UsageError([Fault(field="", problem=f"this is {seen.words}", hint=READS, file=str(path))])
     with open_text(path, UsageError) as file:
         table = csv_rows(file, path, UsageError, delimiter=seen.delimiter)
-        _, header = next(table, (1, []))
+        head_line, header = next(table, (1, []))
         columns = tuple(head.strip().lower() for head in header)
-        rows = (dict(zip(columns, row, strict=False)) for _, row in table)
+        rows = ((line, dict(zip(columns, row, strict=False))) for line, row in table)
         defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}
-        return _read_stays(str(path), columns, rows, defaults)
+        return _read_stays(str(path), (head_line, columns), rows, defaults)
 
 
 def _read_stays(
-    path: str, columns: Sequence[str], rows: Iterator[dict[str, str]], defaults: Mapping[str, str]
+    path: str, head: tuple[int, Sequence[str]], rows: Iterator[tuple[int, dict[str, str]]], defaults: Mapping[str, str]
 ) -> StayFile:
+    """*head*: the line of the column names, and these; *rows*: each with the line on which it begins."""
+    head_line, columns = head
     missing = [name for name in STAY_COLUMNS if name not in columns]
     if "size" not in columns and not defaults["size"]:
         missing.append("size")
@@ -92,12 +94,12 @@ def _read_stays(
         known = ", ".join((*STAY_COLUMNS, *VM_COLUMNS))
         hint = f"a list of stays has {known}; a FOCUS export has ChargePeriodStart, ConsumedQuantity, SkuMeter ..."
         raise UsageError(
-            [Fault(field=name, problem="no such column", hint=hint, file=path, line=1) for name in missing]
+            [Fault(field=name, problem="no such column", hint=hint, file=path, line=head_line) for name in missing]
         )
     faults: list[Fault] = []
     read: list[tuple[RatedGroup, str, PowerState, float, float | None]] = []
     dated: set[bool] = set()
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         try:
             start, is_date = _instant(row, "start")
             end, end_is_date = _instant(row, "end") if (row.get("end") or "").strip() else (None, is_date)
@@ -108,7 +110,7 @@ def _read_stays(
             if len(faults) >= _MOST_FAULTS:
                 break
     if not faults and not read:
-        faults.append(Fault(field="", problem="has no rows", hint="one stay a row", file=path, line=2))
+        faults.append(Fault(field="", problem="has no rows", hint="one stay a row", file=path, line=head_line + 1))
     if not faults and len(dated) > 1:
         faults.append(Fault(field="start, end", problem="some are dates and some are seconds", file=path))
     if faults:

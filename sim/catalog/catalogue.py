@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from sim.catalog.sizes import Size, close_sizes, region_key, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import TRUSTED, Trust
-from sim.units import HOURS_PER_MONTH
+from sim.units import HOURS_PER_MONTH, MOST_PRICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +366,6 @@ def _override_fault(key: str, value: object) -> str | None:
         return f"{key}: is not a price: {meant}Prices are {', '.join(OVERRIDE_KEYS)}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{key}: {value!r} is not a number (per hour)"
-    if not math.isfinite(value) or value < 0:
-        return f"{key}: {value} must be a finite price per hour, 0 or more"
+    if not 0 <= value <= MOST_PRICE:
+        return f"{key}: {value} must be a price per hour from 0 to {MOST_PRICE:,.0f}"
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,6 +16,7 @@ from sim.catalog.terms import Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import Trust
 from sim.files import read_json, write_whole
+from sim.units import MOST_PRICE
 
 FORMAT = "vmfleet-catalogue"
 VERSION = 1
@@ -131,8 +131,8 @@ class _Place:
         return value
 
     def price(self, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            raise self.fault(f"{value!r} is not a price: a finite number, 0 or more")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PRICE:
+            raise self.fault(f"{value!r} is not a price: a number from 0 to {MOST_PRICE:,.0f}")
         return float(value)
 
 
@@ -183,7 +183,7 @@ def _prices(place: _Place, block: Mapping[str, Any], sizes: Mapping[str, Size]) 
             )
         for figure in row:
             # The fast test first: a bundled catalogue has thousands of figures and must load in milliseconds.
-            if figure is not None and not (type(figure) is float and 0.0 <= figure < math.inf):
+            if figure is not None and not (type(figure) is float and 0.0 <= figure <= MOST_PRICE):
                 place.at("per_h").at(name).price(figure)
     return PriceBlock(region=region, provenance=_provenance(place, block), terms=terms, per_h=rows)
 

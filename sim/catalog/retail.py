@@ -7,7 +7,6 @@ and public IPv4 addresses if the pages have them. What is left out is counted by
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from sim.catalog.sizes import Size, arm_name, size_key
 from sim.catalog.terms import TERM_HOURS, Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import Trust
+from sim.units import MOST_PRICE
 
 RESERVATION = {"1 Year": Term.RESERVATION_1Y, "3 Years": Term.RESERVATION_3Y}
 SAVINGS_PLAN = {"1 Year": Term.SAVINGS_PLAN_1Y, "3 Years": Term.SAVINGS_PLAN_3Y}
@@ -117,8 +117,8 @@ class _Item:
         source = self.raw if raw is None else raw
         key = "retailPrice" if source.get("retailPrice") is not None else "unitPrice"
         value = source.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-            found = "is missing" if value is None else f"{value!r} is not a price: a finite number, 0 or more"
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_PRICE:
+            found = "is missing" if value is None else f"{value!r} is not a price: a number from 0 to {MOST_PRICE:,.0f}"
             raise CatalogueError(f"{self.where}: {place}{'retailPrice' if value is None else key}: {found}")
         return float(value)
 

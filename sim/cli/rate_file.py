@@ -69,6 +69,7 @@ class BillOptions:
             "--exchange-rate",
             metavar="N",
             min=1e-9,
+            max=1e9,
             help="Of an invoice's currency per one of the list's. [default: the bundled table's]",
         ),
     ] = None

@@ -26,7 +26,7 @@ from pydantic_core import core_schema
 
 from sim.fields.defaults import DEFAULTS, Sourced, default_value
 from sim.fields.messages import close_match
-from sim.units import LONGEST_S, SECONDS_PER, format_duration, parse_duration
+from sim.units import LONGEST_S, MOST_PRICE, SECONDS_PER, format_duration, parse_duration
 
 
 class Section(BaseModel):
@@ -159,6 +159,7 @@ Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
+Price = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_PRICE)]
 Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from sim.billing.commitments import TERMS, CapacityReservation, Commitment, DedicatedHost, Reservation, SavingsPlan
 from sim.catalog import Catalogue, Term
 from sim.fields.messages import list_words
-from sim.fields.types import Flag, Name, NotNegative, Section, Text, Whole, default_field
+from sim.fields.types import Flag, Name, NotNegative, Price, Section, Text, Whole, default_field
 
 
 def _term(text: str) -> str:
@@ -23,7 +23,8 @@ def _term(text: str) -> str:
 
 TermName = Annotated[Text, AfterValidator(_term), WithJsonSchema({"type": "string", "enum": list(TERMS)})]
 Groups = Annotated[tuple[Text, ...], Field(description="Names of groups.")]
-Quantity = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
+MOST_UNITS = 1_000_000_000
+Quantity = Annotated[Whole, Field(ge=0, le=MOST_UNITS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class ReservationSection(CommitmentBase):
 
     kind: Literal["reservation"]
     size: Text = Field(description="VM size.")
-    quantity: NotNegative = Field(description="Units: VMs of this size.")
+    quantity: Annotated[NotNegative, Field(le=MOST_UNITS)] = Field(description="Units: VMs of this size.")
     term: TermName = Field(description="How long it is bought for.")
     size_flexible: Flag = default_field(
         "commitment.size_flexible", "Covers other sizes of its flexibility group, by ratio."
@@ -112,7 +113,7 @@ class SavingsPlanSection(CommitmentBase):
     """Dollars of compute bought every hour for a term, used or not."""
 
     kind: Literal["savings-plan"]
-    hourly: NotNegative = Field(description="USD per hour.")
+    hourly: Price = Field(description="USD per hour.")
     term: TermName = Field(description="How long it is bought for.")
 
     def to_commitment(self, context: CommitmentContext) -> SavingsPlan:
@@ -163,7 +164,7 @@ class DedicatedHostSection(CommitmentBase):
     users = "a dedicated host"
     kind: Literal["dedicated-host"]
     quantity: Quantity = Field(description="Machines.")
-    hourly: NotNegative = Field(description="USD per hour of one machine.")
+    hourly: Price = Field(description="USD per hour of one machine.")
     vcpus: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="vCPUs of one machine.")
     groups: Groups = Field(min_length=1, description="Groups whose VMs run on them.")
 

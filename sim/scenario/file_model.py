@@ -18,10 +18,10 @@ from sim.fields.types import (
     Flag,
     Instant,
     Name,
-    NotNegative,
     Number,
     Positive,
     PositiveSeconds,
+    Price,
     Seconds,
     Section,
     Text,
@@ -69,13 +69,13 @@ PolicyName = Annotated[
 class PriceOverride(Section):
     """USD per hour of one size, in place of the catalogue's."""
 
-    linux: NotNegative | None = Field(None, description="Pay-as-you-go without a licence.")
-    windows: NotNegative | None = Field(None, description="Pay-as-you-go with the Windows licence.")
-    spot: NotNegative | None = Field(None, description="Spot.")
-    reservation_1y: NotNegative | None = Field(None, description="Reserved, 1 year.")
-    reservation_3y: NotNegative | None = Field(None, description="Reserved, 3 years.")
-    savings_plan_1y: NotNegative | None = Field(None, description="Under a savings plan, 1 year.")
-    savings_plan_3y: NotNegative | None = Field(None, description="Under a savings plan, 3 years.")
+    linux: Price | None = Field(None, description="Pay-as-you-go without a licence.")
+    windows: Price | None = Field(None, description="Pay-as-you-go with the Windows licence.")
+    spot: Price | None = Field(None, description="Spot.")
+    reservation_1y: Price | None = Field(None, description="Reserved, 1 year.")
+    reservation_3y: Price | None = Field(None, description="Reserved, 3 years.")
+    savings_plan_1y: Price | None = Field(None, description="Under a savings plan, 1 year.")
+    savings_plan_3y: Price | None = Field(None, description="Under a savings plan, 3 years.")
 
 
 SpotFactor = Annotated[Positive, Field(le=10)]
@@ -90,7 +90,7 @@ class Prices(Section):
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
     override: Mapping[str, PriceOverride] = Field(default_factory=dict, description="Own prices by size.")
-    override_disks: Mapping[str, NotNegative] = Field(
+    override_disks: Mapping[str, Price] = Field(
         default_factory=dict, description="Own prices per month by disk tier, such as P10 = 19.71."
     )
     spot_steps: tuple[SpotFactor, ...] | None = Field(

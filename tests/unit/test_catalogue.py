@@ -335,8 +335,8 @@ class TestOverrides:
         ("prices", "message"),
         [
             ({"linus": 0.1}, "did you mean linux"),
-            ({"linux": -0.1}, "0 or more"),
-            ({"linux": float("nan")}, "finite"),
+            ({"linux": -0.1}, "from 0 to"),
+            ({"linux": float("nan")}, "from 0 to"),
             ({"linux": "0.1"}, "not a number"),
             ({"linux": True}, "not a number"),
             ({"windows": 0.1}, "licence would be negative"),

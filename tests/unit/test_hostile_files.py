@@ -6,11 +6,13 @@ import os
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sim
 from sim import catalog
 from sim.billing.invoice import read_invoice
+from sim.billing.money import split
 from sim.billing.usage_file import read_stays
 from sim.errors import CatalogueError, Fault, InputError, ScenarioError, TraceError, UsageError
 from sim.traces import open_trace
@@ -42,13 +44,31 @@ def test_a_usage_file_with_an_absurd_cell_is_refused(tmp_path: Path, text: str, 
     assert said in str(refused.value)
 
 
+def test_a_fault_names_the_line_on_which_its_row_begins(tmp_path: Path):
+    """Blank lines, and line ends inside quotes, are lines too."""
+    rows = f'\nvm,state,start,end,size\n\n"v\n1",running,{DAY},,Standard_D4s_v5\n"v\n2",walking,{DAY},,Standard_D4s_v5\nv3,lying,{DAY},,s\n'
+    (tmp_path / "use.csv").write_text(rows)
+    with pytest.raises(UsageError) as refused:
+        read_stays(tmp_path / "use.csv")
+    assert [(fault.line, fault.value) for fault in refused.value.faults] == [(6, "walking"), (8, "lying")]
+    (tmp_path / "use.csv").write_text("\nvm,state\n")
+    with pytest.raises(UsageError) as refused:
+        read_stays(tmp_path / "use.csv")
+    assert {fault.line for fault in refused.value.faults} == {2}
+
+
 @pytest.mark.parametrize(
     "text, listed",
     [
         (FOCUS.format(start="0001-01-01T00:00:00+14:00", details=""), "is no period"),
         (FOCUS.format(start=DAY, details="[" * 20_000), "is not in"),
+        (FOCUS.format(start=DAY, details="").replace("0.2", "1e18"), "cost '1e18' is too large"),
+        (
+            FOCUS.format(start=DAY, details="").replace("Usage,1,", "Usage,-1e300,"),
+            "ConsumedQuantity '-1e300' is too large",
+        ),
     ],
-    ids=["year-1", "deep-cell"],
+    ids=["year-1", "deep-cell", "cost-1e18", "quantity-1e300"],
 )
 def test_an_absurd_row_of_an_invoice_is_listed(tmp_path: Path, text: str, listed: str):
     """No row stops an invoice."""
@@ -63,6 +83,26 @@ def test_an_endless_cell_of_an_invoice_is_refused(tmp_path: Path, length: int):
     (tmp_path / "use.csv").write_text(FOCUS.format(start=DAY, details="x" * length))
     with pytest.raises(UsageError, match=":2: "):
         read_invoice(tmp_path / "use.csv", catalog.load_bundled())
+
+
+def test_money_beyond_a_cloud_is_refused(tmp_path: Path):
+    """Quantities and prices that no bill could hold: 10^18 reservations were accepted, and overflowed the export."""
+    head = 'name = "x"\nhorizon = "2d"\n[[group]]\nname = "g"\ncount = 1\n'
+    commitment = head + '[[commitment]]\nname = "r"\nterm = "1y"\n'
+    reserved = commitment + 'kind = "reservation"\nsize = "Standard_D4s_v5"\nquantity = {}\n'
+    plan = commitment + 'kind = "savings-plan"\nhourly = {}\n'
+    override = head + '[prices.override."Standard_D4s_v5"]\nlinux = {}\n'
+    disk = head + "[prices.override_disks]\nP10 = {}\n"
+    for text, key in ((reserved, "quantity"), (plan, "hourly"), (override, "linux"), (disk, "P10")):
+        (tmp_path / "x.toml").write_text(text.format(1_000_000_000))
+        sim.load(tmp_path / "x.toml")
+        (tmp_path / "x.toml").write_text(text.format(10**18))
+        with pytest.raises(ScenarioError, match=r"1,?000,?000,?000") as refused:
+            sim.load(tmp_path / "x.toml")
+        assert key in refused.value.faults[0].field
+    with pytest.raises(InputError, match=r"one line of the bill is 18,446,744,074; .* up to 4\.6 billion"):
+        split(2**64, np.ones(2))
+    assert split(2**62, np.ones(2)).sum() == 2**62
 
 
 @pytest.mark.parametrize("trust", ["[]", "{}", "3", "null"])
