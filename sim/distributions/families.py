@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from sim.distributions import normal
 from sim.distributions.base import SCALE, Distribution, Floats, check, check_fields, part_between
 from sim.units import format_duration
 
@@ -98,9 +99,7 @@ class Lognormal(Distribution):
         return (0.0, math.inf) if self.sigma else (self.median, self.median)
 
     def quantile(self, u: Floats, q: Floats) -> Floats:
-        from scipy.special import ndtri
-
-        z = np.where(u < 0.5, ndtri(np.minimum(u, 0.5)), -ndtri(np.minimum(q, 0.5)))
+        z = np.where(u < 0.5, normal.below_median(np.minimum(u, 0.5)), -normal.below_median(np.minimum(q, 0.5)))
         # sigma = 0 with z = inf would be nan, so the ends stay just inside.
         return np.asarray(self.median * np.exp(self.sigma * (z if self.sigma else np.zeros_like(z))))
 

@@ -55,6 +55,9 @@ class Registry(Mapping[str, T]):
         known = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._members) or 'none'}"
         raise KeyError(f"no {self.kind} {name!r}; {known}")
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 

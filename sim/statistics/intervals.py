@@ -7,12 +7,17 @@ sections 4.5, 9.4, 10.2; Nelson, *Foundations and Methods of Stochastic Simulati
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import Any
 
-from scipy import special
+from sim.distributions import normal
+
+# start-up: scipy.special takes as long to load as a small run takes, so what every run needs does without it
 
 Domain = tuple[float, float]
 NO_BOUNDS: Domain = (-math.inf, math.inf)
@@ -229,17 +234,29 @@ def quantile_interval(values: Sequence[float], p: float, confidence: float = 0.9
     most (1 - confidence) / 2 outside on either side (Nelson, 7.3). 20 months can't bound a P99 from above.
     """
     ordered = sorted(values)
-    n, tail = len(ordered), (1 - confidence) / 2
-    # P(Binomial(n, p) <= k) for k = 0..n-1: the chance that at most k observations lie below the quantile.
-    at_most = [float(special.bdtr(k, n, p)) for k in range(n)]
-    low = max((k + 1 for k in range(n) if at_most[k] <= tail), default=0)  # 1-based rank; 0: not reached
-    high = next((k + 1 for k in range(n) if at_most[k] >= 1 - tail), n + 1)
-    return (ordered[low - 1] if low >= 1 else None, ordered[high - 1] if high <= n else None)
+    low, high = _quantile_ranks(len(ordered), p, confidence)
+    return (ordered[low - 1] if low >= 1 else None, ordered[high - 1] if high <= len(ordered) else None)
+
+
+@lru_cache(maxsize=256)
+def _quantile_ranks(n: int, p: float, confidence: float) -> tuple[int, int]:
+    """Ranks from 1 of the order statistics that bound the p-quantile; 0 and n + 1: not reached."""
+    tail, at_most, low, high = (1 - confidence) / 2, 0.0, 0, n + 1
+    whole = math.lgamma(n + 1)
+    for k in range(n):  # at_most: P(Binomial(n, p) <= k), the chance that at most k observations lie below the quantile
+        ways = whole - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        at_most += math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
+        if at_most <= tail:
+            low = k + 1
+        if at_most >= 1 - tail:
+            high = k + 1
+            break
+    return low, high
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Bounds of a probability, to be shown: Wilson's score interval. 0 of n has an upper bound above 0."""
-    z = float(special.ndtri(0.5 + confidence / 2))
+    z = normal.quantile(0.5 + confidence / 2)
     share, spread = successes / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
@@ -253,6 +270,8 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     >>> low, round(high, 4)
     (0.0, 0.1684)
     """
+    from scipy import special
+
     tail = (1 - confidence) / 2
     low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
     high = 1.0 if successes == n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
@@ -263,6 +282,8 @@ def p_value_of_statistic(estimate: float, standard_error: float, degrees: float)
     """Two-sided p value of "the figure is zero" for a figure with a standard error, by Student's t."""
     if standard_error == 0.0:
         return 1.0 if estimate == 0.0 else 0.0
+    from scipy import special
+
     return 2.0 * float(special.stdtr(degrees, -abs(estimate) / standard_error))
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
+from sim.distributions import normal
 from sim.statistics.intervals import (
     NO_BOUNDS,
     NOT_NEGATIVE,
@@ -266,3 +267,31 @@ def test_transformed_intervals_cover_where_the_t_interval_does_not(
         hits["inside"] += bounded.low <= mean <= bounded.high
     assert abs(hits["inside"] / trials - 0.95) <= band
     assert hits["t"] / trials < 0.95 - band
+
+
+def test_kept_quantiles_of_student_are_those_of_scipy():
+    """Runs read them instead of loading scipy; a figure must not depend on which of the two was at hand."""
+    for confidence in (0.9, 0.95, 0.99):
+        for degrees in (*range(1, 1_100), 2.5, 17.25):
+            assert t_quantile(0.5 + confidence / 2, degrees) == special.stdtrit(degrees, 0.5 + confidence / 2)
+
+
+def test_the_normal_quantile_has_the_bits_of_scipy():
+    """Every quantile table of a lognormal is built from it: the centre, both branches of the tail, and the ends."""
+    random = np.random.default_rng(1)
+    p = np.concatenate([random.random(100_000) / 2, 10.0 ** -(1 + 319 * random.random(100_000)), [0.0, 5e-324, 0.5]])
+    assert np.array_equal(normal.below_median(p), special.ndtri(p))
+    assert [normal.quantile(each) for each in (0.0, 0.2, 0.8, 1.0)] == [
+        special.ndtri(each) for each in (0.0, 0.2, 0.8, 1.0)
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 10, 20, 99, 1_000, 20_000])
+def test_the_ranks_of_a_quantile_are_those_of_the_binomial(n: int):
+    """The bounds leave at most half of what the confidence leaves, on either side, and are the nearest that do."""
+    values = [float(rank) for rank in range(1, n + 1)]
+    for p in (0.5, 0.9, 0.95, 0.99):
+        low, high = quantile_interval(values, p)
+        at_most = special.bdtr(np.arange(n), n, p)
+        assert (low or 0) == np.count_nonzero(at_most <= (1 - 0.95) / 2)
+        assert (high or n + 1) == np.count_nonzero(at_most < 1 - (1 - 0.95) / 2) + 1
