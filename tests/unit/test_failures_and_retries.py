@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import replace
 from datetime import time
@@ -299,11 +300,36 @@ def test_an_evicted_vm_is_asked_for_when_it_is_next_wanted_anew(policy: str, ope
     assert [t_s for t_s in begun(output, operation) if t_s > 0] == [1500, 3000]
 
 
-def test_an_evicted_vm_is_not_asked_for_again_while_it_is_not_wanted() -> None:
-    """The answer to the eviction comes at 1,055; demand is back at 1,500."""
-    spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
-    output = run_both(fleet(hours=0.5, spot=spot, demand=cycle(100, 1400)))
-    assert begun(output, "start") == [1500]
+@pytest.mark.parametrize(("policy", "operation"), [("deallocate", "start"), ("delete", "create")])
+@pytest.mark.parametrize("on_s", [100.0, 1000.0])
+def test_an_evicted_vm_is_not_asked_for_again_while_it_is_not_wanted(policy: str, operation: str, on_s: float) -> None:
+    """The answer to the eviction comes at about 1,055; demand ends before or while it waits, and is back at 1,500."""
+    spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30), restart_after_s=always(900))
+    output = run_both(fleet(hours=0.5, spot=spot, demand=cycle(on_s, 1500 - on_s)))
+    assert [t_s for t_s in begun(output, operation) if t_s > 0] == [1500]
+
+
+def test_an_always_on_vm_is_asked_for_again_after_its_creates_are_used_up() -> None:
+    """Half of the looks for hardware fail, and two are tried each time: the VM is back, again and again, for a year.
+
+    An attempt of two succeeds three times in four; then it serves for about 1.44 h, and a pause of 900 s follows.
+    """
+    failing = {"AllocationFailed": 0.5}
+    retry = Retry(attempts=2, backoff_s=60, multiplier=1.0, max_backoff_s=3600)
+    found = {}
+    for again_s in (900, None):
+        restart = None if again_s is None else always(again_s)
+        spot = Spot(eviction_per_hour=0.5, policy="delete", notice_s=always(0), restart_after_s=restart)
+        plan = fleet(hours=8760, warm_up_s=180 * 86400, spot=spot, failures=failing, retry=retry, steps=NO_TIME)
+        found[again_s] = run_both(plan).usage
+    assert found[900].wanted_h == found[None].wanted_h == 8760 - 180 * 24
+    served_h = 1 / math.log(2)
+    pause_h = (900 + 0.5 * 60) / 0.75 / 3600  # one pause for each round of attempts, a back-off in half of them
+    assert found[900].served_h / found[900].wanted_h == pytest.approx(served_h / (served_h + pause_h), abs=0.02)
+    assert found[None].served_h == 0
+
+
+NO_TIME = dict.fromkeys(DURATION_KEYS, always(0))
 
 
 def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
@@ -314,9 +340,6 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     assert [(round(t_s - life[0][0], 6), state) for t_s, state in life[3:]] == [
         (110, "deallocating"), (155, "deallocated"), (579, ""),
     ]  # fmt: skip
-
-
-NO_TIME = dict.fromkeys(DURATION_KEYS, always(0))
 
 
 @pytest.mark.parametrize("policy", ["deallocate", "delete"])

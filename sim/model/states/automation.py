@@ -44,7 +44,7 @@ def create_again(draft: Draft, state: State) -> None:
 @AUTOMATION.operation
 def give_up_create(draft: Draft) -> State:
     """The attempts of a create are used up. An automation that restarts evicted VMs asks again after the same pause."""
-    asks_again = draft.restarts_evicted and draft.deletes_evicted and draft.has_lifetime
+    asks_again = draft.restarts_evicted and draft.deletes_evicted and not draft.plan.demand.is_scaled
     return draft.to("evicted_and_deleted" if asks_again else "lost")
 
 

@@ -76,11 +76,20 @@ def evicted(draft: Draft, state: State) -> None:
 
 @SPOT.state("evicted", None, None)
 def evicted_and_deleted(draft: Draft, state: State) -> None:
-    """Deleted by an eviction: created again after a while, or when demand turns on."""
+    """Deleted by an eviction: created again after a while, or once demand has turned off and on."""
     assert draft.plan.spot
     if draft.plan.spot.restart_after_s is None:
         without_vm(draft, state)
         return
     draft.lasts(state, "restart_after", draft.plan.spot.restart_after_s)
     state.next = draft.transition(state, draft.to("create"))
+    if draft.plan.demand.turns_off:
+        state.level = True  # demand may have turned off since the notice
+        state.down = draft.transition(state, draft.to("unwanted"))
     lifetime_may_end(draft, state)
+
+
+@SPOT.state("evicted.unwanted", None, None)
+def unwanted(draft: Draft, state: State) -> None:
+    """Deleted by an eviction, and not wanted: created when demand turns on."""
+    without_vm(draft, state)
