@@ -53,37 +53,11 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Cluster",
-    "Comparison",
-    "InputError",
-    "Purchase",
-    "ResultError",
-    "RunCache",
-    "RunResult",
-    "Scenario",
-    "ScenarioError",
-    "Selection",
-    "Sensitivity",
-    "Sizing",
-    "Study",
-    "Sweep",
-    "VmfleetError",
-    "best_commitment",
-    "best_of",
-    "compare",
-    "from_dict",
-    "load",
-    "long_run",
-    "plot",
-    "read",
-    "run",
-    "sensitivity",
-    "size",
-    "sweep",
-    "with_warm_up",
-    "workers_for",
-    "write",
-]
+    "Cluster", "Comparison", "InputError", "Purchase", "ResultError", "RunCache", "RunResult", "Scenario",
+    "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
+    "best_of", "compare", "from_dict", "load", "long_run", "plot", "read", "run", "sensitivity", "size", "sweep",
+    "with_warm_up", "workers_for", "write",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -6,21 +6,6 @@ from sim.billing.meters import Bill, BillLine, CommitmentUse, RatedGroup
 from sim.billing.rating import Rating, rate, rate_hours, rate_run, rate_stays
 
 __all__ = [
-    "METERS",
-    "Bill",
-    "BillLine",
-    "CapacityReservation",
-    "Commitment",
-    "CommitmentUse",
-    "DedicatedHost",
-    "MeterKind",
-    "RatedGroup",
-    "Rating",
-    "Reservation",
-    "SavingsPlan",
-    "add_meter",
-    "rate",
-    "rate_hours",
-    "rate_run",
-    "rate_stays",
-]
+    "METERS", "Bill", "BillLine", "CapacityReservation", "Commitment", "CommitmentUse", "DedicatedHost", "MeterKind",
+    "RatedGroup", "Rating", "Reservation", "SavingsPlan", "add_meter", "rate", "rate_hours", "rate_run", "rate_stays",
+]  # fmt: skip

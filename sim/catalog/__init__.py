@@ -12,29 +12,7 @@ from sim.catalog.terms import TERM_HOURS, Term
 from sim.fields.defaults import DEFAULTS, Sourced, Trust, get_default
 
 __all__ = [
-    "DEFAULTS",
-    "TERM_HOURS",
-    "Catalogue",
-    "DiskPrice",
-    "Price",
-    "PriceRow",
-    "Provenance",
-    "RetailImport",
-    "Size",
-    "Sourced",
-    "Term",
-    "Trust",
-    "currencies",
-    "get_default",
-    "import_pages",
-    "list_regions",
-    "list_sizes",
-    "load",
-    "load_bundled",
-    "page_addresses",
-    "per_usd",
-    "save",
-    "show",
-    "tier_for",
-    "tier_gib",
-]
+    "DEFAULTS", "TERM_HOURS", "Catalogue", "DiskPrice", "Price", "PriceRow", "Provenance", "RetailImport", "Size",
+    "Sourced", "Term", "Trust", "currencies", "get_default", "import_pages", "list_regions", "list_sizes", "load",
+    "load_bundled", "page_addresses", "per_usd", "save", "show", "tier_for", "tier_gib",
+]  # fmt: skip

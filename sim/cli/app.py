@@ -30,18 +30,17 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for add_commands in (
-    run.add_to,
-    studies.add_to,
-    searches.add_to,
-    inspect.add_to,
-    snapshots.add_to,
-    prices.add_to,
-    billing.add_to,
-    fit.add_to,
-    metrics.add_to,
-):
-    add_commands(app)
+about_prices = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
+about_prices.command("import")(prices.import_pages)
+about_prices.command("show")(prices.show)
+about_prices.command("url")(prices.url)
+for _command in (
+    run.run, run.demo, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
+    inspect.report, inspect.states, inspect.schema, snapshots.snapshot, prices.sizes, prices.regions, billing.bill,
+    fit.fit, metrics.metrics,
+):  # fmt: skip
+    app.command(_command.__name__)(_command)
+app.add_typer(about_prices)
 
 
 def _show_version(wanted: bool) -> None:

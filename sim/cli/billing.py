@@ -11,11 +11,6 @@ from sim.cli import options, terminal
 from sim.cli.rate_file import BillOptions, checked_scenario, rate_file
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("bill")(bill)
-
-
 @options.expanded()
 def bill(
     usage: Annotated[

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from sim.traces.fit import Fit
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command that fits records."""
-    app.command("fit")(fit)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """What the file doesn't say, and which fit to print."""

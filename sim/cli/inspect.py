@@ -14,14 +14,6 @@ from sim.errors import InputError
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands that read, check and explain."""
-    app.command("validate")(validate)
-    app.command("report")(report)
-    app.command("states")(states)
-    app.command("schema")(schema)
-
-
 def validate(scenario: options.ScenarioFile, overrides: options.Overrides = None, quiet: options.Quiet = False) -> None:
     """Check a scenario file and say in words what it will simulate, with every default and assumption in use."""
     from sim import load

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
 from sim.cli import options, terminal
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("metrics")(metrics)
 
 
 def metrics(as_json: options.Json = False) -> None:

@@ -18,17 +18,6 @@ if TYPE_CHECKING:  # start-up: the catalogue is loaded by the commands that need
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands about prices."""
-    group = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
-    group.command("import")(import_pages)
-    group.command("show")(show)
-    group.command("url")(url)
-    app.add_typer(group)
-    app.command("sizes")(sizes)
-    app.command("regions")(regions)
-
-
 def import_pages(
     pages: Annotated[
         list[Path],

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands that simulate one scenario."""
-    app.command("run")(run)
-    app.command("demo")(demo)
-
-
 @options.expanded(
     "seed", "replications", "precision", "budget", "jobs", "cluster", "out", "overrides", "engine", "events", "focus",
     "no_report", "resume", "yes", "quiet", "as_json",

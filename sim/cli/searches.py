@@ -16,12 +16,6 @@ from sim.fields.numbers import general, money
 Method = Literal["tornado", "morris", "sobol"]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands that search."""
-    app.command("size")(size)
-    app.command("sensitivity")(sensitivity)
-
-
 @options.expanded(*options.STUDY)
 def size(
     scenario: options.ScenarioFile,

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from sim.scenario.scenario import Scenario
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command that looks into a run."""
-    app.command("snapshot")(snapshot)
-
-
 def snapshot(
     scenario: options.ScenarioFile,
     at: Annotated[str, typer.Option("--at", metavar="DURATION", help="The instant, from the start: 36h, 2d, 90min.")],

@@ -16,12 +16,6 @@ from sim.fields.numbers import probability, relative
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands that compare scenarios."""
-    app.command("compare")(compare)
-    app.command("sweep")(sweep)
-
-
 @options.expanded(*options.STUDY, "metrics")
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.toml", help="What the others are compared with.")],

@@ -7,9 +7,9 @@ turns either into a distribution of seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
@@ -27,8 +27,16 @@ class Spec(Section):
     _folder: Path = PrivateAttr(default_factory=Path)  # where files named by the scenario lie
     _distribution: kinds.Distribution | None = PrivateAttr(None)
 
+    made: ClassVar[Callable[..., kinds.Distribution]]
+    """Makes the distribution of the parameters, which have the names of the keys."""
+    is_ordered: ClassVar[bool] = False
+    """Whether no parameter is below the one before it."""
+
     def _untruncated(self) -> kinds.Distribution:
-        raise NotImplementedError
+        parameters = {key: getattr(self, key) for key in type(self).model_fields.keys() - Spec.model_fields - {"dist"}}
+        if self.is_ordered:
+            _check_order(**{key: parameters[key] for key in type(self).model_fields if key in parameters})
+        return type(self).made(**parameters)
 
     @model_validator(mode="after")
     def _build(self, info: ValidationInfo) -> Self:
@@ -58,86 +66,72 @@ class Spec(Section):
 class Exponential(Spec):
     """Exponential by its mean."""
 
+    made = kinds.Exponential
     dist: Literal["exponential"]
     mean: PositiveSeconds = Field(description="Mean.")
-
-    def _untruncated(self) -> kinds.Distribution:
-        return kinds.Exponential(mean=self.mean)
 
 
 class Lognormal(Spec):
     """Lognormal by any two of median, mean, sigma (of the logarithm) and 95th percentile."""
 
+    made = kinds.Lognormal.from_any_two
     dist: Literal["lognormal"]
     median: PositiveSeconds | None = Field(None, description="Median.")
     mean: PositiveSeconds | None = Field(None, description="Mean.")
     sigma: Positive | None = Field(None, description="Standard deviation of the natural logarithm.")
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
-    def _untruncated(self) -> kinds.Distribution:
-        return kinds.Lognormal.from_any_two(median=self.median, mean=self.mean, sigma=self.sigma, p95=self.p95)
-
 
 class Weibull(Spec):
     """Weibull by shape and scale."""
 
+    made = kinds.Weibull
     dist: Literal["weibull"]
     shape: Positive = Field(
         description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
     )
     scale: PositiveSeconds = Field(description="Scale: 63.2 % of values are shorter.")
 
-    def _untruncated(self) -> kinds.Distribution:
-        return kinds.Weibull(shape=self.shape, scale=self.scale)
-
 
 class Gamma(Spec):
     """Gamma by shape and mean."""
 
+    made = kinds.Gamma
     dist: Literal["gamma"]
     shape: Positive = Field(
         description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
     )
     mean: PositiveSeconds = Field(description="Mean.")
 
-    def _untruncated(self) -> kinds.Distribution:
-        return kinds.Gamma(shape=self.shape, mean=self.mean)
-
 
 class Uniform(Spec):
     """Anything between low and high, equally likely."""
 
+    made = kinds.Uniform
+    is_ordered = True
     dist: Literal["uniform"]
     low: Seconds = Field(description="Shortest value.")
     high: Seconds = Field(description="Longest value.")
-
-    def _untruncated(self) -> kinds.Distribution:
-        _check_order(low=self.low, high=self.high)
-        return kinds.Uniform(low=self.low, high=self.high)
 
 
 class Triangular(Spec):
     """Between low and high, most likely around mode."""
 
+    made = kinds.Triangular
+    is_ordered = True
     dist: Literal["triangular"]
     low: Seconds = Field(description="Shortest value.")
     mode: Seconds = Field(description="Most likely value.")
     high: Seconds = Field(description="Longest value.")
 
-    def _untruncated(self) -> kinds.Distribution:
-        _check_order(low=self.low, mode=self.mode, high=self.high)
-        return kinds.Triangular(low=self.low, mode=self.mode, high=self.high)
-
 
 class Quantiles(Spec):
     """Piecewise linear through measured quantiles: share p of all draws is at most `at`."""
 
+    made = kinds.Quantiles
     dist: Literal["quantiles"]
     p: tuple[Probability, ...] = Field(description="Rising from 0 to 1.")
     at: tuple[Seconds, ...] = Field(description="As many durations as p, rising.")
-
-    def _untruncated(self) -> kinds.Distribution:
-        return kinds.Quantiles(p=self.p, at=self.at)
 
 
 class Samples(Spec):
@@ -186,9 +180,8 @@ Varying = Annotated[
 Mixture.model_rebuild()
 
 SPECS: Mapping[str, type[Spec]] = {
-    "exponential": Exponential, "lognormal": Lognormal, "weibull": Weibull, "gamma": Gamma, "uniform": Uniform,
-    "triangular": Triangular, "quantiles": Quantiles, "mixture": Mixture, "samples": Samples,
-}  # fmt: skip
+    get_args(spec.model_fields["dist"].annotation)[0]: spec for spec in get_args(get_args(Distributed)[0])
+}
 """Every distribution of the scenario file by its `dist`."""
 
 

@@ -11,16 +11,6 @@ from sim.model.demand.autoscale import Autoscale, ScalingRule
 # isort: on
 
 __all__ = [
-    "DEMAND_KINDS",
-    "AlwaysOn",
-    "Arrivals",
-    "Autoscale",
-    "Calendar",
-    "Cycle",
-    "Demand",
-    "DemandSection",
-    "Replay",
-    "RequestContext",
-    "ScalingRule",
-    "Schedule",
-]
+    "DEMAND_KINDS", "AlwaysOn", "Arrivals", "Autoscale", "Calendar", "Cycle", "Demand", "DemandSection", "Replay",
+    "RequestContext", "ScalingRule", "Schedule",
+]  # fmt: skip

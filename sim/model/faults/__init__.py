@@ -10,14 +10,6 @@ from sim.model.faults.spot import Spot
 # isort: on
 
 __all__ = [
-    "GROUP_FAULTS",
-    "PLATFORM_FAULTS",
-    "Circumstances",
-    "Failing",
-    "GroupFault",
-    "GuestCrash",
-    "Maintenance",
-    "PlatformFault",
-    "Spot",
-    "Throttle",
-]
+    "GROUP_FAULTS", "PLATFORM_FAULTS", "Circumstances", "Failing", "GroupFault", "GuestCrash", "Maintenance",
+    "PlatformFault", "Spot", "Throttle",
+]  # fmt: skip
