@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +24,20 @@ def hours_of_month(at: datetime) -> int:
     return 24 * calendar.monthrange(at.year, at.month)[1]
 
 
+def month_numbers(start: datetime, hours: int) -> NDArray[np.datetime64]:
+    """The calendar month (UTC) in which each clock hour begins, counted from that of *start*."""
+    begin = np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "h")
+    return (begin + np.arange(hours)).astype("datetime64[M]")
+
+
 def month_hours(start: datetime | None, hours: int) -> NDArray[np.int64]:
     """For each clock hour from *start* the hours of its calendar month; without a date, of a mean month (730).
 
     >>> month_hours(datetime(2026, 1, 31, 22, tzinfo=UTC), 4).tolist()
     [744, 744, 672, 672]
     """
-    found = np.full(hours, HOURS_PER_MONTH, dtype=np.int64)
-    begun = 0
-    while start is not None and begun < hours:
-        at = start.astimezone(UTC) + timedelta(hours=begun)
-        long = hours_of_month(at)
-        following = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=long)
-        ended = min(hours, begun - (at - following) // timedelta(hours=1))
-        found[begun:ended] = long
-        begun = ended
-    return found
+    if start is None:
+        return np.full(hours, HOURS_PER_MONTH, dtype=np.int64)
+    months = month_numbers(start, hours)
+    lengths = (months + 1).astype("datetime64[h]") - months.astype("datetime64[h]")
+    return np.asarray(lengths.astype(np.int64))

@@ -30,7 +30,7 @@ from sim.billing.meters import (
 )
 from sim.billing.money import exact_price
 from sim.catalog.catalogue import Catalogue
-from sim.catalog.terms import Term
+from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.metrics import add_metrics
 from sim.fields.registry import Registry
 from sim.usage.ledger import TICKS_PER_HOUR
@@ -86,8 +86,8 @@ def existing_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
 def _compute_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:
     if not group.size:
         return []
-    term = Term.SPOT_LINUX if group.priority == "spot" else Term.LINUX
-    return [(f"{group.size}.{group.os}", catalogue.price_per_h(group.size, group.region, term))]
+    price = catalogue.price_per_h(group.size, group.region, PAY_AS_YOU_GO[group.priority]["linux"])
+    return [(f"{group.size}.{group.os}", price)]
 
 
 def _compute_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
@@ -130,8 +130,8 @@ def _license_prices(catalogue: Catalogue, group: RatedGroup) -> Prices:
     """What Windows costs beyond the same VM without it."""
     if not group.is_licensed or not group.size:
         return []
-    terms = (Term.SPOT_WINDOWS, Term.SPOT_LINUX) if group.priority == "spot" else (Term.WINDOWS, Term.LINUX)
-    with_license, without = (exact_price(catalogue.price_per_h(group.size, group.region, term)) for term in terms)
+    terms = PAY_AS_YOU_GO[group.priority].values()
+    without, with_license = (exact_price(catalogue.price_per_h(group.size, group.region, term)) for term in terms)
     # Prices are decimals: their difference is taken as decimals too, so that 0.3 - 0.1 is 0.2.
     return [(f"windows.{group.size}", float(with_license - without))]
 

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from sim.billing.commitments import CapacityReservation, Commitment, Reservation
 from sim.billing.meters import BillLine, RatedGroup
 from sim.catalog.catalogue import Catalogue, Provenance
-from sim.catalog.terms import Term
+from sim.catalog.terms import PAY_AS_YOU_GO, Term
 from sim.fields.defaults import TRUSTED
 
 
-def _compute(catalogue: Catalogue, group: RatedGroup, _: str) -> list[Provenance]:
-    term = Term.SPOT_LINUX if group.priority == "spot" else Term.LINUX
-    return [catalogue.price(group.size, group.region, term).provenance]
-
-
-def _license(catalogue: Catalogue, group: RatedGroup, _: str) -> list[Provenance]:
-    terms = (Term.SPOT_WINDOWS, Term.SPOT_LINUX) if group.priority == "spot" else (Term.WINDOWS, Term.LINUX)
-    return [catalogue.price(group.size, group.region, term).provenance for term in terms]
-
-
-def _disk(catalogue: Catalogue, group: RatedGroup, detail: str) -> list[Provenance]:
-    return [catalogue.disk(detail.partition(".")[0], group.region).provenance]
-
-
-def _network(catalogue: Catalogue, group: RatedGroup, _: str) -> list[Provenance]:
-    return [catalogue.public_ip(group.region)[1]]
-
-
-# By kind of meter; a kind that isn't here (a plug-in's) has prices that the user wrote.
-_SOURCES: Mapping[str, Callable[[Catalogue, RatedGroup, str], list[Provenance]]] = MappingProxyType(
-    {"compute": _compute, "license": _license, "disk": _disk, "network": _network}
-)
-
-
 def sources_of(catalogue: Catalogue, group: RatedGroup, meter: str) -> list[Provenance]:
-    """Where the price of a group's meter came from; several where it is a difference of prices."""
+    """Where the price of a group's meter came from; several where it is a difference of prices.
+
+    A kind that isn't here (a plug-in's) has prices that the user wrote.
+    """
     kind, _, detail = meter.partition(".")
-    return _SOURCES[kind](catalogue, group, detail) if kind in _SOURCES else []
+    terms = PAY_AS_YOU_GO[group.priority]
+    if kind == "disk":
+        return [catalogue.disk(detail.partition(".")[0], group.region).provenance]
+    if kind == "network":
+        return [catalogue.public_ip(group.region)[1]]
+    used = {"compute": [terms["linux"]], "license": [terms["windows"], terms["linux"]]}.get(kind, [])
+    return [catalogue.price(group.size, group.region, term).provenance for term in used]
 
 
 def commitment_sources(catalogue: Catalogue, commitment: Commitment) -> list[Provenance]:

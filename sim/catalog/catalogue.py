@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from sim.catalog.disks import DISK_KINDS, TIER_GIB, tier_gib, tier_key
 from sim.catalog.sizes import Size, close_sizes, region_key, size_key
-from sim.catalog.terms import Term
+from sim.catalog.terms import PAY_AS_YOU_GO, Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import TRUSTED, Trust
 from sim.units import HOURS_PER_MONTH, MOST_PRICE
@@ -104,8 +104,6 @@ class MeterBlock:
 
 
 OVERRIDE_KEYS = (*Term, "spot")
-_PER_OS_SPOT = {"linux": Term.SPOT_LINUX, "windows": Term.SPOT_WINDOWS}
-_PER_OS = {"linux": Term.LINUX, "windows": Term.WINDOWS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +185,9 @@ class Catalogue:
         """The bare figure of `price`."""
         return self.price(size, region, term).per_h
 
-    def compute_per_h(self, size: str, region: str, *, priority: str = "regular") -> float:
-        """The part of an hour's price that is the machine: what Linux pays, regular or spot."""
-        return self.price_per_h(size, region, _by_priority(priority)["linux"])
-
     def licence_per_h(self, size: str, region: str, *, priority: str = "regular") -> float:
         """The part of a Windows hour that is the licence: what Windows pays more than Linux."""
-        terms = _by_priority(priority)
+        terms = PAY_AS_YOU_GO[priority]
         windows, linux = self.price(size, region, terms["windows"]), self.price(size, region, terms["linux"])
         if windows.per_h < linux.per_h:
             raise CatalogueError(
@@ -296,8 +290,8 @@ class Catalogue:
         )
         changed = replace(self, price_blocks=(*blocks, *self.price_blocks))
         for name in rows:
-            for priority in ("regular", "spot"):
-                if all(changed.find_price(name, region, term) for term in _by_priority(priority).values()):
+            for priority, terms in PAY_AS_YOU_GO.items():
+                if all(changed.find_price(name, region, term) for term in terms.values()):
                     changed.licence_per_h(name, region, priority=priority)  # raises where it would be negative
         return changed
 
@@ -351,12 +345,6 @@ def _term(term: Term | str) -> Term:
         return Term(term)
     except ValueError:
         raise CatalogueError(f"price term {term!r} does not exist: it is one of {', '.join(Term)}") from None
-
-
-def _by_priority(priority: str) -> Mapping[str, Term]:
-    if priority not in ("regular", "spot"):
-        raise CatalogueError(f"priority {priority!r} does not exist: it is regular or spot")
-    return _PER_OS_SPOT if priority == "spot" else _PER_OS
 
 
 def _override_fault(key: str, value: object) -> str | None:

@@ -74,25 +74,13 @@ def list_regions(catalogue: Catalogue) -> list[dict[str, Any]]:
             for b in catalogue.meter_blocks
             if region in b.regions
         ]
+        facts = ("trust", "read", "source", "note")
         prices = [
-            {
-                "prices": what,
-                "rows": count,
-                "trust": str(source.trust),
-                "read": source.read,
-                "source": source.source,
-                "note": source.note,
-            }
+            {"prices": what, "rows": count} | {fact: str(getattr(source, fact)) for fact in facts}
             for what, count, source in blocks
         ]
-        rows.append(
-            {
-                "region": region,
-                "sizes": len(catalogue.sizes_in(region)),
-                "currency": catalogue.currency,
-                "prices": prices,
-            }
-        )
+        here = len(catalogue.sizes_in(region))
+        rows.append({"region": region, "sizes": here, "currency": catalogue.currency, "prices": prices})
     return rows
 
 
@@ -110,8 +98,6 @@ def _row(catalogue: Catalogue, name: str, region: str, term: Term) -> PriceRow:
         per_month=found.per_h * HOURS_PER_MONTH if found else None,
         saving=saving,
         currency=catalogue.currency,
+        **{fact: str(getattr(found and found.provenance, fact, "")) for fact in ("source", "read", "note")},
         trust=str(found.provenance.trust) if found else "unknown",
-        source=found.provenance.source if found else "",
-        read=found.provenance.read if found else "",
-        note=found.provenance.note if found else "",
     )

@@ -19,3 +19,8 @@ class Term(StrEnum):
 
 
 TERM_HOURS = {"1 Year": 8760, "3 Years": 26280}  # what a whole-term price is divided by
+
+PAY_AS_YOU_GO = {  # by priority, then by what the price has: the machine alone, or with the licence
+    "regular": {"linux": Term.LINUX, "windows": Term.WINDOWS},
+    "spot": {"linux": Term.SPOT_LINUX, "windows": Term.SPOT_WINDOWS},
+}

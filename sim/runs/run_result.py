@@ -177,23 +177,17 @@ class RunResult:
             "confidence": self.confidence,
         }
         if self.stopping is not None:
-            summary["stopping"] = {
-                "precision": self.stopping.precision,
-                "reached": self.stopping.reached,
-                "capped": self.stopping.capped,
-                "waited_for": list(self.stopping.waited_for),
-            }
+            summary["stopping"] = asdict(self.stopping)
         if self.budget_usd is not None:
             share, low, high = self.probability_above("cost.total", self.budget_usd)
+            wilson = wilson_interval(round(share * self.n), self.n, self.confidence)
             summary["budget"] = {
                 "usd": self.budget_usd,
                 "breach_probability": share,
                 "replications_above": round(share * self.n),
                 "low": low,
                 "high": high,
-                "wilson": dict(
-                    zip(("low", "high"), wilson_interval(round(share * self.n), self.n, self.confidence), strict=True)
-                ),
+                "wilson": dict(zip(("low", "high"), wilson, strict=True)),
             }
         summary["bill_quantiles"] = {
             f"p{100 * p:.0f}": {

@@ -29,12 +29,8 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     yield from _quota(platform, catalogue, resolved)
     if not platform.hosts and "placement" in platform.model_fields_set:
         hint = "add [[platform.hosts]], or leave it out"
-        yield Issue(
-            ("platform", "placement"),
-            "it has no effect: there are no hosts to choose from",
-            hint,
-            related_paths=(HOSTS,),
-        )
+        problem = "it has no effect: there are no hosts to choose from"
+        yield Issue(("platform", "placement"), problem, hint, related_paths=(HOSTS,))
     if platform.hosts:
         for member in resolved.groups:
             yield from _fits(member, platform)
@@ -62,13 +58,9 @@ def _fits(member: ResolvedGroup, platform: Platform) -> Iterator[Issue]:
     group, size = member.group, member.size
     pools = open_to(member, platform)
     if not pools:
-        yield Issue(
-            (*place, "name"),
-            f"{show_value(group.name)}: all hosts are dedicated to other groups",
-            "name it in only_groups of one of them, or add [[platform.hosts]] for everybody",
-            value=group.name,
-            related_paths=(HOSTS,),
-        )
+        problem = f"{show_value(group.name)}: all hosts are dedicated to other groups"
+        hint = "name it in only_groups of one of them, or add [[platform.hosts]] for everybody"
+        yield Issue((*place, "name"), problem, hint, value=group.name, related_paths=(HOSTS,))
         return
     if group.zones and len(empty_zones(member, platform)) == len(group.zones):
         there = sorted({pool.zone for pool in pools if pool.zone is not None})
@@ -83,24 +75,16 @@ def _fits(member: ResolvedGroup, platform: Platform) -> Iterator[Issue]:
         return
     where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
     if not size.vcpus or not size.memory_gib:
-        yield Issue(
-            where,
-            f"{size.name}: its vCPUs and memory are not known, so no host can be found for it",
-            "take a size of the price list, or leave [[platform.hosts]] out",
-            value=size.name,
-            related_paths=(HOSTS,),
-        )
+        problem = f"{size.name}: its vCPUs and memory are not known, so no host can be found for it"
+        hint = "take a size of the price list, or leave [[platform.hosts]] out"
+        yield Issue(where, problem, hint, value=size.name, related_paths=(HOSTS,))
         return
     reachable = [pool for pool in pools if not group.zones or pool.zone in group.zones]
     if not any(_room_for(size, pool) for pool in reachable):
         largest = max(reachable, key=lambda pool: (pool.vcpus, pool.memory_gib))
-        yield Issue(
-            where,
-            f"{size.name} ({size.vcpus} vCPU, {size.memory_gib:g} GiB) fits on no host",
-            f"the largest it may use is {largest.name} with {largest.vcpus} vCPU and {largest.memory_gib:g} GiB",
-            value=size.name,
-            related_paths=(HOSTS, (*place, "zones")),
-        )
+        problem = f"{size.name} ({size.vcpus} vCPU, {size.memory_gib:g} GiB) fits on no host"
+        hint = f"the largest it may use is {largest.name} with {largest.vcpus} vCPU and {largest.memory_gib:g} GiB"
+        yield Issue(where, problem, hint, value=size.name, related_paths=(HOSTS, (*place, "zones")))
 
 
 def _room_for(size: Size, pool: Hosts) -> int:
@@ -132,12 +116,9 @@ def _faults(platform: Platform) -> Iterator[Issue]:
     for fault in platform.faults:
         place = ("platform", fault.key)
         if fault.needs_hosts and not platform.hosts:
-            yield Issue(
-                place,
-                "there are no hosts that it could affect",
-                "add [[platform.hosts]], or leave it out",
-                related_paths=(HOSTS,),
-            )
+            problem = "there are no hosts that it could affect"
+            hint = "add [[platform.hosts]], or leave it out"
+            yield Issue(place, problem, hint, related_paths=(HOSTS,))
         yield from fault.check(platform, place)
 
 
@@ -155,12 +136,9 @@ def _quota(platform: Platform, catalogue: Catalogue, resolved: ResolvedGroups) -
     for name in quota.families:
         if name.lower() not in known:
             has = list_words((show_value(family) for family in sorted(used)), "and")
-            yield Issue(
-                (*place, name),
-                "there is no such quota family",
-                close_match(name, known.values()) or (f"the groups are of {has}" if has else ""),
-                value=quota.families[name],
-            )
+            problem = "there is no such quota family"
+            hint = close_match(name, known.values()) or (f"the groups are of {has}" if has else "")
+            yield Issue((*place, name), problem, hint, value=quota.families[name])
         elif name.lower() in seen:
             yield Issue(
                 (*place, name), f"it is the same family as {seen[name.lower()]}", "give it once",
@@ -198,20 +176,17 @@ def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Ite
         return
     group, at = mine[0].group, ("group", mine[0].number)
     if any(member.priority == "spot" for member in mine):
-        yield Issue(
-            place, f"{show_value(name)}: spot VMs cannot use {what}", 'leave it out, or write priority = "regular"',
-            value=name, related_paths=((*at, "priority"),),
-        )  # fmt: skip
+        problem = f"{show_value(name)}: spot VMs cannot use {what}"
+        hint = 'leave it out, or write priority = "regular"'
+        yield Issue(place, problem, hint, value=name, related_paths=((*at, "priority"),))
     if group.when_off == "hibernate":
-        yield Issue(
-            place, f"{show_value(name)}: VMs that use {what} cannot hibernate",
-            'leave it out, or write when_off = "deallocate"', value=name, related_paths=((*at, "when_off"),),
-        )  # fmt: skip
+        problem = f"{show_value(name)}: VMs that use {what} cannot hibernate"
+        hint = 'leave it out, or write when_off = "deallocate"'
+        yield Issue(place, problem, hint, value=name, related_paths=((*at, "when_off"),))
     if group.availability_set is not None and what == "a capacity reservation":
-        yield Issue(
-            place, f"{show_value(name)}: VMs in an availability set cannot use {what}",
-            "leave it out, or availability_set", value=name, related_paths=((*at, "availability_set"),),
-        )  # fmt: skip
+        problem = f"{show_value(name)}: VMs in an availability set cannot use {what}"
+        hint = "leave it out, or availability_set"
+        yield Issue(place, problem, hint, value=name, related_paths=((*at, "availability_set"),))
 
 
 def _of_size(place: Path, name: str, held: str, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:

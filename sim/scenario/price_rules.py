@@ -10,6 +10,7 @@ from sim.billing.disks import parse_disk
 from sim.catalog import Catalogue, tier_gib
 from sim.catalog.disks import TIER_GIB
 from sim.catalog.sizes import size_key
+from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
@@ -126,11 +127,8 @@ def _tiers_near(tier: str) -> str:
 
 def _terms(member: ResolvedGroup) -> Iterable[str]:
     """Prices that rating these VMs takes."""
-    group = member.group
-    spot = "spot_" if member.priority == "spot" else ""
-    return (
-        (f"{spot}linux", f"{spot}windows") if group.os == "windows" and not group.hybrid_benefit else (f"{spot}linux",)
-    )
+    group, terms = member.group, PAY_AS_YOU_GO[member.priority]
+    return terms.values() if group.os == "windows" and not group.hybrid_benefit else (terms["linux"],)
 
 
 def _ask(question: Callable[..., object], *related: str) -> tuple[str, str] | None:

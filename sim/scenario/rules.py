@@ -55,31 +55,23 @@ def unique_names(section: Path, names: list[str]) -> Iterator[Issue]:
     for number, name in enumerate(names):
         if name in names[:number]:
             first = names.index(name) + 1
-            yield Issue(
-                (*section, number, "name"),
-                f"{show_value(name)}: {header} number {first} has this name already",
-                "every name is given once",
-                related_paths=((*section, first - 1, "name"),),
-            )
+            problem = f"{show_value(name)}: {header} number {first} has this name already"
+            hint = "every name is given once"
+            yield Issue((*section, number, "name"), problem, hint, related_paths=((*section, first - 1, "name"),))
 
 
 def _demand(group: Group, place: Path) -> Iterator[Issue]:
     given = [section.key for section in group.demand_sections if not section.demand.is_scaled]
     exclusive = [key for key, kind in DEMAND_KINDS.items() if not kind.demand.is_scaled]
     if len(given) > 1:
-        yield Issue(
-            (*place, given[1]),
-            f"{given[0]} and {given[1]} contradict each other",
-            f"a group has at most one of {', '.join(exclusive)}",
-        )
+        problem = f"{given[0]} and {given[1]} contradict each other"
+        hint = f"a group has at most one of {', '.join(exclusive)}"
+        yield Issue((*place, given[1]), problem, hint)
     for section in group.demand_sections:
         if section.count_words and "count" in group.model_fields_set and group.count > 0:
-            yield Issue(
-                (*place, "count"),
-                f"{group.count}: count and {section.key} contradict each other",
-                f"leave count out: VMs come {section.count_words}; or make the VMs of t = 0 a group of their own",
-                related_paths=((*place, section.key),),
-            )
+            problem = f"{group.count}: count and {section.key} contradict each other"
+            hint = f"leave count out: VMs come {section.count_words}; or make the VMs of t = 0 a group of their own"
+            yield Issue((*place, "count"), problem, hint, related_paths=((*place, section.key),))
     if group.is_counted and group.count == 0:
         yield Issue(
             (*place, "count"),
@@ -103,41 +95,29 @@ def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
     if "when_off" in given and not always_on and not any(section.demand.turns_off for section in sections):
         kinds = [key for key, kind in DEMAND_KINDS.items() if kind.demand.turns_off]
         why = f"with {sections[0].key} they are deleted then" if sections else "these are always wanted"
-        yield Issue(
-            (*place, "when_off"),
-            f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}',
-            f"leave it out, or give the group a {' or a '.join(kinds)}",
-            related_paths=tuple((*place, key) for key in DEMAND_KINDS),
-        )
+        problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
+        hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
+        yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
     if group.keeps_disks and not group.disks:
-        yield Issue(
-            (*place, "keeps_disks"),
-            "true has no effect: the VMs have no disks",
-            'give them disks, such as disks = ["P10"], or leave it out',
-            related_paths=((*place, "disks"),),
-        )
+        problem = "true has no effect: the VMs have no disks"
+        hint = 'give them disks, such as disks = ["P10"], or leave it out'
+        yield Issue((*place, "keeps_disks"), problem, hint, related_paths=((*place, "disks"),))
 
 
 def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:
     """The number of VMs follows the load: what else would decide it contradicts that."""
     for other in group.demand_sections:
         if other is not scaled and not other.waits_for_autoscale:
-            yield Issue(
-                (*place, scaled.key),
-                f"{other.key} and {scaled.key} contradict each other",
-                f"the number of VMs follows the load: leave {other.key} out, or make it a group of its own",
-                related_paths=((*place, other.key),),
-            )
+            problem = f"{other.key} and {scaled.key} contradict each other"
+            hint = f"the number of VMs follows the load: leave {other.key} out, or make it a group of its own"
+            yield Issue((*place, scaled.key), problem, hint, related_paths=((*place, other.key),))
 
 
 def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:
     if group.hybrid_benefit and group.os != "windows":
-        yield Issue(
-            (*place, "hybrid_benefit"),
-            f'true: there is no Windows licence to bring with os = "{group.os}"',
-            'write os = "windows", or leave hybrid_benefit out',
-            related_paths=((*place, "os"),),
-        )
+        problem = f'true: there is no Windows licence to bring with os = "{group.os}"'
+        hint = 'write os = "windows", or leave hybrid_benefit out'
+        yield Issue((*place, "hybrid_benefit"), problem, hint, related_paths=((*place, "os"),))
     if len(set(group.zones)) < len(group.zones):
         yield Issue((*place, "zones"), f"{show_value(list(group.zones))}: a zone is given twice", "give each zone once")
     yield from _availability_set(group, place)
@@ -145,19 +125,13 @@ def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue
         return
     if PowerState.HIBERNATED not in BILLING_POLICIES[file.billing_policy].knows:
         knowing = [name for name, policy in BILLING_POLICIES.items() if PowerState.HIBERNATED in policy.knows]
-        yield Issue(
-            (*place, "when_off"),
-            f'"hibernate": billing policy "{file.billing_policy}" does not know Hibernated',
-            f'write billing_policy = "{knowing[0]}", or when_off = "deallocate"',
-            related_paths=(("billing_policy",),),
-        )
+        problem = f'"hibernate": billing policy "{file.billing_policy}" does not know Hibernated'
+        hint = f'write billing_policy = "{knowing[0]}", or when_off = "deallocate"'
+        yield Issue((*place, "when_off"), problem, hint, related_paths=(("billing_policy",),))
     if group.priority == "spot":
-        yield Issue(
-            (*place, "when_off"),
-            '"hibernate": spot VMs cannot hibernate',
-            'write when_off = "deallocate", or priority = "regular"',
-            related_paths=((*place, "priority"),),
-        )
+        problem = '"hibernate": spot VMs cannot hibernate'
+        hint = 'write when_off = "deallocate", or priority = "regular"'
+        yield Issue((*place, "when_off"), problem, hint, related_paths=((*place, "priority"),))
 
 
 def _availability_set(group: Group, place: Path) -> Iterator[Issue]:
@@ -165,38 +139,26 @@ def _availability_set(group: Group, place: Path) -> Iterator[Issue]:
         return
     here: Path = (*place, "availability_set")
     if group.zones:
-        yield Issue(
-            here,
-            "zones and availability_set contradict each other",
-            "an availability set stays on one cluster: leave one of them out",
-            related_paths=((*place, "zones"),),
-        )
+        problem = "zones and availability_set contradict each other"
+        hint = "an availability set stays on one cluster: leave one of them out"
+        yield Issue(here, problem, hint, related_paths=((*place, "zones"),))
     if group.priority == "spot":
-        yield Issue(
-            here,
-            "spot VMs cannot be in an availability set",
-            'leave it out, or write priority = "regular"',
-            related_paths=((*place, "priority"),),
-        )
+        problem = "spot VMs cannot be in an availability set"
+        hint = 'leave it out, or write priority = "regular"'
+        yield Issue(here, problem, hint, related_paths=((*place, "priority"),))
     if group.when_off == "hibernate":
-        yield Issue(
-            here,
-            "VMs in an availability set cannot hibernate",
-            'leave it out, or write when_off = "deallocate"',
-            related_paths=((*place, "when_off"),),
-        )
+        problem = "VMs in an availability set cannot hibernate"
+        hint = 'leave it out, or write when_off = "deallocate"'
+        yield Issue(here, problem, hint, related_paths=((*place, "when_off"),))
 
 
 def _timing(group: Group, place: Path) -> Iterator[Issue]:
     retry = group.retry
     both_given = {"backoff", "max_backoff"} <= retry.model_fields_set
     if both_given and retry.max_backoff < retry.backoff:
-        yield Issue(
-            (*place, "retry", "max_backoff"),
-            f"{format_duration(retry.max_backoff)} is below backoff = {format_duration(retry.backoff)}",
-            "write a max_backoff of at least the backoff",
-            related_paths=((*place, "retry", "backoff"),),
-        )
+        problem = f"{format_duration(retry.max_backoff)} is below backoff = {format_duration(retry.backoff)}"
+        hint = "write a max_backoff of at least the backoff"
+        yield Issue((*place, "retry", "max_backoff"), problem, hint, related_paths=((*place, "retry", "backoff"),))
     if retry.attempts > MOST_RETRIES_AT_ONCE and not (retry.backoff > 0 and retry.max_backoff > 0):
         yield Issue(
             (*place, "retry", "backoff"),
@@ -227,9 +189,6 @@ def _endless_failure(group: Group, place: Path) -> Iterator[Issue]:
         return
     related: tuple[Path, ...] = ((*place, "failures", "InternalOperationError"),)
     if at_once and (group.retry.attempts == 1 or group.retry.backoff == 0):
-        yield Issue(
-            (*place, "failures", "reaction"),
-            "a delete that always fails would be requested again for ever without time passing",
-            'give reaction some time, such as "1s"',
-            related_paths=(*related, (*place, "retry")),
-        )
+        problem = "a delete that always fails would be requested again for ever without time passing"
+        hint = 'give reaction some time, such as "1s"'
+        yield Issue((*place, "failures", "reaction"), problem, hint, related_paths=(*related, (*place, "retry")))

@@ -71,16 +71,10 @@ class Purchase(Answer):
 
     def summary(self) -> dict[str, Any]:
         """The answer as an object for JSON."""
+        keys = ("commitment", "path", "currency", "words", "best", "low", "high")
         return {
-            "commitment": self.commitment,
-            "path": self.path,
-            "currency": self.currency,
-            "words": self.words,
-            "best": self.best,
-            "low": self.low,
-            "high": self.high,
-            "saving": _bounds(self.saving),
-            "cost": _bounds(self.cost),
+            **{key: getattr(self, key) for key in keys},
+            **{key: _bounds(found) for key, found in (("saving", self.saving), ("cost", self.cost))},
             "single": list(self.single),
             "costs": [{"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())],
         }

@@ -68,17 +68,8 @@ class Selection(Answer):
 
     def summary(self) -> dict[str, Any]:
         """The choice as an object for JSON."""
-        return {
-            "best": self.best,
-            "words": self.words,
-            "metric": self.metric,
-            "indifference": self.indifference,
-            "confidence": self.confidence,
-            "capped": self.capped,
-            "means": dict(self.means),
-            "dropped_at": dict(self.dropped_at),
-            "fresh": self.fresh.as_dict(),
-        }
+        keys = ("best", "words", "metric", "indifference", "confidence", "capped", "means", "dropped_at")
+        return {**{key: getattr(self, key) for key in keys}, "fresh": self.fresh.as_dict()}
 
 
 def kim_nelson(

@@ -59,7 +59,7 @@ def test_doubling_the_prices_doubles_compute_and_licence(factor: float, size: st
     region = "westeurope"
     both = {term: factor * BUNDLED.price_per_h(size, region, term) for term in ("linux", "windows")}
     mine = BUNDLED.with_overrides(region, {size: both})
-    assert mine.compute_per_h(size, region) == factor * BUNDLED.compute_per_h(size, region)
+    assert mine.price_per_h(size, region, "linux") == factor * BUNDLED.price_per_h(size, region, "linux")
     assert mine.licence_per_h(size, region) == pytest.approx(factor * BUNDLED.licence_per_h(size, region), rel=1e-9)
 
 

@@ -216,12 +216,9 @@ class ArrivalsSection(DemandSection):
     @staticmethod
     def _check_batch(batch: Batch, place: Path) -> Iterator[Issue]:
         if len(batch.sizes) != len(batch.weights):
-            yield Issue(
-                place,
-                f"there are {len(batch.sizes)} sizes and {len(batch.weights)} weights",
-                "give one weight for each size",
-                related_paths=((*place, "sizes"), (*place, "weights")),
-            )
+            problem = f"there are {len(batch.sizes)} sizes and {len(batch.weights)} weights"
+            hint = "give one weight for each size"
+            yield Issue(place, problem, hint, related_paths=((*place, "sizes"), (*place, "weights")))
             return
         try:
             shares(batch.weights)

@@ -216,19 +216,13 @@ class AutoscaleSection(DemandSection):
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """Bounds in order, a rule at least, and thresholds apart."""
         if self.min > self.max:
-            yield Issue(
-                (*place, "min"),
-                f"{self.min} is above max = {self.max}",
-                "right is min <= max",
-                related_paths=((*place, "max"),),
-            )
+            problem = f"{self.min} is above max = {self.max}"
+            hint = "right is min <= max"
+            yield Issue((*place, "min"), problem, hint, related_paths=((*place, "max"),))
         if not self.scale_out and not self.scale_in:
-            yield Issue(
-                place,
-                "there is no rule, so the number of VMs would never change",
-                "give scale_out, such as { above = 0.7, by = 1 }, and scale_in",
-                related_paths=((*place, "scale_out"), (*place, "scale_in")),
-            )
+            problem = "there is no rule, so the number of VMs would never change"
+            hint = "give scale_out, such as { above = 0.7, by = 1 }, and scale_in"
+            yield Issue(place, problem, hint, related_paths=((*place, "scale_out"), (*place, "scale_in")))
         if self.scale_out and self.scale_in:
             # One scale-out rule is enough, all scale-in rules are needed.
             out, into = min(rule.above for rule in self.scale_out), min(rule.below for rule in self.scale_in)

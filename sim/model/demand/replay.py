@@ -188,25 +188,17 @@ class TraceSection(DemandSection):
         """What the trace holds must not be written again."""
         around = place[:-1]
         if "size" in group.model_fields_set and "sizes" in self.model_fields_set:
-            yield Issue(
-                (*place, "sizes"),
-                f"size = {show_value(group.size)} and sizes contradict each other",
-                "size makes every VM of the trace one size: leave one of them out",
-                related_paths=((*around, "size"),),
-            )
+            problem = f"size = {show_value(group.size)} and sizes contradict each other"
+            hint = "size makes every VM of the trace one size: leave one of them out"
+            yield Issue((*place, "sizes"), problem, hint, related_paths=((*around, "size"),))
         if self.columns and self.format != "columns":
-            yield Issue(
-                (*place, "columns"),
-                f'the columns of format = "{self.format}" are known',
-                'leave columns out, or write format = "columns"',
-                related_paths=((*place, "format"),),
-            )
+            problem = f'the columns of format = "{self.format}" are known'
+            hint = 'leave columns out, or write format = "columns"'
+            yield Issue((*place, "columns"), problem, hint, related_paths=((*place, "format"),))
         if group.create_over > 0:
-            yield Issue(
-                (*around, "create_over"),
-                "create_over and trace contradict each other",
-                "leave create_over out: the trace says when VMs are created",
-            )
+            problem = "create_over and trace contradict each other"
+            hint = "leave create_over out: the trace says when VMs are created"
+            yield Issue((*around, "create_over"), problem, hint)
 
     def unused_defaults(self, group: GroupFacts) -> set[str]:
         """Size and priority are the trace's; its hours hold every step."""

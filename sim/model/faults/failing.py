@@ -55,20 +55,14 @@ class _Failures(PlatformFault):
             yield Issue(place, "no host is in a zone", "give [[platform.hosts]] a zone", related_paths=(hosts,))
         mean_s = to_distribution(self.time_between).mean + to_distribution(self.repair).mean
         if mean_s < SHORTEST_CYCLE_S:
-            yield Issue(
-                (*place, "time_between"),
-                "it would fail again without time passing",
-                f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-                related_paths=((*place, "repair"),),
-            )
+            problem = "it would fail again without time passing"
+            hint = f"make it {format_duration(SHORTEST_CYCLE_S)} or longer"
+            yield Issue((*place, "time_between"), problem, hint, related_paths=((*place, "repair"),))
         first = _healer(platform)
         if "healing" in self.model_fields_set and self.healing != first.healing:
-            yield Issue(
-                (*place, "healing"),
-                f"it is not the healing of {first.key}",
-                "VMs are healed alike whatever failed: give healing once",
-                related_paths=((*place[:-1], first.key, "healing"),),
-            )
+            problem = f"it is not the healing of {first.key}"
+            hint = "VMs are healed alike whatever failed: give healing once"
+            yield Issue((*place, "healing"), problem, hint, related_paths=((*place[:-1], first.key, "healing"),))
 
     def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """One healing counts: the one that is written, else the first."""

@@ -55,11 +55,9 @@ class GuestCrashSection(GroupFault):
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """A crash must leave time to run, and a restart that always fails must take some."""
         if to_distribution(self.time_between).mean < SHORTEST_CYCLE_S:
-            yield Issue(
-                (*place, "time_between"),
-                "the guest would crash again without time passing",
-                f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-            )
+            problem = "the guest would crash again without time passing"
+            hint = f"make it {format_duration(SHORTEST_CYCLE_S)} or longer"
+            yield Issue((*place, "time_between"), problem, hint)
         if group.failures.probability("InternalOperationError") >= CERTAIN and to_distribution(self.detection).is_zero:
             yield Issue(
                 (*place, "detection"),
