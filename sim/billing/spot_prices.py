@@ -26,6 +26,7 @@ class SpotSteps:
     def hourly(self, price_usd_per_h: float, hours: int) -> Hourly:
         """The price in each clock hour from that of t = 0: that of the month in which the hour begins. USD per hour.
 
+        >>> from datetime import UTC
         >>> SpotSteps(start=datetime(2026, 1, 31, 22, tzinfo=UTC), factors=(1.0, 0.5)).hourly(0.2, 4).tolist()
         [0.2, 0.2, 0.1, 0.1]
         """
