@@ -51,16 +51,16 @@ VALIDATOR_COLUMNS = {
     "ResourceID": "ResourceId",
 }
 
-_ACCOUNT = "vmfleet-simulation"
+ACCOUNT = "vmfleet-simulation"
 _ALWAYS = {
-    "BillingAccountId": _ACCOUNT,
+    "BillingAccountId": ACCOUNT,
     "BillingAccountName": "Simulated by vmfleet",
     "BillingAccountType": "Billing Account",
     "ChargeFrequency": "Usage-Based",
     "InvoiceIssuerName": "Microsoft",
     "ProviderName": "Microsoft",
     "PublisherName": "Microsoft",
-    "SubAccountId": _ACCOUNT,
+    "SubAccountId": ACCOUNT,
     "SubAccountName": "Simulated by vmfleet",
     "SubAccountType": "Subscription",
 }
@@ -93,14 +93,14 @@ class _Charge:
         for (resource, day), quantity, billed_nano, effective_nano, listed_nano, committed in zip(
             where.tolist(), *columns, strict=True
         ):
-            effective, listed = _usd(effective_nano), _usd(listed_nano)
+            effective, listed = exact_decimal(effective_nano), exact_decimal(listed_nano)
             name = self.names[resource]
             yield {
                 **self.same,
                 **periods[day],
                 "ResourceId": name,
                 "ResourceName": name,
-                "BilledCost": _usd(billed_nano),
+                "BilledCost": exact_decimal(billed_nano),
                 "EffectiveCost": effective,
                 "PricingCurrencyEffectiveCost": effective,
                 "ListCost": listed,
@@ -126,18 +126,20 @@ def focus_rows(
         yield from replace(charge, same={**_ALWAYS, **money, **charge.same, **units}).rows(days)
 
 
-def write_focus(path: Path, rows: Iterable[Mapping[str, Cell]], *, validator_columns: bool = True) -> int:
+def write_focus(
+    path: Path, rows: Iterable[Mapping[str, Cell]], *, columns: Sequence[str] = COLUMNS, validator_columns: bool = True
+) -> int:
     """Write rows as CSV, the whole file or none; returns how many.
 
     *validator_columns*: also under the older names that focus-validator asks for.
     """
     older = VALIDATOR_COLUMNS if validator_columns else {}
-    sources = [*COLUMNS, *older.values()]
+    sources = [*columns, *older.values()]
     written = 0
     with writing_whole(path) as content:
         file = io.TextIOWrapper(content, encoding="utf-8", newline="")
         out = csv.writer(file, lineterminator="\n")
-        out.writerow([*COLUMNS, *older])
+        out.writerow([*columns, *older])
         for row in rows:
             get = row.get
             out.writerow([get(column) for column in sources])
@@ -375,8 +377,8 @@ def _shared(nano: int, hours: NDArray[np.float64]) -> Nanos:
     return split(nano, hours.ravel()).reshape(hours.shape)
 
 
-def _usd(nano: int) -> str:
-    """Exact: a decimal, never a rounded binary fraction."""
+def exact_decimal(nano: int) -> str:
+    """Nano-dollars as a decimal, never a rounded binary fraction."""
     whole, rest = divmod(abs(nano), 1_000_000_000)
     return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
 

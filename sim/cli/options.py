@@ -66,6 +66,24 @@ Prices = Annotated[
     Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]")
 ]
 
+FocusVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--focus-version",
+        metavar="1.2|1.3",
+        help="Of the FOCUS rows; 1.3 with its contract commitments beside them. [default: 1.2]",
+    ),
+]
+
+
+def focus_version(asked: str | None, file: Path | None) -> str:
+    """The version of FOCUS to write; raises InputError for one that isn't written, and where no file is."""
+    if asked is not None and file is None:
+        raise InputError("--focus-version: has no effect without --focus FILE.csv")
+    if asked not in (None, "1.2", "1.3"):
+        raise InputError(f"--focus-version {asked}: it is one of 1.2, 1.3")
+    return asked or "1.2"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
@@ -131,9 +149,10 @@ class Shared:
         typer.Option(
             "--focus",
             metavar="FILE.csv",
-            help="Also write replication 0's invoice as FOCUS 1.2 rows: one for each VM, day and meter.",
+            help="Also write replication 0's invoice as FOCUS rows: one for each VM, day and meter.",
         ),
     ] = None
+    focus_version: FocusVersion = None
     no_report: Annotated[
         bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
     ] = False

@@ -16,7 +16,6 @@ from sim.errors import InputError
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
-    from sim.billing.breakdown import VmBreakdown
     from sim.billing.commitments import Commitment
     from sim.billing.invoice import Invoice
     from sim.billing.rating import Rating
@@ -76,6 +75,7 @@ class BillOptions:
     focus: Annotated[
         Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
     ] = None
+    focus_version: options.FocusVersion = None
     as_json: options.Json = False
 
 
@@ -111,6 +111,7 @@ def checked_scenario(asked: BillOptions) -> Scenario | None:
     if asked.os.lower() not in ("linux", "windows"):
         raise InputError(f"--os {asked.os}: it is one of linux, windows")
     scenario = None if asked.scenario is None else load(asked.scenario)
+    options.focus_version(asked.focus_version, asked.focus)
     if asked.focus is not None:
         check_file(asked.focus)
     return scenario
@@ -141,6 +142,7 @@ _With = tuple["Catalogue", str, "Sequence[Commitment]"]
 
 def _rate_invoice(usage: Path, asked: BillOptions, seen: Recognised, with_: _With, policy: BillingPolicy) -> Rated:
     from sim.billing.invoice import read_invoice  # start-up
+    from sim.runs.invoice import write_export
 
     catalogue, region, commitments = with_
     invoice = read_invoice(usage, catalogue, region=region, exchange_rate=asked.exchange_rate, seen=seen)
@@ -148,7 +150,8 @@ def _rate_invoice(usage: Path, asked: BillOptions, seen: Recognised, with_: _Wit
     if asked.focus is not None:
         if rating is None:
             raise InputError(f"{usage}: no row could be rated, so there is nothing to write to {asked.focus}")
-        _write_focus(rating, asked.focus, invoice.start, invoice.export.currency)
+        start = invoice.start or _SOME_YEAR
+        write_export(asked.focus, rating, start, currency=invoice.export.currency, version=asked.focus_version or "1.2")
     return Rated(
         rating=rating,
         end_s=invoice.end_s,
@@ -164,6 +167,7 @@ def _rate_stays(
 ) -> Rated:
     from sim.billing.breakdown import Days, VmBreakdown  # start-up
     from sim.billing.usage_file import read_stays
+    from sim.runs.invoice import write_export
     from sim.usage.ledger import to_ticks
 
     catalogue, region, commitments = with_
@@ -179,19 +183,12 @@ def _rate_stays(
             window=(0, to_ticks(file.end_s)),
             rounding=rounding,
         )
-        _write_focus(rating, asked.focus, file.start, catalogue.currency, spread)
+        start = file.start or _SOME_YEAR
+        write_export(
+            asked.focus, rating, start, spread, currency=catalogue.currency, version=asked.focus_version or "1.2"
+        )
     return Rated(rating=rating, end_s=file.end_s, currency=catalogue.currency, policy=policy)
 
 
 # A file that counts in seconds has no date of its own; its clock starts at the beginning of some year.
 _SOME_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def _write_focus(
-    rating: Rating, path: Path, start: datetime | None, currency: str, spread: VmBreakdown | None = None
-) -> None:
-    """By VM where the file lists stays, else by group."""
-    from sim.billing.focus import focus_rows  # start-up
-    from sim.runs.invoice import write_rows
-
-    write_rows(path, focus_rows(rating, start or _SOME_YEAR, spread, currency=currency))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @options.expanded(
     "seed", "replications", "precision", "budget", "jobs", "cluster", "out", "overrides", "engine", "events", "focus",
-    "no_report", "resume", "yes", "quiet", "as_json",
+    "focus_version", "no_report", "resume", "yes", "quiet", "as_json",
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     """Simulate a scenario: summary table, result folder, report."""
@@ -49,6 +49,7 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
 
     folder = folder_for(shared, scenario.name, "run")
     asked = options.run_options(shared)
+    options.focus_version(shared.focus_version, shared.focus)
     if shared.focus is not None:
         check_file(shared.focus)
     with (
@@ -81,4 +82,7 @@ def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Sha
     if scenario.warm_up == "auto":
         scenario = scenario.with_warm_up_found(f"{stored.summary['warm_up_h'] * 3600:.0f}s")
     total_usd = float(stored.outcomes["", "cost.total"][0])
-    write_invoice(scenario, shared.focus, seed=stored.summary["seed"], engine=shared.engine, total_usd=total_usd)
+    write_invoice(
+        scenario, shared.focus, seed=stored.summary["seed"], engine=shared.engine, total_usd=total_usd,
+        version=shared.focus_version or "1.2",
+    )  # fmt: skip

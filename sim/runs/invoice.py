@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
-from sim.billing.breakdown import Days, VmBreakdown
+from sim.billing.breakdown import Breakdown, Days, VmBreakdown
 from sim.billing.focus import Cell, focus_rows, write_focus
+from sim.billing.focus_contracts import COLUMNS_1_3, CONTRACT_COLUMNS, contract_rows, rows_1_3
 from sim.billing.rating import Rating
 from sim.errors import AuditError, ResultError
 from sim.lifecycle.policy import get_policy
@@ -39,8 +41,9 @@ def write_invoice(
     number: int = 0,
     engine: str = "auto",
     total_usd: float | None = None,
+    version: str = "1.2",
 ) -> int:
-    """Write replication *number*'s invoice as a FOCUS file; the answer is how many rows it has.
+    """Write replication *number*'s invoice as a FOCUS file of that *version*; the answer is how many rows it has.
 
     *total_usd* is what the replication's bill came to when it was rated by group: the invoice must say the same.
     Raises ResultError where the file can't be written, AuditError (a defect of ours) where the two differ.
@@ -59,16 +62,38 @@ def write_invoice(
         window=(to_ticks(question.plan.warm_up_s), to_ticks(question.plan.horizon_s)),
         rounding=question.rounding,
     )
-    rows = focus_rows(rated.rating, question.plan.start, spread, currency=scenario.prices.currency)
-    return write_rows(Path(file), rows)
+    return write_export(
+        Path(file), rated.rating, question.plan.start, spread, currency=scenario.prices.currency, version=version
+    )
 
 
-def write_rows(file: Path, rows: Iterable[Mapping[str, Cell]]) -> int:
-    """Write FOCUS rows; raises ResultError where the file can't be written."""
+def write_export(
+    file: Path,
+    rating: Rating,
+    start: datetime,
+    breakdown: Breakdown | None = None,
+    *,
+    currency: str,
+    version: str = "1.2",
+) -> int:
+    """Write a bill as FOCUS rows, of version 1.3 with its contract commitments in `<name>.contract-commitments.csv` beside it.
+
+    Returns how many charges there are; raises ResultError where a file can't be written.
+    """
+    rows: Iterable[Mapping[str, Cell]] = focus_rows(rating, start, breakdown, currency=currency)
     try:
-        return write_focus(file, rows)
+        if version == "1.2":
+            return write_focus(file, rows)
+        contracts = contract_rows(rating, start, currency=currency)
+        write_focus(contracts_file(file), contracts, columns=CONTRACT_COLUMNS, validator_columns=False)
+        return write_focus(file, rows_1_3(rows), columns=COLUMNS_1_3, validator_columns=False)
     except OSError as refusal:
         raise ResultError(f"{file}: can't be written: {refusal.strerror}") from refusal
+
+
+def contracts_file(file: Path) -> Path:
+    """Where the contract commitments of a FOCUS 1.3 export are."""
+    return file.with_name(f"{file.stem}.contract-commitments.csv")
 
 
 def _check(rating: Rating, total_usd: float) -> None:

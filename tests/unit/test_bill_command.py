@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sim.billing.focus import write_focus
 from sim.cli.app import app, main
-from sim.errors import InputError, ResultError
-from sim.runs.invoice import write_rows
+from sim.errors import InputError
 
 SCENARIO = """\
 name = "small"
@@ -192,6 +192,12 @@ def test_stays_are_rated_as_the_options_say(here: Path) -> None:
         (["bill", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--os", "beos"], "--os beos: it is one of linux, windows"),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--rounding", "up"], "exact, floor-minute"),
+        (
+            ["bill", "stays.csv", "--size", "Standard_D4s_v5", "--focus", "f.csv", "--focus-version", "2"],
+            "one of 1.2, 1.3",
+        ),
+        (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--focus-version", "1.3"], "no effect without --focus"),
+        (["run", "small.toml", "--focus-version", "1.3"], "no effect without --focus"),
         (["fit", "stays.csv", "--size", "Standard_D4s_v55"], "Standard_D4s_v5"),
         (["fit", "stays.csv", "--window", "soon"], "--window soon: "),
         (["bill", "stays.csv", "--size", "Standard_D4s_v5", "--policy", "1999"], "1999"),
@@ -230,6 +236,41 @@ def test_the_bill_says_what_its_prices_are_worth(here: Path) -> None:
     assert "All of what was rated is at list prices" in invoice.output
 
 
+def test_focus_1_3_comes_with_its_contract_commitments(here: Path) -> None:
+    """What a reservation of two D4s_v5 is over its year, by hand; the charges are those of 1.2."""
+    command = ("bill", "stays.csv", "--size", "Standard_D4s_v5", "--scenario", "small.toml")
+    assert asked(here, *command, "--focus", "new.csv", "--focus-version", "1.3").exit_code == 0
+    assert asked(here, *command, "--focus", "old.csv").exit_code == 0
+    assert (here / "new.contract-commitments.csv").read_text() == (
+        "BillingCurrency,ContractCommitmentCategory,ContractCommitmentCost,ContractCommitmentDescription,ContractCommitmentId,"
+        "ContractCommitmentPeriodEnd,ContractCommitmentPeriodStart,ContractCommitmentQuantity,ContractCommitmentType,"
+        "ContractCommitmentUnit,ContractId,ContractPeriodEnd,ContractPeriodStart\n"
+        'USD,Usage,2377.999999872,"ri: 2 of Standard_D4s_v5, 1y",ri,2027-01-05T08:00:00Z,2026-01-05T08:00:00Z,17520.0,'
+        "Reservation,Hours,vmfleet-simulation,2027-01-05T08:00:00Z,2026-01-05T08:00:00Z\n"
+    )  # 2 x 8,760 h at 0.1357305936
+    with (here / "new.csv").open() as new, (here / "old.csv").open() as old:
+        rows, before = list(csv.DictReader(new)), list(csv.DictReader(old))
+    assert [{key: row[key] for key in row if key in before[0]} for row in rows] == [
+        {key: row[key] for key in row if key in rows[0]} for row in before
+    ]
+    assert list(rows[0]) == sorted(rows[0])
+    assert {(row["HostProviderName"], row["ServiceProviderName"], row["AllocatedTags"]) for row in rows} == {
+        ("Microsoft", "Microsoft", "")
+    }
+    for row in rows:
+        status = row["CommitmentDiscountStatus"]
+        assert bool(row["ContractApplied"]) == (status in ("Used", "Unused"))
+        if status:
+            (element,) = json.loads(row["ContractApplied"])["Elements"]
+            assert (element["ContractID"], element["ContractCommitmentID"]) == ("vmfleet-simulation", "ri")
+            assert element["ContractCommitmentAppliedQuantity"] == float(row["CommitmentDiscountQuantity"])
+            assert element["ContractCommitmentAppliedUnit"] == "Hours"
+    assert {row["CommitmentDiscountStatus"] for row in rows} == {"Used", "Unused", ""}
+    again = json.loads(asked(here, "bill", "new.csv", "--scenario", "small.toml", "--json").stdout)
+    assert again["format"] == "focus-1.3"
+    assert again["total_usd"] == pytest.approx(json.loads(asked(here, *command, "--json").stdout)["total_usd"])
+
+
 def test_an_invoice_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Rows that break off leave the file that stood there, and nothing beside it."""
 
@@ -239,11 +280,11 @@ def test_an_invoice_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
     file = tmp_path / "invoice.csv"
     file.write_text("as it was")
-    with pytest.raises(ResultError, match="No space left"):
-        write_rows(file, broken())
+    with pytest.raises(OSError, match="No space left"):
+        write_focus(file, broken())
     assert file.read_text() == "as it was"
     assert [path.name for path in tmp_path.iterdir()] == ["invoice.csv"]
-    assert write_rows(file, [{"BilledCost": "1.0"}]) == 1
+    assert write_focus(file, [{"BilledCost": "1.0"}]) == 1
     assert file.read_text().splitlines()[0].startswith("AvailabilityZone,BilledCost")
 
 
