@@ -266,9 +266,9 @@ def test_focus_1_3_comes_with_its_contract_commitments(here: Path) -> None:
             assert element["ContractCommitmentAppliedQuantity"] == float(row["CommitmentDiscountQuantity"])
             assert element["ContractCommitmentAppliedUnit"] == "Hours"
     assert {row["CommitmentDiscountStatus"] for row in rows} == {"Used", "Unused", ""}
-    again = json.loads(asked(here, "bill", "new.csv", "--scenario", "small.toml", "--json").stdout)
-    assert again["format"] == "focus-1.3"
-    assert again["total_usd"] == pytest.approx(json.loads(asked(here, *command, "--json").stdout)["total_usd"])
+    again, was = (json.loads(asked(here, "bill", name, "--json").stdout) for name in ("new.csv", "old.csv"))
+    assert (again.pop("format"), was.pop("format")) == ("focus-1.3", "focus-1.2")
+    assert again | {"file": ""} == was | {"file": ""}
 
 
 def test_an_invoice_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
