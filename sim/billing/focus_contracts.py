@@ -57,7 +57,7 @@ def contract_rows(rating: Rating, start: datetime, *, currency: str = "USD") -> 
     """The contract commitments of a bill, as bought at its first billed clock hour; *start* is the instant of t = 0."""
     days = Days.of(rating, start)
     begin = days.clock + timedelta(hours=days.first_hour)
-    rows = []
+    rows: list[dict[str, Cell]] = []
     for use in rating.allocation.commitments:
         each = use.commitment
         if not isinstance(each, Reservation | SavingsPlan):
