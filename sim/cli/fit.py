@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,8 +17,11 @@ from sim.units import parse_duration
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
     from sim.catalog import Catalogue
+    from sim.report.style import Drawn
     from sim.traces import Trace
-    from sim.traces.fit import Fit
+
+OPERATIONS = "operations"
+"""The format of files with one timed operation a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,10 @@ class Choices:
     """What the file doesn't say, and which fit to print."""
 
     layout: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020 or columns.")
+        str,
+        typer.Option(
+            "--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020, columns, or operations."
+        ),
     ] = "columns"
     window: Annotated[
         str | None, typer.Option("--window", metavar="DURATION", help="Observation time, where the file doesn't say.")
@@ -34,10 +42,16 @@ class Choices:
     ] = None
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the group to print.")] = "fitted"
     law: Annotated[
-        str | None, typer.Option("--law", metavar="FAMILY", help="Of the lifetimes. [default: the best fit]")
+        str | None,
+        typer.Option(
+            "--law", metavar="FAMILY", help="Of what is fitted. [default: the best fit; of operations: lognormal]"
+        ),
     ] = None
     region: Annotated[str, typer.Option("--region", metavar="NAME", help="Where the file doesn't say.")] = "westeurope"
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 1
+    since: Annotated[
+        int | None, typer.Option("--since", metavar="YEAR", help="Of operations: only those of this year and later.")
+    ] = None
 
 
 @options.expanded()
@@ -54,30 +68,67 @@ def fit(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the group section.")] = False,
 ) -> None:
-    """Fit lifetimes and arrivals to a trace, and print a group section of them."""
-    from sim.report import figure_fit, style
-    from sim.traces.to_toml import findings
+    """Fit what was recorded of VMs (lifetimes and arrivals, or how long operations took), and print it as a group."""
+    from sim.report import style
 
-    found, section = _fitted(trace, choices, quiet=quiet)
+    if choices.layout == OPERATIONS:
+        found = _fitted_operations(trace, choices, quiet=quiet)
+    else:
+        found = _fitted_trace(trace, choices, quiet=quiet)
     place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures
     with style.figure_style():
-        drawn = figure_fit.draw(found)
-    style.write(drawn, place)
+        drawn = found.draw()
+    for figure in drawn:
+        style.write(figure, place)
     if not quiet:
-        for line in findings(found):
+        for line in found.findings:
             typer.echo(f"# {line}")
-        typer.echo(f"# drawn: {place / drawn.name}.svg")
+        for figure in drawn:
+            typer.echo(f"# drawn: {place / figure.name}.svg")
         typer.echo("")
-    typer.echo(section)
+    typer.echo(found.section)
 
 
-def _fitted(trace: Path, choices: Choices, *, quiet: bool) -> tuple[Fit, str]:
-    """The fit, and the group section to print."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a fit prints and draws."""
+
+    findings: list[str]
+    section: str
+    draw: Callable[[], list[Drawn]]
+
+
+def _fitted_operations(file: Path, choices: Choices, *, quiet: bool) -> _Found:
+    """How long operations take, and a group for each guest OS with it."""
+    from sim.report import figure_durations
+    from sim.traces import step_durations
+    from sim.traces.durations import TRIED, fit_durations
+    from sim.traces.operations import read_operations
+
+    for option, value in (("--size", choices.size), ("--window", choices.window)):
+        if value is not None:
+            raise InputError(f"{option}: says nothing about operations; leave it out with --format {OPERATIONS}")
+    law = choices.law or step_durations.FAMILY
+    if law not in TRIED:
+        raise InputError(f"--law {law}: of operations it is one of {', '.join(TRIED)}")
+    with _refused_in_words(file):
+        with terminal.working(f"fitting {file.name}", quiet=quiet):
+            found = fit_durations(read_operations(file), since=choices.since, seed=choices.seed)
+        section = step_durations.group_sections(found, name=choices.name, family=law)
+    findings = step_durations.findings(found, law)
+    return _Found(findings=findings, section=section, draw=lambda: figure_durations.draw(found))
+
+
+def _fitted_trace(trace: Path, choices: Choices, *, quiet: bool) -> _Found:
+    """The fit of a trace, and the group section to print."""
+    from sim.report import figure_fit
     from sim.traces import open_trace
     from sim.traces.families import FAMILIES
     from sim.traces.fit import fit as fit_trace
-    from sim.traces.to_toml import group_section
+    from sim.traces.to_toml import findings, group_section
 
+    if choices.since is not None:
+        raise InputError(f"--since: is for --format {OPERATIONS}; a trace is fitted whole")
     law = choices.law
     if law is not None and law not in FAMILIES:
         raise InputError(f"--law {law}: the families of distributions are {', '.join(FAMILIES)}")
@@ -86,14 +137,22 @@ def _fitted(trace: Path, choices: Choices, *, quiet: bool) -> tuple[Fit, str]:
         window_s = None if choices.window is None else parse_duration(choices.window)
     except ValueError as wrong:
         raise InputError(f"--window {choices.window}: {wrong}") from None
-    try:
+    with _refused_in_words(trace):
         opened = open_trace(trace, choices.layout, window_s=window_s)
         with terminal.working(f"fitting {trace.name}", quiet=quiet):
             found = fit_trace(opened, seed=choices.seed)
         size = named or _most_common_size(opened, choices.region)
-        return found, group_section(found, name=choices.name, size=size, family=law)
-    except ValueError as wrong:  # arguments that these functions refuse in words
-        raise TraceError([Fault(field="", problem=str(wrong), file=str(trace))]) from None
+        section = group_section(found, name=choices.name, size=size, family=law)
+    return _Found(findings=findings(found), section=section, draw=lambda: [figure_fit.draw(found)])
+
+
+@contextmanager
+def _refused_in_words(file: Path) -> Iterator[None]:
+    """Arguments and files that the functions of a fit refuse are the user's to mend."""
+    try:
+        yield
+    except ValueError as wrong:
+        raise TraceError([Fault(field="", problem=str(wrong), file=str(file))]) from None
 
 
 def _catalogue() -> Catalogue:

@@ -79,3 +79,18 @@ def estimate(family: Family, lifetimes: Lifetimes) -> Estimate:
     information = total * gradient(slope, theta, 1e-4)
     information = (information + information.T) / 2
     return Estimate(family=family, theta=theta, information=information, log_likelihood=float(-loss(theta) * total))
+
+
+def sandwich(information: Floats, scores: Floats) -> Floats:
+    """Covariance of an estimate from scores added up over what is independent, one row each (White, Econometrica 50, 1982)."""
+    bread = inverse(information)
+    few = len(scores) / max(1, len(scores) - 1)  # as few as a day's hours need the correction
+    return np.asarray(few * bread @ (scores.T @ scores) @ bread)
+
+
+def inverse(matrix: Floats) -> Floats:
+    """The inverse; nan where nothing tells the parameters apart, as with two components that are the same distribution."""
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan)

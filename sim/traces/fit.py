@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sim.distributions.kinds import Distribution
 from sim.traces.arrivals import ArrivalFit, fit_arrivals
-from sim.traces.estimate import Estimate, estimate
+from sim.traces.estimate import Estimate, estimate, inverse, sandwich
 from sim.traces.families import FAMILIES, MIXTURE
 from sim.traces.goodness import Goodness, judge
 from sim.traces.lifetimes import Lifetimes, gather, intervals
@@ -141,7 +141,7 @@ def _distribution_fit(
         family=found.family.name,
         distribution=found.family.distribution(found.theta),
         parameters=dict(zip(symbols, values.tolist(), strict=True)),
-        standard_errors=_natural(found, np.diag(_inverse(found.information))),
+        standard_errors=_natural(found, np.diag(inverse(found.information))),
         robust_errors=_natural(found, np.diag(robust)),
         log_likelihood=found.log_likelihood,
         bic=size * float(np.log(lifetimes.total)) - 2 * found.log_likelihood,
@@ -161,15 +161,8 @@ def _natural(found: Estimate, variances: Floats) -> dict[str, float]:
     return dict(zip(found.family.symbols, steps.tolist(), strict=True))
 
 
-def _inverse(matrix: Floats) -> Floats:
-    try:
-        return np.asarray(np.linalg.inv(matrix))
-    except np.linalg.LinAlgError:  # two components that are the same distribution: nothing tells their parameters apart
-        return np.full_like(matrix, np.nan)
-
-
 def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stamp_s: float) -> list[Floats]:
-    """Covariances with scores added up by hour of creation (Huber's sandwich; White, Econometrica 50, 1982)."""
+    """Covariances with scores added up by hour of creation (Huber's sandwich)."""
     sums: list[dict[int, Floats]] = [{} for _ in fits]
     for block in blocks():
         low, high = intervals(block, stamp_s)
@@ -180,13 +173,9 @@ def _robust(fits: Sequence[Estimate], blocks: Callable[[], Iterator[Rows]], stam
             added = np.stack([np.bincount(hour, weights=column, minlength=len(hours)) for column in score.T], axis=-1)
             for number, one in zip(hours.tolist(), added, strict=True):
                 into[number] = into.get(number, 0.0) + one
-    covariances = []
-    for found, table in zip(fits, sums, strict=True):
-        scores = np.array(list(table.values()))
-        bread = _inverse(found.information)
-        few = len(scores) / max(1, len(scores) - 1)  # as few hours as a day's need the correction
-        covariances.append(few * bread @ (scores.T @ scores) @ bread)
-    return covariances
+    return [
+        sandwich(found.information, np.array(list(table.values()))) for found, table in zip(fits, sums, strict=True)
+    ]
 
 
 def _shares(trace: Trace, blocks: Iterator[Rows]) -> tuple[tuple[VmSize, float], ...]:

@@ -37,20 +37,24 @@ class Lifetimes:
 
     @property
     def total(self) -> int:
-        return int(self.count.sum())
+        return round(float(self.count.sum()))
 
     @property
     def censored(self) -> int:
-        return int(self.count[np.isinf(self.high_s)].sum())
+        return round(float(self.count[np.isinf(self.high_s)].sum()))
 
 
 def intervals(block: Rows, stamp_s: float) -> tuple[Floats, Floats]:
     """[low, high) of each VM of a block: from a stamp to the next one, since a VM seen at one is gone by the next."""
     low, high = block["low_s"].copy(), block["high_s"].copy()
     seen = np.isfinite(high)
-    width = np.maximum(1e-3, NARROW * high[seen]) if stamp_s == 0 else stamp_s
-    high[seen] += width
+    high[seen] = widened(high[seen]) if stamp_s == 0 else high[seen] + stamp_s
     return low, high
+
+
+def widened(seconds: Floats) -> Floats:
+    """The upper ends of intervals about times that are known exactly."""
+    return np.asarray(seconds + np.maximum(1e-3, NARROW * seconds))
 
 
 def gather(blocks: Iterable[Rows], *, stamp_s: float, follow_up_s: float) -> Lifetimes:

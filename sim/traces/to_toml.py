@@ -15,8 +15,7 @@ PER_LINE = 12
 
 def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) -> str:
     """A `[[group]]` whose arrivals are like the trace's, with the best distribution or that of *family*."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
-        raise ValueError(f"{name!r} is not a group's name: 1 to 64 letters, digits, - and _, first a letter or a digit")
+    check_group_name(name)
     distribution = fit.best if family is None else fit.of_family(family)
     arrivals = fit.arrivals
     lines = [f"# from {_comment(fit.source)}: {fit.vms} VMs, {fit.censored} of them still alive at the end"]
@@ -32,23 +31,36 @@ def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) 
     return "\n".join(lines) + "\n"
 
 
-def distribution_toml(distribution: Distribution) -> str:
+def check_group_name(name: str) -> None:
+    """ValueError unless a group may be called so."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(f"{name!r} is not a group's name: 1 to 64 letters, digits, - and _, first a letter or a digit")
+
+
+def distribution_toml(distribution: Distribution, *, digits: int = DIGITS) -> str:
     """A distribution as a scenario file writes it.
 
     >>> distribution_toml(Weibull(shape=0.5, scale=3600.0))
     '{ dist = "weibull", shape = 0.5, scale = "3600s" }'
     """
+
+    def number(value: float) -> str:
+        return _number(value, digits)
+
+    def seconds(value: float) -> str:
+        return _seconds(value, digits)
+
     if isinstance(distribution, Exponential):
-        return f'{{ dist = "exponential", mean = {_seconds(distribution.mean)} }}'
+        return f'{{ dist = "exponential", mean = {seconds(distribution.mean)} }}'
     if isinstance(distribution, Lognormal):
         return (
-            f'{{ dist = "lognormal", median = {_seconds(distribution.median)}, sigma = {_number(distribution.sigma)} }}'
+            f'{{ dist = "lognormal", median = {seconds(distribution.median)}, sigma = {number(distribution.sigma)} }}'
         )
     if isinstance(distribution, Weibull):
-        return f'{{ dist = "weibull", shape = {_number(distribution.shape)}, scale = {_seconds(distribution.scale)} }}'
+        return f'{{ dist = "weibull", shape = {number(distribution.shape)}, scale = {seconds(distribution.scale)} }}'
     if isinstance(distribution, Mixture):
-        weights = ", ".join(_number(weight) for weight in distribution.weights)
-        of = ", ".join(distribution_toml(one) for one in distribution.of)
+        weights = ", ".join(number(weight) for weight in distribution.weights)
+        of = ", ".join(distribution_toml(one, digits=digits) for one in distribution.of)
         return f'{{ dist = "mixture", weights = [{weights}], of = [{of}] }}'
     raise TypeError(f"a fit gives no {type(distribution).__name__}")
 
@@ -117,15 +129,15 @@ def _rates(profile: str, rates: Sequence[float]) -> list[str]:
     return [f"  {profile} = [", *(f"    {row}," for row in rows), "  ]"]
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = DIGITS) -> str:
     """A float as TOML reads it, never an integer."""
-    text = f"{value:.{DIGITS}g}"
+    text = f"{value:.{digits}g}"
     return text if "." in text or "e" in text else text + ".0"
 
 
-def _seconds(value: float) -> str:
-    digits = max(0, DIGITS - len(str(int(value)))) if value >= 1 else 9
-    text = f"{value:.{digits}f}"
+def _seconds(value: float, digits: int = DIGITS) -> str:
+    places = max(0, digits - len(str(int(value)))) if value >= 1 else digits + 3
+    text = f"{value:.{places}f}"
     return f'"{text.rstrip("0").rstrip(".") if "." in text else text}s"'
 
 

@@ -1,0 +1,106 @@
+"""The figures of operations that were timed: the share done by each duration, as seen and as the lognormal has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+
+from sim.report import style
+from sim.report.figure_fit import Dashes
+from sim.report.style import Drawn, Sheet
+from sim.traces.durations import DurationFit, DurationFits
+from sim.traces.families import LOGNORMAL
+from sim.traces.step_durations import years_words
+from sim.units import format_duration
+
+TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
+LOOKS: Mapping[str, tuple[str, str, Dashes, str]] = MappingProxyType(
+    {  # colour, marker, dashes, in words
+        "linux": (style.BLUE, "o", "-", "Linux"),
+        "windows": (style.ORANGE, "s", "--", "Windows"),
+        "": (style.BLACK, "o", "-", "any guest OS"),
+    }
+)
+SHARES = np.linspace(0.02, 0.98, 49)
+"""At most so many points of what was seen: a figure shows shares, not every row."""
+
+
+def draw(fits: DurationFits) -> list[Drawn]:
+    """A figure for each operation that was fitted."""
+    kinds = dict.fromkeys((fit.target, fit.operation) for fit in fits.fits)
+    return [
+        _draw([fit for fit in fits.fits if (fit.target, fit.operation) == kind], fits.source) for kind in kinds
+    ]  # fmt: skip
+
+
+def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
+    first = fits[0]
+    what = first.operation.replace("_", " ")
+    on = {"vm": "", "vmss": " of a scale set", "vmss-vm": " of a scale set's VM"}[first.target]
+    name = "_".join(("duration", *first.target.split("-"), first.operation)).replace("duration_vm_", "duration_", 1)
+    sheet = Sheet(f'How long does "{what}"{on} take?', 4.1, _footer(fits, source, name))
+    axes = sheet.axes(left=0.75, top=0.7, width=9.0, height=2.6)
+    axes.set_xscale("log")
+    handles: list[Line2D] = []
+    ends = []
+    for fit in fits:
+        colour, marker, dashes, words = LOOKS[fit.os]
+        law = fit.of_family(LOGNORMAL.name)
+        at_s, seen = _seen(fit)
+        ends += [float(law.distribution.quantile(np.array([u]), np.array([1 - u]))[0]) for u in (0.004, 0.996)]
+        ends += [float(at_s[0]), float(at_s[-1])]
+        curve_s = np.geomspace(min(ends[-4:]), max(ends[-4:]), 200)
+        axes.plot(at_s, seen, marker, color=colour, markersize=3.2, zorder=5)
+        axes.plot(curve_s, law.distribution.cdf(curve_s), color=colour, linestyle=dashes, linewidth=1.6)
+        label = f"{words}: median {law.parameters['median_s']:.3g} s, sigma {law.parameters['sigma']:.2f}; off by at most {100 * law.goodness.distance:.0f} %"
+        handles.append(
+            Line2D([], [], color=colour, marker=marker, markersize=3.2, linestyle=dashes, linewidth=1.6, label=label)
+        )
+    axes.set_xlim(min(ends) / 1.1, max(ends) * 1.1)
+    axes.set_ylim(0.0, 1.02)
+    inside = [tick for tick in TICKS_S if min(ends) / 1.1 <= tick <= max(ends) * 1.1]
+    axes.xaxis.set_major_locator(FixedLocator(inside))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([format_duration(tick) for tick in inside])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("time from the operation's start to its end (logarithmic)")
+    axes.set_ylabel("operations done")
+    sheet.legend(handles, columns=2)
+    return sheet.finish(name, alt=_alt(fits, what + on), rows=_rows(fits))
+
+
+def _seen(fit: DurationFit) -> tuple[np.ndarray, np.ndarray]:
+    """Durations at which some share was done, and the share."""
+    known, gone = fit.empirical.at_s, fit.empirical.gone
+    at = np.unique(np.minimum(np.searchsorted(gone, SHARES), len(known) - 1))
+    return known[at], gone[at]
+
+
+def _footer(fits: Sequence[DurationFit], source: str, name: str) -> str:
+    parts = [f"{LOOKS[fit.os][3]}: {fit.rows} rows, {fit.clusters} clusters" for fit in fits]
+    years = [year for fit in fits for year in fit.years or ()]
+    if years:
+        parts.append(years_words((min(years), max(years))))
+    parts += [style.shorten(source, 40), "each cluster weighs one", f"numbers in {name}.csv"]
+    return "  \N{MIDDLE DOT}  ".join(parts)
+
+
+def _alt(fits: Sequence[DurationFit], what: str) -> str:
+    medians = [f"{fit.of_family(LOGNORMAL.name).parameters['median_s']:.3g} s ({LOOKS[fit.os][3]})" for fit in fits]
+    return (
+        f"Share of operations {what} done by duration, as seen and by a lognormal with median {' and '.join(medians)}."
+    )
+
+
+def _rows(fits: Sequence[DurationFit]) -> list[list[object]]:
+    """The points, and the lognormal there."""
+    rows: list[list[object]] = [["os", "seconds", "seen", "lognormal"]]
+    for fit in fits:
+        at_s, seen = _seen(fit)
+        by_law = fit.of_family(LOGNORMAL.name).distribution.cdf(at_s)
+        rows += [[fit.os or "any", *map(float, row)] for row in zip(at_s, seen, by_law, strict=True)]
+    return rows
