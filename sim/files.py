@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import re
 import secrets
 import stat
 import zlib
@@ -122,6 +123,40 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def json_items(path: Path, error: Error) -> Iterator[Any]:
+    """The items of a JSON list, or of the list `value` or `data` of an object, one after the other: the list itself is never held."""
+    text = read_text(path, error)
+    read = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_whole).raw_decode
+    skip = re.compile(r"[\s,:]*").match
+
+    def after(place: int) -> int:
+        found = skip(text, place)
+        return found.end() if found else place
+
+    with refused_in_words(path, error):
+        try:
+            at = after(0)
+            if text[at : at + 1] == "{":
+                key, at = "", at + 1
+                while key not in ("value", "data"):
+                    if key:
+                        _, at = read(text, after(at))
+                    key, at = read(text, after(at))
+                    key = str(key).lower()
+                at = after(at)
+            if text[at : at + 1] != "[":
+                raise json.JSONDecodeError("no list is in it", text, at)
+            at = after(at + 1)
+            while text[at : at + 1] != "]":
+                item, at = read(text, at)
+                yield item
+                at = after(at)
+        except json.JSONDecodeError:
+            raise
+        except ValueError as wrong:
+            raise refusal(error, path, f"it is not JSON: {wrong}") from None
 
 
 def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:

@@ -74,6 +74,8 @@ def recognise(path: Path, error: type[InputError] = UsageError) -> Recognised:
     with open_text(path, error, most_line=None) as text:
         first = text.read(4096).lstrip()
     if first[:1] in ("{", "["):
+        if re.search(r'"eventTimestamp"\s*:', first) and '"correlationId"' in first:  # tens of thousands of events
+            return Recognised(kind="activity-log", words="an Activity Log (JSON)")
         found = _of_json(path, first, error)
         if found is not None:
             return found

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +46,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "publisher": ("x_publishercategory", "publishertype"),
     "publisher_name": ("publishername",),
     "tags": ("tags",),
+    "resource": ("resourceid", "instanceid", "instancename"),
+    "name": ("commitmentdiscountname", "benefitname", "reservationname"),
+    "term": ("x_skuterm", "term"),
+    "frequency": ("chargefrequency", "frequency"),
+    "list_price": ("listunitprice", "paygprice"),
+    "price": ("contractedunitprice", "unitprice"),
 }
 COSTS = ("billedcost", "costinbillingcurrency", "cost", "pretaxcost")
 EFFECTIVE = "effectivecost"
@@ -96,6 +102,13 @@ class ExportRow:
     currency: str
     group: str = ""  # the tag of this name, which our own export writes
     is_used: bool = False  # a commitment pays it
+    resource: str = ""  # its id
+    tags: str = ""  # as they are written
+    commitment: str = ""  # its name, else its id
+    term: str = ""
+    frequency: str = ""
+    list_price: float | None = None  # of a unit, as the export has it
+    price: float | None = None  # after the discount that was negotiated
     problem: str = ""
 
 
@@ -130,6 +143,44 @@ def read_export(path: Path, seen: Recognised) -> Export:
         cost_column=_WRITTEN.get(cost, cost),
         rows=rows,
     )
+
+
+class Scan(NamedTuple):
+    """What a cost export is of, without its charges."""
+
+    rows: int
+    start: datetime | None
+    end: datetime | None
+    days: frozenset[tuple[str, date]]  # subscription and day of each charge
+    format: str
+
+
+def scan_export(path: Path, seen: Recognised) -> Scan:
+    """Which charges a cost export has, read as fast as it goes; raises UsageError where there is no table."""
+    names = {name: i for i, name in reversed(list(enumerate(seen.columns)))}
+    places = [
+        [names[each] for each in wanted if each in names]
+        for wanted in (COLUMNS["start"], COLUMNS["end"], ("subaccountid", "subscriptionid", "subscriptionguid"), COLUMNS["charge"],
+                       COLUMNS["discount_id"], COSTS)
+    ]  # fmt: skip
+    rows, ends, found, spread = 0, set(), set(), False
+    with open_text(path, UsageError) as text:
+        lines = csv_rows(text, path, UsageError, delimiter=seen.delimiter)
+        next(lines, None)
+        for _, cells in lines:
+            rows += 1
+            start, end, subscription, charge, benefit, cost = (_first(cells, each) for each in places)
+            found.add((subscription.lower().rsplit("/", 1)[-1], start))
+            ends.add(end)
+            is_usage = _CHARGES.get(charge.lower()) == USAGE and benefit and cost not in ("", "0")
+            spread = spread or bool(is_usage) or _CHARGES.get(charge.lower()) == UNUSED
+    starts = [at for _, start in found if (at := _instant(start))]
+    last = [at for end in ends if (at := _instant(end))] or [at + timedelta(days=1) for at in starts]
+    form = seen.format
+    if form.startswith("azure"):
+        form = "azure-amortized" if spread else "azure-actual"
+    days = frozenset((of, at.date()) for of, start in found if (at := _instant(start)))
+    return Scan(rows, min(starts, default=None), max(last, default=None), days, form)
 
 
 def _with_strays(rows: list[ExportRow]) -> list[ExportRow]:
@@ -181,6 +232,8 @@ class _Reader:
             line=line, sku=sku, cost=cost, effective=self._number(effective, problems, "EffectiveCost") if effective else None,
             quantity=quantity, start=start, end=end, currency=text["currency"].upper(), group=_tagged_group(text["tags"]),
             is_used=sku.commitment != "" and sku.charge == USAGE, problem=problems[0] if problems else "",
+            resource=text["resource"], tags=text["tags"], commitment=text["name"] or text["discount_id"], term=text["term"],
+            frequency=text["frequency"], list_price=self._price(text["list_price"]), price=self._price(text["price"]),
         )  # fmt: skip
 
     def _quantity(self, text: Mapping[str, str], problems: list[str]) -> tuple[str, float, bool]:
@@ -208,6 +261,11 @@ class _Reader:
             image=_detail(details, "operatingsystem", "imagetype"), region=text["region"], service=text["service"], charge=charge,
             commitment=commitment, is_spot=text["pricing"].lower() in ("dynamic", "spot"), publisher=publisher,
         )  # fmt: skip
+
+    def _price(self, text: str) -> float | None:
+        problems: list[str] = []
+        number = self._number(text, problems, "price") if text else None
+        return None if problems else number
 
     def _number(self, text: str, problems: list[str], what: str) -> float:
         if self.decimal_comma and "," in text:

@@ -1,0 +1,235 @@
+"""The Activity Log: operations on VMs with begin, end and outcome, and what resource health says of evictions.
+
+Started, Accepted, Succeeded and Failed of one operation share a correlation id; an operation counts once, however many files
+and events name it. Times are seconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sim.azure.identity import VM, Key, parse_id
+from sim.recognise import Recognised
+from sim.errors import UsageError
+from sim.files import csv_rows, json_items, open_text
+
+START, DEALLOCATE, POWER_OFF, RESTART, DELETE, WRITE = "start", "deallocate", "power_off", "restart", "delete", "write"
+SUCCEEDED, FAILED, OPEN = "succeeded", "failed", "open"
+
+_ACTIONS = {
+    "start/action": START, "deallocate/action": DEALLOCATE, "hibernate/action": DEALLOCATE, "poweroff/action": POWER_OFF,
+    "restart/action": RESTART, "redeploy/action": RESTART, "delete": DELETE, "write": WRITE,
+}  # fmt: skip
+_PORTAL = {
+    "start virtual machine": START, "deallocate virtual machine": DEALLOCATE, "power off virtual machine": POWER_OFF,
+    "hibernate virtual machine": DEALLOCATE, "restart virtual machine": RESTART, "redeploy virtual machine": RESTART,
+    "delete virtual machine": DELETE, "create or update virtual machine": WRITE,
+    "start virtual machine in a virtual machine scale set": START, "deallocate virtual machine in a virtual machine scale set": DEALLOCATE,
+    "delete virtual machine in a virtual machine scale set": DELETE, "restart virtual machine in a virtual machine scale set": RESTART,
+}  # fmt: skip
+_OPERATION = re.compile(r"microsoft\.compute/(?:virtualmachinescalesets/)?virtualmachines/(.+)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Operation:
+    """One operation on a VM. *creates*: the platform answered that the VM is new."""
+
+    vm: Key
+    kind: str
+    begun: float
+    caller: str = ""
+    ended: float | None = None
+    outcome: str = OPEN
+    code: str = ""
+    creates: bool = False
+    file: str = ""
+
+
+@dataclass(slots=True)
+class Log:
+    """What the log says of VMs. *health*: VM, instant, title, of resource health."""
+
+    operations: dict[tuple[Key, str, str], Operation] = field(default_factory=dict)
+    health: dict[tuple[Key, int], str] = field(default_factory=dict)
+    first: float | None = None
+    last: float | None = None
+
+    def saw(self, at: float) -> None:
+        """Note that an event of any kind happened: the log covers this instant."""
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
+
+
+def read_json_log(path: Path, file: str, into: Log) -> tuple[int, float | None, float | None]:
+    """REST or CLI JSON; the answer is the number of events, and the first and the last instant."""
+    own, rows = Log(), 0
+    for item in json_items(path, UsageError):
+        if isinstance(item, Mapping):
+            rows += 1
+            _take({str(key).lower(): value for key, value in item.items()}, file, into, own)
+    _cover(into, own)
+    return rows, own.first, own.last
+
+
+def _take(event: Mapping[str, Any], file: str, into: Log, own: Log) -> None:
+    at = _seconds(str(event.get("eventtimestamp") or ""))
+    if at is None:
+        return
+    own.saw(at)
+    name = _value(event.get("operationname"))
+    found = _OPERATION.fullmatch(name)
+    kind = _ACTIONS.get(found[1].lower()) if found else None
+    health = "healthevent" in name.lower()
+    vm = parse_id(str(event.get("resourceid") or "")) if kind or health else None
+    if vm is None or vm.kind != VM:
+        return
+    inner = event.get("properties")
+    if isinstance(inner, str):
+        inner = _object(inner)
+    inner = inner if isinstance(inner, Mapping) else {}
+    if health:
+        into.health.setdefault((vm, round(at)), str(inner.get("title") or inner.get("cause") or ""))
+        return
+    assert kind is not None
+    state = _value(event.get("substatus"))
+    status = _value(event.get("status")).lower()
+    code = ""
+    if status == "failed":
+        said = _object(str(inner.get("statusMessage") or "")).get("error")
+        code = str((said.get("code") if isinstance(said, Mapping) else "") or inner.get("statusCode") or state)
+    _note(
+        into,
+        vm,
+        kind,
+        str(event.get("correlationid") or ""),
+        at,
+        status,
+        str(event.get("caller") or ""),
+        file,
+        code,
+        state == "Created",
+    )
+
+
+def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[int, float | None, float | None]:
+    """The portal's CSV: no resource ids, and neither Accepted events nor codes."""
+    place = {name: at for at, name in reversed(list(enumerate(seen.columns)))}
+    own, rows = Log(), 0
+    with open_text(path, UsageError) as text:
+        lines = csv_rows(text, path, UsageError, delimiter=seen.delimiter)
+        next(lines, None)
+        for _, cells in lines:
+            rows += 1
+
+            def cell(name: str, cells: list[str] = cells) -> str:
+                at = place.get(name, len(cells))
+                return cells[at].strip() if at < len(cells) else ""
+
+            at = _seconds(cell("time") or cell("eventtimestamp"))
+            if at is None:
+                continue
+            own.saw(at)
+            if cell("resourcetype").lower() not in (VM, "microsoft.compute/virtualmachinescalesets/virtualmachines"):
+                continue
+            name = cell("resource").rsplit("/", 1)[-1].lower()
+            vm = Key(cell("subscription").lower(), cell("resourcegroup").lower(), VM, name)
+            operation = cell("operationname").lower()
+            if cell("eventcategory").lower().replace(" ", "") == "resourcehealth":
+                into.health.setdefault((vm, round(at)), "")
+            elif operation in _PORTAL:
+                status = cell("status").lower()
+                _note(
+                    into,
+                    vm,
+                    _PORTAL[operation],
+                    cell("correlationid"),
+                    at,
+                    status,
+                    cell("eventinitiatedby"),
+                    file,
+                    "",
+                    False,
+                )
+    _cover(into, own)
+    return rows, own.first, own.last
+
+
+def _note(
+    into: Log,
+    vm: Key,
+    kind: str,
+    correlation: str,
+    at: float,
+    status: str,
+    caller: str,
+    file: str,
+    code: str,
+    creates: bool,
+) -> None:
+    key = (vm, kind, correlation.lower() or f"{at:.0f}")
+    found = into.operations.get(key)
+    if found is None:
+        found = into.operations[key] = Operation(vm, kind, at, caller, file=file)
+    found.begun = min(found.begun, at)
+    found.creates = found.creates or creates
+    if status in ("succeeded", "failed"):
+        found.outcome = status
+        found.ended = at if found.ended is None else max(found.ended, at)
+        found.code = found.code or code
+
+
+def merged(log: Log, keys: Mapping[Key, Key]) -> list[Operation]:
+    """The operations with each VM under its one key, in order of time; what two files name counts once."""
+    together: dict[tuple[Key, str, str], Operation] = {}
+    for (vm, kind, correlation), each in log.operations.items():
+        key = (keys[vm], kind, correlation)
+        found = together.get(key)
+        if found is None:
+            each.vm = keys[vm]
+            together[key] = each
+            continue
+        found.begun = min(found.begun, each.begun)
+        found.creates, found.code = found.creates or each.creates, found.code or each.code
+        if each.outcome != OPEN:
+            found.outcome, found.ended = each.outcome, found.ended if found.ended is not None else each.ended
+    return sorted(together.values(), key=lambda each: each.begun)
+
+
+def _cover(into: Log, own: Log) -> None:
+    for at in (own.first, own.last):
+        if at is not None:
+            into.saw(at)
+
+
+def _value(part: Any) -> str:
+    if isinstance(part, Mapping):
+        part = next((value for key, value in part.items() if str(key).lower() == "value"), "")
+    return str(part or "")
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        read = json.loads(text) if text.startswith("{") else {}
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds since 1970; seven digits of a second are what the platform writes."""
+    head, dot, tail = text.strip().partition(".")
+    if dot:
+        digits = re.match(r"\d*", tail)
+        assert digits is not None
+        head += "." + digits[0][:6].ljust(6, "0") + tail[digits.end() :]
+    try:
+        at = datetime.fromisoformat(head)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

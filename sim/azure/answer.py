@@ -1,0 +1,183 @@
+"""What was found, as a scenario file and as the JSON of `vmfleet from-azure --json`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.azure.importing import Imported
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, knows, number, render, text
+from sim.catalog.currencies import per_usd
+from sim.errors import ScenarioError
+from sim.files import write_whole
+
+MOST_NAMED = 200  # VMs left out that are named in the file; all are in the JSON
+MOST_OTHERS = 40
+
+
+def as_object(found: Imported, scenario: str) -> dict[str, Any]:
+    """The answer as JSON."""
+    placed = {member.vm.key: group.name for group in found.groups for member in group.members}
+    period = found.period
+    vms = [
+        {
+            "id": vm.id or None, "name": vm.name, "resource_group": vm.resource_group or None, "size": vm.size or None,
+            "region": vm.region or None, "placed": vm.key in placed, "group": placed.get(vm.key),
+            "reason": None if vm.key in placed else vm.reason or "no group could be found for it", "seen_in": vm.seen_in,
+        }
+        for vm in found.vms
+    ]  # fmt: skip
+    return {
+        "scenario": scenario,
+        "period": {"from": period[0].isoformat() if period else None, "to": period[1].isoformat() if period else None},
+        "inputs": [each.as_object() for each in found.inputs],
+        "vms": vms,
+        "groups": [group.as_object() for group in found.groups],
+        "commitments": [each.as_object() for each in found.commitments],
+        "counts": {"vms": len(vms), "placed": len(placed), "listed": len(vms) - len(placed)},
+        "warnings": found.warnings,
+        "discount": found.charges.discount or None,
+        "not_in_the_scenario": [
+            {"what": what, "reason": why, "rows": len(costs), "cost": sum(costs), "currency": found.charges.currency}
+            for (what, why), costs in sorted(found.charges.others.items(), key=lambda each: -abs(sum(each[1])))
+        ],
+    }  # fmt: skip
+
+
+def scenario_text(found: Imported, name: str) -> str:
+    """The scenario file."""
+    rate = _rate(found.charges.currency)
+    in_currency = knows("prices.exchange_rate") and rate is not None
+    blocks = [Block("", _head(found, name)), Block("[prices]", _prices(found, in_currency=in_currency))]
+    blocks += [group.block for group in found.groups]
+    blocks += [each.block(1.0 if in_currency else 1.0 / (rate or 1.0)) for each in found.commitments]
+    return render(_remarks(found), blocks)
+
+
+def write(found: Imported, out: Path, content: str) -> None:
+    """Write the scenario and the tables beside it, and read it once: what is written can be run."""
+    from sim.scenario.scenario import load  # start-up: only where it is needed
+
+    for group in found.groups:
+        if group.table:
+            write_whole(out.with_name(f"{out.stem}.{group.name}.csv"), group.table)
+    write_whole(out, content)
+    try:
+        load(out)
+    except ScenarioError as wrong:
+        raise AssertionError(f"the scenario that was written can't be read: {wrong}") from wrong
+
+
+def safe_stem(out: Path) -> str:
+    """A scenario's name from its file's."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", out.stem).strip("-_")[:60] or "fleet"
+
+
+def _head(found: Imported, name: str) -> list[Setting]:
+    files = ", ".join(each.path.name for each in found.inputs if each.used)
+    rows = [Setting(key="name", toml=text(name)), Setting(key="title", toml=text(f"Imported fleet {name}"))]
+    if found.period is not None:
+        rows.append(
+            Setting(
+                key="start",
+                toml=found.start.isoformat().replace("+00:00", "Z"),
+                rests_on=f"whole days that {files} cover",
+                trust=MEASURED,
+            )
+        )
+    days = round(found.length_s / 86_400)
+    rows.append(
+        Setting(
+            key="horizon",
+            toml=f'"{days}d"',
+            rests_on="the same" if found.period else "no file has dates",
+            trust=MEASURED if found.period else ASSUMED,
+        )
+    )
+    rows.append(
+        Setting(
+            key="billing_policy", toml=text("2023-10"), rests_on="today's platform bills Starting", trust="documented"
+        )
+    )
+    return rows
+
+
+def _prices(found: Imported, *, in_currency: bool) -> list[Setting]:
+    rows = [Setting(key="region", toml=text(found.region), rests_on="where most VMs are", trust=MEASURED)]
+    currency = found.charges.currency
+    if currency != "USD":
+        if in_currency:
+            rows.append(
+                Setting(
+                    key="currency",
+                    toml=text(currency),
+                    rests_on="the invoice's; list prices times the bundled, dated rate",
+                    trust=MEASURED,
+                )
+            )
+        else:
+            found.warnings.append(f"the invoice is in {currency}; the scenario is in USD, the list's currency")
+    discount = found.charges.discount
+    if discount:
+        listed = sum(found.charges.listed)
+        words = (
+            f"{currency} {sum(found.charges.paid):,.2f} paid for {listed:,.2f} at list, without commitments and spot"
+        )
+        rows.append(Setting(key="discount", toml=number(discount), rests_on=words, trust=MEASURED))
+        if not knows("prices.discount"):
+            found.warnings.append(
+                f"a discount of {100 * discount:.1f} % is on the invoice: amounts of the scenario are at list price"
+            )
+    return rows
+
+
+def _remarks(found: Imported) -> list[str]:
+    lines = [
+        "Written by `vmfleet from-azure`. Every number says what it rests on: measured (how many, which file), assumed, or default;",
+        "what isn't here is the documented default (`vmfleet validate` lists them).",
+        "",
+    ]
+    lines.append("Files:")
+    for each in found.inputs:
+        state = "used" if each.used else f"not used: {each.reason}"
+        lines.append(f"  {each.path.name}: {each.seen.words}, {each.rows:,} rows, {state}")
+    out = [vm for vm in found.vms if vm.reason]
+    placed = len(found.vms) - len(out)
+    lines += ["", f"VMs: {placed} of {len(found.vms)} are in the groups below."]
+    lines += [
+        f"  left out: {vm.name} ({vm.resource_group or 'resource group not known'}): {vm.reason}"
+        for vm in out[:MOST_NAMED]
+    ]
+    if len(out) > MOST_NAMED:
+        lines.append(f"  and {len(out) - MOST_NAMED} more, in the answer of --json")
+    lines += _others(found.charges.others, found.charges.currency)
+    failed = found.measures.remarks()
+    if failed:
+        lines += ["", *failed]
+    if found.warnings:
+        lines += ["", "Notes:", *(f"  {each}" for each in found.warnings)]
+    return [" ".join(line.split()) if not line.startswith("  ") else "  " + " ".join(line.split()) for line in lines]
+
+
+def _others(others: Mapping[tuple[str, str], list[float]], currency: str) -> list[str]:
+    """Charges that are no part of the scenario."""
+    if not others:
+        return []
+    ranked = sorted(others.items(), key=lambda each: -abs(sum(each[1])))
+    total = sum(sum(costs) for _, costs in ranked)
+    lines = ["", f"Invoiced, but no part of the scenario: {total:,.2f} {currency}"]
+    lines += [
+        f"  {what}: {sum(costs):,.2f} in {len(costs)} rows ({why})" for (what, why), costs in ranked[:MOST_OTHERS]
+    ]
+    rest = ranked[MOST_OTHERS:]
+    if rest:
+        lines.append(f"  and {len(rest)} more kinds: {sum(sum(costs) for _, costs in rest):,.2f}")
+    return lines
+
+
+def _rate(currency: str) -> float | None:
+    found = per_usd(currency)
+    value = None if found is None else found.value
+    return float(value) if isinstance(value, int | float) else None

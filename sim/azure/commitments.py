@@ -1,0 +1,123 @@
+"""Reservations and savings plans as the cost export shows them, and as the scenario buys them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sim.azure.charges import CommitmentUse
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, text
+from sim.azure.scenario_text import number as toml_number
+
+HOURS_PER_MONTH = 730.0  # what a month's instalment is for
+NEAR = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCommitment:
+    """One commitment, how much of it, and what that rests on."""
+
+    use: CommitmentUse
+    quantity: float | None  # units; None for a savings plan
+    hourly: float | None  # money; None for a reservation
+    rests_on: str
+    is_assumed: bool = False
+
+    def as_object(self) -> dict[str, Any]:
+        """As the JSON answer has it."""
+        found: dict[str, Any] = {
+            "name": self.use.name,
+            "kind": self.use.kind,
+            "size": self.use.size or None,
+            "quantity": self.quantity,
+        }
+        return found | {
+            "hourly": self.hourly,
+            "term": self.use.term,
+            "region": self.use.region or None,
+            "rests_on": self.rests_on,
+        }
+
+    def block(self, per_unit: float) -> Block:
+        """A `[[commitment]]`; *per_unit*: the export's money in the scenario's."""
+        trust = ASSUMED if self.is_assumed else MEASURED
+        rows = [Setting(key="name", toml=text(safe_name(self.use.name))), Setting(key="kind", toml=text(self.use.kind))]
+        if self.quantity is not None:
+            rows += [
+                Setting(key="size", toml=text(self.use.size), rests_on=self.use.file, trust=MEASURED),
+                Setting(key="quantity", toml=str(round(self.quantity)), rests_on=self.rests_on, trust=trust),
+            ]
+            if self.use.region:
+                rows.append(Setting(key="region", toml=text(self.use.region), rests_on=self.use.file, trust=MEASURED))
+        else:
+            rows.append(
+                Setting(
+                    key="hourly",
+                    toml=toml_number((self.hourly or 0.0) * per_unit, 6),
+                    rests_on=self.rests_on,
+                    trust=trust,
+                )
+            )
+        rows.append(Setting(key="term", toml=text(self.use.term), rests_on=self.use.file, trust=MEASURED))
+        return Block("[[commitment]]", rows)
+
+
+def found_commitments(uses: Mapping[str, CommitmentUse], days: int, warnings: list[str]) -> list[FoundCommitment]:
+    """What can be told of each; one of which it can't is a warning."""
+    found = []
+    for use in uses.values():
+        one = _reservation(use) if use.kind == "reservation" else _plan(use, days)
+        if one is None:
+            warnings.append(f"commitment {use.name}: how much of it was bought is not told by {use.file}: left out")
+        elif use.kind == "reservation" and not use.size:
+            warnings.append(
+                f"reservation {use.name}: its size is not told by {use.file} (only rows that it pays): left out"
+            )
+        else:
+            found.append(one)
+    return found
+
+
+def _reservation(use: CommitmentUse) -> FoundCommitment | None:
+    if use.bought:
+        on = "" if use.bought_on is None else f" of {use.bought_on.day} {use.bought_on:%B}"
+        return FoundCommitment(use, round(use.bought), None, f"purchase row{on}, {use.file}")
+    hours = 24.0 * len(use.days)
+    if use.unit_price and hours:
+        units = use.effective / use.unit_price / hours
+        whole = abs(units - round(units)) < NEAR
+        return FoundCommitment(
+            use, max(1, round(units)), None, f"used and unused hours of {len(use.days)} days, {use.file}", not whole
+        )
+    if use.unit_h and hours:  # fully used, as far as can be seen
+        return FoundCommitment(
+            use,
+            max(1, round(use.unit_h / hours)),
+            None,
+            f"used hours of {len(use.days)} days, {use.file}: at least",
+            True,
+        )
+    return None
+
+
+def _plan(use: CommitmentUse, days: int) -> FoundCommitment | None:
+    if use.effective and use.days:
+        hourly = use.effective / (24.0 * len(use.days))
+        return FoundCommitment(use, None, hourly, f"used and unused money of {len(use.days)} days, {use.file}")
+    if use.paid:
+        hours = HOURS_PER_MONTH if use.is_monthly else 8760.0 * int(use.term[0])
+        words = "a month" if use.is_monthly else f"a term of {use.term}"
+        return FoundCommitment(
+            use, None, use.paid / hours, f"a purchase for {words} ({hours:g} h), {use.file}", days < 28
+        )
+    return None
+
+
+def safe_name(name: str) -> str:
+    """A name as the scenario takes them."""
+    kept = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-"
+        for letter in name.rsplit("/", 1)[-1]
+    )
+    return kept.strip("-_")[:60] or "commitment"

@@ -1,0 +1,68 @@
+"""What files say of a VM, as they say it: nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sim.azure.identity import Key
+
+VM_LIST, GRAPH, TERRAFORM = "vm-list", "resource-graph", "terraform"
+LOG, LOG_CSV, EXPORT = "activity-log", "activity-log-csv", "cost-export"
+RUNNING, STOPPED, DEALLOCATED = "running", "stopped", "deallocated"
+
+
+@dataclass(slots=True, kw_only=True)
+class DiskFacts:
+    """A managed disk; *vm* is the one it is attached to."""
+
+    key: Key | None
+    kind: str = ""  # P, E, S; empty where not said
+    gib: float | None = None
+    tier: str = ""
+    vm: Key | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class VmFacts:
+    """One VM as one file names it; empty or None is not said."""
+
+    key: Key
+    file: str
+    source: str
+    id: str = ""
+    name: str = ""
+    resource_group: str = ""
+    size: str = ""
+    region: str = ""
+    os: str = ""
+    priority: str = ""
+    policy: str = ""  # of spot evictions
+    zones: tuple[int, ...] | None = None
+    tags: Mapping[str, str] | None = None
+    own_licence: bool | None = None
+    disks: list[DiskFacts] | None = None
+    public_ip: bool | None = None
+    power: str = ""
+    created: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AutoShutdown:
+    """A daily shutdown by the platform: local wall time, and the zone it is meant in."""
+
+    vm: Key
+    time: str  # HH:MM
+    time_zone: str
+    file: str
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What the lists and plans hold together."""
+
+    vms: list[VmFacts] = field(default_factory=list)
+    disks: list[DiskFacts] = field(default_factory=list)
+    shutdowns: list[AutoShutdown] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)

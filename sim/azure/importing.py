@@ -1,0 +1,372 @@
+"""From a folder of saved files to a scenario: reads, brings together, groups, writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from sim.azure import activity_log, charges, inventory
+from sim.azure.activity_log import Log
+from sim.azure.charges import Charges
+from sim.azure.commitments import FoundCommitment, found_commitments
+from sim.azure.facts import EXPORT, GRAPH, LOG, LOG_CSV, TERRAFORM, VM_LIST, AutoShutdown, Inventory
+from sim.azure.fleet import Fleet, Vm, together
+from sim.azure.groups import Context, Group, make_groups, unplaced
+from sim.azure.habits import pools
+from sim.azure.identity import Directory
+from sim.azure.measures import Measures
+from sim.azure.scenario_text import knows
+from sim.billing.export_rows import Scan, read_export, scan_export
+from sim.recognise import Recognised, recognise
+from sim.catalog import Catalogue, load_bundled
+from sim.catalog.terms import Term
+from sim.errors import CatalogueError, Fault, InputError, UsageError
+from sim.files import json_items, read_json
+
+DEFAULT_DAYS = 30
+DEFAULT_START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class InputFile:
+    """One file: what it is, how much of it there is, and whether it was used."""
+
+    path: Path
+    seen: Recognised
+    rows: int = 0
+    start: datetime | None = None
+    end: datetime | None = None
+    used: bool = False
+    reason: str = ""
+    scan: Scan | None = None
+
+    def as_object(self) -> dict[str, Any]:
+        """As the JSON answer has it."""
+        form = self.scan.format if self.scan else self.seen.format or None
+        kinds = (VM_LIST, GRAPH, LOG, LOG_CSV, EXPORT, TERRAFORM)
+        return {
+            "file": str(self.path), "kind": self.seen.kind if self.seen.kind in kinds else "unknown", "format": form, "rows": self.rows,
+            "from": _iso(self.start), "to": _iso(self.end), "used": self.used, "reason": self.reason or None,
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Imported:
+    """All that was found."""
+
+    inputs: list[InputFile]
+    period: tuple[datetime, datetime] | None
+    start: datetime
+    length_s: float
+    fleet: Fleet
+    charges: Charges
+    groups: list[Group]
+    commitments: list[FoundCommitment]
+    region: str
+    measures: Measures
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def vms(self) -> list[Vm]:
+        """Every VM that any file names, by name."""
+        return sorted(self.fleet.vms.values(), key=lambda vm: (vm.resource_group.lower(), vm.name.lower(), vm.key))
+
+
+def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None, stem: str) -> Imported:
+    """Read files and folders; raises UsageError where nothing in them can be used."""
+    files = [InputFile(path=path, seen=_recognised(path)) for path in _files(paths)]
+    warnings: list[str] = []
+    lists, log, log_kinds = Inventory(), Log(), {}
+    for each in files:
+        _read(each, lists, log, log_kinds)
+    if not any(each.used or each.scan for each in files):
+        problems = "; ".join(f"{each.path.name}: {each.reason or each.seen.words}" for each in files[:8])
+        raise UsageError(
+            [
+                Fault(
+                    field="",
+                    problem=f"no file tells of VMs: {problems}",
+                    hint="save `az vm list -d`, an Activity Log or a cost export (docs/from-azure.md)",
+                    file=str(paths[0]),
+                )
+            ]
+        )
+    period = _period(files, first, last, warnings)
+    start, length_s = (
+        (DEFAULT_START, DEFAULT_DAYS * 86_400.0)
+        if period is None
+        else (period[0], (period[1] - period[0]).total_seconds())
+    )
+    directory = Directory()
+    for facts in lists.vms:
+        if facts.key.subscription:
+            directory.key(facts.key)
+    found = _charges(files, start, length_s, directory, warnings)
+    fleet = together(lists, log, found, directory, log_kinds)
+    _from_shutdowns(lists.shutdowns, fleet, directory)
+    vms = list(fleet.vms.values())
+    region = _main_region(vms)
+    for vm in vms:
+        vm.region = vm.region or region
+    unplaced(vms, _without_price(vms, load_bundled(), region))
+    inside = [each for each in fleet.operations if start.timestamp() <= each.begun < start.timestamp() + length_s]
+    log_file = ", ".join(each.path.name for each in files if each.seen.kind in (LOG, LOG_CSV)) or "no log"
+    measures = Measures(inside, {vm.key: vm.os for vm in vms}, log_file)
+    shutdowns = {directory.key(each.vm): each for each in lists.shutdowns}
+    made = pools(
+        [vm for vm in vms if not vm.reason], start, length_s, has_log=log.first is not None, shutdowns=shutdowns
+    )
+    context = Context(region=region, length_s=length_s, start=start, measures=measures, log=log_file, stem=stem)
+    groups = make_groups(made, context)
+    warnings += _warnings(lists, log, found, fleet, vms, region)
+    commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
+    return Imported(files, period, start, length_s, fleet, found, groups, commitments, region, measures, warnings)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError([Fault(field="", problem="there is no such file or folder", file=str(path))])
+    if not found:
+        raise UsageError(
+            [
+                Fault(
+                    field="",
+                    problem="the folder is empty",
+                    hint="docs/from-azure.md says what to save in it",
+                    file=str(paths[0]),
+                )
+            ]
+        )
+    return found
+
+
+def _recognised(path: Path) -> Recognised:
+    try:
+        return recognise(path)
+    except InputError as wrong:
+        return Recognised(kind="unknown", words=str(wrong))
+
+
+def _read(each: InputFile, lists: Inventory, log: Log, log_kinds: dict[str, str]) -> None:
+    """Read a file of any kind but a cost export, of which only the days are read; what can't be read is not used, with why."""
+    kind, name = each.seen.kind, each.path.name
+    try:
+        if kind == VM_LIST and each.seen.columns:
+            each.reason = "a list of resources from the portal has no sizes: save `az vm list -d -o json`"
+        elif kind == VM_LIST:
+            each.rows = inventory.read_vm_list(_listed(each.path), name, lists)
+        elif kind == GRAPH:
+            each.rows = inventory.read_graph(json_items(each.path, UsageError), name, lists)
+        elif kind == TERRAFORM:
+            each.rows = inventory.read_terraform(read_json(each.path, UsageError), name, lists)
+        elif kind in (LOG, LOG_CSV):
+            log_kinds[name] = kind
+            if kind == LOG:
+                each.rows, first, last = activity_log.read_json_log(each.path, name, log)
+            else:
+                each.rows, first, last = activity_log.read_csv_log(each.path, each.seen, name, log)
+            each.start, each.end = _instant(first), _instant(last)
+        elif kind == EXPORT:
+            each.scan = scan_export(each.path, each.seen)
+            each.rows, each.start, each.end = each.scan.rows, each.scan.start, each.scan.end
+            each.reason = "" if each.rows else "it has no rows"
+        else:
+            each.reason = (
+                f"this is {each.seen.words}" if kind != "unknown" or ":" not in each.seen.words else each.seen.words
+            )
+        each.used = not each.reason and kind != EXPORT and each.rows > 0
+        if not each.reason and not each.rows:
+            each.reason = "nothing is in it"
+    except InputError as wrong:
+        each.used, each.reason, each.scan = False, str(wrong).removeprefix(f"{each.path}: "), None
+    except (AttributeError, KeyError, TypeError, ValueError) as wrong:  # a list of another shape than the platform's
+        each.used, each.reason, each.scan = False, f"it has another shape than {each.seen.words}: {wrong}", None
+
+
+def _listed(path: Path) -> Iterable[Any]:
+    """A list of VMs, or one VM (`az vm show`)."""
+    value = read_json(path, UsageError)
+    if isinstance(value, Mapping):
+        value = value.get("value") or value.get("data") or [value]
+    return value if isinstance(value, list) else []
+
+
+# --- period
+
+
+def _period(
+    files: Sequence[InputFile], first: date | None, last: date | None, warnings: list[str]
+) -> tuple[datetime, datetime] | None:
+    """Whole days that usage and log both cover; what the user says goes before."""
+    logs = [each for each in files if each.seen.kind in (LOG, LOG_CSV) and each.start and each.end]
+    exports = [each for each in files if each.scan and each.start and each.end]
+    spans = [span for span in (_span(logs, ends_inside=True), _span(exports, ends_inside=False)) if span]
+    if first and last:
+        spans = [(first, last)]
+    if not spans:
+        return None
+    begin, end = max(span[0] for span in spans), min(span[1] for span in spans)
+    if begin > end:
+        warnings.append(
+            f"the log ({spans[0][0]} to {spans[0][1]}) and the invoice ({spans[1][0]} to {spans[1][1]}) have no day in common: the invoice's days are taken"
+        )
+        begin, end = spans[1]
+    begin, end = first or begin, last or end
+    if begin > end:
+        raise UsageError(
+            [
+                Fault(
+                    field="--from, --to",
+                    problem=f"the period from {begin} to {end} has no day",
+                    hint=f"the files cover {spans[0][0]} to {spans[0][1]}",
+                )
+            ]
+        )
+    covered = [
+        each
+        for each in (*logs, *exports)
+        if each.start and each.end and each.start.date() <= begin and each.end >= _midnight(end)
+    ]
+    if not covered:
+        warnings.append(f"no file covers all days from {begin} to {end}: what happened on the others is not known")
+    return _midnight(begin), _midnight(end + timedelta(days=1))
+
+
+def _span(files: Sequence[InputFile], *, ends_inside: bool) -> tuple[date, date] | None:
+    starts = [each.start for each in files if each.start]
+    ends = [each.end for each in files if each.end]
+    if not starts or not ends:
+        return None
+    last = max(ends) if ends_inside else max(ends) - timedelta(seconds=1)
+    return min(starts).date(), last.date()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+# --- charges, prices, regions
+
+
+def _charges(
+    files: Sequence[InputFile], start: datetime, length_s: float, directory: Directory, warnings: list[str]
+) -> Charges:
+    """The charges of the exports, each once; the most telling export of each day is used."""
+    end = (start + timedelta(seconds=length_s)).date()
+    reader = charges.Reader(load_bundled(), "westeurope", directory.key)
+    exports = [(place, each.scan.format) for place, each in enumerate(files) if each.scan and each.rows]
+    for place in charges.order(exports):
+        each = files[place]
+        assert each.scan is not None
+        inside = [day for day in each.scan.days if start.date() <= day[1] < end]
+        fresh = reader.fresh(inside)
+        if not fresh:
+            each.reason = (
+                "its days are outside the period"
+                if not inside
+                else f"another export has the same charges: {reader.last}"
+            )
+            continue
+        try:
+            taken = reader.add(
+                read_export(each.path, each.seen), each.path.name, lambda day: start.date() <= day < end, inside
+            )
+        except InputError as wrong:
+            each.reason = str(wrong).removeprefix(f"{each.path}: ")
+            continue
+        each.used, each.reason = taken > 0, "" if taken else "no charge of it could be read"
+        reader.last = each.path.name
+    missing = _gaps(reader, start.date(), end) if reader.found.rows else []
+    if missing:
+        warnings.append(f"the invoice has no usage on {len(missing)} days of the period, the first is {missing[0]}")
+    return reader.finish()
+
+
+def _gaps(reader: charges.Reader, start: date, end: date) -> list[date]:
+    days = {day for use in reader.found.vms.values() for day in use.hours}
+    return [
+        start + timedelta(days=place)
+        for place in range((end - start).days)
+        if start + timedelta(days=place) not in days
+    ]
+
+
+def _without_price(vms: Iterable[Vm], catalogue: Catalogue, region: str) -> dict[tuple[str, str, str, str], str]:
+    """Sizes that have no list price where they are, each with the reason."""
+    own = knows("group.region")
+    found: dict[tuple[str, str, str, str], str] = {}
+    for vm in vms:
+        key = (vm.size, vm.region, vm.os, vm.priority or "regular")
+        if not vm.size or key in found:
+            continue
+        where = vm.region if own else region
+        term = {
+            ("linux", "regular"): Term.LINUX,
+            ("windows", "regular"): Term.WINDOWS,
+            ("linux", "spot"): Term.SPOT_LINUX,
+        }.get((key[2], key[3]), Term.SPOT_WINDOWS)
+        try:
+            found[key] = "" if catalogue.find_price(vm.size, where, term) else f"{vm.size} has no list price in {where}"
+        except CatalogueError as wrong:
+            known = str(wrong).split(": ", 1)[0]
+            found[key] = f"{vm.size} has no list price in {where}" if vm.size in known or "size" in known else known
+    return found
+
+
+def _main_region(vms: Iterable[Vm]) -> str:
+    counts: dict[str, int] = {}
+    for vm in vms:
+        if vm.region:
+            counts[vm.region] = counts.get(vm.region, 0) + 1
+    return max(sorted(counts), key=lambda region: counts[region]) if counts else "westeurope"
+
+
+def _from_shutdowns(shutdowns: Sequence[AutoShutdown], fleet: Fleet, directory: Directory) -> None:
+    """A VM that only an auto-shutdown names is named, too."""
+    for each in shutdowns:
+        key = directory.key(each.vm)
+        vm = fleet.vms.setdefault(key, Vm(key=key, name=key.name, resource_group=key.resource_group, os="linux"))
+        vm.saw(TERRAFORM)
+
+
+def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet, vms: Sequence[Vm], region: str) -> list[str]:
+    said = list(lists.notes)
+    if log.first is None:
+        said.append("no Activity Log: schedules, durations, failures and evictions can't be measured")
+    if not found.rows:
+        said.append(
+            "no cost export: hours are those of the log, prices are list prices, commitments and discounts are not known"
+        )
+    if not lists.vms:
+        said.append("no inventory: sizes, disks and operating systems are those of the invoice")
+    elsewhere = sorted({vm.region for vm in vms if not vm.reason and vm.region != region})
+    if elsewhere and not knows("group.region"):
+        said.append(f"VMs in {', '.join(elsewhere)} are priced as in {region}: this version has one region a scenario")
+    if fleet.loose:
+        cost = sum(each.list_cost for each in fleet.loose)
+        names = ", ".join(each.key.name for each in fleet.loose[:5]) + (" ..." if len(fleet.loose) > 5 else "")
+        said.append(
+            f"{len(fleet.loose)} disks and addresses belong to no VM ({cost:,.2f} USD at list, not in the scenario): {names}"
+        )
+    for key, hours in found.sets.items():
+        said.append(
+            f"scale set {key.name}: {hours:,.1f} VM hours are invoiced for all instances together, not in the scenario"
+        )
+    return said
+
+
+def _instant(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -1,0 +1,105 @@
+"""Durations and failure rates of operations, by operating system, from the log."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, median, pstdev
+
+from sim.azure.activity_log import DEALLOCATE, DELETE, FAILED, RESTART, START, SUCCEEDED, WRITE, Operation
+from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, number, seconds
+from sim.lifecycle.failures import FAILURES
+
+ENOUGH = 10
+ALLOCATING_S, STARTING_S = 10.0, 25.0  # the defaults, whose proportion is kept
+LOG = "activity-log"
+LEAST_S = 0.5
+
+
+class Measures:
+    """What the log says of operations; each setting says on how many it rests."""
+
+    def __init__(self, operations: Iterable[Operation], systems: Mapping[object, str], file: str) -> None:
+        self.file = file
+        self.taken: dict[tuple[str, str], list[float]] = {}
+        self.failed: dict[str, Counter[str]] = {}
+        self.tried: Counter[str] = Counter()
+        for each in operations:
+            os = systems.get(each.vm, "linux")
+            if each.kind == WRITE and not each.creates:
+                continue
+            self.tried[each.kind] += 1
+            if each.outcome == SUCCEEDED and each.ended is not None and each.ended > each.begun:
+                self.taken.setdefault((os, each.kind), []).append(each.ended - each.begun)
+            elif each.outcome == FAILED:
+                self.failed.setdefault(each.kind, Counter())[each.code or "unknown"] += 1
+
+    def settings(self, os: str) -> list[Setting]:
+        """Keys of a group's durations and failures.
+
+        The log has totals only: how a start is shared out between allocating and starting is that of the defaults.
+        """
+        start, create = self.taken.get((os, START), []), self.taken.get((os, WRITE), [])
+        found = []
+        allocating = ALLOCATING_S
+        if len(start) >= ENOUGH:
+            total = median(start)
+            allocating = total * ALLOCATING_S / (ALLOCATING_S + STARTING_S)
+            words = f"{len(start)} starts, {self.file}"
+            found.append(
+                Setting(
+                    key="durations.allocating",
+                    toml=seconds(allocating),
+                    rests_on=f"the defaults' share of {words}",
+                    source=LOG,
+                    trust=ASSUMED,
+                )
+            )
+            found.append(self._duration("starting", start, total - allocating, words))
+        if len(create) >= ENOUGH:
+            before = median(start) if len(start) >= ENOUGH else ALLOCATING_S + STARTING_S
+            words = f"{len(create)} creates, {self.file}; {before:.0f} s of each are taken as allocating and starting"
+            found.append(self._duration("os_provisioning", create, max(1.0, median(create) - before), words))
+        for kind, key in ((DEALLOCATE, "deallocating"), (RESTART, "restarting"), (DELETE, "deleting")):
+            taken = self.taken.get((os, kind), [])
+            if len(taken) >= ENOUGH:
+                found.append(self._duration(key, taken, median(taken), f"{len(taken)} operations, {self.file}"))
+        return found + self._failures()
+
+    def _duration(self, key: str, taken: Sequence[float], middle: float, words: str) -> Setting:
+        sigma = _sigma([math.log(max(LEAST_S, each)) for each in taken])
+        toml = (
+            f'{{ dist = "lognormal", median = {seconds(middle)}, sigma = {number(sigma, 3)} }}'
+            if sigma > 0.01
+            else seconds(middle)
+        )
+        return Setting(key=f"durations.{key}", toml=toml, rests_on=words, source=LOG, trust=MEASURED)
+
+    def _failures(self) -> list[Setting]:
+        """Rates of those codes that the scenario format knows."""
+        found: dict[str, tuple[int, int]] = {}
+        for kind, codes in self.failed.items():
+            for code, count in codes.items():
+                if code in FAILURES and kind in (START, WRITE):
+                    before = found.get(code, (0, 0))
+                    found[code] = (before[0] + count, before[1] + self.tried[kind])
+        return [
+            Setting(key=f"failures.{code}", toml=number(count / of), rests_on=f"{count} of {of} starts and creates, {self.file}", source=LOG, trust=MEASURED)
+            for code, (count, of) in sorted(found.items())
+        ]  # fmt: skip
+
+    def remarks(self) -> list[str]:
+        """Failures in words, with those that no key stands for."""
+        return [
+            f"{sum(codes.values())} of {self.tried[kind]} {kind.replace('_', ' ')} operations failed: "
+            + ", ".join(f"{count} {code}" for code, count in codes.most_common(5))
+            for kind, codes in sorted(self.failed.items())
+        ]
+
+
+def _sigma(logs: Sequence[float]) -> float:
+    """Of the middle nine tenths, so that one stuck operation doesn't count, and not more than the sample's own."""
+    ordered = sorted(logs)
+    low, high = ordered[int(0.05 * (len(ordered) - 1))], ordered[math.ceil(0.95 * (len(ordered) - 1))]
+    return min((high - low) / (2 * 1.645), pstdev(logs, fmean(logs)) or 0.0)

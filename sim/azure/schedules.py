@@ -1,0 +1,273 @@
+"""Schedules found in edges: windows by weekday in local time, their jitter, days off, absences, and what is left on.
+
+The edges of many VMs that are run alike are read together. An edge belongs to a window if it lies in the densest hour of its
+weekday; a pool is on a schedule if most starts do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from sim.azure.timelines import Timeline
+
+MOST_SPREAD_S = 3600.0  # of one edge over the VMs
+LEAST_IN_WINDOW = 0.75  # share of the starts
+LEAST_OF_DAYS = 0.4  # share of VM-days of a weekday on which the VM starts, or is on already
+LEAST_DAYS_ALIKE = 2.0  # weekdays for each window, on average: a habit repeats
+SAME_S = 1200.0  # edges of weekdays nearer than this are one window's
+GRID_S = 300.0  # people write times in five minutes
+LATE_S = 3600.0  # after an edge: still this edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One line of a schedule: weekdays (Monday = 0), local wall times."""
+
+    days: tuple[int, ...]
+    on: time
+    off: time
+
+
+@dataclass(slots=True, kw_only=True)
+class Schedule:
+    """What was found. Counts stand beside each share, so that it can be said what it rests on."""
+
+    windows: list[Window]
+    time_zone: str
+    jitter_s: float
+    starts: int
+    starts_inside: int
+    stops: int
+    stops_inside: int
+    absent: tuple[int, int] = (0, 0)  # VM-days absent, of all that could tell
+    forgotten: tuple[int, int] = (0, 0)  # ends of windows, of all that could tell
+    auto_off: time | None = None
+    auto_off_seen: tuple[int, int] = (0, 0)
+    days_off: list[date] = field(default_factory=list)
+    window_days: int = 0  # VM-days with a window
+    mean_on_h: float = 0.0  # hours on for each of them
+
+
+def find_schedule(vms: Sequence[Timeline], start: datetime, length_s: float, zone: str) -> Schedule | None:
+    """The schedule that these VMs are on, if they are on one."""
+    clock = _Clock(start, length_s, zone)
+    starts = [clock.local(at) for vm in vms for at in vm.starts]
+    stops = [clock.local(at) for vm in vms for at in vm.stops]
+    if len(starts) < 4 or len(stops) < 4:
+        return None
+    on = _edges(starts)
+    busy = {
+        day: span for day, span in on.items()
+        if _share(vms, clock, day, span) >= LEAST_OF_DAYS
+    }  # fmt: skip
+    inside = sum(
+        busy[each.weekday()][0] <= _of_day(each) <= busy[each.weekday()][1] for each in starts if each.weekday() in busy
+    )
+    if not busy or inside < LEAST_IN_WINDOW * len(starts):
+        return None
+    days = {day: (span[0], _off_edge(stops, day, span)) for day, span in busy.items()}
+    known = {day: (begin, off) for day, (begin, off) in days.items() if off is not None}
+    if not known:
+        return None
+    windows, jitter_s = _windows(known, busy)
+    if len(known) / len(windows) < LEAST_DAYS_ALIKE:
+        return None
+    found = Schedule(
+        windows=windows, time_zone=zone, jitter_s=jitter_s, starts=len(starts), starts_inside=inside, stops=len(stops), stops_inside=0
+    )  # fmt: skip
+    _habits(found, vms, clock)
+    return found
+
+
+class _Clock:
+    """Instants of the period in local time, and back."""
+
+    def __init__(self, start: datetime, length_s: float, zone: str) -> None:
+        self.start, self.length_s, self.zone = start, length_s, ZoneInfo(zone)
+        self.origin = start.timestamp()
+
+    def local(self, at: float) -> datetime:
+        return datetime.fromtimestamp(self.origin + at, self.zone)
+
+    def seconds(self, day: date, at: time) -> float:
+        return datetime.combine(day, at, self.zone).timestamp() - self.origin
+
+    def days(self) -> list[date]:
+        first, last = self.local(0).date(), self.local(self.length_s - 1).date()
+        return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+
+
+def _of_day(at: datetime) -> float:
+    return at.hour * 3600.0 + at.minute * 60.0 + at.second + at.microsecond / 1e6
+
+
+def _densest(times: Sequence[float]) -> tuple[float, float, int]:
+    """The hour in which most of some times of day lie: its first and last of them, and how many."""
+    ordered = sorted(times)
+    best, right = (0, 0), 0
+    for left, begin in enumerate(ordered):
+        right = max(right, left)
+        while right + 1 < len(ordered) and ordered[right + 1] - begin <= MOST_SPREAD_S:
+            right += 1
+        if right - left > best[1] - best[0]:
+            best = (left, right)
+    return ordered[best[0]], ordered[best[1]], best[1] - best[0] + 1
+
+
+def _edges(moments: Sequence[datetime]) -> dict[int, tuple[float, float]]:
+    """By weekday, the span in which most edges lie."""
+    by_day: dict[int, list[float]] = {}
+    for each in moments:
+        by_day.setdefault(each.weekday(), []).append(_of_day(each))
+    return {day: _densest(times)[:2] for day, times in by_day.items()}
+
+
+def _share(vms: Sequence[Timeline], clock: _Clock, weekday: int, span: tuple[float, float]) -> float:
+    """Of the VM-days of a weekday on which a VM was off before, the share that starts in the span, on days that are no holiday."""
+    by_day: dict[date, list[bool]] = {}
+    for day in clock.days():
+        if day.weekday() != weekday:
+            continue
+        begin = clock.seconds(day, time()) + span[0]
+        for vm in vms:
+            if vm.exists[0] <= begin < vm.exists[1] and begin > 0 and not vm.is_on(begin - 60):
+                by_day.setdefault(day, []).append(any(begin - 60 <= at <= begin + MOST_SPREAD_S for at in vm.starts))
+    told = [each for several in by_day.values() if any(several) for each in several]
+    return sum(told) / len(told) if told else 0.0
+
+
+def _off_edge(stops: Sequence[datetime], weekday: int, span: tuple[float, float]) -> float | None:
+    """When windows that begin on a weekday end, seconds from its midnight; beyond 24 h: the next day."""
+    after = []
+    for each in stops:
+        for days_before in (0, 1):
+            at = _of_day(each) + 86_400.0 * days_before
+            if (each - timedelta(days=days_before)).weekday() == weekday and span[1] < at <= span[0] + 86_400.0:
+                after.append(at)
+    return _densest(after)[0] if after else None
+
+
+def _windows(days: dict[int, tuple[float, float]], spans: dict[int, tuple[float, float]]) -> tuple[list[Window], float]:
+    """Weekdays with like edges become one window; edges go down to five minutes, and the spread is the jitter."""
+    together: list[list[int]] = []
+    for day in sorted(days):
+        for several in together:
+            other = days[several[0]]
+            if abs(days[day][0] - other[0]) < SAME_S and abs(days[day][1] - other[1]) < SAME_S:
+                several.append(day)
+                break
+        else:
+            together.append([day])
+    windows = []
+    jitters = []
+    for several in together:
+        on = _grid(min(days[day][0] for day in several))
+        off = _grid(min(days[day][1] for day in several))
+        windows.append(Window(days=tuple(several), on=_wall(on), off=_wall(off)))
+        jitters += [max(0.0, spans[day][1] - on) for day in several]
+    return windows, _round(median(jitters), 60.0)
+
+
+def _grid(seconds: float) -> float:
+    """The written time just before the first edge; an operation is logged some seconds after it was asked for."""
+    return (seconds + 30.0) // GRID_S * GRID_S
+
+
+def _round(seconds: float, step: float) -> float:
+    return round(seconds / step) * step
+
+
+def _wall(seconds: float) -> time:
+    whole = round(seconds) % 86_400
+    return time(whole // 3600, whole % 3600 // 60)
+
+
+def _habits(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> None:
+    """Days off, absences, what is forgotten and when it is put out."""
+    seen: dict[date, list[tuple[str, Timeline, float]]] = {}
+    for window in found.windows:
+        for day in clock.days():
+            if day.weekday() not in window.days:
+                continue
+            on = clock.seconds(day, window.on)
+            off = clock.seconds(day if window.off > window.on else day + timedelta(days=1), window.off)
+            if on < 0 or off + found.jitter_s + LATE_S > clock.length_s:
+                continue
+            for vm in vms:
+                if vm.exists[0] <= on and off <= vm.exists[1]:
+                    seen.setdefault(day, []).append((_morning(vm, on, off, found.jitter_s), vm, off))
+    found.days_off = [
+        day for day, each in sorted(seen.items())
+        if len(each) >= 3 and all(kind == "absent" for kind, *_ in each) and _is_rare(seen, day)
+    ]  # fmt: skip
+    days = [each for day, several in seen.items() if day not in found.days_off for each in several]
+    kinds = Counter(kind for kind, *_ in days)
+    found.absent = (kinds["absent"], kinds["absent"] + kinds["started"])
+    ends = [_evening(vm, off, found.jitter_s) for kind, vm, off in days if kind == "started" and vm.is_on(off - 1)]
+    left_on = [each for each in ends if each is not None]
+    found.forgotten = (len(left_on), len(ends))
+    found.stops_inside = sum(any(-900 <= at - off <= found.jitter_s + LATE_S for at in vm.stops) for _, vm, off in days)
+    _auto_off(found, [clock.local(at) for at in left_on if at >= 0], len(left_on))
+    found.window_days = len(days)
+    found.mean_on_h = sum(vm.on_h for vm in vms) / max(1.0, _all_days(found, vms, clock))
+
+
+def _all_days(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> float:
+    """VM-days with a window in the whole period, those at its ends in part."""
+    total = 0.0
+    for window in found.windows:
+        for day in clock.days():
+            if day.weekday() in window.days and day not in found.days_off:
+                on = clock.seconds(day, window.on)
+                off = clock.seconds(day if window.off > window.on else day + timedelta(days=1), window.off)
+                inside = max(0.0, min(off, clock.length_s) - max(on, 0.0)) / (off - on)
+                total += inside * sum(vm.exists[0] <= on and off <= vm.exists[1] + 1 for vm in vms)
+    return total
+
+
+def _is_rare(seen: dict[date, list[tuple[str, Timeline, float]]], day: date) -> bool:
+    """Whether a day on which all are absent is too rare to be chance."""
+    others = [kind for other, each in seen.items() if other != day for kind, *_ in each]
+    share = sum(kind == "absent" for kind in others) / max(1, len(others))
+    return bool(share ** len(seen[day]) < 0.01)
+
+
+def _morning(vm: Timeline, on: float, off: float, jitter_s: float) -> str:
+    """What a VM did at a window's begin: started, absent, or on already."""
+    if vm.is_on(on - 300):
+        return "on"
+    return "started" if any(on - 900 <= at < off for at in vm.starts) or vm.is_on(on + jitter_s + 60) else "absent"
+
+
+def _evening(vm: Timeline, off: float, jitter_s: float) -> float | None:
+    """When a VM that was left on at a window's end was put out; None: it was put out in time, -1: not in the period."""
+    if any(off - 900 <= at <= off + jitter_s + 900 for at in vm.stops) or not vm.is_on(off + jitter_s + 900):
+        return None
+    return min((at for at in vm.stops if at > off), default=-1.0)
+
+
+def _auto_off(found: Schedule, ends: Sequence[datetime], forgotten: int) -> None:
+    """A time of day at which most of what was forgotten is put out."""
+    if len(ends) < 2:
+        return
+    first, last, count = _densest([_of_day(each) for each in ends])
+    near = [each for each in ends if first <= _of_day(each) <= min(last, first + 900)]
+    scheduled = {window.off for window in found.windows}
+    at = _wall(_grid(first))
+    if len(near) >= 0.6 * forgotten and at not in scheduled and count >= 2:
+        found.auto_off, found.auto_off_seen = at, (len(near), forgotten)
+
+
+def mean_window_h(windows: Sequence[Window]) -> float:
+    """Hours of a window, over the days of a week that have one."""
+    total, days = 0.0, 0
+    for each in windows:
+        on, off = (t.hour + t.minute / 60 for t in (each.on, each.off))
+        total += ((off - on) % 24 or 24) * len(each.days)
+        days += len(each.days)
+    return total / days if days else 0.0

@@ -1,0 +1,56 @@
+"""The likely time zone of a region, and the platform's (Windows') names of zones."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from zoneinfo import available_timezones
+
+# Where the data centres stand (the platform's list of regions); people are assumed to work where their VMs are.
+REGION_ZONES = MappingProxyType(
+    {
+        "westeurope": "Europe/Amsterdam", "northeurope": "Europe/Dublin", "uksouth": "Europe/London", "ukwest": "Europe/London",
+        "francecentral": "Europe/Paris", "germanywestcentral": "Europe/Berlin", "switzerlandnorth": "Europe/Zurich",
+        "norwayeast": "Europe/Oslo", "swedencentral": "Europe/Stockholm", "polandcentral": "Europe/Warsaw", "italynorth": "Europe/Rome",
+        "spaincentral": "Europe/Madrid", "belgiumcentral": "Europe/Brussels", "austriaeast": "Europe/Vienna",
+        "eastus": "America/New_York", "eastus2": "America/New_York", "centralus": "America/Chicago",
+        "northcentralus": "America/Chicago", "southcentralus": "America/Chicago", "westcentralus": "America/Denver",
+        "westus": "America/Los_Angeles", "westus2": "America/Los_Angeles", "westus3": "America/Phoenix",
+        "canadacentral": "America/Toronto", "canadaeast": "America/Toronto", "brazilsouth": "America/Sao_Paulo",
+        "mexicocentral": "America/Mexico_City", "southafricanorth": "Africa/Johannesburg", "uaenorth": "Asia/Dubai",
+        "qatarcentral": "Asia/Qatar", "israelcentral": "Asia/Jerusalem", "centralindia": "Asia/Kolkata", "southindia": "Asia/Kolkata",
+        "westindia": "Asia/Kolkata", "southeastasia": "Asia/Singapore", "eastasia": "Asia/Hong_Kong", "japaneast": "Asia/Tokyo",
+        "japanwest": "Asia/Tokyo", "koreacentral": "Asia/Seoul", "koreasouth": "Asia/Seoul", "australiaeast": "Australia/Sydney",
+        "australiasoutheast": "Australia/Melbourne", "australiacentral": "Australia/Sydney", "newzealandnorth": "Pacific/Auckland",
+    }
+)  # fmt: skip
+
+# windowsZones.xml of the Unicode CLDR, territory 001, for the zones of these regions.
+WINDOWS_ZONES = MappingProxyType(
+    {
+        "utc": "UTC", "w. europe standard time": "Europe/Berlin", "romance standard time": "Europe/Paris",
+        "gmt standard time": "Europe/London", "central europe standard time": "Europe/Budapest",
+        "central european standard time": "Europe/Warsaw", "e. europe standard time": "Europe/Chisinau",
+        "fle standard time": "Europe/Kyiv", "gtb standard time": "Europe/Bucharest", "eastern standard time": "America/New_York",
+        "central standard time": "America/Chicago", "mountain standard time": "America/Denver",
+        "us mountain standard time": "America/Phoenix", "pacific standard time": "America/Los_Angeles",
+        "e. south america standard time": "America/Sao_Paulo", "south africa standard time": "Africa/Johannesburg",
+        "arabian standard time": "Asia/Dubai", "arab standard time": "Asia/Riyadh", "israel standard time": "Asia/Jerusalem",
+        "india standard time": "Asia/Kolkata", "singapore standard time": "Asia/Singapore", "china standard time": "Asia/Shanghai",
+        "tokyo standard time": "Asia/Tokyo", "korea standard time": "Asia/Seoul", "aus eastern standard time": "Australia/Sydney",
+        "new zealand standard time": "Pacific/Auckland",
+    }
+)  # fmt: skip
+
+
+def region_zone(region: str) -> str:
+    """The zone of a region; UTC for one that isn't known."""
+    return REGION_ZONES.get(region, "UTC")
+
+
+def iana_zone(name: str) -> str:
+    """A zone's IANA name, whether it is written so or as Windows does; "" for one that isn't known.
+
+    >>> iana_zone("W. Europe Standard Time")
+    'Europe/Berlin'
+    """
+    return WINDOWS_ZONES.get(name.strip().lower(), name if name in available_timezones() else "")

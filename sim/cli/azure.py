@@ -1,0 +1,101 @@
+"""`vmfleet from-azure`: a scenario from what people have saved of their subscription."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli import options, terminal
+from sim.errors import Fault, InputError, UsageError
+
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+if TYPE_CHECKING:
+    from sim.azure.importing import Imported
+
+SHOWN = 12  # VMs and charges left out, on a terminal
+
+
+def day_of(text: str | None, option: str) -> date | None:
+    """A day as people write it on the command line."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            [Fault(field=option, problem=f"{text!r} is no day", hint="write it like 2026-09-01")]
+        ) from None
+
+
+def from_azure(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE_OR_FOLDER...", help="Saved files, in any mixture; docs/from-azure.md says how to save them."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The scenario to write.")] = Path(
+        "fleet.toml"
+    ),
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the scenario file.")] = False,
+    quiet: options.Quiet = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="What was found as JSON on standard output, and nothing else there.")
+    ] = False,
+) -> None:
+    """A scenario from `az vm list -d`, Resource Graph, Activity Log, cost exports, Terraform."""
+    from sim.azure import answer
+    from sim.azure.importing import import_fleet
+
+    period = day_of(first, "--from"), day_of(last, "--to")
+    if out.exists() and not force:
+        raise InputError(f"{out}: is there already; name another file with --out, or overwrite it with --force")
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.absolute().parent}; make it first")
+    with terminal.working("reading", quiet=quiet or as_json):
+        found = import_fleet(inputs, first=period[0], last=period[1], stem=out.stem)
+    content = answer.scenario_text(found, answer.safe_stem(out))
+    answer.write(found, out, content)
+    if as_json:
+        typer.echo(json.dumps(answer.as_object(found, str(out)), indent=1))
+    elif not quiet:
+        _print(found, out)
+
+
+def _print(found: Imported, out: Path) -> None:
+    terminal.print_table(
+        "Files",
+        ("file", "what it is", "rows", "used"),
+        [
+            (each.path.name, each.seen.words, f"{each.rows:,}", "yes" if each.used else each.reason)
+            for each in found.inputs
+        ],
+        left=2,
+    )
+    terminal.print_table(
+        "Groups",
+        ("group", "VMs", "size", "region", "demand", "hours on"),
+        [
+            (
+                group.name, str(len(group.members)), group.members[0].vm.size, group.members[0].vm.region, group.demand,
+                f"{sum(each.time.on_h for each in group.members):,.1f}",
+            )
+            for group in found.groups
+        ],
+        left=1,
+    )  # fmt: skip
+    left_out = [vm for vm in found.vms if vm.reason]
+    for vm in left_out[:SHOWN]:
+        typer.echo(f"left out: {vm.name}: {vm.reason}")
+    if len(left_out) > SHOWN:
+        typer.echo(f"and {len(left_out) - SHOWN} more, named in {out}")
+    for note in found.warnings:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"Wrote {out}: {len(found.vms) - len(left_out)} of {len(found.vms)} VMs. Next: vmfleet run {out}")
