@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sim.azure.identity import VM, Key, parse_id
-from sim.recognise import Recognised
 from sim.errors import UsageError
 from sim.files import csv_rows, json_items, open_text
+from sim.recognise import Recognised
 
 START, DEALLOCATE, POWER_OFF, RESTART, DELETE, WRITE = "start", "deallocate", "power_off", "restart", "delete", "write"
 SUCCEEDED, FAILED, OPEN = "succeeded", "failed", "open"

@@ -309,7 +309,7 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
             f"{each.vm.name},{each.vm.size},{born.isoformat(timespec='seconds')},{gone.isoformat(timespec='seconds')}"
         )
     made.table = "\n".join(rows) + "\n"
-    if all(keeps_disks(each) for each in members):
+    if members[0].vm.disks and all(keeps_disks(each) for each in members):
         made.settings.append(
             Setting(key="keeps_disks", toml="true", rests_on="the VMs were not deleted", source=LOG, trust=MEASURED)
         )

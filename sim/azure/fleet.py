@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from sim.azure.activity_log import Log, Operation, merged
 from sim.azure.charges import Charges, ResourceUse, VmUse
@@ -41,6 +41,7 @@ class Vm:
     seen_in: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     use: VmUse | None = None
+    disk_days: tuple[date, date] | None = None  # on which a disk of it was invoiced
     operations: list[Operation] = field(default_factory=list)
     health: list[tuple[float, str]] = field(default_factory=list)
     reason: str = ""  # why it isn't in the scenario
@@ -76,7 +77,8 @@ def together(
             disks[key] = list(facts.disks)
     for key, use in charges.vms.items():
         _from_use(vms.setdefault(key, Vm(key=key)), use)
-    keys = {vm: directory.key(vm) for vm in sorted({each for each, *_ in (*log.operations, *log.health)})}
+    named = {each[0] for each in log.operations} | {each[0] for each in log.health}
+    keys = {vm: directory.key(vm) for vm in sorted(named)}
     operations = merged(log, keys)
     for each in operations:
         vm = vms.setdefault(each.vm, Vm(key=each.vm))
@@ -153,7 +155,11 @@ def _attach(
     for disk, vm in owner.items():
         if vm in vms:
             facts = next((each for each in attached.get(vm, ()) if each.key == disk), None)
-            tiers.setdefault(vm, []).append(_tier(by_key.get(disk), charges.disks.get(disk), facts))
+            use = charges.disks.get(disk)
+            tiers.setdefault(vm, []).append(_tier(by_key.get(disk), use, facts))
+            if use is not None and use.days:
+                known_days = vms[vm].disk_days or (date.max, date.min)
+                vms[vm].disk_days = min(known_days[0], *use.days), max(known_days[1], *use.days)
     for vm, found in attached.items():
         tiers.setdefault(vm, []).extend(_tier(None, None, each) for each in found if not each.key)
     for key, found_tiers in tiers.items():

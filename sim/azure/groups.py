@@ -9,9 +9,11 @@ from typing import Any
 
 from sim.azure import demands
 from sim.azure.fleet import Vm
-from sim.azure.habits import ELASTIC, ONCE, Member, Pool
+from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool, family
 from sim.azure.measures import Measures
-from sim.azure.scenario_text import ASSUMED, DEFAULT, MEASURED, Block, Setting, knows, text
+from sim.azure.scenario_text import ASSUMED, DEFAULT, MEASURED, Block, Setting, text
+
+DEFAULT_SIZE = "Standard_D4s_v5"  # the default of `group.size`
 
 
 @dataclass(slots=True)
@@ -58,9 +60,10 @@ def make_groups(pools: Sequence[Pool], context: Context) -> list[Group]:
                 (vm.size, vm.os, vm.own_licence, vm.disks, vm.public_ip, bool(vm.zones), *_once(pool, each)), []
             ).append(each)
         stem = _stem(pool)
+        sizes = {members[0].vm.size for members in alike.values()}
         for members in sorted(alike.values(), key=lambda each: each[0].vm.name):
             found.append(
-                _group(pool, members, stem if len(alike) == 1 else f"{stem}-{_short(members[0].vm.size)}", context)
+                _group(pool, members, stem if len(sizes) == 1 else f"{stem}-{_short(members[0].vm.size)}", context)
             )
     return found
 
@@ -179,20 +182,35 @@ def _free(name: str, taken: set[str]) -> str:
     return found
 
 
-def unplaced(vms: Sequence[Vm], price: Mapping[tuple[str, str, str, str], str]) -> None:
-    """Give VMs that can't be simulated their reason. *price*: size, region, os, priority -> why there is no price, or ""."""
+def complete(vms: Sequence[Vm], end: float, region: str, warnings: list[str]) -> None:
+    """Fill in what no file says, where that can be assumed; a VM whose size stays unknown gets its reason."""
+    sizes: dict[tuple[str, str], Vm] = {}
     for vm in vms:
-        if vm.reason:
-            continue
-        if not vm.size:
-            sources = " and ".join(vm.seen_in)
-            vm.reason = f"its size is not known: only the {sources} names it; save `az vm list -d` or a cost export too"
-            continue
-        why = price.get((vm.size, vm.region, vm.os, vm.priority or "regular"), "")
-        if why:
-            vm.reason = why
+        if vm.size:
+            sizes.setdefault((vm.resource_group.lower(), family(vm)), vm)
+    nothing = not sizes
+    for vm in vms:
+        like = sizes.get((vm.resource_group.lower(), family(vm)))
+        if vm.operations and vm.operations[0].begun >= end and vm.use is None and not vm.size:
+            vm.reason = OUTSIDE
+        elif not vm.size and like is not None:
+            vm.size, vm.region, vm.disks = like.size, vm.region or like.region, vm.disks or like.disks
+            vm.notes.append(f"{vm.name}: size and disks are not known; assumed as those of {like.name}")
+        elif not vm.size and nothing:
+            vm.size = DEFAULT_SIZE
+            vm.notes.append(f"{vm.name}: its size is not known; {DEFAULT_SIZE} stands for it")
+        elif not vm.size:
+            named = " and ".join(vm.seen_in)
+            vm.reason = f"its size is not known: only the {named} names it; save `az vm list -d` or a cost export too"
+        vm.region = vm.region or region
+    if nothing and vms:
+        warnings.append(
+            f"no file says of what size the VMs are: {DEFAULT_SIZE} stands for all; costs are those of this size"
+        )
 
 
-def regions_are_known() -> bool:
-    """Whether groups may have regions of their own."""
-    return knows("group.region")
+def priced(vms: Sequence[Vm], price: Mapping[tuple[str, str, str, str], str]) -> None:
+    """Give VMs without a price their reason. *price*: size, region, os, priority -> why there is none, or ""."""
+    for vm in vms:
+        if not vm.reason:
+            vm.reason = price.get((vm.size, vm.region, vm.os, vm.priority or "regular"), "")

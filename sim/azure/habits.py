@@ -19,7 +19,9 @@ from sim.units import SECONDS_PER_HOUR
 ALWAYS, SCHEDULE, BY_HAND, ELASTIC, ONCE, STOPPED, PARKED = (
     "always", "schedule", "cycle", "arrivals", "trace", "stopped", "parked",
 )  # fmt: skip
+OUTSIDE = "it was not there in the period"
 NEARLY = 0.97  # share of the time that counts as all of it
+MOSTLY = 0.9  # the same where only the hours of each day are known
 FEW_EDGES = 4  # fewer are single events, no habit
 FAMILY = 3  # VMs that come and go under one name
 
@@ -54,7 +56,7 @@ def pools(
         zone = _zone(vm, shutdowns)[0]
         time = timeline(vm, start, length_s, has_log=has_log, zone=zone)
         if time is None or time.exists_h <= 0:
-            vm.reason = "it was not there in the period"
+            vm.reason = OUTSIDE
         else:
             members.append(Member(vm, time))
     families, names = _families(members), Counter(_place(each.vm) for each in members)
@@ -65,8 +67,8 @@ def pools(
         if habit in ("", BY_HAND):
             run.setdefault(_alike(each.vm, names), []).append(each)
             continue
-        family = _family(each.vm) if habit == ELASTIC else ""
-        pool = found.setdefault((habit, *_alike(each.vm, names)), Pool(habit, [], family=family))
+        stem = family(each.vm) if habit == ELASTIC else ""
+        pool = found.setdefault((habit, *_alike(each.vm, names)), Pool(habit, [], family=stem))
         pool.members.append(each)
     for several in run.values():
         for pool in _run(several, start, length_s, shutdowns):
@@ -82,6 +84,9 @@ def _habit(member: Member, families: Counter[tuple[str, str]]) -> str:
         return ELASTIC if comes else ONCE
     share = time.on_h / time.exists_h
     edges = len(time.starts) + len(time.stops)
+    if time.assumed and share >= MOSTLY:
+        vm.notes.append(f"{vm.name}: on for {100 * share:.1f} % of the time; when it was off is not known")
+        return ALWAYS
     if edges >= FEW_EDGES:
         return ""
     if share >= NEARLY or (vm.priority == "spot" and time.evictions):
@@ -116,12 +121,12 @@ def _alike(vm: Vm, names: Mapping[tuple[str, str], int]) -> tuple[object, ...]:
 
     A tag that somebody forgot on one VM of ten makes it no other VM.
     """
-    kind: object = _family(vm) if names[_place(vm)] > 1 else tuple(sorted(vm.tags.items()))
+    kind: object = family(vm) if names[_place(vm)] > 1 else tuple(sorted(vm.tags.items()))
     return (vm.resource_group.lower(), kind, vm.region, vm.priority or "regular")
 
 
 def _place(vm: Vm) -> tuple[str, str]:
-    return vm.resource_group.lower(), _family(vm)
+    return vm.resource_group.lower(), family(vm)
 
 
 def _zone(vm: Vm, shutdowns: Mapping[Key, AutoShutdown]) -> tuple[str, str]:
@@ -133,10 +138,10 @@ def _zone(vm: Vm, shutdowns: Mapping[Key, AutoShutdown]) -> tuple[str, str]:
     return here, f"the region {vm.region or '(not known)'}"
 
 
-def _family(vm: Vm) -> str:
+def family(vm: Vm) -> str:
     """A name without the number or the random letters at its end.
 
-    >>> _family(Vm(key=Key("", "", "", "vmss-web_73c6fd58")))
+    >>> family(Vm(key=Key("", "", "", "vmss-web_73c6fd58")))
     'vmss-web'
     """
     name = (vm.name or vm.key.name).lower()

@@ -14,17 +14,17 @@ from sim.azure.charges import Charges
 from sim.azure.commitments import FoundCommitment, found_commitments
 from sim.azure.facts import EXPORT, GRAPH, LOG, LOG_CSV, TERRAFORM, VM_LIST, AutoShutdown, Inventory
 from sim.azure.fleet import Fleet, Vm, together
-from sim.azure.groups import Context, Group, make_groups, unplaced
+from sim.azure.groups import Context, Group, complete, make_groups, priced
 from sim.azure.habits import pools
 from sim.azure.identity import Directory
 from sim.azure.measures import Measures
 from sim.azure.scenario_text import knows
 from sim.billing.export_rows import Scan, read_export, scan_export
-from sim.recognise import Recognised, recognise
 from sim.catalog import Catalogue, load_bundled
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError, Fault, InputError, UsageError
 from sim.files import json_items, read_json
+from sim.recognise import Recognised, recognise
 
 DEFAULT_DAYS = 30
 DEFAULT_START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -79,7 +79,8 @@ def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None
     """Read files and folders; raises UsageError where nothing in them can be used."""
     files = [InputFile(path=path, seen=_recognised(path)) for path in _files(paths)]
     warnings: list[str] = []
-    lists, log, log_kinds = Inventory(), Log(), {}
+    lists, log = Inventory(), Log()
+    log_kinds: dict[str, str] = {}
     for each in files:
         _read(each, lists, log, log_kinds)
     if not any(each.used or each.scan for each in files):
@@ -109,9 +110,8 @@ def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None
     _from_shutdowns(lists.shutdowns, fleet, directory)
     vms = list(fleet.vms.values())
     region = _main_region(vms)
-    for vm in vms:
-        vm.region = vm.region or region
-    unplaced(vms, _without_price(vms, load_bundled(), region))
+    complete(vms, start.timestamp() + length_s, region, warnings)
+    priced(vms, _without_price(vms, load_bundled(), region))
     inside = [each for each in fleet.operations if start.timestamp() <= each.begun < start.timestamp() + length_s]
     log_file = ", ".join(each.path.name for each in files if each.seen.kind in (LOG, LOG_CSV)) or "no log"
     measures = Measures(inside, {vm.key: vm.os for vm in vms}, log_file)
@@ -121,6 +121,11 @@ def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None
     )
     context = Context(region=region, length_s=length_s, start=start, measures=measures, log=log_file, stem=stem)
     groups = make_groups(made, context)
+    if not groups:
+        reasons = "; ".join(sorted({vm.reason for vm in vms})[:5]) or "no file names a VM"
+        raise UsageError(
+            [Fault(field="", problem=f"none of {len(vms)} VMs can be simulated: {reasons}", file=str(paths[0]))]
+        )
     warnings += _warnings(lists, log, found, fleet, vms, region)
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
     return Imported(files, period, start, length_s, fleet, found, groups, commitments, region, measures, warnings)

@@ -20,6 +20,8 @@ DAY_S = 86_400.0
 DAY_IS_FULL_H = 23.5
 ASSUMED_ON = time(8)
 GUEST = "guest"  # shut down from inside
+GUEST_TITLES = ("Stopped by user or process",)  # of resource health
+_Step = tuple[float, str, Operation | None]
 
 
 @dataclass(slots=True)
@@ -121,15 +123,11 @@ class _Walk:
 
     def events(self) -> Timeline | None:
         """By its operations, and the evictions that resource health tells of."""
-        steps = [(each.begun - self.origin, each.kind, each) for each in self.vm.operations if each.outcome != FAILED]
-        if self.vm.priority == "spot":
-            steps += [
-                (at - self.origin, "preempted", None) for at, title in self.vm.health if title in ("Preempted", "")
-            ]  # type: ignore[misc]
-        else:
-            steps += [
-                (at - self.origin, GUEST, None) for at, title in self.vm.health if title.startswith("Stopped by user")
-            ]  # type: ignore[misc]
+        steps: list[_Step] = [
+            (each.begun - self.origin, each.kind, each) for each in self.vm.operations if each.outcome != FAILED
+        ]
+        unasked, titles = ("preempted", ("Preempted", "")) if self.vm.priority == "spot" else (GUEST, GUEST_TITLES)
+        steps += [(at - self.origin, unasked, None) for at, title in self.vm.health if title in titles]
         steps.sort(key=lambda each: each[0])
         self._begin(steps)
         for at, kind, operation in steps:
@@ -145,7 +143,7 @@ class _Walk:
             return None
         return made
 
-    def _begin(self, steps: Sequence[tuple[float, str, Operation | None]]) -> None:
+    def _begin(self, steps: Sequence[_Step]) -> None:
         """The state before the first event: what that event needs."""
         first = next((each for each in steps if each[1] != WRITE or self._creates(each[2], steps)), None)
         if first is None:
@@ -163,7 +161,7 @@ class _Walk:
             if earlier and min(earlier) > DAY_IS_FULL_H:
                 self.since = self.stopped_since = -1.0
 
-    def _creates(self, operation: Operation | None, steps: Sequence[tuple[float, str, Operation | None]]) -> bool:
+    def _creates(self, operation: Operation | None, steps: Sequence[_Step]) -> bool:
         """Whether a write made the VM: the platform says so, or nothing shows that it was there before."""
         if operation is None:
             return False
@@ -256,10 +254,20 @@ def _from_hours(vm: Vm, start: datetime, length_s: float, zone: str) -> Timeline
     created = None if vm.created is None else vm.created.timestamp() - origin
     if created is not None and 0 < created < length_s:
         made.created, made.exists = True, (created, length_s)
-    listed = {"vm-list", "resource-graph"} & set(vm.seen_in)
-    if not listed and made.on:
-        if made.on[0][0] > DAY_S:
-            made.created, made.exists = True, (made.on[0][0], made.exists[1])
-        if made.on[-1][1] < length_s - DAY_S:
-            made.deleted, made.exists = True, (made.exists[0], made.on[-1][1])
+    _bounds(made, vm, start, length_s)
     return made
+
+
+def _bounds(made: Timeline, vm: Vm, start: datetime, length_s: float) -> None:
+    """When a VM without events came and went: with its disks; where those aren't known, with its hours."""
+    if vm.disk_days is not None:
+        first, last = ((day - start.date()).days * DAY_S for day in vm.disk_days)
+        last += DAY_S
+    elif {"vm-list", "resource-graph"} & set(vm.seen_in) or not made.on:
+        return
+    else:
+        first, last = made.on[0][0], made.on[-1][1]
+    if made.on and first >= DAY_S and not made.created:
+        made.created, made.exists = True, (made.on[0][0], made.exists[1])
+    if made.on and last <= length_s - DAY_S:
+        made.deleted, made.exists = True, (made.exists[0], made.on[-1][1])

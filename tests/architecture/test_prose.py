@@ -24,7 +24,7 @@ PAGES = sorted(
 )
 PATH_IN_PROSE = re.compile(r"`((?:sim|tests|scenarios|docs|results|\.ci)/[\w./*-]*|[\w-]+\.(?:md|toml|txt))`")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)|src=\"([^\":]+)\"")
-COMMAND = re.compile(r"vmfleet ([a-z]+)\b")
+COMMAND = re.compile(r"vmfleet ([a-z]+(?:-[a-z]+)*)\b")
 WRITTEN_BY_A_RUN = re.compile(r"results/(?!committed|README)")
 RESULT_FILES = {"scenario.toml"}  # named in prose as parts of a result folder
 
