@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from sim.billing.disks import month_price
 from sim.catalog import load_bundled
+from sim.catalog.terms import Term
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -260,7 +261,7 @@ def charges(vms: list[Made], days: int) -> Iterator[list[object]]:
         price = (
             0.5
             if vm.size == UNKNOWN_SIZE
-            else prices.compute_per_h(vm.size, "westeurope", priority="spot" if spot else "regular")
+            else prices.price_per_h(vm.size, "westeurope", Term.SPOT_LINUX if spot else Term.LINUX)
         )
         month = month_price(prices, vm.disk, "westeurope")
         meter = vm.size.removeprefix("Standard_").replace("_", " ") + (" Spot" if spot else "")
