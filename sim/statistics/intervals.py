@@ -23,6 +23,8 @@ Domain = tuple[float, float]
 NO_BOUNDS: Domain = (-math.inf, math.inf)
 NOT_NEGATIVE: Domain = (0.0, math.inf)
 LARGEST_EXPONENT = 700.0  # e to the power of more is no float
+SKEWED = 0.5  # sample skewness from which the long tail's bound is looked at
+LEAST_FOR_SKEWNESS = 5  # observations; fewer say nothing of their skewness
 JACKKNIFE_BELOW = 30  # replications; from there on the delta method is as good for a ratio
 
 
@@ -163,6 +165,43 @@ def inside(interval: Interval, domain: Domain, values: Sequence[float]) -> Inter
     return Interval(mean=middle, low=low, high=high, half_width=max(middle - low, high - middle), n=interval.n)
 
 
+def skewness_of(values: Sequence[float]) -> float:
+    """Sample skewness (adjusted Fisher-Pearson); needs three observations. Equal observations have none.
+
+    >>> skewness_of([1.0, 2.0, 3.0]), round(skewness_of([0.0, 0.0, 1.0]), 6)
+    (0.0, 1.732051)
+    """
+    n, variance = len(values), variance_of(values)
+    if variance == 0.0:
+        return 0.0
+    middle, sd = mean_of(values), math.sqrt(variance)
+    return n / ((n - 1) * (n - 2)) * math.fsum(((value - middle) / sd) ** 3 for value in values)
+
+
+def with_long_tail(
+    interval: Interval, influences: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS
+) -> Interval:
+    """The interval, its bound on the side of the long tail moved out to that of Hall's transformed t where observations are skewed.
+
+    *influences* are the observations of a mean, or `ratio_influences`. A t interval of few skewed observations ends too early on
+    that side: of 10 exponential ones 90 % of the 95 % intervals cover the mean, with this bound 95 % (P. Hall, *On the removal of
+    skewness by transformation*, J. R. Statist. Soc. B 54, 1992: a cubic that is its own inverse's cube root). No bound moves inwards.
+    """
+    low, high, n = interval.low, interval.high, len(influences)
+    if low is None or high is None or n < LEAST_FOR_SKEWNESS:
+        return interval
+    skewness = skewness_of(influences)
+    if abs(skewness) <= SKEWED:
+        return interval
+    tail, a = math.copysign(1.0, skewness), skewness / 3
+    y = -tail * t_quantile(0.5 + confidence / 2, n - 1) / math.sqrt(n) - skewness / (6 * n)
+    bound = interval.mean - math.sqrt(variance_of(influences)) * (math.cbrt(1 + 3 * a * y) - 1) / a
+    if domain[0] <= bound <= domain[1]:
+        low, high = min(low, bound), max(high, bound)
+    half_width = max(interval.mean - low, high - interval.mean)
+    return Interval(mean=interval.mean, low=low, high=high, half_width=half_width, n=interval.n)
+
+
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Mean of independent replications with Student's t interval on n - 1 degrees (Law, 4.5).
 
@@ -290,42 +329,25 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def p_value_of_statistic(estimate: float, standard_error: float, degrees: float) -> float:
-    """Two-sided p value of "the figure is zero" for a figure with a standard error, by Student's t."""
-    if standard_error == 0.0:
-        return 1.0 if estimate == 0.0 else 0.0
-    from scipy import special
-
-    return 2.0 * float(special.stdtr(degrees, -abs(estimate) / standard_error))
+def bounded_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Interval:
+    """Mean with its interval: Student's t, inside the figure's domain, and as far as a long tail asks for."""
+    return with_long_tail(inside(mean_interval(values, confidence), domain, values), values, confidence, domain)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the given order: each may be held against the level of the whole family.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    adjusted = [0.0] * len(p_values)
-    worst = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = worst
-    return adjusted
-
-
-def correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Pearson correlation; `None` where one of the two doesn't vary."""
-    if len(a) < 2 or min(a) == max(a) or min(b) == max(b):
+def bounded_ratio(
+    tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS
+) -> Interval | None:
+    """`ratio_interval`, inside the figure's domain, and as far as a long tail asks for."""
+    found = ratio_interval(tops, bottoms, confidence)
+    if found is None:
         return None
-    mean_a, mean_b = mean_of(a), mean_of(b)
-    across = math.fsum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True)) / (len(a) - 1)
-    return max(-1.0, min(1.0, across / math.sqrt(variance_of(a) * variance_of(b))))
+    each = [top / bottom for top, bottom in zip(tops, bottoms, strict=True) if bottom != 0.0]
+    return with_long_tail(inside(found, domain, each), ratio_influences(tops, bottoms), confidence, domain)
 
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Estimate:
     """One metric over the replications in which it is defined: mean with t interval, and its percentiles."""
-    interval = inside(mean_interval(values, confidence), domain, values) if values else None
-    return _estimate(interval, values, len(values))
+    return _estimate(bounded_mean(values, confidence, domain) if values else None, values, len(values))
 
 
 def estimate_ratio(
@@ -333,8 +355,7 @@ def estimate_ratio(
 ) -> Estimate:
     """A ratio metric over all replications: ratio of means; spread and percentiles over the replications that have one."""
     each = [top / bottom for top, bottom in zip(tops, bottoms, strict=True) if bottom != 0.0]
-    interval = ratio_interval(tops, bottoms, confidence)
-    return _estimate(None if interval is None else inside(interval, domain, each), each, len(tops))
+    return _estimate(bounded_ratio(tops, bottoms, confidence, domain), each, len(tops))
 
 
 def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:

@@ -18,7 +18,7 @@ from sim.errors import InputError
 from sim.fields.metrics import domain_of
 from sim.runs.metrics import FLEET, RATIOS
 from sim.runs.run_result import RunResult
-from sim.statistics.intervals import clopper_pearson, inside, mean_interval, ratio_interval
+from sim.statistics.intervals import bounded_mean, bounded_ratio, clopper_pearson
 
 FEASIBLE, INFEASIBLE, UNDECIDED = "feasible", "infeasible", "undecided"
 
@@ -66,15 +66,14 @@ class Constraint:
             return self._of_probability(result, inner, ">=", self.quantile, level)
         if self.event is not None:
             return self._of_probability(result, self.event, self.sign, self.limit, level)
+        domain = domain_of(self.metric)
         if self.metric in RATIOS:
             top, bottom = RATIOS[self.metric]
             pairs = list(zip(result.values(top, self.group), result.values(bottom, self.group), strict=True))
-            values = [one / other for one, other in pairs if other != 0.0]
-            found = ratio_interval([one for one, _ in pairs], [other for _, other in pairs], 1 - level)
+            found = bounded_ratio([one for one, _ in pairs], [other for _, other in pairs], 1 - level, domain)
         else:
             values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
-            found = mean_interval(values, 1 - level) if values else None
-        found = None if found is None else inside(found, domain_of(self.metric), values)
+            found = bounded_mean(values, 1 - level, domain) if values else None
         if found is None or found.low is None or found.high is None:
             return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
         return self.evidence(self.sign, self.limit, found.mean, found.low, found.high, result.n)

@@ -14,15 +14,8 @@ from scipy import special
 
 from sim.fields.metrics import better_direction
 from sim.runs.metrics import HEADLINES, RATIOS
-from sim.statistics.intervals import (
-    correlation,
-    holm,
-    mean_of,
-    p_value_of_statistic,
-    ratio_influences,
-    t_quantile,
-    variance_of,
-)
+from sim.statistics.comparing import correlation, holm, p_value_of_statistic
+from sim.statistics.intervals import mean_of, ratio_influences, t_quantile, variance_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from sim.distributions import normal
+from sim.statistics.comparing import correlation, holm
 from sim.statistics.intervals import (
     NO_BOUNDS,
     NOT_NEGATIVE,
     clopper_pearson,
-    correlation,
     estimate_mean,
     estimate_ratio,
-    holm,
     inside,
     mean_interval,
     paired_interval,
@@ -28,9 +27,11 @@ from sim.statistics.intervals import (
     quantile_interval,
     ratio_influences,
     ratio_interval,
+    skewness_of,
     t_quantile,
     variance_of,
     wilson_interval,
+    with_long_tail,
 )
 
 SHARE = (0.0, 1.0)
@@ -266,6 +267,77 @@ def test_transformed_intervals_cover_where_the_t_interval_does_not(
         hits["t"] += plain.low <= mean <= plain.high
         hits["inside"] += bounded.low <= mean <= bounded.high
     assert abs(hits["inside"] / trials - 0.95) <= band
+    assert hits["t"] / trials < 0.95 - band
+
+
+def test_the_long_tails_bound_is_halls():
+    """By the formula itself: a cubic of the t statistic whose skewness cancels has its root at Hall's bound."""
+    values = [0.1, 0.2, 0.2, 0.5, 0.6, 0.9, 4.0]
+    n, plain = len(values), mean_interval(values)
+    found = with_long_tail(plain, values)
+    g, sd = stats.skew(values, bias=False), np.std(values, ddof=1)
+    assert skewness_of(values) == pytest.approx(g)
+    w = (found.mean - found.high) / sd
+    cubic = w + g / 3 * w**2 + g**2 / 27 * w**3 + g / (6 * n)
+    assert cubic * math.sqrt(n) == pytest.approx(-t_quantile(0.975, n - 1))
+    assert (found.low, found.mean) == (plain.low, plain.mean)
+    assert found.half_width == found.high - found.mean > plain.half_width
+    mirrored = [-value for value in values]
+    other = with_long_tail(mean_interval(mirrored), mirrored)
+    assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_samples_without_a_long_tail_keep_the_t_interval():
+    """Few observations, equal ones, those that are alike on both sides; and a share's bound never leaves its domain."""
+    for values in ([0.0, 0.0, 0.0, 9.0], [3.0] * 9, [1.0, 2.0, 3.0, 4.0, 5.0]):
+        assert with_long_tail(mean_interval(values), values) == mean_interval(values)
+    shares = [0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
+    found = estimate_mean(shares, domain=SHARE)
+    assert 0.0 < found.low < found.mean < found.high < 1.0
+
+
+LONG_TAILED = {
+    "exponential": (lambda rng, shape: rng.exponential(1.0, shape), 1.0, NOT_NEGATIVE),
+    "lognormal": (lambda rng, shape: rng.lognormal(0.0, 0.5, shape), math.exp(0.125), NOT_NEGATIVE),
+    "gamma": (lambda rng, shape: rng.gamma(0.5, 1.0, shape), 0.5, NOT_NEGATIVE),
+    "long to the left": (lambda rng, shape: 10.0 - rng.exponential(1.0, shape), 9.0, NO_BOUNDS),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "least"), [(5, 0.93), (7, 0.94), (10, 0.94), (20, 0.94)])
+@pytest.mark.parametrize("kind", LONG_TAILED)
+def test_skewed_observations_are_covered_as_stated(kind: str, n: int, least: float):
+    """95 % intervals of 5 to 20 skewed observations, 4,000 times: at least what docs/model.md says, within z = 3.3, at most 97 %.
+
+    The wrong model, Student's t, covers 83 to 93 % of the means, and is refused.
+    """
+    draw, mean, domain = LONG_TAILED[kind]
+    trials = 4_000
+    band = 3.3 * math.sqrt(least * (1 - least) / trials)
+    hits = dict.fromkeys(("t", "ours"), 0)
+    for values in draw(np.random.default_rng(11), (trials, n)).tolist():
+        plain, ours = mean_interval(values), estimate_mean(values, domain=domain)
+        hits["t"] += plain.low <= mean <= plain.high
+        hits["ours"] += ours.low <= mean <= ours.high
+    assert least - band <= hits["ours"] / trials <= 0.97
+    assert hits["t"] / trials < 0.95 - 3.3 * math.sqrt(0.95 * 0.05 / trials)
+
+
+@pytest.mark.slow
+def test_a_ratio_of_skewed_parts_is_covered_as_stated():
+    """Cost per served hour of ten months: exponential costs over gamma hours, ratio 2; the plain interval covers too rarely."""
+    trials, band = 4_000, 3.3 * math.sqrt(0.95 * 0.05 / 4_000)
+    rng = np.random.default_rng(12)
+    hits = dict.fromkeys(("t", "ours"), 0)
+    for tops, bottoms in zip(
+        rng.exponential(20.0, (trials, 10)).tolist(), rng.gamma(25.0, 0.4, (trials, 10)).tolist(), strict=True
+    ):
+        plain, ours = ratio_interval(tops, bottoms), estimate_ratio(tops, bottoms, domain=NOT_NEGATIVE)
+        assert plain is not None
+        hits["t"] += plain.low <= 2.0 <= plain.high
+        hits["ours"] += ours.low <= 2.0 <= ours.high
+    assert 0.95 - band <= hits["ours"] / trials <= 0.97
     assert hits["t"] / trials < 0.95 - band
 
 
