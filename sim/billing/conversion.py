@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.currencies import per_usd
+from sim.catalog.terms import PAY_AS_YOU_GO, Term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,29 +33,39 @@ def conversion(listed: str, wanted: str, given: float | None = None) -> Conversi
     )
 
 
-def converted(catalogue: Catalogue, currency: str, rate: float) -> Catalogue:
-    """The same catalogue with every price times *rate*."""
-    if currency == catalogue.currency and rate == 1.0:
+def converted(catalogue: Catalogue, currency: str, rate: float, discount: float = 0.0, adjusted: str = "") -> Catalogue:
+    """The same catalogue with every price times *rate*, and those of pay as you go times 1 - *discount* besides.
+
+    These are compute and licences of regular VMs, disks, addresses and other meters; spot, reservations and savings plans have no
+    negotiated discount.
+    """
+    if currency == catalogue.currency and rate == 1.0 and not discount:
         return catalogue
+    paid = 1.0 - discount
+    by_term = {term: paid if term in PAY_AS_YOU_GO["regular"].values() else 1.0 for term in Term}
 
     def times(prices: Mapping[str, float]) -> dict[str, float]:
-        return {name: price * rate for name, price in prices.items()}
+        return {name: price * rate * paid for name, price in prices.items()}
 
     return replace(
         catalogue,
         currency=currency,
+        adjusted=adjusted,
         price_blocks=tuple(
             replace(
                 block,
                 per_h={
-                    name: [None if price is None else price * rate for price in row]
+                    name: [
+                        None if price is None else price * rate * by_term[term]
+                        for term, price in zip(block.terms, row, strict=True)
+                    ]
                     for name, row in block.per_h.items()
                 },
             )
             for block in catalogue.price_blocks
         ),
         disk_blocks=tuple(replace(block, per_month=times(block.per_month)) for block in catalogue.disk_blocks),
-        address_blocks=tuple(replace(block, per_h=block.per_h * rate) for block in catalogue.address_blocks),
+        address_blocks=tuple(replace(block, per_h=block.per_h * rate * paid) for block in catalogue.address_blocks),
         meter_blocks=tuple(replace(block, per_unit=times(block.per_unit)) for block in catalogue.meter_blocks),
     )
 

@@ -117,6 +117,7 @@ class Catalogue:
     disk_blocks: tuple[DiskBlock, ...] = ()
     address_blocks: tuple[AddressBlock, ...] = ()
     meter_blocks: tuple[MeterBlock, ...] = ()
+    adjusted: str = ""  # how its prices differ from the list's, in words: converted, discounted
     regions: tuple[str, ...] = field(init=False, repr=False, compare=False)  # with VM prices, in the order of the file
     _names: Mapping[str, str] = field(init=False, repr=False, compare=False)
 

@@ -195,6 +195,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "warm_up": _duration("0s", "nothing is left out", Trust.CONVENTION),
         "billing_policy": _row("2018-08", "", "the source document, 2018-08-09", Trust.DOCUMENTED),
         "prices.region": _row("westeurope", "", OURS, Trust.CONVENTION),
+        "prices.discount": _neutral(0.0, "list prices", "share of the price"),
         "prices.currency": _row("USD", "", "the price list's own currency", Trust.CONVENTION),
     }
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -161,6 +162,26 @@ Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
 NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
 Price = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_PRICE)]
 Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
+
+
+def _share(value: object) -> object:
+    """A number, or a percentage in quotes: "12 %" is 0.12."""
+    if isinstance(value, str):
+        number = re.fullmatch(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*%\s*", value)
+        if number is None:
+            raise ValueError(
+                'this is not a share; write a number such as 0.12, or a percentage in quotes, such as "12 %"'
+            )
+        return float(Decimal(number[1]) / 100)
+    return value
+
+
+Share = Annotated[
+    Probability,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": r"^\s*[0-9.]+\s*%\s*$"}),
+]
+"""A part of a whole, from 0 to 1."""
 
 
 # --- names and the calendar -----------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class ReportedRun:
     summary: Mapping[str, Any]
     provenance: Mapping[str, Any]
     name: str  # of the scenario
+    title: str  # what people call it: its title, else its name
+    description: str
     seed: int
     replications: int
     horizon_h: float  # from the start to the end of the run
@@ -94,11 +96,14 @@ def read(folder: Path) -> ReportedRun:
     own_start = _start(summary, scenario, stored.provenance)
     start, zone_name = _on_local_clock(own_start, scenario)
     named = summary.get("scenario", "")
+    name = str(named.get("name", "") if isinstance(named, Mapping) else named)
     return ReportedRun(
         folder=folder,
         summary=summary,
         provenance=stored.provenance,
-        name=str(named.get("name", "") if isinstance(named, Mapping) else named),
+        name=name,
+        title=str(scenario.get("title") or name),
+        description=str(scenario.get("description") or "").strip(),
         seed=int(summary["seed"]),
         replications=int(summary["replications"]),
         horizon_h=float(summary["horizon_h"]),

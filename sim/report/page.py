@@ -23,8 +23,8 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
     return fill(
         "page.html.j2",
         figures,
-        title=f"{run.name}: what the fleet did and what it cost",
-        name=run.name,
+        title=f"{run.title}: what the fleet did and what it cost",
+        name=run.title,
         period=clock.span(run.own_start, run.horizon_h),
         run=run,
         length=clock.length(run.horizon_h - run.warm_up_h),

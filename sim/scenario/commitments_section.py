@@ -24,6 +24,7 @@ def _term(text: str) -> str:
 TermName = Annotated[Text, AfterValidator(_term), WithJsonSchema({"type": "string", "enum": list(TERMS)})]
 Groups = Annotated[tuple[Text, ...], Field(description="Names of groups.")]
 MOST_UNITS = 1_000_000_000
+REGION = Field(None, description="Region that it belongs to; left out: that of [prices].")
 Quantity = Annotated[Whole, Field(ge=0, le=MOST_UNITS)]
 
 
@@ -32,8 +33,12 @@ class CommitmentContext:
     """What a commitment is rated with."""
 
     catalogue: Catalogue
-    region: str
+    region: str  # of what names none
     resolved_names: Callable[[tuple[str, ...]], tuple[str, ...]]  # groups of the file -> groups as they are simulated
+
+    def region_of(self, section: CommitmentBase) -> str:
+        """The region that a commitment belongs to, as the price list spells it."""
+        return self.catalogue.get_region(section.own_region or self.region)
 
 
 class CommitmentBase(Section):
@@ -42,6 +47,11 @@ class CommitmentBase(Section):
     users: ClassVar[str] = ""
     """What the VMs of the groups that it names use; empty: it names none."""
     name: Name = Field(description="Name in results and in paths.")
+
+    @property
+    def own_region(self) -> str | None:
+        """The region that it names; None: that of [prices], or every region."""
+        return None
 
     @property
     def priced_at(self) -> tuple[str, str] | None:
@@ -78,9 +88,14 @@ class ReservationSection(CommitmentBase):
     size: Text = Field(description="VM size.")
     quantity: Annotated[NotNegative, Field(le=MOST_UNITS)] = Field(description="Units: VMs of this size.")
     term: TermName = Field(description="How long it is bought for.")
+    region: Text | None = REGION
     size_flexible: Flag = default_field(
         "commitment.size_flexible", "Covers other sizes of its flexibility group, by ratio."
     )
+
+    @property
+    def own_region(self) -> str | None:
+        return self.region
 
     @property
     def priced_at(self) -> tuple[str, str]:
@@ -92,7 +107,7 @@ class ReservationSection(CommitmentBase):
             size=context.catalogue.get_size(self.size).name,
             quantity=self.quantity,
             term=self.term,
-            region=context.region,
+            region=context.region_of(self),
             size_flexible=self.size_flexible,
         )
 
@@ -110,14 +125,14 @@ class ReservationSection(CommitmentBase):
 
 
 class SavingsPlanSection(CommitmentBase):
-    """Dollars of compute bought every hour for a term, used or not."""
+    """Compute bought every hour for a term, used or not, in every region."""
 
     kind: Literal["savings-plan"]
-    hourly: Price = Field(description="USD per hour.")
+    hourly: Price = Field(description="Per hour, in the currency of [prices].")
     term: TermName = Field(description="How long it is bought for.")
 
-    def to_commitment(self, context: CommitmentContext) -> SavingsPlan:
-        return SavingsPlan(name=self.name, hourly_usd=self.hourly, term=self.term, region=context.region)
+    def to_commitment(self, context: CommitmentContext) -> SavingsPlan:  # noqa: ARG002
+        return SavingsPlan(name=self.name, hourly_usd=self.hourly, term=self.term)
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
         return f"{self.hourly:g} {currency} of compute every hour, term {self.term}"
@@ -130,7 +145,12 @@ class CapacityReservationSection(CommitmentBase):
     kind: Literal["capacity-reservation"]
     size: Text = Field(description="VM size.")
     quantity: Quantity = Field(description="VMs that it holds room for.")
+    region: Text | None = REGION
     groups: Groups = Field((), description="Groups whose VMs name it; left out: every regular group of its size.")
+
+    @property
+    def own_region(self) -> str | None:
+        return self.region
 
     @property
     def priced_at(self) -> tuple[str, str]:
@@ -149,7 +169,7 @@ class CapacityReservationSection(CommitmentBase):
             name=self.name,
             size=context.catalogue.get_size(self.size).name,
             quantity=self.quantity,
-            region=context.region,
+            region=context.region_of(self),
             groups=context.resolved_names(self.groups),
         )
 
@@ -164,7 +184,7 @@ class DedicatedHostSection(CommitmentBase):
     users = "a dedicated host"
     kind: Literal["dedicated-host"]
     quantity: Quantity = Field(description="Machines.")
-    hourly: Price = Field(description="USD per hour of one machine.")
+    hourly: Price = Field(description="Per hour of one machine, in the currency of [prices].")
     vcpus: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="vCPUs of one machine.")
     groups: Groups = Field(min_length=1, description="Groups whose VMs run on them.")
 

@@ -41,7 +41,7 @@ def describe(
 ) -> list[str]:
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
-        *_whole(file, resolved),
+        *_whole(file, resolved, catalogue),
         *_groups(file, resolved),
         *describe_platform(file, resolved),
         *_commitments(file, catalogue),
@@ -53,7 +53,7 @@ def describe(
     ]
 
 
-def _whole(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+def _whole(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> list[str]:
     policy = BILLING_POLICIES[file.billing_policy]
     warm_up = ""
     if file.warm_up == "auto":
@@ -63,12 +63,16 @@ def _whole(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     priced = file.prices.catalogue or "the bundled price list"
     rounded = ", each billed stretch cut to whole minutes" if file.rounding == "floor-minute" else ""
     own = f", own prices for {list_words(_own_prices(file, resolved), 'and')}" if file.prices.override else ""
+    regions = list(dict.fromkeys(member.region for member in resolved.groups)) or [file.prices.region]
+    adjusted = f", {catalogue.adjusted}" if catalogue.adjusted else ""
     return [
+        *([file.title] if file.title else []),
+        *(file.description or "").strip().splitlines(),
         f"{file.name}: {format_duration(file.horizon_s)} from {file.start:%A %Y-%m-%d %H:%M} UTC{warm_up},",
         f"  {file.replications} replication{'s' * (file.replications != 1)} with seed {file.seed}, intervals of {file.confidence:.4g} confidence.",
         (
-            f"  Billed by policy {policy.name} ({policy.title}), prices of {file.prices.region} in {file.prices.currency}"
-            f" from {priced}{own}{rounded}."
+            f"  Billed by policy {policy.name} ({policy.title}), prices of {list_words(regions, 'and')} in {file.prices.currency}"
+            f" from {priced}{adjusted}{own}{rounded}."
         ),
         *_spot_steps(file, resolved),
     ]
@@ -129,6 +133,8 @@ def _what(group: Group) -> str:
     number = f"{group.count:,} VM{'' if group.count == 1 else 's'}" if group.is_counted else "VMs"
     by_record = group.has_own_sizes and "size" not in group.model_fields_set
     words = [f"{number} of {'the sizes in its trace' if by_record else group.size}, {group.os}"]
+    if group.region is not None:
+        words.append(f"in {group.region}")
     if group.hybrid_benefit:
         words.append("with a licence of your own")
     words.append(f"{group.image} image")

@@ -24,6 +24,7 @@ from sim.fields.types import (
     Price,
     Seconds,
     Section,
+    Share,
     Text,
     Title,
     WarmUp,
@@ -84,8 +85,14 @@ SpotFactor = Annotated[Positive, Field(le=10)]
 class Prices(Section):
     """Where prices come from."""
 
-    region: Text = default_field("prices.region", "Region of all groups, such as westeurope.")
-    currency: Currency = default_field("prices.currency", "Currency of all amounts.")
+    region: Text = default_field("prices.region", "Region of groups that name none, such as westeurope.")
+    currency: Currency = default_field(
+        "prices.currency", "Currency of all amounts; the list is converted at the bundled, dated rate."
+    )
+    exchange_rate: Annotated[Positive, Field(le=1e6)] | None = Field(
+        None, description="Units of the currency per USD of the list, instead of the bundled rate."
+    )
+    discount: Share = default_field("prices.discount", "Negotiated, off the list's pay-as-you-go prices.")
     catalogue: Text | None = Field(
         None, description="Price catalogue from `vmfleet prices import`; default: the bundled list."
     )
@@ -138,6 +145,7 @@ class Group(Section):
     """A group of like VMs: what they are, who wants them on and when, how long steps take, what goes wrong."""
 
     name: Name = default_field("group.name", "VMs are named <name>-0000, <name>-0001, ...")
+    region: Text | None = Field(None, description="Region of the group; left out: that of [prices].")
     size: Text = default_field("group.size", "VM size, such as Standard_D4s_v5.")
     os: Literal["linux", "windows"] = default_field("group.os", "Guest operating system.")
     hybrid_benefit: Flag = default_field("group.hybrid_benefit", "The Windows licence is owned already.")
@@ -203,6 +211,8 @@ class ScenarioFile(Section):
     """A fleet, its prices, and how long and how often to simulate it."""
 
     name: Title = Field(description="Name of the scenario and of its result folder.")
+    title: Text | None = Field(None, min_length=1, max_length=200, description="What reports call it.")
+    description: Text | None = Field(None, max_length=5000, description="What it is about, for reports.")
     start: Instant = default_field("start", "Wall-clock instant of t = 0, with its offset from UTC.")
     horizon_s: PositiveSeconds = Field(alias="horizon", description="How long to simulate.")
     warm_up: WarmUp = default_field(

@@ -20,6 +20,8 @@ from sim.model.demand import DEMAND_KINDS
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
 
+EVERY = "*"
+"""In the place of a table's name: all tables of the array."""
 LEFT_OUT = "none"
 """`--set PATH=none` takes the key away, so that its default holds."""
 
@@ -145,7 +147,7 @@ def set_value(document: Mapping[str, Any], names: tuple[str, ...], value: object
     node: Any = changed
     for depth, part in enumerate(path[:-1], start=1):
         if isinstance(part, str) and isinstance(node, dict):
-            node = node.setdefault(part, _default_table(path[:depth]))
+            node = node.setdefault(part, _default_table(path[:depth], document))
         else:
             node = _child(node, part)
         if not isinstance(node, (dict, list)):
@@ -160,8 +162,16 @@ def set_value(document: Mapping[str, Any], names: tuple[str, ...], value: object
     return changed, path
 
 
-def _default_table(path: Path) -> dict[str, Any]:
-    key = ".".join(part for part in path if isinstance(part, str))
+def _default_table(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    names = [part for part in path if isinstance(part, str)]
+    if names[0] in ("group", "defaults"):
+        own: Any = document.get("defaults")
+        for part in names[1:]:
+            own = _child(own, part)
+        if names[0] == "group" and isinstance(own, dict):
+            return deepcopy(own)
+        names[0] = "group"
+    key = ".".join(names)
     value = default_value(key) if key in DEFAULTS else None
     return value if isinstance(value, dict) else {}
 
@@ -178,17 +188,32 @@ def apply_overrides(
     faults: list[Fault] = []
     for dotted, value, words in overrides:
         try:
-            names = parse_path(dotted)
-            if names[0] == "group" and names[-1] == "when_off":
-                names = (*names[:2], "when_off")
-                changed = _without_other_homes(changed, find_path(names[:2], changed))
-            changed, path = set_value(changed, names, value)
-            asked[path] = words
+            for names in _each(parse_path(dotted), changed):
+                if names[0] == "group" and names[-1] == "when_off":
+                    names = (*names[:2], "when_off")
+                    changed = _without_other_homes(changed, find_path(names[:2], changed))
+                changed, path = set_value(changed, names, value)
+                asked[path] = words
         except ValueError as error:
             faults.append(fault_at(file=words, field=dotted, problem=str(error), value=value))
     if faults:
         raise ScenarioError(faults)
     return changed, asked
+
+
+def _each(names: tuple[str, ...], document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The paths that `group.*.count` means: one for each group."""
+    for depth, name in enumerate(names):
+        if name == EVERY and names[:depth] in NAMED_TABLES:
+            node: Any = document
+            for part in names[:depth]:
+                node = _child(node, part)
+            every = [
+                str(_child(table, "name") or DEFAULTS["group.name"].value)
+                for table in (node if isinstance(node, list) else ())
+            ]
+            return [each for own in every for each in _each((*names[:depth], own, *names[depth + 1 :]), document)]
+    return [names]
 
 
 def _without_other_homes(document: Mapping[str, Any], group: Path) -> dict[str, Any]:

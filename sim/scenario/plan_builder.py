@@ -81,14 +81,13 @@ def durations_of(group: Group) -> Mapping[str, float | Spec]:
     return {key: step if key in group.durations.model_fields_set else default_s for key, step in steps.items()}
 
 
-def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedGroup, ...]:
+def rated_groups(catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedGroup, ...]:
     """The groups as the price list sees them, sizes and region spelt as it spells them."""
-    region = catalogue.get_region(file.prices.region)
     return tuple(
         RatedGroup(
-            name=member.name, size=member.size.name, region=region, os=member.group.os, priority=member.priority,
+            name=member.name, size=member.size.name, region=member.region, os=member.group.os, priority=member.priority,
             hybrid_benefit=member.group.hybrid_benefit,
-            disks=tuple(catalogue.disk(parse_disk(disk), region).tier for disk in member.group.disks),
+            disks=tuple(catalogue.disk(parse_disk(disk), member.region).tier for disk in member.group.disks),
             public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
             hibernates=member.group.when_off == "hibernate",
         )
@@ -98,9 +97,7 @@ def rated_groups(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
 
 def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Sequence[Commitment]:
     """The commitments as billing rates them."""
-    region = catalogue.get_region(file.prices.region)
-
     context = CommitmentContext(
-        catalogue=catalogue, region=region, resolved_names=lambda groups: resolved_names(groups, resolved)
+        catalogue=catalogue, region=file.prices.region, resolved_names=lambda groups: resolved_names(groups, resolved)
     )
     return tuple(section.to_commitment(context) for section in file.commitments)

@@ -55,15 +55,15 @@ def check_overrides(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]
 
 def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> Iterator[Issue]:
     """Every price the file takes that the catalogue does not have; the region is known to be there."""
-    region = file.prices.region
-    related = (*_LIST, ("prices", "region"))
+    listed = (*_LIST, ("prices", "region"))
     for member in resolved.groups:
         place: Path = ("group", member.number)
-        what = (*related, (*place, "os"), (*place, "priority"), (*place, "hybrid_benefit"))
+        what = (*listed, *((*place, key) for key in ("region", "os", "priority", "hybrid_benefit")))
         where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
-        yield from _unpriced(where, member.size.name, _terms(member), region, catalogue, what)
+        yield from _unpriced(where, member.size.name, _terms(member), member.region, catalogue, what)
     for number, group in enumerate(file.groups):
-        place = ("group", number)
+        place, region = ("group", number), group.region or file.prices.region
+        related = (*listed, (*place, "region"))
         for position, disk in enumerate(group.disks):
             yield from _disk((*place, "disks", position), disk, region, catalogue, related)
         if group.public_ip and (unknown := _ask(catalogue.public_ip, region)) is not None:
@@ -72,7 +72,8 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
         if commitment.priced_at is not None:
             place = ("commitment", number)
             size, term = commitment.priced_at
-            what = (*related, (*place, "term"), (*place, "kind"))
+            what = (*listed, *((*place, key) for key in ("region", "term", "kind")))
+            region = commitment.own_region or file.prices.region
             yield from _unpriced((*place, "size"), size, (term,), region, catalogue, what)
 
 

@@ -8,24 +8,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from sim.catalog import Catalogue, Size, load, load_bundled
-from sim.catalog.sizes import size_key
-from sim.errors import CatalogueError, Fault, ScenarioError
+from sim.catalog import Catalogue
+from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import fault_at
 from sim.files import check_regular
 from sim.model.demand import DEMAND_KINDS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
+from sim.scenario import group_defaults
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.issues import exists, look_up, translate
 from sim.scenario.paths import field_name, when_off_homes
 from sim.scenario.platform_rules import check_room
-from sim.scenario.price_rules import check_overrides, check_prices, check_sizes, takes_size
+from sim.scenario.price_list import open_catalogue
+from sim.scenario.price_rules import check_overrides, check_prices, check_sizes
 from sim.scenario.resolved_groups import ResolvedGroups, resolve_groups
 from sim.scenario.rules import check_file
 from sim.scenario.toml_positions import index_lines, line_of
@@ -163,18 +164,49 @@ def check_document(
         origin,
         lines={**{home: origin.lines[old] for home, old in moved.items() if old in origin.lines}, **origin.lines},
     )
-    shown = deepcopy(ordered)  # faults name what the user wrote
-    file, errors = _validate(model, ordered, origin.folder)
-    found += errors
-    catalogue, resolved = None, ResolvedGroups()
-    if file is not None:
-        catalogue, resolved, errors = _check_whole(file, origin.folder, found)
-        found += errors
-    if found or file is None or catalogue is None:
-        faults = [origin.fault(fault, shown) for fault in found]
+    found += group_defaults.check_table(ordered)
+    unfit: group_defaults.Unfit = set()
+    refused: dict[tuple[int, str], list[Issue]] = {}  # what a check said of a default in a group
+    tried = set(group_defaults.merge(ordered).tried())
+    while True:
+        merged = group_defaults.merge(ordered, unfit)
+        checked = _check(model, merged.document, origin.folder, found)
+        mine = [(merged.from_default(issue), issue) for issue in checked.issues]
+        if all(taken is None for taken, _ in mine):
+            break
+        for taken, issue in mine:
+            if taken is not None:
+                unfit.add(taken)
+                refused.setdefault(taken, []).extend(group_defaults.at_defaults(merged, [issue]))
+    found += checked.issues
+    fits = {key for _, key in tried - unfit}
+    for (_, key), issues in refused.items():
+        said = {(issue.path, issue.problem) for issue in found}
+        found += [issue for issue in issues if key not in fits and (issue.path, issue.problem) not in said]
+    if found or checked.file is None or checked.catalogue is None:
+        faults = [origin.fault(fault, ordered) for fault in found]
         by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
         raise ScenarioError([fault for _, fault in by_line])
-    return file, catalogue, resolved, ordered
+    return checked.file, checked.catalogue, checked.resolved, ordered
+
+
+@dataclass(frozen=True, slots=True)
+class _Found(Generic[Checked]):
+    """What the checks of one document came to."""
+
+    file: Checked | None
+    catalogue: Catalogue | None
+    resolved: ResolvedGroups
+    issues: list[Issue]
+
+
+def _check(model: type[Checked], document: dict[str, Any], folder: FilePath, known: Sequence[Issue]) -> _Found[Checked]:
+    """All checks; *known* is what is wrong already."""
+    file, issues = _validate(model, document, folder)
+    if file is None:
+        return _Found(None, None, ResolvedGroups(), issues)
+    catalogue, resolved, errors = _check_whole(file, folder, [*known, *issues])
+    return _Found(file, catalogue, resolved, [*issues, *errors])
 
 
 def _check_whole(
@@ -183,13 +215,13 @@ def _check_whole(
     """What sound values contradict each other in, the price list, and the traces that the groups replay."""
     wrong = {touched for fault in known for touched in (fault.path, *fault.related_paths)}
     found = _still_fair(check_file(file), wrong)
-    catalogue, errors = _open_catalogue(file, folder)
+    catalogue, errors = open_catalogue(file, folder)
     found += _still_fair(errors, wrong)
     if catalogue is None:
         return None, ResolvedGroups(), found
     wrong |= {fault.path for fault in (*found, *errors)}
     found += _still_fair((*check_sizes(file, catalogue), *check_overrides(file, catalogue)), wrong)
-    resolved, unread = resolve_groups(file, catalogue, folder, region_known=not errors)
+    resolved, unread = resolve_groups(file, catalogue, folder, regions_known=not errors)
     found += _still_fair(unread, wrong)
     if not errors:
         found += _still_fair(check_prices(file, catalogue, resolved), wrong)
@@ -320,44 +352,3 @@ def _still_fair(found: Iterable[Issue], wrong: set[Path]) -> list[Issue]:
 
 def _is_inside(place: Path, around: Path) -> bool:
     return place[: len(around)] == around
-
-
-# --- the price list -------------------------------------------------------------------------------------------------
-
-
-def _open_catalogue(file: ScenarioFile, folder: FilePath) -> tuple[Catalogue | None, list[Issue]]:
-    prices = file.prices
-    try:
-        catalogue = load_bundled() if prices.catalogue is None else load(folder / prices.catalogue)
-    except (CatalogueError, ValueError) as error:
-        return None, [Issue(("prices", "catalogue"), str(error).splitlines()[0], "", prices.catalogue)]
-    if catalogue.currency != prices.currency:
-        said = f'"{prices.currency}": {catalogue.name} is in {catalogue.currency}'
-        return None, [Issue(("prices", "currency"), said, f'write currency = "{catalogue.currency}"', prices.currency)]
-    try:
-        catalogue.get_region(prices.region)
-    except CatalogueError as error:
-        problem, _, hint = str(error).partition(": ")
-        return catalogue, [Issue(("prices", "region"), problem, hint, prices.region)]
-    try:
-        catalogue = catalogue.with_disk_overrides(prices.region, prices.override_disks)
-    except CatalogueError as error:
-        return catalogue, [Issue(("prices", "override_disks"), line, "") for line in str(error).splitlines()]
-    if not prices.override:
-        return catalogue, []
-    known = {size_key(name) for name in catalogue.sizes}
-    own = {
-        name: Size(name=name, family=None, vcpus=None, memory_gib=None)
-        for name in prices.override
-        if size_key(name) not in known and takes_size(file, name)
-    }
-    catalogue = replace(catalogue, sizes={**catalogue.sizes, **own})
-    try:
-        overrides = {
-            size: given.model_dump(exclude_none=True)
-            for size, given in prices.override.items()
-            if size in own or size_key(size) in known  # the others are reported by `check_overrides`
-        }
-        return catalogue.with_overrides(prices.region, overrides), []
-    except CatalogueError as error:
-        return catalogue, [Issue(("prices", "override"), line, "") for line in str(error).splitlines()]

@@ -24,6 +24,7 @@ class ResolvedGroup:
     name: str
     size: Size
     priority: str
+    region: str  # as the price list spells it
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
@@ -51,18 +52,20 @@ class ResolvedGroups:
 
 
 def resolve_groups(
-    file: ScenarioFile, catalogue: Catalogue, folder: FilePath, *, region_known: bool
+    file: ScenarioFile, catalogue: Catalogue, folder: FilePath, *, regions_known: bool
 ) -> tuple[ResolvedGroups, list[Issue]]:
     """Groups as they are simulated, and what is wrong with files that list VMs; groups of unknown size are left out."""
     resolved: list[ResolvedGroup] = []
     splits: dict[int, Split] = {}
     found: list[Issue] = []
-    region = file.prices.region if region_known else None
-    context = SplitContext(catalogue=catalogue, region=region, folder=folder)
     for number, group in enumerate(file.groups):
+        region = group.region or file.prices.region
+        if regions_known:
+            region = catalogue.get_region(region)
         section = group.demand_section
         if section is not None and section.has_own_sizes:
             place = ("group", number, section.key)
+            context = SplitContext(catalogue=catalogue, region=region if regions_known else None, folder=folder)
             split = section.split(group, place, context)
             found += split.issues
             splits[number] = split
@@ -73,6 +76,7 @@ def resolve_groups(
                     name=group.name + part.suffix,
                     size=part.size,
                     priority=part.priority,
+                    region=region,
                     recorded=part.demand,
                 )
                 for part in split.parts
@@ -82,7 +86,11 @@ def resolve_groups(
             size = catalogue.get_size(group.size)
         except CatalogueError:
             continue  # reported by `check_sizes`
-        resolved.append(ResolvedGroup(number=number, group=group, name=group.name, size=size, priority=group.priority))
+        resolved.append(
+            ResolvedGroup(
+                number=number, group=group, name=group.name, size=size, priority=group.priority, region=region
+            )
+        )
     found += _clashes(file, resolved)
     return ResolvedGroups(groups=tuple(resolved), splits=splits), found
 

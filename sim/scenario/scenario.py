@@ -80,7 +80,7 @@ class Scenario(ScenarioFile):
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:
         """The groups as the price list sees them."""
-        return scenario_plan.rated_groups(self, self.catalogue(), self._resolved)
+        return scenario_plan.rated_groups(self.catalogue(), self._resolved)
 
     def billed_commitments(self) -> tuple[Commitment, ...]:
         """The commitments as billing rates them."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sim.model.demand import DEMAND_KINDS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
+from sim.scenario import group_defaults
 from sim.scenario.file_model import ScenarioFile
 
 REFERENCE = "#/$defs/"
@@ -24,6 +25,16 @@ def json_schema() -> dict[str, Any]:
         if kind.takes_when_off:
             # A table header above it makes it the sub-table's, and the reader takes it from there.
             sections[kind.__name__]["properties"]["when_off"] = when_off
+    schema["properties"][group_defaults.KEY] = {
+        "type": "object",
+        "description": "Keys of a group that hold where a group is silent; tables merge key by key.",
+        "properties": {
+            key: {"description": field.get("description", "")}
+            for key, field in sections["Group"]["properties"].items()
+            if key != "name"
+        },
+        "additionalProperties": False,
+    }
     _describe(schema, sections)
     text = json.dumps(schema)
     for section in (*DEMAND_KINDS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):

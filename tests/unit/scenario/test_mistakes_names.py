@@ -51,7 +51,7 @@ MISTAKES: dict[str, Bad] = {
     "an unknown billing policy": bad(
         "seed = 1", 'billing_policy = "2018-8" #!', "billing_policy", 'did you mean "2018-08"?'
     ),
-    "another currency": bad('[prices]\n', '[prices]\ncurrency = "EUR" #!\n', "prices.currency", '"EUR"', '"USD"'),
+    "another currency": bad('[prices]\n', '[prices]\ncurrency = "XYZ" #!\n', "prices.currency", '"XYZ"', "exchange_rate"),
     "an unknown term": bad('term = "1y"', 'term = "2y" #!', "commitment.ri.term", '"2y"', "1y, 3y"),
     "an unknown kind of commitment": bad(
         'kind = "reservation"',

@@ -1,0 +1,110 @@
+"""Regions, currencies and discounts: what each touches, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import sim
+from sim.catalog import load_bundled, per_usd
+from sim.errors import ScenarioError
+
+SIZE = "Standard_D4s_v5"
+DEV = {"name": "dev", "count": 2, "os": "windows", "disks": ["P10"], "public_ip": True}
+WEB = {"name": "web", "count": 3, "region": "Poland Central", "disks": ["E10"]}
+SPOT = {"name": "spot", "count": 2, "priority": "spot"}
+RESERVED = {"name": "ri", "kind": "reservation", "size": SIZE, "quantity": 1, "term": "1y"}
+
+
+def bill(prices: Mapping[str, Any] | None = None, **sections: Any) -> dict[tuple[str, str], float]:
+    """Amounts by group and meter of one month."""
+    document = {
+        "name": "fleet",
+        "start": "2026-01-01T00:00:00Z",
+        "horizon": "31d",
+        "replications": 1,
+        "prices": prices or {},
+        **sections,
+    }
+    lines = sim.run(sim.from_dict(document), engine="simpy").replications[0].bill
+    found: dict[tuple[str, str], float] = {}
+    for line in lines:
+        found[line.group, line.meter] = found.get((line.group, line.meter), 0.0) + line.amount
+    return found
+
+
+def test_groups_in_two_regions_pay_what_each_pays_alone() -> None:
+    """Nothing is shared, so the bill of both is the two bills."""
+    east = {**WEB, "region": "East US"}
+    assert bill(group=[DEV, east]) == bill(group=[DEV]) | bill(group=[east])
+    assert bill(group=[east]) == bill({"region": "eastus"}, group=[{key: east[key] for key in east if key != "region"}])
+    assert bill(group=[east]) != bill(group=[{**WEB, "region": "westeurope"}])
+
+
+def test_a_reservation_covers_its_own_region_only() -> None:
+    """A savings plan covers all."""
+    paid = ("web", f"compute.{SIZE}.linux.regular")
+    assert bill(group=[WEB], commitment=[RESERVED])[paid] == bill(group=[WEB])[paid]
+    there = bill(group=[WEB], commitment=[{**RESERVED, "region": "polandcentral", "quantity": 3}])
+    assert there[paid] == 0
+    plan = {"name": "plan", "kind": "savings-plan", "hourly": 100, "term": "1y"}
+    assert bill(group=[WEB], commitment=[plan])[paid] == 0
+
+
+def test_the_list_is_converted_at_the_bundled_rate_and_own_prices_are_not() -> None:
+    """Each line of the bill times the rate."""
+    rate = per_usd("EUR")
+    assert rate is not None
+    dollars, euros = bill(group=[DEV, WEB]), bill({"currency": "EUR"}, group=[DEV, WEB])
+    assert euros == pytest.approx({line: amount * float(str(rate.value)) for line, amount in dollars.items()})
+    own = {"override": {SIZE: {"linux": 1.0}}, "override_disks": {"E10": 31.0}}
+    found = bill({"currency": "EUR", **own}, group=[WEB])
+    assert found["web", "disk.E10"] == pytest.approx(3 * 31.0, rel=1e-3)
+    assert found["web", f"compute.{SIZE}.linux.regular"] == pytest.approx(3 * 31 * 24, rel=1e-3)
+
+
+def test_a_rate_that_is_given_wins() -> None:
+    """Half a unit per dollar halves the bill."""
+    dollars, halves = bill(group=[DEV]), bill({"currency": "EUR", "exchange_rate": 0.5}, group=[DEV])
+    assert halves == pytest.approx({line: amount / 2 for line, amount in dollars.items()})
+
+
+def test_a_discount_is_off_pay_as_you_go_only() -> None:
+    """Compute, licences, disks and addresses, not spot and not what is reserved."""
+    full, less = (bill({"discount": share}, group=[DEV, SPOT], commitment=[RESERVED]) for share in (0, "12 %"))
+    for (group, meter), amount in full.items():
+        kept = group == "spot" or meter.startswith("commitment")
+        assert less[group, meter] == pytest.approx(amount * (1 if kept else 0.88), abs=1e-8), meter
+    assert any(meter.startswith("license") for _, meter in full)
+
+
+@pytest.mark.parametrize(
+    ("sections", "field"),
+    [
+        ({"prices": {"currency": "XYZ"}}, "prices.currency"),
+        ({"prices": {"exchange_rate": 0.5}}, "prices.exchange_rate"),
+        ({"prices": {"discount": "112 %"}}, "prices.discount"),
+        ({"prices": {"discount": "a lot"}}, "prices.discount"),
+        ({"group": [{**WEB, "region": "moon"}]}, "group.web.region"),
+        ({"commitment": [{**RESERVED, "region": "eastus"}]}, "commitment.ri.size"),
+        ({"commitment": [{**RESERVED, "region": "moon"}]}, "commitment.ri.region"),
+    ],
+)
+def test_what_the_list_can_not_serve_is_refused(sections: Mapping[str, Any], field: str) -> None:
+    """At its place."""
+    with pytest.raises(ScenarioError) as caught:
+        sim.from_dict({"name": "fleet", "horizon": "1d", "group": [DEV], **sections})
+    assert [fault.field for fault in caught.value.faults] == [field]
+
+
+def test_validate_states_the_rate_and_its_source() -> None:
+    """Wherever converted figures are, so is the rate."""
+    words = "\n".join(sim.from_dict({"name": "fleet", "horizon": "1d", "prices": {"currency": "EUR", "discount": 0.1}, "group": [DEV]}).describe())  # fmt: skip
+    rate = per_usd("EUR")
+    assert rate is not None
+    assert f"{rate.value:g} EUR per USD" in words
+    assert rate.source in words
+    assert "10 % off pay-as-you-go prices" in words
+    assert load_bundled().adjusted == ""
