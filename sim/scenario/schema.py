@@ -25,6 +25,7 @@ def json_schema() -> dict[str, Any]:
         if kind.takes_when_off:
             # A table header above it makes it the sub-table's, and the reader takes it from there.
             sections[kind.__name__]["properties"]["when_off"] = when_off
+    _describe(schema, sections)
     schema["properties"][group_defaults.KEY] = {
         "type": "object",
         "description": "Keys of a group that hold where a group is silent; tables merge key by key.",
@@ -35,7 +36,6 @@ def json_schema() -> dict[str, Any]:
         },
         "additionalProperties": False,
     }
-    _describe(schema, sections)
     text = json.dumps(schema)
     for section in (*DEMAND_KINDS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):
         name = section.__name__
