@@ -12,7 +12,7 @@ from datetime import date
 
 from sim.azure.identity import ADDRESS, DISK, SCALE_SET, VM, Key, parse_id
 from sim.azure.inventory import tags_of
-from sim.billing.classify import Classifier, Meter
+from sim.billing.classify import OTHER, Classifier, Meter
 from sim.billing.export_rows import PURCHASE, UNUSED, USAGE, Export, ExportRow, Sku
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import arm_name, region_key
@@ -115,23 +115,31 @@ class Reader:
         self.found.currency = export.currency
         for row in export.rows:
             day = row.start.date()
-            if not row.problem and day in free_days and wanted(day):
+            if row.problem:
+                taken += 1
+                self._other(row, row.problem)
+                self.metered(row, Meter(kind=OTHER, name=row.sku.product, reason=row.problem), day)
+            elif day in free_days and wanted(day):
                 taken += 1
                 self._row(row, file, day)
         self._taken |= free
         self.found.rows += taken
         return taken
 
+    def metered(self, row: ExportRow, meter: Meter, day: date) -> None:
+        """What a reader wants to know of every row; none here."""
+
     def _row(self, row: ExportRow, file: str, day: date) -> None:
         sku = row.sku
+        meter = self._meters.get(sku)
+        if meter is None:
+            meter = self._meters[sku] = self.classifier.meter(sku)
+        self.metered(row, meter, day)
         if sku.commitment and sku.charge in (USAGE, UNUSED, PURCHASE):
             self._commitment(row, file, day)
         if sku.charge != USAGE:
             self._other(row, sku.charge)
             return
-        meter = self._meters.get(sku)
-        if meter is None:
-            meter = self._meters[sku] = self.classifier.meter(sku)
         key = self._ids.get(row.resource)
         if key is None and row.resource not in self._ids:
             key = parse_id(row.resource)

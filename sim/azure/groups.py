@@ -9,7 +9,8 @@ from typing import Any
 
 from sim.azure import demands
 from sim.azure.fleet import Vm
-from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool, family
+from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
+from sim.azure.identity import family
 from sim.azure.measures import Measures
 from sim.azure.scenario_text import ASSUMED, DEFAULT, MEASURED, Block, Setting, text
 
@@ -187,10 +188,10 @@ def complete(vms: Sequence[Vm], end: float, region: str, warnings: list[str]) ->
     sizes: dict[tuple[str, str], Vm] = {}
     for vm in vms:
         if vm.size:
-            sizes.setdefault((vm.resource_group.lower(), family(vm)), vm)
+            sizes.setdefault((vm.resource_group.lower(), family(vm.name)), vm)
     nothing = not sizes
     for vm in vms:
-        like = sizes.get((vm.resource_group.lower(), family(vm)))
+        like = sizes.get((vm.resource_group.lower(), family(vm.name)))
         if vm.operations and vm.operations[0].begun >= end and vm.use is None and not vm.size:
             vm.reason = OUTSIDE
         elif not vm.size and like is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from datetime import datetime
 
 from sim.azure.facts import AutoShutdown
 from sim.azure.fleet import Vm
-from sim.azure.identity import Key
+from sim.azure.identity import Key, family
 from sim.azure.schedules import Schedule, find_schedule
 from sim.azure.time_zones import region_zone
 from sim.azure.timelines import Timeline, timeline
@@ -67,7 +66,7 @@ def pools(
         if habit in ("", BY_HAND):
             run.setdefault(_alike(each.vm, names), []).append(each)
             continue
-        stem = family(each.vm) if habit == ELASTIC else ""
+        stem = family(each.vm.name) if habit == ELASTIC else ""
         pool = found.setdefault((habit, *_alike(each.vm, names)), Pool(habit, [], family=stem))
         pool.members.append(each)
     for several in run.values():
@@ -121,12 +120,12 @@ def _alike(vm: Vm, names: Mapping[tuple[str, str], int]) -> tuple[object, ...]:
 
     A tag that somebody forgot on one VM of ten makes it no other VM.
     """
-    kind: object = family(vm) if names[_place(vm)] > 1 else tuple(sorted(vm.tags.items()))
+    kind: object = family(vm.name) if names[_place(vm)] > 1 else tuple(sorted(vm.tags.items()))
     return (vm.resource_group.lower(), kind, vm.region, vm.priority or "regular")
 
 
 def _place(vm: Vm) -> tuple[str, str]:
-    return vm.resource_group.lower(), family(vm)
+    return vm.resource_group.lower(), family(vm.name)
 
 
 def _zone(vm: Vm, shutdowns: Mapping[Key, AutoShutdown]) -> tuple[str, str]:
@@ -136,16 +135,6 @@ def _zone(vm: Vm, shutdowns: Mapping[Key, AutoShutdown]) -> tuple[str, str]:
     if shutdown is not None and shutdown.time_zone:
         return shutdown.time_zone, f"the auto-shutdown in {shutdown.file}"
     return here, f"the region {vm.region or '(not known)'}"
-
-
-def family(vm: Vm) -> str:
-    """A name without the number or the random letters at its end.
-
-    >>> family(Vm(key=Key("", "", "", "vmss-web_73c6fd58")))
-    'vmss-web'
-    """
-    name = (vm.name or vm.key.name).lower()
-    return re.sub(r"[_-]?(?:[0-9a-f]{6,}|\d+)$", "", name) or name
 
 
 def _families(members: Sequence[Member]) -> Counter[tuple[str, str]]:

@@ -62,3 +62,12 @@ class Directory:
         self._by_place.setdefault((key.resource_group, key.name), []).append(key)
         self._by_name.setdefault(key.name, []).append(key)
         return key
+
+
+def family(name: str) -> str:
+    """A VM's name without the number or the random letters at its end.
+
+    >>> family("vmss-web_73c6fd58"), family("web-01")
+    ('vmss-web', 'web')
+    """
+    return re.sub(r"[_-]?(?:[0-9a-f]{6,}|\d+)$", "", name.lower()) or name.lower()

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import azure, billing, fit, inspect, metrics, prices, run, searches, snapshots, streams, studies
+from sim.cli import azure, backtest, billing, fit, inspect, metrics, prices, run, searches, snapshots, streams, studies
 from sim.errors import InputError, VmfleetWarning
 from sim.version import __version__
 
@@ -37,7 +37,7 @@ about_prices.command("url")(prices.url)
 for _command in (
     run.run, run.demo, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
     inspect.report, inspect.states, inspect.schema, snapshots.snapshot, prices.sizes, prices.regions, billing.bill,
-    fit.fit, azure.from_azure, metrics.metrics,
+    fit.fit, azure.from_azure, backtest.backtest, metrics.metrics,
 ):  # fmt: skip
     app.command(_command.__name__.replace("_", "-"))(_command)
 app.add_typer(about_prices)

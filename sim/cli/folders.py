@@ -25,6 +25,7 @@ MAIN_FILES = {
     "sweep": "sweep.json",
     "size": "size.json",
     "sensitivity": "sensitivity.json",
+    "backtest": "backtest.json",
 }
 
 

@@ -1,0 +1,96 @@
+"""`vmfleet backtest`: a past period simulated, and set against its invoice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sim.cli import options, terminal
+from sim.cli.azure import day_of
+from sim.cli.folders import folder_for
+from sim.fields.numbers import money, relative
+
+# start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
+
+SHOWN = 10  # causes and charges left out, on a terminal
+
+
+@options.expanded("seed", "replications", "out", "overrides", "no_report", "quiet", "as_json")
+def backtest(
+    scenario: options.ScenarioFile,
+    actual: Annotated[
+        list[Path], typer.Option("--actual", metavar="EXPORT", help="A cost export of the period; several may follow.")
+    ],
+    shared: options.Shared,
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[EXPORT ...]", help="More exports.", show_default=False)
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="First day of the period (UTC). [default: what the exports cover]"),
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
+) -> None:
+    """Simulate a past period and compare it with the invoice, meter by meter."""
+    from sim import load
+    from sim.report.backtests import build_backtest
+    from sim.studies.backtest import backtest as simulate
+
+    period = day_of(first, "--from"), day_of(last, "--to")
+    loaded = load(scenario, shared.overrides or ())
+    with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
+        found = simulate(
+            loaded,
+            [*actual, *(more or ())],
+            first=period[0],
+            last=period[1],
+            replications=shared.replications,
+            seed=shared.seed,
+        )
+    summary = found.summary()
+    folder = folder_for(shared, f"backtest-{loaded.name}", "backtest")
+    found.write(folder, summary)
+    if not shared.no_report:
+        build_backtest(folder)
+    if shared.as_json:
+        typer.echo(json.dumps(summary, indent=1))
+    elif not shared.quiet:
+        _print(summary)
+        typer.echo(f"Wrote {folder}")
+    for warning in summary["warnings"]:
+        typer.echo(f"note: {warning}", err=True)
+
+
+def _print(summary: Mapping[str, Any]) -> None:
+    currency = summary["currency"]
+    terminal.print_table(
+        f"{summary['period']['from'][:10]} to {summary['period']['to'][:10]}, at list prices, {currency}",
+        ("", "actual", "simulated", "error", f"{100 * summary['confidence']:g} % range", "inside"),
+        [
+            *(_row(name, each) for name, each in summary["totals"].items()),
+            *(_row(f"{each['meter']} {each['region']}", each) for each in summary["meters"]),
+        ],
+    )
+    for each in summary["causes"][:SHOWN]:
+        typer.echo(f"{each['cause']}: {each['what']}")
+    if len(summary["causes"]) > SHOWN:
+        typer.echo(f"and {len(summary['causes']) - SHOWN} more causes, in backtest.json")
+    left_out = summary["not_compared"]
+    if left_out:
+        cost = sum(each["cost"] for each in left_out)
+        typer.echo(
+            f"Not compared: {money(cost)} invoiced in {sum(each['rows'] for each in left_out):,} rows, each kind with its reason in backtest.json"
+        )
+
+
+def _row(name: str, each: Mapping[str, Any]) -> tuple[str, ...]:
+    low, high = each["interval"]["low"], each["interval"]["high"]
+    return (
+        name, money(each["actual"]["list"]), money(each["simulated"]["list"]),
+        "–" if each["error"] is None else relative(each["error"]),
+        "–" if low is None else f"{money(low)} … {money(high)}", {True: "yes", False: "no", None: "–"}[each["inside"]],
+    )  # fmt: skip

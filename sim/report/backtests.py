@@ -1,0 +1,140 @@
+"""The report of a back-test: the predicted band and the actual line by day, and both sides of every meter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.lines import Line2D
+
+from sim.fields.numbers import in_currency, money, percent, relative
+from sim.report import style
+from sim.report.answer import Table
+from sim.report.studies import Study, footer, read, write
+from sim.report.style import Drawn, Sheet
+
+LABELS = {"compute": "compute", "all": "everything compared"}
+
+
+def build_backtest(path: Path) -> Path:
+    """The report of `vmfleet backtest`."""
+    study = read(path, "backtest.json", ("totals", "meters", "days", "seed", "replications"))
+    content = study.content
+    with style.figure_style():
+        figures = [_days(study, which) for which in ("compute", "all")]
+    begin, end = content["period"]["from"][:10], content["period"]["to"][:10]
+    tables = [("Totals", _table(study, [(name, each) for name, each in content["totals"].items()]))]
+    tables.append(
+        ("Meters", _table(study, [(f"{each['meter']}, {each['region']}", each) for each in content["meters"]]))
+    )
+    if content["causes"]:
+        tables.append(
+            (
+                "What can be named",
+                Table(
+                    columns=["cause", "what"],
+                    rows=[[each["cause"], each["what"]] for each in content["causes"]],
+                    words=2,
+                ),
+            )
+        )
+    tables.append(("Not compared", _left_out(content["not_compared"])))
+    return write(
+        study, figures, kind="back-test", name=f"{Path(content['scenario']).stem}, {begin} to {end}", each="of the period",
+        answer=_answer(study), warnings=list(content["warnings"]), tables=tables, file="backtest.json",
+    )  # fmt: skip
+
+
+def _answer(study: Study) -> list[str]:
+    """The error of the whole, and how often the range held."""
+    content = study.content
+    whole, days = content["totals"]["compute"], content["days"]
+    held = [each["compute"]["inside"] for each in days if each["compute"]["inside"] is not None]
+    said = []
+    if whole["error"] is not None:
+        said.append(
+            f"Compute at list prices: {money(whole['simulated']['list'])} {study.currency} simulated, "
+            f"{money(whole['actual']['list'])} on the invoice: {relative(whole['error'])}."
+        )
+    if held:
+        share = f"{sum(held)} of {len(held)} days lie in their {percent(study.confidence, 0)} range"
+        where = {True: "inside", False: "outside", None: "without"}[whole["inside"]]
+        said.append(f"The period's total is {where} its range; {share}.")
+    return said or ["The invoice has no compute to compare."]
+
+
+def _days(study: Study, which: str) -> Drawn:
+    days: Sequence[Mapping[str, Any]] = study.content["days"]
+    name, found = f"days_{which}", [each[which] for each in days]
+    sheet = Sheet(
+        f"Was {LABELS[which]} what was predicted, day by day?",
+        4.2,
+        footer(study, name, f"{percent(study.confidence, 0)} prediction intervals"),
+    )
+    axes = sheet.axes(left=1.0, top=0.75, width=style.WIDTH_IN - 1.4, height=2.6)
+    at = list(range(len(days)))
+    if all(each["interval"]["low"] is not None for each in found):
+        axes.fill_between(
+            at, [each["interval"]["low"] for each in found], [each["interval"]["high"] for each in found],
+            color=style.BLUE, alpha=0.18, linewidth=0,
+        )  # fmt: skip
+    axes.plot(at, [each["simulated"]["list"] for each in found], color=style.BLUE, linestyle="--", linewidth=1.4)
+    axes.plot(
+        at, [each["actual"]["list"] for each in found], color=style.VERMILLION, marker="o", markersize=4, linewidth=1.6
+    )
+    step = max(1, -(-len(days) // 12))
+    axes.set_xticks(at[::step], [each["date"][5:] for each in days][::step])
+    axes.set_ylim(bottom=0)
+    style.put_numbers(axes.yaxis)
+    axes.set_ylabel(f"{study.currency} a day, at list")
+    sheet.legend(
+        [
+            Line2D([], [], color=style.VERMILLION, marker="o", markersize=4, label="actual"),
+            Line2D([], [], color=style.BLUE, linestyle="--", label="simulated, mean"),
+            style.swatch(style.BLUE, "", "predicted range"),
+        ]
+    )
+    rows = [["date", "actual", "simulated", "low", "high", "inside"]]
+    rows += [
+        [
+            day["date"],
+            each["actual"]["list"],
+            each["simulated"]["list"],
+            each["interval"]["low"],
+            each["interval"]["high"],
+            each["inside"],
+        ]
+        for day, each in zip(days, found, strict=True)
+    ]
+    return sheet.finish(name, alt=f"Actual and predicted {LABELS[which]} by day.", rows=rows)
+
+
+def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    unit = in_currency("USD", study.currency)
+    rows = []
+    for name, each in entries:
+        low, high = each["interval"]["low"], each["interval"]["high"]
+        rows.append(
+            [
+                name, f"{each['actual']['quantity']:,.1f}", f"{each['simulated']['quantity']:,.1f}", money(each["actual"]["list"]),
+                money(each["simulated"]["list"]), "" if each["error"] is None else relative(each["error"]),
+                "" if low is None else f"{money(low)} to {money(high)}", {True: "inside", False: "outside", None: ""}[each["inside"]],
+            ]
+        )  # fmt: skip
+    columns = [
+        "",
+        "quantity, actual",
+        "simulated",
+        f"{unit} at list, actual",
+        "simulated",
+        "error",
+        f"{percent(study.confidence, 0)} range",
+        "",
+    ]
+    return Table(columns=columns, rows=rows, words=1)
+
+
+def _left_out(entries: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [[each["what"], each["reason"], f"{each['rows']:,}", money(each["cost"])] for each in entries]
+    return Table(columns=["what", "reason", "rows", "invoiced"], rows=rows, words=2)

@@ -1,0 +1,150 @@
+"""`vmfleet backtest`: what was predicted of a past period beside what was invoiced."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from scripts import load_tool
+from typer.testing import CliRunner
+
+from sim import load
+from sim.azure.answer import scenario_text, write
+from sim.azure.importing import import_fleet
+from sim.cli.app import app
+from sim.errors import UsageError
+from sim.studies.backtest import Backtest, backtest, prediction
+
+FIT_DAYS, DAYS = 21, 28
+FIRST = date(2026, 3, 2) + timedelta(days=FIT_DAYS)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    """A made tenant with a scenario fitted on its first three weeks; its folder, and its VMs."""
+    folder = tmp_path_factory.mktemp("tenant")
+    tool = load_tool("make_tenant")
+    tool.make_tenant(folder, days=DAYS, seed=3)
+    found = import_fleet([folder / "in"], first=None, last=FIRST - timedelta(days=1), stem="fit")
+    write(found, folder / "fit.toml", scenario_text(found, "fit"))
+    return folder, tool.tenant(DAYS, 3)
+
+
+@pytest.fixture(scope="module")
+def found(made: tuple[Path, list[Any]]) -> Backtest:
+    """The fourth week, held back from the fit."""
+    return backtest(load(made[0] / "fit.toml"), [made[0] / "in" / "focus.csv"], first=FIRST, replications=10)
+
+
+def test_the_actual_side_is_what_was_used(found: Backtest, made: tuple[Path, list[Any]]) -> None:
+    """Hours of sizes with a price, from the truth itself; the rest is named with its cost."""
+    summary = found.summary()
+    begin, end = 24.0 * FIT_DAYS, 24.0 * DAYS
+    truth = sum(max(0.0, min(off, end) - max(on, begin)) for vm in made[1] if vm.group != "odd" for on, off in vm.on)
+    assert summary["totals"]["compute"]["actual"]["quantity"] == pytest.approx(truth)
+    assert summary["period"] == {"from": "2026-03-23T00:00:00+00:00", "to": "2026-03-30T00:00:00+00:00"}
+    assert any("D4s v99" in row["what"] and row["reason"] for row in summary["not_compared"])
+
+
+def test_held_back_days_are_predicted(found: Backtest) -> None:
+    """Always-on VMs exactly; the whole within a tenth; a wrong fleet is refused by the same range."""
+    summary = found.summary()
+    assert summary["totals"]["all"]["error"] == pytest.approx(0, abs=0.1)
+    stopped = next(row for row in summary["meters"] if "B2ms" in row["meter"])
+    assert stopped["error"] == pytest.approx(0, abs=1e-3)
+    assert stopped["inside"]
+
+
+def test_a_wrong_fleet_is_outside(found: Backtest, made: tuple[Path, list[Any]]) -> None:
+    """Twice as many web servers: the range says no."""
+    scenario = load(made[0] / "fit.toml", ["group.web.count=6"])
+    wrong = backtest(scenario, [made[0] / "in" / "focus.csv"], first=FIRST, replications=5).summary()
+    web = next(row for row in wrong["meters"] if "D2s_v5" in row["meter"])
+    assert not web["inside"]
+    assert web["error"] > 0.3
+
+
+def test_the_parts_add_up(found: Backtest) -> None:
+    """Meters to totals, kinds to all, days to the period; the error is of what the interval is of."""
+    summary = found.summary()
+    for side in ("actual", "simulated"):
+        for kind in ("compute", "license", "disk", "ip"):
+            parts = math.fsum(row[side]["list"] for row in summary["meters"] if row["kind"] == kind)
+            assert summary["totals"][kind][side]["list"] == pytest.approx(parts)
+        kinds = math.fsum(summary["totals"][kind][side]["list"] for kind in ("compute", "license", "disk", "ip"))
+        assert summary["totals"]["all"][side]["list"] == pytest.approx(kinds)
+        assert math.fsum(day["all"][side]["list"] for day in summary["days"]) == pytest.approx(kinds)
+    for row in (*summary["meters"], *summary["totals"].values()):
+        if row["error"] is not None:
+            assert row["error"] == pytest.approx(row["simulated"]["list"] / row["actual"]["list"] - 1)
+
+
+def test_vms_that_came_later_are_a_cause(found: Backtest) -> None:
+    """The scale set's VMs of the week did not exist when the scenario was made."""
+    assert any(
+        row["cause"].startswith("VMs that did not exist") and "vmss-shop" in row["what"]
+        for row in found.summary()["causes"]
+    )
+
+
+def test_the_range_covers_one_period_as_often_as_it_says() -> None:
+    """Both the period and the mean it is predicted by are random: 500 worlds, each with its own fit; half of it is refused."""
+    draw = np.random.default_rng(5)
+    days, fit_days, worlds = 9, 21, 500
+    inside = half = 0
+    for _ in range(worlds):
+        mean = draw.normal(100, 12, fit_days).mean()  # as fitted
+        replications = draw.normal(mean, 12, (20, days)).sum(axis=1)
+        low, high = prediction(replications.tolist(), days, fit_days, 0.95)
+        actual = draw.normal(100, 12, days).sum()
+        assert low is not None
+        assert high is not None
+        inside += low <= actual <= high
+        middle, narrow = (low + high) / 2, (high - low) / 4
+        half += middle - narrow <= actual <= middle + narrow
+    bound = stats.binom.ppf([1e-4, 1 - 1e-4], worlds, 0.95)
+    assert bound[0] <= inside <= bound[1]
+    assert half < bound[0]
+
+
+def test_another_file_is_refused_by_name(made: tuple[Path, list[Any]]) -> None:
+    """A list of VMs is no invoice; days without charges are no period."""
+    scenario = load(made[0] / "fit.toml")
+    with pytest.raises(UsageError, match="a list of VMs"):
+        backtest(scenario, [made[0] / "in" / "vm_list.json"])
+    with pytest.raises(UsageError, match="the exports have 2026-03-02 to 2026-03-29"):
+        backtest(scenario, [made[0] / "in" / "focus.csv"], first=date(2027, 1, 1))
+
+
+def test_the_command_writes_its_folder_and_says_the_same(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
+    """JSON alone on standard output; a page with the band and the line by day; two exports of one period count once."""
+    out = tmp_path / "answer"
+    export = str(made[0] / "in" / "focus.csv")
+    arguments = [
+        "backtest",
+        str(made[0] / "fit.toml"),
+        "--actual",
+        export,
+        export,
+        "--from",
+        str(FIRST),
+        "-n",
+        "3",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    answer = CliRunner().invoke(app, arguments)
+    assert answer.exit_code == 0, answer.output
+    summary = json.loads(answer.stdout)
+    assert summary == json.loads((out / "backtest.json").read_text(encoding="utf-8"))
+    assert summary["actual"] == ["focus.csv"]
+    assert summary["replications"] == 3
+    assert (out / "figures" / "days_compute.svg").exists()
+    assert "predicted" in (out / "report.html").read_text(encoding="utf-8")
