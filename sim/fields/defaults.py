@@ -207,21 +207,30 @@ for _key, _sourced in _ROWS.items():
     DEFAULTS.add(_key, _sourced)
 
 
-def get_default(key: str, *, os: str = "linux") -> Sourced:
+SYSTEMS = ("linux", "windows")
+"""Guest operating systems; a place whose default depends on them has a row for each."""
+
+
+def default_key(key: str, *, os: str = SYSTEMS[0]) -> str:
+    """The key of the default that holds at a dotted place of the scenario file under a guest OS; "": there is none."""
+    return next((one for one in (key, f"{key}.{os}") if one in DEFAULTS), "")
+
+
+def get_default(key: str, *, os: str = SYSTEMS[0]) -> Sourced:
     """The default at a dotted place of the scenario file, for a guest OS where it matters.
 
     >>> get_default("group.failures.os_provisioning_timeout", os="windows").value
     '40min'
     """
-    found = DEFAULTS.get(key) or DEFAULTS.get(f"{key}.{os}")
-    if found is None:
+    found = default_key(key, os=os)
+    if not found:
         raise KeyError(f"no default is catalogued for {key!r}")
-    return found
+    return DEFAULTS[found]
 
 
-def default_value(key: str) -> Any:
+def default_value(key: str, *, os: str = SYSTEMS[0]) -> Any:
     """The default at a dotted place, in the form a TOML reader would have given it."""
-    return to_plain(DEFAULTS[key].value)
+    return to_plain(get_default(key, os=os).value)
 
 
 def to_plain(value: Any) -> Any:

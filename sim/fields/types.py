@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -25,8 +25,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
-from sim.fields.defaults import DEFAULTS, Sourced, default_value
-from sim.fields.messages import close_match
+from sim.fields.defaults import DEFAULTS, SYSTEMS, Sourced, default_value
+from sim.fields.messages import close_match, show_value
 from sim.units import LONGEST_S, MOST_PRICE, SECONDS_PER, format_duration, parse_duration
 
 
@@ -35,11 +35,24 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
 
+    def with_defaults_of(self, os: str, place: str) -> Self:
+        """The section at *place* with those defaults that the guest OS decides; what was left out still counts as that."""
+        unset = [name for name in type(self).model_fields if name not in self.model_fields_set]
+        by_os = {name: default_value(f"{place}.{name}", os=os) for name in unset if f"{place}.{name}.{os}" in DEFAULTS}
+        read = type(self).model_validate(by_os)
+        values = dict(self) | {name: getattr(read, name) for name in by_os}
+        return cast("Self", self.model_construct(_fields_set=self.model_fields_set, **values))
+
 
 def default_field(key: str, description: str, *, row: Sourced | None = None, **more: Any) -> Any:
-    """A field whose default stands in `DEFAULTS`, read as if the user had written it; *row* adds it there."""
+    """A field whose default stands in `DEFAULTS`, read as if the user had written it; *row* adds it there.
+
+    Where the default depends on the guest OS this is the first one's, until `Section.with_defaults_of` knows which it is.
+    """
     if row is not None:
         DEFAULTS.add(key, row)
+    if others := [f"{os}: {show_value(default_value(key, os=os))}" for os in SYSTEMS[1:] if f"{key}.{os}" in DEFAULTS]:
+        description = f"{description} Default on {', on '.join(others)}."
     return Field(default=default_value(key), validate_default=True, description=description, **more)
 
 

@@ -41,7 +41,7 @@ class GroupPlan:
     durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating
     #                                          restarting updating deleting
     failures: Mapping[str, float] = field(default_factory=dict)  # platform code -> probability per attempt
-    os_provisioning_timeout_s: float = default_seconds("group.failures.os_provisioning_timeout.linux")
+    os_provisioning_timeout_s: float = default_seconds("group.failures.os_provisioning_timeout")
     extensions_timeout_s: float = default_seconds("group.failures.extensions_timeout")
     reaction_s: Distribution
     retry: Retry = field(default_factory=Retry)

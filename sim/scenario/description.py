@@ -9,7 +9,7 @@ from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
-from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, to_plain
+from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
@@ -164,7 +164,7 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
 
 
 def _faults(group: Group, file: ScenarioFile) -> list[str]:
-    lines = group.failures.describe(group.os)
+    lines = group.failures.describe()
     has_hosts = file.platform is not None and bool(file.platform.hosts)
     demand = group.demand_section
     circumstances = Circumstances(
@@ -206,7 +206,7 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue) -> list[str]:
 def defaults_in_use(file: ScenarioFile, resolved: ResolvedGroups) -> list[DefaultInUse]:
     """Every default of the catalogue that this scenario leans on, table by table, with the groups that do."""
     users: dict[str, list[str]] = {}
-    _unset(file, "", "", users)
+    _unset(file, "", users)
     for key in _unused_on_platform(file):
         users.pop(key, None)
     for number, group in enumerate(file.groups):
@@ -237,8 +237,8 @@ def _unused_on_platform(file: ScenarioFile) -> set[str]:
     }
 
 
-def _unset(section: Section, place: str, user: str, users: dict[str, list[str]]) -> None:
-    """Notes the keys of a section that were left to their defaults; groups are distinguished by name."""
+def _unset(section: Section, place: str, users: dict[str, list[str]], group: Group | None = None) -> None:
+    """Notes the defaults of the keys that a section leaves out; groups are distinguished by name, and by guest OS."""
     for name, field in type(section).model_fields.items():
         key = f"{place}{field.alias or name}"
         value = getattr(section, name)
@@ -247,12 +247,16 @@ def _unset(section: Section, place: str, user: str, users: dict[str, list[str]])
             continue
         if name in section.model_fields_set and all(_is_table(table) for table in tables):
             for table in tables:
-                _unset(table, f"{key}.", user, users)
+                _unset(table, f"{key}.", users, group)
         elif _is_table(value):
-            _unset(value, f"{key}.", user, users)
-        elif name not in section.model_fields_set and key in DEFAULTS:
-            named = users.setdefault(key, [])
-            named.extend([user] if user and user not in named else [])
+            _unset(value, f"{key}.", users, group)
+        elif name not in section.model_fields_set and (default := _default_of(key, group)):
+            named = users.setdefault(default, [])
+            named.extend([group.name] if group and group.name not in named else [])
+
+
+def _default_of(key: str, group: Group | None) -> str:
+    return default_key(key) if group is None else default_key(key, os=group.os)
 
 
 def _is_table(value: object) -> bool:
@@ -261,10 +265,8 @@ def _is_table(value: object) -> bool:
 
 def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
     users: dict[str, list[str]] = {}
-    _unset(group, "group.", group.name, users)
+    _unset(group, "group.", users, group)
     keys = list(users)
-    if group.failures.os_provisioning_timeout is None:
-        keys.append(f"group.failures.os_provisioning_timeout.{group.os}")
     unused = set() if group.is_counted else {"group.count", "group.create_over"}
     if not has_spot:
         unused |= {key for key in keys if key.startswith("group.spot.")}
@@ -279,7 +281,7 @@ def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
     if section is not None:
         unused |= section.unused_defaults(group)
     if section is not None and section.default_durations:
-        unused |= {f"group.durations.{key}" for key in Durations.model_fields}
+        unused |= {key for key in keys if key.startswith("group.durations.")}
         if not set(Durations.model_fields) <= group.durations.model_fields_set:
             keys.append(section.default_durations)
     return [key for key in keys if key not in unused]

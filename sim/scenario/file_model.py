@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from sim.distributions.specs import Varying
 from sim.fields.messages import close_match
@@ -171,6 +171,12 @@ class Group(Section):
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)
     retry: Retry = Field(default_factory=Retry)
+
+    @model_validator(mode="after")
+    def _defaults_of_its_os(self) -> Self:
+        for name in ("durations", "failures"):
+            self.__dict__[name] = getattr(self, name).with_defaults_of(self.os, f"group.{name}")
+        return self
 
     @property
     def is_counted(self) -> bool:

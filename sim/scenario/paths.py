@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 from sim.errors import Fault, ScenarioError
-from sim.fields.defaults import DEFAULTS, default_value, to_plain
+from sim.fields.defaults import DEFAULTS, default_key, default_value, to_plain
 from sim.fields.issues import Path
 from sim.fields.messages import close_match, fault_at, list_words, show_value
 from sim.model.demand import DEMAND_KINDS
@@ -24,6 +24,8 @@ EVERY = "*"
 """In the place of a table's name: all tables of the array."""
 LEFT_OUT = "none"
 """`--set PATH=none` takes the key away, so that its default holds."""
+
+T = TypeVar("T")
 
 _PART = re.compile(r'\s*(?:"([^"]+)"|([^."=\s]+))\s*(\.|$)')
 
@@ -147,7 +149,7 @@ def set_value(document: Mapping[str, Any], names: tuple[str, ...], value: object
     node: Any = changed
     for depth, part in enumerate(path[:-1], start=1):
         if isinstance(part, str) and isinstance(node, dict):
-            node = node.setdefault(part, _default_table(path[:depth], document))
+            node = node.setdefault(part, _default_table(path[:depth], changed))
         else:
             node = _child(node, part)
         if not isinstance(node, (dict, list)):
@@ -171,9 +173,16 @@ def _default_table(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
         if names[0] == "group" and isinstance(own, dict):
             return deepcopy(own)
         names[0] = "group"
-    key = ".".join(names)
-    value = default_value(key) if key in DEFAULTS else None
+    group = _child(_child(document, "group"), path[1]) if path[0] == "group" and len(path) > 1 else None
+    os = _child(group, "os") or _child(document.get("defaults"), "os") or default_value("group.os")
+    key = default_key(".".join(names), os=str(os))
+    value = default_value(key) if key else None
     return value if isinstance(value, dict) else {}
+
+
+def guest_first(settings: Iterable[T], place: Callable[[T], str]) -> list[T]:
+    """Settings in the order in which they may be applied: a group's guest OS before what depends on it."""
+    return sorted(settings, key=lambda one: not re.fullmatch(r"\s*(group\..*|defaults)\.\s*os\s*", place(one)))
 
 
 def apply_overrides(
@@ -186,7 +195,7 @@ def apply_overrides(
     changed = dict(document)
     asked: dict[Path, str] = {}
     faults: list[Fault] = []
-    for dotted, value, words in overrides:
+    for dotted, value, words in guest_first(overrides, lambda one: one[0]):
         try:
             for names in _each(parse_path(dotted), changed):
                 if names[0] == "group" and names[-1] == "when_off":

@@ -50,7 +50,7 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
         generalized=group.image == "generalized",
         durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
         failures=failures.probabilities,
-        os_provisioning_timeout_s=failures.os_provisioning_timeout_s(group.os),
+        os_provisioning_timeout_s=failures.os_provisioning_timeout,
         extensions_timeout_s=failures.extensions_timeout,
         reaction_s=to_distribution(failures.reaction),
         retry=Retry(

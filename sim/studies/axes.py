@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sim.errors import Fault, InputError, ScenarioError
+from sim.scenario.paths import guest_first
 from sim.scenario.scenario import Scenario, parse_value
 from sim.units import format_duration, parse_duration
 
@@ -109,8 +110,8 @@ def points_of(scenario: Scenario, axes: Sequence[Axis]) -> list[Point]:
 
 def changed(scenario: Scenario, settings: Mapping[str, object]) -> Scenario:
     """The scenario with every setting applied; the order of settings doesn't matter."""
-    for path, value in settings.items():
-        scenario = scenario.replace(path, value)
+    for path in guest_first(settings, str):
+        scenario = scenario.replace(path, settings[path])
     return scenario
 
 

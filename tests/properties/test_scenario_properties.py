@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import ScenarioError
-from sim.fields.defaults import DEFAULTS, default_value
+from sim.fields.defaults import DEFAULTS, SYSTEMS, default_value
 from sim.scenario.scenario import Scenario, from_dict, load
 from sim.scenario.toml_positions import index_lines
 from sim.scenario.writing import to_toml
@@ -356,8 +356,8 @@ def test_a_scenario_written_out_is_the_same_scenario(tmp_path: Path):
 
 EVERY_DEFAULT = sorted(
     key for key in DEFAULTS
-    # These are no keys of a file: they depend on the guest, on whether there is a record; a name is never left out here.
-    if not key.startswith(("group.failures.os_provisioning_timeout", "group.name", "group.trace.durations", "platform.zone_failures"))
+    # These are no keys of a file: they depend on whether there is a record; a name is never left out here.
+    if not key.startswith(("group.name", "group.trace.durations", "platform.zone_failures"))
 )  # fmt: skip
 HOMES = {
     "group.schedule": "dev", "group.arrivals": "jobs", "group.spot": "jobs", "group.guest_crash": "dev",
@@ -371,9 +371,11 @@ NEVER_ALONE = ("group.spot", "platform.rack_failures.healing")
 def test_writing_a_default_down_changes_only_its_source(key):
     """A default means what the same words in the file would mean; then it is the user's, and no longer listed."""
     group = next((name for home, name in HOMES.items() if key.startswith(home)), "turning")
-    place = key.replace("group.", f"group.{group}.", 1)
+    place, os = key.replace("group.", f"group.{group}.", 1), key.rpartition(".")[2]
+    guest = [(f"group.{group}.os", os)] if os in SYSTEMS else []
+    place = place.removesuffix(f".{os}") if guest else place
     place = place.replace("platform.hosts.", "platform.hosts.rack-a.").replace("commitment.", "commitment.ri.")
-    left_out = from_dict(DOCUMENT, [("group.dev.when_off", "stop"), (place, None)])
+    left_out = from_dict(DOCUMENT, [("group.dev.when_off", "stop"), *guest, (place, None)])
     written = left_out.replace(place, default_value(key))
     assert written.fleet_plan() == left_out.fleet_plan()
     assert written.rated_groups() == left_out.rated_groups()

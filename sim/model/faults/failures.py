@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field
-
 from sim.distributions.specs import Varying, varying_words
-from sim.fields.defaults import Sourced, Trust, get_default
-from sim.fields.types import PositiveSeconds, Probability, Section, add_field, default_field, read_seconds
+from sim.fields.defaults import Sourced, Trust
+from sim.fields.types import PositiveSeconds, Probability, Section, add_field, default_field
 from sim.lifecycle.failures import FAILURES
 from sim.units import format_duration
 
@@ -19,8 +17,8 @@ from sim.units import format_duration
 class Failures(Section):
     """Probability per attempt by the code the platform reports, and what happens then."""
 
-    os_provisioning_timeout: PositiveSeconds | None = Field(
-        None, description="When OS provisioning is given up; default 20min (linux), 40min (windows)."
+    os_provisioning_timeout: PositiveSeconds = default_field(
+        "group.failures.os_provisioning_timeout", "When OS provisioning is given up."
     )
     extensions_timeout: PositiveSeconds = default_field(
         "group.failures.extensions_timeout", "When extensions are given up."
@@ -37,13 +35,7 @@ class Failures(Section):
         """By code, those above 0."""
         return {code: chance for code in FAILURE_CODES if (chance := self.probability(code)) > 0}
 
-    def os_provisioning_timeout_s(self, os: str) -> float:
-        """When OS provisioning is given up: as the file says, else by the guest OS."""
-        if self.os_provisioning_timeout is not None:
-            return self.os_provisioning_timeout
-        return read_seconds(get_default("group.failures.os_provisioning_timeout", os=os).value)
-
-    def describe(self, os: str) -> list[str]:
+    def describe(self) -> list[str]:
         """What fails how often, and how long is waited."""
         if not self.probabilities:
             return ["No failures."]
@@ -51,7 +43,7 @@ class Failures(Section):
         return [
             f"Fails with probability per attempt: {chances}; a failed VM is replaced after {varying_words(self.reaction)}.",
             (
-                f"Given up after {format_duration(self.os_provisioning_timeout_s(os))} of OS provisioning, "
+                f"Given up after {format_duration(self.os_provisioning_timeout)} of OS provisioning, "
                 f"{format_duration(self.extensions_timeout)} of extensions."
             ),
         ]
