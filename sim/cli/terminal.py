@@ -71,9 +71,20 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    from sim.engines.progress import progress_to  # start-up: for a terminal only
+
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        finished = 0
+
+        def show(done: int, total: int) -> None:
+            nonlocal finished
+            finished = done
+            bar.update(task, completed=done, total=total)
+
+        # Of a replication under way, the part that is simulated; the next report of a whole one overrides it.
+        with progress_to(lambda share: bar.update(task, completed=finished + 0.99 * share)):
+            yield show
 
 
 @contextmanager

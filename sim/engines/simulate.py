@@ -21,6 +21,7 @@ from sim.engines.engine_selection import (
 from sim.engines.events import EventRows, Row, VmTimelines
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.engines.machine_code import is_compiled
+from sim.engines.progress import report_progress
 from sim.engines.speed import note_simpy
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
@@ -39,7 +40,10 @@ class TakesRows(Protocol):
 class Listeners:
     """Those that get the moves of a replication: rows of events, timelines of the first VMs, others."""
 
-    def __init__(self, events: TakesRows | None, vm_timelines: int, others: Sequence[MovesListener]) -> None:
+    def __init__(
+        self, horizon_s: float, events: TakesRows | None, vm_timelines: int, others: Sequence[MovesListener]
+    ) -> None:
+        self.horizon_s = horizon_s
         self.rows = EventRows(events.extend) if events is not None else None
         self.timelines = VmTimelines(vm_timelines) if vm_timelines else None
         self.others = tuple(others)
@@ -64,6 +68,8 @@ class Listeners:
         """Every move before an instant (None: all) is known."""
         if self.rows is not None:
             self.rows.flush(before_s)
+        if before_s is not None:
+            report_progress(before_s / self.horizon_s)
 
 
 def simulate(
@@ -84,7 +90,7 @@ def simulate(
     Raises ScenarioError where the engine asked for can't simulate the plan; AuditError or LifecycleError: a defect of ours.
     """
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
-    listeners_of_run = Listeners(events, vm_timelines, listeners)
+    listeners_of_run = Listeners(plan.horizon_s, events, vm_timelines, listeners)
     if choice.engine == "simpy":
         began = time.perf_counter()
         run = _in_simpy(plan, seed, replication, listeners_of_run)

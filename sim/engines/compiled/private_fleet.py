@@ -17,6 +17,7 @@ from sim.engines.compiled.encode import Encoded, encode
 from sim.engines.compiled.layout import Births, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
+from sim.engines.progress import report_progress
 from sim.usage.collector import Accumulator, Peak, Window
 
 MOVES_AT_ONCE = 500_000  # of one call, about: what surrounds it costs little, its buffers stay in the cache
@@ -141,12 +142,15 @@ def simulate_groups(
     groups = [CompiledGroup(setup, window) for setup in setups]
     lines, everything = 0, True
     kept: list[tuple[CompiledGroup, Longs]] = []
+    done, vms = 0, max(1.0, sum(each.plan.demand.expected_vms(each.plan.count, each.horizon_s) for each in setups))
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
             group.measure()
             mask = np.full(group.encoded.bins, everything)
             for buffers in _in_order(pool, threads, group, mask, events=listener is not None):
                 group.take(buffers)
+                done += group.vms_at_once
+                report_progress(done / vms)
                 if listener is not None:
                     group.report(listener, buffers.moves)
                 if everything:
