@@ -11,6 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -38,6 +39,7 @@ class Cluster(AbstractContextManager["Cluster"]):
     limit_s: float = LIMIT_S
     slots: int = field(init=False, default=0)  # worker processes that answered
     _close: Callable[[], None] = field(init=False, default=lambda: None)
+    _has_workers: Callable[[], bool] = field(init=False, default=lambda: True)
 
     def __post_init__(self) -> None:
         kind, _, place = self.address.partition("://")
@@ -60,7 +62,7 @@ class Cluster(AbstractContextManager["Cluster"]):
         return self.slots
 
     def __enter__(self) -> Self:
-        self._close, answers = (_join_dask if self.kind == "dask" else _join_ray)(self)
+        self._close, self._has_workers, answers = (_join_dask if self.kind == "dask" else _join_ray)(self)
         try:
             check_answers(self.address, answers, who_am_i())
         except BaseException:
@@ -82,18 +84,47 @@ class Cluster(AbstractContextManager["Cluster"]):
             )
         left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
         parts = chunks(left, size=CHUNK)
-        with _backend(self):
-            for first in range(0, len(parts), SENT_AT_ONCE):
-                sent = parts[first : first + SENT_AT_ONCE]
-                back = self._answers([tasks[index].part(numbers) for index, numbers in sent])
-                for (index, _), replications in zip(sent, back, strict=True):
-                    for replication in replications:
-                        finished(index, replication)
+        for first in range(0, len(parts), SENT_AT_ONCE):
+            sent = parts[first : first + SENT_AT_ONCE]
+            back = self._answers([tasks[index].part(numbers) for index, numbers in sent])
+            for (index, _), replications in zip(sent, back, strict=True):
+                for replication in replications:
+                    finished(index, replication)
+
+    def _while_there_are_workers(self, work: Callable[[], list[list[Replication]]]) -> list[list[Replication]]:
+        """What *work* returns; MachineError once there has been no worker for as long as one may take to answer.
+
+        dask keeps work for workers that may still come, for ever.
+        """
+        future: Future[list[list[Replication]]] = Future()
+
+        def settle() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as failure:  # noqa: BLE001  raised again where the answer is awaited
+                future.set_exception(failure)
+
+        threading.Thread(
+            target=settle, daemon=True
+        ).start()  # a pool's thread would be awaited at the end of the program
+        seen_s = time.monotonic()
+        while not future.done():
+            wait([future], timeout=min(1.0, self.limit_s / 4))
+            if self._has_workers():
+                seen_s = time.monotonic()
+            elif time.monotonic() - seen_s > self.limit_s:
+                raise _gave_up(self.address, f"no worker for {self.limit_s:g} s")
+        return future.result()
 
     def _answers(self, tasks: Sequence[Task]) -> list[list[Replication]]:
         """What the workers make of the tasks. Raises MachineError: the cluster gave up, its last worker is gone, say."""
+
+        def work() -> list[list[Replication]]:
+            with _backend(self):
+                return list(Parallel()(delayed(Task.run)(task) for task in tasks))
+
         try:
-            return list(Parallel()(delayed(Task.run)(task) for task in tasks))
+            return self._while_there_are_workers(work)
         except VmfleetError:
             raise
         except Exception as failure:
@@ -101,11 +132,14 @@ class Cluster(AbstractContextManager["Cluster"]):
                 raise
             if type(failure).__module__ == "builtins" and not isinstance(failure, OSError | TimeoutError):
                 raise
-            said = f"{type(failure).__name__}: {failure}"
-            raise MachineError(
-                f"--cluster {self.address}: the cluster gave up ({said}); are its workers short of memory? Finished "
-                "replications are kept: --resume goes on from them"
-            ) from failure
+            raise _gave_up(self.address, f"{type(failure).__name__}: {failure}") from failure
+
+
+def _gave_up(address: str, said: str) -> MachineError:
+    return MachineError(
+        f"--cluster {address}: the cluster gave up ({said}); are its workers short of memory? Finished replications are "
+        "kept: --resume goes on from them"
+    )
 
 
 @contextmanager
@@ -168,7 +202,11 @@ def input_for_worker() -> Callable[[], dict[str, str]]:
     return ask
 
 
-def _join_dask(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
+Joined = tuple[Callable[[], None], Callable[[], bool], dict[str, Any]]
+"""How to leave a cluster, whether it has workers at this moment, and what its workers answered."""
+
+
+def _join_dask(cluster: Cluster) -> Joined:
     try:
         from distributed import Client
     except ImportError:
@@ -191,7 +229,13 @@ def _join_dask(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
         name: {"error": repr(answer)} if isinstance(answer, BaseException) else answer
         for name, answer in future.items()
     }
-    return client.close, answers
+
+    def has_workers() -> bool:
+        with suppress(OSError, TimeoutError, ValueError):
+            return bool(client.scheduler_info(n_workers=-1)["workers"])
+        return False
+
+    return client.close, has_workers, answers
 
 
 def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
@@ -220,7 +264,7 @@ def _workers_of(client: Any) -> list[str]:
         time.sleep(0.1)
 
 
-def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
+def _join_ray(cluster: Cluster) -> Joined:
     try:
         import ray
     except ImportError:
@@ -237,4 +281,4 @@ def _join_ray(cluster: Cluster) -> tuple[Callable[[], None], dict[str, Any]]:
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
         ray.shutdown()
         raise InputError(f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s")
-    return ray.shutdown, answers
+    return ray.shutdown, lambda: True, answers  # ray itself gives up on work that no node can take

@@ -15,7 +15,7 @@ import cloudpickle
 import pytest
 
 import sim
-from sim.errors import InputError
+from sim.errors import InputError, MachineError
 from sim.runs.cluster import Cluster, check_answers, input_for_worker, who_am_i, workers_for
 from sim.runs.executors import Workers
 
@@ -151,6 +151,24 @@ def test_workers_that_hang_are_reported_within_the_limit():
             assert time.monotonic() - began < 20
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_a_cluster_whose_last_worker_goes_is_not_awaited_for_ever(fleet: sim.Scenario):
+    """dask keeps the work for workers that may still come; after the limit it is an error, and says how to go on."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as local, Cluster(local.scheduler_address.replace("tcp", "dask"), 12.0) as cluster:
+        assert sim.run(fleet, replications=1, workers=cluster).n == 1
+        local.scale(0)
+        until = time.monotonic() + 30
+        while local.scheduler_info["workers"] and time.monotonic() < until:
+            time.sleep(0.1)
+        began = time.monotonic()
+        with pytest.raises(MachineError, match=r"the cluster gave up \(.*worker.*--resume goes on"):
+            sim.run(fleet, replications=2, workers=cluster)
+        assert time.monotonic() - began < 60
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from sim.engines.simulate import simulate
 from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
 from sim.model.demand import AlwaysOn, Cycle
 from sim.model.faults import Failing, Maintenance
-from sim.model.plan import HostPool, Platform
+from sim.model.plan import HostPool, Platform, Retry
 from sim.runs.cache import RunCache
 from sim.runs.replication import replicate
 from sim.runs.simulation_input import SimulationInput
@@ -128,10 +128,10 @@ def test_arrays_say_what_the_plain_rule_says(seed: int) -> None:
 HOSTS = (HostPool(name="h", count=3, vcpus=8, memory_gib=64.0),)
 
 
-def reach(plan: Any) -> dict[str, list[tuple[int, float, float, bool]]]:
+def reach(plan: Any, seed: int = 1) -> dict[str, list[tuple[int, float, float, bool]]]:
     """(VM, from, to in seconds, down) by group."""
     recorder = StayRecorder(reach_of)
-    simulate(plan, seed=1, replication=0, engine="simpy", listeners=[recorder.listen])
+    simulate(plan, seed=seed, replication=0, engine="simpy", listeners=[recorder.listen])
     return {
         name: [
             (vm, a / TICKS_PER_SECOND, b / TICKS_PER_SECOND, what == DOWN)
@@ -175,6 +175,26 @@ def test_what_the_user_stops_is_no_downtime() -> None:
     """Off for sixteen hours of a day, and the host fails meanwhile: the VM was not wanted."""
     plan = shared(failing(always(36_000)), hours=15.0, demand=Cycle(on_s=always(8 * 3600), off_s=always(16 * 3600)))
     assert [row[3] for row in reach(plan)["g"]] == [False]
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_lost_vm_that_cannot_even_be_switched_off_stays_down(seed: int) -> None:
+    """No room elsewhere for an hour, unwanted meanwhile, and half of the attempts to deallocate fail, a minute apart.
+
+    Between the attempts no one can reach it either: the downtime goes on to the one that succeeds.
+    """
+    plan = shared(
+        failing(always(36_000)),
+        hours=11.0,
+        demand=Cycle(on_s=always(36_300), off_s=always(10**6)),
+        retry=Retry(attempts=50, backoff_s=60, multiplier=1.0, max_backoff_s=60),
+        failures={"InternalOperationError": 0.5},
+    )
+    counts = simulate(plan, seed=seed, replication=0, engine="simpy").usages["g"].counts
+    refused = counts.get("operations.deallocate.failed", 0)
+    down = [row[1:3] for row in reach(plan, seed)["g"] if row[3]]
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(down)), "no gap between the attempts"
+    assert (down[0][0], down[-1][1]) == (36_000.0, 36_600.0 + 60 * refused)
 
 
 def test_maintenance_is_downtime() -> None:
