@@ -157,9 +157,12 @@ def test_workers_that_hang_are_reported_within_the_limit():
 def test_a_cluster_whose_last_worker_goes_is_not_awaited_for_ever(fleet: sim.Scenario):
     """dask keeps the work for workers that may still come; after the limit it is an error, and says how to go on."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as local, Cluster(local.scheduler_address.replace("tcp", "dask"), 12.0) as cluster:
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as local,
+        Cluster(local.scheduler_address.replace("tcp", "dask"), 12.0) as cluster,
+    ):
         assert sim.run(fleet, replications=1, workers=cluster).n == 1
         local.scale(0)
         until = time.monotonic() + 30
