@@ -29,6 +29,7 @@ from sim.billing.meters import (
     line,
 )
 from sim.billing.money import exact_price
+from sim.billing.spot_prices import SpotSteps
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.metrics import add_metrics
@@ -233,6 +234,19 @@ add_meter(
         ),
     )
 )  # fmt: skip
+
+
+def running_cost(catalogue: Catalogue, group: RatedGroup, hourly: Hourly, spot_steps: SpotSteps | None) -> float:
+    """What Running for these hours costs in all, as you go: the meters that count them (compute and licence). USD."""
+    paid = []
+    for kind in METERS.values():
+        for _, price in kind.prices(catalogue, group) if kind.has_size else ():
+            is_stepped = kind.kind == "compute" and group.priority == "spot" and spot_steps is not None
+            if is_stepped and spot_steps is not None:
+                paid.append(math.fsum(hourly * spot_steps.hourly(price, len(hourly))))
+            else:
+                paid.append(_ticked_h(hourly) * price)
+    return math.fsum(paid)
 
 
 def group_prices(catalogue: Catalogue, group: RatedGroup) -> Mapping[str, Prices]:

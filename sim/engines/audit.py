@@ -17,7 +17,7 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import GroupRun, VmRecord
 from sim.engines.simpy.vm import start_vm
 from sim.errors import AuditError
-from sim.model.state_machine import Refusal, Transition
+from sim.model.state_machine import DEMANDS, TURNS, Refusal, Transition
 from sim.units import SECONDS_PER_HOUR
 
 VMS_COMPARED = 2  # of each group, in each replication
@@ -65,7 +65,7 @@ class RecordedAnswers:
     throttled = False
 
     def __init__(self, setup: GroupSetup, recorded: Moves) -> None:
-        moves = recorded[1][recorded[1] < 2 * len(setup.state_machine.transitions)] // 2
+        moves = recorded[1][recorded[1] < setup.state_machine.moves] // DEMANDS
         self.transitions = moves.tolist()
         self.made = 0
 
@@ -120,9 +120,10 @@ def _difference(setup: GroupSetup, index: int, compiled: Moves, simpy: Moves) ->
 
 def _words(setup: GroupSetup, move: int) -> str:
     state_machine = setup.state_machine
-    if move >= 2 * len(state_machine.transitions):
-        return f"demand turns {'off' if move % 2 else 'on'} in {state_machine.states[move // 2 - len(state_machine.transitions)].name}"
-    transition = state_machine.transitions[move // 2]
+    if move >= state_machine.moves:
+        state, turn = divmod(move - state_machine.moves, TURNS)
+        return f"demand turns to {turn % DEMANDS} in {state_machine.states[state].name}"
+    transition = state_machine.transitions[move // DEMANDS]
     return f"{transition.source.name} -> {transition.target.name}" + (
         f" ({transition.code})" if transition.code else ""
     )

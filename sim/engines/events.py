@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.state_machine import State, StateMachine, Transition
+from sim.model.state_machine import DEMANDS, State, StateMachine, Transition
 
 Row = tuple[float, str, str, str | None, str | None, str | None, str | None]
 """(t_s, vm, kind, from, to, operation, code); a kind is a member of `KINDS`. Of a host, `vm` is the host's name."""
@@ -87,7 +87,7 @@ class EventRows:
         if setup.index not in self.words:
             self.words[setup.index] = _all_words(setup.state_machine)
             self.names[setup.index] = setup.plan.name
-        self.pending.append((when, np.full(len(when), setup.index), whom, what // 2))
+        self.pending.append((when, np.full(len(when), setup.index), whom, what // DEMANDS))
 
     def flush(self, before_s: float | None = None) -> None:
         """Pass on every row before an instant (None: all)."""
@@ -136,7 +136,7 @@ class VmTimelines:
         self.heard_of[setup.index] = max(self.heard_of.get(setup.index, 0), int(whom.max(initial=-1)) + 1)
         mine = whom < self.vms
         for t_s, move, vm in zip(when[mine].tolist(), what[mine].tolist(), whom[mine].tolist(), strict=True):
-            transition = setup.state_machine.transitions[move // 2]
+            transition = setup.state_machine.transitions[move // DEMANDS]
             if transition.source.power is not transition.target.power:
                 name = f"{setup.plan.name}-{vm:04d}"
                 self.entered.setdefault(name, []).append(

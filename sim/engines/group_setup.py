@@ -10,14 +10,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
-from sim.model.demand import Calendar, RequestContext
+from sim.model.demand import Calendar, Demand, EdgeContext, RequestContext
+from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
 from sim.model.state_machine import StateMachine
 from sim.model.states.compile import compile_state_machine
 from sim.usage.ledger import GroupUsage, MoveTable
 
+BLOCK = 64  # VMs whose edges are made at once where VMs come one by one
 # (replication's moves of one group: instants, rows of the move table, VM indices) -> None; in order of time
 MovesListener = Callable[["GroupSetup", NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]], None]
+
+
+@dataclass(slots=True)
+class EdgesByVm:
+    """When demand for each VM of a group turns, where no two VMs need have the same edges; made for many VMs at once."""
+
+    demand: Demand
+    context: EdgeContext
+    vms: int
+    made: tuple[int, OwnEdges] | None = None  # the block made last
+
+    def of(self, first: int, count: int) -> OwnEdges:
+        """The edges of some VMs."""
+        return self.demand.own_edges(self.context, np.arange(first, first + count, dtype=np.int64))
+
+    def of_vm(self, index: int) -> Iterator[tuple[float, int]]:
+        """(instant in s, what demand turns to) of each edge of one VM."""
+        block = index // BLOCK
+        if self.made is None or self.made[0] != block:
+            self.made = block, self.of(block * BLOCK, min(BLOCK, self.vms - block * BLOCK))
+        edges, place = self.made[1], index % BLOCK
+        own = slice(edges.first[place], edges.first[place + 1])
+        return iter(list(zip(edges.edges_s[own].tolist(), edges.turns_to[own].tolist(), strict=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +54,7 @@ class GroupSetup:
     state_machine: StateMachine
     table: MoveTable
     calendar: Calendar | None
+    own_edges: EdgesByVm | None
     group_key: int
     start: datetime
     horizon_s: float
@@ -56,6 +82,8 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: 
     root = streams.replication_key(seed, replication)
     setups = []
     for index, group in enumerate(plan.groups):
+        group_key = streams.entity_key(root, group.name)
+        edges = EdgeContext(start=plan.start, horizon_s=plan.horizon_s, group_key=group_key)
         state_machine = compile_state_machine(
             group, plan.platform, asked_from_outside=asked_from_outside or group.demand.is_scaled
         )
@@ -66,7 +94,8 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: 
                 state_machine=state_machine,
                 table=state_machine.move_table(),
                 calendar=group.demand.calendar(plan.start, plan.horizon_s),
-                group_key=streams.entity_key(root, group.name),
+                own_edges=EdgesByVm(group.demand, edges, group.count) if group.demand.has_own_edges else None,
+                group_key=group_key,
                 start=plan.start,
                 horizon_s=plan.horizon_s,
             )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.power import PowerState
 from sim.model.plan import FleetPlan
-from sim.model.state_machine import State
+from sim.model.state_machine import DEMANDS, State
 from sim.usage.collector import ticks_of
 from sim.usage.ledger import STATES, to_ticks
 
@@ -88,7 +88,7 @@ class StayRecorder:
             )
             self._names[setup.index] = setup.plan.name
         before, after = self._labels[setup.index]
-        transition = what // 2
+        transition = what // DEMANDS
         changed = before[transition] != after[transition]
         if changed.any():
             self._heard.setdefault(setup.index, []).append(

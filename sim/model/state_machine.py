@@ -11,7 +11,8 @@ How a VM passes through a state, entered at instant t:
    time past the state's deadline ends at the deadline, on the `late` transition.
 3. Chances in their order: the first that strikes replaces the transition, and the end too if it lasts until the deadline.
 4. Timers that expire here (guest crash, eviction, end of life): an earlier one replaces both.
-5. Edges of demand up to then (an edge at the very end included) turn `wanted`; an answering transition replaces both.
+5. Edges of demand up to then (an edge at the very end included) turn `wanted`; an answering transition replaces both. A VM
+   that is left on (only a Running one can be) answers as a wanted one does, until its power state is no longer Running.
 6. Whatever is not before the horizon doesn't happen.
 """
 
@@ -29,6 +30,8 @@ from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import GroupPlan
 from sim.usage.ledger import MoveTable, column, slot_of
 
+DEMANDS = 3  # values of demand for a VM: not wanted (0), wanted (1), not wanted and left on by people (`LEFT_ON`)
+TURNS = DEMANDS**2  # rows of the move table for demand that turns in one state
 STUCK = 10_000  # moves of one VM at one instant that can only be a defect
 
 
@@ -104,7 +107,7 @@ class State:
     has_timers: bool = False
     runs_timers: bool = False
     answers: bool = False  # to demand
-    turns: int = -1  # row of the move table for demand that turns on here
+    turns: int = -1  # first row of the move table for demand that turns here
 
     @property
     def slot(self) -> int:
@@ -117,8 +120,8 @@ class State:
         return self.serving
 
     @property
-    def runs_eviction_timer(self) -> bool:
-        """Whether time in this state counts towards an eviction."""
+    def is_running(self) -> bool:
+        """Whether the VM is Running; that time counts towards an eviction."""
         return self.power is PowerState.RUNNING
 
 
@@ -181,24 +184,29 @@ class StateMachine:
 
     def move(self, transition: Transition, wanted: int) -> int:
         """The row of the move table for taking *transition* while demand is *wanted*."""
-        return 2 * transition.index + wanted
+        return DEMANDS * transition.index + wanted
 
-    def turn(self, state: State, wanted: int) -> int:
-        """The row of the move table for demand turning from *wanted* while the VM is in *state*."""
-        return state.turns + wanted
+    def turn(self, state: State, wanted: int, then: int) -> int:
+        """The row of the move table for demand turning from *wanted* to *then* while the VM is in *state*."""
+        return state.turns + DEMANDS * wanted + then
+
+    @property
+    def moves(self) -> int:
+        """The number of the first row of the move table that is a turn of demand, not a move of the VM."""
+        return DEMANDS * len(self.transitions)
 
     def move_table(self) -> MoveTable:
         """What every move changes in the ledger, in the order of `move` and `turn`."""
         before, after, counts = [], [], []
         for transition in self.transitions:
-            for wanted in (0, 1):
+            for wanted in range(DEMANDS):
                 before.append(column(transition.source.slot, wanted))
                 after.append(column(transition.target.slot, wanted))
                 counts.append(transition.counts)
         for state in self.states:
-            for wanted in (0, 1):
-                before.append(column(state.slot, wanted))
-                after.append(column(state.slot, 1 - wanted))
+            for turn in range(TURNS):
+                before.append(column(state.slot, turn // DEMANDS))
+                after.append(column(state.slot, turn % DEMANDS))
                 counts.append(())
         return MoveTable(
             before=np.array(before, dtype=np.int64), after=np.array(after, dtype=np.int64), counts=tuple(counts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -38,6 +38,7 @@ class RatedUsage:
     bill: Bill
     policy: BillingPolicy
     uptimes: Sequence[Uptime] | None = None  # None where nothing in the plan can take a VM away from its user
+    forgotten_usd: Mapping[str, float] = field(default_factory=dict)  # cost of forgotten hours by group
 
     @property
     def bill_group(self) -> str | None:
@@ -47,6 +48,11 @@ class RatedUsage:
     def count(self, name: str) -> float:
         """How often something happened."""
         return float(self.usage.counts.get(name, 0))
+
+    def forgotten_cost(self) -> float:
+        """What its forgotten hours cost."""
+        own = self.forgotten_usd
+        return math.fsum(own.values()) if self.usage.group == FLEET else own.get(self.usage.group, 0.0)
 
     def uptime(self) -> float:
         """The part of their deployed time in which the group's deployments could be reached."""
@@ -115,6 +121,17 @@ add_metrics(
         name="wasted_hours", label="hours billed but idle", unit=Unit.VM_HOURS, section="usage", better=LOWER,
         definition="billed VM hours that are not ready while needed",
         compute=lambda rated: rated.usage.wasted_h(rated.policy),
+    ),
+    Metric(
+        name="forgotten_hours", label="hours left on by people", unit=Unit.VM_HOURS, section="usage", better=LOWER,
+        definition="VM hours from the end of a window at which a VM was forgotten until it is switched off or needed again; "
+        "part of the hours billed but idle",
+        compute=lambda rated: rated.usage.forgotten_h,
+    ),
+    Metric(
+        name="forgotten_cost", label="cost of hours left on by people", unit=Unit.MONEY, section="usage", better=LOWER,
+        definition="compute and licence of these hours at pay-as-you-go prices; part of the cost, or of what commitments cover",
+        compute=lambda rated: rated.forgotten_cost(),
     ),
     Metric(
         name="availability", label="availability", unit=Unit.SHARE, section="usage", better=HIGHER,

@@ -24,7 +24,7 @@ from sim.runs.simulation_input import SimulationInput
 from sim.runs.workplace import PROGRAM
 from sim.version import __version__
 
-LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib")
+LIBRARIES = ("simpy", "numpy", "scipy", "numba", "pandas", "pyarrow", "pydantic", "joblib", "holidays")
 NO_FIGURES = ("cli", "report", "demo")  # packages that no figure depends on
 
 
@@ -160,6 +160,15 @@ def program() -> dict[str, Any]:
 def timing(wall_s: float) -> dict[str, Any]:
     """How long the replications took, and when the result was written."""
     return {"wall_s": round(wall_s, 3), "written": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def closed_days(inputs: SimulationInput) -> dict[str, list[str]]:
+    """The local days without demand of each group that has a calendar, holidays as they were read."""
+    return {
+        group.name: [f"{day:%Y-%m-%d}" for day in sorted(group.demand.closed_days)]
+        for group in inputs.plan.groups
+        if group.demand.closed_days
+    }
 
 
 def catalogue_facts(inputs: SimulationInput) -> dict[str, Any]:

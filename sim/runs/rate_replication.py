@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.billing.commitments import hold_vms
 from sim.billing.focus import effective_shares
+from sim.billing.meter_kinds import running_cost
 from sim.billing.meters import RatedGroup
 from sim.billing.money import to_usd
 from sim.billing.rating import Rating, rate_run, rate_stays
@@ -138,6 +139,14 @@ def uptimes_of(question: SimulationInput, rating: Rating, reach: Mapping[str, Gr
             )
         )
     return fleet_uptime(fleet, plan.start, (to_ticks(plan.warm_up_s), to_ticks(plan.horizon_s)))
+
+
+def forgotten_costs(question: SimulationInput, usages: Mapping[str, GroupUsage]) -> dict[str, float]:
+    """What the hours cost in which each group's VMs ran only because they had been forgotten. USD."""
+    return {
+        group.name: running_cost(question.catalogue, group, usages[group.name].forgotten_hourly, question.spot_steps)
+        for group in question.rated_groups
+    }
 
 
 def _vm_of_lives(own: Sequence[GroupStays]) -> Iterator[np.ndarray]:

@@ -22,7 +22,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.runs.event_writer import EventWriter
 from sim.runs.metrics import FLEET, RatedUsage, metrics_of
-from sim.runs.rate_replication import needs_stays, rate_replication, uptimes_of
+from sim.runs.rate_replication import forgotten_costs, needs_stays, rate_replication, uptimes_of
 from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
@@ -89,7 +89,10 @@ def replicate(
     uptimes = uptimes_of(inputs, rating, reach.stays(horizon_s)) if reach else None
     bill = rating.bill
     usages = {FLEET: run.fleet, **run.usages}
-    metrics = {group: metrics_of(RatedUsage(usage, bill, policy, uptimes)) for group, usage in usages.items()}
+    forgotten = forgotten_costs(inputs, run.usages)
+    metrics = {
+        group: metrics_of(RatedUsage(usage, bill, policy, uptimes, forgotten)) for group, usage in usages.items()
+    }
     return Replication(
         number=number,
         engine=run.engine,

@@ -18,7 +18,7 @@ from sim.runs.digests import PROVENANCE
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
-from sim.runs.provenance import catalogue_facts, input_digest, program, timing
+from sim.runs.provenance import catalogue_facts, closed_days, input_digest, program, timing
 from sim.runs.replication import Replication
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
 from sim.runs.simulation_input import SimulationInput
@@ -225,6 +225,7 @@ class RunResult:
             "engine": {"played": self.engine, "asked": self.engine_asked, "why": self.engine_why},
             "stopping": self.stopping.words if self.stopping is not None else AS_ASKED,
             "catalogue": catalogue_facts(self.inputs),
+            **({"closed_days": days} if (days := closed_days(self.inputs)) else {}),
             "defaults": [asdict(each) for each in self.scenario.defaults_in_use()],
             "timing": timing(self.wall_s),
         }

@@ -121,12 +121,17 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
         lines += ["", f"Group {group.name}: {_what(group)}"]
         said = (
             *_trace(number, file, resolved),
-            ALWAYS_ON if group.demand_section is None else group.demand_section.describe(group),
+            *_demand(group, file),
             *where_it_runs(number, file, resolved),
             *_faults(group, file),
         )
         lines += [f"  {line}" for line in said if line]
     return lines
+
+
+def _demand(group: Group, file: ScenarioFile) -> tuple[str, ...]:
+    section = group.demand_section
+    return (ALWAYS_ON,) if section is None else (section.describe(group), section.refinements(group, file.years))
 
 
 def _what(group: Group) -> str:

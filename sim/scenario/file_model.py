@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -19,6 +20,7 @@ from sim.fields.types import (
     Instant,
     Name,
     Number,
+    OneOrMore,
     Positive,
     PositiveSeconds,
     Price,
@@ -35,6 +37,8 @@ from sim.fields.types import (
 )
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection
+from sim.model.demand.closed_days import CalendarSection
+from sim.model.demand.people import PeopleSection
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS, GroupFault
 from sim.model.faults.failures import Failures
 from sim.model.when_off import WhenOff
@@ -168,6 +172,8 @@ class Group(Section):
         None, description="Its VMs stay on one cluster of hosts; groups may share one."
     )
     when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
+    calendar: CalendarSection | None = Field(None, description="Days without demand, beside a schedule.")
+    people: PeopleSection | None = Field(None, description="What people do with a schedule.")
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)
     retry: Retry = Field(default_factory=Retry)
@@ -191,7 +197,8 @@ class Group(Section):
     @property
     def demand_sections(self) -> list[DemandSection]:
         """The tables that say who wants the VMs; a sound group has at most one, or one that waits for autoscale."""
-        return [section for key in DEMAND_KINDS if (section := getattr(self, key)) is not None]
+        given = [table for key in DEMAND_KINDS if (table := getattr(self, key)) is not None]
+        return [table[0].joined(table) if isinstance(table, tuple) else table for table in given]
 
     @property
     def demand_section(self) -> DemandSection | None:
@@ -241,6 +248,12 @@ class ScenarioFile(Section):
     platform: Platform | None = Field(None, description="Hosts, quota and faults: [platform].")
 
     @property
+    def years(self) -> range:
+        """The calendar years that the run reaches into, wherever its VMs are."""
+        day = timedelta(days=1)
+        return range((self.start - day).year, (self.start + timedelta(seconds=self.horizon_s) + day).year + 1)
+
+    @property
     def warm_up_s(self) -> float:
         """Seconds left out of every figure; none while they are yet to be found."""
         return 0.0 if self.warm_up == "auto" else self.warm_up
@@ -250,12 +263,19 @@ def _admit(model: type[Section], kinds: Registry[Any], before: str = "") -> None
     """Gives groups, or the platform, the tables of all kinds of a registry, also of those registered later."""
 
     def admit_later(key: str, section: type[Section]) -> None:
-        add_field(model, key, section | None, before=before)
+        add_field(model, key, _table(section), before=before)
         _rebuild()
 
     for key, section in kinds.items():
-        add_field(model, key, section | None, before=before)
+        add_field(model, key, _table(section), before=before)
     kinds.watch(admit_later)
+
+
+def _table(section: type[Section]) -> Any:
+    """The table, or where its kind may be a list of tables, one or more; or none."""
+    if getattr(section, "is_list", False):
+        return Annotated[tuple[section, ...], OneOrMore(), Field(min_length=1)] | None  # type: ignore[valid-type]
+    return section | None
 
 
 def _rebuild() -> None:

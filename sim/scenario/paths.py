@@ -15,7 +15,7 @@ from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import DEFAULTS, default_key, default_value, to_plain
 from sim.fields.issues import Path
 from sim.fields.messages import close_match, fault_at, list_words, show_value
-from sim.model.demand import DEMAND_KINDS
+from sim.model.demand import DEMAND_KINDS, REFINEMENTS
 
 NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
 """Arrays of tables whose tables have names."""
@@ -32,7 +32,7 @@ _PART = re.compile(r'\s*(?:"([^"]+)"|([^."=\s]+))\s*(\.|$)')
 
 def when_off_homes() -> list[str]:
     """Tables of a group after which `when_off` may stand: TOML then reads it as theirs, and we as the group's."""
-    return [key for key, kind in DEMAND_KINDS.items() if kind.takes_when_off]
+    return [*(key for key, kind in DEMAND_KINDS.items() if kind.takes_when_off), *REFINEMENTS]
 
 
 def parse_path(text: str) -> tuple[str, ...]:
@@ -225,11 +225,16 @@ def _each(names: tuple[str, ...], document: Mapping[str, Any]) -> list[tuple[str
     return [names]
 
 
+def one_or_more(table: object) -> list[dict[str, Any]]:
+    """The tables of a place that holds one, or a list of them; none where it holds neither."""
+    return [each for each in (table if isinstance(table, list) else [table]) if isinstance(each, dict)]
+
+
 def _without_other_homes(document: Mapping[str, Any], group: Path) -> dict[str, Any]:
     """The document without the `when_off` of a group that stands under one of its sub-tables."""
     changed = deepcopy(dict(document))
     table = _child(changed.get("group"), group[-1])
     for home in when_off_homes():
-        if isinstance(inner := _child(table, home), dict):
+        for inner in one_or_more(_child(table, home)):
             inner.pop("when_off", None)
     return changed

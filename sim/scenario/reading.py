@@ -23,7 +23,7 @@ from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario import group_defaults
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.issues import exists, look_up, translate
-from sim.scenario.paths import field_name, when_off_homes
+from sim.scenario.paths import field_name, one_or_more, when_off_homes
 from sim.scenario.platform_rules import check_room
 from sim.scenario.price_list import open_catalogue
 from sim.scenario.price_rules import check_overrides, check_prices, check_sizes
@@ -238,19 +238,20 @@ def _lift_when_off(document: dict[str, Any]) -> tuple[list[Issue], dict[Path, Pa
         if not isinstance(group, dict):
             continue
         for home in when_off_homes():
-            inner = group.get(home)
-            if not isinstance(inner, dict) or "when_off" not in inner:
+            inner = next((table for table in one_or_more(group.get(home)) if "when_off" in table), None)
+            if inner is None:
                 continue
             value = inner.pop("when_off")
             place: Path = ("group", number, "when_off")
+            tables = group[home]
+            old = (*place[:2], home, *([tables.index(inner)] if isinstance(tables, list) else []), "when_off")
             if "when_off" in group and group["when_off"] != value:
-                old = (*place[:2], home, "when_off")
                 found.append(
                     Issue(old, "when_off is given twice, with different values", "give it once, in [[group]]", value)
                 )
             elif "when_off" not in group:
                 group["when_off"] = value
-                moved[place] = (*place[:2], home, "when_off")
+                moved[place] = old
     return found, moved
 
 

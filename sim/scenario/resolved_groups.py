@@ -25,13 +25,14 @@ class ResolvedGroup:
     size: Size
     priority: str
     region: str  # as the price list spells it
+    years: range  # calendar years that the run reaches into
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
     def demand(self) -> Demand:
         """What the engines simulate."""
         section = self.group.demand_section
-        return self.recorded or (AlwaysOn() if section is None else section.to_demand())
+        return self.recorded or (AlwaysOn() if section is None else section.demand_of(self.group, self.years))
 
     @property
     def vms(self) -> int | None:
@@ -77,6 +78,7 @@ def resolve_groups(
                     size=part.size,
                     priority=part.priority,
                     region=region,
+                    years=file.years,
                     recorded=part.demand,
                 )
                 for part in split.parts
@@ -88,7 +90,13 @@ def resolve_groups(
             continue  # reported by `check_sizes`
         resolved.append(
             ResolvedGroup(
-                number=number, group=group, name=group.name, size=size, priority=group.priority, region=region
+                number=number,
+                group=group,
+                name=group.name,
+                size=size,
+                priority=group.priority,
+                region=region,
+                years=file.years,
             )
         )
     found += _clashes(file, resolved)

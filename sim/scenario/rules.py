@@ -12,7 +12,7 @@ from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
-from sim.model.demand import DEMAND_KINDS, DemandSection
+from sim.model.demand import DEMAND_KINDS, REFINEMENTS, DemandSection
 from sim.model.faults import GROUP_FAULTS
 from sim.model.faults.base import CERTAIN
 from sim.scenario.file_model import Group, ScenarioFile
@@ -98,6 +98,13 @@ def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
         problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
         hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
         yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
+    for key in REFINEMENTS:
+        section = group.demand_section
+        if getattr(group, key) is not None and (section is None or key not in section.refined_by):
+            refined = list_words(kind.key for kind in DEMAND_KINDS.values() if key in kind.refined_by)
+            problem = f"it has no effect: it is about the windows of a {refined}, and the group has none"
+            hint = f"leave it out, or give the group a {refined}"
+            yield Issue((*place, key), problem, hint, related_paths=tuple((*place, kind) for kind in DEMAND_KINDS))
     if group.keeps_disks and not group.disks:
         problem = "true has no effect: the VMs have no disks"
         hint = 'give them disks, such as disks = ["P10"], or leave it out'

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sim.model.demand import DEMAND_KINDS
+from sim.model.demand import DEMAND_KINDS, REFINEMENTS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario import group_defaults
 from sim.scenario.file_model import ScenarioFile
@@ -21,10 +21,9 @@ def json_schema() -> dict[str, Any]:
     schema = ScenarioFile.model_json_schema(by_alias=True, mode="validation")
     sections = schema["$defs"]
     when_off = sections["Group"]["properties"]["when_off"]
-    for kind in DEMAND_KINDS.values():
-        if kind.takes_when_off:
-            # A table header above it makes it the sub-table's, and the reader takes it from there.
-            sections[kind.__name__]["properties"]["when_off"] = when_off
+    for table in (*(kind for kind in DEMAND_KINDS.values() if kind.takes_when_off), *REFINEMENTS.values()):
+        # A table header above it makes it the sub-table's, and the reader takes it from there.
+        sections[table.__name__]["properties"]["when_off"] = when_off
     _describe(schema, sections)
     schema["properties"][group_defaults.KEY] = {
         "type": "object",
@@ -37,7 +36,7 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
     }
     text = json.dumps(schema)
-    for section in (*DEMAND_KINDS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):
+    for section in (*DEMAND_KINDS.values(), *REFINEMENTS.values(), *PLATFORM_FAULTS.values(), *GROUP_FAULTS.values()):
         name = section.__name__
         text = re.sub(rf'(["/]){name}"', rf'\1{name.removesuffix("Section")}"', text)
     return {"$schema": DIALECT, **json.loads(text), "title": "vmfleet scenario"}

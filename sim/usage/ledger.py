@@ -4,8 +4,8 @@ A tick is 1/65,536 s. Instants are rounded to ticks once, when they are recorded
 arithmetic: sums don't depend on their order, parts add up to totals exactly, and two engines or any number of threads
 record the same usage to the last bit.
 
-A VM is at any instant in one *column*: a slot (a power state; Running has two, for a VM that serves and one that
-doesn't) and a flag (wanted or not). A move from one column to another at tick q takes the rest of q's clock hour, and every later
+A VM is at any instant in one *column*: a slot (a power state; Running has three: a VM that serves, one that doesn't, and
+one that people left on when it was no longer wanted) and a flag (wanted or not). A move from one column to another at tick q takes the rest of q's clock hour, and every later
 hour, from the one and gives it to the other.
 """
 
@@ -27,15 +27,19 @@ TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
 
 STATES = STATE_ORDER
 IN_SERVICE = len(STATES)  # slot of a Running VM whose last create or start has succeeded and whose guest is well
-ABSENT = IN_SERVICE + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
+FORGOTTEN = IN_SERVICE + 1  # slot of a Running VM that is left on though it is no longer wanted
+ABSENT = FORGOTTEN + 1  # slot of a VM that doesn't exist (not yet, no longer, or lost) though demand may want it
 SLOTS = ABSENT + 1
+LEFT_ON = 2  # demand for a Running VM that people forgot to switch off
 COLUMNS = 2 * SLOTS
 
 Ticks = NDArray[np.int64]
 
 
 def column(slot: int, wanted: int) -> int:
-    """The ledger column of a VM in *slot* while demand wants it on (1) or not (0)."""
+    """The ledger column of a VM in *slot* while demand wants it on (1) or not (0), or has left it on (2)."""
+    if wanted == LEFT_ON:
+        slot, wanted = (FORGOTTEN if slot in RUNNING_SLOTS else slot), 0
     return 2 * slot + wanted
 
 
@@ -49,7 +53,7 @@ def slot_of(power: PowerState | None, serving: bool) -> int:
 def slots_of(state: PowerState) -> tuple[int, ...]:
     """Every slot whose VMs show *state*."""
     own = (STATES.index(state),)
-    return (*own, IN_SERVICE) if state is PowerState.RUNNING else own
+    return (*own, IN_SERVICE, FORGOTTEN) if state is PowerState.RUNNING else own
 
 
 ON_HOST_SLOTS = frozenset(slot for state in ON_HOST for slot in slots_of(state))
@@ -155,6 +159,16 @@ class GroupUsage:
     def wanted_h(self) -> float:
         """Hours in which demand asked for a VM, there or not."""
         return self._sum_h(range(1, COLUMNS, 2))
+
+    @property
+    def forgotten_h(self) -> float:
+        """Hours in which a VM ran only because people had left it on."""
+        return self._sum_h([column(FORGOTTEN, 0)])
+
+    @property
+    def forgotten_hourly(self) -> NDArray[np.float64]:
+        """The same in each clock hour, shape (hours,)."""
+        return self._hourly([column(FORGOTTEN, 0)])
 
     @property
     def served_h(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from fleets import always
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from sim.distributions.kinds import (
     Uniform,
     Weibull,
 )
-from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Schedule
+from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, People, Schedule, Windows
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
@@ -94,7 +94,21 @@ def arrivals(draw: st.DrawFn) -> Arrivals:
     )  # fmt: skip
 
 
-demands: st.SearchStrategy[Demand] = st.one_of(st.just(AlwaysOn()), schedules, cycles, arrivals())
+people = st.builds(
+    People,
+    absent=st.sampled_from((0.0, 0.3)),
+    forgets=st.sampled_from((0.0, 0.4, 1.0)),
+    auto_off=st.one_of(st.none(), st.sampled_from(CLOCK)),
+)
+windows = st.builds(
+    Windows,
+    schedules=st.lists(schedules, min_size=1, max_size=3).map(tuple),
+    closed=st.frozensets(
+        st.sampled_from([start.date() + timedelta(days=day) for start in STARTS for day in range(-1, 4)]), max_size=10
+    ),
+    people=people,
+)
+demands: st.SearchStrategy[Demand] = st.one_of(st.just(AlwaysOn()), schedules, windows, cycles, arrivals())
 retries = st.builds(
     Retry,
     attempts=st.integers(1, 6),

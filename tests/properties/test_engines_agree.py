@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import time
 from typing import Any
 
+import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
 from fleets import always, differences, fleet, run_until
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Uniform
 from sim.engines.compiled import layout, private_fleet
-from sim.engines.compiled.encode import Encoded, encode
+from sim.engines.compiled.encode import with_own_edges
 from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
-from sim.model.demand import Arrivals, Cycle, Schedule
+from sim.model.demand import Arrivals, Cycle, People, Schedule, Windows
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, Retry
 
@@ -71,6 +72,10 @@ IMPATIENT = replace(CYCLING, groups=(replace(CYCLING.groups[0], retry=Retry(atte
 OFFICE = fleet(
     **BUSY, hours=200.0,
     demand=Schedule(days=(0, 1, 2, 3, 4), on=time(8), off=time(19), time_zone="Europe/Amsterdam", jitter_s=Uniform(low=0.0, high=1200.0)),
+)  # fmt: skip
+FORGETFUL = fleet(
+    **BUSY, hours=400.0,
+    demand=Windows(schedules=(OFFICE.groups[0].demand,), people=People(absent=0.2, forgets=0.4, auto_off=time(22))),
 )  # fmt: skip
 ARRIVING = fleet(
     **(BUSY | {"count": 0}), hours=100.0,
@@ -136,8 +141,14 @@ def likelier(arrays: dict[str, Any]) -> None:
     arrays["probabilities"] += 0.05
 
 
+def nobody_forgets(arrays: dict[str, Any]) -> None:
+    """A VM that is left on at the end of a window is switched off."""
+    arrays["turns_to"] %= 2
+
+
 def no_chances_left_to_give_up(arrays: dict[str, Any]) -> None:
-    """The automation never gives up."""
+    """The automation never gives up; there is a back-off for each attempt that it makes then."""
+    arrays["backoffs_s"] = np.repeat(arrays["backoffs_s"][-1:], 100_000)
     arrays["chances"][:, layout.CHANCE_GIVES_UP] = -1
 
 
@@ -149,6 +160,10 @@ WRONG: dict[str, tuple[FleetPlan, Change]] = {
     "attempts never used up": (IMPATIENT, no_chances_left_to_give_up),
     "one attempt more": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, 1)),
     "one attempt less": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, -1)),
+    "edges of single VMs too late by 1e-12": (FORGETFUL, scaled("edges_s")),
+    "nobody forgets": (FORGETFUL, nobody_forgets),
+    "VMs that are off are left on": (FORGETFUL, node_column(layout.RUNNING, 1)),
+    "a forgotten VM is never on": (FORGETFUL, node_column(layout.RUNNING, 0)),
     "demand begins unwanted": (OFFICE, setting(layout.WANTED_FIRST, 1)),
     "on and off times mistaken": (CYCLING, on_and_off_mistaken),
     "no crashes": (CYCLING, node_column(layout.CRASH, -1)),
@@ -174,13 +189,13 @@ WRONG: dict[str, tuple[FleetPlan, Change]] = {
 def make_wrong(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
     """Let the compiled engine read changed tables."""
 
-    def encode_wrong(*args: Any) -> Encoded:
-        encoded = encode(*args)
-        arrays = {name: array.copy() for name, array in encoded.tables._asdict().items()}
+    def wrong_tables(tables: layout.Tables, *args: Any) -> tuple[layout.Tables, layout.Births]:
+        made, births = with_own_edges(tables, *args)
+        arrays = {name: array.copy() for name, array in made._asdict().items()}
         change(arrays)
-        return replace(encoded, tables=layout.Tables(**arrays))
+        return layout.Tables(**arrays), births
 
-    monkeypatch.setattr(private_fleet, "encode", encode_wrong)
+    monkeypatch.setattr(private_fleet, "with_own_edges", wrong_tables)
 
 
 @pytest.mark.parametrize("wrong", WRONG)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers
 from sim.engines.compiled import layout
-from sim.engines.compiled.layout import Longs, Run, SamplerTables, Tables, Vms
+from sim.engines.compiled.layout import Births, Longs, Run, SamplerTables, Tables, Vms
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.power import ON_HOST
-from sim.model.state_machine import Refusal, State, Transition
+from sim.model.state_machine import DEMANDS, TURNS, Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
 
@@ -45,9 +45,11 @@ class Encoded:
 
     def own_moves(self, group: int) -> Longs:
         """The numbers of one group's moves, in the order of that group's move table."""
-        transitions = np.arange(2 * self.first_transition[group], 2 * self.first_transition[group + 1])
-        states = np.arange(2 * self.first_state[group], 2 * self.first_state[group + 1]) + 2 * self.run.transitions
-        return np.concatenate([transitions, states])
+        return np.concatenate([np.arange(low, high) for low, high in self.move_ranges(group)])
+
+    def move_ranges(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where one group's moves begin and end among the moves of all, and its turns of demand."""
+        return _move_ranges(self.first_transition, self.first_state, group)
 
     def vms(self, count: int) -> Vms:
         """Rows for so many VMs."""
@@ -115,6 +117,7 @@ def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
             probabilities=np.array([chance.probability for *_, chance in chances], dtype=np.float64),
             backoffs_s=np.concatenate(backoffs),
             edges_s=np.concatenate(edges),
+            turns_to=np.zeros(0, dtype=np.int64),
             moves=_moves(setups, first_transition, first_state),
         ),
         samplers=SamplerTables(sampled.sampler_i, sampled.sampler_f, sampled.pool),
@@ -144,7 +147,7 @@ def _settings(group: _Group) -> dict[int, Any]:
         layout.LIFETIME_STREAM: machine.lifetime_stream,
         layout.LIFETIME_SAMPLER: group.sampler_of(machine.lifetime_stream),
         layout.LIFE_IS_WORK: machine.plan.demand.lifetime_is_work,
-        layout.DEMAND: layout.CALENDAR if setup.calendar else layout.CYCLE if on >= 0 else layout.ALWAYS,
+        layout.DEMAND: _demand(setup),
         layout.ON_STREAM: on,
         layout.ON_SAMPLER: group.sampler_of(on),
         layout.OFF_STREAM: off,
@@ -155,6 +158,34 @@ def _settings(group: _Group) -> dict[int, Any]:
         layout.BACKOFFS_FROM: group.backoff,
         layout.STREAMS: len(machine.stream_names),
     }  # fmt: skip
+
+
+def _demand(setup: GroupSetup) -> int:
+    if setup.own_edges is not None:
+        return layout.OWN_EDGES
+    if setup.calendar is not None:
+        return layout.CALENDAR
+    return layout.CYCLE if setup.state_machine.edge_streams[0] >= 0 else layout.ALWAYS
+
+
+def with_own_edges(tables: Tables, births: Births, setups: Sequence[GroupSetup]) -> tuple[Tables, Births]:
+    """The tables with the edges of single VMs behind those of groups, and births that know their own."""
+    if all(setup.own_edges is None for setup in setups):
+        return tables, births
+    places = np.zeros((len(births.vm), 2), dtype=np.int64)
+    edges, turns, begins = [tables.edges_s], [np.zeros(len(tables.edges_s), dtype=np.int64)], len(tables.edges_s)
+    for group, setup in enumerate(setups):
+        mine = np.flatnonzero(births.group == group)
+        if setup.own_edges is None or not len(mine):
+            continue
+        low, high = int(births.vm[mine].min()), int(births.vm[mine].max()) + 1
+        made = setup.own_edges.of(low, high - low)
+        at = births.vm[mine] - low
+        places[mine] = np.stack([made.first[at], made.first[at + 1]], axis=1) + begins
+        begins += len(made.edges_s)
+        edges.append(made.edges_s)
+        turns.append(made.turns_to)
+    return tables._replace(edges_s=np.concatenate(edges), turns_to=np.concatenate(turns)), births._replace(edges=places)
 
 
 def _states(groups: Sequence[_Group]) -> Longs:
@@ -184,7 +215,8 @@ def _state(state: State, group: _Group) -> dict[int, Any]:
         layout.DOWN: group.row_of(state.down),
         layout.LEVEL: state.level,
         layout.RUNS_CRASH: state.runs_crash_timer and machine.crash_stream >= 0,
-        layout.RUNS_EVICTION: state.runs_eviction_timer and machine.eviction_stream >= 0,
+        layout.RUNS_EVICTION: state.is_running and machine.eviction_stream >= 0,
+        layout.RUNNING: state.is_running,
         layout.ENDS: state.ends,
         layout.HAS_TIMERS: state.has_timers,
         layout.LIFE_TIMER: state.life_timer,
@@ -224,7 +256,7 @@ def _stream_keys(setups: Sequence[GroupSetup]) -> NDArray[np.uint64]:
 def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_state: Sequence[int]) -> Longs:
     """What each move means to the ledger; the groups' columns stand side by side."""
     transitions = first_transition[-1]
-    table = np.zeros((2 * (transitions + first_state[-1]), layout.GROUP + 1), dtype=np.int64)
+    table = np.zeros((DEMANDS * transitions + TURNS * first_state[-1], layout.GROUP + 1), dtype=np.int64)
     first_absent = column(ABSENT, 0)
     for place, setup in enumerate(setups):
         move = setup.table
@@ -234,7 +266,17 @@ def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_
             [move.before + base, move.after + base, move.on_host_change, move.running_change, alive,
              np.full(len(alive), place)], axis=1,
         )  # fmt: skip
-        own = 2 * len(setup.state_machine.transitions)
-        table[2 * first_transition[place] : 2 * first_transition[place + 1]] = rows[:own]
-        table[2 * (transitions + first_state[place]) : 2 * (transitions + first_state[place + 1])] = rows[own:]
+        own = setup.state_machine.moves
+        (low, high), (first_turn, end) = _move_ranges(first_transition, first_state, place)
+        table[low:high], table[first_turn:end] = rows[:own], rows[own:]
     return table
+
+
+def _move_ranges(
+    first_transition: Sequence[int], first_state: Sequence[int], group: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    turns = DEMANDS * first_transition[-1]
+    return (
+        (DEMANDS * first_transition[group], DEMANDS * first_transition[group + 1]),
+        (turns + TURNS * first_state[group], turns + TURNS * first_state[group + 1]),
+    )

@@ -16,7 +16,7 @@ Longs = NDArray[np.int64]
 
 # Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
 (WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
- HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP) = range(22)  # fmt: skip
+ HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP, RUNNING) = range(23)  # fmt: skip
 # Columns of `Tables.transitions`.
 (TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
  GONE) = range(12)  # fmt: skip
@@ -26,14 +26,14 @@ CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 (FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
  LIFE_IS_WORK, DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
  STREAMS) = range(20)  # fmt: skip
-ALWAYS, CALENDAR, CYCLE = range(3)  # kinds of DEMAND
+ALWAYS, CALENDAR, CYCLE, OWN_EDGES = range(4)  # kinds of DEMAND
 # Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
 BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
-# Columns of `Vms.floats` and `Vms.ints`; from DRAWN on: draws taken of each stream, then the place in the calendar.
+# Columns of `Vms.floats` and `Vms.ints`; EDGE_NO, EDGE_END: places in `Tables.edges_s`; from DRAWN on: draws
+# taken of each stream.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, DRAWN = range(
-    13
-)
+(STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
+ DRAWN) = range(15)  # fmt: skip
 # Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)
@@ -56,8 +56,9 @@ class Tables(NamedTuple):
     chances: Longs
     probabilities: Floats  # by chance
     backoffs_s: Floats
-    edges_s: Floats  # at which demand turns, by group
-    moves: Longs  # 2 x transition + wanted; behind those, 2 x state + wanted: demand turns
+    edges_s: Floats  # at which demand turns, by group, or by VM (`Births.edges`)
+    turns_to: Longs  # 0, 1 or 2 for each of these; read for edges of single VMs only
+    moves: Longs  # as `StateMachine.move` and `.turn` number them: the moves of all groups, then the turns of demand
 
 
 class SamplerTables(NamedTuple):
@@ -87,6 +88,7 @@ class Births(NamedTuple):
     vm: Longs  # its number in the group
     lifetime_s: Floats  # empty where it is sampled, or there is none
     key: NDArray[np.uint64]
+    edges: Longs  # (VMs, 2): where its own edges begin and end in `Tables.edges_s`; empty where no VM has any
 
 
 class Vms(NamedTuple):
@@ -102,7 +104,7 @@ class Vms(NamedTuple):
         return cls(
             keys=np.zeros((vms, streams), dtype=np.uint64),
             floats=np.zeros((vms, EDGE + 1), dtype=np.float64),
-            ints=np.zeros((vms, DRAWN + streams + 1), dtype=np.int64),
+            ints=np.zeros((vms, DRAWN + streams), dtype=np.int64),
         )
 
 

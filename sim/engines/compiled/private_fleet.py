@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
-from sim.engines.compiled.encode import Encoded, encode
+from sim.engines.compiled.encode import Encoded, encode, with_own_edges
 from sim.engines.compiled.layout import Births, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
@@ -82,16 +82,16 @@ class CompiledGroup:
             vm=index,
             lifetime_s=self.setup.lifetimes_s[first : first + count],
             key=streams.member_keys(self.setup.group_key, index),
+            edges=np.zeros((0, 2), dtype=np.int64),
         )
+        tables, births = with_own_edges(self.encoded.tables, births, [self.setup])
         changes_room = int(1.25 * self.changes_per_vm * count) + 4096 if mask.any() else 0
         events_room = int(1.25 * self.events_per_vm * count) + 4096 if events else 0
         encoded = self.encoded
         while True:
             buffers = self._buffers(changes_room, events_room)
             buffers.ledger = buffers.ledger._replace(mask=mask)
-            run_vms(
-                births, encoded.tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events
-            )
+            run_vms(births, tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events)
             buffers.check()
             if not buffers.are_too_small:
                 return buffers
@@ -121,7 +121,7 @@ class CompiledGroup:
     def report(self, listener: MovesListener, moves: tuple[NDArray[np.float64], Longs, Longs]) -> None:
         """Report moves to a listener, without turns of demand."""
         when, what, whom = moves
-        kept = what < 2 * self.encoded.run.transitions
+        kept = what < self.setup.state_machine.moves
         listener(self.setup, when[kept], what[kept], whom[kept])
 
 

@@ -11,7 +11,7 @@ from sim.distributions import streams
 from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled import layout
 from sim.engines.compiled.buffers import Buffers, add_changes
-from sim.engines.compiled.encode import Encoded, encode
+from sim.engines.compiled.encode import Encoded, encode, with_own_edges
 from sim.engines.compiled.event_loop import run_events
 from sim.engines.compiled.layout import Births, Queue, Vms
 from sim.engines.group_setup import GroupSetup, MovesListener
@@ -38,7 +38,7 @@ class SharedRun:
         self.window = window
         self.encoded: Encoded = encode(setups, window)
         self.accumulators = [Accumulator(window, setup.table) for setup in setups]
-        self.births = _births(setups)
+        self.tables, self.births = with_own_edges(self.encoded.tables, _births(setups), setups)
         groups = [setup.plan for setup in setups]
         hosts = host_index(plan.platform)
         self.endless = not plan.platform.hosts
@@ -71,7 +71,7 @@ class SharedRun:
         status = layout.BUFFERS_FULL
         while status != layout.DONE:
             run_events(
-                self.births, self.encoded.tables, self.encoded.samplers, self.encoded.run, vms, buffers.ledger, buffers.events, queue,
+                self.births, self.tables, self.encoded.samplers, self.encoded.run, vms, buffers.ledger, buffers.events, queue,
                 self.hosts, self.placement, self.quota, self.endless,
             )  # fmt: skip
             buffers.check()
@@ -102,14 +102,11 @@ class SharedRun:
         buffers.ledger.progress[[layout.CHANGES, layout.EVENTS]] = 0
         if not len(when):
             return
-        encoded, turns = self.encoded, 2 * self.encoded.run.transitions
         for place, setup in enumerate(self.setups):
-            own = 2 * len(setup.state_machine.transitions)
-            first = 2 * encoded.first_transition[place]
-            first_turn = turns + 2 * encoded.first_state[place]
-            moves = (what >= first) & (what < first + own)
-            turned = (what >= first_turn) & (what < turns + 2 * encoded.first_state[place + 1])
-            local = np.where(moves, what - first, what - first_turn + own)
+            (first, end), (first_turn, end_of_turns) = self.encoded.move_ranges(place)
+            moves = (what >= first) & (what < end)
+            turned = (what >= first_turn) & (what < end_of_turns)
+            local = np.where(moves, what - first, what - first_turn + end - first)
             for index in (vm for group, vm in self.stories if group == place):
                 of_vm = (moves | turned) & (whom == index)
                 if of_vm.any():
@@ -136,8 +133,11 @@ def _births(setups: Sequence[GroupSetup]) -> Births:
         index = np.arange(len(born_s), dtype=np.int64)
         lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
         parts.append(
-            Births(born_s, np.full_like(index, place), index, lifetime_s, streams.member_keys(setup.group_key, index))
-        )
+            Births(
+                born_s, np.full_like(index, place), index, lifetime_s, streams.member_keys(setup.group_key, index),
+                np.zeros((len(index), 2), dtype=np.int64),
+            )
+        )  # fmt: skip
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[0], kind="stable")
     births = Births(*(column[order] for column in columns))

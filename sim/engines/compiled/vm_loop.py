@@ -26,18 +26,18 @@ from sim.engines.compiled.kernel_cache import KernelCache
 from sim.engines.compiled.layout import (
     AFTER, ALIVE, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
-    DEMAND, DIES, DOWN, DRAWN, EDGE, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
+    DEMAND, DIES, DOWN, DRAWN, EDGE, EDGE_END, EDGE_NO, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
     EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST, INDEX, LATE, LEVEL,
     LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
-    ON_STREAM, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STATE, STREAM, STREAMS,
+    ON_STREAM, OWN_EDGES, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STATE, STREAM, STREAMS,
     STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
     SamplerTables, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
-from sim.model.state_machine import STUCK, Attempts, Delay, Life, LifeTimer
+from sim.model.state_machine import DEMANDS, STUCK, TURNS, Attempts, Delay, Life, LifeTimer
 from sim.units import TICKS_PER_SECOND
-from sim.usage.ledger import TICKS_PER_HOUR
+from sim.usage.ledger import LEFT_ON, TICKS_PER_HOUR
 
 OVER, ENDED = -1, -2  # instead of a transition: nothing before the horizon; nothing ever
 _SAMPLED, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
@@ -84,12 +84,11 @@ def _next_edge(
     """When demand turns after *edge*, being *wanted* until then (s)."""
     stream = settings[group, ON_STREAM]
     sampler = settings[group, ON_SAMPLER]
-    if settings[group, DEMAND] == CALENDAR:
-        here = DRAWN + settings[group, STREAMS]
-        place = settings[group, EDGES_FROM] + vms.ints[slot, here]
-        if place >= settings[group, EDGES_TO]:
+    if settings[group, DEMAND] == CALENDAR or settings[group, DEMAND] == OWN_EDGES:
+        place = vms.ints[slot, EDGE_NO]
+        if place >= vms.ints[slot, EDGE_END]:
             return NEVER
-        vms.ints[slot, here] += 1
+        vms.ints[slot, EDGE_NO] = place + 1
         if stream < 0:
             return edges_s[place]  # type: ignore[no-any-return]
         return max(edges_s[place] + _variate(slot, stream, sampler, samplers, vms), edge)  # type: ignore[no-any-return]
@@ -97,6 +96,15 @@ def _next_edge(
         stream = settings[group, OFF_STREAM]
         sampler = settings[group, OFF_SAMPLER]
     return edge + _variate(slot, stream, sampler, samplers, vms)  # type: ignore[no-any-return]
+
+
+@inlined
+def _turns_to(slot: int, wanted: int, state: int, group: int, tables: Tables, vms: Vms) -> int:
+    """What demand turns to at the edge that has come; only a Running VM can be left on."""
+    if tables.settings[group, DEMAND] != OWN_EDGES:
+        return 1 - wanted
+    to = tables.turns_to[vms.ints[slot, EDGE_NO] - 1]
+    return 0 if to == LEFT_ON and not tables.states[state, RUNNING] else to
 
 
 @inlined
@@ -156,7 +164,8 @@ def begin(
     for stream in range(settings[group, STREAMS]):
         vms.keys[slot, stream] = mix(key ^ tables.streams[group, stream])
         ints[slot, DRAWN + stream] = 0
-    ints[slot, DRAWN + settings[group, STREAMS]] = 0
+    ints[slot, EDGE_NO] = settings[group, EDGES_FROM]
+    ints[slot, EDGE_END] = settings[group, EDGES_TO]
     floats[slot, T] = born_s
     floats[slot, CRASH_LEFT] = NEVER
     floats[slot, EVICTION_LEFT] = NEVER
@@ -176,6 +185,14 @@ def begin(
         edge = _next_edge(slot, 0.0, wanted, group, settings, tables.edges_s, samplers, vms)
         while edge <= born_s:
             wanted = 1 - wanted
+            edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
+    elif settings[group, DEMAND] == OWN_EDGES:
+        ints[slot, EDGE_NO] = births.edges[birth, 0]
+        ints[slot, EDGE_END] = births.edges[birth, 1]
+        wanted = 0
+        edge = _next_edge(slot, 0.0, wanted, group, settings, tables.edges_s, samplers, vms)
+        while edge <= born_s:
+            wanted = 1 if tables.turns_to[ints[slot, EDGE_NO] - 1] == 1 else 0
             edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
     elif settings[group, DEMAND] == CYCLE:
         edge = _next_edge(slot, born_s, wanted, group, settings, tables.edges_s, samplers, vms)
@@ -197,8 +214,9 @@ def begin(
     ints[slot, LISTED_AS] = listed_as
     if wanted:
         _record(
-            born_s, 2 * (run.transitions + settings[group, FIRST_STATE]), listed_as, tables.moves, run, ledger, events
-        )
+            born_s, DEMANDS * run.transitions + TURNS * settings[group, FIRST_STATE] + 1, listed_as, tables.moves, run,
+            ledger, events,
+        )  # fmt: skip
     return settings[group, FIRST_TRANSITION]  # type: ignore[no-any-return]
 
 
@@ -297,8 +315,11 @@ def advance(
             break
         granted = False
         transition &= PLACE
-        _record(t, 2 * transition + wanted, vm, tables.moves, run, ledger, events)
+        _record(t, DEMANDS * transition + wanted, vm, tables.moves, run, ledger, events)
         state = transitions[transition, TARGET] & PLACE
+        if wanted == LEFT_ON and not states[state, RUNNING]:
+            wanted = 0
+        turns = DEMANDS * run.transitions + TURNS * state
         if transitions[transition, HAS_EFFECT]:
             if transitions[transition, ATTEMPTS] == _RESET:
                 attempts = 0
@@ -322,7 +343,7 @@ def advance(
             if transitions[transition, ENDS_DEMAND]:
                 edge = NEVER
                 if wanted:
-                    _record(t, 2 * (run.transitions + state) + 1, vm, tables.moves, run, ledger, events)
+                    _record(t, turns + DEMANDS * wanted, vm, tables.moves, run, ledger, events)
                     wanted = 0
         if states[state, ENDS]:
             transition = ENDED
@@ -357,9 +378,11 @@ def advance(
                     break
             turned = False
             while edge <= until and edge < run.horizon_s:
-                turned = True
-                _record(edge, 2 * (run.transitions + state) + wanted, vm, tables.moves, run, ledger, events)
-                wanted = 1 - wanted
+                then = _turns_to(slot, wanted, state, group, tables, vms)
+                if then != wanted:
+                    turned = True
+                    _record(edge, turns + DEMANDS * wanted + then, vm, tables.moves, run, ledger, events)
+                    wanted = then
                 edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
             if over:
                 break

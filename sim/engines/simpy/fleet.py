@@ -129,7 +129,7 @@ class Fleet:
             self.accumulators[name].book(when, what)
             note_peaks(self.peak, group.setup, ticks_of(when), what)
             if self.listener is not None and group.whom is not None:
-                moved = what < 2 * len(group.state_machine.transitions)
+                moved = what < group.state_machine.moves
                 self.listener(group.setup, when[moved], what[moved], np.array(group.whom, dtype=np.int64))
                 del group.whom[:]
         if self.on_flush is not None and now_s is not None:

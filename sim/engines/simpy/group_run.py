@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -137,6 +137,8 @@ class VmRecord:
     wanted: int = field(init=False, default=0)
     edge_s: float = field(init=False, default=NEVER)  # when demand turns next
     edge_no: int = field(init=False, default=0)
+    edge_to: int = field(init=False, default=0)  # what demand turns to then, where the VM has edges of its own
+    own_edges: Iterator[tuple[float, int]] | None = field(init=False, default=None)  # those to come
     crash_left_s: float = field(init=False, default=NEVER)  # of serving, until the guest crashes
     eviction_left_s: float = field(init=False, default=NEVER)  # of running, until the VM is evicted
     dies_s: float = field(

@@ -13,6 +13,7 @@ from sim.engines.simpy.fleet import Fleet
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import FleetPlan
+from sim.model.state_machine import DEMANDS
 from sim.units import format_duration
 
 
@@ -39,7 +40,7 @@ class _Last:
         self, setup: GroupSetup, when: NDArray[np.float64], what: NDArray[np.int64], whom: NDArray[np.int64]
     ) -> None:
         for t_s, move, vm in zip(when.tolist(), what.tolist(), whom.tolist(), strict=True):
-            transition = setup.state_machine.transitions[move // 2]
+            transition = setup.state_machine.transitions[move // DEMANDS]
             state = transition.target
             before = self.views.pop((setup.index, vm), None)
             if state.power is None or state.provisioning is None:

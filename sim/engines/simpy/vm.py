@@ -15,8 +15,9 @@ from simpy.events import Event
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
-from sim.model.state_machine import STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
+from sim.model.state_machine import DEMANDS, STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
 from sim.units import SECONDS_PER_HOUR
+from sim.usage.ledger import LEFT_ON
 
 SAMPLED, BACKOFF, REST = Delay.SAMPLED, Delay.BACKOFF, Delay.REST  # a member of an Enum is looked up slowly
 ADD, RESET = Attempts.ADD, Attempts.RESET
@@ -73,8 +74,7 @@ class Vm(VmOnPlatform):
                     self.turn_demand_until(wake_s)
                     transition = self.transition_of(interrupt.cause)
                     break
-                if self.edge_s <= wake_s:
-                    self.turn_demand_until(wake_s)
+                if self.edge_s <= wake_s and self.turn_demand_until(wake_s):
                     answer = state.up if self.wanted else state.down
                     if answer is not None:
                         transition = answer
@@ -91,12 +91,14 @@ class Vm(VmOnPlatform):
             raise LifecycleError(self._explain(transition))
         group = self.group
         group.when.append(self.now_s)
-        group.what.append(2 * transition.index + self.wanted)
+        group.what.append(DEMANDS * transition.index + self.wanted)
         if self.on_move is not None:
             self.on_move(self, transition)
         if transition.has_effect:
             self._apply_effects(transition)
         self.state = state = transition.target
+        if self.wanted == LEFT_ON and not state.is_running:
+            self.wanted = 0  # a VM that is off is left on by no one
         if self.awaited is not None and state.operation is None:
             self.awaited.succeed(state)
             self.awaited = None

@@ -6,9 +6,9 @@ stand-ins), registered in `DEMAND_KINDS`. Nothing else in the project names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
@@ -22,6 +22,8 @@ from sim.distributions.kinds import Distribution
 from sim.fields.issues import Issue, Path
 from sim.fields.registry import Registry
 from sim.fields.types import Section
+from sim.model.demand.closed_days import CalendarSection
+from sim.model.demand.people import PeopleSection
 from sim.model.when_off import WHEN_OFF, WhenOff
 from sim.units import SECONDS_PER_HOUR
 
@@ -36,6 +38,19 @@ class Calendar:
 
     wanted_first: bool
     edges_s: tuple[float, ...]
+
+    @classmethod
+    def of_windows(cls, windows: Iterable[tuple[float, float]], horizon_s: float) -> Calendar:
+        """The edges between t = 0 and the horizon of windows (s, begin and end) in order; those that touch or overlap are one."""
+        joined: list[tuple[float, float]] = []
+        for on_s, off_s in windows:
+            if joined and on_s <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], off_s))
+            else:
+                joined.append((on_s, off_s))
+        edges = [edge for window in joined for edge in window]
+        gone = sum(edge < 0.0 for edge in edges)
+        return cls(wanted_first=gone % 2 == 1, edges_s=tuple(edge for edge in edges[gone:] if edge < horizon_s))
 
 
 def by_local_hour(
@@ -67,6 +82,28 @@ class RequestContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeContext:
+    """What the edges of demand for single VMs may depend on."""
+
+    start: datetime
+    horizon_s: float
+    group_key: int  # of the group's random streams in this replication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnEdges:
+    """When demand for each of some VMs turns: VM i has the edges from `first[i]` to `first[i + 1]`, in order.
+
+    Each VM is unwanted before its first edge. `turns_to` is 1 (wanted), 0 (not wanted) or 2: not wanted, and left on by
+    people if it is Running then (`sim.usage.ledger.LEFT_ON`).
+    """
+
+    first: NDArray[np.int64]  # (VMs + 1)
+    edges_s: NDArray[np.float64]
+    turns_to: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """Who wants the VMs of a group on, and when. The base is demand that is always there."""
 
@@ -90,6 +127,20 @@ class Demand:
     def calendar(self, start: datetime, horizon_s: float) -> Calendar | None:
         """When demand turns, where that is the same for all VMs of the group."""
         return None
+
+    @property
+    def closed_days(self) -> frozenset[date]:
+        """Local days on which no window begins."""
+        return frozenset()
+
+    @property
+    def has_own_edges(self) -> bool:
+        """Whether each VM has edges of its own (`own_edges`)."""
+        return False
+
+    def own_edges(self, context: EdgeContext, members: NDArray[np.int64]) -> OwnEdges:
+        """The edges of the VMs of these numbers: a pure function of its arguments."""
+        raise NotImplementedError
 
     @property
     def edge_delays(self) -> tuple[tuple[str, Distribution], tuple[str, Distribution]] | None:
@@ -141,6 +192,10 @@ class GroupFacts(Protocol):
     @property
     def priority(self) -> str: ...
     @property
+    def calendar(self) -> CalendarSection | None: ...
+    @property
+    def people(self) -> PeopleSection | None: ...
+    @property
     def when_off(self) -> WhenOff: ...
     @property
     def model_fields_set(self) -> set[str]: ...
@@ -186,10 +241,14 @@ class DemandSection(Section):
     """Whether it may stand beside autoscale, unused."""
     count_words: ClassVar[str] = ""
     """Where the VMs come from, where that contradicts `count`."""
+    is_list: ClassVar[bool] = False
+    """Whether it may be given as a list of tables."""
     stand_ins: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """Sound values for keys that the table can't do without, to find out whether the rest agrees; never simulated."""
     stand_ins_beside: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """The same for keys that exclude each other: that two were given is reported even if one of them is wrong in itself."""
+    refined_by: ClassVar[tuple[str, ...]] = ()
+    """Keys of the tables of the group that refine it (of `REFINEMENTS`)."""
     has_own_sizes: ClassVar[bool] = False
     """Whether its VMs have sizes of their own unless the group names one (see `split`)."""
     default_durations: ClassVar[str] = ""
@@ -200,13 +259,25 @@ class DemandSection(Section):
         """Whether a lifetime is work (`Demand.lifetime_is_work`)."""
         return False
 
+    def joined(self, tables: tuple[Any, ...]) -> DemandSection:
+        """The first of a list of tables, standing for all of them."""
+        return self
+
     def to_demand(self) -> Demand:
         """The demand that the engines simulate."""
         raise NotImplementedError
 
+    def demand_of(self, group: GroupFacts, years: range) -> Demand:
+        """The same, with the tables of the group that refine it; *years* are the calendar years of the run."""
+        return self.to_demand()
+
     def describe(self, group: GroupFacts) -> str:
         """The demand in one sentence."""
         raise NotImplementedError
+
+    def refinements(self, group: GroupFacts, years: range) -> str:
+        """What the group's tables that refine the demand say, in sentences."""
+        return ""
 
     def warn(self) -> list[str]:
         """What is allowed, and so unlikely to be meant that a reader must be told; a sentence a line."""
@@ -235,6 +306,9 @@ def otherwise(group: GroupFacts) -> str:
     """What is done with a VM that is not wanted, in words."""
     return f"otherwise {WHEN_OFF[group.when_off].words}"
 
+
+REFINEMENTS: Mapping[str, type[Section]] = MappingProxyType({"calendar": CalendarSection, "people": PeopleSection})
+"""Tables of a group that refine a demand kind, by key."""
 
 DEMAND_KINDS: Registry[type[DemandSection]] = Registry("demand kind")
 """Every demand kind by the key of its table; a group without such a table is wanted always."""

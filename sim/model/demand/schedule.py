@@ -1,21 +1,15 @@
-"""VMs that are wanted in a weekly window of local wall-clock time: `[group.schedule]`."""
+"""VMs that are wanted in a weekly window of local wall-clock time."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from types import MappingProxyType
+from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
-
 from sim.distributions.kinds import Distribution
-from sim.distributions.specs import Varying, to_distribution, varying_words
-from sim.fields.messages import list_words
-from sim.fields.types import DAYS, Days, TimeOfDay, TimeZone, default_field
-from sim.model.demand.base import DEMAND_KINDS, HOURS_PER_WEEK, Calendar, Demand, DemandSection, GroupFacts, otherwise
+from sim.model.demand.base import HOURS_PER_WEEK, Calendar, Demand
 from sim.units import SECONDS_PER_HOUR
 
 DAY = timedelta(days=1)
@@ -38,23 +32,18 @@ class Schedule(Demand):
         Windows that touch or overlap are one. An instant that a clock change skips is read as the platform's clocks do:
         with the offset in force before the change.
         """
+        return Calendar.of_windows(((on, off) for _, on, off in self.windows(start, horizon_s)), horizon_s)
+
+    def windows(self, start: datetime, horizon_s: float) -> Iterator[tuple[date, float, float]]:
+        """The local day on which each window begins, its beginning and its end (s from *start*), in order."""
         zone = ZoneInfo(self.time_zone)
-        windows: list[tuple[float, float]] = []
-        day = start.astimezone(zone).date() - 2 * DAY
-        last = (start + timedelta(seconds=horizon_s)).astimezone(zone).date() + DAY
-        while day <= last:
+        for day in _local_days(zone, start, horizon_s):
             if day.weekday() in self.days:
                 off_day = day if self.off > self.on else day + DAY
                 on = _seconds(datetime.combine(day, self.on, zone), start)
                 off = _seconds(datetime.combine(off_day, self.off, zone), start)
-                if windows and on <= windows[-1][1]:
-                    windows[-1] = (windows[-1][0], max(windows[-1][1], off))
-                elif off > on:
-                    windows.append((on, off))
-            day += DAY
-        edges = [edge for window in windows for edge in window]
-        gone = bisect_right(edges, 0.0) if not (edges and 0.0 in edges) else edges.index(0.0)
-        return Calendar(wanted_first=gone % 2 == 1, edges_s=tuple(edge for edge in edges[gone:] if edge < horizon_s))
+                if off > on:
+                    yield day, on, off
 
     @property
     def edge_delays(self) -> tuple[tuple[str, Distribution], tuple[str, Distribution]] | None:
@@ -71,38 +60,20 @@ class Schedule(Demand):
         return len(self.days) * horizon_s / SECONDS_PER_HOUR / HOURS_PER_WEEK
 
 
+def daily_instants(at: time, time_zone: str, start: datetime, horizon_s: float) -> Iterator[float]:
+    """The instants (s from *start*) of one local wall-clock time on every day around a run, in order."""
+    zone = ZoneInfo(time_zone)
+    for day in _local_days(zone, start, horizon_s):
+        yield _seconds(datetime.combine(day, at, zone), start)
+
+
+def _local_days(zone: ZoneInfo, start: datetime, horizon_s: float) -> Iterator[date]:
+    day = start.astimezone(zone).date() - 2 * DAY
+    last = (start + timedelta(seconds=horizon_s)).astimezone(zone).date() + DAY
+    while day <= last:
+        yield day
+        day += DAY
+
+
 def _seconds(when: datetime, start: datetime) -> float:
     return (when.astimezone(UTC) - start.astimezone(UTC)).total_seconds()
-
-
-@DEMAND_KINDS.register("schedule")
-class ScheduleSection(DemandSection):
-    """VMs are wanted in a weekly window of local wall-clock time, daylight saving respected."""
-
-    key = "schedule"
-    demand = Schedule
-    waits_for_autoscale = True
-    stand_ins = MappingProxyType({"days": "Mon-Sun", "on": time(8), "off": time(19)})
-
-    days: Days = Field(description="Days on which a window begins.")
-    on: TimeOfDay = Field(description="Wall-clock time at which a window begins.")
-    off: TimeOfDay = Field(description="Wall-clock time at which it ends; not after `on`: the next day.")
-    time_zone: TimeZone = default_field("group.schedule.time_zone", "IANA time zone, such as Europe/Amsterdam.")
-    jitter: Varying | None = Field(None, description="Added to each edge of each window, drawn for each VM.")
-
-    def to_demand(self) -> Schedule:
-        """The window, and the jitter as a distribution."""
-        return Schedule(
-            days=self.days,
-            on=self.on,
-            off=self.off,
-            time_zone=self.time_zone,
-            jitter_s=None if self.jitter is None else to_distribution(self.jitter),
-        )
-
-    def describe(self, group: GroupFacts) -> str:
-        """Days, times and zone, and what is done outside them."""
-        days = list_words((DAYS[day] for day in self.days), "and")
-        jitter = f", each edge later by {varying_words(self.jitter)}" if self.jitter is not None else ""
-        end = f"{self.off:%H:%M}" + (" the next day" if self.off <= self.on else "")
-        return f"Wanted on {days} from {self.on:%H:%M} to {end} ({self.time_zone}){jitter}; {otherwise(group)}."

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.distributions.kinds import Constant, Distribution, Exponential
 from sim.model.plan import GroupPlan, Platform, Retry
-from sim.model.state_machine import Attempts, Delay, Life, LifeTimer, State, StateMachine, Transition
+from sim.model.state_machine import DEMANDS, TURNS, Attempts, Delay, Life, LifeTimer, State, StateMachine, Transition
 from sim.model.states.automation import AUTOMATION
 from sim.model.states.deletion import DELETION
 from sim.model.states.draft import Draft
@@ -91,11 +91,11 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
             state.life_timer = LifeTimer.WORKS if state.serving else LifeTimer.WAITS
         state.runs_timers = (
             (streams["crash"] >= 0 and state.runs_crash_timer)
-            or (streams["eviction"] >= 0 and state.runs_eviction_timer)
+            or (streams["eviction"] >= 0 and state.is_running)
             or state.life_timer is LifeTimer.WORKS
         )
         state.answers = state.up is not None or state.down is not None
-        state.turns = 2 * (len(draft.transitions) + state.index)
+        state.turns = DEMANDS * len(draft.transitions) + TURNS * state.index
 
 
 def _has_effect(transition: Transition, *, retries: bool) -> bool:

@@ -5,13 +5,71 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bad_scenarios import STARTING, Bad, bad, check_mistake, demand
+from bad_scenarios import SCHEDULE, STARTING, Bad, bad, check_mistake, demand
 
 MISTAKES: dict[str, Bad] = {
     "rate and hourly": bad(
         *demand(f'[group.arrivals] #!\nrate = 1.0\nhourly = {[1] * 24}\nlifetime = "1h"\n'),
         "group.dev.arrivals",
         "exactly one of rate, hourly, weekly",
+    ),
+    "a window inside another": bad(
+        *demand(
+            '[[group.schedule]]\ndays = "Mon-Fri"\non = 07:00:00\noff = 17:00:00\n'
+            '[[group.schedule]] #!\ndays = "Fri"\non = 07:00:00\noff = 14:00:00\n'
+        ),
+        "group.dev.schedule[2]",
+        "on Fri the window from 07:00 to 14:00 lies within that from 07:00 to 17:00 of window 1",
+        "take Fri out of the days of one of them",
+    ),
+    "a key of one window of several": bad(
+        *demand(
+            '[[group.schedule]]\ndays = "Mon"\non = 07:00:00\noff = 17:00:00\n'
+            '[[group.schedule]]\ndays = "Fri"\non = 07:00:00\nof = 14:00:00 #!\n'
+        ),
+        "group.dev.schedule[2].of",
+        'did you mean "off"',
+    ),
+    "no window": bad(*demand("schedule = [] #!\n"), "group.dev.schedule", "it has at least 1"),
+    "holidays of no country": bad(
+        SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "NK" #!\n', "group.dev.calendar.holidays",
+        "no such country", 'near codes are "CK", "DK"',
+    ),
+    "holidays of a country by its name": bad(
+        SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "Netherlands" #!\n', "group.dev.calendar.holidays",
+        "named by its code", 'did you mean "NL"?',
+    ),
+    "holidays of no part of a country": bad(
+        SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "DE-BX" #!\n', "group.dev.calendar.holidays",
+        "DE has no part BX", '"DE-BY"',
+    ),
+    "a closed instant": bad(
+        SCHEDULE, SCHEDULE + "[group.calendar]\nexcept = [2026-12-24T00:00:00Z] #!\n", "group.dev.calendar.except[1]",
+        "write the day alone, such as 2026-12-24",
+    ),
+    "a calendar of no days": bad(SCHEDULE, SCHEDULE + "[group.calendar] #!\n", "group.dev.calendar", "it names no day"),
+    "a calendar without windows": bad(
+        *demand("[group.calendar] #!\nexcept = [2026-12-24]\n"), "group.dev.calendar", "no effect", "a schedule"
+    ),
+    "people without windows": bad(
+        *demand('[group.people] #!\nforgets = 0.1\n[group.cycle]\non = "1h"\noff = "1h"\n'), "group.dev.people",
+        "no effect", "a schedule",
+    ),
+    "people who do nothing": bad(SCHEDULE, SCHEDULE + "[group.people] #!\n", "group.dev.people", "it says nothing of people"),
+    "auto_off of VMs that no one forgets": bad(
+        SCHEDULE, SCHEDULE + "[group.people]\nauto_off = 22:00:00 #!\n", "group.dev.people.auto_off",
+        "none is forgotten", "forgets = 1.0",
+    ),
+    "forgetting to switch off what is kept on": bad(
+        SCHEDULE, SCHEDULE + '[group.people]\nforgets = "5 %" #!\nwhen_off = "keep"\n', "group.dev.people.forgets",
+        'with when_off = "keep" every VM is left on',
+    ),
+    "a share above 1": bad(
+        SCHEDULE, SCHEDULE + "[group.people]\nabsent = 10 #!\n", "group.dev.people.absent", "write 0.1 for 10 %"
+    ),
+    "a share that is a word": bad(
+        SCHEDULE, SCHEDULE + '[group.people]\nabsent = "some" #!\n', "group.dev.people.absent", "this is not a share",
+        '"12 %"',
     ),
     "no rate": bad(
         *demand('[group.arrivals] #!\nlifetime = "1h"\n'), "group.dev.arrivals", "exactly one of"
