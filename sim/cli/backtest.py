@@ -37,7 +37,7 @@ def backtest(
 ) -> None:
     """Simulate a past period and compare it with the invoice, meter by meter."""
     from sim import load
-    from sim.report.backtests import build_backtest
+    from sim.report.build import build
     from sim.studies.backtest import backtest as simulate
 
     period = day_of(first, "--from"), day_of(last, "--to")
@@ -55,7 +55,7 @@ def backtest(
     folder = folder_for(shared, f"backtest-{loaded.name}", "backtest")
     found.write(folder, summary)
     if not shared.no_report:
-        build_backtest(folder)
+        build(folder)
     if shared.as_json:
         typer.echo(json.dumps(summary, indent=1))
     elif not shared.quiet:

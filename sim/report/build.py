@@ -9,6 +9,7 @@ from pyarrow import ArrowException
 
 from sim.errors import ResultError
 from sim.report import (
+    backtests,
     bill_figures,
     commitment_figures,
     comparisons,
@@ -33,6 +34,7 @@ STUDIES = {
     "sweep.json": sweeps.build_sweep,
     "size.json": searches.build_size,
     "sensitivity.json": searches.build_sensitivity,
+    "backtest.json": backtests.build_backtest,
 }
 """How the report of a study is built, by the file that its folder has."""
 

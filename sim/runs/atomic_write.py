@@ -35,7 +35,11 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
         ".report.html.writing",  # left by version 0.1 where a report broke off
         *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
         *(f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")),
-        *(f"{table}.{form}" for table in ("sweep", "size", "sensitivity") for form in ("json", "csv", "parquet")),
+        *(
+            f"{table}.{form}"
+            for table in ("sweep", "size", "sensitivity", "backtest")
+            for form in ("json", "csv", "parquet")
+        ),
     }
 )
 

@@ -8,28 +8,21 @@ known from the period that the scenario was made from (Hahn and Meeker, Statisti
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from sim.azure import charges
 from sim.azure.identity import family
 from sim.billing.calendar_months import hours_of_month
-from sim.billing.classify import Meter
 from sim.billing.disks import month_price, parse_disk
-from sim.billing.export_rows import ExportRow, Scan, read_export, scan_export
 from sim.billing.hours import RatedHours
-from sim.billing.rating import Rating
 from sim.catalog.catalogue import Catalogue
-from sim.catalog.terms import Term
-from sim.errors import Fault, UsageError
-from sim.recognise import COST_EXPORT, Recognised, recognise
+from sim.model.plan import FleetPlan
 from sim.runs.atomic_write import new_folder
 from sim.runs.digests import PROVENANCE
 from sim.runs.provenance import program
@@ -37,48 +30,24 @@ from sim.runs.rate_replication import simulate_and_rate
 from sim.runs.result_tables import write_json, write_table
 from sim.runs.simulation_input import compile_scenario
 from sim.scenario.scenario import Scenario, from_dict
-
-Floats = NDArray[np.float64]
+from sim.studies.invoiced_meters import (
+    KINDS,
+    Actual,
+    Floats,
+    MeterKey,
+    Series,
+    compute_name,
+    linux_price,
+    read_actual,
+    scan,
+)
+from sim.units import SECONDS_PER_HOUR
 
 FILE = "backtest.json"
-KINDS = ("compute", "license", "disk", "ip")
 SETTLE_DAYS = 14  # simulated before the period, so that it begins as fleets are
 MOST_SETTLE_DAYS = 120
 ROUNDING = 1e-4  # of an amount: quantities on invoices are rounded
 HOURS = 24
-
-
-class MeterKey(NamedTuple):
-    """A meter in a region."""
-
-    kind: str
-    meter: str
-    region: str
-    unit: str
-
-
-@dataclass(slots=True)
-class Series:
-    """A meter by day: quantity, and cost at list."""
-
-    quantity: Floats
-    value: Floats
-
-    @classmethod
-    def zeros(cls, days: int) -> Series:
-        """Nothing on any day."""
-        return cls(np.zeros(days), np.zeros(days))
-
-
-@dataclass(slots=True)
-class Actual:
-    """What the invoice has of the period, and what can't be compared."""
-
-    meters: dict[MeterKey, Series]
-    listed: dict[tuple[str, str], list[float]]
-    found: charges.Charges
-    files: list[str]
-    prices: dict[MeterKey, tuple[float, float]]  # list price on the invoice, and here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +59,7 @@ class Backtest:
     last: date
     actual: Actual
     simulated: dict[MeterKey, list[Series]]  # by replication
+    replayed: Mapping[str, tuple[int, dict[MeterKey, Series]]]  # group -> VMs of the period, and what they use
     fit_days: float
     confidence: float
     replications: int
@@ -121,7 +91,13 @@ class Backtest:
         quantities = [math.fsum(float(s[n].quantity[pick].sum()) for _, s in sides) for n in range(self.replications)]
         values = [math.fsum(float(s[n].value[pick].sum()) for _, s in sides) for n in range(self.replications)]
         mean = math.fsum(values) / len(values)
-        low, high = prediction(values, 1 if day is not None else self.days, self.fit_days, self.confidence)
+        low, high = prediction(
+            values,
+            1 if day is not None else self.days,
+            self.fit_days,
+            self.confidence,
+            self._chance_of_being(keys, pick),
+        )
         slack = ROUNDING * max(abs(value), abs(mean)) + 1e-9
         return {
             "actual": {"quantity": quantity, "list": value},
@@ -130,6 +106,17 @@ class Backtest:
             "error": mean / value - 1.0 if value else None,
             "inside": None if low is None or high is None else bool(low - slack <= value <= high + slack),
         }  # fmt: skip
+
+    def _chance_of_being(self, keys: Sequence[MeterKey], pick: slice) -> float:
+        """The variance that replications don't show: of VMs that came and went once, there might have been more or fewer.
+
+        Their number is taken as Poisson: n VMs that cost V together have a variance of V squared over n.
+        """
+        total = 0.0
+        for count, uses in self.replayed.values():
+            value = math.fsum(float(uses[key].value[pick].sum()) for key in keys if key in uses)
+            total += value * value / count
+        return total
 
     def summary(self) -> dict[str, Any]:
         """The content of `backtest.json`, and what `--json` prints."""
@@ -175,142 +162,27 @@ class Backtest:
                 place / PROVENANCE,
                 {**program(), "study": "backtest", "seed": self.seed, "replications": self.replications},
             )
-            write_table(place / "days", ("kind", "meter", "region", "day", "replication", "quantity", "list"), rows)
+            write_table(place / "backtest", ("kind", "meter", "region", "day", "replication", "quantity", "list"), rows)
         return Path(folder)
 
 
 def prediction(
-    values: Sequence[float], days: float, fit_days: float, confidence: float
+    values: Sequence[float], days: float, fit_days: float, confidence: float, more: float = 0.0
 ) -> tuple[float | None, float | None]:
     """A prediction interval for one period of *days*, from replications of it and a mean known from *fit_days*.
 
     The variance of one period is the replications' own; that of a mean fitted on n days is days / n of it, when days are alike
-    and independent. Not less than 0. None with one replication.
+    and independent; *more* is what replications don't show. Not less than 0. None with one replication.
 
     >>> prediction([10.0, 10.0, 10.0], 30, 30, 0.95)
     (10.0, 10.0)
     """
     if len(values) < 2:
         return None, None
-    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = (
-        float(stats.t.ppf((1 + confidence) / 2, len(values) - 1))
-        * sd
-        * math.sqrt(1 + 1 / len(values) + days / fit_days)
-    )
+    mean, variance = float(np.mean(values)), float(np.var(values, ddof=1))
+    sd = math.sqrt(variance * (1 + 1 / len(values) + days / fit_days) + more)
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * sd
     return max(0.0, mean - half), mean + half
-
-
-# --- what was invoiced
-
-
-class _Meters(charges.Reader):
-    """Adds rows up by meter and day besides by VM; days outside the period tell only when VMs were there."""
-
-    def __init__(self, catalogue: Catalogue, region: str, first: date, days: int) -> None:
-        super().__init__(catalogue, region, lambda key: key)
-        self.first, self.days = first, days
-        self.meters: dict[MeterKey, Series] = {}
-        self.listed: dict[tuple[str, str], list[float]] = {}
-        self.prices: dict[MeterKey, tuple[float, float]] = {}
-
-    def metered(self, row: ExportRow, meter: Meter, day: date) -> None:
-        place = (day - self.first).days
-        if not 0 <= place < self.days:
-            return
-        reason = meter.reason
-        if not reason and meter.kind not in KINDS:
-            reason = f"{meter.kind} is no part of a simulation"
-        elif not reason and row.quantity < 0:
-            reason = "a correction of a charge: what was used stays as first invoiced"
-        if reason or meter.price is None:
-            self.listed.setdefault((row.sku.product or meter.name, reason or "no list price"), []).append(row.cost)
-            return
-        quantity = row.quantity * meter.scale
-        for key, price in self._parts(meter):
-            series = self.meters.setdefault(key, Series.zeros(self.days))
-            series.quantity[place] += quantity
-            series.value[place] += quantity * price
-        if row.list_price and meter.kind == "compute" and len(meter.counts) == 1:
-            self.prices[self._parts(meter)[0][0]] = (row.list_price / meter.scale, meter.price)
-
-    def _parts(self, meter: Meter) -> list[tuple[MeterKey, float]]:
-        """The meters that a row pays, and their list prices: a Windows hour is the VM's and the licence's."""
-        assert meter.price is not None
-        if meter.kind != "compute":
-            return [(MeterKey(meter.kind, meter.name, meter.region, meter.unit), meter.price)]
-        assert meter.key is not None
-        key = MeterKey("compute", compute_name(meter.key.size, meter.key.priority), meter.region, meter.unit)
-        if len(meter.counts) == 1:
-            return [(key, meter.price)]
-        licence = MeterKey("license", f"license.windows.{meter.key.size}", meter.region, meter.unit)
-        bare = linux_price(self.classifier.catalogue, meter.key.size, meter.region, meter.key.priority)
-        return [(key, bare), (licence, meter.price - bare)]
-
-
-def compute_name(size: str, priority: str) -> str:
-    """A size's meter; the machine costs the same whatever runs on it, licences are meters of their own."""
-    return f"compute.{size}.linux.{priority}"
-
-
-def linux_price(catalogue: Catalogue, size: str, region: str, priority: str) -> float:
-    """An hour without a licence."""
-    return catalogue.price_per_h(size, region, Term.SPOT_LINUX if priority == "spot" else Term.LINUX)
-
-
-Scanned = tuple[Path, Recognised, Scan]
-
-
-def scan(paths: Sequence[Path], first: date | None, last: date | None) -> tuple[list[Scanned], date, date, list[str]]:
-    """What the exports are of; the period is what they cover unless it is given."""
-    scans: list[Scanned] = []
-    for path in paths:
-        seen = recognise(path)
-        if seen.kind != COST_EXPORT:
-            raise UsageError(
-                [
-                    Fault(
-                        field="--actual",
-                        problem=f"this is {seen.words}",
-                        hint="a back-test needs cost exports",
-                        file=str(path),
-                    )
-                ]
-            )
-        scans.append((path, seen, scan_export(path, seen)))
-    days = sorted({day for _, _, each in scans for _, day in each.days})
-    if not days:
-        raise UsageError([Fault(field="--actual", problem="it has no charges", file=str(paths[0]))])
-    begin, end = first or days[0], last or days[-1]
-    inside = [day for day in days if begin <= day <= end]
-    if begin > end or not inside:
-        raise UsageError(
-            [
-                Fault(
-                    field="--from, --to",
-                    problem=f"no charge is of the days from {begin} to {end}",
-                    hint=f"the exports have {days[0]} to {days[-1]}",
-                )
-            ]
-        )
-    gone = (end - begin).days + 1 - len(inside)
-    return (
-        scans,
-        begin,
-        end,
-        [f"the invoice has no charges on {gone} of the {(end - begin).days + 1} days"] if gone else [],
-    )
-
-
-def read_actual(scans: Sequence[Scanned], catalogue: Catalogue, region: str, first: date, last: date) -> Actual:
-    """The charges of the period by meter and day, each once, whatever exports hold it."""
-    reader, files = _Meters(catalogue, region, first, (last - first).days + 1), []
-    for place in charges.order([(place, each.format) for place, (_, _, each) in enumerate(scans)]):
-        path, seen, each = scans[place]
-        if reader.fresh(each.days):
-            reader.add(read_export(path, seen), path.name, lambda _: True, each.days)
-            files.append(path.name)
-    return Actual(reader.meters, reader.listed, reader.finish(), files, reader.prices)
 
 
 # --- what is simulated
@@ -332,11 +204,18 @@ def backtest(
     count = scenario.replications if replications is None else replications
     chosen = scenario.seed if seed is None else seed
     found: dict[MeterKey, list[Series]] = {}
+    alive, replayed = _replayed_vms(inputs.plan, before), {}
     for number in range(count):
         rating = simulate_and_rate(inputs, chosen, number).rating
-        for key, series in by_meter(rating, inputs.catalogue, begin, before, days).items():
+        for key, series in by_meter(rating.hours, inputs.catalogue, begin, before, days).items():
             own = found.setdefault(key, [Series.zeros(days) for _ in range(count)])
             own[number] = series
+        if not number:  # each replication has the same
+            replayed = {
+                own.group.name: (alive[own.group.name], by_meter([own], inputs.catalogue, begin, before, days))
+                for own in rating.hours
+                if alive.get(own.group.name)
+            }
     own_start = scenario.start.astimezone(UTC).date()
     own_end = (scenario.start + timedelta(seconds=scenario.horizon_s)).astimezone(UTC).date()
     if own_start <= begin < own_end:
@@ -344,7 +223,7 @@ def backtest(
             "the period lies in the one that the scenario is of: if it was made from it, this shows the fit and no forecast"
         )
     return Backtest(
-        scenario=scenario, first=begin, last=end, actual=actual, simulated=found, fit_days=max(1.0, scenario.horizon_s / 86_400),
+        scenario=scenario, first=begin, last=end, actual=actual, simulated=found, replayed=replayed, fit_days=max(1.0, scenario.horizon_s / 86_400),
         confidence=scenario.confidence, replications=count, seed=chosen, currency=inputs.catalogue.currency, warnings=tuple(warnings),
     )  # fmt: skip
 
@@ -370,8 +249,21 @@ def over_period(scenario: Scenario, first: date, last: date) -> tuple[Scenario, 
     return from_dict(document, folder=folder), (begin - start).days
 
 
-def by_meter(rating: Rating, catalogue: Catalogue, first: date, before: int, days: int) -> dict[MeterKey, Series]:
-    """A replication's hours by meter and day, at list."""
+def _replayed_vms(plan: FleetPlan, before: int) -> dict[str, int]:
+    """Of groups whose VMs are replayed one by one, how many there are in the period."""
+    begin_s = SECONDS_PER_HOUR * HOURS * before
+    found = {}
+    for group in plan.groups:
+        lives = group.demand.recorded_lifetimes_s
+        born = getattr(group.demand, "born_s", ())
+        found[group.name] = sum(b < plan.horizon_s and b + life > begin_s for b, life in zip(born, lives, strict=True))
+    return found
+
+
+def by_meter(
+    hours: Sequence[RatedHours], catalogue: Catalogue, first: date, before: int, days: int
+) -> dict[MeterKey, Series]:
+    """Hours of groups by meter and day, at list."""
     found: dict[MeterKey, Series] = {}
     months = np.array(
         [hours_of_month(datetime.combine(first + timedelta(days=n), time(), UTC)) for n in range(days)],
@@ -383,7 +275,7 @@ def by_meter(rating: Rating, catalogue: Catalogue, first: date, before: int, day
         series.quantity += quantity
         series.value += quantity * price
 
-    for own in rating.hours:
+    for own in hours:
         _add_group(own, catalogue, lambda hourly: _by_day(hourly, before, days), months, add)
     return found
 
