@@ -79,7 +79,7 @@ def replicate(
             seed=seed,
             replication=number,
             engine=engine,
-            events=writer.rows if events is not None else None,
+            events=writer.take if events is not None else None,
             vm_timelines=TIMELINES_PER_GROUP if number == 0 else 0,
             listeners=[each.listen for each in (powers, reach) if each is not None],
         )

@@ -238,7 +238,7 @@ class RunResult:
             (place / "scenario.toml").write_text(self.scenario.to_toml(), encoding="utf-8")
             write_replications(place, self.groups, self.replications)
             if self.has_events:
-                merge((each.events for each in self.replications if each.events is not None), place / "events.parquet")
+                merge([each.events for each in self.replications if each.events is not None], place / "events.parquet")
         return Path(folder)
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sim.distributions.kinds import Constant, Distribution
+from sim.engines.events import EventColumns
 from sim.engines.group_setup import FleetRun
 from sim.engines.simulate import simulate
 from sim.lifecycle.power import PowerState
@@ -94,14 +95,21 @@ class RunOutput:
         return [(row[0], row[1], row[3], row[4]) for row in self.events if row[2] == "power"]
 
 
+def rows(events: EventColumns) -> list[tuple[Any, ...]]:
+    """Events row by row: (t_s, vm, kind, from, to, operation, code)."""
+    columns = [[None if place < 0 else values[place] for place in places] for places, values in events.columns]
+    return list(zip(events.t_s.tolist(), *columns, strict=True))
+
+
 def run_until(
     plan: FleetPlan, engine: str = "simpy", *, seed: int = 1, replication: int = 0, threads: int = 1
 ) -> RunOutput:
     """One replication, with events and VM timelines."""
     events: list[Any] = []
     run = simulate(
-        plan, seed=seed, replication=replication, engine=engine, events=events, vm_timelines=10**6, threads=threads
-    )
+        plan, seed=seed, replication=replication, engine=engine, events=lambda some: events.extend(rows(some)),
+        vm_timelines=10**6, threads=threads,
+    )  # fmt: skip
     for usage in (*run.usages.values(), run.fleet):
         nameless = {*usage.counts, *usage.amounts} - NAMES
         assert not nameless, f"counted without a row in the registry of metrics: {nameless}"

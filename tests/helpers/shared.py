@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fleets import RunOutput, fleet, group
+from fleets import RunOutput, fleet, group, rows
 
 from sim.engines.events import EventRows, VmTimelines
 from sim.engines.shared.priorities import DISRUPTS
@@ -46,13 +46,13 @@ def run_with_events(
 ) -> tuple[RunOutput, Fleet]:
     """A SimPy run with platform events at given instants (s), and the fleet at the horizon."""
     output: list[Any] = []
-    rows, lives = EventRows(output.extend), VmTimelines(10**6)
+    moves, lives = EventRows(lambda some: output.extend(rows(some))), VmTimelines(10**6)
 
-    def on_move(*moves: Any) -> None:
-        rows.listen(*moves)
-        lives.listen(*moves)
+    def on_move(*of_group: Any) -> None:
+        moves.listen(*of_group)
+        lives.listen(*of_group)
 
-    fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=rows.flush, on_event=rows.note)
+    fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=moves.flush, on_event=moves.note)
 
     def trigger() -> Any:
         assert fleet.platform is not None
@@ -62,7 +62,7 @@ def run_with_events(
 
     fleet.env.process(trigger())
     run = fleet.run()
-    rows.flush()
+    moves.flush()
     return RunOutput(replace(run, vm_timelines=lives.timelines()), tuple(output)), fleet
 
 

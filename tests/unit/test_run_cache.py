@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.billing.meters import line
+from sim.engines.events import EventColumns
 from sim.errors import ResultError, VmfleetWarning
 from sim.runs.cache import CacheEntry, RunCache
 from sim.runs.event_writer import ROWS_HELD, EventWriter, merge
@@ -98,19 +99,25 @@ def test_what_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_moves_reach_the_disk_while_the_list_grows(tmp_path: Path):
-    """Memory must not grow with moves: what is held is never more than a row group, and all of it arrives in order."""
-    many = 2 * ROWS_HELD + 7
-    most = 0
+def _events(first: int, many: int, vm: str = "web-0001") -> EventColumns:
+    """So many rows, a second apart."""
+    none, one = np.full(many, -1, dtype=np.int32), np.zeros(many, dtype=np.int32)
+    words = [(one, [vm]), (one, ["power"]), (none, []), (one, ["creating"]), (one, ["create"]), (none, [])]
+    return EventColumns(t_s=np.arange(first, first + many, dtype=np.float64), columns=words)
+
+
+@pytest.mark.parametrize("at_once", [ROWS_HELD // 3, 2 * ROWS_HELD])
+def test_moves_reach_the_disk_while_they_come(tmp_path: Path, at_once: int):
+    """Memory must not grow with moves: what is held is less than a row group, and all of it arrives in order."""
     with EventWriter(tmp_path / "events-000000.parquet", 4) as journal:
-        for index in range(many):
-            journal.rows.append((float(index), "web-0001", "power", None, "creating", "create", None))
-            most = max(most, len(journal.rows))
-    assert most <= ROWS_HELD
+        for part in range(7):
+            journal.take(_events(part * at_once, at_once, f"web-{part:04d}"))
+            assert journal.rows < ROWS_HELD
     table = pq.read_table(tmp_path / "events-000000.parquet")
-    assert table.num_rows == many
-    assert table.column("t_s").to_pylist() == [float(index) for index in range(many)]
+    assert np.array_equal(table.column("t_s").to_numpy(), np.arange(7 * at_once))
+    assert table.column("vm").to_pylist()[::at_once] == [f"web-{part:04d}" for part in range(7)]
     assert set(table.column("replication").to_pylist()) == {4}
+    assert set(table.column("from").to_pylist()) == {None}
     assert table.column_names == ["replication", "t_s", "vm", "kind", "from", "to", "operation", "code"]
 
 
@@ -119,7 +126,7 @@ def test_a_replication_that_broke_leaves_no_part_file(tmp_path: Path):
 
     def breaks() -> None:
         with EventWriter(tmp_path / "part.parquet", 0) as journal:
-            journal.rows.append((0.0, "a-0000", "power", None, "creating", "create", None))
+            journal.take(_events(0, 1))
             journal.flush()
             raise RuntimeError
 
@@ -134,7 +141,7 @@ def test_part_files_are_merged_in_order(tmp_path: Path):
     for number, moves in enumerate((2, 0, 3)):
         parts.append(tmp_path / f"events-{number}.parquet")
         with EventWriter(parts[-1], number) as journal:
-            journal.rows.extend((float(i), f"vm-{number}", "power", None, "running", None, None) for i in range(moves))
+            journal.take(_events(0, moves, f"vm-{number}"))
     merge(parts, tmp_path / "events.parquet")
     table = pq.read_table(tmp_path / "events.parquet")
     assert table.column("replication").to_pylist() == [0, 0, 2, 2, 2]

@@ -1,0 +1,41 @@
+"""Columns of Arrow tables from numpy arrays and texts, without pandas, which `pyarrow.array` would load to ask it for its types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+TYPES = {"float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32()}
+
+
+def numbers(values: NDArray[Any], known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A column of numbers, as they lie in memory; where they aren't *known* there is none."""
+    values = np.ascontiguousarray(values)
+    valid = None if known is None or known.all() else _bits(known)
+    return pa.Array.from_buffers(TYPES[values.dtype.name], len(values), [valid, pa.py_buffer(values)])
+
+
+def texts(values: Sequence[str | None]) -> pa.Array:
+    """A column of texts."""
+    known = np.array([value is not None for value in values], dtype=np.bool_)
+    parts = [value or "" for value in values]
+    whole = "".join(parts)
+    if not whole.isascii():
+        parts = [part.encode() for part in parts]  # type: ignore[misc]  # what counts is bytes
+    ends = np.zeros(len(parts) + 1, dtype=np.int32)
+    np.cumsum(np.fromiter(map(len, parts), dtype=np.int32, count=len(parts)), out=ends[1:])
+    buffers = [None if known.all() else _bits(known), pa.py_buffer(ends), pa.py_buffer(whole.encode())]
+    return pa.Array.from_buffers(pa.string(), len(parts), buffers)
+
+
+def words(places: NDArray[np.int32], values: Sequence[str]) -> pa.DictionaryArray:
+    """A column of few texts: the place of each row's text among *values*; below 0: none."""
+    return pa.DictionaryArray.from_arrays(numbers(places, places >= 0), texts(values))
+
+
+def _bits(known: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(known, bitorder="little"))
