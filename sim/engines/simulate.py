@@ -34,16 +34,11 @@ TakesEvents = Callable[[EventColumns], None]
 class Listeners:
     """Those that get the moves of a replication: rows of events, timelines of the first VMs, others."""
 
-<<<<<<< HEAD
     def __init__(
-        self, horizon_s: float, events: TakesRows | None, vm_timelines: int, others: Sequence[MovesListener]
+        self, horizon_s: float, events: TakesEvents | None, vm_timelines: int, others: Sequence[MovesListener]
     ) -> None:
         self.horizon_s = horizon_s
-        self.rows = EventRows(events.extend) if events is not None else None
-=======
-    def __init__(self, events: TakesEvents | None, vm_timelines: int, others: Sequence[MovesListener]) -> None:
         self.rows = EventRows(events) if events is not None else None
->>>>>>> b425675 (Events go to Arrow as columns: from 241 to 10 seconds for 25 million rows)
         self.timelines = VmTimelines(vm_timelines) if vm_timelines else None
         self.others = tuple(others)
         self.note = self.rows.note if self.rows is not None else None
@@ -67,7 +62,7 @@ class Listeners:
         """Every move before an instant is known."""
         if self.rows is not None:
             self.rows.flush(before_s)
-        if before_s is not None:
+        if before_s < np.inf:
             report_progress(before_s / self.horizon_s)
 
 
