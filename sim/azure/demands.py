@@ -146,8 +146,8 @@ def _people(found: Schedule, log: str) -> list[Setting]:
         rows.append(
             Setting(
                 key="people.forgets",
-                toml=number(_share(found.forgotten), 3),
-                rests_on=f"{found.forgotten[0]} of {found.forgotten[1]} evenings, {log}",
+                toml=number(found.forgets, 3),
+                rests_on=f"{found.forgotten[0]} of {found.forgotten[1]} evenings, {log}; set so that hours are those that were on",
                 source=LOG,
                 trust=MEASURED,
             )

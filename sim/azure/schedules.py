@@ -14,6 +14,7 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from sim.azure.timelines import Timeline
+from sim.units import SECONDS_PER_HOUR
 
 MOST_SPREAD_S = 3600.0  # of one edge over the VMs
 LEAST_IN_WINDOW = 0.75  # share of the starts
@@ -46,6 +47,7 @@ class Schedule:
     stops_inside: int
     absent: tuple[int, int] = (0, 0)  # VM-days absent, of all that could tell
     forgotten: tuple[int, int] = (0, 0)  # ends of windows, of all that could tell
+    forgets: float = 0.0  # share of evenings that gives the hours that were on
     auto_off: time | None = None
     auto_off_seen: tuple[int, int] = (0, 0)
     days_off: list[date] = field(default_factory=list)
@@ -215,19 +217,65 @@ def _habits(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> None:
     _auto_off(found, [clock.local(at) for at in left_on if at >= 0], len(left_on))
     found.window_days = len(days)
     found.mean_on_h = sum(vm.on_h for vm in vms) / max(1.0, _all_days(found, vms, clock))
+    found.forgets = _forgets(found, vms, clock)
 
 
 def _all_days(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> float:
     """VM-days with a window in the whole period, those at its ends in part."""
     total = 0.0
-    for window in found.windows:
-        for day in clock.days():
-            if day.weekday() in window.days and day not in found.days_off:
-                on = clock.seconds(day, window.on)
-                off = clock.seconds(day if window.off > window.on else day + timedelta(days=1), window.off)
-                inside = max(0.0, min(off, clock.length_s) - max(on, 0.0)) / (off - on)
-                total += inside * sum(vm.exists[0] <= on and off <= vm.exists[1] + 1 for vm in vms)
+    for on, off in _instants(found, clock):
+        inside = max(0.0, min(off, clock.length_s) - max(on, 0.0)) / (off - on)
+        total += inside * sum(vm.exists[0] <= on and off <= vm.exists[1] + 1 for vm in vms)
     return total
+
+
+def _instants(found: Schedule, clock: _Clock, more_days: int = 0) -> list[tuple[float, float]]:
+    """Begin and end of each window of the period, and of some days after it."""
+    days = clock.days()
+    days += [days[-1] + timedelta(days=1 + place) for place in range(more_days)]
+    return sorted(
+        (clock.seconds(day, each.on), clock.seconds(day if each.off > each.on else day + timedelta(days=1), each.off))
+        for each in found.windows
+        for day in days
+        if day.weekday() in each.days and day not in found.days_off
+    )
+
+
+def _forgets(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> float:
+    """The share of evenings forgotten at which VMs are on for as long as they were.
+
+    Hours beyond the windows of VMs that weren't absent, over the hours that a forgotten evening lasts until the next window at
+    which its VM is wanted (or until it is put out). Near the share that was counted, it is the better figure: evenings are few.
+    """
+    counted = found.forgotten[0] / found.forgotten[1] if found.forgotten[1] else 0.0
+    here = 1.0 - (found.absent[0] / found.absent[1] if found.absent[1] else 0.0)
+    windows = _instants(found, clock, more_days=14)
+    lasts = []
+    for place, (_, off) in enumerate(windows):
+        if not 0 <= off < clock.length_s:
+            continue
+        put_out = _put_out(found, clock, off)
+        gap, chance = 0.0, 1.0  # nobody wants it yet
+        for begin, _ in windows[place + 1 :]:
+            until = min(begin, put_out)
+            gap, chance = gap + chance * here * (until - off), chance * (1.0 - here)
+        lasts.append(gap / max(1e-9, 1.0 - chance))
+    if not counted or not lasts:
+        return counted
+    wanted = here * _all_days(found, vms, clock)
+    window_h = sum(off - on for on, off in windows[: len(lasts)]) / len(lasts) / SECONDS_PER_HOUR
+    beyond_h = sum(vm.on_h for vm in vms) - wanted * window_h
+    share = beyond_h / (wanted * sum(lasts) / len(lasts) / SECONDS_PER_HOUR)
+    return min(max(share, counted / 2), counted * 2, 1.0)
+
+
+def _put_out(found: Schedule, clock: _Clock, off: float) -> float:
+    """When what is left on at an instant is put out by itself."""
+    if found.auto_off is None:
+        return float("inf")
+    day = clock.local(off).date()
+    at = clock.seconds(day, found.auto_off)
+    return at if at >= off else clock.seconds(day + timedelta(days=1), found.auto_off)
 
 
 def _is_rare(seen: dict[date, list[tuple[str, Timeline, float]]], day: date) -> bool:
@@ -253,21 +301,12 @@ def _evening(vm: Timeline, off: float, jitter_s: float) -> float | None:
 
 def _auto_off(found: Schedule, ends: Sequence[datetime], forgotten: int) -> None:
     """A time of day at which most of what was forgotten is put out."""
-    if len(ends) < 2:
+    if not ends:
         return
-    first, last, count = _densest([_of_day(each) for each in ends])
+    first, last, _ = _densest([_of_day(each) for each in ends])
     near = [each for each in ends if first <= _of_day(each) <= min(last, first + 900)]
     scheduled = {window.off for window in found.windows}
     at = _wall(_grid(first))
-    if len(near) >= 0.6 * forgotten and at not in scheduled and count >= 2:
+    is_round = len(near) > 1 or at.minute % 15 == 0  # one evening tells if it ends at a time that people write
+    if len(near) >= 0.6 * forgotten and at not in scheduled and is_round:
         found.auto_off, found.auto_off_seen = at, (len(near), forgotten)
-
-
-def mean_window_h(windows: Sequence[Window]) -> float:
-    """Hours of a window, over the days of a week that have one."""
-    total, days = 0.0, 0
-    for each in windows:
-        on, off = (t.hour + t.minute / 60 for t in (each.on, each.off))
-        total += ((off - on) % 24 or 24) * len(each.days)
-        days += len(each.days)
-    return total / days if days else 0.0
