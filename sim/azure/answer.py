@@ -56,18 +56,27 @@ def scenario_text(found: Imported, name: str) -> str:
     return render(_remarks(found), blocks)
 
 
-def write(found: Imported, out: Path, content: str) -> None:
-    """Write the scenario and the tables beside it, and read it once: what is written can be run."""
-    from sim.scenario.scenario import load  # start-up: only where it is needed
+def write(found: Imported, out: Path, content: str, *, update: bool = False) -> list[str]:
+    """Write the scenario, the tables beside it, and a copy that tells edits later; the answer is which edits were kept.
 
+    What is written is read once: it can be run. An edited file that can't be read is the user's to mend.
+    """
+    from sim.azure.update import base_of, updated  # start-up: tomlkit only where it is needed
+    from sim.scenario.scenario import load  # start-up: likewise
+
+    merged, kept = updated(out, content) if update and out.exists() else (content, [])
     for group in found.groups:
         if group.table:
             write_whole(out.with_name(f"{out.stem}.{group.name}.csv"), group.table)
-    write_whole(out, content)
+    write_whole(out, merged)
+    write_whole(base_of(out), content)
     try:
         load(out)
     except ScenarioError as wrong:
+        if kept:
+            raise
         raise AssertionError(f"the scenario that was written can't be read: {wrong}") from wrong
+    return kept
 
 
 def safe_stem(out: Path) -> str:

@@ -44,6 +44,9 @@ def from_azure(
         typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
     ] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Import again into a scenario that you edited: your edits stay.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the scenario file.")] = False,
     quiet: options.Quiet = False,
     as_json: Annotated[
@@ -55,17 +58,21 @@ def from_azure(
     from sim.azure.importing import import_fleet
 
     period = day_of(first, "--from"), day_of(last, "--to")
-    if out.exists() and not force:
-        raise InputError(f"{out}: is there already; name another file with --out, or overwrite it with --force")
+    if out.exists() and not force and not update:
+        raise InputError(
+            f"{out}: is there already; --update keeps your edits in it, --force overwrites it, --out names another file"
+        )
     if not out.absolute().parent.is_dir():
         raise InputError(f"{out}: there is no folder {out.absolute().parent}; make it first")
     with terminal.working("reading", quiet=quiet or as_json):
         found = import_fleet(inputs, first=period[0], last=period[1], stem=out.stem)
-    content = answer.scenario_text(found, answer.safe_stem(out))
-    answer.write(found, out, content)
+    text = answer.scenario_text(found, answer.safe_stem(out))
+    kept = answer.write(found, out, text, update=update)
     if as_json:
-        typer.echo(json.dumps(answer.as_object(found, str(out)), indent=1))
+        typer.echo(json.dumps(answer.as_object(found, str(out)) | {"kept": kept}, indent=1))
     elif not quiet:
+        for edit in kept:
+            typer.echo(f"kept: {edit}")
         _print(found, out)
 
 

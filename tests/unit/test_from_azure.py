@@ -203,6 +203,43 @@ def test_an_existing_file_is_not_overwritten(tenant: tuple[Path, dict[str, Any]]
     assert json.loads(done.stdout)["scenario"] == str(out)
 
 
+def test_edits_survive_a_second_import(tenant: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    """What a user changed, added or took out stays; what they left alone is the new import's."""
+    out = tmp_path / "fleet.toml"
+    first = ["from-azure", str(tenant[0]), "--to", "2026-03-15", "--out", str(out), "-q"]
+    assert CliRunner().invoke(app, first).exit_code == 0
+    text = out.read_text(encoding="utf-8")
+    edited = text.replace("count = 3 ", "count = 5 # we plan two more\n#", 1).replace("replications", "")
+    edited = edited.replace('billing_policy = "2023-10"', 'replications = 7\nbilling_policy = "2023-10"')
+    edited += '\n[[group]]\nname = "mine"\nsize = "Standard_D2s_v5"\n'
+    out.write_text(edited, encoding="utf-8")
+    done = CliRunner().invoke(app, ["from-azure", str(tenant[0]), "--out", str(out), "--update", "--json"])
+    assert done.exit_code == 0, done.output
+    kept = json.loads(done.stdout)["kept"]
+    assert any(line.startswith("group.web.count = 5") for line in kept), kept
+    assert {"replications is yours", "group.mine is yours"} <= set(kept)
+    again = load(out)
+    groups = {group.name: group for group in again.groups}
+    assert again.horizon_s == 28 * 86_400  # the user left it alone: the new period
+    assert again.replications == 7
+    assert groups["web"].count == 5
+    assert groups["mine"].count == 1
+    assert "we plan two more" in out.read_text(encoding="utf-8")
+    assert "new" in groups  # the VM that came later
+
+
+def test_an_update_without_edits_is_the_new_import(tenant: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    """To the letter."""
+    out, other = tmp_path / "fleet.toml", tmp_path / "two" / "fleet.toml"
+    other.parent.mkdir()
+    for arguments in (["--to", "2026-03-15"], ["--update"]):
+        assert (
+            CliRunner().invoke(app, ["from-azure", str(tenant[0]), "--out", str(out), "-q", *arguments]).exit_code == 0
+        )
+    assert CliRunner().invoke(app, ["from-azure", str(tenant[0]), "--out", str(other), "-q"]).exit_code == 0
+    assert out.read_text(encoding="utf-8") == other.read_text(encoding="utf-8")
+
+
 # --- schedules alone
 
 

@@ -1,0 +1,141 @@
+"""A second import into a file that somebody has edited: what they changed stays, the rest is the new import's.
+
+What the import wrote last time lies beside the file (`<name>.imported.toml`): a value that differs from it is the user's. Groups and
+commitments are known by their names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Table
+
+from sim.errors import Fault, UsageError
+from sim.files import read_text
+
+LISTS = ("group", "commitment")
+
+
+def base_of(out: Path) -> Path:
+    """Where the text of the last import is kept."""
+    return out.with_name(f"{out.stem}.imported.toml")
+
+
+def updated(out: Path, text: str) -> tuple[str, list[str]]:
+    """The new import with the edits of the file that is there, and which edits those are."""
+    mine = read_text(out, UsageError)
+    base_file = base_of(out)
+    before = read_text(base_file, UsageError) if base_file.exists() else ""
+    if mine == before:
+        return text, []
+    try:
+        document, new, base = tomlkit.parse(mine), tomlkit.parse(text), tomllib.loads(before)
+    except (TOMLKitError, tomllib.TOMLDecodeError) as wrong:
+        raise UsageError(
+            [
+                Fault(
+                    field="",
+                    problem=f"it is no TOML: {wrong}",
+                    hint="mend it, or import into another file",
+                    file=str(out),
+                )
+            ]
+        ) from None
+    kept: list[str] = []
+    _merge(document, new, base, "", kept)
+    _take_head(document, new, before)
+    return tomlkit.dumps(document), kept
+
+
+def _merge(mine: Any, new: Any, base: Mapping[str, Any], where: str, kept: list[str]) -> None:
+    """Bring one table up to date, in place."""
+    for key in [*new]:
+        place = f"{where}{key}"
+        if key in LISTS and isinstance(new[key], AoT):
+            _merge_list(mine, new, base, key, kept)
+        elif key not in mine:
+            if key in base:
+                kept.append(f"{place} stays left out")
+            else:
+                mine[key] = new[key]
+        elif isinstance(new[key], Table) and isinstance(mine[key], Table):
+            _merge(mine[key], new[key], _table(base.get(key)), f"{place}.", kept)
+        elif key in base and plain(mine[key]) == base[key]:
+            if plain(new[key]) != base[key]:
+                mine[key] = new[key]
+        elif plain(mine[key]) != plain(new[key]):
+            kept.append(f"{place} = {_shown(mine[key])} (the import has {_shown(new[key])})")
+    for key in [*mine]:
+        if key in new or key in LISTS:
+            continue
+        if key in base and plain(mine[key]) == base[key]:
+            del mine[key]
+        else:
+            kept.append(f"{where}{key} is yours")
+
+
+def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: list[str]) -> None:
+    """Groups or commitments, by name."""
+    old = {str(each.get("name")): each for each in base.get(key, [])}
+    theirs = {str(each["name"]): each for each in new[key]}
+    if key not in mine:
+        mine[key] = tomlkit.aot()
+    own = {str(each.get("name")): each for each in mine[key]}
+    for name, each in theirs.items():
+        if name in own:
+            _merge(own[name], each, old.get(name, {}), f"{key}.{name}.", kept)
+        elif name in old:
+            kept.append(f"{key}.{name} stays left out")
+        else:
+            mine[key].append(each)
+    for place in range(len(mine[key]) - 1, -1, -1):
+        each = mine[key][place]
+        name = str(each.get("name"))
+        if name in theirs:
+            continue
+        if name in old and plain(each) == old[name]:
+            del mine[key][place]
+        else:
+            kept.append(f"{key}.{name} is yours")
+
+
+def _take_head(mine: Any, new: Any, before: str) -> None:
+    """The remarks at the top: the new ones, unless they were edited."""
+    heads = [
+        _head(tomlkit.dumps(each).splitlines() if not isinstance(each, str) else each.splitlines())
+        for each in (mine, new, before)
+    ]
+    if heads[0] != heads[2]:
+        return
+    body = mine.body
+    first = next((place for place, (key, _) in enumerate(body) if key is not None), 0)
+    fresh = [
+        (key, item) for key, item in new.body[: next((p for p, (k, _) in enumerate(new.body) if k is not None), 0)]
+    ]
+    if all(key is None for key, _ in fresh):
+        for place in range(min(first, len(fresh))):
+            body[place] = fresh[place]
+
+
+def _head(lines: list[str]) -> list[str]:
+    end = next((place for place, line in enumerate(lines) if line and not line.startswith("#")), len(lines))
+    return lines[:end]
+
+
+def plain(item: Any) -> Any:
+    """A value without its layout."""
+    return item.unwrap() if hasattr(item, "unwrap") else item
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _shown(item: Any) -> str:
+    shown = str(plain(item))
+    return shown if len(shown) <= 60 else shown[:57] + "..."
