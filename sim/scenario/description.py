@@ -19,6 +19,7 @@ from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_description import describe_platform, where_it_runs
 from sim.scenario.resolved_groups import ResolvedGroups
+from sim.scenario.unlikely import unlikely
 from sim.units import format_duration
 
 MOST_METERS = 6  # named of one source
@@ -45,6 +46,7 @@ def describe(
         *_groups(file, resolved),
         *describe_platform(file, resolved),
         *_commitments(file, catalogue),
+        *unlikely(file, resolved, catalogue),
         "",
         *_meters(meters),
         *_trust(untrusted),
