@@ -167,12 +167,13 @@ class OneOrMore:
         return {"anyOf": [listed["items"], listed]}
 
 
+MOST_NUMBER = 1e15  # what any number of a scenario may be: sums of them stay numbers
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0)]
-NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-MOST_NUMBER, le=MOST_NUMBER)]
+Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0, le=MOST_NUMBER)]
+NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_NUMBER)]
 Price = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_PRICE)]
 Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
 

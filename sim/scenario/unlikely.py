@@ -5,7 +5,6 @@ Each is a sentence of `vmfleet validate`; nothing here refuses a file, since a w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 from sim.catalog.catalogue import Catalogue
@@ -193,7 +192,7 @@ def _load(file: ScenarioFile, _resolved: ResolvedGroups, _catalogue: Catalogue) 
         if scaled is None or scaled.load.by_hour is None:  # type: ignore[attr-defined]
             continue
         most, needed = max(scaled.load.by_hour), scaled.per_vm  # type: ignore[attr-defined]
-        if math.ceil(most / needed) > scaled.max:  # type: ignore[attr-defined]
+        if most > needed * scaled.max:  # type: ignore[attr-defined]
             yield (
                 f"group {group.name}: its load reaches {most:g}, and max = {scaled.max} VMs serve {scaled.max * needed:g}: "  # type: ignore[attr-defined]
                 "it is overloaded then"

@@ -93,11 +93,14 @@ def test_money_beyond_a_cloud_is_refused(tmp_path: Path):
     plan = commitment + 'kind = "savings-plan"\nhourly = {}\n'
     override = head + '[prices.override."Standard_D4s_v5"]\nlinux = {}\n'
     disk = head + "[prices.override_disks]\nP10 = {}\n"
-    for text, key in ((reserved, "quantity"), (plan, "hourly"), (override, "linux"), (disk, "P10")):
+    batch = 'name = "x"\nhorizon = "2d"\n[[group]]\nname = "g"\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n'
+    batch += "batch = {{ sizes = [1], weights = [{}] }}\n"
+    cases = ((reserved, "quantity"), (plan, "hourly"), (override, "linux"), (disk, "P10"), (batch, "weights"))
+    for text, key in cases:
         (tmp_path / "x.toml").write_text(text.format(1_000_000_000))
         sim.load(tmp_path / "x.toml")
-        (tmp_path / "x.toml").write_text(text.format(10**18))
-        with pytest.raises(ScenarioError, match=r"1,?000,?000,?000") as refused:
+        (tmp_path / "x.toml").write_text(text.format(f"{10**18}.0" if key != "quantity" else 10**18))
+        with pytest.raises(ScenarioError, match=r"at most 1") as refused:
             sim.load(tmp_path / "x.toml")
         assert key in refused.value.faults[0].field
     with pytest.raises(InputError, match=r"one line of the bill is 18,446,744,074; .* up to 4\.6 billion"):
