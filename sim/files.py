@@ -34,10 +34,17 @@ Error = type[InputError]
 
 
 def refusal(
-    error: Error, path: str | Path, problem: str, hint: str = "", *, line: int | None = None, field: str = ""
+    error: Error,
+    path: str | Path,
+    problem: str,
+    hint: str = "",
+    *,
+    line: int | None = None,
+    field: str = "",
+    value: object = None,
 ) -> InputError:
     """An error of the reader's kind for one fault of a file."""
-    fault = Fault(field=field, problem=problem, hint=hint, file=str(path), line=line)
+    fault = Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)
     return error([fault]) if issubclass(error, FaultyInput) else error(str(fault))
 
 

@@ -90,7 +90,7 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
     made = dict(run.fleet)
     for name, row in OWN_RATIOS.items():
         top, bottom = row.ratio_of or ("", "")
-        tops, bottoms = run.outcomes.get((FLEET, top)), run.outcomes.get((FLEET, bottom))
+        tops, bottoms = run.stored.outcomes.get((FLEET, top)), run.stored.outcomes.get((FLEET, bottom))
         if tops is not None and bottoms is not None:
             around = estimate_ratio(tops.tolist(), bottoms.tolist(), run.confidence, row.domain)
             if around.mean is not None and math.isfinite(around.mean):
@@ -147,7 +147,7 @@ def answer(data: PageData) -> list[str]:
 def _odds(run: ReportedRun, money: Scale) -> list[str]:
     """The probability of exceeding a budget, and whether the precision was reached."""
     sentences = []
-    budget = run.summary.get("budget")
+    budget = run.stored.summary.get("budget")
     if budget is not None:
         # Wilson's interval to show, Clopper and Pearson's to decide by: it never claims too much.
         shown = budget.get("wilson", budget)
@@ -160,7 +160,7 @@ def _odds(run: ReportedRun, money: Scale) -> list[str]:
         sentences.append(
             f"{words}; the exact bounds, to decide by, are {percent(budget['low'])} to {percent(budget['high'])}."
         )
-    stopping = run.summary.get("stopping")
+    stopping = run.stored.summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
         sentences.append(
@@ -232,7 +232,7 @@ def cards(data: PageData) -> list[Card]:
 
 def quantile_table(data: PageData) -> Table | None:
     """How high a single bill may be: quantiles over the replications with distribution-free bounds."""
-    quantiles = data.run.summary.get("bill_quantiles")
+    quantiles = data.run.stored.summary.get("bill_quantiles")
     stat = data.stats.get("cost.total")
     if not quantiles or stat is None or data.run.replications < 2 or stat.low == stat.high:
         return None

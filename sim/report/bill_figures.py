@@ -115,7 +115,7 @@ def differ(values: Floats) -> bool:
 def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     """What the whole bill came to in each replication; None if all were the same, or the folder doesn't say."""
     name = "bill_distribution"
-    bills = run.outcomes.get((FLEET, "cost.total"))
+    bills = run.stored.outcomes.get((FLEET, "cost.total"))
     stat = run.fleet.get("cost.total")
     if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills):
         return None

@@ -82,9 +82,9 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
     several = run.groups if len(run.groups) > 1 else {}
     shown = sorted(several, key=lambda group: -run.mean("billed_hours", group))[:MOST_PANELS]
     hours = timeline.read(
-        run.folder / "timeline.parquet",
+        run.stored.folder / "timeline.parquet",
         horizon_h=run.horizon_h,
-        numbers=run.numbers,
+        numbers=run.stored.numbers,
         groups=[group for group in several if group in shown],
     )
     if hours is not None and hours.states:
@@ -98,8 +98,8 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
             figures.append(group_figures.cost_by_group(run, shown_money))
         figures.append(bill_figures.cost_by_meter(run, shown_money))
         figures.append(bill_figures.bill_distribution(run, shown_money.scale))
-    if run.commitments:
+    if run.stored.commitments:
         figures.append(commitment_figures.commitment_use(run))
-    if run.vm_timelines:
+    if run.stored.vm_timelines:
         figures.append(fleet_figures.single_vms(run))
     return [drawn for drawn in figures if drawn is not None]

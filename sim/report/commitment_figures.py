@@ -35,14 +35,14 @@ def commitment_table(data: PageData) -> Table | None:
         for name in run.fleet
         if name.startswith("commitment.") and name.endswith(".used_fraction")
     ]
-    if not names or not run.bill:
+    if not names or not run.stored.mean_bill:
         return None
     amounts = money.lines(run)
     rows, costs = [], []
     for name in names:
         own = {
             line.meter.removeprefix(f"commitment.{name}."): (line, amount)
-            for line, amount in zip(run.bill, amounts, strict=True)
+            for line, amount in zip(run.stored.mean_bill, amounts, strict=True)
             if line.meter.startswith(f"commitment.{name}.")
         }
         used, unused = own.get("used"), own.get("unused")
@@ -78,12 +78,12 @@ def commitment_table(data: PageData) -> Table | None:
 def commitment_use(run: ReportedRun) -> Drawn:
     """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
     name = "commitment_use"
-    shown = run.commitments[:MOST_PANELS]
+    shown = run.stored.commitments[:MOST_PANELS]
     panel, gap, top = 1.15, 0.4, 0.95
     height = top + len(shown) * (panel + gap) + 0.7
     step = step_h(run.horizon_h)
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
-    left_out = len(run.commitments) - len(shown)
+    left_out = len(run.stored.commitments) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
     sheet = Sheet("How much of what was bought is used in each hour?", height, footer(run, name, remark))
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
@@ -130,9 +130,9 @@ def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Flo
 def uptime_table(data: PageData) -> Table | None:
     """Uptime by month and deployment against its SLA; None where nothing can take a VM away from its user."""
     run, money = data.run, data.money.scale
-    if not run.uptimes:
+    if not run.stored.uptimes:
         return None
-    listed = run.uptimes
+    listed = run.stored.uptimes
     if len(listed) > MOST_ROWS:
         listed = tuple(sorted(listed, key=lambda each: each.uptime)[:MOST_ROWS])
     rows = [
@@ -148,7 +148,7 @@ def uptime_table(data: PageData) -> Table | None:
         ]
         for row in listed
     ]
-    left_out = len(run.uptimes) - len(listed)
+    left_out = len(run.stored.uptimes) - len(listed)
     return Table(
         columns=[
             "month", "group or set", "deployment", "SLA", "uptime", "worst", "below the SLA",

@@ -150,7 +150,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
     end_h = min(WEEK_H, run.horizon_h)
-    timelines = _spread(run.vm_timelines, MOST_VMS)
+    timelines = _spread(run.stored.vm_timelines, MOST_VMS)
     row, top, closer = 0.2, 0.92, 0.95
     tall = max(len(timelines), 2) * row
     height = top + tall + 0.95 + closer
@@ -181,7 +181,7 @@ def single_vms(run: ReportedRun) -> Drawn:
 
 def _shown_of(run: ReportedRun, shown: int) -> str:
     """How many VMs a figure shows, and of how many."""
-    of = f"{shown:,} of {run.vms_in_all:,} VMs" if run.vms_in_all else f"{shown:,} VMs"
+    of = f"{shown:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{shown:,} VMs"
     return f"{of}, the first of each group (no sample),"
 
 

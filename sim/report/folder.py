@@ -12,13 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import numpy.typing as npt
 
-from sim.billing.meters import BillLine
 from sim.fields.metrics import Forms
 from sim.runs import results
 from sim.runs.metrics import FLEET
-from sim.runs.results import CommitmentUse, Floats, UptimeRow, VmTimeline
+from sim.runs.results import Floats, StoredResult
 from sim.statistics.intervals import replications_for
 from sim.units import parse_duration
 
@@ -51,9 +49,7 @@ class Stat:
 class ReportedRun:
     """Everything the report may say; nothing here was computed from anything but the folder."""
 
-    folder: Path
-    summary: Mapping[str, Any]
-    provenance: Mapping[str, Any]
+    stored: StoredResult
     name: str  # of the scenario
     title: str  # what people call it: its title, else its name
     description: str
@@ -70,13 +66,6 @@ class ReportedRun:
     zone_name: str
     fleet: Mapping[str, Stat]
     groups: Mapping[str, Mapping[str, Stat]]
-    outcomes: Mapping[tuple[str, str], Floats]  # (group, metric): one value a replication
-    numbers: npt.NDArray[np.int64]  # of the replications played; an interrupted run may lack some
-    bill: tuple[BillLine, ...]
-    vm_timelines: tuple[VmTimeline, ...]
-    vms_in_all: int  # of which these are the first; 0: not known
-    commitments: tuple[CommitmentUse, ...] = ()
-    uptimes: tuple[UptimeRow, ...] = ()
 
     @property
     def forms(self) -> Forms:
@@ -98,9 +87,7 @@ def read(folder: Path) -> ReportedRun:
     named = summary.get("scenario", "")
     name = str(named.get("name", "") if isinstance(named, Mapping) else named)
     return ReportedRun(
-        folder=folder,
-        summary=summary,
-        provenance=stored.provenance,
+        stored=stored,
         name=name,
         title=str(scenario.get("title") or name),
         description=str(scenario.get("description") or "").strip(),
@@ -120,13 +107,6 @@ def read(folder: Path) -> ReportedRun:
             str(group): _stats(str(group), entry["metrics"], outcomes)
             for group, entry in summary.get("groups", {}).items()
         },
-        outcomes=outcomes,
-        numbers=stored.numbers,
-        bill=stored.mean_bill,
-        vm_timelines=stored.vm_timelines,
-        vms_in_all=stored.vms_in_all,
-        commitments=stored.commitments,
-        uptimes=stored.uptimes,
     )
 
 

@@ -13,7 +13,7 @@ from sim.report.folder import ReportedRun
 
 def assumptions(run: ReportedRun) -> Table | None:
     """Every default that the run uses, with its source and trust; assumptions marked."""
-    defaults = run.provenance.get("defaults")
+    defaults = run.stored.provenance.get("defaults")
     if not isinstance(defaults, Sequence) or not defaults:
         return None
     rows, marked = [], []
@@ -60,7 +60,7 @@ def provenance(run: ReportedRun) -> Table:
         ["billing policy", run.policy],
         ["engine", run.engine or NO_NUMBER],
     ]
-    rest = pairs(run.provenance, known={pair[0] for pair in rows})
+    rest = pairs(run.stored.provenance, known={pair[0] for pair in rows})
     return Table(columns=["", ""], rows=[*rows, *rest], words=2)
 
 

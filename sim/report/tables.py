@@ -135,10 +135,10 @@ def group_table(data: PageData) -> Table | None:
 def invoice(data: PageData) -> Table | None:
     """The mean invoice, line by line; adds up to the bill."""
     run, money = data.run, data.money.scale
-    if not run.bill:
+    if not run.stored.mean_bill:
         return None
     amounts = data.money.lines(run)
-    by_amount = sorted(range(len(amounts)), key=lambda i: -abs(run.bill[i].amount))
+    by_amount = sorted(range(len(amounts)), key=lambda i: -abs(run.stored.mean_bill[i].amount))
     kept, rest = sorted(by_amount[:MOST_BILL_LINES]), by_amount[MOST_BILL_LINES:]
     rows = [
         [
@@ -149,7 +149,7 @@ def invoice(data: PageData) -> Table | None:
             compact(float(f"{line.unit_price:.8g}")),
             money.text(amounts[i]),
         ]
-        for i, line in ((i, run.bill[i]) for i in kept)
+        for i, line in ((i, run.stored.mean_bill[i]) for i in kept)
     ]
     if rest:
         smaller = math.fsum(amounts[i] for i in rest)

@@ -66,14 +66,14 @@ class MoneyParts:
             for column, amount in enumerate(amounts)
             if amount
         }
-        for number, line in enumerate(run.bill):
+        for number, line in enumerate(run.stored.mean_bill):
             if line.amount:
                 place = row_of.get(line.group, -1), column_of.get(line.kind, -1)
                 cells.setdefault(place, []).append(number)
-        shown = [0.0] * len(run.bill)
+        shown = [0.0] * len(run.stored.mean_bill)
         for (row, column), numbers in cells.items():
             total = self.table.cells[row][column] if min(row, column) >= 0 else 0.0
-            amounts = [run.bill[number].amount for number in numbers]
+            amounts = [run.stored.mean_bill[number].amount for number in numbers]
             for number, amount in zip(numbers, rounded_parts(self.scale, amounts, total), strict=True):
                 shown[number] = amount
         return shown
@@ -101,7 +101,7 @@ def hours_parts(run: ReportedRun) -> HoursParts:
     billed = math.fsum(h for state, h in hours.items() if policy.bills(state))
     if abs(billed - run.mean("billed_hours")) > SLACK * max(1.0, billed):
         raise ResultError(
-            f"{run.folder / 'summary.json'}: billed_hours is {run.mean('billed_hours')!r}, but the states that "
+            f"{run.stored.folder / 'summary.json'}: billed_hours is {run.mean('billed_hours')!r}, but the states that "
             f"policy {policy.name} bills make up {billed!r}"
         )
     served = min(run.mean("served_hours"), hours.get(PowerState.RUNNING, 0.0))
@@ -141,7 +141,7 @@ def money_parts(run: ReportedRun) -> MoneyParts:
         members.append((FLEET,))
     if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
         raise ResultError(
-            f"{run.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
+            f"{run.stored.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
         )
     return MoneyParts(
         scale=scale, groups=names, meters=meters, table=rounded_table(scale, cells, total), members=members

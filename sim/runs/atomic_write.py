@@ -8,39 +8,24 @@ and is locked while it is in use: what a killed process left is repaired by the 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sim.errors import ResultError
-from sim.runs.digests import PROVENANCE, digests, facts_digest, is_drawn, recorded, write_provenance
+from sim.runs.digests import PROVENANCE, digests, facts_digest, is_drawn, read_provenance, recorded, write_provenance
 from sim.runs.workplace import MARKER, PROGRAM, WORKPLACE, clear_leftovers, workplace
 
 SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
-OURS = frozenset(  # every name that may stand in a result folder; lives.parquet: version 0.1
-    {
-        SUMMARY,
-        PROVENANCE,
-        COMPARISON,
-        "scenario.toml",
-        "scenarios",
-        "runs",
-        "figures",
-        "report.html",
-        ".report.html.writing",  # left by version 0.1 where a report broke off
-        *(f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")),
-        *(f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")),
-        *(
-            f"{table}.{form}"
-            for table in ("sweep", "size", "sensitivity", "backtest")
-            for form in ("json", "csv", "parquet")
-        ),
-    }
+OURS = frozenset(  # every name that may stand in a result folder; lives.parquet, .report.html.writing: version 0.1
+    f"{SUMMARY} {PROVENANCE} {COMPARISON} scenario.toml scenarios runs figures report.html .report.html.writing".split()
+    + [f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")]
+    + [f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")]
+    + [f"{table}.{form}" for table in ("sweep", "size", "sensitivity", "backtest") for form in ("json", "csv", "parquet")]
 )
 
 
@@ -102,16 +87,15 @@ def drawing_in(folder: Path) -> Iterator[Path]:
             (place / name).replace(folder / name)
         stated = recorded(folder)
         if stated is not None:
-            facts = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
             tables = {name: digest for name, digest in stated.items() if not is_drawn(name)}
-            write_provenance(place, facts | {"files": tables | drawn})
+            write_provenance(place, read_provenance(folder) | {"files": tables | drawn})
             (place / PROVENANCE).replace(folder / PROVENANCE)
 
 
 def _record(place: Path) -> None:
     """Put the digests of a new folder's files into its `provenance.json`."""
     if (place / PROVENANCE).exists():
-        facts = json.loads((place / PROVENANCE).read_text(encoding="utf-8"))
+        facts = read_provenance(place)
         write_provenance(place, facts | {"files": digests(place) | {PROVENANCE: facts_digest(facts)}})
 
 
@@ -155,22 +139,14 @@ def _check_ours(folder: Path) -> None:
         raise _as_result_error(folder, refusal) from refusal
     if not names:
         return
-    if PROVENANCE not in names or not _is_ours(folder / PROVENANCE):
+    program = read_provenance(folder).get("program")
+    if not isinstance(program, dict) or program.get("name") != PROGRAM:
         raise ResultError(f"{folder}: is not empty and holds no result of {PROGRAM}; give another folder")
     foreign = sorted(names - OURS)
     if foreign:
         raise ResultError(
             f"{folder}: holds {', '.join(foreign[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
         )
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    program = content.get("program") if isinstance(content, dict) else None
-    return isinstance(program, dict) and program.get("name") == PROGRAM
 
 
 def _flush(place: Path) -> None:
@@ -188,23 +164,19 @@ def _flush(place: Path) -> None:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Errors of the operating system (full disk, missing right) as ResultError, in words."""
+def _explained(folder: Path, only: tuple[int, ...] = ()) -> Iterator[None]:
+    """Errors of the operating system (full disk, missing right) as ResultError, in words; all, or those of some numbers."""
     try:
         yield
     except OSError as refusal:
+        if only and refusal.errno not in only:
+            raise
         raise _as_result_error(folder, refusal) from refusal
 
 
-@contextmanager
-def full_disk_explained(folder: str | Path) -> Iterator[None]:
+def full_disk_explained(folder: str | Path) -> AbstractContextManager[None]:
     """A disk that fills up while replications are kept beside a folder, as ResultError with the folder's name."""
-    try:
-        yield
-    except OSError as refusal:
-        if refusal.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise _as_result_error(Path(folder), refusal) from refusal
+    return _explained(Path(folder), (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def _as_result_error(folder: Path, refusal: OSError) -> ResultError:

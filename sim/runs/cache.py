@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 import time
 import warnings
@@ -28,6 +27,7 @@ from sim.billing.meters import BillLine
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.errors import ResultError, VmfleetWarning
+from sim.files import write_whole
 from sim.runs.provenance import input_digest, program_digest
 from sim.runs.replication import CommitmentHours, Replication, Timeline
 from sim.runs.simulation_input import SimulationInput
@@ -35,6 +35,7 @@ from sim.runs.simulation_input import SimulationInput
 FORMAT = 4  # of the files; part of every name
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
+PLAIN = ("number", "engine", "engine_why", "metrics", "vm_timelines", "vms")  # of a replication, written as they are
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
 
@@ -62,16 +63,10 @@ class CacheEntry:
         """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
         file = self._file(replication.number)
         self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self.folder / f".{file.name}.{secrets.token_hex(4)}"
-        try:
-            written = io.BytesIO()
-            _write(written, replication)
-            content = written.getvalue()
-            unfinished.write_bytes(content + hashlib.sha256(content).digest())
-            unfinished.replace(file)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        written = io.BytesIO()
+        _write(written, replication)
+        content = written.getvalue()
+        write_whole(file, content + hashlib.sha256(content).digest(), sync=False)
         return replace(replication, timeline=KeptTimeline(file, tuple(replication.timeline)))
 
     def finished(self) -> int:
@@ -124,13 +119,8 @@ class RunCache:
         """Mark the folder as a cache, so that git and backups skip it."""
         if not self.folder.is_dir():
             return
-        for name, content in (
-            (".gitignore", "*\n"),
-            (
-                "CACHEDIR.TAG",
-                "Signature: 8a477f597d28d172789f06886806bc55\n# Made by vmfleet; may be deleted at any time.\n",
-            ),
-        ):
+        signature = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by vmfleet; may be deleted at any time.\n"
+        for name, content in ((".gitignore", "*\n"), ("CACHEDIR.TAG", signature)):
             if not (self.folder / name).exists():
                 (self.folder / name).write_text(content, encoding="utf-8")
 
@@ -147,7 +137,8 @@ class KeptTimeline(Mapping[str, Timeline]):
             raise KeyError(group)
         try:
             with np.load(io.BytesIO(_content(self._file)), allow_pickle=False) as content:
-                return _timeline(content, self._groups.index(group))
+                index = self._groups.index(group)
+                return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
         except Damaged as wrong:
             raise ResultError(f"{self._file}: {wrong} since this run read it; run it again") from None
         except FileNotFoundError:
@@ -163,15 +154,9 @@ class KeptTimeline(Mapping[str, Timeline]):
 
 
 def _write(stream: BinaryIO, replication: Replication) -> None:
-    described = {
-        "number": replication.number,
-        "engine": replication.engine,
-        "engine_why": replication.engine_why,
-        "metrics": replication.metrics,
+    described = {key: getattr(replication, key) for key in PLAIN} | {
         "bill": [asdict(line) for line in replication.bill],
         "groups": list(replication.timeline),
-        "vm_timelines": replication.vm_timelines,
-        "vms": replication.vms,
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
         "events": (replication.events.name, _digest(replication.events)) if replication.events is not None else None,
@@ -222,24 +207,16 @@ def _read(file: Path) -> Replication:
         if _digest(events) != digest:
             raise Damaged(f"{name} has changed")
     return Replication(
-        number=described["number"],
-        engine=described["engine"],
-        engine_why=described["engine_why"],
-        metrics=described["metrics"],
+        **{key: described[key] for key in PLAIN}
+        | {"vm_timelines": tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"])},
         bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
-        vm_timelines=tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"]),
-        vms=described["vms"],
         uptimes=tuple(
             Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
         ),
         commitment_hours=commitments,
         events=events,
     )
-
-
-def _timeline(content: Mapping[str, NDArray[Any]], index: int) -> Timeline:
-    return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
 
 
 def cache_beside(folder: Path) -> RunCache:

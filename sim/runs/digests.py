@@ -29,13 +29,18 @@ def write_provenance(place: Path, facts: Mapping[str, Any]) -> None:
     (place / PROVENANCE).write_text(text + "\n", encoding="utf-8")
 
 
-def recorded(folder: Path) -> dict[str, str] | None:
-    """The digests that a folder's `provenance.json` states; None: none, or none that can be read."""
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The facts of a result's origin; empty: there are none, or none that can be read."""
     try:
         facts = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return None
-    found = facts.get("files") if isinstance(facts, dict) else None
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def recorded(folder: Path) -> dict[str, str] | None:
+    """The digests that a folder's `provenance.json` states; None: none, or none that can be read."""
+    found = read_provenance(folder).get("files")
     return found if isinstance(found, dict) else None
 
 
@@ -53,8 +58,7 @@ def check_files(folder: Path) -> bool:
     tables = {name: digest for name, digest in stated.items() if not is_drawn(name)}
     with refused_in_words(folder, ResultError):
         found = digests(folder)
-        facts = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        found[PROVENANCE] = facts_digest(facts)
+        found[PROVENANCE] = facts_digest(read_provenance(folder))
     wrong = [name for name, digest in tables.items() if found.get(name) != digest]
     if wrong:
         gone = [name for name in wrong if name not in found]

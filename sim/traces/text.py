@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -27,22 +27,9 @@ MOST_FAULTS = 10
 Cells = Any
 """An Arrow array of strings."""
 
-
-def fault(
-    path: Path, problem: str, hint: str = "", *, line: int | None = None, field: str = "", value: object = None
-) -> TraceError:
-    """A TraceError of one fault."""
-    return TraceError([Fault(field=field, problem=problem, hint=hint, value=value, file=str(path), line=line)])
-
-
-def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
-    """The file's content, unpacked if it is gzip, whatever its name; what can't be read is the user's to mend."""
-    return files.open_bytes(path, TraceError)
-
-
-def open_text(path: Path) -> AbstractContextManager[TextIO]:
-    """The file's text."""
-    return files.open_text(path, TraceError)
+fault = partial(files.refusal, TraceError)
+open_bytes = partial(files.open_bytes, error=TraceError)
+open_text = partial(files.open_text, error=TraceError)
 
 
 @dataclass(frozen=True, slots=True)
