@@ -1,4 +1,4 @@
-"""What a file from somebody's cloud is, told by its content: a name may say anything."""
+"""What a file from a user's cloud is, recognised by its content: a name may say anything."""
 
 from __future__ import annotations
 

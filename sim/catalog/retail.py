@@ -1,6 +1,6 @@
 """Import of the public price list: saved pages of the Retail Prices API become a catalogue of our own form.
 
-What is taken: VM consumption, Linux and Windows told apart by the product's name; spot as spot prices, never as
+What is taken: VM consumption, Linux and Windows distinguished by the product's name; spot as spot prices, never as
 pay-as-you-go; reservations divided by the hours of their term; savings-plan rates (API 2023-01-01-preview); managed disks
 and public IPv4 addresses if the pages have them. What is left out is counted by reason.
 """

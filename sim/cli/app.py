@@ -89,7 +89,7 @@ def _status_of(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted; what was finished is kept: the same command with --resume goes on from it")
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the answer has seen enough, as in `vmfleet states | head`
+    except BrokenPipeError:  # the reader of the answer has seen enough, as in `vmfleet states | head`
         streams.give_up()
         return DONE
     except SystemExit as left:  # so the parser leaves where the reader of the answer has gone

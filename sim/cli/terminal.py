@@ -89,7 +89,7 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
 
 @contextmanager
 def working(what: str, *, quiet: bool) -> Iterator[None]:
-    """Say what is done while the block lasts, where nobody can know how long; on a terminal only."""
+    """Say what is done while the block lasts, where no one can know how long; on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield
         return

@@ -150,12 +150,12 @@ def _draw_bills(axes: Axes, bills: Floats) -> tuple[Sequence[float], Sequence[fl
         axes.spines["left"].set_visible(False)
         axes.set_ylabel("each dot is\none replication", rotation=0, ha="right", va="center", size=8)
         return (), ()
-    tally, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
-    axes.bar(bounds[:-1], tally, np.diff(bounds), align="edge", facecolor=style.SKY, edgecolor="white", linewidth=0.8)
+    counts, bounds = np.histogram(bills, bins=min(40, max(8, int(len(bills) ** 0.5))))
+    axes.bar(bounds[:-1], counts, np.diff(bounds), align="edge", facecolor=style.SKY, edgecolor="white", linewidth=0.8)
     axes.set_ylabel("replications")
     style.put_numbers(axes.yaxis, most=4, whole=True)
-    axes.set_ylim(0.0, float(tally.max()) * 1.1)
-    return bounds.tolist(), tally.tolist()
+    axes.set_ylim(0.0, float(counts.max()) * 1.1)
+    return bounds.tolist(), counts.tolist()
 
 
 def _draw_strip(sheet: Sheet, axes: Axes, stat: Stat, confidence: float) -> Axes:

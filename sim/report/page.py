@@ -73,7 +73,7 @@ def fill(template: str, figures: Sequence[Drawn], **said: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # An inline picture knows the namespace without being told; its text was escaped when it was drawn.
+    # An inline picture needs no namespace; its text was escaped when it was drawn.
     svg = {each.name: each.svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1) for each in figures}
     pictures = {each.name: (each, Markup(svg[each.name])) for each in figures}
     return templates.get_template(template).render(pictures=pictures, **said)

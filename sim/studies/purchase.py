@@ -60,7 +60,7 @@ class Purchase(Answer):
     @property
     def words(self) -> str:
         return (
-            f"{self.path} = {self.best:g} has the least mean bill ({self.low:g} to {self.high:g} can't be told from it); "
+            f"{self.path} = {self.best:g} has the least mean bill ({self.low:g} to {self.high:g} can't be distinguished from it); "
             f"it saves {self.saving.mean:,.2f} {self.currency} against none"
         )
 

@@ -178,7 +178,7 @@ def allocation(rounds: int) -> dict[str, Any]:
 
 def in_a_process_of_its_own(code: str) -> dict[str, float]:
     """What a program prints as JSON, with its peak memory."""
-    tail = "\nprint(json.dumps({**told, 'peak_mib': peak_kib() / 1024}))"
+    tail = "\nprint(json.dumps({**measured, 'peak_mib': peak_kib() / 1024}))"
     done = subprocess.run(
         [sys.executable, "-c", PEAK + code + tail], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -198,7 +198,7 @@ from tests.benchmarks import works
 works.played(works.office_hours(100, 1), "compiled")
 began, cpu = time.perf_counter(), time.process_time()
 {work}
-told = {{"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}}
+measured = {{"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}}
 """
 MONTH = 'works.played(works.office_hours(1_000_000, 30), "compiled", threads=2)'
 YEARS = """asked = works.office_hours(10_000, 365)
@@ -210,7 +210,7 @@ def play(alive): works.played({work}, "{engine}")
 play(1_000)
 before = peak_kib()
 play(100_000)
-told = {{"bytes_per_vm": 1024 * (peak_kib() - before) / 100_000}}
+measured = {{"bytes_per_vm": 1024 * (peak_kib() - before) / 100_000}}
 """
 
 

@@ -32,8 +32,8 @@ tight_cycles = st.builds(
 def replays(draw: st.DrawFn) -> Replay:
     """A recorded fleet: some asked for at one instant, some never deleted, some deleted before they run."""
     born = sorted(draw(st.lists(st.sampled_from((0.0, 10.0, 10.0, 500.5, 3600.0, 9999.25)), max_size=12)))
-    lives = tuple(draw(st.sampled_from((0.0, 7.0, 800.0, 5000.0, NEVER))) for _ in born)
-    return Replay(born_s=tuple(born), lifetime_s=lives)
+    lifetimes = tuple(draw(st.sampled_from((0.0, 7.0, 800.0, 5000.0, NEVER))) for _ in born)
+    return Replay(born_s=tuple(born), lifetime_s=lifetimes)
 
 
 @st.composite

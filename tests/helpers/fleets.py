@@ -78,7 +78,7 @@ class RunOutput:
         """How often something was counted; 0 if it was not."""
         return self.usage.counts.get(name, 0)
 
-    def life(self, vm: str = "g-0000") -> list[tuple[float, str]]:
+    def timeline(self, vm: str = "g-0000") -> list[tuple[float, str]]:
         """The power states that a VM entered, and when (s); "" is gone."""
         return list(dict(self.run.vm_timelines).get(vm, ()))
 
@@ -139,7 +139,7 @@ def differences(one: RunOutput, other: RunOutput) -> list[str]:
         at = next((i for i, (a, b) in enumerate(zip(one.events, other.events, strict=False)) if a != b), -1)
         found.append(f"events: {len(one.events)} and {len(other.events)}, first unlike is number {at}")
     if one.run.vm_timelines != other.run.vm_timelines:
-        found.append("lives")
+        found.append("timelines")
     return found
 
 

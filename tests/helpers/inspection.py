@@ -67,7 +67,7 @@ class Inspector:
             taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(round(r.memory_gib * MIB) for r in held)
             leaving = platform.leaving.get(host)
             if leaving is not None:  # and what those who go will leave
-                assert leaving.vms, f"host {host}: nobody is left to go"
+                assert leaving.vms, f"host {host}: no VM is left to go"
                 assert min(leaving.vcpus, leaving.memory_mib) >= 0, f"host {host}: more is promised than will be left"
                 taken_c, taken_m = taken_c + leaving.vcpus, taken_m + leaving.memory_mib
             free = platform.index.free_c[host], platform.index.free_m[host]

@@ -46,11 +46,11 @@ def run_with_events(
 ) -> tuple[RunOutput, Fleet]:
     """A SimPy run with platform events at given instants (s), and the fleet at the horizon."""
     output: list[Any] = []
-    moves, lives = EventRows(lambda some: output.extend(rows(some))), VmTimelines(10**6)
+    moves, timelines = EventRows(lambda some: output.extend(rows(some))), VmTimelines(10**6)
 
     def on_move(*of_group: Any) -> None:
         moves.listen(*of_group)
-        lives.listen(*of_group)
+        timelines.listen(*of_group)
 
     fleet = Fleet(plan, 1, 0, listener=on_move, on_flush=moves.flush, on_event=moves.note)
 
@@ -63,7 +63,7 @@ def run_with_events(
     fleet.env.process(trigger())
     run = fleet.run()
     moves.flush()
-    return RunOutput(replace(run, vm_timelines=lives.timelines()), tuple(output)), fleet
+    return RunOutput(replace(run, vm_timelines=timelines.timelines()), tuple(output)), fleet
 
 
 def hosts_of(fleet: Fleet, group: str = "g") -> list[int]:

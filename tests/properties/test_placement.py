@@ -144,7 +144,7 @@ WRONG = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_index_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison can fail: each of these defects shows in one long history."""
-    policy, name, slip = WRONG[wrong]
+    policy, name, defect = WRONG[wrong]
     chance = random.Random(1)
     history = [
         (chance.choice(("place", "place", "leave", "fail", "repair")), chance.randrange(1000), chance.randrange(len(SHAPES)))
@@ -153,7 +153,7 @@ def test_a_wrong_index_is_found_out(monkeypatch: pytest.MonkeyPatch, wrong: str)
     hosts = tuple(HostPool(name="a", count=8, vcpus=v, memory_gib=m) for v, m in ((8, 32.0), (13, 16.0)))
     right = simulate(host_index(Platform(placement=policy, hosts=hosts)), history)
     assert all(by_index == by_looking for by_index, by_looking in right)
-    monkeypatch.setattr(placement, name, slip)
+    monkeypatch.setattr(placement, name, defect)
     seen = simulate(host_index(Platform(placement=policy, hosts=hosts)), history)
     assert any(by_index != by_looking for by_index, by_looking in seen)
 

@@ -251,12 +251,12 @@ def forgets_the_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Vm, "disrupt", lambda *_: None)
 
 
-@pytest.mark.parametrize("slip", [keeps_its_host, is_counted_twice, does_not_wait, knows_no_limit, forgets_the_dead])
-def test_the_inspector_sees_a_platform_that(slip: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+@pytest.mark.parametrize("defect", [keeps_its_host, is_counted_twice, does_not_wait, knows_no_limit, forgets_the_dead])
+def test_the_inspector_sees_a_platform_that(defect: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """Else a quiet inspection would say nothing."""
     _, inspector = inspected(FAILING, seed=1)
     assert inspector.looked > 1000
-    slip(monkeypatch)
+    defect(monkeypatch)
     with pytest.raises((AssertionError, KeyError)):
         inspected(FAILING, seed=1)
 

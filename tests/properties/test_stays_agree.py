@@ -77,7 +77,7 @@ def test_a_vm_that_is_created_again_has_two_timelines() -> None:
     usages, stays = recorded(fleet(group("a", count=3, spot=spot), hours=24.0), "simpy")
     names = [stays.vms[life] for life in range(len(stays.vms))]
     assert set(names) == {"a-0000", "a-0001", "a-0002"}
-    assert len(names) > len(set(names)), "nobody was evicted: this seed shows nothing"
+    assert len(names) > len(set(names)), "no VM was evicted: this seed shows nothing"
     assert len(names) == usages["a"].counts["operations.create.accepted"]
     ended = [life for life in range(len(names)) if stays.end[stays.vm == life].max() < to_ticks(86_400.0)]
     assert len(ended) == usages["a"].counts["vms.deleted"]

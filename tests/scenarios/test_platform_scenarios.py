@@ -81,7 +81,7 @@ def test_the_hosts_that_meet_the_target_are_those_of_erlangs_formula(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """VMs of one size that fill their hosts are Erlang's loss system, whatever the distribution of lifetimes."""
-    hosts = script("hosts_for_a_promise")
+    hosts = script("hosts_for_a_service_level")
     found, by_lifetime = hosts.main(40, tmp_path / "hosts")
     enough = next(number for number in range(14, 27) if hosts.erlang_b(number) <= 0.01)
     assert (found.answer, found.value, found.next_value) == ("feasible", enough, enough - 1)

@@ -118,7 +118,7 @@ def test_the_load_is_served_only_when_the_new_vm_has_booted() -> None:
     So is nothing of the 10 at the very begin, for 80 s, before the first VM serves.
     """
     output = scaled(hours=2.0, load=(10.0,) + (120.0,) * 23)
-    assert output.life("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
+    assert output.timeline("g-0001")[:3] == [(3600, "creating"), (3610, "starting"), (3635, "running")]
     amounts = output.usage.amounts
     assert amounts["load.overload_hours"] == pytest.approx(160 / 3600)
     assert amounts["load.offered"] == pytest.approx(10 + 120)
@@ -151,9 +151,9 @@ def test_the_newest_vm_goes_first_and_takes_the_time_of_a_delete() -> None:
     output = scaled(
         minimum=1, load=(280.0,) + (0.0,) * 23, scale_out=(ScalingRule(threshold=0.95, by=2, cooldown_s=600),)
     )
-    assert output.life("g-0002")[-2:] == [(3600, "deallocating"), (3644, "")]
-    assert output.life("g-0001")[-2:] == [(3600 + 2400, "deallocating"), (6044, "")]
-    assert output.life("g-0000")[-1] == (35, "running")
+    assert output.timeline("g-0002")[-2:] == [(3600, "deallocating"), (3644, "")]
+    assert output.timeline("g-0001")[-2:] == [(3600 + 2400, "deallocating"), (6044, "")]
+    assert output.timeline("g-0000")[-1] == (35, "running")
     assert output.count("autoscale.in") == 2
 
 
@@ -162,7 +162,7 @@ def test_a_week_of_load_is_read_from_monday_in_its_own_time_zone() -> None:
     load = (0.0, 120.0) + (0.0,) * 166
     output = scaled(hours=1.0, load=load, time_zone="Europe/Amsterdam")
     assert output.count("autoscale.out") == 1
-    assert output.life("g-0001")[0] == (120, "creating"), "the first tick after the first VM serves"
+    assert output.timeline("g-0001")[0] == (120, "creating"), "the first tick after the first VM serves"
 
 
 def test_vms_that_were_lost_are_made_up_for() -> None:
@@ -196,7 +196,7 @@ def test_scale_in_gives_up_vms_that_wait_to_be_created_and_forgets_none() -> Non
     assert output.count("failures.AllocationFailed") > 8
     assert output.count("vms.deleted") == 0
     after = [row for row in output.events if row[0] > 8000]
-    assert not after, "nobody goes on asking"
+    assert not after, "no one goes on asking"
 
 
 def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:

@@ -54,7 +54,7 @@ def test_a_create_without_hardware_is_tried_again_after_longer_and_longer_waits(
     output = run_both(fleet(hours=1, failures={"AllocationFailed": SURE}, retry=retry))
     assert begun(output, "create") == attempts_at
     n = len(attempts_at)
-    assert output.life() == [move for t in attempts_at for move in ((t, "creating"), (t + 10, ""))]
+    assert output.timeline() == [move for t in attempts_at for move in ((t, "creating"), (t + 10, ""))]
     assert output.count("allocation.attempts") == output.count("allocation.failures") == n
     assert output.count("failures.AllocationFailed") == output.count("operations.create.failed") == n
     assert output.usage.existing_h * 3600 == pytest.approx(10 * n, abs=1e-9)
@@ -149,8 +149,8 @@ def test_a_start_that_timed_out_does_not_hold_its_host_over_the_off_hours(attemp
     )  # fmt: skip
     output = run_both(plan)
     assert output.count("failures.VMStartTimedOut") > 100
-    for _, life in output.run.vm_timelines:
-        for (since_s, state), (until_s, _) in pairwise(life):
+    for _, moves in output.run.vm_timelines:
+        for (since_s, state), (until_s, _) in pairwise(moves):
             assert state != "stopped" or since_s < 4000 or until_s - since_s <= 100, (since_s, until_s)
 
 
@@ -164,7 +164,7 @@ def test_an_os_that_is_not_provisioned_in_time_leaves_a_running_vm_until_someone
     if how == "by its deadline":
         changes = {"steps": {"os_provisioning": always(1200.001)}}
     output = run_both(fleet(hours=1880 / 3600, **changes))
-    assert output.life() == [
+    assert output.timeline() == [
         (0, "creating"), (10, "starting"), (35, "running"), (1835, "deallocating"), (1879, ""), (1879, "creating"),
     ]  # fmt: skip
     assert output.operations()[1] == (1235, "create", "OSProvisioningTimedOut")
@@ -186,20 +186,20 @@ def test_extensions_that_take_too_long_time_out() -> None:
     """At 75 + 5,400 s, whatever they would have taken."""
     output = run_both(fleet(hours=2, steps={"extensions": always(99_999)}))
     assert output.operations()[1] == (75 + 5400, "create", "VMExtensionProvisioningTimeout")
-    assert output.life()[3:5] == [(75 + 5400 + 600, "deallocating"), (75 + 5400 + 644, "")]
+    assert output.timeline()[3:5] == [(75 + 5400 + 600, "deallocating"), (75 + 5400 + 644, "")]
 
 
 def test_an_extension_that_fails_leaves_a_running_vm_too() -> None:
     """After the extension's own time."""
     output = run_both(fleet(hours=0.25, failures={"VMExtensionProvisioningError": SURE}))
     assert output.operations()[1] == (80, "create", "VMExtensionProvisioningError")
-    assert output.life()[3:6] == [(680, "deallocating"), (724, ""), (724, "creating")]
+    assert output.timeline()[3:6] == [(680, "deallocating"), (724, ""), (724, "creating")]
 
 
 def test_a_vm_that_did_not_start_in_its_create_is_stopped_on_its_host_until_someone_reacts() -> None:
     """Starting ends at 35 without success; deleting it passes through Deallocating, since it holds a host."""
     output = run_both(fleet(hours=0.25, failures={"VMStartTimedOut": SURE}))
-    assert output.life()[:6] == [
+    assert output.timeline()[:6] == [
         (0, "creating"), (10, "starting"), (35, "stopped"), (635, "deallocating"), (679, ""), (679, "creating"),
     ]  # fmt: skip
 
@@ -232,7 +232,7 @@ def test_a_crashed_guest_is_noticed_and_restarted_and_the_vm_runs_all_the_while(
     output = run_both(fleet(crashing(300), hours=1))
     assert [row[0] for row in output.events if row[2] == "guest_crash"] == [1080, 2410]
     assert begun(output, "restart") == [1380, 2710]
-    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.timeline() == [(0, "creating"), (10, "starting"), (35, "running")]
     assert output.usage.served_h * 3600 == pytest.approx(2 * 1000 + 3600 - 2740, abs=1e-9)
     assert output.count("guest_crashes") == 2
 
@@ -247,14 +247,14 @@ def test_a_crashed_guest_that_is_not_wanted_any_more_is_deallocated_without_a_re
     """Crashed at 2,150, unwanted from 2,500, before anybody has noticed."""
     output = run_both(fleet(crashing(1000, demand=cycle(500, 500)), hours=2900 / 3600))
     assert begun(output, "restart") == []
-    assert (2500, "deallocating") in output.life()
+    assert (2500, "deallocating") in output.timeline()
 
 
 def test_a_crashed_guest_cannot_shut_itself_down() -> None:
     """Where off means a shutdown from inside, it has to be restarted first; then it shuts down at once."""
     output = run_both(fleet(crashing(1000, demand=cycle(1500, 1000), when_off="guest-shutdown"), hours=1))
     assert begun(output, "restart") == [1080 + 1000]
-    assert (1080 + 1000 + 30, "stopping") in output.life()
+    assert (1080 + 1000 + 30, "stopping") in output.timeline()
 
 
 # --- eviction ---------------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_an_eviction_gives_notice_deallocates_and_is_answered_after_a_while() ->
     """At 80 s, as soon as it serves; serves on for 30; deallocated at 155; asked for again 900 s later."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
     output = run_both(fleet(hours=1100 / 3600, spot=spot))
-    assert output.life()[3:] == [(110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running")]
+    assert output.timeline()[3:] == [(110, "deallocating"), (155, "deallocated"), (1065, "starting"), (1090, "running")]
     assert [row[0] for row in output.events if row[2] == "eviction"] == [80, 1090]
     assert output.count("evictions") == 2
     assert output.usage.served_h * 3600 == pytest.approx(30 + 10, abs=1e-3)
@@ -276,7 +276,7 @@ def test_an_eviction_may_delete_the_vm() -> None:
     """Then it is created anew."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy="delete", notice_s=always(30), restart_after_s=always(900))
     output = run_both(fleet(hours=1060 / 3600, spot=spot))
-    assert output.life()[3:] == [(110, "deallocating"), (154, ""), (1054, "creating")]
+    assert output.timeline()[3:] == [(110, "deallocating"), (154, ""), (1054, "creating")]
     assert output.count("vms.deleted") == 1
 
 
@@ -285,8 +285,8 @@ def test_an_evicted_vm_is_restarted_only_if_the_scenario_says_so(policy: str, la
     """Wanted all the while, never served."""
     spot = Spot(eviction_per_hour=AT_ONCE, policy=policy, notice_s=always(30))
     output = run_both(fleet(hours=24, spot=spot))
-    assert output.life()[-1][1] == last
-    assert len(output.life()) == 5
+    assert output.timeline()[-1][1] == last
+    assert len(output.timeline()) == 5
     assert output.usage.wanted_h == 24
     assert output.usage.served_h * 3600 == pytest.approx(30, abs=1e-9)
 
@@ -336,8 +336,8 @@ def test_an_arrival_that_was_evicted_dies_at_its_hour_all_the_same() -> None:
     """A lifetime of 500 s from Running; evicted at 80 s, waiting to be asked for until 1,055 s: deleted at 535 s."""
     spot = Spot(eviction_per_hour=AT_ONCE, notice_s=always(30), restart_after_s=always(900))
     demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(500))
-    (_, life), *_ = run_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.vm_timelines
-    assert [(round(t_s - life[0][0], 6), state) for t_s, state in life[3:]] == [
+    (_, moves), *_ = run_both(fleet(hours=24, count=0, demand=demand, spot=spot)).run.vm_timelines
+    assert [(round(t_s - moves[0][0], 6), state) for t_s, state in moves[3:]] == [
         (110, "deallocating"), (155, "deallocated"), (579, ""),
     ]  # fmt: skip
 
@@ -365,7 +365,7 @@ def test_a_vm_that_is_made_again_has_what_is_left_of_its_lifetime(policy: str) -
     output = run_both(fleet(hours=24, count=0, demand=demand, spot=spot, steps=NO_TIME))
     assert output.usage.wanted_h * 3600 == pytest.approx(500)
     assert output.usage.served_h * 3600 == pytest.approx(4 * 30)
-    assert output.life()[-1] == ((420, "") if policy == "delete" else (500, ""))
+    assert output.timeline()[-1] == ((420, "") if policy == "delete" else (500, ""))
 
 
 @pytest.mark.parametrize("policy", ["deallocate", "delete"])
@@ -377,8 +377,8 @@ def test_work_is_made_up_after_evictions(policy: str) -> None:
     spot = Spot(eviction_per_hour=1.0, policy=policy, notice_s=always(30), restart_after_s=always(100))
     demand = Arrivals(rate_per_h=(1.0,), lifetime_s=always(75), lifetime_counts="running")
     output = run_both(fleet(hours=240, count=0, demand=demand, spot=spot, steps=NO_TIME))
-    (_, life), *_ = output.run.vm_timelines
-    assert life[-1][0] - life[0][0] == pytest.approx(290)
+    (_, moves), *_ = output.run.vm_timelines
+    assert moves[-1][0] - moves[0][0] == pytest.approx(290)
     made = output.count("vms.deleted") / (3 if policy == "delete" else 1)
     assert output.usage.wanted_h * 3600 / made == pytest.approx(290, rel=0.01)
     assert output.usage.served_h * 3600 / made == pytest.approx(90, rel=0.01)
@@ -485,4 +485,4 @@ def test_every_vm_ends_as_the_schedule_wants_in_spite_of_failures() -> None:
         guest_crash=GuestCrash(time_between_s=Exponential(mean=20_000.0), detection_s=always(300)),
     )  # fmt: skip
     output = run_both(plan)
-    assert {life[-1][1] for _, life in output.run.vm_timelines} == {PowerState.DEALLOCATED.value}
+    assert {moves[-1][1] for _, moves in output.run.vm_timelines} == {PowerState.DEALLOCATED.value}

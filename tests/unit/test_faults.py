@@ -46,7 +46,13 @@ def unserved(output: RunOutput, group: str = "g") -> float:
 def test_a_failed_hosts_vm_is_down_until_it_is_started_elsewhere_and_billed_all_the_while() -> None:
     """Down from 1,000 s; healed at 1,600 on the other host, where it starts for 25 s."""
     output, found = run_with_events(shared(vms(), placement="first-fit", hosts=(hosts(2),), **BY_HAND), (1000, fail(0)))
-    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running"), (1600, "starting"), (1625, "running")]
+    assert output.timeline() == [
+        (0, "creating"),
+        (10, "starting"),
+        (35, "running"),
+        (1600, "starting"),
+        (1625, "running"),
+    ]
     assert unserved(output) == pytest.approx(80 + 625)
     assert hosts_of(found) == [1]
     counts = {name: output.count(name) for name in ("host_failures", "service_healings", "allocation.attempts", "allocation.failures")}  # fmt: skip
@@ -57,7 +63,7 @@ def test_a_failed_hosts_vm_is_down_until_it_is_started_elsewhere_and_billed_all_
 def test_a_vm_without_a_host_waits_and_is_billed() -> None:
     """The only host fails at 1,000 and is back at 2,000: looked for at 1,600, 1,660, ..., 1,960, found at 2,020."""
     output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (2000, repair(0)))
-    assert output.life()[3:] == [(2020, "starting"), (2045, "running")]
+    assert output.timeline()[3:] == [(2020, "starting"), (2045, "running")]
     assert output.count("allocation.attempts") == 1 + 1, "a create and a healing, however often the platform looks"
     assert output.count("allocation.failures") == 1, "the first look finds nothing"
     assert output.count("allocation.platform_looks") == 8
@@ -68,7 +74,7 @@ def test_a_vm_without_a_host_waits_and_is_billed() -> None:
 def test_a_host_that_is_back_at_the_instant_it_is_looked_for_is_found() -> None:
     """Repairs come before requests."""
     output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1600, repair(0)))
-    assert output.life()[3:] == [(1600, "starting"), (1625, "running")]
+    assert output.timeline()[3:] == [(1600, "starting"), (1625, "running")]
 
 
 def test_all_vms_of_a_host_fail_together_and_those_of_other_hosts_do_not() -> None:
@@ -86,7 +92,7 @@ def test_a_failed_host_takes_no_vm_and_is_whole_when_it_is_repaired() -> None:
     late = vms("b", demand=Replay(born_s=(1100.0,), lifetime_s=(float("inf"),)))
     output, found = run_with_events(shared(late, hosts=(hosts(1),), **BY_HAND), (1000, fail(0)), (1200, repair(0)))
     assert [t for t, _, _ in failed(output, "b-0000")] == [1110, 1180]
-    assert output.life("b-0000")[-1] == (1335, "running")
+    assert output.timeline("b-0000")[-1] == (1335, "running")
     assert found.platform is not None
     assert (found.platform.index.free_c[0], found.platform.index.free_m[0]) == (12, 48 * 1024)
 
@@ -95,7 +101,7 @@ def test_a_host_that_fails_twice_at_once_is_back_when_both_are_mended() -> None:
     """By itself, and with its rack: one failure of the host, and no room until the second repair."""
     platform_events = ((1000, fail(0)), (1100, fail(0)), (1700, repair(0)), (2000, repair(0)))
     output, _ = run_with_events(shared(vms(), hosts=(hosts(1),), **BY_HAND), *platform_events)
-    assert output.life()[3] == (2020, "starting")
+    assert output.timeline()[3] == (2020, "starting")
     assert output.count("host_failures") == 1
 
 
@@ -112,13 +118,13 @@ def test_a_deallocated_vm_notices_nothing() -> None:
         shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0))
     )
     assert output.count("service_healings") == 0
-    assert output.life()[5:7] == [(2010, "starting"), (2035, "running")]
+    assert output.timeline()[5:7] == [(2010, "starting"), (2035, "running")]
 
 
 def test_a_vm_that_was_stopped_while_its_host_failed_starts_on_another_once() -> None:
     """Stopped, it notices nothing; its start of 2,000 asks for a host, at once; and it isn't healed on top of that."""
     output, found = run_with_events(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(2),), placement="first-fit", **BY_HAND), (1500, fail(0)))  # fmt: skip
-    assert output.life()[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
+    assert output.timeline()[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
     assert output.count("service_healings") == 0
     assert hosts_of(found) == [1]
 
@@ -127,14 +133,14 @@ def test_a_stopped_vm_whose_host_failed_may_find_no_other() -> None:
     """The start of 2,000 fails at once, with a code of its own; repaired at 2,100, the third attempt succeeds at 2,180."""
     output, _ = run_with_events(shared(vms(demand=ON_OFF, when_off="stop"), hosts=(hosts(1),), **BY_HAND), (1500, fail(0)), (2100, repair(0)))  # fmt: skip
     assert failed(output, "g-0000") == [(t, "start", "AllocationFailed") for t in (2000, 2060)]
-    assert output.life()[5:7] == [(2180, "starting"), (2205, "running")]
+    assert output.timeline()[5:7] == [(2180, "starting"), (2205, "running")]
     assert output.count("operations.start.accepted") == 3
 
 
 def test_a_vm_that_is_not_wanted_any_more_while_it_has_no_host_is_switched_off() -> None:
     """Its host fails at 500, no other has room; unwanted at 1,000, it looks until 1,100, and at 1,145 it is deallocated."""
     output, _ = run_with_events(shared(vms(demand=ON_OFF), hosts=(hosts(1),), **BY_HAND), (500, fail(0)))
-    assert output.life()[3:5] == [(1100, "deallocating"), (1145, "deallocated")]
+    assert output.timeline()[3:5] == [(1100, "deallocating"), (1145, "deallocated")]
 
 
 def test_a_vm_without_a_host_has_somewhere_to_go_when_switching_off_is_abandoned() -> None:
@@ -186,12 +192,12 @@ def test_a_create_fails_with_its_host_and_its_vm_waits_for_someone_to_react(when
         shared(vms(), placement="first-fit", hosts=(hosts(2),), **BY_HAND), (when_s, fail(0))
     )
     assert failed(output, "g-0000") == [(when_s, "create", "InternalOperationError")]
-    assert output.life()[-4:] == [
+    assert output.timeline()[-4:] == [
         (t, state) for t, state in [
             (when_s + 600, "deallocating"), (when_s + 644, ""), (when_s + 644, "creating"), (when_s + 654, "starting"), (when_s + 679, "running"),
         ]
     ][-4:]  # fmt: skip
-    assert dict(output.life()[:4])[when_s] == power if power == "stopped" else when_s not in dict(output.life())
+    assert dict(output.timeline()[:4])[when_s] == power if power == "stopped" else when_s not in dict(output.timeline())
     assert hosts_of(found) == [1]
     assert output.count("vms.created") == 1
     assert output.count("service_healings") == 0
@@ -203,7 +209,7 @@ def test_a_start_fails_with_its_host_and_is_tried_again_on_another() -> None:
     plan = shared(vms(demand=ON_OFF), hosts=(hosts(2),), placement="first-fit", **BY_HAND)
     output, found = run_with_events(plan, (2020, fail(0)))
     assert failed(output, "g-0000") == [(2020, "start", "InternalOperationError")]
-    assert output.life()[5:] == [(2010, "starting"), (2020, "stopped"), (2080, "starting"), (2105, "running"), (3000, "deallocating"), (3045, "deallocated")]  # fmt: skip
+    assert output.timeline()[5:] == [(2010, "starting"), (2020, "stopped"), (2080, "starting"), (2105, "running"), (3000, "deallocating"), (3045, "deallocated")]  # fmt: skip
     assert hosts_of(found) == [-1]
 
 
@@ -211,7 +217,12 @@ def test_a_start_whose_host_fails_in_its_last_attempt_is_given_up() -> None:
     """One attempt only: stopped until it has been unwanted and is wanted again, which is at 4,000 s, after the horizon."""
     plan = shared(vms(demand=ON_OFF, retry=Retry(attempts=1)), hosts=(hosts(2),), placement="first-fit", **BY_HAND)
     output, _ = run_with_events(plan, (2020, fail(0)))
-    assert output.life()[5:] == [(2010, "starting"), (2020, "stopped"), (3000, "deallocating"), (3045, "deallocated")]
+    assert output.timeline()[5:] == [
+        (2010, "starting"),
+        (2020, "stopped"),
+        (3000, "deallocating"),
+        (3045, "deallocated"),
+    ]
 
 
 def test_a_restart_ends_with_its_host_and_the_vm_is_healed() -> None:
@@ -219,13 +230,13 @@ def test_a_restart_ends_with_its_host_and_the_vm_is_healed() -> None:
     crash = GuestCrash(time_between_s=always(500), detection_s=always(60))
     output, _ = run_with_events(shared(vms(guest_crash=crash), hosts=(hosts(2),), placement="first-fit", hours=0.4, **BY_HAND), (650, fail(0)))  # fmt: skip
     assert failed(output, "g-0000") == [(650, "restart", "InternalOperationError")]
-    assert output.life()[3:] == [(1250, "starting"), (1275, "running")]
+    assert output.timeline()[3:] == [(1250, "starting"), (1275, "running")]
 
 
 def test_a_vm_that_is_being_healed_is_healed_again_if_its_new_host_fails() -> None:
     """From host 0 to host 1 at 1,600 s, Starting for 25 s; host 1 fails at 1,610: elsewhere at 2,210."""
     output, found = run_with_events(shared(vms(), hosts=(hosts(3),), placement="first-fit", **BY_HAND), (1000, fail(0)), (1610, fail(1)))  # fmt: skip
-    assert output.life()[3:] == [(1600, "starting"), (1610, "running"), (2210, "starting"), (2235, "running")]
+    assert output.timeline()[3:] == [(1600, "starting"), (1610, "running"), (2210, "starting"), (2235, "running")]
     assert hosts_of(found) == [2]
     assert output.count("service_healings") == 2
 
@@ -235,7 +246,7 @@ def test_an_operation_that_takes_a_vm_off_its_host_goes_on_without_the_host() ->
     for when_off, end in (("deallocate", (1045, "deallocated")), ("stop", (1020, "stopped"))):
         plan = shared(vms(demand=ON_OFF, when_off=when_off), hosts=(hosts(2),), placement="first-fit", **BY_HAND)
         output, _ = run_with_events(plan, (1010, fail(0)))
-        assert output.life()[4] == end
+        assert output.timeline()[4] == end
         assert not failed(output, "g-0000")
 
 
@@ -243,7 +254,7 @@ def test_a_spot_vm_that_has_its_notice_is_off_its_host_as_soon_as_that_fails() -
     """Evicted with a notice at 80 s, for 30 s; the host fails at 90."""
     spot = Spot(eviction_per_hour=1.0, notice_s=always(30))
     output, _ = run_with_events(shared(vms(spot=spot, priority="spot"), hosts=(hosts(2),), **BY_HAND), (90, fail(0)))
-    assert output.life()[3] == (90, "deallocating")
+    assert output.timeline()[3] == (90, "deallocating")
 
 
 def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
@@ -254,7 +265,7 @@ def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
     other = vms("e", size="E4", demand=Replay(born_s=(1250.0,), lifetime_s=(float("inf"),)))
     plan = shared(vms("d"), other, hosts=(hosts(1, fit=1),), reserved=(held,), **BY_HAND)
     output, found = run_with_events(plan, (1000, fail(0)), (1200, repair(0)))
-    assert output.life("d-0000")[3:] == [(1600, "starting"), (1625, "running")]
+    assert output.timeline("d-0000")[3:] == [(1600, "starting"), (1625, "running")]
     assert len(failed(output, "e-0000")) == 5
     assert found.platform is not None
     assert found.platform.index.free_c == [0]
@@ -332,7 +343,9 @@ def test_a_freeze_costs_seconds_of_service_and_no_power_state_changes() -> None:
     """At 2,000 and at 2,500: 9 s each; the bill doesn't notice."""
     output = run_until(worked_on("freeze"))
     assert unserved(output) == pytest.approx(2 * 80 + 2 * 9)
-    assert output.life("g-0000") == output.life("g-0001") == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert (
+        output.timeline("g-0000") == output.timeline("g-0001") == [(0, "creating"), (10, "starting"), (35, "running")]
+    )
     assert output.count("maintenance_impacts") == 2
     assert output.usage.hours(PowerState.RUNNING) == pytest.approx(2 * 3565 / 3600)
 
@@ -353,30 +366,30 @@ def test_a_reboot_takes_as_long_as_a_restart() -> None:
     """30 s each, Running all the while; no operation was requested."""
     output = run_until(worked_on("reboot"))
     assert unserved(output) == pytest.approx(2 * 80 + 2 * 30)
-    assert output.life("g-0001")[-1] == (35, "running")
+    assert output.timeline("g-0001")[-1] == (35, "running")
     assert output.count("operations.restart.accepted") == 0
 
 
 def test_a_redeployed_vm_starts_again_at_its_time() -> None:
     """The first at 2,000, the second at 2,500; 25 s each; and each needs room."""
     output = run_until(worked_on("redeploy"))
-    assert output.life("g-0000")[3:] == [(2000, "starting"), (2025, "running")]
-    assert output.life("g-0001")[3:] == [(2500, "starting"), (2525, "running")]
+    assert output.timeline("g-0000")[3:] == [(2000, "starting"), (2025, "running")]
+    assert output.timeline("g-0001")[3:] == [(2500, "starting"), (2525, "running")]
     assert output.count("allocation.attempts") == 4
 
 
 def test_a_round_of_maintenance_comes_every_so_often() -> None:
     """At 2,000, 4,000 and 6,000 s, the second domain 500 s later each time; each round the two change hosts, and domains."""
     output = run_until(replace(worked_on("redeploy"), horizon_s=7000.0))
-    assert [t for t, state in output.life("g-0000") if state == "starting"] == [10, 2000, 4500, 6000]
-    assert [t for t, state in output.life("g-0001") if state == "starting"] == [10, 2500, 4000, 6500]
+    assert [t for t, state in output.timeline("g-0000") if state == "starting"] == [10, 2000, 4500, 6000]
+    assert [t for t, state in output.timeline("g-0001") if state == "starting"] == [10, 2500, 4000, 6500]
 
 
 def test_a_round_that_takes_longer_than_the_pause_delays_the_next() -> None:
     """Every 1,000 s, three domains 600 s apart: domain 0 at 1,000, then when the round is over, at 2,200 and 3,200."""
     work = Maintenance(every_s=1000.0, impact="redeploy", update_domains=3, between_domains_s=600.0, freeze_s=always(9))
     output = run_until(shared(vms(), hosts=(hosts(1),), maintenance=work))
-    assert [t for t, state in output.life() if state == "starting"] == [10, 1000, 2200, 3200]
+    assert [t for t, state in output.timeline() if state == "starting"] == [10, 1000, 2200, 3200]
     times = [row[0] for row in output.events]
     assert times == sorted(times)
 

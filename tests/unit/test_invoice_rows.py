@@ -231,9 +231,9 @@ term = "1y"
 
 def bill(folder: Path, *arguments: str) -> dict[str, Any]:
     """What `vmfleet bill --json` says."""
-    told = CliRunner().invoke(app, ["bill", *arguments, "--json"])
-    assert told.exit_code == 0, (told.output, told.exception)
-    return json.loads(told.stdout)
+    shown = CliRunner().invoke(app, ["bill", *arguments, "--json"])
+    assert shown.exit_code == 0, (shown.output, shown.exception)
+    return json.loads(shown.stdout)
 
 
 def test_amortized_is_set_against_amortized(tmp_path):
@@ -372,7 +372,7 @@ def test_an_amortized_export_is_told_by_where_commitments_stand(read):
 
 @pytest.mark.parametrize("form", ["gzip", "utf-16", "utf-8-sig"])
 def test_packed_and_other_encodings(tmp_path, form):
-    """Told by the content, not by the name."""
+    """Recognised by the content, not by the name."""
     text = text_of([vm(), DISK])
     content = gzip.compress(text.encode()) if form == "gzip" else text.encode(form)
     (tmp_path / "export.txt").write_bytes(content)
@@ -437,8 +437,8 @@ def test_the_json_adds_up(tmp_path):
     assert found["rated"]["rows"] + found["listed"]["rows"] == len(rows)
     compute = next(each for each in found["meters"] if each["kind"] == "compute")
     assert (compute["quantity"], compute["unit_price"], compute["rows"]) == (48, 0.23, 2)
-    told = CliRunner().invoke(app, ["bill", str(tmp_path / "e.csv")]).stdout
-    assert told.startswith("Rated: 61.3 % of 19.38 USD")
+    shown = CliRunner().invoke(app, ["bill", str(tmp_path / "e.csv")]).stdout
+    assert shown.startswith("Rated: 61.3 % of 19.38 USD")
 
 
 CASES = Path(os.environ.get("VMFLEET_CASES", "no such folder")) / "real"

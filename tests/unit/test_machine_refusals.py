@@ -1,4 +1,4 @@
-"""The machine's refusals, and arguments that once hung, are told as what they are: status 2 (or 0), never 1."""
+"""The machine's refusals, and arguments that once hung, are reported as what they are: status 2 (or 0), never 1."""
 
 from __future__ import annotations
 

@@ -334,7 +334,7 @@ class TestInForce:
         assert terms_of(self.made(tmp_path, item(effectiveEndDate="2026-05-01T23:59:00Z")).catalogue)
 
     def test_without_a_day_of_reading_it_is_today(self, imported) -> None:
-        """Nobody announces a price for 2999, and none of 2001 is still the newest."""
+        """No one announces a price for 2999, and none of 2001 is still the newest."""
         made = imported([item(), item(retailPrice=0.3, effectiveStartDate="2999-01-01T00:00:00Z")])
         assert terms_of(made.catalogue) == {"linux": 0.25}
 

@@ -32,12 +32,12 @@ def test_a_start_that_finds_no_hardware_leaves_the_vm_deallocated_and_is_tried_a
     """Another takes the room from 1,110 to 2,644: the start of 2,000 is tried at 2,070, 2,200, 2,450 and 2,940 again."""
     plan = shared(vms("a", demand=ON_OFF), vms("b", demand=born(1100, for_s=1500)), hosts=(hosts(1, fit=1),))
     output = run_both(plan)
-    assert output.life("a-0000") == [
+    assert output.timeline("a-0000") == [
         (0, "creating"), (10, "starting"), (35, "running"), (1000, "deallocating"), (1045, "deallocated"),
         (2950, "starting"), (2975, "running"), (3000, "deallocating"), (3045, "deallocated"),
     ]  # fmt: skip
     assert failed(output, "a-0000") == [(t, "start", "AllocationFailed") for t in (2010, 2080, 2210, 2460)]
-    assert output.life("b-0000")[-1] == (2644, "")
+    assert output.timeline("b-0000")[-1] == (2644, "")
     counts = output.run.usages["a"].counts
     assert (counts["allocation.attempts"], counts["allocation.failures"]) == (6, 4)
     assert counts["operations.start.failed"] == counts["failures.AllocationFailed"] == 4
@@ -54,7 +54,7 @@ def test_room_is_free_when_deallocating_has_ended_and_not_before() -> None:
 def test_a_create_that_finds_no_hardware_leaves_no_vm() -> None:
     """Tried five times, at 0, 70, 200, 450 and 940 s; creating for 10 s each time, and gone."""
     output = run_both(shared(vms(count=2), hosts=(hosts(1, fit=1),)))
-    assert output.life("g-0001") == [m for t in (0, 70, 200, 450, 940) for m in ((t, "creating"), (t + 10, ""))]
+    assert output.timeline("g-0001") == [m for t in (0, 70, 200, 450, 940) for m in ((t, "creating"), (t + 10, ""))]
     assert {code for _, _, code in failed(output, "g-0001")} == {"AllocationFailed"}
 
 
@@ -62,7 +62,12 @@ def test_a_stopped_vm_keeps_its_host_and_starts_without_asking() -> None:
     """Its neighbour finds no room while it is stopped; it is Running 25 s after it is wanted, allocating nothing."""
     plan = shared(vms("a", demand=ON_OFF, when_off="stop"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),))
     output = run_both(plan)
-    assert output.life("a-0000")[3:7] == [(1000, "stopping"), (1020, "stopped"), (2000, "starting"), (2025, "running")]
+    assert output.timeline("a-0000")[3:7] == [
+        (1000, "stopping"),
+        (1020, "stopped"),
+        (2000, "starting"),
+        (2025, "running"),
+    ]
     assert output.run.usages["a"].counts["allocation.attempts"] == 1
     assert len(failed(output, "b-0000")) == 5
 
@@ -79,7 +84,7 @@ def test_a_hibernated_vm_gives_its_room_away() -> None:
     output = run_both(shared(vms("a", demand=ON_OFF, when_off="hibernate"), vms("b", demand=born(1100)), hosts=(hosts(1, fit=1),)))  # fmt: skip
     assert not failed(output, "b-0000")
     assert failed(output, "a-0000")[0] == (2010, "start", "AllocationFailed")
-    assert output.life("a-0000")[4] == (1045, "hibernated")
+    assert output.timeline("a-0000")[4] == (1045, "hibernated")
     assert output.seconds(PowerState.DEALLOCATED) == 0
 
 
@@ -176,7 +181,7 @@ def test_dedicated_hosts_take_only_their_groups() -> None:
 def test_a_quota_refusal_is_immediate_and_nothing_is_created() -> None:
     """Two of three fit into 8 vCPUs. The third is rejected at 0, 60, 180, 420 and 900 s; nothing is ever sought for it."""
     output = run_both(shared(vms(count=3), quota=Quota(regional_vcpus=8)))
-    assert output.life("g-0002") == []
+    assert output.timeline("g-0002") == []
     assert {(operation, outcome) for _, operation, outcome in output.operations("g-0002")} == {("create", "rejected")}
     assert output.count("operations.create.rejected") == output.count("failures.QuotaExceeded") == 5
     assert output.count("operations.create.accepted") == output.count("allocation.attempts") == 2
@@ -199,7 +204,7 @@ def test_quota_is_free_again_when_the_vm_is_gone() -> None:
         plan = shared(
             vms("a", demand=born(0, for_s=500)), vms("b", demand=born(asked_s)), quota=Quota(regional_vcpus=4)
         )
-        assert run_both(plan).life("b-0000")[-1] == (running_s, "running")
+        assert run_both(plan).timeline("b-0000")[-1] == (running_s, "running")
 
 
 def test_a_create_that_failed_for_hardware_gives_its_quota_back() -> None:
@@ -207,7 +212,7 @@ def test_a_create_that_failed_for_hardware_gives_its_quota_back() -> None:
     loser = vms("a", count=2, zones=(1,), retry=Retry(attempts=1))
     plan = shared(loser, vms("b", zones=(2,), demand=born(20)), quota=Quota(regional_vcpus=8), hosts=(hosts(1, "p", fit=1, zone=1), hosts(1, "q", zone=2)))  # fmt: skip
     output = run_both(plan)
-    assert output.life("b-0000") == [(20, "creating"), (30, "starting"), (55, "running")]
+    assert output.timeline("b-0000") == [(20, "creating"), (30, "starting"), (55, "running")]
 
 
 def test_families_are_limited_one_by_one_whatever_the_case_of_their_names() -> None:
@@ -234,7 +239,7 @@ def test_at_one_instant_what_is_given_back_comes_first_and_then_groups_in_their_
         vms("a", demand=born(0, for_s=500)), vms("b", demand=late), vms("c", demand=late), hosts=(hosts(1, fit=1),)
     )
     output = run_both(plan)
-    assert output.life("b-0000") == [(534, "creating"), (544, "starting"), (569, "running")]
+    assert output.timeline("b-0000") == [(534, "creating"), (544, "starting"), (569, "running")]
     assert failed(output, "c-0000")[0][0] == 544
 
 
@@ -256,7 +261,7 @@ def test_reserved_room_is_held_for_vms_of_its_size() -> None:
     plan = shared(vms("e", count=2, size="E4"), vms("d", demand=born(500)), hosts=(hosts(1, fit=2),), reserved=(HELD,))
     output = run_until(plan)
     assert len(failed(output, "e-0001")) == 5
-    assert output.life("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]
+    assert output.timeline("d-0000") == [(500, "creating"), (510, "starting"), (535, "running")]
 
 
 def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -> None:
@@ -267,7 +272,7 @@ def test_reserved_room_is_free_again_for_its_size_when_its_vm_is_deallocated() -
     )  # fmt: skip
     output = run_until(plan)
     assert len(failed(output, "e-0000")) == 5
-    assert output.life("d2-0000")[-1] == (1235, "running")
+    assert output.timeline("d2-0000")[-1] == (1235, "running")
     assert failed(output, "d-0000")[0] == (2010, "start", "AllocationFailed")
 
 

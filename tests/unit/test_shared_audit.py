@@ -53,7 +53,7 @@ def test_a_vm_with_another_resource_outcome_fails_the_audit(monkeypatch: pytest.
 
 
 def test_a_vm_with_other_random_numbers_fails_the_audit() -> None:
-    """A second life on another seed is another life."""
+    """A second run on another seed is another timeline."""
     from sim.engines.audit import compare
     from sim.engines.compiled.shared_fleet import SharedRun
     from sim.engines.group_setup import set_up

@@ -49,7 +49,7 @@ def test_a_bucket_that_never_refills_refuses_for_ever() -> None:
 def test_creates_beyond_the_burst_are_refused_and_come_again() -> None:
     """Two tokens, four a minute. Refused at 0, three VMs come again at 60 s, when there are two; the last one at 180 s."""
     output = run_until(shared(vms(count=5), throttle=Throttle(burst=2, refill_per_min=4)))
-    assert [output.life(f"g-000{i}")[0][0] for i in range(5)] == [0, 0, 60, 60, 180]
+    assert [output.timeline(f"g-000{i}")[0][0] for i in range(5)] == [0, 0, 60, 60, 180]
     assert output.count("operations.create.rejected") == output.count("failures.TooManyRequests") == 3 + 1
     assert output.count("operations.create.accepted") == 5
     assert output.count("operations.create.failed") == 0
@@ -75,7 +75,7 @@ def test_events_tell_of_every_request_that_is_refused_a_token() -> None:
 def test_no_request_is_repeated_before_there_is_a_token() -> None:
     """With no back-off of their own, they come when the refusal says: after 15, 30 and 45 s; not for ever at once."""
     output = run_until(shared(vms(count=5, retry=Retry(backoff_s=0.0)), throttle=Throttle(burst=2, refill_per_min=4)))
-    assert [output.life(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
+    assert [output.timeline(f"g-000{i}")[0][0] for i in range(5)] == pytest.approx([0, 0, 15, 30, 45])
     assert output.count("failures.TooManyRequests") == 3 + 2 + 1
 
 
@@ -90,8 +90,8 @@ def test_starts_deletes_and_creates_have_a_bucket_each() -> None:
     cycling = vms(count=2, demand=Cycle(on_s=always(1000), off_s=always(1000)))
     output = run_until(shared(cycling, throttle=Throttle(burst=2, refill_per_min=0.001)))
     assert output.count("failures.TooManyRequests") == 2, "the deallocates of 3,000 s, after those of 1,000"
-    assert output.life("g-0000")[3][0] == output.life("g-0001")[3][0] == 1000
-    assert output.life("g-0000")[5][0] == output.life("g-0001")[5][0] == 2010
+    assert output.timeline("g-0000")[3][0] == output.timeline("g-0001")[3][0] == 1000
+    assert output.timeline("g-0000")[5][0] == output.timeline("g-0001")[5][0] == 2010
     assert output.count("operations.deallocate.rejected") == 2
 
 
@@ -106,7 +106,7 @@ def test_a_start_storm_is_as_long_as_its_tokens_last() -> None:
     assert late_s >= 0
     together = vms(count=30, demand=Cycle(on_s=always(5000), off_s=always(1000)), retry=Retry(backoff_s=60.0))
     output = run_until(shared(together, hours=1.9, throttle=Throttle(burst=12, refill_per_min=12)))
-    begun = sorted(output.life(f"g-{i:04d}")[0][0] for i in range(30))
+    begun = sorted(output.timeline(f"g-{i:04d}")[0][0] for i in range(30))
     assert begun == [0.0] * 12 + [60.0] * 12 + [180.0] * 6
 
 
@@ -115,7 +115,7 @@ def test_what_is_no_request_to_the_control_plane_is_not_throttled() -> None:
     cycling = vms(count=3, demand=Cycle(on_s=always(1000), off_s=always(10.0**6)), when_off="guest-shutdown")
     output = run_until(shared(cycling, throttle=Throttle(burst=3, refill_per_min=0.0)))
     assert output.count("failures.TooManyRequests") == 0
-    assert {output.life(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}
+    assert {output.timeline(f"g-000{i}")[-1] for i in range(3)} == {(1020.0, "stopped")}
 
 
 def test_demand_turns_for_vms_that_wait_for_a_token_at_the_horizon() -> None:

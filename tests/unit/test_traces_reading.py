@@ -144,7 +144,7 @@ def test_a_row_is_censored_at_the_end_of_its_own_watch(tmp_path):
     opened = open_trace(write(tmp_path / "t.csv", content), "columns", window_s=10_001)
     rows = rows_of(opened)
     assert rows["lifetime_s"].tolist() == [1000, 4000, math.inf, 10_000]
-    assert rows["high_s"].tolist() == [math.inf, math.inf, math.inf, 10_000]  # a fit knows that they lived on
+    assert rows["high_s"].tolist() == [math.inf, math.inf, math.inf, 10_000]  # a fit knows that they went on
     assert (opened.ended_early, opened.still_alive) == (2, 1)
     assert any("2 were alive when they were last seen" in line for line in opened.describe())
 

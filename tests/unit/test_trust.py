@@ -104,10 +104,10 @@ def test_a_commitment_is_trusted_as_its_price_is(commitment, share):
 
 def test_validate_says_which_prices_are_what():
     """By meter, with the reason; or that all is well."""
-    told = "\n".join(scenario().describe())
-    assert "* license.windows.Standard_D4s_v5 in eastus: estimate; no Windows price was read" in told
-    assert "* disk.P10 in eastus: stand-in; West Europe's disk prices" in told
-    assert "* compute.Standard" not in told
+    words = "\n".join(scenario().describe())
+    assert "* license.windows.Standard_D4s_v5 in eastus: estimate; no Windows price was read" in words
+    assert "* disk.P10 in eastus: stand-in; West Europe's disk prices" in words
+    assert "* compute.Standard" not in words
     assert "Prices: all are list prices" in "\n".join(scenario({"os": "linux", "disks": []}).describe())
 
 

@@ -38,7 +38,7 @@ def served_s(ran: RunOutput) -> float:
 def test_a_vm_from_a_generalized_image_runs_before_it_serves() -> None:
     """Allocating 10, starting 25, then Running, and billed, while the OS is provisioned (40) and extensions run (5)."""
     output = run_both(fleet(hours=1))
-    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.timeline() == [(0, "creating"), (10, "starting"), (35, "running")]
     assert output.operations() == [(0, "create", "accepted"), (80, "create", "succeeded")]
     shown = [(row[0], row[4]) for row in output.events if row[2] == "provisioning" and row[4]]
     assert shown == [
@@ -67,7 +67,7 @@ def test_a_vm_from_a_specialized_image_has_no_os_provisioning() -> None:
 def test_a_group_is_created_evenly_over_its_time() -> None:
     """Four VMs over an hour: every quarter of an hour one."""
     output = run_both(fleet(hours=2, count=4, create_over_s=3600.0))
-    assert [output.life(f"g-000{i}")[0][0] for i in range(4)] == [0, 900, 1800, 2700]
+    assert [output.timeline(f"g-000{i}")[0][0] for i in range(4)] == [0, 900, 1800, 2700]
     assert wanted_s(output) == 4 * 7200 - 900 - 1800 - 2700
 
 
@@ -89,7 +89,7 @@ def test_what_is_under_way_at_the_horizon_is_counted_up_to_there() -> None:
 def test_a_move_at_the_very_horizon_does_not_happen() -> None:
     """Nothing happens at the horizon or after."""
     output = run_both(fleet(hours=35 / 3600))
-    assert output.life() == [(0, "creating"), (10, "starting")]
+    assert output.timeline() == [(0, "creating"), (10, "starting")]
     assert output.usage.peak_running == 0
 
 
@@ -102,7 +102,7 @@ def test_hours_fall_into_the_clock_hours_in_which_they_pass() -> None:
 def test_the_warm_up_is_left_out_of_hours_and_counts_but_not_of_life() -> None:
     """Ten minutes: the create lies before, all but 3,000 seconds of running too."""
     output = run_both(fleet(hours=1, warm_up_s=600.0, demand=cycle(2000, 10_000)))
-    assert output.life()[:3] == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.timeline()[:3] == [(0, "creating"), (10, "starting"), (35, "running")]
     assert output.seconds(PowerState.RUNNING) == pytest.approx(1400, abs=1e-9)
     assert wanted_s(output) == pytest.approx(1400, abs=1e-9)
     assert output.count("operations.create.accepted") == 0
@@ -128,7 +128,7 @@ def test_each_way_of_being_off_goes_its_own_way(
 ) -> None:
     """Wanted 1,000 s, unwanted 1,000 s. From stopped a start needs no allocation (10 s), from the others it does."""
     output = run_both(fleet(hours=2500 / 3600, demand=cycle(1000, 1000), when_off=when_off))
-    assert output.life()[3:] == [*way_off, *back]
+    assert output.timeline()[3:] == [*way_off, *back]
     asked = {name.split(".")[1] for name, n in output.usage.counts.items() if name.startswith("operations.") and n}
     starts = {"start"} if back else set()
     assert asked == {"create"} | starts | ({operation} if operation else set())
@@ -158,7 +158,7 @@ def test_stopped_is_billed_and_deallocated_is_not() -> None:
 def test_demand_that_ends_during_the_create_waits_for_its_end() -> None:
     """Unwanted from 50 s; the create ends at 80, and only then is the VM deallocated."""
     output = run_both(fleet(hours=500 / 3600, demand=cycle(50, 1000)))
-    assert output.life() == [
+    assert output.timeline() == [
         (0, "creating"), (10, "starting"), (35, "running"), (BORN, "deallocating"), (BORN + 45, "deallocated"),
     ]  # fmt: skip
     assert wanted_s(output) == pytest.approx(50, abs=1e-4)
@@ -168,7 +168,7 @@ def test_demand_that_ends_during_the_create_waits_for_its_end() -> None:
 def test_demand_that_ends_and_begins_again_during_an_operation_is_not_noticed() -> None:
     """Unwanted from 40 to 60 s only; the create ends at 80 and finds the VM wanted, up to 100."""
     output = run_both(fleet(hours=90 / 3600, demand=cycle(40, 20)))
-    assert output.life() == [(0, "creating"), (10, "starting"), (35, "running")]
+    assert output.timeline() == [(0, "creating"), (10, "starting"), (35, "running")]
     assert wanted_s(output) == pytest.approx(40 + 30, abs=1e-4)
     assert served_s(output) == pytest.approx(10, abs=1e-4)
 
@@ -176,14 +176,19 @@ def test_demand_that_ends_and_begins_again_during_an_operation_is_not_noticed() 
 def test_demand_that_begins_while_the_vm_is_deallocated_waits_for_its_end() -> None:
     """Off at 1,000 for 20 s: deallocating ends at 1,045, then it is started at once."""
     output = run_both(fleet(hours=1200 / 3600, demand=cycle(1000, 20)))
-    assert output.life()[3:] == [(1000, "deallocating"), (1045, "deallocated"), (1055, "starting"), (1080, "running")]
+    assert output.timeline()[3:] == [
+        (1000, "deallocating"),
+        (1045, "deallocated"),
+        (1055, "starting"),
+        (1080, "running"),
+    ]
 
 
 def test_demand_that_ends_during_a_start_waits_for_its_end() -> None:
     """On at 1,200 for 5 s of 35: the start ends at 1,235 with a VM that is not wanted."""
     schedule = Schedule(days=(0,), on=time(0, 20), off=time(0, 20, 5), time_zone="UTC")
     output = run_both(fleet(hours=0.5, demand=schedule))
-    assert output.life()[3:] == [
+    assert output.timeline()[3:] == [
         (BORN, "deallocating"), (BORN + 45, "deallocated"), (1210, "starting"), (1235, "running"),
         (1235, "deallocating"), (1280, "deallocated"),
     ]  # fmt: skip
@@ -195,7 +200,7 @@ def test_a_vm_is_created_at_the_start_though_it_is_not_wanted_yet() -> None:
     """The group is there from t = 0; until eight it is deallocated."""
     schedule = Schedule(days=(0,), on=time(8), off=time(19), time_zone="UTC")
     output = run_both(fleet(hours=24, demand=schedule))
-    assert output.life() == [
+    assert output.timeline() == [
         (0, "creating"), (10, "starting"), (35, "running"), (80, "deallocating"), (125, "deallocated"),
         (8 * 3600 + 10, "starting"), (8 * 3600 + STARTED, "running"),
         (19 * 3600, "deallocating"), (19 * 3600 + 45, "deallocated"),
@@ -207,8 +212,8 @@ def test_jitter_moves_each_edge_and_never_past_its_neighbour() -> None:
     """Ten minutes later on, ten minutes later off."""
     schedule = Schedule(days=(0,), on=time(8), off=time(19), time_zone="UTC", jitter_s=always(600))
     output = run_both(fleet(hours=24, demand=schedule))
-    assert (8 * 3600 + 600 + 10, "starting") in output.life()
-    assert (19 * 3600 + 600, "deallocating") in output.life()
+    assert (8 * 3600 + 600 + 10, "starting") in output.timeline()
+    assert (19 * 3600 + 600, "deallocating") in output.timeline()
     assert output.usage.wanted_h == 11
     wild = Schedule(days=(0, 1, 2, 3), on=time(8), off=time(19), time_zone="UTC", jitter_s=Exponential(mean=86_400.0))
     assert 0 <= run_both(fleet(hours=96, demand=wild)).usage.wanted_h <= 96
@@ -242,20 +247,20 @@ def arriving(lifetime_s: float, **changes: Any) -> RunOutput:
 def test_an_arrival_is_deleted_a_lifetime_after_it_is_running() -> None:
     """Running 35 s after its request; wanted until its deletion is asked for; gone 44 s later."""
     output = arriving(1000)
-    (name, life), *_ = output.run.vm_timelines
-    born = life[0][0]
-    after = [round(t_s - born, 6) for t_s, _ in life]
+    (name, moves), *_ = output.run.vm_timelines
+    born = moves[0][0]
+    after = [round(t_s - born, 6) for t_s, _ in moves]
     assert after == [0, 10, 35, 35 + 1000, 35 + 1000 + 44]
-    assert [state for _, state in life] == ["creating", "starting", "running", "deallocating", ""]
-    gone = [life for _, life in output.run.vm_timelines if life[-1][1] == ""]
+    assert [state for _, state in moves] == ["creating", "starting", "running", "deallocating", ""]
+    gone = [moves for _, moves in output.run.vm_timelines if moves[-1][1] == ""]
     open_h = sum(
-        24 - life[0][0] / 3600
-        for _, life in output.run.vm_timelines
-        if life[-1][1] in ("creating", "starting", "running")
+        24 - moves[0][0] / 3600
+        for _, moves in output.run.vm_timelines
+        if moves[-1][1] in ("creating", "starting", "running")
     )
-    ended_h = sum(life[-2][0] - life[0][0] for life in gone) / 3600
-    leaving = [life for _, life in output.run.vm_timelines if life[-1][1] == "deallocating"]
-    ended_h += sum(life[-1][0] - life[0][0] for life in leaving) / 3600
+    ended_h = sum(moves[-2][0] - moves[0][0] for moves in gone) / 3600
+    leaving = [moves for _, moves in output.run.vm_timelines if moves[-1][1] == "deallocating"]
+    ended_h += sum(moves[-1][0] - moves[0][0] for moves in leaving) / 3600
     assert output.usage.wanted_h == pytest.approx(open_h + ended_h, abs=1e-6)
     assert output.count("vms.deleted") == len(gone)
     assert name == "g-0000"
@@ -263,8 +268,8 @@ def test_an_arrival_is_deleted_a_lifetime_after_it_is_running() -> None:
 
 def test_a_lifetime_shorter_than_provisioning_ends_when_the_create_does() -> None:
     """Ten seconds are over at 45 s; the create ends at 80."""
-    (_, life), *_ = arriving(10).run.vm_timelines
-    assert [round(t_s - life[0][0], 6) for t_s, _ in life] == [0, 10, 35, 80, 124]
+    (_, moves), *_ = arriving(10).run.vm_timelines
+    assert [round(t_s - moves[0][0], 6) for t_s, _ in moves] == [0, 10, 35, 80, 124]
 
 
 # --- peaks ------------------------------------------------------------------------------------------------------------
@@ -275,7 +280,7 @@ def test_vms_that_change_places_at_one_instant_are_not_there_at_once() -> None:
     leaves = group("a", demand=cycle(1000, 100_000))
     comes = group("b", count=2, create_over_s=2 * (1000.0 - 35))
     output = run_both(fleet(leaves, comes, hours=1))
-    assert output.life("b-0001")[-1] == (1000, "running")
+    assert output.timeline("b-0001")[-1] == (1000, "running")
     assert output.usage.peak_running == 2
     assert output.run.usages["a"].peak_running == 1
     assert output.run.usages["b"].peak_running == 2

@@ -280,7 +280,7 @@ class DemandSection(Section):
         return ""
 
     def warn(self) -> list[str]:
-        """What is allowed, and so unlikely to be meant that a reader must be told; a sentence a line."""
+        """What is allowed, and so unlikely to be meant that a reader must know of it; a sentence a line."""
         return []
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:

@@ -105,7 +105,7 @@ class GroupFault(FaultSection):
 
     @classmethod
     def warn(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
-        """What is allowed, and so unlikely to be meant that a reader must be told; a sentence a line."""
+        """What is allowed, and so unlikely to be meant that a reader must know of it; a sentence a line."""
         return []
 
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:

@@ -144,7 +144,7 @@ def make_folder(
             "key": "failures.reaction",
             "value": "2h",
             "unit": "s",
-            "source": "nobody publishes it",
+            "source": "not published",
             "trust": "assumption",
             "in_use_by": list(groups)[:3],
         },

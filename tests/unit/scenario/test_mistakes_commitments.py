@@ -24,7 +24,7 @@ MISTAKES: dict[str, Bad] = {
     "more room held than there is": bad(
         *capacity("quantity = 33"), "commitment.ri.quantity", "33: the hosts have room for 32 of Standard_D4s_v5 only"
     ).with_tail(HOST),
-    "a dedicated host for nobody": bad(
+    "a dedicated host for no group": bad(
         COMMITMENT,
         '[[commitment]]\nname = "own"\nkind = "dedicated-host"\nquantity = 1\nhourly = 4.0\nvcpus = 64\ngroups = [] #!\n',
         "commitment.own.groups",

@@ -21,7 +21,7 @@ MISTAKES: dict[str, Bad] = {
         "prices.override.Standard_D4s_v5.linus",
         'did you mean "linux"?',
     ),
-    "a price of a size that nobody knows and nothing is of": bad(
+    "a price of a size that no list knows and nothing is of": bad(
         "[[group]]",
         '[prices.override."Standard_D4s_v9"] #!\nlinux = 1.0\n[[group]]',
         "prices.override.Standard_D4s_v9",

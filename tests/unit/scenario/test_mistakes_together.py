@@ -106,7 +106,7 @@ term = "2y"
 
 
 def test_nothing_is_said_of_what_only_follows_from_another_mistake(write):
-    """`billing_policy` is misspelt: whether hibernate fits it can't be told, so only the policy is named."""
+    """`billing_policy` is misspelt: whether hibernate fits it can't be known, so only the policy is named."""
     text = RIGHT.replace("seed = 1", 'billing_policy = "2023-01"').replace(
         "count = 200", 'count = 200\nwhen_off = "hibernate"'
     )

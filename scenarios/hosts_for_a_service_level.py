@@ -35,7 +35,7 @@ def erlang_b(hosts: int) -> float:
 
 
 def main(
-    replications: int = 200, folder: Path | str = "results/hosts-for-a-promise"
+    replications: int = 200, folder: Path | str = "results/hosts-for-a-service-level"
 ) -> tuple[Sizing, dict[str, float]]:
     """Search, print the evidence beside the formula, and try other lifetime distributions near the answer."""
     found = size(SCENARIO, f"{HOSTS}=14..26", TARGET, replications=replications, engine="compiled")
