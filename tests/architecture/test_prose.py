@@ -14,6 +14,7 @@ from typer.main import get_command
 
 import sim
 from sim.cli.app import app
+from sim.engines.shared.placement import POLICIES
 
 ROOT = Path(__file__).parents[2]
 SKIPPED = {".venv", ".git", "node_modules", ".pytest_cache", ".hypothesis"}
@@ -124,6 +125,14 @@ def test_the_interface_has_all_its_commands() -> None:
         "demo",
     }
     assert documented <= commands()
+
+
+def test_the_placement_policies_are_those_of_the_registry() -> None:
+    """A policy that is added or described anew stands in docs/platform.md, in the registry's words."""
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (.+?) \|$", (ROOT / "docs" / "platform.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {name: policy.words for name, policy in POLICIES.items()}.items() <= dict(rows).items()
 
 
 def test_the_two_commands_of_the_readme_set_up_what_they_need() -> None:
