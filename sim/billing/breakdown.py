@@ -125,11 +125,12 @@ class VmBreakdown:
             paid = share_of(_hourly(self.rating, group, what), billed)
         elif SHARED in what:
             paid = (self.rating.months == int(what.partition(SHARED)[2])).astype(np.float64)
+        kind = "billed" if _is_billed(what) else what.partition(SHARED)[0]
         share = HourlyShare.of([paid])
         into_hour = to_ticks(into_clock_hour_s(self.days.start))
         found = np.zeros((len(place), self.days.count))
         for part in self.stays.parts():
-            time = times_by_kind(self.stays, part, self.policy, self.window, self.rounding)[_kind_of(what)]
+            time = times_by_kind(self.stays, part, self.policy, self.window, self.rounding)[kind]
             own = self.stays.group_of[time.vm] == group
             pieces, day = self._by_day(Stretches(vm=time.vm[own], start=time.start[own], end=time.end[own]))
             hours = share.hours(np.zeros_like(pieces.vm), pieces.start + into_hour, pieces.end + into_hour)
@@ -148,10 +149,6 @@ class VmBreakdown:
         start = np.maximum(time.start[row], day * long - shift)
         end = np.minimum(time.end[row], (day + 1) * long - shift)
         return Stretches(vm=time.vm[row], start=start, end=end), day
-
-
-def _kind_of(what: str) -> str:
-    return "billed" if _is_billed(what) else what.partition(SHARED)[0]
 
 
 def _is_billed(what: str) -> bool:

@@ -239,7 +239,10 @@ def hours_of_stays(
         RatedHours(
             group=group,
             level=_level(stays, number, billed, window, into_hour) if levels else None,
-            **{name: _counted(of[number]) for name, of in ticks.items()},
+            **{
+                name: CountedHours(hourly=of[number] / TICKS_PER_HOUR, total_h=int(of[number].sum()) / TICKS_PER_HOUR)
+                for name, of in ticks.items()
+            },
         )
         for number, group in enumerate(stays.groups)
     ]
@@ -251,7 +254,3 @@ def _level(stays: Stays, group: int, billed: Sequence[Stretches], window: tuple[
     start = np.concatenate([none, *(time.start[own] for time, own in zip(billed, mine, strict=True))])
     end = np.concatenate([none, *(time.end[own] for time, own in zip(billed, mine, strict=True))])
     return Level.of(start + into_hour, end + into_hour, (window[0] + into_hour, window[1] + into_hour))
-
-
-def _counted(ticks: Ints) -> CountedHours:
-    return CountedHours(hourly=np.asarray(ticks / TICKS_PER_HOUR), total_h=int(ticks.sum()) / TICKS_PER_HOUR)

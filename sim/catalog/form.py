@@ -62,7 +62,12 @@ def from_document(document: object, *, name: str) -> Catalogue:
         sizes=sizes,
         price_blocks=prices,
         disk_blocks=tuple(disks),
-        address_blocks=tuple(_address(p, b) for p, b in _Place(name, "public_ip").items(top.get("public_ip", []))),
+        address_blocks=tuple(
+            AddressBlock(
+                regions=_regions(p, b), provenance=_provenance(p, b), per_h=p.at("per_h").price(b.get("per_h"))
+            )
+            for p, b in _Place(name, "public_ip").items(top.get("public_ip", []))
+        ),
         meter_blocks=tuple(_meters(p, b) for p, b in _Place(name, "meters").items(top.get("meters", []))),
     )
 
@@ -201,14 +206,6 @@ def _disks(place: _Place, block: Mapping[str, Any], before: Sequence[DiskBlock])
             raise place.at("per_month").at(tier).fault("is not a disk tier such as P10, E15 or S40")
         place.at("per_month").at(tier).price(figure)
     return DiskBlock(regions=regions, provenance=provenance, per_month=months)
-
-
-def _address(place: _Place, block: Mapping[str, Any]) -> AddressBlock:
-    return AddressBlock(
-        regions=_regions(place, block),
-        provenance=_provenance(place, block),
-        per_h=place.at("per_h").price(block.get("per_h")),
-    )
 
 
 def _meters(place: _Place, block: Mapping[str, Any]) -> MeterBlock:

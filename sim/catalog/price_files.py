@@ -69,7 +69,7 @@ def _of_json(file: Path, text: str) -> list[PriceDocument]:
         if not isinstance(value, Mapping):
             problem = f"a page of the Retail Prices API is an object with Items, found {type(value).__name__}"
             raise refusal(CatalogueError, file, problem)
-    if all(_is_item(value) for value in values):
+    if all(not {"Items", "items"} & value.keys() and any(key in value for key in _ITEM_KEYS) for value in values):
         return [PriceDocument(content={"Items": values}, lines=lines)]
     return [PriceDocument(content=value) for value in values]
 
@@ -86,10 +86,6 @@ def _json_lines(file: Path, text: str, whole: ValueError) -> Iterator[tuple[int,
                 raise refusal(CatalogueError, file, f"it is not a line of JSON: {wrong}", line=number) from None
             problem = f"it is not JSON: {whole}"
             raise refusal(CatalogueError, file, problem, "is it a whole page of the Retail Prices API?") from None
-
-
-def _is_item(value: Mapping[str, Any]) -> bool:
-    return not {"Items", "items"} & value.keys() and any(key in value for key in _ITEM_KEYS)
 
 
 def _of_table(file: Path, head: str) -> PriceDocument:

@@ -87,6 +87,7 @@ def commitment_use(run: ReportedRun) -> Drawn:
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
     sheet = Sheet("How much of what was bought is used in each hour?", height, footer(run, name, remark))
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
+    per_hour = {MONEY: f"{run.currency} an hour", "host hour": "hosts", "unit hour": "units"}
     rows: list[list[object]] = [["commitment", "unit", "from_h", "to_h", "bought_per_h", "used_per_h"]]
     for place, use in enumerate(shown):
         axes = sheet.axes(left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel)
@@ -97,7 +98,7 @@ def commitment_use(run: ReportedRun) -> Drawn:
         share = shares([float(use.used.sum()), float(use.bought.sum() - use.used.sum())])[0]
         words = f"{style.shorten(use.name, 60)}: {share} used" if share else style.shorten(use.name, 60)
         axes.set_title(words, size=8.5, loc="left", pad=3)
-        axes.set_ylabel(_per_hour(use.unit, run.currency), size=8)
+        axes.set_ylabel(per_hour.get(use.unit, "VMs"), size=8)
         axes.set_ylim(0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0)
         style.put_numbers(axes.yaxis, most=4)
         style.put_time(axes, time, run.horizon_h, labelled=place == len(shown) - 1)
@@ -107,12 +108,6 @@ def commitment_use(run: ReportedRun) -> Drawn:
         ]
     sheet.legend([style.swatch(style.BLUE, "", "used"), style.swatch(style.VERMILLION, "//", "bought and lost")])
     return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
-
-
-def _per_hour(unit: str, currency: str) -> str:
-    if unit == MONEY:
-        return f"{currency} an hour"
-    return {"host hour": "hosts", "unit hour": "units"}.get(unit, "VMs")
 
 
 def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:

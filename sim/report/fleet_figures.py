@@ -150,15 +150,15 @@ def single_vms(run: ReportedRun) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
     end_h = min(WEEK_H, run.horizon_h)
-    timelines = _spread(run.stored.vm_timelines, MOST_VMS)
+    all_of_them = run.stored.vm_timelines
+    number = min(len(all_of_them), MOST_VMS)
+    timelines = [all_of_them[i * len(all_of_them) // number] for i in range(number)]  # evenly
+    of = f"{number:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{number:,} VMs"
+    remark = f"{of}, the first of each group (no sample), in replication 0; minutes are too thin to see"
     row, top, closer = 0.2, 0.92, 0.95
     tall = max(len(timelines), 2) * row
     height = top + tall + 0.95 + closer
-    sheet = Sheet(
-        "Which states does a single VM pass through?",
-        height,
-        footer(run, name, f"{_shown_of(run, len(timelines))} in replication 0; minutes are too thin to see"),
-    )
+    sheet = Sheet("Which states does a single VM pass through?", height, footer(run, name, remark))
     names = [style.shorten(vm.vm, 26) for vm in timelines]
     left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
     width = style.WIDTH_IN - left - RIGHT
@@ -177,12 +177,6 @@ def single_vms(run: ReportedRun) -> Drawn:
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
     return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
-
-
-def _shown_of(run: ReportedRun, shown: int) -> str:
-    """How many VMs a figure shows, and of how many."""
-    of = f"{shown:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{shown:,} VMs"
-    return f"{of}, the first of each group (no sample),"
 
 
 def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]]) -> list[PowerState]:
@@ -238,13 +232,6 @@ def _stays(vm: VmTimeline, end_h: float) -> list[Stay]:
         for (at_s, state), until_h in zip(vm.moves, closing, strict=True)
         if state is not None and at_s / 3600.0 < min(until_h, end_h)
     ]
-
-
-def _spread(timelines: Sequence[VmTimeline], most: int) -> Sequence[VmTimeline]:
-    """At most so many VMs, evenly from all there are."""
-    if len(timelines) <= most:
-        return timelines
-    return [timelines[i * len(timelines) // most] for i in range(most)]
 
 
 def _swatch(state: PowerState, policy: BillingPolicy) -> Patch:

@@ -54,8 +54,9 @@ def plot(
         raise InputError(f"the figure {name!r} has a line without points")
     places = list(dict.fromkeys(place for line in lines.values() for place in line))
     numeric = all(isinstance(place, int | float) for place in places)
+    footer = "  \N{MIDDLE DOT}  ".join(part for part in (note, f"numbers in figures/{name}.csv") if part)
     with style.figure_style():
-        sheet = Sheet(question, TOP_IN + PANEL_IN + BELOW_IN, _footer(name, note))
+        sheet = Sheet(question, TOP_IN + PANEL_IN + BELOW_IN, footer)
         axes = sheet.axes(left=1.0, top=TOP_IN, width=style.WIDTH_IN - 1.4, height=PANEL_IN)
         handles, rows = _draw_lines(axes, lines, places, numeric)
         rows.insert(0, ["line", x, y, "low", "high"])
@@ -69,7 +70,7 @@ def plot(
         else:
             style.put_numbers(axes.yaxis)
         low, high = axes.get_ylim()
-        least = min(map(_lowest, lines.values()))
+        least = min(_numbers(value)[0] for line in lines.values() for value in line.values())
         if least >= 0 and (low < 0 or least < 0.5 * high):
             axes.set_ylim(bottom=0.0)  # a share or a sum is judged against nothing at all
         axes.set_xlabel(x)
@@ -135,13 +136,5 @@ def _is_worked_out(line: Line) -> bool:
     return all(isinstance(value, int | float) for value in line.values())
 
 
-def _lowest(line: Line) -> float:
-    return min(_numbers(value)[0] for value in line.values())
-
-
 def _at(places: list[Any], place: Any, numeric: bool) -> float:
     return float(place) if numeric else float(places.index(place))
-
-
-def _footer(name: str, note: str) -> str:
-    return "  \N{MIDDLE DOT}  ".join(part for part in (note, f"numbers in figures/{name}.csv") if part)

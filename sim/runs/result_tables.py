@@ -45,7 +45,12 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
 def write_replications(place: Path, groups: Sequence[str], replications: Sequence[Replication]) -> None:
     """The tables of a run: every figure, bill, timeline and commitment of its replications."""
     write_table(place / "replications", METRIC_COLUMNS, metric_rows(replications))
-    write_table(place / "bill", BILL_COLUMNS, _bill_rows(replications))
+    bills = (
+        (each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount)
+        for each in replications
+        for row in each.bill
+    )
+    write_table(place / "bill", BILL_COLUMNS, bills)
     _write_timeline(place / "timeline.parquet", groups, replications)
     moves = [move for each in replications for move in each.vm_timelines]
     types = {"vm": pa.string(), "t_s": pa.float64(), "state": pa.string()}
@@ -79,12 +84,6 @@ def _column(values: Sequence[object]) -> pa.Array:
     if kinds <= {int, float} or len(kinds) <= 1:
         return pa.array(values, pa.float64() if kinds == {int, float} else None)
     return pa.array([None if value is None else str(value) for value in values])
-
-
-def _bill_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:
-    for each in replications:
-        for row in each.bill:
-            yield each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount
 
 
 def _uptime_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:

@@ -85,7 +85,7 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Issue:
     shown = f"{show_value(value)}: " if value is not _MISSING and not isinstance(value, (Mapping, list)) else ""
     value = None if value is _MISSING else value
     if kind == "missing":
-        return Issue(path, _IS_MISSING, _describe(field))
+        return Issue(path, _IS_MISSING, ((field and field.description) or "").rstrip("."))
     if kind == "extra_forbidden":
         return _unknown_key(path, around, value)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -185,10 +185,6 @@ def exists(document: Any, path: Path) -> bool:
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _describe(field: FieldInfo | None) -> str:
-    return (field.description or "").rstrip(".") if field is not None else ""
 
 
 def _literals(field: FieldInfo | None) -> tuple[Any, ...]:

@@ -24,7 +24,9 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     if platform is None:
         return
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
-    yield from _only_groups(file, platform)
+    for number, pool in enumerate(platform.hosts):
+        for position, name in enumerate(pool.only_groups):
+            yield from _unknown_group((*HOSTS, number, "only_groups", position), name, file)
     yield from _faults(platform)
     yield from _quota(platform, catalogue, resolved)
     if not platform.hosts and "placement" in platform.model_fields_set:
@@ -92,12 +94,6 @@ def _room_for(size: Size, pool: Hosts) -> int:
     if not size.vcpus or not size.memory_gib:
         return 0
     return min(pool.vcpus // size.vcpus, int(pool.memory_gib / size.memory_gib))
-
-
-def _only_groups(file: ScenarioFile, platform: Platform) -> Iterator[Issue]:
-    for number, pool in enumerate(platform.hosts):
-        for position, name in enumerate(pool.only_groups):
-            yield from _unknown_group((*HOSTS, number, "only_groups", position), name, file)
 
 
 def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Issue]:

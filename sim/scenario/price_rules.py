@@ -16,7 +16,7 @@ from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
 from sim.model.demand import DEMAND_KINDS
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
+from sim.scenario.resolved_groups import ResolvedGroups
 
 _LIST: tuple[Path, ...] = (("prices", "catalogue"), ("prices", "override"))
 
@@ -60,7 +60,10 @@ def check_prices(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
         place: Path = ("group", member.number)
         what = (*listed, *((*place, key) for key in ("region", "os", "priority", "hybrid_benefit")))
         where = (*place, "size") if not member.group.has_own_sizes else (*place, "trace", "sizes")
-        yield from _unpriced(where, member.size.name, _terms(member), member.region, catalogue, what)
+        terms = PAY_AS_YOU_GO[member.priority]
+        both = member.group.os == "windows" and not member.group.hybrid_benefit
+        priced = terms.values() if both else (terms["linux"],)
+        yield from _unpriced(where, member.size.name, priced, member.region, catalogue, what)
     for number, group in enumerate(file.groups):
         place, region = ("group", number), group.region or file.prices.region
         related = (*listed, (*place, "region"))
@@ -124,12 +127,6 @@ def _tiers_near(tier: str) -> str:
         min((n for n in numbers if n > int(found[2])), default=None),
     ]
     return "did you mean " + list_words(f'"{found[1]}{n}"' for n in near if n is not None) + "?"
-
-
-def _terms(member: ResolvedGroup) -> Iterable[str]:
-    """Prices that rating these VMs takes."""
-    group, terms = member.group, PAY_AS_YOU_GO[member.priority]
-    return terms.values() if group.os == "windows" and not group.hybrid_benefit else (terms["linux"],)
 
 
 def _ask(question: Callable[..., object], *related: str) -> tuple[str, str] | None:

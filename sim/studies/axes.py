@@ -183,7 +183,10 @@ def _expanded(part: str, words: str) -> list[object]:
     try:
         low, high, is_time = bounds_of(low_text, high_text)
         if how == "/":
-            numbers = _spread(low, high, int(by))
+            count = int(by)
+            if not 2 <= count <= MOST_POINTS or high <= low:
+                raise ValueError("LOW..HIGH/COUNT spreads 2 values or more from LOW up to HIGH")
+            numbers = [low + index * (high - low) / (count - 1) for index in range(count)]
         else:
             whole = low.denominator == high.denominator == 1 and not is_time
             if not by and not whole:
@@ -191,7 +194,7 @@ def _expanded(part: str, words: str) -> list[object]:
             numbers = _stepped(low, high, _number(by, is_time=is_time) if by else Fraction(1))
     except ValueError as error:
         raise InputError(f"--vary {words}: {part!r}: {error}") from None
-    return [format_exact(number) if is_time else _plain(number) for number in numbers]
+    return [format_exact(each) if is_time else int(each) if each.denominator == 1 else float(each) for each in numbers]
 
 
 def bounds_of(low: str, high: str) -> tuple[Fraction, Fraction, bool]:
@@ -227,16 +230,6 @@ def _stepped(low: Fraction, high: Fraction, step: Fraction) -> list[Fraction]:
     if count > MOST_POINTS:
         raise ValueError(f"{count:,} values are more than {MOST_POINTS:,}; take a longer step")
     return [low + index * step for index in range(count)]
-
-
-def _spread(low: Fraction, high: Fraction, count: int) -> list[Fraction]:
-    if not 2 <= count <= MOST_POINTS or high <= low:
-        raise ValueError("LOW..HIGH/COUNT spreads 2 values or more from LOW up to HIGH")
-    return [low + index * (high - low) / (count - 1) for index in range(count)]
-
-
-def _plain(number: Fraction) -> int | float:
-    return int(number) if number.denominator == 1 else float(number)
 
 
 def format_exact(seconds: Fraction) -> str:

@@ -275,13 +275,10 @@ def _expected(comparison: Comparison, precision: float) -> int:
     for by_metric in comparison.differences.values():
         for metric in HEADLINES:
             found, base = by_metric[metric], comparison.base.estimate(metric).mean
-            if found.half_width and base and not _is_decided(found):
+            decided = found.low is not None and found.high is not None and (found.low > 0.0 or found.high < 0.0)
+            if found.half_width and base and not decided:
                 most = max(most, comparison.n * (found.half_width / (precision * abs(base))) ** 2)
     return math.ceil(min(most, CAP) / ROUND) * ROUND
-
-
-def _is_decided(found: Difference) -> bool:
-    return found.low is not None and found.high is not None and (found.low > 0.0 or found.high < 0.0)
 
 
 def _cut(run: RunResult, base: RunResult, metric: str, n: int) -> Paired:

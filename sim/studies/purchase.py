@@ -74,14 +74,13 @@ class Purchase(Answer):
         keys = ("commitment", "path", "currency", "words", "best", "low", "high")
         return {
             **{key: getattr(self, key) for key in keys},
-            **{key: _bounds(found) for key, found in (("saving", self.saving), ("cost", self.cost))},
+            **{
+                key: {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+                for key, found in (("saving", self.saving), ("cost", self.cost))
+            },
             "single": list(self.single),
             "costs": [{"quantity": quantity, "mean_cost_usd": cost} for quantity, cost in sorted(self.costs.items())],
         }
-
-
-def _bounds(found: Interval) -> dict[str, Any]:
-    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
 
 
 def best_commitment(

@@ -58,17 +58,29 @@ def _read(
     window_s = reading.window_s or WINDOW_S
     stamp_s = reading.stamp_s or STAMP_S
     origin_s = reading.origin_s or 0.0
+    last_s = origin_s + window_s - LAST_STAMPS * stamp_s
     with open_text(path) as stream:
         wanted = (SUBSCRIPTION, CREATED, DELETED, CORES, MEMORY)
         for lines in read_lines(stream, path, names, wanted, line=1):
-            _append(
-                lines,
-                sorter,
-                vm_sizes,
-                stands_for,
-                origin_s=origin_s,
-                last_s=origin_s + window_s - LAST_STAMPS * stamp_s,
+            created = lines.numbers(CREATED)
+            deleted = lines.numbers(DELETED, empty=np.inf)
+            lines.check(
+                CREATED, created < 0, "is before the window", "seconds from the beginning of the 30 days, 0 or more"
             )
+            lines.check(DELETED, deleted < created, "is before vmcreated", "a VM is deleted after it was created")
+            alive = deleted >= last_s
+            block = np.zeros(len(lines), dtype=RAW)
+            block["created_s"] = created
+            block["low_s"] = np.where(np.isinf(deleted), np.maximum(last_s - created, 0.0), deleted - created)
+            block["high_s"] = np.where(alive, np.inf, deleted - created)
+            block["seen_s"] = block["low_s"]
+            block["tenant"] = tenants(lines.texts(SUBSCRIPTION))
+            block["row"] = sorter.rows + np.arange(len(lines))
+            vcpus = _amount(lines, CORES, stands_for.get(CORES))
+            memory = _amount(lines, MEMORY, stands_for.get(MEMORY))
+            block["size"] = vm_sizes.number(vcpus, memory, np.full(len(lines), "", dtype="U1"))
+            block["alive_at_start"] = created <= origin_s
+            sorter.append(block)
     if not sorter.rows:
         raise fault(path, "no rows", f"a row has {len(names)} columns: {', '.join(names)}")
     assumptions = tuple(
@@ -79,34 +91,6 @@ def _read(
         origin_s=origin_s, window_s=window_s, follow_up_s=window_s, watched_s=window_s - LAST_STAMPS * stamp_s, stamp_s=stamp_s,
         assumptions=assumptions,
     )  # fmt: skip
-
-
-def _append(
-    lines: Lines,
-    sorter: ExternalSort,
-    vm_sizes: VmSizeTable,
-    stands_for: dict[int, float],
-    *,
-    origin_s: float,
-    last_s: float,
-) -> None:
-    created = lines.numbers(CREATED)
-    deleted = lines.numbers(DELETED, empty=np.inf)
-    lines.check(CREATED, created < 0, "is before the window", "seconds from the beginning of the 30 days, 0 or more")
-    lines.check(DELETED, deleted < created, "is before vmcreated", "a VM is deleted after it was created")
-    alive = deleted >= last_s
-    block = np.zeros(len(lines), dtype=RAW)
-    block["created_s"] = created
-    block["low_s"] = np.where(np.isinf(deleted), np.maximum(last_s - created, 0.0), deleted - created)
-    block["high_s"] = np.where(alive, np.inf, deleted - created)
-    block["seen_s"] = block["low_s"]
-    block["tenant"] = tenants(lines.texts(SUBSCRIPTION))
-    block["row"] = sorter.rows + np.arange(len(lines))
-    vcpus = _amount(lines, CORES, stands_for.get(CORES))
-    memory = _amount(lines, MEMORY, stands_for.get(MEMORY))
-    block["size"] = vm_sizes.number(vcpus, memory, np.full(len(lines), "", dtype="U1"))
-    block["alive_at_start"] = created <= origin_s
-    sorter.append(block)
 
 
 def _amount(lines: Lines, column: int, stands_for: float | None) -> NDArray[np.float64]:

@@ -46,7 +46,24 @@ def read_packing(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: V
         types = _rooms(path, base, reading)
         cursor = base.execute(_VMS)
         while rows := cursor.fetchmany(ROWS_AT_ONCE):
-            _append(path, rows, types, sorter, vm_sizes, origin_s)
+            for row in rows:
+                _check_row(path, row, types)
+            _, tenant, kind, priority, start, end = zip(*rows, strict=True)
+            created = np.array(start, dtype=np.float64) * DAY_S
+            ended = np.array([np.inf if one is None else one for one in end], dtype=np.float64) * DAY_S
+            block = np.zeros(len(rows), dtype=RAW)
+            block["created_s"] = created
+            alive = np.isinf(ended)
+            block["low_s"] = np.where(alive, FOLLOW_UP_S, ended) - created
+            block["high_s"] = ended - created
+            block["seen_s"] = block["low_s"]
+            block["tenant"] = [hash_of(one) for one in tenant]
+            block["row"] = sorter.rows + np.arange(len(rows))
+            rooms = np.array([types[one] for one in kind], dtype=np.float64)
+            block["size"] = vm_sizes.number(rooms[:, 0], rooms[:, 1], np.full(len(rows), "", dtype="U1"))
+            block["priority"] = priority
+            block["alive_at_start"] = created < origin_s
+            sorter.append(block)
     if not sorter.rows:
         raise fault(path, "no rows in the table vm")
     room = f"{reading.machine_vcpus:g} vCPUs and {reading.machine_memory_gib:g} GiB"
@@ -113,34 +130,6 @@ def _rooms(path: Path, base: sqlite3.Connection, reading: Reading) -> dict[objec
         # The shares are rounded in the file; six digits are what they are good for.
         rooms.setdefault(kind, (round(core * reading.machine_vcpus, 4), round(memory * reading.machine_memory_gib, 4)))
     return rooms
-
-
-def _append(
-    path: Path,
-    rows: list[tuple[object, ...]],
-    types: dict[object, tuple[float, float]],
-    sorter: ExternalSort,
-    vm_sizes: VmSizeTable,
-    origin_s: float,
-) -> None:
-    for row in rows:
-        _check_row(path, row, types)
-    _, tenant, kind, priority, start, end = zip(*rows, strict=True)
-    created = np.array(start, dtype=np.float64) * DAY_S
-    ended = np.array([np.inf if one is None else one for one in end], dtype=np.float64) * DAY_S
-    block = np.zeros(len(rows), dtype=RAW)
-    block["created_s"] = created
-    alive = np.isinf(ended)
-    block["low_s"] = np.where(alive, FOLLOW_UP_S, ended) - created
-    block["high_s"] = ended - created
-    block["seen_s"] = block["low_s"]
-    block["tenant"] = [hash_of(one) for one in tenant]
-    block["row"] = sorter.rows + np.arange(len(rows))
-    room = np.array([types[one] for one in kind], dtype=np.float64)
-    block["size"] = vm_sizes.number(room[:, 0], room[:, 1], np.full(len(rows), "", dtype="U1"))
-    block["priority"] = priority
-    block["alive_at_start"] = created < origin_s
-    sorter.append(block)
 
 
 def hash_of(tenant: object) -> int:

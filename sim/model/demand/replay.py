@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from sim.catalog import Catalogue, Size
+from sim.catalog import Catalogue
 from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, TraceError
 from sim.fields.issues import Issue, Path
@@ -216,7 +216,9 @@ class TraceSection(DemandSection):
         around = place[:-1]
         try:
             trace = self._open(context.folder)
-            words, until_s = tuple(_words(trace)), trace.window_s
+            words, until_s = tuple(trace.describe()), trace.window_s
+            if trace.start is not None:
+                words += (f"its first instant is {trace.start:%Y-%m-%d %H:%M} UTC; it is replayed from t = 0",)
             parts = (
                 () if context.region is None else tuple(_parts(self, group, trace, context.catalogue, context.region))
             )
@@ -254,12 +256,6 @@ class TraceSection(DemandSection):
             yield Issue((*place, "file"), f"{self.file}: {words}", fault.hint, self.file, (place,))
 
 
-def _words(trace: Trace) -> Iterator[str]:
-    yield from trace.describe()
-    if trace.start is not None:
-        yield f"its first instant is {trace.start:%Y-%m-%d %H:%M} UTC; it is replayed from t = 0"
-
-
 # --- the VMs of a trace by size -------------------------------------------------------------------------------------
 
 
@@ -291,13 +287,15 @@ def _parts(section: TraceSection, group: GroupFacts, trace: Trace, catalogue: Ca
         for place, name in enumerate(names):
             parts[name, priority] = of_row == place
     _check_used(section, trace)
-    for name, priority in sorted(parts, key=lambda part: _in_order(catalogue.get_size(part[0]), part[1])):
+    sized = [(catalogue.get_size(name), priority) for name, priority in parts]
+    for size, priority in sorted(sized, key=lambda of: (of[0].vcpus or 0, of[0].memory_gib or 0, of[0].name, of[1])):
+        name = size.name
         part = rows[parts[name, priority]]
         suffix = "-spot" if priority == "spot" and not own else ""
         yield Part(
             # A trace of one kind of VM keeps the group's name, and so its VMs the usual names.
             suffix="" if len(parts) == 1 else f"-{short_size(name)}{suffix}",
-            size=catalogue.get_size(name),
+            size=size,
             priority=priority,
             demand=Replay(born_s=tuple(part["created_s"].tolist()), lifetime_s=tuple(part["lifetime_s"].tolist())),
         )
@@ -310,10 +308,6 @@ def short_size(name: str) -> str:
     'D4s_v5'
     """
     return name.removeprefix("Standard_").replace(" ", "_")
-
-
-def _in_order(size: Size, priority: str) -> tuple[float, float, str, str]:
-    return size.vcpus or 0, size.memory_gib or 0, size.name, priority
 
 
 def _sizes_for(
