@@ -21,9 +21,7 @@ Answer = Literal["retry", "reaction", "none"]
 TimeoutKey = Literal["os_provisioning_timeout", "extensions_timeout"]
 HostLost = Literal["goes on", "fails", "healed"]
 """It needs no host to end; it fails, and its own answer to failures follows; it ends, and the platform heals the VM."""
-ABANDONED = (
-    "InternalOperationError"  # no document says with which code an operation ends whose host has failed (assumption)
-)
+ABANDONED = "InternalOperationError"  # assumption: no document says how an operation ends whose host has failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

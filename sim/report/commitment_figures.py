@@ -12,7 +12,7 @@ from sim.report.folder import Floats, ReportedRun
 from sim.report.style import Drawn, Sheet
 from sim.report.timeline import step_h
 from sim.report.totals import shares
-from sim.runs.results import CommitmentUse
+from sim.runs.results import CommitmentHours
 
 MOST_PANELS = 8
 MOST_ROWS = 60
@@ -110,7 +110,7 @@ def commitment_use(run: ReportedRun) -> Drawn:
     return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
 
 
-def _steps(use: CommitmentUse, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:
+def _steps(use: CommitmentHours, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:
     """Edges of the steps (h), and what was bought and used per hour in each."""
     place = np.arange(len(use.used)) + use.first_hour
     first = use.first_hour // step

@@ -25,7 +25,11 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
     f"{SUMMARY} {PROVENANCE} {COMPARISON} scenario.toml scenarios runs figures report.html .report.html.writing".split()
     + [f"{table}.{form}" for table in ("replications", "bill", "sla") for form in ("parquet", "csv")]
     + [f"{table}.parquet" for table in ("timeline", "events", "vm_timelines", "lives", "commitments")]
-    + [f"{table}.{form}" for table in ("sweep", "size", "sensitivity", "backtest") for form in ("json", "csv", "parquet")]
+    + [
+        f"{table}.{form}"
+        for table in ("sweep", "size", "sensitivity", "backtest")
+        for form in ("json", "csv", "parquet")
+    ]
 )
 
 

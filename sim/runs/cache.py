@@ -29,7 +29,8 @@ from sim.billing.uptime import Uptime
 from sim.errors import ResultError, VmfleetWarning
 from sim.files import write_whole
 from sim.runs.provenance import input_digest, program_digest
-from sim.runs.replication import CommitmentHours, Replication, Timeline
+from sim.runs.replication import Replication, Timeline
+from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
 
 FORMAT = 4  # of the files; part of every name

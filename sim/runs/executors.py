@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, MachineError
 from sim.runs.orphans import end_with
-from sim.runs.replication import Replication, replicate_many
+from sim.runs.replication import Replication, replicate
 from sim.runs.simulation_input import SimulationInput
 
 CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
@@ -45,7 +45,14 @@ class Task:
 
     def run(self) -> list[Replication]:
         """Simulate them here."""
-        return replicate_many(self.inputs, self.seed, self.numbers, self.engine, self.events_folder)
+        folder = self.events_folder
+        return [
+            replicate(
+                self.inputs, self.seed, number, engine=self.engine,
+                events=folder / f"events-{number:06d}.parquet" if folder is not None else None,
+            )
+            for number in self.numbers
+        ]  # fmt: skip
 
 
 class Executor(Protocol):

@@ -37,9 +37,7 @@ class RunOptions:
     seed: int | None = None  # None: the scenario's own
     jobs: int = 1  # processes; -1: every core
     engine: str = "auto"
-    precision: float | None = (
-        None  # relative half-width of every headline metric, 0.01 = 1 %; None: no sequential stopping
-    )
+    precision: float | None = None  # relative half-width of every headline metric; None: no sequential stopping
     headlines: Sequence[str] = HEADLINES  # the metrics that must reach *precision*
     events: bool = False  # keep every event for `events.parquet`
     budget_usd: float | None = None  # report the probability that the bill exceeds it

@@ -23,6 +23,7 @@ from sim.lifecycle.power import PowerState
 from sim.runs.event_writer import EventWriter
 from sim.runs.metrics import FLEET, RatedUsage, metrics_of
 from sim.runs.rate_replication import forgotten_costs, needs_stays, rate_replication, uptimes_of
+from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
@@ -37,17 +38,6 @@ class Timeline:
 
     first_hour: int  # clock hour from that of t = 0 of the first row; the warm-up's hours are left out
     vms: NDArray[np.float64]  # shape (hours, states), states in the order of `PowerState`
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitmentHours:
-    """One commitment by clock hour, in its own unit: what was bought, and what of it was used."""
-
-    name: str
-    unit: str
-    first_hour: int  # as in `Timeline`
-    used: NDArray[np.float64]
-    bought: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,22 +117,6 @@ def commitment_hours(rating: Rating) -> tuple[CommitmentHours, ...]:
         )
         for spent in rating.allocation.commitments
     )
-
-
-def replicate_many(
-    inputs: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, events_folder: Path | None
-) -> list[Replication]:
-    """Several replications in one call: what a worker runs."""
-    return [
-        replicate(
-            inputs,
-            seed,
-            number,
-            engine=engine,
-            events=events_folder / f"events-{number:06d}.parquet" if events_folder is not None else None,
-        )
-        for number in numbers
-    ]
 
 
 def timeline_of(usage: GroupUsage) -> Timeline:

@@ -42,12 +42,12 @@ class VmTimeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommitmentUse:
-    """One commitment in replication 0, by clock hour, in its own unit."""
+class CommitmentHours:
+    """One commitment in replication 0, by clock hour, in its own unit: what was bought, and what of it was used."""
 
     name: str
     unit: str
-    first_hour: int
+    first_hour: int  # as in `Timeline`
     bought: Floats
     used: Floats
 
@@ -181,7 +181,7 @@ class StoredResult:
         return int(said) if said.isdigit() else 0
 
     @cached_property
-    def commitments(self) -> tuple[CommitmentUse, ...]:
+    def commitments(self) -> tuple[CommitmentHours, ...]:
         """Every commitment in replication 0, in the order of the bill."""
         table = self.table("commitments", "commitment", "hour", "unit", "bought", "used")
         if table is None:
@@ -189,7 +189,7 @@ class StoredResult:
         (name, names), (unit, units) = coded(table, "commitment"), coded(table, "unit")
         hour, bought, used = (column(table, each) for each in ("hour", "bought", "used"))
         return tuple(
-            CommitmentUse(
+            CommitmentHours(
                 name=names[code],
                 unit=units[unit[own][0]],
                 first_hour=int(hour[own].min()),

@@ -47,9 +47,7 @@ def _value(value: object) -> str:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, (int, float)):
-        return repr(
-            value
-        )  # shortest text that reads back as the same number; nan and inf are spelt as TOML spells them
+        return repr(value)  # the shortest text that reads back as the same number; nan and inf as in TOML
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items()) + " }"
     if isinstance(value, (list, tuple)):

@@ -356,19 +356,19 @@ def test_what_was_finished_is_not_simulated_again(
     from sim.runs import executors as workers
 
     run_to_folder(office, tmp_path / "undisturbed", events=True, engine="simpy")
-    real, ran = workers.replicate_many, []
+    real, ran = workers.replicate, []
 
-    def stubborn(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
+    def stubborn(question: Any, seed: int, number: int, **more: Any) -> Any:
         if len(ran) == 2:
             raise KeyboardInterrupt
-        ran.extend(numbers)
-        return real(question, seed, numbers, *more)
+        ran.append(number)
+        return real(question, seed, number, **more)
 
-    monkeypatch.setattr(workers, "replicate_many", stubborn)
+    monkeypatch.setattr(workers, "replicate", stubborn)
     with pytest.raises(KeyboardInterrupt):
         run_to_folder(office, tmp_path / "cut", events=True, engine="simpy")
     assert not (tmp_path / "cut").exists()
-    monkeypatch.setattr(workers, "replicate_many", lambda q, s, n, *m: (ran.extend(n), real(q, s, n, *m))[1])
+    monkeypatch.setattr(workers, "replicate", lambda q, s, n, **m: (ran.append(n), real(q, s, n, **m))[1])
     run_to_folder(office, tmp_path / "cut", events=True, resume=True, engine="simpy")
     assert ran == [0, 1, 2, 3]
     assert _bytes(tmp_path / "cut") == _bytes(tmp_path / "undisturbed")

@@ -117,7 +117,7 @@ def test_a_study_never_simulates_twice(fleet: sim.Scenario, tmp_path: Path, monk
 
     study = sim.Study(scenario=fleet, replications=3, cache=tmp_path / "cache")
     first = study.run()
-    monkeypatch.setattr(workers, "replicate_many", None)
+    monkeypatch.setattr(workers, "replicate", None)
     assert study.run().values("cost.total") == first.values("cost.total")
     assert study.sweep({"group.web.count": [3]}).estimate("cost.total") == first.estimate("cost.total")
 

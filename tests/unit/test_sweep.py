@@ -156,19 +156,19 @@ def test_an_unknown_metric_is_refused_before_anything_is_simulated(
     fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch
 ):
     """Not after an hour."""
-    monkeypatch.setattr(workers, "replicate_many", None)
+    monkeypatch.setattr(workers, "replicate", None)
     with pytest.raises(InputError, match=r"cost\.total"):
         sim.sweep(fleet, {"group.a.count": [1]}, metrics=["cost.totall"])
 
 
 def _counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    real, ran = workers.replicate_many, []
+    real, ran = workers.replicate, []
 
-    def counted(question: Any, seed: int, numbers: tuple[int, ...], *more: Any) -> Any:
-        ran.extend(numbers)
-        return real(question, seed, numbers, *more)
+    def counted(question: Any, seed: int, number: int, **more: Any) -> Any:
+        ran.append(number)
+        return real(question, seed, number, **more)
 
-    monkeypatch.setattr(workers, "replicate_many", counted)
+    monkeypatch.setattr(workers, "replicate", counted)
     return ran
 
 

@@ -128,7 +128,7 @@ def test_lines_of_the_invoice_make_up_every_cell_of_the_table_above(
         for column, meter in enumerate(money.meters):
             lines = [
                 amount
-                for line, amount in zip(findings.bill, shown, strict=True)
+                for line, amount in zip(findings.stored.mean_bill, shown, strict=True)
                 if line.group == own and line.meter.startswith(f"{meter}.")
             ]
             assert sum(lines) == pytest.approx(money.table.cells[row][column], abs=1e-9), (group, meter)
