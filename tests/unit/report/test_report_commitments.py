@@ -152,7 +152,7 @@ def test_the_figure_shows_the_hours_of_the_folder(made: Path) -> None:
     bill = sim.read(made).bill
     first = bill[(bill["replication"] == 0) & (bill["meter"] == "commitment.ri.used")]["quantity"].item()
     assert table[table["commitment"] == "ri"]["used"].sum() == pytest.approx(first)
-    assert {use.name for use in summary.commitments} == {"ri", "plan", "room", "host"}
+    assert {use.name for use in summary.stored.commitments} == {"ri", "plan", "room", "host"}
 
 
 def test_the_service_level_is_shown_month_by_month(made: Path, tables: dict[str, list[list[str]]]) -> None:
