@@ -52,7 +52,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _lock(marker: IO[str]) -> bool:
-    """Lock a workplace for this process; False: another one lives and has it."""
+    """Lock a workplace for this process; False: another running one has it."""
     if sys.platform == "win32":
         return False  # there, leftovers stay until the user removes them
     try:

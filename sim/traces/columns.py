@@ -189,7 +189,7 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
             at["life_high"], high < low, "is below the interval's low end", "the high end is not below the low one"
         )
         lines.check(at["life_low"], np.isnan(low) & ~marked, "is no lifetime", "only a censored row may leave it out")
-        untold = np.isnan(low)
+        missing = np.isnan(low)
         low = np.nan_to_num(low)
         high = np.where(np.isnan(high), low, high)
         seen.intervals |= bool((~marked & (high > low)).any())
@@ -197,7 +197,7 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
         column = at["lifetime"]
         low = lines.numbers(column, empty=np.nan)
         lines.check(column, low < 0, "is below 0", "a lifetime is 0 s or more; leave it empty if the VM is still alive")
-        untold = np.isnan(low)
+        missing = np.isnan(low)
         low = high = np.nan_to_num(low)
     else:
         column = at["deleted"]
@@ -205,11 +205,11 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
         lines.check(
             column, deleted < created, "is before the VM was created", "leave it empty if the VM is still alive"
         )
-        untold = np.isnan(deleted)
+        missing = np.isnan(deleted)
         low = high = np.nan_to_num(deleted - created)
-    marked |= untold
+    marked |= missing
     # The interval of a censored lifetime is where the observation ended; without one the VM outlived it.
-    return low, np.where(marked, np.inf, high), np.where(untold, np.inf, high), low
+    return low, np.where(marked, np.inf, high), np.where(missing, np.inf, high), low
 
 
 def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
@@ -262,8 +262,8 @@ def _rooms(lines: Lines, at: dict[str, int]) -> tuple[Floats, Floats, NDArray[np
         memory = memory / 1024
     sizes = np.char.strip(lines.texts(at["size"]).astype(str)) if "size" in at else np.full(len(lines), "")
     if "size" in at:
-        untold = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))
-        lines.check(at["size"], untold, "is no size", "a row needs a size, or both vCPUs and memory")
+        missing = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))
+        lines.check(at["size"], missing, "is no size", "a row needs a size, or both vCPUs and memory")
     return vcpus, memory, sizes
 
 

@@ -209,7 +209,7 @@ def test_a_compiled_engine_with_another_table_is_found(monkeypatch: pytest.Monke
 
 
 def test_a_simpy_engine_without_timers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison sees slips of either side."""
+    """The comparison sees mistakes of either side."""
     right = run_until(CYCLING, "compiled")
 
     monkeypatch.setattr(Vm, "advance_timers", lambda *_: None)

@@ -55,7 +55,7 @@ def test_a_cluster_counts_once_however_many_rows_it_has() -> None:
 
 
 def test_intervals_from_clusters_hold_the_truth_and_those_from_rows_are_too_narrow() -> None:
-    """Repeats of one test say little more than one of them; who counts them as independent is wrong more often than told."""
+    """Repeats of one test say little more than one of them; who counts them as independent is wrong more often than stated."""
     runs = 40
     right, wrong = 0, 0
     for seed in range(runs):

@@ -73,7 +73,7 @@ def erlang_b(servers: int, load: float) -> float:
 
 
 PLACES, PER_H = 10, 8.0
-LIVES = {
+LIFETIMES = {
     "exponential": Exponential(mean=LIFE_S),
     "constant": Constant(value=LIFE_S),
     "lognormal": Lognormal(median=LIFE_S / float(np.exp(0.5)), sigma=1.0),  # of the same mean
@@ -84,20 +84,20 @@ LIVES = {
 def turned_away() -> dict[str, Floats]:
     """By lifetime distribution: one host of 10 vCPUs, 8 requests and 8 VM-hours requested per hour."""
     found = {}
-    for distribution, lifetime in LIVES.items():
+    for distribution, lifetime in LIFETIMES.items():
         plan = fleet(arriving("g", PER_H, lifetime), hours=650.0, warm_up_s=50 * LIFE_S)
         pools = (HostPool(name="p", count=1, vcpus=PLACES, memory_gib=64.0),)
         found[distribution] = blocked(replace(plan, platform=Platform(hosts=pools)), 40)["g"]
     return found
 
 
-@pytest.mark.parametrize("distribution", LIVES)
+@pytest.mark.parametrize("distribution", LIFETIMES)
 def test_refusals_are_those_of_erlang_whatever_the_distribution_of_lifetimes(turned_away: dict[str, Floats], distribution: str) -> None:  # fmt: skip
     """12.2 % of them: the loss formula knows the mean lifetime only."""
     assert agrees(turned_away[distribution], erlang_b(PLACES, PER_H))
 
 
-@pytest.mark.parametrize("distribution", LIVES)
+@pytest.mark.parametrize("distribution", LIFETIMES)
 def test_one_place_more_or_requests_that_wait_are_refused(turned_away: dict[str, Floats], distribution: str) -> None:
     """Eleven places lose 8.1 %; who waits instead of going away waits with 40.9 % (Erlang C)."""
     assert refuses(turned_away[distribution], erlang_b(PLACES + 1, PER_H))
@@ -123,8 +123,8 @@ LIMIT = 20
 @pytest.fixture(scope="module")
 def over_quota() -> dict[str, Floats]:
     """VMs of 1 and of 4 vCPUs under one regional quota of 20, with different lifetime distributions."""
-    small = arriving("small", SIZES[0][1], LIVES["lognormal"], vcpus=1)
-    large = arriving("large", SIZES[1][1], LIVES["constant"], vcpus=4)
+    small = arriving("small", SIZES[0][1], LIFETIMES["lognormal"], vcpus=1)
+    large = arriving("large", SIZES[1][1], LIFETIMES["constant"], vcpus=4)
     plan = fleet(small, large, hours=650.0, warm_up_s=50 * LIFE_S)
     return blocked(replace(plan, platform=Platform(quota=Quota(regional_vcpus=LIMIT))), 40)
 

@@ -41,7 +41,7 @@ GROUPS = (
 WEEK_S = 7 * 86400.0
 
 
-def lives():
+def recorded():
     """Three groups of three VMs, on for ten hours a day at odd minutes; the first is deleted on day five."""
     rows = []
     for number in range(9):
@@ -60,7 +60,7 @@ def lives():
 
 def export(commitments=COMMITMENTS, by_vm: bool = True):
     """A rating and its FOCUS rows."""
-    stays = lives()
+    stays = recorded()
     rating = rate_stays(stays, CATALOGUE, "2018-08", commitments, window_s=(0.0, WEEK_S), start=START)
     days = Days.of(rating, START)
     policy, window = get_policy("2018-08"), (0, to_ticks(WEEK_S))

@@ -30,7 +30,7 @@ def group(**changes: object) -> RatedGroup:
     return RatedGroup(**{"name": "dev", "size": D4, "region": REGION, **changes})
 
 
-def lives(*stays: tuple[str, PowerState, float, float], of: RatedGroup | None = None):
+def recorded(*stays: tuple[str, PowerState, float, float], of: RatedGroup | None = None):
     """Stays of one group, in seconds."""
     rated = of or group()
     rows = [(rated.name, Stay(vm=vm, state=state, start_s=start, end_s=end)) for vm, state, start, end in stays]
@@ -45,31 +45,31 @@ def quantity(stays, meter: str, **how: object) -> float:
 
 def test_six_minutes_forty_five_are_six_minutes_when_spare_seconds_are_dropped():
     """The pricing FAQ's example; exact keeps the 45 s, and nothing is ever rounded up to hours."""
-    stay = lives(("a", RUNNING, 0.0, 405.0))
+    stay = recorded(("a", RUNNING, 0.0, 405.0))
     assert quantity(stay, "compute", rounding="floor-minute") == pytest.approx(6 / 60)
     assert quantity(stay, "compute") == pytest.approx(405 / 3600)
 
 
 def test_minutes_are_dropped_once_per_contiguous_billed_stretch():
     """Running then stopped is one stretch: 90 s + 90 s are three minutes, not one and one; a gap makes two stretches."""
-    joined = lives(("a", RUNNING, 0.0, 90.0), ("a", STOPPED, 90.0, 180.0))
+    joined = recorded(("a", RUNNING, 0.0, 90.0), ("a", STOPPED, 90.0, 180.0))
     assert quantity(joined, "compute", rounding="floor-minute") == pytest.approx(3 / 60)
-    parted = lives(("a", RUNNING, 0.0, 90.0), ("a", DEALLOCATED, 90.0, 100.0), ("a", RUNNING, 100.0, 190.0))
+    parted = recorded(("a", RUNNING, 0.0, 90.0), ("a", DEALLOCATED, 90.0, 100.0), ("a", RUNNING, 100.0, 190.0))
     assert quantity(parted, "compute", rounding="floor-minute") == pytest.approx(2 / 60)
-    two = lives(("a", RUNNING, 0.0, 90.0), ("b", RUNNING, 90.0, 180.0))
+    two = recorded(("a", RUNNING, 0.0, 90.0), ("b", RUNNING, 90.0, 180.0))
     assert quantity(two, "compute", rounding="floor-minute") == pytest.approx(2 / 60)
 
 
 def test_an_e10_deleted_after_twenty_hours_pays_twenty_hours():
     """Prorated by the hour, whatever the VM's state: the documented example."""
-    vm = lives(("a", RUNNING, 0.0, 36000.0), ("a", DEALLOCATED, 36000.0, 72000.0), of=group(disks=("E10",)))
+    vm = recorded(("a", RUNNING, 0.0, 36000.0), ("a", DEALLOCATED, 36000.0, 72000.0), of=group(disks=("E10",)))
     bill = rate_stays(vm, CATALOGUE, "2018-08", window_s=(0.0, 30 * 86400.0)).bill
     assert bill.cost("disk") == pytest.approx(20 * CATALOGUE.disk("E10", REGION).per_month / 730, abs=1e-9)
 
 
 def test_a_disk_kept_after_the_delete_pays_on():
     """A delete that keeps disks leaves an orphan until the end of the window."""
-    vm = lives(("a", RUNNING, 0.0, 72000.0), of=group(disks=("E10",), keeps_disks=True))
+    vm = recorded(("a", RUNNING, 0.0, 72000.0), of=group(disks=("E10",), keeps_disks=True))
     assert quantity(vm, "disk.E10.orphaned", window_s=(0.0, 108000.0)) == pytest.approx(10.0)
     assert quantity(vm, "disk", window_s=(0.0, 108000.0)) == pytest.approx(30.0)
 
@@ -92,9 +92,9 @@ def test_disks_that_do_not_exist_are_refused(written):
 def test_two_states_at_once_are_refused():
     """A VM that is running and deallocated at one instant would be billed twice."""
     with pytest.raises(InputError, match=r"VM a, .*begins before"):
-        lives(("a", RUNNING, 0.0, 100.0), ("a", DEALLOCATED, 99.0, 200.0))
+        recorded(("a", RUNNING, 0.0, 100.0), ("a", DEALLOCATED, 99.0, 200.0))
     with pytest.raises(InputError, match="ends before it starts"):
-        lives(("a", RUNNING, 100.0, 0.0))
+        recorded(("a", RUNNING, 100.0, 0.0))
 
 
 def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):
