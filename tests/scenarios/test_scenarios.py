@@ -95,3 +95,20 @@ def test_failed_provisioning_wastes_what_the_header_says(capsys: pytest.CaptureF
     assert abs(found["wasted_h"] - rollout.WASTED_H) <= Z * sem_h
     assert abs(found["wasted_h"] - rollout.FAILURES * rollout.TIMEOUT_H) > Z * sem_h, "a model that reacts at once"
     assert "wasted:" in capsys.readouterr().out
+
+
+def test_forgotten_evenings_cost_what_the_binomial_distribution_says(tmp_path: Path) -> None:
+    """Forgotten hours are a sum of independent evenings, each forgotten or not; a stop at 22:00 cuts each to three hours."""
+    page, replications = script("forgotten_evenings"), 3
+    found = page.main(replications, tmp_path)
+    gaps_h = [page.NIGHT_H] * 16 + [page.WEEKEND_H] * 3 + [page.LAST_WEEKEND_H]
+    for (share, auto_off), result in found.items():
+        hours = result.estimate("forgotten_hours").mean
+        mean, square = (3.0 * 20, 9.0 * 20) if auto_off else (sum(gaps_h), sum(gap**2 for gap in gaps_h))
+        sem = math.sqrt(page.VMS * share * (1 - share) * square / replications)
+        assert abs(hours - page.VMS * share * mean) <= Z * sem
+        if share:
+            assert abs(hours - page.VMS * share * mean * 1.5) > Z * sem, "another habit must be refused"
+        assert result.estimate("forgotten_cost").mean == pytest.approx(hours * page.USD_PER_H, rel=1e-9)
+        assert result.estimate("wanted_hours").mean == page.VMS * page.WANTED_H
+    assert (tmp_path / "figures" / "cost_of_forgotten_evenings.svg").exists()
