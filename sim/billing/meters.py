@@ -33,6 +33,7 @@ class RatedGroup:
     disks: tuple[str, ...] = ()  # tier ("P10") or kind and GiB ("E:200"), each billed for every VM
     public_ip: bool = False
     keeps_disks: bool = False  # they outlive their VM and go on paying (rated from stays)
+    reattaches_disks: bool = False  # and are those of the next VM of that name
     hibernates: bool = False  # the OS disk (the first one) must also hold the memory
 
     def __post_init__(self) -> None:

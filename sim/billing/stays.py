@@ -51,6 +51,7 @@ class Stays:
     state: NDArray[np.int8]  # position in the order of `PowerState`
     start: Ints
     end: Ints
+    again: NDArray[np.bool_] | None = None  # of each VM: whether the next one is the same, created again
 
     def __post_init__(self) -> None:
         """Rows are in order, and no VM is in two states at once."""
@@ -164,14 +165,20 @@ def existence(stays: Stays, part: slice, window: tuple[int, int]) -> Stretches:
 
 
 def orphans(stays: Stays, part: slice, window: tuple[int, int]) -> Stretches:
-    """From the deletion of each VM of a group that keeps its disks to the end of the window."""
+    """From the deletion of each VM of a group that keeps its disks to the end of the window, or until it is created again."""
     vm = stays.vm[part]
     last = np.ones(len(vm), dtype=bool)
     last[:-1] = vm[1:] != vm[:-1]
-    keeps = np.array([group.keeps_disks for group in stays.groups])[stays.group_of[vm[last]]]
-    start = np.maximum(stays.end[part][last][keeps], window[0])
-    there = start < window[1]
-    return Stretches(vm=vm[last][keeps][there], start=start[there], end=np.full(int(there.sum()), window[1]))
+    rows = part.start + np.flatnonzero(last)
+    group = stays.group_of[stays.vm[rows]]
+    rows = rows[np.array([group.keeps_disks for group in stays.groups])[group]]
+    start, end = np.maximum(stays.end[rows], window[0]), np.full(len(rows), window[1])
+    if stays.again is not None:
+        group = stays.group_of[stays.vm[rows]]
+        attached = stays.again[stays.vm[rows]] & np.array([group.reattaches_disks for group in stays.groups])[group]
+        end[attached] = np.minimum(stays.start[rows[attached] + 1], window[1])  # the next row is of the next VM
+    there = start < end
+    return Stretches(vm=stays.vm[rows][there], start=start[there], end=end[there])
 
 
 def times_by_kind(

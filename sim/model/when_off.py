@@ -9,7 +9,7 @@ from typing import Literal
 
 from sim.fields.defaults import default_value
 
-WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "keep"]
+WhenOff = Literal["deallocate", "stop", "guest-shutdown", "hibernate", "delete", "keep"]
 
 DEFAULT_WHEN_OFF: WhenOff = default_value("group.when_off")
 
@@ -28,6 +28,7 @@ WHEN_OFF: Mapping[WhenOff, WhenOffFacts] = MappingProxyType(
         "stop": WhenOffFacts("power_off", "powered off (its host is kept)"),
         "guest-shutdown": WhenOffFacts("guest_shutdown", "shut down from inside the guest (its host is kept)"),
         "hibernate": WhenOffFacts("hibernate", "hibernated"),
+        "delete": WhenOffFacts("delete", "deleted (and created again when it is wanted)"),
         "keep": WhenOffFacts(None, "left running"),
     }
 )

@@ -104,6 +104,8 @@ def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) 
     firsts = np.concatenate([[0], np.cumsum(lives)])
     group_of = np.repeat(np.arange(len(own), dtype=np.int32), lives)
     vm_of = np.concatenate([*_vm_of_lives(own), np.zeros(0, dtype=np.int32)])
+    again = np.zeros(len(vm_of), dtype=np.bool_)
+    again[:-1] = (vm_of[1:] == vm_of[:-1]) & (group_of[1:] == group_of[:-1])
     return Stays(
         groups=tuple(groups),
         vms=_VmNames([group.name for group in groups], group_of, vm_of),
@@ -112,6 +114,7 @@ def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) 
         state=np.concatenate([each.what for each in own]),
         start=np.concatenate([each.start for each in own]),
         end=np.concatenate([each.end for each in own]),
+        again=again,
     )
 
 

@@ -89,6 +89,7 @@ def rated_groups(catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedG
             hybrid_benefit=member.group.hybrid_benefit,
             disks=tuple(catalogue.disk(parse_disk(disk), member.region).tier for disk in member.group.disks),
             public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
+            reattaches_disks=member.group.keeps_disks and member.group.when_off == "delete",
             hibernates=member.group.when_off == "hibernate",
         )
         for member in resolved.groups

@@ -135,7 +135,7 @@ def group_plans(draw: st.DrawFn, name: str) -> GroupPlan:
         count=0 if isinstance(demand, Arrivals) else draw(st.integers(0, 7)),
         create_over_s=draw(st.sampled_from((0.0, 3600.0, 100_000.0))),
         demand=demand,
-        when_off=draw(st.sampled_from(("deallocate", "stop", "guest-shutdown", "hibernate", "keep"))),
+        when_off=draw(st.sampled_from(("deallocate", "stop", "guest-shutdown", "hibernate", "delete", "keep"))),
         generalized=draw(st.booleans()),
         durations_s={key: draw(short_laws) for key in DURATION_KEYS},
         failures={code: draw(chances) for code in CHANCE_CODES},

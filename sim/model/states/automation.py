@@ -38,6 +38,9 @@ def create(draft: Draft) -> State:
 def create_again(draft: Draft, state: State) -> None:
     """A create has failed and left no VM: back off, then create."""
     state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("create"))
+    if draft.deletes_unwanted:
+        state.level = True
+        state.down = draft.transition(state, draft.to("not_there"))
     lifetime_may_end(draft, state)
 
 
@@ -63,6 +66,13 @@ def failed(draft: Draft, state: State, power: PowerState) -> None:
     lifetime_may_end(draft, state)
 
 
+@AUTOMATION.state("not_there", None, None)
+def not_there(draft: Draft, state: State) -> None:
+    """There is no VM while none is wanted: it is created each time demand turns on."""
+    state.level = True
+    without_vm(draft, state)
+
+
 # -- on and off ------------------------------------------------------------------------------------------------------
 
 
@@ -82,6 +92,8 @@ def on(draft: Draft, state: State) -> None:
 def switch_off(draft: Draft) -> State:
     """From `on` to wherever `when_off` leads."""
     assert draft.off_operation
+    if draft.deletes_unwanted:
+        return draft.to("remove", RUNNING)
     row = rows_for(draft.off_operation, RUNNING)
     return operate(draft, draft.off_operation, RUNNING, Outcomes(
         done=lambda: draft.to("off", row.ends_in),
@@ -108,7 +120,7 @@ def switch_off_unserving(draft: Draft, how: str, still: str) -> State:
     assert draft.off_operation
     row = rows_for(draft.off_operation, RUNNING)
     return operate(draft, draft.off_operation, RUNNING, Outcomes(
-        done=lambda: draft.to("off", row.ends_in),
+        done=lambda: draft.to("not_there") if draft.deletes_unwanted else draft.to("off", row.ends_in),
         retried=lambda _: draft.to("switch_off_unserving_again", how, still),
         given_up=lambda _: draft.to(still),
     ), key=f"{draft.off_operation}.{how}")  # fmt: skip
@@ -130,6 +142,8 @@ def switch_off_unserving_again(draft: Draft, state: State, how: str, still: str)
 def off(draft: Draft, state: State, power: PowerState) -> None:
     """Switched off until demand turns on."""
     state.level = True
+    if draft.deletes_unwanted:
+        state.down = draft.transition(state, draft.to("remove", power))
     state.up = draft.transition(state, draft.to("start", power))
     may_be_preempted(draft, state)
     lifetime_may_end(draft, state)
@@ -137,6 +151,8 @@ def off(draft: Draft, state: State, power: PowerState) -> None:
 
 def rest_unwanted(draft: Draft, state: State, power: PowerState) -> Transition:
     """Demand turns off while the VM is off, or stopped, already: go where `when_off` wants it."""
+    if draft.deletes_unwanted:
+        return draft.transition(state, draft.to("remove", power), attempts=Attempts.RESET)
     releases_host = power is STOPPED and draft.plan.when_off in ("deallocate", "hibernate")
     target = draft.to("release") if releases_host else draft.to("off", power)
     return draft.transition(state, target, attempts=Attempts.RESET)
@@ -150,6 +166,26 @@ def release(draft: Draft) -> State:
         retried=lambda _: draft.to("release_again"),
         given_up=lambda left: draft.to("held_failed", left),
     ))  # fmt: skip
+
+
+@AUTOMATION.operation
+def remove(draft: Draft, power: PowerState) -> State:
+    """Delete an unwanted VM, on or off."""
+    return operate(draft, "delete", power, Outcomes(
+        done=lambda: draft.to("not_there"),
+        retried=lambda _: draft.to("switch_off_again") if power is RUNNING else draft.to("remove_again", power),
+        given_up=lambda left: draft.to("held_failed", left),
+    ), key="unwanted", serving=power is RUNNING)  # fmt: skip
+
+
+@AUTOMATION.state("retry.unwanted@{0}", Power.GIVEN, FAILED)
+def remove_again(draft: Draft, state: State, power: PowerState) -> None:
+    """A delete of an unwanted VM that is off has failed: back off, then delete, unless demand has turned on meanwhile."""
+    state.wait, state.next = Delay.BACKOFF, draft.transition(state, draft.to("remove", power))
+    state.level = True
+    state.up = draft.transition(state, draft.to("start", power))
+    may_be_preempted(draft, state)
+    lifetime_may_end(draft, state)
 
 
 @AUTOMATION.state("retry.deallocate@stopped", STOPPED, FAILED)

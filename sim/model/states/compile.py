@@ -28,7 +28,7 @@ def compile_state_machine(
     """
     draft = Draft(plan, platform, rows={**AUTOMATION, **DELETION, **FAULTS, **SPOT})
     unborn = draft.state("unborn", None, None, lambda _: None)
-    first = draft.transition(unborn, draft.to("create"))
+    first = draft.transition(unborn, draft.to("not_there" if draft.deletes_unwanted else "create"))
     asks = add_requests(draft) if asked_from_outside else {}
     streams = _streams(draft)
     assert not plan.demand.is_scaled or asked_from_outside, "the autoscaler asks for deletes"

@@ -61,8 +61,9 @@ def undeleted(draft: Draft, state: State, power: PowerState, reason: str) -> Non
 
 @DELETION.state("replaced", None, None)
 def replaced(draft: Draft, state: State) -> None:
-    """A failed VM is deleted, and created again at once."""
-    state.wait, state.next = Delay.INSTANT, draft.transition(state, draft.to("create"))
+    """A failed VM is deleted, and created again at once, or when it is wanted."""
+    again = draft.to("not_there" if draft.deletes_unwanted else "create")
+    state.wait, state.next = Delay.INSTANT, draft.transition(state, again)
     lifetime_may_end(draft, state)
 
 

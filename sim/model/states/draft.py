@@ -96,6 +96,11 @@ class Draft:
         return WHEN_OFF[self.plan.when_off].operation if self.plan.demand.turns_off else None
 
     @property
+    def deletes_unwanted(self) -> bool:
+        """Whether an unwanted VM is deleted, and created anew each time it is wanted."""
+        return self.off_operation == "delete"
+
+    @property
     def has_lifetime(self) -> bool:
         """Whether a VM is deleted when its lifetime is over."""
         return self.plan.demand.has_lifetime

@@ -38,7 +38,7 @@ def add_requests(draft: Draft) -> dict[tuple[int, str], Transition]:
 def _accepted(draft: Draft, operation: str, state: State) -> State | None:
     """The first state of an operation asked for in *state*; None where it isn't accepted."""
     if operation == "delete":
-        already = state.operation == "delete" and not state.name.startswith("replace@")
+        already = state.operation == "delete" and not state.name.startswith(("replace@", "unwanted@"))
         return None if already else draft.to("delete", state.power, "delete")
     if state.operation is not None or state.closed:
         return None
