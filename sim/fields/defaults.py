@@ -108,6 +108,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.trace.durations": _neutral(
             "0s", "the trace's hours hold every step already: hours replayed are hours recorded", "duration"
         ),
+        "group.wanted": _neutral(value=True, source="VMs are there to be used"),
         "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
         "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),

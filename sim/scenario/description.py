@@ -15,6 +15,7 @@ from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import AlwaysOn
 from sim.model.demand.always_on import WORDS as ALWAYS_ON
+from sim.model.demand.parked import words as parked_words
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_description import describe_platform, where_it_runs
@@ -133,6 +134,8 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
 
 def _demand(group: Group, file: ScenarioFile) -> tuple[str, ...]:
     section = group.demand_section
+    if not group.wanted:
+        return (parked_words(group.when_off),)
     return (ALWAYS_ON,) if section is None else (section.describe(group), section.refinements(group, file.years))
 
 
@@ -150,6 +153,8 @@ def _what(group: Group) -> str:
     kept = " that outlive their VM" if group.keeps_disks else ""
     words.append(f"disks {list_words(group.disks, 'and')}{kept}" if group.disks else "no disks billed")
     words.append("a public IP each" if group.public_ip else "no public IP")
+    if group.initial is not None:
+        return ", ".join(words) + f"; they exist at t = 0, {group.initial}."
     when = f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
     return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
 

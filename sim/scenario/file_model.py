@@ -36,7 +36,7 @@ from sim.fields.types import (
     default_field,
 )
 from sim.lifecycle.policy import BILLING_POLICIES
-from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection
+from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection, Parked
 from sim.model.demand.closed_days import CalendarSection
 from sim.model.demand.people import PeopleSection
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS, GroupFault
@@ -157,6 +157,10 @@ class Group(Section):
         "group.image", "Specialized images skip OS provisioning."
     )
     count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field("group.count", "VMs created from t = 0 on.")
+    initial: Literal["running", "stopped", "deallocated", "hibernated"] | None = Field(
+        None, description="Power state in which the VMs exist at t = 0; left out: they are created then."
+    )
+    wanted: Flag = default_field("group.wanted", "Whether anyone wants the VMs at all; parked VMs are never wanted.")
     create_over: Seconds = default_field("group.create_over", "The creates are spread evenly over this.")
     priority: Literal["regular", "spot"] = default_field("group.priority", "Spot VMs are cheaper and may be evicted.")
     disks: tuple[Text, ...] = Field(
@@ -209,6 +213,8 @@ class Group(Section):
     @property
     def demand(self) -> type[Demand]:
         """The demand kind that is simulated."""
+        if not self.wanted:
+            return Parked
         return AlwaysOn if self.demand_section is None else self.demand_section.demand
 
     @property

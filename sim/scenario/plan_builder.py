@@ -44,6 +44,7 @@ def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> 
     return GroupPlan(
         name=member.name,
         count=group.count if group.is_counted else 0,
+        initial=group.initial or "",
         create_over_s=group.create_over,
         demand=member.demand,
         when_off=group.when_off,
@@ -90,7 +91,7 @@ def rated_groups(catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedG
             disks=tuple(catalogue.disk(parse_disk(disk), member.region).tier for disk in member.group.disks),
             public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
             reattaches_disks=member.group.keeps_disks and member.group.when_off == "delete",
-            hibernates=member.group.when_off == "hibernate",
+            hibernates=member.group.when_off == "hibernate" or member.group.initial == "hibernated",
         )
         for member in resolved.groups
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sim.catalog import Catalogue, Size
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue
 from sim.fields.messages import show_value
-from sim.model.demand import AlwaysOn, Demand
+from sim.model.demand import AlwaysOn, Demand, Parked
 from sim.model.demand.base import Split, SplitContext
 from sim.scenario.file_model import Group, ScenarioFile
 
@@ -32,6 +32,8 @@ class ResolvedGroup:
     def demand(self) -> Demand:
         """What the engines simulate."""
         section = self.group.demand_section
+        if not self.group.wanted:
+            return Parked()
         return self.recorded or (AlwaysOn() if section is None else section.demand_of(self.group, self.years))
 
     @property

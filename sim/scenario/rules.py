@@ -92,12 +92,14 @@ def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
     """
     given, sections = group.model_fields_set, group.demand_sections
     always_on = not sections and group.when_off == "keep"  # says so itself
-    if "when_off" in given and not always_on and not any(section.demand.turns_off for section in sections):
+    turns_off = not group.wanted or any(section.demand.turns_off for section in sections)
+    if "when_off" in given and not always_on and not turns_off:
         kinds = [key for key, kind in DEMAND_KINDS.items() if kind.demand.turns_off]
         why = f"with {sections[0].key} they are deleted then" if sections else "these are always wanted"
         problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
         hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
         yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
+    yield from _initial(group, place)
     for key in REFINEMENTS:
         section = group.demand_section
         if getattr(group, key) is not None and (section is None or key not in section.refined_by):
@@ -109,6 +111,25 @@ def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
         problem = "true has no effect: the VMs have no disks"
         hint = 'give them disks, such as disks = ["P10"], or leave it out'
         yield Issue((*place, "keeps_disks"), problem, hint, related_paths=((*place, "disks"),))
+
+
+def _initial(group: Group, place: Path) -> Iterator[Issue]:
+    """VMs that exist at t = 0, and those that no one wants."""
+    sections = group.demand_sections
+    if not group.wanted and sections:
+        problem = f"false: {sections[0].key} says when the VMs are wanted"
+        hint = f"leave wanted out, or {sections[0].key}"
+        yield Issue((*place, "wanted"), problem, hint, related_paths=((*place, sections[0].key),))
+    if group.initial is None:
+        return
+    if not group.is_counted:
+        key = next(section.key for section in sections if section.demand.is_open)
+        problem = f'"{group.initial}" and {key} contradict each other: the VMs of {key} come after t = 0'
+        hint = "leave it out, or make the VMs of t = 0 a group of their own"
+        yield Issue((*place, "initial"), problem, hint, related_paths=((*place, key),))
+    if group.create_over > 0:
+        problem = f'it has no effect beside initial = "{group.initial}": the VMs exist at t = 0'
+        yield Issue((*place, "create_over"), problem, "leave it out", related_paths=((*place, "initial"),))
 
 
 def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:
@@ -128,17 +149,18 @@ def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue
     if len(set(group.zones)) < len(group.zones):
         yield Issue((*place, "zones"), f"{show_value(list(group.zones))}: a zone is given twice", "give each zone once")
     yield from _availability_set(group, place)
-    if group.when_off != "hibernate":
-        return
-    if PowerState.HIBERNATED not in BILLING_POLICIES[file.billing_policy].knows:
-        knowing = [name for name, policy in BILLING_POLICIES.items() if PowerState.HIBERNATED in policy.knows]
-        problem = f'"hibernate": billing policy "{file.billing_policy}" does not know Hibernated'
-        hint = f'write billing_policy = "{knowing[0]}", or when_off = "deallocate"'
-        yield Issue((*place, "when_off"), problem, hint, related_paths=(("billing_policy",),))
-    if group.priority == "spot":
-        problem = '"hibernate": spot VMs cannot hibernate'
-        hint = 'write when_off = "deallocate", or priority = "regular"'
-        yield Issue((*place, "when_off"), problem, hint, related_paths=((*place, "priority"),))
+    for key, value, instead in (("when_off", "hibernate", "deallocate"), ("initial", "hibernated", "deallocated")):
+        if getattr(group, key) != value:
+            continue
+        if PowerState.HIBERNATED not in BILLING_POLICIES[file.billing_policy].knows:
+            knowing = [name for name, policy in BILLING_POLICIES.items() if PowerState.HIBERNATED in policy.knows]
+            problem = f'"{value}": billing policy "{file.billing_policy}" does not know Hibernated'
+            hint = f'write billing_policy = "{knowing[0]}", or {key} = "{instead}"'
+            yield Issue((*place, key), problem, hint, related_paths=(("billing_policy",),))
+        if group.priority == "spot":
+            problem = f'"{value}": spot VMs cannot hibernate'
+            hint = f'write {key} = "{instead}", or priority = "regular"'
+            yield Issue((*place, key), problem, hint, related_paths=((*place, "priority"),))
 
 
 def _availability_set(group: Group, place: Path) -> Iterator[Issue]:

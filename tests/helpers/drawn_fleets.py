@@ -20,7 +20,7 @@ from sim.distributions.kinds import (
     Uniform,
     Weibull,
 )
-from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, People, Schedule, Windows
+from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Parked, People, Schedule, Windows
 from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
@@ -108,7 +108,9 @@ windows = st.builds(
     ),
     people=people,
 )
-demands: st.SearchStrategy[Demand] = st.one_of(st.just(AlwaysOn()), schedules, windows, cycles, arrivals())
+demands: st.SearchStrategy[Demand] = st.one_of(
+    st.just(AlwaysOn()), st.just(Parked()), schedules, windows, cycles, arrivals()
+)
 retries = st.builds(
     Retry,
     attempts=st.integers(1, 6),
@@ -126,6 +128,9 @@ spots = st.builds(
 )
 
 
+initial_states = st.sampled_from(("", "", "running", "stopped", "deallocated", "hibernated"))
+
+
 @st.composite
 def group_plans(draw: st.DrawFn, name: str) -> GroupPlan:
     """One group."""
@@ -133,6 +138,7 @@ def group_plans(draw: st.DrawFn, name: str) -> GroupPlan:
     return GroupPlan(
         name=name,
         count=0 if isinstance(demand, Arrivals) else draw(st.integers(0, 7)),
+        initial="" if isinstance(demand, Arrivals) else draw(initial_states),
         create_over_s=draw(st.sampled_from((0.0, 3600.0, 100_000.0))),
         demand=demand,
         when_off=draw(st.sampled_from(("deallocate", "stop", "guest-shutdown", "hibernate", "delete", "keep"))),

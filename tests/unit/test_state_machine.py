@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ from sim.model.faults import GuestCrash, Spot
 from sim.model.plan import GroupPlan
 from sim.model.state_machine import Attempts, Delay, Life, State, StateMachine
 from sim.model.states.compile import compile_state_machine
-from sim.usage.ledger import column
+from sim.usage.ledger import FORGOTTEN, LEFT_ON, column
 from tests.helpers.operation_rows import CHANCE_CODES
 
 drawn = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
@@ -89,16 +90,21 @@ def test_the_move_table_has_the_ledger_columns_of_source_and_target(plan: GroupP
     state_machine = compile_state_machine(plan)
     table = state_machine.move_table()
     for transition in state_machine.transitions:
-        for wanted in (0, 1):
+        for wanted in (0, 1, LEFT_ON):
             row = state_machine.move(transition, wanted)
             assert table.before[row] == column(transition.source.slot, wanted)
             assert table.after[row] == column(transition.target.slot, wanted)
             assert table.counts[row] == transition.counts
     for state in state_machine.states:
-        for wanted in (0, 1):
-            row = state_machine.turn(state, wanted)
-            assert (table.before[row], table.after[row]) == (column(state.slot, wanted), column(state.slot, 1 - wanted))
+        for wanted, then in permutations((0, 1, LEFT_ON), 2):
+            row = state_machine.turn(state, wanted, then)
+            assert (table.before[row], table.after[row]) == (column(state.slot, wanted), column(state.slot, then))
             assert table.counts[row] == ()
+    left_on = [column(state.slot, LEFT_ON) for state in state_machine.states]
+    assert all(
+        cell == column(FORGOTTEN if state.is_running else state.slot, 0)
+        for cell, state in zip(left_on, state_machine.states, strict=True)
+    )
 
 
 def test_states_are_named_by_operation_origin_and_stage() -> None:

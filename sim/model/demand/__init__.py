@@ -11,6 +11,7 @@ from sim.model.demand.base import (
     RequestContext,
 )
 from sim.model.demand.always_on import AlwaysOn
+from sim.model.demand.parked import Parked
 from sim.model.demand.schedule import Schedule
 from sim.model.demand.people import People
 from sim.model.demand.windows import Windows
@@ -23,5 +24,5 @@ from sim.model.demand.autoscale import Autoscale, ScalingRule
 
 __all__ = [
     "DEMAND_KINDS", "REFINEMENTS", "AlwaysOn", "Arrivals", "Autoscale", "Calendar", "Cycle", "Demand", "DemandSection",
-    "EdgeContext", "People", "Replay", "RequestContext", "ScalingRule", "Schedule", "ScheduleSection", "Windows",
+    "EdgeContext", "Parked", "People", "Replay", "RequestContext", "ScalingRule", "Schedule", "ScheduleSection", "Windows",
 ]  # fmt: skip

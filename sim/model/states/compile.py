@@ -13,6 +13,7 @@ from sim.model.states.automation import AUTOMATION
 from sim.model.states.deletion import DELETION
 from sim.model.states.draft import Draft
 from sim.model.states.faults import FAULTS
+from sim.model.states.initial import first_transition
 from sim.model.states.requests import add_requests
 from sim.model.states.resources import add_refusals, needs_resource
 from sim.model.states.spot import SPOT
@@ -27,8 +28,7 @@ def compile_state_machine(
     Raises LifecycleError where a transition would be an illegal move: a defect of the rows.
     """
     draft = Draft(plan, platform, rows={**AUTOMATION, **DELETION, **FAULTS, **SPOT})
-    unborn = draft.state("unborn", None, None, lambda _: None)
-    first = draft.transition(unborn, draft.to("not_there" if draft.deletes_unwanted else "create"))
+    first = first_transition(draft)
     asks = add_requests(draft) if asked_from_outside else {}
     streams = _streams(draft)
     assert not plan.demand.is_scaled or asked_from_outside, "the autoscaler asks for deletes"

@@ -72,10 +72,19 @@ class Draft:
         state.wait, state.stream = Delay.SAMPLED, self.stream(stream, sampler)
 
     def transition(
-        self, source: State, target: State, *counts: str, code: str = "", attempts: Attempts = Attempts.KEEP
+        self,
+        source: State,
+        target: State,
+        *counts: str,
+        code: str = "",
+        attempts: Attempts = Attempts.KEEP,
+        is_found: bool = False,
     ) -> Transition:
-        """A new transition. Raises LifecycleError where it would be an illegal move: a defect of the rows."""
-        if source.power is not target.power and not is_legal(source.power, target.power):
+        """A new transition; *is_found*: the VM is found in the state, and not moved there.
+
+        Raises LifecycleError where it would be an illegal move: a defect of the rows.
+        """
+        if not is_found and source.power is not target.power and not is_legal(source.power, target.power):
             raise LifecycleError(
                 f"group {self.plan.name!r}: {source.name} -> {target.name} would move power from "
                 f"{source.power} to {target.power}, which the power table doesn't allow"

@@ -71,6 +71,19 @@ MISTAKES: dict[str, Bad] = {
         SCHEDULE, SCHEDULE + '[group.people]\nabsent = "some" #!\n', "group.dev.people.absent", "this is not a share",
         '"12 %"',
     ),
+    "wanted by a schedule and by no one": bad(
+        'count = 200\n', "count = 200\nwanted = false #!\n", "group.dev.wanted", "schedule says when the VMs are wanted"
+    ),
+    "arrivals that exist at t = 0": bad(
+        *demand('initial = "running" #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n'), "group.dev.initial",
+        "contradict each other", "a group of their own",
+    ),
+    "existing VMs that are created": bad(
+        'count = 200\n', 'count = 200\ninitial = "stopped"\ncreate_over = "1h" #!\n', "group.dev.create_over", "no effect"
+    ),
+    "hibernated where no one knows it": bad(
+        'count = 200\n', 'count = 200\ninitial = "hibernated" #!\n', "group.dev.initial", "does not know Hibernated"
+    ),
     "no rate": bad(
         *demand('[group.arrivals] #!\nlifetime = "1h"\n'), "group.dev.arrivals", "exactly one of"
     ),
