@@ -14,7 +14,7 @@ from sim import RunResult, load, run
 
 SCENARIO = Path(__file__).with_suffix(".toml")
 POLICIES = ("2018-08", "2023-10")
-STARTING_S = 25 * math.exp(0.5**2 / 2)  # mean of the default
+STARTING_S = 25 * math.exp(0.5**2 / 2)  # mean, as in the scenario file
 LIFETIME_S = 8 * 60 * math.exp(0.8**2 / 2)
 GROWTH = STARTING_S / LIFETIME_S
 

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from sim.catalog import get_default
+
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 Z = 5.0  # a false alarm in some two million runs, were the seed not fixed
 
-STARTING_S = 25 * math.exp(0.5**2 / 2)  # means of the default lognormal distributions
-STARTING_SD_S = STARTING_S * math.sqrt(math.expm1(0.5**2))
-OS_PROVISIONING_S = 40 * math.exp(0.6**2 / 2)
-ALLOCATING_S = 10.0
+
+def lognormal_default(step: str) -> tuple[float, float]:
+    """Mean and standard deviation of a default, in seconds, from its median m and its sigma s: m exp(s^2 / 2) is the mean."""
+    value = get_default(f"group.durations.{step}").value
+    assert isinstance(value, Mapping)
+    sigma = float(value["sigma"])
+    mean = float(str(value["median"]).removesuffix("s")) * math.exp(sigma**2 / 2)
+    return mean, mean * math.sqrt(math.expm1(sigma**2))
+
+
+ALLOCATING_S, ALLOCATING_SD_S = lognormal_default("allocating")
+STARTING_S, STARTING_SD_S = lognormal_default("starting")
+ASKED_SD_S = math.hypot(ALLOCATING_SD_S, STARTING_SD_S)
+OS_PROVISIONING_S, _ = lognormal_default("os_provisioning")
+DEALLOCATING_S, _ = lognormal_default("deallocating")
 ASKED_TO_RUNNING_H = (ALLOCATING_S + STARTING_S) / 3600
 VMS, MONTH_H, WINDOWS, WINDOW_H = 200, 672.0, 20, 11.0
 JITTER_SD_H = (20 / 60) / math.sqrt(6)  # of off minus on, both uniform over 20 minutes
@@ -58,15 +72,15 @@ def test_office_hours_cost_what_can_be_worked_out(capsys: pytest.CaptureFixture[
     billed_h = {habit: result.estimate("billed_hours").mean for habit, result in found.items()}
 
     kept_h = VMS * (MONTH_H - ASKED_TO_RUNNING_H)
-    kept_sem_h = math.sqrt(VMS / replications) * STARTING_SD_S / 3600
+    kept_sem_h = math.sqrt(VMS / replications) * ASKED_SD_S / 3600
     assert abs(billed_h["keep"] - kept_h) <= Z * kept_sem_h
     assert abs(billed_h["keep"] - VMS * MONTH_H) > Z * kept_sem_h, "a model that forgets Starting must be refused"
 
     deallocated_h = VMS * (WINDOWS * (WINDOW_H - ASKED_TO_RUNNING_H) + OS_PROVISIONING_S / 3600)
-    sem_h = math.sqrt(VMS * WINDOWS / replications) * math.hypot(JITTER_SD_H, STARTING_SD_S / 3600)
+    sem_h = math.sqrt(VMS * WINDOWS / replications) * math.hypot(JITTER_SD_H, ASKED_SD_S / 3600)
     assert abs(billed_h["deallocate"] - deallocated_h) <= Z * sem_h
-    wrong_h = VMS * WINDOWS * WINDOW_H
-    assert abs(billed_h["deallocate"] - wrong_h) > Z * sem_h, "a model without start-up must be refused"
+    wrong_h = deallocated_h + VMS * WINDOWS * DEALLOCATING_S / 3600
+    assert abs(billed_h["deallocate"] - wrong_h) > Z * sem_h, "a model that bills Deallocating must be refused"
 
     # A stopped VM is billed, except for the moments of Starting each morning (not billed under 2018-08).
     mornings_h = VMS * WINDOWS * STARTING_S / 3600

@@ -354,7 +354,8 @@ def test_snapshot_answers_as_the_platform_does(small: Path, capsys: pytest.Captu
     one = json.loads(capsys.readouterr().out)
     assert one["computerName"] == "dev-0001"
     assert [status["code"] for status in one["statuses"]] == statuses
-    assert vmfleet("snapshot", small, "--at", "5s", "--vm", "dev-0001") == 0
+    slow = "group.dev.durations.allocating=10s"
+    assert vmfleet("snapshot", small, "--at", "5s", "--vm", "dev-0001", "--set", slow) == 0
     early = json.loads(capsys.readouterr().out)
     assert [status["code"] for status in early["statuses"]] == ["ProvisioningState/creating"]
 

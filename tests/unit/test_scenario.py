@@ -9,9 +9,10 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from sim.billing.commitments import CapacityReservation, Reservation, SavingsPlan
-from sim.catalog import DEFAULTS, load_bundled
+from sim.catalog import DEFAULTS, get_default, load_bundled
 from sim.distributions.kinds import (
     Constant,
     Exponential,
@@ -24,12 +25,15 @@ from sim.distributions.kinds import (
     Uniform,
     Weibull,
 )
-from sim.distributions.specs import SPECS
+from sim.distributions.specs import SPECS, Varying, to_distribution
 from sim.errors import ScenarioError
+from sim.fields.defaults import SYSTEMS
+from sim.fields.types import read_seconds
 from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Schedule
 from sim.model.faults.failures import FAILURE_CODES
 from sim.model.plan import Retry
 from sim.scenario.scenario import from_dict, json_schema, load
+from sim.studies.axes import changed
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
 INTERFACE = Path(__file__).parents[3] / "shared" / "interface.md"
@@ -63,10 +67,14 @@ def test_name_horizon_and_one_group_are_enough():
 
 def test_durations_left_out_are_those_of_the_catalogue():
     """A default stands once, in the catalogue; the plan must carry just that."""
-    durations = plan().durations_s
-    assert {f"group.durations.{key}" for key in durations} == {k for k in DEFAULTS if k.startswith("group.durations.")}
-    assert durations["starting"] == Lognormal(median=25.0, sigma=0.5)
-    assert durations["allocating"] == Constant(value=10.0)
+    for os in SYSTEMS:
+        durations = plan({"os": os}).durations_s
+        rows = {key: get_default(f"group.durations.{key}", os=os).value for key in durations}
+        assert durations == {
+            key: to_distribution(TypeAdapter(Varying).validate_python(value)) for key, value in rows.items()
+        }
+    keys = {key.removesuffix(f".{os}") for os in SYSTEMS for key in DEFAULTS if key.startswith("group.durations.")}
+    assert {f"group.durations.{key}" for key in durations} == {key for key in keys if key.count(".") == 2}
 
 
 @pytest.mark.parametrize(("os", "minutes"), [("linux", 20), ("windows", 40)])
@@ -307,7 +315,35 @@ def test_overrides_are_toml_values_or_else_text():
 def test_a_part_of_a_default_can_be_set_alone():
     """`starting.median` is meaningful although the file says nothing of `starting`."""
     made = scenario().replace("group.dev.durations.starting.median", "50s")
-    assert made.fleet_plan().groups[0].durations_s["starting"] == Lognormal(median=50.0, sigma=0.5)
+    sigma = get_default("group.durations.starting").value["sigma"]
+    assert made.fleet_plan().groups[0].durations_s["starting"] == Lognormal(median=50.0, sigma=sigma)
+
+
+@pytest.mark.parametrize("first", ["group.dev.os", "group.dev.durations.os_provisioning.sigma"])
+def test_the_rest_of_a_default_is_that_of_the_guest_os(first):
+    """In whatever order they are set: the same settings are the same scenario."""
+    settings = {"group.dev.os": "windows", "group.dev.durations.os_provisioning.sigma": 0.3}
+    order = sorted(settings.items(), key=lambda setting: setting[0] != first)
+    made = from_dict({**LEAST, "group": [{"name": "dev"}]}, order)
+    median = {os: read_seconds(get_default("group.durations.os_provisioning", os=os).value["median"]) for os in SYSTEMS}
+    assert median["windows"] != median["linux"]
+    for each in (made, changed(scenario(), dict(order))):
+        assert each.fleet_plan().groups[0].durations_s["os_provisioning"] == Lognormal(
+            median=median["windows"], sigma=0.3
+        )
+
+
+def test_the_guest_os_may_come_with_defaults():
+    """`[defaults]` names Windows: its durations hold in every group, and are listed as the defaults in use."""
+    made = from_dict(
+        {**LEAST, "defaults": {"os": "windows"}, "group": [{"name": "dev"}, {"name": "web", "os": "linux"}]}
+    )
+    used = {default.key: default.in_use_by for default in made.defaults_in_use()}
+    assert used["group.durations.deleting.windows"] == ("dev",)
+    assert used["group.durations.deleting.linux"] == ("web",)
+    assert [group.durations_s["deleting"].median for group in made.fleet_plan().groups] == [
+        read_seconds(get_default("group.durations.deleting", os=os).value["median"]) for os in ("windows", "linux")
+    ]
 
 
 def test_none_takes_a_key_away():
@@ -342,9 +378,11 @@ def test_description_says_what_will_be_simulated_and_marks_assumptions():
     assert "200 VMs of Standard_D4s_v5" in text
     assert "Wanted on Mon, Tue, Wed, Thu and Fri from 08:00 to 19:00 (UTC); otherwise deallocated." in text
     assert "OSProvisioningTimedOut 0.01" in text
+    (restarting,) = [line for line in lines if "group.durations.restarting" in line]
+    assert restarting.startswith("* group.durations.restarting = 30s")
     (starting,) = [line for line in lines if "group.durations.starting" in line]
-    assert starting.startswith("* ")
-    assert 'median = "25s"' in starting
+    assert starting.startswith("  ")
+    assert "measured elsewhere" in starting
     (extensions,) = [line for line in lines if "group.durations.extensions" in line]
     assert not extensions.startswith("*")
 
@@ -363,7 +401,7 @@ def test_defaults_in_use_are_those_not_set_in_the_file():
     )
     used = {default.key: default.in_use_by for default in made.defaults_in_use()}
     assert used["group.durations.starting"] == ("b",)
-    assert used["group.durations.os_provisioning"] == ("a",)
+    assert used["group.durations.os_provisioning.linux"] == ("a",)
     assert used["group.failures.os_provisioning_timeout.linux"] == ("a",)
     assert "group.failures.os_provisioning_timeout.windows" not in used
     assert "seed" not in used
@@ -382,7 +420,7 @@ def test_schema_lets_editors_distinguish_distributions_by_dist():
     text, table = starting["oneOf"]
     assert text["type"] == "string"
     assert set(table["discriminator"]["mapping"]) == set(SPECS)
-    assert starting["default"] == {"dist": "lognormal", "median": "25s", "sigma": 0.5}
+    assert starting["default"] == get_default("group.durations.starting").value
     assert starting["description"]
     assert set(schema["required"]) == {"name", "horizon", "group"}
     assert "when_off" in schema["$defs"]["Schedule"]["properties"]  # where the documented example has it
