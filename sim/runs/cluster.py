@@ -17,15 +17,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from joblib import Parallel, delayed, parallel_config
-
 from sim.errors import InputError, MachineError, VmfleetError
 from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
 from sim.runs.provenance import program_digest
 from sim.runs.replication import Replication
 from sim.version import __version__
 
-# start-up: dask and ray are optional, and a worker imports this module itself
+# start-up: dask and ray are optional, a worker imports this module itself, and joblib takes as long to load as numpy
 
 SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
 LIMIT_S = 30.0  # for every answer of a worker
@@ -119,6 +117,8 @@ class Cluster(AbstractContextManager["Cluster"]):
     def _answers(self, tasks: Sequence[Task]) -> list[list[Replication]]:
         """What the workers make of the tasks. Raises MachineError: the cluster gave up, its last worker is gone, say."""
 
+        from joblib import Parallel, delayed
+
         def work() -> list[list[Replication]]:
             with _backend(self):
                 return list(Parallel()(delayed(Task.run)(task) for task in tasks))
@@ -154,6 +154,8 @@ def workers_for(jobs: int, cluster: str | None) -> Iterator[Executor]:
 
 @contextmanager
 def _backend(cluster: Cluster) -> Iterator[None]:
+    from joblib import parallel_config
+
     if cluster.kind == "ray":
         from ray.util.joblib import register_ray
 

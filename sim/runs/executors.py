@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from joblib import Parallel, delayed
-
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, MachineError
 from sim.runs.orphans import end_with
@@ -105,6 +103,8 @@ class Workers:
     def _side_by_side(
         self, tasks: Sequence[Task], left: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[int, Replication]]:
+        from joblib import Parallel, delayed  # start-up: takes as long to load as numpy
+
         parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
         # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
         backend = "threading" if all(task.is_compiled for task in tasks) else "loky"

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from sim.billing.sla import SERVICE_LEVELS
 from sim.lifecycle.power import PowerState
+from sim.runs import arrow
 from sim.runs.replication import Replication
 
 ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
@@ -53,10 +54,13 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
     write_table(place / "bill", BILL_COLUMNS, bills)
     _write_timeline(place / "timeline.parquet", groups, replications)
     moves = [move for each in replications for move in each.vm_timelines]
-    types = {"vm": pa.string(), "t_s": pa.float64(), "state": pa.string()}
     _write_parquet(
         place / "vm_timelines",
-        {name: pa.array([move[i] for move in moves], kind) for i, (name, kind) in enumerate(types.items())},
+        {
+            "vm": arrow.texts([vm for vm, _, _ in moves]),
+            "t_s": arrow.numbers(np.array([entered_s for _, entered_s, _ in moves], dtype=np.float64)),
+            "state": arrow.texts([state for _, _, state in moves]),
+        },
         {"vms": str(len({vm for vm, *_ in moves})), "vms_in_all": str(sum(each.vms for each in replications))},
     )
     _write_commitments(place, replications)
@@ -74,16 +78,22 @@ def metric_rows(replications: Iterable[Replication]) -> Iterator[tuple[int, str,
 
 def _write_parquet(path: Path, columns: Mapping[str, Any], facts: Mapping[str, str] | None = None) -> None:
     """A table; *facts* are kept as metadata of the file."""
-    table = pa.table(dict(columns)).replace_schema_metadata(facts and dict(facts))
+    table = pa.Table.from_arrays([*columns.values()], names=[*columns], metadata=facts and dict(facts))
     pq.write_table(table, path.with_suffix(".parquet"), compression="zstd")
 
 
-def _column(values: Sequence[object]) -> pa.Array:
+def _column(values: Sequence[Any]) -> pa.Array:
     """A column as numbers or texts; one that holds both (a setting may) as texts."""
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} or len(kinds) <= 1:
-        return pa.array(values, pa.float64() if kinds == {int, float} else None)
-    return pa.array([None if value is None else str(value) for value in values])
+    if kinds and kinds <= {int, float}:
+        known = np.array([value is not None for value in values])
+        kind = np.float64 if float in kinds else np.int64
+        return arrow.numbers(np.array([0 if value is None else value for value in values], dtype=kind), known)
+    if kinds == {bool}:
+        return pa.array(values)
+    if not kinds:
+        return pa.nulls(len(values))
+    return arrow.texts([None if value is None else str(value) for value in values])
 
 
 def _uptime_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:
@@ -115,18 +125,18 @@ def _write_timeline(path: Path, groups: Sequence[str], replications: Sequence[Re
 def _timeline_tables(
     groups: Sequence[str], replications: Sequence[Replication], schema: pa.Schema
 ) -> Iterator[pa.Table]:
-    states, names = pa.array([str(state) for state in PowerState]), pa.array(groups)
+    states, names = arrow.texts([str(state) for state in PowerState]), arrow.texts(groups)
     for each in replications:
         for index, group in enumerate(groups):
             timeline = each.timeline[group]
-            hours, width = timeline.vms.shape
+            (hours, width), first = timeline.vms.shape, timeline.first_hour
             rows = hours * width
             columns = [
-                pa.array(np.full(rows, each.number, dtype=np.int32)),
-                pa.DictionaryArray.from_arrays(np.full(rows, index, dtype=np.int32), names),
-                pa.array(np.repeat(np.arange(timeline.first_hour, timeline.first_hour + hours, dtype=np.int32), width)),
-                pa.DictionaryArray.from_arrays(np.tile(np.arange(width, dtype=np.int32), hours), states),
-                pa.array(timeline.vms.reshape(-1)),
+                arrow.numbers(np.full(rows, each.number, dtype=np.int32)),
+                pa.DictionaryArray.from_arrays(arrow.numbers(np.full(rows, index, dtype=np.int32)), names),
+                arrow.numbers(np.repeat(np.arange(first, first + hours, dtype=np.int32), width)),
+                pa.DictionaryArray.from_arrays(arrow.numbers(np.tile(np.arange(width, dtype=np.int32), hours)), states),
+                arrow.numbers(timeline.vms.reshape(-1)),
             ]
             yield pa.Table.from_arrays(columns, schema=schema)
 
@@ -136,10 +146,10 @@ def _write_commitments(place: Path, replications: Sequence[Replication]) -> None
     bought = [each for replication in replications for each in replication.commitment_hours]
     if bought:
         columns = {
-            "commitment": pa.array([each.name for each in bought for _ in each.used], pa.string()),
-            "hour": np.concatenate([each.first_hour + np.arange(len(each.used)) for each in bought]),
-            "unit": pa.array([each.unit for each in bought for _ in each.used], pa.string()),
-            "bought": np.concatenate([each.bought for each in bought]),
-            "used": np.concatenate([each.used for each in bought]),
+            "commitment": arrow.texts([each.name for each in bought for _ in each.used]),
+            "hour": arrow.numbers(np.concatenate([each.first_hour + np.arange(len(each.used)) for each in bought])),
+            "unit": arrow.texts([each.unit for each in bought for _ in each.used]),
+            "bought": arrow.numbers(np.concatenate([each.bought for each in bought])),
+            "used": arrow.numbers(np.concatenate([each.used for each in bought])),
         }
         _write_parquet(place / "commitments", columns)
