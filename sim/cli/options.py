@@ -120,6 +120,15 @@ class Shared:
             "--jobs", "-j", callback=_from(1, "--jobs", but=-1), metavar="N", help="Processes; -1 for every core."
         ),
     ] = 1
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            callback=_from(1, "--threads"),
+            metavar="N",
+            help="Threads of the compiled engine in each replication. [default: the cores that --jobs leave]",
+        ),
+    ] = None
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -216,7 +225,7 @@ def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
 
 
 STUDY = (
-    "seed", "replications", "precision", "jobs", "cluster", "out", "overrides", "engine", "no_report", "resume",
+    "seed", "replications", "precision", "jobs", "threads", "cluster", "out", "overrides", "engine", "no_report", "resume",
     "no_cache", "yes", "quiet", "as_json",
 )  # fmt: skip
 
@@ -229,6 +238,7 @@ def run_options(shared: Shared) -> RunOptions:
         replications=shared.replications,
         seed=shared.seed,
         jobs=shared.jobs,
+        threads=shared.threads,
         engine=shared.engine,
         precision=share_of(shared.precision),
         events=shared.events,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @options.expanded(
-    "seed", "replications", "precision", "budget", "jobs", "cluster", "out", "overrides", "engine", "events", "focus",
+    "seed", "replications", "precision", "budget", "jobs", "threads", "cluster", "out", "overrides", "engine", "events", "focus",
     "focus_version", "no_report", "resume", "yes", "quiet", "as_json",
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:

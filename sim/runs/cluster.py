@@ -74,6 +74,10 @@ class Cluster(AbstractContextManager["Cluster"]):
     ) -> None:
         self._close()
 
+    def threads(self, replications: int) -> int:  # noqa: ARG002
+        """One: its processes share the cores already."""
+        return 1
+
     def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
         """Simulate every replication of every task, in rounds; *finished* gets each with its task's index, in order."""
         if any(task.events_folder is not None for task in tasks):

@@ -31,6 +31,7 @@ class Task:
     numbers: tuple[int, ...]
     engine: str
     events_folder: Path | None = None
+    threads: int = 1  # of each replication
 
     def part(self, numbers: tuple[int, ...]) -> Task:
         """The same inputs, other numbers."""
@@ -46,7 +47,7 @@ class Task:
         folder = self.events_folder
         return [
             replicate(
-                self.inputs, self.seed, number, engine=self.engine,
+                self.inputs, self.seed, number, engine=self.engine, threads=self.threads,
                 events=folder / f"events-{number:06d}.parquet" if folder is not None else None,
             )
             for number in self.numbers
@@ -59,6 +60,9 @@ class Executor(Protocol):
     @property
     def processes(self) -> int:
         """How many replications run at a time."""
+
+    def threads(self, replications: int) -> int:
+        """Threads for each of so many replications, where no number was asked for."""
 
     def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
         """Simulate every replication of every task; *finished* gets each with its task's index, in order."""
@@ -78,6 +82,10 @@ class Workers:
     def processes(self) -> int:
         """How many processes that is here."""
         return self.jobs if self.jobs > 0 else available_cores()
+
+    def threads(self, replications: int) -> int:
+        """The cores that replications side by side leave to each."""
+        return max(1, available_cores() // min(self.processes, replications))
 
     def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
         """Simulate every replication of every task; *finished* gets each with its task's index, in order."""

@@ -16,6 +16,7 @@ from sim.runs.metrics import HEADLINES
 from sim.scenario.scenario import Scenario
 
 MOST_REPLICATIONS = 1_000_000
+MOST_THREADS = 1_024
 CAP = 1_000  # replications at most while a precision is waited for
 
 Progress = Callable[[int, int], None]
@@ -36,6 +37,7 @@ class RunOptions:
     replications: int | None = None  # None: the scenario's own; the cap where a precision is asked for
     seed: int | None = None  # None: the scenario's own
     jobs: int = 1  # processes; -1: every core
+    threads: int | None = None  # of the compiled engine in each replication; None: the cores that *jobs* leave
     engine: str = "auto"
     precision: float | None = None  # relative half-width of every headline metric; None: no sequential stopping
     headlines: Sequence[str] = HEADLINES  # the metrics that must reach *precision*
@@ -58,6 +60,12 @@ class RunOptions:
             raise InputError(f"engine is {self.engine!r}; it is one of {', '.join(ENGINES)}")
         if self.precision is not None and not 0.0 < self.precision < 1.0:
             raise InputError(f"precision is {self.precision}; it is a share above 0 and below 1, such as 0.01 for 1 %")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise InputError(f"threads is {self.threads}; it is a whole number from 1 to {MOST_THREADS}")
+        if self.threads is not None and self.threads > 1 and self.engine == "simpy":
+            raise InputError(
+                f"threads is {self.threads}, but SimPy runs in one thread; leave it out, or ask for another engine"
+            )
         Workers(jobs=self.jobs)  # checks the number
 
     @property
@@ -85,6 +93,7 @@ class SharedKeywords(TypedDict, total=False):
     options: RunOptions
     seed: int | None
     jobs: int
+    threads: int | None
     engine: str
     progress: Progress | None
     cache: RunCache | None

@@ -82,13 +82,14 @@ class RatedReplication:
 
 
 def simulate_and_rate(
-    question: SimulationInput, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False
+    question: SimulationInput, seed: int, number: int, engine: str = "auto", *, by_vm: bool = False, threads: int = 1
 ) -> RatedReplication:
     """Simulate one replication for its bill alone; *by_vm*: rate it from the stays of its VMs in any case."""
     recorder = StayRecorder(power_of) if by_vm or needs_stays(question) else None
     run = simulate(
-        question.plan, seed=seed, replication=number, engine=engine, listeners=[recorder.listen] if recorder else []
-    )
+        question.plan, seed=seed, replication=number, engine=engine, threads=threads,
+        listeners=[recorder.listen] if recorder else [],
+    )  # fmt: skip
     found = recorder.stays(question.plan.horizon_s) if recorder else None
     return RatedReplication(
         rating=rate_replication(question, run.usages, found),

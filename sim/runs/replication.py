@@ -58,9 +58,15 @@ class Replication:
 
 
 def replicate(
-    inputs: SimulationInput, seed: int, number: int, *, engine: str = "auto", events: Path | None = None
+    inputs: SimulationInput,
+    seed: int,
+    number: int,
+    *,
+    engine: str = "auto",
+    events: Path | None = None,
+    threads: int = 1,
 ) -> Replication:
-    """Simulate and rate replication *number*; *events* names a Parquet file that gets every event."""
+    """Simulate and rate replication *number*, in so many threads; *events* names a Parquet file that gets every event."""
     powers = StayRecorder(power_of) if needs_stays(inputs) else None
     reach = StayRecorder(reach_of) if can_be_down(inputs.plan) else None
     with EventWriter(events, number) as writer:
@@ -71,6 +77,7 @@ def replicate(
             engine=engine,
             events=writer.take if events is not None else None,
             vm_timelines=TIMELINES_PER_GROUP if number == 0 else 0,
+            threads=threads,
             listeners=[each.listen for each in (powers, reach) if each is not None],
         )
     policy = get_policy(inputs.billing_policy)

@@ -72,6 +72,7 @@ class ReplicationRunner:
             numbers=missing,
             engine=self._choice[0],
             events_folder=self._events_folder() if self.options.events else None,
+            threads=self.options.threads or self.options.executor.threads(len(missing) * runners),
         )
 
     def take(self, replication: Replication) -> None:

@@ -249,15 +249,16 @@ def _simulate(inputs: SimulationInput, count: int, options: RunOptions) -> list[
         engine = choose_engine(inputs.plan, replications=count).engine
     found: list[HoursOfReplication] = []
     progress(0, count)
+    threads = options.threads or options.executor.threads(count)
     parallel = Parallel(n_jobs=options.executor.processes)
     for first in range(0, count, SIMULATED_AT_ONCE):
         numbers = range(first, min(first + SIMULATED_AT_ONCE, count))
-        found += parallel(delayed(_hours)(inputs, options.seed, number, engine) for number in numbers)
+        found += parallel(delayed(_hours)(inputs, options.seed, number, engine, threads) for number in numbers)
         progress(len(found), count)
     return found
 
 
-def _hours(inputs: SimulationInput, seed: int, number: int, engine: str) -> HoursOfReplication:
+def _hours(inputs: SimulationInput, seed: int, number: int, engine: str, threads: int) -> HoursOfReplication:
     """The hours of one replication: what a worker runs."""
-    rating = simulate_and_rate(replace(inputs, commitments=()), seed, number, engine).rating
+    rating = simulate_and_rate(replace(inputs, commitments=()), seed, number, engine, threads=threads).rating
     return rating.hours, rating.window

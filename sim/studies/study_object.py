@@ -41,6 +41,7 @@ class Study:
     seed: int | None = None
     replications: int | None = None
     jobs: int = 1
+    threads: int | None = None
     engine: str = "auto"
     cache: RunCache | str | Path | None = None
     workers: Executor | None = field(default=None, repr=False)
@@ -56,8 +57,8 @@ class Study:
         """The options of every study."""
         assert self.cache is None or isinstance(self.cache, RunCache)
         return RunOptions(
-            seed=self.seed, replications=self.replications, jobs=self.jobs, engine=self.engine,
-            progress=self.progress, cache=self.cache, workers=self.workers,
+            seed=self.seed, replications=self.replications, jobs=self.jobs, threads=self.threads,
+            engine=self.engine,            progress=self.progress, cache=self.cache, workers=self.workers,
         )  # fmt: skip
 
     def _repr_html_(self) -> str:
