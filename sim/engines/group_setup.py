@@ -77,7 +77,7 @@ class GroupSetup:
         return plan.demand.request_times(context)
 
 
-def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: bool = False) -> list[GroupSetup]:
+def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool = False) -> list[GroupSetup]:
     """Programs, calendars and keys of a fleet's groups."""
     root = streams.replication_key(seed, replication)
     setups = []
@@ -85,7 +85,7 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, asked_from_outside: 
         group_key = streams.entity_key(root, group.name)
         edges = EdgeContext(start=plan.start, horizon_s=plan.horizon_s, group_key=group_key)
         state_machine = compile_state_machine(
-            group, plan.platform, asked_from_outside=asked_from_outside or group.demand.is_scaled
+            group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled
         )
         setups.append(
             GroupSetup(

@@ -82,7 +82,7 @@ def test_a_new_kind_of_failure_that_never_strikes_changes_nothing(plan: FleetPla
 @given(plan=fleet_plans(most_groups=2))
 def test_a_fleet_that_accepts_requests_but_gets_none_is_unchanged(plan: FleetPlan) -> None:
     """A control plane with its door open has the same bits as one without a door."""
-    closed, ajar = Fleet(plan, 1, 0).run(), Fleet(plan, 1, 0, asked_from_outside=True).run()
+    closed, ajar = Fleet(plan, 1, 0).run(), Fleet(plan, 1, 0, takes_requests=True).run()
     for name, usage in closed.usages.items():
         other = ajar.usages[name]
         assert (usage.cells == other.cells).all()

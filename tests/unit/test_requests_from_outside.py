@@ -22,7 +22,7 @@ Script = Callable[[Fleet, list[Any]], Generator[Any, Any, None]]
 def run_until(plan: FleetPlan, *scripts: Script) -> tuple[list[Any], GroupUsage, list[tuple[float, str]]]:
     """What the scripts noted, the usage, and the power states that g-0000 entered."""
     seen = VmTimelines(1)
-    asked = Fleet(plan, 1, 0, asked_from_outside=True, listener=seen.listen)
+    asked = Fleet(plan, 1, 0, takes_requests=True, listener=seen.listen)
     notes: list[Any] = []
     for script in scripts:
         asked.env.process(script(asked, notes))
@@ -163,7 +163,7 @@ def test_a_delete_asked_for_while_a_failed_vm_is_replaced_is_the_end_of_it() -> 
 
 def test_nothing_can_be_asked_of_a_vm_that_is_gone_or_not_there_yet() -> None:
     """There is no VM to ask; the message says when that was."""
-    gone = Fleet(fleet(hours=1), 1, 0, asked_from_outside=True)
+    gone = Fleet(fleet(hours=1), 1, 0, takes_requests=True)
 
     def script() -> Generator[Any, Any, None]:
         yield gone.env.at(1000)
@@ -174,15 +174,15 @@ def test_nothing_can_be_asked_of_a_vm_that_is_gone_or_not_there_yet() -> None:
 
     gone.env.process(script())
     gone.run()
-    later = Fleet(fleet(hours=1, count=2, create_over_s=3600.0), 1, 0, asked_from_outside=True)
+    later = Fleet(fleet(hours=1, count=2, create_over_s=3600.0), 1, 0, takes_requests=True)
     with pytest.raises(KeyError, match=r"g-0001 at 0.000 h: there is no such VM"):
         later.request("g-0001", "start")
 
 
-def test_a_fleet_that_is_not_asked_from_outside_says_so() -> None:
+def test_a_fleet_that_takes_no_requests_says_so() -> None:
     """Its state machines have no transitions for requests."""
     shut = Fleet(fleet(hours=1), 1, 0)
-    with pytest.raises(KeyError, match="asked_from_outside"):
+    with pytest.raises(KeyError, match="takes_requests"):
         shut.request("g-0000", "start")
 
 
@@ -244,7 +244,7 @@ def test_only_a_delete_averts_an_eviction() -> None:
 
 def test_an_operation_asked_for_that_fails_ends_too() -> None:
     """InternalOperationError in one of three; who asked hears of it, and the VM is as it was."""
-    asked = Fleet(fleet(hours=500, failures={"InternalOperationError": 0.3}), 1, 0, asked_from_outside=True)
+    asked = Fleet(fleet(hours=500, failures={"InternalOperationError": 0.3}), 1, 0, takes_requests=True)
     ended: list[Any] = []
 
     def script() -> Generator[Any, Any, None]:
@@ -272,7 +272,7 @@ def test_requests_before_the_end_of_the_warm_up_are_not_counted() -> None:
 
 def test_an_illegal_move_names_the_vm_the_time_and_the_last_moves() -> None:
     """A move past the process: the error says what was possible, and how the VM came there."""
-    asked = Fleet(fleet(hours=1), 1, 0, asked_from_outside=True)
+    asked = Fleet(fleet(hours=1), 1, 0, takes_requests=True)
 
     def burglar() -> Generator[Any, Any, None]:
         yield asked.env.at(50)

@@ -53,7 +53,7 @@ def reachable(state_machine: StateMachine) -> set[str]:
 def test_every_transition_of_any_state_machine_is_a_legal_move(plan: GroupPlan) -> None:
     """With requests from outside or without; an illegal move is refused when the table is compiled."""
     for asked in (False, True):
-        state_machine = compile_state_machine(plan, asked_from_outside=asked)
+        state_machine = compile_state_machine(plan, takes_requests=asked)
         for transition in state_machine.transitions:
             found = plan.initial and transition.source.name == "unborn"  # no move of the platform
             assert (
@@ -135,9 +135,7 @@ def test_a_plan_without_failures_has_no_states_for_them() -> None:
 @pytest.mark.parametrize("when_off", ["deallocate", "stop", "guest-shutdown", "hibernate", "keep"])
 def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None:
     """Stage by stage, as the rows say."""
-    state_machine = compile_state_machine(
-        group(demand=CYCLING, when_off=when_off, **EVERYTHING), asked_from_outside=True
-    )
+    state_machine = compile_state_machine(group(demand=CYCLING, when_off=when_off, **EVERYTHING), takes_requests=True)
     checked = 0
     for state in state_machine.states:
         key, _, stage = state.name.rpartition(".")
@@ -157,7 +155,7 @@ def test_operations_pass_through_the_states_of_their_rows(when_off: str) -> None
 @pytest.mark.parametrize("asked", [False, True])
 def test_an_operation_is_counted_once_accepted_and_once_ended(asked: bool) -> None:
     """Into its first state, and out of it: succeeded, or failed with a code; or a delete has overtaken it."""
-    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), asked_from_outside=asked)
+    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), takes_requests=asked)
     for transition in state_machine.transitions:
         ends = [name for name in transition.counts if name.endswith((".succeeded", ".failed"))]
         begins = [name for name in transition.counts if name.endswith(".accepted")]
@@ -176,7 +174,7 @@ def test_an_operation_is_counted_once_accepted_and_once_ended(asked: bool) -> No
 
 def test_a_delete_can_be_asked_for_wherever_there_is_a_vm() -> None:
     """Everywhere but where it is being deleted already; nothing else may be asked for during an operation."""
-    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), asked_from_outside=True)
+    state_machine = compile_state_machine(group(demand=CYCLING, **EVERYTHING), takes_requests=True)
     for state in state_machine.states:
         can = {operation for index, operation in state_machine.asks if index == state.index}
         if state.power is None:
@@ -191,7 +189,7 @@ def test_a_delete_can_be_asked_for_wherever_there_is_a_vm() -> None:
 
 def test_what_is_accepted_from_outside_is_what_the_rows_accept() -> None:
     """From states of rest: every operation whose row begins there, no other."""
-    state_machine = compile_state_machine(group(demand=CYCLING), asked_from_outside=True)
+    state_machine = compile_state_machine(group(demand=CYCLING), takes_requests=True)
     for state in state_machine.states:
         if state.operation is None and state.power is not None:
             for operation in OPERATION_NAMES:

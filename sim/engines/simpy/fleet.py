@@ -39,7 +39,7 @@ class Fleet:
     plan: FleetPlan
     seed: int
     replication: int
-    asked_from_outside: bool = False
+    takes_requests: bool = False
     only: frozenset[str] | None = None  # groups simulated here; None: all
     listener: MovesListener | None = None
     on_flush: Callable[[float], None] | None = None  # called with the instant before which the listener has every move
@@ -54,7 +54,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         plan = self.plan
-        setups = set_up(plan, seed=self.seed, replication=self.replication, asked_from_outside=self.asked_from_outside)
+        setups = set_up(plan, seed=self.seed, replication=self.replication, takes_requests=self.takes_requests)
         self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
         self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
@@ -65,7 +65,7 @@ class Fleet:
                 self.platform,
                 start_vm=start_vm,
                 warm_up_s=plan.warm_up_s,
-                asked_from_outside=self.asked_from_outside,
+                takes_requests=self.takes_requests,
             )
             for s in mine
         }
@@ -91,7 +91,7 @@ class Fleet:
                 if self.listener is not None:
                     group.whom = array("q")
                     group.on_move = _record
-                if self.asked_from_outside:
+                if self.takes_requests:
                     group.on_move = _remember
                 if group.setup.plan.demand.is_scaled:
                     self.env.process(autoscale(group, cast(Autoscale, group.setup.plan.demand)))
@@ -140,10 +140,10 @@ class Fleet:
     # -- the control plane, for custom processes --------------------------------------------------------------------
 
     def vm(self, name: str) -> VmRecord:
-        """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be `asked_from_outside`."""
+        """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be made with `takes_requests`."""
         group, _, number = name.rpartition("-")
-        if not self.asked_from_outside:
-            raise KeyError(f"{name}: make the fleet with asked_from_outside=True to ask for its VMs")
+        if not self.takes_requests:
+            raise KeyError(f"{name}: make the fleet with takes_requests=True to ask for its VMs")
         vms = self.groups[group].vms if group in self.groups else {}
         if not number.isdecimal() or int(number) not in vms:
             raise KeyError(f"{name} at {self.env.now / 3600:.3f} h: there is no such VM (not yet, or no longer)")

@@ -57,7 +57,7 @@ class GroupRun:
         *,
         start_vm: Callable[[GroupRun, int, float], VmRecord],
         warm_up_s: float = 0.0,
-        asked_from_outside: bool = False,
+        takes_requests: bool = False,
     ) -> None:
         self.setup = setup
         self.start_vm = start_vm
@@ -65,7 +65,7 @@ class GroupRun:
         self.platform = platform
         self.horizon_s = setup.horizon_s
         self.warm_up_s = warm_up_s
-        self.may_be_interrupted = asked_from_outside or platform is not None or bool(setup.state_machine.asks)
+        self.may_be_interrupted = takes_requests or platform is not None or bool(setup.state_machine.asks)
         self.memory_mib = round(setup.plan.memory_gib * MIB)
         self.state_machine = setup.state_machine
         self.calendar = setup.calendar

@@ -197,7 +197,7 @@ class Vm(VmOnPlatform):
         return (
             f"{self.name} at {self.now_s / SECONDS_PER_HOUR:.3f} h: {transition.source.name} -> {transition.target.name} "
             f"is not possible: the VM is in {self.state.name}, from where it goes to {could}. "
-            f"Last moves: {moves or 'not kept: the fleet is not asked_from_outside'}"
+            f"Last moves: {moves or 'not kept: the fleet takes no requests'}"
         )
 
 

@@ -21,17 +21,17 @@ from sim.units import LONGEST_S, SECONDS_PER_HOUR
 
 
 def compile_state_machine(
-    plan: GroupPlan, platform: Platform | None = None, *, asked_from_outside: bool = False
+    plan: GroupPlan, platform: Platform | None = None, *, takes_requests: bool = False
 ) -> StateMachine:
-    """The state machine of a group's VMs; with *asked_from_outside*, it also accepts requests from outside.
+    """The state machine of a group's VMs; with *takes_requests*, it also accepts requests from outside.
 
     Raises LifecycleError where a transition would be an illegal move: a defect of the rows.
     """
     draft = Draft(plan, platform, rows={**AUTOMATION, **DELETION, **FAULTS, **SPOT})
     first = first_transition(draft)
-    asks = add_requests(draft) if asked_from_outside else {}
+    asks = add_requests(draft) if takes_requests else {}
     streams = _streams(draft)
-    assert not plan.demand.is_scaled or asked_from_outside, "the autoscaler asks for deletes"
+    assert not plan.demand.is_scaled or takes_requests, "the autoscaler asks for deletes"
     if platform is not None:
         add_refusals(draft)
     _derive(draft, streams)
