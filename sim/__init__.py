@@ -7,8 +7,6 @@ True
 Names are imported when they are first used, so that `import sim` costs nothing; their modules document them.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

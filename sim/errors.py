@@ -4,8 +4,6 @@ Two families: an `InputError` is the user's to mend (exit status 2); everything 
 and is never caught on the way up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self

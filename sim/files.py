@@ -5,8 +5,6 @@ the reader's own kind, with the file and, where it is known, the line. Bounds ke
 without end, a device) from filling the memory.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

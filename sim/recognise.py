@@ -1,7 +1,5 @@
 """What a file from a user's cloud is, recognised by its content: a name may say anything."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Units of time in the simulated world, and the durations that people write in a scenario."""
 
-from __future__ import annotations
-
 import math
 import re
 from itertools import pairwise

@@ -4,8 +4,6 @@ Started, Accepted, Succeeded and Failed of one operation share a correlation id;
 and events name it. Times are seconds since 1970, UTC.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

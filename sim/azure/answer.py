@@ -1,7 +1,5 @@
 """What was found, as a scenario file and as the JSON of `vmfleet from-azure --json`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 Several exports of one period are one period: a charge of a subscription and a day is taken from one of them only.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Reservations and savings plans as the cost export shows them, and as the scenario buys them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A pool's habit as a demand section: what the scenario format says it with, and what each number rests on."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What files say of a VM, as they say it: nothing is decided here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The VMs of all files together: each once, with what every file knows of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Groups of the scenario: VMs of one size that are run alike, with their demand and what each number rests on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

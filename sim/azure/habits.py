@@ -1,7 +1,5 @@
 """How VMs are run: always, on a schedule, by hand, coming and going with load, once, or not at all."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

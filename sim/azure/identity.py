@@ -1,7 +1,5 @@
 """Who is who: resource ids without regard to case, and VMs that a file names without one."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """From a folder of saved files to a scenario: reads, brings together, groups, writes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Inventories: `az vm list`, Resource Graph and `terraform show -json`, each to the same facts."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Durations and failure rates of operations, by operating system, from the log."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

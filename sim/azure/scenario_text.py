@@ -1,7 +1,5 @@
 """The scenario as a commented file: every number with what it rests on; keys that this version doesn't know are comments."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The edges of many VMs that are run alike are read together. An edge belongs to a
 weekday; a pool is on a schedule if most starts do.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The likely time zone of a region, and the platform's (Windows') names of zones."""
 
-from __future__ import annotations
-
 from types import MappingProxyType
 from zoneinfo import available_timezones
 

@@ -4,8 +4,6 @@ Rules: a start that failed is no start; a write on a VM that existed is an updat
 been off; a VM powered off keeps its host and is billed. Times are seconds from the period's begin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta

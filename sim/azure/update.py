@@ -4,8 +4,6 @@ What the import wrote last time lies beside the file (`<name>.imported.toml`): a
 commitments are known by their names.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path

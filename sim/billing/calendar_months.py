@@ -1,7 +1,5 @@
 """Calendar months (UTC) in clock hours: a disk's hour is its month's price over the hours of that month."""
 
-from __future__ import annotations
-
 import calendar
 from datetime import UTC, datetime
 

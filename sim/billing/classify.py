@@ -4,8 +4,6 @@ A meter is matched whole and its unit must fit. Its kind follows from the meter,
 derive that from the resource, so that a VM's disk, transfer, licence and snapshots all come as Compute.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

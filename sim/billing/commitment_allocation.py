@@ -6,8 +6,6 @@ reservation. Where a commitment can't cover all demands of one rank, they share 
 work over the hours; a year is 8,760 numbers a demand.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The order: VMs on dedicated hosts pay no compute; VMs take their places in capac
 billed as if they ran; then reservations, then savings plans cover VMs and empty units alike; the rest pays as it goes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

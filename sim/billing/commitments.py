@@ -5,8 +5,6 @@ understand-vm-reservation-charges.md (2023-07-27), reserved-vm-instance-size-fle
 savings-plan/discount-application.md (2025-01-07), capacity-reservation-overview.md (2026-02-17), dedicated-hosts.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A price list in another currency: every price times one rate, which is stated wherever its figures are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

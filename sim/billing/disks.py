@@ -4,8 +4,6 @@ A managed disk pays its tier's monthly price over the hours of the calendar mont
 power state (disks-understand-billing.md, 2025-10-28).
 """
 
-from __future__ import annotations
-
 import re
 
 from sim.billing.money import exact_price

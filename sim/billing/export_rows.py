@@ -4,8 +4,6 @@ Nothing is interpreted here but spelling: names of columns, dates, numbers, and 
 the row's `problem`; it stops nothing.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ what it covers is free), `EffectiveCost` shares the commitment's price out to wh
 rows of its own. Both columns add up to the bill, to the last digit.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

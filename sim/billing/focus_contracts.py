@@ -4,8 +4,6 @@ Contract commitments are a dataset of their own, one row for each reservation an
 those that it was applied to in `ContractApplied` (FOCUS specification v1.3, datasets/contract_commitment and contractapplied).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Names of columns come as `Deutscher Name (EnglishName)` (`sim.recognise.column_key`); values come without their English form.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Hours to be rated: one group's usage by clock hour, whatever it was counted from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

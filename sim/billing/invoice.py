@@ -4,8 +4,6 @@ What a row used is spread evenly over its charge period, so hourly rows rate com
 Costs are kept as *billed* and, where the file has it, as *effective* (amortized: what a commitment paid stands at its use).
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

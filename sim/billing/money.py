@@ -4,8 +4,6 @@ An amount is rounded once, where a line is born; every sum after that is a sum o
 decimal number that was written (`0.23`, not the nearest binary fraction).
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 from functools import lru_cache
 

@@ -5,8 +5,6 @@ against quantity is convex, and the best quantity is the largest that is used in
 hours: the (1 - reserved / payg) quantile of hourly use (Nahmias, *Production and Operations Analysis*, ch. 5).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.billing.hours import Hourly

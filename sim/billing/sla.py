@@ -4,8 +4,6 @@ Sources: SLA for Virtual Machines v1.8 (2018-03), later rows from secondary text
 (2022-03). A credit is a share of that month's fee of the affected resources, and must be claimed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

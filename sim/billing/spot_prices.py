@@ -1,7 +1,5 @@
 """Spot prices that change from month to month: factors on the price list's spot price, by calendar month (UTC)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """What one hour of a VM size costs under each term: the prices that commitments are rated with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sim.billing.commitments import Reservation

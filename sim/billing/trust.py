@@ -1,7 +1,5 @@
 """How far the prices of a bill may be believed: where each meter's price came from, and which of them are trusted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 

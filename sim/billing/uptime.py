@@ -6,8 +6,6 @@ A credit is a share of that month's fee: what the group's compute and licences c
 out by the time its VMs should have been reachable. Credits must be claimed, so no bill is lowered by them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -5,8 +5,6 @@ priority, hybrid_benefit, disks, public_ip, keeps_disks, group`. Columns that ar
 Instants are ISO 8601 (UTC where nothing else is said) or seconds; an empty `end` means still in that state at the end.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

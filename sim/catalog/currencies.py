@@ -1,7 +1,5 @@
 """What a US dollar is worth in other currencies: the dated table by which the platform converts its own price pages."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path

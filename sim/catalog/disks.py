@@ -1,7 +1,5 @@
 """Managed disk tiers: what P10, E15 or S40 holds, and which tier a size in GiB is rounded up to."""
 
-from __future__ import annotations
-
 import re
 from types import MappingProxyType
 

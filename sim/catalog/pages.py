@@ -1,7 +1,5 @@
 """Saved pages of the Retail Prices API on disk: found, read, checked, and followed from page to page."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The forms in which people save the public price list: whole pages, bare items, JSON lines, CSV; other files are named."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ pay-as-you-go; reservations divided by the hours of their term; savings-plan rat
 and public IPv4 addresses if the pages have them. What is left out is counted by reason.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A catalogue as tables: the terms of one size, its sizes, its regions; what `vmfleet prices show`, `sizes` and `regions` print."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any

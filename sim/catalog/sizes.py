@@ -1,7 +1,5 @@
 """VM sizes: what a name like `Standard_D4s_v5` means in vCPUs, memory, quota family and flexibility group."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The terms under which the platform sells an hour of a size: pay-as-you-go, spot, reservation, savings plan."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

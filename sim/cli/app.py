@@ -3,8 +3,6 @@
 Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 130 interrupted.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Sequence

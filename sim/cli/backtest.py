@@ -1,7 +1,5 @@
 """`vmfleet backtest`: a past period simulated, and set against its invoice."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

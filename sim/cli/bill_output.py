@@ -1,7 +1,5 @@
 """What `vmfleet bill` says: the lines of a bill, invoice and simulation beside it, notes, and all of it as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`vmfleet bill`: rates real usage records, and compares with their invoice and with a simulated bill."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

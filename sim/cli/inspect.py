@@ -1,7 +1,5 @@
 """Commands that look without simulating much: `validate`, `states`, `schema`, `report`."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated

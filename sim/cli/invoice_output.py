@@ -1,7 +1,5 @@
 """What `vmfleet bill` says of a cost export: which share of it was rated, meter by meter, and the rest with its reasons."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """`vmfleet metrics`: the metrics of a result, from the registry that every view reads."""
 
-from __future__ import annotations
-
 from sim.cli import options, terminal
 
 

@@ -1,7 +1,5 @@
 """`vmfleet size` and `vmfleet sensitivity`: which value keeps a target, and which assumption moves the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 

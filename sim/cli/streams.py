@@ -1,7 +1,5 @@
 """Standard output and standard error as they may be: closed, narrow in its characters, full, or no longer read."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`vmfleet compare` and `vmfleet sweep`: what-if studies of several scenarios on common random numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """What every distribution of a duration offers, and how its parameters are checked."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Distributions between two ends: constant, uniform, triangular."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

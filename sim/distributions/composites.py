@@ -1,7 +1,5 @@
 """Distributions made of data or of other distributions: quantiles, samples, mixtures, truncated ones."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

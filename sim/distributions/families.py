@@ -1,7 +1,5 @@
 """Distributions without an upper end: exponential, lognormal, Weibull, gamma."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Self

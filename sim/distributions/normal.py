@@ -3,8 +3,6 @@
 Source: S. L. Moshier, Cephes Math Library 2.1, `ndtri.c` (1989); the relative error is below 5e-15.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -7,8 +7,6 @@ octave needs is found for each distribution: 8 for nearly all, and then the bulk
 17 KiB. The polynomials run in t from 0 to 1 over a segment of the bulk, and away from the end over one of a tail.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

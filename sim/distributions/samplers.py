@@ -10,8 +10,6 @@ One uniform makes one duration, also in a mixture: it picks the component, and w
 component's own quantiles.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt

@@ -7,8 +7,6 @@ draw, and two variants of a scenario use common random numbers. Keys depend on n
 Each hash is written three times, with the same bits: for arrays, for plain integers, and for the compiler.
 """
 
-from __future__ import annotations
-
 from hashlib import blake2b
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is wrong in a scenario file, by its place in the document."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]

@@ -1,7 +1,5 @@
 """The words of a fault: values as the file shows them, and what may have been meant."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from difflib import get_close_matches

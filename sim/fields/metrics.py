@@ -5,8 +5,6 @@ A row may stand for many metrics: `hours.<state>` is a pattern, and what stands 
 registered where their figures are computed: `sim.runs.metrics` for usage and events, `sim.billing.meters` for costs.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """How numbers are written for people, on a terminal, in a report and in a notebook alike."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

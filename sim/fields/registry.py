@@ -1,7 +1,5 @@
 """Registries: the members of one kind of thing (demand kinds, meters, metrics ...) by name, each added by its own module."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TypeVar

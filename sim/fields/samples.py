@@ -1,7 +1,5 @@
 """Measured figures in a CSV file: one column of numbers, every row checked."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Each checks its value where it is read, and says what would be right.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time

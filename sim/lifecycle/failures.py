@@ -4,8 +4,6 @@ Which operation can fail with which code, and what that leaves behind, stands in
 words, but for the one that the source document shows; `{vm}` stands for the VM's name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

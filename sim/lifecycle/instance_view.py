@@ -5,8 +5,6 @@ operation's last change); the power entry follows without one, and a hibernated 
 was only just accepted has no power entry. Shape: Compute REST API 2024-07-01.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

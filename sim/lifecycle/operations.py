@@ -4,8 +4,6 @@ A row needs no special case: each stage shows its states and takes its time, the
 last one leads to `ends_in` (or removes the VM). Sources stand per row; the failures' own facts are in `failures`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType

@@ -4,8 +4,6 @@ The licence column is about the software licence on the instance (Windows). Disk
 to deletion whatever the power state, in both editions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

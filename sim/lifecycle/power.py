@@ -3,8 +3,6 @@
 The order of `PowerState` is the order of states everywhere: in ledgers, tables, figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -3,8 +3,6 @@
 The codes that Failed is shown with are rows of `failures`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

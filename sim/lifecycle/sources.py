@@ -3,8 +3,6 @@
 Users don't have our notes, so every source is a page they can look up: its title, its publisher and its date.
 """
 
-from __future__ import annotations
-
 LIFECYCLE_2018 = "Microsoft, 'Lifecycle and states of a VM in Azure', 2018-08-09 (the source document)"
 POWER_SECTION = f"{LIFECYCLE_2018}, section 'Power states'"
 PROVISIONING_SECTION = f"{LIFECYCLE_2018}, section 'Provisioning states'"

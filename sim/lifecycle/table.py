@@ -1,7 +1,5 @@
 """The lifecycle table as a user reads it: one row a power state that a billing policy knows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sim.lifecycle.policy import BillingPolicy

@@ -1,7 +1,5 @@
 """A state machine for people: rows of words, a page of text, a Mermaid diagram."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

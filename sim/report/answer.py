@@ -1,7 +1,5 @@
 """The top of the page: the answer in words, and the headline figures with their intervals."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

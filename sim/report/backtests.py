@@ -1,7 +1,5 @@
 """The report of a back-test: the predicted band and the actual line by day, and both sides of every meter."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

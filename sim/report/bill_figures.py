@@ -1,7 +1,5 @@
 """Figures of hours and money: what is billed, which meters cost how much, and how bills are distributed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

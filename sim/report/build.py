@@ -1,7 +1,5 @@
 """From a result folder to its figures and its page: reads, draws each figure once, writes each file whole."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

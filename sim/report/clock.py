@@ -1,7 +1,5 @@
 """Hours from the start written as local dates: where the ticks of a time axis stand and what they say."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any

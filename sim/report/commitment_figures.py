@@ -1,7 +1,5 @@
 """Commitments bought and used, and the uptime of deployments against their SLA."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.fields.numbers import MONEY, in_currency, percent, plain

@@ -1,7 +1,5 @@
 """The report of a comparison: the differences that a change makes, with their confidence."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The figures of operations that were timed: the share done by each duration, as seen and as the lognormal has it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """The figure of a fit: the share of VMs gone by age, as a trace shows it and as each distribution has it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of the fleet in time: what state its VMs are in, how many run in each group, and timelines of single VMs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

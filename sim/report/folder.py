@@ -1,7 +1,5 @@
 """What a result folder says about a fleet: read once, checked, and handed to figures and page as plain numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The figure that compares groups: what each costs, and how much of it pays for idle hours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

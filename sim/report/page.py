@@ -1,7 +1,5 @@
 """The page that people read: one HTML file that holds all it shows and asks nothing of the network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

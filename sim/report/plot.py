@@ -1,7 +1,5 @@
 """The figure of a script's answer: what was found along one setting, with its intervals, beside what was expected."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path

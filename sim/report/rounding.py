@@ -1,7 +1,5 @@
 """Parts that add up as shown: controlled rounding of shares, bills and tables."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reports of searches: which value meets a target, with the evidence; and which settings move the answer most."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

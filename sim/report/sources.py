@@ -1,7 +1,5 @@
 """Where the figures come from: assumptions in use, and everything it takes to make the figures again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What reports of studies of many scenarios share: how their folders are read, and how any metric is written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

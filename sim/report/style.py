@@ -1,7 +1,5 @@
 """How every figure looks, and how it is written: vector and pixel picture with its numbers beside it, the same bytes each time."""
 
-from __future__ import annotations
-
 import io
 import math
 import re

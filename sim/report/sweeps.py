@@ -1,7 +1,5 @@
 """The report of a sweep: how each figure moves with the settings that were varied."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

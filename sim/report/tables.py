@@ -1,7 +1,5 @@
 """Tables of the page: hours, money, groups, operations and failures; parts add up to their totals as shown."""
 
-from __future__ import annotations
-
 import math
 
 from sim.billing.meter_kinds import METERS

@@ -1,7 +1,5 @@
 """How many VMs were in which power state, hour by hour, and how far that differs from replication to replication."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The two wholes that the report takes apart, hours and money, rounded once so that every figure and table agrees."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

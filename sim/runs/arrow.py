@@ -1,7 +1,5 @@
 """Columns of Arrow tables from numpy arrays and texts, without pandas, which `pyarrow.array` would load to ask it for its types."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ replaced, and what users have put into its subfolders is taken along. A workplac
 and is locked while it is in use: what a killed process left is repaired by the next one.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

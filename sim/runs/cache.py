@@ -5,8 +5,6 @@ content, and a wrong hit is impossible. A file appears whole (written under a te
 all, and ends with its digest: a damaged one is simulated again, with a warning. Nothing is ever unpickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -5,8 +5,6 @@ by its client port. Before any work is sent, every worker must say within a time
 which version it has: joblib would wait for ever for workers that can't, and another version would give other figures.
 """
 
-from __future__ import annotations
-
 import platform
 import threading
 import time

@@ -1,7 +1,5 @@
 """Digests of a result folder's files, in its `provenance.json`: whether what is read is what was written."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Right within a factor of three or so: enough to tell a coffee from a weekend, and a laptop from a data centre.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Memory stays bounded however many events there are; the part files of all replications become `events.parquet`.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables for notebooks and scripts as pandas frames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 

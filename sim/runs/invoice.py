@@ -3,8 +3,6 @@
 The replication is simulated once more, this time with the stays of its VMs kept; it is the same to the last bit.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -4,8 +4,6 @@ Every group, and the whole fleet under the name "", gets the same names whatever
 compared name by name; what never happened is 0, what isn't defined (the availability of VMs that were never needed) is NaN.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

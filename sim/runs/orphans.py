@@ -1,7 +1,5 @@
 """Ends a worker process when its parent has gone, however it went: no orphans go on computing for no one."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

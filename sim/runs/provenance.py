@@ -3,8 +3,6 @@
 Everything but `timing` is the same for the same scenario, options, program and kind of machine.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import hashlib

@@ -4,8 +4,6 @@
 bits. Parallel runs, clusters and resuming follow from that alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

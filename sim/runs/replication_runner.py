@@ -1,7 +1,5 @@
 """Simulates one scenario's replications as they are needed, each at most once, and keeps them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import replace

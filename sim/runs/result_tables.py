@@ -1,7 +1,5 @@
 """Writes the files of a result folder: JSON objects, tables as CSV and Parquet, timelines."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -3,8 +3,6 @@
 `summary.json` must be there; tables are read when needed, and a missing one is empty (None for the timeline).
 """
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Replicates a scenario: a given number of times, or until its headline figures are known well enough."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack

@@ -1,7 +1,5 @@
 """The result of one scenario: its replications, and every figure computed from them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """A scenario compiled for simulation: done once a run, and handed on to replications, provenance and the result folder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sim.billing.commitments import Commitment

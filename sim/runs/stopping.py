@@ -6,8 +6,6 @@ simulation", J. Oper. Res. Soc. 61: the half-width must stay within the precisio
 replications; otherwise an early run of similar replications would stop it, and the interval would cover too rarely.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

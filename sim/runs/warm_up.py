@@ -5,8 +5,6 @@ of five (MSER-5); applied to the average over replications, as Law's reading of 
 Law, 9.5.3.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 What a killed process left in one is repaired by the next process that writes the same result folder.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

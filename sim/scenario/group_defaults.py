@@ -5,8 +5,6 @@ aside. A default that doesn't fit a group, because a check objects to it there, 
 refused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """From pydantic's errors to faults that people can act on: place by name, value, what is wrong, what would be right."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches

@@ -3,8 +3,6 @@
 Arrays of tables are entered by the `name` of a table, never by a number, so that a path means the same in every variant.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping

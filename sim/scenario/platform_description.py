@@ -1,7 +1,5 @@
 """The platform in words: hosts, limits, faults, and where each group may run."""
 
-from __future__ import annotations
-
 from sim.engines.shared.placement import POLICIES
 from sim.fields.messages import list_words
 from sim.scenario.file_model import ScenarioFile

@@ -1,7 +1,5 @@
 """From the `[platform]` section to the plan of what VMs share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any

@@ -1,7 +1,5 @@
 """What hosts, quota and commitments must be to the groups, and to each other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from sim.catalog import Catalogue, Size

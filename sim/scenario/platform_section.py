@@ -1,7 +1,5 @@
 """The `[platform]` section: hosts, quota, and faults of many VMs at once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """The price list of a scenario: in its currency, with the discount that was negotiated and the prices of the user's own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path as FilePath

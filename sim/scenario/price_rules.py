@@ -1,7 +1,5 @@
 """What a scenario needs of the price list: every size, price, disk and address that it takes is there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase

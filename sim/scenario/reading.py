@@ -1,7 +1,5 @@
 """From a file, or a mapping, to a checked `ScenarioFile` with its catalogue: every fault found, all reported at once."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence

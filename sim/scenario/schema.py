@@ -1,7 +1,5 @@
 """JSON Schema of the scenario file, for editors that complete and check while one types."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

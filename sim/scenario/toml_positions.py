@@ -4,8 +4,6 @@
 It may therefore trust that the text is sound TOML.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Each is a sentence of `vmfleet validate`; nothing here refuses a file, since a what-if may pass through such values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from sim.catalog.catalogue import Catalogue

@@ -1,7 +1,5 @@
 """A scenario written as TOML again, so that what was run can be kept and run once more."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time

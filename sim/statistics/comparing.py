@@ -1,7 +1,5 @@
 """What paired replications say of two variants: p values, adjusted for a family of metrics, and how much they vary together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

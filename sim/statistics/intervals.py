@@ -5,8 +5,6 @@ doesn't depend on the order or the machine it was added on. Sources: Law, *Simul
 sections 4.5, 9.4, 10.2; Nelson, *Foundations and Methods of Stochastic Simulation*, chapter 7.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What the results of studies share: a sentence with its table, and the check of the metric that is asked for."""
 
-from __future__ import annotations
-
 from html import escape
 
 from sim.runs.frames import DataFrame

@@ -5,8 +5,6 @@ As text: `group.dev.count=100,200,300`, `group.dev.count=100..500:100` (low..hig
 `group.a.count+group.b.count=10+20,20+40`.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -5,8 +5,6 @@ don't blur the comparison. The range is a prediction interval for one period: wh
 known from the period that the scenario was made from (Hahn and Meeker, Statistical Intervals, 1991, chapter 4).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Replication k of every variant draws from the same named streams (common random 
 replication k of the base is mostly what the change did. Law, *Simulation Modeling and Analysis*, 10.2 and 11.2.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

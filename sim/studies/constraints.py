@@ -4,8 +4,6 @@
 probability; `availability@dev>=99.9%` about one group. The answer has three values: feasible, infeasible, undecided.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 import re

@@ -3,8 +3,6 @@
 Law, *Simulation Modeling and Analysis*, 10.2; Holm (1979), "A simple sequentially rejective multiple test procedure".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

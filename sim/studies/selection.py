@@ -4,8 +4,6 @@ Kim and Nelson (2001), "A fully sequential procedure for indifference-zone selec
 variants are dropped as soon as they are beaten clearly enough; common random numbers make that sooner, and are allowed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

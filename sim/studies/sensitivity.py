@@ -5,8 +5,6 @@ sampling plans for preliminary computational experiments", Technometrics 33; Sal
 sensitivity analysis of model output", Comput. Phys. Commun. 181.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Mapping, Sequence

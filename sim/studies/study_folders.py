@@ -1,7 +1,5 @@
 """Writes the result folder of a study of several runs: as for one run, as a whole or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Every combination of some settings, on common random numbers, in one tidy table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

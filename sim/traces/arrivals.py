@@ -4,8 +4,6 @@ A request is what one tenant asks for at one instant of the trace's clock. VMs t
 arrivals.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Times are seconds of a window of 30 days, in steps of 5 minutes (Cortez et al., 
 before; one deleted at the last step, or never, was there afterwards.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

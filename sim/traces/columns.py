@@ -4,8 +4,6 @@ Times are seconds, or instants like 2026-01-05T08:00:00Z. A lifetime is given by
 interval `life_lo_s`..`life_hi_s`; a row without its end, or marked `censored`, was alive when the observation ended.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import math

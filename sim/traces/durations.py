@@ -5,8 +5,6 @@ from the clusters' scores (Liang and Zeger, Biometrika 73, 1986), with Student's
 is censored at its time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ The likelihood of a distribution F is the product of F(high) - F(low) over the l
 for Reliability Data, chapter 2.4; chapter 8 for the errors).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

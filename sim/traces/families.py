@@ -1,7 +1,5 @@
 """The families of distributions that a fit tries, with parameters on scales without bounds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

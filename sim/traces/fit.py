@@ -1,7 +1,5 @@
 """Fits a trace: distributions of its lifetimes, its arrivals, and the shares of its VM sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

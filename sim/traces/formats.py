@@ -1,7 +1,5 @@
 """How to read the file of a trace: its format, and what the file itself does not say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

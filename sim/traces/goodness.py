@@ -10,8 +10,6 @@ VMs are taken as independent. In real traces those of one batch are not, so a sm
 the distance is what to read.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ A lifetime lies in [low, high): its end was seen between two stamps of the clock
 on the right).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ have in there; given the shares, the distributions are the weighted moments (Dem
 Biometrics 44, 1988, for grouped and truncated data). The likelihood never falls.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

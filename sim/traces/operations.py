@@ -4,8 +4,6 @@ The columns are `operation` and `seconds`; `os`, `status`, `target`, `started` a
 one source, one day and one guest OS are repeats of one experiment rather than independent of each other: one cluster.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -4,8 +4,6 @@ Times are days from the beginning of a window of 14; VMs that were there before 
 up to day 90 (NULL: later). Rooms are shares of a machine, so that the machine's size is for the reader to say.
 """
 
-from __future__ import annotations
-
 import shutil
 import sqlite3
 import tempfile

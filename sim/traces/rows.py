@@ -1,7 +1,5 @@
 """One VM of a trace: as a reader delivers it, and as a replay gets it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

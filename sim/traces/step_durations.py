@@ -4,8 +4,6 @@ A log knows totals: how a start is shared out between finding hardware and power
 doesn't say. `SHARES` are assumed; the means and variances of the totals stay those that were measured.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

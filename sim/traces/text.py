@@ -1,7 +1,5 @@
 """Comma-separated text, plain or gzip, some thousand lines at a time; every cell knows its line."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

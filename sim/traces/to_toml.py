@@ -1,7 +1,5 @@
 """A fit in words, and as the section of a scenario file that plays such a fleet."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

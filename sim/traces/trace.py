@@ -1,7 +1,5 @@
 """The trace of a real fleet: read once, sorted by creation, and iterated in blocks any number of times."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ ended (Turnbull, Journal of the Royal Statistical Society B 38, 1976). When the 
 side, the product of survivals over the bins is the estimate already; else it is where self-consistency begins.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which size of the catalogue stands for a VM of a trace: the one named, or the nearest that is not smaller."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Sequence

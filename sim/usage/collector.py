@@ -4,8 +4,6 @@ An engine buffers (instant, move) pairs; the accumulator adds them to integer ce
 clock hours of the horizon, not by the number of moves.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

@@ -9,8 +9,6 @@ one that people left on when it was no longer wanted) and a flag (wanted or not)
 hour, from the one and gives it to the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime

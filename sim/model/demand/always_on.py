@@ -1,7 +1,5 @@
 """VMs that are always wanted: the demand of a group without a table about it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sim.model.demand.base import Demand

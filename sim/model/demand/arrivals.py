@@ -1,7 +1,5 @@
 """VMs that are requested by a Poisson process and deleted after a lifetime: `[group.arrivals]`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

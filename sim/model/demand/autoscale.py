@@ -1,7 +1,5 @@
 """VMs whose number follows a load: `[group.autoscale]`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

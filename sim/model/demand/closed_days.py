@@ -1,7 +1,5 @@
 """Days without demand: `[group.calendar]`, beside a schedule. Holidays are those of the `holidays` package."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 from difflib import get_close_matches

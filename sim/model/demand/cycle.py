@@ -1,7 +1,5 @@
 """VMs that are wanted for a while, then not, for ever: `[group.cycle]`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType

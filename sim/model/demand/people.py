@@ -1,7 +1,5 @@
 """What people do with a schedule: they stay away, and forget to switch off. `[group.people]`, beside a schedule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time

@@ -5,8 +5,6 @@ by size. Where a trace has several kinds of VM, the groups made of it are named 
 regular ones `<group>-<short size>-spot`; one kind keeps the group's name.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """VMs that are wanted in a weekly window of local wall-clock time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

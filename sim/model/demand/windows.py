@@ -4,8 +4,6 @@ The windows of a VM are worked out before it is simulated, by a pure function of
 by VM and local day, forgetting by VM and end of a window. So one more holiday or window moves no other draw.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Hosts, racks and zones that fail, and the healing of their VMs: `[platform.host_failures]` and its siblings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -3,8 +3,6 @@
 Which codes may be given a probability stands in the rows of `sim.lifecycle.failures`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sim.distributions.specs import Varying, varying_words

@@ -1,7 +1,5 @@
 """Guest operating systems that crash: `[group.guest_crash]`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType

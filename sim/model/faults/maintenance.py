@@ -1,7 +1,5 @@
 """Planned work on hosts: `[platform.maintenance]`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType

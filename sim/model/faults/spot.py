@@ -1,7 +1,5 @@
 """Eviction of spot VMs: `[group.spot]`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 

@@ -1,7 +1,5 @@
 """How many operations a subscription may request: `[platform.throttle]`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

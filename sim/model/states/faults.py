@@ -1,7 +1,5 @@
 """Faults: the guest crashes, the host fails or is maintained, and the platform starts the VM on another host."""
 
-from __future__ import annotations
-
 from sim.distributions.kinds import Constant
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState

@@ -1,7 +1,5 @@
 """An operation row of the lifecycle as states: one for each stage, with the failures that the row lists."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

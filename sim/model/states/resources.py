@@ -1,7 +1,5 @@
 """What transitions need of the platform: quota for a create, a host for a start, a token for an operation."""
 
-from __future__ import annotations
-
 from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.state_machine import Attempts, Refusal, State, Transition
 from sim.model.states.draft import Draft

@@ -1,7 +1,5 @@
 """Spot: a VM is evicted by a hazard of its own, or when a regular VM needs its room."""
 
-from __future__ import annotations
-
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import State
