@@ -7,10 +7,12 @@ from statistics import fmean, median, pstdev
 
 from sim.azure.activity_log import DEALLOCATE, DELETE, FAILED, RESTART, START, SUCCEEDED, WRITE, Operation
 from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, number, seconds
+from sim.distributions.specs import to_distribution
 from sim.lifecycle.failures import FAILURES
+from sim.scenario.file_model import Durations
+from sim.traces.step_durations import SHARES
 
 ENOUGH = 10
-ALLOCATING_S, STARTING_S = 10.0, 25.0  # the defaults, whose proportion is kept
 LOG = "activity-log"
 LEAST_S = 0.5
 
@@ -40,10 +42,9 @@ class Measures:
         """
         start, create = self.taken.get((os, START), []), self.taken.get((os, WRITE), [])
         found = []
-        allocating = ALLOCATING_S
         if len(start) >= ENOUGH:
             total = median(start)
-            allocating = total * ALLOCATING_S / (ALLOCATING_S + STARTING_S)
+            allocating = total * SHARES["allocating"] / (SHARES["allocating"] + SHARES["starting"])
             words = f"{len(start)} starts, {self.file}"
             found.append(
                 Setting(
@@ -56,7 +57,7 @@ class Measures:
             )
             found.append(self._duration("starting", start, total - allocating, words))
         if len(create) >= ENOUGH:
-            before = median(start) if len(start) >= ENOUGH else ALLOCATING_S + STARTING_S
+            before = median(start) if len(start) >= ENOUGH else _default_start_s(os)
             words = f"{len(create)} creates, {self.file}; {before:.0f} s of each are taken as allocating and starting"
             found.append(self._duration("os_provisioning", create, max(1.0, median(create) - before), words))
         for kind, key in ((DEALLOCATE, "deallocating"), (RESTART, "restarting"), (DELETE, "deleting")):
@@ -94,6 +95,12 @@ class Measures:
             + ", ".join(f"{count} {code}" for code, count in codes.most_common(5))
             for kind, codes in sorted(self.failed.items())
         ]
+
+
+def _default_start_s(os: str) -> float:
+    """Mean seconds of allocating and starting where nothing was measured."""
+    defaults = Durations().with_defaults_of(os, "group.durations")
+    return to_distribution(defaults.allocating).mean + to_distribution(defaults.starting).mean
 
 
 def _sigma(logs: Sequence[float]) -> float:

@@ -100,6 +100,7 @@ class _Found:
 
 def _fitted_operations(file: Path, choices: Choices, *, quiet: bool) -> _Found:
     """How long operations take, and a group for each guest OS with it."""
+    from sim.azure.timed_operations import read_timed_operations
     from sim.report import figure_durations
     from sim.traces import step_durations
     from sim.traces.durations import TRIED, fit_durations
@@ -113,7 +114,8 @@ def _fitted_operations(file: Path, choices: Choices, *, quiet: bool) -> _Found:
         raise InputError(f"--law {law}: of operations it is one of {', '.join(TRIED)}")
     with _refused_in_words(file):
         with terminal.working(f"fitting {file.name}", quiet=quiet):
-            found = fit_durations(read_operations(file), since=choices.since, seed=choices.seed)
+            operations = read_timed_operations(file) or read_operations(file)
+            found = fit_durations(operations, since=choices.since, seed=choices.seed)
         section = step_durations.group_sections(found, name=choices.name, family=law)
     findings = step_durations.findings(found, law)
     return _Found(findings=findings, section=section, draw=lambda: figure_durations.draw(found))

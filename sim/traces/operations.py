@@ -125,7 +125,7 @@ def _read_row(path: Path, line: int, cells: list[str], at: dict[str, int]) -> Op
     if text.get("started") and day is None:
         raise refused("started", "is no date", "a date such as 2021-05-07, or an instant")
     status = "succeeded" if "status" not in text else STATUSES.get(text["status"].lower(), "")
-    if why := _why_left_out(name, status, seconds):
+    if why := why_left_out(name, status, seconds):
         return why
     place = (text.get("source", ""), "" if day is None else f"{day:%Y-%m-%d}", read["os"])
     return Operation(
@@ -135,7 +135,8 @@ def _read_row(path: Path, line: int, cells: list[str], at: dict[str, int]) -> Op
     )  # fmt: skip
 
 
-def _why_left_out(name: str, status: str, seconds: float) -> str:
+def why_left_out(name: str, status: str, seconds: float) -> str:
+    """Why an operation says nothing of how long its kind takes; "": it does."""
     if not status:
         return "without a final status (neither succeeded nor failed)"
     if status == "failed" and seconds < SHORTEST_S:

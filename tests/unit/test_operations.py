@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import sim
+from sim.azure.timed_operations import read_timed_operations
 from sim.cli import main
 from sim.errors import TraceError
+from sim.report import figure_durations, style
+from sim.traces.durations import fit_durations
 from sim.traces.operations import read_operations
 
 HEAD = "operation,seconds,os,status,started,source\n"
@@ -111,6 +116,84 @@ def test_operations_of_later_years_only(tmp_path: Path, capsys, monkeypatch) -> 
     out = capsys.readouterr().out
     assert "24 rows of 2021 in 12 clusters" in out
     assert "left out: 288 that aren't known to be of 2021 or later" in out
+
+
+def event(name: str, number: int, at: datetime, status: str, substatus: str = "") -> dict[str, object]:
+    """One event of an Activity Log, as REST has it."""
+    group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines"
+    return {
+        "eventTimestamp": at.isoformat(), "operationName": {"value": f"Microsoft.Compute/virtualMachines/{name}"},
+        "resourceId": f"{group}/vm-{number}", "correlationId": f"{name}-{number}", "status": {"value": status},
+        "subStatus": {"value": substatus},
+    }  # fmt: skip
+
+
+def activity_log(tmp_path: Path) -> Path:
+    """Ten days, each with a start of 20 s, a create of 90 s, an update of 5 s and a start without an end."""
+    events = []
+    for number in range(10):
+        at = datetime(2026, 3, 1 + number, 7, tzinfo=UTC)
+        for name, seconds, created in (
+            ("start/action", 20, ""),
+            ("write", 90, "Created"),
+            ("deallocate/action", 5, ""),
+        ):
+            events.append(event(name, number, at, "Started"))
+            events.append(event(name, number, at + timedelta(seconds=seconds + number / 10), "Succeeded", created))
+        events.append(event("start/action", 100 + number, at, "Started"))
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"value": events}))
+    return path
+
+
+def test_an_activity_log_is_read_by_pairs_of_events(tmp_path: Path) -> None:
+    """Started and Succeeded of one correlation id are one operation; a day is a cluster; what has no end is left out."""
+    found = read_timed_operations(activity_log(tmp_path))
+    assert found is not None
+    assert sorted({one.name for one in found.operations}) == ["create", "deallocate", "start"]
+    assert {len({one.cluster for one in found.operations if one.name == name}) for name in ("create", "start")} == {10}
+    assert [one.seconds for one in found.operations if one.name == "create"] == pytest.approx(
+        [90 + number / 10 for number in range(10)]
+    )
+    assert any("10 whose end isn't in the log" in note for note in found.notes)
+    assert read_timed_operations(written(tmp_path, HEAD)) is None
+
+
+def test_the_command_fits_an_activity_log(tmp_path: Path, capsys, monkeypatch) -> None:
+    """The same command, told by the file's content."""
+    monkeypatch.chdir(tmp_path)
+    main_ok("fit", str(activity_log(tmp_path)), "--format", "operations", "--quiet")
+    linux, windows = tomllib.loads(capsys.readouterr().out)["group"]
+    assert linux["durations"] == windows["durations"]
+    assert linux["durations"]["deallocating"]["median"].startswith("5.")
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path, capsys) -> None:
+    """Somebody's cost export is no list of operations."""
+    file = written(
+        tmp_path,
+        "BilledCost,ChargePeriodStart,ChargePeriodEnd,BillingPeriodStart,ResourceId,ChargeCategory,ServiceName\n1,2,3,4,5,6,7\n",
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["fit", str(file), "--format", "operations"])
+    assert end.value.code == 2
+    assert "operation" in capsys.readouterr().err
+
+
+def test_figures_have_their_numbers_and_the_same_bytes_twice(tmp_path: Path) -> None:
+    """One for each operation; both guests in it; the lognormal beside what was seen."""
+    found = fit_durations(read_operations(written(tmp_path, record())))
+    with style.figure_style():
+        first, second = figure_durations.draw(found), figure_durations.draw(found)
+    assert [(one.svg, one.png, one.csv) for one in first] == [(one.svg, one.png, one.csv) for one in second]
+    assert sorted(one.name for one in first) == sorted(f"duration_{name}" for name in SECONDS)
+    head, *rows = [line.split(",") for line in first[0].csv.splitlines()]
+    assert head == ["os", "seconds", "seen", "lognormal"]
+    assert {row[0] for row in rows} == {"linux", "windows"}
+    fit = found.of("create", "linux")
+    assert fit is not None
+    off = max(abs(float(row[2]) - float(row[3])) for row in rows if row[0] == "linux")
+    assert off <= fit.of_family("lognormal").goodness.distance + 1e-9
 
 
 @pytest.mark.parametrize(
