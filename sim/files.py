@@ -175,7 +175,7 @@ def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") 
             raise refusal(error, path, f"not a row of a CSV table: {wrong}", line=line) from None
         if row is None:
             return
-        if any(len(cell) > MOST_CELL for cell in row):
+        if max(map(len, row), default=0) > MOST_CELL:
             raise refusal(error, path, f"a cell is longer than {MOST_CELL:,} characters", line=line)
         if any(cell.strip() for cell in row):
             yield line, row

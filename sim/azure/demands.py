@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from sim.azure.activity_log import DEALLOCATE, POWER_OFF
+from sim.azure.facts import AutoShutdown
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
 from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, knows, number, seconds, takes_lists, text
 from sim.azure.schedules import Schedule, Window
@@ -65,6 +66,12 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], log: str) 
     windows = found.windows
     made = Demanded("schedule")
     made.remarks += _people_in_words(found)
+    if found.by_hand:
+        made.remarks.append(
+            "switched on by hand on these weekdays, at any time within the jitter; a window lasts as long as stays did"
+        )
+    if pool.shutdown is not None:
+        made.remarks.append(_shutdown_in_words(pool.shutdown))
     if not people or (len(windows) > 1 and not takes_lists("group.schedule")):
         mean_h = fmean([each.time.on_h for each in members]) / _days_each(found, pool)
         windows = [_mean_window(windows, mean_h)]
@@ -220,9 +227,7 @@ def _by_hand(pool: Pool, members: Sequence[Member], length_s: float, log: str) -
     off_s = _off_mean(share, mean_s, length_s)
     made = Demanded("cycle", remarks=["switched on and off by hand, without a schedule that could be found"])
     if pool.shutdown is not None:
-        made.remarks.append(
-            f"auto-shutdown at {pool.shutdown.time} ({pool.shutdown.time_zone}) by {pool.shutdown.file}; it is in the stays below"
-        )
+        made.remarks.append(_shutdown_in_words(pool.shutdown))
     made.settings = [
         _when_off(members, log),
         Setting(key="cycle.on", toml=_quantiles(stays), rests_on=f"{len(stays)} stays, {log}", source=LOG, trust=MEASURED),
@@ -232,6 +237,10 @@ def _by_hand(pool: Pool, members: Sequence[Member], length_s: float, log: str) -
         ),
     ]  # fmt: skip
     return made
+
+
+def _shutdown_in_words(shutdown: AutoShutdown) -> str:
+    return f"auto-shutdown at {shutdown.time} ({shutdown.time_zone}) by {shutdown.file}; it is in the stays below"
 
 
 def _off_mean(share: float, on_s: float, length_s: float) -> float:

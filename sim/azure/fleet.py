@@ -37,7 +37,8 @@ class Vm:
     power: str = ""
     created: datetime | None = None
     seen_in: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  # fact -> file
+    kinds: dict[str, str] = field(default_factory=dict)  # file -> kind of input
     use: VmUse | None = None
     disk_days: tuple[date, date] | None = None  # on which a disk of it was invoiced
     operations: list[Operation] = field(default_factory=list)
@@ -99,6 +100,7 @@ def together(
 
 def _merge(vm: Vm, facts: VmFacts) -> None:
     """Take what is not known yet: the first file that says something is right."""
+    vm.kinds[facts.file] = facts.source
     for name in ("id", "name", "resource_group", "size", "region", "os", "priority", "policy", "power", "created"):
         if not getattr(vm, name) and getattr(facts, name):
             setattr(vm, name, getattr(facts, name))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.azure import demands
+from sim.azure.facts import EXPORT
 from sim.azure.fleet import Vm
 from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
 from sim.azure.identity import family
@@ -138,7 +139,7 @@ def _of(vm: Vm, key: str, toml: str) -> Setting:
         file = vm.use.file
     if not file:
         return Setting(key=key, toml=toml, rests_on="no file says", trust=ASSUMED if key == "os" else DEFAULT)
-    return Setting(key=key, toml=toml, rests_on=file, trust=MEASURED, source=file)
+    return Setting(key=key, toml=toml, rests_on=file, trust=MEASURED, source=vm.kinds.get(file, EXPORT))
 
 
 def _remarks(pool: Pool, members: Sequence[Member], own: Sequence[str]) -> list[str]:

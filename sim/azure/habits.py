@@ -8,7 +8,8 @@ from datetime import datetime
 from sim.azure.facts import AutoShutdown
 from sim.azure.fleet import Vm
 from sim.azure.identity import Key, family
-from sim.azure.schedules import Schedule, find_schedule
+from sim.azure.scenario_text import knows
+from sim.azure.schedules import Schedule, find_schedule, find_weekdays
 from sim.azure.time_zones import region_zone
 from sim.azure.timelines import Timeline, timeline
 from sim.units import SECONDS_PER_HOUR
@@ -18,6 +19,7 @@ ALWAYS, SCHEDULE, BY_HAND, ELASTIC, ONCE, STOPPED, PARKED = (
 )  # fmt: skip
 OUTSIDE = "it was not there in the period"
 NEARLY = 0.97  # share of the time that counts as all of it
+ABSENT = "group.people.absent"
 MOSTLY = 0.9  # the same where only the hours of each day are known
 FEW_EDGES = 4  # fewer are single events, no habit
 FAMILY = 3  # VMs that come and go under one name
@@ -94,23 +96,34 @@ def _habit(member: Member, families: Counter[tuple[str, str]]) -> str:
 
 
 def _run(members: list[Member], start: datetime, length_s: float, shutdowns: Mapping[Key, AutoShutdown]) -> list[Pool]:
-    """VMs that are switched on and off, alike in name: on one schedule, on several, or by hand."""
+    """VMs that are switched on and off, alike in name: on one schedule, on several, by hand on some weekdays, or by hand."""
     zone, zone_from = _zone(members[0].vm, shutdowns)
-    schedule = find_schedule([each.time for each in members], start, length_s, zone)
-    if schedule is not None:
-        return [Pool(SCHEDULE, members, schedule, zone_from)]
+    pool = scheduled(members, start, length_s, zone, zone_from)
+    if pool is not None:
+        return [pool]
     apart: dict[tuple[object, ...], list[Member]] = {}
     for each in members:
         own = find_schedule([each.time], start, length_s, zone)
         apart.setdefault(() if own is None else tuple(own.windows), []).append(each)
     found = []
     for windows, several in apart.items():
-        schedule = find_schedule([each.time for each in several], start, length_s, zone) if windows else None
-        if schedule is not None:
-            found.append(Pool(SCHEDULE, several, schedule, zone_from))
-        else:
-            found.append(Pool(BY_HAND, several, None, zone_from, shutdowns.get(several[0].vm.key)))
+        pool = scheduled(several, start, length_s, zone, zone_from) if windows else None
+        if pool is None:
+            shutdown = shutdowns.get(several[0].vm.key)
+            loose = find_weekdays([each.time for each in several], start, length_s, zone) if knows(ABSENT) else None
+            pool = Pool(BY_HAND if loose is None else SCHEDULE, several, loose, zone_from, shutdown)
+        found.append(pool)
     return found
+
+
+def scheduled(members: list[Member], start: datetime, length_s: float, zone: str, zone_from: str) -> Pool | None:
+    """One schedule for all; in UTC where edges keep to that over a change of the clocks."""
+    times = [each.time for each in members]
+    schedule = find_schedule(times, start, length_s, zone)
+    unmoved = find_schedule(times, start, length_s, "UTC") if zone != "UTC" else None
+    if unmoved is not None and (schedule is None or unmoved.jitter_s < schedule.jitter_s / 2):
+        return Pool(SCHEDULE, members, unmoved, "edges that keep to UTC when the clocks change")
+    return None if schedule is None else Pool(SCHEDULE, members, schedule, zone_from)
 
 
 def _alike(vm: Vm, names: Mapping[tuple[str, str], int]) -> tuple[object, ...]:

@@ -286,6 +286,10 @@ def _charges(
         except InputError as wrong:
             each.reason = str(wrong).removeprefix(f"{each.path}: ")
             continue
+        if taken < each.rows:
+            warnings.append(
+                f"{each.path.name}: {each.rows - taken} of {each.rows} charges are of other days, or counted from another export"
+            )
         each.used, each.reason = taken > 0, "" if taken else "no charge of it could be read"
         reader.last = each.path.name
     missing = _gaps(reader, start.date(), end) if reader.found.rows else []

@@ -70,7 +70,8 @@ def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str
     system = _low(storage.get("osdisk") or {})
     addresses = inner.get("publicips")
     extended = _low(_low(inner.get("extended") or {}).get("instanceview") or {})
-    power = str(inner.get("powerstate") or _low(extended.get("powerstate") or {}).get("displaystatus") or "")
+    state = _low(extended.get("powerstate") or {})
+    power = str(inner.get("powerstate") or state.get("displaystatus") or state.get("code") or "")
     licence = str(inner.get("licensetype") or "")
     is_windows = str(system.get("ostype") or "").lower() == "windows"
     return VmFacts(

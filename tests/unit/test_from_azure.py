@@ -16,8 +16,11 @@ from typer.testing import CliRunner
 
 from sim import load, run
 from sim.azure.answer import as_object, scenario_text, write
+from sim.azure.fleet import Vm
+from sim.azure.habits import Member, scheduled
+from sim.azure.identity import Key
 from sim.azure.importing import Imported, import_fleet
-from sim.azure.schedules import find_schedule
+from sim.azure.schedules import find_schedule, find_weekdays
 from sim.azure.timelines import Timeline
 from sim.cli.app import app
 from sim.errors import UsageError
@@ -276,6 +279,36 @@ def test_days_on_which_no_vm_starts_are_days_off() -> None:
     assert schedule.absent[0] == 0
 
 
+def test_starts_by_hand_keep_their_weekdays_and_their_hours() -> None:
+    """Between 8 and 11 on half of the workdays: no schedule, but no weekend either; hours on are those that were."""
+    made = Timeline((0.0, LENGTH_S))
+    for day in range(0, 28, 2):
+        if day % 7 < 5:
+            begin = 86_400.0 * day + 3600 * (8 + day * 7919 % 180 / 60)
+            made.on.append((begin, begin + 3600 * (5 + day % 3)))
+    made.starts, made.stops = [on for on, _ in made.on], [off for _, off in made.on]
+    schedule = find_weekdays([made], MONDAY, LENGTH_S, "UTC")
+    assert schedule is not None
+    window = schedule.windows[0]
+    assert window.days == (0, 1, 2, 3, 4)
+    assert schedule.absent == (10, 20)
+    length_h = (window.off.hour - window.on.hour) + (window.off.minute - window.on.minute) / 60
+    assert length_h * len(made.starts) == pytest.approx(made.on_h, rel=0.01)
+
+
+def test_a_schedule_in_utc_is_told_by_the_change_of_the_clocks() -> None:
+    """Edges at 06:00 UTC before and after the last Sunday of March are at two local times."""
+    start = datetime(2026, 3, 16, tzinfo=UTC)
+    member = Member(Vm(key=Key("s", "rg", "vm", "a-1"), name="a-1", region="westeurope"), _office(range(28), 6, 16))
+    other = Member(Vm(key=Key("s", "rg", "vm", "a-2"), name="a-2", region="westeurope"), _office(range(28), 6, 16))
+    vms = {member.vm.name: member, other.vm.name: other}
+    found = scheduled(list(vms.values()), start, LENGTH_S, "Europe/Amsterdam", "the region")
+    assert found is not None
+    assert found.schedule is not None
+    assert found.schedule.time_zone == "UTC"
+    assert found.schedule.windows[0].on == time(6)
+
+
 def test_starts_at_any_hour_are_no_schedule() -> None:
     """A wrong model is refused: a VM that is switched on at hours without a pattern is run by hand."""
     made = Timeline((0.0, LENGTH_S))
@@ -284,3 +317,4 @@ def test_starts_at_any_hour_are_no_schedule() -> None:
         made.on.append((begin, begin + 7200))
     made.starts, made.stops = [on for on, _ in made.on], [off for _, off in made.on]
     assert find_schedule([made], MONDAY, LENGTH_S, "UTC") is None
+    assert find_weekdays([made], MONDAY, LENGTH_S, "UTC") is None
