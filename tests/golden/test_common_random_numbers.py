@@ -14,7 +14,7 @@ ROWS: dict[str, dict[str, object]] = {
     "four more VMs": {"group.dev.count": 44},
     "off an hour earlier": {"group.dev.schedule.off": "18:00:00"},
     "starts that take twice as long": {
-        "group.dev.durations.starting": {"dist": "lognormal", "median": "50s", "sigma": 0.5}
+        "group.dev.durations.starting": {"dist": "lognormal", "median": "10.8s", "sigma": 0.8}
     },
     "one provisioning in a hundred times out": {"group.dev.failures.OSProvisioningTimedOut": 0.01},
     "billed by the policy of 2023-10": {"billing_policy": "2023-10"},
