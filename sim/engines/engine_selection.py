@@ -21,9 +21,9 @@ class Choice:
 
 def expected_moves(group: GroupPlan, horizon_s: float) -> float:
     """About how many moves the VMs of a group make up to the horizon."""
-    moves = group.demand.expected_moves(group.count, horizon_s)
+    moves = group.demand.expected_moves(group.most_vms, horizon_s)
     if group.guest_crash and not group.demand.is_open:
-        moves += group.count * 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
+        moves += group.most_vms * 4.0 * horizon_s / max(1.0, group.guest_crash.time_between_s.mean)
     return moves
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
+from sim.engines.lives import Lives, lives_of
 from sim.model.demand import Calendar, Demand, EdgeContext, RequestContext
 from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
@@ -55,17 +56,36 @@ class GroupSetup:
     table: MoveTable
     calendar: Calendar | None
     own_edges: EdgesByVm | None
+    lives: Lives | None = None  # where the number of VMs takes steps
     group_key: int
     start: datetime
     horizon_s: float
 
     @property
     def lifetimes_s(self) -> NDArray[np.float64]:
-        """Each VM's time from request to deletion (s) where it was recorded; empty where it is drawn, or there is none."""
+        """Each VM's time from request to deletion (s) where it is known; empty where it is drawn, or there is none."""
+        if self.lives is not None:
+            return self.lives.lifetime_s
         return np.array(self.plan.demand.recorded_lifetimes_s, dtype=np.float64)
+
+    def vms(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of the VMs of these births."""
+        return rows if self.lives is None else self.lives.vm[rows]
+
+    def members(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers with which the streams of these births are keyed."""
+        return rows if self.lives is None else self.lives.member[rows]
+
+    def has_one_life(self, row: int) -> bool:
+        """Whether the VM of this birth has no other."""
+        return self.lives is None or int((self.lives.vm == self.lives.vm[row]).sum()) == 1
 
     def births(self) -> Iterator[NDArray[np.float64]]:
         """When each VM is requested (s), in order, block by block; all before the horizon."""
+        return iter((self.lives.born_s,)) if self.lives is not None else self.requests()
+
+    def requests(self) -> Iterator[NDArray[np.float64]]:
+        """The births that demand asks for, without later steps of the number of VMs."""
         plan = self.plan
         context = RequestContext(
             start=self.start,
@@ -87,19 +107,21 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
         state_machine = compile_state_machine(
             group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled
         )
-        setups.append(
-            GroupSetup(
-                index=index,
-                plan=group,
-                state_machine=state_machine,
-                table=state_machine.move_table(),
-                calendar=group.demand.calendar(plan.start, plan.horizon_s),
-                own_edges=EdgesByVm(group.demand, edges, group.count) if group.demand.has_own_edges else None,
-                group_key=group_key,
-                start=plan.start,
-                horizon_s=plan.horizon_s,
-            )
+        setup = GroupSetup(
+            index=index,
+            plan=group,
+            state_machine=state_machine,
+            table=state_machine.move_table(),
+            calendar=group.demand.calendar(plan.start, plan.horizon_s),
+            own_edges=EdgesByVm(group.demand, edges, group.most_vms) if group.demand.has_own_edges else None,
+            group_key=group_key,
+            start=plan.start,
+            horizon_s=plan.horizon_s,
         )
+        if group.count_steps:
+            first_s = np.concatenate([np.zeros(0), *setup.requests()])
+            setup = replace(setup, lives=lives_of(first_s, group.count_steps))
+        setups.append(setup)
     return setups
 
 

@@ -176,7 +176,7 @@ Price = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_PRIC
 Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
 
 
-def _share(value: object) -> object:
+def read_percentage(value: object) -> object:
     """A number, or a percentage in quotes: "12 %" is 0.12."""
     if isinstance(value, str):
         number = re.fullmatch(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)\s*%\s*", value)
@@ -190,7 +190,7 @@ def _share(value: object) -> object:
 
 Share = Annotated[
     Probability,
-    BeforeValidator(_share),
+    BeforeValidator(read_percentage),
     WithJsonSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": r"^\s*[0-9.]+\s*%\s*$"}),
 ]
 """A part of a whole, from 0 to 1."""

@@ -35,6 +35,7 @@ class GroupPlan:
     name: str
     count: int = 0  # created from t = 0 on; 0 with Arrivals
     initial: str = ""  # power state in which the VMs exist at t = 0; empty: they are created then
+    count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), between t = 0 and the horizon, in order
     create_over_s: float = 0.0  # VM i is requested at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
     when_off: WhenOff = DEFAULT_WHEN_OFF
@@ -56,6 +57,11 @@ class GroupPlan:
     priority: str = "regular"  # regular | spot
     zones: tuple[int, ...] = ()  # round robin over the VMs; empty: regional
     availability_set: str = ""  # its VMs stay on one cluster while any of them is on a host
+
+    @property
+    def most_vms(self) -> int:
+        """The most VMs that are asked for at once; `count`, where it takes no steps."""
+        return max([self.count, *(count for _, count in self.count_steps)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

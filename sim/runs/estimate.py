@@ -65,7 +65,7 @@ def estimate(
             moves = expected_moves(group, plan.horizon_s)
             events += moves * replications
             seconds += moves * replications * (simpy_s if is_simpy else simpy_s / FASTER[kernel])
-            vms = group.demand.expected_vms(group.count, plan.horizon_s)
+            vms = group.demand.expected_vms(group.most_vms, plan.horizon_s)
             own_bytes += vms * BYTES_PER_VM["simpy" if is_simpy else kernel]
             own_bytes += plan.horizon_s / SECONDS_PER_HOUR * BYTES_PER_HOUR
         most_bytes = max(most_bytes, own_bytes)

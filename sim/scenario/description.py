@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
@@ -23,6 +24,7 @@ from sim.scenario.resolved_groups import ResolvedGroups
 from sim.scenario.unlikely import unlikely
 from sim.units import format_duration
 
+MOST_STEPS = 12  # of the number of VMs, shown of one group
 MOST_METERS = 6  # named of one source
 
 
@@ -124,6 +126,7 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
         lines += ["", f"Group {group.name}: {_what(group)}"]
         said = (
             *_trace(number, file, resolved),
+            _growth(group, file),
             *_demand(group, file),
             *where_it_runs(number, file, resolved),
             *_faults(group, file),
@@ -137,6 +140,19 @@ def _demand(group: Group, file: ScenarioFile) -> tuple[str, ...]:
     if not group.wanted:
         return (parked_words(group.when_off),)
     return (ALWAYS_ON,) if section is None else (section.describe(group), section.refinements(group, file.years))
+
+
+def _growth(group: Group, file: ScenarioFile) -> str:
+    """How the number of VMs changes."""
+    if not group.has_steps:
+        return ""
+    first, steps = group.counts(file.start, file.horizon_s)
+    rate = "" if group.growth_per_month is None else f" (growth of {100 * group.growth_per_month:g} % a month)"
+    shown = [f"{count:,} from {file.start + timedelta(seconds=at_s):%Y-%m-%d}" for at_s, count in steps]
+    if len(shown) > MOST_STEPS:
+        shown = [*shown[: MOST_STEPS - 1], "...", shown[-1]]
+    later = f", then {', '.join(shown)}" if shown else ", and no step in the run"
+    return f"{first:,} VMs at t = 0{later}{rate}; where the number falls, the highest numbers are deleted."
 
 
 def _what(group: Group) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -41,6 +41,7 @@ from sim.model.demand.closed_days import CalendarSection
 from sim.model.demand.people import PeopleSection
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS, GroupFault
 from sim.model.faults.failures import Failures
+from sim.model.growth import CountStep, Growth, Steps, from_start, grown
 from sim.model.when_off import WhenOff
 from sim.scenario.commitments_section import CommitmentSection
 from sim.scenario.platform_section import Platform
@@ -157,6 +158,13 @@ class Group(Section):
         "group.image", "Specialized images skip OS provisioning."
     )
     count: Annotated[Whole, Field(ge=0, le=MOST_VMS)] = default_field("group.count", "VMs created from t = 0 on.")
+    count_steps: tuple[CountStep, ...] = Field(
+        (), description="Later numbers of VMs: the next numbers are created, or the highest deleted, at each instant."
+    )
+    growth_per_month: Growth | None = Field(
+        None,
+        description="Growth of the number of VMs on the first of each month (UTC), such as 3 %; negative: it falls.",
+    )
     initial: Literal["running", "stopped", "deallocated", "hibernated"] | None = Field(
         None, description="Power state in which the VMs exist at t = 0; left out: they are created then."
     )
@@ -187,6 +195,18 @@ class Group(Section):
         for name in ("durations", "failures"):
             self.__dict__[name] = getattr(self, name).with_defaults_of(self.os, f"group.{name}")
         return self
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the number of its VMs changes."""
+        return bool(self.count_steps) or self.growth_per_month is not None
+
+    def counts(self, start: datetime, horizon_s: float) -> tuple[int, tuple[tuple[float, int], ...]]:
+        """The number of VMs at t = 0, and later ones with their instants (s)."""
+        steps: Steps = [(step.at, step.count) for step in self.count_steps]
+        if self.growth_per_month is not None:
+            steps = grown(self.count, self.growth_per_month, start, start + timedelta(seconds=horizon_s))
+        return from_start(self.count, steps, start, horizon_s)
 
     @property
     def is_counted(self) -> bool:

@@ -28,22 +28,25 @@ def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         horizon_s=file.horizon_s,
         warm_up_s=file.warm_up_s,
         groups=tuple(
-            _group(member, shares_platform=platform is not None, has_hosts=has_hosts) for member in resolved.groups
+            _group(member, file, shares_platform=platform is not None, has_hosts=has_hosts)
+            for member in resolved.groups
         ),
         platform=platform,
     )
 
 
-def _group(member: ResolvedGroup, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
+def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, has_hosts: bool) -> GroupPlan:
     group = member.group
     failures = group.failures
     circumstances = Circumstances(priority=member.priority, has_hosts=has_hosts)
     faults: dict[str, Any] = {key: kind.plan_of(group.fault(key), circumstances) for key, kind in GROUP_FAULTS.items()}
     # Without a platform it does not matter what a VM is, and plans that simulate alike are equal.
     size = member.size if shares_platform else None
+    count, steps = group.counts(file.start, file.horizon_s)
     return GroupPlan(
         name=member.name,
-        count=group.count if group.is_counted else 0,
+        count=count if group.is_counted else 0,
+        count_steps=steps if group.is_counted else (),
         initial=group.initial or "",
         create_over_s=group.create_over,
         demand=member.demand,
@@ -90,7 +93,7 @@ def rated_groups(catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedG
             hybrid_benefit=member.group.hybrid_benefit,
             disks=tuple(catalogue.disk(parse_disk(disk), member.region).tier for disk in member.group.disks),
             public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
-            reattaches_disks=member.group.keeps_disks and member.group.when_off == "delete",
+            reattaches_disks=member.group.keeps_disks and (member.group.when_off == "delete" or member.group.has_steps),
             hibernates=member.group.when_off == "hibernate" or member.group.initial == "hibernated",
         )
         for member in resolved.groups

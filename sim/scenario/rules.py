@@ -15,7 +15,7 @@ from sim.lifecycle.power import PowerState
 from sim.model.demand import DEMAND_KINDS, REFINEMENTS, DemandSection
 from sim.model.faults import GROUP_FAULTS
 from sim.model.faults.base import CERTAIN
-from sim.scenario.file_model import Group, ScenarioFile
+from sim.scenario.file_model import MOST_VMS, Group, ScenarioFile
 from sim.scenario.plan_builder import durations_of
 from sim.units import format_duration
 
@@ -32,7 +32,7 @@ def check_file(file: ScenarioFile) -> Iterator[Issue]:
     for number, group in enumerate(file.groups):
         place: Path = ("group", number)
         yield from _demand(group, place)
-        yield from _without_effect(group, place)
+        yield from _without_effect(group, place, file)
         yield from _what_it_is(group, place, file)
         yield from _timing(group, place)
 
@@ -72,7 +72,7 @@ def _demand(group: Group, place: Path) -> Iterator[Issue]:
             problem = f"{group.count}: count and {section.key} contradict each other"
             hint = f"leave count out: VMs come {section.count_words}; or make the VMs of t = 0 a group of their own"
             yield Issue((*place, "count"), problem, hint, related_paths=((*place, section.key),))
-    if group.is_counted and group.count == 0:
+    if group.is_counted and group.count == 0 and not any(step.count for step in group.count_steps):
         yield Issue(
             (*place, "count"),
             "0: the group is empty",
@@ -85,7 +85,7 @@ def _demand(group: Group, place: Path) -> Iterator[Issue]:
         yield from section.check(group, (*place, section.key))
 
 
-def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
+def _without_effect(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:
     """Keys that would be ignored beside the others: a user who wrote them expects something of them.
 
     What a what-if may turn on and off (`priority` beside [group.spot], `attempts` beside `backoff`) stays where it is.
@@ -100,6 +100,7 @@ def _without_effect(group: Group, place: Path) -> Iterator[Issue]:
         hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
         yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
     yield from _initial(group, place)
+    yield from _steps(group, place, file)
     for key in REFINEMENTS:
         section = group.demand_section
         if getattr(group, key) is not None and (section is None or key not in section.refined_by):
@@ -130,6 +131,36 @@ def _initial(group: Group, place: Path) -> Iterator[Issue]:
     if group.create_over > 0:
         problem = f'it has no effect beside initial = "{group.initial}": the VMs exist at t = 0'
         yield Issue((*place, "create_over"), problem, "leave it out", related_paths=((*place, "initial"),))
+
+
+def _steps(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:
+    """What a changing number of VMs contradicts."""
+    if not group.has_steps:
+        return
+    key = "count_steps" if group.count_steps else "growth_per_month"
+    if group.count_steps and group.growth_per_month is not None:
+        problem = "count_steps and growth_per_month contradict each other"
+        yield Issue((*place, "growth_per_month"), problem, "give one of them", related_paths=((*place, "count_steps"),))
+    most = max([0, *(count for _, count in group.counts(file.start, file.horizon_s)[1])])
+    if most > MOST_VMS:
+        yield Issue((*place, key), f"the group would have {most:,} VMs", f"make it {MOST_VMS:,} or fewer")
+    seen: dict[object, int] = {}
+    for number, step in enumerate(group.count_steps):
+        first = seen.setdefault(step.at, number)
+        if first != number:
+            problem = f"{step.at:%Y-%m-%dT%H:%M:%SZ}: step {first + 1} is at this instant already"
+            here: Path = (*place, "count_steps", number, "at")
+            yield Issue(
+                here, problem, "give one number for each instant", related_paths=((*place, "count_steps", first),)
+            )
+    if not group.is_counted:
+        other = next(section.key for section in group.demand_sections if section.demand.is_open)
+        problem = f"{key} and {other} contradict each other: {other} says when VMs come and go"
+        yield Issue((*place, key), problem, "leave one of them out", related_paths=((*place, other),))
+    if group.initial is not None:
+        problem = f"{key} and initial contradict each other: VMs that are added later are created"
+        hint = "make the VMs of t = 0 and those that come later two groups"
+        yield Issue((*place, "initial"), problem, hint, related_paths=((*place, key),))
 
 
 def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:

@@ -131,14 +131,24 @@ spots = st.builds(
 initial_states = st.sampled_from(("", "", "running", "stopped", "deallocated", "hibernated"))
 
 
+count_steps = st.one_of(
+    st.just(()),
+    st.dictionaries(st.sampled_from((1.0, 900.0, 7200.0, 40_000.5, 90_000.0)), st.integers(0, 9), max_size=4).map(
+        lambda steps: tuple(sorted(steps.items()))
+    ),
+)
+
+
 @st.composite
 def group_plans(draw: st.DrawFn, name: str) -> GroupPlan:
     """One group."""
     demand = draw(demands)
+    initial = "" if isinstance(demand, Arrivals) else draw(initial_states)
     return GroupPlan(
         name=name,
         count=0 if isinstance(demand, Arrivals) else draw(st.integers(0, 7)),
-        initial="" if isinstance(demand, Arrivals) else draw(initial_states),
+        initial=initial,
+        count_steps=() if isinstance(demand, Arrivals) or initial else draw(count_steps),
         create_over_s=draw(st.sampled_from((0.0, 3600.0, 100_000.0))),
         demand=demand,
         when_off=draw(st.sampled_from(("deallocate", "stop", "guest-shutdown", "hibernate", "delete", "keep"))),

@@ -79,9 +79,9 @@ class CompiledGroup:
         births = Births(
             born_s=born_s,
             group=np.zeros(count, dtype=np.int64),
-            vm=index,
+            vm=self.setup.vms(index),
             lifetime_s=self.setup.lifetimes_s[first : first + count],
-            key=streams.member_keys(self.setup.group_key, index),
+            key=streams.member_keys(self.setup.group_key, self.setup.members(index)),
             edges=np.zeros((0, 2), dtype=np.int64),
         )
         tables, births = with_own_edges(self.encoded.tables, births, [self.setup])
@@ -142,7 +142,7 @@ def simulate_groups(
     groups = [CompiledGroup(setup, window) for setup in setups]
     lines, everything = 0, True
     kept: list[tuple[CompiledGroup, Longs]] = []
-    done, vms = 0, max(1.0, sum(each.plan.demand.expected_vms(each.plan.count, each.horizon_s) for each in setups))
+    done, vms = 0, max(1.0, sum(each.plan.demand.expected_vms(each.plan.most_vms, each.horizon_s) for each in setups))
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
             group.measure()

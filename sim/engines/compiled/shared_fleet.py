@@ -46,12 +46,14 @@ class SharedRun:
         self.placement: Placement = as_arrays(new_placement(plan.platform, hosts, groups))
         self.quota: QuotaUse = as_arrays(quota_use(plan.platform, groups))
         # VMs that are simulated again in SimPy, and their moves so far.
-        self.stories: dict[tuple[int, int], list[Moves]] = {
-            (place, index): []
+        self.rows: dict[tuple[int, int], int] = {
+            (place, int(setup.vms(np.array([row]))[0])): row
             for place, setup in enumerate(setups)
-            if (vms := int((self.births.group == place).sum()))
-            for index in picks(setup.plan.name, vms, seed=seed, replication=replication)
+            if (births := int((self.births.group == place).sum()))
+            for row in picks(setup.plan.name, births, seed=seed, replication=replication)
+            if setup.has_one_life(row)
         }
+        self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in self.rows}
 
     def run(
         self,
@@ -121,7 +123,7 @@ class SharedRun:
             if parts:
                 born_s = float(births.born_s[(births.group == place) & (births.vm == index)][0])
                 when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-                compare(self.setups[place], index, (when, what), born_s)
+                compare(self.setups[place], self.rows[place, index], (when, what), born_s)
 
 
 def _births(setups: Sequence[GroupSetup]) -> Births:
@@ -134,7 +136,8 @@ def _births(setups: Sequence[GroupSetup]) -> Births:
         lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
         parts.append(
             Births(
-                born_s, np.full_like(index, place), index, lifetime_s, streams.member_keys(setup.group_key, index),
+                born_s, np.full_like(index, place), setup.vms(index), lifetime_s,
+                streams.member_keys(setup.group_key, setup.members(index)),
                 np.zeros((len(index), 2), dtype=np.int64),
             )
         )  # fmt: skip

@@ -19,8 +19,10 @@ class VmWithDemand(VmRecord):
             self.crash_left_s = self.draw(state_machine.crash_stream)
         if state_machine.eviction_stream >= 0:
             self.eviction_left_s = self.draw(state_machine.eviction_stream)
-        if recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
-            self.dies_s = self.now_s + recorded_s[self.index]
+        if self.group.setup.lives is not None:
+            self.dies_s = self.now_s + float(self.group.setup.lives.lifetime_s[self.row])
+        elif recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
+            self.dies_s = self.now_s + recorded_s[self.row]
         wanted = 1
         if (own := self.group.setup.own_edges) is not None:
             self.own_edges = own.of_vm(self.index)

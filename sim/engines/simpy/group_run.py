@@ -74,7 +74,7 @@ class GroupRun:
         samplers, rows = samplers_of(setup.state_machine)
         self.variates = Variates(
             setup.group_key, setup.state_machine.stream_names, samplers, rows,
-            first=2 if is_open else 4, members=None if is_open else setup.plan.count,
+            first=2 if is_open else 4, members=None if is_open else setup.plan.most_vms,
         )  # fmt: skip
         # The event buffer: instants, moves, and the VMs that moved (if someone listens). The fleet flushes it.
         self.when = array("d")
@@ -104,12 +104,12 @@ class GroupRun:
             words = ("operation", None, "rejected", operation, code)
             self.on_event((self.env.now, self.setup.index, vm.index, vm.name, words))
 
-    def add_vm(self, index: int, born_s: float) -> None:
-        """A VM is requested now."""
-        vm = self.start_vm(self, index, born_s)
+    def add_vm(self, row: int, born_s: float) -> None:
+        """A VM is requested now: a row of the group's births."""
+        vm = self.start_vm(self, row, born_s)
         vm.on_move = self.on_move
         if self.may_be_interrupted:
-            self.vms[index] = vm
+            self.vms[vm.index] = vm
 
     def source(self) -> Generator[Event, Any, None]:
         """Requests VMs one after the other, each at its instant."""
@@ -129,6 +129,8 @@ class VmRecord:
     group: GroupRun
     index: int
     now_s: float
+    row: int  # of the group's births
+    member: int = field(init=False)  # with which its streams are keyed
     state: State = field(init=False)
     attempts: int = field(init=False, default=0)  # failed ones of the operation under way
     code: str = field(init=False, default="")  # of the last failure
@@ -162,6 +164,8 @@ class VmRecord:
     pending: str = field(init=False, default="")  # a disruption that waits for an answer: host_failed or preempt
 
     def __post_init__(self) -> None:
+        lives = self.group.setup.lives
+        self.member = self.index if lives is None else int(lives.member[self.row])
         streams = len(self.group.state_machine.stream_names)
         self.state = self.group.state_machine.first.source
         self.draws = [_no_draw_left] * streams
@@ -244,7 +248,7 @@ class VmRecord:
         try:
             return self.draws[stream]()
         except StopIteration:
-            draw = self.group.variates.column(self.index, stream, self.blocks[stream])
+            draw = self.group.variates.column(self.member, stream, self.blocks[stream])
             self.draws[stream] = draw
             self.blocks[stream] += 1
             return draw()

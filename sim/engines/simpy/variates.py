@@ -49,7 +49,7 @@ class Variates:
 
     def column(self, index: int, stream: int, block: int) -> Draw:
         """A callable that gives VM *index*'s draws of one block in turn, then raises StopIteration."""
-        if self.alone:
+        if self.alone or (self.members is not None and index >= self.members):  # a later life of a VM
             return self._iterator(self._make(index, index + 1, stream, block)[0])
         cohort, place = divmod(index, COHORT)
         have = self.blocks.get((cohort, stream))

@@ -74,7 +74,7 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
     retries = any(transition.attempts is Attempts.ADD for transition in draft.transitions)
     without_vm = [state for state in draft.states if state.name in ("lost", "evicted") and state.power is None]
     for transition in draft.transitions:
-        if not draft.has_lifetime:
+        if not plan.demand.has_lifetime:
             transition.life = Life.KEEP
         elif transition.code and transition.target in without_vm:
             transition.life = Life.LOST

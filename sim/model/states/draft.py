@@ -112,7 +112,7 @@ class Draft:
     @property
     def has_lifetime(self) -> bool:
         """Whether a VM is deleted when its lifetime is over."""
-        return self.plan.demand.has_lifetime
+        return self.plan.demand.has_lifetime or bool(self.plan.count_steps)
 
     @property
     def restarts_evicted(self) -> bool:

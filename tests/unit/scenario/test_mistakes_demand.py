@@ -84,6 +84,27 @@ MISTAKES: dict[str, Bad] = {
     "hibernated where no one knows it": bad(
         'count = 200\n', 'count = 200\ninitial = "hibernated" #!\n', "group.dev.initial", "does not know Hibernated"
     ),
+    "a step at a local time": bad(
+        'count = 200\n', "count = 200\ncount_steps = [ { at = 2026-01-06T00:00:00, count = 2 } ] #!\n",
+        "group.dev.count_steps[1].at", "offset from UTC is missing",
+    ),
+    "two steps at one instant": bad(
+        'count = 200\n',
+        "count = 200\ncount_steps = [ { at = 2026-01-06, count = 2 }, { at = 2026-01-06T00:00:00Z, count = 3 } ] #!\n",
+        "group.dev.count_steps[2].at", "step 1 is at this instant already",
+    ),
+    "steps and growth": bad(
+        'count = 200\n', 'count = 200\ncount_steps = [ { at = 2026-01-06, count = 2 } ]\ngrowth_per_month = "3 %" #!\n',
+        "group.dev.growth_per_month", "contradict each other",
+    ),
+    "arrivals that grow": bad(
+        *demand('growth_per_month = 0.03 #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n'),
+        "group.dev.growth_per_month", "arrivals says when VMs come and go",
+    ),
+    "existing VMs that grow": bad(
+        'count = 200\n', 'count = 200\ngrowth_per_month = 0.03\ninitial = "running" #!\n', "group.dev.initial",
+        "two groups",
+    ),
     "no rate": bad(
         *demand('[group.arrivals] #!\nlifetime = "1h"\n'), "group.dev.arrivals", "exactly one of"
     ),

@@ -1,0 +1,129 @@
+"""A number of VMs that takes steps: who comes, who goes, and for how long, worked out by hand; the same in both engines."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pytest
+from fleets import BORN, RunOutput, differences, fleet, run_until
+
+from sim import from_dict, run
+from sim.engines.lives import lives_of
+from sim.model.demand import Schedule
+
+HOUR = 3600.0
+BORN_H, DELETING_H = BORN / 3600, 44 / 3600
+OFFICE = Schedule(days=(0, 1, 2, 3, 4), on=time(8), off=time(18), time_zone="UTC")
+
+
+def both(*steps: tuple[float, int], **changes: Any) -> RunOutput:
+    """The same run in both engines; steps in hours."""
+    plan = fleet(count_steps=tuple((at * HOUR, count) for at, count in steps), **changes)
+    one, other = (run_until(plan, engine) for engine in ("simpy", "compiled"))
+    assert not differences(one, other)
+    return one
+
+
+def test_the_next_numbers_come_and_the_highest_go_and_come_back_under_their_names() -> None:
+    """3, then 5, then 1, then 2: VM 1 has two lives, VMs 2 to 4 one each, VM 0 all the time."""
+    found = lives_of(np.zeros(3), [(10.0, 5), (20.0, 1), (30.0, 2)])
+    rows = list(zip(found.vm.tolist(), found.born_s.tolist(), found.lifetime_s.tolist(), strict=True))
+    assert rows == [(0, 0, np.inf), (1, 0, 20), (2, 0, 20), (3, 10, 10), (4, 10, 10), (1, 30, np.inf)]
+    assert found.vms == 5
+    assert [member >> 32 for member in found.member.tolist()] == [0, 0, 0, 0, 0, 1]
+
+
+def test_a_vm_that_is_requested_after_it_has_gone_never_comes() -> None:
+    """Creates spread over an hour, and a step down in the middle of it."""
+    found = lives_of(np.array([0.0, 1200.0, 2400.0]), [(1500.0, 1)])
+    assert found.vm.tolist() == [0, 1]
+    assert found.lifetime_s.tolist() == [np.inf, 300.0]
+
+
+def test_vms_exist_and_are_wanted_from_step_to_step() -> None:
+    """A day: 2 VMs, 5 from 6:00, 3 from 18:00; those that go are deleted at the step, inside a window or not."""
+    usage = both((6, 5), (18, 3), count=2).run.usages["g"]
+    assert usage.wanted_h == 2 * 24 + 1 * 18 + 2 * 12
+    assert usage.counts["vms.created"] == 5
+    assert usage.counts["vms.deleted"] == 2
+    assert usage.existing_h == pytest.approx(usage.wanted_h + 2 * DELETING_H, abs=1e-6)
+    assert usage.served_h == pytest.approx(usage.wanted_h - 5 * BORN_H, abs=1e-6)
+    assert usage.peak_allocated == 5
+
+
+def test_a_vm_that_comes_back_is_created_anew_with_draws_of_its_own() -> None:
+    """Down to none and up again: four creates of two VMs."""
+    output = both((8, 0), (16, 2), count=2)
+    counts = output.run.usages["g"].counts
+    assert (counts["vms.created"], counts["vms.deleted"]) == (4, 2)
+
+
+def test_steps_and_schedules_together() -> None:
+    """8-18 on Monday; one of two VMs goes at 13:00, while it is wanted, one more comes at 20:00, when none is."""
+    usage = both((13, 1), (20, 2), count=2, demand=OFFICE).run.usages["g"]
+    assert usage.wanted_h == 10 + 5
+    # At t = 0 both are created and deallocated, at 20:00 one is.
+    assert usage.counts["operations.create.succeeded"] == 3
+    assert usage.counts["operations.deallocate.succeeded"] == 2 + 1 + 1
+    assert usage.counts["operations.delete.succeeded"] == 1
+
+
+def test_a_constant_number_of_vms_is_no_step() -> None:
+    """A step to the number there is changes no bit."""
+    plain, stepped = (run_until(fleet(count=3, count_steps=steps, demand=OFFICE), "simpy") for steps in ((), ((HOUR, 3),)))  # fmt: skip
+    assert plain.run.usages["g"].cells.tolist() == stepped.run.usages["g"].cells.tolist()
+
+
+# --- the scenario file -----------------------------------------------------------------------------------------------
+
+
+def plan_of(
+    start: str = "2026-01-15T00:00:00Z", horizon: str = "100d", **keys: Any
+) -> tuple[int, list[tuple[float, int]]]:
+    """Count at t = 0 and later steps (days) of a group with these keys."""
+    document = {"name": "g", "start": start, "horizon": horizon, "group": [{"name": "a", **keys}]}
+    group = from_dict(document).fleet_plan().groups[0]
+    return group.count, [(at_s / 86_400, count) for at_s, count in group.count_steps]
+
+
+def test_growth_is_compounded_unrounded_and_a_half_is_rounded_up() -> None:
+    """100 at 0.5 % a month: 100.5, 101.0025, 101.507; -1 % of 50: 49.5, 49.005; on the first of each month after the start."""
+    assert plan_of(count=100, growth_per_month="0.5 %") == (100, [(17, 101), (45, 101), (76, 102)])
+    assert plan_of(count=50, growth_per_month=-0.01) == (50, [(17, 50), (45, 49), (76, 49)])
+    assert plan_of("2026-02-01T00:00:00Z", "30d", count=10, growth_per_month=1.0) == (10, [(28, 20)])
+
+
+def test_steps_are_sorted_and_those_before_the_start_say_what_is_there() -> None:
+    """The last one at or before t = 0 replaces the count; those at or after the horizon do nothing."""
+    at = {
+        "later": date(2026, 2, 1), "before": date(2026, 1, 1), "at once": datetime(2026, 1, 15, tzinfo=UTC),
+        "local": datetime(2026, 1, 16, 1, tzinfo=timezone(timedelta(hours=1))), "never": date(2027, 1, 1),
+    }  # fmt: skip
+    steps = [{"at": each, "count": number} for number, each in enumerate(at.values(), start=1)]
+    assert plan_of(count=9, count_steps=steps) == (3, [(1, 4), (17, 1)])
+
+
+def test_the_words_say_how_the_number_changes() -> None:
+    """In `validate`."""
+    document = {"name": "g", "start": "2026-01-15T00:00:00Z", "horizon": "60d", "group": [{"name": "a", "count": 10, "growth_per_month": "10 %"}]}  # fmt: skip
+    words = "\n".join(from_dict(document).describe())
+    assert "10 VMs at t = 0, then 11 from 2026-02-01, 12 from 2026-03-01 (growth of 10 % a month)" in words
+
+
+def test_disks_of_vms_that_go_stay_where_they_are_kept_and_are_attached_again() -> None:
+    """One of two VMs is gone from day 2 to day 4 of 6: its disk is paid for 6 days all the same, or for 4."""
+    document: dict[str, Any] = {
+        "name": "g", "start": "2026-01-05T00:00:00Z", "horizon": "6d", "replications": 1,
+        "group": [
+            {
+                "name": "a", "count": 2, "disks": ["P10"], "durations": {"allocating": "0s", "deleting": "0s"},
+                "count_steps": [{"at": date(2026, 1, 7), "count": 1}, {"at": date(2026, 1, 9), "count": 2}],
+            }
+        ],
+    }  # fmt: skip
+    for keeps, days in ((False, 6 + 4), (True, 6 + 6)):
+        result = run(from_dict(document).replace("group.a.keeps_disks", keeps), engine="simpy")
+        disks = [line for line in result.replications[0].bill if line.kind == "disk"]
+        assert sum(line.quantity for line in disks) == pytest.approx(days * 24, abs=1e-9)
