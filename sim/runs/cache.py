@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.daily_cost import DailyCost
 from sim.billing.meters import BillLine
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
@@ -158,11 +160,13 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "groups": list(replication.timeline),
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
+        "daily_cost": (replication.daily_cost.first_day.isoformat(), replication.daily_cost.keys),
         "events": (replication.events.name, _digest(replication.events)) if replication.events is not None else None,
     }
     # JSON writes a float so that reading it gives the same bits, NaN included.
     arrays: dict[str, NDArray[Any]] = {
-        "described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8)
+        "described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8),
+        "daily_cost": replication.daily_cost.amounts,
     }
     for index, timeline in enumerate(replication.timeline.values()):
         arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
@@ -199,6 +203,10 @@ def _read(file: Path) -> Replication:
             )
             for index, (name, unit, first) in enumerate(described["commitments"])
         )
+        first_day, keys = described["daily_cost"]
+        daily_cost = DailyCost(
+            first_day=date.fromisoformat(first_day), keys=tuple(map(tuple, keys)), amounts=content["daily_cost"]
+        )
     events = None
     if described["events"] is not None:
         name, digest = described["events"]
@@ -214,6 +222,7 @@ def _read(file: Path) -> Replication:
             Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]
         ),
         commitment_hours=commitments,
+        daily_cost=daily_cost,
         events=events,
     )
 

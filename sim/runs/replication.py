@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.daily_cost import NO_COST, DailyCost, cost_by_day
 from sim.billing.meters import BillLine
 from sim.billing.rating import Rating
 from sim.billing.uptime import Uptime
@@ -49,6 +50,7 @@ class Replication:
     bill: tuple[BillLine, ...]
     timeline: Mapping[str, Timeline]
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
+    daily_cost: DailyCost = NO_COST
     vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
     commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
@@ -95,6 +97,7 @@ def replicate(
         metrics=metrics,
         bill=bill.lines,
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
+        daily_cost=cost_by_day(rating, inputs.plan.start),
         vm_timelines=tuple(
             (vm, when_s, str(state))
             for vm, moves in run.vm_timelines

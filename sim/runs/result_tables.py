@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sim.runs.replication import Replication
 ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
 METRIC_COLUMNS = ("replication", "group", "metric", "value")
 BILL_COLUMNS = ("replication", "group", "meter", "quantity", "unit", "unit_price", "amount")
+MONTH_COLUMNS = ("replication", "group", "month", "kind", "amount")
 UPTIME_COLUMNS = (
     "replication", "month", "name", "deployment", "deployments", "promised", "deployed_min", "down_min", "uptime",
     "worst", "breaches", "credit",
@@ -51,6 +53,8 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
     )
     write_table(place / "bill", BILL_COLUMNS, bills)
     _write_timeline(place / "timeline.parquet", groups, replications)
+    _write_daily_cost(place / "cost_timeline.parquet", replications)
+    write_table(place / "cost_by_month", MONTH_COLUMNS, _month_rows(replications))
     moves = [move for each in replications for move in each.vm_timelines]
     _write_parquet(
         place / "vm_timelines",
@@ -137,6 +141,45 @@ def _timeline_tables(
                 arrow.numbers(timeline.vms.reshape(-1)),
             ]
             yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def _write_daily_cost(path: Path, replications: Sequence[Replication]) -> None:
+    """What each day costs, by group (or commitment) and kind of meter."""
+    word = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        [("replication", pa.int32()), ("group", word), ("day", pa.date32()), ("kind", word), ("amount", pa.float64())]
+    )
+    keys = [key for each in replications for key in each.daily_cost.keys]
+    groups, kinds = (list(dict.fromkeys(words)) for words in (zip(*keys, strict=True) if keys else ((), ())))
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for each in replications:
+            cost = each.daily_cost
+            rows, width = cost.amounts.shape
+            first = (cost.first_day - date(1970, 1, 1)).days
+            places = [
+                np.array([names.index(key[i]) for key in cost.keys], dtype=np.int32)
+                for i, names in enumerate((groups, kinds))
+            ]
+            columns = [
+                pa.array(np.full(rows * width, each.number, dtype=np.int32)),
+                pa.DictionaryArray.from_arrays(np.repeat(places[0], width), pa.array(groups, pa.string())),
+                pa.array(np.tile(np.arange(first, first + width, dtype=np.int32), rows), pa.date32()),
+                pa.DictionaryArray.from_arrays(np.repeat(places[1], width), pa.array(kinds, pa.string())),
+                pa.array(cost.amounts.reshape(-1)),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _month_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:
+    """What each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
+    for each in replications:
+        cost = each.daily_cost
+        days = [cost.first_day + timedelta(days=day) for day in range(cost.amounts.shape[1])]
+        months = [f"{day:%Y-%m}" for day in days]
+        for (group, kind), amounts in zip(cost.keys, cost.amounts.tolist(), strict=True):
+            for month in dict.fromkeys(months):
+                amount = math.fsum(part for part, of in zip(amounts, months, strict=True) if of == month)
+                yield each.number, group, month, kind, amount
 
 
 def _write_commitments(place: Path, replications: Sequence[Replication]) -> None:

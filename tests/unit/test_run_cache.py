@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sim.billing.daily_cost import DailyCost
 from sim.billing.meters import line
 from sim.engines.events import EventColumns
 from sim.errors import ResultError, VmfleetWarning
@@ -27,6 +29,7 @@ def _replication(number: int = 3, events: Path | None = None) -> Replication:
         metrics={"": {"cost.total": 0.1 + 0.2, "availability": math.nan}, "dév": {"cost.total": 1e-300}},
         bill=(line("dév", "disk.P10", 1 / 3, "disk hour", 0.027),),
         timeline={"dév": Timeline(first_hour=2, vms=rng.random((5, 8)))},
+        daily_cost=DailyCost(first_day=date(2026, 1, 5), keys=(("dév", "disk"),), amounts=rng.random((1, 4))),
         vm_timelines=(("dév-0000", 0.1, "creating"), ("dév-0000", 7.25, "")),
         events=events,
     )
@@ -41,6 +44,8 @@ def test_a_kept_replication_comes_back_bit_for_bit(tmp_path: Path):
     assert kept is not None
     assert repr(kept.metrics) == repr(ran.metrics)
     assert (kept.bill, kept.vm_timelines, kept.engine_why) == (ran.bill, ran.vm_timelines, ran.engine_why)
+    assert (kept.daily_cost.first_day, kept.daily_cost.keys) == (ran.daily_cost.first_day, ran.daily_cost.keys)
+    assert kept.daily_cost.amounts.tobytes() == ran.daily_cost.amounts.tobytes()
     assert kept.timeline["dév"].first_hour == 2
     assert kept.timeline["dév"].vms.tobytes() == ran.timeline["dév"].vms.tobytes()
 
