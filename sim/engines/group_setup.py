@@ -120,7 +120,8 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
         )
         if group.count_steps:
             first_s = np.concatenate([np.zeros(0), *setup.requests()])
-            setup = replace(setup, lives=lives_of(first_s, group.count_steps))
+            steps = [(at_s, count) for at_s, count in group.count_steps if at_s < plan.horizon_s]
+            setup = replace(setup, lives=lives_of(first_s, steps))
         setups.append(setup)
     return setups
 

@@ -35,7 +35,7 @@ class GroupPlan:
     name: str
     count: int = 0  # created from t = 0 on; 0 with Arrivals
     initial: str = ""  # power state in which the VMs exist at t = 0; empty: they are created then
-    count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), between t = 0 and the horizon, in order
+    count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), after t = 0, in order
     create_over_s: float = 0.0  # VM i is requested at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
     when_off: WhenOff = DEFAULT_WHEN_OFF
