@@ -13,6 +13,7 @@ from sim.files import csv_rows, open_bytes, open_text, parse_json, read_text
 COST_EXPORT, STAYS, PRICE_PAGE, UNKNOWN = "cost-export", "stays", "price-page", "unknown"
 READS = "`vmfleet bill` reads lists of stays and cost exports (FOCUS, Azure actual and amortized)"
 _DELIMITERS = ",;\t"
+BEGINNING = 2**15  # characters that tell what a file is: an event begins with long claims
 _SOME_ROWS = 2000  # by which an amortized export is known
 
 # Columns that one version of FOCUS has and the versions before it have not, newest first.
@@ -70,7 +71,7 @@ def recognise(path: Path, error: type[InputError] = UsageError) -> Recognised:
         if begin.startswith(magic):
             return Recognised(kind=UNKNOWN, words=words)
     with open_text(path, error, most_line=None) as text:
-        first = text.read(4096).lstrip()
+        first = text.read(BEGINNING).lstrip()
     if first[:1] in ("{", "["):
         if re.search(r'"eventTimestamp"\s*:', first) and '"correlationId"' in first:  # tens of thousands of events
             return Recognised(kind="activity-log", words="an Activity Log (JSON)")

@@ -30,7 +30,7 @@ def read_vm_list(items: Iterable[Any], file: str, into: Inventory) -> int:
     """`az vm list`, with or without `-d`; the answer is the number of VMs."""
     before = len(into.vms)
     for item in items:
-        if isinstance(item, Mapping) and item.get("name"):
+        if isinstance(item, Mapping) and (item.get("name") or item.get("id")):
             into.vms.append(_vm(_low(item), _low(item), file, VM_LIST))
     return len(into.vms) - before
 
@@ -45,7 +45,7 @@ def read_graph(items: Iterable[Any], file: str, into: Inventory) -> int:
         rows += 1
         row = _low(item)
         kind, inner = str(row.get("type") or VM).lower(), _low(row.get("properties") or {})
-        if kind == VM:
+        if kind == VM and (row.get("name") or row.get("id")):
             into.vms.append(_vm(row, inner, file, GRAPH))
         elif kind == DISK:
             sku = _low(row.get("sku") or {})
@@ -63,8 +63,8 @@ def read_graph(items: Iterable[Any], file: str, into: Inventory) -> int:
 
 def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str) -> VmFacts:
     """A VM; *inner* has its properties, which `az vm list` writes beside the others."""
-    name = str(row["name"])
     given = str(row.get("id") or "")
+    name = str(row.get("name") or given.rsplit("/", 1)[-1])
     key = parse_id(given) or Key("", str(row.get("resourcegroup") or "").lower(), VM, name.lower())
     storage, hardware = _low(inner.get("storageprofile") or {}), _low(inner.get("hardwareprofile") or {})
     system = _low(storage.get("osdisk") or {})

@@ -50,7 +50,7 @@ def backtest(
             seed=shared.seed,
         )
     summary = found.summary()
-    folder = folder_for(shared, f"backtest-{loaded.name}", "backtest")
+    folder = folder_for(shared, loaded.name, "backtest")
     found.write(folder, summary)
     if not shared.no_report:
         build(folder)
