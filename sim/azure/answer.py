@@ -1,5 +1,6 @@
 """What was found, as a scenario file and as the JSON of `vmfleet from-azure --json`."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,11 +45,12 @@ def as_object(found: Imported, scenario: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def scenario_text(found: Imported, name: str) -> str:
-    """The scenario file."""
+def scenario_text(found: Imported, name: str, folder: Path = Path()) -> str:
+    """The scenario file, to be written into *folder*."""
     rate = _rate(found.charges.currency)
-    in_currency = knows("prices.exchange_rate") and rate is not None
-    blocks = [Block("", _head(found, name)), Block("[prices]", _prices(found, in_currency=in_currency))]
+    same = found.charges.currency == found.list_currency
+    in_currency = same or (knows("prices.exchange_rate") and rate is not None and found.list_currency == "USD")
+    blocks = [Block("", _head(found, name)), Block("[prices]", _prices(found, folder, in_currency=in_currency))]
     blocks += [group.block for group in found.groups]
     blocks += [each.block(1.0 if in_currency else 1.0 / (rate or 1.0)) for each in found.commitments]
     return render(_remarks(found), blocks)
@@ -111,10 +113,15 @@ def _head(found: Imported, name: str) -> list[Setting]:
     return rows
 
 
-def _prices(found: Imported, *, in_currency: bool) -> list[Setting]:
+def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting]:
     rows = [Setting(key="region", toml=text(found.region), rests_on="where most VMs are", trust=MEASURED)]
+    if found.catalogue is not None:
+        beside = os.path.relpath(found.catalogue, folder.absolute())
+        rows.append(Setting(key="catalogue", toml=text(Path(beside).as_posix()), rests_on="given"))
+        if found.list_currency != "USD":
+            rows.append(Setting(key="currency", toml=text(found.list_currency), rests_on="the catalogue's"))
     currency = found.charges.currency
-    if currency != "USD":
+    if currency != found.list_currency:
         if in_currency:
             rows.append(
                 Setting(
@@ -125,7 +132,9 @@ def _prices(found: Imported, *, in_currency: bool) -> list[Setting]:
                 )
             )
         else:
-            found.warnings.append(f"the invoice is in {currency}; the scenario is in USD, the list's currency")
+            found.warnings.append(
+                f"the invoice is in {currency}; the scenario is in {found.list_currency}, the list's currency"
+            )
     discount = found.charges.discount
     if discount:
         listed = sum(found.charges.listed)

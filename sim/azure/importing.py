@@ -18,7 +18,7 @@ from sim.azure.identity import Directory
 from sim.azure.measures import Measures
 from sim.azure.scenario_text import knows
 from sim.billing.export_rows import Scan, read_export, scan_export
-from sim.catalog import Catalogue, load_bundled
+from sim.catalog import Catalogue, load, load_bundled
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError, Fault, InputError, UsageError
 from sim.files import json_items, read_json
@@ -66,6 +66,8 @@ class Imported:
     region: str
     measures: Measures
     warnings: list[str] = field(default_factory=list)
+    catalogue: Path | None = None
+    list_currency: str = "USD"
 
     @property
     def vms(self) -> list[Vm]:
@@ -73,8 +75,11 @@ class Imported:
         return sorted(self.fleet.vms.values(), key=lambda vm: (vm.resource_group.lower(), vm.name.lower(), vm.key))
 
 
-def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None, stem: str) -> Imported:
-    """Read files and folders; raises UsageError where nothing in them can be used."""
+def import_fleet(
+    paths: Sequence[Path], *, first: date | None, last: date | None, stem: str, catalogue: Path | None = None
+) -> Imported:
+    """Read files and folders; raises UsageError where nothing in them can be used. *catalogue*: a price list of the user's own."""
+    prices = load_bundled() if catalogue is None else load(catalogue)
     files = [InputFile(path=path, seen=_recognised(path)) for path in _files(paths)]
     warnings: list[str] = []
     lists, log = Inventory(), Log()
@@ -103,13 +108,13 @@ def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None
     for facts in lists.vms:
         if facts.key.subscription:
             directory.key(facts.key)
-    found = _charges(files, start, length_s, directory, warnings)
+    found = _charges(files, (start, length_s), directory, prices, warnings)
     fleet = together(lists, log, found, directory, log_kinds)
     _from_shutdowns(lists.shutdowns, fleet, directory)
     vms = list(fleet.vms.values())
     region = _main_region(vms)
     complete(vms, start.timestamp() + length_s, region, warnings)
-    priced(vms, _without_price(vms, load_bundled(), region))
+    priced(vms, _without_price(vms, prices, region))
     inside = [each for each in fleet.operations if start.timestamp() <= each.begun < start.timestamp() + length_s]
     log_file = ", ".join(each.path.name for each in files if each.seen.kind in (LOG, LOG_CSV)) or "no log"
     measures = Measures(inside, {vm.key: vm.os for vm in vms}, log_file)
@@ -126,7 +131,21 @@ def import_fleet(paths: Sequence[Path], *, first: date | None, last: date | None
         )
     warnings += _warnings(lists, log, found, fleet, vms, region)
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
-    return Imported(files, period, start, length_s, fleet, found, groups, commitments, region, measures, warnings)
+    return Imported(
+        files,
+        period,
+        start,
+        length_s,
+        fleet,
+        found,
+        groups,
+        commitments,
+        region,
+        measures,
+        warnings,
+        catalogue,
+        prices.currency,
+    )
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -261,11 +280,15 @@ def _midnight(day: date) -> datetime:
 
 
 def _charges(
-    files: Sequence[InputFile], start: datetime, length_s: float, directory: Directory, warnings: list[str]
+    files: Sequence[InputFile],
+    period: tuple[datetime, float],
+    directory: Directory,
+    prices: Catalogue,
+    warnings: list[str],
 ) -> Charges:
     """The charges of the exports, each once; the most telling export of each day is used."""
-    end = (start + timedelta(seconds=length_s)).date()
-    reader = charges.Reader(load_bundled(), "westeurope", directory.key)
+    start, end = period[0], (period[0] + timedelta(seconds=period[1])).date()
+    reader = charges.Reader(prices, "westeurope", directory.key)
     exports = [(place, each.scan.format) for place, each in enumerate(files) if each.scan and each.rows]
     for place in charges.order(exports):
         each = files[place]

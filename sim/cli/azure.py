@@ -44,6 +44,7 @@ def from_azure(
         typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
     ] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
+    catalogue: options.Prices = None,
     update: Annotated[
         bool, typer.Option("--update", help="Import again into a scenario that you edited: your edits stay.")
     ] = False,
@@ -65,8 +66,8 @@ def from_azure(
     if not out.absolute().parent.is_dir():
         raise InputError(f"{out}: there is no folder {out.absolute().parent}; make it first")
     with terminal.working("reading", quiet=quiet or as_json):
-        found = import_fleet(inputs, first=period[0], last=period[1], stem=out.stem)
-    text = answer.scenario_text(found, answer.safe_stem(out))
+        found = import_fleet(inputs, first=period[0], last=period[1], stem=out.stem, catalogue=catalogue)
+    text = answer.scenario_text(found, answer.safe_stem(out), out.absolute().parent)
     kept = answer.write(found, out, text, update=update)
     if as_json:
         typer.echo(json.dumps(answer.as_object(found, str(out)) | {"kept": kept}, indent=1))

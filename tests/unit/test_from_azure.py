@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sim.azure.identity import Key
 from sim.azure.importing import Imported, import_fleet
 from sim.azure.schedules import find_schedule, find_weekdays
 from sim.azure.timelines import Timeline
+from sim.catalog import load_bundled, save
 from sim.cli.app import app
 from sim.errors import UsageError
 
@@ -168,6 +170,25 @@ def test_days_outside_the_period_are_not_looked_at(tenant: tuple[Path, dict[str,
     later = next(vm for vm in week.vms if vm.name == "new-01")
     assert later.reason == "it was not there in the period"
     assert hours(week)["web"] == pytest.approx(3 * 7 * 24)
+
+
+def test_sizes_that_no_list_has_are_placed_with_a_catalogue_of_ones_own(
+    tenant: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The scenario names it by a relative path, and can be run."""
+    prices = load_bundled()
+    size = prices.get_size("Standard_D4s_v5")
+    own = replace(prices, sizes={**prices.sizes, "Standard_D4s_v99": replace(size, name="Standard_D4s_v99")})
+    save(own.with_overrides("westeurope", {"Standard_D4s_v99": {"linux": 0.5}}), tmp_path / "mine.json")
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out" / "fleet.toml"
+    done = CliRunner().invoke(
+        app, ["from-azure", str(tenant[0]), "--out", str(out), "--catalogue", str(tmp_path / "mine.json"), "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["counts"]["listed"] == 0
+    assert 'catalogue = "../mine.json"' in out.read_text(encoding="utf-8")
+    assert load(out).catalogue().price_per_h("Standard_D4s_v99", "westeurope", "linux") == 0.5
 
 
 def test_a_file_of_another_kind_is_named_and_stops_nothing(tenant: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
