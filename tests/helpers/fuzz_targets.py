@@ -17,11 +17,15 @@ from pathlib import Path
 import fuzz_mutations as mutations
 
 import sim
+from sim.azure.timed_operations import read_timed_operations
 from sim.cli import main
 from sim.errors import InputError, VmfleetWarning
 from sim.report.build import build
 from sim.runs.cache import CacheEntry
 from sim.traces import open_trace
+from sim.traces.durations import fit_durations
+from sim.traces.operations import read_operations
+from sim.traces.step_durations import findings, group_sections
 
 SCENARIOS = tuple(sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml")))
 TINY = {"name": "tiny", "horizon": "2h", "seed": 1, "replications": 2, "group": [{"name": "dev", "count": 3, "cycle": {"on": "20min", "off": "10min"}}]}  # fmt: skip
@@ -57,6 +61,15 @@ RECORDS = "created,deleted,vcpus,memory_gib,group\n2026-01-05T00:00:00Z,2026-01-
 AZURE = "".join(
     f"v{n},s{n % 2},d{n},{n * 300},{n * 300 + 900},10,5,8,Interactive,{size},{memory}\n"
     for n, (size, memory) in enumerate(((2, 4), (4, 16), (">24", ">64"), (1, 2)))
+)
+OPERATIONS = "operation,seconds,os,status,started,source\n" + "".join(
+    f"{name},{seconds + day / 10},{os},{status},2020-01-{day:02},a\n"
+    for day in range(1, 10)
+    for name, seconds, os, status in (
+        ("create", 60, "linux", "Succeeded"),
+        ("create", 99, "windows", "Succeeded"),
+        ("start", 9, "", "Failed"),
+    )
 )
 OPTIONS = {
     "--seed": ("1", "0"), "--replications": ("2", "1"), "--precision": ("5%", "0.05"), "--budget": ("100",), "--jobs": ("1",), "--engine": ("simpy", "auto"),
@@ -158,6 +171,16 @@ def traces(chance: random.Random, folder: Path) -> None:
             pass
 
 
+def operations(chance: random.Random, folder: Path) -> None:
+    """Timed operations."""
+    path = folder / "operations.csv"
+    path.write_bytes(mutations.text(chance, OPERATIONS).encode(errors="surrogatepass"))
+    with suppress(InputError, ValueError):  # the command says ValueErrors in words
+        found = fit_durations(read_timed_operations(path) or read_operations(path))
+        findings(found)
+        group_sections(found, name="fitted")
+
+
 def prices(chance: random.Random, folder: Path) -> None:
     """Saved pages of the price list."""
     _write_json(chance, folder / "page.json", PAGE)
@@ -203,7 +226,7 @@ def caches(chance: random.Random, folder: Path) -> None:
 
 
 SHARES: dict[Callable[[random.Random, Path], None], int] = {  # of 100 inputs
-    scenario: 24, options: 12, traces: 16, prices: 14, invoices: 14, catalogue: 10, results: 1, caches: 9,
+    scenario: 22, options: 12, traces: 15, operations: 3, prices: 14, invoices: 14, catalogue: 10, results: 1, caches: 9,
 }  # fmt: skip
 
 
