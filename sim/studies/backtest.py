@@ -16,10 +16,7 @@ import numpy as np
 from scipy import stats
 
 from sim.azure.identity import family
-from sim.billing.calendar_months import hours_of_month
-from sim.billing.disks import month_price, parse_disk
 from sim.billing.hours import RatedHours
-from sim.catalog.catalogue import Catalogue
 from sim.model.plan import FleetPlan
 from sim.runs.atomic_write import new_folder
 from sim.runs.digests import PROVENANCE
@@ -28,24 +25,23 @@ from sim.runs.rate_replication import simulate_and_rate
 from sim.runs.result_tables import write_json, write_table
 from sim.runs.simulation_input import compile_scenario
 from sim.scenario.scenario import Scenario, from_dict
-from sim.studies.invoiced_meters import (
-    KINDS,
-    Actual,
-    Floats,
-    MeterKey,
-    Series,
-    compute_name,
-    linux_price,
-    read_actual,
-    scan,
-)
+from sim.studies.invoiced_meters import KINDS, Actual, MeterKey, Series, read_actual, scan
+from sim.studies.simulated_meters import HOURS, Period, by_meter
 from sim.units import SECONDS_PER_HOUR
 
 FILE = "backtest.json"
 SETTLE_DAYS = 14  # simulated before the period, so that it begins as fleets are
 MOST_SETTLE_DAYS = 120
 ROUNDING = 1e-4  # of an amount: quantities on invoices are rounded
-HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A group whose VMs are replayed one by one: how many of them are in the period, and how often some came or went before it."""
+
+    count: int
+    changes: int
+    uses: dict[MeterKey, Series]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +53,7 @@ class Backtest:
     last: date
     actual: Actual
     simulated: dict[MeterKey, list[Series]]  # by replication
-    replayed: Mapping[str, tuple[int, dict[MeterKey, Series]]]  # group -> VMs of the period, and what they use
+    replayed: Mapping[str, Replayed]  # by group
     fit_days: float
     confidence: float
     replications: int
@@ -94,7 +90,7 @@ class Backtest:
             1 if day is not None else self.days,
             self.fit_days,
             self.confidence,
-            self._chance_of_being(keys, pick),
+            self._chance_of_change(keys, day),
         )
         slack = ROUNDING * max(abs(value), abs(mean)) + 1e-9
         return {
@@ -105,15 +101,19 @@ class Backtest:
             "inside": None if low is None or high is None else bool(low - slack <= value <= high + slack),
         }  # fmt: skip
 
-    def _chance_of_being(self, keys: Sequence[MeterKey], pick: slice) -> float:
-        """The variance that replications don't show: of VMs that came and went once, there might have been more or fewer.
+    def _chance_of_change(self, keys: Sequence[MeterKey], day: int | None) -> float:
+        """The variance that replications don't show: VMs that are replayed one by one come and go for reasons nobody knows.
 
-        Their number is taken as Poisson: n VMs that cost V together have a variance of V squared over n.
+        They are taken to go on coming and going as often as in the period that the scenario is of, a Poisson process: by the
+        middle of day n each of the expected changes counts as one VM's use of a day, over the whole period as a third of the
+        square of one VM's use (changes at uniform instants).
         """
+        pick = slice(None) if day is None else slice(day, day + 1)
+        times = self.days / 3 if day is None else day + 0.5
         total = 0.0
-        for count, uses in self.replayed.values():
-            value = math.fsum(float(uses[key].value[pick].sum()) for key in keys if key in uses)
-            total += value * value / count
+        for each in self.replayed.values():
+            value = math.fsum(float(each.uses[key].value[pick].sum()) for key in keys if key in each.uses)
+            total += each.changes / self.fit_days * times * (value / each.count) ** 2
         return total
 
     def summary(self) -> dict[str, Any]:
@@ -202,18 +202,15 @@ def backtest(
     count = scenario.replications if replications is None else replications
     chosen = scenario.seed if seed is None else seed
     found: dict[MeterKey, list[Series]] = {}
-    alive, replayed = _replayed_vms(inputs.plan, before), {}
+    period = Period(inputs.catalogue, begin, before, days)
+    replayed: Mapping[str, Replayed] = {}
     for number in range(count):
         rating = simulate_and_rate(inputs, chosen, number).rating
-        for key, series in by_meter(rating.hours, inputs.catalogue, begin, before, days).items():
+        for key, series in by_meter(rating.hours, period).items():
             own = found.setdefault(key, [Series.zeros(days) for _ in range(count)])
             own[number] = series
         if not number:  # each replication has the same
-            replayed = {
-                own.group.name: (alive[own.group.name], by_meter([own], inputs.catalogue, begin, before, days))
-                for own in rating.hours
-                if alive.get(own.group.name)
-            }
+            replayed = _replayed(inputs.plan, rating.hours, scenario.horizon_s, period)
     own_start = scenario.start.astimezone(UTC).date()
     own_end = (scenario.start + timedelta(seconds=scenario.horizon_s)).astimezone(UTC).date()
     if own_start <= begin < own_end:
@@ -247,74 +244,18 @@ def over_period(scenario: Scenario, first: date, last: date) -> tuple[Scenario, 
     return from_dict(document, folder=folder), (begin - start).days
 
 
-def _replayed_vms(plan: FleetPlan, before: int) -> dict[str, int]:
-    """Of groups whose VMs are replayed one by one, how many there are in the period."""
-    begin_s = SECONDS_PER_HOUR * HOURS * before
+def _replayed(plan: FleetPlan, hours: Sequence[RatedHours], own_end_s: float, in_period: Period) -> dict[str, Replayed]:
+    """Groups whose VMs are replayed one by one; *own_end_s*: how long the fleet was watched, from t = 0."""
     found = {}
-    for group in plan.groups:
+    for group, own in zip(plan.groups, hours, strict=True):
         lives = group.demand.recorded_lifetimes_s
         born = getattr(group.demand, "born_s", ())
-        found[group.name] = sum(b < plan.horizon_s and b + life > begin_s for b, life in zip(born, lives, strict=True))
+        begin_s = SECONDS_PER_HOUR * HOURS * in_period.before
+        count = sum(b < plan.horizon_s and b + life > begin_s for b, life in zip(born, lives, strict=True))
+        changes = sum(b > 0 for b in born) + sum(b + life < own_end_s for b, life in zip(born, lives, strict=True))
+        if count and lives:
+            found[group.name] = Replayed(count, changes, by_meter([own], in_period))
     return found
-
-
-def by_meter(
-    hours: Sequence[RatedHours], catalogue: Catalogue, first: date, before: int, days: int
-) -> dict[MeterKey, Series]:
-    """Hours of groups by meter and day, at list."""
-    found: dict[MeterKey, Series] = {}
-    months = np.array(
-        [hours_of_month(datetime.combine(first + timedelta(days=n), time(), UTC)) for n in range(days)],
-        dtype=np.float64,
-    )
-
-    def add(key: MeterKey, quantity: Floats, price: float) -> None:
-        series = found.setdefault(key, Series.zeros(days))
-        series.quantity += quantity
-        series.value += quantity * price
-
-    for own in hours:
-        _add_group(own, catalogue, lambda hourly: _by_day(hourly, before, days), months, add)
-    return found
-
-
-def _add_group(own: RatedHours, catalogue: Catalogue, by_day: Any, months: Floats, add: Any) -> None:
-    group = own.group
-    if group.size:
-        price = linux_price(catalogue, group.size, group.region, group.priority)
-        add(
-            MeterKey("compute", compute_name(group.size, group.priority), group.region, "VM hour"),
-            by_day(own.billed.hourly),
-            price,
-        )
-    if group.size and group.is_licensed:
-        licence = catalogue.licence_per_h(group.size, group.region, priority=group.priority)
-        add(
-            MeterKey("license", f"license.windows.{group.size}", group.region, "VM hour"),
-            by_day(own.licensed.hourly),
-            licence,
-        )
-    existing = by_day(own.existing.hourly) + by_day(own.orphaned.hourly)
-    for disk in group.disks:
-        tier = catalogue.disk(parse_disk(disk), group.region).tier
-        add(
-            MeterKey("disk", f"disk.{tier}", group.region, "disk month"),
-            existing / months,
-            month_price(catalogue, disk, group.region),
-        )
-    if group.public_ip:
-        add(
-            MeterKey("ip", "network.public_ip", group.region, "address hour"),
-            by_day(own.existing.hourly),
-            catalogue.public_ip_per_h(group.region),
-        )
-
-
-def _by_day(hourly: Floats, before: int, days: int) -> Floats:
-    inside = np.zeros(HOURS * days)
-    part = hourly[HOURS * before : HOURS * (before + days)]
-    inside[: len(part)] = part
-    return np.asarray(inside.reshape(days, HOURS).sum(axis=1))
 
 
 # --- why
