@@ -1,23 +1,20 @@
 """From a result folder to its figures and its page: reads, draws each figure once, writes each file whole."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from pyarrow import ArrowException
 
 from sim.errors import ResultError
 from sim.report import (
-    backtests,
     bill_figures,
     commitment_figures,
-    comparisons,
     fleet_figures,
     folder,
     group_figures,
     page,
-    searches,
     style,
-    sweeps,
     timeline,
     totals,
 )
@@ -28,13 +25,13 @@ from sim.runs.digests import check_files
 
 MOST_PANELS = 12
 STUDIES = {
-    "comparison.json": comparisons.build_comparison,
-    "sweep.json": sweeps.build_sweep,
-    "size.json": searches.build_size,
-    "sensitivity.json": searches.build_sensitivity,
-    "backtest.json": backtests.build_backtest,
+    "comparison.json": ("comparisons", "build_comparison"),
+    "sweep.json": ("sweeps", "build_sweep"),
+    "size.json": ("searches", "build_size"),
+    "sensitivity.json": ("searches", "build_sensitivity"),
+    "backtest.json": ("backtests", "build_backtest"),
 }
-"""How the report of a study is built, by the file that its folder has."""
+"""Which module and function here builds the report of a study, by the file that its folder has; loaded when there is one."""
 
 
 def build(path: str | Path) -> Path:
@@ -64,9 +61,10 @@ def build(path: str | Path) -> Path:
 
 
 def _build(path: Path) -> Path:
-    for file, build_study in STUDIES.items():
+    for file, (module, function) in STUDIES.items():
         if (path / file).exists():
-            return build_study(path)
+            page_path: Path = getattr(import_module(f"sim.report.{module}"), function)(path)
+            return page_path
     run = folder.read(path)
     hours, money = totals.hours_parts(run), totals.money_parts(run)
     with style.figure_style():

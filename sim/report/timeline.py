@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, RANGE, Floats
+from sim.runs import arrow
 
 MOST_POINTS = 1100  # a curve of more points than this shows no more on paper; six weeks of hours fit
 COARSER_H = (1, 24, 168, 730, 8760)
@@ -61,16 +62,14 @@ def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups
         file = pq.ParquetFile(path)
         batches = file.iter_batches(BATCH_ROWS, columns=["replication", "group", "hour", "state", "vms"])
         for batch in batches:
-            group, group_names = _codes(batch.column("group"))
-            state, state_names = _codes(batch.column("state"))
+            group, group_names = arrow.as_words(batch.column("group"))
+            state, state_names = arrow.as_words(batch.column("state"))
             state = np.array([by_name.get(name, -1) for name in state_names])[state]
             if (state < 0).any():
                 raise ResultError(f"{path}: a state that no VM can be in; known: {', '.join(by_name)}")
-            replication = np.searchsorted(
-                numbers, np.asarray(batch.column("replication").to_numpy(zero_copy_only=False))
-            )
-            hour = np.asarray(batch.column("hour").to_numpy(zero_copy_only=False), dtype=np.int64)
-            vms = np.asarray(batch.column("vms").to_numpy(zero_copy_only=False), dtype=np.float64)
+            replication = np.searchsorted(numbers, arrow.as_numbers(batch.column("replication")))
+            hour = arrow.as_numbers(batch.column("hour")).astype(np.int64)
+            vms = arrow.as_numbers(batch.column("vms")).astype(np.float64)
             cell = (replication * steps + np.minimum(hour // step, steps - 1)) * len(states) + state
             is_fleet = np.array([name == FLEET for name in group_names])[group]
             has_fleet = has_fleet or bool(is_fleet.any())
@@ -92,11 +91,6 @@ def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups
         states={state: _band(fleet[:, :, code]) for code, state in enumerate(states) if fleet[:, :, code].any()},
         running={name: _band(running[code]) for name, code in shown.items()},
     )
-
-
-def _codes(values: object) -> tuple[npt.NDArray[np.int64], list[str]]:
-    array = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()  # type: ignore[attr-defined]
-    return np.asarray(array.indices, dtype=np.int64), array.dictionary.to_pylist()
 
 
 def _add(to: Floats, cell: npt.NDArray[np.int64], vms: Floats) -> None:

@@ -21,6 +21,7 @@ from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
+from sim.runs import arrow
 from sim.runs.atomic_write import SUMMARY
 from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
@@ -300,14 +301,9 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> Any | None:
 
 def column(table: Any, name: str) -> NDArray[Any]:
     """A column of numbers of an Arrow table."""
-    values: NDArray[Any] = table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
-    return values
+    return arrow.as_numbers(table.column(name).combine_chunks())
 
 
 def coded(table: Any, name: str) -> tuple[NDArray[Any], list[str]]:
     """A column of texts of an Arrow table as codes and the texts that they stand for."""
-    values = table.column(name).combine_chunks()
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    names = [*values.dictionary.to_pylist(), ""]  # a null reads as ""
-    return values.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False), names
+    return arrow.as_words(table.column(name).combine_chunks())

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy import special
-
 from sim.fields.metrics import better_direction
 from sim.runs.metrics import HEADLINES, RATIOS
 from sim.statistics.comparing import correlation, holm, p_value_of_statistic
@@ -158,6 +156,8 @@ def _probability_of_sign(found: Paired, sign: float) -> float | None:
         return None
     if found.standard_error == 0.0:
         return 0.5 if found.mean == 0.0 else float(sign * found.mean > 0.0)
+    from scipy import special  # start-up: takes as long to load as a small study takes
+
     return float(special.stdtr(found.n - 1, sign * found.mean / found.standard_error))
 
 
