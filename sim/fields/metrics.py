@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sim.fields.numbers import Scale, between, hours_scale, money_scale, percent, plain, signed
@@ -166,6 +167,11 @@ def find_metric(name: str) -> Metric | None:
     >>> find_metric("no such metric") is None
     True
     """
+    return _found(name, METRICS.version)
+
+
+@lru_cache(maxsize=4096)
+def _found(name: str, _version: int) -> Metric | None:
     if name in METRICS:
         return METRICS[name]
     for row in METRICS.values():

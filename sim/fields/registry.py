@@ -23,6 +23,7 @@ class Registry(Mapping[str, T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._members: dict[str, T] = {}
+        self.version = 0  # changes with the members
         self._watchers: list[Callable[[str, T], None]] = []
 
     def add(self, name: str, member: T) -> T:
@@ -30,6 +31,7 @@ class Registry(Mapping[str, T]):
         if name in self._members:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._members[name] = member
+        self.version += 1
         for watcher in self._watchers:
             watcher(name, member)
         return member
@@ -41,6 +43,7 @@ class Registry(Mapping[str, T]):
     def remove(self, name: str) -> None:
         """Take a member out again, as a test of a plug-in does."""
         del self._members[name]
+        self.version += 1
 
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that adds what it decorates."""

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -33,7 +33,7 @@ from sim.runs.replication import Replication, Timeline
 from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
 
-FORMAT = 4  # of the files; part of every name
+FORMAT = 5  # of the files; part of every name
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
 PLAIN = ("number", "engine", "engine_why", "metrics", "vm_timelines", "vms")  # of a replication, written as they are
@@ -136,10 +136,18 @@ class KeptTimeline(Mapping[str, Timeline]):
     def __getitem__(self, group: str) -> Timeline:
         if group not in self._groups:
             raise KeyError(group)
+        return self._read()[group]
+
+    def values(self) -> ValuesView[Timeline]:
+        """The timelines of all groups; the file is read once."""
+        return self._read().values()
+
+    def _read(self) -> dict[str, Timeline]:
         try:
             with np.load(io.BytesIO(_content(self._file)), allow_pickle=False) as content:
-                index = self._groups.index(group)
-                return Timeline(first_hour=int(content[f"first_hour_{index}"]), vms=content[f"vms_{index}"])
+                firsts, parts = content["first_hours"].tolist(), np.split(content["vms"], content["ends"][:-1])
+                timelines = (Timeline(first_hour=first, vms=vms) for first, vms in zip(firsts, parts, strict=True))
+                return dict(zip(self._groups, timelines, strict=True))
         except Damaged as wrong:
             raise ResultError(f"{self._file}: {wrong} since this run read it; run it again") from None
         except FileNotFoundError:
@@ -168,9 +176,10 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
         "described": np.frombuffer(json.dumps(described, default=dict).encode(), dtype=np.uint8),
         "daily_cost": replication.daily_cost.amounts,
     }
-    for index, timeline in enumerate(replication.timeline.values()):
-        arrays[f"first_hour_{index}"] = np.array(timeline.first_hour)
-        arrays[f"vms_{index}"] = timeline.vms
+    timelines = [*replication.timeline.values()]
+    arrays["first_hours"] = np.array([timeline.first_hour for timeline in timelines], dtype=np.int64)
+    arrays["ends"] = np.cumsum([len(timeline.vms) for timeline in timelines])
+    arrays["vms"] = np.concatenate([timeline.vms for timeline in timelines])
     for index, each in enumerate(replication.commitment_hours):
         arrays[f"used_{index}"], arrays[f"bought_{index}"] = each.used, each.bought
     np.savez_compressed(stream, allow_pickle=False, **arrays)

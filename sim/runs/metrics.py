@@ -203,10 +203,10 @@ class _Ratios(Mapping[str, tuple[str, str]]):
     """Metrics that are a ratio of two others, from the registry."""
 
     def __getitem__(self, name: str) -> tuple[str, str]:
-        row = METRICS.get(name)
-        if row is None or row.ratio_of is None:
+        ratio = METRICS[name].ratio_of if name in METRICS else None
+        if ratio is None:
             raise KeyError(name)
-        return row.ratio_of
+        return ratio
 
     def __iter__(self) -> Iterator[str]:
         return (row.name for row in METRICS.values() if row.ratio_of is not None)

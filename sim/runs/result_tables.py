@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sim.billing.sla import SERVICE_LEVELS
 from sim.lifecycle.power import PowerState
 from sim.runs import arrow
-from sim.runs.replication import Replication
+from sim.runs.replication import Replication, Timeline
 
 ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
 METRIC_COLUMNS = ("replication", "group", "metric", "value")
@@ -29,7 +29,25 @@ UPTIME_COLUMNS = (
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON object, the same bytes for the same content; NaN is refused, it is no JSON."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(_json_parts(content, "\n"))
+        file.write("\n")
+
+
+def _json_parts(content: Any, line_end: str) -> Iterator[str]:
+    """JSON in pieces; what holds no other object or list stands on one line, so that a metric is a line."""
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    if not any(isinstance(part, dict | list | tuple) for part in parts):
+        yield json.dumps(content, ensure_ascii=False, allow_nan=False)
+        return
+    opening, closing = "{}" if isinstance(content, dict) else "[]"
+    names = (
+        [json.dumps(str(name), ensure_ascii=False) + ": " for name in content] if isinstance(content, dict) else None
+    )
+    for place, part in enumerate(parts):
+        yield f"{',' if place else opening}{line_end}  {names[place] if names else ''}"
+        yield from _json_parts(part, line_end + "  ")
+    yield line_end + closing
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -114,33 +132,33 @@ def _write_timeline(path: Path, groups: Sequence[str], replications: Sequence[Re
         [("replication", pa.int32()), ("group", word), ("hour", pa.int32()), ("state", word), ("vms", pa.float64())]
     )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        held: list[pa.Table] = []
-        for table in _timeline_tables(groups, replications, schema):
-            held.append(table)
-            if sum(each.num_rows for each in held) >= ROWS_AT_ONCE:
-                writer.write_table(pa.concat_tables(held).combine_chunks())
-                held.clear()
+        held: list[tuple[int, int, Timeline]] = []
+        rows = 0
+        for each in replications:
+            for index, timeline in enumerate(each.timeline.values()):
+                held.append((each.number, index, timeline))
+                rows += timeline.vms.size
+                if rows >= ROWS_AT_ONCE:
+                    writer.write_table(_timeline_table(held, groups, schema))
+                    held, rows = [], 0
         if held:
-            writer.write_table(pa.concat_tables(held).combine_chunks())
+            writer.write_table(_timeline_table(held, groups, schema))
 
 
-def _timeline_tables(
-    groups: Sequence[str], replications: Sequence[Replication], schema: pa.Schema
-) -> Iterator[pa.Table]:
-    states, names = arrow.texts([str(state) for state in PowerState]), arrow.texts(groups)
-    for each in replications:
-        for index, group in enumerate(groups):
-            timeline = each.timeline[group]
-            (hours, width), first = timeline.vms.shape, timeline.first_hour
-            rows = hours * width
-            columns = [
-                arrow.numbers(np.full(rows, each.number, dtype=np.int32)),
-                pa.DictionaryArray.from_arrays(arrow.numbers(np.full(rows, index, dtype=np.int32)), names),
-                arrow.numbers(np.repeat(np.arange(first, first + hours, dtype=np.int32), width)),
-                pa.DictionaryArray.from_arrays(arrow.numbers(np.tile(np.arange(width, dtype=np.int32), hours)), states),
-                arrow.numbers(timeline.vms.reshape(-1)),
-            ]
-            yield pa.Table.from_arrays(columns, schema=schema)
+def _timeline_table(held: Sequence[tuple[int, int, Timeline]], groups: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Timelines of some replications and groups, one after the other."""
+    states = [str(state) for state in PowerState]
+    numbers, indices, timelines = zip(*held, strict=True)
+    rows, width = [timeline.vms.size for timeline in timelines], len(states)
+    hours = [np.arange(each.first_hour, each.first_hour + len(each.vms), dtype=np.int32) for each in timelines]
+    columns = [
+        arrow.numbers(np.repeat(np.array(numbers, dtype=np.int32), rows)),
+        arrow.words(np.repeat(np.array(indices, dtype=np.int32), rows), groups),
+        arrow.numbers(np.repeat(np.concatenate(hours), width)),
+        arrow.words(np.tile(np.arange(width, dtype=np.int32), sum(rows) // width), states),
+        arrow.numbers(np.concatenate([timeline.vms.reshape(-1) for timeline in timelines])),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _write_daily_cost(path: Path, replications: Sequence[Replication]) -> None:

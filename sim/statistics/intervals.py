@@ -8,7 +8,7 @@ sections 4.5, 9.4, 10.2; Nelson, *Foundations and Methods of Stochastic Simulati
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -60,7 +60,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The object that stands in `summary.json`."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     @property
     def interval(self) -> Interval:
@@ -84,6 +84,9 @@ class Estimate:
             half_width=here.half_width,
             n=here.n,
         )
+
+
+_FIELDS = tuple(field.name for field in fields(Estimate))
 
 
 def t_quantile(probability: float, degrees: float) -> float:
@@ -358,7 +361,7 @@ def estimate_ratio(
 
 def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:
     if interval is None:
-        nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(Estimate))
+        nothing: dict[str, Any] = dict.fromkeys(_FIELDS)
         return Estimate(**nothing | {"n": n})
     values = sorted(values)
     constant = len(values) >= 2 and values[0] == values[-1]  # every quantile that is seen is the same
