@@ -35,7 +35,12 @@ def test_json_has_a_metric_a_line(tmp_path: Path) -> None:
 def test_timelines_of_many_groups_are_written_as_they_were_counted(tmp_path: Path) -> None:
     """Row by row: replication, group, hour, state; also from what an interrupted run has kept on disk."""
     groups = [
-        {"name": f"team-{i}", "count": 1 + i, "schedule": {"on": f"{8 + i}:00", "off": "19:00"}} for i in range(3)
+        {
+            "name": f"team-{i}",
+            "count": 1 + i,
+            "schedule": {"days": "Mon-Fri", "on": f"{10 + i}:00:00", "off": "19:00:00"},
+        }
+        for i in range(3)
     ]
     fleet = sim.from_dict({"name": "teams", "horizon": "2d", "group": groups})
     kept = sim.RunCache(tmp_path / "cache")
