@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from sim.distributions.kinds import Distribution
+from sim.fields.defaults import SYSTEMS
 from sim.traces.estimate import Estimate, estimate, sandwich
 from sim.traces.families import FAMILIES, LOGNORMAL, MIXTURE
 from sim.traces.goodness import Goodness, judge
@@ -26,7 +27,6 @@ FEWEST_CLUSTERS = 8
 """Fewer clusters than this fit nothing of their own."""
 CONFIDENCE = 0.95
 FOREVER_S = 1e9
-SYSTEMS = ("linux", "windows")
 TRIED = tuple(name for name in FAMILIES if name != MIXTURE.name)
 """Families that are fitted to operations: some tens of clusters tell no mixture."""
 

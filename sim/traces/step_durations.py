@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sim.distributions.kinds import Distribution, Lognormal
-from sim.traces.durations import CONFIDENCE, SYSTEMS, DurationFit, DurationFits
+from sim.fields.defaults import SYSTEMS
+from sim.traces.durations import CONFIDENCE, DurationFit, DurationFits
+from sim.traces.families import LOGNORMAL
 from sim.traces.to_toml import check_group_name, distribution_toml
 
 SHARES: Mapping[str, float] = MappingProxyType({"allocating": 10.0, "starting": 25.0, "os_provisioning": 40.0})
@@ -20,7 +22,7 @@ STEPS = MappingProxyType(
     {"stopping": "power_off", "deallocating": "deallocate", "restarting": "restart", "updating": "update", "deleting": "delete"}
 )  # fmt: skip
 """Steps that are one operation each."""
-FAMILY = "lognormal"
+FAMILY = LOGNORMAL.name
 DIGITS = 3
 """Of the numbers in a section: more than the data know."""
 
@@ -138,7 +140,7 @@ def describe_fit(fit: DurationFit, family: str = FAMILY) -> str:
 
 
 def findings(fits: DurationFits, family: str = FAMILY) -> list[str]:
-    """What was found, a line each; first of the operations that are no step, since the section has the others."""
+    """What was found and what was left out, a line each, operations that are no step of the model included."""
     counted = sum(fit.rows for fit in fits.fits)
     lines = [
         f"{fits.source}: {fits.rows:,} operations, {counted:,} of them fitted",
