@@ -55,8 +55,10 @@ def expected_replications(result: RunResult, precision: float, headlines: Sequen
     most = float(result.n)
     for metric in headlines:
         found = estimate_of(result.values, metric, FLEET, level)
-        if found.mean and found.half_width:
-            most = max(most, result.n * (found.half_width / (precision * abs(found.mean))) ** 2)
+        if found.mean and found.low is not None and found.high is not None:
+            # What skewness adds to the farther bound shrinks faster than the root: the nearer one foretells.
+            nearer = min(found.mean - found.low, found.high - found.mean)
+            most = max(most, result.n * (nearer / (precision * abs(found.mean))) ** 2)
     rounds = math.ceil((min(most, cap) - FIRST_ROUND) / ROUND) + 1
     return min(cap, FIRST_ROUND + max(0, rounds) * ROUND)
 

@@ -304,7 +304,7 @@ def _unset_in_group(group: Group, *, has_spot: bool) -> list[str]:
         unused.add("group.when_off")
     section = group.demand_section
     for waiting in group.demand_sections:
-        if waiting is not section:
+        if section is None or waiting.key != section.key:
             unused |= {key for key in keys if key.startswith(f"group.{waiting.key}.")}
     if section is not None:
         unused |= section.unused_defaults(group)

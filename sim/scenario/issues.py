@@ -3,6 +3,7 @@
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -210,24 +211,21 @@ def _bounds(field: FieldInfo | None) -> list[Any]:
 
 
 def _range(field: FieldInfo | None) -> str:
-    low = high = ""
-    for limit in _bounds(field):
-        if isinstance(limit, Ge):
-            low = f"{show_value(limit.ge)} or more"
-        elif isinstance(limit, Gt):
-            low = f"more than {show_value(limit.gt)}"
-        elif isinstance(limit, Le):
-            high = high or f"at most {show_value(limit.le)}"
-        elif isinstance(limit, Lt):
-            high = f"less than {show_value(limit.lt)}"
-    return list_words(filter(None, (low, high)), "and")
+    """The tightest of a field's limits on either side, in words."""
+    limits = _bounds(field)
+    least = [(limit.ge, f"{show_value(limit.ge)} or more") for limit in limits if isinstance(limit, Ge)]
+    least += [(limit.gt, f"more than {show_value(limit.gt)}") for limit in limits if isinstance(limit, Gt)]
+    most = [(limit.le, f"at most {show_value(limit.le)}") for limit in limits if isinstance(limit, Le)]
+    most += [(limit.lt, f"less than {show_value(limit.lt)}") for limit in limits if isinstance(limit, Lt)]
+    ends = (max(least, key=itemgetter(0), default=None), min(most, key=itemgetter(0), default=None))
+    return list_words((end[1] for end in ends if end is not None), "and")
 
 
 def _is_share(field: FieldInfo | None) -> bool:
     limits = _bounds(field)
     least = [limit.ge if isinstance(limit, Ge) else limit.gt for limit in limits if isinstance(limit, (Ge, Gt))]
     most = [limit.le if isinstance(limit, Le) else limit.lt for limit in limits if isinstance(limit, (Le, Lt))]
-    return least == [0] and most == [1]
+    return max(least, default=None) == 0 and min(most, default=None) == 1
 
 
 def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Issue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_start_up import cpu_s
+from processor_time import cpu_s
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 

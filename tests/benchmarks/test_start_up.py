@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processor_time import cpu_s
 
 pytestmark = pytest.mark.benchmark
 
 HELP_CPU_S = 0.3
 DEMO_CPU_S = 5.0
-
-
-def cpu_s(*arguments: str, folder: Path, rounds: int = 3) -> float:
-    """Least processor time of a few calls of `python -m sim`; other programs' load doesn't count."""
-    spent = []
-    for _ in range(rounds):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-m", "sim", *arguments],
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "MPLCONFIGDIR": str(folder / "fonts-unknown")},
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(spent)
 
 
 def test_help_answers_at_once(tmp_path: Path) -> None:
