@@ -212,20 +212,32 @@ def _bounds(field: FieldInfo | None) -> list[Any]:
 
 def _range(field: FieldInfo | None) -> str:
     """The tightest of a field's limits on either side, in words."""
-    limits = _bounds(field)
-    least = [(limit.ge, f"{show_value(limit.ge)} or more") for limit in limits if isinstance(limit, Ge)]
-    least += [(limit.gt, f"more than {show_value(limit.gt)}") for limit in limits if isinstance(limit, Gt)]
-    most = [(limit.le, f"at most {show_value(limit.le)}") for limit in limits if isinstance(limit, Le)]
-    most += [(limit.lt, f"less than {show_value(limit.lt)}") for limit in limits if isinstance(limit, Lt)]
+    least, most = _limits(field)
     ends = (max(least, key=itemgetter(0), default=None), min(most, key=itemgetter(0), default=None))
     return list_words((end[1] for end in ends if end is not None), "and")
 
 
+def _limits(field: FieldInfo | None) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
+    """Every lower and every upper limit of a field, with its words."""
+    least: list[tuple[Any, str]] = []
+    most: list[tuple[Any, str]] = []
+    for limit in _bounds(field):
+        if isinstance(limit, Ge):
+            least.append((limit.ge, f"{show_value(limit.ge)} or more"))
+        elif isinstance(limit, Gt):
+            least.append((limit.gt, f"more than {show_value(limit.gt)}"))
+        elif isinstance(limit, Le):
+            most.append((limit.le, f"at most {show_value(limit.le)}"))
+        elif isinstance(limit, Lt):
+            most.append((limit.lt, f"less than {show_value(limit.lt)}"))
+    return least, most
+
+
 def _is_share(field: FieldInfo | None) -> bool:
-    limits = _bounds(field)
-    least = [limit.ge if isinstance(limit, Ge) else limit.gt for limit in limits if isinstance(limit, (Ge, Gt))]
-    most = [limit.le if isinstance(limit, Le) else limit.lt for limit in limits if isinstance(limit, (Le, Lt))]
-    return max(least, default=None) == 0 and min(most, default=None) == 1
+    least, most = _limits(field)
+    return (
+        max((limit for limit, _ in least), default=None) == 0 and min((limit for limit, _ in most), default=None) == 1
+    )
 
 
 def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Issue:
