@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ class DailyCost:
     first_day: date
     keys: tuple[tuple[str, str], ...]
     amounts: NDArray[np.float64]  # shape (keys, days)
+
+    def by_month(self) -> dict[str, list[float]]:
+        """What each key costs in each calendar month ("2026-01"), in order."""
+        names = [f"{self.first_day + timedelta(days=day):%Y-%m}" for day in range(self.amounts.shape[1])]
+        own = {name: [day for day, of in enumerate(names) if of == name] for name in dict.fromkeys(names)}
+        return {name: [math.fsum(row) for row in self.amounts[:, days].tolist()] for name, days in own.items()}
 
 
 NO_COST = DailyCost(first_day=date(1970, 1, 1), keys=(), amounts=np.zeros((0, 0)))

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -192,11 +192,8 @@ def _month_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, .
     """What each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
     for each in replications:
         cost = each.daily_cost
-        days = [cost.first_day + timedelta(days=day) for day in range(cost.amounts.shape[1])]
-        months = [f"{day:%Y-%m}" for day in days]
-        for (group, kind), amounts in zip(cost.keys, cost.amounts.tolist(), strict=True):
-            for month in dict.fromkeys(months):
-                amount = math.fsum(part for part, of in zip(amounts, months, strict=True) if of == month)
+        for month, amounts in cost.by_month().items():
+            for (group, kind), amount in zip(cost.keys, amounts, strict=True):
                 yield each.number, group, month, kind, amount
 
 

@@ -132,6 +132,14 @@ class RunResult:
         ]
         return [estimate_mean(hour, self.confidence, NOT_NEGATIVE) for hour in zip(*by_replication, strict=True)]
 
+    def cost_by_month(self) -> dict[str, Estimate]:
+        """What each calendar month (UTC, "2026-01") costs; a month that the run cuts, its part."""
+        months = [each.daily_cost.by_month() for each in self.replications]
+        return {
+            month: estimate_mean([math.fsum(own[month]) for own in months], self.confidence, NOT_NEGATIVE)
+            for month in months[0]
+        }
+
     def quantile(self, metric: str, p: float, group: str = FLEET) -> tuple[float, float | None, float | None]:
         """The p-quantile over the replications, and bounds from order statistics; None where so few can't give one.
 
