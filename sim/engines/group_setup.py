@@ -57,6 +57,7 @@ class GroupSetup:
     calendar: Calendar | None
     own_edges: EdgesByVm | None
     lives: Lives | None = None  # where the number of VMs takes steps
+    lifetime_owners: NDArray[np.int64] | None = None  # the VM whose draw is each one's lifetime; None: its own
     group_key: int
     start: datetime
     horizon_s: float
@@ -86,15 +87,19 @@ class GroupSetup:
 
     def requests(self) -> Iterator[NDArray[np.float64]]:
         """The births that demand asks for, without later steps of the number of VMs."""
+        return self.plan.demand.request_times(self.request_context)
+
+    @property
+    def request_context(self) -> RequestContext:
+        """What requests depend on."""
         plan = self.plan
-        context = RequestContext(
+        return RequestContext(
             start=self.start,
             horizon_s=self.horizon_s,
             group_key=self.group_key,
             count=plan.count,
             create_over_s=plan.create_over_s,
         )
-        return plan.demand.request_times(context)
 
 
 def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool = False) -> list[GroupSetup]:
@@ -118,6 +123,8 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
             start=plan.start,
             horizon_s=plan.horizon_s,
         )
+        if (owners := group.demand.lifetime_owners(setup.request_context)) is not None:
+            setup = replace(setup, lifetime_owners=owners)
         if group.count_steps:
             first_s = np.concatenate([np.zeros(0), *setup.requests()])
             steps = [(at_s, count) for at_s, count in group.count_steps if at_s < plan.horizon_s]

@@ -89,7 +89,7 @@ def arrivals(draw: st.DrawFn) -> Arrivals:
     sizes, weights = draw(batches)
     return Arrivals(
         rate_per_h=rates, lifetime_s=draw(st.one_of(long_laws, short_laws)), batch_sizes=sizes,
-        batch_weights=weights, time_zone=draw(st.sampled_from(ZONES)),
+        batch_weights=weights, shared_lifetime=draw(st.sampled_from((0.0, 0.5, 1.0))), time_zone=draw(st.sampled_from(ZONES)),
         lifetime_counts=draw(st.sampled_from(("clock", "running"))),
     )  # fmt: skip
 

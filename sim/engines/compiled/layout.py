@@ -88,6 +88,7 @@ class Births(NamedTuple):
     vm: Longs  # its number in the group
     lifetime_s: Floats  # empty where it is sampled, or there is none
     key: NDArray[np.uint64]
+    lifetime_key: NDArray[np.uint64]  # of the VM whose draw is its lifetime; empty where each has its own
     edges: Longs  # (VMs, 2): where its own edges begin and end in `Tables.edges_s`; empty where no VM has any
 
 

@@ -76,12 +76,16 @@ class CompiledGroup:
         """Simulate the VMs from *first* on, into buffers. Raises LifecycleError."""
         count = len(born_s)
         index = np.arange(first, first + count, dtype=np.int64)
+        owners = self.setup.lifetime_owners
         births = Births(
             born_s=born_s,
             group=np.zeros(count, dtype=np.int64),
             vm=self.setup.vms(index),
             lifetime_s=self.setup.lifetimes_s[first : first + count],
             key=streams.member_keys(self.setup.group_key, self.setup.members(index)),
+            lifetime_key=np.zeros(0, dtype=np.uint64)
+            if owners is None
+            else streams.member_keys(self.setup.group_key, owners[index]),
             edges=np.zeros((0, 2), dtype=np.int64),
         )
         tables, births = with_own_edges(self.encoded.tables, births, [self.setup])

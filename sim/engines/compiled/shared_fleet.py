@@ -134,16 +134,20 @@ def _births(setups: Sequence[GroupSetup]) -> Births:
         born_s = np.concatenate([np.zeros(0), *setup.births()])
         index = np.arange(len(born_s), dtype=np.int64)
         lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
+        owners = setup.lifetime_owners
         parts.append(
             Births(
                 born_s, np.full_like(index, place), setup.vms(index), lifetime_s,
                 streams.member_keys(setup.group_key, setup.members(index)),
+                streams.member_keys(setup.group_key, index if owners is None else owners),
                 np.zeros((len(index), 2), dtype=np.int64),
             )
         )  # fmt: skip
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[0], kind="stable")
     births = Births(*(column[order] for column in columns))
+    if all(setup.lifetime_owners is None for setup in setups):
+        births = births._replace(lifetime_key=np.zeros(0, dtype=np.uint64))
     return births if recorded else births._replace(lifetime_s=np.zeros(0))
 
 

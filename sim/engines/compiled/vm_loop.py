@@ -164,6 +164,9 @@ def begin(
     for stream in range(settings[group, STREAMS]):
         vms.keys[slot, stream] = mix(key ^ tables.streams[group, stream])
         ints[slot, DRAWN + stream] = 0
+    if len(births.lifetime_key) > 0 and settings[group, LIFETIME_STREAM] >= 0:
+        stream = settings[group, LIFETIME_STREAM]
+        vms.keys[slot, stream] = mix(births.lifetime_key[birth] ^ tables.streams[group, stream])
     ints[slot, EDGE_NO] = settings[group, EDGES_FROM]
     ints[slot, EDGE_END] = settings[group, EDGES_TO]
     floats[slot, T] = born_s

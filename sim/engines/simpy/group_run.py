@@ -88,7 +88,8 @@ class GroupRun:
 
     def lifetime_s(self, index: int) -> float:
         """An arrival's lifetime: one draw, however often the VM has to be replaced."""
-        return self.variates.column(index, self.lifetime_stream, 0)()
+        owners = self.setup.lifetime_owners
+        return self.variates.column(index if owners is None else int(owners[index]), self.lifetime_stream, 0)()
 
     def count(self, metric: str) -> None:
         """Something happened that isn't a move."""

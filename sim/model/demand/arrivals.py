@@ -18,7 +18,8 @@ from sim.distributions.samplers import compile_samplers, evaluate
 from sim.distributions.specs import Varying, shares, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words
-from sim.fields.types import NotNegative, Section, TimeZone, Whole, default_field
+from sim.fields.numbers import percent
+from sim.fields.types import NotNegative, Section, Share, TimeZone, Whole, default_field
 from sim.model.demand.base import (
     DEMAND_KINDS,
     HOURS_PER_WEEK,
@@ -47,11 +48,22 @@ class Arrivals(Demand):
     lifetime_s: Distribution
     batch_sizes: tuple[int, ...] = (1,)
     batch_weights: tuple[float, ...] = (1.0,)  # sum to 1
+    shared_lifetime: float = 0.0  # probability that a batch's VMs take one lifetime
     time_zone: str = "UTC"
     lifetime_counts: LifetimeCounts = "clock"
 
     def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
-        """The instants (s) at which VMs are requested, in order, block by block: a Poisson process of batches.
+        """The instants (s) at which VMs are requested, in order, block by block."""
+        return (times for times, _ in self._requests(context))
+
+    def lifetime_owners(self, context: RequestContext) -> NDArray[np.int64] | None:
+        """For each VM the number of the VM whose draw is its lifetime, too: the first of its batch, where a batch shares one."""
+        if self.shared_lifetime == 0.0:
+            return None
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(owners for _, owners in self._requests(context))])
+
+    def _requests(self, context: RequestContext) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+        """When each VM is requested (s), and whose lifetime it takes: a Poisson process of batches.
 
         Inversion of the integrated rate: the k-th request comes when the rate has added up to a sum of k unit
         exponentials (Law, Simulation Modeling and Analysis, section 8.6.2).
@@ -60,9 +72,9 @@ class Arrivals(Demand):
         unit = compile_samplers([Exponential(mean=1.0)])
         keys = np.array([context.group_key], dtype=np.uint64)
         gaps_key = streams.stream_keys(keys, "arrival")
-        sizes_key = streams.stream_keys(keys, "batch")
+        sizes_key, sharing_key = (streams.stream_keys(keys, name) for name in ("batch", "batch.shares_lifetime"))
         cumulative = np.cumsum(np.asarray(self.batch_weights))
-        total, position = 0.0, 0
+        total, position, vms = 0.0, 0, 0
         while integral[-1] > 0:
             draws = np.arange(position, position + DRAWN_AT_ONCE)
             gaps = evaluate(unit, 0, streams.bits(gaps_key, draws).reshape(-1))
@@ -71,13 +83,18 @@ class Arrivals(Demand):
             times = np.maximum.accumulate(np.interp(sums, integral, bounds_s))
             over = int(np.searchsorted(np.minimum(sums, integral[-1]), integral[-1], side="left"))
             over = min(over, int(np.searchsorted(times, context.horizon_s, side="left")))
-            times = times[:over]
+            times, sizes = times[:over], np.ones(over, dtype=np.int64)
             if len(self.batch_sizes) > 1 or self.batch_sizes[0] != 1:
                 u = streams.uniforms(streams.bits(sizes_key, draws[: len(times)])).reshape(-1)
                 chosen = np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1)
-                times = np.repeat(times, np.asarray(self.batch_sizes)[chosen])
+                sizes = np.asarray(self.batch_sizes)[chosen]
+                times = np.repeat(times, sizes)
             if len(times):
-                yield times
+                u = streams.uniforms(streams.bits(sharing_key, draws[:over])).reshape(-1)
+                first = vms + np.repeat(np.cumsum(sizes) - sizes, sizes)
+                own = np.arange(vms, vms + len(times), dtype=np.int64)
+                yield times, np.where(np.repeat(u < self.shared_lifetime, sizes), first, own)
+                vms += len(times)
             if over < len(sums):
                 return
             total, position = float(sums[-1]), position + DRAWN_AT_ONCE
@@ -127,6 +144,9 @@ class Batch(Section):
 
     sizes: tuple[Annotated[Whole, Field(ge=1, le=1_000_000)], ...] = Field(min_length=1, description="Numbers of VMs.")
     weights: tuple[NotNegative, ...] = Field(description="Weight of each size.")
+    shared_lifetime: Share | None = Field(
+        None, description="Probability that the VMs of a batch share one lifetime; left out: each has its own."
+    )
 
 
 Rate = Annotated[NotNegative, Field(le=1e9)]
@@ -174,6 +194,7 @@ class ArrivalsSection(DemandSection):
             lifetime_s=to_distribution(self.lifetime),
             batch_sizes=self.batch.sizes if self.batch else (1,),
             batch_weights=shares(self.batch.weights) if self.batch else (1.0,),
+            shared_lifetime=(self.batch.shared_lifetime or 0.0) if self.batch else 0.0,
             time_zone=self.time_zone,
             lifetime_counts=self.lifetime_counts,
         )
@@ -187,6 +208,8 @@ class ArrivalsSection(DemandSection):
         if self.batch is not None:
             parts = zip(self.batch.sizes, shares(self.batch.weights), strict=True)
             batch = f" in batches of {list_words((f'{size} ({share:.3g})' for size, share in parts), 'and')}"
+            if self.batch.shared_lifetime is not None:
+                batch += f", of which {percent(self.batch.shared_lifetime)} have one lifetime for all their VMs"
         zone = f" ({self.time_zone})" if len(rates) > 1 else ""
         lifetime = varying_words(self.lifetime)
         lives = (
@@ -213,6 +236,11 @@ class ArrivalsSection(DemandSection):
 
     @staticmethod
     def _check_batch(batch: Batch, place: Path) -> Iterator[Issue]:
+        if batch.shared_lifetime and max(batch.sizes) == 1:
+            yield Issue(
+                (*place, "shared_lifetime"), "it has no effect: every batch is one VM", "leave it out, or give larger sizes",
+                related_paths=((*place, "sizes"),),
+            )  # fmt: skip
         if len(batch.sizes) != len(batch.weights):
             problem = f"there are {len(batch.sizes)} sizes and {len(batch.weights)} weights"
             hint = "give one weight for each size"

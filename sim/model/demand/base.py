@@ -147,6 +147,10 @@ class Demand:
         """Streams and distributions for turning off and on: added to the calendar's edges, or, without one, from edge to edge."""
         return None
 
+    def lifetime_owners(self, context: RequestContext) -> NDArray[np.int64] | None:
+        """For each VM the number of the VM whose draw is its lifetime, too; None: each has its own."""
+        return None
+
     @property
     def drawn_lifetime_s(self) -> Distribution | None:
         """From the first Running until the VM's deletion is requested, drawn once for each request."""
