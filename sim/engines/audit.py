@@ -1,11 +1,15 @@
 """Audit of a compiled run: re-simulate sampled VMs in SimPy and compare every move bit for bit.
 
-A VM that shares a platform is re-simulated alone: the platform's answers (granted or refused) are replayed from its moves.
+A VM that shares a platform is re-simulated alone. What the platform did to it is replayed: refusals of room and quota show in
+its moves; failures of its host, maintenance, evictions, deletes by an autoscaler, refused admissions and waits for
+departures are replayed from a log that the compiled engine keeps of the sampled VMs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,54 +24,111 @@ from sim.errors import AuditError
 from sim.model.state_machine import DEMANDS, TURNS, Refusal, Transition
 from sim.units import SECONDS_PER_HOUR
 
-VMS_COMPARED = 2  # of each group, in each replication
+VMS_COMPARED = 2  # in the first replication
+COMPARED_EVERY = 8  # and one VM in about every eighth of the others
 LINES_SHOWN = 6
 
 Moves = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Every move of one VM: instants (s), rows of its group's move table."""
 
+HOST_FAILED, PREEMPT, INTERRUPTED, REFUSED, WAITS, WAITED, MAY_COME = (
+    "host_failed", "preempt", "interrupted", "refused", "waits", "waited", "may_come",
+)  # fmt: skip
+"""What a platform does to a VM: its host fails; it has to leave for another; it must take a transition; it is refused
+admission; it waits for departures; one of them; the last of them."""
 
-def picks(group: str, vms: int, *, seed: int, replication: int) -> list[int]:
-    """Numbers of the sampled VMs, of so many."""
-    root = streams.entity_key(streams.replication_key(seed, replication), f"audit {group}")
-    return sorted({streams.bits_int(root, pick) % vms for pick in range(min(VMS_COMPARED, vms))})
+
+@dataclass(frozen=True, slots=True)
+class PlatformAction:
+    """What a platform did to one VM."""
+
+    when_s: float
+    kind: str
+    priority: int = 0  # among what happens at that instant
+    transition: int = -1  # that the VM was made to take
+    retry_after_s: float = 0.0
 
 
-def compare(setup: GroupSetup, index: int, compiled: Moves, born_s: float) -> None:
+def picks(vms: Sequence[int], *, seed: int, replication: int) -> list[tuple[int, int]]:
+    """The sampled VMs, as (group, number), of groups with so many VMs each."""
+    root = streams.entity_key(streams.replication_key(seed, replication), "audit")
+    many, total = VMS_COMPARED, sum(vms)
+    if replication:
+        many = int(streams.bits_int(root, VMS_COMPARED) % COMPARED_EVERY == 0)
+    found = []
+    for place in sorted({streams.bits_int(root, pick) % total for pick in range(min(many, total))}):
+        group, number = 0, place
+        while number >= vms[group]:
+            number -= vms[group]
+            group += 1
+        found.append((group, number))
+    return found
+
+
+def compare(
+    setup: GroupSetup, index: int, compiled: Moves, born_s: float, actions: Sequence[PlatformAction] = (), *, throttled: bool = False
+) -> None:  # fmt: skip
     """Compare the compiled moves of one VM with SimPy's. Raises AuditError where a bit differs."""
-    simpy = simpy_moves(setup, index, born_s, recorded=compiled)
+    simpy = simpy_moves(setup, index, born_s, recorded=compiled, actions=actions, throttled=throttled)
     if not all(np.array_equal(one, other) for one, other in zip(compiled, simpy, strict=True)):
         raise AuditError(_difference(setup, index, compiled, simpy))
 
 
-def simpy_moves(setup: GroupSetup, index: int, born_s: float, *, recorded: Moves | None = None) -> Moves:
-    """The moves of one VM in SimPy; *recorded*: its moves on a platform, whose answers are replayed."""
+def simpy_moves(
+    setup: GroupSetup, index: int, born_s: float, *, recorded: Moves | None = None, actions: Sequence[PlatformAction] = (),
+    throttled: bool = False,
+) -> Moves:  # fmt: skip
+    """The moves of one VM in SimPy; *recorded*: its moves on a platform, whose answers and other *actions* are replayed."""
     env = Environment(initial_time=born_s)
-    replay = (
-        RecordedAnswers(setup, recorded)
-        if recorded is not None and any(transition.needs_resource for transition in setup.state_machine.transitions)
-        else None
-    )
+    replay = None
+    if recorded is not None and (actions or any(one.needs_resource for one in setup.state_machine.transitions)):
+        replay = RecordedAnswers(setup, recorded, env, actions, throttled=throttled)
     run = GroupRun(setup, env, replay, start_vm=start_vm)
     run.variates.alone = True
     vm = start_vm(run, index, born_s)
     if replay is not None:
         vm.on_move = replay.count
+        env.process(replay.act_on(vm))
     env.run_until(setup.horizon_s)
     vm.close()
     return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
 
 
 class RecordedAnswers:
-    """A platform that answers one VM as its recorded moves say."""
+    """A platform that answers one VM as its recorded moves say, and does to it what is recorded."""
 
     endless = False
-    throttled = False
 
-    def __init__(self, setup: GroupSetup, recorded: Moves) -> None:
+    def __init__(
+        self,
+        setup: GroupSetup,
+        recorded: Moves,
+        env: Environment,
+        actions: Sequence[PlatformAction] = (),
+        *,
+        throttled: bool = False,
+    ) -> None:
         moves = recorded[1][recorded[1] < setup.state_machine.moves] // DEMANDS
         self.transitions = moves.tolist()
         self.made = 0
+        self.env = env
+        self.throttled = throttled
+        self.all_transitions = setup.state_machine.transitions
+        self.actions = [action for action in actions if action.kind in (HOST_FAILED, PREEMPT, INTERRUPTED)]
+        self.refusals = [action for action in actions if action.kind == REFUSED]
+        self.waits = [action for action in actions if action.kind in (WAITS, WAITED, MAY_COME)]
+
+    def act_on(self, vm: VmRecord) -> Generator[Event, Any, None]:
+        """Do to the VM what was done, each at its instant."""
+        for action in self.actions:
+            yield self.env.at(action.when_s, action.priority)
+            if action.kind == INTERRUPTED:
+                vm.interrupt(self.all_transitions[action.transition])
+                continue
+            vm.host = -1
+            if action.kind == PREEMPT:
+                vm.going = self.env.event()
+            vm.disrupt(action.kind)
 
     def count(self, _vm: VmRecord, _transition: Transition) -> None:
         """The VM has moved."""
@@ -81,7 +142,9 @@ class RecordedAnswers:
         return self.transitions[self.made] not in refused
 
     def throttles(self, _operation: str) -> float:
-        """The operation is admitted: how long it had to wait shows in its moves."""
+        """0 if the operation was admitted now; else when to come back (s from now)."""
+        if self.refusals and self.refusals[0].when_s == self.env.now:
+            return self.refusals.pop(0).retry_after_s
         return 0.0
 
     def ask_quota(self, vm: VmRecord) -> bool:
@@ -96,10 +159,19 @@ class RecordedAnswers:
         if not self.granted(vm.state.no_room):
             return None
         vm.host = 0
-        return []
+        if not self.waits or self.waits[0].when_s != self.env.now or self.waits[0].kind != WAITS:
+            return []
+        self.waits.pop(0)
+        departures = []
+        while self.waits and self.waits[0].kind != WAITS:
+            departures.append(self.env.at(self.waits[0].when_s))
+            if self.waits.pop(0).kind == MAY_COME:
+                return departures
+        return [*departures, self.env.event()]  # it waits still
 
-    def has_gone(self, _spot: VmRecord) -> None:
+    def has_gone(self, spot: VmRecord) -> None:
         """Hardware."""
+        spot.going = None
 
     def give_host(self, vm: VmRecord) -> None:
         """Hardware."""

@@ -61,9 +61,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
         return Choice(
             engine="compiled", why=f"{unknown} needs SimPy ({', '.join(sorted(alone))}); of the others, {about}"
         )
-    return Choice(
-        engine="compiled", why=f"VMs share {'hosts and quota at most' if plan.platform else 'nothing'}, and {about}"
-    )
+    return Choice(engine="compiled", why=f"VMs share {'a platform' if plan.platform else 'nothing'}, and {about}")
 
 
 def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
@@ -93,14 +91,4 @@ def feature_for_simpy(plan: FleetPlan) -> str:
     for group in plan.groups:
         if not group.demand.is_compiled:
             return type(group.demand).__name__.lower()
-    platform = plan.platform
-    if platform is None:
-        return ""
-    for name in ("host_failures", "rack_failures", "zone_failures", "maintenance", "throttle"):
-        if getattr(platform, name):
-            return name.replace("_", " ")
-    if platform.hosts and platform.reserved:
-        return "reserved room on hosts"
-    if platform.hosts and len({group.priority for group in plan.groups}) > 1:
-        return "regular VMs that may evict spot VMs"
     return ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sim.engines.group_setup import GroupSetup
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.plan import Platform
 from sim.model.state_machine import DEMANDS, State, Transition
 
 Ints = NDArray[np.int32]
@@ -80,6 +81,22 @@ class Moves(NamedTuple):
     def only(self, chosen: Any) -> Moves:
         """Some of them."""
         return Moves(*(column[chosen] for column in self))
+
+
+def of_host(platform: Platform, host: int, now_s: float, kind: str) -> Noted:
+    """What has happened to a host, which is named `<pool>/0007`."""
+    first = 0
+    for pool in platform.hosts:
+        if host < first + pool.count:
+            break
+        first += pool.count
+    return now_s, -1, host, f"{pool.name}/{host - first:04d}", (kind, None, None, None, None)
+
+
+def of_refusal(setup: GroupSetup, vm: int, now_s: float, operation: str, code: str) -> Noted:
+    """The control plane has rejected an operation on a VM."""
+    name = f"{setup.plan.name}-{vm:04d}"
+    return now_s, setup.index, vm, name, ("operation", None, "rejected", operation, code)
 
 
 @dataclass(slots=True)

@@ -131,20 +131,24 @@ def _in_simpy(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
 
 def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Listeners, threads: int) -> FleetRun:
     """The compiled engine first; groups that need SimPy, if any, follow in SimPy, and their usage is added."""
-    from sim.engines.simpy.fleet import Fleet, close_ledgers, new_peaks  # start-up: as above
+    from sim.engines.simpy.fleet import Counted, Fleet, close_ledgers, new_peaks  # start-up: as above
 
     window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = new_peaks(len(setups), window)
     alone = groups_for_simpy(plan)
     simulated = [setup for setup in setups if setup.plan.name not in alone]
-    fleet = None
+    counted = Counted()
     if plan.platform is not None:
         from sim.engines.compiled.shared_fleet import SharedRun  # start-up: imports numba
 
         shared = SharedRun(plan, setups, window, seed=seed, replication=replication)
-        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.flush)
+        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.flush, listeners_of_run.note)
         shared.audit()
+        counted = Counted(
+            counts={setup.plan.name: shared.counts_of(place) for place, setup in enumerate(setups)},
+            of_platform=shared.counts,
+        )
         accumulators = {
             setup.plan.name: accumulator for setup, accumulator in zip(setups, shared.accumulators, strict=True)
         }
@@ -159,7 +163,8 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
             )  # fmt: skip
             fleet.run_until()
             accumulators |= fleet.accumulators
-    return close_ledgers(setups, accumulators, peaks, fleet, engine="compiled")
+            counted = fleet.counted()
+    return close_ledgers(setups, accumulators, peaks, counted, engine="compiled")
 
 
 def _simulate_private(

@@ -142,7 +142,7 @@ failing = st.builds(
 
 
 @st.composite
-def beset_fleets(draw: st.DrawFn) -> FleetPlan:
+def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
     """The same with everything else that a platform can do to VMs, all of it far too often."""
     plan = draw(shared_fleets(may_mix=True))
     assert plan.platform is not None

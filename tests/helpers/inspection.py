@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 from sim.engines.group_setup import FleetRun
 from sim.engines.shared.placement import MIB
 from sim.engines.shared.quota import FAMILIES, REGIONAL, SPOT
+from sim.engines.shared.room import UNIT_COLUMNS, UNIT_HELD
 from sim.engines.simpy.fleet import Fleet
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
 from sim.lifecycle.power import ON_HOST
 from sim.model.plan import FleetPlan
+
+
+def vcpus_of(vm: Vm) -> int:
+    """What a VM takes of a host."""
+    return vm.group.setup.plan.vcpus
+
+
+def memory_of(vm: Vm) -> int:
+    """What a VM takes of a host, in MiB."""
+    return round(vm.group.setup.plan.memory_gib * MIB)
 
 
 @dataclass(slots=True)
@@ -55,25 +66,33 @@ class Inspector:
     def _rooms(self) -> None:
         """What the index says is free is what the VMs on each host, and the reservations, leave of it."""
         platform = self.platform
-        for host, vms in enumerate(platform.vms_on):
-            if platform.down[host]:
+        room, reserved = platform.room, platform.plan.reserved
+        for host in range(len(room.down)):
+            vms = platform.vms_on(host)
+            if room.down[host]:
                 self.dead |= {vm for vm, was in self.was_on.items() if was == host}
                 assert not vms, f"host {host} is out of order and has VMs"
                 assert (platform.index.free_c[host], platform.index.free_m[host]) == (-1, -1)
                 continue
             pool = platform.plan.hosts[platform.index.cluster[platform.index.unit_of[host]]]
-            held = platform.slots_of[host]
-            taken_c = sum(vm.vcpus for vm in vms if not vm.slot) + sum(r.vcpus for r in held)
-            taken_m = sum(vm.memory_mib for vm in vms if not vm.slot) + sum(round(r.memory_gib * MIB) for r in held)
-            leaving = platform.leaving.get(host)
-            if leaving is not None:  # and what those who go will leave
-                assert leaving.vms, f"host {host}: no VM is left to go"
-                assert min(leaving.vcpus, leaving.memory_mib) >= 0, f"host {host}: more is promised than will be left"
-                taken_c, taken_m = taken_c + leaving.vcpus, taken_m + leaving.memory_mib
+            held = [
+                reserved[room.units[at + UNIT_HELD]]
+                for at in range(0, len(room.units), UNIT_COLUMNS)
+                if room.units[at] == host
+            ]
+            with_unit = {vm: name for vm in vms if (name := platform.reservation_of(vm))}
+            taken_c = sum(vcpus_of(vm) for vm in vms if vm not in with_unit) + sum(r.vcpus for r in held)
+            taken_m = sum(memory_of(vm) for vm in vms if vm not in with_unit) + sum(
+                round(r.memory_gib * MIB) for r in held
+            )
+            leaving = room.leaving_c[host], room.leaving_m[host]  # and what those who go will leave
+            assert room.leaving_first[host] >= 0 or not any(leaving), f"host {host}: no VM is left to go"
+            assert min(leaving) >= 0, f"host {host}: more is promised than will be left"
+            taken_c, taken_m = taken_c + leaving[0], taken_m + leaving[1]
             free = platform.index.free_c[host], platform.index.free_m[host]
             assert free == (pool.vcpus - taken_c, round(pool.memory_gib * MIB) - taken_m), f"host {host}"
             assert min(free) >= 0, f"host {host} is over-committed"
-            slots = Counter(vm.slot for vm in vms if vm.slot)
+            slots = Counter(with_unit.values())
             assert not slots - Counter(one.name for one in held), (
                 f"host {host}: more VMs on reserved room than there is"
             )
@@ -86,7 +105,7 @@ class Inspector:
                 dedicated = {p.name for p in platform.plan.hosts if group.name in p.only_groups}
                 assert (pool.name in dedicated) if dedicated else not pool.only_groups, f"{vm.name} on {pool.name}"
         for vm in self.vms():
-            assert vm.host < 0 or vm in platform.vms_on[vm.host]
+            assert vm.host < 0 or vm in platform.vms_on(vm.host)
         clusters: dict[str, set[int]] = {}
         for vm in self.vms():
             if vm.host >= 0 and (name := vm.group.setup.plan.availability_set):
@@ -97,11 +116,11 @@ class Inspector:
         """In use is what exists; never more than the limits allow."""
         use, limits = self.platform.quota, self.platform.plan.quota
         mine = [vm for vm in self.vms() if vm.has_quota and not self.platform.plan.is_dedicated(vm.group.setup.plan)]
-        spot = sum(vm.vcpus for vm in mine if vm.group.setup.plan.priority == "spot")
+        spot = sum(vcpus_of(vm) for vm in mine if vm.group.setup.plan.priority == "spot")
         regular = [vm for vm in mine if vm.group.setup.plan.priority != "spot"]
         assert use.in_use[SPOT] == spot
         if not self.platform.plan.reserved:
-            assert use.in_use[REGIONAL] == sum(vm.vcpus for vm in regular)
+            assert use.in_use[REGIONAL] == sum(vcpus_of(vm) for vm in regular)
             assert use.in_use[REGIONAL] == sum(use.in_use[FAMILIES:])
         if limits is None:
             return
@@ -110,7 +129,7 @@ class Inspector:
             return  # a reservation holds its quota from the beginning, whatever the limits
         assert limits.regional_vcpus is None or use.in_use[REGIONAL] <= limits.regional_vcpus
         for family, limit in limits.families.items():
-            taken = sum(vm.vcpus for vm in regular if vm.group.setup.plan.family.lower() == family.lower())
+            taken = sum(vcpus_of(vm) for vm in regular if vm.group.setup.plan.family.lower() == family.lower())
             assert taken <= limit
 
     def _whereabouts(self) -> None:
@@ -144,8 +163,8 @@ class Inspector:
         for vm in self.vms():
             there = (vm.host >= 0 and not vm.acquiring) or vm.going is not None
             if vm.state.power in ON_HOST and there and vm not in self.dead:
-                taken_c[self.was_on[vm]] += vm.vcpus
-                taken_m[self.was_on[vm]] += vm.memory_mib
+                taken_c[self.was_on[vm]] += vcpus_of(vm)
+                taken_m[self.was_on[vm]] += memory_of(vm)
         for host, vcpus in taken_c.items():
             pool = self.platform.plan.hosts[self.platform.index.cluster[self.platform.index.unit_of[host]]]
             assert vcpus <= pool.vcpus, f"host {host} is over-committed at {self.fleet.env.now} s"

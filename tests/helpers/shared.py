@@ -9,7 +9,7 @@ from typing import Any
 from fleets import RunOutput, fleet, group, rows
 
 from sim.engines.events import EventRows, VmTimelines
-from sim.engines.shared.priorities import DISRUPTS
+from sim.engines.shared.priorities import FAULTS
 from sim.engines.simpy.fleet import Fleet
 from sim.engines.simpy.platform import SharedPlatform
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
@@ -57,7 +57,7 @@ def run_with_events(
     def trigger() -> Any:
         assert fleet.platform is not None
         for t_s, event in platform_events:
-            yield fleet.env.at(t_s, DISRUPTS)
+            yield fleet.env.at(t_s, FAULTS)
             event(fleet.platform)
 
     fleet.env.process(trigger())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_fleets import fleet_plans
-from drawn_platforms import beset_fleets
+from drawn_platforms import disrupted_fleets
 from fleets import always, fleet, group
 from hypothesis import HealthCheck, given, settings
 
@@ -65,7 +65,7 @@ def test_both_engines_tell_the_same_stays(plan: FleetPlan) -> None:
 
 
 @settings(drawn, max_examples=15)
-@given(plan=beset_fleets())
+@given(plan=disrupted_fleets())
 def test_hours_agree_where_hosts_fail_and_room_is_short(plan: FleetPlan) -> None:
     """VMs that are interrupted, evicted and healed."""
     check(plan, "simpy")

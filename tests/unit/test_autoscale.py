@@ -9,7 +9,7 @@ import pytest
 from fleets import RunOutput, fleet, group, run_until
 from shared import hosts, run_with_events, shared, vms
 
-from sim.engines.simpy.autoscaling import decide
+from sim.engines.shared import autoscale
 from sim.model.demand import Autoscale, ScalingRule
 from sim.model.faults import Spot
 from sim.model.plan import Retry
@@ -28,6 +28,14 @@ def rules(**changes: Any) -> Autoscale:
         "scale_in": (ScalingRule(threshold=0.3, by=1, cooldown_s=40 * MINUTE),),
     }  # fmt: skip
     return Autoscale(**(fields | changes))
+
+
+def decide(
+    plan: Autoscale, load: float, existing: int, serving: int, now_s: float, quiet_until_s: float
+) -> tuple[int, ScalingRule | None]:
+    """The number of VMs that the rules want, and the rule that says so."""
+    number, rule = autoscale.decide(autoscale.scaling_rules([plan]), 0, load, existing, serving, now_s, quiet_until_s)
+    return number, None if rule == autoscale.NO_RULE else (*plan.scale_out, *plan.scale_in)[rule]
 
 
 def wanted(plan: Autoscale, load: float, existing: int, serving: int | None = None) -> int:

@@ -9,8 +9,8 @@ import pytest
 from fleets import RunOutput, always, group, run_until
 from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
+from sim.engines.shared.faults import unions_that_fail
 from sim.engines.simpy.environment import Environment
-from sim.engines.simpy.faults import clusters_of, racks_of, zones_of
 from sim.engines.simpy.platform import SharedPlatform
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
@@ -282,10 +282,18 @@ def laid_out() -> SharedPlatform:
 
 def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
     """A cluster without a zone fails with no zone; a rack's hosts are neighbours."""
-    platform = laid_out()
-    assert clusters_of(platform) == [[0, 1, 2, 3, 4, 5, 6], [7, 8], [9]]
-    assert racks_of(platform) == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
-    assert zones_of(platform) == {1: [0, 1, 2, 3, 4, 5, 6, 7, 8]}
+    laid = laid_out()
+    failing = Failing(time_between_s=NEVER, repair_s=NEVER)
+
+    def members(kind: str) -> dict[str, Any]:
+        found = unions_that_fail(replace(laid.plan, **{f"{kind}_failures": failing}), laid.index)
+        return {union.name: union.members for union in found}
+
+    names = [pool.name for pool in laid.plan.hosts]
+    assert [*members("host").values()] == [[[0], [1], [2], [3], [4], [5], [6]], [[7], [8]], [[9]]]
+    assert [*members("rack")] == [f"rack {name}" for name in names]
+    assert [*members("rack").values()] == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
+    assert members("zone") == {"zone 1": [[0, 1, 2, 3, 4, 5, 6, 7, 8]]}
 
 
 @pytest.mark.parametrize(

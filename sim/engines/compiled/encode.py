@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
+from sim.distributions.kinds import Distribution
 from sim.distributions.samplers import compile_samplers
 from sim.engines.compiled import layout
 from sim.engines.compiled.layout import Births, Longs, Run, SamplerTables, Tables, Vms
 from sim.engines.group_setup import GroupSetup
-from sim.lifecycle.power import ON_HOST
+from sim.engines.shared.throttle import BUCKET_OF
+from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.state_machine import DEMANDS, TURNS, Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
@@ -37,6 +39,7 @@ class Encoded:
     bins: int
     first_transition: tuple[int, ...]  # of each group, and one behind the last
     first_state: tuple[int, ...]
+    own_samplers: int  # of the groups; the others come behind
 
     @property
     def bin_ticks(self) -> int:
@@ -83,8 +86,10 @@ class _Group:
         return (-1, -1) if refusal is None else (self.row_of(refusal.transition), self.row_of(refusal.gives_up))
 
 
-def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
-    """Lay out the groups' state machines for the loops."""
+def encode(
+    setups: Sequence[GroupSetup], window: Window, more_samplers: Sequence[Distribution] = (), *, throttled: bool = False
+) -> Encoded:
+    """Lay out the groups' state machines for the loops; *more_samplers* come behind those of the groups."""
     machines = [setup.state_machine for setup in setups]
     samplers = [[sampler for sampler in machine.samplers if sampler is not None] for machine in machines]
     backoffs = [np.array(machine.backoff_s, dtype=np.float64) for machine in machines]
@@ -100,7 +105,7 @@ def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
         for state in group.setup.state_machine.states
         for chance in state.chances
     ]
-    sampled = compile_samplers([sampler for own in samplers for sampler in own])
+    sampled = compile_samplers([*(sampler for own in samplers for sampler in own), *more_samplers])
     first_transition, first_state, *_ = first
     bin_shift = max(0, (window.end_ticks // BINS).bit_length() - 1)
     return Encoded(
@@ -109,7 +114,9 @@ def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
             settings=_table(_settings(group) for group in groups),
             states=_states(groups),
             deadlines_s=np.array([state.deadline_s for machine in machines for state in machine.states], dtype=np.float64),
-            transitions=_table(_transition(one, group.state) for group in groups for one in group.setup.state_machine.transitions),
+            transitions=_table(
+                _transition(one, group.state, throttled=throttled) for group in groups for one in group.setup.state_machine.transitions
+            ),
             chances=np.array(
                 [(c.stream, group.row_of(c.transition), group.row_of(c.gives_up), c.at_deadline) for group, _, c in chances],
                 dtype=np.int64,
@@ -125,6 +132,7 @@ def encode(setups: Sequence[GroupSetup], window: Window) -> Encoded:
         bins=(window.end_ticks >> bin_shift) + 1,
         first_transition=first_transition,
         first_state=first_state,
+        own_samplers=sum(map(len, samplers)),
     )  # fmt: skip
 
 
@@ -157,6 +165,7 @@ def _settings(group: _Group) -> dict[int, Any]:
         layout.EDGES_TO: group.edge + (len(setup.calendar.edges_s) if setup.calendar else 0),
         layout.BACKOFFS_FROM: group.backoff,
         layout.STREAMS: len(machine.stream_names),
+        layout.ALWAYS_QUEUED: machine.plan.demand.is_scaled,
     }  # fmt: skip
 
 
@@ -224,10 +233,16 @@ def _state(state: State, group: _Group) -> dict[int, Any]:
         layout.NO_ROOM_GIVES_UP: no_room[1],
         layout.NO_QUOTA: no_quota[0],
         layout.NO_QUOTA_GIVES_UP: no_quota[1],
+        layout.HOST_FAILED: group.row_of(state.host_failed),
+        layout.HOST_FAILED_GIVES_UP: group.row_of(state.host_failed_gives_up),
+        layout.PREEMPT: group.row_of(state.preempt),
+        layout.MAINTAINED: group.row_of(state.maintained),
+        layout.SERVING: state.serving,
+        layout.DELETED: group.row_of(machine.asks.get((state.index, "delete"))),
     }
 
 
-def _transition(transition: Transition, first_state: int) -> dict[int, Any]:
+def _transition(transition: Transition, first_state: int, *, throttled: bool) -> dict[int, Any]:
     return {
         layout.TARGET: first_state + transition.target.index,
         layout.ATTEMPTS: transition.attempts,
@@ -241,6 +256,11 @@ def _transition(transition: Transition, first_state: int) -> dict[int, Any]:
         layout.ASKS_QUOTA: transition.asks_quota,
         layout.OFF_HOST: transition.target.power not in ON_HOST,
         layout.GONE: transition.target.power is None and transition.target.operation is None,
+        layout.RESTARTS: transition.source.power is PowerState.STOPPED
+        and transition.target.power is PowerState.STARTING,
+        layout.TOKEN: BUCKET_OF.get(transition.target.operation or "", layout.ANY_TOKEN)
+        if throttled and transition.target.begins
+        else layout.NO_TOKEN,
     }
 
 

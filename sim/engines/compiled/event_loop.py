@@ -1,196 +1,226 @@
-"""VMs that share hosts and quota only: an event queue of nothing but the moments at which they need these.
+"""VMs that share a platform: an event queue of nothing but the moments at which something may depend on others.
 
 Between two such moments a VM goes on by itself, in one call of `vm_loop.advance`. What is queued is what
-`VmOnPlatform.acquire_resources` yields for, in the same order: at one instant what is given back before what is asked for, then by
-group and number.
+`VmOnPlatform.acquire_resources` yields for, in the same order, and faults. A VM on a host goes on up to the instant at which
+that host may fail, or is maintained, and waits there in its stay; one that may have to leave for another VM at any instant is
+queued from stay to stay.
 """
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
+import numpy as np
 
 # isort: off
+from sim.engines.compiled.acquisition import FAILED, acquire, next_stage, rank_of
+from sim.engines.compiled.disruptions import (
+    ADMITTING, GIVING, LEAVING, NOTHING, WAITING, next_strike, run_fault, start_faults,
+)  # fmt: skip
+from sim.engines.compiled.event_queue import pop, push_vm
 from sim.engines.compiled.layout import (
-    ASKS_HOST, ASKS_QUOTA, ATTEMPT, ATTEMPTS_IN_ALL, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, GONE, HAS_QUOTA, HOST, INDEX, MARGIN,
-    NEEDS_RESOURCE, NEXT_BIRTH, NO_QUOTA, NO_QUOTA_GIVES_UP, NO_ROOM, NO_ROOM_GIVES_UP, NO_SLOTS, OFF_HOST, OF_GROUP, PENDING, QUEUED,
-    STAGE, STATE, STATUS, VM_IS_STUCK, STUCK_VM, T, TOO_MANY_SHAPES, Births, Events, Ledger, Longs, Queue, Run, SamplerTables, Tables, Vms,
+    ALWAYS_QUEUED, ASKED, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, PAUSE, PENDING, QUEUED,
+    QUEUE_FULL, SLOT_BITS, STAGE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, Events, Faults, Ledger,
+    Longs, Notes, Platform, Queue, Run, SamplerTables, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
-from sim.engines.compiled.vm_loop import ENDED, OPTIONS, OVER, advance, begin, cached, gives_up_if_last, inlined
-from sim.engines.shared import placement, quota
-from sim.engines.shared.placement import HostIndex, Placement
-from sim.engines.shared.priorities import REQUESTS
-from sim.engines.shared.quota import QuotaUse
+from sim.engines.compiled.vm_loop import (
+    ENDED,
+    NEVER,
+    PARKED,
+    RESUME,
+    advance,
+    begin,
+    cached,
+    compiled,
+    inlined,
+    pass_time,
+)
+from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS
+from sim.engines.shared.room import HOST, LEAVES, NOWHERE, UNIT, VM_COLUMNS
 
-NOTHING, GIVING, ASKING_QUOTA, ASKING_HOST = range(4)  # stages of a transition that needs a resource, in order
-RANK_BITS = 32
-
-for rule in (*placement.RULES, *quota.RULES):
-    register_jitable(forceinline=True, **OPTIONS)(rule)
-
-
-@inlined
-def _push(t: float, key: int, slot: int, queue: Queue) -> None:
-    """Into the queue: a heap by instant, then by key, of four branches: fewer steps than with two."""
-    at = queue.progress[QUEUED]
-    queue.progress[QUEUED] = at + 1
-    while at > 0:
-        above = (at - 1) >> 2
-        if queue.t[above] < t or (queue.t[above] == t and queue.key[above] <= key):
-            break
-        queue.t[at] = queue.t[above]
-        queue.key[at] = queue.key[above]
-        queue.slot[at] = queue.slot[above]
-        at = above
-    queue.t[at] = t
-    queue.key[at] = key
-    queue.slot[at] = slot
+SLOT_MASK = (1 << SLOT_BITS) - 1
+BIRTH = -1  # instead of a key
 
 
 @inlined
-def _pop(queue: Queue) -> int:
-    """The first of the queue leaves it; returns its slot."""
-    slot = queue.slot[0]
-    last = queue.progress[QUEUED] - 1
-    queue.progress[QUEUED] = last
-    t, key, moved = queue.t[last], queue.key[last], queue.slot[last]
-    at = 0
-    while True:
-        below = 4 * at + 1
-        if below >= last:
-            break
-        for other in range(below + 1, min(below + 4, last)):
-            if queue.t[other] < queue.t[below] or (
-                queue.t[other] == queue.t[below] and queue.key[other] < queue.key[below]
-            ):
-                below = other
-        if t < queue.t[below] or (t == queue.t[below] and key <= queue.key[below]):
-            break
-        queue.t[at] = queue.t[below]
-        queue.key[at] = queue.key[below]
-        queue.slot[at] = queue.slot[below]
-        at = below
-    queue.t[at] = t
-    queue.key[at] = key
-    queue.slot[at] = moved
+def _is_full(ledger: Ledger, events: Events, notes: Notes) -> bool:
+    """Whether a buffer has too few lines left for a VM to go on."""
+    return bool(
+        ledger.progress[CHANGES] + MARGIN > len(ledger.changes)
+        or (len(events.when_s) > 0 and ledger.progress[EVENTS] + MARGIN > len(events.when_s))
+        or 2 * notes.progress[NOTES] > len(notes.when_s)
+    )
+
+
+@inlined
+def _is_queued(slot: int, settings: Longs, ints: Longs, may_evict: bool, spot: Longs, places: Longs) -> bool:
+    """Whether something may reach a VM where it is at any instant, so that it is queued from stay to stay."""
+    group = ints[slot, OF_GROUP]
+    return bool(settings[group, ALWAYS_QUEUED] or (may_evict and spot[group] and places[slot * VM_COLUMNS + HOST] >= 0))
+
+
+@inlined
+def _bound(host: int, is_tracked: bool, faults: Faults) -> float:
+    """The instant from which on something may reach a VM on a host, if it is on one (s)."""
+    return next_strike(host, faults) if is_tracked and host >= 0 else NEVER
+
+
+@inlined
+def _begin(
+    birth: int, births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, queue: Queue,
+    places: Longs,
+) -> int:  # fmt: skip
+    """A VM is requested, in a free slot, which is returned; its first transition is PENDING."""
+    queue.progress[FREE] -= 1
+    slot = queue.free_slots[queue.progress[FREE]]
+    row = slot * VM_COLUMNS
+    places[row + HOST] = NOWHERE
+    places[row + UNIT] = -1
+    places[row + LEAVES] = NOWHERE
+    vms.ints[slot, PENDING] = begin(slot, birth, births, tables, samplers, run, vms, ledger, events)
     return slot  # type: ignore[no-any-return]
 
 
 @inlined
-def _next_stage(slot: int, stage: int, transition: int, needs: Longs, ints: Longs) -> int:
-    """What a transition still needs of the platform after *stage*; NOTHING: it can be taken."""
-    if not needs[transition, NEEDS_RESOURCE]:
-        return NOTHING
-    if stage < GIVING and (
-        (needs[transition, OFF_HOST] and ints[slot, HOST] >= 0) or (needs[transition, GONE] and ints[slot, HAS_QUOTA])
-    ):
-        return GIVING
-    if stage < ASKING_QUOTA and needs[transition, ASKS_QUOTA] and not ints[slot, HAS_QUOTA]:
-        return ASKING_QUOTA
-    if stage < ASKING_HOST and needs[transition, ASKS_HOST]:
-        return ASKING_HOST
-    return NOTHING
+def _leave_slot(slot: int, transition: int, vms: Vms, queue: Queue, places: Longs, is_tracked: bool) -> None:
+    """Nothing more happens to a VM; its slot is free, unless others still find it on its host."""
+    row = slot * VM_COLUMNS
+    vms.ints[slot, STAGE] = NOTHING
+    if transition == ENDED or not is_tracked or (places[row + HOST] < 0 and places[row + LEAVES] == NOWHERE):
+        vms.ints[slot, OF_GROUP] = -1
+        queue.free_slots[queue.progress[FREE]] = slot
+        queue.progress[FREE] += 1
 
 
-@inlined
-def _is_full(ledger: Ledger, events: Events) -> bool:
-    """Whether a buffer has too few lines left for a VM to go on."""
-    return ledger.progress[CHANGES] + MARGIN > len(ledger.changes) or (
-        len(events.when_s) > 0 and ledger.progress[EVENTS] + MARGIN > len(events.when_s)
-    )
+@compiled
+def _close(
+    tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, notes: Notes
+) -> bool:
+    """Demand turns up to the horizon for VMs that wait; False: a buffer is full."""
+    for slot in range(len(vms.ints)):
+        if vms.ints[slot, OF_GROUP] >= 0:
+            if _is_full(ledger, events, notes):
+                return False
+            pass_time(slot, run.horizon_s, tables, samplers, run, vms, ledger, events)
+    return True
 
 
 @cached
 def run_events(
     births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, queue: Queue,
-    hosts: HostIndex, placed: Placement, used: QuotaUse, endless: bool,
+    platform: Platform, faults: Faults, notes: Notes,
 ) -> None:  # fmt: skip
-    """Births and requests in order of time, until all is over or a buffer is full (STATUS); may be called again."""
-    progress, ints, needs = queue.progress, vms.ints, tables.transitions
+    """Births and entries of the queue in order of time, until all is over or something is full (STATUS); may be called again."""
+    progress, ints, needs, hosts, places = (
+        queue.progress,
+        vms.ints,
+        tables.transitions,
+        platform.room,
+        platform.room.vms,
+    )
+    if not progress[STARTED]:
+        progress[STARTED] = 1
+        start_faults(faults, samplers, run, queue)
     while True:
-        if _is_full(ledger, events):
+        if _is_full(ledger, events, notes):
             progress[STATUS] = BUFFERS_FULL
+            return
+        if progress[QUEUED] + len(ints) + MARGIN > len(queue.t):
+            progress[STATUS] = QUEUE_FULL
             return
         birth = progress[NEXT_BIRTH]
         if birth < len(births.born_s) and (progress[QUEUED] == 0 or births.born_s[birth] <= queue.t[0]):
+            progress[NEXT_BIRTH] = birth + 1
             if progress[FREE] == 0:
+                progress[NEXT_BIRTH] = birth
                 progress[STATUS] = NO_SLOTS
                 return
-            progress[FREE] -= 1
-            slot = queue.free_slots[progress[FREE]]
-            progress[NEXT_BIRTH] = birth + 1
-            transition = begin(slot, birth, births, tables, samplers, run, vms, ledger, events)
-            stage = NOTHING
-            acquiring = granted = False
+            slot = _begin(birth, births, tables, samplers, run, vms, ledger, events, queue, places)
+            now, key, stage = births.born_s[birth], BIRTH, NOTHING
         elif progress[QUEUED] > 0:
-            slot = _pop(queue)
-            transition = ints[slot, PENDING]
+            now, key = queue.t[0], queue.key[0]
+            entry = pop(queue)
+            if key < INTERRUPTS:
+                if not run_fault(entry, now, faults, platform.room, tables, samplers, run, vms, queue, notes):
+                    progress[STATUS] = TOO_MANY_SHAPES
+                    return
+                continue
+            slot = entry & SLOT_MASK
+            if ints[slot, STAMP] != entry >> SLOT_BITS:
+                continue
             stage = ints[slot, STAGE]
-            acquiring = True
         else:
-            progress[STATUS] = DONE
+            progress[STATUS] = BUFFERS_FULL
+            if _close(tables, samplers, run, vms, ledger, events, notes):
+                progress[STATUS] = DONE
             return
-        group = ints[slot, OF_GROUP]
         while True:
-            if acquiring:
-                host, vms_more, granted = -1, 1, True
-                no, gives_up = NO_ROOM, NO_ROOM_GIVES_UP
-                if stage == GIVING:
-                    if needs[transition, OFF_HOST]:
-                        host, vms_more = ints[slot, HOST], -1
-                    if needs[transition, GONE] and ints[slot, HAS_QUOTA]:
-                        ints[slot, HAS_QUOTA] = 0
-                        quota.give(used, group)
-                elif stage == ASKING_QUOTA:
-                    granted = quota.ask(used, group)
-                    ints[slot, HAS_QUOTA] = granted
-                    no, gives_up = NO_QUOTA, NO_QUOTA_GIVES_UP
-                elif not endless:
-                    host = placement.choose(hosts, placed, group, ints[slot, INDEX])
-                    granted = host >= 0
-                if host >= 0:
-                    ints[slot, HOST] = host if vms_more > 0 else -1
-                    placement.count(hosts, placed, group, host, vms_more)
-                    if not placement.change(
-                        hosts, host, -vms_more * placed.vcpus[group], -vms_more * placed.memory[group]
-                    ):
-                        progress[STATUS] = TOO_MANY_SHAPES
-                        return
-                state = ints[slot, STATE]
-                if not granted and tables.states[state, no] >= 0:
-                    transition = gives_up_if_last(
-                        tables.states[state, no],
-                        tables.states[state, gives_up],
-                        ints[slot, ATTEMPT],
-                        tables.settings[group, ATTEMPTS_IN_ALL],
-                    )
-                    stage = NOTHING
-            else:
-                transition = advance(slot, transition, granted, tables, samplers, run, vms, ledger, events)
+            was, transition = stage, ints[slot, PENDING]
+            if key == BIRTH:
+                stage = next_stage(slot, NOTHING, transition, needs, ints, places, platform.endless)
+            elif key == INTERRUPTS:
+                pass_time(slot, now, tables, samplers, run, vms, ledger, events)
+                transition = ints[slot, ASKED]
+                ints[slot, ASKED] = -1
+                ints[slot, PENDING] = transition
+                was = NOTHING
+                if stage == NOTHING:
+                    stage = next_stage(slot, NOTHING, transition, needs, ints, places, platform.endless)
+            elif key == MOVES:
+                if stage == NOTHING:
+                    transition = RESUME
                 stage = NOTHING
+            else:
+                stage = acquire(slot, stage, now, tables, samplers, run, vms, ledger, events, queue, platform, notes)
+                if stage == FAILED:
+                    progress[STATUS] = TOO_MANY_SHAPES
+                    return
+                transition = ints[slot, PENDING]
+            is_queued = False
+            while stage == NOTHING:
+                is_queued = _is_queued(slot, tables.settings, ints, hosts.may_evict, hosts.spot, places)
+                bound_s = (
+                    np.nextafter(now, NEVER)
+                    if is_queued
+                    else _bound(places[slot * VM_COLUMNS + HOST], hosts.is_tracked, faults)
+                )
+                transition = advance(
+                    slot, transition, transition != RESUME, bound_s, tables, samplers, run, vms, ledger, events
+                )
                 if ledger.progress[STUCK_VM] != 0:
                     progress[STATUS] = VM_IS_STUCK
                     return
-                if transition in (OVER, ENDED):
-                    queue.free_slots[progress[FREE]] = slot
-                    progress[FREE] += 1
+                if transition < 0:
                     break
-            stage = _next_stage(slot, stage, transition, needs, ints)
-            acquiring = stage != NOTHING
-            granted = not acquiring
-            if not acquiring:
-                continue
-            ints[slot, PENDING] = transition
+                was = NOTHING
+                ints[slot, PENDING] = transition
+                stage = next_stage(slot, NOTHING, transition, needs, ints, places, platform.endless)
             ints[slot, STAGE] = stage
-            key = (group << RANK_BITS) + ints[slot, INDEX]
-            if stage != GIVING:
-                key += REQUESTS
             now = vms.floats[slot, T]
+            key = REQUESTS + rank_of(slot, ints)
+            if stage == NOTHING:
+                if transition != PARKED:
+                    _leave_slot(slot, transition, vms, queue, places, hosts.is_tracked)
+                    break
+                now, key = vms.floats[slot, WAKES], MOVES
+                if not is_queued or now >= run.horizon_s:
+                    break  # a fault of its host comes first, if anything does
+            elif stage == WAITING:
+                break
+            elif stage == ADMITTING:
+                if was == ADMITTING:  # it was refused
+                    now = vms.floats[slot, WAKES]
+                    if now >= run.horizon_s:
+                        break
+                else:
+                    vms.floats[slot, PAUSE] = platform.pauses[ints[slot, OF_GROUP], 0]
+                    vms.floats[slot, WAKES] = -1.0
+            elif stage == GIVING or stage == LEAVING:
+                key += RELEASES - REQUESTS
             birth = progress[NEXT_BIRTH]
             comes_first = (birth >= len(births.born_s) or births.born_s[birth] > now) and (
                 progress[QUEUED] == 0 or now < queue.t[0] or (now == queue.t[0] and key < queue.key[0])
             )
-            if not comes_first or _is_full(ledger, events):
-                _push(now, key, slot, queue)
+            if not comes_first or _is_full(ledger, events, notes):
+                push_vm(now, key, slot, ints, queue)
                 break

@@ -11,35 +11,57 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engines.shared.quota import QuotaUse
+from sim.engines.shared.room import Room
+from sim.engines.shared.throttle import Buckets
+
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
 
 # Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
 (WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
- HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP, RUNNING) = range(23)  # fmt: skip
+ HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP,
+ RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, DELETED) = range(29)  # fmt: skip
 # Columns of `Tables.transitions`.
 (TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
- GONE) = range(12)  # fmt: skip
+ GONE, RESTARTS, TOKEN) = range(14)  # fmt: skip
+NO_TOKEN, ANY_TOKEN = -1, 3  # in TOKEN instead of a bucket: admission isn't asked for; it is always given
 # Columns of `Tables.chances`.
 CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 # Columns of `Tables.settings`, one row a group.
 (FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
  LIFE_IS_WORK, DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- STREAMS) = range(20)  # fmt: skip
+ STREAMS, ALWAYS_QUEUED) = range(21)  # fmt: skip
 ALWAYS, CALENDAR, CYCLE, OWN_EDGES = range(4)  # kinds of DEMAND
 # Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
 BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
 # Columns of `Vms.floats` and `Vms.ints`; EDGE_NO, EDGE_END: places in `Tables.edges_s`; from DRAWN on: draws
 # taken of each stream.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-(STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HOST, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
- DRAWN) = range(15)  # fmt: skip
+STAY_ENDS, WAKES, PAUSE = range(
+    5, 8
+)  # end of the present stay, what may come before, and the pause after a refused admission
+(STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
+ STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
+ DRAWN) = range(26)  # fmt: skip
 # Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)
-# Elements of `Queue.progress`: entries, the next birth, free slots, and why the loop stopped.
-QUEUED, NEXT_BIRTH, FREE, STATUS = range(4)
-DONE, BUFFERS_FULL, NO_SLOTS, TOO_MANY_SHAPES, VM_IS_STUCK = range(5)
+# Elements of `Queue.progress`: entries, the next birth, free slots, why the loop stopped, whether it began, evictions so far.
+QUEUED, NEXT_BIRTH, FREE, STATUS, STARTED, EVICTIONS = range(6)
+DONE, BUFFERS_FULL, NO_SLOTS, TOO_MANY_SHAPES, VM_IS_STUCK, QUEUE_FULL = range(6)
+SLOT_BITS = 32  # of an entry of the queue; the rest is the stamp of the VM's latest entry: older ones count for nothing
+# What a platform does to a VM, in STRUCK while no state has answered it.
+NOT_STRUCK, BY_FAILURE, BY_PREEMPTION = range(3)
+# Columns of `Faults.processes` and `Faults.maintenance`.
+DRAWN_BETWEEN, DRAWN_REPAIR, SAMPLER_BETWEEN, SAMPLER_REPAIR, HOSTS_FROM, HOSTS_TO, IS_DOWN = range(7)
+DOMAINS, DOMAIN, ROUNDS = range(3)
+EVERY_S, BETWEEN_DOMAINS_S, ROUND_S = range(3)
+# Columns of `Notes.lines`, and their kinds; a line of a host has its number for a VM's.
+NOTE_KIND, NOTE_GROUP, NOTE_VM, NOTE_WHAT, NOTE_KEY = range(5)
+HOST_FAILS, HOST_IS_BACK, REFUSED, STRUCK_BY, INTERRUPTED, WAITS_FOR, WAITED = range(7)
+# Elements of `Notes.progress`.
+NOTES, HOST_FAILURES = range(2)
 
 GROUP_BITS = 11  # of a line of `Ledger.changes`: tick, change on hosts + 1 (2 bits), change running + 1 (2 bits), group
 MARGIN = 4096  # lines that must be left in a buffer before a VM goes on
@@ -104,7 +126,7 @@ class Vms(NamedTuple):
         """Room for so many VMs."""
         return cls(
             keys=np.zeros((vms, streams), dtype=np.uint64),
-            floats=np.zeros((vms, EDGE + 1), dtype=np.float64),
+            floats=np.zeros((vms, PAUSE + 1), dtype=np.float64),
             ints=np.zeros((vms, DRAWN + streams), dtype=np.int64),
         )
 
@@ -130,10 +152,44 @@ class Events(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """A heap of VMs that need a resource, by instant and key; and the free rows of `Vms`."""
+    """A heap of entries, by instant and key (`shared.priorities`); and the free rows of `Vms`."""
 
     t: Floats
     key: Longs
-    slot: Longs
+    entry: Longs  # slot and stamp of a VM; the number of a fault's process, or of a group
     free_slots: Longs
     progress: Longs
+
+
+class Faults(NamedTuple):
+    """What fails, and maintenance; its process comes behind those that fail."""
+
+    keys: NDArray[np.uint64]  # (processes, 2): of the streams of times between failures, and of repairs
+    processes: Longs
+    strikes_s: Floats  # when each fails next, while its hosts are up
+    hosts: Longs  # of the processes, one behind the other
+    struck_from: Longs  # by host, and one more: its processes are from here on in `struck_by`
+    struck_by: Longs
+    maintenance: Longs  # no domains: there is none
+    maintenance_s: Floats
+    turn_s: Floats  # when each update domain is maintained next
+
+
+class Notes(NamedTuple):
+    """What isn't a move: failures and repairs of hosts, refused operations, and what was done to VMs that are audited."""
+
+    when_s: Floats
+    value: Floats  # of a refusal: when to come back (s from then)
+    lines: Longs
+    progress: Longs
+    refused: Longs  # operations refused admission, by transition
+
+
+class Platform(NamedTuple):
+    """What VMs share."""
+
+    room: Room
+    quota: QuotaUse
+    buckets: Buckets
+    pauses: Floats  # (groups, 3): pause after a refused admission (s), its growth, its maximum (s)
+    endless: bool  # hardware without end

@@ -1,30 +1,42 @@
-"""A fleet that shares hosts and quota, compiled: its platform as arrays, its ledgers, and the audit."""
+"""A fleet that shares a platform, compiled: its ledgers, what it reports, and the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from sim.distributions import streams
-from sim.engines.audit import Moves, compare, picks
+from sim.engines.audit import (
+    HOST_FAILED,
+    INTERRUPTED,
+    MAY_COME,
+    PREEMPT,
+    REFUSED,
+    WAITED,
+    WAITS,
+    Moves,
+    PlatformAction,
+    compare,
+    picks,
+)
 from sim.engines.compiled import layout
 from sim.engines.compiled.buffers import Buffers, add_changes
 from sim.engines.compiled.encode import Encoded, encode, with_own_edges
 from sim.engines.compiled.event_loop import run_events
-from sim.engines.compiled.layout import Births, Queue, Vms
+from sim.engines.compiled.layout import Births, Notes, Queue, Vms
+from sim.engines.compiled.platform_arrays import new_faults, new_notes, new_platform, new_queue, samplers_of, unions_of
+from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host, of_refusal
 from sim.engines.group_setup import GroupSetup, MovesListener
-from sim.engines.shared.placement import HostIndex, Placement, host_index, new_placement, too_many_shapes
-from sim.engines.shared.quota import QuotaUse, quota_use
+from sim.engines.shared.placement import too_many_shapes
+from sim.engines.shared.room import NOWHERE, VM_COLUMNS
 from sim.errors import ScenarioError
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 
 FIRST_SLOTS = 1024  # VMs alive for which there is room at first; doubled as often as need be
 LINES = 65_536  # of a buffer
-
-Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse)
 
 
 class SharedRun:
@@ -36,45 +48,48 @@ class SharedRun:
         assert plan.platform is not None
         self.setups = setups
         self.window = window
-        self.encoded: Encoded = encode(setups, window)
+        unions = unions_of(plan.platform)
+        self.encoded: Encoded = encode(
+            setups, window, samplers_of(unions), throttled=plan.platform.throttle is not None
+        )
         self.accumulators = [Accumulator(window, setup.table) for setup in setups]
         self.tables, self.births = with_own_edges(self.encoded.tables, _births(setups), setups)
-        groups = [setup.plan for setup in setups]
-        hosts = host_index(plan.platform)
-        self.endless = not plan.platform.hosts
-        self.hosts: HostIndex = as_arrays(hosts)
-        self.placement: Placement = as_arrays(new_placement(plan.platform, hosts, groups))
-        self.quota: QuotaUse = as_arrays(quota_use(plan.platform, groups))
+        self.platform = new_platform(plan.platform, [setup.plan for setup in setups])
+        root = streams.replication_key(seed, replication)
+        self.faults = new_faults(plan.platform, self.platform.room, unions, root, self.encoded.own_samplers)
+        self.plan = plan.platform
+        self.counts: dict[str, int] = {}  # of the platform
         # VMs that are simulated again in SimPy, and their moves so far.
+        births = np.bincount(self.births.group, minlength=len(setups)).tolist()
         self.rows: dict[tuple[int, int], int] = {
-            (place, int(setup.vms(np.array([row]))[0])): row
-            for place, setup in enumerate(setups)
-            if (births := int((self.births.group == place).sum()))
-            for row in picks(setup.plan.name, births, seed=seed, replication=replication)
-            if setup.has_one_life(row)
+            (place, int(setups[place].vms(np.array([row]))[0])): row
+            for place, row in picks(births, seed=seed, replication=replication)
+            if setups[place].has_one_life(row)
         }
         self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in self.rows}
+        self.actions: dict[tuple[int, int], list[PlatformAction]] = {vm: [] for vm in self.rows}
 
     def run(
         self,
         peaks: tuple[Peak, Peak],
         listener: MovesListener | None = None,
         on_flush: Callable[[float], None] | None = None,
+        on_event: Callable[[Noted], None] | None = None,
     ) -> None:
         """Run to the horizon and fill the ledgers. Raises LifecycleError, or ScenarioError where the index is too small."""
         listed = [*self.stories] if listener is None else []
-        buffers = Buffers.blank(self.setups, self.window, self.encoded, LINES, LINES, listed)
-        vms = self.encoded.vms(FIRST_SLOTS)
-        slots = np.arange(FIRST_SLOTS, dtype=np.int64)
-        queue = Queue(
-            np.zeros(FIRST_SLOTS), slots * 0, slots * 0, slots[::-1].copy(), np.zeros(layout.STATUS + 1, dtype=np.int64)
-        )
-        queue.progress[layout.FREE] = FIRST_SLOTS
+        encoded, hosts = self.encoded, len(self.platform.room.down)
+        buffers = Buffers.blank(self.setups, self.window, encoded, LINES, LINES, listed)
+        notes = new_notes(max(LINES, hosts), encoded.run.transitions)
+        vms = encoded.vms(FIRST_SLOTS)
+        vms.ints[:, layout.OF_GROUP] = -1
+        queue = new_queue(FIRST_SLOTS, len(self.faults.processes))
+        self._make_room_for(FIRST_SLOTS)
         status = layout.BUFFERS_FULL
         while status != layout.DONE:
             run_events(
-                self.births, self.tables, self.encoded.samplers, self.encoded.run, vms, buffers.ledger, buffers.events, queue,
-                self.hosts, self.placement, self.quota, self.endless,
+                self.births, self.tables, encoded.samplers, encoded.run, vms, buffers.ledger, buffers.events, queue,
+                self.platform, self.faults, notes,
             )  # fmt: skip
             buffers.check()
             status = int(queue.progress[layout.STATUS])
@@ -82,7 +97,11 @@ class SharedRun:
                 raise ScenarioError([too_many_shapes()])
             if status == layout.NO_SLOTS:
                 vms, queue = _doubled(vms, queue)
+                self._make_room_for(len(vms.ints))
+            elif status == layout.QUEUE_FULL:
+                queue = _with_more_entries(queue)
             self._drain(buffers, peaks, listener)
+            self._report(notes, on_event)
             known_s = None if status == layout.DONE else self._known_until(queue)
             for peak in peaks:
                 peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
@@ -90,6 +109,63 @@ class SharedRun:
                 on_flush(known_s)
         for place, accumulator in enumerate(self.accumulators):
             buffers.add_to(accumulator, place)
+        if failures := int(notes.progress[layout.HOST_FAILURES]):
+            self.counts["host_failures"] = failures
+        self.refused = notes.refused
+
+    def _make_room_for(self, slots: int) -> None:
+        """A row for each VM, with nothing in it."""
+        room = self.platform.room
+        rows: Any = np.full(slots * VM_COLUMNS, NOWHERE, dtype=np.int64)
+        rows[: len(room.vms)] = room.vms
+        self.platform = self.platform._replace(room=room._replace(vms=rows))
+
+    def _report(self, notes: Notes, on_event: Callable[[Noted], None] | None) -> None:
+        """Pass on what isn't a move, and take it off the buffer."""
+        lines = int(notes.progress[layout.NOTES])
+        notes.progress[layout.NOTES] = 0
+        kinds = notes.lines[:lines, layout.NOTE_KIND]
+        for place, index in self.stories:
+            mine = (notes.lines[:lines, layout.NOTE_GROUP] == place) & (notes.lines[:lines, layout.NOTE_VM] == index)
+            self.actions[place, index] += [self._action(notes, place, line) for line in np.flatnonzero(mine).tolist()]
+        if on_event is None:
+            return
+        for line in np.flatnonzero(kinds <= layout.REFUSED).tolist():
+            kind, place, vm, what, _ = notes.lines[line].tolist()
+            now_s = float(notes.when_s[line])
+            if kind == layout.REFUSED:
+                operation = self._operation(place, what)
+                on_event(of_refusal(self.setups[place], vm, now_s, operation, "TooManyRequests"))
+            else:
+                on_event(of_host(self.plan, vm, now_s, HOST_FAILURE if kind == layout.HOST_FAILS else HOST_REPAIR))
+
+    def _action(self, notes: Notes, place: int, line: int) -> PlatformAction:
+        """What a line says was done to a VM."""
+        kind, _, _, what, priority = notes.lines[line].tolist()
+        words = {
+            layout.REFUSED: REFUSED,
+            layout.STRUCK_BY: HOST_FAILED if what == layout.BY_FAILURE else PREEMPT,
+            layout.INTERRUPTED: INTERRUPTED,
+            layout.WAITS_FOR: WAITS,
+            layout.WAITED: WAITED if what else MAY_COME,
+        }
+        transition = what - self.encoded.first_transition[place] if kind == layout.INTERRUPTED else -1
+        return PlatformAction(float(notes.when_s[line]), words[kind], priority, transition, float(notes.value[line]))
+
+    def _operation(self, place: int, transition: int) -> str:
+        """The operation that a transition of a group begins."""
+        first = self.encoded.first_transition[place]
+        return self.setups[place].state_machine.transitions[transition - first].target.operation or ""
+
+    def counts_of(self, place: int) -> dict[str, int]:
+        """What was counted of a group that isn't a move."""
+        low, high = self.encoded.first_transition[place : place + 2]
+        counts: dict[str, int] = {}
+        for transition in (low + np.flatnonzero(self.refused[low:high])).tolist():
+            times = int(self.refused[transition])
+            for name in (f"operations.{self._operation(place, transition)}.rejected", "failures.TooManyRequests"):
+                counts[name] = counts.get(name, 0) + times
+        return counts
 
     def _known_until(self, queue: Queue) -> float:
         """Nothing that is still to be written is earlier than this (s)."""
@@ -117,13 +193,16 @@ class SharedRun:
                 listener(setup, when[moves].copy(), local[moves], whom[moves].copy())
 
     def audit(self) -> None:
-        """Simulate a few VMs again in SimPy, with the same answers of the platform. Raises AuditError where a bit differs."""
+        """Simulate the sampled VMs again in SimPy, with all that the platform did to them. Raises AuditError where a bit differs."""
         births = self.births
         for (place, index), parts in self.stories.items():
             if parts:
                 born_s = float(births.born_s[(births.group == place) & (births.vm == index)][0])
                 when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-                compare(self.setups[place], self.rows[place, index], (when, what), born_s)
+                compare(
+                    self.setups[place], self.rows[place, index], (when, what), born_s, self.actions[place, index],
+                    throttled=self.plan.throttle is not None,
+                )  # fmt: skip
 
 
 def _births(setups: Sequence[GroupSetup]) -> Births:
@@ -151,18 +230,17 @@ def _births(setups: Sequence[GroupSetup]) -> Births:
     return births if recorded else births._replace(lifetime_s=np.zeros(0))
 
 
-def as_arrays(rows: Rows) -> Rows:
-    """The same with arrays for lists; those that would be empty hold a zero that no one reads."""
-    columns: list[Any] = [np.array(part or [0], dtype=np.int64) if isinstance(part, list) else part for part in rows]
-    return type(rows)(*columns)
-
-
 def _doubled(vms: Vms, queue: Queue) -> tuple[Vms, Queue]:
     """Room for twice as many VMs where no slot is free."""
-    slots = len(queue.slot)
+    slots = len(vms.ints)
     queue.progress[layout.FREE] = slots
     free = np.concatenate([np.arange(slots, 2 * slots)[::-1], np.zeros(slots, dtype=np.int64)])
-    t, key, slot = (np.concatenate([part, np.zeros_like(part)]) for part in (queue.t, queue.key, queue.slot))
-    return Vms(*(np.concatenate([part, np.zeros_like(part)]) for part in vms)), Queue(
-        t, key, slot, free, queue.progress
-    )
+    more = Vms(*(np.concatenate([part, np.zeros_like(part)]) for part in vms))
+    more.ints[slots:, layout.OF_GROUP] = -1
+    return more, _with_more_entries(queue)._replace(free_slots=free)
+
+
+def _with_more_entries(queue: Queue) -> Queue:
+    """Room for twice as many entries."""
+    t, key, entry = (np.concatenate([part, np.zeros_like(part)]) for part in (queue.t, queue.key, queue.entry))
+    return queue._replace(t=t, key=key, entry=entry)

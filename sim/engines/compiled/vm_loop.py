@@ -24,13 +24,13 @@ from sim.engines.compiled.kernel_cache import KernelCache
 
 # isort: off
 from sim.engines.compiled.layout import (
-    AFTER, ALIVE, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
+    AFTER, ALIVE, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
     DEMAND, DIES, DOWN, DRAWN, EDGE, EDGE_END, EDGE_NO, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
-    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST, INDEX, LATE, LEVEL,
-    LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
-    ON_STREAM, OWN_EDGES, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STATE, STREAM, STREAMS,
-    STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
+    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED, HOST_FAILED_GIVES_UP, INDEX, LATE, LEVEL,
+    LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, NOT_STRUCK, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
+    ON_STREAM, OWN_EDGES, PREEMPT, BY_FAILURE, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STRUCK, ROUND, STREAM, STREAMS,
+    STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WAKES, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
     SamplerTables, Tables, Vms,
 )  # fmt: skip
 
@@ -39,7 +39,8 @@ from sim.model.state_machine import DEMANDS, STUCK, TURNS, Attempts, Delay, Life
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import LEFT_ON, TICKS_PER_HOUR
 
-OVER, ENDED = -1, -2  # instead of a transition: nothing before the horizon; nothing ever
+# Instead of a transition: nothing before the horizon; nothing ever; a stay that something may end; going on with one.
+OVER, ENDED, PARKED, RESUME = -1, -2, -3, -4
 _SAMPLED, _BACKOFF, _REST = int(Delay.SAMPLED), int(Delay.BACKOFF), int(Delay.REST)
 _ADD, _RESET = int(Attempts.ADD), int(Attempts.RESET)
 _KEEP, _LOST = int(Life.KEEP), int(Life.LOST)
@@ -208,8 +209,11 @@ def begin(
     ints[slot, INDEX] = index
     ints[slot, OF_GROUP] = group
     ints[slot, STAGE] = 0
-    ints[slot, HOST] = -1
     ints[slot, HAS_QUOTA] = 0
+    ints[slot, STAMP] += 1
+    ints[slot, STRUCK] = NOT_STRUCK
+    ints[slot, ASKED] = -1
+    ints[slot, ROUND] = -1
     listed_as = index if len(events.listed) == 0 else -1
     for line in range(len(events.listed)):
         if events.listed[line, 0] == group and events.listed[line, 1] == index:
@@ -299,13 +303,61 @@ def _lifetime(slot: int, t: float, group: int, settings: Longs, samplers: Sample
     return took if settings[group, LIFE_IS_WORK] else t + took  # type: ignore[no-any-return]
 
 
+@inlined
+def _turn_until(
+    slot: int, state: int, wanted: int, edge: float, until_s: float, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms,
+    ledger: Ledger, events: Events,
+) -> tuple[bool, int, float]:  # fmt: skip
+    """Demand turns up to an instant (included; at the horizon excluded): whether it did, what it is then, and the next edge."""
+    group, turned = vms.ints[slot, OF_GROUP], False
+    turns = DEMANDS * run.transitions + TURNS * state
+    while edge <= until_s and edge < run.horizon_s:
+        then = _turns_to(slot, wanted, state, group, tables, vms)
+        if then != wanted:
+            turned = True
+            move = turns + DEMANDS * wanted + then
+            _record(edge, move, vms.ints[slot, LISTED_AS], tables.moves, run, ledger, events)
+            wanted = then
+        edge = _next_edge(slot, edge, wanted, group, tables.settings, tables.edges_s, samplers, vms)
+    return turned, wanted, edge
+
+
+@inlined
+def answer_to(what: int, state: int, attempts: int, attempts_in_all: int, states: Longs) -> int:
+    """The transition that answers what the platform does to a VM in a state; -1: none does."""
+    if what != BY_FAILURE:
+        return states[state, PREEMPT]  # type: ignore[no-any-return]
+    return gives_up_if_last(states[state, HOST_FAILED], states[state, HOST_FAILED_GIVES_UP], attempts, attempts_in_all)  # type: ignore[no-any-return]
+
+
+@compiled
+def pass_time(
+    slot: int, until_s: float, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events
+) -> None:  # fmt: skip
+    """A VM stays where it is until an instant, whatever its stay's own end: demand turns, and its timers run."""
+    state = vms.ints[slot, STATE]
+    _, vms.ints[slot, WANTED], vms.floats[slot, EDGE] = _turn_until(
+        slot, state, vms.ints[slot, WANTED], vms.floats[slot, EDGE], until_s, tables, samplers, run, vms, ledger, events
+    )
+    stayed = until_s - vms.floats[slot, T]
+    if tables.states[state, RUNS_CRASH]:
+        vms.floats[slot, CRASH_LEFT] -= stayed
+    if tables.states[state, RUNS_EVICTION]:
+        vms.floats[slot, EVICTION_LEFT] -= stayed
+    if tables.states[state, LIFE_TIMER] == _WORKS:
+        vms.floats[slot, DIES] -= stayed
+    vms.floats[slot, T] = until_s
+
+
 @compiled
 def advance(
-    slot: int, transition: int, granted: bool, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events
+    slot: int, transition: int, granted: bool, bound_s: float, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms,
+    ledger: Ledger, events: Events,
 ) -> int:  # fmt: skip
-    """Go on from a transition until one needs a shared resource: returns that one, not yet taken, or OVER or ENDED.
+    """Go on from a transition until one needs a shared resource: returns that one, not yet taken, or OVER, ENDED or PARKED.
 
-    *granted*: the first transition has what it needs.
+    *granted*: the first transition has what it needs. RESUME for a transition goes on with the stay that was parked. What comes
+    at *bound_s* or later, and takes time, isn't done: the VM is parked in its stay, for something may end it.
     """
     group, vm = vms.ints[slot, OF_GROUP], vms.ints[slot, LISTED_AS]
     t, edge, dies = vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES]
@@ -313,60 +365,78 @@ def advance(
     state, wanted = vms.ints[slot, STATE], vms.ints[slot, WANTED]
     attempts, stuck = vms.ints[slot, ATTEMPT], vms.ints[slot, STUCK_AT]
     settings, states, transitions = tables.settings, tables.states, tables.transitions
+    struck, end = vms.ints[slot, STRUCK], vms.floats[slot, STAY_ENDS]
+    resumes = transition == RESUME
+    if resumes:
+        transition = vms.ints[slot, STAY_NEXT]
     while True:
-        if transitions[transition, NEEDS_RESOURCE] and not granted:
-            break
-        granted = False
-        transition &= PLACE
-        _record(t, DEMANDS * transition + wanted, vm, tables.moves, run, ledger, events)
-        state = transitions[transition, TARGET] & PLACE
-        if wanted == LEFT_ON and not states[state, RUNNING]:
-            wanted = 0
-        turns = DEMANDS * run.transitions + TURNS * state
-        if transitions[transition, HAS_EFFECT]:
-            if transitions[transition, ATTEMPTS] == _RESET:
-                attempts = 0
-            elif transitions[transition, ATTEMPTS] == _ADD:
-                attempts += 1
-            if transitions[transition, LIFE_CHANGE] != _KEEP and vms.ints[slot, HAS_RUN] == 0:
-                if transitions[transition, LIFE_CHANGE] == _LOST:
-                    dies = 0.0
-                else:
-                    vms.ints[slot, HAS_RUN] = 1
-                    if settings[group, LIFETIME_STREAM] >= 0:
-                        dies = _lifetime(slot, t, group, settings, samplers, vms)
-            if transitions[transition, RESAMPLES_CRASH]:
-                crash_left = _variate(
-                    slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], samplers, vms
-                )
-            if transitions[transition, RESAMPLES_EVICTION]:
-                eviction_left = _variate(
-                    slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], samplers, vms
-                )
-            if transitions[transition, ENDS_DEMAND]:
-                edge = NEVER
-                if wanted:
-                    _record(t, turns + DEMANDS * wanted, vm, tables.moves, run, ledger, events)
-                    wanted = 0
-        if states[state, ENDS]:
-            transition = ENDED
-            break
+        if not resumes:
+            if transitions[transition, NEEDS_RESOURCE] and not granted:
+                break
+            granted = False
+            transition &= PLACE
+            _record(t, DEMANDS * transition + wanted, vm, tables.moves, run, ledger, events)
+            state = transitions[transition, TARGET] & PLACE
+            if wanted == LEFT_ON and not states[state, RUNNING]:
+                wanted = 0
+            if transitions[transition, HAS_EFFECT]:
+                if transitions[transition, ATTEMPTS] == _RESET:
+                    attempts = 0
+                elif transitions[transition, ATTEMPTS] == _ADD:
+                    attempts += 1
+                if transitions[transition, LIFE_CHANGE] != _KEEP and vms.ints[slot, HAS_RUN] == 0:
+                    if transitions[transition, LIFE_CHANGE] == _LOST:
+                        dies = 0.0
+                    else:
+                        vms.ints[slot, HAS_RUN] = 1
+                        if settings[group, LIFETIME_STREAM] >= 0:
+                            dies = _lifetime(slot, t, group, settings, samplers, vms)
+                if transitions[transition, RESAMPLES_CRASH]:
+                    crash_left = _variate(
+                        slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], samplers, vms
+                    )
+                if transitions[transition, RESAMPLES_EVICTION]:
+                    eviction_left = _variate(
+                        slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], samplers, vms
+                    )
+                if transitions[transition, ENDS_DEMAND]:
+                    edge = NEVER
+                    if wanted:
+                        turn = DEMANDS * run.transitions + TURNS * state + DEMANDS * wanted
+                        _record(t, turn, vm, tables.moves, run, ledger, events)
+                        wanted = 0
+            if states[state, ENDS]:
+                transition = ENDED
+                break
+            if struck != NOT_STRUCK:
+                answer = answer_to(struck, state, attempts, settings[group, ATTEMPTS_IN_ALL], states)
+                if answer >= 0:
+                    struck = NOT_STRUCK
+                    transition = answer
+                    continue
+            if states[state, LEVEL]:
+                answer = states[state, UP] if wanted else states[state, DOWN]
+                if answer >= 0:
+                    transition = answer
+                    continue
+            transition, end = _next_end(
+                slot, state, group, t, attempts, dies, crash_left, eviction_left, tables, samplers, vms
+            )
+        # Demand may turn meanwhile, and the state may answer.
+        resumes = False
         up = states[state, UP]
         down = states[state, DOWN]
-        if states[state, LEVEL]:
-            answer = up if wanted else down
-            if answer >= 0:
-                transition = answer
-                continue
-        transition, end = _next_end(
-            slot, state, group, t, attempts, dies, crash_left, eviction_left, tables, samplers, vms
-        )
-        # Demand may turn meanwhile, and the state may answer.
         answers = up >= 0 or down >= 0
         over = False
         while True:
             wake = edge if answers and edge <= end else end
             until = wake
+            if wake >= bound_s and bound_s < run.horizon_s and wake > t:
+                vms.ints[slot, STAY_NEXT], vms.floats[slot, STAY_ENDS] = transition, end
+                vms.floats[slot, WAKES] = wake
+                transition = PARKED
+                over = True
+                break
             if not wake < run.horizon_s:
                 over = True
                 until = run.horizon_s
@@ -379,15 +449,11 @@ def advance(
                     ledger.progress[STUCK_STATE] = state
                     over = True
                     break
-            turned = False
-            while edge <= until and edge < run.horizon_s:
-                then = _turns_to(slot, wanted, state, group, tables, vms)
-                if then != wanted:
-                    turned = True
-                    _record(edge, turns + DEMANDS * wanted + then, vm, tables.moves, run, ledger, events)
-                    wanted = then
-                edge = _next_edge(slot, edge, wanted, group, settings, tables.edges_s, samplers, vms)
+            turned, wanted, edge = _turn_until(
+                slot, state, wanted, edge, until, tables, samplers, run, vms, ledger, events
+            )
             if over:
+                transition = OVER
                 break
             if turned:
                 answer = up if wanted else down
@@ -397,7 +463,6 @@ def advance(
             if wake >= end:
                 break
         if over:
-            transition = OVER
             break
         stayed = wake - t
         if states[state, RUNS_CRASH]:
@@ -410,7 +475,7 @@ def advance(
     vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES] = t, edge, dies
     vms.floats[slot, CRASH_LEFT], vms.floats[slot, EVICTION_LEFT] = crash_left, eviction_left
     vms.ints[slot, STATE], vms.ints[slot, WANTED] = state, wanted
-    vms.ints[slot, ATTEMPT], vms.ints[slot, STUCK_AT] = attempts, stuck
+    vms.ints[slot, ATTEMPT], vms.ints[slot, STUCK_AT], vms.ints[slot, STRUCK] = attempts, stuck, struck
     return transition
 
 
@@ -424,6 +489,6 @@ def run_vms(
     """
     for birth in range(len(births.born_s)):
         transition = begin(0, birth, births, tables, samplers, run, vms, ledger, events)
-        advance(0, transition, False, tables, samplers, run, vms, ledger, events)
+        advance(0, transition, False, NEVER, tables, samplers, run, vms, ledger, events)
         if ledger.progress[STUCK_VM] != 0:
             return

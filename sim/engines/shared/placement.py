@@ -279,8 +279,12 @@ def choose(index: HostIndex, placement: Placement, group: int, vm: int) -> int:
 def allows(index: HostIndex, placement: Placement, group: int, vm: int, host: int) -> bool:
     """Whether a host is where the VM of that number in its group may be."""
     row, cluster, unit = zone_row(placement, group, vm), cluster_of_set(placement, group), index.unit_of[host]
-    units = placement.allowed[placement.allowed_from[row] : placement.allowed_from[row + 1]]
-    return unit in units and (cluster < 0 or index.cluster[unit] == cluster)
+    if cluster >= 0 and index.cluster[unit] != cluster:
+        return False
+    for place in range(placement.allowed_from[row], placement.allowed_from[row + 1]):
+        if placement.allowed[place] == unit:
+            return True
+    return False
 
 
 def less_free(index: HostIndex, one: int, other: int) -> bool:
@@ -310,7 +314,7 @@ def too_many_shapes() -> Fault:
 
 
 RULES = (
-    tree_find, tree_set, list_rank, list_find, list_leave, list_enter, find, put, change, less_free, zone_row, cluster_of_set, choose, count
+    tree_find, tree_set, list_rank, list_find, list_leave, list_enter, find, put, change, less_free, zone_row, cluster_of_set, choose, count, allows
 )  # fmt: skip
 
 

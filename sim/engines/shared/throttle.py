@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableSequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -14,6 +15,7 @@ BUCKET_OF = MappingProxyType({
     "create": CREATES, "start": UPDATES, "restart": UPDATES, "power_off": UPDATES, "hibernate": UPDATES, "update": UPDATES,
     "deallocate": DELETES, "delete": DELETES,
 })  # fmt: skip
+NEVER = math.inf
 LAST_BITS = 1e-9  # of a token: a refill that is due at this instant has come, however its fractions were rounded
 
 
@@ -39,6 +41,6 @@ def take_token(buckets: Buckets, bucket: int, now_s: float) -> float:
     buckets.tokens[bucket] = tokens
     buckets.at_s[bucket] = now_s
     if tokens < 1 - LAST_BITS:
-        return (1 - tokens) / buckets.refill_per_s if buckets.refill_per_s > 0 else float("inf")
+        return (1 - tokens) / buckets.refill_per_s if buckets.refill_per_s > 0 else NEVER
     buckets.tokens[bucket] = tokens - 1
     return 0.0

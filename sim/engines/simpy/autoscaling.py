@@ -1,54 +1,21 @@
-"""The number of VMs follows the load: ticks, any-out / all-in rules, one cooldown for both directions, no flapping.
-
-Rules and their order: Microsoft, Autoscale: understand settings (2026-08-05), and Autoscale flapping (2024-11-01).
-"""
+"""The number of VMs follows the load: the autoscaler of a group as a SimPy process, and the meter of its load."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from itertools import islice
 from typing import Any
 
 from simpy.events import Event
 
+from sim.engines.shared.autoscale import NO_RULE, decide, load_amounts, scaling_rules
+from sim.engines.shared.priorities import TICKS
 from sim.engines.simpy.group_run import NEVER, GroupRun, VmRecord
-from sim.model.demand import Autoscale, ScalingRule
+from sim.model.demand import Autoscale
 from sim.model.demand.base import by_local_hour
 from sim.model.state_machine import Transition
-from sim.usage.ledger import TICKS_PER_HOUR, to_ticks
-
-
-def decide(
-    plan: Autoscale, load: float, existing: int, serving: int, now_s: float, quiet_until_s: float
-) -> tuple[int, ScalingRule | None]:
-    """The number of VMs that the rules want, and the rule that says so (None: leave it).
-
-    *load* is shared by the *serving* VMs: new ones bring capacity only once they have booted. A scale-out rule that is
-    true wins with the largest number; a scale-in needs all its rules true, and takes only as many VMs as leave every
-    scale-out rule false.
-    """
-    if now_s < quiet_until_s or serving <= 0:  # while none serves, there is nothing to measure
-        return existing, None
-    use = _use(plan, load, serving)
-    out = [rule for rule in plan.scale_out if use > rule.threshold]
-    if out:
-        rule = max(out, key=lambda rule: rule.by)
-        wanted = min(existing + rule.by, plan.maximum)
-        return (wanted, rule) if wanted > existing else (existing, None)
-    if plan.scale_in and all(use < rule.threshold for rule in plan.scale_in):
-        rule = min(plan.scale_in, key=lambda rule: rule.by)
-        for fewer in range(min(rule.by, existing - plan.minimum), 0, -1):
-            after = _use(plan, load, serving - fewer)
-            if all(after <= other.threshold for other in plan.scale_out):
-                return existing - fewer, rule
-    return existing, None
-
-
-def _use(plan: Autoscale, load: float, serving: int) -> float:
-    """Load per VM as a share of what one VM serves; for none any load would be too much."""
-    if serving <= 0:
-        return float("inf") if load > 0 else 0.0
-    return load / (serving * plan.per_vm)
+from sim.usage.ledger import to_ticks
 
 
 class LoadMeter:
@@ -85,18 +52,13 @@ class LoadMeter:
             self.serving += change
 
     def amounts(self) -> dict[str, float]:
-        """Load times hours, offered and served, and the hours in which there was more of it than VMs could serve."""
-        parts = [(load, serving * self.per_vm, ticks / TICKS_PER_HOUR) for (load, serving), ticks in self.ticks.items()]
-        return {
-            "load.offered": math.fsum(load * hours for load, _, hours in parts),
-            "load.served": math.fsum(min(load, served) * hours for load, served, hours in parts),
-            "load.overload_hours": math.fsum(hours for load, served, hours in parts if load > served),
-        }
+        """Load times hours, offered and served, and hours of overload."""
+        return load_amounts(self.ticks, self.per_vm)
 
 
 def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
     """The process: look at the load every tick, request VMs or delete the newest; measure how the load is served."""
-    env, meter = group.env, LoadMeter(plan, group)
+    env, meter, rules = group.env, LoadMeter(plan, group), scaling_rules([plan])
     newest: dict[int, None] = {}
     made = 0
     quiet_until_s = 0.0
@@ -122,17 +84,17 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
     last_s = math.nextafter(group.horizon_s, 0.0)  # what is open at the horizon is closed there, and counted
     while True:
         now_s = min(now_s + plan.tick_s, last_s)
-        yield env.at(now_s)
+        yield env.at(now_s, TICKS + group.setup.index)
         if now_s == last_s:
             meter.advance(group.horizon_s)
             group.amounts.update(meter.amounts())
             return
         meter.advance(now_s)
         grow(max(0, plan.minimum - len(newest)))  # if some were lost: no rule fires, no cooldown holds it up
-        wanted, rule = decide(plan, meter.load, len(newest), meter.serving, now_s, quiet_until_s)
-        if rule is None:
+        wanted, rule = decide(rules, 0, meter.load, len(newest), meter.serving, now_s, quiet_until_s)
+        if rule == NO_RULE:
             continue
-        quiet_until_s = now_s + rule.cooldown_s
+        quiet_until_s = now_s + rules.cooldown_s[rule]
         if wanted > len(newest):
             group.count("autoscale.out")
             grow(wanted - len(newest))
@@ -143,12 +105,14 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
 
 def _shrink(group: GroupRun, newest: dict[int, None], by: int) -> None:
     """Delete the newest VMs, of those that can be deleted now."""
-    for index in reversed(list(newest)):
-        if by <= 0:
-            return
+    may_go = (
+        index
+        for index in reversed(newest)
+        if (group.vms[index].state.index, "delete") in group.state_machine.asks
+        and group.vms[index].pending_target is None
+        and not group.vms[index].acquiring
+    )
+    for index in list(islice(may_go, by)):
         vm = group.vms[index]
-        ask = group.state_machine.asks.get((vm.state.index, "delete"))
-        if ask is not None and vm.pending_target is None and not vm.acquiring:
-            vm.interrupt(ask)
-            del newest[index]
-            by -= 1
+        vm.interrupt(group.state_machine.asks[vm.state.index, "delete"])
+        del newest[index]

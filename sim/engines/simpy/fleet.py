@@ -75,8 +75,15 @@ class Fleet:
     def run(self) -> FleetRun:
         """Simulate to the horizon; the usage, audited. Raises AuditError, LifecycleError."""
         self.run_until()
-        return close_ledgers(
-            [group.setup for group in self.groups.values()], self.accumulators, self.peak, self, engine="simpy"
+        setups = [group.setup for group in self.groups.values()]
+        return close_ledgers(setups, self.accumulators, self.peak, self.counted(), engine="simpy")
+
+    def counted(self) -> Counted:
+        """What was counted that isn't a move."""
+        return Counted(
+            counts={name: group.counts for name, group in self.groups.items()},
+            amounts={name: group.amounts for name, group in self.groups.items()},
+            of_platform=self.platform.counts if self.platform is not None else {},
         )
 
     def run_until(self) -> None:
@@ -184,6 +191,15 @@ class Fleet:
         return done
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What was counted that isn't a move: by group, and of the platform."""
+
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    amounts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    of_platform: Mapping[str, int] = field(default_factory=dict)
+
+
 def new_peaks(groups: int, window: Window) -> tuple[Peak, Peak]:
     """The most VMs on a host at once, and the most running at once."""
     return Peak(groups, window.start_ticks), Peak(groups, window.start_ticks)
@@ -193,11 +209,11 @@ def close_ledgers(
     setups: Sequence[GroupSetup],
     accumulators: Mapping[str, Accumulator],
     peaks: tuple[Peak, Peak],
-    fleet: Fleet | None,
+    counted: Counted,
     *,
     engine: str,
 ) -> FleetRun:
-    """Every move is flushed: the audited usage of each group and of all; *fleet* counted what isn't a move.
+    """Every move is flushed: the audited usage of each group and of all, with what was counted that isn't a move.
 
     Raises AuditError.
     """
@@ -207,14 +223,11 @@ def close_ledgers(
     for setup in setups:
         name = setup.plan.name
         usages[name] = accumulators[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
-        if fleet is not None and name in fleet.groups:
-            usages[name] = with_more(usages[name], fleet.groups[name].counts, fleet.groups[name].amounts)
+        usages[name] = with_more(usages[name], counted.counts.get(name, {}), counted.amounts.get(name, {}))
     whole = whole_fleet(
         list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
     )
-    if fleet is not None and fleet.platform is not None:
-        whole = with_more(whole, fleet.platform.counts)
-    return FleetRun(usages=usages, fleet=whole, engine=engine)
+    return FleetRun(usages=usages, fleet=with_more(whole, counted.of_platform), engine=engine)
 
 
 def _record(vm: VmRecord, _transition: Transition) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import simpy
 from simpy.events import Event
 
-from sim.engines.events import Noted
+from sim.engines.events import Noted, of_refusal
 from sim.engines.group_setup import GroupSetup
-from sim.engines.shared.placement import MIB
+from sim.engines.shared.priorities import RANK_BITS
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.state_machine import State, Transition
@@ -66,7 +66,6 @@ class GroupRun:
         self.horizon_s = setup.horizon_s
         self.warm_up_s = warm_up_s
         self.may_be_interrupted = takes_requests or platform is not None or bool(setup.state_machine.asks)
-        self.memory_mib = round(setup.plan.memory_gib * MIB)
         self.state_machine = setup.state_machine
         self.calendar = setup.calendar
         self.lifetime_stream = setup.state_machine.lifetime_stream
@@ -102,8 +101,7 @@ class GroupRun:
         if code != CONFLICT:  # counted as rejected only
             self.count(f"failures.{code}")
         if self.on_event is not None:
-            words = ("operation", None, "rejected", operation, code)
-            self.on_event((self.env.now, self.setup.index, vm.index, vm.name, words))
+            self.on_event(of_refusal(self.setup, vm.index, self.env.now, operation, code))
 
     def add_vm(self, row: int, born_s: float) -> None:
         """A VM is requested now: a row of the group's births."""
@@ -158,7 +156,7 @@ class VmRecord:
     past: list[tuple[float, Transition]] = field(init=False, default_factory=list)  # moves, where requests may come
     # On a platform:
     host: int = field(init=False, default=-1)
-    slot: str = field(init=False, default="")  # the reservation whose room it is on
+    host_row: int = field(init=False, default=-1)  # of the platform's table of VMs on hosts
     going: Event | None = field(init=False, default=None)  # another VM waits for its departure
     has_quota: bool = field(init=False, default=False)
     acquiring: bool = field(init=False, default=False)  # in the middle of asking or giving back
@@ -175,23 +173,13 @@ class VmRecord:
     @property
     def rank(self) -> int:
         """Its place among all VMs of the fleet, where several act at one instant."""
-        return (self.group.setup.index << 32) + self.index
+        return (self.group.setup.index << RANK_BITS) + self.index
 
     @property
     def zone(self) -> int:
         """The zone it is pinned to, or 0."""
         zones = self.group.setup.plan.zones
         return zones[self.index % len(zones)] if zones else 0
-
-    @property
-    def vcpus(self) -> int:
-        """vCPUs that it takes of a host."""
-        return self.group.setup.plan.vcpus
-
-    @property
-    def memory_mib(self) -> int:
-        """Memory that it takes of a host, in MiB."""
-        return self.group.memory_mib
 
     @property
     def name(self) -> str:

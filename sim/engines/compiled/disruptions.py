@@ -1,0 +1,231 @@
+"""What reaches VMs from outside in the compiled event loop: failures of hosts, maintenance, evictions for room.
+
+Does what `sim.engines.simpy.faults`, `SharedPlatform.fail` and its siblings, and `VmRecord.disrupt` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba.extending import register_jitable
+
+from sim.engines.compiled.event_queue import push, push_vm
+
+# isort: off
+from sim.engines.compiled.layout import (
+    ASKED, ATTEMPT, ATTEMPTS_IN_ALL, BETWEEN_DOMAINS_S, BY_FAILURE, DOMAIN, DOMAINS, DRAWN_BETWEEN, DRAWN_REPAIR, EVERY_S, FIRST_WAITER,
+    HOSTS_FROM, HOSTS_TO, HOST_FAILS, HOST_FAILURES, HOST_IS_BACK, INDEX, INTERRUPTED, IS_DOWN, LAST_AWAITED, LISTED_AS, MAINTAINED,
+    NEXT_WAITER, NOTES, NOTE_GROUP, NOTE_KEY, NOTE_KIND, NOTE_VM, NOTE_WHAT, OF_GROUP, ROUND, ROUNDS, ROUND_S, SAMPLER_BETWEEN,
+    SAMPLER_REPAIR, SEQUENCE, STAGE, STATE, STRUCK, STRUCK_BY, WAITED, Events, Faults, Ledger, Notes, Queue, Run, SamplerTables, Tables, Vms,
+)  # fmt: skip
+
+# isort: on
+from sim.engines.compiled.vm_loop import NEVER, OPTIONS, answer_to, bits, compiled, draw, inlined, pass_time
+from sim.engines.shared import placement, room
+from sim.engines.shared.priorities import FAULTS, INTERRUPTS, MOVES
+from sim.engines.shared.room import AFTER, GROUP, LEAVES_AFTER, UNIT, VM_COLUMNS, Room
+
+RULES: tuple[Callable[..., Any], ...] = (*placement.RULES, *room.RULES)
+for rule in RULES:
+    register_jitable(forceinline=True, **OPTIONS)(rule)
+for rare in room.RARE_RULES:
+    register_jitable(**OPTIONS)(rare)
+
+# Stages of a VM between two moves: in a stay, or with what a transition needs of the platform, in order.
+NOTHING, ADMITTING, GIVING, ASKING_QUOTA, LEAVING, ASKING_HOST, WAITING = range(7)
+
+
+@inlined
+def note(when_s: float, kind: int, group: int, vm: int, what: int, key: int, value: float, notes: Notes) -> None:
+    """What isn't a move."""
+    line = notes.progress[NOTES]
+    if line < len(notes.when_s):
+        notes.when_s[line] = when_s
+        notes.value[line] = value
+        notes.lines[line, NOTE_KIND] = kind
+        notes.lines[line, NOTE_GROUP] = group
+        notes.lines[line, NOTE_VM] = vm
+        notes.lines[line, NOTE_WHAT] = what
+        notes.lines[line, NOTE_KEY] = key
+    notes.progress[NOTES] = line + 1
+
+
+@compiled
+def interrupt(slot: int, transition: int, now: float, key: int, vms: Vms, queue: Queue, notes: Notes) -> None:
+    """Make a VM leave its state now, by a transition of it."""
+    if vms.ints[slot, LISTED_AS] >= 0:
+        note(now, INTERRUPTED, vms.ints[slot, OF_GROUP], vms.ints[slot, INDEX], transition, key, 0.0, notes)
+    vms.ints[slot, ASKED] = transition
+    push_vm(now, INTERRUPTS, slot, vms.ints, queue)
+
+
+@compiled
+def strike_vm(slot: int, what: int, now: float, key: int, tables: Tables, vms: Vms, queue: Queue, notes: Notes) -> None:
+    """The platform strikes a VM: at once where its state answers, else as soon as one does."""
+    ints = vms.ints
+    group = ints[slot, OF_GROUP]
+    answer = answer_to(
+        what, ints[slot, STATE], ints[slot, ATTEMPT], tables.settings[group, ATTEMPTS_IN_ALL], tables.states
+    )
+    if ints[slot, LISTED_AS] >= 0:
+        note(now, STRUCK_BY, group, ints[slot, INDEX], what, key, 0.0, notes)
+    if answer < 0 or ints[slot, STAGE] >= GIVING or ints[slot, ASKED] >= 0:
+        ints[slot, STRUCK] = what
+        if ints[slot, STAGE] == NOTHING and ints[slot, ASKED] < 0:
+            push_vm(now, MOVES, slot, ints, queue)
+    else:
+        ints[slot, ASKED] = answer
+        push_vm(now, INTERRUPTS, slot, ints, queue)
+
+
+@inlined
+def next_strike(host: int, faults: Faults) -> float:
+    """When something may reach the VMs of a host that is up (s)."""
+    soonest = NEVER
+    for place in range(faults.struck_from[host], faults.struck_from[host + 1]):
+        soonest = min(soonest, faults.strikes_s[faults.struck_by[place]])
+    if faults.maintenance[DOMAINS] > 0:
+        soonest = min(soonest, faults.turn_s[host % faults.maintenance[DOMAINS]])
+    return soonest
+
+
+@compiled
+def run_fault(
+    process: int, now: float, faults: Faults, hosts: Room, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, queue: Queue,
+    notes: Notes,
+) -> bool:  # fmt: skip
+    """What a process does at its instant, and when it is due next; False: too many shapes of room."""
+    if process == len(faults.processes):
+        _maintain(process, now, faults, hosts, tables, run, vms, queue, notes)
+        return True
+    mine = faults.processes[process]
+    was_down, done = mine[IS_DOWN], True
+    for place in range(mine[HOSTS_FROM], mine[HOSTS_TO]):
+        if was_down:
+            done = done and _repair(faults.hosts[place], now, hosts, notes)
+        else:
+            done = done and _fail(faults.hosts[place], now, FAULTS + process, hosts, tables, run, vms, queue, notes)
+    mine[IS_DOWN] = 1 - was_down
+    _schedule(process, now, faults, samplers, run, queue)
+    return done
+
+
+@compiled
+def _schedule(process: int, now: float, faults: Faults, samplers: SamplerTables, run: Run, queue: Queue) -> None:
+    """When a process is due next, from now on."""
+    mine = faults.processes[process]
+    drawn, sampler, stream = DRAWN_BETWEEN, SAMPLER_BETWEEN, 0
+    if mine[IS_DOWN]:
+        drawn, sampler, stream = DRAWN_REPAIR, SAMPLER_REPAIR, 1
+    k = mine[drawn]
+    mine[drawn] = k + 1
+    due_s = now + draw(
+        bits(faults.keys[process, stream], k), mine[sampler], samplers.ints, samplers.floats, samplers.pool
+    )
+    if not mine[IS_DOWN]:
+        faults.strikes_s[process] = due_s
+    if due_s < run.horizon_s:
+        push(due_s, FAULTS + process, process, queue)
+
+
+@compiled
+def start_faults(faults: Faults, samplers: SamplerTables, run: Run, queue: Queue) -> None:
+    """Every process gets its first instant."""
+    for process in range(len(faults.processes)):
+        _schedule(process, 0.0, faults, samplers, run, queue)
+    if faults.maintenance[DOMAINS] > 0 and faults.turn_s[0] < run.horizon_s:
+        push(faults.turn_s[0], FAULTS + len(faults.processes), len(faults.processes), queue)
+
+
+@compiled
+def _fail(
+    host: int, now: float, key: int, hosts: Room, tables: Tables, run: Run, vms: Vms, queue: Queue, notes: Notes
+) -> bool:
+    """A host is out of order; its VMs are down until they have been started elsewhere."""
+    hosts.down[host] += 1
+    if hosts.down[host] > 1:
+        return True
+    if now >= run.start_s:
+        notes.progress[HOST_FAILURES] += 1
+    note(now, HOST_FAILS, -1, host, 0, key, 0.0, notes)
+    while hosts.first[host] >= 0:
+        slot = hosts.first[host]
+        room.leave(hosts, slot, hosts.vms[slot * VM_COLUMNS + GROUP])
+        hosts.vms[slot * VM_COLUMNS + UNIT] = -1
+        strike_vm(slot, BY_FAILURE, now, key, tables, vms, queue, notes)
+    return room.fail_host(hosts, host)
+
+
+@compiled
+def _repair(host: int, now: float, hosts: Room, notes: Notes) -> bool:
+    """A host is back."""
+    hosts.down[host] -= 1
+    if hosts.down[host] > 0:
+        return True
+    note(now, HOST_IS_BACK, -1, host, 0, 0, 0.0, notes)
+    return room.repair_host(hosts, host)
+
+
+@compiled
+def _maintain(
+    process: int, now: float, faults: Faults, hosts: Room, tables: Tables, run: Run, vms: Vms, queue: Queue, notes: Notes
+) -> None:  # fmt: skip
+    """Planned work reaches the VMs of one update domain; the next one gets its instant."""
+    plan, ints = faults.maintenance, vms.ints
+    domain, domains = plan[DOMAIN], plan[DOMAINS]
+    if domain == 0:
+        plan[ROUNDS] += 1
+    for host in range(domain, len(hosts.down), domains):
+        slot = hosts.first[host]
+        while slot >= 0:
+            transition = tables.states[ints[slot, STATE], MAINTAINED]
+            if ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
+                if transition >= 0 and ints[slot, ROUND] != plan[ROUNDS]:
+                    ints[slot, ROUND] = plan[ROUNDS]
+                    interrupt(slot, transition, now, FAULTS + process, vms, queue, notes)
+                elif ints[slot, STAGE] == NOTHING:
+                    push_vm(
+                        now, MOVES, slot, ints, queue
+                    )  # it goes on, up to the next instant at which it may be reached
+            slot = hosts.vms[slot * VM_COLUMNS + AFTER]
+    # A round that isn't over when the next is due delays it.
+    before_s = faults.turn_s[domain - 1 if domain > 0 else domains - 1]
+    if domain == 0:
+        faults.maintenance_s[ROUND_S] += faults.maintenance_s[EVERY_S]
+    due_s = faults.maintenance_s[ROUND_S] + domain * faults.maintenance_s[BETWEEN_DOMAINS_S]
+    faults.turn_s[domain] = max(before_s, due_s)
+    plan[DOMAIN] = (domain + 1) % domains
+    if faults.turn_s[plan[DOMAIN]] < run.horizon_s:
+        push(faults.turn_s[plan[DOMAIN]], FAULTS + process, process, queue)
+
+
+@compiled
+def await_departures(slot: int, first: int, last: int, vms: Vms) -> None:
+    """A VM waits for the evicted VM *first*, and then for those that leave after it, up to the eviction of number *last*."""
+    vms.ints[slot, LAST_AWAITED] = last
+    vms.ints[slot, NEXT_WAITER] = vms.ints[first, FIRST_WAITER]
+    vms.ints[first, FIRST_WAITER] = slot
+
+
+@compiled
+def depart(
+    slot: int, now: float, hosts: Room, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events,
+    queue: Queue, notes: Notes,
+) -> bool:  # fmt: skip
+    """An evicted VM is off its host, and VMs that wait for its room may come; False: too many shapes of room."""
+    ints = vms.ints
+    following = hosts.vms[slot * VM_COLUMNS + LEAVES_AFTER]
+    waiter = ints[slot, FIRST_WAITER]
+    while waiter >= 0:
+        another = ints[waiter, NEXT_WAITER]
+        pass_time(waiter, now, tables, samplers, run, vms, ledger, events)
+        waits_on = following >= 0 and ints[following, SEQUENCE] <= ints[waiter, LAST_AWAITED]
+        if ints[waiter, LISTED_AS] >= 0:
+            note(now, WAITED, ints[waiter, OF_GROUP], ints[waiter, INDEX], waits_on, 0, 0.0, notes)
+        if waits_on:
+            await_departures(waiter, following, ints[waiter, LAST_AWAITED], vms)
+        else:
+            push_vm(now, MOVES, waiter, ints, queue)
+        waiter = another
+    return room.has_gone(hosts, slot)

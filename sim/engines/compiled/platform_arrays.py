@@ -1,0 +1,114 @@
+"""A platform as the arrays that the compiled event loop works on: hosts, quota, tokens, and what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.distributions import streams
+from sim.distributions.kinds import Distribution
+from sim.engines.compiled import layout
+from sim.engines.compiled.layout import Faults, Notes, Queue
+from sim.engines.compiled.layout import Platform as PlatformArrays
+from sim.engines.shared.faults import STREAMS, Union, unions_that_fail
+from sim.engines.shared.placement import HostIndex, Placement, host_index
+from sim.engines.shared.quota import QuotaUse, quota_use
+from sim.engines.shared.room import Room, new_room
+from sim.engines.shared.throttle import Buckets, full_buckets
+from sim.model.faults import Throttle
+from sim.model.plan import GroupPlan, Platform
+
+Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
+
+
+def new_platform(platform: Platform, groups: Sequence[GroupPlan]) -> PlatformArrays:
+    """A platform without VMs. Raises ScenarioError where reserved room doesn't fit."""
+    room = new_room(platform, groups)
+    disturbed = platform.reserved or platform.maintenance or unions_of(platform)
+    buckets = full_buckets(platform.throttle or Throttle(burst=0.0, refill_per_min=0.0))
+    return PlatformArrays(
+        room=as_arrays(room._replace(is_tracked=bool(platform.hosts) and bool(disturbed or room.may_evict))),
+        quota=as_arrays(quota_use(platform, groups)),
+        buckets=Buckets(buckets.burst, buckets.refill_per_s, np.array(buckets.tokens), np.array(buckets.at_s)),  # type: ignore[arg-type]
+        pauses=np.array(
+            [(plan.retry.backoff_s, plan.retry.multiplier, plan.retry.max_backoff_s) for plan in groups], dtype=np.float64
+        ),
+        endless=not platform.hosts,
+    )  # fmt: skip
+
+
+def as_arrays(rows: Rows) -> Rows:
+    """The same with arrays for lists; those that would be empty hold a zero that no one reads."""
+    columns: list[Any] = []
+    parts: Sequence[Any] = rows
+    for part in parts:
+        if isinstance(part, HostIndex | Placement):
+            columns.append(as_arrays(part))  # type: ignore[type-var]
+        else:
+            columns.append(np.array(part or [0], dtype=np.int64) if isinstance(part, list) else part)
+    return type(rows)(*columns)
+
+
+def unions_of(platform: Platform) -> list[Union]:
+    """What may fail on a platform."""
+    return unions_that_fail(platform, host_index(platform)) if platform.hosts else []
+
+
+def samplers_of(unions: Sequence[Union]) -> list[Distribution]:
+    """Times between failures and repairs of each."""
+    return [law for union in unions for law in (union.failing.time_between_s, union.failing.repair_s)]
+
+
+def new_faults(platform: Platform, room: Room, unions: Sequence[Union], root: int, first_sampler: int) -> Faults:
+    """What fails on a platform; *first_sampler* is the number of its first sampler, *root* the replication's key."""
+    keys: list[NDArray[np.uint64]] = [np.zeros((0, 2), dtype=np.uint64)]
+    rows: list[tuple[int, ...]] = []
+    hosts: list[int] = []
+    struck_by: list[list[int]] = [[] for _ in room.down]
+    for place, union in enumerate(unions):
+        members = streams.member_keys(streams.entity_key(root, union.name), np.arange(len(union.members)))
+        keys.append(np.stack([streams.stream_keys(members, name) for name in STREAMS], axis=1))
+        sampler = first_sampler + 2 * place
+        for members_hosts in union.members:
+            for host in members_hosts:
+                struck_by[host].append(len(rows))
+            rows.append((0, 0, sampler, sampler + 1, len(hosts), len(hosts) + len(members_hosts), 0))
+            hosts += members_hosts
+    plan = platform.maintenance if platform.hosts else None
+    domains = plan.update_domains if plan is not None else 0
+    every_s, between_s = (plan.every_s, plan.between_domains_s) if plan is not None else (0.0, 0.0)
+    return Faults(
+        keys=np.concatenate(keys),
+        processes=np.array(rows, dtype=np.int64).reshape(-1, layout.IS_DOWN + 1),
+        strikes_s=np.full(len(rows), np.inf),
+        hosts=np.array(hosts, dtype=np.int64),
+        struck_from=np.array([*accumulate(map(len, struck_by), initial=0)], dtype=np.int64),
+        struck_by=np.array([process for mine in struck_by for process in mine], dtype=np.int64),
+        maintenance=np.array([domains, 0, 0], dtype=np.int64),
+        maintenance_s=np.array([every_s, between_s, every_s]),
+        turn_s=np.array([every_s + domain * between_s for domain in range(domains)], dtype=np.float64),
+    )
+
+
+def new_notes(lines: int, transitions: int) -> Notes:
+    """Room for twice as many lines: the loop stops when half of them are full."""
+    return Notes(
+        when_s=np.zeros(2 * lines),
+        value=np.zeros(2 * lines),
+        lines=np.zeros((2 * lines, layout.NOTE_KEY + 1), dtype=np.int64),
+        progress=np.zeros(layout.HOST_FAILURES + 1, dtype=np.int64),
+        refused=np.zeros(transitions, dtype=np.int64),
+    )
+
+
+def new_queue(slots: int, processes: int) -> Queue:
+    """An empty queue, with room for some entries of each VM."""
+    entries = 2 * (slots + layout.MARGIN + processes)
+    nothing = np.zeros(entries, dtype=np.int64)
+    progress = np.zeros(layout.EVICTIONS + 1, dtype=np.int64)
+    progress[layout.FREE] = slots
+    return Queue(np.zeros(entries), nothing, nothing.copy(), np.arange(slots, dtype=np.int64)[::-1].copy(), progress)

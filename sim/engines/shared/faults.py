@@ -1,0 +1,59 @@
+"""What may fail on a platform: every host, rack and zone by itself, in the order in which they strike at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.engines.shared.placement import HostIndex
+from sim.model.faults import Failing
+from sim.model.plan import Platform
+
+STREAMS = BETWEEN, REPAIR = ("time_between", "repair")
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Things of one kind that fail by themselves, such as the hosts of a cluster."""
+
+    name: str  # of their random streams
+    failing: Failing
+    members: Sequence[Sequence[int]]  # the hosts of each
+
+
+def unions_that_fail(platform: Platform, index: HostIndex) -> list[Union]:
+    """Hosts and racks by cluster, then zones."""
+    clusters = clusters_of(platform, index)
+    zones: dict[int, list[int]] = {}
+    for pool, hosts in zip(platform.hosts, clusters, strict=True):
+        if pool.zone:  # a cluster without a zone is in none
+            zones.setdefault(pool.zone, []).extend(hosts)
+    names = [pool.name for pool in platform.hosts]
+    found = []
+    for kind, failing, unions in (
+        ("host", platform.host_failures, zip(names, ([[host] for host in hosts] for hosts in clusters), strict=True)),
+        ("rack", platform.rack_failures, zip(names, racks_of(platform, clusters), strict=True)),
+        ("zone", platform.zone_failures, ((str(zone), [hosts]) for zone, hosts in sorted(zones.items()))),
+    ):
+        if failing is not None:
+            found += [Union(f"{kind} {name}", failing, members) for name, members in unions]
+    return found
+
+
+def clusters_of(platform: Platform, index: HostIndex) -> list[list[int]]:
+    """Hosts of each cluster."""
+    found: list[list[int]] = [[] for _ in platform.hosts]
+    for host, unit in enumerate(index.unit_of):
+        found[index.cluster[unit]].append(host)
+    return found
+
+
+def racks_of(platform: Platform, clusters: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    """Hosts of each rack of each cluster; a rack's hosts are neighbours, as in `placement`."""
+    racks = []
+    for pool, hosts in zip(platform.hosts, clusters, strict=True):
+        parts = min(pool.racks, pool.count)
+        sizes = [pool.count // parts + (rack < pool.count % parts) for rack in range(parts)]
+        starts = [sum(sizes[:rack]) for rack in range(parts)]
+        racks.append([hosts[start : start + size] for start, size in zip(starts, sizes, strict=True)])
+    return racks

@@ -1,0 +1,372 @@
+"""Room on hosts: who is on which, who has to leave one for others, and room that is reserved.
+
+The functions work on flat sequences of whole numbers, as those of `placement` do: the SimPy engine calls them with lists, the
+compiled engine compiles them for arrays. A VM is a row, which an engine chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import NamedTuple
+
+from sim.engines.shared import placement
+from sim.engines.shared.placement import MIB, POLICIES, Cells, HostIndex, Placement
+from sim.errors import Fault, ScenarioError
+from sim.model.plan import GroupPlan, Platform, Reserved
+
+# Columns of `Room.vms`. NOWHERE: on no host; it leaves none.
+HOST, GROUP, BEFORE, AFTER, UNIT, LEAVES, LEAVES_BEFORE, LEAVES_AFTER = range(8)
+VM_COLUMNS = 8
+NOWHERE, FAILED = -1, -2  # FAILED: the host that the VM leaves has failed meanwhile
+# Columns of `Room.units`, a row for each VM that room is reserved for.
+UNIT_HOST, UNIT_HELD, UNIT_BEFORE, UNIT_AFTER, UNIT_FREE = range(5)
+UNIT_COLUMNS = 5
+# What `ask_host` returns instead of a host.
+NO_ROOM, TOO_MANY_SHAPES = -1, -2
+# Elements of `Room.answer`.
+EVICTED, WAITS = range(2)
+
+
+class Room(NamedTuple):
+    """Hosts, and the VMs on them."""
+
+    hosts: HostIndex
+    if_evicted: (
+        HostIndex  # what would be free if every spot VM went: where a regular VM looks when nothing else is left
+    )
+    placement: Placement
+    may_evict: bool  # there are regular VMs, and spot VMs
+    is_tracked: bool  # it is known which VMs are on a host; else only how many
+    spot: Cells  # by group
+    # By host:
+    all_c: Cells  # what is free while no VM is there
+    all_m: Cells
+    down: Cells  # how many failures it is out of order for
+    first: Cells  # VMs on it, in order of arrival
+    last: Cells
+    leaving_first: Cells  # evicted VMs that are still there
+    leaving_last: Cells
+    leaving_c: Cells  # what they will leave that is reserved for none of those they make room for
+    leaving_m: Cells
+    units_from: Cells  # reserved room on it: place in `units_on`; one more than hosts
+    units_on: Cells
+    # By reservation: room of it that no VM takes
+    free_first: Cells
+    free_last: Cells
+    # Reservations that a group may use: from held_from[g] to held_from[g + 1] of `held`
+    held_from: Cells
+    held: Cells
+    units: Cells
+    vms: Cells
+    answer: (
+        Cells  # first VM evicted by the last `ask_host`, or -1; whether the VM has to wait for all that leave its host
+    )
+
+
+def change_free(room: Room, host: int, vcpus: int, memory: int, spot: int) -> bool:
+    """Add to what is free on a host, because of a spot VM or of another; False: too many shapes of room."""
+    if not placement.change(room.hosts, host, vcpus, memory):
+        return False
+    if room.may_evict and not spot:
+        change_if_evicted(room, host, vcpus, memory)
+    return True
+
+
+def enter(room: Room, row: int, group: int, host: int, unit: int) -> None:
+    """A VM comes on a host."""
+    vms, at = room.vms, row * VM_COLUMNS
+    vms[at + HOST] = host
+    placement.count(room.hosts, room.placement, group, host, 1)
+    if room.is_tracked:
+        vms[at + GROUP] = group
+        vms[at + UNIT] = unit
+        last = room.last[host]
+        vms[at + BEFORE] = last
+        vms[at + AFTER] = -1
+        if last >= 0:
+            vms[last * VM_COLUMNS + AFTER] = row
+        else:
+            room.first[host] = row
+        room.last[host] = row
+
+
+def unlink(room: Room, row: int, host: int) -> None:
+    """A VM is no longer among those of a host."""
+    vms, at = room.vms, row * VM_COLUMNS
+    before, after = vms[at + BEFORE], vms[at + AFTER]
+    if before >= 0:
+        vms[before * VM_COLUMNS + AFTER] = after
+    else:
+        room.first[host] = after
+    if after >= 0:
+        vms[after * VM_COLUMNS + BEFORE] = before
+    else:
+        room.last[host] = before
+
+
+def leave(room: Room, row: int, group: int) -> None:
+    """A VM is off its host; its room isn't free yet."""
+    host = room.vms[row * VM_COLUMNS + HOST]
+    if room.is_tracked:
+        unlink(room, row, host)
+    placement.count(room.hosts, room.placement, group, host, -1)
+    room.vms[row * VM_COLUMNS + HOST] = NOWHERE
+
+
+def give_host(room: Room, row: int, group: int) -> bool:
+    """A VM gives back its room; False: too many shapes of room."""
+    at = row * VM_COLUMNS
+    host = room.vms[at + HOST]
+    leave(room, row, group)
+    if room.is_tracked and room.vms[at + UNIT] >= 0:
+        free_unit(room, room.vms[at + UNIT])
+        room.vms[at + UNIT] = -1
+        return True
+    return change_free(room, host, room.placement.vcpus[group], room.placement.memory[group], room.spot[group])
+
+
+def ask_host(room: Room, row: int, group: int, vm: int, avoid: int) -> int:
+    """Put a VM on a host, evicting spot VMs for a regular one if need be: the host, NO_ROOM or TOO_MANY_SHAPES.
+
+    The host to *avoid* (-1: none) is taken only if no other has room. Evicted VMs are off the host, but still leaving it: until
+    all of them have gone the room is reserved for this VM, but not free.
+    """
+    room.answer[EVICTED] = -1
+    room.answer[WAITS] = 0
+    unit = take_unit(room, group, vm)
+    if unit >= 0:
+        enter(room, row, group, room.units[unit * UNIT_COLUMNS + UNIT_HOST], unit)
+        return room.units[unit * UNIT_COLUMNS + UNIT_HOST]
+    host = find_elsewhere(room, group, vm, avoid) if avoid >= 0 else NO_ROOM
+    if host == NO_ROOM:
+        host = placement.choose(room.hosts, room.placement, group, vm)
+    if host >= 0:
+        if not change_free(room, host, -room.placement.vcpus[group], -room.placement.memory[group], room.spot[group]):
+            return TOO_MANY_SHAPES
+    elif host == NO_ROOM and room.may_evict and not room.spot[group]:
+        host = evict_for(room, group, vm)
+    if host >= 0:
+        enter(room, row, group, host, -1)
+    return host
+
+
+def put_free(room: Room, host: int, vcpus: int, memory: int) -> bool:
+    """Set what is free on a host (negative: it is out of order, or hidden); False: too many shapes of room."""
+    return placement.put(room.hosts, host, vcpus, memory)
+
+
+def change_if_evicted(room: Room, host: int, vcpus: int, memory: int) -> None:
+    """Add to what would be free on a host if every spot VM went."""
+    placement.change(room.if_evicted, host, vcpus, memory)
+
+
+def find_elsewhere(room: Room, group: int, vm: int, avoid: int) -> int:
+    """A host other than one to avoid, or NO_ROOM, TOO_MANY_SHAPES."""
+    free_c, free_m = room.hosts.free_c[avoid], room.hosts.free_m[avoid]
+    if not put_free(room, avoid, -1, -1):
+        return TOO_MANY_SHAPES
+    host = placement.choose(room.hosts, room.placement, group, vm)
+    put_free(room, avoid, free_c, free_m)
+    return host
+
+
+def evict_for(room: Room, group: int, vm: int) -> int:
+    """A host that has room for a regular VM once its youngest spot VMs, which are evicted, have gone; or NO_ROOM, TOO_MANY_SHAPES.
+
+    The VM takes what is free at once, and the rest is reserved for it of what the others leave behind. What they leave beyond
+    that is free when all of them have gone.
+    """
+    host = placement.choose(room.if_evicted, room.placement, group, vm)
+    if host < 0:
+        return NO_ROOM
+    vms, vcpus, memory = room.vms, room.placement.vcpus[group], room.placement.memory[group]
+    now_c, now_m = min(vcpus, room.hosts.free_c[host]), min(memory, room.hosts.free_m[host])
+    room.leaving_c[host] -= vcpus - now_c
+    room.leaving_m[host] -= memory - now_m
+    row = room.last[host]
+    while room.leaving_c[host] < 0 or room.leaving_m[host] < 0:
+        before, its_group = vms[row * VM_COLUMNS + BEFORE], vms[row * VM_COLUMNS + GROUP]
+        if room.spot[its_group]:
+            leave(room, row, its_group)
+            room.leaving_c[host] += room.placement.vcpus[its_group]
+            room.leaving_m[host] += room.placement.memory[its_group]
+            last, at = room.leaving_last[host], row * VM_COLUMNS
+            vms[at + LEAVES] = host
+            vms[at + LEAVES_BEFORE] = last
+            vms[at + LEAVES_AFTER] = -1
+            if last >= 0:
+                vms[last * VM_COLUMNS + LEAVES_AFTER] = row
+            else:
+                room.leaving_first[host] = row
+            room.leaving_last[host] = row
+            if room.answer[EVICTED] < 0:
+                room.answer[EVICTED] = row
+        row = before
+    room.answer[WAITS] = 1
+    change_if_evicted(room, host, -vcpus, -memory)
+    if not put_free(room, host, room.hosts.free_c[host] - now_c, room.hosts.free_m[host] - now_m):
+        return TOO_MANY_SHAPES
+    return host
+
+
+def has_gone(room: Room, row: int) -> bool:
+    """An evicted VM is off its host for good; False: too many shapes of room."""
+    vms, at = room.vms, row * VM_COLUMNS
+    host, before, after = vms[at + LEAVES], vms[at + LEAVES_BEFORE], vms[at + LEAVES_AFTER]
+    vms[at + LEAVES] = NOWHERE
+    if before >= 0:
+        vms[before * VM_COLUMNS + LEAVES_AFTER] = after
+    elif host >= 0:
+        room.leaving_first[host] = after
+    if after >= 0:
+        vms[after * VM_COLUMNS + LEAVES_BEFORE] = before
+    elif host >= 0:
+        room.leaving_last[host] = before
+    if host < 0 or before >= 0 or after >= 0:
+        return True
+    vcpus, memory = room.leaving_c[host], room.leaving_m[host]
+    room.leaving_c[host] = 0
+    room.leaving_m[host] = 0
+    return put_free(room, host, room.hosts.free_c[host] + vcpus, room.hosts.free_m[host] + memory)
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def empty_host(room: Room, host: int, vcpus: int, memory: int) -> bool:
+    """Set what is free on a host without VMs; False: too many shapes of room."""
+    if room.may_evict:
+        now = room.if_evicted
+        change_if_evicted(room, host, vcpus - now.free_c[host], memory - now.free_m[host])
+    return put_free(room, host, vcpus, memory)
+
+
+def fail_host(room: Room, host: int) -> bool:
+    """A host is out of order; its VMs have left it. False: too many shapes of room."""
+    row = room.leaving_first[host]
+    while row >= 0:
+        room.vms[row * VM_COLUMNS + LEAVES] = FAILED
+        row = room.vms[row * VM_COLUMNS + LEAVES_AFTER]
+    room.leaving_first[host] = -1
+    room.leaving_last[host] = -1
+    room.leaving_c[host] = 0
+    room.leaving_m[host] = 0
+    for place in range(room.units_from[host], room.units_from[host + 1]):
+        if room.units[room.units_on[place] * UNIT_COLUMNS + UNIT_FREE]:
+            unlink_unit(room, room.units_on[place])
+    return empty_host(room, host, -1, -1)
+
+
+def repair_host(room: Room, host: int) -> bool:
+    """A host is back, empty but for the room that is reserved on it. False: too many shapes of room."""
+    for place in range(room.units_from[host], room.units_from[host + 1]):
+        free_unit(room, room.units_on[place])
+    return empty_host(room, host, room.all_c[host], room.all_m[host])
+
+
+# -- reserved room ---------------------------------------------------------------------------------------------------
+
+
+def take_unit(room: Room, group: int, vm: int) -> int:
+    """Reserved room for the VM of that number in its group, which is taken; or -1."""
+    for place in range(room.held_from[group], room.held_from[group + 1]):
+        unit = room.free_first[room.held[place]]
+        while unit >= 0:
+            if placement.allows(room.hosts, room.placement, group, vm, room.units[unit * UNIT_COLUMNS + UNIT_HOST]):
+                unlink_unit(room, unit)
+                return unit
+            unit = room.units[unit * UNIT_COLUMNS + UNIT_AFTER]
+    return -1
+
+
+def unlink_unit(room: Room, unit: int) -> None:
+    """Reserved room isn't free any more."""
+    units, at = room.units, unit * UNIT_COLUMNS
+    held, before, after = units[at + UNIT_HELD], units[at + UNIT_BEFORE], units[at + UNIT_AFTER]
+    units[at + UNIT_FREE] = 0
+    if before >= 0:
+        units[before * UNIT_COLUMNS + UNIT_AFTER] = after
+    else:
+        room.free_first[held] = after
+    if after >= 0:
+        units[after * UNIT_COLUMNS + UNIT_BEFORE] = before
+    else:
+        room.free_last[held] = before
+
+
+def free_unit(room: Room, unit: int) -> None:
+    """Reserved room is free: the last of its reservation to be taken again."""
+    units, at = room.units, unit * UNIT_COLUMNS
+    held = units[at + UNIT_HELD]
+    last = room.free_last[held]
+    units[at + UNIT_FREE] = 1
+    units[at + UNIT_BEFORE] = last
+    units[at + UNIT_AFTER] = -1
+    if last >= 0:
+        units[last * UNIT_COLUMNS + UNIT_AFTER] = unit
+    else:
+        room.free_first[held] = unit
+    room.free_last[held] = unit
+
+
+RULES = (change_free, enter, unlink, leave, give_host, ask_host)
+RARE_RULES = (  # not worth a copy of their machine code wherever they are called
+    put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host, fail_host, repair_host, take_unit, unlink_unit, free_unit
+)  # fmt: skip
+
+
+def new_room(platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: bool = True) -> Room:
+    """The hosts of a platform without VMs, and what is reserved on them. Raises ScenarioError: they are too small for that."""
+    index = placement.host_index(platform)
+    hosts = len(index.unit_of)
+    spot = [int(group.priority == "spot") for group in groups]
+    policy = POLICIES[platform.placement]
+    reserved = platform.reserved if hosts else ()
+    usable = [[place for place, held in enumerate(reserved) if held.is_for(group)] for group in groups]
+    room = Room(
+        hosts=index,
+        if_evicted=placement.host_index(platform, replace(policy, search=placement.FIRST)),
+        placement=placement.new_placement(platform, index, groups),
+        may_evict=bool(hosts) and any(spot) and not all(spot),
+        is_tracked=is_tracked,
+        spot=spot,
+        all_c=[], all_m=[], down=[0] * hosts, first=[-1] * hosts, last=[-1] * hosts,
+        leaving_first=[-1] * hosts, leaving_last=[-1] * hosts, leaving_c=[0] * hosts, leaving_m=[0] * hosts,
+        units_from=[], units_on=[], free_first=[-1] * len(reserved), free_last=[-1] * len(reserved),
+        held_from=[*accumulate(map(len, usable), initial=0)],
+        held=[place for mine in usable for place in mine],
+        units=[], vms=[], answer=[-1, 0],
+    )  # fmt: skip
+    for place, held in enumerate(reserved):
+        _reserve(room, platform, place, held)
+    room.all_c.extend(index.free_c)
+    room.all_m.extend(index.free_m)
+    on_host: list[list[int]] = [[] for _ in range(hosts)]
+    for unit in range(len(room.units) // UNIT_COLUMNS):
+        on_host[room.units[unit * UNIT_COLUMNS + UNIT_HOST]].append(unit)
+    room.units_from.extend(accumulate(map(len, on_host), initial=0))
+    room.units_on.extend(unit for units in on_host for unit in units)
+    return room
+
+
+def _reserve(room: Room, platform: Platform, place: int, held: Reserved) -> None:
+    """Find a host for each VM that room is reserved for."""
+    memory, index = round(held.memory_gib * MIB), room.hosts
+    common = [unit for unit, cluster in enumerate(index.cluster) if not platform.hosts[cluster].only_groups]
+    for number in range(held.quantity):
+        found = (placement.find(index, unit, held.vcpus, memory) for unit in common)
+        host = next((host for host in found if host >= 0), -1)
+        if host < 0:
+            fault = Fault(
+                field=f"commitment.{held.name}.quantity", value=held.quantity,
+                problem=f"the hosts have room for {number} x {held.size} only",
+                hint="reserve fewer, or give the platform more hosts",
+            )  # fmt: skip
+            raise ScenarioError([fault])
+        if not change_free(room, host, -held.vcpus, -memory, 0):
+            raise ScenarioError([placement.too_many_shapes()])
+        unit = len(room.units) // UNIT_COLUMNS
+        room.units.extend((host, place, -1, -1, 0))
+        free_unit(room, unit)
