@@ -254,6 +254,50 @@ def start_up(rounds: int) -> dict[str, Any]:
     return found
 
 
+def features(rounds: int) -> dict[str, Any]:
+    """Seconds an operation with each thing that a platform may do to VMs, compiled, in SimPy, and compiled without it."""
+    found: dict[str, Any] = {}
+    works.played(works.on_hosts(10, 1), "compiled")  # compiled once per computer, which is not measured
+    without = works.on_hosts(4_000, 28)
+    for name in (*works.FEATURES, "spot", "reservations"):
+        asked, small = works.on_hosts(4_000, 28, name), works.on_hosts(4_000, 2, name)
+        found[name] = contest(
+            {
+                "SimPy engine": lambda q=small: works.operations(works.played(q, "simpy")),
+                "compiled engine": lambda q=asked: works.operations(works.played(q, "compiled")),
+                "without it": lambda: works.operations(works.played(without, "compiled")),
+            },
+            max(1, rounds // 2),
+        )
+    asked, small = works.autoscaled(1_200, 28), works.autoscaled(1_200, 2)
+    found["autoscale"] = contest(
+        {
+            "SimPy engine": lambda: works.operations(works.played(small, "simpy")),
+            "compiled engine": lambda: works.operations(works.played(asked, "compiled")),
+        },
+        max(1, rounds // 2),
+    )
+    return found
+
+
+FAILING = """asked = works.on_hosts(10_000, 28, "host failures and healing")
+for replication in range(5): works.played(asked, "compiled", replication=replication)"""
+SCALING = """asked = works.autoscaled(1_200, 28)
+for replication in range(20): works.played(asked, "compiled", replication=replication)"""
+
+
+def disrupted(rounds: int) -> dict[str, Any]:
+    """What a person waits for where hosts fail, and where an autoscaler follows a load, in a fresh process, one thread."""
+    found = {}
+    for name, work in (
+        ("10,000 VMs, hosts that fail, 5 replications", FAILING),
+        ("1,200 VMs, autoscale, 20 replications", SCALING),
+    ):
+        runs = [in_a_process_of_its_own(BIG.format(work=work)) for _ in range(max(1, min(3, rounds // 2)))]
+        found[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return found
+
+
 def growth(rounds: int) -> dict[str, Any]:
     """Processor seconds against VMs (four weeks) and against the horizon (1,000 VMs), office hours, one thread."""
 
@@ -324,7 +368,20 @@ def peers(rounds: int) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     part.__name__: part
-    for part in (transitions, lives, lives_on_hosts, allocation, big, memory, start_up, growth, shares, peers)
+    for part in (
+        transitions,
+        lives,
+        lives_on_hosts,
+        allocation,
+        big,
+        memory,
+        start_up,
+        growth,
+        shares,
+        features,
+        disrupted,
+        peers,
+    )
 }
 
 

@@ -84,6 +84,59 @@ def office_hours(machines: int, days: float) -> SimulationInput:
     })  # fmt: skip
 
 
+FEATURES: Mapping[str, Mapping[str, object]] = {  # what a platform may do to VMs on hosts, each far above real rates
+    "host failures and healing": {"host_failures": {"time_between": "2000h", "repair": "8h", "healing": "10min"}},
+    "rack failures": {"rack_failures": {"time_between": "4000h", "repair": "4h", "healing": "10min"}},
+    "maintenance": {"maintenance": {"every": "168h", "impact": "reboot"}},
+    "throttling": {"throttle": {"burst": 250, "refill_per_min": 60}},
+}
+SPOT_SHARE = 0.25
+
+
+def on_hosts(machines: int, days: float, feature: str = "") -> SimulationInput:
+    """VMs switched on and off on hosts with room for nearly all that are on, under one of `FEATURES`, "spot" or "reservations"."""
+    vcpus, memory_gib = 4, 16.0
+    hosts = max(1, round(machines * plain.ON_S / (plain.ON_S + plain.OFF_S) * vcpus * 1.1 / 64))
+    pool = {"name": "all", "count": hosts, "vcpus": 64, "memory_gib": 16 * memory_gib, "racks": min(hosts, 10)}
+    group = {
+        "count": machines, "create_over": "1h", "when_off": "deallocate",
+        "cycle": {
+            name: {"dist": "exponential", "mean": f"{mean_s}s"} for name, mean_s in (("on", plain.ON_S), ("off", plain.OFF_S))
+        },
+    }  # fmt: skip
+    fixed = {"size": "Standard_D4s_v5", "image": "specialized"}
+    groups = [{**fixed, "name": "vm", **group}]
+    more: dict[str, object] = {}
+    if feature == "spot":
+        spot = round(machines * SPOT_SHARE)
+        groups[0]["count"] = machines - spot
+        groups.append(
+            {**fixed, "name": "cheap", **group, "count": spot, "priority": "spot",
+             "spot": {"eviction_per_hour": 0.0, "restart_after": "10min"}}
+        )  # fmt: skip
+    if feature == "reservations":
+        more["commitment"] = [
+            {"name": "held", "kind": "capacity-reservation", "size": "Standard_D4s_v5", "quantity": machines // 4}
+        ]
+    platform = {"hosts": [pool], **FEATURES.get(feature, {})}
+    return compile_scenario(
+        from_dict({"name": "work", "horizon": f"{days}d", "group": groups, "platform": platform, **more})
+    )
+
+
+def autoscaled(peak: int, days: float) -> SimulationInput:
+    """VMs that follow the load of a day, looked at every minute: a tenth of the peak at night."""
+    load = [100.0 * peak * (0.1 + 0.9 * math.sin(math.pi * hour / 24) ** 2) * 0.6 for hour in range(24)]
+    step = max(1, peak // 100)
+    return question(days * 24 * plain.HOUR_S, {
+        "autoscale": {
+            "load": {"hourly": load}, "per_vm": 100.0, "min": max(1, peak // 20), "max": peak, "tick": "1min",
+            "scale_out": [{"above": 0.7, "by": step, "cooldown": "1min"}],
+            "scale_in": [{"below": 0.5, "by": step, "cooldown": "5min"}],
+        },
+    })  # fmt: skip
+
+
 def played(asked: SimulationInput, engine: str, *, replication: int = 0, threads: int = 1) -> Mapping[str, float]:
     """One replication with ledger, hourly timeline, metrics and bill; returns the fleet's metrics."""
     run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
@@ -100,6 +153,15 @@ def changes(found: Mapping[str, float]) -> float:
         found["operations.create.succeeded"] + found["operations.start.succeeded"]
         + found["operations.deallocate.succeeded"] + found.get("failures.AllocationFailed", 0.0)
     )  # fmt: skip
+
+
+def operations(found: Mapping[str, float]) -> float:
+    """Operations that have ended."""
+    return sum(
+        times
+        for name, times in found.items()
+        if name.startswith("operations.") and name.endswith((".succeeded", ".failed"))
+    )
 
 
 def real_day() -> tuple[SimulationInput, list[hosted.Request], int] | None:
