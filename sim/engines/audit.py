@@ -31,10 +31,10 @@ LINES_SHOWN = 6
 Moves = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Every move of one VM: instants (s), rows of its group's move table."""
 
-HOST_FAILED, PREEMPT, INTERRUPTED, REFUSED, WAITS, WAITED, MAY_COME = (
-    "host_failed", "preempt", "interrupted", "refused", "waits", "waited", "may_come",
+HOST_FAILED, PREEMPT, INTERRUPTED, ADMISSION, WAITS, WAITED, MAY_COME = (
+    "host_failed", "preempt", "interrupted", "admission", "waits", "waited", "may_come",
 )  # fmt: skip
-"""What a platform does to a VM: its host fails; it has to leave for another; it must take a transition; it is refused
+"""What a platform does to a VM: its host fails; it has to leave for another; it must take a transition; it asks for
 admission; it waits for departures; one of them; the last of them."""
 
 
@@ -46,7 +46,7 @@ class PlatformAction:
     kind: str
     priority: int = 0  # among what happens at that instant
     transition: int = -1  # that the VM was made to take
-    retry_after_s: float = 0.0
+    retry_after_s: float = 0.0  # 0: it was admitted
 
 
 def picks(vms: Sequence[int], *, seed: int, replication: int) -> list[tuple[int, int]]:
@@ -115,7 +115,7 @@ class RecordedAnswers:
         self.throttled = throttled
         self.all_transitions = setup.state_machine.transitions
         self.actions = [action for action in actions if action.kind in (HOST_FAILED, PREEMPT, INTERRUPTED)]
-        self.refusals = [action for action in actions if action.kind == REFUSED]
+        self.admissions = [action.retry_after_s for action in actions if action.kind == ADMISSION]
         self.waits = [action for action in actions if action.kind in (WAITS, WAITED, MAY_COME)]
 
     def act_on(self, vm: VmRecord) -> Generator[Event, Any, None]:
@@ -143,9 +143,7 @@ class RecordedAnswers:
 
     def throttles(self, _operation: str) -> float:
         """0 if the operation was admitted now; else when to come back (s from now)."""
-        if self.refusals and self.refusals[0].when_s == self.env.now:
-            return self.refusals.pop(0).retry_after_s
-        return 0.0
+        return self.admissions.pop(0) if self.admissions else 0.0
 
     def ask_quota(self, vm: VmRecord) -> bool:
         """Quota."""

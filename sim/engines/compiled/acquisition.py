@@ -9,7 +9,7 @@ from sim.engines.compiled.disruptions import (
     ADMITTING, ASKING_HOST, ASKING_QUOTA, GIVING, LEAVING, NOTHING, WAITING, await_departures, depart, note, strike_vm,
 )  # fmt: skip
 from sim.engines.compiled.layout import (
-    ANY_TOKEN, ASKS_HOST, ASKS_QUOTA, ATTEMPT, ATTEMPTS_IN_ALL, AVOIDS, BY_FAILURE, BY_PREEMPTION, EVICTIONS, FIRST_WAITER, GONE, HAS_QUOTA,
+    ADMITTED, ANY_TOKEN, ASKS_HOST, ASKS_QUOTA, ATTEMPT, ATTEMPTS_IN_ALL, AVOIDS, BY_FAILURE, BY_PREEMPTION, EVICTIONS, FIRST_WAITER, GONE, HAS_QUOTA,
     INDEX, LISTED_AS, NEEDS_RESOURCE, NOT_STRUCK, NO_QUOTA, NO_QUOTA_GIVES_UP, NO_ROOM, NO_ROOM_GIVES_UP, NO_TOKEN, OFF_HOST, OF_GROUP, PAUSE, PENDING,
     REFUSED, RESTARTS, SEQUENCE, STATE, STRUCK, T, TOKEN, WAITS_FOR, WAKES, Events, Ledger, Longs, Notes, Platform, Queue, Run, SamplerTables, Tables,
     Vms,
@@ -65,6 +65,8 @@ def _be_admitted(
     if bucket != NO_TOKEN and bucket != ANY_TOKEN:
         retry_after_s = throttle.take_token(platform.buckets, bucket, now)
     if retry_after_s == 0.0:
+        if bucket != NO_TOKEN and vms.ints[slot, LISTED_AS] >= 0:
+            note(now, ADMITTED, group, vms.ints[slot, INDEX], transition, 0, 0.0, notes)
         places, endless = platform.room.vms, platform.endless
         return next_stage(slot, ADMITTING, transition, tables.transitions, vms.ints, places, endless)  # type: ignore[no-any-return]
     if now >= run.start_s:

@@ -59,7 +59,7 @@ DOMAINS, DOMAIN, ROUNDS = range(3)
 EVERY_S, BETWEEN_DOMAINS_S, ROUND_S = range(3)
 # Columns of `Notes.lines`, and their kinds; a line of a host has its number for a VM's.
 NOTE_KIND, NOTE_GROUP, NOTE_VM, NOTE_WHAT, NOTE_KEY = range(5)
-HOST_FAILS, HOST_IS_BACK, REFUSED, STRUCK_BY, INTERRUPTED, WAITS_FOR, WAITED = range(7)
+HOST_FAILS, HOST_IS_BACK, REFUSED, STRUCK_BY, INTERRUPTED, WAITS_FOR, WAITED, ADMITTED = range(8)
 # Elements of `Notes.progress`.
 NOTES, HOST_FAILURES = range(2)
 

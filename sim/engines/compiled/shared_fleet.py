@@ -9,11 +9,11 @@ import numpy as np
 
 from sim.distributions import streams
 from sim.engines.audit import (
+    ADMISSION,
     HOST_FAILED,
     INTERRUPTED,
     MAY_COME,
     PREEMPT,
-    REFUSED,
     WAITED,
     WAITS,
     Moves,
@@ -143,7 +143,8 @@ class SharedRun:
         """What a line says was done to a VM."""
         kind, _, _, what, priority = notes.lines[line].tolist()
         words = {
-            layout.REFUSED: REFUSED,
+            layout.REFUSED: ADMISSION,
+            layout.ADMITTED: ADMISSION,
             layout.STRUCK_BY: HOST_FAILED if what == layout.BY_FAILURE else PREEMPT,
             layout.INTERRUPTED: INTERRUPTED,
             layout.WAITS_FOR: WAITS,
