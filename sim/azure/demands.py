@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from statistics import fmean, median
 
@@ -12,6 +12,7 @@ from sim.azure.facts import AutoShutdown
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
 from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, knows, number, seconds, takes_lists, text
 from sim.azure.schedules import Schedule, Window
+from sim.azure.time_zones import holiday_country
 from sim.fields.types import DAYS
 from sim.units import SECONDS_PER_HOUR
 
@@ -36,7 +37,8 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
     """The demand of some VMs of a pool."""
     if pool.habit == SCHEDULE:
         assert pool.schedule is not None
-        return _schedule(pool, pool.schedule, members, log)
+        period = start.date(), (start + timedelta(seconds=length_s - 1)).date()
+        return _schedule(pool, pool.schedule, members, period, log)
     if pool.habit == BY_HAND:
         return _by_hand(pool, members, length_s, log)
     if pool.habit == ELASTIC:
@@ -45,13 +47,20 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
         return _once(members, start, log)
     if pool.habit in (STOPPED, PARKED):
         return _parked(pool.habit, log)
-    return Demanded(ALWAYS, remarks=["always on"])
+    return Demanded(ALWAYS, _initial("running"), remarks=["always on"])
+
+
+def _initial(state: str) -> list[Setting]:
+    """VMs that were there before the period are not created in it; what they are wanted for is looked at at once."""
+    if not knows("group.initial"):
+        return []
+    return [Setting(key="initial", toml=text(state), rests_on="there before the period began", trust=MEASURED)]
 
 
 # --- schedules
 
 
-def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], log: str) -> Demanded:
+def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tuple[date, date], log: str) -> Demanded:
     """Windows; with what people make of them where the format knows it, else with windows of the mean length."""
     assumed = sorted({each.time.assumed for each in members if each.time.assumed})
     trust = ASSUMED if assumed else MEASURED
@@ -88,7 +97,7 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], log: str) 
         ]
         for each in windows
     ]  # fmt: skip
-    made.settings.append(_when_off(members, log))
+    made.settings += [_when_off(members, log), *_initial("deallocated")]
     if len(several) == 1:
         made.settings += several[0]
     else:
@@ -96,17 +105,19 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], log: str) 
     if people:
         made.settings += _people(found, log)
     if found.days_off:
-        days = "[" + ", ".join(day.isoformat() for day in found.days_off) + "]"
-        made.settings.append(
-            Setting(
-                key="calendar.except",
-                toml=days,
-                rests_on=f"no VM was started on these days, {log}",
-                source=LOG,
-                trust=MEASURED,
-            )
-        )
+        made.settings.append(_days_off(found, members[0].vm.region, period, log))
     return made
+
+
+def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str) -> Setting:
+    """Days without demand: a country's public holidays where they are just these, else the dates."""
+    basis = f"no VM was started on {len(found.days_off)} days, {log}"
+    country = holiday_country(found.days_off, {day for each in found.windows for day in each.days}, region, period)
+    if country:
+        basis += f"; they are all the public holidays of {country} in the period"
+        return Setting(key="calendar.holidays", toml=text(country), rests_on=basis, source=LOG, trust=ASSUMED)
+    days = "[" + ", ".join(day.isoformat() for day in found.days_off) + "]"
+    return Setting(key="calendar.except", toml=days, rests_on=basis, source=LOG, trust=MEASURED)
 
 
 def _days_each(found: Schedule, pool: Pool) -> float:

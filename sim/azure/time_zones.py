@@ -1,5 +1,7 @@
 """The likely time zone of a region, and the platform's (Windows') names of zones."""
 
+from collections.abc import Collection, Sequence
+from datetime import date
 from types import MappingProxyType
 from zoneinfo import available_timezones
 
@@ -52,3 +54,49 @@ def iana_zone(name: str) -> str:
     'Europe/Berlin'
     """
     return WINDOWS_ZONES.get(name.strip().lower(), name if name in available_timezones() else "")
+
+
+COUNTRIES = (
+    "NL",
+    "IE",
+    "DE",
+    "FR",
+    "GB",
+    "BE",
+    "AT",
+    "CH",
+    "PL",
+    "ES",
+    "IT",
+    "SE",
+    "NO",
+    "DK",
+    "US",
+    "CA",
+    "IN",
+    "SG",
+    "JP",
+    "AU",
+)
+REGION_COUNTRIES = MappingProxyType(
+    {
+        "westeurope": "NL", "northeurope": "IE", "uksouth": "GB", "ukwest": "GB", "francecentral": "FR", "germanywestcentral": "DE",
+        "switzerlandnorth": "CH", "norwayeast": "NO", "swedencentral": "SE", "polandcentral": "PL", "italynorth": "IT",
+        "spaincentral": "ES", "belgiumcentral": "BE", "austriaeast": "AT", "japaneast": "JP", "australiaeast": "AU",
+        "canadacentral": "CA", "centralindia": "IN", "southeastasia": "SG",
+    }
+)  # fmt: skip
+
+
+def holiday_country(days: Sequence[date], weekdays: Collection[int], region: str, period: tuple[date, date]) -> str:
+    """The country whose public holidays in a period, on these weekdays, are just these days; the region's goes first; "" for none."""
+    import holidays  # start-up: a tenth of a second, needed only where days off were found
+
+    here = REGION_COUNTRIES.get(region, "US" if "us" in region else "")
+    for country in dict.fromkeys((here, *COUNTRIES)):
+        if not country:
+            continue
+        known = holidays.country_holidays(country, years=range(period[0].year, period[1].year + 1), observed=True)
+        if {day for day in known if period[0] <= day <= period[1] and day.weekday() in weekdays} == set(days):
+            return country
+    return ""

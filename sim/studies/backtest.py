@@ -275,7 +275,18 @@ def causes(found: Backtest) -> list[dict[str, Any]]:
         if found.actual.found.currency == found.currency and abs(theirs / ours - 1) > 0.005:
             what = f"{key.meter} in {key.region}: {theirs:g} on the invoice, {ours:g} in the list"
             rows.append({"cause": "another price", "what": what, "list": None})
-    rows += _drift(found)
+    return rows + _unpriced(found) + _drift(found)
+
+
+def _unpriced(found: Backtest) -> list[dict[str, Any]]:
+    """VMs of sizes that the list doesn't have: their hours are not compared, their disks and addresses are."""
+    known = found.scenario.catalogue().sizes
+    rows = []
+    for key, use in sorted(found.actual.found.vms.items()):
+        hours = math.fsum(hours for day, hours in use.hours.items() if found.first <= day <= found.last)
+        if hours and use.sizes and not set(use.sizes) & known.keys():
+            what = f"{key.name} ({', '.join(use.sizes)}): its disks and addresses are on the invoice alone"
+            rows.append({"cause": "a VM without a list price", "what": what, "list": None})
     return rows
 
 

@@ -7,7 +7,7 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sim.azure.habits import Member, scheduled
 from sim.azure.identity import Key
 from sim.azure.importing import Imported, import_fleet
 from sim.azure.schedules import find_schedule, find_weekdays
+from sim.azure.time_zones import holiday_country
 from sim.azure.timelines import Timeline
 from sim.catalog import load_bundled, save
 from sim.cli.app import app
@@ -298,6 +299,15 @@ def test_days_on_which_no_vm_starts_are_days_off() -> None:
     assert schedule is not None
     assert [day.isoformat() for day in schedule.days_off] == ["2026-01-08"]
     assert schedule.absent[0] == 0
+
+
+def test_days_off_that_are_public_holidays_are_called_so() -> None:
+    """Of the region's country if they are just these, else of another one; other days are dates."""
+    january = date(2026, 1, 1), date(2026, 1, 31)
+    workdays = range(5)
+    assert holiday_country([date(2026, 1, 1)], workdays, "westeurope", january) == "NL"
+    assert holiday_country([date(2026, 1, 1), date(2026, 1, 6)], workdays, "westeurope", january) == "AT"
+    assert holiday_country([date(2026, 1, 8)], workdays, "westeurope", january) == ""
 
 
 def test_starts_by_hand_keep_their_weekdays_and_their_hours() -> None:
