@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 import typer
@@ -34,6 +33,8 @@ def demo(shared: options.Shared) -> None:
 
     They leave their VMs on at night, shut them down from inside, stop them, or deallocate them: which costs what?
     """
+    from importlib.resources import as_file, files
+
     from sim import load
 
     with as_file(files("sim").joinpath("demo", "office_hours.toml")) as bundled:

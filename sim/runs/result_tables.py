@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from sim.billing.sla import SERVICE_LEVELS
 from sim.lifecycle.power import PowerState
@@ -174,18 +175,20 @@ def _write_daily_cost(path: Path, replications: Sequence[Replication]) -> None:
             cost = each.daily_cost
             rows, width = cost.amounts.shape
             first = (cost.first_day - date(1970, 1, 1)).days
-            places = [
-                np.array([names.index(key[i]) for key in cost.keys], dtype=np.int32)
-                for i, names in enumerate((groups, kinds))
-            ]
             columns = [
-                pa.array(np.full(rows * width, each.number, dtype=np.int32)),
-                pa.DictionaryArray.from_arrays(np.repeat(places[0], width), pa.array(groups, pa.string())),
-                pa.array(np.tile(np.arange(first, first + width, dtype=np.int32), rows), pa.date32()),
-                pa.DictionaryArray.from_arrays(np.repeat(places[1], width), pa.array(kinds, pa.string())),
-                pa.array(cost.amounts.reshape(-1)),
+                arrow.numbers(np.full(rows * width, each.number, dtype=np.int32)),
+                arrow.words(_places(cost.keys, 0, groups, width), groups),
+                arrow.numbers(np.tile(np.arange(first, first + width, dtype=np.int32), rows)).view(pa.date32()),
+                arrow.words(_places(cost.keys, 1, kinds, width), kinds),
+                arrow.numbers(cost.amounts.reshape(-1)),
             ]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _places(keys: Sequence[tuple[str, str]], part: int, words: Sequence[str], times: int) -> NDArray[np.int32]:
+    """Where one part of each key stands among the words, so many times."""
+    place = {word: index for index, word in enumerate(words)}
+    return np.repeat(np.array([place[key[part]] for key in keys], dtype=np.int32), times)
 
 
 def _month_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:

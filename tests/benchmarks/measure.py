@@ -29,6 +29,7 @@ from typing import Any
 from tests.benchmarks import plain_simpy as plain
 from tests.benchmarks import plain_simpy_hosts as hosted
 from tests.benchmarks import works
+from tests.benchmarks.processes import whole_processes
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "performance.json"
@@ -381,6 +382,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
         features,
         disrupted,
         peers,
+        whole_processes,
     )
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import KEPT
+from tests.benchmarks.processes import RATIO_WORDS, RATIOS, SECONDS
 
 PAGE, FIGURE = KEPT.with_name("performance.md"), KEPT.with_name("performance.svg")
 GIB, KIB = 1024.0, 1024.0
@@ -102,9 +103,25 @@ def big_rows(kept: dict[str, Any]) -> Iterator[str]:
         f"{ahead / KIB:.2f} KiB, recorded creations included",
         True,
     )
+    yield from process_rows(kept.get("whole_processes"))
     for name, limit in (("--help", 0.3), ("demo", 5.0)):
         found = kept["start_up"][name]
         yield row(f"`vmfleet {name}` from a cold start", f"< {limit:g} s", f"{found['cpu_s']:.2f} s of processor time, {found['wall_s']:.2f} s elapsed", found["cpu_s"] < limit)  # fmt: skip
+
+
+def process_rows(kept: dict[str, Any] | None) -> Iterator[str]:
+    """Whole processes, where they were measured."""
+    for pair, limit in RATIOS.items() if kept else ():
+        ratio = kept["ratios"][" / ".join(pair)]
+        yield row(RATIO_WORDS[pair], f"<= {limit:g}x", times(ratio), ratio <= limit)
+    for name, limit in SECONDS.items() if kept else ():
+        spent = kept["cpu_s"][name]
+        yield row(
+            f"`{name}`, bytecode and compiled code at hand",
+            f"<= {limit:g} s",
+            f"{spent:.2f} s of processor time",
+            spent <= limit,
+        )
 
 
 def steps(costs: dict[str, float]) -> list[tuple[float, float]]:
