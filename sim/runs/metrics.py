@@ -8,6 +8,7 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -225,7 +226,7 @@ RATIOS: Mapping[str, tuple[str, str]] = _Ratios()
 def metrics_of(rated: RatedUsage) -> dict[str, float]:
     """Every metric of one group of one replication, in the registry's order."""
     found: dict[str, float] = {}
-    for family in _families():
+    for family in _families(METRICS.version):
         computed = [(row, row.compute(rated) if row.compute is not None else math.nan) for row in family]
         patterns = [(row, words) for row, words in computed if isinstance(words, Mapping)]
         found.update({row.name: value for row, value in computed if not isinstance(value, Mapping)})
@@ -241,15 +242,16 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
 
 def metric_rows() -> list[Metric]:
     """All rows of the registry, in the order of a result."""
-    return [row for family in _families() for row in family]
+    return [row for family in _families(METRICS.version) for row in family]
 
 
-def _families() -> Iterator[list[Metric]]:
+@lru_cache(maxsize=1)
+def _families(_version: int) -> Sequence[Sequence[Metric]]:
     """Rows that stand together word by word: `operations.create.accepted`, `operations.create.succeeded` ..."""
     by_family: dict[str, list[Metric]] = {}
     for row in order_metrics(METRICS.values()):
         by_family.setdefault(row.family, []).append(row)
-    yield from by_family.values()
+    return [*by_family.values()]
 
 
 def possible_metrics(commitments: Iterable[str] = ()) -> tuple[str, ...]:

@@ -348,7 +348,16 @@ def bounded_ratio(
 
 def estimate_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Estimate:
     """One metric over the replications in which it is defined: mean with t interval, and its percentiles."""
+    if values and (values[0] or math.copysign(1.0, values[0]) > 0.0) and values.count(values[0]) == len(values):
+        return _constant_estimate(values[0], len(values), confidence, domain)
     return _estimate(bounded_mean(values, confidence, domain) if values else None, values, len(values))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _constant_estimate(value: float, n: int, confidence: float, domain: Domain) -> Estimate:
+    """Of a metric that is the same in every replication: most are, in each of many groups."""
+    values = [value] * n
+    return _estimate(bounded_mean(values, confidence, domain), values, n)
 
 
 def estimate_ratio(

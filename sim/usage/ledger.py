@@ -113,13 +113,16 @@ class GroupUsage:
     peak_running: int = 0
     amounts: Mapping[str, float] = field(default_factory=dict)  # by metric name: neither a count nor a time in a state
 
-    def _sum_h(self, columns: Sequence[int]) -> float:
-        # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
-        return sum(int(high) * 2**32 + int(low) for high, low in (self._halves(c) for c in columns)) / TICKS_PER_HOUR
+    _totals: tuple[int, ...] = field(init=False, repr=False, compare=False)  # ticks of each column
 
-    def _halves(self, index: int) -> tuple[int, int]:
-        cells = self.cells[:, index]
-        return int((cells >> 32).sum()), int((cells & 0xFFFFFFFF).sum())
+    def __post_init__(self) -> None:
+        # Column sums of a long horizon can pass 2**63, and a float sum would depend on its order: Python's integers do neither.
+        high, low = (self.cells >> 32).sum(axis=0).tolist(), (self.cells & 0xFFFFFFFF).sum(axis=0).tolist()
+        totals = tuple(upper * 2**32 + lower for upper, lower in zip(high, low, strict=True))
+        object.__setattr__(self, "_totals", totals)
+
+    def _sum_h(self, columns: Sequence[int]) -> float:
+        return sum(self._totals[c] for c in columns) / TICKS_PER_HOUR
 
     def _hourly(self, columns: Sequence[int]) -> NDArray[np.float64]:
         return np.asarray(self.cells[:, list(columns)].sum(axis=1) / TICKS_PER_HOUR, dtype=np.float64)
@@ -229,7 +232,7 @@ def audit(usage: GroupUsage, lifetimes_ticks: int) -> None:
 
     Raises AuditError: time was lost or invented, or a column went negative.
     """
-    existing = sum(hi * 2**32 + lo for hi, lo in (usage._halves(c) for c in range(column(ABSENT, 0))))
+    existing = sum(usage._totals[: column(ABSENT, 0)])
     if existing != lifetimes_ticks:
         raise AuditError(
             f"group {usage.group!r}: hours over states ({existing / TICKS_PER_HOUR!r} h) are not VMs x time "
