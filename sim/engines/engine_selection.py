@@ -33,8 +33,9 @@ def moves_for_kernel(plan: FleetPlan) -> float:
 
 
 def kernel_of(plan: FleetPlan) -> str:
-    """The kernel that simulates a plan's VMs: for private fleets, or for those that share a platform."""
-    return "vm_loop" if plan.platform is None else "event_loop"
+    """The kernel that simulates a plan's VMs: for private fleets, or for those that share a platform or an autoscaler."""
+    shares = plan.platform is not None or any(group.demand.is_scaled for group in plan.groups)
+    return "event_loop" if shares else "vm_loop"
 
 
 def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> Choice:

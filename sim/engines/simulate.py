@@ -137,34 +137,33 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = new_peaks(len(setups), window)
     alone = groups_for_simpy(plan)
-    simulated = [setup for setup in setups if setup.plan.name not in alone]
-    counted = Counted()
-    if plan.platform is not None:
+    together = [] if alone and plan.platform else [s for s in setups if plan.platform or s.plan.demand.is_scaled]
+    simulated = [setup for setup in setups if setup.plan.name not in alone and setup not in together]
+    counted: list[Counted] = []
+    accumulators: dict[str, Accumulator] = {}
+    listener = listeners_of_run.listener()
+    if simulated:
+        accumulators |= _simulate_private(
+            simulated, window, peaks, listeners_of_run, seed, replication, threads, others_join=bool(alone or together)
+        )
+    if together:
         from sim.engines.compiled.shared_fleet import SharedRun  # start-up: imports numba
 
-        shared = SharedRun(plan, setups, window, seed=seed, replication=replication)
-        shared.run(peaks, listeners_of_run.listener(), listeners_of_run.flush, listeners_of_run.note)
+        shared = SharedRun(plan, together, window, seed=seed, replication=replication)
+        # What others have done by then is not known before these have run.
+        shared.run(peaks, listener, None if alone else listeners_of_run.flush, listeners_of_run.note)
         shared.audit()
-        counted = Counted(
-            counts={setup.plan.name: shared.counts_of(place) for place, setup in enumerate(setups)},
-            of_platform=shared.counts,
-        )
-        accumulators = {
-            setup.plan.name: accumulator for setup, accumulator in zip(setups, shared.accumulators, strict=True)
-        }
-    else:
-        accumulators = _simulate_private(
-            simulated, window, peaks, listeners_of_run, seed, replication, threads, others_join=bool(alone)
-        )
-        if alone:
-            fleet = Fleet(
-                plan, seed, replication, only=alone, listener=listeners_of_run.listener(), on_flush=listeners_of_run.flush,
-                on_event=listeners_of_run.note, peaks=peaks,
-            )  # fmt: skip
-            fleet.run_until()
-            accumulators |= fleet.accumulators
-            counted = fleet.counted()
-    return close_ledgers(setups, accumulators, peaks, counted, engine="compiled")
+        counted.append(Counted(counts=shared.counts, amounts=shared.amounts, of_platform=shared.of_platform))
+        accumulators |= shared.accumulators
+    if alone:
+        fleet = Fleet(
+            plan, seed, replication, only=alone, listener=listener, on_flush=listeners_of_run.flush,
+            on_event=listeners_of_run.note, peaks=peaks,
+        )  # fmt: skip
+        fleet.run_until()
+        accumulators |= fleet.accumulators
+        counted.append(fleet.counted())
+    return close_ledgers(setups, accumulators, peaks, *counted, engine="compiled")
 
 
 def _simulate_private(

@@ -10,7 +10,7 @@ from fleets import MONDAY, always
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Mixture
-from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Replay, Schedule
+from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Demand, Replay, ScalingRule, Schedule
 from sim.model.faults import Failing, Maintenance, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
@@ -141,10 +141,57 @@ failing = st.builds(
 )  # fmt: skip
 
 
+rules = st.builds(
+    ScalingRule,
+    threshold=st.sampled_from((0.3, 0.6, 0.9)),
+    by=st.integers(1, 4),
+    cooldown_s=st.sampled_from((0.0, 60.0, 900.0)),
+)
+
+
+@st.composite
+def autoscales(draw: st.DrawFn) -> Autoscale:
+    """A load that jumps from hour to hour, and rules that follow it, or don't."""
+    minimum = draw(st.integers(0, 3))
+    return Autoscale(
+        load=tuple(draw(st.lists(st.sampled_from((0.0, 50.0, 120.0, 400.0)), min_size=24, max_size=24))),
+        per_vm=draw(st.sampled_from((30.0, 100.0))),
+        minimum=minimum,
+        maximum=minimum + draw(st.integers(1, 12)),
+        tick_s=draw(st.sampled_from((60.0, 61.5, 300.0, 5000.0))),
+        scale_out=tuple(draw(st.lists(rules, max_size=2))),
+        scale_in=tuple(draw(st.lists(rules, min_size=1, max_size=2))),
+    )
+
+
+def follows_a_load(group: GroupPlan, demand: Autoscale) -> GroupPlan:
+    """The group with an autoscaler."""
+    return replace(group, demand=demand, count=0, create_over_s=0.0)
+
+
+@st.composite
+def scaled_fleets(draw: st.DrawFn) -> FleetPlan:
+    """Autoscaled groups, and one that isn't, that share nothing else."""
+    plan = draw(shared_fleets())
+    alone = tuple(replace(group, zones=(), availability_set="") for group in plan.groups)
+    groups = [
+        follows_a_load(group, draw(autoscales())) if number == 0 or draw(st.booleans()) else group
+        for number, group in enumerate(alone)
+    ]
+    return replace(plan, platform=None, groups=tuple(groups))
+
+
 @st.composite
 def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
-    """The same with everything else that a platform can do to VMs, all of it far too often."""
+    """The same with everything else that a platform can do to VMs, all of it far too often; some groups follow a load."""
     plan = draw(shared_fleets(may_mix=True))
+    plan = replace(
+        plan,
+        groups=tuple(
+            follows_a_load(group, draw(autoscales())) if draw(st.integers(0, 3)) == 0 else group
+            for group in plan.groups
+        ),
+    )
     assert plan.platform is not None
     some = st.booleans()
     reserved = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2)))

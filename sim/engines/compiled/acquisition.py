@@ -20,6 +20,7 @@ from sim.engines.compiled.vm_loop import OPTIONS, compiled, gives_up_if_last, in
 from sim.engines.shared import quota, room, throttle
 from sim.engines.shared.priorities import RANK_BITS, REQUESTS
 from sim.engines.shared.room import EVICTED, HOST, LEAVES, LEAVES_AFTER, NOWHERE, TOO_MANY_SHAPES, VM_COLUMNS, WAITS
+from sim.engines.shared.throttle import Buckets
 
 for rule in (*quota.RULES, throttle.take_token):
     register_jitable(forceinline=True, **OPTIONS)(rule)
@@ -55,27 +56,21 @@ def next_stage(slot: int, stage: int, transition: int, needs: Longs, ints: Longs
 @inlined
 def _be_admitted(
     slot: int, now: float, transition: int, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events,
-    platform: Platform, notes: Notes,
-) -> int:  # fmt: skip
-    """The subscription's rate limit admits an operation, or says when to come back (WAKES)."""
-    group, floats, bucket = vms.ints[slot, OF_GROUP], vms.floats, tables.transitions[transition, TOKEN]
-    if floats[slot, WAKES] >= 0.0:
+    buckets: Buckets, notes: Notes,
+) -> float:  # fmt: skip
+    """0 if the subscription's rate limit admits an operation; else when it may come back (s from now)."""
+    bucket = tables.transitions[transition, TOKEN]
+    if vms.floats[slot, WAKES] >= 0.0:
         pass_time(slot, now, tables, samplers, run, vms, ledger, events)
     retry_after_s = 0.0
     if bucket != NO_TOKEN and bucket != ANY_TOKEN:
-        retry_after_s = throttle.take_token(platform.buckets, bucket, now)
-    if retry_after_s == 0.0:
-        if bucket != NO_TOKEN and vms.ints[slot, LISTED_AS] >= 0:
-            note(now, ADMITTED, group, vms.ints[slot, INDEX], transition, 0, 0.0, notes)
-        places, endless = platform.room.vms, platform.endless
-        return next_stage(slot, ADMITTING, transition, tables.transitions, vms.ints, places, endless)  # type: ignore[no-any-return]
-    if now >= run.start_s:
+        retry_after_s = throttle.take_token(buckets, bucket, now)
+    if retry_after_s != 0.0 and now >= run.start_s:
         notes.refused[transition] += 1
-    note(now, REFUSED, group, vms.ints[slot, INDEX], transition, 0, retry_after_s, notes)
-    pause_s = floats[slot, PAUSE]
-    floats[slot, WAKES] = floats[slot, T] + max(pause_s, retry_after_s)
-    floats[slot, PAUSE] = min(pause_s * platform.pauses[group, 1], platform.pauses[group, 2])
-    return ADMITTING
+    if retry_after_s != 0.0 or (bucket != NO_TOKEN and vms.ints[slot, LISTED_AS] >= 0):
+        kind = ADMITTED if retry_after_s == 0.0 else REFUSED
+        note(now, kind, vms.ints[slot, OF_GROUP], vms.ints[slot, INDEX], transition, 0, retry_after_s, notes)
+    return retry_after_s
 
 
 @inlined
@@ -112,7 +107,15 @@ def acquire(
     granted = True
     no, gives_up = NO_ROOM, NO_ROOM_GIVES_UP
     if stage == ADMITTING:
-        return _be_admitted(slot, now, transition, tables, samplers, run, vms, ledger, events, platform, notes)  # type: ignore[no-any-return]
+        retry_after_s = _be_admitted(
+            slot, now, transition, tables, samplers, run, vms, ledger, events, platform.buckets, notes
+        )
+        if retry_after_s != 0.0:
+            pause_s = vms.floats[slot, PAUSE]
+            vms.floats[slot, WAKES] = vms.floats[slot, T] + max(pause_s, retry_after_s)
+            vms.floats[slot, PAUSE] = min(pause_s * platform.pauses[group, 1], platform.pauses[group, 2])
+            return ADMITTING
+        return next_stage(slot, stage, transition, needs, ints, hosts.vms, platform.endless)  # type: ignore[no-any-return]
     if stage == GIVING or stage == LEAVING:
         if needs[transition, OFF_HOST] or stage == LEAVING:
             if (

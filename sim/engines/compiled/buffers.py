@@ -112,9 +112,9 @@ def ticks_of_changes(changes: Longs) -> Longs:
     return changes >> (layout.GROUP_BITS + 4)
 
 
-def add_changes(peaks: tuple[Peak, Peak], changes: Longs, first_group: int = 0) -> None:
-    """Report lines of changes to the peaks of VMs on hosts and of VMs running."""
-    group = (changes & ((1 << layout.GROUP_BITS) - 1)) + first_group
+def add_changes(peaks: tuple[Peak, Peak], changes: Longs, groups: Sequence[int]) -> None:
+    """Report lines of changes to the peaks of VMs on hosts and of VMs running; *groups*: their numbers in the fleet."""
+    group = np.array(groups, dtype=np.int64)[changes & ((1 << layout.GROUP_BITS) - 1)]
     ticks = ticks_of_changes(changes)
     on_host, running = (changes >> (layout.GROUP_BITS + 2)) & 3, (changes >> layout.GROUP_BITS) & 3
     for peak, change in zip(peaks, (on_host - 1, running - 1), strict=True):

@@ -17,7 +17,7 @@ from sim.engines.compiled.layout import (
     ASKED, ATTEMPT, ATTEMPTS_IN_ALL, BETWEEN_DOMAINS_S, BY_FAILURE, DOMAIN, DOMAINS, DRAWN_BETWEEN, DRAWN_REPAIR, EVERY_S, FIRST_WAITER,
     HOSTS_FROM, HOSTS_TO, HOST_FAILS, HOST_FAILURES, HOST_IS_BACK, INDEX, INTERRUPTED, IS_DOWN, LAST_AWAITED, LISTED_AS, MAINTAINED,
     NEXT_WAITER, NOTES, NOTE_GROUP, NOTE_KEY, NOTE_KIND, NOTE_VM, NOTE_WHAT, OF_GROUP, ROUND, ROUNDS, ROUND_S, SAMPLER_BETWEEN,
-    SAMPLER_REPAIR, SEQUENCE, STAGE, STATE, STRUCK, STRUCK_BY, WAITED, Events, Faults, Ledger, Notes, Queue, Run, SamplerTables, Tables, Vms,
+    SAMPLER_REPAIR, SEQUENCE, STAGE, STATE, STRUCK, STRUCK_BY, WAITED, Events, Faults, Ledger, Longs, Notes, Queue, Run, SamplerTables, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
@@ -91,27 +91,6 @@ def next_strike(host: int, faults: Faults) -> float:
 
 
 @compiled
-def run_fault(
-    process: int, now: float, faults: Faults, hosts: Room, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, queue: Queue,
-    notes: Notes,
-) -> bool:  # fmt: skip
-    """What a process does at its instant, and when it is due next; False: too many shapes of room."""
-    if process == len(faults.processes):
-        _maintain(process, now, faults, hosts, tables, run, vms, queue, notes)
-        return True
-    mine = faults.processes[process]
-    was_down, done = mine[IS_DOWN], True
-    for place in range(mine[HOSTS_FROM], mine[HOSTS_TO]):
-        if was_down:
-            done = done and _repair(faults.hosts[place], now, hosts, notes)
-        else:
-            done = done and _fail(faults.hosts[place], now, FAULTS + process, hosts, tables, run, vms, queue, notes)
-    mine[IS_DOWN] = 1 - was_down
-    _schedule(process, now, faults, samplers, run, queue)
-    return done
-
-
-@compiled
 def _schedule(process: int, now: float, faults: Faults, samplers: SamplerTables, run: Run, queue: Queue) -> None:
     """When a process is due next, from now on."""
     mine = faults.processes[process]
@@ -139,45 +118,16 @@ def start_faults(faults: Faults, samplers: SamplerTables, run: Run, queue: Queue
 
 
 @compiled
-def _fail(
-    host: int, now: float, key: int, hosts: Room, tables: Tables, run: Run, vms: Vms, queue: Queue, notes: Notes
-) -> bool:
-    """A host is out of order; its VMs are down until they have been started elsewhere."""
-    hosts.down[host] += 1
-    if hosts.down[host] > 1:
-        return True
-    if now >= run.start_s:
-        notes.progress[HOST_FAILURES] += 1
-    note(now, HOST_FAILS, -1, host, 0, key, 0.0, notes)
-    while hosts.first[host] >= 0:
-        slot = hosts.first[host]
-        room.leave(hosts, slot, hosts.vms[slot * VM_COLUMNS + GROUP])
-        hosts.vms[slot * VM_COLUMNS + UNIT] = -1
-        strike_vm(slot, BY_FAILURE, now, key, tables, vms, queue, notes)
-    return room.fail_host(hosts, host)
-
-
-@compiled
-def _repair(host: int, now: float, hosts: Room, notes: Notes) -> bool:
-    """A host is back."""
-    hosts.down[host] -= 1
-    if hosts.down[host] > 0:
-        return True
-    note(now, HOST_IS_BACK, -1, host, 0, 0, 0.0, notes)
-    return room.repair_host(hosts, host)
-
-
-@compiled
 def _maintain(
-    process: int, now: float, faults: Faults, hosts: Room, tables: Tables, run: Run, vms: Vms, queue: Queue, notes: Notes
+    process: int, now: float, faults: Faults, first: Longs, places: Longs, tables: Tables, run: Run, vms: Vms, queue: Queue, notes: Notes
 ) -> None:  # fmt: skip
     """Planned work reaches the VMs of one update domain; the next one gets its instant."""
     plan, ints = faults.maintenance, vms.ints
     domain, domains = plan[DOMAIN], plan[DOMAINS]
     if domain == 0:
         plan[ROUNDS] += 1
-    for host in range(domain, len(hosts.down), domains):
-        slot = hosts.first[host]
+    for host in range(domain, len(first), domains):
+        slot = first[host]
         while slot >= 0:
             transition = tables.states[ints[slot, STATE], MAINTAINED]
             if ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
@@ -188,7 +138,7 @@ def _maintain(
                     push_vm(
                         now, MOVES, slot, ints, queue
                     )  # it goes on, up to the next instant at which it may be reached
-            slot = hosts.vms[slot * VM_COLUMNS + AFTER]
+            slot = places[slot * VM_COLUMNS + AFTER]
     # A round that isn't over when the next is due delays it.
     before_s = faults.turn_s[domain - 1 if domain > 0 else domains - 1]
     if domain == 0:
@@ -198,6 +148,43 @@ def _maintain(
     plan[DOMAIN] = (domain + 1) % domains
     if faults.turn_s[plan[DOMAIN]] < run.horizon_s:
         push(faults.turn_s[plan[DOMAIN]], FAULTS + process, process, queue)
+
+
+@compiled
+def run_fault(
+    process: int, now: float, faults: Faults, hosts: Room, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, queue: Queue,
+    notes: Notes,
+) -> bool:  # fmt: skip
+    """What a process does at its instant, and when it is due next; False: too many shapes of room."""
+    if process == len(faults.processes):
+        _maintain(process, now, faults, hosts.first, hosts.vms, tables, run, vms, queue, notes)
+        return True
+    key, mine = FAULTS + process, faults.processes[process]
+    for place in range(mine[HOSTS_FROM], mine[HOSTS_TO]):
+        host = faults.hosts[place]
+        if mine[IS_DOWN]:
+            hosts.down[host] -= 1
+            if hosts.down[host] == 0:
+                note(now, HOST_IS_BACK, -1, host, 0, key, 0.0, notes)
+                if not room.repair_host(hosts, host):
+                    return False
+            continue
+        hosts.down[host] += 1
+        if hosts.down[host] > 1:
+            continue
+        if now >= run.start_s:
+            notes.progress[HOST_FAILURES] += 1
+        note(now, HOST_FAILS, -1, host, 0, key, 0.0, notes)
+        while hosts.first[host] >= 0:  # its VMs are down until they have been started elsewhere
+            slot = hosts.first[host]
+            room.leave(hosts, slot, hosts.vms[slot * VM_COLUMNS + GROUP])
+            hosts.vms[slot * VM_COLUMNS + UNIT] = -1
+            strike_vm(slot, BY_FAILURE, now, key, tables, vms, queue, notes)
+        if not room.fail_host(hosts, host):
+            return False
+    mine[IS_DOWN] = 1 - mine[IS_DOWN]
+    _schedule(process, now, faults, samplers, run, queue)
+    return True
 
 
 @compiled

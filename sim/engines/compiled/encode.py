@@ -105,13 +105,15 @@ def encode(
         for state in group.setup.state_machine.states
         for chance in state.chances
     ]
+    are_scaled = [int(machine.plan.demand.is_scaled) for machine in machines]
+    scalers = [scaled * number for scaled, number in zip(are_scaled, accumulate(are_scaled), strict=True)]
     sampled = compile_samplers([*(sampler for own in samplers for sampler in own), *more_samplers])
     first_transition, first_state, *_ = first
     bin_shift = max(0, (window.end_ticks // BINS).bit_length() - 1)
     return Encoded(
         tables=Tables(
             streams=_stream_keys(setups),
-            settings=_table(_settings(group) for group in groups),
+            settings=_table(_settings(group, scaler) for group, scaler in zip(groups, scalers, strict=True)),
             states=_states(groups),
             deadlines_s=np.array([state.deadline_s for machine in machines for state in machine.states], dtype=np.float64),
             transitions=_table(
@@ -141,7 +143,7 @@ def _table(rows: Iterable[dict[int, Any]]) -> Longs:
     return np.array([[int(row[column]) for column in range(len(row))] for row in rows], dtype=np.int64)
 
 
-def _settings(group: _Group) -> dict[int, Any]:
+def _settings(group: _Group, scaler: int) -> dict[int, Any]:
     setup, machine = group.setup, group.setup.state_machine
     on, off = machine.edge_streams
     return {
@@ -165,7 +167,7 @@ def _settings(group: _Group) -> dict[int, Any]:
         layout.EDGES_TO: group.edge + (len(setup.calendar.edges_s) if setup.calendar else 0),
         layout.BACKOFFS_FROM: group.backoff,
         layout.STREAMS: len(machine.stream_names),
-        layout.ALWAYS_QUEUED: machine.plan.demand.is_scaled,
+        layout.ALWAYS_QUEUED: scaler,
     }  # fmt: skip
 
 

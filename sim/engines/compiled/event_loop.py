@@ -18,11 +18,12 @@ from sim.engines.compiled.disruptions import (
 from sim.engines.compiled.event_queue import pop, push_vm
 from sim.engines.compiled.layout import (
     ALWAYS_QUEUED, ASKED, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, PAUSE, PENDING, QUEUED,
-    QUEUE_FULL, SLOT_BITS, STAGE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, Events, Faults, Ledger,
-    Longs, Notes, Platform, Queue, Run, SamplerTables, Tables, Vms,
+    QUEUE_FULL, SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, Events, Faults, Ledger,
+    Longs, Notes, Platform, Queue, Run, SamplerTables, Scaled, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
+from sim.engines.compiled.scaling import lines_left, look, meter_load, meter_vm, start_scaling
 from sim.engines.compiled.vm_loop import (
     ENDED,
     NEVER,
@@ -35,7 +36,7 @@ from sim.engines.compiled.vm_loop import (
     inlined,
     pass_time,
 )
-from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS
+from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS, TICKS
 from sim.engines.shared.room import HOST, LEAVES, NOWHERE, UNIT, VM_COLUMNS
 
 SLOT_MASK = (1 << SLOT_BITS) - 1
@@ -94,9 +95,11 @@ def _leave_slot(slot: int, transition: int, vms: Vms, queue: Queue, places: Long
 
 @compiled
 def _close(
-    tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, notes: Notes
-) -> bool:
-    """Demand turns up to the horizon for VMs that wait; False: a buffer is full."""
+    tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, notes: Notes, scaled: Scaled
+) -> bool:  # fmt: skip
+    """Demand turns up to the horizon for VMs that wait, and loads are metered; False: a buffer is full."""
+    for place in range(len(scaled.groups)):
+        meter_load(place, run.horizon_s, scaled, run)
     for slot in range(len(vms.ints)):
         if vms.ints[slot, OF_GROUP] >= 0:
             if _is_full(ledger, events, notes):
@@ -108,7 +111,7 @@ def _close(
 @cached
 def run_events(
     births: Births, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events, queue: Queue,
-    platform: Platform, faults: Faults, notes: Notes,
+    platform: Platform, faults: Faults, scaled: Scaled, notes: Notes,
 ) -> None:  # fmt: skip
     """Births and entries of the queue in order of time, until all is over or something is full (STATUS); may be called again."""
     progress, ints, needs, hosts, places = (
@@ -121,8 +124,9 @@ def run_events(
     if not progress[STARTED]:
         progress[STARTED] = 1
         start_faults(faults, samplers, run, queue)
+        start_scaling(scaled, queue)
     while True:
-        if _is_full(ledger, events, notes):
+        if _is_full(ledger, events, notes) or lines_left(scaled) < scaled.until_s.shape[1] + MARGIN:
             progress[STATUS] = BUFFERS_FULL
             return
         if progress[QUEUED] + len(ints) + MARGIN > len(queue.t):
@@ -139,7 +143,13 @@ def run_events(
             now, key, stage = births.born_s[birth], BIRTH, NOTHING
         elif progress[QUEUED] > 0:
             now, key = queue.t[0], queue.key[0]
+            if TICKS <= key < INTERRUPTS and progress[FREE] < scaled.growth:
+                progress[STATUS] = NO_SLOTS
+                return
             entry = pop(queue)
+            if TICKS <= key < INTERRUPTS:
+                look(entry, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places)
+                continue
             if key < INTERRUPTS:
                 if not run_fault(entry, now, faults, platform.room, tables, samplers, run, vms, queue, notes):
                     progress[STATUS] = TOO_MANY_SHAPES
@@ -151,7 +161,7 @@ def run_events(
             stage = ints[slot, STAGE]
         else:
             progress[STATUS] = BUFFERS_FULL
-            if _close(tables, samplers, run, vms, ledger, events, notes):
+            if _close(tables, samplers, run, vms, ledger, events, notes, scaled):
                 progress[STATUS] = DONE
             return
         while True:
@@ -184,9 +194,15 @@ def run_events(
                     if is_queued
                     else _bound(places[slot * VM_COLUMNS + HOST], hosts.is_tracked, faults)
                 )
+                scaler, served = (
+                    tables.settings[ints[slot, OF_GROUP], ALWAYS_QUEUED],
+                    tables.states[ints[slot, STATE], SERVING],
+                )
                 transition = advance(
                     slot, transition, transition != RESUME, bound_s, tables, samplers, run, vms, ledger, events
                 )
+                if scaler > 0:
+                    meter_vm(slot, scaler - 1, served, transition == ENDED, scaled, tables, run, vms)
                 if ledger.progress[STUCK_VM] != 0:
                     progress[STATUS] = VM_IS_STUCK
                     return

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engines.shared.autoscale import ScalingRules
 from sim.engines.shared.quota import QuotaUse
 from sim.engines.shared.room import Room
 from sim.engines.shared.throttle import Buckets
@@ -60,6 +61,10 @@ EVERY_S, BETWEEN_DOMAINS_S, ROUND_S = range(3)
 # Columns of `Notes.lines`, and their kinds; a line of a host has its number for a VM's.
 NOTE_KIND, NOTE_GROUP, NOTE_VM, NOTE_WHAT, NOTE_KEY = range(5)
 HOST_FAILS, HOST_IS_BACK, REFUSED, STRUCK_BY, INTERRUPTED, WAITS_FOR, WAITED, ADMITTED = range(8)
+# Columns of `Scaled.groups` and `Scaled.groups_s`; OLDER and NEWER link the VMs that an autoscaler has, in order of their requests.
+(SCALED_GROUP, MADE, EXISTING, IN_SERVICE, NEWEST, STRETCH, LOAD_LINES, SCALED_OUT, SCALED_IN) = range(9)
+TICK_S, COOLS_UNTIL_S, METER_S = range(3)
+NOT_SCALED = -2  # in NEWER: the VM isn't linked
 # Elements of `Notes.progress`.
 NOTES, HOST_FAILURES = range(2)
 
@@ -183,6 +188,20 @@ class Notes(NamedTuple):
     lines: Longs
     progress: Longs
     refused: Longs  # operations refused admission, by transition
+
+
+class Scaled(NamedTuple):
+    """Autoscaled groups: their rules, their loads, and what their autoscalers know."""
+
+    rules: ScalingRules
+    groups: Longs
+    groups_s: Floats
+    keys: NDArray[np.uint64]  # of the groups
+    until_s: Floats  # (groups, stretches): end of each stretch of one load
+    loads: Floats
+    lines: Longs  # (groups, lines, 3): stretch, VMs in service, ticks
+    birth: Births  # of the VM that is being requested
+    growth: int  # VMs that a look may request at most
 
 
 class Platform(NamedTuple):

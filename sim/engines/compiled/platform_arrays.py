@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,21 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.distributions.kinds import Distribution
 from sim.engines.compiled import layout
-from sim.engines.compiled.layout import Faults, Notes, Queue
+from sim.engines.compiled.layout import Births, Faults, Notes, Queue, Scaled
 from sim.engines.compiled.layout import Platform as PlatformArrays
+from sim.engines.group_setup import GroupSetup
+from sim.engines.shared.autoscale import ScalingRules, scaling_rules
 from sim.engines.shared.faults import STREAMS, Union, unions_that_fail
 from sim.engines.shared.placement import HostIndex, Placement, host_index
 from sim.engines.shared.quota import QuotaUse, quota_use
 from sim.engines.shared.room import Room, new_room
 from sim.engines.shared.throttle import Buckets, full_buckets
+from sim.model.demand import Autoscale
+from sim.model.demand.base import by_local_hour
 from sim.model.faults import Throttle
 from sim.model.plan import GroupPlan, Platform
+
+LOAD_LINES = 16_384  # of an autoscaled group, before they are added up
 
 Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
 
@@ -92,6 +98,44 @@ def new_faults(platform: Platform, room: Room, unions: Sequence[Union], root: in
         maintenance_s=np.array([every_s, between_s, every_s]),
         turn_s=np.array([every_s + domain * between_s for domain in range(domains)], dtype=np.float64),
     )
+
+
+def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
+    """The autoscaled groups of a fleet, none of their VMs requested."""
+    scaled = [(place, setup) for place, setup in enumerate(setups) if setup.plan.demand.is_scaled]
+    plans = [cast(Autoscale, setup.plan.demand) for _, setup in scaled]
+    loads = [
+        [*by_local_hour(plan.load, setup.start, setup.horizon_s, plan.time_zone)]
+        for plan, (_, setup) in zip(plans, scaled, strict=True)
+    ]
+    stretches = max(map(len, loads), default=0)
+    until_s, load = np.full((len(plans), stretches + 1), np.inf), np.zeros((len(plans), stretches + 1))
+    groups = np.zeros((len(plans), layout.SCALED_IN + 1), dtype=np.int64)
+    groups[:, layout.NEWEST] = -1
+    for row, parts in enumerate(loads):
+        until_s[row, : len(parts)] = [until for _, until, _ in parts]
+        load[row, : len(parts)] = [value for *_, value in parts]
+        load[row, len(parts) :] = parts[-1][2]
+        groups[row, layout.SCALED_GROUP] = scaled[row][0]
+    most = [plan.minimum + max((rule.by for rule in plan.scale_out), default=0) for plan in plans]
+    rules = scaling_rules(plans)
+    one = np.zeros(1, dtype=np.int64)
+    return Scaled(
+        rules=ScalingRules(
+            *(np.array(part or [0], dtype=np.float64 if name in ("per_vm", "threshold", "cooldown_s") else np.int64)
+              for name, part in rules._asdict().items())  # type: ignore[arg-type]
+        ),
+        groups=groups,
+        groups_s=np.array([(plan.tick_s, 0.0, 0.0) for plan in plans], dtype=np.float64).reshape(-1, layout.METER_S + 1),
+        keys=np.array([setup.group_key for _, setup in scaled], dtype=np.uint64),
+        until_s=until_s,
+        loads=load,
+        lines=np.zeros((len(plans), LOAD_LINES + 2 * (stretches + layout.MARGIN), 3), dtype=np.int64),
+        birth=Births(
+            np.zeros(1), one.copy(), one.copy(), np.zeros(0), np.zeros(1, dtype=np.uint64), np.zeros((0, 2), dtype=np.int64)
+        ),
+        growth=max(most, default=0),
+    )  # fmt: skip
 
 
 def new_notes(lines: int, transitions: int) -> Notes:

@@ -176,7 +176,7 @@ def simulate_groups(
                     for group, changes in kept
                 ]
     for group, changes in kept:
-        add_changes(peaks, changes, group.setup.index)
+        add_changes(peaks, changes, [group.setup.index])
     return groups
 
 

@@ -26,13 +26,22 @@ from sim.engines.compiled.buffers import Buffers, add_changes
 from sim.engines.compiled.encode import Encoded, encode, with_own_edges
 from sim.engines.compiled.event_loop import run_events
 from sim.engines.compiled.layout import Births, Notes, Queue, Vms
-from sim.engines.compiled.platform_arrays import new_faults, new_notes, new_platform, new_queue, samplers_of, unions_of
+from sim.engines.compiled.platform_arrays import (
+    new_faults,
+    new_notes,
+    new_platform,
+    new_queue,
+    new_scaled,
+    samplers_of,
+    unions_of,
+)
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host, of_refusal
 from sim.engines.group_setup import GroupSetup, MovesListener
+from sim.engines.shared.autoscale import load_amounts
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS
 from sim.errors import ScenarioError
-from sim.model.plan import FleetPlan
+from sim.model.plan import FleetPlan, Platform
 from sim.usage.collector import Accumulator, Peak, Window, ticks_of
 
 FIRST_SLOTS = 1024  # VMs alive for which there is room at first; doubled as often as need be
@@ -45,25 +54,28 @@ class SharedRun:
     def __init__(
         self, plan: FleetPlan, setups: Sequence[GroupSetup], window: Window, *, seed: int, replication: int
     ) -> None:
-        assert plan.platform is not None
+        self.plan = plan.platform or Platform()  # without one, VMs share an autoscaler
         self.setups = setups
         self.window = window
-        unions = unions_of(plan.platform)
-        self.encoded: Encoded = encode(
-            setups, window, samplers_of(unions), throttled=plan.platform.throttle is not None
-        )
-        self.accumulators = [Accumulator(window, setup.table) for setup in setups]
+        unions = unions_of(self.plan)
+        self.encoded: Encoded = encode(setups, window, samplers_of(unions), throttled=self.plan.throttle is not None)
         self.tables, self.births = with_own_edges(self.encoded.tables, _births(setups), setups)
-        self.platform = new_platform(plan.platform, [setup.plan for setup in setups])
+        self.platform = new_platform(self.plan, [setup.plan for setup in setups])
         root = streams.replication_key(seed, replication)
-        self.faults = new_faults(plan.platform, self.platform.room, unions, root, self.encoded.own_samplers)
-        self.plan = plan.platform
-        self.counts: dict[str, int] = {}  # of the platform
+        self.faults = new_faults(self.plan, self.platform.room, unions, root, self.encoded.own_samplers)
+        self.scaled = new_scaled(setups)
+        self.load_ticks: list[dict[tuple[float, int], int]] = [{} for _ in self.scaled.groups]
+        self.accumulators = {setup.plan.name: Accumulator(window, setup.table) for setup in setups}
+        self.counts: dict[str, dict[str, int]] = {}  # what isn't a move, by group
+        self.amounts: dict[str, dict[str, float]] = {}
+        self.of_platform: dict[str, int] = {}
         # VMs that are simulated again in SimPy, and their moves so far.
-        births = np.bincount(self.births.group, minlength=len(setups)).tolist()
+        births = np.bincount(self.births.group, minlength=len(setups))
+        for groups, first in zip(self.scaled.groups, self.scaled.rules.minimum, strict=False):
+            births[groups[layout.SCALED_GROUP]] = first  # there are as many at least
         self.rows: dict[tuple[int, int], int] = {
             (place, int(setups[place].vms(np.array([row]))[0])): row
-            for place, row in picks(births, seed=seed, replication=replication)
+            for place, row in picks(births.tolist(), seed=seed, replication=replication)
             if setups[place].has_one_life(row)
         }
         self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in self.rows}
@@ -89,7 +101,7 @@ class SharedRun:
         while status != layout.DONE:
             run_events(
                 self.births, self.tables, encoded.samplers, encoded.run, vms, buffers.ledger, buffers.events, queue,
-                self.platform, self.faults, notes,
+                self.platform, self.faults, self.scaled, notes,
             )  # fmt: skip
             buffers.check()
             status = int(queue.progress[layout.STATUS])
@@ -102,16 +114,17 @@ class SharedRun:
                 queue = _with_more_entries(queue)
             self._drain(buffers, peaks, listener)
             self._report(notes, on_event)
+            self._add_up_loads()
             known_s = None if status == layout.DONE else self._known_until(queue)
-            for peak in peaks:
+            for peak in peaks if on_flush is not None else ():
                 peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
             if on_flush is not None and known_s is not None:
                 on_flush(known_s)
-        for place, accumulator in enumerate(self.accumulators):
+        for place, (name, accumulator) in enumerate(self.accumulators.items()):
             buffers.add_to(accumulator, place)
+            self.counts[name], self.amounts[name] = self._counts(place, notes), self._amounts(place)
         if failures := int(notes.progress[layout.HOST_FAILURES]):
-            self.counts["host_failures"] = failures
-        self.refused = notes.refused
+            self.of_platform["host_failures"] = failures
 
     def _make_room_for(self, slots: int) -> None:
         """A row for each VM, with nothing in it."""
@@ -153,17 +166,34 @@ class SharedRun:
         transition = what - self.encoded.first_transition[place] if kind == layout.INTERRUPTED else -1
         return PlatformAction(float(notes.when_s[line]), words[kind], priority, transition, float(notes.value[line]))
 
+    def _add_up_loads(self) -> None:
+        """Take the lines of the meters off: time by load and VMs in service."""
+        for row, groups in enumerate(self.scaled.groups):
+            lines = self.scaled.lines[row, : groups[layout.LOAD_LINES]]
+            groups[layout.LOAD_LINES] = 0
+            loads, ticks = self.scaled.loads[row, lines[:, 0]].tolist(), self.load_ticks[row]
+            for load, serving, more in zip(loads, lines[:, 1].tolist(), lines[:, 2].tolist(), strict=True):
+                ticks[load, serving] = ticks.get((load, serving), 0) + more
+
+    def _amounts(self, place: int) -> dict[str, float]:
+        """What an autoscaled group was asked for, and served."""
+        rows = np.flatnonzero(self.scaled.groups[:, layout.SCALED_GROUP] == place).tolist()
+        return load_amounts(self.load_ticks[rows[0]], float(self.scaled.rules.per_vm[rows[0]])) if rows else {}
+
     def _operation(self, place: int, transition: int) -> str:
         """The operation that a transition of a group begins."""
         first = self.encoded.first_transition[place]
         return self.setups[place].state_machine.transitions[transition - first].target.operation or ""
 
-    def counts_of(self, place: int) -> dict[str, int]:
+    def _counts(self, place: int, notes: Notes) -> dict[str, int]:
         """What was counted of a group that isn't a move."""
         low, high = self.encoded.first_transition[place : place + 2]
         counts: dict[str, int] = {}
-        for transition in (low + np.flatnonzero(self.refused[low:high])).tolist():
-            times = int(self.refused[transition])
+        for groups in self.scaled.groups[self.scaled.groups[:, layout.SCALED_GROUP] == place]:
+            scaled = {"autoscale.out": groups[layout.SCALED_OUT], "autoscale.in": groups[layout.SCALED_IN]}
+            counts |= {name: int(times) for name, times in scaled.items() if times}
+        for transition in (low + np.flatnonzero(notes.refused[low:high])).tolist():
+            times = int(notes.refused[transition])
             for name in (f"operations.{self._operation(place, transition)}.rejected", "failures.TooManyRequests"):
                 counts[name] = counts.get(name, 0) + times
         return counts
@@ -176,7 +206,7 @@ class SharedRun:
 
     def _drain(self, buffers: Buffers, peaks: tuple[Peak, Peak], listener: MovesListener | None) -> None:
         """Take the lines off the buffers, so that there is room for more."""
-        add_changes(peaks, buffers.changes.copy())
+        add_changes(peaks, buffers.changes.copy(), [setup.index for setup in self.setups])
         when, what, whom = buffers.moves
         buffers.ledger.progress[[layout.CHANGES, layout.EVENTS]] = 0
         if not len(when):
@@ -198,8 +228,9 @@ class SharedRun:
         births = self.births
         for (place, index), parts in self.stories.items():
             if parts:
-                born_s = float(births.born_s[(births.group == place) & (births.vm == index)][0])
                 when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+                mine = births.born_s[(births.group == place) & (births.vm == index)]
+                born_s = float(mine[0]) if len(mine) else 0.0  # an autoscaler's first VMs
                 compare(
                     self.setups[place], self.rows[place, index], (when, what), born_s, self.actions[place, index],
                     throttled=self.plan.throttle is not None,

@@ -209,8 +209,7 @@ def close_ledgers(
     setups: Sequence[GroupSetup],
     accumulators: Mapping[str, Accumulator],
     peaks: tuple[Peak, Peak],
-    counted: Counted,
-    *,
+    *counted: Counted,
     engine: str,
 ) -> FleetRun:
     """Every move is flushed: the audited usage of each group and of all, with what was counted that isn't a move.
@@ -223,11 +222,14 @@ def close_ledgers(
     for setup in setups:
         name = setup.plan.name
         usages[name] = accumulators[name].usage(name, *(int(peak.most[setup.index]) for peak in peaks))
-        usages[name] = with_more(usages[name], counted.counts.get(name, {}), counted.amounts.get(name, {}))
+        for some in counted:
+            usages[name] = with_more(usages[name], some.counts.get(name, {}), some.amounts.get(name, {}))
     whole = whole_fleet(
         list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
     )
-    return FleetRun(usages=usages, fleet=with_more(whole, counted.of_platform), engine=engine)
+    for some in counted:
+        whole = with_more(whole, some.of_platform)
+    return FleetRun(usages=usages, fleet=whole, engine=engine)
 
 
 def _record(vm: VmRecord, _transition: Transition) -> None:

@@ -45,7 +45,6 @@ class Autoscale(Demand):
 
     is_open: ClassVar[bool] = True
     is_scaled: ClassVar[bool] = True
-    is_compiled: ClassVar[bool] = False
     load: tuple[float, ...]  # by hour of day (24) or of week (168, from Monday), in the unit of `per_vm`
     per_vm: float  # load that one VM serves
     minimum: int
