@@ -132,7 +132,8 @@ def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
         loads=load,
         lines=np.zeros((len(plans), LOAD_LINES + 2 * (stretches + layout.MARGIN), 3), dtype=np.int64),
         birth=Births(
-            np.zeros(1), one.copy(), one.copy(), np.zeros(0), np.zeros(1, dtype=np.uint64), np.zeros((0, 2), dtype=np.int64)
+            born_s=np.zeros(1), group=one.copy(), vm=one.copy(), lifetime_s=np.zeros(0), key=np.zeros(1, dtype=np.uint64),
+            lifetime_key=np.zeros(0, dtype=np.uint64), edges=np.zeros((0, 2), dtype=np.int64),
         ),
         growth=max(most, default=0),
     )  # fmt: skip
