@@ -132,6 +132,8 @@ def differences(one: RunOutput, other: RunOutput) -> list[str]:
         if dict(a.counts) != dict(b.counts):
             unlike = {k: (a.counts.get(k), b.counts.get(k)) for k in {*a.counts, *b.counts}}
             found.append(f"{name!r}: counts { ({k: v for k, v in unlike.items() if v[0] != v[1]}) }")
+        if dict(a.amounts) != dict(b.amounts):
+            found.append(f"{name!r}: amounts {dict(a.amounts)} != {dict(b.amounts)}")
         peaks = (a.peak_allocated, a.peak_running), (b.peak_allocated, b.peak_running)
         if peaks[0] != peaks[1]:
             found.append(f"{name!r}: peaks {peaks[0]} != {peaks[1]}")

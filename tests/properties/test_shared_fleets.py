@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_platforms import disrupted_fleets, shared_fleets, sharing_groups
+from drawn_platforms import disrupted_fleets, scaled_fleets, shared_fleets, sharing_groups
 from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from sim.engines.compiled import layout, platform_arrays, shared_fleet
 from sim.engines.shared import placement, quota
 from sim.engines.simpy.platform import SharedPlatform
 from sim.engines.simpy.vm import Vm
-from sim.model.demand import Arrivals, Cycle
+from sim.model.demand import Arrivals, Autoscale, Cycle, ScalingRule
 from sim.model.faults import Failing, Maintenance, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
 
@@ -55,6 +55,22 @@ def test_hundreds_of_sharing_fleets_have_the_same_bits_in_both_engines(plan: Fle
 @given(plan=disrupted_fleets(), seed_=seeds)
 def test_any_disrupted_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """Failures, maintenance, evictions for room, reserved room and a rate limit, all far too often and at the same instants."""
+    must_agree(plan, seed_)
+
+
+@seed(20260308)
+@settings(drawn, max_examples=25)
+@given(plan=scaled_fleets(), seed_=seeds)
+def test_any_autoscaled_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """Groups that follow a load, beside one that doesn't, in two loops; how much of the load was served, too."""
+    must_agree(plan, seed_)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=300)
+@given(plan=scaled_fleets(), seed_=seeds)
+def test_hundreds_of_autoscaled_fleets_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """The same at length, with fresh draws at every run."""
     must_agree(plan, seed_)
 
 
@@ -224,8 +240,13 @@ FAILING = replace(
 )
 
 
+LOAD = Autoscale(
+    load=(100.0, 900.0, 300.0) * 8, per_vm=100.0, minimum=1, maximum=12, tick_s=60.0,
+    scale_out=(ScalingRule(threshold=0.7, by=2, cooldown_s=120.0),), scale_in=(ScalingRule(threshold=0.3, by=1, cooldown_s=300.0),),
+)  # fmt: skip
 DISRUPTED = replace(
     FAILING,
+    groups=(*FAILING.groups, replace(CROWD.groups[1], name="web", demand=LOAD)),
     platform=replace(
         FAILING.platform,  # type: ignore[type-var]
         maintenance=Maintenance(
@@ -273,6 +294,16 @@ def nothing_reserved(platform: Arrays) -> None:
     platform["room"].free_first[:] = -1
 
 
+def lazier_autoscaler(scaled: Arrays) -> None:
+    """An autoscaler that looks a second later each time."""
+    scaled["groups_s"][:, layout.TICK_S] += 1.0
+
+
+def never_enough(scaled: Arrays) -> None:
+    """Rules that scale out by one VM more."""
+    scaled["rules"].by[:] += 1
+
+
 DISRUPTED_WRONGLY: dict[str, tuple[str, Callable[[Arrays], None]]] = {
     "maintenance a millisecond late": ("new_faults", late_maintenance),
     "other failures": ("new_faults", other_failures),
@@ -281,6 +312,8 @@ DISRUPTED_WRONGLY: dict[str, tuple[str, Callable[[Arrays], None]]] = {
     "shorter pauses": ("new_platform", shorter_pauses),
     "no evictions": ("new_platform", no_evictions),
     "nothing reserved": ("new_platform", nothing_reserved),
+    "late looks of an autoscaler": ("new_scaled", lazier_autoscaler),
+    "rules that scale by one more": ("new_scaled", never_enough),
 }
 
 
