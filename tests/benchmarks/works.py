@@ -85,8 +85,12 @@ def office_hours(machines: int, days: float) -> SimulationInput:
 
 
 FEATURES: Mapping[str, Mapping[str, object]] = {  # what a platform may do to VMs on hosts, each far above real rates
-    "host failures and healing": {"host_failures": {"time_between": "2000h", "repair": "8h", "healing": "10min"}},
-    "rack failures": {"rack_failures": {"time_between": "4000h", "repair": "4h", "healing": "10min"}},
+    "host failures and healing": {
+        "host_failures": {"time_between": {"dist": "exponential", "mean": "500h"}, "repair": "8h", "healing": "10min"}
+    },
+    "rack failures": {
+        "rack_failures": {"time_between": {"dist": "exponential", "mean": "2000h"}, "repair": "4h", "healing": "10min"}
+    },
     "maintenance": {"maintenance": {"every": "168h", "impact": "reboot"}},
     "throttling": {"throttle": {"burst": 250, "refill_per_min": 60}},
 }
