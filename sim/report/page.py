@@ -34,6 +34,7 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
         hours=tables.hours_table(data),
         meters=tables.meter_table(data),
         cost=tables.cost_table(data),
+        months=tables.month_table(data),
         groups=tables.group_table(data),
         invoice=tables.invoice(data),
         commitments=commitment_figures.commitment_table(data),

@@ -11,6 +11,7 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.answer import PageData, Table, needs, shown
 from sim.report.folder import RANGE, ReportedRun, Stat
+from sim.report.rounding import rounded_table
 from sim.report.totals import MOST_GROUPS, shares
 
 MOST_BILL_LINES = 200
@@ -92,6 +93,25 @@ def cost_table(data: PageData) -> Table | None:
         totals=["total", *map(text, money.table.columns), text(money.table.total)],
         note=f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; what belongs to no single "
         "group, such as commitments, stands under whole fleet.",
+    )
+
+
+def month_table(data: PageData) -> Table | None:
+    """Money by calendar month and meter; None for a run within one month."""
+    by_month, money = data.run.stored.cost_by_month, data.money
+    if len(by_month) < 2:
+        return None
+    cells = [[own.get(meter, 0.0) for meter in money.meters] for own in by_month.values()]
+    table = rounded_table(money.scale, cells, math.fsum(map(math.fsum, cells)))
+    text = money.scale.text
+    return Table(
+        columns=["month (UTC)", *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
+        rows=[
+            [month, *(text(cell) if cell else "" for cell in row), text(total)]
+            for month, row, total in zip(by_month, table.cells, table.rows, strict=True)
+        ],
+        totals=["total", *map(text, table.columns), text(table.total)],
+        note="Mean over replications; the days are in cost_timeline.parquet.",
     )
 
 

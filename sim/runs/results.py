@@ -159,6 +159,21 @@ class StoredResult:
         )
 
     @cached_property
+    def cost_by_month(self) -> Mapping[str, Mapping[str, float]]:
+        """Calendar month (UTC, "2026-01") -> kind of meter -> its cost, mean over the replications; empty in older folders."""
+        table = self.table("cost_by_month", "month", "kind", "amount")
+        if table is None or table.num_rows == 0:
+            return {}
+        (month, months), (kind, kinds) = coded(table, "month"), coded(table, "kind")
+        cells = np.bincount(
+            month.astype(np.int64) * len(kinds) + kind, weights=column(table, "amount"), minlength=len(months) * len(kinds)
+        ).reshape(len(months), len(kinds)) / self.summary["replications"]  # fmt: skip
+        return {
+            name: dict(zip(kinds[:-1], row, strict=False))
+            for name, row in sorted(zip(months[:-1], cells.tolist(), strict=False))
+        }
+
+    @cached_property
     def vm_timelines(self) -> tuple[VmTimeline, ...]:
         """The first VMs of each group during the first week of replication 0."""
         old = (self.folder / "lives.parquet").exists()  # its name in version 0.1

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sim import from_dict, run
+from sim import from_dict, read, run
 
 AT_ONCE = dict.fromkeys(("allocating", "starting", "os_provisioning", "deallocating", "deleting"), "0s")
 FLEET: dict[str, Any] = {
@@ -52,6 +52,13 @@ def test_days_and_months_add_up_to_the_bill(tmp_path: Path) -> None:
     months = pq.read_table(tmp_path / "out" / "cost_by_month.parquet").to_pandas()
     assert (tmp_path / "out" / "cost_by_month.csv").read_text().startswith("replication,group,month,kind,amount\n")
     assert set(months["month"]) == {"2026-01", "2026-02"}
+    by_month = read(tmp_path / "out").cost_by_month
+    assert list(by_month) == ["2026-01", "2026-02"]
+    every = [amount for own in by_month.values() for amount in own.values()]
+    assert sum(every) == pytest.approx(result.estimate("cost.total").mean, abs=1e-6)
+    assert by_month["2026-02"]["license"] == pytest.approx(
+        months[(months["month"] == "2026-02") & (months["kind"] == "license")]["amount"].mean(), abs=1e-9
+    )
     assert months["amount"].sum() == pytest.approx(days["amount"].sum(), abs=1e-8)
 
 
