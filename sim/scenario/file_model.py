@@ -208,6 +208,11 @@ class Group(Section):
             steps = grown(self.count, self.growth_per_month, start, start + timedelta(seconds=horizon_s))
         return from_start(self.count, steps, start, horizon_s)
 
+    def most_vms(self, start: datetime, horizon_s: float) -> int:
+        """The most VMs that are asked for at once."""
+        count, steps = self.counts(start, horizon_s)
+        return max([count, *(vms for _, vms in steps)])
+
     @property
     def is_counted(self) -> bool:
         """Whether `count` says how many VMs there are; else they come and go."""

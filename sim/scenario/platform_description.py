@@ -47,7 +47,7 @@ def _hosts(platform: Platform, resolved: ResolvedGroups) -> list[str]:
     lines = [_pool(pool) for pool in platform.hosts]
     vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts)
     counted = [member for member in resolved.groups if member.group.is_counted]
-    asked = sum(member.group.count * (member.size.vcpus or 0) for member in counted)
+    asked = sum((member.vms or 0) * (member.size.vcpus or 0) for member in counted)
     share = f"; groups with a count ask for {asked:,} ({asked / vcpus:.0%})" if counted else ""
     lines.append(f"{vcpus:,} vCPU in all{share}; a VM gets {POLICIES[platform.placement].words}.")
     return lines

@@ -26,6 +26,7 @@ class ResolvedGroup:
     priority: str
     region: str  # as the price list spells it
     years: range  # calendar years that the run reaches into
+    most_vms: int = 0  # at once, of a group with a count
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
@@ -38,8 +39,8 @@ class ResolvedGroup:
 
     @property
     def vms(self) -> int | None:
-        """How many VMs there are in all; None if they come and go by chance or by load."""
-        return self.group.count if self.group.is_counted else len(self.demand.recorded_lifetimes_s) or None
+        """How many VMs there are in all (of a number that changes, the most at once); None if they come and go by chance or by load."""
+        return self.most_vms if self.group.is_counted else len(self.demand.recorded_lifetimes_s) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ def resolve_groups(
                 priority=group.priority,
                 region=region,
                 years=file.years,
+                most_vms=group.most_vms(file.start, file.horizon_s),
             )
         )
     found += _clashes(file, resolved)

@@ -141,7 +141,7 @@ def _steps(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:
     if group.count_steps and group.growth_per_month is not None:
         problem = "count_steps and growth_per_month contradict each other"
         yield Issue((*place, "growth_per_month"), problem, "give one of them", related_paths=((*place, "count_steps"),))
-    most = max([0, *(count for _, count in group.counts(file.start, file.horizon_s)[1])])
+    most = group.most_vms(file.start, file.horizon_s)
     if most > MOST_VMS:
         yield Issue((*place, key), f"the group would have {most:,} VMs", f"make it {MOST_VMS:,} or fewer")
     seen: dict[object, int] = {}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fleets import MONDAY, always, differences, fleet, run_until
 
+from sim import from_dict, run
 from sim.distributions.kinds import Uniform
 from sim.model.demand import Calendar, EdgeContext, People, Schedule, Windows
 from sim.usage.ledger import GroupUsage
@@ -236,3 +239,54 @@ def test_edges_are_the_same_whichever_vms_are_asked_for_together() -> None:
         alone = demand.own_edges(context, np.array([vm]))
         assert together.edges_s[low:high].tolist() == alone.edges_s.tolist()
         assert together.turns_to[low:high].tolist() == alone.turns_to.tolist()
+
+
+# --- the scenario file -----------------------------------------------------------------------------------------------
+
+
+def scenario(**keys: Any) -> dict[str, Any]:
+    """A week around King's Day of 2026, a Monday, with one VM in office hours."""
+    office = {"days": "Mon-Fri", "on": time(8), "off": time(18), "time_zone": "Europe/Amsterdam"}
+    zero = dict.fromkeys(("allocating", "starting", "os_provisioning", "deallocating"), "0s")
+    group = {"name": "dev", "schedule": office, "durations": zero, **keys}
+    return {"name": "k", "start": "2026-04-27T00:00:00Z", "horizon": "7d", "replications": 1, "group": [group]}
+
+
+def test_public_holidays_of_a_country_are_days_without_demand() -> None:
+    """King's Day is a holiday in the Netherlands and not in Belgium, Labour Day the other way round; `except` adds a day."""
+    hours = {
+        str(days): run(from_dict(scenario(calendar=days))).estimate("wanted_hours").mean
+        for days in (
+            {"holidays": "NL"},
+            {"holidays": "BE"},
+            {"holidays": ["NL", "BE"]},
+            {"holidays": "NL", "except": [date(2026, 4, 29), date(2026, 4, 27), date(2026, 5, 2)]},
+        )
+    }
+    assert list(hours.values()) == [40, 40, 30, 30]
+
+
+def test_holidays_are_kept_in_the_provenance_with_the_package_s_version(tmp_path: Path) -> None:
+    """So that a result can be explained when the package has changed."""
+    run(from_dict(scenario(calendar={"holidays": "NL", "except": [date(2026, 4, 29)]}))).write(tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "provenance.json").read_text(encoding="utf-8"))
+    assert {"2026-04-27", "2026-04-29"} <= {*kept["closed_days"]["dev"]}
+    assert kept["libraries"]["holidays"]
+
+
+def test_when_off_may_stand_below_any_of_these_tables_and_percentages_may_be_texts() -> None:
+    """TOML gives a key to the header above it."""
+    kept = scenario(people={"forgets": "100 %", "when_off": "stop"})
+    assert kept["group"][0]["people"]
+    found = from_dict(kept)
+    assert found.groups[0].when_off == "stop"
+    assert run(found).estimate("forgotten_hours").mean > 0
+    assert from_dict(kept, ["group.dev.people.forgets=5 %"]).groups[0].people.forgets == 0.05  # type: ignore[union-attr]
+
+
+def test_the_words_say_what_people_do() -> None:
+    """In `validate`."""
+    words = "\n".join(from_dict(scenario(people={"absent": 0.1, "forgets": 0.05, "auto_off": time(22)}, calendar={"holidays": "NL"})).describe())  # fmt: skip
+    assert "No window begins on public holidays of NL (10 in 2026)." in words
+    assert "% of days a VM is not wanted." in words
+    assert "left on until 22:00, when it is switched off." in words
