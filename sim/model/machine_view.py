@@ -56,7 +56,7 @@ def _delay(machine: StateMachine, state: State) -> str:
     if state.wait is Delay.BACKOFF:
         first, last = machine.backoff_s[0], machine.backoff_s[-1]
         return f"back-off: {format_duration(first)}" + (f" to {format_duration(last)}" if last > first else "")
-    if state is machine.first.source:
+    if state in (machine.first.source, machine.later.source):
         return "request of the VM"
     if state.wait is Delay.INSTANT or state.ends:
         return "nothing" if state.ends else "no time"
@@ -65,8 +65,9 @@ def _delay(machine: StateMachine, state: State) -> str:
 
 def _exits(machine: StateMachine, state: State) -> Iterator[tuple[str, Transition]]:
     """Each way out of a state, with its cause, in the order in which an engine looks at them."""
-    if state is machine.first.source:
-        yield "requested", machine.first
+    for first in dict.fromkeys((machine.first, machine.later)):
+        if state is first.source:
+            yield "requested", first
     for cause, transition in (
         ("done" if state.operation else "then", state.next),
         (f"longer than {format_duration(state.deadline_s)}" if state.late else "", state.late),

@@ -172,7 +172,8 @@ class StateMachine:
     plan: GroupPlan
     states: tuple[State, ...]
     transitions: tuple[Transition, ...]
-    first: Transition  # from no VM into the first create
+    first: Transition  # from no VM into the first create, or into the state in which it is found at t = 0
+    later: Transition  # the same for VMs that come later; they are created
     stream_names: tuple[str, ...]
     samplers: tuple[Distribution | None, ...]
     backoff_s: tuple[float, ...]  # after the 1st, 2nd, ... failed attempt
@@ -181,6 +182,10 @@ class StateMachine:
     lifetime_stream: int
     edge_streams: tuple[int, int]  # jitter of a schedule (both alike), or a cycle's on and off
     asks: Mapping[tuple[int, str], Transition]  # (state, operation) -> transition, where requests from outside may come
+
+    def first_of(self, born_s: float) -> Transition:
+        """The first transition of a VM that is requested at an instant."""
+        return self.first if born_s <= 0.0 else self.later
 
     def move(self, transition: Transition, wanted: int) -> int:
         """The row of the move table for taking *transition* while demand is *wanted*."""

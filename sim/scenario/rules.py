@@ -157,10 +157,6 @@ def _steps(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue]:
         other = next(section.key for section in group.demand_sections if section.demand.is_open)
         problem = f"{key} and {other} contradict each other: {other} says when VMs come and go"
         yield Issue((*place, key), problem, "leave one of them out", related_paths=((*place, other),))
-    if group.initial is not None:
-        problem = f"{key} and initial contradict each other: VMs that are added later are created"
-        hint = "make the VMs of t = 0 and those that come later two groups"
-        yield Issue((*place, "initial"), problem, hint, related_paths=((*place, key),))
 
 
 def _beside_autoscale(group: Group, place: Path, scaled: DemandSection) -> Iterator[Issue]:

@@ -70,6 +70,13 @@ def test_steps_and_schedules_together() -> None:
     assert usage.counts["operations.delete.succeeded"] == 1
 
 
+def test_vms_that_exist_at_t_0_are_found_and_those_that_come_later_are_created() -> None:
+    """Two running VMs; a third from 6:00 on; one goes at 12:00 and comes back at 18:00."""
+    counts = both((6, 3), (12, 1), (18, 3), count=2, initial="running").run.usages["g"].counts
+    assert counts["operations.create.succeeded"] == 3
+    assert counts["vms.deleted"] == 2
+
+
 def test_a_constant_number_of_vms_is_no_step() -> None:
     """A step to the number there is changes no bit."""
     plain, stepped = (run_until(fleet(count=3, count_steps=steps, demand=OFFICE), "simpy") for steps in ((), ((HOUR, 3),)))  # fmt: skip

@@ -149,6 +149,8 @@ def _settings(group: _Group, scaler: int) -> dict[int, Any]:
     return {
         layout.FIRST_TRANSITION: group.row_of(machine.first),
         layout.FIRST_STATE: group.state + machine.first.source.index,
+        layout.LATER_TRANSITION: group.row_of(machine.later),
+        layout.LATER_STATE: group.state + machine.later.source.index,
         layout.ATTEMPTS_IN_ALL: machine.plan.retry.attempts,
         layout.CRASH_STREAM: machine.crash_stream,
         layout.CRASH_SAMPLER: group.sampler_of(machine.crash_stream),

@@ -27,7 +27,7 @@ from sim.engines.compiled.layout import (
     AFTER, ALIVE, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
     DEMAND, DIES, DOWN, DRAWN, EDGE, EDGE_END, EDGE_NO, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
-    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED, HOST_FAILED_GIVES_UP, INDEX, LATE, LEVEL,
+    EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED, HOST_FAILED_GIVES_UP, INDEX, LATE, LATER_STATE, LATER_TRANSITION, LEVEL,
     LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, NOT_STRUCK, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
     ON_STREAM, OWN_EDGES, PREEMPT, BY_FAILURE, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STRUCK, ROUND, STREAM, STREAMS,
     STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WAKES, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
@@ -201,7 +201,8 @@ def begin(
     elif settings[group, DEMAND] == CYCLE:
         edge = _next_edge(slot, born_s, wanted, group, settings, tables.edges_s, samplers, vms)
     floats[slot, EDGE] = edge
-    ints[slot, STATE] = settings[group, FIRST_STATE]
+    state = settings[group, FIRST_STATE] if born_s <= 0.0 else settings[group, LATER_STATE]
+    ints[slot, STATE] = state
     ints[slot, WANTED] = wanted
     ints[slot, ATTEMPT] = 0
     ints[slot, STUCK_AT] = 0
@@ -221,10 +222,10 @@ def begin(
     ints[slot, LISTED_AS] = listed_as
     if wanted:
         _record(
-            born_s, DEMANDS * run.transitions + TURNS * settings[group, FIRST_STATE] + 1, listed_as, tables.moves, run,
+            born_s, DEMANDS * run.transitions + TURNS * state + 1, listed_as, tables.moves, run,
             ledger, events,
         )  # fmt: skip
-    return settings[group, FIRST_TRANSITION]  # type: ignore[no-any-return]
+    return settings[group, FIRST_TRANSITION] if born_s <= 0.0 else settings[group, LATER_TRANSITION]  # type: ignore[no-any-return]
 
 
 @inlined

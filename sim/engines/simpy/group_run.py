@@ -166,7 +166,7 @@ class VmRecord:
         lives = self.group.setup.lives
         self.member = self.index if lives is None else int(lives.member[self.row])
         streams = len(self.group.state_machine.stream_names)
-        self.state = self.group.state_machine.first.source
+        self.state = self.group.state_machine.first_of(self.now_s).source
         self.draws = [_no_draw_left] * streams
         self.blocks = [0] * streams
 

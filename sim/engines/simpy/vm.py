@@ -36,7 +36,7 @@ class Vm(VmOnPlatform):
         group = self.group
         env, horizon_s, platform = group.env, group.horizon_s, group.platform
         self.begin_demand()
-        transition = group.state_machine.first
+        transition = group.state_machine.first_of(self.now_s)
         while True:
             if transition.needs_resource and platform is not None:
                 transition = yield from self.acquire_resources(transition, platform)

@@ -13,7 +13,7 @@ from sim.model.states.automation import AUTOMATION
 from sim.model.states.deletion import DELETION
 from sim.model.states.draft import Draft
 from sim.model.states.faults import FAULTS
-from sim.model.states.initial import first_transition
+from sim.model.states.initial import first_transitions
 from sim.model.states.requests import add_requests
 from sim.model.states.resources import add_refusals, needs_resource
 from sim.model.states.spot import SPOT
@@ -28,7 +28,7 @@ def compile_state_machine(
     Raises LifecycleError where a transition would be an illegal move: a defect of the rows.
     """
     draft = Draft(plan, platform, rows={**AUTOMATION, **DELETION, **FAULTS, **SPOT})
-    first = first_transition(draft)
+    first, later = first_transitions(draft)
     asks = add_requests(draft) if takes_requests else {}
     streams = _streams(draft)
     assert not plan.demand.is_scaled or takes_requests, "the autoscaler asks for deletes"
@@ -40,6 +40,7 @@ def compile_state_machine(
         states=tuple(draft.states),
         transitions=tuple(draft.transitions),
         first=first,
+        later=later,
         stream_names=tuple(draft.streams),
         samplers=tuple(draft.samplers),
         backoff_s=_backoffs(plan.retry),

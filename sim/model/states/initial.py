@@ -9,11 +9,23 @@ from sim.model.states.draft import Draft
 FAILED_TO_PLACE = ("allocation.attempts", "allocation.failures", "failures.AllocationFailed")
 
 
-def first_transition(draft: Draft) -> Transition:
-    """From no VM into the first create, or into the state in which the VM is found, which counts nothing."""
+def first_transitions(draft: Draft) -> tuple[Transition, Transition]:
+    """From no VM into its first state: of VMs of t = 0, and of those that come later."""
     unborn = draft.state("unborn", None, None, lambda _: None)
     if not draft.plan.initial:
-        return draft.transition(unborn, draft.to("not_there" if draft.deletes_unwanted else "create"))
+        return (_created(draft, unborn),) * 2
+    first = _exists(draft, unborn)
+    if not draft.plan.count_steps:
+        return first, first
+    return first, _created(draft, draft.state("unborn.later", None, None, lambda _: None))
+
+
+def _created(draft: Draft, unborn: State) -> Transition:
+    return draft.transition(unborn, draft.to("not_there" if draft.deletes_unwanted else "create"))
+
+
+def _exists(draft: Draft, unborn: State) -> Transition:
+    """Into the state in which the VM is found, which counts nothing."""
     power = PowerState(draft.plan.initial)
     first = draft.transition(unborn, _found(draft, power), is_found=True)
     if draft.platform is not None:

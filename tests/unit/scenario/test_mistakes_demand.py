@@ -101,10 +101,6 @@ MISTAKES: dict[str, Bad] = {
         *demand('growth_per_month = 0.03 #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n'),
         "group.dev.growth_per_month", "arrivals says when VMs come and go",
     ),
-    "existing VMs that grow": bad(
-        'count = 200\n', 'count = 200\ngrowth_per_month = 0.03\ninitial = "running" #!\n', "group.dev.initial",
-        "two groups",
-    ),
     "no rate": bad(
         *demand('[group.arrivals] #!\nlifetime = "1h"\n'), "group.dev.arrivals", "exactly one of"
     ),
