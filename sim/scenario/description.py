@@ -172,6 +172,8 @@ def _what(group: Group) -> str:
     if group.initial is not None:
         return ", ".join(words) + f"; they exist at t = 0, {group.initial}."
     when = f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
+    if group.when_off == "delete" and group.demand.turns_off:
+        when = "created when they are first wanted"
     return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
 
 

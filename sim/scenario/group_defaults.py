@@ -1,7 +1,7 @@
 """`[defaults]`: keys of a group that hold where a group is silent.
 
-Tables merge key by key; lists and distributions are replaced whole, and a group's own demand section puts the default's
-aside. A default that doesn't fit a group, because a check objects to it there, is left out of that group; one that fits no group is
+Tables merge key by key; lists and distributions are replaced whole, and a group's own demand section, or `wanted = false`,
+puts the default's aside. A default that doesn't fit a group, because a check objects to it there, is left out of that group; one that fits no group is
 refused.
 """
 
@@ -50,7 +50,7 @@ def merge(document: Mapping[str, Any], unfit: Iterable[tuple[int, str]] = ()) ->
     for number, group in enumerate(groups):
         if not isinstance(group, dict):
             continue
-        own_demand = [key for key in DEMAND_KINDS if key in group]
+        own_demand = [key for key in DEMAND_KINDS if key in group] or ["wanted"] * (group.get("wanted") is False)
         for key, value in given.items():
             aside = key in DEMAND_KINDS and own_demand and key not in own_demand
             if key != "name" and not aside and (number, key) not in left_out:

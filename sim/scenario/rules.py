@@ -122,6 +122,10 @@ def _initial(group: Group, place: Path) -> Iterator[Issue]:
         hint = f"leave wanted out, or {sections[0].key}"
         yield Issue((*place, "wanted"), problem, hint, related_paths=((*place, sections[0].key),))
     if group.initial is None:
+        if not group.wanted and group.when_off == "delete":
+            problem = 'false with when_off = "delete": no VM would ever exist'
+            hint = 'give initial, such as "stopped", or another when_off'
+            yield Issue((*place, "wanted"), problem, hint, related_paths=((*place, "when_off"),))
         return
     if not group.is_counted:
         key = next(section.key for section in sections if section.demand.is_open)

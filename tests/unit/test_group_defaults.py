@@ -60,6 +60,18 @@ def test_a_demand_of_its_own_puts_the_default_aside(tmp_path: Path) -> None:
     assert [type(group.demand_section).__name__.removesuffix("Section") for group in found.groups] == ["Schedule", "Schedule", "Cycle"]  # fmt: skip
 
 
+def test_parked_vms_have_no_part_in_the_default_s_schedule_and_people(tmp_path: Path) -> None:
+    """Group b is never wanted; a list of windows is a default, too."""
+    windows = "".join(
+        f'[[defaults.schedule]]\ndays = "{day}"\non = 08:00:00\noff = 18:00:00\n' for day in ("Mon", "Fri")
+    )
+    found = fleet(tmp_path, windows + "[defaults.people]\nforgets = 0.1\n", "group.b.wanted=false")
+    assert [group.people is None for group in found.groups] == [False, True, True]
+    a, b, _ = found.groups
+    assert len(a.schedule) == 2  # type: ignore[attr-defined]
+    assert b.demand_section is None
+
+
 def test_a_default_that_does_not_fit_a_group_is_left_out_there(tmp_path: Path) -> None:
     """Only a Windows VM has a licence to bring along."""
     found = fleet(tmp_path, "[defaults]\nhybrid_benefit = true\n", "group.b.os=windows")

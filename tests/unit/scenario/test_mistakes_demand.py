@@ -74,6 +74,9 @@ MISTAKES: dict[str, Bad] = {
     "wanted by a schedule and by no one": bad(
         'count = 200\n', "count = 200\nwanted = false #!\n", "group.dev.wanted", "schedule says when the VMs are wanted"
     ),
+    "VMs that never exist": bad(
+        *demand('wanted = false #!\nwhen_off = "delete"\n'), "group.dev.wanted", "no VM would ever exist", "give initial"
+    ),
     "arrivals that exist at t = 0": bad(
         *demand('initial = "running" #!\n[group.arrivals]\nrate = 1.0\nlifetime = "1h"\n'), "group.dev.initial",
         "contradict each other", "a group of their own",
