@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.azure.identity import VM, Key, parse_id
 from sim.errors import UsageError
@@ -101,18 +101,8 @@ def _take(event: Mapping[str, Any], file: str, into: Log, own: Log) -> None:
     if status == "failed":
         said = _object(str(inner.get("statusMessage") or "")).get("error")
         code = str((said.get("code") if isinstance(said, Mapping) else "") or inner.get("statusCode") or state)
-    _note(
-        into,
-        vm,
-        kind,
-        str(event.get("correlationid") or ""),
-        at,
-        status,
-        str(event.get("caller") or ""),
-        file,
-        code,
-        state == "Created",
-    )
+    correlation, caller = str(event.get("correlationid") or ""), str(event.get("caller") or "")
+    _note(into, Entry(vm, kind, correlation, at, status, caller, file, code, creates=state == "Created"))
 
 
 def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[int, float | None, float | None]:
@@ -142,44 +132,37 @@ def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[in
                 into.health.setdefault((vm, round(at)), "")
             elif operation in _PORTAL:
                 status = cell("status").lower()
-                _note(
-                    into,
-                    vm,
-                    _PORTAL[operation],
-                    cell("correlationid"),
-                    at,
-                    status,
-                    cell("eventinitiatedby"),
-                    file,
-                    "",
-                    False,
-                )
+                correlation, caller = cell("correlationid"), cell("eventinitiatedby")
+                _note(into, Entry(vm, _PORTAL[operation], correlation, at, status, caller, file))
     _cover(into, own)
     return rows, own.first, own.last
 
 
-def _note(
-    into: Log,
-    vm: Key,
-    kind: str,
-    correlation: str,
-    at: float,
-    status: str,
-    caller: str,
-    file: str,
-    code: str,
-    creates: bool,
-) -> None:
-    key = (vm, kind, correlation.lower() or f"{at:.0f}")
+class Entry(NamedTuple):
+    """One event of an operation on a VM."""
+
+    vm: Key
+    kind: str
+    correlation: str
+    at: float
+    status: str
+    caller: str
+    file: str
+    code: str = ""
+    creates: bool = False
+
+
+def _note(into: Log, entry: Entry) -> None:
+    key = (entry.vm, entry.kind, entry.correlation.lower() or f"{entry.at:.0f}")
     found = into.operations.get(key)
     if found is None:
-        found = into.operations[key] = Operation(vm, kind, at, caller, file=file)
-    found.begun = min(found.begun, at)
-    found.creates = found.creates or creates
-    if status in ("succeeded", "failed"):
-        found.outcome = status
-        found.ended = at if found.ended is None else max(found.ended, at)
-        found.code = found.code or code
+        found = into.operations[key] = Operation(entry.vm, entry.kind, entry.at, entry.caller, file=entry.file)
+    found.begun = min(found.begun, entry.at)
+    found.creates = found.creates or entry.creates
+    if entry.status in ("succeeded", "failed"):
+        found.outcome = entry.status
+        found.ended = entry.at if found.ended is None else max(found.ended, entry.at)
+        found.code = found.code or entry.code
 
 
 def merged(log: Log, keys: Mapping[Key, Key]) -> list[Operation]:

@@ -80,24 +80,10 @@ def import_fleet(
 ) -> Imported:
     """Read files and folders; raises UsageError where nothing in them can be used. *catalogue*: a price list of the user's own."""
     prices = load_bundled() if catalogue is None else load(catalogue)
-    files = [InputFile(path=path, seen=_recognised(path)) for path in _files(paths)]
     warnings: list[str] = []
     lists, log = Inventory(), Log()
     log_kinds: dict[str, str] = {}
-    for each in files:
-        _read(each, lists, log, log_kinds)
-    if not any(each.used or each.scan for each in files):
-        problems = "; ".join(f"{each.path.name}: {each.reason or each.seen.words}" for each in files[:8])
-        raise UsageError(
-            [
-                Fault(
-                    field="",
-                    problem=f"no file tells of VMs: {problems}",
-                    hint="save `az vm list -d`, an Activity Log or a cost export (docs/from-azure.md)",
-                    file=str(paths[0]),
-                )
-            ]
-        )
+    files = _read_all(paths, lists, log, log_kinds)
     period = _period(files, first, last, warnings)
     start, length_s = (
         (DEFAULT_START, DEFAULT_DAYS * 86_400.0)
@@ -146,6 +132,18 @@ def import_fleet(
         catalogue,
         prices.currency,
     )
+
+
+def _read_all(paths: Sequence[Path], lists: Inventory, log: Log, log_kinds: dict[str, str]) -> list[InputFile]:
+    """Every file, read as what it is; raises UsageError where none can be used."""
+    files = [InputFile(path=path, seen=_recognised(path)) for path in _files(paths)]
+    for each in files:
+        _read(each, lists, log, log_kinds)
+    if not any(each.used or each.scan for each in files):
+        problems = "; ".join(f"{each.path.name}: {each.reason or each.seen.words}" for each in files[:8])
+        hint = "save `az vm list -d`, an Activity Log or a cost export (docs/from-azure.md)"
+        raise UsageError([Fault(field="", problem=f"no file names VMs: {problems}", hint=hint, file=str(paths[0]))])
+    return files
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

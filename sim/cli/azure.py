@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,18 @@ def day_of(text: str | None, option: str) -> date | None:
         ) from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The days to look at."""
+
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
+    ] = None
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None
+
+
+@options.expanded()
 def from_azure(
     inputs: Annotated[
         list[Path],
@@ -36,14 +49,10 @@ def from_azure(
             metavar="FILE_OR_FOLDER...", help="Saved files, in any mixture; docs/from-azure.md says how to save them."
         ),
     ],
+    period: Period,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The scenario to write.")] = Path(
         "fleet.toml"
     ),
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
-    ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None,
     catalogue: options.Prices = None,
     update: Annotated[
         bool, typer.Option("--update", help="Import again into a scenario that you edited: your edits stay.")
@@ -58,7 +67,7 @@ def from_azure(
     from sim.azure import answer
     from sim.azure.importing import import_fleet
 
-    period = day_of(first, "--from"), day_of(last, "--to")
+    first, last = day_of(period.first, "--from"), day_of(period.last, "--to")
     if out.exists() and not force and not update:
         raise InputError(
             f"{out}: is there already; --update keeps your edits in it, --force overwrites it, --out names another file"
@@ -66,7 +75,7 @@ def from_azure(
     if not out.absolute().parent.is_dir():
         raise InputError(f"{out}: there is no folder {out.absolute().parent}; make it first")
     with terminal.working("reading", quiet=quiet or as_json):
-        found = import_fleet(inputs, first=period[0], last=period[1], stem=out.stem, catalogue=catalogue)
+        found = import_fleet(inputs, first=first, last=last, stem=out.stem, catalogue=catalogue)
     text = answer.scenario_text(found, answer.safe_stem(out), out.absolute().parent)
     kept = answer.write(found, out, text, update=update)
     if as_json:

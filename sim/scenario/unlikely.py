@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
 from sim.distributions.specs import to_distribution
-from sim.model.demand import Cycle, Schedule
 from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection, SavingsPlanSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.plan_builder import durations_of
@@ -44,26 +43,8 @@ def _demand(file: ScenarioFile, resolved: ResolvedGroups, _catalogue: Catalogue)
             yield f"group {name}: create_over is not shorter than the horizon: some of its VMs are never created"
         if ready_s >= file.horizon_s:
             yield f"group {name}: a start takes {format_duration(ready_s)}, longer than the horizon: no VM is ever ready"
-        wanted_s = _wanted_s(demand)
-        if wanted_s is not None and wanted_s <= ready_s:
-            how = f"wanted for {format_duration(wanted_s)} at a time, and a start takes {format_duration(ready_s)}"
-            yield f"group {name}: {how}: its VMs are hardly ever ready"
-        if isinstance(demand, Schedule):
-            if demand.jitter_s is not None and wanted_s is not None and demand.jitter_s.mean > wanted_s:
-                yield f"group {name}: jitter is longer than the windows that it moves"
-            calendar = demand.calendar(file.start, file.horizon_s)
-            if not calendar.wanted_first and not calendar.edges_s:
-                yield f"group {name}: no window of its schedule lies within the horizon: its VMs are never wanted"
-
-
-def _wanted_s(demand: object) -> float | None:
-    """How long a VM is wanted at a time; None where it isn't switched."""
-    if isinstance(demand, Cycle):
-        return demand.on_s.mean
-    if not isinstance(demand, Schedule):
-        return None
-    on, off = ((each.hour * 60 + each.minute) * 60.0 + each.second for each in (demand.on, demand.off))
-    return off - on if off > on else off - on + 86400.0
+        for words in demand.unlikely(file.start, file.horizon_s, ready_s):
+            yield f"group {name}: {words}"
 
 
 def _failures(file: ScenarioFile, _resolved: ResolvedGroups, _catalogue: Catalogue) -> Iterator[str]:

@@ -25,7 +25,7 @@ from sim.fields.types import Section
 from sim.model.demand.closed_days import CalendarSection
 from sim.model.demand.people import PeopleSection
 from sim.model.when_off import WHEN_OFF, WhenOff
-from sim.units import SECONDS_PER_HOUR
+from sim.units import SECONDS_PER_HOUR, format_duration
 
 MOVES_PER_VM = 6.0  # about: create, run, end
 MOVES_PER_ROUND = 7.0  # about: off and on again, or a whole short life
@@ -127,6 +127,10 @@ class Demand:
     def calendar(self, start: datetime, horizon_s: float) -> Calendar | None:
         """When demand turns, where that is the same for all VMs of the group."""
         return None
+
+    def unlikely(self, start: datetime, horizon_s: float, ready_s: float) -> Iterator[str]:
+        """What of it is allowed and hardly meant, in words; a start takes *ready_s*."""
+        yield from ()
 
     @property
     def closed_days(self) -> frozenset[date]:
@@ -313,6 +317,14 @@ def otherwise(group: GroupFacts) -> str:
 
 REFINEMENTS: Mapping[str, type[Section]] = MappingProxyType({"calendar": CalendarSection, "people": PeopleSection})
 """Tables of a group that refine a demand kind, by key."""
+
+
+def hardly_ready(wanted_s: float, ready_s: float) -> Iterator[str]:
+    """A word on VMs that are wanted no longer than they take to start."""
+    if wanted_s <= ready_s:
+        how = f"wanted for {format_duration(wanted_s)} at a time, and a start takes {format_duration(ready_s)}"
+        yield f"{how}: its VMs are hardly ever ready"
+
 
 DEMAND_KINDS: Registry[type[DemandSection]] = Registry("demand kind")
 """Every demand kind by the key of its table; a group without such a table is wanted always."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
-from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, otherwise
+from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, hardly_ready, otherwise
 from sim.units import SHORTEST_CYCLE_S, format_duration
 
 
@@ -26,6 +27,10 @@ class Cycle(Demand):
     def edge_delays(self) -> tuple[tuple[str, Distribution], tuple[str, Distribution]]:
         """Each stretch is drawn."""
         return ("cycle.on", self.on_s), ("cycle.off", self.off_s)
+
+    def unlikely(self, start: datetime, horizon_s: float, ready_s: float) -> Iterator[str]:
+        """It is wanted for less than a start takes."""
+        yield from hardly_ready(self.on_s.mean, ready_s)
 
     def expected_rounds(self, horizon_s: float) -> float:
         """The horizon over the mean of a round."""

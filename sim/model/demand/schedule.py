@@ -7,7 +7,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from sim.distributions.kinds import Distribution
-from sim.model.demand.base import HOURS_PER_WEEK, Calendar, Demand
+from sim.model.demand.base import HOURS_PER_WEEK, Calendar, Demand, hardly_ready
 from sim.units import SECONDS_PER_HOUR
 
 DAY = timedelta(days=1)
@@ -52,6 +52,17 @@ class Schedule(Demand):
     def repeats_h(self) -> int:
         """A day if it is the same every day, else a week."""
         return 24 if len(self.days) == 7 else HOURS_PER_WEEK
+
+    def unlikely(self, start: datetime, horizon_s: float, ready_s: float) -> Iterator[str]:
+        """Windows shorter than a start, or than their jitter, or none before the horizon."""
+        on, off = (timedelta(hours=each.hour, minutes=each.minute, seconds=each.second) for each in (self.on, self.off))
+        wanted_s = (off - on if off > on else off - on + DAY).total_seconds()
+        yield from hardly_ready(wanted_s, ready_s)
+        if self.jitter_s is not None and self.jitter_s.mean > wanted_s:
+            yield "jitter is longer than the windows that it moves"
+        calendar = self.calendar(start, horizon_s)
+        if not calendar.wanted_first and not calendar.edges_s:
+            yield "no window of its schedule lies within the horizon: its VMs are never wanted"
 
     def expected_rounds(self, horizon_s: float) -> float:
         """One a window."""
