@@ -209,7 +209,7 @@ def test_a_file_of_another_kind_is_named_and_stops_nothing(tenant: tuple[Path, d
 def test_a_folder_without_anything_is_refused_in_words(tmp_path: Path) -> None:
     """Exit status 2, with what would be right; nothing is written."""
     (tmp_path / "notes.txt").write_text("nothing", encoding="utf-8")
-    with pytest.raises(UsageError, match="no file tells of VMs"):
+    with pytest.raises(UsageError, match="no file names VMs"):
         import_fleet([tmp_path], first=None, last=None, stem="fleet")
     out = tmp_path / "fleet.toml"
     answer = CliRunner().invoke(app, ["from-azure", str(tmp_path), "--out", str(out)])
