@@ -56,3 +56,11 @@ def test_timelines_of_many_groups_are_written_as_they_were_counted(tmp_path: Pat
         assert table["state"][: len(PowerState)] == [str(state) for state in PowerState]
         assert table["hour"][:: len(PowerState)] == [*range(48)] * 6
     assert kept.reused == 2
+
+
+def test_a_result_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    """Every file that a run writes is known as ours: else the second run of a scenario would be refused."""
+    disks = {"name": "web", "count": 2, "disks": ["P10"]}
+    result = sim.run(sim.from_dict({"name": "again", "horizon": "40d", "group": [disks]}), replications=2, events=True)
+    first = {file.name for file in result.write(tmp_path / "result").iterdir()}
+    assert {file.name for file in result.write(tmp_path / "result").iterdir()} == first
