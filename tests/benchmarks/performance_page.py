@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import KEPT
-from tests.benchmarks.processes import RATIO_WORDS, RATIOS, SECONDS
+from tests.benchmarks.processes import RATIO_WORDS, RATIOS, SECONDS, WHY_MISSED
 
 PAGE, FIGURE = KEPT.with_name("performance.md"), KEPT.with_name("performance.svg")
 GIB, KIB = 1024.0, 1024.0
@@ -113,7 +113,13 @@ def process_rows(kept: dict[str, Any] | None) -> Iterator[str]:
     """Whole processes, where they were measured."""
     for pair, limit in RATIOS.items() if kept else ():
         ratio = kept["ratios"][" / ".join(pair)]
-        yield row(RATIO_WORDS[pair], f"<= {limit:g}x", times(ratio), ratio <= limit)
+        yield row(
+            RATIO_WORDS[pair],
+            f"<= {limit:g}x",
+            times(ratio),
+            ratio <= limit,
+            "" if ratio <= limit else WHY_MISSED[pair[0]],
+        )
     for name, limit in SECONDS.items() if kept else ():
         spent = kept["cpu_s"][name]
         yield row(
@@ -121,6 +127,7 @@ def process_rows(kept: dict[str, Any] | None) -> Iterator[str]:
             f"<= {limit:g} s",
             f"{spent:.2f} s of processor time",
             spent <= limit,
+            "" if spent <= limit else WHY_MISSED[name],
         )
 
 
