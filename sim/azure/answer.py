@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.azure.importing import Imported
-from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, knows, number, render, text
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, number, render, text
 from sim.catalog.currencies import per_usd
 from sim.errors import ScenarioError
 from sim.files import write_whole
@@ -49,7 +49,7 @@ def scenario_text(found: Imported, name: str, folder: Path = Path()) -> str:
     """The scenario file, to be written into *folder*."""
     rate = _rate(found.charges.currency)
     same = found.charges.currency == found.list_currency
-    in_currency = same or (knows("prices.exchange_rate") and rate is not None and found.list_currency == "USD")
+    in_currency = same or (rate is not None and found.list_currency == "USD")
     blocks = [Block("", _head(found, name)), Block("[prices]", _prices(found, folder, in_currency=in_currency))]
     blocks += [group.block for group in found.groups]
     blocks += [each.block(1.0 if in_currency else 1.0 / (rate or 1.0)) for each in found.commitments]
@@ -142,10 +142,6 @@ def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting
             f"{currency} {sum(found.charges.paid):,.2f} paid for {listed:,.2f} at list, without commitments and spot"
         )
         rows.append(Setting(key="discount", toml=number(discount), rests_on=words, trust=MEASURED))
-        if not knows("prices.discount"):
-            found.warnings.append(
-                f"a discount of {100 * discount:.1f} % is on the invoice: amounts of the scenario are at list price"
-            )
     return rows
 
 

@@ -10,9 +10,10 @@ from statistics import fmean, median
 from sim.azure.activity_log import DEALLOCATE, POWER_OFF
 from sim.azure.facts import AutoShutdown
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
-from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, knows, number, seconds, takes_lists, text
-from sim.azure.schedules import Schedule, Window
-from sim.azure.time_zones import holiday_country
+from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, number, seconds, text
+from sim.azure.schedules import Schedule, find_weekdays
+from sim.azure.time_zones import holiday_country, region_zone
+from sim.azure.timelines import Timeline
 from sim.fields.types import DAYS
 from sim.units import SECONDS_PER_HOUR
 
@@ -30,6 +31,7 @@ class Demanded:
     windows: list[list[Setting]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     has_count: bool = True
+    count: int | None = None  # where it is not the number of VMs that were seen
     table: str = ""  # of a trace
 
 
@@ -42,7 +44,7 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
     if pool.habit == BY_HAND:
         return _by_hand(pool, members, length_s, log)
     if pool.habit == ELASTIC:
-        return _arrivals(members, start, length_s, log)
+        return _by_day(members, start, length_s, log) or _arrivals(members, start, length_s, log)
     if pool.habit == ONCE:
         return _once(members, start, log)
     if pool.habit in (STOPPED, PARKED):
@@ -52,8 +54,6 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
 
 def _initial(state: str) -> list[Setting]:
     """VMs that were there before the period are not created in it; what they are wanted for is looked at at once."""
-    if not knows("group.initial"):
-        return []
     return [Setting(key="initial", toml=text(state), rests_on="there before the period began", trust=MEASURED)]
 
 
@@ -61,7 +61,7 @@ def _initial(state: str) -> list[Setting]:
 
 
 def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tuple[date, date], log: str) -> Demanded:
-    """Windows; with what people make of them where the format knows it, else with windows of the mean length."""
+    """Windows, and what people make of them."""
     assumed = sorted({each.time.assumed for each in members if each.time.assumed})
     trust = ASSUMED if assumed else MEASURED
     basis = f"{found.starts_inside} of {found.starts} starts"
@@ -71,8 +71,6 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tu
         rests_on=f"from {pool.zone_from}; the log's times are UTC",
         trust=ASSUMED,
     )
-    people = knows("group.people.forgets")
-    windows = found.windows
     made = Demanded("schedule")
     made.remarks += _people_in_words(found)
     if found.by_hand:
@@ -81,12 +79,6 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tu
         )
     if pool.shutdown is not None:
         made.remarks.append(_shutdown_in_words(pool.shutdown))
-    if not people or (len(windows) > 1 and not takes_lists("group.schedule")):
-        mean_h = fmean([each.time.on_h for each in members]) / _days_each(found, pool)
-        windows = [_mean_window(windows, mean_h)]
-        made.remarks.append(
-            f"off is set so that a window lasts {mean_h:.2f} h, as long as VMs were on for each window day, absences and forgotten evenings included"
-        )
     several = [
         [
             Setting(key="schedule.days", toml=text(_days(each.days)), rests_on=basis, source=LOG, trust=trust),
@@ -95,15 +87,14 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tu
             zone,
             *([_jitter(found, log)] if found.jitter_s else []),
         ]
-        for each in windows
+        for each in found.windows
     ]  # fmt: skip
     made.settings += [_when_off(members, log), *_initial("deallocated")]
     if len(several) == 1:
         made.settings += several[0]
     else:
         made.windows = several
-    if people:
-        made.settings += _people(found, log)
+    made.settings += _people(found, log)
     if found.days_off:
         made.settings.append(_days_off(found, members[0].vm.region, period, log))
     return made
@@ -118,21 +109,6 @@ def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str)
         return Setting(key="calendar.holidays", toml=text(country), rests_on=basis, source=LOG, trust=ASSUMED)
     days = "[" + ", ".join(day.isoformat() for day in found.days_off) + "]"
     return Setting(key="calendar.except", toml=days, rests_on=basis, source=LOG, trust=MEASURED)
-
-
-def _days_each(found: Schedule, pool: Pool) -> float:
-    """Window days of the period for each VM of the pool."""
-    return max(1.0, sum(each.time.on_h for each in pool.members) / max(0.1, found.mean_on_h) / len(pool.members))
-
-
-def _mean_window(windows: Sequence[Window], mean_h: float) -> Window:
-    """One window instead of several, of a given length, at the most usual begin."""
-    most = max(windows, key=lambda each: len(each.days))
-    minutes = min(round(mean_h * 60), 24 * 60 - 5)
-    off = (most.on.hour * 60 + most.on.minute + minutes) % (24 * 60)
-    return Window(
-        days=tuple(sorted(day for each in windows for day in each.days)), on=most.on, off=time(off // 60, off % 60)
-    )
 
 
 def _jitter(found: Schedule, log: str) -> Setting:
@@ -279,6 +255,46 @@ def _quantiles(values: Sequence[float], steps: int = 10) -> str:
     return f'{{ dist = "quantiles", p = [{", ".join(f"{each:g}" for each in p)}], at = [{points}] }}'
 
 
+def _by_day(members: Sequence[Member], start: datetime, length_s: float, log: str) -> Demanded | None:
+    """VMs that come in the morning and are deleted in the evening, much the same number each day: rebuilt on a schedule."""
+    places = _places(members, length_s)
+    zone = region_zone(members[0].vm.region)
+    found = find_weekdays(places, start, length_s, zone, most_days=7)
+    if found is None or len(places) > len(members) / 3:
+        return None
+    words = f"{len(members)} VMs created, at most {len(places)} at a time, {log}"
+    window = found.windows[0]
+    made = Demanded("schedule", count=len(places), remarks=[f"VMs that are created and deleted each day: {words}"])
+    made.settings = [
+        Setting(key="when_off", toml=text("delete"), rests_on=words, source=LOG, trust=MEASURED),
+        Setting(key="schedule.days", toml=text(_days(window.days)), rests_on=words, source=LOG, trust=MEASURED),
+        Setting(
+            key="schedule.on", toml=f"{window.on:%H:%M:%S}", rests_on=f"creations within {found.jitter_s / 60:.0f} min, {log}",
+            source=LOG, trust=MEASURED,
+        ),
+        Setting(key="schedule.off", toml=f"{window.off:%H:%M:%S}", rests_on="a window lasts as long as they did", source=LOG, trust=MEASURED),
+        Setting(key="schedule.time_zone", toml=text(zone), rests_on="from the region; the log's times are UTC", trust=ASSUMED),
+        *([_jitter(found, log)] if found.jitter_s else []),
+        *_people(found, log),
+    ]  # fmt: skip
+    return made
+
+
+def _places(members: Sequence[Member], length_s: float) -> list[Timeline]:
+    """VMs that follow one another, as if they were one VM that is switched on and off."""
+    places: list[Timeline] = []
+    for each in sorted(members, key=lambda each: each.time.exists[0]):
+        begin, end = each.time.exists
+        free = next((place for place in places if place.on[-1][1] <= begin), None)
+        if free is None:
+            free = Timeline((0.0, length_s))
+            places.append(free)
+        free.on.append((begin, min(end, begin + each.time.on_h * SECONDS_PER_HOUR)))
+        free.starts.append(begin)
+        free.stops.append(end)
+    return places
+
+
 def _arrivals(members: Sequence[Member], start: datetime, length_s: float, log: str) -> Demanded:
     """VMs that come and go: requests by hour of the week, and the lifetimes that were seen."""
     counts, hours = [0] * 168, [0.0] * 168
@@ -340,21 +356,12 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
 
 def _parked(habit: str, log: str) -> Demanded:
     """VMs that nobody uses: stopped and billed, or deallocated with their disks."""
-    way = "stop" if habit == STOPPED else "deallocate"
     words = "stopped, but allocated and billed" if habit == STOPPED else "deallocated: only disks and addresses cost"
+    state = "stopped" if habit == STOPPED else "deallocated"
     made = Demanded("parked", remarks=[f"{words} throughout"])
-    if knows("group.initial") and knows("group.wanted"):
-        state = "stopped" if habit == STOPPED else "deallocated"
-        made.settings = [
-            Setting(key="initial", toml=text(state), rests_on=f"no start in the period, {log}", trust=MEASURED),
-            Setting(key="wanted", toml="false", rests_on="no start in the period", trust=MEASURED),
-        ]
-        return made
-    made.remarks.append("this version creates every VM running: a window of a minute a year stands for never")
     made.settings = [
-        Setting(key="when_off", toml=text(way), rests_on=words, trust=MEASURED),
-        Setting(key="cycle.on", toml='"1min"', rests_on="stands for never", trust=ASSUMED),
-        Setting(key="cycle.off", toml='"3650d"', rests_on="stands for never", trust=ASSUMED),
+        Setting(key="initial", toml=text(state), rests_on=f"no start in the period, {log}", trust=MEASURED),
+        Setting(key="wanted", toml="false", rests_on="no start in the period", trust=MEASURED),
     ]
     return made
 

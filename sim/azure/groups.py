@@ -92,8 +92,8 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
         own.append(
             Setting(
                 key="count",
-                toml=str(len(members)),
-                rests_on=f"{len(members)} VMs",
+                toml=str(demand.count or len(members)),
+                rests_on=f"{len(members)} VMs" + (", never more at a time" if demand.count else ""),
                 trust=MEASURED,
                 source="/".join(vm.seen_in),
             )

@@ -8,7 +8,6 @@ from datetime import datetime
 from sim.azure.facts import AutoShutdown
 from sim.azure.fleet import Vm
 from sim.azure.identity import Key, family
-from sim.azure.scenario_text import knows
 from sim.azure.schedules import Schedule, find_schedule, find_weekdays
 from sim.azure.time_zones import region_zone
 from sim.azure.timelines import Timeline, timeline
@@ -19,7 +18,6 @@ ALWAYS, SCHEDULE, BY_HAND, ELASTIC, ONCE, STOPPED, PARKED = (
 )  # fmt: skip
 OUTSIDE = "it was not there in the period"
 NEARLY = 0.97  # share of the time that counts as all of it
-ABSENT = "group.people.absent"
 MOSTLY = 0.9  # the same where only the hours of each day are known
 FEW_EDGES = 4  # fewer are single events, no habit
 FAMILY = 3  # VMs that come and go under one name
@@ -110,7 +108,7 @@ def _run(members: list[Member], start: datetime, length_s: float, shutdowns: Map
         pool = scheduled(several, start, length_s, zone, zone_from) if windows else None
         if pool is None:
             shutdown = shutdowns.get(several[0].vm.key)
-            loose = find_weekdays([each.time for each in several], start, length_s, zone) if knows(ABSENT) else None
+            loose = find_weekdays([each.time for each in several], start, length_s, zone)
             pool = Pool(BY_HAND if loose is None else SCHEDULE, several, loose, zone_from, shutdown)
         found.append(pool)
     return found

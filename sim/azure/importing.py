@@ -16,7 +16,6 @@ from sim.azure.groups import Context, Group, complete, make_groups, priced
 from sim.azure.habits import pools
 from sim.azure.identity import Directory
 from sim.azure.measures import Measures
-from sim.azure.scenario_text import knows
 from sim.billing.export_rows import Scan, read_export, scan_export
 from sim.catalog import Catalogue, load, load_bundled
 from sim.catalog.terms import Term
@@ -100,7 +99,7 @@ def import_fleet(
     vms = list(fleet.vms.values())
     region = _main_region(vms)
     complete(vms, start.timestamp() + length_s, region, warnings)
-    priced(vms, _without_price(vms, prices, region))
+    priced(vms, _without_price(vms, prices))
     inside = [each for each in fleet.operations if start.timestamp() <= each.begun < start.timestamp() + length_s]
     log_file = ", ".join(each.path.name for each in files if each.seen.kind in (LOG, LOG_CSV)) or "no log"
     measures = Measures(inside, {vm.key: vm.os for vm in vms}, log_file)
@@ -115,7 +114,7 @@ def import_fleet(
         raise UsageError(
             [Fault(field="", problem=f"none of {len(vms)} VMs can be simulated: {reasons}", file=str(paths[0]))]
         )
-    warnings += _warnings(lists, log, found, fleet, vms, region)
+    warnings += _warnings(lists, log, found, fleet)
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
     return Imported(
         files,
@@ -328,15 +327,14 @@ def _gaps(reader: charges.Reader, start: date, end: date) -> list[date]:
     ]
 
 
-def _without_price(vms: Iterable[Vm], catalogue: Catalogue, region: str) -> dict[tuple[str, str, str, str], str]:
+def _without_price(vms: Iterable[Vm], catalogue: Catalogue) -> dict[tuple[str, str, str, str], str]:
     """Sizes that have no list price where they are, each with the reason."""
-    own = knows("group.region")
     found: dict[tuple[str, str, str, str], str] = {}
     for vm in vms:
         key = (vm.size, vm.region, vm.os, vm.priority or "regular")
         if not vm.size or key in found:
             continue
-        where = vm.region if own else region
+        where = vm.region
         term = {
             ("linux", "regular"): Term.LINUX,
             ("windows", "regular"): Term.WINDOWS,
@@ -366,7 +364,7 @@ def _from_shutdowns(shutdowns: Sequence[AutoShutdown], fleet: Fleet, directory: 
         vm.saw(TERRAFORM)
 
 
-def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet, vms: Sequence[Vm], region: str) -> list[str]:
+def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet) -> list[str]:
     said = list(lists.notes)
     if log.first is None:
         said.append("no Activity Log: schedules, durations, failures and evictions can't be measured")
@@ -376,9 +374,6 @@ def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet, vms: Seq
         )
     if not lists.vms:
         said.append("no inventory: sizes, disks and operating systems are those of the invoice")
-    elsewhere = sorted({vm.region for vm in vms if not vm.reason and vm.region != region})
-    if elsewhere and not knows("group.region"):
-        said.append(f"VMs in {', '.join(elsewhere)} are priced as in {region}: this version has one region a scenario")
     if fleet.loose:
         cost = sum(each.list_cost for each in fleet.loose)
         names = ", ".join(each.key.name for each in fleet.loose[:5]) + (" ..." if len(fleet.loose) > 5 else "")

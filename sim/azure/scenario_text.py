@@ -1,10 +1,8 @@
-"""The scenario as a commented file: every number with what it rests on; keys that this version doesn't know are comments."""
+"""The scenario as a commented file: every number with what it rests on."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
 
 MEASURED, DEFAULT, ASSUMED, STATED = "measured", "default", "assumed", "stated"
 WIDTH = 44  # where comments begin
@@ -45,56 +43,6 @@ class Block:
     windows: list[list[Setting]] = field(default_factory=list)  # [[group.schedule]] tables
 
 
-@cache
-def knows(path: str) -> bool:
-    """Whether the scenario format of this version has a key, such as `group.people.forgets`."""
-    from sim.scenario.schema import json_schema  # start-up: the schema of every section takes a moment
-
-    schema = json_schema()
-    return _find(schema, schema, path.split("."))
-
-
-def _find(schema: Mapping[str, Any], node: Mapping[str, Any], parts: Sequence[str]) -> bool:
-    if not parts:
-        return True
-    return any(
-        parts[0] in each.get("properties", {}) and _find(schema, each["properties"][parts[0]], parts[1:])
-        for each in _forms(schema, node)
-    )
-
-
-def _forms(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """A node of the schema, what it refers to, its alternatives, and the items of a list."""
-    if "$ref" in node:
-        return _forms(schema, schema["$defs"][node["$ref"].rsplit("/", 1)[-1]])
-    found = [node]
-    for key in ("anyOf", "oneOf", "allOf"):
-        for each in node.get(key, ()):
-            found += _forms(schema, each)
-    if isinstance(node.get("items"), Mapping):
-        found += _forms(schema, node["items"])
-    return found
-
-
-@cache
-def takes_lists(path: str) -> bool:
-    """Whether a table may be given as a list of tables."""
-    from sim.scenario.schema import json_schema  # start-up: as above
-
-    schema = json_schema()
-    nodes: list[Mapping[str, Any]] = [schema]
-    for part in path.split("."):
-        nodes = [
-            form for node in nodes for each in _forms(schema, node) if part in each.get("properties", {})
-            for form in _plain(schema, each["properties"][part])
-        ]  # fmt: skip
-    return any(node.get("type") == "array" for node in nodes)
-
-
-def _plain(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [node, *(each for each in _forms(schema, node))]
-
-
 def render(remarks: Sequence[str], blocks: Sequence[Block]) -> str:
     """The whole file."""
     lines = [f"# {line}".rstrip() for line in remarks]
@@ -115,28 +63,19 @@ def _block(block: Block) -> list[str]:
     for table, settings in tables.items():
         names = ".".join(part for part in (root, table) if part)
         indent = "  " if table else ""
-        known = [each for each in settings if knows(_path(root, each.key))]
         if table:
-            head = f"[{names}]"
-            lines += ["", indent + (head if known else f"# {head}   (not yet known to this version)")]
+            lines += ["", f"{indent}[{names}]"]
         for each in settings:
-            lines += _setting(each, each.key.rpartition(".")[2], indent, is_known=each in known)
+            lines += _setting(each, each.key.rpartition(".")[2], indent)
     for window in block.windows:
         lines += ["", f"  [[{root}.schedule]]"]
         for each in window:
-            lines += _setting(each, each.key.rpartition(".")[2], "  ", is_known=True)
+            lines += _setting(each, each.key.rpartition(".")[2], "  ")
     return lines
 
 
-def _path(root: str, key: str) -> str:
-    return f"{root}.{key}" if root else key
-
-
-def _setting(each: Setting, name: str, indent: str, *, is_known: bool) -> list[str]:
+def _setting(each: Setting, name: str, indent: str) -> list[str]:
     said = each.comment()
-    if not is_known:
-        note = f"   # {said}" if said else ""
-        return [f"{indent}# {name} = {each.toml}{note}"]
     if "\n" in each.toml:
         above = [f"{indent}# {said}"] if said else []
         return [*above, *(indent + line for line in f"{name} = {each.toml}".split("\n"))]

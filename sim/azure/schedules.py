@@ -18,7 +18,7 @@ MOST_SPREAD_S = 3600.0  # of one edge over the VMs
 LEAST_IN_WINDOW = 0.75  # share of the starts
 LEAST_OF_DAYS = 0.4  # share of VM-days of a weekday on which the VM starts, or is on already
 LEAST_DAYS_ALIKE = 2.0  # weekdays for each window, on average: a habit repeats
-LOOSE_DAYS, LOOSE_SPREAD_S = 6, 8 * 3600.0  # of starts by hand
+LOOSE_SPREAD_S = 8 * 3600.0  # of starts by hand
 SAME_S = 1200.0  # edges of weekdays nearer than this are one window's
 GRID_S = 300.0  # people write times in five minutes
 LATE_S = 3600.0  # after an edge: still this edge
@@ -86,7 +86,9 @@ def find_schedule(vms: Sequence[Timeline], start: datetime, length_s: float, zon
     return found
 
 
-def find_weekdays(vms: Sequence[Timeline], start: datetime, length_s: float, zone: str) -> Schedule | None:
+def find_weekdays(
+    vms: Sequence[Timeline], start: datetime, length_s: float, zone: str, *, most_days: int = 6
+) -> Schedule | None:
     """VMs switched on by hand, at most once a day, on some weekdays: a window as long as they were on, with absences.
 
     The jitter is as wide as nine tenths of the starts; None where starts know no weekdays, or stays are longer than a day.
@@ -97,7 +99,7 @@ def find_weekdays(vms: Sequence[Timeline], start: datetime, length_s: float, zon
         day for day, count in Counter(each.weekday() for each in starts).items() if count > 0.05 * len(starts)
     )
     stays = [off - on for vm in vms for on, off in vm.on if on > 0 and off < length_s]
-    if len(starts) < 2 * len(vms) or len(days) > LOOSE_DAYS or not stays or max(stays) > 86_400:
+    if len(starts) < 2 * len(vms) or len(days) > most_days or not stays or max(stays) > 86_400:
         return None
     times = sorted(_of_day(each) for each in starts)
     first, last = times[round(0.05 * (len(times) - 1))], times[round(0.95 * (len(times) - 1))]
@@ -105,9 +107,10 @@ def find_weekdays(vms: Sequence[Timeline], start: datetime, length_s: float, zon
         {(id(vm), clock.local(at).date()) for vm in vms for at in vm.starts}
     ):
         return None
-    possible = sum(day.weekday() in days for day in clock.days()) * len(vms)
     hours = sum(vm.on_h for vm in vms) / len(starts)
     on = _grid(first)
+    begins = (clock.seconds(day, _wall(on)) for day in clock.days() if day.weekday() in days)
+    possible = sum(0 <= at < length_s for at in begins) * len(vms)
     return Schedule(
         windows=[Window(days=tuple(days), on=_wall(on), off=_wall(on + hours * SECONDS_PER_HOUR))], time_zone=zone,
         jitter_s=_round(last - on, 60.0), starts=len(starts), starts_inside=sum(each.weekday() in days for each in starts),
