@@ -109,6 +109,24 @@ def big_rows(kept: dict[str, Any]) -> Iterator[str]:
         yield row(f"`vmfleet {name}` from a cold start", f"< {limit:g} s", f"{found['cpu_s']:.2f} s of processor time, {found['wall_s']:.2f} s elapsed", found["cpu_s"] < limit)  # fmt: skip
 
 
+def feature_rows(kept: dict[str, Any]) -> Iterator[str]:
+    """What a platform does to VMs; pages from before it was measured have none."""
+    for name, found in kept.get("features", {}).items():
+        if not isinstance(found, dict):
+            continue
+        compiled, least = found["compiled engine"], 10 if name == "maintenance" else 15
+        words, met = f"{times(compiled['ratio'])} ({1e6 / compiled['per_s']:.2f} us)", compiled["ratio"] >= least
+        if "without it" in found:
+            more = found["without it"]["per_s"] / compiled["per_s"]
+            words, met = f"{words}; {times(more)} the cost of the same fleet without it", met and more <= 2
+        yield row(f"4,000 VMs on hosts: {name}, per operation" if "without it" in found else f"{name}, per operation",
+                  f">= {least}x the SimPy engine, <= 2x without it", words, met)  # fmt: skip
+    for name, found in kept.get("disrupted", {}).items():
+        if isinstance(found, dict):
+            limit = 25 if "fail" in name else 10
+            yield row(f"{name}, 28 days", f"<= {limit} s", f"{found['wall_s']:.1f} s elapsed, {found['cpu_s']:.1f} s of processor time", min(found["wall_s"], found["cpu_s"]) <= limit)  # fmt: skip
+
+
 def process_rows(kept: dict[str, Any] | None) -> Iterator[str]:
     """Whole processes, where they were measured."""
     for pair, limit in RATIOS.items() if kept else ():
@@ -244,6 +262,7 @@ def page(kept: dict[str, Any]) -> str:
         *transition_rows(kept),
         *life_rows(kept),
         *big_rows(kept),
+        *feature_rows(kept),
         *growth_rows(kept),
         *peer_rows(kept),
         "",
