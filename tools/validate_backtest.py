@@ -83,7 +83,7 @@ For comparison: OpenDT, a digital twin of a data centre, publishes a mean absolu
 ## What this doesn't show
 
 * The tenants are made by rules that the scenario format can say: a real fleet's habits are not all of that kind, and change.
-* VMs that nobody had made yet are not predicted. That some come and go is in the range, as often as in the days of the fit.
+* VMs that did not exist yet are not predicted. That some come and go is in the range, as often as in the days of the fit.
 * OpenDT's figure is of another quantity (a data centre's power) over another horizon: the two are not a ranking.
 """
 

@@ -62,16 +62,14 @@ class FoundCommitment:
 
 
 def found_commitments(uses: Mapping[str, CommitmentUse], days: int, warnings: list[str]) -> list[FoundCommitment]:
-    """What can be told of each; one of which it can't is a warning."""
+    """What the file says of each; one of which it says too little is a warning."""
     found = []
     for use in uses.values():
         one = _reservation(use) if use.kind == "reservation" else _plan(use, days)
         if one is None:
-            warnings.append(f"commitment {use.name}: how much of it was bought is not told by {use.file}: left out")
+            warnings.append(f"commitment {use.name}: how much of it was bought is not in {use.file}: left out")
         elif use.kind == "reservation" and not use.size:
-            warnings.append(
-                f"reservation {use.name}: its size is not told by {use.file} (only rows that it pays): left out"
-            )
+            warnings.append(f"reservation {use.name}: its size is not in {use.file} (only rows that it pays): left out")
         else:
             found.append(one)
     return found

@@ -355,7 +355,7 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
 
 
 def _parked(habit: str, log: str) -> Demanded:
-    """VMs that nobody uses: stopped and billed, or deallocated with their disks."""
+    """VMs that are not used: stopped and billed, or deallocated with their disks."""
     words = "stopped, but allocated and billed" if habit == STOPPED else "deallocated: only disks and addresses cost"
     state = "stopped" if habit == STOPPED else "deallocated"
     made = Demanded("parked", remarks=[f"{words} throughout"])

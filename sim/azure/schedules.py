@@ -172,8 +172,8 @@ def _share(vms: Sequence[Timeline], clock: _Clock, weekday: int, span: tuple[flo
         for vm in vms:
             if vm.exists[0] <= begin < vm.exists[1] and begin > 0 and not vm.is_on(begin - 60):
                 by_day.setdefault(day, []).append(any(begin - 60 <= at <= begin + MOST_SPREAD_S for at in vm.starts))
-    told = [each for several in by_day.values() if any(several) for each in several]
-    return sum(told) / len(told) if told else 0.0
+    evenings = [each for several in by_day.values() if any(several) for each in several]
+    return sum(evenings) / len(evenings) if evenings else 0.0
 
 
 def _off_edge(stops: Sequence[datetime], weekday: int, span: tuple[float, float]) -> float | None:
@@ -288,7 +288,7 @@ def _forgets(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> float:
         if not 0 <= off < clock.length_s:
             continue
         put_out = _put_out(found, clock, off)
-        gap, chance = 0.0, 1.0  # nobody wants it yet
+        gap, chance = 0.0, 1.0  # not wanted yet
         for begin, _ in windows[place + 1 :]:
             until = min(begin, put_out)
             gap, chance = gap + chance * here * (until - off), chance * (1.0 - here)

@@ -102,7 +102,7 @@ class Backtest:
         }  # fmt: skip
 
     def _chance_of_change(self, keys: Sequence[MeterKey], day: int | None) -> float:
-        """The variance that replications don't show: VMs that are replayed one by one come and go for reasons nobody knows.
+        """The variance that replications don't show: VMs that are replayed one by one come and go for reasons that no file says.
 
         They are taken to go on coming and going as often as in the period that the scenario is of, a Poisson process: by the
         middle of day n each of the expected changes counts as one VM's use of a day, over the whole period as a third of the

@@ -141,7 +141,7 @@ def likelier(arrays: dict[str, Any]) -> None:
     arrays["probabilities"] += 0.05
 
 
-def nobody_forgets(arrays: dict[str, Any]) -> None:
+def none_forgets(arrays: dict[str, Any]) -> None:
     """A VM that is left on at the end of a window is switched off."""
     arrays["turns_to"] %= 2
 
@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[FleetPlan, Change]] = {
     "one attempt more": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, 1)),
     "one attempt less": (CYCLING, setting(layout.ATTEMPTS_IN_ALL, -1)),
     "edges of single VMs too late by 1e-12": (FORGETFUL, scaled("edges_s")),
-    "nobody forgets": (FORGETFUL, nobody_forgets),
+    "none forgets": (FORGETFUL, none_forgets),
     "VMs that are off are left on": (FORGETFUL, node_column(layout.RUNNING, 1)),
     "a forgotten VM is never on": (FORGETFUL, node_column(layout.RUNNING, 0)),
     "demand begins unwanted": (OFFICE, setting(layout.WANTED_FIRST, 1)),

@@ -160,7 +160,7 @@ def test_an_activity_log_is_read_by_pairs_of_events(tmp_path: Path) -> None:
 
 
 def test_the_command_fits_an_activity_log(tmp_path: Path, capsys, monkeypatch) -> None:
-    """The same command, told by the file's content."""
+    """The same command, known by the file's content."""
     monkeypatch.chdir(tmp_path)
     main_ok("fit", str(activity_log(tmp_path)), "--format", "operations", "--quiet")
     linux, windows = tomllib.loads(capsys.readouterr().out)["group"]

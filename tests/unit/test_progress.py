@@ -48,7 +48,7 @@ def test_the_bar_moves_within_a_replication(monkeypatch: pytest.MonkeyPatch):
     updates: list[tuple[float, int | None]] = []
 
     class Bar:
-        """Keeps what it is told."""
+        """Keeps what is reported."""
 
         def __init__(self, *_columns: object, **_options: object) -> None: ...
         def __enter__(self) -> Self:

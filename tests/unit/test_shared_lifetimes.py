@@ -27,7 +27,7 @@ def owners(share: float, sizes: tuple[int, ...] = (3,), horizon_s: float = 8 * W
 
 
 def test_a_batch_shares_the_lifetime_of_its_first_vm_or_none_does() -> None:
-    """All of a batch or nobody; with probability q, within 4.5 standard errors."""
+    """All of a batch or none; with probability q, within 4.5 standard errors."""
     found = owners(0.3).reshape(-1, 3)
     first = np.arange(len(found)) * 3
     shared = (found == first[:, None]).all(axis=1)

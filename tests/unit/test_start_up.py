@@ -38,7 +38,7 @@ def test_a_run_in_simpy_with_its_folder_loads_no_large_library(tmp_path: Path):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
 def test_help_loads_no_library_but_that_of_the_command_line(arguments: list[str]):
-    """Whoever asks how to start has not decided to wait."""
+    """A user who asks how to start has not decided to wait."""
     code = (
         "import json, sys\nfrom sim.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\nprint()\nprint(json.dumps(sorted(sys.modules)))"

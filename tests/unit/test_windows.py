@@ -210,7 +210,7 @@ def test_runs_of_forgotten_evenings_are_geometric() -> None:
     runs = [len(run) for one in ends for run in "".join("f" if to == 2 else "." for to in one[:-1]).split(".") if run]
     mean, error = np.mean(runs), np.std(runs) / math.sqrt(len(runs))
     assert abs(mean - 1 / (1 - f)) <= 4.5 * error
-    assert abs(mean - 1 / (1 - 1.1 * f)) > 4.5 * error  # a slightly different habit is told apart
+    assert abs(mean - 1 / (1 - 1.1 * f)) > 4.5 * error  # a slightly different habit is distinguished
     assert all(len(one) == days for one in ends)
 
 
