@@ -172,8 +172,8 @@ def _share(vms: Sequence[Timeline], clock: _Clock, weekday: int, span: tuple[flo
         for vm in vms:
             if vm.exists[0] <= begin < vm.exists[1] and begin > 0 and not vm.is_on(begin - 60):
                 by_day.setdefault(day, []).append(any(begin - 60 <= at <= begin + MOST_SPREAD_S for at in vm.starts))
-    evenings = [each for several in by_day.values() if any(several) for each in several]
-    return sum(evenings) / len(evenings) if evenings else 0.0
+    days = [each for several in by_day.values() if any(several) for each in several]
+    return sum(days) / len(days) if days else 0.0
 
 
 def _off_edge(stops: Sequence[datetime], weekday: int, span: tuple[float, float]) -> float | None:
