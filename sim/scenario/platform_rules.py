@@ -21,6 +21,7 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     platform = file.platform
     if platform is None:
         return
+    yield from _one_region(resolved)
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
     for number, pool in enumerate(platform.hosts):
         for position, name in enumerate(pool.only_groups):
@@ -35,6 +36,17 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         for member in resolved.groups:
             yield from _fits(member, platform)
         yield from _held_room(file, platform, catalogue)
+
+
+def _one_region(resolved: ResolvedGroups) -> Iterator[Issue]:
+    """Hosts, quota and rate limits belong to one region, and groups of several would share them."""
+    first = next(iter(resolved.groups), None)
+    for member in resolved.groups:
+        if first is not None and member.region != first.region:
+            problem = f"{member.region}: the platform's hosts, quota and limits are those of {first.region}, where {first.name} is"
+            hint = "give the groups of each region a scenario of their own"
+            yield Issue(("group", member.number, "region"), problem, hint, member.region, (("platform",),))
+            return
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------

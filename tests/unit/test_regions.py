@@ -88,6 +88,7 @@ def test_a_discount_is_off_pay_as_you_go_only() -> None:
         ({"prices": {"discount": "112 %"}}, "prices.discount"),
         ({"prices": {"discount": "a lot"}}, "prices.discount"),
         ({"group": [{**WEB, "region": "moon"}]}, "group.web.region"),
+        ({"group": [DEV, WEB], "platform": {"quota": {"regional_vcpus": 100}}}, "group.web.region"),
         ({"commitment": [{**RESERVED, "region": "eastus"}]}, "commitment.ri.size"),
         ({"commitment": [{**RESERVED, "region": "moon"}]}, "commitment.ri.region"),
     ],
