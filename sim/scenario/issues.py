@@ -213,31 +213,34 @@ def _bounds(field: FieldInfo | None) -> list[Any]:
 def _range(field: FieldInfo | None) -> str:
     """The tightest of a field's limits on either side, in words."""
     least, most = _limits(field)
-    ends = (max(least, key=itemgetter(0), default=None), min(most, key=itemgetter(0), default=None))
-    return list_words((end[1] for end in ends if end is not None), "and")
+    ends = (max(least, key=itemgetter(0, 1), default=None), min(most, key=itemgetter(0, 1), default=None))
+    return list_words((end[2] for end in ends if end is not None), "and")
 
 
-def _limits(field: FieldInfo | None) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
-    """Every lower and every upper limit of a field, with its words."""
-    least: list[tuple[Any, str]] = []
-    most: list[tuple[Any, str]] = []
+Limit = tuple[float, int, str]
+"""A limit, what tells two equal ones apart (one that is excluded is tighter), and its words."""
+
+
+def _limits(field: FieldInfo | None) -> tuple[list[Limit], list[Limit]]:
+    """Every lower and every upper limit of a field."""
+    least: list[tuple[Any, int, str]] = []
+    most: list[tuple[Any, int, str]] = []
     for limit in _bounds(field):
         if isinstance(limit, Ge):
-            least.append((limit.ge, f"{show_value(limit.ge)} or more"))
+            least.append((limit.ge, 0, f"{show_value(limit.ge)} or more"))
         elif isinstance(limit, Gt):
-            least.append((limit.gt, f"more than {show_value(limit.gt)}"))
+            least.append((limit.gt, 1, f"more than {show_value(limit.gt)}"))
         elif isinstance(limit, Le):
-            most.append((limit.le, f"at most {show_value(limit.le)}"))
+            most.append((limit.le, 1, f"at most {show_value(limit.le)}"))
         elif isinstance(limit, Lt):
-            most.append((limit.lt, f"less than {show_value(limit.lt)}"))
+            most.append((limit.lt, 0, f"less than {show_value(limit.lt)}"))
     return least, most
 
 
 def _is_share(field: FieldInfo | None) -> bool:
     least, most = _limits(field)
-    return (
-        max((limit for limit, _ in least), default=None) == 0 and min((limit for limit, _ in most), default=None) == 1
-    )
+    lowest, highest = max((limit[0] for limit in least), default=None), min((limit[0] for limit in most), default=None)
+    return lowest == 0 and highest == 1
 
 
 def _wrong_length(path: Path, field: FieldInfo | None, value: object) -> Issue:

@@ -148,7 +148,7 @@ def test_served_and_wasted_hours_fit_into_wanted_and_billed_ones(plan: FleetPlan
         assert usage.billed_h(policy) == pytest.approx(sum(usage.hours(state) for state in billed), rel=1e-14)
         assert usage.wasted_h(policy) == pytest.approx(usage.billed_h(policy) - usage.served_h, rel=1e-9, abs=1e-9)
     if not any(isinstance(group.demand, Arrivals) for group in plan.groups):
-        assert usage.wanted_h <= sum(group.count for group in plan.groups) * window_h * (1 + 1e-12)
+        assert usage.wanted_h <= sum(group.most_vms for group in plan.groups) * window_h * (1 + 1e-12)
 
 
 @seed(20260110)

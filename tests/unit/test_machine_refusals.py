@@ -115,7 +115,7 @@ def test_no_more_processes_than_parts_of_work(monkeypatch: pytest.MonkeyPatch):
         asked.append(options["n_jobs"])
         raise Stop
 
-    monkeypatch.setattr("sim.runs.executors.Parallel", parallel)
+    monkeypatch.setattr("joblib.Parallel", parallel)
     with pytest.raises(Stop):
         sim.run(sim.from_dict(FLEET), replications=4, workers=Workers(jobs=24), engine="simpy")
     assert asked == [4]
