@@ -304,8 +304,11 @@ LONG_TAILED = {
 }
 
 
+STATED_APART = {("gamma", 7): 0.93}  # docs/model.md names it
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "least"), [(5, 0.93), (7, 0.93), (10, 0.94), (20, 0.94)])
+@pytest.mark.parametrize(("n", "least"), [(5, 0.93), (7, 0.94), (10, 0.94), (20, 0.94)])
 @pytest.mark.parametrize("kind", LONG_TAILED)
 def test_skewed_observations_are_covered_as_stated(kind: str, n: int, least: float):
     """95 % intervals of 5 to 20 skewed observations, 4,000 times: at least what docs/model.md says, within z = 3.3, at most 97 %.
@@ -313,6 +316,7 @@ def test_skewed_observations_are_covered_as_stated(kind: str, n: int, least: flo
     The wrong model, Student's t, covers 83 to 93 % of the means, and is refused.
     """
     draw, mean, domain = LONG_TAILED[kind]
+    least = STATED_APART.get((kind, n), least)
     trials = 4_000
     band = 3.3 * math.sqrt(least * (1 - least) / trials)
     hits = dict.fromkeys(("t", "ours"), 0)
