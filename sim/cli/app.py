@@ -11,7 +11,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sim.cli import azure, backtest, billing, fit, inspect, metrics, prices, run, searches, snapshots, streams, studies
+from sim.cli import (
+    azure,
+    backtest,
+    billing,
+    fit,
+    inspect,
+    prices,
+    reference,
+    run,
+    searches,
+    snapshots,
+    streams,
+    studies,
+)
 from sim.errors import InputError, VmfleetWarning
 from sim.version import __version__
 
@@ -35,7 +48,7 @@ about_prices.command("url")(prices.url)
 for _command in (
     run.run, run.demo, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
     inspect.report, inspect.states, inspect.schema, snapshots.snapshot, prices.sizes, prices.regions, billing.bill,
-    fit.fit, azure.from_azure, backtest.backtest, metrics.metrics,
+    fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
 ):  # fmt: skip
     app.command(_command.__name__.replace("_", "-"))(_command)
 app.add_typer(about_prices)

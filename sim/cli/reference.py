@@ -1,0 +1,44 @@
+"""`vmfleet metrics` and `vmfleet keys`: the reference tables, from the registries that every view reads."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from sim.cli import options, terminal
+
+
+def metrics(as_json: options.Json = False) -> None:
+    """The metrics of a result: name, label, unit, which direction is better, definition."""
+    from sim.runs.metrics import metric_rows  # start-up: loads the billing and the collector
+
+    columns = ("name", "label", "unit", "better", "definition")
+    rows = [(row.name, row.label, str(row.unit), row.better, row.definition) for row in metric_rows()]
+    if as_json:
+        terminal.print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    terminal.print_table("Metrics", columns, rows, left=len(columns))
+
+
+def keys(
+    path: Annotated[
+        str, typer.Argument(metavar="[PATH]", help="One key and what is below it, such as group.schedule.")
+    ] = "",
+    as_json: options.Json = False,
+) -> None:
+    """The keys of the scenario file: type, default, meaning; with a PATH also unit, source and trust."""
+    from sim.scenario.keys import key_rows, keys_at  # start-up: loads the file's model
+
+    rows = keys_at(path) if path else key_rows()
+    if as_json:
+        terminal.print_json([asdict(row) for row in rows])
+        return
+    terminal.print_table(
+        "Keys of the scenario file",
+        ("key", "type", "default", "definition"),
+        [(row.path, row.type, "required" if row.is_required else row.default, row.definition) for row in rows],
+        left=4,
+    )
+    sourced = [row for row in rows if row.source] if path else []
+    for row in sourced:
+        typer.echo(f"{row.path}{f', in {row.unit}' if row.unit else ''}: {row.source}")
