@@ -1,6 +1,6 @@
 """`vmfleet`: the list of commands, and the exit status of each way of ending.
 
-Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 130 interrupted.
+Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 3 a condition of --fail-if is true, 130 interrupted.
 """
 
 import sys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
 
@@ -39,6 +39,9 @@ class Answer(Protocol):
         """The content of its main file."""
 
 
+A = TypeVar("A", bound=Answer)
+
+
 def folder_for(shared: options.Shared, name: str, command: str) -> Path:
     """Where a result goes; a note says when it replaces the result of another command."""
     if shared.out is not None:
@@ -54,10 +57,10 @@ def run_study(
     command: str,
     name: str,
     shared: options.Shared,
-    simulate: Callable[[RunOptions], Answer],
+    simulate: Callable[[RunOptions], A],
     show: Callable[[Mapping[str, Any]], None],
-) -> None:
-    """Run a study of the scenario *name*, write its folder and report, and show its summary."""
+) -> A:
+    """Run a study of the scenario *name*, write its folder and report, show its summary, and return it."""
     from sim.runs.cluster import workers_for
 
     folder = folder_for(shared, name, command)
@@ -80,6 +83,7 @@ def run_study(
             )
         main = "sweep.csv" if command == "sweep" else MAIN_FILES[command]
         typer.echo(f"Written: {folder / (main if shared.no_report else 'report.html')}")
+    return answer
 
 
 @contextmanager

@@ -174,6 +174,14 @@ class Shared:
             "--no-cache", help="Simulate every replication anew, and keep none for later studies in .vmfleet-cache."
         ),
     ] = False
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if",
+            metavar="CONDITION",
+            help="Exit status 3 where this is true, e.g. cost.total>50000; repeatable.",
+        ),
+    ] = None
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Start also what exceeds this machine's memory, or takes very long.")
     ] = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sim.cli import options, terminal
+from sim.cli.conditions import conditions_of
 from sim.cli.folders import folder_for
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @options.expanded(
     "seed", "replications", "precision", "budget", "jobs", "threads", "cluster", "out", "overrides", "engine", "events", "focus",
-    "focus_version", "no_report", "resume", "yes", "quiet", "as_json",
+    "focus_version", "no_report", "resume", "fail_if", "yes", "quiet", "as_json",
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     """Simulate a scenario: summary table, result folder, report."""
@@ -50,6 +51,7 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
 
     folder = folder_for(shared, scenario.name, "run")
     asked = options.run_options(shared)
+    check = conditions_of(shared.fail_if, [scenario])
     options.focus_version(shared.focus_version, shared.focus)
     if shared.focus is not None:
         check_file(shared.focus)
@@ -73,6 +75,7 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
         typer.echo(f"Written: {folder / ('summary.json' if shared.no_report else 'report.html')}")
         if shared.focus is not None:
             typer.echo(f"Written: {shared.focus}")
+    check({scenario.name: (stored, scenario.confidence)})
 
 
 def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Shared) -> None:

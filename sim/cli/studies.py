@@ -1,5 +1,6 @@
 """`vmfleet compare` and `vmfleet sweep`: what-if studies of several scenarios on common random numbers."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,30 +8,57 @@ from typing import Annotated, Any
 import typer
 
 from sim.cli import options, terminal
+from sim.cli.conditions import conditions_of
 from sim.cli.folders import run_study
+from sim.errors import InputError
 from sim.fields.metrics import Forms
 from sim.fields.numbers import probability, relative
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
 
-@options.expanded(*options.STUDY, "metrics")
+@options.expanded(*options.STUDY, "metrics", "fail_if")
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.toml", help="What the others are compared with.")],
-    variants: Annotated[list[Path], typer.Argument(metavar="VARIANT.toml ...", help="One change or more beside it.")],
     shared: options.Shared,
+    variants: Annotated[
+        list[Path] | None, typer.Argument(metavar="VARIANT.toml ...", help="Files that are compared with it.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            metavar="'NAME: PATH=VALUE'",
+            help="The base with one change, or several after commas, e.g. 'stop: group.*.when_off=stop'; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Paired what-if on common random numbers."""
     from sim import compare, load
 
-    scenarios = [load(path, shared.overrides or ()) for path in (base, *variants)]
-    run_study(
+    overrides = shared.overrides or ()
+    scenarios = [load(path, overrides) for path in (base, *(variants or ()))]
+    changed = {name: load(base, (*overrides, *paths)) for name, paths in map(_change, changes or ())}
+    if len(changed) < len(changes or ()):
+        raise InputError("--variant: two have the same name; each needs its own")
+    check = conditions_of(shared.fail_if, [*scenarios, *changed.values()])
+    found = run_study(
         "compare",
         scenarios[0].name,
         shared,
-        lambda asked: compare(*scenarios, options=asked),
+        lambda asked: compare(*scenarios, *([changed] if changed else []), options=asked),
         lambda summary: _print_comparison(summary, shared.metrics),
     )
+    check({name: (result, found.confidence) for name, result in found.variants.items()})
+
+
+def _change(words: str) -> tuple[str, list[str]]:
+    """Name and overrides of `NAME: PATH=VALUE, PATH=VALUE`; a comma inside a value stays."""
+    name, colon, rest = (part.strip() for part in words.partition(":"))
+    paths = [part.strip() for part in re.split(r",\s*(?=[\w.*\-]+\s*=)", rest)]
+    if not (name and colon) or not all("=" in path for path in paths):
+        raise InputError(f"--variant {words}: write 'NAME: PATH=VALUE', such as 'stop: group.dev.when_off=stop'")
+    return name, paths
 
 
 @options.expanded(*options.STUDY, "metrics")

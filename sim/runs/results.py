@@ -25,7 +25,7 @@ from sim.runs import arrow
 from sim.runs.atomic_write import SUMMARY
 from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
-from sim.runs.metrics import FLEET, html_table
+from sim.runs.metrics import FLEET, check_metric, html_table
 from sim.runs.workplace import PROGRAM
 
 Floats = NDArray[np.float64]
@@ -131,6 +131,16 @@ class StoredResult:
         order = np.lexsort((column(table, "replication"), key))
         rows_of = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
         return {(groups[group[rows[0]]], metrics[metric[rows[0]]]): value[rows] for rows in rows_of}
+
+    @property
+    def n(self) -> int:
+        """Replications in the folder."""
+        return len(self.numbers)
+
+    def values(self, metric: str, group: str = FLEET) -> list[float]:
+        """The metric in each replication; NaN where it isn't defined."""
+        check_metric(metric, [name for its_group, name in self.outcomes if its_group == group])
+        return [float(value) for value in self.outcomes[group, metric]]
 
     @cached_property
     def mean_bill(self) -> tuple[BillLine, ...]:

@@ -1,4 +1,4 @@
-"""A target for a fleet as people write it, and whether replications show that it is kept.
+"""A target for a fleet as people write it (`--keep`, `--fail-if`), and whether replications show that it is kept.
 
 `cost.total<=50000` is about the mean, `p95(cost.total)<=50000` about a quantile, `P(cost.total>50000)<=0.05` about a
 probability; `availability@dev>=99.9%` about one group. The answer has three values: feasible, infeasible, undecided.
@@ -7,16 +7,18 @@ probability; `availability@dev>=99.9%` about one group. The answer has three val
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from types import MappingProxyType
+from typing import Protocol
 
 from sim.errors import InputError
 from sim.fields.metrics import domain_of
 from sim.runs.metrics import FLEET, RATIOS
-from sim.runs.run_result import RunResult
+from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import bounded_mean, bounded_ratio, clopper_pearson
+from sim.studies.answers import check_metrics
 
 FEASIBLE, INFEASIBLE, UNDECIDED = "feasible", "infeasible", "undecided"
 
@@ -33,6 +35,17 @@ _CHANCE = re.compile(
 )
 
 
+class Replicated(Protocol):
+    """Figures of replications: of a run, or of a result folder."""
+
+    @property
+    def n(self) -> int:
+        """Replications."""
+
+    def values(self, metric: str, group: str = FLEET) -> Sequence[float]:
+        """The metric in each replication; NaN where it isn't defined."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What the replications show of a target at a level: the answer, and the figures it rests on."""
@@ -42,6 +55,7 @@ class Evidence:
     low: float | None
     high: float | None
     n: int
+    holds: bool = False  # for the estimate itself, whatever its interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +70,7 @@ class Constraint:
     quantile: float | None = None  # of the metric over replications
     event: tuple[str, float] | None = None  # whose probability is limited: (sign, bound) of the metric
 
-    def judge(self, result: RunResult, level: float) -> Evidence:
+    def judge(self, result: Replicated, level: float) -> Evidence:
         """Whether the replications so far show it kept, or broken, with an error of at most *level*."""
         if self.quantile is not None:
             # The p-quantile is within a bound exactly if the probability of being within it is at least p.
@@ -77,7 +91,7 @@ class Constraint:
         return self.evidence(self.sign, self.limit, found.mean, found.low, found.high, result.n)
 
     def _of_probability(
-        self, result: RunResult, event: tuple[str, float], sign: str, limit: float, level: float
+        self, result: Replicated, event: tuple[str, float], sign: str, limit: float, level: float
     ) -> Evidence:
         happens, bound = _COMPARE[event[0]], event[1]
         values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
@@ -93,11 +107,18 @@ class Constraint:
         kept = _COMPARE[sign]
         both = (kept(low, limit), kept(high, limit))
         answer = FEASIBLE if all(both) else INFEASIBLE if not any(both) else UNDECIDED
-        return Evidence(answer=answer, estimate=estimate, low=low, high=high, n=n)
+        return Evidence(answer=answer, estimate=estimate, low=low, high=high, n=n, holds=kept(estimate, limit))
+
+    def check(self, option: str, scenario: Scenario) -> None:
+        """Raises InputError, naming the option, unless the scenario has the metric and the group."""
+        check_metrics(scenario, self.metric)
+        if self.group and self.group not in scenario.group_names:
+            there = ", ".join(scenario.group_names)
+            raise InputError(f"{option} {self.words}: there is no group {self.group!r}; there are {there}")
 
 
-def parse_constraint(words: str) -> Constraint:
-    """A constraint from its text; raises InputError saying what would be right.
+def parse_constraint(words: str, option: str = "--keep") -> Constraint:
+    """A constraint from its text; raises InputError, naming the option, saying what would be right.
 
     >>> constraint = parse_constraint("p95(cost.total) <= 50000")
     >>> constraint.metric, constraint.quantile, constraint.sign, constraint.limit
@@ -107,18 +128,18 @@ def parse_constraint(words: str) -> Constraint:
     found = _CHANCE.match(text) or _QUANTILE.match(text) or _MEAN.match(_MEAN_OF.sub(r"\1", text))
     if found is None:
         raise InputError(
-            f"--keep {words}: is no target; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
+            f"{option} {words}: is no condition; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
             "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
         )
-    limit, quantile, event = _value(found["limit"], words), None, None
+    limit, quantile, event = _value(found["limit"], words, option), None, None
     if found.re is _CHANCE:
         if not 0.0 <= limit <= 1.0:
-            raise InputError(f"--keep {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
-        event = (found["inner"], _value(found["bound"], words))
+            raise InputError(f"{option} {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
+        event = (found["inner"], _value(found["bound"], words, option))
     elif found.re is _QUANTILE:
         share = float(found["p"]) / 100
         if not 0.0 < share < 1.0:
-            raise InputError(f"--keep {words}: a quantile is above p0 and below p100")
+            raise InputError(f"{option} {words}: a quantile is above p0 and below p100")
         quantile = share if found["sign"].startswith("<") else 1 - share
     return Constraint(
         words=text, metric=found["metric"], group=found["group"] or FLEET, sign=found["sign"], limit=limit,
@@ -126,12 +147,12 @@ def parse_constraint(words: str) -> Constraint:
     )  # fmt: skip
 
 
-def _value(text: str, words: str) -> float:
+def _value(text: str, words: str, option: str) -> float:
     try:
         # In decimals: 99.9 % is 0.999 to the last bit.
         number = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
     except (DecimalException, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"--keep {words}: {text!r} is no number")
+        raise InputError(f"{option} {words}: {text!r} is no number")
     return number

@@ -23,7 +23,7 @@ from sim.runs.run_result import RunResult
 from sim.runs.stopping import FIRST_ROUND, is_precise
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
-from sim.studies.answers import Answer, check_metrics
+from sim.studies.answers import Answer
 from sim.studies.axes import axes_of, changed, shown
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
 from sim.studies.study_folders import replications_table, table_of, write_study
@@ -171,12 +171,7 @@ def size(
 def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
     """The constraint, whose metric and group the scenario has."""
     constraint = keep if isinstance(keep, Constraint) else parse_constraint(keep)
-    check_metrics(scenario, constraint.metric)
-    groups = scenario.group_names
-    if constraint.group and constraint.group not in groups:
-        raise InputError(
-            f"--keep {constraint.words}: there is no group {constraint.group!r}; there are {', '.join(groups)}"
-        )
+    constraint.check("--keep", scenario)
     return constraint
 
 

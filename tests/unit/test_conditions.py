@@ -1,0 +1,75 @@
+"""`--fail-if` and `compare --variant`: exit status 3 where a result meets a condition; variants without files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import sim
+from sim.cli.app import app
+
+# One VM that is always on at 1 USD an hour for a day: 24 USD, whatever the replication. At 0.25 USD it is 6.
+FLEET = {
+    "name": "one",
+    "horizon": "1d",
+    "replications": 2,
+    "prices": {"override": {"Standard_D4s_v5": {"linux": 1.0}}},
+    "group": [{"name": "vm", "count": 1, "durations": {"allocating": "0s", "starting": "0s", "os_provisioning": "0s"}}],
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The scenario, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.toml").write_text(sim.from_dict(FLEET).to_toml())
+    return "one.toml"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        (["cost.total>23.99"], 3),
+        (["cost.total>=24"], 3),
+        (["cost.total>24"], 0),
+        (["cost.total@vm>24"], 0),
+        (["cost.total>24", "billed_hours>1"], 3),
+        (["p50(cost.total)>23"], 3),
+        (["P(cost.total>23)>50%"], 3),
+        (["P(cost.total>25)>50%"], 0),
+        (["availability<100%"], 0),
+        (["cost.totl>1"], 2),
+        (["cost.total@web>1"], 2),
+        (["cost.total"], 2),
+    ],
+)
+def test_a_run_ends_with_3_only_where_a_condition_is_true(file: str, conditions: list[str], status: int):
+    """What is no condition is refused before anything is written."""
+    options = [part for each in conditions for part in ("--fail-if", each)]
+    found = CliRunner().invoke(app, ["run", file, "--no-report", "--quiet", "--out", "out", *options])
+    code = found.exit_code if found.exception is None or isinstance(found.exception, SystemExit) else 2
+    assert code == status, (found.output, found.exception)
+    assert Path("out").exists() == (status != 2)
+
+
+def test_a_variant_is_the_base_with_a_change(file: str):
+    """Named on the command line; the condition is asked of the variants, not of the base."""
+    change = 'cheap: prices.override."Standard_D4s_v5".linux=0.25'
+    command = ["compare", file, "--variant", change, "--variant", "two: group.vm.count=2, horizon=12h", "--no-report"]
+    found = CliRunner().invoke(app, [*command, "--json", "--fail-if", "cost.total<7"])
+    assert found.exit_code == 3, found.exception
+    assert "cheap: cost.total<7 is true" in found.stderr
+    assert "two: cost" not in found.stderr
+    costs = json.loads(found.stdout)["differences"]
+    assert costs["cheap"]["cost.total"]["mean"] == pytest.approx(-18.0)
+    assert costs["two"]["cost.total"]["mean"] == pytest.approx(0.0)
+    assert costs["two"]["vms.created"]["mean"] == 1
+
+
+@pytest.mark.parametrize("words", ["cheap", "cheap: nothing", ": horizon=1d", "a: horizon=12h|a: horizon=13h"])
+def test_a_variant_without_name_or_change_is_refused(file: str, words: str):
+    """And two of one name."""
+    options = [part for each in words.split("|") for part in ("--variant", each)]
+    found = CliRunner().invoke(app, ["compare", file, *options])
+    assert "--variant" in str(found.exception)
