@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sim.azure.identity import VM, Key, parse_id
 from sim.errors import UsageError
@@ -41,7 +41,6 @@ class Operation:
     vm: Key
     kind: str
     begun: float
-    caller: str = ""
     ended: float | None = None
     outcome: str = OPEN
     code: str = ""
@@ -101,8 +100,8 @@ def _take(event: Mapping[str, Any], file: str, into: Log, own: Log) -> None:
     if status == "failed":
         said = _object(str(inner.get("statusMessage") or "")).get("error")
         code = str((said.get("code") if isinstance(said, Mapping) else "") or inner.get("statusCode") or state)
-    correlation, caller = str(event.get("correlationid") or ""), str(event.get("caller") or "")
-    _note(into, Entry(vm, kind, correlation, at, status, caller, file, code, creates=state == "Created"))
+    one = Operation(vm, kind, at, code=code, creates=state == "Created", file=file)
+    _note(into, one, status, str(event.get("correlationid") or ""))
 
 
 def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[int, float | None, float | None]:
@@ -131,54 +130,34 @@ def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[in
             if cell("eventcategory").lower().replace(" ", "") == "resourcehealth":
                 into.health.setdefault((vm, round(at)), "")
             elif operation in _PORTAL:
-                status = cell("status").lower()
-                correlation, caller = cell("correlationid"), cell("eventinitiatedby")
-                _note(into, Entry(vm, _PORTAL[operation], correlation, at, status, caller, file))
+                one = Operation(vm, _PORTAL[operation], at, file=file)
+                _note(into, one, cell("status").lower(), cell("correlationid"))
     _cover(into, own)
     return rows, own.first, own.last
 
 
-class Entry(NamedTuple):
-    """One event of an operation on a VM."""
-
-    vm: Key
-    kind: str
-    correlation: str
-    at: float
-    status: str
-    caller: str
-    file: str
-    code: str = ""
-    creates: bool = False
+def _note(into: Log, one: Operation, status: str, correlation: str) -> None:
+    """Add an event to its operation."""
+    if status in (SUCCEEDED, FAILED):
+        one.outcome, one.ended = status, one.begun
+    _join(into.operations, (one.vm, one.kind, correlation.lower() or f"{one.begun:.0f}"), one)
 
 
-def _note(into: Log, entry: Entry) -> None:
-    key = (entry.vm, entry.kind, entry.correlation.lower() or f"{entry.at:.0f}")
-    found = into.operations.get(key)
-    if found is None:
-        found = into.operations[key] = Operation(entry.vm, entry.kind, entry.at, entry.caller, file=entry.file)
-    found.begun = min(found.begun, entry.at)
-    found.creates = found.creates or entry.creates
-    if entry.status in ("succeeded", "failed"):
-        found.outcome = entry.status
-        found.ended = entry.at if found.ended is None else max(found.ended, entry.at)
-        found.code = found.code or entry.code
+def _join(into: dict[tuple[Key, str, str], Operation], key: tuple[Key, str, str], one: Operation) -> None:
+    """Two views of one operation: from the first to the last that is known of it."""
+    found = into.setdefault(key, one)
+    found.begun = min(found.begun, one.begun)
+    found.creates, found.code = found.creates or one.creates, found.code or one.code
+    if one.ended is not None:
+        found.outcome, found.ended = one.outcome, max(one.ended, found.ended or one.ended)
 
 
 def merged(log: Log, keys: Mapping[Key, Key]) -> list[Operation]:
     """The operations with each VM under its one key, in order of time; what two files name counts once."""
     together: dict[tuple[Key, str, str], Operation] = {}
     for (vm, kind, correlation), each in log.operations.items():
-        key = (keys[vm], kind, correlation)
-        found = together.get(key)
-        if found is None:
-            each.vm = keys[vm]
-            together[key] = each
-            continue
-        found.begun = min(found.begun, each.begun)
-        found.creates, found.code = found.creates or each.creates, found.code or each.code
-        if each.outcome != OPEN:
-            found.outcome, found.ended = each.outcome, found.ended if found.ended is not None else each.ended
+        each.vm = keys[vm]
+        _join(together, (each.vm, kind, correlation), each)
     return sorted(together.values(), key=lambda each: each.begun)
 
 

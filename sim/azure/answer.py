@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sim.azure.importing import Imported
-from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, number, render, text
-from sim.catalog.currencies import per_usd
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured, number, render, text
+from sim.billing.conversion import conversion
 from sim.errors import ScenarioError
 from sim.files import write_whole
 
@@ -47,7 +47,7 @@ def as_object(found: Imported, scenario: str) -> dict[str, Any]:
 
 def scenario_text(found: Imported, name: str, folder: Path = Path()) -> str:
     """The scenario file, to be written into *folder*."""
-    rate = _rate(found.charges.currency)
+    rate = conversion("USD", found.charges.currency).rate
     same = found.charges.currency == found.list_currency
     in_currency = same or (rate is not None and found.list_currency == "USD")
     blocks = [Block("", _head(found, name)), Block("[prices]", _prices(found, folder, in_currency=in_currency))]
@@ -86,50 +86,34 @@ def safe_stem(out: Path) -> str:
 
 def _head(found: Imported, name: str) -> list[Setting]:
     files = ", ".join(each.path.name for each in found.inputs if each.used)
-    rows = [Setting(key="name", toml=text(name)), Setting(key="title", toml=text(f"Imported fleet {name}"))]
+    rows = [Setting("name", text(name)), Setting("title", text(f"Imported fleet {name}"))]
     if found.period is not None:
-        rows.append(
-            Setting(
-                key="start",
-                toml=found.start.isoformat().replace("+00:00", "Z"),
-                rests_on=f"whole days that {files} cover",
-                trust=MEASURED,
-            )
-        )
+        rows.append(measured("start", found.start.isoformat().replace("+00:00", "Z"), f"whole days that {files} cover"))
     days = round(found.length_s / 86_400)
     rows.append(
         Setting(
-            key="horizon",
-            toml=f'"{days}d"',
-            rests_on="the same" if found.period else "no file has dates",
+            "horizon",
+            f'"{days}d"',
+            "the same" if found.period else "no file has dates",
             trust=MEASURED if found.period else ASSUMED,
         )
     )
-    rows.append(
-        Setting(
-            key="billing_policy", toml=text("2023-10"), rests_on="today's platform bills Starting", trust="documented"
-        )
-    )
+    rows.append(Setting("billing_policy", text("2023-10"), "today's platform bills Starting", trust="documented"))
     return rows
 
 
 def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting]:
-    rows = [Setting(key="region", toml=text(found.region), rests_on="where most VMs are", trust=MEASURED)]
+    rows = [measured("region", text(found.region), "where most VMs are")]
     if found.catalogue is not None:
         beside = os.path.relpath(found.catalogue, folder.absolute())
-        rows.append(Setting(key="catalogue", toml=text(Path(beside).as_posix()), rests_on="given"))
+        rows.append(Setting("catalogue", text(Path(beside).as_posix()), "given"))
         if found.list_currency != "USD":
-            rows.append(Setting(key="currency", toml=text(found.list_currency), rests_on="the catalogue's"))
+            rows.append(Setting("currency", text(found.list_currency), "the catalogue's"))
     currency = found.charges.currency
     if currency != found.list_currency:
         if in_currency:
             rows.append(
-                Setting(
-                    key="currency",
-                    toml=text(currency),
-                    rests_on="the invoice's; list prices times the bundled, dated rate",
-                    trust=MEASURED,
-                )
+                measured("currency", text(currency), "the invoice's; list prices times the bundled, dated rate")
             )
         else:
             found.warnings.append(
@@ -141,7 +125,7 @@ def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting
         words = (
             f"{currency} {sum(found.charges.paid):,.2f} paid for {listed:,.2f} at list, without commitments and spot"
         )
-        rows.append(Setting(key="discount", toml=number(discount), rests_on=words, trust=MEASURED))
+        rows.append(measured("discount", number(discount), words))
     return rows
 
 
@@ -187,9 +171,3 @@ def _others(others: Mapping[tuple[str, str], list[float]], currency: str) -> lis
     if rest:
         lines.append(f"  and {len(rest)} more kinds: {sum(sum(costs) for _, costs in rest):,.2f}")
     return lines
-
-
-def _rate(currency: str) -> float | None:
-    found = per_usd(currency)
-    value = None if found is None else found.value
-    return float(value) if isinstance(value, int | float) else None

@@ -231,8 +231,8 @@ def _is_compute(meter: Meter, sku: Sku) -> bool:
 def order(formats: Sequence[tuple[int, str]]) -> list[int]:
     """Exports by what they tell, the most telling first: FOCUS has list prices and both costs, amortized ones both parts of commitments."""
 
-    def rank(each: tuple[int, str]) -> tuple[int, str]:
-        at = 0 if each[1].startswith("focus") else 1 if each[1] == "azure-amortized" else 2
-        return at, "".join(chr(255 - ord(letter)) for letter in each[1])
+    def rank(form: str) -> int:
+        return 0 if form.startswith("focus") else 1 if form == "azure-amortized" else 2
 
-    return [place for place, _ in sorted(formats, key=rank)]
+    newest_first = sorted(formats, key=lambda each: each[1], reverse=True)
+    return [place for place, form in sorted(newest_first, key=lambda each: rank(each[1]))]

@@ -1,11 +1,12 @@
 """Reservations and savings plans as the cost export shows them, and as the scenario buys them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sim.azure.charges import CommitmentUse
-from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, text
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured, text
 from sim.azure.scenario_text import number as toml_number
 
 HOURS_PER_MONTH = 730.0  # what a month's instalment is for
@@ -24,40 +25,26 @@ class FoundCommitment:
 
     def as_object(self) -> dict[str, Any]:
         """As the JSON answer has it."""
-        found: dict[str, Any] = {
-            "name": self.use.name,
-            "kind": self.use.kind,
-            "size": self.use.size or None,
-            "quantity": self.quantity,
-        }
-        return found | {
-            "hourly": self.hourly,
-            "term": self.use.term,
-            "region": self.use.region or None,
-            "rests_on": self.rests_on,
-        }
+        use = self.use
+        return {
+            "name": use.name, "kind": use.kind, "size": use.size or None, "quantity": self.quantity, "hourly": self.hourly,
+            "term": use.term, "region": use.region or None, "rests_on": self.rests_on,
+        }  # fmt: skip
 
     def block(self, per_unit: float) -> Block:
         """A `[[commitment]]`; *per_unit*: the export's money in the scenario's."""
         trust = ASSUMED if self.is_assumed else MEASURED
-        rows = [Setting(key="name", toml=text(safe_name(self.use.name))), Setting(key="kind", toml=text(self.use.kind))]
+        rows = [Setting("name", text(safe_name(self.use.name))), Setting("kind", text(self.use.kind))]
         if self.quantity is not None:
             rows += [
-                Setting(key="size", toml=text(self.use.size), rests_on=self.use.file, trust=MEASURED),
-                Setting(key="quantity", toml=str(round(self.quantity)), rests_on=self.rests_on, trust=trust),
+                measured("size", text(self.use.size), self.use.file),
+                Setting("quantity", str(round(self.quantity)), self.rests_on, trust=trust),
             ]
             if self.use.region:
-                rows.append(Setting(key="region", toml=text(self.use.region), rests_on=self.use.file, trust=MEASURED))
+                rows.append(measured("region", text(self.use.region), self.use.file))
         else:
-            rows.append(
-                Setting(
-                    key="hourly",
-                    toml=toml_number((self.hourly or 0.0) * per_unit, 6),
-                    rests_on=self.rests_on,
-                    trust=trust,
-                )
-            )
-        rows.append(Setting(key="term", toml=text(self.use.term), rests_on=self.use.file, trust=MEASURED))
+            rows.append(Setting("hourly", toml_number((self.hourly or 0.0) * per_unit, 6), self.rests_on, trust=trust))
+        rows.append(measured("term", text(self.use.term), self.use.file))
         return Block("[[commitment]]", rows)
 
 
@@ -83,17 +70,11 @@ def _reservation(use: CommitmentUse) -> FoundCommitment | None:
     if use.unit_price and hours:
         units = use.effective / use.unit_price / hours
         whole = abs(units - round(units)) < NEAR
-        return FoundCommitment(
-            use, max(1, round(units)), None, f"used and unused hours of {len(use.days)} days, {use.file}", not whole
-        )
+        words = f"used and unused hours of {len(use.days)} days, {use.file}"
+        return FoundCommitment(use, max(1, round(units)), None, words, is_assumed=not whole)
     if use.unit_h and hours:  # fully used, as far as can be seen
-        return FoundCommitment(
-            use,
-            max(1, round(use.unit_h / hours)),
-            None,
-            f"used hours of {len(use.days)} days, {use.file}: at least",
-            True,
-        )
+        words = f"used hours of {len(use.days)} days, {use.file}: at least"
+        return FoundCommitment(use, max(1, round(use.unit_h / hours)), None, words, is_assumed=True)
     return None
 
 
@@ -104,16 +85,11 @@ def _plan(use: CommitmentUse, days: int) -> FoundCommitment | None:
     if use.paid:
         hours = HOURS_PER_MONTH if use.is_monthly else 8760.0 * int(use.term[0])
         words = "a month" if use.is_monthly else f"a term of {use.term}"
-        return FoundCommitment(
-            use, None, use.paid / hours, f"a purchase for {words} ({hours:g} h), {use.file}", days < 28
-        )
+        words = f"a purchase for {words} ({hours:g} h), {use.file}"
+        return FoundCommitment(use, None, use.paid / hours, words, is_assumed=days < 28)
     return None
 
 
 def safe_name(name: str) -> str:
     """A name as the scenario takes them."""
-    kept = "".join(
-        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-"
-        for letter in name.rsplit("/", 1)[-1]
-    )
-    return kept.strip("-_")[:60] or "commitment"
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name.rsplit("/", 1)[-1]).strip("-_")[:60] or "commitment"

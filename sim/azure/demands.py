@@ -3,22 +3,20 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import fmean, median
 
 from sim.azure.activity_log import DEALLOCATE, POWER_OFF
-from sim.azure.facts import AutoShutdown
+from sim.azure.facts import LOG
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
-from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, number, seconds, text
+from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, assumed, logged, measured, number, seconds, text
 from sim.azure.schedules import Schedule, find_weekdays
 from sim.azure.time_zones import holiday_country, region_zone
 from sim.azure.timelines import Timeline
 from sim.fields.types import DAYS
 from sim.units import SECONDS_PER_HOUR
 
-LOG = "activity-log"
-MIDNIGHT = time()
 FAR = timedelta(days=730)  # the end of a VM that was there when the period ended
 
 
@@ -54,7 +52,7 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
 
 def _initial(state: str) -> list[Setting]:
     """VMs that were there before the period are not created in it; what they are wanted for is looked at at once."""
-    return [Setting(key="initial", toml=text(state), rests_on="there before the period began", trust=MEASURED)]
+    return [measured("initial", text(state), "there before the period began")]
 
 
 # --- schedules
@@ -62,39 +60,23 @@ def _initial(state: str) -> list[Setting]:
 
 def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tuple[date, date], log: str) -> Demanded:
     """Windows, and what people make of them."""
-    assumed = sorted({each.time.assumed for each in members if each.time.assumed})
-    trust = ASSUMED if assumed else MEASURED
+    trust = ASSUMED if any(each.time.assumed for each in members) else MEASURED
     basis = f"{found.starts_inside} of {found.starts} starts"
-    zone = Setting(
-        key="schedule.time_zone",
-        toml=text(found.time_zone),
-        rests_on=f"from {pool.zone_from}; the log's times are UTC",
-        trust=ASSUMED,
-    )
-    made = Demanded("schedule")
-    made.remarks += _people_in_words(found)
-    if found.by_hand:
-        made.remarks.append(
-            "switched on by hand on these weekdays, at any time within the jitter; a window lasts as long as stays did"
-        )
-    if pool.shutdown is not None:
-        made.remarks.append(_shutdown_in_words(pool.shutdown))
+    zone = assumed("schedule.time_zone", text(found.time_zone), f"from {pool.zone_from}; the log's times are UTC")
+    made = Demanded("schedule", remarks=_in_words(pool, found))
     several = [
         [
-            Setting(key="schedule.days", toml=text(_days(each.days)), rests_on=basis, source=LOG, trust=trust),
-            Setting(key="schedule.on", toml=f"{each.on:%H:%M:%S}", shown=f"{each.on:%H:%M} {found.time_zone}", rests_on=f"{basis} within {found.jitter_s / 60:.0f} min, {log}", source=LOG, trust=trust),
-            Setting(key="schedule.off", toml=f"{each.off:%H:%M:%S}", shown=f"{each.off:%H:%M} {found.time_zone}", rests_on=f"{found.stops_inside} of {found.stops} stops, {log}", source=LOG, trust=trust),
+            Setting("schedule.days", text(_days(each.days)), basis, source=LOG, trust=trust),
+            Setting("schedule.on", f"{each.on:%H:%M:%S}", f"{basis} within {found.jitter_s / 60:.0f} min, {log}", source=LOG, trust=trust, shown=f"{each.on:%H:%M} {found.time_zone}"),
+            Setting("schedule.off", f"{each.off:%H:%M:%S}", f"{found.stops_inside} of {found.stops} stops, {log}", source=LOG, trust=trust, shown=f"{each.off:%H:%M} {found.time_zone}"),
             zone,
             *([_jitter(found, log)] if found.jitter_s else []),
         ]
         for each in found.windows
     ]  # fmt: skip
-    made.settings += [_when_off(members, log), *_initial("deallocated")]
-    if len(several) == 1:
-        made.settings += several[0]
-    else:
-        made.windows = several
-    made.settings += _people(found, log)
+    made.windows = several if len(several) > 1 else []
+    only = several[0] if len(several) == 1 else []
+    made.settings = [_when_off(members, log), *_initial("deallocated"), *only, *_people(found, log)]
     if found.days_off:
         made.settings.append(_days_off(found, members[0].vm.region, period, log))
     return made
@@ -106,86 +88,53 @@ def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str)
     country = holiday_country(found.days_off, {day for each in found.windows for day in each.days}, region, period)
     if country:
         basis += f"; they are all the public holidays of {country} in the period"
-        return Setting(key="calendar.holidays", toml=text(country), rests_on=basis, source=LOG, trust=ASSUMED)
+        return assumed("calendar.holidays", text(country), basis, source=LOG)
     days = "[" + ", ".join(day.isoformat() for day in found.days_off) + "]"
-    return Setting(key="calendar.except", toml=days, rests_on=basis, source=LOG, trust=MEASURED)
+    return logged("calendar.except", days, basis)
 
 
 def _jitter(found: Schedule, log: str) -> Setting:
     toml = f'{{ dist = "uniform", low = "0s", high = {seconds(found.jitter_s)} }}'
-    return Setting(
-        key="schedule.jitter",
-        toml=toml,
-        rests_on=f"the spread of {found.starts_inside} starts, {log}",
-        source=LOG,
-        trust=MEASURED,
-    )
+    return logged("schedule.jitter", toml, f"the spread of {found.starts_inside} starts, {log}")
 
 
 def _people(found: Schedule, log: str) -> list[Setting]:
+    (absent, days), (forgotten, evenings) = found.absent, found.forgotten
     rows = []
-    if found.absent[0]:
-        rows.append(
-            Setting(
-                key="people.absent",
-                toml=number(_share(found.absent), 3),
-                rests_on=f"{found.absent[0]} of {found.absent[1]} VM-days, {log}",
-                source=LOG,
-                trust=MEASURED,
-            )
-        )
-    if found.forgotten[0]:
-        rows.append(
-            Setting(
-                key="people.forgets",
-                toml=number(found.forgets, 3),
-                rests_on=f"{found.forgotten[0]} of {found.forgotten[1]} evenings, {log}; set so that hours are those that were on",
-                source=LOG,
-                trust=MEASURED,
-            )
-        )
+    if absent:
+        rows.append(logged("people.absent", number(absent / days, 3), f"{absent} of {days} VM-days, {log}"))
+    if forgotten:
+        basis = f"{forgotten} of {evenings} evenings, {log}; set so that hours are those that were on"
+        rows.append(logged("people.forgets", number(found.forgets, 3), basis))
         if found.auto_off is not None:
-            seen, of = found.auto_off_seen
-            rows.append(
-                Setting(
-                    key="people.auto_off",
-                    toml=f"{found.auto_off:%H:%M:%S}",
-                    rests_on=f"{seen} of {of} forgotten evenings end then, {log}",
-                    source=LOG,
-                    trust=MEASURED,
-                )
-            )
+            basis = "{} of {} forgotten evenings end then, {}".format(*found.auto_off_seen, log)
+            rows.append(logged("people.auto_off", f"{found.auto_off:%H:%M:%S}", basis))
     return rows
 
 
-def _people_in_words(found: Schedule) -> list[str]:
+def _in_words(pool: Pool, found: Schedule) -> list[str]:
+    """The schedule, and what people make of it."""
+    windows = " and ".join(f"{_days(each.days)} {each.on:%H:%M}-{each.off:%H:%M}" for each in found.windows)
     words = [
-        " and ".join(f"{_days(each.days)} {each.on:%H:%M}-{each.off:%H:%M}" for each in found.windows)
-        + f" ({found.time_zone})"
-    ]
-    words += [
-        f"absent on {found.absent[0]} of {found.absent[1]} VM-days; left on at {found.forgotten[0]} of {found.forgotten[1]} ends of a window"
+        f"{windows} ({found.time_zone})",
+        "absent on {} of {} VM-days; left on at {} of {} ends of a window".format(*found.absent, *found.forgotten),
     ]
     if found.auto_off is not None:
-        words.append(
-            f"what is left on is put out at {found.auto_off:%H:%M} ({found.auto_off_seen[0]} of {found.auto_off_seen[1]})"
-        )
+        words.append("what is left on is put out at {:%H:%M} ({} of {})".format(found.auto_off, *found.auto_off_seen))
     if found.days_off:
         words.append("days off: " + ", ".join(day.isoformat() for day in found.days_off))
-    return words
+    if found.by_hand:
+        words.append(
+            "switched on by hand on these weekdays, at any time within the jitter; a window lasts as long as stays did"
+        )
+    return words + _shutdown_in_words(pool)
 
 
 def _when_off(members: Sequence[Member], log: str) -> Setting:
     kinds = [kind for each in members for kind in each.time.stop_kinds]
     stops = kinds.count(POWER_OFF)
     way = "stop" if stops > len(kinds) / 2 else "deallocate"
-    return Setting(
-        key="when_off",
-        toml=text(way),
-        rests_on=f"{kinds.count(DEALLOCATE)} deallocations, {stops} stops, {log}",
-        source=LOG,
-        trust=MEASURED,
-    )
+    return logged("when_off", text(way), f"{kinds.count(DEALLOCATE)} deallocations, {stops} stops, {log}")
 
 
 def _days(days: Sequence[int]) -> str:
@@ -199,10 +148,6 @@ def _days(days: Sequence[int]) -> str:
     return ",".join(DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}-{DAYS[run[-1]]}" for run in runs)
 
 
-def _share(part: tuple[int, int]) -> float:
-    return part[0] / part[1] if part[1] else 0.0
-
-
 # --- by hand, with load, once, never
 
 
@@ -213,21 +158,18 @@ def _by_hand(pool: Pool, members: Sequence[Member], length_s: float, log: str) -
     share = sum(each.time.on_h for each in members) / sum(each.time.exists_h for each in members)
     off_s = _off_mean(share, mean_s, length_s)
     made = Demanded("cycle", remarks=["switched on and off by hand, without a schedule that could be found"])
-    if pool.shutdown is not None:
-        made.remarks.append(_shutdown_in_words(pool.shutdown))
+    made.remarks += _shutdown_in_words(pool)
     made.settings = [
         _when_off(members, log),
-        Setting(key="cycle.on", toml=_quantiles(stays), rests_on=f"{len(stays)} stays, {log}", source=LOG, trust=MEASURED),
-        Setting(
-            key="cycle.off", toml=f'{{ dist = "exponential", mean = {seconds(off_s)} }}',
-            rests_on=f"so that a VM is on {100 * share:.1f} % of the time, as it was", source=LOG, trust=MEASURED,
-        ),
+        logged("cycle.on", _quantiles(stays), f"{len(stays)} stays, {log}"),
+        logged("cycle.off", f'{{ dist = "exponential", mean = {seconds(off_s)} }}', f"so that a VM is on {100 * share:.1f} % of the time, as it was"),
     ]  # fmt: skip
     return made
 
 
-def _shutdown_in_words(shutdown: AutoShutdown) -> str:
-    return f"auto-shutdown at {shutdown.time} ({shutdown.time_zone}) by {shutdown.file}; it is in the stays below"
+def _shutdown_in_words(pool: Pool) -> list[str]:
+    at = pool.shutdown
+    return [f"auto-shutdown at {at.time} ({at.time_zone}) by {at.file}; it is in the stays below"] if at else []
 
 
 def _off_mean(share: float, on_s: float, length_s: float) -> float:
@@ -266,14 +208,11 @@ def _by_day(members: Sequence[Member], start: datetime, length_s: float, log: st
     window = found.windows[0]
     made = Demanded("schedule", count=len(places), remarks=[f"VMs that are created and deleted each day: {words}"])
     made.settings = [
-        Setting(key="when_off", toml=text("delete"), rests_on=words, source=LOG, trust=MEASURED),
-        Setting(key="schedule.days", toml=text(_days(window.days)), rests_on=words, source=LOG, trust=MEASURED),
-        Setting(
-            key="schedule.on", toml=f"{window.on:%H:%M:%S}", rests_on=f"creations within {found.jitter_s / 60:.0f} min, {log}",
-            source=LOG, trust=MEASURED,
-        ),
-        Setting(key="schedule.off", toml=f"{window.off:%H:%M:%S}", rests_on="a window lasts as long as they did", source=LOG, trust=MEASURED),
-        Setting(key="schedule.time_zone", toml=text(zone), rests_on="from the region; the log's times are UTC", trust=ASSUMED),
+        logged("when_off", text("delete"), words),
+        logged("schedule.days", text(_days(window.days)), words),
+        logged("schedule.on", f"{window.on:%H:%M:%S}", f"creations within {found.jitter_s / 60:.0f} min, {log}"),
+        logged("schedule.off", f"{window.off:%H:%M:%S}", "a window lasts as long as they did"),
+        assumed("schedule.time_zone", text(zone), "from the region; the log's times are UTC"),
         *([_jitter(found, log)] if found.jitter_s else []),
         *_people(found, log),
     ]  # fmt: skip
@@ -307,14 +246,11 @@ def _arrivals(members: Sequence[Member], start: datetime, length_s: float, log: 
     rates = [count / of if of else 0.0 for count, of in zip(counts, hours, strict=True)]
     rows = [", ".join(number(rate, 3) for rate in rates[at : at + 24]) for at in range(0, 168, 24)]
     lifetimes = sorted(each.time.on_h * SECONDS_PER_HOUR for each in members)
-    made = Demanded(
-        "arrivals", has_count=False, remarks=["VMs that come and go with the load; hours of the week are UTC"]
-    )
-    made.settings = [
-        Setting(key="arrivals.weekly", toml="[\n" + "".join(f"  {row},\n" for row in rows) + "]", shown=f"{len(members)} requests", rests_on=f"{len(members)} creations, {log}", source=LOG, trust=MEASURED),
-        Setting(key="arrivals.lifetime", toml=_quantiles(lifetimes), rests_on=f"{len(lifetimes)} lifetimes, {log}", source=LOG, trust=MEASURED),
-    ]  # fmt: skip
-    return made
+    remarks = ["VMs that come and go with the load; hours of the week are UTC"]
+    return Demanded("arrivals", has_count=False, remarks=remarks, settings=[
+        logged("arrivals.weekly", "[\n" + "".join(f"  {row},\n" for row in rows) + "]", f"{len(members)} creations, {log}", shown=f"{len(members)} requests"),
+        logged("arrivals.lifetime", _quantiles(lifetimes), f"{len(lifetimes)} lifetimes, {log}"),
+    ])  # fmt: skip
 
 
 def keeps_disks(member: Member) -> bool:
@@ -324,32 +260,24 @@ def keeps_disks(member: Member) -> bool:
 
 def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
     """VMs that came, went or changed once: replayed, each on for as long as it was."""
-    made = Demanded(
-        "trace", has_count=False, remarks=["came, went, or were switched once in the period: replayed as they were"]
-    )
+    remarks = ["came, went, or were switched once in the period: replayed as they were"]
+    made = Demanded("trace", has_count=False, remarks=remarks)
     rows = ["vm,size,created,deleted"]
     for each in members:
-        time = each.time
-        begin, on_s = (
-            time.exists[0] if time.created else (time.on[0][0] if time.on else 0.0),
-            time.on_h * SECONDS_PER_HOUR,
-        )
+        time, on_s = each.time, each.time.on_h * SECONDS_PER_HOUR
+        begin = time.exists[0] if time.created else (time.on[0][0] if time.on else 0.0)
         is_on = bool(time.on) and time.on[-1][1] >= time.exists[1] - 1 and not time.deleted
         if is_on:
             begin = max(0.0, time.exists[1] - on_s)
         born = start + timedelta(seconds=begin)
         gone = start + timedelta(seconds=time.exists[1]) + FAR if is_on else born + timedelta(seconds=max(60.0, on_s))
-        rows.append(
-            f"{each.vm.name},{each.vm.size},{born.isoformat(timespec='seconds')},{gone.isoformat(timespec='seconds')}"
-        )
+        rows.append(f"{each.vm.name},{each.vm.size},{born:%Y-%m-%dT%H:%M:%S}+00:00,{gone:%Y-%m-%dT%H:%M:%S}+00:00")
     made.table = "\n".join(rows) + "\n"
     if members[0].vm.disks and all(keeps_disks(each) for each in members):
-        made.settings.append(
-            Setting(key="keeps_disks", toml="true", rests_on="the VMs were not deleted", source=LOG, trust=MEASURED)
-        )
+        made.settings.append(logged("keeps_disks", "true", "the VMs were not deleted"))
     made.settings += [
-        Setting(key="trace.format", toml=text("columns"), rests_on=f"{len(members)} VMs, {log}", source=LOG, trust=MEASURED),
-        Setting(key="trace.origin", toml=f"{start.isoformat().replace('+00:00', 'Z')}"),
+        logged("trace.format", text("columns"), f"{len(members)} VMs, {log}"),
+        Setting("trace.origin", f"{start.isoformat().replace('+00:00', 'Z')}"),
     ]  # fmt: skip
     return made
 
@@ -357,13 +285,16 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
 def _parked(habit: str, log: str) -> Demanded:
     """VMs that are not used: stopped and billed, or deallocated with their disks."""
     words = "stopped, but allocated and billed" if habit == STOPPED else "deallocated: only disks and addresses cost"
-    state = "stopped" if habit == STOPPED else "deallocated"
-    made = Demanded("parked", remarks=[f"{words} throughout"])
-    made.settings = [
-        Setting(key="initial", toml=text(state), rests_on=f"no start in the period, {log}", trust=MEASURED),
-        Setting(key="wanted", toml="false", rests_on="no start in the period", trust=MEASURED),
-    ]
-    return made
+    return Demanded(
+        "parked",
+        settings=[
+            measured(
+                "initial", text("stopped" if habit == STOPPED else "deallocated"), f"no start in the period, {log}"
+            ),
+            measured("wanted", "false", "no start in the period"),
+        ],
+        remarks=[f"{words} throughout"],
+    )
 
 
 def spot(members: Sequence[Member]) -> list[Setting]:
@@ -375,11 +306,11 @@ def spot(members: Sequence[Member]) -> list[Setting]:
     rate = 1.0 - math.exp(-len(evictions) / hours)
     back = [on - off for off, on in evictions if on is not None and on > off]
     found = [
-        Setting(key="spot.eviction_per_hour", toml=number(rate), rests_on=f"{len(evictions)} evictions in {hours:,.0f} h", source=LOG, trust=MEASURED),
-        Setting(key="spot.policy", toml=text(members[0].vm.policy or "deallocate"), rests_on=members[0].vm.files.get("policy", ""), trust=MEASURED),
+        logged("spot.eviction_per_hour", number(rate), f"{len(evictions)} evictions in {hours:,.0f} h"),
+        measured("spot.policy", text(members[0].vm.policy or "deallocate"), members[0].vm.files.get("policy", "")),
     ]  # fmt: skip
     if back:
         found.append(
-            Setting(key="spot.restart_after", toml=_quantiles(back), rests_on=f"{len(back)} starts after an eviction", source=LOG, trust=MEASURED)
+            logged("spot.restart_after", _quantiles(back), f"{len(back)} starts after an eviction")
         )  # fmt: skip
     return found

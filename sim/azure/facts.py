@@ -23,12 +23,10 @@ class DiskFacts:
 
 
 @dataclass(slots=True, kw_only=True)
-class VmFacts:
-    """One VM as one file names it; empty or None is not said."""
+class Described:
+    """A VM as files describe it; empty or None is not said."""
 
     key: Key
-    file: str
-    source: str
     id: str = ""
     name: str = ""
     resource_group: str = ""
@@ -37,13 +35,21 @@ class VmFacts:
     os: str = ""
     priority: str = ""
     policy: str = ""  # of spot evictions
-    zones: tuple[int, ...] | None = None
-    tags: Mapping[str, str] | None = None
-    own_licence: bool | None = None
-    disks: list[DiskFacts] | None = None
-    public_ip: bool | None = None
+    zones: tuple[int, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    own_licence: bool = False
     power: str = ""
     created: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class VmFacts(Described):
+    """One VM as one file names it."""
+
+    file: str
+    source: str
+    disks: list[DiskFacts] = field(default_factory=list)
+    public_ip: bool | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, fields
+from datetime import date
 
 from sim.azure.activity_log import Log, Operation, merged
 from sim.azure.charges import Charges, ResourceUse, VmUse
-from sim.azure.facts import EXPORT, LOG, LOG_CSV, DiskFacts, Inventory, VmFacts
+from sim.azure.facts import EXPORT, LOG, LOG_CSV, Described, DiskFacts, Inventory, VmFacts
 from sim.azure.identity import Directory, Key
 from sim.catalog.disks import tier_for, tier_key
 from sim.catalog.sizes import arm_name
@@ -17,25 +17,11 @@ _ADDRESS_NAME = re.compile(r"(.+?)[_-]?(?:pip|public-?ip|ip)\d*", re.IGNORECASE)
 
 
 @dataclass(slots=True, kw_only=True)
-class Vm:
-    """One VM; what no file says is empty or None. *files* names the file that each fact is from."""
+class Vm(Described):
+    """One VM, with what all files say of it. *files* names the file that each fact is from."""
 
-    key: Key
-    id: str = ""
-    name: str = ""
-    resource_group: str = ""
-    size: str = ""
-    region: str = ""
-    os: str = ""
-    priority: str = ""
-    policy: str = ""
-    zones: tuple[int, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    own_licence: bool = False
     disks: tuple[str, ...] = ()
     public_ip: bool = False
-    power: str = ""
-    created: datetime | None = None
     seen_in: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)  # fact -> file
     kinds: dict[str, str] = field(default_factory=dict)  # file -> kind of input
@@ -72,8 +58,7 @@ def together(
         vm = vms.setdefault(key, Vm(key=key))
         _merge(vm, facts)
         vm.saw(facts.source)
-        if facts.disks and not disks.get(key):
-            disks[key] = list(facts.disks)
+        disks[key] = disks.get(key) or facts.disks
     for key, use in charges.vms.items():
         _from_use(vms.setdefault(key, Vm(key=key)), use)
     named = {each[0] for each in log.operations} | {each[0] for each in log.health}
@@ -101,17 +86,11 @@ def together(
 def _merge(vm: Vm, facts: VmFacts) -> None:
     """Take what is not known yet: the first file that says something is right."""
     vm.kinds[facts.file] = facts.source
-    for name in ("id", "name", "resource_group", "size", "region", "os", "priority", "policy", "power", "created"):
+    for name in (each.name for each in fields(Described)):
         if not getattr(vm, name) and getattr(facts, name):
             setattr(vm, name, getattr(facts, name))
             vm.files[name] = facts.file
-    if facts.size and "size" in vm.files and vm.size == facts.size:
-        vm.size = arm_name(vm.size)
-    if facts.zones and not vm.zones:
-        vm.zones, vm.files["zones"] = facts.zones, facts.file
-    if facts.tags and not vm.tags:
-        vm.tags = facts.tags
-    vm.own_licence = vm.own_licence or bool(facts.own_licence)
+    vm.size = arm_name(vm.size)
     if facts.public_ip is not None:
         vm.public_ip = vm.public_ip or facts.public_ip
         vm.files.setdefault("public_ip", facts.file)

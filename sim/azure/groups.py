@@ -1,7 +1,8 @@
 """Groups of the scenario: VMs of one size that are run alike, with their demand and what each number rests on."""
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from sim.azure.fleet import Vm
 from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
 from sim.azure.identity import family
 from sim.azure.measures import Measures
-from sim.azure.scenario_text import ASSUMED, DEFAULT, MEASURED, Block, Setting, text
+from sim.azure.scenario_text import ASSUMED, DEFAULT, Block, Setting, measured, text
 
 DEFAULT_SIZE = "Standard_D4s_v5"  # the default of `group.size`
 
@@ -56,69 +57,44 @@ def make_groups(pools: Sequence[Pool], context: Context) -> list[Group]:
         alike: dict[tuple[object, ...], list[Member]] = {}
         for each in pool.members:
             vm = each.vm
-            alike.setdefault(
-                (vm.size, vm.os, vm.own_licence, vm.disks, vm.public_ip, bool(vm.zones), *_once(pool, each)), []
-            ).append(each)
-        stem = _stem(pool)
-        sizes = {members[0].vm.size for members in alike.values()}
+            keeps_disks = pool.habit == ONCE and demands.keeps_disks(each)
+            kind = (vm.size, vm.os, vm.own_licence, vm.disks, vm.public_ip, bool(vm.zones), keeps_disks)
+            alike.setdefault(kind, []).append(each)
+        one_size = len({members[0].vm.size for members in alike.values()}) == 1
         for members in sorted(alike.values(), key=lambda each: each[0].vm.name):
-            found.append(
-                _group(pool, members, stem if len(sizes) == 1 else f"{stem}-{_short(members[0].vm.size)}", context)
+            short = (
+                ""
+                if one_size
+                else "-" + re.sub(r"[^a-z0-9]+", "", members[0].vm.size.removeprefix("Standard_").lower())
             )
+            found.append(_group(pool, members, _stem(pool) + short, context))
     return found
-
-
-def _once(pool: Pool, member: Member) -> tuple[object, ...]:
-    """Whether disks outlive the VM, which is said of a group."""
-    return (demands.keeps_disks(member),) if pool.habit == ONCE else ()
 
 
 def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Group:
     name = _free(name, context.names)
     vm = members[0].vm
-    own = [Setting(key="name", toml=text(name), rests_on=_names(members))]
+    names = [each.vm.name for each in members]
+    own = [Setting("name", text(name), names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}")]
     own.append(_of(vm, "size", text(vm.size)))
     if vm.region != context.region:
         own.append(_of(vm, "region", text(vm.region)))
     own.append(_of(vm, "os", text(vm.os)))
     if vm.own_licence:
-        own.append(
-            Setting(key="hybrid_benefit", toml="true", rests_on="no Windows licence is invoiced", trust=MEASURED)
-        )
+        own.append(measured("hybrid_benefit", "true", "no Windows licence is invoiced"))
     if vm.priority == "spot":
         own.append(_of(vm, "priority", text("spot")))
     demand = demands.demand(pool, members, context.start, context.length_s, context.log)
     if demand.has_count:
-        own.append(
-            Setting(
-                key="count",
-                toml=str(demand.count or len(members)),
-                rests_on=f"{len(members)} VMs" + (", never more at a time" if demand.count else ""),
-                trust=MEASURED,
-                source="/".join(vm.seen_in),
-            )
-        )
+        words = f"{len(members)} VMs" + (", never more at a time" if demand.count else "")
+        own.append(measured("count", str(demand.count or len(members)), words, source="/".join(vm.seen_in)))
     zones = sorted({zone for each in members for zone in each.vm.zones})
     if zones:
         own.append(_of(vm, "zones", str(zones)))
     if vm.disks:
-        own.append(
-            Setting(
-                key="disks",
-                toml="[" + ", ".join(text(each) for each in vm.disks) + "]",
-                rests_on="as listed or billed",
-                trust=MEASURED,
-            )
-        )
+        own.append(measured("disks", "[" + ", ".join(text(each) for each in vm.disks) + "]", "as listed or billed"))
     if vm.public_ip:
-        own.append(
-            Setting(
-                key="public_ip",
-                toml="true",
-                rests_on=vm.files.get("public_ip") or "its address is invoiced",
-                trust=MEASURED,
-            )
-        )
+        own.append(measured("public_ip", "true", vm.files.get("public_ip") or "its address is invoiced"))
     settings = own + demand.settings
     if vm.priority == "spot":
         settings += demands.spot(members)
@@ -128,7 +104,7 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
     if demand.table:
         table = demand.table
         file = f"{context.stem}.{name}.csv"
-        settings.append(Setting(key="trace.file", toml=text(file), rests_on="written beside this file", trust=MEASURED))
+        settings.append(measured("trace.file", text(file), "written beside this file"))
     return Group(name, demand.kind, members, block, table)
 
 
@@ -138,8 +114,8 @@ def _of(vm: Vm, key: str, toml: str) -> Setting:
     if not file and vm.use is not None and key in ("size", "region", "os", "priority"):
         file = vm.use.file
     if not file:
-        return Setting(key=key, toml=toml, rests_on="no file says", trust=ASSUMED if key == "os" else DEFAULT)
-    return Setting(key=key, toml=toml, rests_on=file, trust=MEASURED, source=vm.kinds.get(file, EXPORT))
+        return Setting(key, toml, "no file says", trust=ASSUMED if key == "os" else DEFAULT)
+    return measured(key, toml, file, source=vm.kinds.get(file, EXPORT))
 
 
 def _remarks(pool: Pool, members: Sequence[Member], own: Sequence[str]) -> list[str]:
@@ -153,31 +129,19 @@ def _remarks(pool: Pool, members: Sequence[Member], own: Sequence[str]) -> list[
     return lines + list(own) + pool.notes + notes + [f"assumed: {each}" for each in assumed]
 
 
-def _names(members: Sequence[Member]) -> str:
-    names = [each.vm.name for each in members]
-    return names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
-
-
 def _stem(pool: Pool) -> str:
     """What its VMs' names have in common; else the resource group."""
     names = [each.vm.name.lower() for each in pool.members]
-    first, last = min(names), max(names)
-    common = first[: next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
+    same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letter for letter, *_ in same)
     stem = pool.family if pool.habit == ELASTIC else re.sub(r"[-_\d]+$", "", common)
     if len(stem) < 2:
         stem = pool.members[0].vm.resource_group.lower() or "vms"
     return re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:40] or "vms"
 
 
-def _short(size: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "", size.removeprefix("Standard_").lower())
-
-
 def _free(name: str, taken: set[str]) -> str:
-    found, count = name, 1
-    while found in taken:
-        count += 1
-        found = f"{name}-{count}"
+    found = next(each for n in itertools.count(1) if (each := name if n == 1 else f"{name}-{n}") not in taken)
     taken.add(found)
     return found
 
@@ -207,10 +171,3 @@ def complete(vms: Sequence[Vm], end: float, region: str, warnings: list[str]) ->
         warnings.append(
             f"no file says of what size the VMs are: {DEFAULT_SIZE} stands for all; costs are those of this size"
         )
-
-
-def priced(vms: Sequence[Vm], price: Mapping[tuple[str, str, str, str], str]) -> None:
-    """Give VMs without a price their reason. *price*: size, region, os, priority -> why there is none, or ""."""
-    for vm in vms:
-        if not vm.reason:
-            vm.reason = price.get((vm.size, vm.region, vm.os, vm.priority or "regular"), "")

@@ -1,7 +1,8 @@
 """From a folder of saved files to a scenario: reads, brings together, groups, writes."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,15 @@ from sim.azure.charges import Charges
 from sim.azure.commitments import FoundCommitment, found_commitments
 from sim.azure.facts import EXPORT, GRAPH, LOG, LOG_CSV, TERRAFORM, VM_LIST, AutoShutdown, Inventory
 from sim.azure.fleet import Fleet, Vm, together
-from sim.azure.groups import Context, Group, complete, make_groups, priced
+from sim.azure.groups import Context, Group, complete, make_groups
 from sim.azure.habits import pools
 from sim.azure.identity import Directory
 from sim.azure.measures import Measures
 from sim.billing.export_rows import Scan, read_export, scan_export
 from sim.catalog import Catalogue, load, load_bundled
-from sim.catalog.terms import Term
-from sim.errors import CatalogueError, Fault, InputError, UsageError
-from sim.files import json_items, read_json
+from sim.catalog.terms import PAY_AS_YOU_GO, Term
+from sim.errors import CatalogueError, InputError, UsageError
+from sim.files import json_items, read_json, refusal
 from sim.recognise import Recognised, recognise
 
 DEFAULT_DAYS = 30
@@ -50,7 +51,7 @@ class InputFile:
         }  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Imported:
     """All that was found."""
 
@@ -64,9 +65,9 @@ class Imported:
     commitments: list[FoundCommitment]
     region: str
     measures: Measures
-    warnings: list[str] = field(default_factory=list)
-    catalogue: Path | None = None
-    list_currency: str = "USD"
+    warnings: list[str]
+    catalogue: Path | None
+    list_currency: str
 
     @property
     def vms(self) -> list[Vm]:
@@ -84,11 +85,8 @@ def import_fleet(
     log_kinds: dict[str, str] = {}
     files = _read_all(paths, lists, log, log_kinds)
     period = _period(files, first, last, warnings)
-    start, length_s = (
-        (DEFAULT_START, DEFAULT_DAYS * 86_400.0)
-        if period is None
-        else (period[0], (period[1] - period[0]).total_seconds())
-    )
+    start, end = period or (DEFAULT_START, DEFAULT_START + timedelta(days=DEFAULT_DAYS))
+    length_s = (end - start).total_seconds()
     directory = Directory()
     for facts in lists.vms:
         if facts.key.subscription:
@@ -99,38 +97,25 @@ def import_fleet(
     vms = list(fleet.vms.values())
     region = _main_region(vms)
     complete(vms, start.timestamp() + length_s, region, warnings)
-    priced(vms, _without_price(vms, prices))
+    _refuse_unpriced(vms, prices)
     inside = [each for each in fleet.operations if start.timestamp() <= each.begun < start.timestamp() + length_s]
     log_file = ", ".join(each.path.name for each in files if each.seen.kind in (LOG, LOG_CSV)) or "no log"
     measures = Measures(inside, {vm.key: vm.os for vm in vms}, log_file)
     shutdowns = {directory.key(each.vm): each for each in lists.shutdowns}
-    made = pools(
-        [vm for vm in vms if not vm.reason], start, length_s, has_log=log.first is not None, shutdowns=shutdowns
-    )
+    placed = [vm for vm in vms if not vm.reason]
+    made = pools(placed, start, length_s, has_log=log.first is not None, shutdowns=shutdowns)
     context = Context(region=region, length_s=length_s, start=start, measures=measures, log=log_file, stem=stem)
     groups = make_groups(made, context)
     if not groups:
         reasons = "; ".join(sorted({vm.reason for vm in vms})[:5]) or "no file names a VM"
-        raise UsageError(
-            [Fault(field="", problem=f"none of {len(vms)} VMs can be simulated: {reasons}", file=str(paths[0]))]
-        )
+        raise refusal(UsageError, paths[0], f"none of {len(vms)} VMs can be simulated: {reasons}")
     warnings += _warnings(lists, log, found, fleet)
     commitments = found_commitments(found.commitments, round(length_s / 86_400), warnings)
     return Imported(
-        files,
-        period,
-        start,
-        length_s,
-        fleet,
-        found,
-        groups,
-        commitments,
-        region,
-        measures,
-        warnings,
-        catalogue,
-        prices.currency,
-    )
+        inputs=files, period=period, start=start, length_s=length_s, fleet=fleet, charges=found, groups=groups,
+        commitments=commitments, region=region, measures=measures, warnings=warnings, catalogue=catalogue,
+        list_currency=prices.currency,
+    )  # fmt: skip
 
 
 def _read_all(paths: Sequence[Path], lists: Inventory, log: Log, log_kinds: dict[str, str]) -> list[InputFile]:
@@ -141,7 +126,7 @@ def _read_all(paths: Sequence[Path], lists: Inventory, log: Log, log_kinds: dict
     if not any(each.used or each.scan for each in files):
         problems = "; ".join(f"{each.path.name}: {each.reason or each.seen.words}" for each in files[:8])
         hint = "save `az vm list -d`, an Activity Log or a cost export (docs/from-azure.md)"
-        raise UsageError([Fault(field="", problem=f"no file names VMs: {problems}", hint=hint, file=str(paths[0]))])
+        raise refusal(UsageError, paths[0], f"no file names VMs: {problems}", hint)
     return files
 
 
@@ -153,18 +138,9 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         elif path.exists():
             found.append(path)
         else:
-            raise UsageError([Fault(field="", problem="there is no such file or folder", file=str(path))])
+            raise refusal(UsageError, path, "there is no such file or folder")
     if not found:
-        raise UsageError(
-            [
-                Fault(
-                    field="",
-                    problem="the folder is empty",
-                    hint="docs/from-azure.md says what to save in it",
-                    file=str(paths[0]),
-                )
-            ]
-        )
+        raise refusal(UsageError, paths[0], "the folder is empty", "docs/from-azure.md says what to save in it")
     return found
 
 
@@ -199,9 +175,8 @@ def _read(each: InputFile, lists: Inventory, log: Log, log_kinds: dict[str, str]
             each.rows, each.start, each.end = each.scan.rows, each.scan.start, each.scan.end
             each.reason = "" if each.rows else "it has no rows"
         else:
-            each.reason = (
-                f"this is {each.seen.words}" if kind != "unknown" or ":" not in each.seen.words else each.seen.words
-            )
+            is_error = kind == "unknown" and ":" in each.seen.words
+            each.reason = each.seen.words if is_error else f"this is {each.seen.words}"
         each.used = not each.reason and kind != EXPORT and each.rows > 0
         if not each.reason and not each.rows:
             each.reason = "nothing is in it"
@@ -226,9 +201,16 @@ def _period(
     files: Sequence[InputFile], first: date | None, last: date | None, warnings: list[str]
 ) -> tuple[datetime, datetime] | None:
     """Whole days that usage and log both cover; what the user says goes before."""
-    logs = [each for each in files if each.seen.kind in (LOG, LOG_CSV) and each.start and each.end]
-    exports = [each for each in files if each.scan and each.start and each.end]
-    spans = [span for span in (_span(logs, ends_inside=True), _span(exports, ends_inside=False)) if span]
+    logs = [(each.start, each.end) for each in files if each.seen.kind in (LOG, LOG_CSV) and each.start and each.end]
+    exports = [(each.start, each.end) for each in files if each.scan and each.start and each.end]
+    spans = [
+        (min(start for start, _ in covered).date(), (max(end for _, end in covered) - end_s).date())
+        for covered, end_s in (
+            (logs, timedelta()),
+            (exports, timedelta(seconds=1)),
+        )  # a charge's end is the next one's begin
+        if covered
+    ]
     if first and last:
         spans = [(first, last)]
     if not spans:
@@ -241,32 +223,11 @@ def _period(
         begin, end = spans[1]
     begin, end = first or begin, last or end
     if begin > end:
-        raise UsageError(
-            [
-                Fault(
-                    field="--from, --to",
-                    problem=f"the period from {begin} to {end} has no day",
-                    hint=f"the files cover {spans[0][0]} to {spans[0][1]}",
-                )
-            ]
-        )
-    covered = [
-        each
-        for each in (*logs, *exports)
-        if each.start and each.end and each.start.date() <= begin and each.end >= _midnight(end)
-    ]
-    if not covered:
+        hint = f"the files cover {spans[0][0]} to {spans[0][1]}"
+        raise refusal(UsageError, "", f"the period from {begin} to {end} has no day", hint, field="--from, --to")
+    if not any(since.date() <= begin and until >= _midnight(end) for since, until in (*logs, *exports)):
         warnings.append(f"no file covers all days from {begin} to {end}: what happened on the others is not known")
     return _midnight(begin), _midnight(end + timedelta(days=1))
-
-
-def _span(files: Sequence[InputFile], *, ends_inside: bool) -> tuple[date, date] | None:
-    starts = [each.start for each in files if each.start]
-    ends = [each.end for each in files if each.end]
-    if not starts or not ends:
-        return None
-    last = max(ends) if ends_inside else max(ends) - timedelta(seconds=1)
-    return min(starts).date(), last.date()
 
 
 def _midnight(day: date) -> datetime:
@@ -291,69 +252,48 @@ def _charges(
         each = files[place]
         assert each.scan is not None
         inside = [day for day in each.scan.days if start.date() <= day[1] < end]
-        fresh = reader.fresh(inside)
-        if not fresh:
-            each.reason = (
-                "its days are outside the period"
-                if not inside
-                else f"another export has the same charges: {reader.last}"
-            )
+        if not reader.fresh(inside):
+            same = f"another export has the same charges: {reader.last}"
+            each.reason = same if inside else "its days are outside the period"
             continue
         try:
-            taken = reader.add(
-                read_export(each.path, each.seen), each.path.name, lambda day: start.date() <= day < end, inside
-            )
+            export = read_export(each.path, each.seen)
+            taken = reader.add(export, each.path.name, lambda day: start.date() <= day < end, inside)
         except InputError as wrong:
             each.reason = str(wrong).removeprefix(f"{each.path}: ")
             continue
         if taken < each.rows:
-            warnings.append(
-                f"{each.path.name}: {each.rows - taken} of {each.rows} charges are of other days, or counted from another export"
-            )
+            left = f"{each.rows - taken} of {each.rows} charges"
+            warnings.append(f"{each.path.name}: {left} are of other days, or counted from another export")
         each.used, each.reason = taken > 0, "" if taken else "no charge of it could be read"
         reader.last = each.path.name
-    missing = _gaps(reader, start.date(), end) if reader.found.rows else []
-    if missing:
+    known = {day for use in reader.found.vms.values() for day in use.hours}
+    days = [start.date() + timedelta(days=place) for place in range((end - start.date()).days)]
+    missing = [day for day in days if day not in known]
+    if missing and reader.found.rows:
         warnings.append(f"the invoice has no usage on {len(missing)} days of the period, the first is {missing[0]}")
     return reader.finish()
 
 
-def _gaps(reader: charges.Reader, start: date, end: date) -> list[date]:
-    days = {day for use in reader.found.vms.values() for day in use.hours}
-    return [
-        start + timedelta(days=place)
-        for place in range((end - start).days)
-        if start + timedelta(days=place) not in days
-    ]
-
-
-def _without_price(vms: Iterable[Vm], catalogue: Catalogue) -> dict[tuple[str, str, str, str], str]:
-    """Sizes that have no list price where they are, each with the reason."""
+def _refuse_unpriced(vms: Iterable[Vm], catalogue: Catalogue) -> None:
+    """Give VMs without a list price where they are the reason."""
     found: dict[tuple[str, str, str, str], str] = {}
     for vm in vms:
         key = (vm.size, vm.region, vm.os, vm.priority or "regular")
-        if not vm.size or key in found:
-            continue
-        where = vm.region
-        term = {
-            ("linux", "regular"): Term.LINUX,
-            ("windows", "regular"): Term.WINDOWS,
-            ("linux", "spot"): Term.SPOT_LINUX,
-        }.get((key[2], key[3]), Term.SPOT_WINDOWS)
-        try:
-            found[key] = "" if catalogue.find_price(vm.size, where, term) else f"{vm.size} has no list price in {where}"
-        except CatalogueError as wrong:
-            known = str(wrong).split(": ", 1)[0]
-            found[key] = f"{vm.size} has no list price in {where}" if vm.size in known or "size" in known else known
-    return found
+        if vm.size and key not in found:
+            term = PAY_AS_YOU_GO["spot" if vm.priority == "spot" else "regular"].get(vm.os, Term.LINUX)
+            none = f"{vm.size} has no list price in {vm.region}"
+            try:
+                found[key] = "" if catalogue.find_price(vm.size, vm.region, term) else none
+            except CatalogueError as wrong:
+                known = str(wrong).split(": ", 1)[0]
+                found[key] = none if vm.size in known or "size" in known else known
+        vm.reason = vm.reason or found.get(key, "")
 
 
 def _main_region(vms: Iterable[Vm]) -> str:
-    counts: dict[str, int] = {}
-    for vm in vms:
-        if vm.region:
-            counts[vm.region] = counts.get(vm.region, 0) + 1
-    return max(sorted(counts), key=lambda region: counts[region]) if counts else "westeurope"
+    counts = Counter(vm.region for vm in vms if vm.region)
+    return max(sorted(counts), key=counts.__getitem__) if counts else "westeurope"
 
 
 def _from_shutdowns(shutdowns: Sequence[AutoShutdown], fleet: Fleet, directory: Directory) -> None:
@@ -375,15 +315,13 @@ def _warnings(lists: Inventory, log: Log, found: Charges, fleet: Fleet) -> list[
     if not lists.vms:
         said.append("no inventory: sizes, disks and operating systems are those of the invoice")
     if fleet.loose:
-        cost = sum(each.list_cost for each in fleet.loose)
+        cost = f"{sum(each.list_cost for each in fleet.loose):,.2f} USD at list"
         names = ", ".join(each.key.name for each in fleet.loose[:5]) + (" ..." if len(fleet.loose) > 5 else "")
-        said.append(
-            f"{len(fleet.loose)} disks and addresses belong to no VM ({cost:,.2f} USD at list, not in the scenario): {names}"
-        )
-    for key, hours in found.sets.items():
-        said.append(
-            f"scale set {key.name}: {hours:,.1f} VM hours are invoiced for all instances together, not in the scenario"
-        )
+        said.append(f"{len(fleet.loose)} disks and addresses belong to no VM ({cost}, not in the scenario): {names}")
+    said += [
+        f"scale set {key.name}: {hours:,.1f} VM hours are invoiced for all instances together, not in the scenario"
+        for key, hours in found.sets.items()
+    ]
     return said
 
 

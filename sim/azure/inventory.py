@@ -80,8 +80,8 @@ def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str
         os=str(system.get("ostype") or "").lower(),
         priority="" if "priority" not in inner else "spot" if str(inner["priority"] or "").lower() in ("spot", "low") else "regular",
         policy=str(inner.get("evictionpolicy") or "").lower(), zones=_zones(row.get("zones")),
-        tags={str(k): str(v) for k, v in (row.get("tags") or {}).items()} if "tags" in row else None,
-        own_licence="windows" in licence.lower() if is_windows else None,
+        tags={str(k): str(v) for k, v in (row.get("tags") or {}).items()},
+        own_licence=is_windows and "windows" in licence.lower(),
         disks=[_attached(each, key) for each in (system, *(storage.get("datadisks") or ())) if each],
         public_ip=None if addresses is None else bool(addresses), power=_power(power),
         created=_instant(inner.get("timecreated") or row.get("timecreated")),
@@ -140,7 +140,7 @@ def _planned(inner: Mapping[str, Any], os: str, file: str) -> VmFacts:
         key=parse_id(given) or Key("", group.lower(), VM, name.lower()), file=file, source=TERRAFORM, id=given, name=name,
         resource_group=group, size=str(inner.get("size") or inner.get("vm_size") or ""), region=region_key(str(inner.get("location") or "")),
         os=os or system, priority=str(inner.get("priority") or "regular").lower(), policy=str(inner.get("eviction_policy") or "").lower(),
-        zones=_zones([zone] if zone else None), tags=inner.get("tags"), own_licence="windows" in licence.lower() if licence else None,
+        zones=_zones([zone] if zone else None), tags=inner.get("tags") or {}, own_licence="windows" in licence.lower(),
         disks=[
             DiskFacts(
                 key=None, kind=_disk_kind(str(each.get("storage_account_type") or each.get("managed_disk_type") or "")),
@@ -174,7 +174,7 @@ def _power(words: str) -> str:
     return next((state for word, state in reversed(_POWER.items()) if word in words.lower()), "")
 
 
-def _zones(given: Any) -> tuple[int, ...] | None:
+def _zones(given: Any) -> tuple[int, ...]:
     return tuple(int(each) for each in given or () if str(each).isdigit()) if isinstance(given, list) else ()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, median, pstdev
 
 from sim.azure.activity_log import DEALLOCATE, DELETE, FAILED, RESTART, START, SUCCEEDED, WRITE, Operation
-from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, number, seconds
+from sim.azure.facts import LOG
+from sim.azure.scenario_text import Setting, assumed, logged, number, seconds
 from sim.distributions.specs import to_distribution
 from sim.lifecycle.failures import FAILURES
 from sim.scenario.file_model import Durations
 from sim.traces.step_durations import SHARES
 
 ENOUGH = 10
-LOG = "activity-log"
 LEAST_S = 0.5
 
 
@@ -46,15 +46,8 @@ class Measures:
             total = median(start)
             allocating = total * SHARES["allocating"] / (SHARES["allocating"] + SHARES["starting"])
             words = f"{len(start)} starts, {self.file}"
-            found.append(
-                Setting(
-                    key="durations.allocating",
-                    toml=seconds(allocating),
-                    rests_on=f"the defaults' share of {words}",
-                    source=LOG,
-                    trust=ASSUMED,
-                )
-            )
+            basis = f"the defaults' share of {words}"
+            found.append(assumed("durations.allocating", seconds(allocating), basis, source=LOG))
             found.append(self._duration("starting", start, total - allocating, words))
         if len(create) >= ENOUGH:
             before = median(start) if len(start) >= ENOUGH else _default_start_s(os)
@@ -68,12 +61,10 @@ class Measures:
 
     def _duration(self, key: str, taken: Sequence[float], middle: float, words: str) -> Setting:
         sigma = _sigma([math.log(max(LEAST_S, each)) for each in taken])
-        toml = (
-            f'{{ dist = "lognormal", median = {seconds(middle)}, sigma = {number(sigma, 3)} }}'
-            if sigma > 0.01
-            else seconds(middle)
-        )
-        return Setting(key=f"durations.{key}", toml=toml, rests_on=words, source=LOG, trust=MEASURED)
+        toml = seconds(middle)
+        if sigma > 0.01:
+            toml = f'{{ dist = "lognormal", median = {toml}, sigma = {number(sigma, 3)} }}'
+        return logged(f"durations.{key}", toml, words)
 
     def _failures(self) -> list[Setting]:
         """Rates of those codes that the scenario format knows."""
@@ -84,7 +75,7 @@ class Measures:
                     before = found.get(code, (0, 0))
                     found[code] = (before[0] + count, before[1] + self.tried[kind])
         return [
-            Setting(key=f"failures.{code}", toml=number(count / of), rests_on=f"{count} of {of} starts and creates, {self.file}", source=LOG, trust=MEASURED)
+            logged(f"failures.{code}", number(count / of), f"{count} of {of} starts and creates, {self.file}")
             for code, (count, of) in sorted(found.items())
         ]  # fmt: skip
 

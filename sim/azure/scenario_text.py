@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sim.azure.facts import LOG
+
 MEASURED, DEFAULT, ASSUMED, STATED = "measured", "default", "assumed", "stated"
 WIDTH = 44  # where comments begin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One key of the file: where it stands, its value as TOML, and what it rests on."""
 
@@ -31,6 +33,21 @@ class Setting:
         if self.trust == STATED:
             return self.rests_on
         return f"{self.trust} ({self.rests_on})" if self.rests_on else self.trust
+
+
+def measured(key: str, toml: str, rests_on: str, source: str = "", shown: str = "") -> Setting:
+    """A value that some file shows."""
+    return Setting(key, toml, rests_on, source, MEASURED, shown)
+
+
+def logged(key: str, toml: str, rests_on: str, shown: str = "") -> Setting:
+    """A value measured from the Activity Log."""
+    return measured(key, toml, rests_on, LOG, shown)
+
+
+def assumed(key: str, toml: str, rests_on: str, source: str = "") -> Setting:
+    """A value that no file shows."""
+    return Setting(key, toml, rests_on, source, ASSUMED)
 
 
 @dataclass(slots=True)

@@ -43,15 +43,13 @@ class Schedule:
     starts: int
     starts_inside: int
     stops: int
-    stops_inside: int
+    stops_inside: int = 0
     absent: tuple[int, int] = (0, 0)  # VM-days absent, of all that could tell
     forgotten: tuple[int, int] = (0, 0)  # ends of windows, of all that could tell
     forgets: float = 0.0  # share of evenings that gives the hours that were on
     auto_off: time | None = None
     auto_off_seen: tuple[int, int] = (0, 0)
     days_off: list[date] = field(default_factory=list)
-    window_days: int = 0  # VM-days with a window
-    mean_on_h: float = 0.0  # hours on for each of them
     by_hand: bool = False  # starts keep to weekdays, and to no hour
 
 
@@ -63,25 +61,21 @@ def find_schedule(vms: Sequence[Timeline], start: datetime, length_s: float, zon
     if len(starts) < 4 or len(stops) < 4:
         return None
     on = _edges(starts)
-    busy = {
-        day: span for day, span in on.items()
-        if _share(vms, clock, day, span) >= LEAST_OF_DAYS
-    }  # fmt: skip
+    busy = {day: span for day, span in on.items() if _share(vms, clock, day, span) >= LEAST_OF_DAYS}
     inside = sum(
         busy[each.weekday()][0] <= _of_day(each) <= busy[each.weekday()][1] for each in starts if each.weekday() in busy
     )
     if not busy or inside < LEAST_IN_WINDOW * len(starts):
         return None
-    days = {day: (span[0], _off_edge(stops, day, span)) for day, span in busy.items()}
-    known = {day: (begin, off) for day, (begin, off) in days.items() if off is not None}
+    known = {day: (span[0], off) for day, span in busy.items() if (off := _off_edge(stops, day, span)) is not None}
     if not known:
         return None
     windows, jitter_s = _windows(known, busy)
     if len(known) / len(windows) < LEAST_DAYS_ALIKE:
         return None
     found = Schedule(
-        windows=windows, time_zone=zone, jitter_s=jitter_s, starts=len(starts), starts_inside=inside, stops=len(stops), stops_inside=0
-    )  # fmt: skip
+        windows=windows, time_zone=zone, jitter_s=jitter_s, starts=len(starts), starts_inside=inside, stops=len(stops)
+    )
     _habits(found, vms, clock)
     return found
 
@@ -114,8 +108,8 @@ def find_weekdays(
     return Schedule(
         windows=[Window(days=tuple(days), on=_wall(on), off=_wall(on + hours * SECONDS_PER_HOUR))], time_zone=zone,
         jitter_s=_round(last - on, 60.0), starts=len(starts), starts_inside=sum(each.weekday() in days for each in starts),
-        stops=len(stays), stops_inside=len(stays), absent=(max(0, possible - len(starts)), possible), window_days=possible,
-        mean_on_h=hours * len(starts) / possible, by_hand=True,
+        stops=len(stays), stops_inside=len(stays), absent=(max(0, possible - len(starts)), possible),
+        by_hand=True,
     )  # fmt: skip
 
 
@@ -248,8 +242,6 @@ def _habits(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> None:
     found.forgotten = (len(left_on), len(ends))
     found.stops_inside = sum(any(-900 <= at - off <= found.jitter_s + LATE_S for at in vm.stops) for _, vm, off in days)
     _auto_off(found, [clock.local(at) for at in left_on if at >= 0], len(left_on))
-    found.window_days = len(days)
-    found.mean_on_h = sum(vm.on_h for vm in vms) / max(1.0, _all_days(found, vms, clock))
     found.forgets = _forgets(found, vms, clock)
 
 

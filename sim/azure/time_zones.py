@@ -57,27 +57,8 @@ def iana_zone(name: str) -> str:
 
 
 COUNTRIES = (
-    "NL",
-    "IE",
-    "DE",
-    "FR",
-    "GB",
-    "BE",
-    "AT",
-    "CH",
-    "PL",
-    "ES",
-    "IT",
-    "SE",
-    "NO",
-    "DK",
-    "US",
-    "CA",
-    "IN",
-    "SG",
-    "JP",
-    "AU",
-)
+    "NL", "IE", "DE", "FR", "GB", "BE", "AT", "CH", "PL", "ES", "IT", "SE", "NO", "DK", "US", "CA", "IN", "SG", "JP", "AU",
+)  # fmt: skip
 REGION_COUNTRIES = MappingProxyType(
     {
         "westeurope": "NL", "northeurope": "IE", "uksouth": "GB", "ukwest": "GB", "francecentral": "FR", "germanywestcentral": "DE",

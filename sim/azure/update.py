@@ -13,8 +13,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Table
 
-from sim.errors import Fault, UsageError
-from sim.files import read_text
+from sim.errors import UsageError
+from sim.files import read_text, refusal
 
 LISTS = ("group", "commitment")
 
@@ -34,16 +34,7 @@ def updated(out: Path, text: str) -> tuple[str, list[str]]:
     try:
         document, new, base = tomlkit.parse(mine), tomlkit.parse(text), tomllib.loads(before)
     except (TOMLKitError, tomllib.TOMLDecodeError) as wrong:
-        raise UsageError(
-            [
-                Fault(
-                    field="",
-                    problem=f"it is no TOML: {wrong}",
-                    hint="mend it, or import into another file",
-                    file=str(out),
-                )
-            ]
-        ) from None
+        raise refusal(UsageError, out, f"it is no TOML: {wrong}", "mend it, or import into another file") from None
     kept: list[str] = []
     _merge(document, new, base, "", kept)
     _take_head(document, new, before)
@@ -104,20 +95,12 @@ def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: li
 
 def _take_head(mine: Any, new: Any, before: str) -> None:
     """The remarks at the top: the new ones, unless they were edited."""
-    heads = [
-        _head(tomlkit.dumps(each).splitlines() if not isinstance(each, str) else each.splitlines())
-        for each in (mine, new, before)
-    ]
+    heads = [_head(each.splitlines()) for each in (tomlkit.dumps(mine), tomlkit.dumps(new), before)]
     if heads[0] != heads[2]:
         return
-    body = mine.body
-    first = next((place for place, (key, _) in enumerate(body) if key is not None), 0)
-    fresh = [
-        (key, item) for key, item in new.body[: next((p for p, (k, _) in enumerate(new.body) if k is not None), 0)]
-    ]
-    if all(key is None for key, _ in fresh):
-        for place in range(min(first, len(fresh))):
-            body[place] = fresh[place]
+    first, fresh = (next((at for at, (key, _) in enumerate(each.body) if key is not None), 0) for each in (mine, new))
+    for place in range(min(first, fresh)):
+        mine.body[place] = new.body[place]
 
 
 def _head(lines: list[str]) -> list[str]:

@@ -25,7 +25,8 @@ from sim.billing.meter_kinds import METERS
 from sim.billing.meters import Bill, RatedGroup
 from sim.billing.rating import Rating, rate_in_full
 from sim.catalog.catalogue import Catalogue
-from sim.errors import Fault, UsageError
+from sim.errors import UsageError
+from sim.files import refusal
 from sim.recognise import COST_EXPORT, READS, Recognised, recognise
 from sim.units import SECONDS_PER_HOUR
 
@@ -203,7 +204,7 @@ def read_invoice(
     """Read a cost export and classify its rows; raises UsageError where the file is something else, and says what."""
     seen = recognise(path) if seen is None else seen
     if seen.kind != COST_EXPORT:
-        raise UsageError([Fault(field="", problem=f"this is {seen.words}", hint=READS, file=str(path))])
+        raise refusal(UsageError, path, f"this is {seen.words}", READS)
     return classify(read_export(path, seen), catalogue, region=region, exchange_rate=exchange_rate)
 
 

@@ -19,7 +19,7 @@ from sim.billing.rating import Rating, rate_in_full
 from sim.billing.stays import Stay, Stays, hours_of_stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
-from sim.files import csv_rows, open_text
+from sim.files import csv_rows, open_text, refusal
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.recognise import READS, STAYS, UNKNOWN, recognise
@@ -70,7 +70,7 @@ def read_stays(
     """Read a list of stays; raises UsageError with file, line, field and what would be right."""
     seen = recognise(path)
     if seen.kind not in (STAYS, UNKNOWN) or (seen.kind == UNKNOWN and not seen.columns):
-        raise UsageError([Fault(field="", problem=f"this is {seen.words}", hint=READS, file=str(path))])
+        raise refusal(UsageError, path, f"this is {seen.words}", READS)
     with open_text(path, UsageError) as file:
         table = csv_rows(file, path, UsageError, delimiter=seen.delimiter)
         head_line, header = next(table, (1, []))
@@ -122,9 +122,7 @@ def _read_stays(
     different = {group.name for group, *_ in read if groups[group.name] != group}
     if different:
         names = ", ".join(sorted(different))
-        raise UsageError(
-            [Fault(field="group", problem=f"{names}: its VMs aren't alike in size, region, os ...", file=path)]
-        )
+        raise refusal(UsageError, path, f"{names}: its VMs aren't alike in size, region, os ...", field="group")
     try:
         stays = stays_of(
             list(groups.values()),
@@ -134,7 +132,7 @@ def _read_stays(
             ],
         )
     except InputError as wrong:
-        raise UsageError([Fault(field="start, end", problem=str(wrong), file=path)]) from None
+        raise refusal(UsageError, path, str(wrong), field="start, end") from None
     start_at = datetime.fromtimestamp(zero, tz=UTC) if is_dated else None
     return StayFile(path=path, start=start_at, end_s=end_s, stays=stays)
 

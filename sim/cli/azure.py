@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import options, terminal
-from sim.errors import Fault, InputError, UsageError
+from sim.errors import InputError, UsageError
+from sim.files import refusal
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ def day_of(text: str | None, option: str) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise UsageError(
-            [Fault(field=option, problem=f"{text!r} is no day", hint="write it like 2026-09-01")]
-        ) from None
+        raise refusal(UsageError, "", f"{text!r} is no day", "write it like 2026-09-01", field=option) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

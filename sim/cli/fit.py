@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import options, terminal
-from sim.errors import CatalogueError, Fault, InputError, TraceError
+from sim.errors import CatalogueError, InputError, TraceError
+from sim.files import refusal
 from sim.units import parse_duration
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -154,7 +155,7 @@ def _refused_in_words(file: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as wrong:
-        raise TraceError([Fault(field="", problem=str(wrong), file=str(file))]) from None
+        raise refusal(TraceError, file, str(wrong)) from None
 
 
 def _catalogue() -> Catalogue:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from sim.engines.names import Engine
-from sim.errors import Fault, InputError, ScenarioError
+from sim.errors import InputError, ScenarioError
+from sim.files import refusal
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def share_of(text: str | None) -> float | None:
     except ValueError:
         share = float("nan")
     if not 0.0 < share < 1.0:
-        raise ScenarioError(
-            [Fault(field="--precision", problem=f"{text!r} is no share", hint="say 1% or 0.01, above 0 and below 1")]
+        raise refusal(
+            ScenarioError, "", f"{text!r} is no share", "say 1% or 0.01, above 0 and below 1", field="--precision"
         )
     return share

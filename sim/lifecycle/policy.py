@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sim.errors import Fault, ScenarioError
+from sim.errors import ScenarioError
+from sim.files import refusal
 from sim.lifecycle import sources
 from sim.lifecycle.power import PowerState
 
@@ -123,4 +124,4 @@ def get_policy(name: str) -> BillingPolicy:
     except (KeyError, TypeError):  # TypeError: something unhashable from a file
         known = ", ".join(f'"{policy.name}" ({policy.title})' for policy in BILLING_POLICIES.values())
         problem, hint = f"{name!r} is no billing policy", f"one of {known}"
-        raise ScenarioError([Fault(field="billing_policy", problem=problem, hint=hint, value=name)]) from None
+        raise refusal(ScenarioError, "", problem, hint, field="billing_policy", value=name) from None

@@ -16,7 +16,8 @@ from sim.billing.classify import Meter
 from sim.billing.export_rows import ExportRow, Scan, read_export, scan_export
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.terms import Term
-from sim.errors import Fault, UsageError
+from sim.errors import UsageError
+from sim.files import refusal
 from sim.recognise import COST_EXPORT, Recognised, recognise
 
 Floats = NDArray[np.float64]
@@ -119,31 +120,20 @@ def scan(paths: Sequence[Path], first: date | None, last: date | None) -> tuple[
     for path in paths:
         seen = recognise(path)
         if seen.kind != COST_EXPORT:
-            raise UsageError(
-                [
-                    Fault(
-                        field="--actual",
-                        problem=f"this is {seen.words}",
-                        hint="a back-test needs cost exports",
-                        file=str(path),
-                    )
-                ]
-            )
+            raise refusal(UsageError, path, f"this is {seen.words}", "a back-test needs cost exports", field="--actual")
         scans.append((path, seen, scan_export(path, seen)))
     days = sorted({day for _, _, each in scans for _, day in each.days})
     if not days:
-        raise UsageError([Fault(field="--actual", problem="it has no charges", file=str(paths[0]))])
+        raise refusal(UsageError, paths[0], "it has no charges", field="--actual")
     begin, end = first or days[0], last or days[-1]
     inside = [day for day in days if begin <= day <= end]
     if begin > end or not inside:
-        raise UsageError(
-            [
-                Fault(
-                    field="--from, --to",
-                    problem=f"no charge is of the days from {begin} to {end}",
-                    hint=f"the exports have {days[0]} to {days[-1]}",
-                )
-            ]
+        raise refusal(
+            UsageError,
+            "",
+            f"no charge is of the days from {begin} to {end}",
+            f"the exports have {days[0]} to {days[-1]}",
+            field="--from, --to",
         )
     gone = (end - begin).days + 1 - len(inside)
     return (

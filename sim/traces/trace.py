@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import Fault, TraceError
+from sim.errors import TraceError
+from sim.files import refusal
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading, get_reader
 from sim.traces.rows import ROW, Rows, VmSize, VmSizeTable
@@ -88,7 +89,7 @@ def open_trace(path: Path | str, format: str, **reading: object) -> Trace:  # no
         how = Reading(**reading)  # type: ignore[arg-type]
         get_reader(format)
     except (ValueError, TypeError) as error:
-        raise TraceError([Fault(field="", problem=str(error), file=str(path))]) from None
+        raise refusal(TraceError, path, str(error)) from None
     return _open(Path(path), format, how)
 
 
@@ -101,7 +102,7 @@ def _open(path: Path, format_name: str, reading: Reading) -> Trace:
         state = path.stat()
     except (OSError, ValueError) as error:
         problem = f"it can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-        raise TraceError([Fault(field="", problem=problem, file=str(path))]) from None
+        raise refusal(TraceError, path, problem) from None
     key = (str(path.absolute()), state.st_mtime_ns, state.st_size, format_name, reading)
     if key not in opened_traces:
         trace = _read(path, format_name, reading)
@@ -126,9 +127,7 @@ def _read(path: Path, format_name: str, reading: Reading) -> Trace:
         inside_s = np.minimum(block["lifetime_s"], content.window_s - block["created_s"])
         hours.append(math.fsum(inside_s.tolist()) / SECONDS_PER_HOUR)
     if not rows:
-        raise TraceError(
-            [Fault(field="", problem="no VM lies inside the window", file=str(path), hint="check window and origin")]
-        )
+        raise refusal(TraceError, path, "no VM lies inside the window", "check window and origin")
     return Trace(
         path=path, format=format_name, reading=reading, content=content, vm_sizes=vm_sizes.vm_sizes, rows=rows,
         still_alive=still_alive, alive_at_start=alive_at_start, left_out=sorter.rows - rows, ended_early=early, vm_h=math.fsum(hours), _external_sort=sorter,

@@ -287,7 +287,6 @@ def test_exact_edges_give_the_exact_schedule() -> None:
     assert [(each.days, each.on, each.off) for each in schedule.windows] == [((0, 1, 2, 3, 4), time(8), time(17, 30))]
     assert schedule.jitter_s == 0
     assert schedule.absent[0] == schedule.forgotten[0] == 0
-    assert schedule.mean_on_h == pytest.approx(9.5)
 
 
 def test_days_on_which_no_vm_starts_are_days_off() -> None:
