@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.report.plot import plot
     from sim.runs.cache import RunCache
     from sim.runs.cluster import Cluster, workers_for
+    from sim.runs.history import History, explain
     from sim.runs.results import read
     from sim.runs.run import run
     from sim.runs.run_result import RunResult, write
@@ -35,6 +36,7 @@ _NAMES = {
     "sim.report.plot": ("plot",),
     "sim.runs.cache": ("RunCache",),
     "sim.runs.cluster": ("Cluster", "workers_for"),
+    "sim.runs.history": ("History", "explain"),
     "sim.runs.results": ("read",),
     "sim.runs.run": ("run",),
     "sim.runs.run_result": ("RunResult", "write"),
@@ -51,9 +53,9 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Cluster", "Comparison", "InputError", "Purchase", "ResultError", "RunCache", "RunResult", "Scenario",
+    "Cluster", "Comparison", "History", "InputError", "Purchase", "ResultError", "RunCache", "RunResult", "Scenario",
     "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
-    "best_of", "compare", "from_dict", "load", "long_run", "plot", "read", "run", "sensitivity", "size", "sweep",
+    "best_of", "compare", "explain", "from_dict", "load", "long_run", "plot", "read", "run", "sensitivity", "size", "sweep",
     "with_warm_up", "workers_for", "write",
 ]  # fmt: skip
 

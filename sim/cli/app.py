@@ -47,7 +47,7 @@ about_prices.command("show")(prices.show)
 about_prices.command("url")(prices.url)
 for _command in (
     run.run, run.demo, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
-    inspect.report, inspect.states, inspect.schema, snapshots.snapshot, prices.sizes, prices.regions, billing.bill,
+    inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes, prices.regions, billing.bill,
     fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
 ):  # fmt: skip
     app.command(_command.__name__.replace("_", "-"))(_command)

@@ -1,9 +1,10 @@
-"""`vmfleet snapshot`: the fleet at one instant, as the platform's API shows it."""
+"""`vmfleet snapshot` and `vmfleet explain`: the fleet at one instant as the platform's API shows it; one VM's history in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +45,38 @@ def snapshot(
             for item, moment in zip(answer["value"], moments, strict=True):  # type: ignore[call-overload]
                 item["properties"]["instanceView"] = instance_view(moment)
     terminal.print_json(answer)
+
+
+def explain(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SCENARIO_OR_RESULT", help="A scenario file, or a folder that `vmfleet run` wrote."),
+    ],
+    vm: Annotated[str, typer.Option("--vm", metavar="NAME", help="The VM, such as dev-0007.")],
+    seed: options.Seed = None,
+    replication: Annotated[int, typer.Option("--replication", metavar="N", help="Which one, from 0.")] = 0,
+    overrides: options.Overrides = None,
+    as_json: options.Json = False,
+) -> None:
+    """One VM's history in words, each sentence one event."""
+    from sim import load, read
+    from sim.runs.history import explain
+
+    if source.is_dir():
+        seed = int(read(source).summary["seed"]) if seed is None else seed
+        source = source / "scenario.toml"
+    history = explain(load(source, overrides or ()), vm, replication=replication, seed=seed)
+    if as_json:
+        told = [{"t_s": each.t_s, "at": each.at.isoformat(), "words": each.words} for each in history.events]
+        terminal.print_json(
+            {"vm": vm, "replication": replication, "seed": history.seed, "events": told, "hours": history.hours,
+             "billed_hours": history.billed_hours}
+        )  # fmt: skip
+        return
+    typer.echo(f"{vm} in replication {replication}, seed {history.seed}, times in UTC:")
+    for event in history.events:
+        typer.echo(f"{event.at:%a %d %b %Y %H:%M:%S}  {event.words}")
+    typer.echo(history.ending)
 
 
 def _moments(scenario: Scenario, at: str, seed: int, replication: int) -> list[VmMoment]:
