@@ -53,14 +53,16 @@ PLACE = 0x7FFFFFFF  # x & PLACE: an index that the compiler then knows not to co
 
 # Counting references to arrays would cost ten times the loop itself. numba's switch for that (_nrt) is undocumented; with
 # it, nothing here may allocate. The default tests compare engines bit for bit, so its loss would show as slowness only.
-OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+# Only kernels are called from Python: for the others, code that converts arguments would be a third of what is compiled.
+KERNEL = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+OPTIONS = KERNEL | {"no_cpython_wrapper": True}
 compiled = numba.njit(**OPTIONS)
 inlined = numba.njit(forceinline=True, **OPTIONS)
 
 
 def cached(function: Callable[..., Any]) -> Any:
     """A kernel: compiled at its first call, and kept on disk."""
-    kernel = compiled(function)
+    kernel = numba.njit(**KERNEL)(function)
     kernel._cache = KernelCache(function)
     return kernel
 
