@@ -17,6 +17,7 @@ from sim.cli import (
     billing,
     fit,
     inspect,
+    new,
     prices,
     reference,
     run,
@@ -46,7 +47,7 @@ about_prices.command("import")(prices.import_pages)
 about_prices.command("show")(prices.show)
 about_prices.command("url")(prices.url)
 for _command in (
-    run.run, run.demo, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
+    run.run, run.demo, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
     inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes, prices.regions, billing.bill,
     fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
 ):  # fmt: skip

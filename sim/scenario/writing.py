@@ -24,7 +24,7 @@ def _table(table: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
             for part in value:
                 inner += ["", f"[[{header}]]", *_table(part, here)]
         else:
-            lines.append(f"{_key(key)} = {_value(value)}")
+            lines.append(f"{_key(key)} = {toml_value(value)}")
     return lines + inner
 
 
@@ -37,7 +37,8 @@ def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _text(key)
 
 
-def _value(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A value as TOML writes it in one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -47,9 +48,9 @@ def _value(value: object) -> str:
     if isinstance(value, (int, float)):
         return repr(value)  # the shortest text that reads back as the same number; nan and inf as in TOML
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {toml_value(part)}" for key, part in value.items()) + " }"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(part) for part in value) + "]"
+        return "[" + ", ".join(toml_value(part) for part in value) + "]"
     raise TypeError(f"TOML has no form for {type(value).__name__}")
 
 
