@@ -114,6 +114,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.public_ip": _neutral(value=False, source="none billed"),
         "group.keeps_disks": _neutral(value=False, source="disks are deleted with their VM"),
         "group.autoscale.time_zone": _neutral("UTC", "the clock of the simulation"),
+        "group.autoscale.when_off": _neutral("delete", "scale-in of the platform's autoscale deletes VMs"),
         "group.trace.sizes": _neutral("auto", "the size of the price list that has room and is nearest"),
         "group.trace.durations": _neutral(
             "0s", "the trace's hours hold every step already: hours replayed are hours recorded", "duration"

@@ -38,6 +38,7 @@ class GroupPlan:
     count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), after t = 0, in order
     create_over_s: float = 0.0  # VM i is requested at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
+    scaled_with: str = ""  # the group of regular VMs whose autoscaler requests these, too: they are its spot VMs
     when_off: WhenOff = DEFAULT_WHEN_OFF
     generalized: bool = True  # an image with OS provisioning
     durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating

@@ -97,6 +97,8 @@ class State:
     maintained: Transition | None = None  # planned work on the host
     no_room: Refusal | None = None  # hardware is asked for at the end, and there is none
     no_quota: Refusal | None = None  # a create is asked for from here, and there is no quota
+    removed: Transition | None = None  # scale-in deletes the VM, or gives up a create that waits
+    set_aside: Transition | None = None  # scale-in that keeps VMs: `down`, else `removed`
     unreachable: bool = False  # Running as far as its user knows, and the platform lets no one reach it
     begins: bool = False  # first state of an operation: entering it is being accepted
     needs_hardware: bool = False

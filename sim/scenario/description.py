@@ -164,8 +164,8 @@ def _what(group: Group) -> str:
     if group.hybrid_benefit:
         words.append("with a licence of your own")
     words.append(f"{group.image} image")
-    if group.priority == "spot":
-        words.append("spot")
+    if group.has_spot:
+        words.append(" and ".join(group.priorities.values()))
     kept = " that outlive their VM" if group.keeps_disks else ""
     words.append(f"disks {list_words(group.disks, 'and')}{kept}" if group.disks else "no disks billed")
     words.append("a public IP each" if group.public_ip else "no public IP")
@@ -198,8 +198,9 @@ def _faults(group: Group, file: ScenarioFile) -> list[str]:
     has_hosts = file.platform is not None and bool(file.platform.hosts)
     demand = group.demand_section
     circumstances = Circumstances(
-        priority=group.priority, has_hosts=has_hosts, demand=AlwaysOn if demand is None else demand.demand,
-        has_work=demand is not None and demand.has_work,
+        priority="spot" if group.has_spot else "regular", has_hosts=has_hosts,
+        demand=AlwaysOn if demand is None else demand.demand, has_work=demand is not None and demand.has_work,
+        sets_aside=demand is not None and demand.sets_aside,
     )  # fmt: skip
     warnings = group.failures.warn() + ([] if demand is None else demand.warn())
     for key, kind in GROUP_FAULTS.items():

@@ -243,6 +243,17 @@ class Group(Section):
         return AlwaysOn if self.demand_section is None else self.demand_section.demand
 
     @property
+    def priorities(self) -> Mapping[str, str]:
+        """The priorities of its VMs, by what follows the group's name in results (those of a trace are in its file)."""
+        section = self.demand_section
+        return {"": self.priority} if section is None else section.priorities(self)
+
+    @property
+    def has_spot(self) -> bool:
+        """Whether some of its VMs are spot."""
+        return "spot" in self.priorities.values()
+
+    @property
     def has_own_sizes(self) -> bool:
         """Whether the VMs are of several sizes, known only when the file that lists them is read."""
         return self.demand_section is not None and self.demand_section.has_own_sizes

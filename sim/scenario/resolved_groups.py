@@ -17,7 +17,7 @@ from sim.scenario.file_model import Group, ScenarioFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedGroup:
-    """One group as it is simulated: a group of the file, or its VMs of one size."""
+    """One group as it is simulated: a group of the file, or its VMs of one size or priority."""
 
     number: int  # of the group in the file
     group: Group
@@ -27,6 +27,7 @@ class ResolvedGroup:
     region: str  # as the price list spells it
     years: range  # calendar years that the run reaches into
     most_vms: int = 0  # at once, of a group with a count
+    scaled_with: str = ""  # of spot VMs of a mix: the group whose autoscaler requests them
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
@@ -91,18 +92,20 @@ def resolve_groups(
             size = catalogue.get_size(group.size)
         except CatalogueError:
             continue  # reported by `check_sizes`
-        resolved.append(
+        resolved += [
             ResolvedGroup(
                 number=number,
                 group=group,
-                name=group.name,
+                name=group.name + suffix,
                 size=size,
-                priority=group.priority,
+                priority=priority,
                 region=region,
                 years=file.years,
                 most_vms=group.most_vms(file.start, file.horizon_s),
+                scaled_with=group.name if suffix else "",
             )
-        )
+            for suffix, priority in group.priorities.items()
+        ]
     found += _clashes(file, resolved)
     return ResolvedGroups(groups=tuple(resolved), splits=splits), found
 
@@ -111,13 +114,13 @@ def _clashes(file: ScenarioFile, resolved: Sequence[ResolvedGroup]) -> Iterator[
     """A group made of some VMs of another that has the name of a third."""
     taken = {group.name: number for number, group in enumerate(file.groups) if not group.has_own_sizes}
     for member in resolved:
-        if not member.group.has_own_sizes:
+        if not member.group.has_own_sizes and not member.scaled_with:
             continue
         other = taken.setdefault(member.name, member.number)
         if other != member.number:
             yield Issue(
                 ("group", member.number, "name"),
-                f"{show_value(member.group.name)}: its VMs of {member.size.name} are the group {show_value(member.name)}, which is there already",
+                f"{show_value(member.group.name)}: its {'spot VMs' if member.scaled_with else f'VMs of {member.size.name}'} are the group {show_value(member.name)}, which is there already",
                 "give one of them another name",
                 member.group.name,
                 (("group", other, "name"),),

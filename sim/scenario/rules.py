@@ -96,8 +96,10 @@ def _without_effect(group: Group, place: Path, file: ScenarioFile) -> Iterator[I
     if "when_off" in given and not always_on and not turns_off:
         kinds = [key for key, kind in DEMAND_KINDS.items() if kind.demand.turns_off]
         why = f"with {sections[0].key} they are deleted then" if sections else "these are always wanted"
-        problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
         hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
+        if any(section.demand.is_scaled for section in sections):
+            why, hint = "an autoscaler has its own", "leave it out, or write it under [group.autoscale]"
+        problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
         yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
     yield from _initial(group, place)
     yield from _steps(group, place, file)
@@ -188,7 +190,7 @@ def _what_it_is(group: Group, place: Path, file: ScenarioFile) -> Iterator[Issue
             problem = f'"{value}": billing policy "{file.billing_policy}" does not know Hibernated'
             hint = f'write billing_policy = "{knowing[0]}", or {key} = "{instead}"'
             yield Issue((*place, key), problem, hint, related_paths=(("billing_policy",),))
-        if group.priority == "spot":
+        if group.has_spot:
             problem = f'"{value}": spot VMs cannot hibernate'
             hint = f'write {key} = "{instead}", or priority = "regular"'
             yield Issue((*place, key), problem, hint, related_paths=((*place, "priority"),))
@@ -202,7 +204,7 @@ def _availability_set(group: Group, place: Path) -> Iterator[Issue]:
         problem = "zones and availability_set contradict each other"
         hint = "an availability set stays on one cluster: leave one of them out"
         yield Issue(here, problem, hint, related_paths=((*place, "zones"),))
-    if group.priority == "spot":
+    if group.has_spot:
         problem = "spot VMs cannot be in an availability set"
         hint = 'leave it out, or write priority = "regular"'
         yield Issue(here, problem, hint, related_paths=((*place, "priority"),))

@@ -58,6 +58,15 @@ retries = st.builds(
 )
 
 
+evictions = st.builds(
+    Spot,
+    eviction_per_hour=st.sampled_from((0.0, 0.5)),
+    policy=st.sampled_from(("deallocate", "delete")),
+    notice_s=st.just(always(30)),
+    restart_after_s=st.sampled_from((None, always(5), always(900))),
+)
+
+
 @st.composite
 def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
     """A group that meets others; in half of them every step takes the same time as everybody else's."""
@@ -76,14 +85,7 @@ def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
         failures=draw(st.sampled_from(({}, {}, dict.fromkeys(CHANCE_CODES, 0.1)))),
         reaction_s=always(700) if tied else draw(long_laws),
         retry=draw(retries),
-        spot=Spot(
-            eviction_per_hour=draw(st.sampled_from((0.0, 0.5))),
-            policy=draw(st.sampled_from(("deallocate", "delete"))),
-            notice_s=always(30),
-            restart_after_s=draw(st.sampled_from((None, always(5), always(900)))),
-        )
-        if priority == "spot"
-        else None,
+        spot=draw(evictions) if priority == "spot" else None,
         size=size,
         family=family,
         vcpus=vcpus,
@@ -151,8 +153,9 @@ rules = st.builds(
 
 @st.composite
 def autoscales(draw: st.DrawFn) -> Autoscale:
-    """A load that jumps from hour to hour, and rules that follow it, or don't."""
+    """A load that jumps from hour to hour, and rules that follow it, or don't; in half of them scale-in keeps VMs."""
     minimum = draw(st.integers(0, 3))
+    weekly = tuple(draw(st.lists(st.integers(0, 4), min_size=4, max_size=4))) * 42
     return Autoscale(
         load=tuple(draw(st.lists(st.sampled_from((0.0, 50.0, 120.0, 400.0)), min_size=24, max_size=24))),
         per_vm=draw(st.sampled_from((30.0, 100.0))),
@@ -161,12 +164,22 @@ def autoscales(draw: st.DrawFn) -> Autoscale:
         tick_s=draw(st.sampled_from((60.0, 61.5, 300.0, 5000.0))),
         scale_out=tuple(draw(st.lists(rules, max_size=2))),
         scale_in=tuple(draw(st.lists(rules, min_size=1, max_size=2))),
+        minimum_weekly=draw(st.sampled_from(((), weekly))),
+        keep_at_most=draw(st.sampled_from((0, 0, 1, 2, 20))),
+        regular_base=draw(st.sampled_from((None, 0, 2))),
+        regular_above_base=draw(st.sampled_from((0.0, 0.3, 1.0))),
     )
 
 
-def follows_a_load(group: GroupPlan, demand: Autoscale) -> GroupPlan:
-    """The group with an autoscaler."""
-    return replace(group, demand=demand, count=0, create_over_s=0.0)
+@st.composite
+def follow_a_load(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
+    """The group with an autoscaler; of a mix its regular and its spot VMs."""
+    demand = draw(autoscales())
+    scaled = replace(group, demand=demand, count=0, create_over_s=0.0)
+    if demand.regular_base is None:
+        return (scaled,)
+    spot = replace(scaled, name=f"{group.name}-spot", priority="spot", spot=draw(evictions), scaled_with=group.name)
+    return replace(scaled, priority="regular", spot=None), spot
 
 
 @st.composite
@@ -175,8 +188,9 @@ def scaled_fleets(draw: st.DrawFn) -> FleetPlan:
     plan = draw(shared_fleets())
     alone = tuple(replace(group, zones=(), availability_set="") for group in plan.groups)
     groups = [
-        follows_a_load(group, draw(autoscales())) if number == 0 or draw(st.booleans()) else group
+        part
         for number, group in enumerate(alone)
+        for part in (draw(follow_a_load(group)) if number == 0 or draw(st.booleans()) else (group,))
     ]
     return replace(plan, platform=None, groups=tuple(groups))
 
@@ -188,8 +202,9 @@ def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
     plan = replace(
         plan,
         groups=tuple(
-            follows_a_load(group, draw(autoscales())) if draw(st.integers(0, 3)) == 0 else group
+            part
             for group in plan.groups
+            for part in (draw(follow_a_load(group)) if draw(st.integers(0, 3)) == 0 else (group,))
         ),
     )
     assert plan.platform is not None

@@ -304,6 +304,20 @@ def never_enough(scaled: Arrays) -> None:
     scaled["rules"].by[:] += 1
 
 
+def one_more_is_kept(scaled: Arrays) -> None:
+    """Scale-in deallocates a VM that it should delete."""
+    scaled["rules"].keep_at_most[:] += 1
+
+
+def more_are_regular(scaled: Arrays) -> None:
+    """All VMs of a mix are regular."""
+    scaled["rules"].regular_above[:] = 1.0
+
+
+MIXED = replace(
+    CROWD.groups[1], name="mix", demand=replace(LOAD, keep_at_most=2, regular_base=1, regular_above_base=0.5)
+)
+MIX = replace(FAILING, groups=(MIXED, replace(MIXED, name="mix-spot", scaled_with="mix")), platform=None)
 DISRUPTED_WRONGLY: dict[str, tuple[str, Callable[[Arrays], None]]] = {
     "maintenance a millisecond late": ("new_faults", late_maintenance),
     "other failures": ("new_faults", other_failures),
@@ -314,15 +328,18 @@ DISRUPTED_WRONGLY: dict[str, tuple[str, Callable[[Arrays], None]]] = {
     "nothing reserved": ("new_platform", nothing_reserved),
     "late looks of an autoscaler": ("new_scaled", lazier_autoscaler),
     "rules that scale by one more": ("new_scaled", never_enough),
+    "one more VM is kept": ("new_scaled", one_more_is_kept),
+    "a mix of regular VMs only": ("new_scaled", more_are_regular),
 }
 
 
 @pytest.mark.parametrize("wrong", DISRUPTED_WRONGLY)
 def test_a_compiled_engine_with_other_disruptions_is_found(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """The comparison of engines can fail for each thing that reaches VMs from outside."""
-    one = run_until(DISRUPTED, "simpy")
-    assert not differences(one, run_until(DISRUPTED, "compiled"))
     maker, change = DISRUPTED_WRONGLY[wrong]
+    plan = MIX if change in (one_more_is_kept, more_are_regular) else DISRUPTED
+    one = run_until(plan, "simpy")
+    assert not differences(one, run_until(plan, "compiled"))
     right = getattr(shared_fleet, maker)
 
     def make(*args: Any) -> Any:
@@ -333,7 +350,7 @@ def test_a_compiled_engine_with_other_disruptions_is_found(monkeypatch: pytest.M
 
     monkeypatch.setattr(shared_fleet, maker, make)
     monkeypatch.setattr(shared_fleet.SharedRun, "audit", lambda _: None)
-    assert differences(one, run_until(DISRUPTED, "compiled"))
+    assert differences(one, run_until(plan, "compiled"))
 
 
 def keeps_its_host(monkeypatch: pytest.MonkeyPatch) -> None:

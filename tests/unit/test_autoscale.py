@@ -10,6 +10,7 @@ from fleets import RunOutput, fleet, group, run_until
 from shared import hosts, run_with_events, shared, vms
 
 from sim.engines.shared import autoscale
+from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import Autoscale, ScalingRule
 from sim.model.faults import Spot
 from sim.model.plan import Retry
@@ -34,7 +35,8 @@ def decide(
     plan: Autoscale, load: float, existing: int, serving: int, now_s: float, quiet_until_s: float
 ) -> tuple[int, ScalingRule | None]:
     """The number of VMs that the rules want, and the rule that says so."""
-    number, rule = autoscale.decide(autoscale.scaling_rules([plan]), 0, load, existing, serving, now_s, quiet_until_s)
+    rules_ = autoscale.scaling_rules([plan])
+    number, rule = autoscale.decide(rules_, 0, load, plan.minimum, existing, serving, now_s, quiet_until_s)
     return number, None if rule == autoscale.NO_RULE else (*plan.scale_out, *plan.scale_in)[rule]
 
 
@@ -213,3 +215,141 @@ def test_an_evicted_spot_vm_of_an_autoscaled_group_is_replaced() -> None:
     output = run_until(fleet(group("g", count=0, demand=rules(minimum=1), spot=spot, priority="spot"), hours=1.0))
     assert output.count("evictions") > 10
     assert output.count("vms.created") == output.count("evictions")
+
+
+# --- scale-in that keeps VMs, a number by hour of the week, a mix of regular and spot -----------------------------------
+
+AT_ONCE = dict.fromkeys(DURATION_KEYS, always(0))
+DAYTIME = (0.0,) * 8 + (900.0,) * 10 + (0.0,) * 6
+
+
+def by(number: int, cooldown_s: float = 300.0) -> dict[str, Any]:
+    """Rules that scale by so many VMs."""
+    return {
+        "scale_out": (ScalingRule(threshold=0.7, by=number, cooldown_s=cooldown_s),),
+        "scale_in": (ScalingRule(threshold=0.3, by=number, cooldown_s=cooldown_s),),
+    }
+
+
+def kept(**changes: Any) -> RunOutput:
+    """Nine more VMs from 08:00 to 18:00, for two days, in no time."""
+    demand = rules(**({"load": DAYTIME, "keep_at_most": 10} | by(9) | changes))
+    return run_until(fleet(group("g", count=0, demand=demand, steps=AT_ONCE, generalized=False), hours=48.0))
+
+
+def test_scale_in_that_deallocates_creates_each_vm_once() -> None:
+    """Ten creates in all, nine deallocations each evening, nine starts the next morning."""
+    output = kept()
+    assert output.count("vms.created") == 10
+    assert output.count("vms.deleted") == 0
+    assert output.count("operations.deallocate.succeeded") == 18
+    assert output.count("operations.start.succeeded") == 9
+    assert output.usage.billed_h(BILLING_POLICIES["2018-08"]) == pytest.approx(2 * (14 + 100))
+    assert kept(keep_at_most=0).count("vms.created") == 19, "the wrong model: they are deleted, and created anew"
+
+
+def test_the_newest_are_kept_as_long_as_there_is_room_and_start_first() -> None:
+    """Of ten with room for four: 9 to 6 are kept, 5 to 1 deleted; the next morning 6 to 9 start, and 10 to 14 are created."""
+    output = kept(keep_at_most=4)
+    states = {number: output.timeline(f"g-{number:04d}") for number in range(15)}
+    evening, morning = 18 * 3600, 32 * 3600
+    assert [number for number in range(10) if (evening, "deallocated") in states[number]] == [6, 7, 8, 9]
+    assert [number for number in range(10) if (evening, "") in states[number]] == [1, 2, 3, 4, 5]
+    assert [number for number in range(15) if (morning, "running") in states[number]] == [
+        6,
+        7,
+        8,
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+    ]
+    one = kept(scale_out=(ScalingRule(threshold=0.7, by=1, cooldown_s=300),), maximum=3)
+    assert (morning, "running") in one.timeline("g-0001")
+    assert (morning + 300, "running") in one.timeline("g-0002")
+
+
+@pytest.mark.parametrize("keep", [5, 0])
+def test_a_vm_in_an_operation_is_never_scaled_in(keep: int) -> None:
+    """Two VMs are asked for at 01:00, serve at 02:00, and are not needed from 01:30 on by what else serves: they go at 02:00."""
+    slow = AT_ONCE | {"starting": always(3600)}
+    demand = rules(load=(120.0, 120.0, *(0.0,) * 22), maximum=3, keep_at_most=keep, **by(2, 0))
+    output = run_until(fleet(group("g", count=0, demand=demand, steps=slow, generalized=False), hours=5))
+    last = [move for move in output.timeline("g-0002") if move[0] >= 7200]
+    assert output.timeline("g-0002")[0] == (3660, "creating")
+    assert [state for _, state in last][-1] == ("deallocated" if keep else "")
+    assert last[0][1] == "running", "though the load is gone at 02:00, it comes into service at 02:01 first"
+
+
+def test_a_start_that_is_given_up_is_no_longer_asked_for() -> None:
+    """The room of the kept VMs is taken in the night: their starts fail twice, and the autoscaler asks again, tick after tick."""
+    asking = vms(count=0, demand=rules(load=DAYTIME, keep_at_most=10, **by(9)), retry=Retry(attempts=2, backoff_s=10.0), steps=AT_ONCE, generalized=False)  # fmt: skip
+    others = vms("h", count=9, steps=AT_ONCE | {"allocating": always(20 * 3600)}, generalized=False)
+    output, found = run_with_events(shared(asking, others, hours=40.0, hosts=(hosts(1, fit=10),)))
+    usage = output.run.usages["g"]
+    assert usage.counts["operations.start.failed"] >= 2 * 9
+    assert len(found.groups["g"].vms) == 10, "none but the first ten are ever created"
+    assert usage.counts["autoscale.out"] > 3, "those that failed are not counted as asked for"
+
+
+def test_the_fewest_vms_by_hour_of_the_week_come_without_a_rule() -> None:
+    """From Monday 02:00 at least four; they come at that tick, and no rule has fired; from 03:00 on one goes every ten minutes."""
+    weekly = (0, 0, 4, *(0,) * 165)
+    output = scaled(hours=4.0, minimum_weekly=weekly, scale_in=(ScalingRule(threshold=0.3, by=1, cooldown_s=600),))
+    assert output.timeline("g-0003")[0] == (7200, "creating")
+    assert output.count("autoscale.out") == 0
+    assert output.timeline("g-0003")[-2] == (3 * 3600, "deallocating")
+    assert output.count("autoscale.in") == 3
+
+
+def test_a_mix_rounds_the_regular_share_up() -> None:
+    """Two regular, then 30 % of what is above, rounded up; 7 % of 100 is 7, whatever the float says."""
+    mix = autoscale.scaling_rules([rules(regular_base=2, regular_above_base=0.3)])
+    assert [autoscale.regular_of(mix, 0, number) for number in (0, 1, 2, 3, 5, 6, 12)] == [0, 1, 2, 3, 3, 4, 5]
+    assert autoscale.regular_of(autoscale.scaling_rules([rules(regular_base=0, regular_above_base=0.07)]), 0, 100) == 7
+    assert 0.07 * 100 > 7, "the wrong model would round it up to 8"
+    assert autoscale.regular_change(mix, 0, 3, 3, 12) == 2, "and seven are spot"
+    assert autoscale.regular_change(mix, 0, 9, 12, 6) == -5, "and one is spot"
+    assert autoscale.regular_change(mix, 0, 1, 12, 6) == 0, "spot goes as long as it is further from its target"
+
+
+def one_by_one(mix: autoscale.ScalingRules, regular: int, number: int, aim: int) -> int:
+    """The same one VM after the other, of the kind that is furthest from its target; a regular one where both are as far."""
+    first, spot, target = regular, number - regular, autoscale.regular_of(mix, 0, aim)
+    step = 1 if aim > number else -1
+    for _ in range(abs(aim - number)):
+        if step * (target - regular) >= step * (aim - target - spot):
+            regular += step
+        else:
+            spot += step
+    return regular - first
+
+
+def test_the_kind_furthest_from_its_target_is_taken_one_vm_after_the_other() -> None:
+    """The closed form against a loop, for all numbers up to 14."""
+    mix = autoscale.scaling_rules([rules(regular_base=2, regular_above_base=0.3)])
+    for number in range(15):
+        for regular in range(number + 1):
+            for aim in range(15):
+                change = autoscale.regular_change(mix, 0, regular, number, aim)
+                assert change == one_by_one(mix, regular, number, aim), (number, regular, aim)
+
+
+def test_a_mix_has_spot_vms_beside_the_regular_ones() -> None:
+    """Ten VMs by day, two and half of those above regular: six and four. One at night, which is regular."""
+    demand = rules(load=DAYTIME, keep_at_most=10, regular_base=2, regular_above_base=0.5, **by(9))
+    regular = group("g", count=0, demand=demand, steps=AT_ONCE, generalized=False)
+    spot = replace(regular, name="g-spot", scaled_with="g")
+    output = run_until(fleet(regular, spot, hours=48))
+    counts = {name: usage.counts for name, usage in output.run.usages.items()}
+    assert (counts["g"]["vms.created"], counts["g-spot"]["vms.created"]) == (6, 4)
+    assert (counts["g"]["operations.deallocate.succeeded"], counts["g-spot"]["operations.deallocate.succeeded"]) == (
+        10,
+        8,
+    )
+    assert output.run.usages["g"].billed_h(BILLING_POLICIES["2018-08"]) == pytest.approx(2 * (14 + 60))
+    assert output.run.usages["g-spot"].billed_h(BILLING_POLICIES["2018-08"]) == pytest.approx(2 * 40)
+    assert output.run.usages["g"].amounts["load.served"] == pytest.approx(2 * 10 * 900)
+    assert "load.served" not in output.run.usages["g-spot"].amounts

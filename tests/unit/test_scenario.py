@@ -475,3 +475,25 @@ def test_what_is_allowed_and_hardly_meant_is_warned_about(group, warning):
     sound = {"spot": {"eviction_per_hour": 0.1, "restart_after": "15min"}, "autoscale": SCALED, "failures": {}}
     mended = {key: sound.get(key, value) for key, value in group.items()}
     assert not any("Warning" in line for line in scenario(mended).describe())
+
+
+def test_a_mix_is_simulated_and_rated_as_two_groups():
+    """The spot VMs of a mix are a group of their own, with the evictions; both follow one autoscaler."""
+    keys = SCALED | {"regular_base": 2, "regular_above_base": "30 %", "when_off": "deallocate"}
+    made = scenario({"autoscale": keys, "spot": {"eviction_per_hour": 0.1}})
+    regular, spot = made.fleet_plan().groups
+    assert (regular.name, regular.spot, regular.scaled_with) == ("dev", None, "")
+    assert (spot.name, spot.spot.eviction_per_hour, spot.scaled_with) == ("dev-spot", 0.1, "dev")
+    assert regular.demand == spot.demand
+    assert (regular.demand.regular_above_base, regular.demand.keep_at_most) == (0.3, regular.demand.maximum)
+    assert [group.priority for group in made.rated_groups()] == ["regular", "spot"]
+    assert made.group_names == ("dev", "dev-spot")
+    words = "\n".join(made.describe())
+    assert (
+        "The first 2 VMs are regular, and 30 % of those above; the others are spot, and counted as dev-spot." in words
+    )
+    assert "stay deallocated for ever" not in words, "they are among those that are kept"
+    with pytest.raises(ScenarioError, match="its spot VMs are the group"):
+        from_dict(
+            made.document | {"group": [*made.document["group"], made.document["group"][0] | {"name": "dev-spot"}]}
+        )

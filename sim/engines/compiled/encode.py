@@ -242,7 +242,8 @@ def _state(state: State, group: _Group) -> dict[int, Any]:
         layout.PREEMPT: group.row_of(state.preempt),
         layout.MAINTAINED: group.row_of(state.maintained),
         layout.SERVING: state.serving,
-        layout.DELETED: group.row_of(machine.asks.get((state.index, "delete"))),
+        layout.REMOVED: group.row_of(state.removed),
+        layout.SET_ASIDE: group.row_of(state.set_aside),
     }
 
 

@@ -17,7 +17,7 @@ from sim.engines.compiled.disruptions import (
 )  # fmt: skip
 from sim.engines.compiled.event_queue import pop, push_vm
 from sim.engines.compiled.layout import (
-    ALWAYS_QUEUED, ASKED, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, PAUSE, PENDING, QUEUED,
+    ALWAYS_QUEUED, ASKED, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, OWNER, PAUSE, PENDING, QUEUED,
     QUEUE_FULL, SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, Events, Faults, Ledger,
     Longs, Notes, Platform, Queue, Run, SamplerTables, Scaled, Tables, Vms,
 )  # fmt: skip
@@ -99,7 +99,8 @@ def _close(
 ) -> bool:  # fmt: skip
     """Demand turns up to the horizon for VMs that wait, and loads are metered; False: a buffer is full."""
     for place in range(len(scaled.groups)):
-        meter_load(place, run.horizon_s, scaled, run)
+        if scaled.groups[place, OWNER] == place:
+            meter_load(place, run.horizon_s, scaled, run)
     for slot in range(len(vms.ints)):
         if vms.ints[slot, OF_GROUP] >= 0:
             if _is_full(ledger, events, notes):

@@ -22,7 +22,7 @@ Longs = NDArray[np.int64]
 # Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
 (WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
  HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP,
- RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, DELETED) = range(29)  # fmt: skip
+ RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, REMOVED, SET_ASIDE) = range(30)  # fmt: skip
 # Columns of `Tables.transitions`.
 (TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
  GONE, RESTARTS, TOKEN) = range(14)  # fmt: skip
@@ -44,7 +44,7 @@ STAY_ENDS, WAKES, PAUSE = range(
 )  # end of the present stay, what may come before, and the pause after a refused admission
 (STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
  STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
- DRAWN) = range(26)  # fmt: skip
+ IS_KEPT, DRAWN) = range(27)  # fmt: skip
 # Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)
@@ -62,7 +62,22 @@ EVERY_S, BETWEEN_DOMAINS_S, ROUND_S = range(3)
 NOTE_KIND, NOTE_GROUP, NOTE_VM, NOTE_WHAT, NOTE_KEY = range(5)
 HOST_FAILS, HOST_IS_BACK, REFUSED, STRUCK_BY, INTERRUPTED, WAITS_FOR, WAITED, ADMITTED = range(8)
 # Columns of `Scaled.groups` and `Scaled.groups_s`; OLDER and NEWER link the VMs that an autoscaler has, in order of their requests.
-(SCALED_GROUP, MADE, EXISTING, IN_SERVICE, NEWEST, STRETCH, LOAD_LINES, SCALED_OUT, SCALED_IN) = range(9)
+# Of a mix, the row of the regular VMs has the autoscaler, and the row of the spot VMs in WITH_SPOT (-1: none); a row's own in OWNER.
+(
+    SCALED_GROUP,
+    MADE,
+    EXISTING,
+    KEPT,
+    IN_SERVICE,
+    NEWEST,
+    OLDEST,
+    STRETCH,
+    LOAD_LINES,
+    SCALED_OUT,
+    SCALED_IN,
+    OWNER,
+    WITH_SPOT,
+) = range(13)
 TICK_S, COOLS_UNTIL_S, METER_S = range(3)
 NOT_SCALED = -2  # in NEWER: the VM isn't linked
 # Elements of `Notes.progress`.
@@ -199,6 +214,7 @@ class Scaled(NamedTuple):
     keys: NDArray[np.uint64]  # of the groups
     until_s: Floats  # (groups, stretches): end of each stretch of one load
     loads: Floats
+    fewest: Longs  # (groups, stretches): VMs
     lines: Longs  # (groups, lines, 3): stretch, VMs in service, ticks
     birth: Births  # of the VM that is being requested
     growth: int  # VMs that a look may request at most

@@ -22,10 +22,15 @@ from sim.engines.shared.quota import QuotaUse, quota_use
 from sim.engines.shared.room import Room, new_room
 from sim.engines.shared.throttle import Buckets, full_buckets
 from sim.model.demand import Autoscale
-from sim.model.demand.base import by_local_hour
 from sim.model.faults import Throttle
 from sim.model.plan import GroupPlan, Platform
 
+REALS = (
+    "per_vm",
+    "regular_above",
+    "threshold",
+    "cooldown_s",
+)  # of the rules of autoscalers; the others are whole numbers
 LOAD_LINES = 16_384  # of an autoscaled group, before they are added up
 
 Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
@@ -104,25 +109,30 @@ def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
     """The autoscaled groups of a fleet, none of their VMs requested."""
     scaled = [(place, setup) for place, setup in enumerate(setups) if setup.plan.demand.is_scaled]
     plans = [cast(Autoscale, setup.plan.demand) for _, setup in scaled]
-    loads = [
-        [*by_local_hour(plan.load, setup.start, setup.horizon_s, plan.time_zone)]
-        for plan, (_, setup) in zip(plans, scaled, strict=True)
-    ]
+    names = [setup.plan.name for _, setup in scaled]
+    loads = [[*plan.stretches(setup.start, setup.horizon_s)] for plan, (_, setup) in zip(plans, scaled, strict=True)]
     stretches = max(map(len, loads), default=0)
     until_s, load = np.full((len(plans), stretches + 1), np.inf), np.zeros((len(plans), stretches + 1))
-    groups = np.zeros((len(plans), layout.SCALED_IN + 1), dtype=np.int64)
-    groups[:, layout.NEWEST] = -1
-    for row, parts in enumerate(loads):
-        until_s[row, : len(parts)] = [until for _, until, _ in parts]
-        load[row, : len(parts)] = [value for *_, value in parts]
-        load[row, len(parts) :] = parts[-1][2]
-        groups[row, layout.SCALED_GROUP] = scaled[row][0]
-    most = [plan.minimum + max((rule.by for rule in plan.scale_out), default=0) for plan in plans]
+    fewest = np.zeros((len(plans), stretches + 1), dtype=np.int64)
+    groups = np.zeros((len(plans), layout.WITH_SPOT + 1), dtype=np.int64)
+    groups[:, [layout.NEWEST, layout.OLDEST, layout.WITH_SPOT]] = -1
+    for row, (parts, (place, setup)) in enumerate(zip(loads, scaled, strict=True)):
+        until_s[row, : len(parts)] = [until for until, *_ in parts]
+        for values, column in ((load, 1), (fewest, 2)):
+            values[row] = [part[column] for part in (*parts, *(parts[-1],) * (stretches + 1 - len(parts)))]
+        owner = names.index(setup.plan.scaled_with or setup.plan.name)
+        groups[row, [layout.SCALED_GROUP, layout.OWNER]] = place, owner
+        if owner != row:
+            groups[owner, layout.WITH_SPOT] = row
+    most = [
+        max(least) + max((rule.by for rule in plan.scale_out), default=0)
+        for plan, least in zip(plans, fewest.tolist(), strict=True)
+    ]
     rules = scaling_rules(plans)
     one = np.zeros(1, dtype=np.int64)
     return Scaled(
         rules=ScalingRules(
-            *(np.array(part or [0], dtype=np.float64 if name in ("per_vm", "threshold", "cooldown_s") else np.int64)
+            *(np.array(part or [0], dtype=np.float64 if name in REALS else np.int64)
               for name, part in rules._asdict().items())  # type: ignore[arg-type]
         ),
         groups=groups,
@@ -130,6 +140,7 @@ def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
         keys=np.array([setup.group_key for _, setup in scaled], dtype=np.uint64),
         until_s=until_s,
         loads=load,
+        fewest=fewest,
         lines=np.zeros((len(plans), LOAD_LINES + 2 * (stretches + layout.MARGIN), 3), dtype=np.int64),
         birth=Births(
             born_s=np.zeros(1), group=one.copy(), vm=one.copy(), lifetime_s=np.zeros(0), key=np.zeros(1, dtype=np.uint64),

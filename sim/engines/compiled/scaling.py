@@ -14,9 +14,9 @@ from sim.distributions.streams import GOLDEN
 from sim.engines.compiled.disruptions import GIVING, interrupt
 from sim.engines.compiled.event_queue import push, push_vm
 from sim.engines.compiled.layout import (
-    ASKED, COOLS_UNTIL_S, DELETED, EXISTING, FREE, IN_SERVICE, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
-    SCALED_GROUP, SERVING, T, SCALED_IN, SCALED_OUT, STAGE, STATE, STRETCH, TICK_S, Events, Ledger, Notes, Queue, Run, SamplerTables, Scaled,
-    Tables, Vms,
+    ASKED, COOLS_UNTIL_S, DOWN, EDGE, EXISTING, FREE, IN_SERVICE, IS_KEPT, KEPT, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
+    OLDEST, OWNER, REMOVED, SCALED_GROUP, SCALED_IN, SCALED_OUT, SERVING, SET_ASIDE, STAGE, STATE, STRETCH, T, TICK_S, UP, WANTED, WITH_SPOT,
+    Events, Ledger, Notes, Queue, Run, SamplerTables, Scaled, Tables, Vms,
 )  # fmt: skip
 
 # isort: on
@@ -89,30 +89,71 @@ def unlink_newest(slot: int, place: int, scaled: Scaled, vms: Vms) -> None:
         groups[place, NEWEST] = older
     if older >= 0:
         ints[older, NEWER] = newer
+    else:
+        groups[place, OLDEST] = newer
     ints[slot, NEWER] = NOT_SCALED
-    groups[place, EXISTING] -= 1
+    groups[place, KEPT if ints[slot, IS_KEPT] else EXISTING] -= 1
+
+
+@inlined
+def _keep(slot: int, place: int, is_kept: int, scaled: Scaled, vms: Vms) -> None:
+    """A VM counts among those that are kept deallocated, or among those that are asked for."""
+    vms.ints[slot, IS_KEPT] = is_kept
+    scaled.groups[place, KEPT] += 2 * is_kept - 1
+    scaled.groups[place, EXISTING] -= 2 * is_kept - 1
 
 
 @compiled
 def meter_vm(
     slot: int, place: int, served: int, ended: bool, scaled: Scaled, tables: Tables, run: Run, vms: Vms
 ) -> None:
-    """A VM has moved, at one instant: it may have come into service, or left it, or ended."""
-    change = tables.states[vms.ints[slot, STATE], SERVING] - served
+    """A VM has moved, at one instant: it may have come into service, or left it, or ended, or be no longer asked for."""
+    ints, owner = vms.ints, scaled.groups[place, OWNER]
+    change = tables.states[ints[slot, STATE], SERVING] - served
     if change != 0:
-        meter_load(place, vms.floats[slot, T], scaled, run)
-        scaled.groups[place, IN_SERVICE] += change
+        meter_load(owner, vms.floats[slot, T], scaled, run)
+        scaled.groups[owner, IN_SERVICE] += change
     if ended:
         unlink_newest(slot, place, scaled, vms)
+    elif not ints[slot, WANTED] and not ints[slot, IS_KEPT] and ints[slot, NEWER] != NOT_SCALED:
+        _keep(slot, place, 1, scaled, vms)
+
+
+@compiled
+def _scale(
+    slot: int,
+    transition: int,
+    place: int,
+    now: float,
+    scaled: Scaled,
+    tables: Tables,
+    vms: Vms,
+    queue: Queue,
+    notes: Notes,
+) -> None:
+    """A VM leaves its state now; by a transition that answers demand, demand turns."""
+    state = vms.ints[slot, STATE]
+    if transition == tables.states[state, UP] or transition == tables.states[state, DOWN]:
+        vms.floats[slot, EDGE] = now
+    interrupt(
+        slot, transition, now, TICKS + scaled.groups[scaled.groups[place, OWNER], SCALED_GROUP], vms, queue, notes
+    )
 
 
 @compiled
 def _grow(
     place: int, more: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger,
-    events: Events, queue: Queue, places: np.ndarray,
+    events: Events, queue: Queue, notes: Notes, places: np.ndarray,
 ) -> None:  # fmt: skip
-    """So many VMs are requested now."""
-    ints, groups, birth = vms.ints, scaled.groups, scaled.birth
+    """So many VMs are requested now: those that are kept are started, the lowest number first; then others are created."""
+    ints, groups, birth, slot = vms.ints, scaled.groups, scaled.birth, scaled.groups[place, OLDEST]
+    while more > 0 and slot >= 0 and groups[place, KEPT] > 0:
+        transition = tables.states[ints[slot, STATE], UP]
+        if ints[slot, IS_KEPT] and transition >= 0 and ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
+            _scale(slot, transition, place, now, scaled, tables, vms, queue, notes)
+            _keep(slot, place, 0, scaled, vms)
+            more -= 1
+        slot = ints[slot, NEWER]
     for _ in range(more):
         index = groups[place, MADE]
         groups[place, MADE] = index + 1
@@ -130,8 +171,11 @@ def _grow(
         newest = groups[place, NEWEST]
         ints[slot, OLDER] = newest
         ints[slot, NEWER] = -1
+        ints[slot, IS_KEPT] = 0
         if newest >= 0:
             ints[newest, NEWER] = slot
+        else:
+            groups[place, OLDEST] = slot
         groups[place, NEWEST] = slot
         groups[place, EXISTING] += 1
         push_vm(now, INTERRUPTS, slot, ints, queue)
@@ -139,23 +183,49 @@ def _grow(
 
 @compiled
 def _shrink(
-    place: int, by: int, now: float, scaled: Scaled, tables: Tables, vms: Vms, queue: Queue, notes: Notes
-) -> None:
-    """Delete the newest VMs, of those that can be deleted now."""
+    place: int, by: int, room: int, now: float, scaled: Scaled, tables: Tables, vms: Vms, queue: Queue, notes: Notes
+) -> int:
+    """Deallocate the newest VMs as long as there is *room* for kept ones, else delete them; how much room is left."""
     ints, slot = vms.ints, scaled.groups[place, NEWEST]
     while by > 0 and slot >= 0:
-        older, transition = ints[slot, OLDER], tables.states[ints[slot, STATE], DELETED]
-        if transition >= 0 and ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
-            interrupt(slot, transition, now, TICKS + scaled.groups[place, SCALED_GROUP], vms, queue, notes)
-            unlink_newest(slot, place, scaled, vms)
+        older, state = ints[slot, OLDER], ints[slot, STATE]
+        transition = tables.states[state, SET_ASIDE if room > 0 else REMOVED]
+        if not ints[slot, IS_KEPT] and transition >= 0 and ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
+            _scale(slot, transition, place, now, scaled, tables, vms, queue, notes)
+            if transition == tables.states[state, DOWN]:
+                _keep(slot, place, 1, scaled, vms)
+                room -= 1
+            else:
+                unlink_newest(slot, place, scaled, vms)
             by -= 1
         slot = older
+    return room
+
+
+@compiled
+def _change(
+    place: int, existing: int, wanted: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms,
+    ledger: Ledger, events: Events, queue: Queue, notes: Notes, places: np.ndarray,
+) -> None:  # fmt: skip
+    """From so many VMs to as many as are wanted, of a mix some regular and some spot."""
+    groups = scaled.groups
+    spot = groups[place, WITH_SPOT]
+    change = autoscale.regular_change(scaled.rules, place, groups[place, EXISTING], existing, wanted)
+    room = scaled.rules.keep_at_most[place] - groups[place, KEPT] - (groups[spot, KEPT] if spot >= 0 else 0)
+    row = place
+    while row >= 0:
+        _grow(row, change, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places)
+        room = _shrink(row, -change, room, now, scaled, tables, vms, queue, notes)
+        change = wanted - existing - change
+        row = spot if row == place else -1
 
 
 @compiled
 def start_scaling(scaled: Scaled, queue: Queue) -> None:
     """Every autoscaler requests its first VMs at the beginning."""
     for place in range(len(scaled.groups)):
+        if scaled.groups[place, OWNER] != place:
+            continue
         push(0.0, TICKS + scaled.groups[place, SCALED_GROUP], place, queue)
 
 
@@ -164,25 +234,26 @@ def look(
     place: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events,
     queue: Queue, notes: Notes, places: np.ndarray,
 ) -> None:  # fmt: skip
-    """An autoscaler looks at its load, and requests VMs or deletes the newest."""
+    """An autoscaler looks at its load, and requests VMs or takes the newest away."""
     ints, rules = scaled.groups[place], scaled.rules
     meter_load(place, now, scaled, run)
-    missing = max(0, rules.minimum[place] - ints[EXISTING])  # if some were lost: no rule fires, no cooldown holds it up
-    _grow(place, missing, now, scaled, tables, samplers, run, vms, ledger, events, queue, places)
+    existing, fewest = ints[EXISTING], scaled.fewest[place, ints[STRETCH]]
+    if ints[WITH_SPOT] >= 0:
+        existing += scaled.groups[ints[WITH_SPOT], EXISTING]
+    if existing < fewest:  # some were lost, or more are needed now: no rule fires, no cooldown holds it up
+        _change(place, existing, fewest, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places)
+        existing = fewest
     if now > 0.0:
-        existing, load = ints[EXISTING], scaled.loads[place, ints[STRETCH]]
-        quiet_until_s = scaled.groups_s[place, COOLS_UNTIL_S]
-        wanted, rule = autoscale.decide(rules, place, load, existing, ints[IN_SERVICE], now, quiet_until_s)
+        load, quiet_until_s = scaled.loads[place, ints[STRETCH]], scaled.groups_s[place, COOLS_UNTIL_S]
+        wanted, rule = autoscale.decide(rules, place, load, fewest, existing, ints[IN_SERVICE], now, quiet_until_s)
         if rule != NO_RULE:
             scaled.groups_s[place, COOLS_UNTIL_S] = now + rules.cooldown_s[rule]
             counted = SCALED_OUT if wanted > existing else SCALED_IN
             if now >= run.start_s:
                 ints[counted] += 1
-            if wanted > existing:
-                more = wanted - existing
-                _grow(place, more, now, scaled, tables, samplers, run, vms, ledger, events, queue, places)
-            else:
-                _shrink(place, existing - wanted, now, scaled, tables, vms, queue, notes)
+            _change(
+                place, existing, wanted, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places
+            )
     due_s = now + scaled.groups_s[place, TICK_S]
     if due_s < np.nextafter(run.horizon_s, 0.0):
         push(due_s, TICKS + ints[SCALED_GROUP], place, queue)

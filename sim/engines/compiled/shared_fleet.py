@@ -37,7 +37,7 @@ from sim.engines.compiled.platform_arrays import (
 )
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host, of_refusal
 from sim.engines.group_setup import GroupSetup, MovesListener
-from sim.engines.shared.autoscale import load_amounts
+from sim.engines.shared.autoscale import load_amounts, regular_of
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS
 from sim.errors import ScenarioError
@@ -71,8 +71,11 @@ class SharedRun:
         self.of_platform: dict[str, int] = {}
         # VMs that are simulated again in SimPy, and their moves so far.
         births = np.bincount(self.births.group, minlength=len(setups))
-        for groups, first in zip(self.scaled.groups, self.scaled.rules.minimum, strict=False):
-            births[groups[layout.SCALED_GROUP]] = first  # there are as many at least
+        for row, groups in enumerate(self.scaled.groups):  # there are as many at least
+            owner = int(groups[layout.OWNER])
+            first = int(self.scaled.fewest[owner, 0])
+            regular = regular_of(self.scaled.rules, owner, first)
+            births[groups[layout.SCALED_GROUP]] = regular if row == owner else first - regular
         self.rows: dict[tuple[int, int], int] = {
             (place, int(setups[place].vms(np.array([row]))[0])): row
             for place, row in picks(births.tolist(), seed=seed, replication=replication)
@@ -177,7 +180,8 @@ class SharedRun:
 
     def _amounts(self, place: int) -> dict[str, float]:
         """What an autoscaled group was asked for, and served."""
-        rows = np.flatnonzero(self.scaled.groups[:, layout.SCALED_GROUP] == place).tolist()
+        mine = self.scaled.groups[:, layout.SCALED_GROUP] == place
+        rows = np.flatnonzero(mine & (self.scaled.groups[:, layout.OWNER] == np.arange(len(mine)))).tolist()
         return load_amounts(self.load_ticks[rows[0]], float(self.scaled.rules.per_vm[rows[0]])) if rows else {}
 
     def _operation(self, place: int, transition: int) -> str:

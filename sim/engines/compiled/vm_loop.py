@@ -24,7 +24,7 @@ from sim.engines.compiled.kernel_cache import KernelCache
 
 # isort: off
 from sim.engines.compiled.layout import (
-    AFTER, ALIVE, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
+    AFTER, ALIVE, ALWAYS, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
     DEMAND, DIES, DOWN, DRAWN, EDGE, EDGE_END, EDGE_NO, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
     EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED, HOST_FAILED_GIVES_UP, INDEX, LATE, LATER_STATE, LATER_TRANSITION, LEVEL,
@@ -85,6 +85,8 @@ def _next_edge(
     slot: int, edge: float, wanted: int, group: int, settings: Longs, edges_s: Floats, samplers: SamplerTables, vms: Vms
 ) -> float:  # fmt: skip
     """When demand turns after *edge*, being *wanted* until then (s)."""
+    if settings[group, DEMAND] == ALWAYS:  # it turned because an autoscaler asked
+        return NEVER
     stream = settings[group, ON_STREAM]
     sampler = settings[group, ON_SAMPLER]
     if settings[group, DEMAND] == CALENDAR or settings[group, DEMAND] == OWN_EDGES:

@@ -22,8 +22,10 @@ class ScalingRules(NamedTuple):
 
     # By group:
     per_vm: MutableSequence[float]  # load that one VM serves
-    minimum: Cells
     maximum: Cells
+    keep_at_most: Cells  # deallocated VMs
+    regular_base: Cells
+    regular_above: MutableSequence[float]  # share of regular VMs above the base
     first_out: Cells  # its rules for scaling out, behind them those for scaling in; one more than groups
     first_in: Cells
     # By rule:
@@ -40,9 +42,9 @@ def usage(load: float, serving: int, per_vm: float) -> float:
 
 
 def decide(
-    rules: ScalingRules, group: int, load: float, existing: int, serving: int, now_s: float, quiet_until_s: float
-) -> tuple[int, int]:
-    """The number of VMs that the rules want, and the rule that says so (NO_RULE: leave it).
+    rules: ScalingRules, group: int, load: float, fewest: int, existing: int, serving: int, now_s: float, quiet_until_s: float
+) -> tuple[int, int]:  # fmt: skip
+    """The number of VMs that the rules want, *fewest* or more, and the rule that says so (NO_RULE: leave it).
 
     *load* is shared by the *serving* VMs: new ones bring capacity only once they have booted. A scale-out rule that is
     true wins with the largest number; a scale-in needs all its rules true, and takes only as many VMs as leave every
@@ -68,13 +70,33 @@ def decide(
         if best < 0 or rules.by[rule] < rules.by[best]:
             best = rule
     if best >= 0:
-        for fewer in range(min(rules.by[best], existing - rules.minimum[group]), 0, -1):
+        for fewer in range(min(rules.by[best], existing - fewest), 0, -1):
             if usage(load, serving - fewer, per_vm) <= lowest:
                 return existing - fewer, best
     return existing, NO_RULE
 
 
-RULES = (usage, decide)
+def regular_of(rules: ScalingRules, group: int, vms: int) -> int:
+    """How many of so many VMs are regular; as the platform's priority mix rounds, up."""
+    base = rules.regular_base[group]
+    if vms <= base:
+        return vms
+    # A share such as 7 % of 100 is a hair above 7 as a float.
+    return base + math.ceil(rules.regular_above[group] * (vms - base) - 1e-9)
+
+
+def regular_change(rules: ScalingRules, group: int, regular: int, vms: int, wanted: int) -> int:
+    """Of *vms*, so many of them regular, to *wanted*: by how many the regular VMs change, the rest are spot.
+
+    One VM after the other is of the kind that is furthest from its target; which comes to this.
+    """
+    away = regular_of(rules, group, wanted) - regular
+    if wanted >= vms:
+        return min(max(away, 0), wanted - vms)
+    return max(min(away, 0), wanted - vms)
+
+
+RULES = (usage, decide, regular_of, regular_change)
 
 
 def scaling_rules(plans: Sequence[Autoscale]) -> ScalingRules:
@@ -85,8 +107,10 @@ def scaling_rules(plans: Sequence[Autoscale]) -> ScalingRules:
         first.append(first[-1] + len(plan.scale_out) + len(plan.scale_in))
     return ScalingRules(
         per_vm=[plan.per_vm for plan in plans],
-        minimum=[plan.minimum for plan in plans],
         maximum=[plan.maximum for plan in plans],
+        keep_at_most=[plan.keep_at_most for plan in plans],
+        regular_base=[plan.maximum if plan.regular_base is None else plan.regular_base for plan in plans],
+        regular_above=[plan.regular_above_base for plan in plans],
         first_out=first,
         first_in=[begin + len(plan.scale_out) for begin, plan in zip(first, plans, strict=False)],
         threshold=[rule.threshold for rule in rules],

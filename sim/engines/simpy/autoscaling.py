@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from itertools import islice
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from simpy.events import Event
 
-from sim.engines.shared.autoscale import NO_RULE, decide, load_amounts, scaling_rules
+from sim.engines.shared.autoscale import NO_RULE, decide, load_amounts, regular_change, scaling_rules
 from sim.engines.shared.priorities import TICKS
 from sim.engines.simpy.group_run import NEVER, GroupRun, VmRecord
 from sim.model.demand import Autoscale
-from sim.model.demand.base import by_local_hour
 from sim.model.state_machine import Transition
 from sim.usage.ledger import to_ticks
 
@@ -27,14 +25,14 @@ class LoadMeter:
         self.now_s = 0.0
         self.serving = 0
         self.ticks: dict[tuple[float, int], int] = {}  # by load and VMs in service
-        self.stretches = by_local_hour(plan.load, group.setup.start, group.horizon_s, plan.time_zone)
-        _, self.until_s, self.load = next(self.stretches)
+        self.stretches = plan.stretches(group.setup.start, group.horizon_s)
+        self.until_s, self.load, self.fewest = next(self.stretches)
 
     def advance(self, to_s: float) -> None:
-        """Time has passed; the load is that of the instant then."""
+        """Time has passed; the load is that of the instant then, and so is the fewest number of VMs."""
         while self.until_s <= to_s:
             self._pass(self.until_s)
-            _, self.until_s, self.load = next(self.stretches, (0.0, NEVER, self.load))
+            self.until_s, self.load, self.fewest = next(self.stretches, (NEVER, self.load, self.fewest))
         self._pass(to_s)
 
     def _pass(self, to_s: float) -> None:
@@ -56,31 +54,84 @@ class LoadMeter:
         return load_amounts(self.ticks, self.per_vm)
 
 
-def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
-    """The process: look at the load every tick, request VMs or delete the newest; measure how the load is served."""
-    env, meter, rules = group.env, LoadMeter(plan, group), scaling_rules([plan])
-    newest: dict[int, None] = {}
-    made = 0
-    quiet_until_s = 0.0
-    listener = group.on_move
+class ScaledVms:
+    """The VMs of one kind, regular or spot, that an autoscaler has: asked for, or kept deallocated."""
 
-    def on_move(vm: VmRecord, transition: Transition) -> None:
-        meter.move(vm, transition)
+    def __init__(self, group: GroupRun, meter: LoadMeter) -> None:
+        self.group = group
+        self.meter = meter
+        self.numbers: dict[int, None] = {}  # rising
+        self.kept: set[int] = set()
+        self.made = 0
+        self.listener = group.on_move
+        group.on_move = self.on_move
+
+    @property
+    def asked_for(self) -> int:
+        """VMs that are not kept deallocated."""
+        return len(self.numbers) - len(self.kept)
+
+    def on_move(self, vm: VmRecord, transition: Transition) -> None:
+        """A VM has moved: it may be gone, or be no longer asked for because no one brings it back."""
+        self.meter.move(vm, transition)
         if transition.target.ends:
-            newest.pop(vm.index, None)
-        if listener is not None:
-            listener(vm, transition)
+            self.numbers.pop(vm.index, None)
+            self.kept.discard(vm.index)
+        elif transition.ends_demand and vm.index in self.numbers:
+            self.kept.add(vm.index)
+        if self.listener is not None:
+            self.listener(vm, transition)
 
-    def grow(by: int) -> None:
-        nonlocal made
+    def grow(self, by: int) -> None:
+        """Start VMs that are kept, the lowest number first; then create others."""
+        for index in sorted(self.kept):
+            vm = self.group.vms[index]
+            if by > 0 and vm.state.up is not None and vm.may_be_scaled:
+                vm.interrupt(vm.state.up)
+                self.kept.discard(index)
+                by -= 1
         for _ in range(by):
-            group.add_vm(made, env.now)
-            newest[made] = None
-            made += 1
+            self.group.add_vm(self.made, self.group.env.now)
+            self.numbers[self.made] = None
+            self.made += 1
 
-    group.on_move = on_move
-    grow(plan.minimum)
-    now_s = 0.0
+    def shrink(self, by: int, room: int) -> int:
+        """Deallocate the newest VMs as long as there is *room* for kept ones, else delete them; how much room is left."""
+        for index in reversed([number for number in self.numbers if number not in self.kept]):
+            vm = self.group.vms[index]
+            transition = vm.state.set_aside if room > 0 else vm.state.removed
+            if by == 0:
+                break
+            if transition is None or not vm.may_be_scaled:
+                continue
+            by -= 1
+            if transition is vm.state.down:
+                self.kept.add(index)
+                room -= 1
+            else:
+                del self.numbers[index]
+            vm.interrupt(transition)
+        return room
+
+
+def autoscale(groups: Sequence[GroupRun], plan: Autoscale) -> Generator[Event, Any, None]:
+    """The process: look at the load every tick, request VMs or take the newest away; measure how the load is served.
+
+    *groups*: the VMs, or of a mix the regular and the spot ones.
+    """
+    group, env = groups[0], groups[0].env
+    meter, rules = LoadMeter(plan, group), scaling_rules([plan])
+    kinds = [ScaledVms(each, meter) for each in groups]
+
+    def scale(existing: int, wanted: int) -> None:
+        regular = regular_change(rules, 0, kinds[0].asked_for, existing, wanted)
+        room = rules.keep_at_most[0] - sum(len(kind.kept) for kind in kinds)
+        for kind, change in zip(kinds, (regular, wanted - existing - regular), strict=False):
+            kind.grow(max(0, change))
+            room = kind.shrink(max(0, -change), room)
+
+    scale(0, meter.fewest)
+    now_s, quiet_until_s = 0.0, 0.0
     last_s = math.nextafter(group.horizon_s, 0.0)  # what is open at the horizon is closed there, and counted
     while True:
         now_s = min(now_s + plan.tick_s, last_s)
@@ -90,29 +141,12 @@ def autoscale(group: GroupRun, plan: Autoscale) -> Generator[Event, Any, None]:
             group.amounts.update(meter.amounts())
             return
         meter.advance(now_s)
-        grow(max(0, plan.minimum - len(newest)))  # if some were lost: no rule fires, no cooldown holds it up
-        wanted, rule = decide(rules, 0, meter.load, len(newest), meter.serving, now_s, quiet_until_s)
-        if rule == NO_RULE:
-            continue
-        quiet_until_s = now_s + rules.cooldown_s[rule]
-        if wanted > len(newest):
-            group.count("autoscale.out")
-            grow(wanted - len(newest))
-        else:
-            group.count("autoscale.in")
-            _shrink(group, newest, len(newest) - wanted)
-
-
-def _shrink(group: GroupRun, newest: dict[int, None], by: int) -> None:
-    """Delete the newest VMs, of those that can be deleted now."""
-    may_go = (
-        index
-        for index in reversed(newest)
-        if (group.vms[index].state.index, "delete") in group.state_machine.asks
-        and group.vms[index].pending_target is None
-        and not group.vms[index].acquiring
-    )
-    for index in list(islice(may_go, by)):
-        vm = group.vms[index]
-        vm.interrupt(group.state_machine.asks[vm.state.index, "delete"])
-        del newest[index]
+        existing = sum(kind.asked_for for kind in kinds)
+        if existing < meter.fewest:  # some were lost, or more are needed now: no rule fires, no cooldown holds it up
+            scale(existing, meter.fewest)
+            existing = meter.fewest
+        wanted, rule = decide(rules, 0, meter.load, meter.fewest, existing, meter.serving, now_s, quiet_until_s)
+        if rule != NO_RULE:
+            quiet_until_s = now_s + rules.cooldown_s[rule]
+            group.count("autoscale.out" if wanted > existing else "autoscale.in")
+            scale(existing, wanted)

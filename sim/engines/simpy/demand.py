@@ -57,6 +57,8 @@ class VmWithDemand(VmRecord):
             edge_s = calendar.edges_s[self.edge_no]
             self.edge_no += 1
             return edge_s if on < 0 else max(edge_s + self.draw(on), self.edge_s)
+        if on < 0:  # it turned because an autoscaler asked
+            return NEVER
         return self.edge_s + self.draw(on if wanted else off)
 
     def turn_demand_until(self, until_s: float) -> bool:

@@ -100,10 +100,12 @@ class Fleet:
                     group.on_move = _record
                 if self.takes_requests:
                     group.on_move = _remember
-                if group.setup.plan.demand.is_scaled:
-                    self.env.process(autoscale(group, cast(Autoscale, group.setup.plan.demand)))
-                else:
+                if not group.setup.plan.demand.is_scaled:
                     self.env.process(group.source())
+                elif not group.setup.plan.scaled_with:
+                    name = group.setup.plan.name
+                    spot = [other for other in self.groups.values() if other.setup.plan.scaled_with == name]
+                    self.env.process(autoscale([group, *spot], cast(Autoscale, group.setup.plan.demand)))
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)
                 start_faults(self.plan, self.platform, self.env, root)

@@ -203,9 +203,16 @@ class VmRecord:
         answer: Transition | None = getattr(state, what)
         return answer
 
+    @property
+    def may_be_scaled(self) -> bool:
+        """Whether an autoscaler may make it leave its state now."""
+        return self.pending_target is None and not self.acquiring
+
     def interrupt(self, transition: Transition) -> None:
-        """Make the VM leave its state now, by a transition of it."""
+        """Make the VM leave its state now, by a transition of it; by one that answers demand, demand turns (an autoscaler does that)."""
         assert self.process is not None
+        if transition is self.state.up or transition is self.state.down:
+            self.edge_s = self.group.env.now
         self.pending_target = transition.target
         self.process.interrupt(transition)
 

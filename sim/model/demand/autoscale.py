@@ -1,11 +1,12 @@
 """VMs whose number follows a load: `[group.autoscale]`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,21 @@ from sim.fields.types import (
     PositiveSeconds,
     Seconds,
     Section,
+    Share,
     Text,
     TimeZone,
     Whole,
     default_field,
 )
-from sim.model.demand.base import DEMAND_KINDS, MOVES_PER_ROUND, Demand, DemandSection, GroupFacts, RequestContext
+from sim.model.demand.base import (
+    DEMAND_KINDS,
+    MOVES_PER_ROUND,
+    Demand,
+    DemandSection,
+    GroupFacts,
+    RequestContext,
+    by_local_hour,
+)
 from sim.units import SECONDS_PER_HOUR, format_duration
 
 
@@ -53,6 +63,22 @@ class Autoscale(Demand):
     scale_out: tuple[ScalingRule, ...]  # any of them true: the largest resulting number
     scale_in: tuple[ScalingRule, ...]  # all of them true, and no scale-out: the smallest reduction
     time_zone: str = "UTC"
+    minimum_weekly: tuple[int, ...] = ()  # besides `minimum`, by hour of the week (168, from Monday); empty: none
+    keep_at_most: int = 0  # deallocated VMs; scale-in deletes what is beyond
+    regular_base: int | None = None  # of a mix: as many VMs are regular first ...
+    regular_above_base: float = 0.0  # ... and this share of what is above; None: VMs are all of one kind
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether scale-in deallocates VMs, as long as there is room for them."""
+        return self.keep_at_most > 0
+
+    def stretches(self, start: datetime, horizon_s: float) -> Iterator[tuple[float, float, int]]:
+        """Stretches of the run, by their end (s), the load, and the fewest VMs."""
+        loads = by_local_hour(self.load, start, horizon_s, self.time_zone)
+        fewest = by_local_hour(self.minimum_weekly or (0,) * 24, start, horizon_s, self.time_zone)
+        for (_, until_s, load), (*_, least) in zip(loads, fewest, strict=True):
+            yield until_s, load, max(self.minimum, int(least))
 
     def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
         """None is known before the run: the autoscaler requests VMs."""
@@ -166,7 +192,42 @@ class AutoscaleSection(DemandSection):
     scale_in: Annotated[tuple[ScaleIn, ...], OneOrMore()] = Field(
         (), description="One rule or several: all of them true delete VMs."
     )
-    time_zone: TimeZone = default_field("group.autoscale.time_zone", "Whose hours the load means.")
+    time_zone: TimeZone = default_field("group.autoscale.time_zone", "Whose hours the load and min_weekly mean.")
+    min_weekly: tuple[Annotated[Whole, Field(ge=0, le=MOST_SCALED)], ...] = Field(
+        (), min_length=168, max_length=168, description="Fewest VMs by hour of the week from Monday 00:00, besides min."
+    )
+    when_off: Literal["delete", "deallocate"] = default_field(
+        "group.autoscale.when_off", "What scale-in does: deallocated VMs keep their disks and their quota."
+    )
+    keep_at_most: Annotated[Whole, Field(ge=1, le=MOST_SCALED)] | None = Field(
+        None, description="Deallocated VMs that are kept; scale-in deletes what is beyond. Left out: as many as max."
+    )
+    regular_base: Annotated[Whole, Field(ge=0, le=MOST_SCALED)] | None = Field(
+        None,
+        description="Of a mix of regular and spot VMs: as many are regular first. Left out beside regular_above_base: 0.",
+    )
+    regular_above_base: Share | None = Field(
+        None,
+        description='Of a mix: share of regular VMs, rounded up, above regular_base; such as "30 %". Left out beside it: 0.',
+    )
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether scale-in deallocates VMs."""
+        return self.when_off == "deallocate"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some VMs are regular and some are spot."""
+        return self.regular_base is not None or self.regular_above_base is not None
+
+    def priorities(self, group: GroupFacts) -> Mapping[str, str]:
+        """Of a mix the spot VMs are counted apart."""
+        return {"": "regular", "-spot": "spot"} if self.is_mixed else {"": group.priority}
+
+    def unused_defaults(self, group: GroupFacts) -> set[str]:
+        """A mix has both priorities."""
+        return {"group.priority"} if self.is_mixed else set()
 
     def to_demand(self) -> Autoscale:
         """The load and the rules."""
@@ -179,6 +240,10 @@ class AutoscaleSection(DemandSection):
             scale_out=tuple(ScalingRule(threshold=r.above, by=r.by, cooldown_s=r.cooldown) for r in self.scale_out),
             scale_in=tuple(ScalingRule(threshold=r.below, by=r.by, cooldown_s=r.cooldown) for r in self.scale_in),
             time_zone=self.time_zone,
+            minimum_weekly=self.min_weekly,
+            keep_at_most=(self.keep_at_most or self.max) if self.sets_aside else 0,
+            regular_base=(self.regular_base or 0) if self.is_mixed else None,
+            regular_above_base=self.regular_above_base or 0.0,
         )
 
     def describe(self, group: GroupFacts) -> str:
@@ -191,6 +256,18 @@ class AutoscaleSection(DemandSection):
             f"{self.min} to {self.max} VMs follow a load of {min(load):g} to {max(load):g} by hour {HOURS_OF[len(load)]} "
             f"({self.time_zone}), {self.per_vm:g} a VM, looked at every {format_duration(self.tick)}: {rules}."
         )
+        if self.min_weekly:
+            words += f" At least {min(self.min_weekly)} to {max(self.min_weekly)} of them by hour of the week."
+        if self.sets_aside:
+            words += (
+                f" Scale-in deallocates the newest, of which {self.keep_at_most or self.max} at most are kept, and deletes what is"
+                " beyond; scale-out starts those first."
+            )
+        if self.is_mixed:
+            words += (
+                f" The first {self.regular_base or 0} VMs are regular, and {100 * (self.regular_above_base or 0):g} % of those above;"
+                f" the others are spot, and counted as {group.name}-spot."
+            )
         if max(load) > self.max * self.per_vm:
             words += f" {self.max} VMs serve at most {self.max * self.per_vm:g}."
         waiting = (key for key, kind in DEMAND_KINDS.items() if kind.waits_for_autoscale)
@@ -202,13 +279,30 @@ class AutoscaleSection(DemandSection):
     def warn(self) -> list[str]:
         """Rules that never change the number."""
         warnings, most = [], max(self.load.by_hour)
-        if self.min == 0:
+        least = max(self.min, min(self.min_weekly, default=0))
+        if least == 0 and not any(self.min_weekly):
             warnings.append("min = 0: while no VM serves there is no load per VM to compare, so none is ever added.")
-        elif self.scale_out and most <= self.min * self.per_vm * min(rule.above for rule in self.scale_out):
-            warnings.append(
-                f"The load of {most:g} at most never takes the {self.min} VMs of min above a scale_out rule."
-            )
+        elif self.scale_out and most <= least * self.per_vm * min(rule.above for rule in self.scale_out):
+            warnings.append(f"The load of {most:g} at most never takes the {least} VMs of min above a scale_out rule.")
         return warnings
+
+    def _check_kept_and_mixed(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
+        """What `min_weekly`, `keep_at_most` and a mix contradict."""
+        most = max(self.min_weekly, default=0)
+        if most > self.max:
+            hour, problem = self.min_weekly.index(most), f"{most} is above max = {self.max}"
+            yield Issue((*place, "min_weekly", hour), problem, "right is at most max", related_paths=((*place, "max"),))
+        if self.keep_at_most is not None and not self.sets_aside:
+            problem = f'{self.keep_at_most} has no effect: with when_off = "{self.when_off}" no VM is kept'
+            hint = 'write when_off = "deallocate" beside it, or leave it out'
+            yield Issue((*place, "keep_at_most"), problem, hint, related_paths=((*place, "when_off"),))
+        if self.is_mixed and "priority" in group.model_fields_set:
+            key = "regular_base" if self.regular_base is not None else "regular_above_base"
+            problem = (
+                f'"{group.priority}" and {key} contradict each other: of a mix some VMs are regular and some are spot'
+            )
+            hint = f"leave priority out, or {key}"
+            yield Issue((*place[:-1], "priority"), problem, hint, related_paths=((*place, key),))
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """Bounds in order, a rule at least, and thresholds apart."""
@@ -216,6 +310,7 @@ class AutoscaleSection(DemandSection):
             problem = f"{self.min} is above max = {self.max}"
             hint = "right is min <= max"
             yield Issue((*place, "min"), problem, hint, related_paths=((*place, "max"),))
+        yield from self._check_kept_and_mixed(group, place)
         if not self.scale_out and not self.scale_in:
             problem = "there is no rule, so the number of VMs would never change"
             hint = "give scale_out, such as { above = 0.7, by = 1 }, and scale_in"

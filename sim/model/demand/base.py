@@ -118,6 +118,11 @@ class Demand:
     is_compiled: ClassVar[bool] = True
     """Whether the compiled engine simulates it."""
 
+    @property
+    def sets_aside(self) -> bool:
+        """Whether an autoscaler deallocates VMs that it does not need, and starts them again."""
+        return False
+
     def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
         """When each VM is requested (s), in order, block by block; all before the horizon."""
         if context.count:
@@ -191,6 +196,8 @@ class Demand:
 class GroupFacts(Protocol):
     """What a demand kind may know of the group whose table it is."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def size(self) -> str: ...
     @property
@@ -266,6 +273,15 @@ class DemandSection(Section):
     def has_work(self) -> bool:
         """Whether a lifetime is work (`Demand.lifetime_is_work`)."""
         return False
+
+    @property
+    def sets_aside(self) -> bool:
+        """Whether an autoscaler keeps VMs deallocated (`Demand.sets_aside`)."""
+        return False
+
+    def priorities(self, group: GroupFacts) -> Mapping[str, str]:
+        """The priorities of the group's VMs, by what follows the group's name in results; the first is the autoscaler's."""
+        return {"": group.priority}
 
     def joined(self, tables: tuple[Any, ...]) -> DemandSection:
         """The first of a list of tables, standing for all of them."""

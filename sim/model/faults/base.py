@@ -75,6 +75,7 @@ class Circumstances:
     has_hosts: bool  # VMs share hosts with others
     demand: type[Demand] = AlwaysOn
     has_work: bool = False  # a lifetime is work (`Demand.lifetime_is_work`)
+    sets_aside: bool = False  # an autoscaler keeps VMs deallocated (`Demand.sets_aside`)
 
 
 class FailuresFacts(Protocol):

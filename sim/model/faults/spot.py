@@ -59,6 +59,8 @@ class SpotSection(GroupFault):
         if spot is None or never_evicted or spot.restart_after_s is not None:
             return []
         demand = circumstances.demand
+        if demand.is_scaled and circumstances.sets_aside:
+            return []
         if demand.is_scaled and spot.policy == "deallocate":
             stays = "Evicted VMs stay deallocated for ever, and the autoscaler counts them among its VMs"
             return [f'{stays}, so it asks for no others: give spot.restart_after, or policy = "delete".']

@@ -9,7 +9,7 @@ from sim.lifecycle.operations import rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import Attempts, Delay, State, Transition
-from sim.model.states.deletion import lifetime_may_end, without_vm
+from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, without_vm
 from sim.model.states.draft import Draft, Power, Rows
 from sim.model.states.faults import guest_may_crash, host_may_fail
 from sim.model.states.operations import Outcomes, operate
@@ -153,7 +153,7 @@ def rest_unwanted(draft: Draft, state: State, power: PowerState) -> Transition:
     """Demand turns off while the VM is off, or stopped, already: go where `when_off` wants it."""
     if draft.deletes_unwanted:
         return draft.transition(state, draft.to("remove", power), attempts=Attempts.RESET)
-    releases_host = power is STOPPED and draft.plan.when_off in ("deallocate", "hibernate")
+    releases_host = power is STOPPED and draft.when_off in ("deallocate", "hibernate")
     target = draft.to("release") if releases_host else draft.to("off", power)
     return draft.transition(state, target, attempts=Attempts.RESET)
 
@@ -233,6 +233,7 @@ def unstarted(draft: Draft, state: State, power: PowerState) -> None:
     """The attempts of a start are used up: as it is until demand has turned off, and on again."""
     state.level = True
     state.down = rest_unwanted(draft, state, power)
+    back_to_autoscaler(draft, state)
     may_be_preempted(draft, state)
     lifetime_may_end(draft, state)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sim.distributions.kinds import Constant, Distribution, Exponential
+from sim.lifecycle.power import PowerState
 from sim.model.plan import GroupPlan, Platform, Retry
 from sim.model.state_machine import DEMANDS, TURNS, Attempts, Delay, Life, LifeTimer, State, StateMachine, Transition
 from sim.model.states.automation import AUTOMATION
@@ -31,7 +32,8 @@ def compile_state_machine(
     first, later = first_transitions(draft)
     asks = add_requests(draft) if takes_requests else {}
     streams = _streams(draft)
-    assert not plan.demand.is_scaled or takes_requests, "the autoscaler asks for deletes"
+    if plan.demand.is_scaled:
+        _let_scale_in(draft, asks)
     if platform is not None:
         add_refusals(draft)
     _derive(draft, streams)
@@ -50,6 +52,15 @@ def compile_state_machine(
         edge_streams=(streams["on"], streams["off"]),
         asks=asks,
     )
+
+
+def _let_scale_in(draft: Draft, asks: Mapping[tuple[int, str], Transition]) -> None:
+    """How an autoscaler takes VMs away; none from which an operation or an eviction is under way."""
+    for state in draft.states:
+        if state.operation is None and not state.closed:
+            state.removed = asks.get((state.index, "delete"))
+            is_off = state.power is PowerState.DEALLOCATED
+            state.set_aside = state.down or (None if is_off else state.removed)
 
 
 def _streams(draft: Draft) -> Mapping[str, int]:

@@ -33,6 +33,14 @@ def without_vm(draft: Draft, state: State) -> None:
     lifetime_may_end(draft, state)
 
 
+def back_to_autoscaler(draft: Draft, state: State) -> None:
+    """No one brings the VM back: an autoscaler that keeps deallocated VMs has one more of them, and one less asked for."""
+    if draft.plan.demand.sets_aside:
+        assert state.down is not None
+        state.wait, state.next = Delay.INSTANT, state.down
+        state.next.ends_demand = True
+
+
 @DELETION.operation
 def delete(draft: Draft, power: PowerState, reason: str) -> State:
     """Accepted from any power state."""

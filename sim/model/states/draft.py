@@ -14,7 +14,7 @@ from sim.lifecycle.power import PowerState, is_legal
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.plan import GroupPlan, Platform
 from sim.model.state_machine import Attempts, Delay, State, Transition
-from sim.model.when_off import WHEN_OFF
+from sim.model.when_off import WHEN_OFF, WhenOff
 
 Exits = TypeVar("Exits", bound=Callable[..., None])
 FirstState = TypeVar("FirstState", bound=Callable[..., State])
@@ -100,9 +100,19 @@ class Draft:
     # -- what the plan asks for ------------------------------------------------------------------------------------
 
     @property
+    def turns_off(self) -> bool:
+        """Whether demand for a VM turns off and on again."""
+        return self.plan.demand.turns_off or self.plan.demand.sets_aside
+
+    @property
+    def when_off(self) -> WhenOff:
+        """What is done with an unwanted VM."""
+        return "deallocate" if self.plan.demand.sets_aside else self.plan.when_off
+
+    @property
     def off_operation(self) -> str | None:
         """The operation that switches an unwanted VM off; None: it is kept on, or demand never turns off."""
-        return WHEN_OFF[self.plan.when_off].operation if self.plan.demand.turns_off else None
+        return WHEN_OFF[self.when_off].operation if self.turns_off else None
 
     @property
     def deletes_unwanted(self) -> bool:

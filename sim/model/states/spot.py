@@ -3,7 +3,7 @@
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import State
-from sim.model.states.deletion import lifetime_may_end, without_vm
+from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, without_vm
 from sim.model.states.draft import Draft, Rows
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED
@@ -69,6 +69,8 @@ def evicted(draft: Draft, state: State) -> None:
         state.next = draft.transition(state, draft.to("off", DEALLOCATED))
     state.level = True  # demand may have turned off since the notice
     state.down = draft.transition(state, draft.to("off", DEALLOCATED))
+    if draft.plan.spot.restart_after_s is None:
+        back_to_autoscaler(draft, state)
     lifetime_may_end(draft, state)
 
 
@@ -81,7 +83,7 @@ def evicted_and_deleted(draft: Draft, state: State) -> None:
         return
     draft.lasts(state, "restart_after", draft.plan.spot.restart_after_s)
     state.next = draft.transition(state, draft.to("create"))
-    if draft.plan.demand.turns_off:
+    if draft.turns_off:
         state.level = True  # demand may have turned off since the notice
         state.down = draft.transition(state, draft.to("unwanted"))
     lifetime_may_end(draft, state)

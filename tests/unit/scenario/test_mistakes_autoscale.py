@@ -100,6 +100,46 @@ MISTAKES: dict[str, Bad] = {
         "group.dev.autoscale",
         "arrivals and autoscale contradict each other",
     ),
+    "kept VMs that are deleted": bad(
+        *scaled("keep_at_most = 5", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.keep_at_most",
+        "has no effect",
+        'when_off = "deallocate"',
+    ),
+    "more VMs by hour than the most": bad(
+        *scaled(f"min_weekly = {[*[1] * 167, 3]}", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.min_weekly[168]",
+        "3 is above max = 2",
+    ),
+    "a number of a week of 24 hours": bad(
+        *scaled(f"min_weekly = {[1] * 24}", load={"hourly": DAY}, per_vm=1.0, min=1, max=2),
+        "group.dev.autoscale.min_weekly",
+        "exactly 168",
+    ),
+    "a mix and a priority": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f'priority = "spot" #!\n[group.autoscale]\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\nregular_base = 2\n{RULES}',
+        "group.dev.priority",
+        "regular_base contradict each other",
+    ),
+    "a mix without autoscale": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        "[group.spot]\nregular_base = 2 #!\n",
+        "group.dev.spot.regular_base",
+        "belongs to [group.autoscale]",
+    ),
+    "a mix in the group itself": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        'regular_above_base = "30 %" #!\n' + SCHEDULE,
+        "group.dev.regular_above_base",
+        "belongs to [group.autoscale]",
+    ),
+    "when_off of the group beside an autoscaler": bad(
+        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
+        f'when_off = "deallocate" #!\n[group.autoscale]\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\n{RULES}',
+        "group.dev.when_off",
+        "write it under [group.autoscale]",
+    ),
     "autoscale and cycle": bad(
         'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
         f'[group.cycle]\non = "1h"\noff = "1h"\n[group.autoscale] #!\nload = {{ hourly = {DAY} }}\nper_vm = 1.0\nmin = 1\nmax = 2\n{RULES}',
