@@ -222,7 +222,7 @@ def test_an_override_of_when_off_wins_wherever_the_file_has_it():
 
 def test_a_spot_section_waits_until_the_group_is_spot():
     """So that one override turns a regular fleet into a spot fleet."""
-    made = scenario({"spot": {"eviction_per_hour": 0.05}})
+    made = scenario({"priority": "regular", "spot": {"eviction_per_hour": 0.05}})
     assert made.fleet_plan().groups[0].spot is None
     assert any("not used" in line for line in made.describe())
     spot = made.replace("group.dev.priority", "spot")

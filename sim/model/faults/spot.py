@@ -1,5 +1,6 @@
 """Eviction of spot VMs: `[group.spot]`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -8,8 +9,9 @@ from pydantic import Field
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.defaults import default_value
+from sim.fields.issues import Issue, Path
 from sim.fields.types import Probability, default_field
-from sim.model.faults.base import GROUP_FAULTS, Circumstances, GroupFault
+from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,13 @@ class SpotSection(GroupFault):
         if not (demand.is_open or demand.turns_off):
             return ["Evicted VMs never come back, though they are wanted to the horizon: give spot.restart_after."]
         return []
+
+    def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
+        """It means nothing for regular VMs; where `priority` is written, it waits for the day when that is changed."""
+        if not (group.has_spot or group.has_own_sizes or "priority" in group.model_fields_set):
+            problem = "it has no effect: the VMs are regular, and never evicted"
+            hint = 'write priority = "spot"; or priority = "regular", to keep it for a what-if'
+            yield Issue(place, problem, hint, related_paths=((*place[:-1], "priority"),))
 
     @classmethod
     def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:

@@ -123,8 +123,8 @@ MISTAKES: dict[str, Bad] = {
         "regular_base contradict each other",
     ),
     "a mix without autoscale": bad(
-        'count = 200\ndisks = ["P10"]\n' + SCHEDULE,
-        "[group.spot]\nregular_base = 2 #!\n",
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { regular_base = 2 } #!',
         "group.dev.spot.regular_base",
         "belongs to [group.autoscale]",
     ),

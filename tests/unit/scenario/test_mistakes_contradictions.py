@@ -33,9 +33,16 @@ MISTAKES: dict[str, Bad] = {
     "warm-up equal to the horizon": bad(
         "seed = 1", 'warm_up = "28d" #!', "warm_up", "must end before the horizon"
     ),
-    "certain eviction": bad(
+    "evictions of VMs that are regular": bad(
         "[group.retry]\nattempts = 5",
-        "[group.spot]\neviction_per_hour = 1.0 #!",
+        "[group.spot] #!\neviction_per_hour = 0.1",
+        "group.dev.spot",
+        "has no effect",
+        'priority = "spot"',
+    ),
+    "certain eviction": bad(
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { eviction_per_hour = 1.0 } #!',
         "group.dev.spot.eviction_per_hour",
         "less than 1",
     ),
