@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.runs.run_result import RunResult, write
     from sim.runs.warm_up import long_run, with_warm_up
     from sim.scenario.scenario import Scenario, from_dict, load
+    from sim.studies.closed_forms import verify
     from sim.studies.compare import Comparison, compare
     from sim.studies.purchase import Purchase, best_commitment
     from sim.studies.selection import Selection, best_of
@@ -42,6 +43,7 @@ _NAMES = {
     "sim.runs.run_result": ("RunResult", "write"),
     "sim.runs.warm_up": ("long_run", "with_warm_up"),
     "sim.scenario.scenario": ("Scenario", "from_dict", "load"),
+    "sim.studies.closed_forms": ("verify",),
     "sim.studies.compare": ("Comparison", "compare"),
     "sim.studies.purchase": ("Purchase", "best_commitment"),
     "sim.studies.selection": ("Selection", "best_of"),
@@ -56,7 +58,7 @@ __all__ = [
     "Cluster", "Comparison", "History", "InputError", "Purchase", "ResultError", "RunCache", "RunResult", "Scenario",
     "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
     "best_of", "compare", "explain", "from_dict", "load", "long_run", "plot", "read", "run", "sensitivity", "size", "sweep",
-    "with_warm_up", "workers_for", "write",
+    "verify", "with_warm_up", "workers_for", "write",
 ]  # fmt: skip
 
 

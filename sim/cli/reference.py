@@ -1,4 +1,4 @@
-"""`vmfleet metrics` and `vmfleet keys`: the reference tables, from the registries that every view reads."""
+"""`vmfleet metrics`, `keys` and `verify`: the reference tables, from the registries that every view reads, and the cases with known answers."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sim.cli import options, terminal
+from sim.cli.conditions import MET
 
 
 def metrics(as_json: options.Json = False) -> None:
@@ -42,3 +43,22 @@ def keys(
     sourced = [row for row in rows if row.source] if path else []
     for row in sourced:
         typer.echo(f"{row.path}{f', in {row.unit}' if row.unit else ''}: {row.source}")
+
+
+def verify(
+    case: Annotated[list[str] | None, typer.Option("--case", metavar="NAME", help="Only this one; repeatable.")] = None,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+) -> None:
+    """Play cases whose exact answer is known; exit status 3 unless all hold."""
+    from sim.studies.closed_forms import COLUMNS, table, verify
+
+    found = verify(case or (), seed=1 if seed is None else seed)
+    rows = table(found)
+    if as_json:
+        terminal.print_json([asdict(each) for each in found])
+    else:
+        terminal.print_table("Cases with a known answer", COLUMNS, rows)
+        typer.echo(f"{sum(each.holds for each in found)} of {len(found)} hold.")
+    if not all(each.holds for each in found):
+        raise typer.Exit(MET)
