@@ -18,7 +18,7 @@ from sim.azure.habits import pools
 from sim.azure.identity import Directory
 from sim.azure.measures import Measures
 from sim.billing.export_rows import Scan, read_export, scan_export
-from sim.catalog import Catalogue, load, load_bundled
+from sim.catalog import Catalogue, load
 from sim.catalog.terms import PAY_AS_YOU_GO, Term
 from sim.errors import CatalogueError, InputError, UsageError
 from sim.files import json_items, read_json, refusal
@@ -79,7 +79,7 @@ def import_fleet(
     paths: Sequence[Path], *, first: date | None, last: date | None, stem: str, catalogue: Path | None = None
 ) -> Imported:
     """Read files and folders; raises UsageError where nothing in them can be used. *catalogue*: a price list of the user's own."""
-    prices = load_bundled() if catalogue is None else load(catalogue)
+    prices = load(catalogue)
     warnings: list[str] = []
     lists, log = Inventory(), Log()
     log_kinds: dict[str, str] = {}

@@ -5,6 +5,7 @@ understand-vm-reservation-charges.md (2023-07-27), reserved-vm-instance-size-fle
 savings-plan/discount-application.md (2025-01-07), capacity-reservation-overview.md (2026-02-17), dedicated-hosts.md.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,62 +13,58 @@ TERMS = ("1y", "3y")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
-    """So many VMs of one size paid for a term, hour by hour, used or not; stopped VMs use it, spot VMs can't."""
+class Bought:
+    """What every commitment has: a name, and a term and amounts that are checked when it is made."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        for what in ("term", "quantity", "hourly_usd", "usd_per_h"):
+            value = getattr(self, what, None)
+            if what == "term" and value not in (None, *TERMS):
+                raise ValueError(f"commitment {self.name}: term is {value!r}; it is one of {', '.join(TERMS)}")
+            if what != "term" and value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"commitment {self.name}: {what} is {value}; it is a finite number, 0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation(Bought):
+    """So many VMs of one size paid for a term, hour by hour, used or not; stopped VMs use it, spot VMs can't."""
+
     size: str
     quantity: float
     term: str  # 1y | 3y
     region: str
     size_flexible: bool = True  # covers its whole flexibility group, by ratio
 
-    def __post_init__(self) -> None:
-        _check_term(self.name, self.term)
-        _check_amount(self.name, "quantity", self.quantity)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SavingsPlan:
+class SavingsPlan(Bought):
     """So many dollars of compute bought every hour, spent at the plan's rates on whatever saves most."""
 
-    name: str
     hourly_usd: float
     term: str  # 1y | 3y
     region: str = ""  # "" covers every region (a savings plan is not bound to one)
 
-    def __post_init__(self) -> None:
-        _check_term(self.name, self.term)
-        _check_amount(self.name, "hourly_usd", self.hourly_usd)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityReservation:
+class CapacityReservation(Bought):
     """Room held for so many VMs of one size, billed as if they ran; a VM inside takes the place of an unused unit."""
 
-    name: str
     size: str
     quantity: float
     region: str
     groups: tuple[str, ...] = ()  # whose VMs name it; () = every regular group of this size and region
 
-    def __post_init__(self) -> None:
-        _check_amount(self.name, "quantity", self.quantity)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DedicatedHost:
+class DedicatedHost(Bought):
     """Whole hosts, billed while they exist; VMs on them pay no compute (licences, disks, network as usual)."""
 
-    name: str
     quantity: float
     usd_per_h: float
     vcpus: int  # of one host
     groups: tuple[str, ...]  # whose VMs run on it
-
-    def __post_init__(self) -> None:
-        _check_amount(self.name, "quantity", self.quantity)
-        _check_amount(self.name, "usd_per_h", self.usd_per_h)
 
 
 Commitment = Reservation | SavingsPlan | CapacityReservation | DedicatedHost
@@ -76,13 +73,3 @@ Commitment = Reservation | SavingsPlan | CapacityReservation | DedicatedHost
 def hold_vms(commitments: Iterable[Commitment]) -> bool:
     """Whether any of them holds VMs one at a time: then hours aren't enough to rate them, the stays of VMs are needed."""
     return any(isinstance(each, CapacityReservation | DedicatedHost) for each in commitments)
-
-
-def _check_term(name: str, term: str) -> None:
-    if term not in TERMS:
-        raise ValueError(f"commitment {name}: term is {term!r}; it is one of {', '.join(TERMS)}")
-
-
-def _check_amount(name: str, what: str, amount: float) -> None:
-    if not 0 <= amount < float("inf"):
-        raise ValueError(f"commitment {name}: {what} is {amount}; it is a finite number, 0 or more")

@@ -1,6 +1,6 @@
 """RATING: hours become money. Reads usage and prices; the simulation is not needed.
 
-`rate` takes the ledgers of a run, `rate_stays` stays of VMs, `rate_hours` hours from anywhere. Commitments are applied per clock hour and
+`rate_run` takes the ledgers of a run, `rate_stays` stays of VMs, `rate_in_full` hours from anywhere. Commitments are applied per clock hour and
 fleet-wide (`sim.billing.commitment_allocation`), then every meter is one line: quantity times price, rounded once to nano-dollars.
 """
 
@@ -27,20 +27,6 @@ from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.usage.ledger import GroupUsage, into_clock_hour_s, to_ticks
 
 
-def rate(
-    groups: Sequence[RatedGroup],
-    usages: Mapping[str, GroupUsage],
-    catalogue: Catalogue,
-    policy: BillingPolicy | str,
-    commitments: Sequence[Commitment] = (),
-    spot_steps: SpotSteps | None = None,
-    *,
-    start: datetime | None = None,
-) -> Bill:
-    """The bill of one replication: what its groups used, at the catalogue's prices, under a billing policy."""
-    return rate_run(groups, usages, catalogue, policy, commitments, spot_steps, start=start).bill
-
-
 def rate_run(
     groups: Sequence[RatedGroup],
     usages: Mapping[str, GroupUsage],
@@ -51,7 +37,7 @@ def rate_run(
     *,
     start: datetime | None = None,
 ) -> Rating:
-    """`rate` with its working, which a FOCUS export needs."""
+    """The bill of one replication with its working: what its groups used, at the catalogue's prices, under a billing policy."""
     if not groups:
         raise ValueError("nothing to rate: no groups")
     rules = get_policy(policy) if isinstance(policy, str) else policy
@@ -59,19 +45,6 @@ def rate_run(
     some = usages[groups[0].name]
     window = window_hourly(some.start_s + some.into_hour_s, some.end_s + some.into_hour_s, len(hours[0].billed.hourly))
     return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start)
-
-
-def rate_hours(
-    hours: Sequence[RatedHours],
-    window: Hourly,
-    catalogue: Catalogue,
-    commitments: Sequence[Commitment] = (),
-    spot_steps: SpotSteps | None = None,
-    *,
-    start: datetime | None = None,
-) -> Bill:
-    """The bill of hours counted by group and clock hour; *window* is the part of each clock hour that is billed."""
-    return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start).bill
 
 
 def rate_stays(
@@ -93,14 +66,8 @@ def rate_stays(
     rules = get_policy(policy) if isinstance(policy, str) else policy
     start_s, end_s = (0.0, stays.end_s) if window_s is None else window_s
     into_hour_s = 0.0 if start is None else into_clock_hour_s(start)
-    hours = hours_of_stays(
-        stays,
-        rules,
-        (to_ticks(start_s), to_ticks(end_s)),
-        rounding,
-        to_ticks(into_hour_s),
-        levels=hold_vms(commitments),
-    )
+    ticks = to_ticks(start_s), to_ticks(end_s)
+    hours = hours_of_stays(stays, rules, ticks, rounding, to_ticks(into_hour_s), levels=hold_vms(commitments))
     window = window_hourly(start_s + into_hour_s, end_s + into_hour_s, len(hours[0].billed.hourly))
     return rate_in_full(hours, window, catalogue, commitments, spot_steps, start=start)
 
@@ -126,7 +93,10 @@ def rate_in_full(
     *,
     start: datetime | None = None,
 ) -> Rating:
-    """`rate_hours` with its working. *start* is the instant of t = 0; without it a month has 730 hours."""
+    """The bill, with its working, of hours counted by group and clock hour.
+
+    *window* is the part of each clock hour that is billed; *start* the instant of t = 0, without which a month has 730 hours.
+    """
     allocation = allocate(hours, window, catalogue, commitments)
     prices = {own.group.name: group_prices(catalogue, own.group) for own in hours}
     stepped = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ def load_bundled() -> Catalogue:
     return load(BUNDLED, name="the bundled catalogue")
 
 
-def load(path: str | Path, *, name: str | None = None) -> Catalogue:
-    """A catalogue from a file that `vmfleet prices import` wrote, or one of the same form."""
+def load(path: str | Path | None, *, name: str | None = None) -> Catalogue:
+    """A catalogue from a file that `vmfleet prices import` wrote, or one of the same form; None: the bundled one."""
+    if path is None:
+        return load_bundled()
     path = Path(path)
     return from_document(read_json(path, CatalogueError), name=name or str(path))
 
@@ -253,14 +256,7 @@ def _refuse_twice(name: str, blocks: Sequence[PriceBlock]) -> None:
 
 
 def _head(provenance: Provenance) -> dict[str, str]:
-    row = {
-        "source": provenance.source,
-        "read": provenance.read,
-        "licence": provenance.licence,
-        "trust": str(provenance.trust),
-        "note": provenance.note,
-    }
-    return {key: value for key, value in row.items() if value}
+    return {key: str(value) for key, value in asdict(provenance).items() if value}
 
 
 def _size_row(size: Size) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sim.cli import options, terminal
 from sim.errors import CatalogueError
 
 if TYPE_CHECKING:  # start-up: the catalogue is loaded by the commands that need it
-    from sim.catalog import Catalogue
+    pass
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -58,7 +58,7 @@ def show(
     """Every term's price of a VM size, by region, with its source."""
     from sim import catalog
 
-    prices = _catalogue(catalogue)
+    prices = catalog.load(catalogue)
     rows = catalog.show(prices, size, region)
     if as_json:
         terminal.print_json([asdict(row) for row in rows])
@@ -117,7 +117,7 @@ def sizes(
     """
     from sim import catalog
 
-    rows = catalog.list_sizes(_catalogue(catalogue), pattern)
+    rows = catalog.list_sizes(catalog.load(catalogue), pattern)
     if as_json:
         terminal.print_json(rows)
         return
@@ -145,7 +145,7 @@ def regions(catalogue: options.Prices = None, as_json: options.Json = False) -> 
     """
     from sim import catalog
 
-    rows = catalog.list_regions(_catalogue(catalogue))
+    rows = catalog.list_regions(catalog.load(catalogue))
     if as_json:
         terminal.print_json(rows)
         return
@@ -159,9 +159,3 @@ def regions(catalogue: options.Prices = None, as_json: options.Json = False) -> 
         ],
         left=4,
     )
-
-
-def _catalogue(path: Path | None) -> Catalogue:
-    from sim import catalog
-
-    return catalog.load(path) if path is not None else catalog.load_bundled()

@@ -125,10 +125,7 @@ def rate_file(usage: Path, asked: BillOptions, scenario: Scenario | None) -> Rat
 
     policy = get_policy(asked.policy or (scenario.billing_policy if scenario else "2018-08"))
     region = asked.region or (scenario.prices.region if scenario else "westeurope")
-    if scenario is not None:
-        catalogue = scenario.catalogue()
-    else:
-        catalogue = catalog.load_bundled() if asked.catalogue is None else catalog.load(asked.catalogue)
+    catalogue = scenario.catalogue() if scenario is not None else catalog.load(asked.catalogue)
     commitments = scenario.billed_commitments() if scenario else ()
     seen = recognise(usage)
     if seen.kind == COST_EXPORT:

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from sim.billing.commitments import Commitment, Reservation
 from sim.billing.hours import Hourly, RatedHours
 from sim.billing.newsvendor import best_quantity
-from sim.billing.rating import rate_hours
+from sim.billing.rating import rate_in_full
 from sim.billing.tariff import reservation_price, size_tariff
 from sim.engines.engine_selection import choose_engine
 from sim.errors import InputError
@@ -181,14 +181,10 @@ class _Curve:
                 amount = round(index * self.step, 2)
                 value = int(amount) if amount == int(amount) else amount
                 self.bought[index] = self.scenario.replace(self.path, value).billed_commitments()
-            bill = rate_hours(
-                *self.replications[k],
-                self.inputs.catalogue,
-                self.bought[index],
-                self.inputs.spot_steps,
-                start=self.inputs.plan.start,
-            )
-            self.known[index, k] = bill.total
+            inputs, bought = self.inputs, self.bought[index]
+            hours, window = self.replications[k]
+            rated = rate_in_full(hours, window, inputs.catalogue, bought, inputs.spot_steps, start=inputs.plan.start)
+            self.known[index, k] = rated.bill.total
         return self.known[index, k]
 
     def costs(self, index: int) -> list[float]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sim import from_dict
-from sim.billing.rating import rate
+from sim.billing.rating import rate_run
 from sim.engines.simulate import simulate
 from sim.lifecycle.policy import get_policy
 from sim.model.demand import Replay
@@ -145,7 +145,7 @@ def played(asked: SimulationInput, engine: str, *, replication: int = 0, threads
     """One replication with ledger, hourly timeline, metrics and bill; returns the fleet's metrics."""
     run = simulate(asked.plan, seed=1, replication=replication, engine=engine, threads=threads)
     policy = get_policy(asked.billing_policy)
-    bill = rate(asked.rated_groups, run.usages, asked.catalogue, policy, asked.commitments)
+    bill = rate_run(asked.rated_groups, run.usages, asked.catalogue, policy, asked.commitments).bill
     for usage in run.usages.values():
         timeline_of(usage)
     return metrics_of(RatedUsage(run.fleet, bill, policy))

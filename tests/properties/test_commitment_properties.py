@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.billing import CapacityReservation, RatedGroup, Reservation, SavingsPlan, rate_hours
+from sim.billing import CapacityReservation, RatedGroup, Reservation, SavingsPlan, rate_in_full
 from sim.billing.hours import CountedHours, RatedHours
 from sim.catalog import load_bundled
 
@@ -83,7 +83,7 @@ def plain_hour(demand: dict[str, float], reserved, hourly_usd: float) -> float:
 @given(used=usage, reserved=reservations, hourly_usd=money)
 def test_array_work_equals_a_plain_loop_over_hours(used, reserved, hourly_usd):
     """Coverage of groups that share a size is proportional, so the fleet pays what a loop over sizes says."""
-    bill = rate_hours(groups_of(used), np.ones(HOURS), CATALOGUE, commitments_of(reserved, hourly_usd))
+    bill = rate_in_full(groups_of(used), np.ones(HOURS), CATALOGUE, commitments_of(reserved, hourly_usd)).bill
     expected = 0.0
     for hour in range(HOURS):
         demand: dict[str, float] = {}
@@ -98,7 +98,7 @@ def test_array_work_equals_a_plain_loop_over_hours(used, reserved, hourly_usd):
 def test_every_hour_is_paid_once_and_nothing_is_used_beyond_what_was_bought(used, reserved, hourly_usd):
     """Left plus covered is billed; used fractions lie in 0 to 1; amounts add up whatever happens."""
     hours = groups_of(used)
-    bill = rate_hours(hours, np.ones(HOURS), CATALOGUE, commitments_of(reserved, hourly_usd))
+    bill = rate_in_full(hours, np.ones(HOURS), CATALOGUE, commitments_of(reserved, hourly_usd)).bill
     for own in hours:
         lines = [line for line in bill.lines if line.group == own.group.name and line.kind == "compute"]
         assert sum(line.quantity for line in lines) == pytest.approx(own.billed.total_h, abs=1e-9)
@@ -113,8 +113,8 @@ def test_one_more_reservation_never_raises_pay_as_you_go(used, quantity):
     """And what it saves is at most what it covers at the list price."""
     size = SIZES[0]
     hours = groups_of(used)
-    before = rate_hours(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity, True)], 0.0))
-    after = rate_hours(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity + 1, True)], 0.0))
+    before = rate_in_full(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity, True)], 0.0)).bill
+    after = rate_in_full(hours, np.ones(HOURS), CATALOGUE, commitments_of([(size, quantity + 1, True)], 0.0)).bill
     saved = before.cost("compute") - after.cost("compute")
     dearest = max(CATALOGUE.price_per_h(s, REGION, "linux") / r for s, r in ((SIZES[0], 1.0), (SIZES[1], 2.0)))
     assert -1e-6 <= saved <= HOURS * dearest + 1e-6
@@ -126,7 +126,7 @@ def test_a_capacity_reservation_never_costs_less_than_its_units_nor_less_than_th
     """An hour costs the larger of VMs and units, at the size's price: VMs replace empty units, never double."""
     size = SIZES[1]
     room = CapacityReservation(name="room", size=size, quantity=quantity, region=REGION)
-    bill = rate_hours(groups_of(used), np.ones(HOURS), CATALOGUE, [room])
+    bill = rate_in_full(groups_of(used), np.ones(HOURS), CATALOGUE, [room]).bill
     price = CATALOGUE.price_per_h(size, REGION, "linux")
     inside = sum((np.array(hourly) for own, hourly in used if own == size), start=np.zeros(HOURS))
     others = sum(sum(hourly) * CATALOGUE.price_per_h(own, REGION, "linux") for own, hourly in used if own != size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.billing import RatedGroup, Reservation, rate_hours
+from sim.billing import RatedGroup, Reservation, rate_in_full
 from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.newsvendor import best_quantity
 from sim.catalog import load_bundled
@@ -21,7 +21,7 @@ def rated(use: np.ndarray, quantity: float) -> float:
     group = RatedGroup(name="g", size=SIZE, region=REGION)
     hours = [RatedHours(group=group, billed=run, licensed=none, existing=none, orphaned=none)]
     reservation = Reservation(name="ri", size=SIZE, quantity=quantity, term="1y", region=REGION)
-    return rate_hours(hours, np.ones(len(use)), CATALOGUE, [reservation]).total
+    return rate_in_full(hours, np.ones(len(use)), CATALOGUE, [reservation]).bill.total
 
 
 @pytest.mark.parametrize("seed", range(5))

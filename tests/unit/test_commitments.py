@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan, rate_hours
+from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan, rate_in_full
 from sim.billing.commitment_allocation import Demand, reserve, save
 from sim.billing.hours import CountedHours, RatedHours, window_hourly
 from sim.billing.tariff import SizeTariff
@@ -43,7 +43,7 @@ def reservation(quantity: float = 1, size: str = D4, **changes: object) -> Reser
 
 def bill(groups: list[RatedHours], *commitments: object):
     """Their bill over whole clock hours."""
-    return rate_hours(groups, np.ones(len(groups[0].billed.hourly)), CATALOGUE, commitments)
+    return rate_in_full(groups, np.ones(len(groups[0].billed.hourly)), CATALOGUE, commitments).bill
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ DSV2 = {f"DS{number}_v2": ratio for number, ratio in zip(range(1, 6), (1, 2, 4, 
 def tariff(size: str, group: str | None = "DSv2", ratio: float | None = None) -> SizeTariff:
     """A size whose price follows its ratio."""
     ratio = ratio or DSV2[size]
-    return SizeTariff(size=size, region=REGION, payg_usd_per_h=0.07 * ratio, flexibility_group=group, ratio=ratio)
+    return SizeTariff(size=size, region=REGION, per_h={"linux": 0.07 * ratio}, flexibility_group=group, ratio=ratio)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_without_flexibility_or_outside_its_group_a_reservation_covers_its_own_s
     for own, other in [
         (reservation(size="DS4_v2", size_flexible=False), tariff("DS1_v2")),
         (reservation(size="DS4_v2"), tariff("D1_v2", group="Dv2", ratio=1)),
-        (reservation(size="DS4_v2"), SizeTariff(size="X", region=REGION, payg_usd_per_h=1.0)),
+        (reservation(size="DS4_v2"), SizeTariff(size="X", region=REGION, per_h={"linux": 1.0})),
     ]:
         demand = Demand(name="a", tariff=other, left=np.array([3.0]))
         used = reserve([own], [demand], {"ri": tariff("DS4_v2")}, np.ones(1))
@@ -212,7 +212,7 @@ def test_a_dedicated_host_is_billed_for_existence_and_its_vms_are_free():
 def test_a_commitment_in_half_an_hour_is_half_a_commitment():
     """A window that ends inside a clock hour buys, and can use, only the part of it that lies inside."""
     window = window_hourly(0.0, 5400.0, 2)
-    made = rate_hours([hours("d", [1.0, 0.5])], window, CATALOGUE, [reservation()])
+    made = rate_in_full([hours("d", [1.0, 0.5])], window, CATALOGUE, [reservation()]).bill
     assert made.cost("compute") == 0.0
     assert made.cost("commitment") == pytest.approx(0.15, abs=1e-9)
     assert made.commitments["ri"].used_fraction == 1.0
@@ -229,7 +229,7 @@ def test_used_and_unused_make_the_whole_price_to_the_last_digit():
 def test_a_reservation_that_is_not_sold_is_refused_in_words():
     """The message names the commitment and how to give the price."""
     with pytest.raises(CatalogueError, match=r"ri: .*prices\.override"):
-        rate_hours(
+        rate_in_full(
             [hours("a", [1.0])],
             np.ones(1),
             load_bundled().with_overrides("northeurope", {}),
@@ -241,7 +241,9 @@ def test_two_plans_share_what_a_savings_plan_leaves():
     """What one plan can't pay, the next does; the fleet's hours are never paid twice."""
     demand = Demand(
         name="d",
-        tariff=SizeTariff(size="s", region=REGION, payg_usd_per_h=1.0, savings_plan_1y=0.8, savings_plan_3y=0.5),
+        tariff=SizeTariff(
+            size="s", region=REGION, per_h={"linux": 1.0, "savings_plan_1y": 0.8, "savings_plan_3y": 0.5}
+        ),
         left=np.array([4.0]),
     )
     plans = [SavingsPlan(name="a", hourly_usd=1.0, term="3y"), SavingsPlan(name="b", hourly_usd=0.8, term="1y")]

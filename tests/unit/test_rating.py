@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 import pytest
 
-from sim.billing import METERS, RatedGroup, rate
+from sim.billing import METERS, RatedGroup, rate_run
 from sim.billing.money import exact_price, split, to_nano
 from sim.catalog import load_bundled
 from sim.errors import CatalogueError
@@ -49,7 +49,9 @@ ONE_OF_EACH = {str(state): [1.0] for state in PowerState}
 )
 def test_an_hour_in_every_state_pays_what_the_policy_says(policy, os, compute_h, license_h):
     """Compute and licence follow the policy's two columns; disks and the address run in all eight states."""
-    bill = rate([group(os=os, disks=("P10",), public_ip=True)], {"dev": usage(**ONE_OF_EACH)}, CATALOGUE, policy)
+    bill = rate_run(
+        [group(os=os, disks=("P10",), public_ip=True)], {"dev": usage(**ONE_OF_EACH)}, CATALOGUE, policy
+    ).bill
     linux = CATALOGUE.price_per_h(SIZE, REGION, "linux")
     windows = CATALOGUE.price_per_h(SIZE, REGION, "windows")
     assert bill.cost("compute") == pytest.approx(compute_h * linux, abs=1e-9)
@@ -61,9 +63,9 @@ def test_an_hour_in_every_state_pays_what_the_policy_says(policy, os, compute_h,
 def test_hybrid_benefit_makes_a_windows_vm_cost_what_linux_costs():
     """The owned licence switches the licence meter off and nothing else."""
     books = {"dev": usage(running=[5.0])}
-    owned = rate([group(os="windows", hybrid_benefit=True)], books, CATALOGUE, "2018-08")
-    linux = rate([group(os="linux")], books, CATALOGUE, "2018-08")
-    bought = rate([group(os="windows")], books, CATALOGUE, "2018-08")
+    owned = rate_run([group(os="windows", hybrid_benefit=True)], books, CATALOGUE, "2018-08").bill
+    linux = rate_run([group(os="linux")], books, CATALOGUE, "2018-08").bill
+    bought = rate_run([group(os="windows")], books, CATALOGUE, "2018-08").bill
     assert owned.total == linux.total
     assert owned.total < bought.total
 
@@ -71,7 +73,7 @@ def test_hybrid_benefit_makes_a_windows_vm_cost_what_linux_costs():
 def test_spot_pays_the_spot_price():
     """Priority chooses the price, of the licence part too."""
     books = {"dev": usage(running=[2.0])}
-    bill = rate([group(os="windows", priority="spot")], books, CATALOGUE, "2018-08")
+    bill = rate_run([group(os="windows", priority="spot")], books, CATALOGUE, "2018-08").bill
     assert bill.total == pytest.approx(2 * CATALOGUE.price_per_h(SIZE, REGION, "spot_windows"), abs=2e-9)
 
 
@@ -79,7 +81,7 @@ def test_parts_make_the_total_to_the_last_digit():
     """Sums over groups, over kinds and over lines are the same integer, although no amount is a round number."""
     groups = [group(f"g{i}", os="windows", disks=("P10", "E:200"), public_ip=True) for i in range(7)]
     books = {g.name: usage(g.name, running=[1 / 3, 0.1 * i], stopped=[0.7]) for i, g in enumerate(groups)}
-    bill = rate(groups, books, CATALOGUE, "2018-08")
+    bill = rate_run(groups, books, CATALOGUE, "2018-08").bill
     whole = bill.amount_nano()
     assert whole == sum(bill.amount_nano(kind=kind) for kind in METERS)
     assert whole == sum(bill.amount_nano(group=g.name) for g in groups)
@@ -96,15 +98,15 @@ def test_doubling_a_price_doubles_the_bill():
     price = CATALOGUE.price_per_h(SIZE, REGION, "linux")
     dear = CATALOGUE.with_overrides(REGION, {SIZE: {"linux": 2 * price}})
     books = {"dev": usage(running=[3.3], stopped=[1.7])}
-    once = rate([group()], books, CATALOGUE, "2018-08").cost("compute")
-    twice = rate([group()], books, dear, "2018-08").cost("compute")
+    once = rate_run([group()], books, CATALOGUE, "2018-08").bill.cost("compute")
+    twice = rate_run([group()], books, dear, "2018-08").bill.cost("compute")
     assert twice == pytest.approx(2 * once, abs=2e-9)
 
 
 def test_a_hibernating_windows_vm_needs_a_larger_os_disk():
     """128 GiB hold a Windows image of 127 GiB but not 16 GiB of memory too: the step up to P15 has its own line."""
     books = {"dev": usage(hibernated=[10.0])}
-    bill = rate([group(os="windows", disks=("P10",), hibernates=True)], books, CATALOGUE, "2023-10")
+    bill = rate_run([group(os="windows", disks=("P10",), hibernates=True)], books, CATALOGUE, "2023-10").bill
     lines = {line.meter: line for line in bill.lines}
     step = CATALOGUE.disk("P15", REGION).per_month - CATALOGUE.disk("P10", REGION).per_month
     assert lines["disk.P15.hibernation"].amount == pytest.approx(10 * step / 730, abs=1e-9)
@@ -114,7 +116,7 @@ def test_a_hibernating_windows_vm_needs_a_larger_os_disk():
 def test_a_disk_that_is_no_disk_is_refused_in_words():
     """The message says how to write one."""
     with pytest.raises(CatalogueError, match="kind and GiB"):
-        rate([group(disks=("X9",))], {"dev": usage(running=[1.0])}, CATALOGUE, "2018-08")
+        rate_run([group(disks=("X9",))], {"dev": usage(running=[1.0])}, CATALOGUE, "2018-08")
 
 
 def test_split_loses_nothing():

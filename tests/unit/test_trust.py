@@ -7,7 +7,7 @@ import sim
 from sim.billing.commitments import DedicatedHost, Reservation, SavingsPlan
 from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meters import RatedGroup
-from sim.billing.rating import rate_hours
+from sim.billing.rating import rate_in_full
 from sim.catalog import Trust, load_bundled
 from sim.fields.metrics import trust_sentence
 
@@ -97,7 +97,7 @@ def test_a_commitment_is_trusted_as_its_price_is(commitment, share):
     hour, none = (CountedHours(hourly=np.array([h]), total_h=h) for h in (1.0, 0.0))
     group = RatedGroup(name="a", size="Standard_D4s_v5", region=region)
     own = RatedHours(group=group, billed=hour, licensed=none, existing=hour, orphaned=none)
-    bill = rate_hours([own], hour.hourly, load_bundled(), [commitment])
+    bill = rate_in_full([own], hour.hourly, load_bundled(), [commitment]).bill
     paid = [line for line in bill.lines if line.kind == "commitment" and line.amount_nano]
     assert {line.trusted for line in paid} == {share == 1.0}
 
