@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.studies.closed_forms import verify
     from sim.studies.compare import Comparison, compare
     from sim.studies.purchase import Purchase, best_commitment
+    from sim.studies.recommend import Recommendation, recommend
     from sim.studies.selection import Selection, best_of
     from sim.studies.sensitivity import Sensitivity, sensitivity
     from sim.studies.sizing import Sizing, size
@@ -46,6 +47,7 @@ _NAMES = {
     "sim.studies.closed_forms": ("verify",),
     "sim.studies.compare": ("Comparison", "compare"),
     "sim.studies.purchase": ("Purchase", "best_commitment"),
+    "sim.studies.recommend": ("Recommendation", "recommend"),
     "sim.studies.selection": ("Selection", "best_of"),
     "sim.studies.sensitivity": ("Sensitivity", "sensitivity"),
     "sim.studies.sizing": ("Sizing", "size"),
@@ -55,10 +57,10 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Cluster", "Comparison", "History", "InputError", "Purchase", "ResultError", "RunCache", "RunResult", "Scenario",
-    "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
-    "best_of", "compare", "explain", "from_dict", "load", "long_run", "plot", "read", "run", "sensitivity", "size", "sweep",
-    "verify", "with_warm_up", "workers_for", "write",
+    "Cluster", "Comparison", "History", "InputError", "Purchase", "Recommendation", "ResultError", "RunCache", "RunResult",
+    "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
+    "best_of", "compare", "explain", "from_dict", "load", "long_run", "plot", "read", "recommend", "run", "sensitivity", "size",
+    "sweep", "verify", "with_warm_up", "workers_for", "write",
 ]  # fmt: skip
 
 

@@ -29,6 +29,11 @@ class Demand:
     covered: dict[str, Hourly] = field(default_factory=dict)  # VM hours, by commitment
     takes: dict[str, float] = field(default_factory=dict)  # what one VM hour takes of each, in its own unit
 
+    @property
+    def wanted(self) -> Hourly:
+        """All of it, covered or not."""
+        return sum(self.covered.values(), start=self.left)
+
     def cover(self, commitment: str, share: Hourly, takes: float) -> None:
         """Let a commitment pay this share of what is left, hour by hour."""
         self.takes[commitment] = takes

@@ -6,7 +6,7 @@ billed as if they ran; then reservations, then savings plans cover VMs and empty
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from sim.billing.meters import BillLine, CommitmentUse, line
 from sim.billing.shares import share_of
 from sim.billing.tariff import SizeTariff, reservation_price, size_tariff
 from sim.catalog.catalogue import Catalogue
+from sim.fields.numbers import MONEY
 
 _Kind = TypeVar("_Kind")
 
@@ -32,12 +33,38 @@ class HourlyUse:
     bought: Hourly
     unit: str
     usd_per_unit: float
+    wanting: tuple[Demand, ...] = ()  # all demands of the fleet, with what each commitment paid of them
+
+    @property
+    def own(self) -> list[Demand]:
+        """The demands that it may cover."""
+        return [each for each in self.wanting if self.commitment.name in each.covered]
+
+    @property
+    def worth(self) -> Hourly:
+        """What it covered, as pay as you go."""
+        paid = (each.covered[self.commitment.name] * each.tariff.payg_usd_per_h for each in self.own)
+        return sum(paid, start=0.0 * self.bought)
+
+    @property
+    def covered(self) -> tuple[Hourly, Hourly]:
+        """What it covered and what it could have: VM hours, or where it is bought as money, money at pay-as-you-go prices."""
+        name, priced = self.commitment.name, self.unit == MONEY
+        own = [(each, each.tariff.payg_usd_per_h if priced else 1.0) for each in self.own]
+        none = 0.0 * self.bought
+        return (
+            sum((each.covered[name] * weight for each, weight in own), start=none),
+            sum((each.wanted * weight for each, weight in own), start=none),
+        )
 
     def use(self) -> CommitmentUse:
         """Over the whole window."""
+        covered, could = self.covered
+        bought = math.fsum(self.bought)
         return CommitmentUse(
-            name=self.commitment.name, bought=math.fsum(self.bought), used=math.fsum(self.used), unit=self.unit
-        )
+            name=self.commitment.name, bought=bought, used=math.fsum(self.used), unit=self.unit,
+            covered=math.fsum(covered), could_cover=math.fsum(could), worth=math.fsum(self.worth), cost=bought * self.usd_per_unit,
+        )  # fmt: skip
 
     def lines(self) -> list[BillLine]:
         """A line for what was used and one for what was unused; both are paid."""
@@ -64,8 +91,29 @@ class Allocation:
     demands: Mapping[str, Demand]  # by group; spot groups have none
     empty_units: tuple[Demand, ...] = ()  # of capacity reservations
     commitments: tuple[HourlyUse, ...] = ()
-    lines: tuple[BillLine, ...] = field(default=())
-    uses: Mapping[str, CommitmentUse] = field(default_factory=dict)
+
+    @property
+    def wanting(self) -> tuple[Demand, ...]:
+        """Everything that commitments could pay."""
+        return (*self.demands.values(), *self.empty_units)
+
+    @property
+    def lines(self) -> list[BillLine]:
+        """What the commitments themselves cost."""
+        return _lines(self.commitments, self.empty_units)
+
+    @property
+    def uses(self) -> dict[str, CommitmentUse]:
+        """Each commitment over the whole window."""
+        return {each.commitment.name: each.use() for each in self.commitments}
+
+    @property
+    def cost(self) -> Hourly:
+        """Compute and commitments together, hour by hour; spot apart."""
+        empty = {each.name for each in self.empty_units}
+        bought = sum(each.bought * each.usd_per_unit for each in self.commitments if each.commitment.name not in empty)
+        left = (each.left * each.tariff.payg_usd_per_h for each in self.wanting)
+        return np.asarray(bought + sum(left))
 
 
 def allocate(
@@ -105,14 +153,8 @@ def allocate(
         spent[plan.name] = HourlyUse(
             commitment=plan, used=used, bought=plan.hourly_usd * window, unit="USD", usd_per_unit=1.0
         )
-    ordered = tuple(spent[commitment.name] for commitment in commitments)
-    return Allocation(
-        demands=demands,
-        empty_units=tuple(empty),
-        commitments=ordered,
-        lines=tuple(_lines(ordered, empty)),
-        uses={each.commitment.name: each.use() for each in ordered},
-    )
+    ordered = (replace(spent[commitment.name], wanting=tuple(wanting)) for commitment in commitments)
+    return Allocation(demands=demands, empty_units=tuple(empty), commitments=tuple(ordered))
 
 
 def _lines(spent: Sequence[HourlyUse], empty: Sequence[Demand]) -> list[BillLine]:

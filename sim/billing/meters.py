@@ -93,6 +93,20 @@ class CommitmentUse:
     bought: float
     used: float
     unit: str
+    covered: float = 0.0  # VM hours; of a savings plan money, as pay as you go
+    could_cover: float = 0.0  # of what was billed
+    worth: float = 0.0  # what it covered, as pay as you go
+    cost: float = 0.0
+
+    @property
+    def coverage(self) -> float | None:
+        """Covered over what could have been; None where there was nothing to cover."""
+        return self.covered / self.could_cover if self.could_cover > 0 else None
+
+    @property
+    def effective_savings_rate(self) -> float | None:
+        """What it saved, of what it covered at pay-as-you-go prices; negative where it cost more. None without use."""
+        return 1.0 - self.cost / self.worth if self.worth > 0 else None
 
     @property
     def used_fraction(self) -> float:

@@ -47,9 +47,10 @@ about_prices.command("import")(prices.import_pages)
 about_prices.command("show")(prices.show)
 about_prices.command("url")(prices.url)
 for _command in (
-    run.run, run.demo, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, inspect.validate,
-    inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes, prices.regions, billing.bill,
-    fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys, reference.verify,
+    run.run, run.demo, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
+    inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
+    prices.regions, billing.bill, fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
+    reference.verify,
 ):  # fmt: skip
     app.command(_command.__name__.replace("_", "-"))(_command)
 app.add_typer(about_prices)

@@ -26,6 +26,7 @@ MAIN_FILES = {
     "size": "size.json",
     "sensitivity": "sensitivity.json",
     "backtest": "backtest.json",
+    "recommend": "recommend.json",
 }
 
 
@@ -72,8 +73,8 @@ def run_study(
     if not shared.no_report:
         terminal.build_report(folder, quiet=shared.silent)
     summary = answer.summary()
-    if shared.as_json:
-        terminal.print_json(summary)
+    if shared.as_json or shared.as_markdown:
+        terminal.print_answer(summary, show, as_json=shared.as_json)
     elif not shared.quiet:
         show(summary)
         if cache.reused:

@@ -63,6 +63,9 @@ Overrides = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="The summary as JSON on standard output, and nothing else there.")]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="The answer as Markdown on standard output, and nothing else there.")
+]
 Prices = Annotated[
     Path | None, typer.Option("--catalogue", metavar="FILE", help="A catalogue of your own. [default: the bundled one]")
 ]
@@ -188,11 +191,12 @@ class Shared:
     ] = False
     quiet: Quiet = False
     as_json: Json = False
+    as_markdown: Markdown = False
 
     @property
     def silent(self) -> bool:
         """Whether nothing but the answer goes to the terminal: no progress."""
-        return self.quiet or self.as_json
+        return self.quiet or self.as_json or self.as_markdown
 
 
 def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -235,7 +239,7 @@ def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
 
 STUDY = (
     "seed", "replications", "precision", "jobs", "threads", "cluster", "out", "overrides", "engine", "no_report", "resume",
-    "no_cache", "yes", "quiet", "as_json",
+    "no_cache", "yes", "quiet", "as_json", "as_markdown",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @options.expanded(
     "seed", "replications", "precision", "budget", "jobs", "threads", "cluster", "out", "overrides", "engine", "events", "focus",
-    "focus_version", "no_report", "resume", "fail_if", "yes", "quiet", "as_json",
+    "focus_version", "no_report", "resume", "fail_if", "yes", "quiet", "as_json", "as_markdown",
 )  # fmt: skip
 def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     """Simulate a scenario: summary table, result folder, report."""
@@ -28,7 +28,9 @@ def run(scenario: options.ScenarioFile, shared: options.Shared) -> None:
     _simulate(load(scenario, shared.overrides or ()), shared)
 
 
-@options.expanded("seed", "replications", "jobs", "out", "overrides", "engine", "resume", "quiet", "as_json")
+@options.expanded(
+    "seed", "replications", "jobs", "out", "overrides", "engine", "resume", "quiet", "as_json", "as_markdown"
+)
 def demo(shared: options.Shared) -> None:
     """The main job on a bundled scenario of four teams.
 
@@ -68,8 +70,8 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
         except KeyboardInterrupt:
             typer.echo(f"{folder} lacks only its report: `vmfleet report {folder}` builds it", err=True)
             raise
-    if shared.as_json:
-        terminal.print_json(stored.summary)
+    if shared.as_json or shared.as_markdown:
+        terminal.print_answer(stored.summary, terminal.print_summary, as_json=shared.as_json)
     elif not shared.quiet:
         terminal.print_summary(stored.summary)
         typer.echo(f"Written: {folder / ('summary.json' if shared.no_report else 'report.html')}")

@@ -1,4 +1,4 @@
-"""`vmfleet size` and `vmfleet sensitivity`: which value keeps a target, and which assumption moves the answer."""
+"""`vmfleet size`, `sensitivity` and `recommend`: which value keeps a target, what moves the answer, what to commit to."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -7,7 +7,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
-from sim.fields.numbers import general, money
+from sim.fields.numbers import MINUS, NO_NUMBER, general, money, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -78,6 +78,15 @@ def sensitivity(
     )
 
 
+@options.expanded(*(name for name in options.STUDY if name != "precision"))
+def recommend(scenario: options.ScenarioFile, shared: options.Shared) -> None:
+    """How much of which commitment to buy: reservations, savings plans, and both together."""
+    from sim import load, recommend
+
+    loaded = load(scenario, shared.overrides or ())
+    run_study("recommend", loaded.name, shared, lambda asked: recommend(loaded, options=asked), _print_purchases)
+
+
 def _print_evidence(summary: Mapping[str, Any]) -> None:
     """Each value that was tried, with its evidence, and the answer in a sentence."""
     rows = []
@@ -94,6 +103,55 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         left=2,
     )
     typer.echo(summary["words"])
+
+
+def _print_purchases(summary: Mapping[str, Any]) -> None:
+    """What each way of buying saves, what it consists of, and what has no price."""
+    currency, level = summary["currency"], f"{100 * summary['confidence']:g} % interval"
+    fall = f"{100 * summary['options'][0]['if_demand_falls']['by']:g} % less demand"
+    terminal.print_table(
+        f"{summary['scenario']}: saved a month (730 h), {currency}; {summary['replications']} replications, seed {summary['seed']}",
+        ("buy", "saves", level, "commits to", f"at {fall}", "regret then", "pays until"),
+        [
+            (
+                option["name"], money(option["saving_per_month"]["mean"]), _between(option["saving_per_month"]),
+                money(option["cost_per_month"]), money(option["if_demand_falls"]["saving_per_month"]["mean"]),
+                money(option["if_demand_falls"]["regret_per_month"]["mean"]), f"{MINUS}{percent(option['fall_to_break_even'])}" if option["fall_to_break_even"] else NO_NUMBER,
+            )
+            for option in summary["options"]
+        ],
+    )  # fmt: skip
+    shown = [
+        each
+        for each in summary["options"]
+        if each["way"] != "both" or len({one["kind"] for one in each["bought"]}) == 2
+    ]
+    terminal.print_table(
+        "What to buy",
+        ("buy", "what", "amount", "or", "used", "pays if used", "covers", "bound"),
+        [
+            (
+                option["name"], each["size"] or f"{currency} an hour", general(each["amount"]),
+                "" if each["low"] == each["high"] else f"{each['low']:g} … {each['high']:g}",
+                *(percent(each[key]) for key in ("utilisation", "break_even", "coverage")),
+                money(each["newsvendor"] and each["newsvendor"]["saving_per_month"]),
+            )
+            for option in shown
+            for each in option["bought"]
+        ],
+        left=2,
+    )  # fmt: skip
+    typer.echo("or: amounts that can't be distinguished; bound: what it alone could save at most (newsvendor)")
+    typer.echo(f"{summary['words']}.")
+    for each in summary["without_price"]:
+        typer.echo(f"Note: no {each['what']}: {each['reason']}")
+    for warning in summary["warnings"]:
+        typer.echo(f"Note: {warning}")
+
+
+def _between(found: Mapping[str, Any]) -> str:
+    low, high = found["low"], found["high"]
+    return "–" if low is None else f"{money(low)} … {money(high)}"
 
 
 def _print_factors(summary: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,32 @@ def print_json(content: object) -> None:
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=narrow, allow_nan=False, default=str) + "\n")
 
 
+_AS_MARKDOWN: ContextVar[bool] = ContextVar("as_markdown", default=False)
+
+
+def print_answer(summary: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], *, as_json: bool) -> None:
+    """A summary alone on standard output: as JSON, or as it is shown but with its tables in Markdown."""
+    if as_json:
+        print_json(summary)
+        return
+    before = _AS_MARKDOWN.set(True)
+    try:
+        show(summary)
+    finally:
+        _AS_MARKDOWN.reset(before)
+
+
+def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
+    rule = [":--" if place < left else "--:" for place in range(len(columns))]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rule, *rows)]
+    sys.stdout.write("\n".join(["", f"### {title}", "", *lines, "", ""]))
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """A table with its first `left` columns of words and the others of figures."""
+    if _AS_MARKDOWN.get():
+        _print_markdown(title, columns, rows, left)
+        return
     from rich import box
     from rich.table import Table
 

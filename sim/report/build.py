@@ -30,6 +30,7 @@ STUDIES = {
     "size.json": ("searches", "build_size"),
     "sensitivity.json": ("searches", "build_sensitivity"),
     "backtest.json": ("backtests", "build_backtest"),
+    "recommend.json": ("recommendations", "build_recommendation"),
 }
 """Which module and function here builds the report of a study, by the file that its folder has; loaded when there is one."""
 

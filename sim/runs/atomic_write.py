@@ -25,7 +25,7 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
     + [f"{table}.parquet" for table in ("timeline", "cost_timeline", "events", "vm_timelines", "lives", "commitments")]
     + [
         f"{table}.{form}"
-        for table in ("sweep", "size", "sensitivity", "backtest")
+        for table in ("sweep", "size", "sensitivity", "backtest", "recommend")
         for form in ("json", "csv", "parquet")
     ]
 )

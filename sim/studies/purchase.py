@@ -30,6 +30,7 @@ from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Interval, mean_of, paired_interval
 from sim.studies.answers import Answer
+from sim.studies.convex_search import edge, least
 from sim.units import SECONDS_PER_HOUR
 
 STEPS = {"reservation": 1.0, "capacity-reservation": 1.0, "savings-plan": 0.01}
@@ -123,17 +124,17 @@ def _purchase(curve: _Curve, name: str, top: int) -> Purchase:
     """The best of 0 to *top* steps, and what it saves."""
     step, confidence, count = curve.step, curve.scenario.confidence, len(curve.replications)
     best = curve.least(range(count), top)
-    none, least = curve.costs(0), curve.costs(best)
+    none, bought = curve.costs(0), curve.costs(best)
     zero = [0.0] * count
-    low, high = (_edge(curve, best, end) for end in (0, top))
+    low, high = (edge(curve.costs, best, end, confidence) for end in (0, top))
     return Purchase(
         commitment=name,
         path=curve.path,
         best=round(best * step, 2),
         low=round(low * step, 2),
         high=round(high * step, 2),
-        saving=paired_interval(none, least, confidence),
-        cost=paired_interval(least, zero, confidence),
+        saving=paired_interval(none, bought, confidence),
+        cost=paired_interval(bought, zero, confidence),
         single=tuple(round(curve.least([k], top) * step, 2) for k in range(count)),
         costs={round(index * step, 2): mean_of(costs) for index, costs in curve.rated.items()},
         intervals={
@@ -194,18 +195,14 @@ class _Curve:
         return found
 
     def least(self, which: Sequence[int], top: int) -> int:
-        """The smallest quantity with the least mean bill over some replications: bisection on the sign of the slope."""
-        low, high = 0, top
-        while low < high:
-            middle = (low + high) // 2
-            slope = [self.cost(middle + 1, k) - self.cost(middle, k) for k in which]
-            if len(which) == len(self.replications):
-                self.costs(middle)
-            if mean_of(slope) < 0.0:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        """The smallest quantity with the least mean bill over some replications."""
+
+        def mean(index: int) -> float:
+            return mean_of(
+                [self.cost(index, k) for k in which] if len(which) < len(self.replications) else self.costs(index)
+            )
+
+        return least(mean, top)
 
     def peak(self) -> float:
         """More than can be used: VMs at the fleet's peak, or what they cost an hour at pay-as-you-go prices."""
@@ -216,26 +213,6 @@ class _Curve:
         plan = self.inputs.plan
         hours = (plan.horizon_s - plan.warm_up_s) / SECONDS_PER_HOUR
         return max(self.step, 4 * max(without) / hours)
-
-
-def _edge(curve: _Curve, best: int, end: int) -> int:
-    """The quantity furthest from the best, towards *end*, that isn't shown to cost more (paired t)."""
-    least = curve.costs(best)
-
-    def alike(index: int) -> bool:
-        low = paired_interval(curve.costs(index), least, curve.scenario.confidence).low
-        return low is not None and low <= 0.0
-
-    near, far = best, end
-    if alike(far):
-        return far
-    while abs(far - near) > 1:
-        middle = (near + far) // 2
-        if alike(middle):
-            near = middle
-        else:
-            far = middle
-    return near
 
 
 def _simulate(inputs: SimulationInput, count: int, options: RunOptions) -> list[HoursOfReplication]:

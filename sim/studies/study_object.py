@@ -18,6 +18,7 @@ from sim.scenario.scenario import Scenario
 from sim.studies.axes import Vary, changed
 from sim.studies.compare import Comparison, compare
 from sim.studies.purchase import Purchase, best_commitment
+from sim.studies.recommend import Recommendation, recommend
 from sim.studies.selection import Selection, best_of
 from sim.studies.sensitivity import Sensitivity, sensitivity
 from sim.studies.sizing import Sizing, size
@@ -101,3 +102,7 @@ class Study:
     def best_commitment(self, name: str, **more: Any) -> Purchase:
         """Find how much of a commitment to buy; see `sim.best_commitment`."""
         return best_commitment(self.scenario, name, options=self.options, **more)
+
+    def recommend(self) -> Recommendation:
+        """Find how much of which commitment to buy; see `sim.recommend`."""
+        return recommend(self.scenario, options=self.options)

@@ -1,0 +1,98 @@
+"""The report of `vmfleet recommend`: what each way of buying saves, and what it still saves if demand falls."""
+
+from pathlib import Path
+
+from matplotlib.lines import Line2D
+
+from sim.fields.numbers import money, percent, plain
+from sim.report import style
+from sim.report.answer import Table
+from sim.report.studies import Study, footer, read, write
+from sim.report.style import Drawn, Sheet
+
+
+def build_recommendation(path: Path) -> Path:
+    """The report of `vmfleet recommend`."""
+    study = read(path, "recommend.json", ("options", "words", "seed", "replications"))
+    content = study.content
+    with style.figure_style():
+        figures = [savings(study)]
+    tables = [("A month of 730 hours", _options(study)), ("What to buy", _bought(study))]
+    if content["without_price"]:
+        rows = [[each["what"], each["reason"]] for each in content["without_price"]]
+        tables.append(("Without a price", Table(columns=["what", "why"], rows=rows, words=2)))
+    return write(
+        study, figures, kind="recommendation", name=str(content["scenario"]), each="of the scenario",
+        answer=[f"{content['words']}."], warnings=list(content["warnings"]), tables=tables, file="recommend.json",
+    )  # fmt: skip
+
+
+def savings(study: Study) -> Drawn:
+    """A bar for each way of buying, and a mark for what it saves with less demand."""
+    name, options = "savings", study.content["options"]
+    tall = max(len(options), 2) * 0.4
+    sheet = Sheet("What does each way of buying save a month?", 1.7 + tall, footer(study, name))
+    axes = sheet.axes(left=1.9, top=0.8, width=style.WIDTH_IN - 2.4, height=tall)
+    rows: list[list[object]] = [["option", "saving_per_month", "low", "high", "if_demand_falls"]]
+    for line, each in enumerate(options):
+        saving, fallen = each["saving_per_month"], each["if_demand_falls"]["saving_per_month"]["mean"]
+        style.bar(axes, line, saving["mean"], (style.BLUE, ""))
+        style.whisker(axes, line, saving["low"], saving["high"], width=1.4, size=8)
+        axes.plot([fallen], [line], "D", color=style.ORANGE, markersize=6)
+        rows.append([each["name"], saving["mean"], saving["low"], saving["high"], fallen])
+    style.name_lines(axes, [each["name"] for each in options])
+    style.put_numbers(axes.xaxis)
+    axes.axvline(0.0, color=style.INK, linewidth=1.0)
+    axes.set_xlabel(f"{study.currency} a month")
+    fall = percent(options[0]["if_demand_falls"]["by"], 0)
+    sheet.legend(
+        [
+            style.swatch(style.BLUE, "", "saved"), style.whisker_key(f"{percent(study.confidence, 0)} interval"),
+            Line2D([], [], color=style.ORANGE, marker="D", linestyle="", markersize=6, label=f"if demand falls by {fall}"),
+        ]
+    )  # fmt: skip
+    return sheet.finish(name, alt=f"Saving a month of {len(options)} ways of buying.", rows=rows)
+
+
+def _options(study: Study) -> Table:
+    rows = []
+    for each in study.content["options"]:
+        saving, fallen = each["saving_per_month"], each["if_demand_falls"]
+        rows.append(
+            [
+                each["name"], money(saving["mean"]), "" if saving["low"] is None else f"{money(saving['low'])} to {money(saving['high'])}",
+                money(each["cost_per_month"]), money(fallen["saving_per_month"]["mean"]), money(fallen["regret_per_month"]["mean"]),
+                percent(each["fall_to_break_even"]),
+            ]
+        )  # fmt: skip
+    fall = percent(study.content["options"][0]["if_demand_falls"]["by"], 0)
+    return Table(
+        columns=[
+            "buy", f"saves ({study.currency})", f"{percent(study.confidence, 0)} interval", "commits to", f"saves at {fall} less demand",
+            "regret then", "saves until demand falls by",
+        ],
+        rows=rows,
+        note="Regret: what it then costs more than the best purchase for that demand.",
+    )  # fmt: skip
+
+
+def _bought(study: Study) -> Table:
+    rows = [
+        [
+            option["name"], each["size"] or "savings plan", each["region"] or "all", plain(each["amount"], 0 if each["size"] else 2),
+            f"{each['low']:g} to {each['high']:g}", percent(each["utilisation"]), percent(each["break_even"]), percent(each["coverage"]),
+            percent(each["effective_savings_rate"]), money(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
+            "" if each["trusted_price"] else "estimate or stand-in",
+        ]
+        for option in study.content["options"]
+        for each in option["bought"]
+    ]  # fmt: skip
+    return Table(
+        columns=[
+            "buy", "what", "region", "amount", "not distinguishable", "utilisation", "pays from", "coverage", "effective savings rate",
+            "newsvendor bound", "price",
+        ],
+        rows=rows, words=3,
+        note=f"Amounts: VMs; of a savings plan {study.currency} an hour. Newsvendor bound: what it alone could save at most, if any fraction "
+        "could be bought; only where its units are worth the same.",
+    )  # fmt: skip
