@@ -17,7 +17,7 @@ from sim.billing.commitments import TERMS, Commitment, Reservation, SavingsPlan
 from sim.billing.hours import CountedHours, Hourly, RatedHours, window_hourly
 from sim.billing.meters import RatedGroup
 from sim.billing.newsvendor import best_quantity
-from sim.billing.tariff import SizeTariff
+from sim.billing.tariff import SizeTariff, reservation_price
 from sim.billing.trust import commitment_sources
 from sim.catalog.catalogue import Catalogue
 from sim.fields.defaults import TRUSTED
@@ -146,7 +146,7 @@ def offers(fleet: FleetHours) -> tuple[list[Offer], list[dict[str, str]]]:
     found, lacking = [], []
     for term in TERMS:
         for (_, region), own in sorted(groups.items()):
-            priced = [each.tariff for each in own if each.tariff.reservation_usd_per_h(term)]
+            priced = [each.tariff for each in own if f"reservation_{term}" in each.tariff.per_h]
             if priced:
                 found.append(_reservation(fleet, own, _unit(priced, term), term))
             else:
@@ -172,18 +172,17 @@ def offers(fleet: FleetHours) -> tuple[list[Offer], list[dict[str, str]]]:
 
 def _unit(priced: Sequence[SizeTariff], term: str) -> SizeTariff:
     """The size to buy for a size group: of those that are cheapest by ratio the smallest, which fits best."""
-    per_ratio = {each: (each.reservation_usd_per_h(term) or 0.0) / (each.ratio or 1.0) for each in priced}
-    cheapest = min(per_ratio.values()) * (1 + ALIKE)
-    return min(
-        (each for each in priced if per_ratio[each] <= cheapest), key=lambda each: (each.ratio or 1.0, each.size)
-    )
+    per_ratio = [each.per_h[f"reservation_{term}"] / (each.ratio or 1.0) for each in priced]
+    cheapest = min(per_ratio) * (1 + ALIKE)
+    alike = [each for each, price in zip(priced, per_ratio, strict=True) if price <= cheapest]
+    return min(alike, key=lambda each: (each.ratio or 1.0, each.size))
 
 
 def _reservation(fleet: FleetHours, own: Sequence[Demand], size: SizeTariff, term: str) -> Offer:
     commitment = Reservation(
         name=f"{size.size} {size.region} {term}", size=size.size, quantity=1.0, term=term, region=size.region
     )
-    price = size.reservation_usd_per_h(term) or 0.0
+    price = reservation_price(size, commitment)
     weights = [ratio_between(each.tariff, size, flexible=True) or 0.0 for each in own]
     use = sum((each.wanted * weight for each, weight in zip(own, weights, strict=True)), start=0.0 * fleet.window)
     worths = [each.tariff.payg_usd_per_h / weight for each, weight in zip(own, weights, strict=True) if weight]
