@@ -16,6 +16,7 @@ from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
 from sim.model.state_machine import StateMachine
 from sim.model.states.compile import compile_state_machine
+from sim.usage.collector import Accumulator, Window
 from sim.usage.ledger import GroupUsage, MoveTable
 
 BLOCK = 64  # VMs whose edges are made at once where VMs come one by one
@@ -61,6 +62,10 @@ class GroupSetup:
     group_key: int
     start: datetime
     horizon_s: float
+
+    def accumulator(self, window: Window) -> Accumulator:
+        """An empty ledger for the group."""
+        return Accumulator(window, self.table, self.plan.ready_within_s)
 
     @property
     def lifetimes_s(self) -> NDArray[np.float64]:

@@ -27,13 +27,14 @@ class Unit(StrEnum):
     MONEY = "money"  # of the price list's currency
     VM_HOURS = "VM-h"
     HOURS = "h"
+    SECONDS = "s"
     LOAD_HOURS = "load-h"  # load times hours
     SHARE = "%"  # stored between 0 and 1
     VMS = "VMs"
     COUNT = "count"
 
 
-SECTIONS = ("usage", "cost", "commitments", "service level", "VMs", "events", "load", "ratios")
+SECTIONS = ("usage", "ready on time", "cost", "commitments", "service level", "VMs", "events", "load", "ratios")
 """Of a metric table, in this order; also the order of metrics in a result."""
 
 
@@ -89,9 +90,9 @@ class Metric:
     section: str  # one of `SECTIONS`
     better: str = ""  # LOWER, HIGHER, or "" where neither is for us to say
     ratio_of: tuple[str, str] | None = None  # the metrics above and below the line
-    compute: Callable[[Any], float | Mapping[str, float]] | None = None
+    compute: Callable[[Any], float | Mapping[str, float] | None] | None = None
     """From one group of a rated replication (`sim.runs.metrics.RatedUsage`); a pattern gives one figure for each word that
-    takes the placeholder's place. None: a ratio."""
+    takes the placeholder's place. None: a ratio. A figure that is None isn't there."""
 
     def __post_init__(self) -> None:
         if self.section not in SECTIONS:
@@ -137,6 +138,8 @@ class Metric:
             return Form(label=self.label, scale=money_scale(largest, currency))
         if self.unit in (Unit.VM_HOURS, Unit.HOURS, Unit.LOAD_HOURS):
             return Form(label=self.label, scale=replace(hours_scale(largest), unit=str(self.unit)))
+        if self.unit is Unit.SECONDS:
+            return Form(label=self.label, scale=Scale(unit="s", decimals=1))
         if self.unit is Unit.SHARE:
             return Form(label=self.label, scale=Scale(unit="%", decimals=_share_decimals(some)), times=100.0)
         decimals = 0 if all(value == round(value) for value in some) else 1 if largest >= 10 else 2

@@ -34,6 +34,7 @@ class GroupPlan:
 
     name: str
     count: int = 0  # created from t = 0 on; 0 with Arrivals
+    ready_within_s: float = default_seconds("group.ready.within")  # a VM that takes longer is late
     initial: str = ""  # power state in which the VMs exist at t = 0; empty: they are created then
     count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), after t = 0, in order
     create_over_s: float = 0.0  # VM i is requested at i * create_over / count

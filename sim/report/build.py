@@ -14,6 +14,7 @@ from sim.report import (
     folder,
     group_figures,
     page,
+    ready,
     style,
     timeline,
     totals,
@@ -97,6 +98,7 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
         figures.append(bill_figures.bill_distribution(run, shown_money.scale))
     if run.stored.commitments:
         figures.append(commitment_figures.commitment_use(run))
+    figures.append(ready.ready_curve(run))
     if run.stored.vm_timelines:
         figures.append(fleet_figures.single_vms(run))
     return [drawn for drawn in figures if drawn is not None]

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.report import answer, clock, commitment_figures, sources, style, tables
+from sim.report import answer, clock, commitment_figures, ready, sources, style, tables
 from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
@@ -39,6 +39,7 @@ def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money:
         invoice=tables.invoice(data),
         commitments=commitment_figures.commitment_table(data),
         uptime=commitment_figures.uptime_table(data),
+        ready=ready.ready_table(data),
         operations=tables.operations_table(run),
         failures=tables.failures_table(run),
         assumptions=sources.assumptions(run),

@@ -22,7 +22,10 @@ COMPARISON = "comparison.json"
 OURS = frozenset(  # every name that may stand in a result folder; lives.parquet, .report.html.writing: version 0.1
     f"{SUMMARY} {PROVENANCE} {COMPARISON} scenario.toml scenarios runs figures report.html .report.html.writing".split()
     + [f"{table}.{form}" for table in ("replications", "bill", "cost_by_month", "sla") for form in ("parquet", "csv")]
-    + [f"{table}.parquet" for table in ("timeline", "cost_timeline", "events", "vm_timelines", "lives", "commitments")]
+    + [
+        f"{table}.parquet"
+        for table in ("timeline", "cost_timeline", "ready_curve", "events", "vm_timelines", "lives", "commitments")
+    ]
     + [
         f"{table}.{form}"
         for table in ("sweep", "size", "sensitivity", "backtest", "recommend")

@@ -36,7 +36,15 @@ from sim.runs.simulation_input import SimulationInput
 FORMAT = 5  # of the files; part of every name
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
-PLAIN = ("number", "engine", "engine_why", "metrics", "vm_timelines", "vms")  # of a replication, written as they are
+PLAIN = (
+    "number",
+    "engine",
+    "engine_why",
+    "metrics",
+    "vm_timelines",
+    "ready_curve",
+    "vms",
+)  # of a replication, written as they are
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
 
@@ -224,7 +232,7 @@ def _read(file: Path) -> Replication:
             raise Damaged(f"{name} has changed")
     return Replication(
         **{key: described[key] for key in PLAIN}
-        | {"vm_timelines": tuple((vm, when_s, state) for vm, when_s, state in described["vm_timelines"])},
+        | {key: tuple(map(tuple, described[key])) for key in ("vm_timelines", "ready_curve")},
         bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         uptimes=tuple(

@@ -6,7 +6,7 @@ compared name by name; what never happened is 0, what isn't defined (the availab
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -21,6 +21,7 @@ from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import PowerState
 from sim.usage.ledger import GroupUsage
+from sim.usage.ready import ReadyTimes
 
 FLEET = ""  # the group name of the whole fleet
 HEADLINES = ("cost.total", "billed_hours", "availability")
@@ -88,6 +89,15 @@ def _operation_counter(outcome: str, definition: str, better: str = "") -> Metri
     )  # fmt: skip
 
 
+def _ready(name: str, label: str, definition: str, compute: Callable[[ReadyTimes], float]) -> Metric:
+    """A metric of the time until VMs are ready; there is none where no VM came to be ready."""
+    return Metric(
+        name=f"ready.{name}_s", label=label, unit=Unit.SECONDS, section="ready on time", better=LOWER,
+        definition=f"{definition}, from the moment a VM is needed until it is ready",
+        compute=lambda rated: compute(rated.usage.ready) if rated.usage.ready.ready else None,
+    )  # fmt: skip
+
+
 def _load(name: str, label: str, unit: Unit, definition: str, better: str = "") -> Metric:
     return Metric(
         name=name, label=label, unit=unit, definition=definition, section="load", better=better,
@@ -135,6 +145,21 @@ add_metrics(
     Metric(
         name="availability", label="availability", unit=Unit.SHARE, section="usage", better=HIGHER,
         definition="hours ready while needed over needed hours", ratio_of=("served_hours", "wanted_hours"),
+    ),
+    _ready("mean", "mean time until ready", "mean of the times", lambda ready: ready.mean_s),
+    _ready("p50", "median time until ready", "median of the times", lambda ready: ready.percentile_s(50)),
+    _ready("p95", "95th percentile of time until ready", "95 % take no longer", lambda ready: ready.percentile_s(95)),
+    _ready("p99", "99th percentile of time until ready", "99 % take no longer", lambda ready: ready.percentile_s(99)),
+    _ready("max", "longest time until ready", "the longest time", lambda ready: ready.percentile_s(100)),
+    Metric(
+        name="ready.late_share", label="late", unit=Unit.SHARE, section="ready on time", better=LOWER,
+        definition="share of the moments at which a VM is needed that it is not ready within the group's limit, or never",
+        compute=lambda rated: rated.usage.ready.late_share,
+    ),
+    Metric(
+        name="ready.never", label="never ready", unit=Unit.COUNT, section="ready on time", better=LOWER,
+        definition="how often a VM was not ready before it was no longer needed",
+        compute=lambda rated: float(rated.usage.ready.never),
     ),
     Metric(
         name="sla.uptime", label="uptime of deployments", unit=Unit.SHARE, section="service level", better=HIGHER,
@@ -229,7 +254,7 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
     for family in _families(METRICS.version):
         computed = [(row, row.compute(rated) if row.compute is not None else math.nan) for row in family]
         patterns = [(row, words) for row, words in computed if isinstance(words, Mapping)]
-        found.update({row.name: value for row, value in computed if not isinstance(value, Mapping)})
+        found.update({row.name: value for row, value in computed if not isinstance(value, Mapping | None)})
         for word in patterns[0][1] if patterns else ():
             found.update({row.of(word): words[word] for row, words in patterns})
     unknown = {*rated.usage.counts, *rated.usage.amounts} - found.keys()

@@ -27,6 +27,7 @@ from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 
+READY_POINTS = 100  # of the time until k of n VMs are ready
 TIMELINES_PER_GROUP = 12  # VMs whose states are kept for the figure of single VMs ...
 TIMELINES_UNTIL_S = 7 * 86_400.0  # ... during the first week of replication 0
 
@@ -50,6 +51,7 @@ class Replication:
     bill: tuple[BillLine, ...]
     timeline: Mapping[str, Timeline]
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
+    ready_curve: tuple[tuple[str, int, int, float], ...] = ()  # (group, k, n, seconds until k of n are ready)
     daily_cost: DailyCost = NO_COST
     vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
@@ -97,6 +99,9 @@ def replicate(
         metrics=metrics,
         bill=bill.lines,
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
+        ready_curve=tuple(
+            (group, *point) for group, usage in usages.items() for point in usage.ready.curve(READY_POINTS)
+        ),
         daily_cost=cost_by_day(rating, inputs.plan.start),
         vm_timelines=tuple(
             (vm, when_s, str(state))

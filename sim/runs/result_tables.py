@@ -74,6 +74,7 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
     _write_timeline(place / "timeline.parquet", groups, replications)
     _write_daily_cost(place / "cost_timeline.parquet", replications)
     write_table(place / "cost_by_month", MONTH_COLUMNS, _month_rows(replications))
+    _write_ready_curve(place / "ready_curve", replications)
     moves = [move for each in replications for move in each.vm_timelines]
     _write_parquet(
         place / "vm_timelines",
@@ -87,6 +88,22 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
     _write_commitments(place, replications)
     if any(replication.uptimes for replication in replications):
         write_table(place / "sla", UPTIME_COLUMNS, _uptime_rows(replications))
+
+
+def _write_ready_curve(path: Path, replications: Sequence[Replication]) -> None:
+    """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
+    rows = [(each.number, *point) for each in replications for point in each.ready_curve]
+    number, group, k, n, wait_s = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    _write_parquet(
+        path,
+        {
+            "replication": arrow.numbers(np.array(number, dtype=np.int32)),
+            "group": arrow.texts(list(group)),
+            "k": arrow.numbers(np.array(k, dtype=np.int64)),
+            "n": arrow.numbers(np.array(n, dtype=np.int64)),
+            "wait_s": arrow.numbers(np.array(wait_s, dtype=np.float64)),
+        },
+    )
 
 
 def metric_rows(replications: Iterable[Replication]) -> Iterator[tuple[int, str, str, float]]:

@@ -184,6 +184,20 @@ class StoredResult:
         }
 
     @cached_property
+    def ready_curve(self) -> Mapping[str, Sequence[tuple[Floats, Floats]]]:
+        """Group -> of each replication: shares of the VMs, and the time until they are ready (s); empty in older folders."""
+        table = self.table("ready_curve", "replication", "group", "k", "n", "wait_s")
+        if table is None or table.num_rows == 0:
+            return {}
+        (group, groups), wait_s = coded(table, "group"), column(table, "wait_s").astype(np.float64)
+        share = column(table, "k") / column(table, "n")
+        key = column(table, "replication").astype(np.int64) * len(groups) + group
+        found: dict[str, list[tuple[Floats, Floats]]] = {}
+        for rows in np.split(np.arange(len(key)), np.flatnonzero(np.diff(key)) + 1):
+            found.setdefault(groups[group[rows[0]]], []).append((share[rows], wait_s[rows]))
+        return found
+
+    @cached_property
     def vm_timelines(self) -> tuple[VmTimeline, ...]:
         """The first VMs of each group during the first week of replication 0."""
         old = (self.folder / "lives.parquet").exists()  # its name in version 0.1

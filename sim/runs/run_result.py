@@ -112,7 +112,7 @@ class RunResult:
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
         check_metric(metric, self.metric_names(group))
-        return [replication.metrics[group].get(metric, 0.0) for replication in self.replications]
+        return [replication.metrics[group].get(metric, math.nan) for replication in self.replications]
 
     def estimate(self, metric: str, group: str = FLEET) -> Estimate:
         """The metric over all replications: mean with its interval, spread, percentiles."""

@@ -128,6 +128,7 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
             *_trace(number, file, resolved),
             _growth(group, file),
             *_demand(group, file),
+            *_ready(group),
             *where_it_runs(number, file, resolved),
             *_faults(group, file),
         )
@@ -140,6 +141,13 @@ def _demand(group: Group, file: ScenarioFile) -> tuple[str, ...]:
     if not group.wanted:
         return (parked_words(group.when_off),)
     return (ALWAYS_ON,) if section is None else (section.describe(group), section.refinements(group, file.years))
+
+
+def _ready(group: Group) -> list[str]:
+    """What counts as late, where the scenario says so."""
+    if "ready" not in group.model_fields_set:
+        return []
+    return [f"A VM is late that is not ready {format_duration(group.ready.within)} after it is needed."]
 
 
 def _growth(group: Group, file: ScenarioFile) -> str:

@@ -146,6 +146,14 @@ class Retry(Section):
     max_backoff: Seconds = default_field("group.retry.max_backoff", "The backoff never grows beyond this.")
 
 
+class Ready(Section):
+    """What counts as late."""
+
+    within: Seconds = default_field(
+        "group.ready.within", "A VM is late that is not ready so long after the moment at which it is needed."
+    )
+
+
 class Group(Section):
     """A group of like VMs: what they are, who wants them on and when, how long steps take, what goes wrong."""
 
@@ -185,6 +193,7 @@ class Group(Section):
     )
     when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
     calendar: CalendarSection | None = Field(None, description="Days without demand, beside a schedule.")
+    ready: Ready = Field(default_factory=Ready, description="When a VM is late.")
     people: PeopleSection | None = Field(None, description="What people do with a schedule.")
     durations: Durations = Field(default_factory=Durations)
     failures: Failures = Field(default_factory=Failures)

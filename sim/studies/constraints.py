@@ -26,12 +26,12 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 )
 _METRIC = r"(?P<metric>[A-Za-z_][\w.\- ]*?)(?:@(?P<group>[\w.\-]+))?"
-_SIGN, _NUMBER = r"(?P<sign><=|>=|<|>)", r"(?P<limit>[-+0-9.eE_]+%?)"
+_SIGN, _NUMBER = r"(?P<sign><=|>=|<|>)", r"(?P<limit>[-+0-9.eE_]+\s*%?)"
 _MEAN_OF = re.compile(r"^mean\(\s*([^()]*?)\s*\)")
 _MEAN = re.compile(rf"^{_METRIC}\s*{_SIGN}\s*{_NUMBER}$")
 _QUANTILE = re.compile(rf"^[pP](?P<p>\d{{1,2}}(?:\.\d+)?)\(\s*{_METRIC}\s*\)\s*{_SIGN}\s*{_NUMBER}$")
 _CHANCE = re.compile(
-    rf"^P\(\s*{_METRIC}\s*(?P<inner><=|>=|<|>)\s*(?P<bound>[-+0-9.eE_]+%?)\s*\)\s*{_SIGN}\s*{_NUMBER}$"
+    rf"^P\(\s*{_METRIC}\s*(?P<inner><=|>=|<|>)\s*(?P<bound>[-+0-9.eE_]+\s*%?)\s*\)\s*{_SIGN}\s*{_NUMBER}$"
 )
 
 
@@ -150,7 +150,7 @@ def parse_constraint(words: str, option: str = "--keep") -> Constraint:
 def _value(text: str, words: str, option: str) -> float:
     try:
         # In decimals: 99.9 % is 0.999 to the last bit.
-        number = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+        number = float(Decimal(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1))
     except (DecimalException, OverflowError):
         number = math.nan
     if not math.isfinite(number):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
 from sim.usage.ledger import ABSENT, COLUMNS, TICKS_PER_HOUR, GroupUsage, MoveTable, Ticks, audit, column, to_ticks
+from sim.usage.ready import Waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class Accumulator:
 
     window: Window
     table: MoveTable
+    late_after_s: float = math.inf
+    waits: Waits = field(init=False)
     rest: Ticks = field(init=False)  # (hours + 2, COLUMNS)
     step: Ticks = field(init=False)
     hits: NDArray[np.int64] = field(init=False)  # moves of each kind inside the window
@@ -63,6 +66,7 @@ class Accumulator:
         self.rest = np.zeros(shape, dtype=np.int64)
         self.step = np.zeros(shape, dtype=np.int64)
         self.hits = np.zeros(len(self.table.before), dtype=np.int64)
+        self.waits = Waits(to_ticks(min(self.late_after_s, self.window.end_s)))
 
     def book(self, when_s: NDArray[np.float64], what: NDArray[np.int64]) -> None:
         """Add moves: their instants (s, before the horizon) and kinds (rows of the table)."""
@@ -101,6 +105,7 @@ class Accumulator:
             counts=self._counts(),
             peak_allocated=peak_allocated,
             peak_running=peak_running,
+            ready=self.waits.times(),
         )
         audit(usage, self.lifetimes_ticks)
         return usage

@@ -20,6 +20,7 @@ from sim.errors import AuditError
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import ON_HOST, STATE_ORDER, PowerState
 from sim.units import SECONDS_PER_HOUR, TICKS_PER_SECOND
+from sim.usage.ready import AT_ONCE, BEGINS, GIVEN_UP, IS_READY, ReadyTimes, joined
 
 TICKS_PER_HOUR = int(SECONDS_PER_HOUR) * TICKS_PER_SECOND
 
@@ -91,6 +92,15 @@ class MoveTable:
         """+1 where the move enters Running, -1 where it leaves."""
         return self._change(RUNNING_SLOTS)
 
+    @property
+    def wait_change(self) -> NDArray[np.int64]:
+        """What each move does to the time that a VM is waited for; 0: nothing."""
+        was, is_ = self.before % 2, self.after % 2
+        served, serves = self.before // 2 == IN_SERVICE, self.after // 2 == IN_SERVICE
+        change = np.where(is_ > was, np.where(serves, AT_ONCE, BEGINS), np.where(is_ < was, GIVEN_UP, 0))
+        change[(was == 1) & (is_ == 1) & serves & ~served] = IS_READY
+        return change.astype(np.int64)
+
     def _change(self, slots: frozenset[int]) -> NDArray[np.int64]:
         member = np.array([int(slot in slots) for slot in range(SLOTS) for _ in (0, 1)], dtype=np.int64)
         return member[self.after] - member[self.before]
@@ -112,6 +122,7 @@ class GroupUsage:
     peak_allocated: int = 0
     peak_running: int = 0
     amounts: Mapping[str, float] = field(default_factory=dict)  # by metric name: neither a count nor a time in a state
+    ready: ReadyTimes = field(default_factory=ReadyTimes)
 
     _totals: tuple[int, ...] = field(init=False, repr=False, compare=False)  # ticks of each column
 
@@ -224,6 +235,7 @@ def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_runni
         counts=counts,
         peak_allocated=peak_allocated,
         peak_running=peak_running,
+        ready=joined([usage.ready for usage in usages]),
     )
 
 

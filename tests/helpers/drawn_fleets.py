@@ -147,6 +147,7 @@ def group_plans(draw: st.DrawFn, name: str) -> GroupPlan:
     return GroupPlan(
         name=name,
         count=0 if isinstance(demand, Arrivals) else draw(st.integers(0, 7)),
+        ready_within_s=draw(st.sampled_from((0.0, 30.0, 300.0))),
         initial=initial,
         count_steps=() if isinstance(demand, Arrivals) else draw(count_steps),
         create_over_s=0.0 if initial else draw(st.sampled_from((0.0, 3600.0, 100_000.0))),

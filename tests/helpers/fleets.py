@@ -134,6 +134,9 @@ def differences(one: RunOutput, other: RunOutput) -> list[str]:
             found.append(f"{name!r}: counts { ({k: v for k, v in unlike.items() if v[0] != v[1]}) }")
         if dict(a.amounts) != dict(b.amounts):
             found.append(f"{name!r}: amounts {dict(a.amounts)} != {dict(b.amounts)}")
+        waits = [[sorted(r.waits.tolist()), r.late, r.never] for r in (a.ready, b.ready)]
+        if waits[0] != waits[1]:
+            found.append(f"{name!r}: waits {waits[0]} != {waits[1]}")
         peaks = (a.peak_allocated, a.peak_running), (b.peak_allocated, b.peak_running)
         if peaks[0] != peaks[1]:
             found.append(f"{name!r}: peaks {peaks[0]} != {peaks[1]}")

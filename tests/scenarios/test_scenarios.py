@@ -128,6 +128,28 @@ def test_forgotten_evenings_cost_what_the_binomial_distribution_says(tmp_path: P
     assert (tmp_path / "figures" / "cost_of_forgotten_evenings.svg").exists()
 
 
+def test_vms_are_ready_by_nine_as_the_rate_limit_and_the_boots_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Starts accepted at once, after one minute and after three, each with its own chance of a slow boot."""
+    page, replications = script("ready_by_nine"), 4
+    found, needed = page.main(replications, tmp_path)
+    for point in found.rows(["ready.late_share"]):
+        if point["group"] != "dev":
+            continue
+        lead = int(str(point["group.dev.ready.within"]).removesuffix("s"))
+        parts = [(vms, page.longer(lead - after_s)) for after_s, vms in page.ACCEPTED.items()]
+        sem = math.sqrt(sum(vms * p * (1 - p) for vms, p in parts) / (5 * replications)) / page.VMS
+        assert abs(point["mean"] - page.late(lead)) <= Z * sem + 1e-12
+        if lead == 120:
+            wrong = page.longer(lead)  # everything is accepted at once
+            assert abs(point["mean"] - wrong) > Z * sem, "a platform without a rate limit must be refused"
+    assert page.late(255) <= 0.005 < page.late(254)
+    assert page.late_at_burst(2298) <= 0.005 < page.late_at_burst(2297)
+    assert needed.value is None or needed.value >= 2298 - 20
+    assert "late at nine" in capsys.readouterr().out
+
+
 def test_growth_and_commitments_cost_what_the_months_add_up_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

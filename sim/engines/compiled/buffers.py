@@ -15,6 +15,7 @@ from sim.engines.group_setup import GroupSetup
 from sim.errors import LifecycleError
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import COLUMNS
+from sim.usage.ready import NEVER
 
 
 @dataclass(slots=True)
@@ -29,10 +30,11 @@ class Buffers:
 
     @classmethod
     def blank(
-        cls, setups: Sequence[GroupSetup], window: Window, encoded: Encoded, changes: int, events: int,
+        cls, setups: Sequence[GroupSetup], window: Window, encoded: Encoded, room: Sequence[int],
         listed: Sequence[tuple[int, int]] = (),
     ) -> Buffers:  # fmt: skip
-        """Empty buffers with room for so many changes of the numbers of VMs, and events (of the VMs listed, if any are)."""
+        """Empty buffers with room for so many changes of the numbers of VMs, waits, and events (of the VMs listed, if any are)."""
+        changes, waits, events = room
         return cls(
             setups=setups, window=window, encoded=encoded,
             ledger=Ledger(
@@ -42,6 +44,7 @@ class Buffers:
                 progress=np.zeros(layout.STUCK_STATE + 1, dtype=np.int64),
                 bins=np.zeros((encoded.bins, 4), dtype=np.int64),
                 changes=np.empty(changes, dtype=np.int64),
+                waits=np.empty(waits, dtype=np.int64),
                 mask=np.ones(encoded.bins, dtype=np.bool_),
             ),
             events=Events(
@@ -63,9 +66,14 @@ class Buffers:
             array.fill(0)
 
     @property
-    def lines(self) -> tuple[int, int]:
-        """How many changes and events there were, lost ones included."""
-        return int(self.ledger.progress[layout.CHANGES]), int(self.ledger.progress[layout.EVENTS])
+    def lines(self) -> list[int]:
+        """How many changes, waits and events there were, lost ones included."""
+        return [int(self.ledger.progress[place]) for place in (layout.CHANGES, layout.WAITS, layout.EVENTS)]
+
+    @property
+    def room(self) -> tuple[int, int, int]:
+        """How many of each there is room for."""
+        return len(self.ledger.changes), len(self.ledger.waits), len(self.events.when_s)
 
     @property
     def changes(self) -> Longs:
@@ -75,14 +83,13 @@ class Buffers:
     @property
     def moves(self) -> tuple[NDArray[np.float64], Longs, Longs]:
         """The events that were written: instants (s), moves, VMs."""
-        lines = self.lines[1]
+        lines = self.lines[2]
         return self.events.when_s[:lines], self.events.moves[:lines, 0], self.events.moves[:lines, 1]
 
     @property
     def are_too_small(self) -> bool:
         """Whether lines were lost."""
-        changes, events = self.lines
-        return changes > len(self.ledger.changes) or events > len(self.events.when_s)
+        return any(lines > room for lines, room in zip(self.lines, self.room, strict=True))
 
     def check(self) -> None:
         """Raises LifecycleError for a VM that moves for ever at one instant."""
@@ -94,6 +101,14 @@ class Buffers:
                 f"{self.setups[group].plan.name}-{self.ledger.progress[layout.STUCK_VM] - 1:04d} moves for ever at one instant: "
                 f"{state_machine.states[stuck - self.encoded.first_state[group]].name}"
             )
+
+    def take_waits(self, accumulators: Sequence[Accumulator]) -> None:
+        """Pass the waits to the ledgers of their groups, and take them off the buffer."""
+        waits = self.ledger.waits[: self.lines[1]]
+        group = waits & ((1 << layout.GROUP_BITS) - 1)
+        for place, accumulator in enumerate(accumulators):
+            accumulator.waits.add((waits[group == place] >> layout.GROUP_BITS) + NEVER)
+        self.ledger.progress[layout.WAITS] = 0
 
     def add_to(self, accumulator: Accumulator, group: int) -> None:
         """Add what the buffer holds of one group to its ledger."""

@@ -281,7 +281,7 @@ def _stream_keys(setups: Sequence[GroupSetup]) -> NDArray[np.uint64]:
 def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_state: Sequence[int]) -> Longs:
     """What each move means to the ledger; the groups' columns stand side by side."""
     transitions = first_transition[-1]
-    table = np.zeros((DEMANDS * transitions + TURNS * first_state[-1], layout.GROUP + 1), dtype=np.int64)
+    table = np.zeros((DEMANDS * transitions + TURNS * first_state[-1], layout.WAIT_CHANGE + 1), dtype=np.int64)
     first_absent = column(ABSENT, 0)
     for place, setup in enumerate(setups):
         move = setup.table
@@ -289,7 +289,7 @@ def _moves(setups: Sequence[GroupSetup], first_transition: Sequence[int], first_
         base = place * COLUMNS
         rows = np.stack(
             [move.before + base, move.after + base, move.on_host_change, move.running_change, alive,
-             np.full(len(alive), place)], axis=1,
+             np.full(len(alive), place), move.wait_change], axis=1,
         )  # fmt: skip
         own = setup.state_machine.moves
         (low, high), (first_turn, end) = _move_ranges(first_transition, first_state, place)

@@ -18,7 +18,7 @@ from sim.engines.compiled.disruptions import (
 from sim.engines.compiled.event_queue import pop, push_vm
 from sim.engines.compiled.layout import (
     ALWAYS_QUEUED, ASKED, BUFFERS_FULL, CHANGES, DONE, EVENTS, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, OWNER, PAUSE, PENDING, QUEUED,
-    QUEUE_FULL, SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, Events, Faults, Ledger,
+    QUEUE_FULL, SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAITS, WAKES, Births, Events, Faults, Ledger,
     Longs, Notes, Platform, Queue, Run, SamplerTables, Scaled, Tables, Vms,
 )  # fmt: skip
 
@@ -48,6 +48,7 @@ def _is_full(ledger: Ledger, events: Events, notes: Notes) -> bool:
     """Whether a buffer has too few lines left for a VM to go on."""
     return bool(
         ledger.progress[CHANGES] + MARGIN > len(ledger.changes)
+        or ledger.progress[WAITS] + MARGIN > len(ledger.waits)
         or (len(events.when_s) > 0 and ledger.progress[EVENTS] + MARGIN > len(events.when_s))
         or 2 * notes.progress[NOTES] > len(notes.when_s)
     )

@@ -35,19 +35,19 @@ CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
  STREAMS, ALWAYS_QUEUED, LATER_TRANSITION, LATER_STATE) = range(23)  # fmt: skip
 ALWAYS, CALENDAR, CYCLE, OWN_EDGES = range(4)  # kinds of DEMAND
 # Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
-BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP = range(6)
+# WAIT_CHANGE: what it does to the time that a VM is waited for (`sim.usage.ready`).
+BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP, WAIT_CHANGE = range(7)
 # Columns of `Vms.floats` and `Vms.ints`; EDGE_NO, EDGE_END: places in `Tables.edges_s`; from DRAWN on: draws
 # taken of each stream.
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
-STAY_ENDS, WAKES, PAUSE = range(
-    5, 8
-)  # end of the present stay, what may come before, and the pause after a refused admission
+# End of the present stay, what may come before, the pause after a refused admission, and since when the VM is waited for.
+STAY_ENDS, WAKES, PAUSE, AWAITED_SINCE = range(5, 9)
 (STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
  STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
  IS_KEPT, DRAWN) = range(27)  # fmt: skip
-# Elements of `Ledger.progress`: lines of the event buffer and of `changes` (those that found no room are counted too); the
+# Elements of `Ledger.progress`: lines of the event buffer, of `changes` and of `waits` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
-EVENTS, CHANGES, STUCK_VM, STUCK_STATE = range(4)
+EVENTS, CHANGES, WAITS, STUCK_VM, STUCK_STATE = range(5)
 # Elements of `Queue.progress`: entries, the next birth, free slots, why the loop stopped, whether it began, evictions so far.
 QUEUED, NEXT_BIRTH, FREE, STATUS, STARTED, EVICTIONS = range(6)
 DONE, BUFFERS_FULL, NO_SLOTS, TOO_MANY_SHAPES, VM_IS_STUCK, QUEUE_FULL = range(6)
@@ -146,7 +146,7 @@ class Vms(NamedTuple):
         """Room for so many VMs."""
         return cls(
             keys=np.zeros((vms, streams), dtype=np.uint64),
-            floats=np.zeros((vms, PAUSE + 1), dtype=np.float64),
+            floats=np.zeros((vms, AWAITED_SINCE + 1), dtype=np.float64),
             ints=np.zeros((vms, DRAWN + streams), dtype=np.int64),
         )
 
@@ -160,6 +160,7 @@ class Ledger(NamedTuple):
     progress: Longs
     bins: Longs  # by bin: net change on hosts, of it upwards; net change running, of it upwards
     changes: Longs  # one coded line for each change of the number on hosts or running
+    waits: Longs  # for each moment at which a VM became wanted: ticks until it was ready less `NEVER`, then the group
     mask: NDArray[np.bool_]  # bins whose changes are listed
 
 

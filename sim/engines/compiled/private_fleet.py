@@ -37,12 +37,13 @@ class CompiledGroup:
     bins: Longs = field(init=False)
     vms_at_once: int = field(init=False, default=PILOT_VMS)
     changes_per_vm: float = field(init=False, default=0.0)  # about
+    waits_per_vm: float = field(init=False, default=0.0)
     events_per_vm: float = field(init=False, default=0.0)
     spare: list[Buffers] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.encoded = encode([self.setup], self.window)
-        self.accumulator = Accumulator(self.window, self.setup.table)
+        self.accumulator = self.setup.accumulator(self.window)
         self.bins = np.zeros((self.encoded.bins, 4), dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -65,7 +66,8 @@ class CompiledGroup:
         born_s = next(self.blocks(), (0, np.zeros(0)))[1][:PILOT_VMS]
         buffers = self.run(0, born_s, np.ones(self.encoded.bins, dtype=np.bool_), events=True)
         per_vm = 1.0 / max(1, len(born_s))
-        self.changes_per_vm, self.events_per_vm = len(buffers.changes) * per_vm, len(buffers.moves[0]) * per_vm
+        lines = (count * per_vm for count in buffers.lines)
+        self.changes_per_vm, self.waits_per_vm, self.events_per_vm = lines
         moves = max(1.0, float(buffers.ledger.counts.sum()) * per_vm)
         least, most = VMS_AT_ONCE
         # A long horizon has a large ledger, which every call has to clear and to add up.
@@ -89,33 +91,33 @@ class CompiledGroup:
             edges=np.zeros((0, 2), dtype=np.int64),
         )
         tables, births = with_own_edges(self.encoded.tables, births, [self.setup])
-        changes_room = int(1.25 * self.changes_per_vm * count) + 4096 if mask.any() else 0
-        events_room = int(1.25 * self.events_per_vm * count) + 4096 if events else 0
+        kept = (mask.any(), True, events)
+        per_vm = (self.changes_per_vm, self.waits_per_vm, self.events_per_vm)
+        room = [int(1.25 * lines * count) + 4096 if keep else 0 for lines, keep in zip(per_vm, kept, strict=True)]
         encoded = self.encoded
         while True:
-            buffers = self._buffers(changes_room, events_room)
+            buffers = self._buffers(room)
             buffers.ledger = buffers.ledger._replace(mask=mask)
             run_vms(births, tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events)
             buffers.check()
             if not buffers.are_too_small:
                 return buffers
-            changes_room, events_room = (
-                max(int(lines), room) for lines, room in zip(buffers.lines, (changes_room, events_room), strict=True)
-            )
+            room = [max(lines, least) for lines, least in zip(buffers.lines, room, strict=True)]
 
-    def _buffers(self, changes: int, events: int) -> Buffers:
+    def _buffers(self, room: Sequence[int]) -> Buffers:
         try:
             used = self.spare.pop()
         except IndexError:  # another thread may have been quicker
             used = None
-        if used is None or len(used.ledger.changes) < changes or len(used.events.when_s) < events:
-            return Buffers.blank([self.setup], self.window, self.encoded, changes, events)
+        if used is None or any(lines < least for lines, least in zip(used.room, room, strict=True)):
+            return Buffers.blank([self.setup], self.window, self.encoded, room)
         used.clear()
         return used
 
     def take(self, buffers: Buffers) -> None:
         """Add a block's ledger to the group's."""
         buffers.add_to(self.accumulator, 0)
+        buffers.take_waits([self.accumulator])
         self.bins += buffers.ledger.bins
 
     def moves(self, first: int, born_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], Longs, Longs]:

@@ -42,7 +42,7 @@ from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS
 from sim.errors import ScenarioError
 from sim.model.plan import FleetPlan, Platform
-from sim.usage.collector import Accumulator, Peak, Window, ticks_of
+from sim.usage.collector import Peak, Window, ticks_of
 
 FIRST_SLOTS = 1024  # VMs alive for which there is room at first; doubled as often as need be
 LINES = 65_536  # of a buffer
@@ -65,7 +65,7 @@ class SharedRun:
         self.faults = new_faults(self.plan, self.platform.room, unions, root, self.encoded.own_samplers)
         self.scaled = new_scaled(setups)
         self.load_ticks: list[dict[tuple[float, int], int]] = [{} for _ in self.scaled.groups]
-        self.accumulators = {setup.plan.name: Accumulator(window, setup.table) for setup in setups}
+        self.accumulators = {setup.plan.name: setup.accumulator(window) for setup in setups}
         self.counts: dict[str, dict[str, int]] = {}  # what isn't a move, by group
         self.amounts: dict[str, dict[str, float]] = {}
         self.of_platform: dict[str, int] = {}
@@ -94,7 +94,7 @@ class SharedRun:
         """Run to the horizon and fill the ledgers. Raises LifecycleError, or ScenarioError where the index is too small."""
         listed = [*self.stories] if listener is None else []
         encoded, hosts = self.encoded, len(self.platform.room.down)
-        buffers = Buffers.blank(self.setups, self.window, encoded, LINES, LINES, listed)
+        buffers = Buffers.blank(self.setups, self.window, encoded, [LINES] * 3, listed)
         notes = new_notes(max(LINES, hosts), encoded.run.transitions)
         vms = encoded.vms(FIRST_SLOTS)
         vms.ints[:, layout.OF_GROUP] = -1
@@ -211,6 +211,7 @@ class SharedRun:
     def _drain(self, buffers: Buffers, peaks: tuple[Peak, Peak], listener: MovesListener | None) -> None:
         """Take the lines off the buffers, so that there is room for more."""
         add_changes(peaks, buffers.changes.copy(), [setup.index for setup in self.setups])
+        buffers.take_waits([*self.accumulators.values()])
         when, what, whom = buffers.moves
         buffers.ledger.progress[[layout.CHANGES, layout.EVENTS]] = 0
         if not len(when):

@@ -24,13 +24,13 @@ from sim.engines.compiled.kernel_cache import KernelCache
 
 # isort: off
 from sim.engines.compiled.layout import (
-    AFTER, ALIVE, ALWAYS, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
+    AFTER, ALIVE, ALWAYS, ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, AWAITED_SINCE, BACKOFFS_FROM, BEFORE, CALENDAR, CHANCE_AT_DEADLINE, CHANCE_FROM,
     CHANCE_GIVES_UP, CHANCE_STREAM, CHANCE_TO, CHANCE_TRANSITION, CHANGES, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, CYCLE,
     DEMAND, DIES, DOWN, DRAWN, EDGE, EDGE_END, EDGE_NO, EDGES_FROM, EDGES_TO, ENDS, ENDS_DEMAND, EVENTS, EVICT, EVICTION_LEFT, EVICTION_SAMPLER,
     EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, GROUP, GROUP_BITS, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED, HOST_FAILED_GIVES_UP, INDEX, LATE, LATER_STATE, LATER_TRANSITION, LEVEL,
     LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER, LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, NOT_STRUCK, OFF_SAMPLER, OFF_STREAM, OF_GROUP, ON_HOST, ON_SAMPLER,
     ON_STREAM, OWN_EDGES, PREEMPT, BY_FAILURE, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STRUCK, ROUND, STREAM, STREAMS,
-    STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WAKES, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
+    STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WAITS, WAIT_CHANGE, WAKES, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
     SamplerTables, Tables, Vms,
 )  # fmt: skip
 
@@ -38,6 +38,8 @@ from sim.engines.compiled.layout import (
 from sim.model.state_machine import DEMANDS, STUCK, TURNS, Attempts, Delay, Life, LifeTimer
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import LEFT_ON, TICKS_PER_HOUR
+from sim.usage.ready import AT_ONCE, BEGINS, GIVEN_UP
+from sim.usage.ready import NEVER as NEVER_READY
 
 # Instead of a transition: nothing before the horizon; nothing ever; a stay that something may end; going on with one.
 OVER, ENDED, PARKED, RESUME = -1, -2, -3, -4
@@ -112,8 +114,26 @@ def _turns_to(slot: int, wanted: int, state: int, group: int, tables: Tables, vm
     return 0 if to == LEFT_ON and not tables.states[state, RUNNING] else to
 
 
+@compiled
+def _note_wait(
+    slot: int, t: float, change: int, group: int, start_s: float, floats: Floats, waits: Longs, progress: Longs
+) -> None:  # fmt: skip
+    """A VM becomes wanted, ready, or is no longer wanted: a line once it is known how long it was waited for."""
+    since = t if change == AT_ONCE else floats[slot, AWAITED_SINCE]
+    floats[slot, AWAITED_SINCE] = t if change == BEGINS else NEVER
+    if change == BEGINS or since == NEVER or since < start_s:
+        return
+    wait = NEVER_READY if change == GIVEN_UP else int((t - since) * TICKS_PER_SECOND + 0.5)
+    line = progress[WAITS]
+    if line < len(waits):
+        waits[line] = ((wait - NEVER_READY) << GROUP_BITS) + group
+    progress[WAITS] = line + 1
+
+
 @inlined
-def _record(t: float, move: int, vm: int, moves: Longs, run: Run, ledger: Ledger, events: Events) -> None:
+def _record(
+    slot: int, t: float, move: int, vm: int, moves: Longs, run: Run, vms: Vms, ledger: Ledger, events: Events
+) -> None:  # fmt: skip
     """One move: the rest of its clock hour and all later hours change columns. Moves of VM -1 aren't listed as events."""
     q = int(t * TICKS_PER_SECOND + 0.5)
     move &= PLACE
@@ -150,6 +170,17 @@ def _record(t: float, move: int, vm: int, moves: Longs, run: Run, ledger: Ledger
             if line < len(ledger.changes):
                 ledger.changes[line] = ((q * 16 + (on_host + 1) * 4 + (runs + 1)) << GROUP_BITS) + moves[move, GROUP]
             ledger.progress[CHANGES] = line + 1
+    if moves[move, WAIT_CHANGE] != 0:
+        _note_wait(
+            slot,
+            t,
+            moves[move, WAIT_CHANGE],
+            moves[move, GROUP],
+            run.start_s,
+            vms.floats,
+            ledger.waits,
+            ledger.progress,
+        )
     if vm >= 0 and len(events.when_s) > 0:
         line = ledger.progress[EVENTS]
         if line < len(events.when_s):
@@ -177,6 +208,7 @@ def begin(
     floats[slot, T] = born_s
     floats[slot, CRASH_LEFT] = NEVER
     floats[slot, EVICTION_LEFT] = NEVER
+    floats[slot, AWAITED_SINCE] = NEVER
     floats[slot, DIES] = born_s + (births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER)
     if settings[group, CRASH_STREAM] >= 0:
         floats[slot, CRASH_LEFT] = _variate(
@@ -226,7 +258,7 @@ def begin(
     ints[slot, LISTED_AS] = listed_as
     if wanted:
         _record(
-            born_s, DEMANDS * run.transitions + TURNS * state + 1, listed_as, tables.moves, run,
+            slot, born_s, DEMANDS * run.transitions + TURNS * state + 1, listed_as, tables.moves, run, vms,
             ledger, events,
         )  # fmt: skip
     return settings[group, FIRST_TRANSITION] if born_s <= 0.0 else settings[group, LATER_TRANSITION]  # type: ignore[no-any-return]
@@ -321,7 +353,7 @@ def _turn_until(
         if then != wanted:
             turned = True
             move = turns + DEMANDS * wanted + then
-            _record(edge, move, vms.ints[slot, LISTED_AS], tables.moves, run, ledger, events)
+            _record(slot, edge, move, vms.ints[slot, LISTED_AS], tables.moves, run, vms, ledger, events)
             wanted = then
         edge = _next_edge(slot, edge, wanted, group, tables.settings, tables.edges_s, samplers, vms)
     return turned, wanted, edge
@@ -380,7 +412,7 @@ def advance(
                 break
             granted = False
             transition &= PLACE
-            _record(t, DEMANDS * transition + wanted, vm, tables.moves, run, ledger, events)
+            _record(slot, t, DEMANDS * transition + wanted, vm, tables.moves, run, vms, ledger, events)
             state = transitions[transition, TARGET] & PLACE
             if wanted == LEFT_ON and not states[state, RUNNING]:
                 wanted = 0
@@ -408,7 +440,7 @@ def advance(
                     edge = NEVER
                     if wanted:
                         turn = DEMANDS * run.transitions + TURNS * state + DEMANDS * wanted
-                        _record(t, turn, vm, tables.moves, run, ledger, events)
+                        _record(slot, t, turn, vm, tables.moves, run, vms, ledger, events)
                         wanted = 0
             if states[state, ENDS]:
                 transition = ENDED

@@ -40,9 +40,7 @@ class VmWithDemand(VmRecord):
         elif state_machine.edge_streams[0] >= 0:
             self.edge_s = self.now_s + self.draw(state_machine.edge_streams[0])
         if wanted:
-            self.group.when.append(self.now_s)
-            self.group.what.append(state_machine.turn(self.state, 0, 1))
-            self.wanted = 1
+            self._turn(self.now_s, 1, self.state)
 
     def _next_edge(self, wanted: int) -> float:
         """When demand turns after the edge at `edge_s`, being *wanted* until then (s)."""
@@ -63,17 +61,14 @@ class VmWithDemand(VmRecord):
 
     def turn_demand_until(self, until_s: float) -> bool:
         """Demand turns, once or more, up to an instant (included; at the horizon excluded); whether it did."""
-        group, turns = self.group, self.state.turns
-        edge_s, turned = self.edge_s, False
-        while edge_s <= until_s and edge_s < group.horizon_s:
+        edge_s, turned, horizon_s = self.edge_s, False, self.group.horizon_s
+        while edge_s <= until_s and edge_s < horizon_s:
             then = 1 - self.wanted
             if self.own_edges is not None:
                 then = 0 if self.edge_to == LEFT_ON and not self.state.is_running else self.edge_to
             if then != self.wanted:
                 turned = True
-                group.when.append(edge_s)
-                group.what.append(turns + DEMANDS * self.wanted + then)
-                self.wanted = then
+                self._turn(edge_s, then, self.state)
             self.edge_s = edge_s = self._next_edge(self.wanted)
         return turned
 
@@ -81,9 +76,22 @@ class VmWithDemand(VmRecord):
         """The VM, which is in *state*, is not wanted any more."""
         self.edge_s = NEVER
         if self.wanted:
-            self.group.when.append(self.now_s)
-            self.group.what.append(state.turns + DEMANDS * self.wanted)
-            self.wanted = 0
+            self._turn(self.now_s, 0, state)
+
+    def _turn(self, at_s: float, then: int, state: State) -> None:
+        """Demand turns while the VM is in *state*."""
+        group, was = self.group, self.wanted
+        group.when.append(at_s)
+        group.what.append(state.turns + DEMANDS * was + then)
+        self.wanted = then
+        if then != 1:
+            if self.awaited_since_s < NEVER:
+                group.note_wait(self.awaited_since_s, NEVER)
+                self.awaited_since_s = NEVER
+        elif state.serving:
+            group.note_wait(at_s, at_s)
+        else:
+            self.awaited_since_s = at_s
 
     def advance_timers(self, stayed_s: float) -> None:
         """Timers that run in this state have run on by the time of the stay."""

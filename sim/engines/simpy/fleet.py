@@ -69,7 +69,7 @@ class Fleet:
             )
             for s in mine
         }
-        self.accumulators = {s.plan.name: Accumulator(self.window, s.table) for s in mine}
+        self.accumulators = {s.plan.name: s.accumulator(self.window) for s in mine}
         self.peak = self.peaks or new_peaks(len(setups), self.window)
 
     def run(self) -> FleetRun:
@@ -136,6 +136,8 @@ class Fleet:
             if not len(when):
                 continue
             self.accumulators[name].book(when, what)
+            self.accumulators[name].waits.add(np.array(group.waits, dtype=np.int64))
+            del group.waits[:]
             note_peaks(self.peak, group.setup, ticks_of(when), what)
             if self.listener is not None and group.whom is not None:
                 moved = what < group.state_machine.moves

@@ -16,6 +16,8 @@ from sim.engines.shared.priorities import RANK_BITS
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.state_machine import State, Transition
+from sim.usage.ledger import to_ticks
+from sim.usage.ready import NEVER as NEVER_READY
 
 NEVER = float("inf")
 CONFLICT = "OperationNotAllowed"
@@ -79,6 +81,7 @@ class GroupRun:
         self.when = array("d")
         self.what = array("q")
         self.whom: array[int] | None = None
+        self.waits = array("q")  # from wanted to ready, in ticks, as `sim.usage.ready` counts them
         self.vms: dict[int, VmRecord] = {}  # those alive, where something may interrupt them
         self.counts: dict[str, int] = {}  # what isn't a move
         self.amounts: dict[str, float] = {}
@@ -94,6 +97,11 @@ class GroupRun:
         """Something happened that isn't a move."""
         if self.env.now >= self.warm_up_s:
             self.counts[metric] = self.counts.get(metric, 0) + 1
+
+    def note_wait(self, since_s: float, until_s: float) -> None:
+        """A VM that is wanted since an instant is ready, or (infinite) is no longer wanted before it was."""
+        if since_s >= self.warm_up_s:
+            self.waits.append(to_ticks(until_s - since_s) if until_s < NEVER else NEVER_READY)
 
     def refuse(self, operation: str, code: str, vm: VmRecord) -> None:
         """The control plane has rejected an operation on a VM."""
@@ -136,6 +144,7 @@ class VmRecord:
     draws: list[Callable[[], float]] = field(init=False)
     blocks: list[int] = field(init=False)
     wanted: int = field(init=False, default=0)
+    awaited_since_s: float = field(init=False, default=NEVER)  # wanted, and not ready since then
     edge_s: float = field(init=False, default=NEVER)  # when demand turns next
     edge_no: int = field(init=False, default=0)
     edge_to: int = field(init=False, default=0)  # what demand turns to then, where the VM has edges of its own

@@ -93,6 +93,9 @@ class Vm(VmOnPlatform):
         group = self.group
         group.when.append(self.now_s)
         group.what.append(DEMANDS * transition.index + self.wanted)
+        if self.awaited_since_s < NEVER and transition.target.serving:
+            group.note_wait(self.awaited_since_s, self.now_s)
+            self.awaited_since_s = NEVER
         if self.on_move is not None:
             self.on_move(self, transition)
         if transition.has_effect:

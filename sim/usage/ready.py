@@ -1,0 +1,138 @@
+"""How long VMs are waited for: from each moment at which a VM becomes wanted until it is ready, in whole ticks.
+
+A VM that is ready at that moment counts with 0; one that is no longer wanted before it is ready was *never* ready; one that is
+still awaited at the horizon is left out, and so are moments of the warm-up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.units import TICKS_PER_SECOND
+
+NEVER = -1  # instead of a wait
+MOST_KEPT = 8_000_000  # waits of a group; if there are more, all are rounded down to so many significant bits
+KEPT_BITS = 12
+BIN_BITS = 16
+
+# What a move does to the time that a VM is waited for (`sim.usage.ledger.MoveTable.wait_change`).
+BEGINS, AT_ONCE, IS_READY, GIVEN_UP = range(1, 5)
+
+Ticks = NDArray[np.int64]
+_NONE: Ticks = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyTimes:
+    """The waits of one replication, of a group or of a fleet."""
+
+    waits: Ticks = field(default_factory=_NONE.copy)  # in any order
+    times: Ticks | None = None  # how often each; None: once
+    total_ticks: int = 0
+    late: int = 0  # longer than the group's limit
+    never: int = 0
+
+    @cached_property
+    def ready(self) -> int:
+        """Moments at which the VM was ready in the end."""
+        return len(self.waits) if self.times is None else int(self.times.sum())
+
+    @property
+    def mean_s(self) -> float:
+        """Mean wait of those (s); there must be one."""
+        return self.total_ticks / self.ready / TICKS_PER_SECOND
+
+    @property
+    def late_share(self) -> float:
+        """The share of moments that were late, or never ready; 0 if there is none."""
+        moments = self.ready + self.never
+        return (self.late + self.never) / moments if moments else 0.0
+
+    def percentile_s(self, percent: int) -> float:
+        """The wait of rank ceil(percent / 100 x n), in order of length (s)."""
+        return float(self.waits_s(np.array([-(-percent * self.ready // 100)]))[0])
+
+    def curve(self, points: int) -> list[tuple[int, int, float]]:
+        """(k, n, time until k of n are ready in s) for about so many k, the last one included; n counts those that never were."""
+        n = self.ready + self.never
+        if not self.ready:
+            return []
+        ranks = np.unique(np.minimum(-(-np.arange(1, points + 1) * n // points), self.ready))
+        return [(k, n, wait_s) for k, wait_s in zip(ranks.tolist(), self.waits_s(ranks).tolist(), strict=True)]
+
+    def waits_s(self, ranks: Ticks) -> NDArray[np.float64]:
+        """The waits of some ranks from 1 on, in order of length (s); only the bins that hold them are sorted."""
+        bin_of, upto = self._bins
+        bins = np.searchsorted(upto, ranks)
+        chosen = np.zeros(len(upto), dtype=np.bool_)
+        chosen[bins] = True
+        some = chosen[bin_of]
+        order = np.argsort(self.waits[some])
+        times = np.ones_like(order) if self.times is None else self.times[some][order]
+        many = np.diff(upto, prepend=0)
+        left_out = np.cumsum(np.where(chosen, 0, many))[bins]  # in the bins before that aren't chosen
+        place = np.searchsorted(np.cumsum(times), ranks - left_out)
+        found: NDArray[np.float64] = self.waits[some][order][place] / TICKS_PER_SECOND
+        return found
+
+    @cached_property
+    def _bins(self) -> tuple[Ticks, Ticks]:
+        """The bin of each wait, and how many waits there are up to the end of each bin."""
+        bits = min(BIN_BITS, len(self.waits).bit_length())
+        bin_of = self.waits >> max(0, int(self.waits.max(initial=0)).bit_length() - bits)
+        return bin_of, np.cumsum(np.bincount(bin_of, weights=self.times)).astype(np.int64)
+
+
+def joined(parts: Sequence[ReadyTimes]) -> ReadyTimes:
+    """The waits of several groups together."""
+    counted = any(part.times is not None for part in parts)
+    return ReadyTimes(
+        np.concatenate([_NONE, *(part.waits for part in parts)]),
+        np.concatenate([np.ones_like(p.waits) if p.times is None else p.times for p in parts]) if counted else None,
+        sum(part.total_ticks for part in parts),
+        sum(part.late for part in parts),
+        sum(part.never for part in parts),
+    )
+
+
+@dataclass(slots=True)
+class Waits:
+    """One group's waits while they come in, in any order; those of millions of VMs take bounded room."""
+
+    late_after_ticks: int
+    found: ReadyTimes = field(init=False, default_factory=ReadyTimes)
+    pending: list[Ticks] = field(init=False, default_factory=list)
+    kept: int = field(init=False, default=0)
+    rounds: bool = field(init=False, default=False)
+
+    def add(self, ticks: Ticks) -> None:
+        """Take waits, or `NEVER` for each that had no end."""
+        if len(ticks):
+            self.pending.append(ticks)
+            self.kept += len(ticks)
+            if self.kept > MOST_KEPT:
+                self.rounds = True
+                self.times()
+
+    def times(self) -> ReadyTimes:
+        """All of them."""
+        new = np.concatenate([_NONE, *self.pending])
+        self.pending.clear()
+        ended = new[new != NEVER]
+        late, never = int((ended > self.late_after_ticks).sum()), len(new) - len(ended)
+        self.found = joined([self.found, ReadyTimes(ended, None, int(ended.sum()), late, never)])
+        if self.rounds:
+            self.found = _rounded(self.found)
+        self.kept = len(self.found.waits)
+        return self.found
+
+
+def _rounded(found: ReadyTimes) -> ReadyTimes:
+    """Waits rounded down, and counted."""
+    surplus = np.maximum(np.frexp(found.waits.astype(np.float64))[1].astype(np.int64) - KEPT_BITS, 0)
+    waits, place = np.unique(found.waits >> surplus << surplus, return_inverse=True)
+    times = np.bincount(place, weights=found.times, minlength=len(waits)).astype(np.int64)
+    return replace(found, waits=waits, times=times)
