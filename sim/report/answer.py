@@ -216,15 +216,9 @@ def cards(data: PageData) -> list[Card]:
         if name not in forms:
             continue
         stat, form = data.stats[name], forms[name]
-        made.append(
-            Card(
-                what=form.label[:1].upper() + form.label[1:],
-                value=form.text(stat.mean),
-                unit=form.unit,
-                sure=shown(stat, "interval", form),
-                range=shown(stat, "range", form),
-            )
-        )
+        sure, spread = (shown(stat, which, form) for which in ("interval", "range"))
+        what = form.label[:1].upper() + form.label[1:]
+        made.append(Card(what=what, value=form.text(stat.mean), unit=form.unit, sure=sure, range=spread))
     return made
 
 
@@ -237,19 +231,10 @@ def quantile_table(data: PageData) -> Table | None:
     scale = data.money.scale
     rows = []
     for name, found in quantiles.items():
-        exceeded = 100 - float(name.removeprefix("p"))
-        low, high = found["low"], found["high"]
-        rows.append(
-            [
-                name.upper(),
-                f"{exceeded:g}\N{NO-BREAK SPACE}%",
-                needs(float(name.removeprefix("p")) / 100, data.run.replications)
-                if found["value"] is None
-                else scale.text(found["value"]),
-                "none yet" if low is None else scale.text(low),
-                "none yet" if high is None else scale.text(high),
-            ]
-        )
+        p = float(name.removeprefix("p"))
+        value = needs(p / 100, data.run.replications) if found["value"] is None else scale.text(found["value"])
+        bounds = ["none yet" if found[end] is None else scale.text(found[end]) for end in ("low", "high")]
+        rows.append([name.upper(), f"{100 - p:g}\N{NO-BREAK SPACE}%", value, *bounds])
     level = percent(data.run.confidence, 0)
     return Table(
         columns=["quantile", "of bills are higher", f"bill ({scale.unit})", f"{level}: at least", "at most"],

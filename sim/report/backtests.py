@@ -22,22 +22,17 @@ def build_backtest(path: Path) -> Path:
     with style.figure_style():
         figures = [_days(study, which) for which in ("compute", "all")]
     begin, end = content["period"]["from"][:10], content["period"]["to"][:10]
-    tables = [("Totals", _table(study, [(name, each) for name, each in content["totals"].items()]))]
-    tables.append(
-        ("Meters", _table(study, [(f"{each['meter']}, {each['region']}", each) for each in content["meters"]]))
-    )
-    if content["causes"]:
-        tables.append(
-            (
-                "What can be named",
-                Table(
-                    columns=["cause", "what"],
-                    rows=[[each["cause"], each["what"]] for each in content["causes"]],
-                    words=2,
-                ),
-            )
-        )
-    tables.append(("Not compared", _left_out(content["not_compared"])))
+    meters = [(f"{each['meter']}, {each['region']}", each) for each in content["meters"]]
+    causes = [[each["cause"], each["what"]] for each in content["causes"]]
+    left = [
+        [each["what"], each["reason"], f"{each['rows']:,}", money(each["cost"])] for each in content["not_compared"]
+    ]
+    tables = [
+        ("Totals", _table(study, [*content["totals"].items()])),
+        ("Meters", _table(study, meters)),
+        *([("What can be named", Table(columns=["cause", "what"], rows=causes, words=2))] if causes else []),
+        ("Not compared", Table(columns=["what", "reason", "rows", "invoiced"], rows=left, words=2)),
+    ]
     return write(
         study, figures, kind="back-test", name=f"{Path(content['scenario']).stem}, {begin} to {end}", each="of the period",
         answer=_answer(study), warnings=list(content["warnings"]), tables=tables, file="backtest.json",
@@ -65,22 +60,16 @@ def _answer(study: Study) -> list[str]:
 def _days(study: Study, which: str) -> Drawn:
     days: Sequence[Mapping[str, Any]] = study.content["days"]
     name, found = f"days_{which}", [each[which] for each in days]
-    sheet = Sheet(
-        f"Was {LABELS[which]} what was predicted, day by day?",
-        4.2,
-        footer(study, name, f"{percent(study.confidence, 0)} prediction intervals"),
-    )
+    remark = footer(study, name, f"{percent(study.confidence, 0)} prediction intervals")
+    sheet = Sheet(f"Was {LABELS[which]} what was predicted, day by day?", 4.2, remark)
     axes = sheet.axes(left=1.0, top=0.75, width=style.WIDTH_IN - 1.4, height=2.6)
     at = list(range(len(days)))
-    if all(each["interval"]["low"] is not None for each in found):
-        axes.fill_between(
-            at, [each["interval"]["low"] for each in found], [each["interval"]["high"] for each in found],
-            color=style.BLUE, alpha=0.18, linewidth=0,
-        )  # fmt: skip
-    axes.plot(at, [each["simulated"]["list"] for each in found], color=style.BLUE, linestyle="--", linewidth=1.4)
-    axes.plot(
-        at, [each["actual"]["list"] for each in found], color=style.VERMILLION, marker="o", markersize=4, linewidth=1.6
-    )
+    actual, simulated = ([each[side]["list"] for each in found] for side in ("actual", "simulated"))
+    low, high = ([each["interval"][end] for each in found] for end in ("low", "high"))
+    if None not in low:
+        axes.fill_between(at, low, high, color=style.BLUE, alpha=0.18, linewidth=0)
+    axes.plot(at, simulated, color=style.BLUE, linestyle="--", linewidth=1.4)
+    axes.plot(at, actual, color=style.VERMILLION, marker="o", markersize=4, linewidth=1.6)
     step = max(1, -(-len(days) // 12))
     axes.set_xticks(at[::step], [each["date"][5:] for each in days][::step])
     axes.set_ylim(bottom=0)
@@ -93,18 +82,9 @@ def _days(study: Study, which: str) -> Drawn:
             style.swatch(style.BLUE, "", "predicted range"),
         ]
     )
+    dates, inside = [day["date"] for day in days], [each["inside"] for each in found]
     rows = [["date", "actual", "simulated", "low", "high", "inside"]]
-    rows += [
-        [
-            day["date"],
-            each["actual"]["list"],
-            each["simulated"]["list"],
-            each["interval"]["low"],
-            each["interval"]["high"],
-            each["inside"],
-        ]
-        for day, each in zip(days, found, strict=True)
-    ]
+    rows += [[*row] for row in zip(dates, actual, simulated, low, high, inside, strict=True)]
     return sheet.finish(name, alt=f"Actual and predicted {LABELS[which]} by day.", rows=rows)
 
 
@@ -120,19 +100,6 @@ def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Ta
                 "" if low is None else f"{money(low)} to {money(high)}", {True: "inside", False: "outside", None: ""}[each["inside"]],
             ]
         )  # fmt: skip
-    columns = [
-        "",
-        "quantity, actual",
-        "simulated",
-        f"{unit} at list, actual",
-        "simulated",
-        "error",
-        f"{percent(study.confidence, 0)} range",
-        "",
-    ]
+    at_list, level = f"{unit} at list, actual", f"{percent(study.confidence, 0)} range"
+    columns = ["", "quantity, actual", "simulated", at_list, "simulated", "error", level, ""]
     return Table(columns=columns, rows=rows, words=1)
-
-
-def _left_out(entries: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [[each["what"], each["reason"], f"{each['rows']:,}", money(each["cost"])] for each in entries]
-    return Table(columns=["what", "reason", "rows", "invoiced"], rows=rows, words=2)

@@ -33,12 +33,9 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
     served = run.mean("served_hours")
     top, row = 0.85, 0.36
     height = top + max(len(hours), 2) * row + 0.85
-    sheet = Sheet(
-        f"How long are the VMs in each state in {clock.length(run.horizon_h - run.warm_up_h)}, "
-        "and which hours are billed?",
-        height,
-        footer(run, name),
-    )
+    period = clock.length(run.horizon_h - run.warm_up_h)
+    question = f"How long are the VMs in each state in {period}, and which hours are billed?"
+    sheet = Sheet(question, height, footer(run, name))
     axes = sheet.axes(left=1.25, top=top, width=6.6, height=max(len(hours), 2) * row)
     rows: list[list[object]] = [
         ["state", "billed", "hours_mean", "low", "high", "p05", "p95", "billed_served_hours", "billed_unserved_hours"]

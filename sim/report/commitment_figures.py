@@ -35,7 +35,7 @@ def commitment_table(data: PageData) -> Table | None:
     ]
     if not names or not run.stored.mean_bill:
         return None
-    amounts = money.lines(run)
+    amounts, text = money.lines(run), money.scale.text
     rows, costs = [], []
     for name in names:
         own = {
@@ -47,20 +47,11 @@ def commitment_table(data: PageData) -> Table | None:
         empty = sum(line.quantity for part, (line, _) in own.items() if part.startswith("unused"))
         paid = [each[1] if each else 0.0 for each in (used, unused)]
         costs.append(paid)
-        rows.append(
-            [
-                name,
-                next((in_currency(line.unit, run.currency) for line, _ in own.values()), ""),
-                plain(used[0].quantity, 1) if used else "",
-                plain(empty, 1),
-                percent(run.mean(f"commitment.{name}.used_fraction")),
-                money.scale.text(paid[0]) if used else "",
-                money.scale.text(paid[1]),
-                money.scale.text(sum(paid)),
-            ]
-        )
-    sums = [sum(column) for column in zip(*costs, strict=True)]
-    text, unit = money.scale.text, money.scale.unit
+        unit = next((in_currency(line.unit, run.currency) for line, _ in own.values()), "")
+        hours, cost = (plain(used[0].quantity, 1), text(paid[0])) if used else ("", "")
+        share = percent(run.mean(f"commitment.{name}.used_fraction"))
+        rows.append([name, unit, hours, plain(empty, 1), share, cost, text(paid[1]), text(sum(paid))])
+    sums, unit = [sum(column) for column in zip(*costs, strict=True)], money.scale.unit
     return Table(
         columns=[
             "commitment", "unit", "used", "unused", "utilisation", f"used ({unit})", f"unused ({unit})", f"all ({unit})",
@@ -128,19 +119,12 @@ def uptime_table(data: PageData) -> Table | None:
     listed = run.stored.uptimes
     if len(listed) > MOST_ROWS:
         listed = tuple(sorted(listed, key=lambda each: each.uptime)[:MOST_ROWS])
-    rows = [
-        [
-            row.month,
-            row.name,
-            DEPLOYMENT_WORDS.get(row.deployment, row.deployment),
-            "none" if row.promised is None else percent(row.promised, 2),
-            percent(row.uptime, 3),
-            percent(row.worst, 3),
-            plain(row.breaches, 0 if row.breaches == round(row.breaches) else 2),
-            money.text(row.credit),
-        ]
-        for row in listed
-    ]
+    rows = []
+    for row in listed:
+        promised = "none" if row.promised is None else percent(row.promised, 2)
+        breaches = plain(row.breaches, 0 if row.breaches == round(row.breaches) else 2)
+        found = [promised, percent(row.uptime, 3), percent(row.worst, 3), breaches, money.text(row.credit)]
+        rows.append([row.month, row.name, DEPLOYMENT_WORDS.get(row.deployment, row.deployment), *found])
     left_out = len(run.stored.uptimes) - len(listed)
     return Table(
         columns=[

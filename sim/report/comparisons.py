@@ -31,27 +31,15 @@ def build_comparison(path: Path) -> Path:
     with style.figure_style():
         figures = [drawn] if (drawn := differences(study)) is not None else []
     base = str(study.content["base"])
+    variants = study.content["differences"]
+    tables = [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
+    if (gains := common_random_numbers_table(study)) is not None:
+        tables.append(("Gain from common random numbers", gains))
     return write(
-        study,
-        figures,
-        kind="comparison",
-        name=f"{list_words(study.content['differences'], 'and')} instead of {base}",
-        each="of each, with common random numbers",
-        answer=[*_verdicts(study), *_stopped(study)],
-        warnings=[str(each) for each in study.content.get("warnings", [])],
-        tables=[
-            *(
-                (f"{variant} instead of {base}", _difference_table(study, variant))
-                for variant in study.content["differences"]
-            ),
-            *(
-                [("Gain from common random numbers", gains)]
-                if (gains := common_random_numbers_table(study)) is not None
-                else []
-            ),
-        ],
-        file="comparison.json",
-    )
+        study, figures, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
+        each="of each, with common random numbers", answer=[*_verdicts(study), *_stopped(study)],
+        warnings=[str(each) for each in study.content.get("warnings", [])], tables=tables, file="comparison.json",
+    )  # fmt: skip
 
 
 def differences(study: Study) -> Drawn | None:
@@ -97,14 +85,8 @@ def differences(study: Study) -> Drawn | None:
         axes.margins(x=0.12)
         style.put_numbers(axes.xaxis, most=4)
         axes.set_xlabel(form.title.replace("(%)", "(percentage points)"))
-    sheet.legend(
-        [
-            Line2D([], [], color=VERDICTS[v][0], marker=VERDICTS[v][1], linewidth=1.6, label=v)
-            for v in VERDICTS
-            if v in seen
-        ],
-        columns=6,
-    )
+    looks = [(verdict, *look) for verdict, look in VERDICTS.items() if verdict in seen]
+    sheet.legend([Line2D([], [], color=colour, marker=m, linewidth=1.6, label=v) for v, colour, m in looks], columns=6)
     return sheet.finish(name, alt="Differences from the base with their intervals.", rows=rows)
 
 
@@ -174,17 +156,9 @@ def common_random_numbers_table(study: Study) -> Table | None:
             if not known(entry) or entry.get("sd_base") is None:
                 continue
             form, gain = study.form(metric, entry["sd_base"], entry["sd_variant"]), entry.get("gain")
-            together = entry.get("correlation")
-            rows.append(
-                [
-                    str(variant),
-                    form.label,
-                    form.unit,
-                    *(general(entry[sd] * form.times, 3) for sd in ("sd_base", "sd_variant")),
-                    plain(together, 3),
-                    "constant" if gain is None else times(gain),
-                ]
-            )
+            spreads = (general(entry[sd] * form.times, 3) for sd in ("sd_base", "sd_variant"))
+            found = [plain(entry.get("correlation"), 3), "constant" if gain is None else times(gain)]
+            rows.append([str(variant), form.label, form.unit, *spreads, *found])
     if not rows:
         return None
     return Table(

@@ -27,15 +27,8 @@ Stay = tuple[float, float, PowerState]  # from, to, in what
 def footer(run: ReportedRun, name: str, remark: str = "") -> str:
     """Where a figure comes from, in one small line."""
     runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
-    parts = (
-        style.shorten(run.name, 40),
-        f"seed {run.seed}",
-        runs,
-        f"billing policy {run.policy}",
-        f"numbers in figures/{name}.csv",
-        remark,
-    )
-    return "  \N{MIDDLE DOT}  ".join(part for part in parts if part)
+    origin = (style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}")
+    return "  \N{MIDDLE DOT}  ".join(part for part in (*origin, f"numbers in figures/{name}.csv", remark) if part)
 
 
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:

@@ -101,16 +101,9 @@ def _trials_table(study: Study) -> Table:
     rows = []
     for trial in study.content["trials"]:
         low, high = form.text(trial["low"]), form.text(trial["high"])
-        rows.append(
-            [
-                _shown(trial["value"]),
-                ANSWER_LOOK[trial["answer"]][0],
-                form.text(trial["estimate"]),
-                "" if trial["low"] is None else f"{low} to {high}" if low != high else low,
-                plain(trial["n"], 0),
-                money(trial["mean_cost_usd"]),
-            ]
-        )
+        bounds = "" if trial["low"] is None else f"{low} to {high}" if low != high else low
+        found = [_shown(trial["value"]), ANSWER_LOOK[trial["answer"]][0], form.text(trial["estimate"]), bounds]
+        rows.append([*found, plain(trial["n"], 0), money(trial["mean_cost_usd"])])
     columns = [study.content["path"], "", form.title, "bounds", "replications"]
     return Table(columns=[*columns, f"mean cost ({study.currency})"], rows=rows, words=2)
 
@@ -139,7 +132,7 @@ def tornado(study: Study) -> Drawn:
     rows: list[list[object]] = [["factor", "end", "setting", "difference", "from", "to"]]
     for line, factor in enumerate(factors):
         for end, look in (("low", (style.SKY, "")), ("high", (style.ORANGE, "//"))):
-            moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
+            moved, begin, stop = _with_bounds(factor, f"at_{end}")
             rows.append([factor["factor"], end, factor[end], moved, begin, stop])
             if moved is not None:
                 style.bar(axes, line, moved * form.times, look, height=0.6, linewidth=0)
@@ -147,12 +140,8 @@ def tornado(study: Study) -> Drawn:
     axes.axvline(0.0, color=style.INK, linewidth=1.0)
     base = study.form(study.content["metric"], factors[0]["base"]).with_unit(factors[0]["base"])
     axes.set_xlabel(f"difference from {base} ({form.unit})")
-    handles = [
-        style.swatch(style.SKY, "", "at the low end"),
-        style.swatch(style.ORANGE, "//", "at the high end"),
-        style.whisker_key("paired interval"),
-    ]
-    sheet.legend(handles)
+    ends = [style.swatch(style.SKY, "", "at the low end"), style.swatch(style.ORANGE, "//", "at the high end")]
+    sheet.legend([*ends, style.whisker_key("paired interval")])
     return sheet.finish(name, alt=f"Tornado of {form.label} over {len(factors)} settings.", rows=rows)
 
 
@@ -192,17 +181,13 @@ def sobol(study: Study) -> Drawn:
     for line, factor in enumerate(factors):
         rows.append([factor["factor"], *(factor[key] for key in keys)])
         for kind, shift, look in kinds:
-            share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
+            share, begin, stop = _with_bounds(factor, kind)
             if share is not None:
                 style.bar(axes, line + shift, 100 * share, look, height=0.32, linewidth=0)
                 _interval(axes, line + shift, begin, stop, 100)
     axes.set_xlabel("share of the variance (%)")
-    handles = [
-        style.swatch(style.BLUE, "", "its own"),
-        style.swatch(style.ORANGE, "//", "with its interactions"),
-        style.whisker_key("interval"),
-    ]
-    sheet.legend(handles)
+    parts = [style.swatch(style.BLUE, "", "its own"), style.swatch(style.ORANGE, "//", "with its interactions")]
+    sheet.legend([*parts, style.whisker_key("interval")])
     return sheet.finish(name, alt=f"Sobol indices of {len(factors)} settings.", rows=rows)
 
 
@@ -234,26 +219,23 @@ def _factors_table(study: Study) -> Table:
     form = study.form(study.content["metric"])
     method, factors = study.content["method"], study.content["factors"]
     unit, level = form.unit, percent(study.confidence, 0)
-    rows = [
-        [
-            factor["factor"],
-            f"{_shown(factor['low'])} to {_shown(factor['high'])}".replace(" ", NBSP),
-            *CELLS[method](factor, form),
-        ]
-        for factor in factors
-    ]
-    return Table(
-        columns=["setting", "range", *(each.format(unit=unit, level=level) for each in COLUMNS[method])],
-        rows=rows,
-        words=2,
-        note=NOTES[method],
-    )
+    rows = []
+    for factor in factors:
+        over = f"{_shown(factor['low'])} to {_shown(factor['high'])}".replace(" ", NBSP)
+        rows.append([factor["factor"], over, *CELLS[method](factor, form)])
+    columns = ["setting", "range", *(each.format(unit=unit, level=level) for each in COLUMNS[method])]
+    return Table(columns=columns, rows=rows, words=2, note=NOTES[method])
+
+
+def _with_bounds(factor: Row, key: str) -> tuple[Any, Any, Any]:
+    """A figure of a factor, and the ends of its interval; None where there is none."""
+    return factor.get(key), factor.get(f"{key}_from"), factor.get(f"{key}_to")
 
 
 def _tornado_cells(factor: Row, form: Form) -> list[str]:
     cells = []
     for end in ("low", "high"):
-        moved, begin, stop = (factor.get(f"at_{end}{ending}") for ending in ("", "_from", "_to"))
+        moved, begin, stop = _with_bounds(factor, f"at_{end}")
         cells += [_figure(moved, form.times), _bounds(begin, stop, form.times), str(factor[f"at_{end}_verdict"])]
     return cells
 
@@ -266,11 +248,9 @@ def _morris_cells(factor: Row, form: Form) -> list[str]:
 def _sobol_cells(factor: Row, _form: Form) -> list[str]:
     cells = []
     for kind in ("first_order", "total"):
-        share, begin, stop = (factor[f"{kind}{ending}"] for ending in ("", "_from", "_to"))
-        cells += [
-            plain(None if share is None else 100 * share, 1),
-            "" if begin is None or stop is None else f"{plain(100 * begin, 1)} to {plain(100 * stop, 1)}",
-        ]
+        share, begin, stop = _with_bounds(factor, kind)
+        bounds = "" if begin is None or stop is None else f"{plain(100 * begin, 1)} to {plain(100 * stop, 1)}"
+        cells += [plain(None if share is None else 100 * share, 1), bounds]
     return cells
 
 

@@ -16,18 +16,11 @@ def assumptions(run: ReportedRun) -> Table | None:
         return None
     rows, marked = [], []
     for entry in defaults:
-        users = entry.get("in_use_by", "")
+        rest = [str(entry.get(name) or "") for name in ("unit", "trust", "source")]
         rows.append(
-            [
-                str(entry.get("key", "")),
-                _value(entry.get("value")),
-                str(entry.get("unit", "") or ""),
-                str(entry.get("trust", "") or ""),
-                str(entry.get("source", "") or ""),
-                _users(users, run),
-            ]
+            [str(entry.get("key", "")), _value(entry.get("value")), *rest, _users(entry.get("in_use_by", ""), run)]
         )
-        marked.append("assum" in str(entry.get("trust", "")).lower())
+        marked.append("assum" in rest[1].lower())
     return Table(
         columns=["default in use", "value", "unit", "trust", "source", "used by"],
         rows=rows,

@@ -146,14 +146,9 @@ class Sheet:
         self.figure.savefig(
             png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
         )
-        return Drawn(
-            name=name,
-            title=self.question,
-            alt=alt,
-            svg=_plain_svg(svg.getvalue(), name),
-            png=png.getvalue(),
-            csv="".join(",".join(_csv(cell) for cell in row) + "\n" for row in rows),
-        )
+        table = "".join(",".join(_csv(cell) for cell in row) + "\n" for row in rows)
+        picture = _plain_svg(svg.getvalue(), name)
+        return Drawn(name=name, title=self.question, alt=alt, svg=picture, png=png.getvalue(), csv=table)
 
 
 def fill_steps(axes: Axes, edges: Floats, low: Floats, high: Floats, colour: str, hatch: str = "") -> None:

@@ -1,6 +1,7 @@
 """Tables of the page: hours, money, groups, operations and failures; parts add up to their totals as shown."""
 
 import math
+from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
 from sim.fields.metrics import Form
@@ -11,8 +12,8 @@ from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.answer import PageData, Table, needs, shown
 from sim.report.folder import RANGE, ReportedRun, Stat
-from sim.report.rounding import rounded_table
-from sim.report.totals import MOST_GROUPS, shares
+from sim.report.rounding import RoundedTable, rounded_table
+from sim.report.totals import MOST_GROUPS, MoneyParts, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
@@ -30,17 +31,9 @@ def hours_table(data: PageData) -> Table:
     share = shares([parts.of(i) for i in range(len(parts.states))])
     rows = []
     for i, state in enumerate(parts.states):
-        bills = policy.bills(state)
-        rows.append(
-            [
-                str(state),
-                text(parts.served[i]) if state is PowerState.RUNNING else "",
-                text(parts.unserved[i]) if bills else "",
-                "" if bills else text(parts.unbilled[i]),
-                text(parts.of(i)),
-                share[i],
-            ]
-        )
+        served = text(parts.served[i]) if state is PowerState.RUNNING else ""
+        by_bill = [text(parts.unserved[i]), ""] if policy.bills(state) else ["", text(parts.unbilled[i])]
+        rows.append([str(state), served, *by_bill, text(parts.of(i)), share[i]])
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
     return Table(
         columns=[
@@ -83,17 +76,11 @@ def cost_table(data: PageData) -> Table | None:
     money = data.money
     if len(money.groups) < 2:
         return None
-    text = money.scale.text
-    return Table(
-        columns=["group", *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
-        rows=[
-            [name, *(text(cell) if cell else "" for cell in cells), text(total)]
-            for name, cells, total in zip(money.groups, money.table.cells, money.table.rows, strict=True)
-        ],
-        totals=["total", *map(text, money.table.columns), text(money.table.total)],
-        note=f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; what belongs to no single "
-        "group, such as commitments, stands under whole fleet.",
+    note = (
+        f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; what belongs to no single "
+        "group, such as commitments, stands under whole fleet."
     )
+    return _money_by_meter(money, "group", money.groups, money.table, note)
 
 
 def month_table(data: PageData) -> Table | None:
@@ -103,15 +90,21 @@ def month_table(data: PageData) -> Table | None:
         return None
     cells = [[own.get(meter, 0.0) for meter in money.meters] for own in by_month.values()]
     table = rounded_table(money.scale, cells, math.fsum(map(math.fsum, cells)))
+    note = "Mean over replications; the days are in cost_timeline.parquet."
+    return _money_by_meter(money, "month (UTC)", [*by_month], table, note)
+
+
+def _money_by_meter(money: MoneyParts, what: str, names: Sequence[str], table: RoundedTable, note: str) -> Table:
+    """A row for each name, a column for each meter, and the totals of both."""
     text = money.scale.text
     return Table(
-        columns=["month (UTC)", *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
+        columns=[what, *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
         rows=[
-            [month, *(text(cell) if cell else "" for cell in row), text(total)]
-            for month, row, total in zip(by_month, table.cells, table.rows, strict=True)
+            [name, *(text(cell) if cell else "" for cell in cells), text(total)]
+            for name, cells, total in zip(names, table.cells, table.rows, strict=True)
         ],
         totals=["total", *map(text, table.columns), text(table.total)],
-        note="Mean over replications; the days are in cost_timeline.parquet.",
+        note=note,
     )
 
 
@@ -124,20 +117,16 @@ def group_table(data: PageData) -> Table | None:
     by_cost = sorted(run.groups, key=lambda group: -run.mean("cost.total", group))
     listed = list(run.groups) if len(by_cost) <= MOST_GROUPS else by_cost[:MOST_GROUPS]
     for group in listed:
-        stats = run.groups[group]
-        cost, billed = stats.get("cost.total"), run.mean("billed_hours", group)
-        availability = stats.get("availability")
-        rows.append(
-            [
-                group,
-                money.text(cost.mean if cost else None),
-                shown(cost, "interval", Form(label="", scale=money)) if cost else "",
-                data.hours.scale.text(billed),
-                percent(run.mean("wasted_hours", group) / billed if billed else None),
-                percent(availability.mean if availability else None, 2),
-                count(run.mean("vms.created", group)),
-            ]
+        cost, availability = (run.groups[group].get(name) for name in ("cost.total", "availability"))
+        billed = run.mean("billed_hours", group)
+        paid = (
+            [money.text(cost.mean), shown(cost, "interval", Form(label="", scale=money))]
+            if cost
+            else [money.text(None), ""]
         )
+        idle = percent(run.mean("wasted_hours", group) / billed if billed else None)
+        served, created = percent(availability.mean if availability else None, 2), count(run.mean("vms.created", group))
+        rows.append([group, *paid, data.hours.scale.text(billed), idle, served, created])
     level = percent(run.confidence, 0)
     left_out = len(by_cost) - len(listed)
     return Table(
@@ -158,17 +147,12 @@ def invoice(data: PageData) -> Table | None:
     amounts = data.money.lines(run)
     by_amount = sorted(range(len(amounts)), key=lambda i: -abs(run.stored.mean_bill[i].amount))
     kept, rest = sorted(by_amount[:MOST_BILL_LINES]), by_amount[MOST_BILL_LINES:]
-    rows = [
-        [
-            line.group or "whole fleet",
-            line.meter,
-            plain(line.quantity, 3),
-            in_currency(line.unit, run.currency),
-            compact(float(f"{line.unit_price:.8g}")),
-            money.text(amounts[i]),
-        ]
-        for i, line in ((i, run.stored.mean_bill[i]) for i in kept)
-    ]
+    rows = []
+    for i in kept:
+        line = run.stored.mean_bill[i]
+        unit, price = in_currency(line.unit, run.currency), compact(float(f"{line.unit_price:.8g}"))
+        row = [line.group or "whole fleet", line.meter, plain(line.quantity, 3), unit, price]
+        rows.append([*row, money.text(amounts[i])])
     if rest:
         smaller = math.fsum(amounts[i] for i in rest)
         rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(smaller)])
