@@ -113,5 +113,5 @@ def _print(found: Imported, out: Path) -> None:
     if len(left_out) > SHOWN:
         typer.echo(f"and {len(left_out) - SHOWN} more, named in {out}")
     for note in found.warnings:
-        typer.echo(f"note: {note}", err=True)
+        terminal.note(note)
     typer.echo(f"Wrote {out}: {len(found.vms) - len(left_out)} of {len(found.vms)} VMs. Next: vmfleet run {out}")

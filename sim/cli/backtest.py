@@ -41,14 +41,8 @@ def backtest(
     period = day_of(first, "--from"), day_of(last, "--to")
     loaded = load(scenario, shared.overrides or ())
     with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
-        found = simulate(
-            loaded,
-            [*actual, *(more or ())],
-            first=period[0],
-            last=period[1],
-            replications=shared.replications,
-            seed=shared.seed,
-        )
+        exports, asked = [*actual, *(more or ())], {"replications": shared.replications, "seed": shared.seed}
+        found = simulate(loaded, exports, first=period[0], last=period[1], **asked)
     summary = found.summary()
     folder = folder_for(shared, loaded.name, "backtest")
     found.write(folder, summary)
@@ -60,7 +54,7 @@ def backtest(
         _print(summary)
         typer.echo(f"Wrote {folder}")
     for warning in summary["warnings"]:
-        typer.echo(f"note: {warning}", err=True)
+        terminal.note(warning)
 
 
 def _print(summary: Mapping[str, Any]) -> None:
@@ -80,9 +74,8 @@ def _print(summary: Mapping[str, Any]) -> None:
     left_out = summary["not_compared"]
     if left_out:
         cost = sum(each["cost"] for each in left_out)
-        typer.echo(
-            f"Not compared: {money(cost)} invoiced in {sum(each['rows'] for each in left_out):,} rows, each kind with its reason in backtest.json"
-        )
+        rows = f"{sum(each['rows'] for each in left_out):,} rows"
+        typer.echo(f"Not compared: {money(cost)} invoiced in {rows}, each kind with its reason in backtest.json")
 
 
 def _row(name: str, each: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from sim.fields.numbers import in_currency, money, percent, relative
 from sim.runs.results import StoredResult
 from sim.units import format_duration
 
+LINE = ("group", "meter", "quantity", "unit", "unit_price", "amount")
+USE = ("unit", "bought", "used", "used_fraction", "unused_fraction")
 Row = tuple[str, float | None, float | None, Mapping[str, float | None] | None]
 """Kind of meter, invoiced (if the file says), rated (if it could be), simulated (mean, low, high; if it was asked for)."""
 
@@ -85,47 +87,24 @@ def _simulated(result: StoredResult | None, kind: str) -> Mapping[str, float | N
 
 
 def _print_lines(rating: Rating, title: str, currency: str) -> None:
-    terminal.print_table(
-        title,
-        ("group", "meter", "quantity", "unit", f"{currency} a unit", currency),
-        [
-            (
-                each.group,
-                each.meter,
-                f"{each.quantity:,.4f}",
-                in_currency(each.unit, currency),
-                f"{each.unit_price:.6g}",
-                f"{each.amount:,.4f}",
-            )
-            for each in rating.bill.lines
-        ],
-        left=2,
-    )
-    uses = rating.bill.commitments
+    columns, rows = ("group", "meter", "quantity", "unit", f"{currency} a unit", currency), []
+    for each in rating.bill.lines:
+        unit, price = in_currency(each.unit, currency), f"{each.unit_price:.6g}"
+        rows.append((each.group, each.meter, f"{each.quantity:,.4f}", unit, price, f"{each.amount:,.4f}"))
+    terminal.print_table(title, columns, rows, left=2)
+    uses = [
+        (name, in_currency(use.unit, currency), f"{use.bought:,.2f}", f"{use.used:,.2f}", percent(use.unused_fraction))
+        for name, use in rating.bill.commitments.items()
+    ]
     if uses:
-        terminal.print_table(
-            "Commitments",
-            ("name", "unit", "bought", "used", "unused"),
-            [
-                (
-                    name,
-                    in_currency(use.unit, currency),
-                    f"{use.bought:,.2f}",
-                    f"{use.used:,.2f}",
-                    percent(use.unused_fraction),
-                )
-                for name, use in uses.items()
-            ],
-            left=2,
-        )
+        terminal.print_table("Commitments", ("name", "unit", "bought", "used", "unused"), uses, left=2)
 
 
 def _print_beside(rows: Sequence[Row], simulated: StoredResult | None, currency: str) -> None:
     if not rows:
         return
     has_invoice = rows[-1][1] is not None
-    columns = ["kind", *(["invoiced"] if has_invoice else []), "rated"]
-    columns += ["rated - invoiced"] if has_invoice else []
+    columns = ["kind", "invoiced", "rated", "rated - invoiced"] if has_invoice else ["kind", "rated"]
     if simulated is not None:
         level = f"{100 * simulated.summary.get('confidence', 0.95):g} % interval of the mean"
         columns += ["simulated", level, f"simulated - {'invoiced' if has_invoice else 'rated'}"]
@@ -163,57 +142,36 @@ def _warn_of_days(rated: Rated) -> None:
         return
     longest_s = rated.invoice.longest_row_s
     if rated.rating is not None and rated.rating.bill.commitments and longest_s > 3600:
-        typer.echo(
-            f"note: rows of {format_duration(longest_s)} give hourly use on average only, and commitments apply hour by hour: "
-            "they may cover less than rated here",
-            err=True,
-        )
+        rows = f"rows of {format_duration(longest_s)} give hourly use on average only"
+        terminal.note(f"{rows}, and commitments apply hour by hour: they may cover less than rated here")
     left_out = rated.invoice.left_out(amortized=rated.amortized)
     if left_out:
-        cost = sum(each.row.cost for each in left_out)
-        typer.echo(
-            f"note: purchases of {cost:,.2f} {rated.currency} are for a longer time than the usage: they are not compared",
-            err=True,
-        )
+        cost = f"{sum(each.row.cost for each in left_out):,.2f} {rated.currency}"
+        terminal.note(f"purchases of {cost} are for a longer time than the usage: they are not compared")
 
 
 def _warn_of_length(rated: Rated, simulated: StoredResult) -> None:
     """Warn that bills of periods of different length can't be compared."""
-    long_h = simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
-    if abs(rated.end_s / 3600 - long_h) > 0.01 * long_h:
-        typer.echo(
-            f"note: the file covers {rated.end_s / 3600:,.1f} h, the simulation {long_h:,.1f} h: "
-            "their bills differ for that alone",
-            err=True,
-        )
+    own_h, long_h = rated.end_s / 3600, simulated.summary["horizon_h"] - simulated.summary.get("warm_up_h", 0.0)
+    if abs(own_h - long_h) > 0.01 * long_h:
+        periods = f"the file covers {own_h:,.1f} h, the simulation {long_h:,.1f} h"
+        terminal.note(f"{periods}: their bills differ for that alone")
 
 
 def _rating_object(rating: Rating | None, currency: str) -> dict[str, Any]:
     """Lines, costs by kind and use of commitments."""
     if rating is None:
         return {"lines": [], "costs": {}, "total_usd": None, "commitments": {}}
+    uses = rating.bill.commitments
     return {
-        "lines": [
-            {
-                "group": each.group,
-                "meter": each.meter,
-                "quantity": each.quantity,
-                "unit": in_currency(each.unit, currency),
-                "unit_price": each.unit_price,
-                "amount": each.amount,
-            }
-            for each in rating.bill.lines
-        ],
+        "lines": [_figures_of(each, LINE, currency) for each in rating.bill.lines],
         "costs": {kind: rating.bill.cost(kind) for kind in METERS},
         "total_usd": rating.bill.total,
-        "commitments": {
-            name: {
-                "unit": in_currency(use.unit, currency),
-                "bought": use.bought,
-                "used": use.used,
-                "used_fraction": use.used_fraction,
-                "unused_fraction": use.unused_fraction,
-            }
-            for name, use in rating.bill.commitments.items()
-        },
+        "commitments": {name: _figures_of(use, USE, currency) for name, use in uses.items()},
     }
+
+
+def _figures_of(one: object, names: Sequence[str], currency: str) -> dict[str, Any]:
+    """Attributes by name; a unit of money in the bill's currency."""
+    found = {name: getattr(one, name) for name in names}
+    return found | {"unit": in_currency(found["unit"], currency)}

@@ -31,7 +31,7 @@ def bill(
     if scenario is not None:
         for section in scenario.commitments:
             for each in section.warnings(scenario.catalogue()):
-                typer.echo(f"note: {each}", err=True)
+                terminal.note(each)
     print_notes(rated, simulated)
     if asked.as_json:
         terminal.print_json(bill_object(rated, simulated))

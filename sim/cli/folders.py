@@ -50,7 +50,7 @@ def folder_for(shared: options.Shared, name: str, command: str) -> Path:
     folder = RESULTS / name
     for other, file in MAIN_FILES.items():
         if other != command and not shared.quiet and (folder / file).exists():
-            typer.echo(f"note: replaces the result of `vmfleet {other}` in {folder}; --out keeps both", err=True)
+            terminal.note(f"replaces the result of `vmfleet {other}` in {folder}; --out keeps both")
     return folder
 
 

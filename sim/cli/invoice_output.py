@@ -1,8 +1,7 @@
 """What `vmfleet bill` says of a cost export: which share of it was rated, meter by meter, and the rest with its reasons."""
 
 import math
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ SHOWN = 15  # of the listed rows' groups, on a terminal; all are in the JSON
 def invoice_object(invoice: Invoice) -> dict[str, Any]:
     """The pinned part of the answer as JSON."""
     rated, listed, total = invoice.rated, invoice.listed, invoice.total
-    rated_cost = _sum(each.row.cost for each in rated)
+    rated_cost = math.fsum(each.row.cost for each in rated)
     period = invoice.period
     found: dict[str, Any] = {
         "file": Path(invoice.export.path).name,
         "format": invoice.export.format,
         "currency": invoice.export.currency,
-        "period": {"from": _iso(period[0]), "to": _iso(period[1])} if period else {"from": None, "to": None},
+        "period": dict(zip(("from", "to"), (at.isoformat() for at in period) if period else (None, None), strict=True)),
         "cost_column": invoice.export.cost_column,
         "exchange_rate": invoice.rate,
         "exchange_rate_source": invoice.conversion.source or None,
@@ -37,7 +36,7 @@ def invoice_object(invoice: Invoice) -> dict[str, Any]:
         "rows": len(rated), "cost": rated_cost, "list": invoice.list_total,
         "list_currency": None if invoice.rate is None else invoice.export.currency,
     }  # fmt: skip
-    found["listed"] = {"rows": len(listed), "cost": _sum(each.row.cost for each in listed)}
+    found["listed"] = {"rows": len(listed), "cost": math.fsum(each.row.cost for each in listed)}
     found["rated_share"] = rated_cost / total if total else None
     found["meters"] = _meters(rated)
     found["listed_rows"] = _listed(listed)
@@ -46,7 +45,7 @@ def invoice_object(invoice: Invoice) -> dict[str, Any]:
 
 def print_invoice(invoice: Invoice) -> None:
     """The share that was rated, the meters, and what was listed."""
-    rated = _sum(each.row.cost for each in invoice.rated)
+    rated = math.fsum(each.row.cost for each in invoice.rated)
     total, currency = invoice.total, invoice.export.currency
     share = f"{100 * rated / total:.1f} % of " if total else ""
     value = invoice.list_total
@@ -56,9 +55,7 @@ def print_invoice(invoice: Invoice) -> None:
         f"{len(invoice.rated)} of {len(invoice.charges)} rows"
     )
     if value is None:
-        typer.echo(
-            f"note: {invoice.conversion.source}: nothing is set against the list; give --exchange-rate", err=True
-        )
+        terminal.note(f"{invoice.conversion.source}: nothing is set against the list; give --exchange-rate")
     elif invoice.conversion.source:
         typer.echo(f"List prices in {currency}: times {invoice.rate:.6g} ({invoice.conversion.source})")
     if invoice.rated:
@@ -95,9 +92,9 @@ def _meters(rated: Sequence[Charge]) -> list[dict[str, Any]]:
     order = {kind: place for place, kind in enumerate(KINDS)}
     return [
         {
-            "kind": kind, "meter": name, "region": region or None, "quantity": _sum(each.quantity for each in charges), "unit": unit,
-            "unit_price": price, "list": None if price is None else _sum(each.list_cost or 0.0 for each in charges),
-            "cost": _sum(each.row.cost for each in charges), "rows": len(charges),
+            "kind": kind, "meter": name, "region": region or None, "quantity": math.fsum(each.quantity for each in charges), "unit": unit,
+            "unit_price": price, "list": None if price is None else math.fsum(each.list_cost or 0.0 for each in charges),
+            "cost": math.fsum(each.row.cost for each in charges), "rows": len(charges),
         }
         for (kind, name, region, unit, price), charges in sorted(groups.items(), key=lambda each: (order[each[0][0]], str(each[0])))
     ]  # fmt: skip
@@ -106,25 +103,16 @@ def _meters(rated: Sequence[Charge]) -> list[dict[str, Any]]:
 def _listed(listed: Sequence[Charge]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str, str], list[Charge]] = {}
     for each in listed:
-        groups.setdefault((each.row.sku.product or each.meter.name, each.meter.kind, each.meter.reason), []).append(
-            each
-        )
+        what = each.row.sku.product or each.meter.name
+        groups.setdefault((what, each.meter.kind, each.meter.reason), []).append(each)
     return [
         {
-            "what": what, "kind": kind, "reason": reason, "rows": len(charges), "cost": _sum(each.row.cost for each in charges),
+            "what": what, "kind": kind, "reason": reason, "rows": len(charges), "cost": math.fsum(each.row.cost for each in charges),
             "first_row": min(each.row.line for each in charges),
         }
         for (what, kind, reason), charges in groups.items()
     ]  # fmt: skip
 
 
-def _sum(parts: Iterable[float]) -> float:
-    return math.fsum(parts)
-
-
 def _figure(number: float | None, form: str) -> str:
     return "–" if number is None else format(number, form)
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat()

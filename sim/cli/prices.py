@@ -64,22 +64,14 @@ def show(
         terminal.print_json([asdict(row) for row in rows])
         return
     facts = prices.get_size(size)
-    terminal.print_table(
-        f"{facts.name}: {facts.vcpus} vCPU, {facts.memory_gib} GiB; {prices.currency} per hour",
-        ("region", "term", "per hour", "per 730 h", "saves", "trust"),
-        [
-            (
-                row.region,
-                row.term,
-                "unknown" if row.per_h is None else f"{row.per_h:.5f}",
-                "" if row.per_month is None else f"{row.per_month:,.2f}",
-                "" if row.saving is None else f"{100 * row.saving:.1f} %",
-                row.trust,
-            )
-            for row in rows
-        ],
-        left=2,
-    )
+    shown = []
+    for row in rows:
+        per_h = "unknown" if row.per_h is None else f"{row.per_h:.5f}"
+        per_month = "" if row.per_month is None else f"{row.per_month:,.2f}"
+        saving = "" if row.saving is None else f"{100 * row.saving:.1f} %"
+        shown.append((row.region, row.term, per_h, per_month, saving, row.trust))
+    title = f"{facts.name}: {facts.vcpus} vCPU, {facts.memory_gib} GiB; {prices.currency} per hour"
+    terminal.print_table(title, ("region", "term", "per hour", "per 730 h", "saves", "trust"), shown, left=2)
     for source, read in dict.fromkeys((row.source, row.read) for row in rows if row.source):
         typer.echo(f"Source: {source}" + (f", read {read}" if read else ""))
 
@@ -121,21 +113,13 @@ def sizes(
     if as_json:
         terminal.print_json(rows)
         return
-    terminal.print_table(
-        "Sizes",
-        ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB"),
-        [
-            (
-                row["name"],
-                row["family"] or "unknown",
-                row["flexibility_group"] or "",
-                ", ".join(row["regions"]),
-                *("" if row[key] is None else f"{row[key]:g}" for key in ("flexibility_ratio", "vcpus", "memory_gib")),
-            )
-            for row in rows
-        ],
-        left=4,
-    )
+    shown = []
+    for row in rows:
+        figures = (row[key] for key in ("flexibility_ratio", "vcpus", "memory_gib"))
+        words = row["name"], row["family"] or "unknown", row["flexibility_group"] or "", ", ".join(row["regions"])
+        shown.append((*words, *("" if figure is None else f"{figure:g}" for figure in figures)))
+    columns = ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB")
+    terminal.print_table("Sizes", columns, shown, left=4)
 
 
 def regions(catalogue: options.Prices = None, as_json: options.Json = False) -> None:

@@ -100,17 +100,9 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             if found is None or (not metrics and not found["mean"] and not base.get(name, {}).get("mean")):
                 continue
             form = written.of(name, base[name]["mean"], found["mean"], found["low"], found["high"])
-            rows.append(
-                (
-                    form.title,
-                    form.text(base[name]["mean"]),
-                    form.signed(found["mean"]),
-                    relative(found["relative"]),
-                    terminal.interval(form, found["low"], found["high"]),
-                    probability(found["p_better"]),
-                    found["verdict"],
-                )
-            )
+            change = form.signed(found["mean"]), relative(found["relative"])
+            around, sure = terminal.interval(form, found["low"], found["high"]), probability(found["p_better"])
+            rows.append((form.title, form.text(base[name]["mean"]), *change, around, sure, found["verdict"]))
         level = f"{100 * summary['confidence']:g} % interval"
         terminal.print_table(
             f"{variant} minus {summary['base']}: {summary['replications']} paired replications, seed {summary['seed']}",

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from sim.cli.streams import printable
 from sim.fields.metrics import Form, Forms, trust_sentence
 from sim.fields.numbers import NO_NUMBER, general, money
@@ -57,6 +59,11 @@ def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[
     sys.stdout.write("\n".join(["", f"### {title}", "", *lines, "", ""]))
 
 
+def note(words: str) -> None:
+    """What to know beside the answer, on standard error."""
+    typer.echo(f"note: {words}", err=True)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """A table with its first `left` columns of words and the others of figures."""
     if _AS_MARKDOWN.get():
@@ -89,13 +96,8 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    timed = MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), *timed)
     from sim.engines.progress import progress_to  # start-up: for a terminal only
 
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -171,9 +173,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         metric = metrics[name]
         form = written.of(name, *(metric[key] for key in ("mean", "low", "high")))
         around = interval(form, metric["low"], metric["high"])
-        rows.append(
-            (form.title, form.text(metric["mean"]), around, *(form.text(metric[p]) for p in ("p50", "p90", "p99")))
-        )
+        high = (form.text(metric[p]) for p in ("p50", "p90", "p99"))
+        rows.append((form.title, form.text(metric["mean"]), around, *high))
     title = (
         f"{summary['scenario']}: {general(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
@@ -206,9 +207,8 @@ def _print_budget(summary: Mapping[str, Any]) -> None:
     budget, count = summary["budget"], summary["replications"]
     asked = f"{money(budget['usd'])} {summary.get('currency', 'USD')}"
     wilson, exact = (f"{100 * each['low']:.1f} … {100 * each['high']:.1f} %" for each in (budget["wilson"], budget))
-    console().print(
-        f"The bill exceeds {asked} with a probability of {100 * budget['breach_probability']:.1f} %", style="bold"
-    )
+    risk = f"{100 * budget['breach_probability']:.1f} %"
+    console().print(f"The bill exceeds {asked} with a probability of {risk}", style="bold")
     console().print(
         f"  {budget['replications_above']:,} of {count:,} replications; {_confidence(summary)} interval {wilson} (Wilson); "
         f"to decide by, exact bounds {exact}"

@@ -63,38 +63,38 @@ def _lognormal(median: str, sigma: float) -> Mapping[str, str | float]:
     return {"dist": "lognormal", "median": median, "sigma": sigma}  # a plain dict: it is pickled and written as JSON
 
 
-def _row(value: TomlValue, unit: str, source: str, trust: Trust) -> Sourced:
-    return Sourced(value=value, unit=unit, source=source, trust=trust)
-
-
 def _neutral(value: TomlValue, source: str, unit: str = "") -> Sourced:
-    return _row(value, unit, source, Trust.CONVENTION)
+    return Sourced(value=value, unit=unit, source=source, trust=Trust.CONVENTION)
 
 
-def _duration(value: TomlValue, source: str, trust: Trust) -> Sourced:
-    return _row(value, "duration", source, trust)
+def _assumed(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=Trust.ASSUMPTION)
+
+
+def _documented(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=Trust.DOCUMENTED)
+
+
+def _measured(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=Trust.MEASURED)
 
 
 def _timed(median: str, sigma: float, counted: str, interval: str, years: str = "2020-2021") -> Sourced:
     source = f"{counted}, {years}, 95 % interval of the median {interval}; {_RECORDINGS}"
-    return _duration(_lognormal(median, sigma), source, Trust.MEASURED)
+    return _measured(_lognormal(median, sigma), source)
 
 
 def _create(median: str, sigma: float, counted: str) -> Sourced:
     source = f"what a measured create takes beyond a start ({counted}, 2020-2021): total measured, split assumed; {_RECORDINGS}"
-    return _duration(_lognormal(median, sigma), source, Trust.MEASURED)
+    return _measured(_lognormal(median, sigma), source)
 
 
-_COOLDOWN = _duration("5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples", Trust.DOCUMENTED)
-_BY = _row(1, "VMs", "the smallest step", Trust.CONVENTION)
-_REPAIR = _duration(
-    _lognormal("1.05h", 1.42),
-    "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours",
-    Trust.MEASURED,
+_COOLDOWN = _documented("5min", "autoscale-understanding-settings.md, 2026-08-05: PT5M in the examples")
+_BY = _neutral(1, "the smallest step", "VMs")
+_REPAIR = _measured(
+    _lognormal("1.05h", 1.42), "LANL 2005 clusters (Javadi et al., JPDC 2013): lognormal(0.05, 1.42) hours"
 )
-_HEALING = _duration(
-    "10min", "service healing usually takes within 15 min (SupportArticles, undated)", Trust.ASSUMPTION
-)
+_HEALING = _assumed("10min", "service healing usually takes within 15 min (SupportArticles, undated)")
 _THROTTLING = "compute-throttling-limits.md, 2024-05-27: per subscription and class of operations, burst 1,500, refill 500 a minute"
 
 _ROWS: Mapping[str, Sourced] = MappingProxyType(
@@ -126,21 +126,19 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.lifetime_counts": _neutral("clock", "demand ends at its hour, whatever became of the VM"),
         # How long each step of an operation takes.
-        "group.durations.allocating": _duration(_lognormal("2.1s", 0.8), _START, Trust.MEASURED),
-        "group.durations.starting": _duration(_lognormal("5.4s", 0.8), _START, Trust.MEASURED),
+        "group.durations.allocating": _measured(_lognormal("2.1s", 0.8), _START),
+        "group.durations.starting": _measured(_lognormal("5.4s", 0.8), _START),
         "group.durations.os_provisioning.linux": _create(
             "38s", 0.58, "166 Linux creates, 12 clusters, median 49 s (38 to 64)"
         ),
         "group.durations.os_provisioning.windows": _create(
             "82s", 0.55, "43 Windows creates, 19 clusters, median 93 s (73 to 117)"
         ),
-        "group.durations.extensions": _duration("0s", "a VM without extensions", Trust.CONVENTION),
+        "group.durations.extensions": _neutral("0s", "a VM without extensions", "duration"),
         "group.durations.stopping": _timed("9.4s", 0.52, "31 power-offs, 12 clusters", "7.7 to 11.4 s"),
         "group.durations.deallocating": _timed("46s", 0.55, "35 deallocations, 18 clusters", "35 to 61 s"),
-        "group.durations.restarting": _duration(
-            "30s",
-            f"{OURS}: 22 of 24 measured restarts were answered in under 1 s, before the guest OS was back",
-            Trust.ASSUMPTION,
+        "group.durations.restarting": _assumed(
+            "30s", f"{OURS}: 22 of 24 measured restarts were answered in under 1 s, before the guest OS was back"
         ),
         "group.durations.updating": _timed(
             "10.4s", 0.76, "25 updates that changed something, 9 clusters", "6.3 to 17 s"
@@ -152,80 +150,68 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
             "108s", 0.98, "30 Windows deletes, 17 clusters", "65 to 180 s", "2016-2021"
         ),
         # What goes wrong, and who notices.
-        "group.failures.os_provisioning_timeout.linux": _duration(
-            "20min", "observed in the field (claudie issue 386, 2022); no official number", Trust.MEASURED
+        "group.failures.os_provisioning_timeout.linux": _measured(
+            "20min", "observed in the field (claudie issue 386, 2022); no official number"
         ),
-        "group.failures.os_provisioning_timeout.windows": _duration(
-            "40min",
-            "observed in the field (salt issue 46246, 2018; WALinuxAgent issue 664, 2017); no official number",
-            Trust.MEASURED,
+        "group.failures.os_provisioning_timeout.windows": _measured(
+            "40min", "observed in the field (salt issue 46246, 2018; WALinuxAgent issue 664, 2017); no official number"
         ),
-        "group.failures.extensions_timeout": _duration(
-            "90min", "extensionsTimeBudget, default PT1H30M (Compute REST API)", Trust.DOCUMENTED
+        "group.failures.extensions_timeout": _documented(
+            "90min", "extensionsTimeBudget, default PT1H30M (Compute REST API)"
         ),
-        "group.failures.reaction": _duration(_lognormal("2h", 1.0), OURS, Trust.ASSUMPTION),
+        "group.failures.reaction": _assumed(_lognormal("2h", 1.0), OURS),
         # The user's automation.
-        "group.retry.attempts": _row(5, "attempts, the first one counted", OURS, Trust.ASSUMPTION),
-        "group.retry.backoff": _duration("1min", OURS, Trust.ASSUMPTION),
-        "group.retry.multiplier": _row(2.0, "factor per attempt", OURS, Trust.ASSUMPTION),
-        "group.retry.max_backoff": _duration("1h", OURS, Trust.ASSUMPTION),
-        "group.guest_crash.detection": _duration("5min", OURS, Trust.ASSUMPTION),
+        "group.retry.attempts": _assumed(5, OURS, "attempts, the first one counted"),
+        "group.retry.backoff": _assumed("1min", OURS),
+        "group.retry.multiplier": _assumed(2.0, OURS, "factor per attempt"),
+        "group.retry.max_backoff": _assumed("1h", OURS),
+        "group.guest_crash.detection": _assumed("5min", OURS),
         # Spot.
-        "group.spot.eviction_per_hour": _row(
+        "group.spot.eviction_per_hour": _neutral(
             0.0,
-            "probability per hour of running",
             "published as bands only (0-5 % and up): none by chance unless the scenario says so",
-            Trust.CONVENTION,
+            "probability per hour of running",
         ),
-        "group.spot.policy": _row(
-            "deallocate", "", "spot-vms.md, 2024-08-05: Deallocate is the default", Trust.DOCUMENTED
-        ),
-        "group.spot.notice": _duration(
-            "30s", "scheduled-events.md, 2023-01-25: Preempt, at least 30 s, best effort", Trust.DOCUMENTED
-        ),
+        "group.spot.policy": _documented("deallocate", "spot-vms.md, 2024-08-05: Deallocate is the default", ""),
+        "group.spot.notice": _documented("30s", "scheduled-events.md, 2023-01-25: Preempt, at least 30 s, best effort"),
         # Autoscale.
-        "group.autoscale.tick": _duration(
-            "1min",
-            "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s",
-            Trust.DOCUMENTED,
+        "group.autoscale.tick": _documented(
+            "1min", "autoscale-understanding-settings.md, 2026-08-05: the engine runs every 30 to 60 s"
         ),
         "group.autoscale.scale_out.by": _BY,
         "group.autoscale.scale_out.cooldown": _COOLDOWN,
         "group.autoscale.scale_in.by": _BY,
         "group.autoscale.scale_in.cooldown": _COOLDOWN,
         # The platform under the fleet.
-        "platform.placement": _row("best-fit", "", OURS, Trust.ASSUMPTION),
-        "platform.hosts.racks": _row(1, "racks", "all hosts of a cluster in one fault domain", Trust.CONVENTION),
+        "platform.placement": _assumed("best-fit", OURS, ""),
+        "platform.hosts.racks": _neutral(1, "all hosts of a cluster in one fault domain", "racks"),
         "platform.host_failures.repair": _REPAIR,
         "platform.host_failures.healing": _HEALING,
         "platform.rack_failures.repair": _REPAIR,
         "platform.rack_failures.healing": _HEALING,
         "platform.zone_failures.repair": _REPAIR,
         "platform.zone_failures.healing": _HEALING,
-        "platform.maintenance.update_domains": _row(
-            5, "update domains", "availability sets: 5 by default (field)", Trust.MEASURED
+        "platform.maintenance.update_domains": _measured(
+            5, "availability sets: 5 by default (field)", "update domains"
         ),
-        "platform.maintenance.between_domains": _duration(
-            "30min",
-            "availability-set-overview.md, 2024-10-10: 30 min to recover before the next update domain",
-            Trust.DOCUMENTED,
+        "platform.maintenance.between_domains": _documented(
+            "30min", "availability-set-overview.md, 2024-10-10: 30 min to recover before the next update domain"
         ),
-        "platform.maintenance.freeze": _duration(
+        "platform.maintenance.freeze": _assumed(
             "9s",
             "maintenance-and-updates.md, 2026-04-30: a memory-preserving pause is almost always under 10 s; the figure is ours",
-            Trust.ASSUMPTION,
         ),
-        "platform.throttle.burst": _row(1500, "operations", _THROTTLING, Trust.DOCUMENTED),
-        "platform.throttle.refill_per_min": _row(500, "operations per minute", _THROTTLING, Trust.DOCUMENTED),
+        "platform.throttle.burst": _documented(1500, _THROTTLING, "operations"),
+        "platform.throttle.refill_per_min": _documented(500, _THROTTLING, "operations per minute"),
         # The experiment itself.
-        "replications": _row(20, "replications", OURS, Trust.CONVENTION),
-        "confidence": _row(0.95, "probability", OURS, Trust.CONVENTION),
-        "seed": _row(1, "", OURS, Trust.CONVENTION),
-        "warm_up": _duration("0s", "nothing is left out", Trust.CONVENTION),
-        "billing_policy": _row("2018-08", "", "the source document, 2018-08-09", Trust.DOCUMENTED),
-        "prices.region": _row("westeurope", "", OURS, Trust.CONVENTION),
+        "replications": _neutral(20, OURS, "replications"),
+        "confidence": _neutral(0.95, OURS, "probability"),
+        "seed": _neutral(1, OURS),
+        "warm_up": _neutral("0s", "nothing is left out", "duration"),
+        "billing_policy": _documented("2018-08", "the source document, 2018-08-09", ""),
+        "prices.region": _neutral("westeurope", OURS),
         "prices.discount": _neutral(0.0, "list prices", "share of the price"),
-        "prices.currency": _row("USD", "", "the price list's own currency", Trust.CONVENTION),
+        "prices.currency": _neutral("USD", "the price list's own currency"),
     }
 )
 
