@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sim.catalog.catalogue import AddressBlock, Catalogue, DiskBlock, PriceBlock, Provenance
 from sim.catalog.disks import tier_gib, tier_key
@@ -25,6 +25,7 @@ from sim.units import MOST_PRICE
 
 RESERVATION = {"1 Year": Term.RESERVATION_1Y, "3 Years": Term.RESERVATION_3Y}
 SAVINGS_PLAN = {"1 Year": Term.SAVINGS_PLAN_1Y, "3 Years": Term.SAVINGS_PLAN_3Y}
+_Block = TypeVar("_Block", DiskBlock, AddressBlock)
 FEW = 5  # names shown of a longer list
 
 
@@ -298,10 +299,10 @@ def _catalogue(
     no_linux = [f"{size} in {r}" for r, rows in figures.items() for size, row in rows.items() if Term.LINUX not in row]
     if no_linux:
         notes.append(f"no Linux pay-as-you-go price for {len(no_linux)} sizes: {_some(no_linux)}")
-    disks, more_disks = _disk_blocks(
-        ledgers["disk"], tuple(figures), currency, _provenance(ledgers["disk"], pages, read)
-    )
-    ips, more_ips = _address_blocks(ledgers["ip"], tuple(figures), currency, _provenance(ledgers["ip"], pages, read))
+    own_disks = _disk_blocks(ledgers["disk"], _provenance(ledgers["disk"], pages, read))
+    own_ips = _address_blocks(ledgers["ip"], _provenance(ledgers["ip"], pages, read))
+    disks, more_disks = _with_lent("disk", own_disks, bundled.disk_blocks, tuple(figures), currency)
+    ips, more_ips = _with_lent("public IP", own_ips, bundled.address_blocks, tuple(figures), currency)
     catalogue = Catalogue(
         name=name,
         currency=currency,
@@ -313,28 +314,28 @@ def _catalogue(
     return catalogue, notes + more_disks + more_ips
 
 
-def _disk_blocks(
-    ledger: _Ledger, regions: Sequence[str], currency: str, provenance: Provenance
-) -> tuple[tuple[DiskBlock, ...], list[str]]:
+def _disk_blocks(ledger: _Ledger, provenance: Provenance) -> list[DiskBlock]:
     months: dict[str, dict[str, float]] = defaultdict(dict)
     for (region, tier, _), figure in sorted(ledger.figures.items()):
         months[region][tier] = figure.price
-    own = [DiskBlock(regions=(r,), provenance=provenance, per_month=rows) for r, rows in months.items()]
-    missing = [region for region in regions if region not in months]
-    lent = [b for b in load_bundled().disk_blocks if currency == "USD" and set(b.regions) & set(missing)]
-    return (*own, *lent), _lending("disk", missing, [region for block in lent for region in block.regions])
+    return [DiskBlock(regions=(r,), provenance=provenance, per_month=rows) for r, rows in months.items()]
 
 
-def _address_blocks(
-    ledger: _Ledger, regions: Sequence[str], currency: str, provenance: Provenance
-) -> tuple[tuple[AddressBlock, ...], list[str]]:
-    own = [
+def _address_blocks(ledger: _Ledger, provenance: Provenance) -> list[AddressBlock]:
+    return [
         AddressBlock(regions=(region,), provenance=provenance, per_h=figure.price)
         for (region, _, _), figure in sorted(ledger.figures.items())
     ]
+
+
+def _with_lent(
+    what: str, own: Sequence[_Block], bundled: Sequence[_Block], regions: Sequence[str], currency: str
+) -> tuple[tuple[_Block, ...], list[str]]:
+    """The pages' blocks, and for regions without one the bundled catalogue's; with notes on which these are."""
     missing = [region for region in regions if all(region not in block.regions for block in own)]
-    lent = [b for b in load_bundled().address_blocks if currency == "USD" and set(b.regions) & set(missing)]
-    return (*own, *lent), _lending("public IP", missing, [region for block in lent for region in block.regions])
+    lent: list[_Block] = [block for block in bundled if currency == "USD" and set(block.regions) & set(missing)]
+    blocks: list[_Block] = list(own)
+    return tuple(blocks + lent), _lending(what, missing, [region for block in lent for region in block.regions])
 
 
 def _lending(what: str, missing: Sequence[str], lent: Sequence[str]) -> list[str]:

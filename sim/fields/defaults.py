@@ -121,7 +121,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         ),
         "group.wanted": _neutral(value=True, source="VMs are there to be used"),
         "group.when_off": _neutral("deallocate", "what the platform's auto-shutdown does"),
-        "group.ready.within": _row("5min", "duration", OURS, Trust.CONVENTION),
+        "group.ready.within": _neutral("5min", OURS, "duration"),
         "group.schedule.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.arrivals.lifetime_counts": _neutral("clock", "demand ends at its hour, whatever became of the VM"),

@@ -48,28 +48,15 @@ def rate_replication(
     question: SimulationInput, usages: Mapping[str, GroupUsage], stays: Mapping[str, GroupStays] | None = None
 ) -> Rating:
     """Rate one replication, commitments applied fleet-wide in each clock hour; *stays* where the question needs them."""
+    plan, how = question.plan, (question.catalogue, question.billing_policy, question.commitments)
     if stays is None:
         if needs_stays(question):
             raise AssertionError("this bill needs the stays of its VMs")
-        return rate_run(
-            question.rated_groups,
-            usages,
-            question.catalogue,
-            question.billing_policy,
-            question.commitments,
-            question.spot_steps,
-            start=question.plan.start,
-        )
+        return rate_run(question.rated_groups, usages, *how, question.spot_steps, start=plan.start)
     return rate_stays(
-        billed_stays(question.rated_groups, stays),
-        question.catalogue,
-        question.billing_policy,
-        question.commitments,
-        window_s=(question.plan.warm_up_s, question.plan.horizon_s),
-        rounding=question.rounding,
-        spot_steps=question.spot_steps,
-        start=question.plan.start,
-    )
+        billed_stays(question.rated_groups, stays), *how, window_s=(plan.warm_up_s, plan.horizon_s),
+        rounding=question.rounding, spot_steps=question.spot_steps, start=plan.start,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,27 +108,19 @@ def billed_stays(groups: Sequence[RatedGroup], stays: Mapping[str, GroupStays]) 
 
 def uptimes_of(question: SimulationInput, rating: Rating, reach: Mapping[str, GroupStays]) -> list[Uptime]:
     """Monthly uptime and credits of a replication's deployments, from when its VMs could be reached."""
-    plan = question.plan
+    plan, bill = question.plan, rating.bill
     plans = {group.name: group for group in plan.groups}
     shares = effective_shares(rating)
     fleet = []
     for group in question.rated_groups:
-        own = reach.get(group.name, _nothing(group.name))
-        bill, name = rating.bill, group.name
-        fee = bill.amount_nano(group=name, kind="compute") + bill.amount_nano(group=name, kind="license")
-        fee += sum(nano for (_, user), nano in shares.items() if user == name)
-        fleet.append(
-            MonitoredGroup(
-                group=group,
-                zones=len(set(plans[name].zones)),
-                availability_set=plans[name].availability_set,
-                fee_usd=to_usd(fee),
-                vm=own.vm,
-                down=own.what == DOWN,
-                start=own.start,
-                end=own.end,
-            )
-        )
+        own, of = reach.get(group.name, _nothing(group.name)), plans[group.name]
+        fee = sum(bill.amount_nano(group=group.name, kind=kind) for kind in ("compute", "license"))
+        fee += sum(nano for (_, user), nano in shares.items() if user == group.name)
+        watched = MonitoredGroup(
+            group=group, zones=len(set(of.zones)), availability_set=of.availability_set, fee_usd=to_usd(fee), vm=own.vm,
+            down=own.what == DOWN, start=own.start, end=own.end,
+        )  # fmt: skip
+        fleet.append(watched)
     return fleet_uptime(fleet, plan.start, (to_ticks(plan.warm_up_s), to_ticks(plan.horizon_s)))
 
 

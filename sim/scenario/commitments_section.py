@@ -51,7 +51,7 @@ class CommitmentBase(Section):
     @property
     def own_region(self) -> str | None:
         """The region that it names; None: that of [prices], or every region."""
-        return None
+        return getattr(self, "region", None)
 
     @property
     def priced_at(self) -> tuple[str, str] | None:
@@ -66,7 +66,7 @@ class CommitmentBase(Section):
     @property
     def named_groups(self) -> tuple[str, ...]:
         """Groups of the file that may use it."""
-        return ()
+        return getattr(self, "groups", ())
 
     @abstractmethod
     def to_commitment(self, context: CommitmentContext) -> Commitment:
@@ -94,22 +94,14 @@ class ReservationSection(CommitmentBase):
     )
 
     @property
-    def own_region(self) -> str | None:
-        return self.region
-
-    @property
     def priced_at(self) -> tuple[str, str]:
         return self.size, f"reservation_{self.term}"
 
     def to_commitment(self, context: CommitmentContext) -> Reservation:
         return Reservation(
-            name=self.name,
-            size=context.catalogue.get_size(self.size).name,
-            quantity=self.quantity,
-            term=self.term,
-            region=context.region_of(self),
-            size_flexible=self.size_flexible,
-        )
+            name=self.name, size=context.catalogue.get_size(self.size).name, quantity=self.quantity, term=self.term,
+            region=context.region_of(self), size_flexible=self.size_flexible,
+        )  # fmt: skip
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
         bound = "" if self.size_flexible else ", for this size alone"
@@ -149,10 +141,6 @@ class CapacityReservationSection(CommitmentBase):
     groups: Groups = Field((), description="Groups whose VMs name it; left out: every regular group of its size.")
 
     @property
-    def own_region(self) -> str | None:
-        return self.region
-
-    @property
     def priced_at(self) -> tuple[str, str]:
         return self.size, Term.LINUX
 
@@ -160,18 +148,11 @@ class CapacityReservationSection(CommitmentBase):
     def held_room(self) -> tuple[str, int]:
         return self.size, self.quantity
 
-    @property
-    def named_groups(self) -> tuple[str, ...]:
-        return self.groups
-
     def to_commitment(self, context: CommitmentContext) -> CapacityReservation:
         return CapacityReservation(
-            name=self.name,
-            size=context.catalogue.get_size(self.size).name,
-            quantity=self.quantity,
-            region=context.region_of(self),
-            groups=context.resolved_names(self.groups),
-        )
+            name=self.name, size=context.catalogue.get_size(self.size).name, quantity=self.quantity,
+            region=context.region_of(self), groups=context.resolved_names(self.groups),
+        )  # fmt: skip
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002
         named = f" for {list_words(self.groups, 'and')}" if self.groups else ""
@@ -188,17 +169,10 @@ class DedicatedHostSection(CommitmentBase):
     vcpus: Annotated[Whole, Field(ge=1, le=100_000)] = Field(description="vCPUs of one machine.")
     groups: Groups = Field(min_length=1, description="Groups whose VMs run on them.")
 
-    @property
-    def named_groups(self) -> tuple[str, ...]:
-        return self.groups
-
     def to_commitment(self, context: CommitmentContext) -> DedicatedHost:
+        groups = context.resolved_names(self.groups)
         return DedicatedHost(
-            name=self.name,
-            quantity=self.quantity,
-            usd_per_h=self.hourly,
-            vcpus=self.vcpus,
-            groups=context.resolved_names(self.groups),
+            name=self.name, quantity=self.quantity, usd_per_h=self.hourly, vcpus=self.vcpus, groups=groups
         )
 
     def describe(self, currency: str, *, has_hosts: bool) -> str:  # noqa: ARG002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path as FilePath
 
 from sim.catalog import Catalogue, Size
@@ -67,6 +68,7 @@ def resolve_groups(
         region = group.region or file.prices.region
         if regions_known:
             region = catalogue.get_region(region)
+        make = partial(ResolvedGroup, number=number, group=group, region=region, years=file.years)
         section = group.demand_section
         if section is not None and section.has_own_sizes:
             place = ("group", number, section.key)
@@ -75,16 +77,7 @@ def resolve_groups(
             found += split.issues
             splits[number] = split
             resolved += [
-                ResolvedGroup(
-                    number=number,
-                    group=group,
-                    name=group.name + part.suffix,
-                    size=part.size,
-                    priority=part.priority,
-                    region=region,
-                    years=file.years,
-                    recorded=part.demand,
-                )
+                make(name=group.name + part.suffix, size=part.size, priority=part.priority, recorded=part.demand)
                 for part in split.parts
             ]
             continue
@@ -92,20 +85,10 @@ def resolve_groups(
             size = catalogue.get_size(group.size)
         except CatalogueError:
             continue  # reported by `check_sizes`
-        resolved += [
-            ResolvedGroup(
-                number=number,
-                group=group,
-                name=group.name + suffix,
-                size=size,
-                priority=priority,
-                region=region,
-                years=file.years,
-                most_vms=group.most_vms(file.start, file.horizon_s),
-                scaled_with=group.name if suffix else "",
-            )
-            for suffix, priority in group.priorities.items()
-        ]
+        most_vms = group.most_vms(file.start, file.horizon_s)
+        for suffix, priority in group.priorities.items():
+            name, scaled_with = group.name + suffix, group.name if suffix else ""
+            resolved.append(make(name=name, size=size, priority=priority, most_vms=most_vms, scaled_with=scaled_with))
     found += _clashes(file, resolved)
     return ResolvedGroups(groups=tuple(resolved), splits=splits), found
 

@@ -8,6 +8,7 @@ regular ones `<group>-<short size>-spot`; one kind keeps the group's name.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
@@ -229,18 +230,11 @@ class TraceSection(DemandSection):
         return Split(parts=parts, words=words, known_until_s=until_s)
 
     def _open(self, folder: FilePath) -> Trace:
-        given = {
-            "window_s": self.window,
-            "origin_s": self.origin,
-            "columns": dict(self.columns),
-            "machine_vcpus": self.machine_vcpus,
-            "machine_memory_gib": self.machine_memory_gib,
-            "over_vcpus": self.over_vcpus,
-            "over_memory_gib": self.over_memory_gib,
-        }
-        return open_trace(
-            folder / self.file, self.format, **{name: value for name, value in given.items() if value is not None}
-        )
+        same = ("machine_vcpus", "machine_memory_gib", "over_vcpus", "over_memory_gib")
+        given = {"window_s": self.window, "origin_s": self.origin, "columns": dict(self.columns)}
+        given |= {name: getattr(self, name) for name in same}
+        known = {name: value for name, value in given.items() if value is not None}
+        return open_trace(folder / self.file, self.format, **known)
 
     def _faults(self, place: Path, folder: FilePath, error: TraceError) -> Iterator[Issue]:
         """Faults inside a trace, reported at the line of the scenario that names it."""
@@ -318,33 +312,29 @@ def _sizes_for(
 ) -> list[str]:
     """The size for each kind of VM: the group's, if it names one; else as `trace.sizes` says."""
     if "size" in group.model_fields_set:
-        try:
+        with _refused_at("size"):
             return [catalogue.get_size(group.size).name] * len(vm_sizes)
-        except CatalogueError as error:
-            raise _SizeFault(("size",), *_halves(str(error))) from None
-    named: dict[int, str] = {}
-    for place, shape in enumerate(vm_sizes):
-        wanted = _asked_for(shape, section)
-        if wanted is not None:
-            try:
-                named[place] = catalogue.get_size(wanted).name
-            except CatalogueError as error:
-                raise _SizeFault(("trace", "sizes"), *_halves(str(error))) from None
-    rest = [shape for place, shape in enumerate(vm_sizes) if place not in named]
-    try:
-        mapped = iter(
-            map_sizes(rest, catalogue, region, os=group.os, priority=priority, pool=section.sizes.pool) if rest else ()
-        )
-    except CatalogueError as error:
-        raise _SizeFault(("trace", "sizes"), *_halves(str(error))) from None
-    except TraceError as error:
-        problem, hint = _halves(error.faults[0].problem)
-        more = len(error.faults) - 1
-        hint = hint or f'name a size for it: sizes = {{ "{_key(error.faults[0].value)}" = "Standard_D4s_v5" }}'
-        raise _SizeFault(
-            ("trace", "sizes"), problem + (f" (and {more} more kinds of VM)" if more else ""), hint
-        ) from None
+    with _refused_at("trace", "sizes"):
+        asked = {place: _asked_for(shape, section) for place, shape in enumerate(vm_sizes)}
+        named = {place: catalogue.get_size(size).name for place, size in asked.items() if size is not None}
+        rest = [shape for place, shape in enumerate(vm_sizes) if place not in named]
+        pool = section.sizes.pool
+        mapped = iter(map_sizes(rest, catalogue, region, os=group.os, priority=priority, pool=pool) if rest else ())
     return [named.get(place) or next(mapped) for place in range(len(vm_sizes))]
+
+
+@contextmanager
+def _refused_at(*place: str) -> Iterator[None]:
+    """What the price list has no size for, as a fault of the key that asks for it."""
+    try:
+        yield
+    except CatalogueError as error:
+        raise _SizeFault(place, *_halves(str(error))) from None
+    except TraceError as error:
+        first, more = error.faults[0], len(error.faults) - 1
+        problem, hint = _halves(first.problem)
+        hint = hint or f'name a size for it: sizes = {{ "{_key(first.value)}" = "Standard_D4s_v5" }}'
+        raise _SizeFault(place, problem + (f" (and {more} more kinds of VM)" if more else ""), hint) from None
 
 
 def _key(shape: object) -> str:
