@@ -57,6 +57,7 @@ class GroupSetup:
     table: MoveTable
     calendar: Calendar | None
     own_edges: EdgesByVm | None
+    capacity: Calendar | None = None  # of spot VMs, where it comes and goes as recorded
     lives: Lives | None = None  # where the number of VMs takes steps
     lifetime_owners: NDArray[np.int64] | None = None  # the VM whose draw is each one's lifetime; None: its own
     group_key: int
@@ -117,6 +118,7 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
         state_machine = compile_state_machine(
             group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled
         )
+        availability = group.spot.availability if group.spot else None
         setup = GroupSetup(
             index=index,
             plan=group,
@@ -124,6 +126,7 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
             table=state_machine.move_table(),
             calendar=group.demand.calendar(plan.start, plan.horizon_s),
             own_edges=EdgesByVm(group.demand, edges, group.most_vms) if group.demand.has_own_edges else None,
+            capacity=availability.calendar(group_key, plan.horizon_s) if availability else None,
             group_key=group_key,
             start=plan.start,
             horizon_s=plan.horizon_s,

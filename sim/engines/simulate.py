@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,14 @@ from sim.engines.events import EventColumns, EventRows, VmTimelines
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
 from sim.engines.machine_code import is_compiled
 from sim.engines.progress import report_progress
+from sim.engines.shared.work import work_figures
 from sim.engines.speed import note_simpy
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import into_clock_hour_s
+
+if TYPE_CHECKING:
+    from sim.engines.compiled.private_fleet import CompiledGroup
 
 __all__ = ["TakesEvents", "choose_engine", "simulate"]
 
@@ -143,8 +148,16 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
     accumulators: dict[str, Accumulator] = {}
     listener = listeners_of_run.listener()
     if simulated:
-        accumulators |= _simulate_private(
+        private = _simulate_private(
             simulated, window, peaks, listeners_of_run, seed, replication, threads, others_join=bool(alone or together)
+        )
+        accumulators |= {group.setup.plan.name: group.accumulator for group in private}
+        figures = {group.setup.plan.name: work_figures(group.work.tolist()) for group in private}
+        counted.append(
+            Counted(
+                counts={name: counts for name, (counts, _) in figures.items()},
+                amounts={name: amounts for name, (_, amounts) in figures.items()},
+            )
         )
     if together:
         from sim.engines.compiled.shared_fleet import SharedRun  # start-up: imports numba
@@ -169,7 +182,7 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
 def _simulate_private(
     setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], listeners_of_run: Listeners, seed: int, replication: int,
     threads: int, *, others_join: bool,
-) -> dict[str, Accumulator]:  # fmt: skip
+) -> list[CompiledGroup]:  # fmt: skip
     from sim.engines.compiled.private_fleet import audit, simulate_groups  # start-up: imports numba
 
     listener = listeners_of_run.listener(with_timelines=False)
@@ -186,4 +199,4 @@ def _simulate_private(
                     break
                 group.report(timelines.listen, group.moves(first, births[: timelines.vms - first]))
     audit(groups, seed=seed, replication=replication)
-    return {group.setup.plan.name: group.accumulator for group in groups}
+    return groups

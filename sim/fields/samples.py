@@ -15,9 +15,9 @@ def read_samples(file: Path, column: str, *, what: str = "a number of seconds") 
     try:
         with open_text(file, InputError) as stream:
             rows = csv_rows(stream, file, InputError)
-            at = _column(next(rows, (1, []))[1], column, file)
+            at = find_column(next(rows, (1, []))[1], column, file)
             # The header is row 1; blank lines are no rows of data.
-            values = [_number(row, at, line, file, what) for line, row in rows]
+            values = [number_in(row, at, line, file, what) for line, row in rows]
     except InputError as wrong:
         raise ValueError(str(wrong)) from None
     if not values:
@@ -25,7 +25,8 @@ def read_samples(file: Path, column: str, *, what: str = "a number of seconds") 
     return tuple(values)
 
 
-def _column(header: list[str], column: str, file: Path) -> int:
+def find_column(header: list[str], column: str, file: Path) -> int:
+    """The place of a column by its name; ValueError says which there are."""
     names = [name.strip() for name in header]
     if column in names:
         return names.index(column)
@@ -33,7 +34,8 @@ def _column(header: list[str], column: str, file: Path) -> int:
     raise ValueError(f'{file} has no column "{column}"; {right}')
 
 
-def _number(row: list[str], at: int, line: int, file: Path, what: str) -> float:
+def number_in(row: list[str], at: int, line: int, file: Path, what: str) -> float:
+    """A number from 0 on; ValueError says which row has none."""
     cell = row[at].strip() if at < len(row) else ""
     try:
         number = float(cell)

@@ -96,6 +96,7 @@ class State:
     host_failed_gives_up: Transition | None = None  # instead, if that was the last attempt of the operation under way
     maintained: Transition | None = None  # planned work on the host
     no_room: Refusal | None = None  # hardware is asked for at the end, and there is none
+    no_capacity: Refusal | None = None  # hardware is found at the end, unless the spot capacity is gone
     no_quota: Refusal | None = None  # a create is asked for from here, and there is no quota
     removed: Transition | None = None  # scale-in deletes the VM, or gives up a create that waits
     set_aside: Transition | None = None  # scale-in that keeps VMs: `down`, else `removed`
@@ -141,6 +142,8 @@ class Transition:
     ends_demand: bool = False
     resamples_crash: bool = False
     resamples_eviction: bool = False
+    loses_work: bool = False  # what was done since the last checkpoint
+    completes_work: bool = False  # of a request with a deadline
     asks_host: bool = False
     asks_quota: bool = False
     # Derived by `compile_state_machine`:

@@ -213,6 +213,27 @@ add_metrics(
     _load("load.offered", "offered load", Unit.LOAD_HOURS, "load of an autoscaled group, times hours"),
     _load("load.served", "served load", Unit.LOAD_HOURS, "load that running VMs could serve, times hours", HIGHER),
     _load("load.overload_hours", "overloaded hours", Unit.HOURS, "hours with more load than running VMs serve", LOWER),
+    _counter("deadline.due", "work due", "requests whose deadline lies before the horizon"),
+    _counter("deadline.met", "work done in time", "of these, requests whose work was done by then", HIGHER),
+    _counter("deadline.missed", "work done late", "of these, the others: late, or not done at all", LOWER),
+    Metric(
+        name="deadline.late_s", label="lateness of work", unit=Unit.SECONDS, section="events", better=LOWER,
+        definition="time from the deadline until the work was done, or to the horizon, of all requests that missed it",
+        compute=lambda rated: rated.usage.amounts.get("deadline.late_s", 0.0),
+    ),
+    Metric(
+        name="lost_work_hours", label="work lost at evictions", unit=Unit.VM_HOURS, section="usage", better=LOWER,
+        definition="work since the last checkpoint, lost at evictions and made up; part of the hours ready while needed",
+        compute=lambda rated: rated.usage.amounts.get("lost_work_hours", 0.0),
+    ),
+    Metric(
+        name="deadline.met_share", label="share of work done in time", unit=Unit.SHARE, section="ratios", better=HIGHER,
+        definition="work done in time over work due", ratio_of=("deadline.met", "deadline.due"),
+    ),
+    Metric(
+        name="deadline.late_mean_s", label="mean lateness", unit=Unit.SECONDS, section="ratios", better=LOWER,
+        definition="lateness of work over work done late", ratio_of=("deadline.late_s", "deadline.missed"),
+    ),
     Metric(
         name="allocation.failure_rate", label="share of attempts that found no hardware", unit=Unit.SHARE, section="ratios",
         definition="allocation failures over allocation attempts", better=LOWER,

@@ -207,7 +207,7 @@ def _faults(group: Group, file: ScenarioFile) -> list[str]:
     demand = group.demand_section
     circumstances = Circumstances(
         priority="spot" if group.has_spot else "regular", has_hosts=has_hosts,
-        demand=AlwaysOn if demand is None else demand.demand, has_work=demand is not None and demand.has_work,
+        demand=AlwaysOn if demand is None else demand.demand, has_work=group.has_work,
         sets_aside=demand is not None and demand.sets_aside,
     )  # fmt: skip
     warnings = group.failures.warn() + ([] if demand is None else demand.warn())

@@ -258,6 +258,11 @@ class Group(Section):
         return {"": self.priority} if section is None else section.priorities(self)
 
     @property
+    def has_work(self) -> bool:
+        """Whether the lifetime of its VMs is work."""
+        return self.demand_section is not None and self.demand_section.has_work
+
+    @property
     def has_spot(self) -> bool:
         """Whether some of its VMs are spot."""
         return "spot" in self.priorities.values()

@@ -22,9 +22,11 @@ from sim.distributions.kinds import (
 )
 from sim.model.demand import AlwaysOn, Arrivals, Cycle, Demand, Parked, People, Schedule, Windows
 from sim.model.faults import GuestCrash, Spot
+from sim.model.faults.availability import Availability
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
+NEVER = float("inf")
 # One or two of each family; fixed, because building a distribution's table costs more than a short run.
 SHORT: tuple[Distribution, ...] = (
     always(0),
@@ -91,6 +93,7 @@ def arrivals(draw: st.DrawFn) -> Arrivals:
         rate_per_h=rates, lifetime_s=draw(st.one_of(long_laws, short_laws)), batch_sizes=sizes,
         batch_weights=weights, shared_lifetime=draw(st.sampled_from((0.0, 0.5, 1.0))), time_zone=draw(st.sampled_from(ZONES)),
         lifetime_counts=draw(st.sampled_from(("clock", "running"))),
+        due_after_s=draw(st.sampled_from((NEVER, 4000.0, 30_000.0))),
     )  # fmt: skip
 
 
@@ -119,8 +122,13 @@ retries = st.builds(
     max_backoff_s=st.sampled_from((60.0, 3600.0)),
 )
 crashes = st.builds(GuestCrash, time_between_s=long_laws, detection_s=short_laws)
+RECORDED = Availability(
+    length_s=40_000.0, runs_s=((0.0, 9000.0), (9000.0, 17_000.5), (20_000.0, 20_060.0), (31_000.0, 40_000.0))
+)
 spots = st.builds(
     Spot,
+    lost_work_s=st.sampled_from((0.0, 900.0)),
+    availability=st.sampled_from((None, None, RECORDED)),
     eviction_per_hour=st.sampled_from((0.0, 0.02, 0.5, 0.95)),
     policy=st.sampled_from(("deallocate", "delete")),
     notice_s=short_laws,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import time
 
-from drawn_fleets import long_laws, schedules, short_laws
+from drawn_fleets import RECORDED, long_laws, schedules, short_laws
 from fleets import MONDAY, always
 from hypothesis import strategies as st
 
@@ -42,8 +42,9 @@ def requests(draw: st.DrawFn) -> Arrivals:
     sizes, weights = draw(st.sampled_from((((1,), (1.0,)), ((3,), (1.0,)), ((1, 5), (0.7, 0.3)))))
     lifetime = draw(st.sampled_from((always(1800), Exponential(mean=4000.0), Lognormal(median=1500.0, sigma=1.5))))
     return Arrivals(
-        rate_per_h=(draw(st.sampled_from((2.0, 12.0))),), lifetime_s=lifetime, batch_sizes=sizes, batch_weights=weights
-    )
+        rate_per_h=(draw(st.sampled_from((2.0, 12.0))),), lifetime_s=lifetime, batch_sizes=sizes, batch_weights=weights,
+        lifetime_counts=draw(st.sampled_from(("clock", "running"))), due_after_s=draw(st.sampled_from((NEVER, 2000.0))),
+    )  # fmt: skip
 
 
 demands: st.SearchStrategy[Demand] = st.one_of(
@@ -60,6 +61,8 @@ retries = st.builds(
 
 evictions = st.builds(
     Spot,
+    lost_work_s=st.sampled_from((0.0, 900.0)),
+    availability=st.sampled_from((None, None, RECORDED)),
     eviction_per_hour=st.sampled_from((0.0, 0.5)),
     policy=st.sampled_from(("deallocate", "delete")),
     notice_s=st.just(always(30)),

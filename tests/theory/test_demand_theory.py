@@ -64,6 +64,39 @@ def test_work_is_served_in_full_and_wanted_for_every_pause_besides(policy: str) 
     assert refused(z_of_mean(wanted, REQUESTS * LIFETIME_H))
 
 
+CHECKPOINT_H = 0.5
+
+
+def served_with_losses(work_h: float) -> float:
+    """Hours of serving that *work_h* of it take, where an eviction loses what was done since the last, half an hour at most.
+
+    Half an hour without a loss takes (exp(h c) - 1) / h on average; what is left then goes on at one hour an hour, and
+    each of Poisson(h x rest) evictions takes back half an hour, which is made up as the first was.
+    """
+    first_h = min(work_h, CHECKPOINT_H)
+    again_h = math.expm1(HAZARD * first_h) / HAZARD
+    return again_h + (work_h - first_h) * (1 + HAZARD * again_h)
+
+
+def test_work_since_the_last_checkpoint_is_lost_and_made_up() -> None:
+    """Every request has two hours of work. One that loses nothing, and one that begins anew each time, are refused."""
+    demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=always(LIFETIME_H * 3600), lifetime_counts="running")
+    spot = Spot(
+        eviction_per_hour=EVICTED, notice_s=always(0), restart_after_s=always(60), lost_work_s=CHECKPOINT_H * 3600
+    )
+    plan = fleet(
+        count=0, hours=HOURS, warm_up_s=WARM_UP_H * 3600, demand=demand, spot=spot,
+        steps=dict.fromkeys(DURATION_KEYS, always(0)), generalized=False,
+    )  # fmt: skip
+    runs = [simulate(plan, seed=5, replication=n, engine="compiled").fleet for n in range(REPLICATIONS)]
+    served = [run.served_h for run in runs]
+    expected_h = served_with_losses(LIFETIME_H)
+    assert held(z_of_mean(served, REQUESTS * expected_h))
+    assert refused(z_of_mean(served, REQUESTS * LIFETIME_H))
+    assert refused(z_of_mean(served, REQUESTS * math.expm1(HAZARD * LIFETIME_H) / HAZARD))
+    assert held(z_of_mean([run.amounts["lost_work_hours"] for run in runs], REQUESTS * (expected_h - LIFETIME_H)))
+
+
 @pytest.mark.parametrize("counts", ["clock", "running"])
 def test_both_policies_have_the_same_demand_to_the_last_bit(counts: LifetimeCounts) -> None:
     """Where steps take no time, a VM that is deleted and made again serves as one that is kept and started again."""

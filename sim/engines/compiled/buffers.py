@@ -12,6 +12,7 @@ from sim.engines.compiled import layout
 from sim.engines.compiled.encode import Encoded
 from sim.engines.compiled.layout import Events, Ledger, Longs
 from sim.engines.group_setup import GroupSetup
+from sim.engines.shared.work import LOST_WORK
 from sim.errors import LifecycleError
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import COLUMNS
@@ -40,6 +41,7 @@ class Buffers:
             ledger=Ledger(
                 cells=np.zeros((window.hours + 1, len(setups) * COLUMNS, 2), dtype=np.int64),
                 counts=np.zeros(len(encoded.tables.moves), dtype=np.int64),
+                work=np.zeros((len(setups), LOST_WORK + 1), dtype=np.int64),
                 lifetimes=np.zeros(len(setups), dtype=np.int64),
                 progress=np.zeros(layout.STUCK_STATE + 1, dtype=np.int64),
                 bins=np.zeros((encoded.bins, 4), dtype=np.int64),
@@ -59,6 +61,7 @@ class Buffers:
         for array in (
             self.ledger.cells,
             self.ledger.counts,
+            self.ledger.work,
             self.ledger.lifetimes,
             self.ledger.progress,
             self.ledger.bins,

@@ -22,6 +22,7 @@ from sim.engines.compiled.layout import Births, Longs, Run, SamplerTables, Table
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.throttle import BUCKET_OF
 from sim.lifecycle.power import ON_HOST, PowerState
+from sim.model.plan import GroupPlan
 from sim.model.state_machine import DEMANDS, TURNS, Refusal, State, Transition
 from sim.usage.collector import Window
 from sim.usage.ledger import ABSENT, COLUMNS, column
@@ -69,6 +70,7 @@ class _Group:
     sampler: int
     backoff: int
     edge: int
+    capacity: int
 
     def sampler_of(self, stream: int) -> int:
         """The row of a stream's sampler, or -1."""
@@ -93,10 +95,20 @@ def encode(
     machines = [setup.state_machine for setup in setups]
     samplers = [[sampler for sampler in machine.samplers if sampler is not None] for machine in machines]
     backoffs = [np.array(machine.backoff_s, dtype=np.float64) for machine in machines]
-    edges = [np.array(setup.calendar.edges_s if setup.calendar else (), dtype=np.float64) for setup in setups]
+    edges, capacity = (
+        [np.array(calendar.edges_s if calendar else (), dtype=np.float64) for calendar in calendars]
+        for calendars in ([setup.calendar for setup in setups], [setup.capacity for setup in setups])
+    )
     first = [
         (0, *accumulate(len(part) for part in parts))
-        for parts in ([m.transitions for m in machines], [m.states for m in machines], samplers, backoffs, edges)
+        for parts in (
+            [m.transitions for m in machines],
+            [m.states for m in machines],
+            samplers,
+            backoffs,
+            edges,
+            capacity,
+        )
     ]
     groups = [_Group(setup, *starts) for setup, *starts in zip(setups, *first, strict=False)]
     chances = [
@@ -125,6 +137,8 @@ def encode(
             ).reshape(-1, 4),
             probabilities=np.array([chance.probability for *_, chance in chances], dtype=np.float64),
             backoffs_s=np.concatenate(backoffs),
+            groups_s=np.array([_seconds(setup.plan) for setup in setups], dtype=np.float64),
+            capacity_s=np.concatenate(capacity),
             edges_s=np.concatenate(edges),
             turns_to=np.zeros(0, dtype=np.int64),
             moves=_moves(setups, first_transition, first_state),
@@ -170,7 +184,14 @@ def _settings(group: _Group, scaler: int) -> dict[int, Any]:
         layout.BACKOFFS_FROM: group.backoff,
         layout.STREAMS: len(machine.stream_names),
         layout.ALWAYS_QUEUED: scaler,
+        layout.CAPACITY_FROM: group.capacity,
+        layout.CAPACITY_TO: group.capacity + (len(setup.capacity.edges_s) if setup.capacity else 0),
+        layout.CAPACITY_FIRST: setup.capacity.wanted_first if setup.capacity else layout.NO_RECORD,
     }  # fmt: skip
+
+
+def _seconds(plan: GroupPlan) -> tuple[float, float]:
+    return plan.demand.deadline_s, plan.spot.lost_work_s if plan.spot else 0.0
 
 
 def _demand(setup: GroupSetup) -> int:
@@ -215,6 +236,7 @@ def _states(groups: Sequence[_Group]) -> Longs:
 def _state(state: State, group: _Group) -> dict[int, Any]:
     machine = group.setup.state_machine
     no_room, no_quota = group.refusal(state.no_room), group.refusal(state.no_quota)
+    no_capacity = group.refusal(state.no_capacity)
     return {
         layout.WAIT: state.wait,
         layout.STREAM: state.stream,
@@ -242,6 +264,8 @@ def _state(state: State, group: _Group) -> dict[int, Any]:
         layout.PREEMPT: group.row_of(state.preempt),
         layout.MAINTAINED: group.row_of(state.maintained),
         layout.SERVING: state.serving,
+        layout.NO_CAPACITY: no_capacity[0],
+        layout.NO_CAPACITY_GIVES_UP: no_capacity[1],
         layout.REMOVED: group.row_of(state.removed),
         layout.SET_ASIDE: group.row_of(state.set_aside),
     }
@@ -260,6 +284,8 @@ def _transition(transition: Transition, first_state: int, *, throttled: bool) ->
         layout.ASKS_HOST: transition.asks_host,
         layout.ASKS_QUOTA: transition.asks_quota,
         layout.OFF_HOST: transition.target.power not in ON_HOST,
+        layout.LOSES_WORK: transition.loses_work,
+        layout.COMPLETES_WORK: transition.completes_work,
         layout.GONE: transition.target.power is None and transition.target.operation is None,
         layout.RESTARTS: transition.source.power is PowerState.STOPPED
         and transition.target.power is PowerState.STARTING,

@@ -18,6 +18,7 @@ from sim.engines.compiled.layout import Births, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.progress import report_progress
+from sim.engines.shared.work import LOST_WORK
 from sim.usage.collector import Accumulator, Peak, Window
 
 MOVES_AT_ONCE = 500_000  # of one call, about: what surrounds it costs little, its buffers stay in the cache
@@ -35,6 +36,7 @@ class CompiledGroup:
     encoded: Encoded = field(init=False)
     accumulator: Accumulator = field(init=False)
     bins: Longs = field(init=False)
+    work: Longs = field(init=False)  # what is counted of it (`shared.work`)
     vms_at_once: int = field(init=False, default=PILOT_VMS)
     changes_per_vm: float = field(init=False, default=0.0)  # about
     waits_per_vm: float = field(init=False, default=0.0)
@@ -44,6 +46,7 @@ class CompiledGroup:
     def __post_init__(self) -> None:
         self.encoded = encode([self.setup], self.window)
         self.accumulator = self.setup.accumulator(self.window)
+        self.work = np.zeros(LOST_WORK + 1, dtype=np.int64)
         self.bins = np.zeros((self.encoded.bins, 4), dtype=np.int64)
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -119,6 +122,7 @@ class CompiledGroup:
         buffers.add_to(self.accumulator, 0)
         buffers.take_waits([self.accumulator])
         self.bins += buffers.ledger.bins
+        self.work += buffers.ledger.work[0]
 
     def moves(self, first: int, born_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], Longs, Longs]:
         """Every move of the VMs from *first* on, and every turn of the demand for them: instants (s), moves, VMs."""

@@ -40,6 +40,7 @@ from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.shared.autoscale import load_amounts, regular_of
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS
+from sim.engines.shared.work import work_figures
 from sim.errors import ScenarioError
 from sim.model.plan import FleetPlan, Platform
 from sim.usage.collector import Peak, Window, ticks_of
@@ -125,7 +126,8 @@ class SharedRun:
                 on_flush(known_s)
         for place, (name, accumulator) in enumerate(self.accumulators.items()):
             buffers.add_to(accumulator, place)
-            self.counts[name], self.amounts[name] = self._counts(place, notes), self._amounts(place)
+            counts, amounts = work_figures(buffers.ledger.work[place].tolist())
+            self.counts[name], self.amounts[name] = self._counts(place, notes) | counts, self._amounts(place) | amounts
         if failures := int(notes.progress[layout.HOST_FAILURES]):
             self.of_platform["host_failures"] = failures
 

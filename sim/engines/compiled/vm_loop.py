@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.extending import register_jitable
 
 from sim.distributions.samplers import draw as _draw
 from sim.distributions.streams import bits_u64 as _bits
@@ -32,9 +33,13 @@ from sim.engines.compiled.layout import (
     ON_STREAM, OWN_EDGES, PREEMPT, BY_FAILURE, RESAMPLES_CRASH, RESAMPLES_EVICTION, RUN, RUNNING, RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STRUCK, ROUND, STREAM, STREAMS,
     STUCK_AT, STUCK_STATE, STUCK_VM, T, TARGET, UP, WAIT, WAITS, WAIT_CHANGE, WAKES, WANTED, WANTED_FIRST, Births, Events, Floats, Ledger, Longs, Run,
     SamplerTables, Tables, Vms,
+    CAPACITY_FIRST, CAPACITY_FROM, CAPACITY_TO, COMPLETES_WORK, DEADLINE_S, DUE, LOSES_WORK, LOST_WORK_S, NO_CAPACITY, NO_CAPACITY_GIVES_UP,
+    NO_RECORD, WORKED,
 )  # fmt: skip
 
 # isort: on
+from sim.engines.shared import work
+from sim.engines.shared.work import capacity_until, late_ticks
 from sim.model.state_machine import DEMANDS, STUCK, TURNS, Attempts, Delay, Life, LifeTimer
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import LEFT_ON, TICKS_PER_HOUR
@@ -69,6 +74,8 @@ def cached(function: Callable[..., Any]) -> Any:
     return kernel
 
 
+for rule in work.RULES:
+    register_jitable(**OPTIONS)(rule)
 draw = inlined(_draw)
 bits = inlined(_bits)
 mix = inlined(_mix)
@@ -209,6 +216,13 @@ def begin(
     floats[slot, CRASH_LEFT] = NEVER
     floats[slot, EVICTION_LEFT] = NEVER
     floats[slot, AWAITED_SINCE] = NEVER
+    floats[slot, DUE] = NEVER
+    floats[slot, WORKED] = 0.0
+    due_s = born_s + tables.groups_s[group, DEADLINE_S]
+    if due_s < run.horizon_s and born_s >= run.start_s:
+        floats[slot, DUE] = due_s
+        ledger.work[group, work.DUE] += 1
+        ledger.work[group, work.LATE] += late_ticks(due_s, run.horizon_s)  # until it is done
     floats[slot, DIES] = born_s + (births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER)
     if settings[group, CRASH_STREAM] >= 0:
         floats[slot, CRASH_LEFT] = _variate(
@@ -273,6 +287,19 @@ def gives_up_if_last(transition: int, gives_up: int, attempts: int, attempts_in_
 
 
 @inlined
+def _capacity_until(group: int, now_s: float, tables: Tables) -> float:
+    """Until when there is spot capacity from now on (s); now, if there is none."""
+    settings = tables.settings
+    return capacity_until(
+        tables.capacity_s,  # type: ignore[arg-type]
+        settings[group, CAPACITY_FROM],
+        settings[group, CAPACITY_TO],
+        settings[group, CAPACITY_FIRST] == 1,
+        now_s,
+    )
+
+
+@inlined
 def _next_end(
     slot: int, state: int, group: int, t: float, attempts: int, dies: float, crash_left: float, eviction_left: float,
     tables: Tables, samplers: SamplerTables, vms: Vms,
@@ -309,6 +336,17 @@ def _next_end(
             if chances[c, CHANCE_AT_DEADLINE]:
                 end = t + tables.deadlines_s[state]
             break
+    if (
+        states[state, NO_CAPACITY] >= 0
+        and transition == states[state, NEXT]
+        and _capacity_until(group, end, tables) <= end
+    ):
+        transition = gives_up_if_last(
+            states[state, NO_CAPACITY],
+            states[state, NO_CAPACITY_GIVES_UP],
+            attempts,
+            tables.settings[group, ATTEMPTS_IN_ALL],
+        )
     if states[state, HAS_TIMERS]:
         if states[state, CRASH] >= 0:
             expires = t + crash_left
@@ -317,6 +355,8 @@ def _next_end(
                 end = max(expires, t)
         if states[state, EVICT] >= 0:
             expires = t + eviction_left
+            if tables.settings[group, CAPACITY_FIRST] != NO_RECORD:
+                expires = min(expires, _capacity_until(group, t, tables))
             if expires < end:
                 transition = states[state, EVICT]
                 end = max(expires, t)
@@ -383,6 +423,7 @@ def pass_time(
         vms.floats[slot, EVICTION_LEFT] -= stayed
     if tables.states[state, LIFE_TIMER] == _WORKS:
         vms.floats[slot, DIES] -= stayed
+        vms.floats[slot, WORKED] += stayed
     vms.floats[slot, T] = until_s
 
 
@@ -436,6 +477,17 @@ def advance(
                     eviction_left = _variate(
                         slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], samplers, vms
                     )
+                if transitions[transition, LOSES_WORK]:
+                    lost = min(vms.floats[slot, WORKED], tables.groups_s[group, LOST_WORK_S])
+                    dies += lost
+                    vms.floats[slot, WORKED] = 0.0
+                    if t >= run.start_s:
+                        ledger.work[group, work.LOST_WORK] += int(lost * TICKS_PER_SECOND + 0.5)
+                if transitions[transition, COMPLETES_WORK] and vms.ints[slot, HAS_RUN]:
+                    due = vms.floats[slot, DUE]
+                    if due < run.horizon_s:
+                        ledger.work[group, work.IN_TIME] += t <= due
+                        ledger.work[group, work.LATE] += late_ticks(due, t) - late_ticks(due, run.horizon_s)
                 if transitions[transition, ENDS_DEMAND]:
                     edge = NEVER
                     if wanted:
@@ -508,6 +560,7 @@ def advance(
             eviction_left -= stayed
         if states[state, LIFE_TIMER] == _WORKS:
             dies -= stayed
+            vms.floats[slot, WORKED] += stayed
         t = wake
     vms.floats[slot, T], vms.floats[slot, EDGE], vms.floats[slot, DIES] = t, edge, dies
     vms.floats[slot, CRASH_LEFT], vms.floats[slot, EVICTION_LEFT] = crash_left, eviction_left

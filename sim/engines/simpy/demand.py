@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sim.engines.shared.work import DUE, LATE, late_ticks
 from sim.engines.simpy.group_run import NEVER, VmRecord
 from sim.model.state_machine import DEMANDS, LifeTimer, State
 from sim.usage.ledger import LEFT_ON
@@ -23,6 +24,11 @@ class VmWithDemand(VmRecord):
             self.dies_s = self.now_s + float(self.group.setup.lives.lifetime_s[self.row])
         elif recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
             self.dies_s = self.now_s + recorded_s[self.row]
+        due_s = self.now_s + state_machine.plan.demand.deadline_s
+        if due_s < self.group.horizon_s and self.now_s >= self.group.warm_up_s:
+            self.due_s = due_s
+            self.group.work[DUE] += 1
+            self.group.work[LATE] += late_ticks(due_s, self.group.horizon_s)  # until it is done
         wanted = 1
         if (own := self.group.setup.own_edges) is not None:
             self.own_edges = own.of_vm(self.index)
@@ -101,6 +107,7 @@ class VmWithDemand(VmRecord):
             self.eviction_left_s -= stayed_s
         if self.state.life_timer is LifeTimer.WORKS:
             self.dies_s -= stayed_s
+            self.worked_s += stayed_s
 
     def wait_until(self, until_s: float) -> None:
         """Time has passed in the state, though its own end has come: the VM waits for others."""

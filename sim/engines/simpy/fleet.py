@@ -15,6 +15,7 @@ from simpy.events import Event
 from sim.distributions import streams
 from sim.engines.events import Noted
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
+from sim.engines.shared.work import work_figures
 from sim.engines.simpy.autoscaling import autoscale
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
@@ -81,8 +82,8 @@ class Fleet:
     def counted(self) -> Counted:
         """What was counted that isn't a move."""
         return Counted(
-            counts={name: group.counts for name, group in self.groups.items()},
-            amounts={name: group.amounts for name, group in self.groups.items()},
+            counts={name: group.counts | work_figures(group.work)[0] for name, group in self.groups.items()},
+            amounts={name: group.amounts | work_figures(group.work)[1] for name, group in self.groups.items()},
             of_platform=self.platform.counts if self.platform is not None else {},
         )
 

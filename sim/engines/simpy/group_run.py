@@ -13,6 +13,7 @@ from simpy.events import Event
 from sim.engines.events import Noted, of_refusal
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.priorities import RANK_BITS
+from sim.engines.shared.work import capacity_until
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.state_machine import State, Transition
@@ -84,6 +85,7 @@ class GroupRun:
         self.waits = array("q")  # from wanted to ready, in ticks, as `sim.usage.ready` counts them
         self.vms: dict[int, VmRecord] = {}  # those alive, where something may interrupt them
         self.counts: dict[str, int] = {}  # what isn't a move
+        self.work = [0, 0, 0, 0]  # of `shared.work`
         self.amounts: dict[str, float] = {}
         self.on_move: Callable[[VmRecord, Transition], None] | None = None
         self.on_event: Callable[[Noted], None] | None = None  # what isn't a move
@@ -92,6 +94,13 @@ class GroupRun:
         """An arrival's lifetime: one draw, however often the VM has to be replaced."""
         owners = self.setup.lifetime_owners
         return self.variates.column(index if owners is None else int(owners[index]), self.lifetime_stream, 0)()
+
+    def capacity_until(self, now_s: float) -> float:
+        """Until when there is spot capacity from now on (s); now, if there is none."""
+        record = self.setup.capacity
+        if record is None:
+            return NEVER
+        return capacity_until(record.edges_s, 0, len(record.edges_s), record.wanted_first, now_s)
 
     def count(self, metric: str) -> None:
         """Something happened that isn't a move."""
@@ -154,6 +163,8 @@ class VmRecord:
     dies_s: float = field(
         init=False, default=NEVER
     )  # when an arrival's lifetime is over; or its work left (`LifeTimer`)
+    due_s: float = field(init=False, default=NEVER)  # when its work is due, if that is before the horizon
+    worked_s: float = field(init=False, default=0.0)  # since the last eviction
     has_run: bool = field(init=False, default=False)  # an arrival's VM has come to Running once
     stuck: int = field(init=False, default=0)  # moves at this instant
     on_move: Callable[[VmRecord, Transition], None] | None = field(init=False, default=None)

@@ -12,12 +12,13 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
+from sim.engines.shared.work import IN_TIME, LATE, LOST_WORK, late_ticks
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
 from sim.model.state_machine import DEMANDS, STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
 from sim.units import SECONDS_PER_HOUR
-from sim.usage.ledger import LEFT_ON
+from sim.usage.ledger import LEFT_ON, to_ticks
 
 SAMPLED, BACKOFF, REST = Delay.SAMPLED, Delay.BACKOFF, Delay.REST  # a member of an Enum is looked up slowly
 ADD, RESET = Attempts.ADD, Attempts.RESET
@@ -110,6 +111,7 @@ class Vm(VmOnPlatform):
 
     def _apply_effects(self, transition: Transition) -> None:
         """What a transition does besides: attempts are counted, timers drawn anew, demand ends."""
+        group = self.group
         if transition.code:
             self.code = transition.code
         if transition.attempts is RESET:
@@ -122,8 +124,23 @@ class Vm(VmOnPlatform):
             self.crash_left_s = self.draw(self.group.state_machine.crash_stream)
         if transition.resamples_eviction:
             self.eviction_left_s = self.draw(self.group.state_machine.eviction_stream)
+        if transition.loses_work:
+            self._lose_work()
+        if transition.completes_work and self.has_run and self.due_s < group.horizon_s:
+            group.work[IN_TIME] += self.now_s <= self.due_s
+            group.work[LATE] += late_ticks(self.due_s, self.now_s) - late_ticks(self.due_s, group.horizon_s)
         if transition.ends_demand:
             self.end_demand(transition.target)
+
+    def _lose_work(self) -> None:
+        """An eviction: the work since the last checkpoint has to be done again."""
+        spot = self.group.state_machine.plan.spot
+        assert spot
+        lost_s = min(self.worked_s, spot.lost_work_s)
+        self.dies_s += lost_s
+        self.worked_s = 0.0
+        if self.now_s >= self.group.warm_up_s:
+            self.group.work[LOST_WORK] += to_ticks(lost_s)
 
     def _begin_life(self, *, lost: bool) -> None:
         """The lifetime of the request begins, once; or it is *lost*: its VM never ran."""
@@ -174,10 +191,17 @@ class Vm(VmOnPlatform):
                     if chance.at_deadline:
                         end_s = now_s + state.deadline_s
                     break
+        if state.no_capacity is not None and transition is state.next and self.group.capacity_until(end_s) <= end_s:
+            used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
+            gives_up = state.no_capacity.gives_up
+            transition = gives_up if used_up and gives_up is not None else state.no_capacity.transition
         if state.has_timers:
+            evicted_s = now_s + self.eviction_left_s
+            if state.evict is not None:
+                evicted_s = min(evicted_s, self.group.capacity_until(now_s))
             for expire, expires_s in (
                 (state.crash, now_s + self.crash_left_s),
-                (state.evict, now_s + self.eviction_left_s),
+                (state.evict, evicted_s),
                 (state.life, self._life_ends_s(state)),
             ):
                 if expire is not None and expires_s < end_s:

@@ -19,7 +19,7 @@ from sim.distributions.specs import Varying, shares, to_distribution, varying_wo
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words
 from sim.fields.numbers import percent
-from sim.fields.types import NotNegative, Section, Share, TimeZone, Whole, default_field
+from sim.fields.types import NotNegative, PositiveSeconds, Section, Share, TimeZone, Whole, default_field
 from sim.model.demand.base import (
     DEMAND_KINDS,
     HOURS_PER_WEEK,
@@ -30,7 +30,7 @@ from sim.model.demand.base import (
     RequestContext,
     by_local_hour,
 )
-from sim.units import SECONDS_PER_HOUR
+from sim.units import SECONDS_PER_HOUR, format_duration
 
 WEEK_S = 604_800.0
 DRAWN_AT_ONCE = 4096
@@ -51,6 +51,12 @@ class Arrivals(Demand):
     shared_lifetime: float = 0.0  # probability that a batch's VMs take one lifetime
     time_zone: str = "UTC"
     lifetime_counts: LifetimeCounts = "clock"
+    due_after_s: float = math.inf  # of work, from its request
+
+    @property
+    def deadline_s(self) -> float:
+        """When the work is due, from its request."""
+        return self.due_after_s
 
     def request_times(self, context: RequestContext) -> Iterator[NDArray[np.float64]]:
         """The instants (s) at which VMs are requested, in order, block by block."""
@@ -175,6 +181,9 @@ class ArrivalsSection(DemandSection):
         "group.arrivals.lifetime_counts",
         "clock: the lifetime passes from the first Running on; running: only while the VM is ready, so that work is made up.",
     )
+    deadline: PositiveSeconds | None = Field(
+        None, description="Of the work, from its request; left out: it has none, and no figures of it."
+    )
     time_zone: TimeZone = default_field("group.arrivals.time_zone", "Whose hours `hourly` and `weekly` mean.")
 
     @property
@@ -197,6 +206,7 @@ class ArrivalsSection(DemandSection):
             shared_lifetime=(self.batch.shared_lifetime or 0.0) if self.batch else 0.0,
             time_zone=self.time_zone,
             lifetime_counts=self.lifetime_counts,
+            due_after_s=math.inf if self.deadline is None else self.deadline,
         )
 
     def describe(self, group: GroupFacts) -> str:
@@ -217,7 +227,8 @@ class ArrivalsSection(DemandSection):
             if not self.has_work
             else f"has {lifetime} of work to do while it is ready, and makes up what evictions and failures take,"
         )
-        return f"Requested {rate} times per hour{hours}{zone}{batch}; each {lives} then is deleted."
+        due = "" if self.deadline is None else f" Its work is due {format_duration(self.deadline)} after the request."
+        return f"Requested {rate} times per hour{hours}{zone}{batch}; each {lives} then is deleted.{due}"
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """One rate that is above 0, and one weight for each size of a batch."""
@@ -231,6 +242,10 @@ class ArrivalsSection(DemandSection):
         if group.create_over > 0:
             hint = "leave it out: arrivals say when VMs are created"
             yield Issue((*place[:-1], "create_over"), "it has no effect beside arrivals", hint, related_paths=(place,))
+        if self.deadline is not None and not self.has_work:
+            problem = "it has no effect: only work is done in time or late"
+            hint = 'write lifetime_counts = "running" beside it, or leave it out'
+            yield Issue((*place, "deadline"), problem, hint, related_paths=((*place, "lifetime_counts"),))
         if self.batch is not None:
             yield from self._check_batch(self.batch, (*place, "batch"))
 

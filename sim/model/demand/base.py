@@ -6,6 +6,7 @@ stand-ins), registered in `DEMAND_KINDS`. Nothing else in the project names it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -169,6 +170,11 @@ class Demand:
     def lifetime_is_work(self) -> bool:
         """Whether the drawn lifetime is work, which is done only while the VM serves; else it passes by the clock."""
         return False
+
+    @property
+    def deadline_s(self) -> float:
+        """Until when the work of a request is due, from the request; infinite: there is no deadline."""
+        return math.inf
 
     @property
     def recorded_lifetimes_s(self) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -85,6 +86,7 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
     throttled = draft.platform is not None and draft.platform.throttle is not None
     retries = any(transition.attempts is Attempts.ADD for transition in draft.transitions)
     without_vm = [state for state in draft.states if state.name in ("lost", "evicted") and state.power is None]
+    evicting = draft.known.get("evicted.going")
     for transition in draft.transitions:
         if not plan.demand.has_lifetime:
             transition.life = Life.KEEP
@@ -94,6 +96,8 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
         if leaves_pause and transition.attempts is Attempts.KEEP:
             transition.attempts = Attempts.RESET  # what follows is another operation
         transition.resamples_eviction = transition.resamples_eviction and streams["eviction"] >= 0
+        transition.loses_work = transition.target is evicting and plan.spot is not None and plan.spot.lost_work_s > 0
+        transition.completes_work = transition is transition.source.life and plan.demand.deadline_s < math.inf
         transition.has_effect = _has_effect(transition, retries=retries)
         transition.needs_resource = draft.platform is not None and needs_resource(transition, throttled=throttled)
     for state in draft.states:
@@ -119,6 +123,8 @@ def _has_effect(transition: Transition, *, retries: bool) -> bool:
         or transition.ends_demand
         or transition.resamples_crash
         or transition.resamples_eviction
+        or transition.loses_work
+        or transition.completes_work
     )
 
 

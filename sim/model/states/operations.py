@@ -91,10 +91,14 @@ class _Compiled:
                 state.next.life = Life.BEGIN
         else:
             state.next = self._success(state)
-        if stage.needs_hardware and draft.platform is not None:
-            state.next.asks_host = True
+        is_recorded = draft.plan.spot is not None and draft.plan.spot.availability is not None
+        if stage.needs_hardware and (draft.platform is not None or is_recorded):
             no_room = next(failure for failure in stage.fails if failure.code == "AllocationFailed")
-            state.no_room = Refusal(*self._failure(state, no_room, "ZonalAllocationFailed" if draft.plan.zones else ""))
+            refusal = Refusal(*self._failure(state, no_room, "ZonalAllocationFailed" if draft.plan.zones else ""))
+            if draft.platform is not None:
+                state.next.asks_host, state.no_room = True, refusal
+            if is_recorded:
+                state.no_capacity = refusal
         for failure in stage.fails:
             if failure.by_deadline:
                 state.deadline_s = {

@@ -15,7 +15,7 @@ SPOT = Rows()
 def may_be_evicted(draft: Draft, state: State) -> None:
     """An eviction may strike here, with a notice first."""
     spot = draft.plan.spot
-    if spot and (draft.platform or spot.eviction_per_hour > 0):
+    if spot and (draft.platform or spot.may_evict):
         state.evict = draft.transition(state, draft.to("noticed"), "evictions")
         state.evict.resamples_eviction = True
         state.preempt = state.evict
@@ -36,6 +36,8 @@ def noticed(draft: Draft, state: State) -> None:
     if draft.hosts_fail:
         state.host_failed = draft.transition(state, draft.to("evict"))
     state.closed = True
+    if draft.plan.demand.lifetime_is_work:
+        lifetime_may_end(draft, state)
 
 
 @SPOT.operation

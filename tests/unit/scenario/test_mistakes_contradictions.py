@@ -40,6 +40,26 @@ MISTAKES: dict[str, Bad] = {
         "has no effect",
         'priority = "spot"',
     ),
+    "lost work of VMs without work": bad(
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { lost_work = "15min" } #!',
+        "group.dev.spot.lost_work",
+        "only work is made up",
+        'lifetime_counts = "running"',
+    ),
+    "capacity from a file that is not there": bad(
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { availability = { file = "none.csv" } } #!',
+        "group.dev.spot.availability",
+        "there is no file",
+        "none.csv",
+    ),
+    "a deadline of a lifetime by the clock": bad(
+        'count = 200\ndisks = ["P10"]\n[group.schedule]\ndays = "Mon-Fri"\non = 08:00:00\noff = 19:00:00\ntime_zone = "Europe/Amsterdam"\n',
+        '[group.arrivals]\nrate = 1.0\nlifetime = "1h"\ndeadline = "12h" #!\n',
+        "group.dev.arrivals.deadline",
+        "only work is done in time or late",
+    ),
     "certain eviction": bad(
         'disks = ["P10"]',
         'disks = ["P10"]\npriority = "spot"\nspot = { eviction_per_hour = 1.0 } #!',

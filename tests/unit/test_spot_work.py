@@ -1,0 +1,172 @@
+"""Work on spot VMs, by hand: recorded capacity, work that is lost at evictions, and deadlines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fleets import RunOutput, always, fleet, group, run_until
+
+from sim.engines.group_setup import set_up
+from sim.engines.shared.work import capacity_until, late_ticks
+from sim.model.demand import AlwaysOn, Arrivals
+from sim.model.faults import Spot
+from sim.model.faults.availability import Availability, AvailabilitySection
+from sim.model.plan import FleetPlan, Retry
+from sim.scenario.scenario import from_dict
+from tests.helpers.operation_rows import DURATION_KEYS
+
+AT_ONCE = dict.fromkeys(DURATION_KEYS, always(0))
+HOUR, PAUSE = 3600.0, 600.0
+BY_TURNS = Availability(length_s=3 * HOUR, runs_s=((0.0, HOUR),))  # an hour with capacity, two without
+SPOT = Spot(
+    eviction_per_hour=0.0, policy="delete", notice_s=always(0), restart_after_s=always(PAUSE), availability=BY_TURNS, lost_work_s=900.0
+)  # fmt: skip
+PATIENT = Retry(attempts=1000, backoff_s=PAUSE, multiplier=1.0, max_backoff_s=PAUSE)
+WORK_S, DUE_AFTER_S = 1.5 * HOUR, 4 * HOUR
+WORKING = fleet(
+    group(
+        "g", count=0, steps=AT_ONCE, generalized=False, spot=SPOT, retry=PATIENT,
+        demand=Arrivals(rate_per_h=(1.0,), lifetime_s=always(WORK_S), lifetime_counts="running", due_after_s=DUE_AFTER_S),
+    ),
+    hours=100,
+)  # fmt: skip
+
+
+def edges_of(plan: FleetPlan) -> tuple[bool, tuple[float, ...]]:
+    """Whether there is capacity at first, and when it comes and goes."""
+    capacity = set_up(plan, seed=1, replication=0)[0].capacity
+    assert capacity is not None
+    return capacity.wanted_first, capacity.edges_s
+
+
+def test_recorded_capacity_is_shifted_by_a_draw_and_repeated() -> None:
+    """An hour with, two hours without, for ever; another replication begins at another instant of the record."""
+    first, edges = edges_of(WORKING)
+    gaps = [round(after - before, 6) for before, after in pairwise(edges)]
+    assert set(gaps[::2]) | set(gaps[1::2]) == {HOUR, 2 * HOUR}
+    assert gaps[0] == (2 * HOUR if first else HOUR)
+    assert 0 < edges[0] <= (HOUR if first else 2 * HOUR)
+    other = set_up(WORKING, seed=1, replication=1)[0].capacity
+    assert other is not None
+    assert other.edges_s[0] != edges[0]
+
+
+def test_there_is_capacity_until_it_goes() -> None:
+    """Before the first edge, at one, between two, and after the last."""
+    edges = [10.0, 20.0, 30.0]
+    until = [capacity_until(edges, 0, 3, True, now_s) for now_s in (0.0, 9.9, 10.0, 19.0, 20.0, 29.0, 30.0, 99.0)]
+    assert until == [10.0, 10.0, 10.0, 19.0, 30.0, 30.0, 30.0, 99.0]
+    assert capacity_until([9.0, *edges], 1, 4, False, 35.0) == float("inf")
+    assert capacity_until([], 0, 0, True, 5.0) == float("inf")
+    assert late_ticks(10.0, 10.0) == 0
+    assert late_ticks(10.0, 12.0) == 2 * 65536
+
+
+def by_hand(plan: FleetPlan, born_s: float) -> tuple[float, float, int]:
+    """When a request's work is done (s), how much of it was lost, and how often its VM was evicted."""
+    first, edges = edges_of(plan)
+    spans = list(pairwise([0.0, *edges, 1e9]))[0 if first else 1 :: 2]
+    now_s, left_s, lost_s, evicted = born_s, WORK_S, 0.0, 0
+    while True:
+        span = next((span for span in spans if span[0] <= now_s < span[1]), None)
+        if span is None:  # no capacity: it is asked for again after the pause
+            now_s += PAUSE
+            continue
+        if now_s + left_s < span[1]:
+            return now_s + left_s, lost_s, evicted
+        done_s = span[1] - now_s
+        lost_s += min(done_s, 900.0)
+        left_s += min(done_s, 900.0) - done_s
+        now_s, evicted = span[1] + PAUSE, evicted + 1
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_work_that_is_lost_is_made_up_and_may_be_late(engine: str) -> None:
+    """Every request, by hand: an hour of capacity in three, of which a quarter of an hour is lost each time."""
+    output: RunOutput = run_until(WORKING, engine)
+    born = [float(born_s) for block in set_up(WORKING, seed=1, replication=0)[0].births() for born_s in block]
+    horizon_s = 100 * HOUR
+    known = [by_hand(WORKING, born_s) for born_s in born]
+    over = [
+        (born_s, done_s, lost_s) for born_s, (done_s, lost_s, _) in zip(born, known, strict=True) if done_s < horizon_s
+    ]
+    assert output.count("vms.deleted") - output.count("evictions") == len(over)
+    due = [(born_s + DUE_AFTER_S, done_s) for born_s, (done_s, *_) in zip(born, known, strict=True) if born_s + DUE_AFTER_S < horizon_s]  # fmt: skip
+    in_time = sum(done_s <= due_s for due_s, done_s in due)
+    assert 5 < in_time < len(due) - 5
+    assert output.count("deadline.due") == len(due)
+    assert output.count("deadline.met") == in_time
+    assert output.count("deadline.missed") == len(due) - in_time
+    late_s = sum(max(0.0, min(done_s, horizon_s) - due_s) for due_s, done_s in due)
+    assert output.usage.amounts["deadline.late_s"] == pytest.approx(late_s)
+    assert output.usage.amounts["lost_work_hours"] * HOUR >= sum(lost_s for *_, lost_s in over) - 1e-6
+
+
+def test_vms_are_evicted_where_capacity_goes_and_none_comes_before_it_is_back() -> None:
+    """A VM that is always wanted serves while there is capacity, from the first request after it has come."""
+    alone = replace(
+        WORKING.groups[0], demand=AlwaysOn(), count=1, spot=replace(SPOT, policy="deallocate", lost_work_s=0.0)
+    )
+    plan = replace(WORKING, groups=(alone,))
+    first, edges = edges_of(plan)
+    output = run_until(plan)
+    gone = edges[0 if first else 1 :: 2]
+    assert [move[0] for move in output.timeline("g-0000") if move[1] == "deallocating"] == pytest.approx(list(gone))
+    assert output.count("evictions") == len(gone)
+    assert output.count("failures.AllocationFailed") > 5 * len(gone), "each pause of ten minutes in two hours"
+
+
+FILE = "trace,from_s,to_s,value\na,0,100,1\na,100,250,0\na,250,300,1\nb,0,50,2\n"
+
+
+def read(folder: Path, text: str, **keys: object) -> Availability:
+    """The record in a file."""
+    (folder / "runs.csv").write_text(text, encoding="utf-8")
+    return AvailabilitySection.model_validate({"file": "runs.csv"} | keys, context={"folder": folder}).plan
+
+
+def test_a_record_is_read_by_its_name(tmp_path: Path) -> None:
+    """The runs of one trace, and the value that means capacity."""
+    assert read(tmp_path, FILE, trace="a") == Availability(length_s=300.0, runs_s=((0.0, 100.0), (250.0, 300.0)))
+    assert read(tmp_path, FILE, trace="a", available=0) == Availability(length_s=300.0, runs_s=((100.0, 250.0),))
+    assert read(tmp_path, "from_s,to_s,spot\n50,80,1\n", column="spot").length_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "says"),
+    [
+        (FILE, {}, "2 traces, so one must be named; trace is one of a and b"),
+        (FILE, {"trace": "c"}, 'no trace "c"'),
+        (FILE, {"trace": "a", "available": 7}, "there is never capacity"),
+        (FILE, {"trace": "a", "column": "values"}, 'no column "values"; did you mean "value"'),
+        ("from_s,to_s,value\n0,10,1\n5,20,0\n", {}, "row 3 of"),
+        ("from_s,to_s,value\n0,10,1\n", {"trace": "a"}, 'no column "trace"'),
+        ("from_s,to_s,value\n0,x,1\n", {}, "row 2 of"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, text: str, keys: dict[str, object], says: str) -> None:
+    """With its file, its row and what would be right."""
+    with pytest.raises(ValueError, match=says):
+        read(tmp_path, text, **keys)
+
+
+def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
+    """The record, its share of the time, what an eviction loses, and when the work is due."""
+    (tmp_path / "runs.csv").write_text(FILE, encoding="utf-8")
+    group_ = {
+        "name": "g", "priority": "spot",
+        "spot": {"restart_after": "5min", "lost_work": "15min", "availability": {"file": "runs.csv", "trace": "a"}},
+        "arrivals": {"rate": 1.0, "lifetime": "2h", "lifetime_counts": "running", "deadline": "12h"},
+    }  # fmt: skip
+    made = from_dict({"name": "n", "horizon": "2d", "group": [group_]}, folder=tmp_path)
+    words = "\n".join(made.describe())
+    assert "Its work is due 12h after the request." in words
+    assert "Spot capacity as recorded in a, 50 % of the time" in words
+    assert "An eviction loses the work since the one before, at most 15min of it, which is made up." in words
+    plan = made.fleet_plan().groups[0]
+    assert plan.spot is not None
+    assert (plan.spot.lost_work_s, plan.demand.deadline_s) == (900.0, 12 * HOUR)
+    assert run_until(made.fleet_plan()).count("deadline.due") > 10
