@@ -26,6 +26,7 @@ from sim.cli import (
     streams,
     studies,
 )
+from sim.cli.examples import epilog
 from sim.errors import InputError, VmfleetWarning
 from sim.version import __version__
 
@@ -39,20 +40,20 @@ app = typer.Typer(
     epilog="Start with `vmfleet demo`; every command explains itself with --help.",
     rich_markup_mode=None,  # plain help: rich alone would cost most of the start-up
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 about_prices = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
-about_prices.command("import")(prices.import_pages)
-about_prices.command("show")(prices.show)
-about_prices.command("url")(prices.url)
+for _name, _prices in (("import", prices.import_pages), ("show", prices.show), ("url", prices.url)):
+    about_prices.command(_name, epilog=epilog(f"prices {_name}"))(_prices)
 for _command in (
     run.run, run.demo, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
     inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
     prices.regions, billing.bill, fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
     reference.verify,
 ):  # fmt: skip
-    app.command(_command.__name__.replace("_", "-"))(_command)
+    _name = _command.__name__.replace("_", "-")
+    app.command(_name, epilog=epilog(_name))(_command)
 app.add_typer(about_prices)
 
 
