@@ -24,6 +24,7 @@ EXAMPLES = {
     "sensitivity": (
         "vmfleet sensitivity dev.toml --vary group.vm.count=20..60 --vary group.vm.durations.starting=10s..60s",
     ),
+    "recommend": ("vmfleet recommend dev.toml", "vmfleet recommend dev.toml --markdown"),
     "validate": ("vmfleet validate dev.toml", "vmfleet validate dev.toml --set group.vm.priority=spot"),
     "report": ("vmfleet report results/dev",),
     "states": (
@@ -37,10 +38,7 @@ EXAMPLES = {
     "sizes": ("vmfleet sizes", "vmfleet sizes 'Standard_D4*'"),
     "regions": ("vmfleet regions",),
     "bill": ("vmfleet bill focus.csv.gz", "vmfleet bill stays.csv --json"),
-    "fit": (
-        "vmfleet fit vmtable.csv.gz --format azure-2017",
-        "vmfleet fit activity-log.json --format operations",
-    ),
+    "fit": ("vmfleet fit vmtable.csv.gz --format azure-2017", "vmfleet fit activity-log.json --format operations"),
     "from-azure": ("vmfleet from-azure saved/ --out fleet.toml", "vmfleet from-azure saved/ --out fleet.toml --update"),
     "backtest": ("vmfleet backtest fit.toml --actual focus.csv --from 2026-09-22 --to 2026-09-30",),
     "metrics": ("vmfleet metrics",),

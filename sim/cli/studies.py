@@ -88,7 +88,9 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     """For each variant its differences from the base, with their confidence."""
     from sim.runs.metrics import check_metric
     from sim.runs.run_result import AS_ASKED
+    from sim.studies.cost_words import cost_sentences
 
+    typer.echo("\n".join(cost_sentences(summary)))
     base = summary["base_metrics"]
     written = terminal.forms(base, summary["currency"])
     for metric in metrics or ():

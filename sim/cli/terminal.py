@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # (done, in all)
 
 
-def console() -> Console:
-    """Standard output as a person's page; a pipe gets plain text, wide enough that no row is folded."""
+UNFOLDED = 100_000  # columns: a pipe gets each row in a line, for grep and copying
+BETWEEN = 2  # columns between two cells of a table
+
+
+def console(least: int = 0) -> Console:
+    """Standard output as a person's page of at least so many columns; a pipe gets plain text and no row is folded."""
     from rich.console import Console
 
     # Names are the user's: "[bold]" in one is no markup.
-    width = None if sys.stdout.isatty() else 110
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False, width=width)
+    page = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    page.width = max(page.width, least) if sys.stdout.isatty() else UNFOLDED
+    return page
 
 
 def print_json(content: object) -> None:
@@ -64,20 +69,50 @@ def note(words: str) -> None:
     typer.echo(f"note: {words}", err=True)
 
 
+def _widths(cells: Sequence[Sequence[str]], page: int) -> list[int]:
+    """Widths of columns that fit on a page: the widest give way first, down to their longest word."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(cell) for cell in column) for column in cells]
+    least = [max(cell_len(word) for cell in column for word in cell.split(" ")) for column in cells]
+    while sum(widths) + BETWEEN * len(widths) > page:
+        widest = max(range(len(widths)), key=lambda index: widths[index] - least[index] and widths[index])
+        if widths[widest] == least[widest]:
+            break
+        widths[widest] -= 1
+    return widths
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """A table with its first `left` columns of words and the others of figures."""
+    """A table with its first `left` columns of words and the others of figures. A word is never split."""
     if _AS_MARKDOWN.get():
         _print_markdown(title, columns, rows, left)
         return
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
 
-    table = Table(title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(printable(cell) for cell in row))
-    console().print(table)
+    table = Table(
+        title=printable(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    kept = "\N{NO-BREAK SPACE}"  # a sign stays with its figure
+    shown = [[printable(cell.replace(" %", f"{kept}%").replace(" …", f"{kept}…")) for cell in row] for row in rows]
+    cells = [[printable(column), *(row[index] for row in shown)] for index, column in enumerate(columns)]
+    page = console(
+        sum(max(cell_len(word) for cell in column for word in cell.split(" ")) + BETWEEN for column in cells)
+    )
+    for index, width in enumerate(_widths(cells, page.width)):
+        table.add_column(columns[index], justify="left" if index < left else "right", width=width)
+    for row in shown:
+        table.add_row(*row)
+    with page.capture() as captured:
+        page.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
 
 
 @contextmanager

@@ -6,13 +6,14 @@ from pathlib import Path
 from matplotlib.lines import Line2D
 
 from sim.fields.messages import list_words
-from sim.fields.numbers import general, percent, plain, probability, signed
+from sim.fields.numbers import general, percent, plain, probability
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn, Sheet
 from sim.runs.run_result import AS_ASKED
 from sim.studies.compare import NO_GAIN
+from sim.studies.cost_words import cost_sentences
 
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
@@ -35,9 +36,11 @@ def build_comparison(path: Path) -> Path:
     tables = [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
     if (gains := common_random_numbers_table(study)) is not None:
         tables.append(("Gain from common random numbers", gains))
+    answer = cost_sentences(study.content) or ["Nothing that can be compared was found."]
+    answer += [*_gain_words(study), *_stopped(study)]
     return write(
         study, figures, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
-        each="of each, with common random numbers", answer=[*_verdicts(study), *_stopped(study)],
+        each="of each, with common random numbers", answer=answer,
         warnings=[str(each) for each in study.content.get("warnings", [])], tables=tables, file="comparison.json",
     )  # fmt: skip
 
@@ -88,33 +91,6 @@ def differences(study: Study) -> Drawn | None:
     looks = [(verdict, *look) for verdict, look in VERDICTS.items() if verdict in seen]
     sheet.legend([Line2D([], [], color=colour, marker=m, linewidth=1.6, label=v) for v, colour, m in looks], columns=6)
     return sheet.finish(name, alt="Differences from the base with their intervals.", rows=rows)
-
-
-def _verdicts(study: Study) -> list[str]:
-    """One sentence a variant: its effect on the bill, with its interval."""
-    sentences: list[str] = []
-    for variant, by_metric in study.content["differences"].items():
-        cost = by_metric.get("cost.total")
-        if not known(cost):
-            continue
-        mean = cost["mean"]
-        if mean == 0 and not cost.get("low"):
-            sentences.append(f"{variant} costs the same as {study.content['base']}.")
-            continue
-        words = f"{variant} costs {plain(abs(mean), 2)} {study.currency} {'less' if mean < 0 else 'more'} than {study.content['base']}"
-        if cost.get("relative") is not None:
-            words += f" ({signed(cost['relative'] * 100, 1)} %)"
-        if cost.get("low") is not None:
-            if signed(cost["low"], 2) == signed(cost["high"], 2):
-                sentences.append(f"{words}, in every replication.")
-                continue
-            bounds = f"{signed(cost['low'], 2)} to {signed(cost['high'], 2)} {study.currency}"
-            words += f"; with {percent(study.confidence, 0)} confidence the difference is {bounds}"
-        if cost.get("verdict") == "undecided":
-            words += ", so which of the two is cheaper is undecided"
-        sentences.append(f"{words}.")
-    sentences += _gain_words(study)
-    return sentences or ["Nothing that can be compared was found."]
 
 
 def _stopped(study: Study) -> list[str]:

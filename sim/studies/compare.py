@@ -26,6 +26,7 @@ from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import t_quantile
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
 from sim.studies.study_folders import replications_table, write_study
+from sim.units import SECONDS_PER_HOUR
 
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
@@ -102,6 +103,7 @@ class Comparison:
             "seed": self.base.seed,
             "replications": self.n,
             "confidence": self.confidence,
+            "hours": (self.base.scenario.horizon_s - self.base.scenario.warm_up_s) / SECONDS_PER_HOUR,
             "stopped": self.stopped,
             "warnings": self.warnings,
             "base_metrics": {name: estimate.as_dict() for name, estimate in self.base.metrics.items()},
