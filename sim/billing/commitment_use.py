@@ -71,17 +71,9 @@ class HourlyUse:
         use = self.use()
         meter, price = f"commitment.{use.name}", self.usd_per_unit
         whole = line("", f"{meter}.used", use.bought, use.unit, price)
-        unused_h = max(0.0, use.bought - use.used)
-        unused = line("", f"{meter}.unused", unused_h, use.unit, price)
-        used = BillLine(
-            group="",
-            meter=f"{meter}.used",
-            quantity=use.used,
-            unit=use.unit,
-            unit_price=price,
-            amount_nano=whole.amount_nano - unused.amount_nano,  # the two make the price of the whole
-        )
-        return [used, unused]
+        unused = line("", f"{meter}.unused", max(0.0, use.bought - use.used), use.unit, price)
+        rest_nano = whole.amount_nano - unused.amount_nano  # the two make the price of the whole
+        return [replace(whole, quantity=use.used, amount_nano=rest_nano), unused]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sim.catalog.catalogue import Catalogue
+from sim.catalog.catalogue import Catalogue, PriceBlock
 from sim.catalog.currencies import per_usd
 from sim.catalog.terms import PAY_AS_YOU_GO, Term
 
@@ -45,23 +45,19 @@ def converted(catalogue: Catalogue, currency: str, rate: float, discount: float 
     def times(prices: Mapping[str, float]) -> dict[str, float]:
         return {name: price * rate * paid for name, price in prices.items()}
 
+    def priced(block: PriceBlock) -> PriceBlock:
+        factors = [by_term[term] for term in block.terms]
+        per_h = {
+            name: [None if price is None else price * rate * factor for price, factor in zip(row, factors, strict=True)]
+            for name, row in block.per_h.items()
+        }
+        return replace(block, per_h=per_h)
+
     return replace(
         catalogue,
         currency=currency,
         adjusted=adjusted,
-        price_blocks=tuple(
-            replace(
-                block,
-                per_h={
-                    name: [
-                        None if price is None else price * rate * by_term[term]
-                        for term, price in zip(block.terms, row, strict=True)
-                    ]
-                    for name, row in block.per_h.items()
-                },
-            )
-            for block in catalogue.price_blocks
-        ),
+        price_blocks=tuple(map(priced, catalogue.price_blocks)),
         disk_blocks=tuple(replace(block, per_month=times(block.per_month)) for block in catalogue.disk_blocks),
         address_blocks=tuple(replace(block, per_h=block.per_h * rate * paid) for block in catalogue.address_blocks),
         meter_blocks=tuple(replace(block, per_unit=times(block.per_unit)) for block in catalogue.meter_blocks),

@@ -315,31 +315,18 @@ def _disk_details(group: RatedGroup, line: BillLine) -> dict[str, str]:
 
 def _service(kind: str) -> dict[str, Cell]:
     service = METERS[kind].service
-    return {
-        "ServiceCategory": service.category,
-        "ServiceSubcategory": service.subcategory,
-        "ServiceName": service.name,
-        "ResourceType": service.resource,
-    }
+    names: dict[str, Cell] = {"ServiceCategory": service.category, "ServiceSubcategory": service.subcategory}
+    return names | {"ServiceName": service.name, "ResourceType": service.resource}
 
 
 def _sku(meter: str, details: Mapping[str, str]) -> dict[str, Cell]:
-    return {
-        "SkuId": meter,
-        "SkuMeter": meter,
-        "SkuPriceId": meter,
-        "SkuPriceDetails": json.dumps(dict(details)) if details else None,
-    }
+    ids = dict.fromkeys(("SkuId", "SkuMeter", "SkuPriceId"), meter)
+    return {**ids, "SkuPriceDetails": json.dumps(dict(details)) if details else None}
 
 
 def _prices(usd: float) -> dict[str, Cell]:
-    columns = (
-        "ListUnitPrice",
-        "ContractedUnitPrice",
-        "PricingCurrencyListUnitPrice",
-        "PricingCurrencyContractedUnitPrice",
-    )
-    return dict.fromkeys(columns, usd)
+    columns = ("ListUnitPrice", "ContractedUnitPrice")
+    return dict.fromkeys((*columns, *(f"PricingCurrency{column}" for column in columns)), usd)
 
 
 def _commitment(use: HourlyUse, status: str | None) -> dict[str, Cell]:
@@ -384,9 +371,6 @@ def exact_decimal(nano: int) -> str:
 def _period(begin: datetime, end: datetime) -> dict[str, Cell]:
     month = begin.replace(day=1, hour=0)
     following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
-    return {
-        "ChargePeriodStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
-        "ChargePeriodEnd": f"{end:%Y-%m-%dT%H:%M:%SZ}",
-        "BillingPeriodStart": f"{month:%Y-%m-%dT%H:%M:%SZ}",
-        "BillingPeriodEnd": f"{following:%Y-%m-%dT%H:%M:%SZ}",
-    }
+    edges = {"ChargePeriodStart": begin, "ChargePeriodEnd": end}
+    edges |= {"BillingPeriodStart": month, "BillingPeriodEnd": following}
+    return {column: f"{at:%Y-%m-%dT%H:%M:%SZ}" for column, at in edges.items()}

@@ -256,14 +256,13 @@ def _count_hours(charges: Sequence[Charge], start: datetime, hours: int) -> Iter
             kinds[name][first:last] += part
     sizes = Counter(key.group for key in counters if key.size)
     for key, kinds in counters.items():
-        counted = {name: CountedHours(hourly=hourly, total_h=math.fsum(hourly)) for name, hourly in kinds.items()}
-        yield RatedHours(
-            group=_group(key, alone=sizes[key.group] == 1),
-            billed=counted["billed"],
-            licensed=counted["licensed"],
-            existing=counted["existing"],
-            orphaned=CountedHours(hourly=np.zeros(hours), total_h=0.0),
+        billed, licensed, existing = (
+            CountedHours(hourly=kinds[name], total_h=math.fsum(kinds[name]))
+            for name in ("billed", "licensed", "existing")
         )
+        none = CountedHours(hourly=np.zeros(hours), total_h=0.0)
+        group = _group(key, alone=sizes[key.group] == 1)
+        yield RatedHours(group=group, billed=billed, licensed=licensed, existing=existing, orphaned=none)
 
 
 def _group(key: Key, *, alone: bool) -> RatedGroup:

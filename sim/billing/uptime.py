@@ -63,14 +63,9 @@ def fleet_uptime(fleet: Sequence[MonitoredGroup], start: datetime, window: tuple
     found: list[Uptime] = []
     for name, members in _together(fleet).items():
         vms = sum(len(np.unique(member.vm)) for member in members)
-        first = members[0]
-        kind = deployment_of(
-            first.group.disks,
-            vms=vms,
-            zones=first.zones,
-            availability_set=bool(first.availability_set),
-            priority=first.group.priority,
-        )
+        first, own = members[0], members[0].group
+        in_set = bool(first.availability_set)
+        kind = deployment_of(own.disks, vms=vms, zones=first.zones, availability_set=in_set, priority=own.priority)
         if kind in (Deployment.ZONES, Deployment.AVAILABILITY_SET):
             found += _as_one(name, kind, members, months)
         else:
@@ -119,19 +114,13 @@ def _one_by_one(member: MonitoredGroup, kind: Deployment, months: Sequence[tuple
         if not there.any():
             continue
         deployed, down = deployed[there], down[there]
-        uptime = 1.0 - down / deployed
+        name, uptime = member.group.name, 1.0 - down / deployed
         share, broken = _credits(kind, uptime)
         yield Uptime(
-            month=month,
-            name=member.group.name,
-            deployment=kind,
-            deployments=len(uptime),
-            deployed_min=float(deployed.sum()),
-            down_min=float(down.sum()),
-            worst=float(uptime.min()),
-            breaches=broken,
-            credit_usd={member.group.name: member.fee_usd * float((share * deployed).sum()) / whole},
-        )
+            month=month, name=name, deployment=kind, deployments=len(uptime), deployed_min=float(deployed.sum()),
+            down_min=float(down.sum()), worst=float(uptime.min()), breaches=broken,
+            credit_usd={name: member.fee_usd * float((share * deployed).sum()) / whole},
+        )  # fmt: skip
 
 
 def _as_one(
@@ -139,10 +128,8 @@ def _as_one(
 ) -> Iterator[Uptime]:
     start, end, is_down = _levels(members)
     whole = {
-        member.group.name: sum(
-            float(_minutes(member.start, member.end, begin, until).sum()) for _, begin, until in months
-        )
-        for member in members
+        each.group.name: sum(float(_minutes(each.start, each.end, begin, until).sum()) for _, begin, until in months)
+        for each in members
     }
     for month, begin, until in months:
         minutes = _minutes(start, end, begin, until)
@@ -150,25 +137,15 @@ def _as_one(
         if deployed <= 0.0:
             continue
         uptime = 1.0 - down / deployed
-        share, broken = _credits(kind, np.array([uptime]))
-        own = {member.group.name: float(_minutes(member.start, member.end, begin, until).sum()) for member in members}
+        shares, broken = _credits(kind, np.array([uptime]))
+        credit_usd = {}
+        for each in members:
+            own = float(_minutes(each.start, each.end, begin, until).sum())
+            credit_usd[each.group.name] = float(shares[0]) * each.fee_usd * own / (whole[each.group.name] or 1.0)
         yield Uptime(
-            month=month,
-            name=name,
-            deployment=kind,
-            deployments=1,
-            deployed_min=deployed,
-            down_min=down,
-            worst=uptime,
-            breaches=broken,
-            credit_usd={
-                member.group.name: float(share[0])
-                * member.fee_usd
-                * own[member.group.name]
-                / (whole[member.group.name] or 1.0)
-                for member in members
-            },
-        )
+            month=month, name=name, deployment=kind, deployments=1, deployed_min=deployed, down_min=down, worst=uptime,
+            breaches=broken, credit_usd=credit_usd,
+        )  # fmt: skip
 
 
 def _levels(members: Sequence[MonitoredGroup]) -> tuple[Ints, Ints, NDArray[np.bool_]]:

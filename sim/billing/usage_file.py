@@ -123,14 +123,12 @@ def _read_stays(
     if different:
         names = ", ".join(sorted(different))
         raise refusal(UsageError, path, f"{names}: its VMs aren't alike in size, region, os ...", field="group")
+    rows_of = [
+        (group.name, Stay(vm=vm, state=state, start_s=start - zero, end_s=end_s if end is None else end - zero))
+        for group, vm, state, start, end in read
+    ]
     try:
-        stays = stays_of(
-            list(groups.values()),
-            [
-                (group.name, Stay(vm=vm, state=state, start_s=start - zero, end_s=end_s if end is None else end - zero))
-                for group, vm, state, start, end in read
-            ],
-        )
+        stays = stays_of(list(groups.values()), rows_of)
     except InputError as wrong:
         raise refusal(UsageError, path, str(wrong), field="start, end") from None
     start_at = datetime.fromtimestamp(zero, tz=UTC) if is_dated else None
@@ -189,20 +187,13 @@ def _flag(row: Mapping[str, str], field: str) -> bool:
 
 
 def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup:
-    words = {name: _text(row, name, defaults[name]) for name in ("size", "region", "os")}
+    size, region, os = (_text(row, name, defaults[name]) for name in ("size", "region", "os"))
     priority = (row.get("priority") or "regular").strip().lower()
     disks = tuple(disk.strip() for disk in (row.get("disks") or defaults["disks"]).split(";") if disk.strip())
     flags = {name: _flag(row, name) for name in ("hybrid_benefit", "public_ip", "keeps_disks")}
-    alike = [words["size"], words["region"], words["os"], priority, *disks, *(name for name, on in flags.items() if on)]
+    alike = [size, region, os, priority, *disks, *(name for name, on in flags.items() if on)]
     try:
-        return RatedGroup(
-            name=(row.get("group") or "").strip() or " ".join(alike),
-            size=words["size"],
-            region=words["region"],
-            os=words["os"].lower(),
-            priority=priority,
-            disks=disks,
-            **flags,
-        )
+        name, os = (row.get("group") or "").strip() or " ".join(alike), os.lower()
+        return RatedGroup(name=name, size=size, region=region, os=os, priority=priority, disks=disks, **flags)
     except ValueError as wrong:
         raise _WrongCell("os, priority", str(wrong), "os: linux or windows; priority: regular or spot", row) from None

@@ -77,21 +77,12 @@ def list_all_status_only(
     """The answer of the list-all API with `statusOnly=true`, in one page."""
     kind = "Microsoft.Compute/virtualMachines"
     root = f"/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/{kind}"
-    return {
-        "value": [
-            {
-                "id": f"{root}/{vm.name}",
-                "name": vm.name,
-                "type": kind,
-                "location": vm.location,
-                "properties": {
-                    "provisioningState": model_state(vm.provisioning),
-                    "instanceView": {"statuses": statuses(vm)},
-                },
-            }
-            for vm in vms
-        ]
-    }
+    found = []
+    for vm in vms:
+        shown = {"provisioningState": model_state(vm.provisioning), "instanceView": {"statuses": statuses(vm)}}
+        place = {"id": f"{root}/{vm.name}", "name": vm.name, "type": kind, "location": vm.location}
+        found.append({**place, "properties": shown})
+    return {"value": found}
 
 
 def _vm_agent(vm: VmMoment) -> Json:

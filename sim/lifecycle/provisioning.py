@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
 from sim.lifecycle import sources
 from sim.lifecycle.power import Level
@@ -38,48 +37,25 @@ class ProvisioningFacts:
     source: str = sources.PROVISIONING_SECTION
 
 
-def _row(state: ProvisioningState, display_status: str, description: str, **more: Any) -> ProvisioningFacts:
-    return ProvisioningFacts(
-        code=f"ProvisioningState/{state}", display_status=display_status, description=description, **more
-    )
-
-
+_NEW = ProvisioningState.CREATING
+_FAILED = {"final": True, "level": Level.ERROR}
 PROVISIONING: Mapping[ProvisioningState, ProvisioningFacts] = MappingProxyType(
     {
-        ProvisioningState.CREATING: _row(ProvisioningState.CREATING, "Creating", "The VM is being created."),
-        ProvisioningState.OS_IN_PROGRESS: _row(
-            ProvisioningState.OS_IN_PROGRESS,
-            "OS Provisioning In progress",
-            "The VM is running, and installation of guest OS is in progress.",
-            substate_of=ProvisioningState.CREATING,
-        ),
-        ProvisioningState.OS_COMPLETE: _row(
-            ProvisioningState.OS_COMPLETE,
-            "OS Provisioning Complete",
-            "The guest OS is installed; short-lived unless extensions are to be installed.",
-            substate_of=ProvisioningState.CREATING,
-        ),
-        ProvisioningState.UPDATING: _row(
-            ProvisioningState.UPDATING,
-            "Updating",
-            "The model is being updated, or the VM is being started, restarted, powered off or deallocated.",
-        ),
-        ProvisioningState.DELETING: _row(ProvisioningState.DELETING, "Deleting", "The VM is being deleted."),
-        ProvisioningState.SUCCEEDED: _row(
-            ProvisioningState.SUCCEEDED,
-            "Provisioning succeeded",
-            "The user-initiated actions have completed.",
-            final=True,
-        ),
-        ProvisioningState.FAILED: _row(
-            ProvisioningState.FAILED,
-            "Provisioning failed",
-            "The operation failed; the code says how.",
-            level=Level.ERROR,
-            final=True,
-        ),
+        state: ProvisioningFacts(code=f"ProvisioningState/{state}", display_status=shown, description=words, **more)
+        for state, shown, words, more in (
+            (_NEW, "Creating", "The VM is being created.", {}),
+            (ProvisioningState.OS_IN_PROGRESS, "OS Provisioning In progress",
+             "The VM is running, and installation of guest OS is in progress.", {"substate_of": _NEW}),
+            (ProvisioningState.OS_COMPLETE, "OS Provisioning Complete",
+             "The guest OS is installed; short-lived unless extensions are to be installed.", {"substate_of": _NEW}),
+            (ProvisioningState.UPDATING, "Updating",
+             "The model is being updated, or the VM is being started, restarted, powered off or deallocated.", {}),
+            (ProvisioningState.DELETING, "Deleting", "The VM is being deleted.", {}),
+            (ProvisioningState.SUCCEEDED, "Provisioning succeeded", "The user-initiated actions have completed.", {"final": True}),
+            (ProvisioningState.FAILED, "Provisioning failed", "The operation failed; the code says how.", _FAILED),
+        )
     }
-)
+)  # fmt: skip
 
 
 def model_state(state: ProvisioningState) -> str:

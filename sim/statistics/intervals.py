@@ -378,16 +378,7 @@ def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Est
     def quantile(p: float) -> float | None:
         return percentile(values, p) if constant or p == 0.5 or len(values) >= replications_for(p) else None
 
-    return Estimate(
-        mean=interval.mean,
-        sd=math.sqrt(variance_of(values)) if len(values) >= 2 else None,
-        low=interval.low,
-        high=interval.high,
-        half_width=interval.half_width,
-        n=n,
-        p05=quantile(0.05),
-        p50=quantile(0.50),
-        p90=quantile(0.90),
-        p95=quantile(0.95),
-        p99=quantile(0.99),
-    )
+    sd = math.sqrt(variance_of(values)) if len(values) >= 2 else None
+    quantiles = {f"p{100 * p:02.0f}": quantile(p) for p in (0.05, 0.5, 0.9, 0.95, 0.99)}
+    bounds = {"low": interval.low, "high": interval.high, "half_width": interval.half_width}
+    return Estimate(mean=interval.mean, sd=sd, n=n, **bounds, **quantiles)
