@@ -20,7 +20,7 @@ FIRST_GUESS = {  # seconds; on the machine of docs/performance.md
     "import_s": 0.5,  # of numba: not measured, for it may have been imported before
     "load_s": 0.15,  # of kept machine code
     "vm_loop.compile_s": 8.0,
-    "event_loop.compile_s": 70.0,
+    "event_loop.compile_s": 25.0,
     "vm_loop.simpy_s_per_move": 6e-6,  # SimPy, for what the kernel could simulate: 4 to 15 us
     "event_loop.simpy_s_per_move": 10e-6,
 }

@@ -101,15 +101,8 @@ def encode(
     )
     first = [
         (0, *accumulate(len(part) for part in parts))
-        for parts in (
-            [m.transitions for m in machines],
-            [m.states for m in machines],
-            samplers,
-            backoffs,
-            edges,
-            capacity,
-        )
-    ]
+        for parts in ([m.transitions for m in machines], [m.states for m in machines], samplers, backoffs, edges, capacity)
+    ]  # fmt: skip
     groups = [_Group(setup, *starts) for setup, *starts in zip(setups, *first, strict=False)]
     chances = [
         (group, state, chance)

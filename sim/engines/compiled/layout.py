@@ -88,7 +88,7 @@ NOT_SCALED = -2  # in NEWER: the VM isn't linked
 NOTES, HOST_FAILURES = range(2)
 
 GROUP_BITS = 11  # of a line of `Ledger.changes`: tick, change on hosts + 1 (2 bits), change running + 1 (2 bits), group
-MARGIN = 4096  # lines that must be left in a buffer before a VM goes on
+MARGIN = 16_384  # lines that must be left in a buffer before a VM goes on; more than `STUCK`
 
 
 class Tables(NamedTuple):
@@ -236,3 +236,26 @@ class Platform(NamedTuple):
     buckets: Buckets
     pauses: Floats  # (groups, 3): pause after a refused admission (s), its growth, its maximum (s)
     endless: bool  # hardware without end
+
+
+class Fleet(NamedTuple):
+    """VMs and all that they need if they share nothing."""
+
+    births: Births
+    tables: Tables
+    samplers: SamplerTables
+    run: Run
+    vms: Vms
+    ledger: Ledger
+    events: Events
+
+
+class SharedFleet(NamedTuple):
+    """VMs that share a platform or an autoscaler."""
+
+    fleet: Fleet
+    queue: Queue
+    platform: Platform
+    faults: Faults
+    scaled: Scaled
+    notes: Notes

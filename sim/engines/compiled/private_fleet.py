@@ -14,7 +14,7 @@ from sim.distributions import streams
 from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
 from sim.engines.compiled.encode import Encoded, encode, with_own_edges
-from sim.engines.compiled.layout import Births, Longs
+from sim.engines.compiled.layout import Births, Fleet, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.progress import report_progress
@@ -101,7 +101,9 @@ class CompiledGroup:
         while True:
             buffers = self._buffers(room)
             buffers.ledger = buffers.ledger._replace(mask=mask)
-            run_vms(births, tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events)
+            run_vms(
+                Fleet(births, tables, encoded.samplers, encoded.run, encoded.vms(1), buffers.ledger, buffers.events)
+            )
             buffers.check()
             if not buffers.are_too_small:
                 return buffers

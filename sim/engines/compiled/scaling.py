@@ -6,29 +6,27 @@ Does what `sim.engines.simpy.autoscaling` does.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from sim.distributions.streams import GOLDEN
+from sim.engines.compiled.compiler import compile_rules, compiled, inlined
+from sim.engines.compiled.demand import mix
 
 # isort: off
 from sim.engines.compiled.disruptions import GIVING, interrupt
-from sim.engines.compiled.event_queue import push, push_vm
+from sim.engines.compiled.event_queue import begin_in_slot, push, push_vm
 from sim.engines.compiled.layout import (
-    ASKED, COOLS_UNTIL_S, DOWN, EDGE, EXISTING, FREE, IN_SERVICE, IS_KEPT, KEPT, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
+    ASKED, COOLS_UNTIL_S, DOWN, EDGE, EXISTING, IN_SERVICE, IS_KEPT, KEPT, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
     OLDEST, OWNER, REMOVED, SCALED_GROUP, SCALED_IN, SCALED_OUT, SERVING, SET_ASIDE, STAGE, STATE, STRETCH, T, TICK_S, UP, WANTED, WITH_SPOT,
-    Events, Ledger, Notes, Queue, Run, SamplerTables, Scaled, Tables, Vms,
+    Run, Scaled, SharedFleet, Vms,
 )  # fmt: skip
 
 # isort: on
-from sim.engines.compiled.vm_loop import OPTIONS, begin, compiled, inlined, mix
 from sim.engines.shared import autoscale
 from sim.engines.shared.autoscale import NO_RULE
 from sim.engines.shared.priorities import INTERRUPTS, TICKS
-from sim.engines.shared.room import HOST, LEAVES, NOWHERE, UNIT, VM_COLUMNS
 from sim.units import TICKS_PER_SECOND
 
-for rule in autoscale.RULES:
-    register_jitable(**OPTIONS)(rule)
+compile_rules(*autoscale.RULES)
 
 _GOLDEN = np.uint64(GOLDEN)
 
@@ -38,7 +36,7 @@ def _ticks(seconds: float) -> int:
     return int(seconds * TICKS_PER_SECOND + 0.5)
 
 
-@inlined
+@compiled
 def _pass(place: int, to_s: float, scaled: Scaled, run: Run) -> None:
     """The load and the VMs in service have been what they are up to an instant."""
     ints, meter_s = scaled.groups[place], scaled.groups_s[place, METER_S]
@@ -76,7 +74,7 @@ def lines_left(scaled: Scaled) -> int:
     return left  # type: ignore[no-any-return]
 
 
-@inlined
+@compiled
 def unlink_newest(slot: int, place: int, scaled: Scaled, vms: Vms) -> None:
     """A VM doesn't count any more among those that an autoscaler has."""
     ints, groups = vms.ints, scaled.groups
@@ -103,13 +101,19 @@ def _keep(slot: int, place: int, is_kept: int, scaled: Scaled, vms: Vms) -> None
     scaled.groups[place, EXISTING] -= 2 * is_kept - 1
 
 
+@inlined
+def _may_be_scaled(slot: int, shared: SharedFleet) -> bool:
+    """Whether an autoscaler may make a VM leave its state now."""
+    ints = shared.fleet.vms.ints
+    return bool(ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING)
+
+
 @compiled
-def meter_vm(
-    slot: int, place: int, served: int, ended: bool, scaled: Scaled, tables: Tables, run: Run, vms: Vms
-) -> None:
+def meter_vm(slot: int, place: int, served: int, ended: bool, shared: SharedFleet) -> None:
     """A VM has moved, at one instant: it may have come into service, or left it, or ended, or be no longer asked for."""
+    vms, scaled, run = shared.fleet.vms, shared.scaled, shared.fleet.run
     ints, owner = vms.ints, scaled.groups[place, OWNER]
-    change = tables.states[ints[slot, STATE], SERVING] - served
+    change = shared.fleet.tables.states[ints[slot, STATE], SERVING] - served
     if change != 0:
         meter_load(owner, vms.floats[slot, T], scaled, run)
         scaled.groups[owner, IN_SERVICE] += change
@@ -120,37 +124,24 @@ def meter_vm(
 
 
 @compiled
-def _scale(
-    slot: int,
-    transition: int,
-    place: int,
-    now: float,
-    scaled: Scaled,
-    tables: Tables,
-    vms: Vms,
-    queue: Queue,
-    notes: Notes,
-) -> None:
+def _scale(slot: int, transition: int, place: int, now: float, shared: SharedFleet) -> None:
     """A VM leaves its state now; by a transition that answers demand, demand turns."""
+    vms, states, groups = shared.fleet.vms, shared.fleet.tables.states, shared.scaled.groups
     state = vms.ints[slot, STATE]
-    if transition == tables.states[state, UP] or transition == tables.states[state, DOWN]:
+    if transition == states[state, UP] or transition == states[state, DOWN]:
         vms.floats[slot, EDGE] = now
-    interrupt(
-        slot, transition, now, TICKS + scaled.groups[scaled.groups[place, OWNER], SCALED_GROUP], vms, queue, notes
-    )
+    interrupt(slot, transition, now, TICKS + groups[groups[place, OWNER], SCALED_GROUP], shared)
 
 
 @compiled
-def _grow(
-    place: int, more: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger,
-    events: Events, queue: Queue, notes: Notes, places: np.ndarray,
-) -> None:  # fmt: skip
+def _grow(place: int, more: int, now: float, shared: SharedFleet) -> None:
     """So many VMs are requested now: those that are kept are started, the lowest number first; then others are created."""
+    scaled, vms, states = shared.scaled, shared.fleet.vms, shared.fleet.tables.states
     ints, groups, birth, slot = vms.ints, scaled.groups, scaled.birth, scaled.groups[place, OLDEST]
     while more > 0 and slot >= 0 and groups[place, KEPT] > 0:
-        transition = tables.states[ints[slot, STATE], UP]
-        if ints[slot, IS_KEPT] and transition >= 0 and ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
-            _scale(slot, transition, place, now, scaled, tables, vms, queue, notes)
+        transition = states[ints[slot, STATE], UP]
+        if ints[slot, IS_KEPT] and transition >= 0 and _may_be_scaled(slot, shared):
+            _scale(slot, transition, place, now, shared)
             _keep(slot, place, 0, scaled, vms)
             more -= 1
         slot = ints[slot, NEWER]
@@ -161,13 +152,7 @@ def _grow(
         birth.group[0] = groups[place, SCALED_GROUP]
         birth.vm[0] = index
         birth.key[0] = mix(scaled.keys[place] + _GOLDEN * np.uint64(index + 1))
-        queue.progress[FREE] -= 1
-        slot = queue.free_slots[queue.progress[FREE]]
-        row = slot * VM_COLUMNS
-        places[row + HOST] = NOWHERE
-        places[row + UNIT] = -1
-        places[row + LEAVES] = NOWHERE
-        ints[slot, ASKED] = begin(slot, 0, birth, tables, samplers, run, vms, ledger, events)
+        slot = begin_in_slot(0, birth, ASKED, shared)
         newest = groups[place, NEWEST]
         ints[slot, OLDER] = newest
         ints[slot, NEWER] = -1
@@ -178,21 +163,20 @@ def _grow(
             groups[place, OLDEST] = slot
         groups[place, NEWEST] = slot
         groups[place, EXISTING] += 1
-        push_vm(now, INTERRUPTS, slot, ints, queue)
+        push_vm(now, INTERRUPTS, slot, ints, shared.queue)
 
 
 @compiled
-def _shrink(
-    place: int, by: int, room: int, now: float, scaled: Scaled, tables: Tables, vms: Vms, queue: Queue, notes: Notes
-) -> int:
+def _shrink(place: int, by: int, room: int, now: float, shared: SharedFleet) -> int:
     """Deallocate the newest VMs as long as there is *room* for kept ones, else delete them; how much room is left."""
+    scaled, vms, states = shared.scaled, shared.fleet.vms, shared.fleet.tables.states
     ints, slot = vms.ints, scaled.groups[place, NEWEST]
     while by > 0 and slot >= 0:
         older, state = ints[slot, OLDER], ints[slot, STATE]
-        transition = tables.states[state, SET_ASIDE if room > 0 else REMOVED]
-        if not ints[slot, IS_KEPT] and transition >= 0 and ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
-            _scale(slot, transition, place, now, scaled, tables, vms, queue, notes)
-            if transition == tables.states[state, DOWN]:
+        transition = states[state, SET_ASIDE if room > 0 else REMOVED]
+        if not ints[slot, IS_KEPT] and transition >= 0 and _may_be_scaled(slot, shared):
+            _scale(slot, transition, place, now, shared)
+            if transition == states[state, DOWN]:
                 _keep(slot, place, 1, scaled, vms)
                 room -= 1
             else:
@@ -203,45 +187,40 @@ def _shrink(
 
 
 @compiled
-def _change(
-    place: int, existing: int, wanted: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms,
-    ledger: Ledger, events: Events, queue: Queue, notes: Notes, places: np.ndarray,
-) -> None:  # fmt: skip
+def _change(place: int, existing: int, wanted: int, now: float, shared: SharedFleet) -> None:
     """From so many VMs to as many as are wanted, of a mix some regular and some spot."""
-    groups = scaled.groups
+    scaled, groups = shared.scaled, shared.scaled.groups
     spot = groups[place, WITH_SPOT]
     change = autoscale.regular_change(scaled.rules, place, groups[place, EXISTING], existing, wanted)
     room = scaled.rules.keep_at_most[place] - groups[place, KEPT] - (groups[spot, KEPT] if spot >= 0 else 0)
     row = place
     while row >= 0:
-        _grow(row, change, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places)
-        room = _shrink(row, -change, room, now, scaled, tables, vms, queue, notes)
+        _grow(row, change, now, shared)
+        room = _shrink(row, -change, room, now, shared)
         change = wanted - existing - change
         row = spot if row == place else -1
 
 
 @compiled
-def start_scaling(scaled: Scaled, queue: Queue) -> None:
+def start_scaling(shared: SharedFleet) -> None:
     """Every autoscaler requests its first VMs at the beginning."""
-    for place in range(len(scaled.groups)):
-        if scaled.groups[place, OWNER] != place:
-            continue
-        push(0.0, TICKS + scaled.groups[place, SCALED_GROUP], place, queue)
+    groups = shared.scaled.groups
+    for place in range(len(groups)):
+        if groups[place, OWNER] == place:
+            push(0.0, TICKS + groups[place, SCALED_GROUP], place, shared.queue)
 
 
 @compiled
-def look(
-    place: int, now: float, scaled: Scaled, tables: Tables, samplers: SamplerTables, run: Run, vms: Vms, ledger: Ledger, events: Events,
-    queue: Queue, notes: Notes, places: np.ndarray,
-) -> None:  # fmt: skip
+def look(place: int, now: float, shared: SharedFleet) -> None:
     """An autoscaler looks at its load, and requests VMs or takes the newest away."""
+    scaled, run = shared.scaled, shared.fleet.run
     ints, rules = scaled.groups[place], scaled.rules
     meter_load(place, now, scaled, run)
     existing, fewest = ints[EXISTING], scaled.fewest[place, ints[STRETCH]]
     if ints[WITH_SPOT] >= 0:
         existing += scaled.groups[ints[WITH_SPOT], EXISTING]
     if existing < fewest:  # some were lost, or more are needed now: no rule fires, no cooldown holds it up
-        _change(place, existing, fewest, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places)
+        _change(place, existing, fewest, now, shared)
         existing = fewest
     if now > 0.0:
         load, quiet_until_s = scaled.loads[place, ints[STRETCH]], scaled.groups_s[place, COOLS_UNTIL_S]
@@ -251,9 +230,7 @@ def look(
             counted = SCALED_OUT if wanted > existing else SCALED_IN
             if now >= run.start_s:
                 ints[counted] += 1
-            _change(
-                place, existing, wanted, now, scaled, tables, samplers, run, vms, ledger, events, queue, notes, places
-            )
+            _change(place, existing, wanted, now, shared)
     due_s = now + scaled.groups_s[place, TICK_S]
     if due_s < np.nextafter(run.horizon_s, 0.0):
-        push(due_s, TICKS + ints[SCALED_GROUP], place, queue)
+        push(due_s, TICKS + ints[SCALED_GROUP], place, shared.queue)

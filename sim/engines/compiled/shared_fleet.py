@@ -25,7 +25,7 @@ from sim.engines.compiled import layout
 from sim.engines.compiled.buffers import Buffers, add_changes
 from sim.engines.compiled.encode import Encoded, encode, with_own_edges
 from sim.engines.compiled.event_loop import run_events
-from sim.engines.compiled.layout import Births, Notes, Queue, Vms
+from sim.engines.compiled.layout import Births, Fleet, Notes, Queue, SharedFleet, Vms
 from sim.engines.compiled.platform_arrays import (
     new_faults,
     new_notes,
@@ -103,10 +103,8 @@ class SharedRun:
         self._make_room_for(FIRST_SLOTS)
         status = layout.BUFFERS_FULL
         while status != layout.DONE:
-            run_events(
-                self.births, self.tables, encoded.samplers, encoded.run, vms, buffers.ledger, buffers.events, queue,
-                self.platform, self.faults, self.scaled, notes,
-            )  # fmt: skip
+            fleet = Fleet(self.births, self.tables, encoded.samplers, encoded.run, vms, buffers.ledger, buffers.events)
+            run_events(SharedFleet(fleet, queue, self.platform, self.faults, self.scaled, notes))
             buffers.check()
             status = int(queue.progress[layout.STATUS])
             if status == layout.TOO_MANY_SHAPES:

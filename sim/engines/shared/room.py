@@ -311,9 +311,9 @@ def free_unit(room: Room, unit: int) -> None:
     room.free_last[held] = unit
 
 
-RULES = (change_free, enter, unlink, leave, give_host, ask_host)
-RARE_RULES = (  # not worth a copy of their machine code wherever they are called
-    put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host, fail_host, repair_host, take_unit, unlink_unit, free_unit
+RULES = (
+    change_free, enter, unlink, leave, give_host, ask_host, put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host,
+    fail_host, repair_host, take_unit, unlink_unit, free_unit,
 )  # fmt: skip
 
 
