@@ -253,9 +253,18 @@ def _arrivals(members: Sequence[Member], start: datetime, length_s: float, log: 
     ])  # fmt: skip
 
 
-def keeps_disks(member: Member) -> bool:
-    """Whether a VM's disks were there after it: it was only switched off."""
-    return not member.time.deleted
+def outlived_h(member: Member, start: datetime) -> float:
+    """Hours for which a disk of a deleted VM was still invoiced, to the day; less than a day is how days are written."""
+    if not member.time.deleted or member.vm.disk_days is None:
+        return 0.0
+    gone = start + timedelta(seconds=member.time.exists[1])
+    last = datetime.combine(member.vm.disk_days[1] + timedelta(days=1), datetime.min.time(), UTC)
+    return hours if (hours := (last - gone).total_seconds() / SECONDS_PER_HOUR) > 24.0 else 0.0
+
+
+def keeps_disks(member: Member, start: datetime) -> bool:
+    """Whether a VM's disks were there after it: it was only switched off, or they were left when it was deleted."""
+    return not member.time.deleted or outlived_h(member, start) > 0
 
 
 def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
@@ -273,8 +282,8 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
         gone = start + timedelta(seconds=time.exists[1]) + FAR if is_on else born + timedelta(seconds=max(60.0, on_s))
         rows.append(f"{each.vm.name},{each.vm.size},{born:%Y-%m-%dT%H:%M:%S}+00:00,{gone:%Y-%m-%dT%H:%M:%S}+00:00")
     made.table = "\n".join(rows) + "\n"
-    if members[0].vm.disks and all(keeps_disks(each) for each in members):
-        made.settings.append(logged("keeps_disks", "true", "the VMs were not deleted"))
+    if members[0].vm.disks and all(keeps_disks(each, start) for each in members):
+        made.settings.append(logged("keeps_disks", "true", "disks were there after the VMs"))
     made.settings += [
         logged("trace.format", text("columns"), f"{len(members)} VMs, {log}"),
         Setting("trace.origin", f"{start.isoformat().replace('+00:00', 'Z')}"),

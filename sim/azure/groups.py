@@ -57,7 +57,7 @@ def make_groups(pools: Sequence[Pool], context: Context) -> list[Group]:
         alike: dict[tuple[object, ...], list[Member]] = {}
         for each in pool.members:
             vm = each.vm
-            keeps_disks = pool.habit == ONCE and demands.keeps_disks(each)
+            keeps_disks = pool.habit == ONCE and demands.keeps_disks(each, context.start)
             kind = (vm.size, vm.os, vm.own_licence, vm.disks, vm.public_ip, bool(vm.zones), keeps_disks)
             alike.setdefault(kind, []).append(each)
         one_size = len({members[0].vm.size for members in alike.values()}) == 1

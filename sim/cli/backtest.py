@@ -1,6 +1,5 @@
 """`vmfleet backtest`: a past period simulated, and set against its invoice."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from sim.fields.numbers import money, relative
 SHOWN = 10  # causes and charges left out, on a terminal
 
 
-@options.expanded("seed", "replications", "out", "overrides", "no_report", "quiet", "as_json")
+@options.expanded("seed", "replications", "out", "overrides", "no_report", "quiet", "as_json", "as_markdown")
 def backtest(
     scenario: options.ScenarioFile,
     actual: Annotated[
@@ -48,8 +47,8 @@ def backtest(
     found.write(folder, summary)
     if not shared.no_report:
         build(folder)
-    if shared.as_json:
-        typer.echo(json.dumps(summary, indent=1))
+    if shared.as_json or shared.as_markdown:
+        terminal.print_answer(summary, _print, as_json=shared.as_json)
     elif not shared.quiet:
         _print(summary)
         typer.echo(f"Wrote {folder}")
@@ -57,16 +56,21 @@ def backtest(
         terminal.note(warning)
 
 
-def _print(summary: Mapping[str, Any]) -> None:
-    currency = summary["currency"]
+def print_sides(summary: Mapping[str, Any]) -> None:
+    """The invoice and the simulation, kind by kind and meter by meter."""
+    period = f"{summary['period']['from'][:10]} to {summary['period']['to'][:10]}"
     terminal.print_table(
-        f"{summary['period']['from'][:10]} to {summary['period']['to'][:10]}, at list prices, {currency}",
+        f"Invoice and simulation, {period}, at list prices, {summary['currency']}",
         ("", "actual", "simulated", "error", f"{100 * summary['confidence']:g} % range", "inside"),
         [
             *(_row(name, each) for name, each in summary["totals"].items()),
             *(_row(f"{each['meter']} {each['region']}", each) for each in summary["meters"]),
         ],
     )
+
+
+def _print(summary: Mapping[str, Any]) -> None:
+    print_sides(summary)
     for each in summary["causes"][:SHOWN]:
         typer.echo(f"{each['cause']}: {each['what']}")
     if len(summary["causes"]) > SHOWN:

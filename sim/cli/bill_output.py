@@ -8,7 +8,8 @@ import typer
 from sim.billing.meter_kinds import METERS
 from sim.billing.rating import Rating
 from sim.cli import terminal
-from sim.cli.invoice_output import invoice_object, print_invoice
+from sim.cli.backtest import print_sides
+from sim.cli.invoice_output import invoice_object, print_idle, print_invoice, print_savings
 from sim.cli.rate_file import Rated
 from sim.fields.metrics import trust_sentence
 from sim.fields.numbers import in_currency, money, percent, relative
@@ -16,7 +17,7 @@ from sim.runs.results import StoredResult
 from sim.units import format_duration
 
 LINE = ("group", "meter", "quantity", "unit", "unit_price", "amount")
-USE = ("unit", "bought", "used", "used_fraction", "unused_fraction")
+USE = ("unit", "bought", "used", "used_fraction", "unused_fraction", "coverage", "effective_savings_rate")
 Row = tuple[str, float | None, float | None, Mapping[str, float | None] | None]
 """Kind of meter, invoiced (if the file says), rated (if it could be), simulated (mean, low, high; if it was asked for)."""
 
@@ -31,6 +32,12 @@ def print_bill(name: str, rated: Rated, simulated: StoredResult | None) -> None:
     if sentence := trust_sentence(rated.trusted_share, "the cost" if rated.invoice is None else "what was rated"):
         typer.echo(sentence)
     _print_beside(_beside(rated, simulated), simulated, rated.currency)
+    if rated.invoice is not None:
+        print_savings(rated.invoice)
+    if rated.simulation is not None:
+        print_sides(rated.simulation)
+    if rated.idle is not None:
+        print_idle(rated.idle, rated.currency)
 
 
 def print_notes(rated: Rated, simulated: StoredResult | None) -> None:
@@ -51,6 +58,7 @@ def bill_object(rated: Rated, simulated: StoredResult | None) -> dict[str, Any]:
         for kind, said, cost, _ in beside
         if said is not None
     }
+    found |= {"simulation": rated.simulation, "idle": rated.idle}
     if simulated is not None:
         found["simulated"] = {
             kind: dict(cost, difference=(cost["mean"] or 0.0) - ((own or 0.0) if said is None else said))
@@ -93,11 +101,15 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
         rows.append((each.group, each.meter, f"{each.quantity:,.4f}", unit, price, f"{each.amount:,.4f}"))
     terminal.print_table(title, columns, rows, left=2)
     uses = [
-        (name, in_currency(use.unit, currency), f"{use.bought:,.2f}", f"{use.used:,.2f}", percent(use.unused_fraction))
+        (
+            name, in_currency(use.unit, currency), f"{use.bought:,.2f}", f"{use.used:,.2f}",
+            *map(percent, (use.unused_fraction, use.coverage, use.effective_savings_rate)),
+        )
         for name, use in rating.bill.commitments.items()
-    ]
+    ]  # fmt: skip
     if uses:
-        terminal.print_table("Commitments", ("name", "unit", "bought", "used", "unused"), uses, left=2)
+        columns = ("name", "unit", "bought", "used", "unused", "coverage", "effective savings rate")
+        terminal.print_table("Commitments", columns, uses, left=2)
 
 
 def _print_beside(rows: Sequence[Row], simulated: StoredResult | None, currency: str) -> None:

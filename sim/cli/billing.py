@@ -26,7 +26,7 @@ def bill(
 
     scenario = checked_scenario(asked)
     simulated = None if asked.against is None else read(asked.against)
-    with terminal.working(f"rating {usage.name}", quiet=asked.as_json):
+    with terminal.working(f"rating {usage.name}", quiet=asked.as_json or asked.as_markdown):
         rated = rate_file(usage, asked, scenario)
     if scenario is not None:
         for section in scenario.commitments:
@@ -36,6 +36,7 @@ def bill(
     if asked.as_json:
         terminal.print_json(bill_object(rated, simulated))
         return
-    print_bill(usage.name, rated, simulated)
+    with terminal.markdown(wanted=asked.as_markdown):
+        print_bill(usage.name, rated, simulated)
     if asked.focus is not None:
         typer.echo(f"Written: {asked.focus}")

@@ -1,7 +1,7 @@
 """What `vmfleet bill` says of a cost export: which share of it was rated, meter by meter, and the rest with its reasons."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import typer
 
 from sim.billing.classify import KINDS
 from sim.billing.invoice import Charge, Invoice
+from sim.billing.savings import savings_of
 from sim.cli import terminal
-from sim.fields.numbers import in_currency, money
+from sim.fields.numbers import in_currency, money, percent
 
 SHOWN = 15  # of the listed rows' groups, on a terminal; all are in the JSON
 
@@ -40,7 +41,40 @@ def invoice_object(invoice: Invoice) -> dict[str, Any]:
     found["rated_share"] = rated_cost / total if total else None
     found["meters"] = _meters(rated)
     found["listed_rows"] = _listed(listed)
+    found["savings"] = [each.as_object() for each in savings_of(invoice)]
     return found
+
+
+def print_savings(invoice: Invoice) -> None:
+    """What commitments came to on the invoice."""
+    rows = [each.as_object() for each in savings_of(invoice)]
+    if not rows:
+        return
+    terminal.print_table(
+        f"Commitments on the invoice, amortized, {invoice.export.currency}",
+        ("", "at list", "paid", "unused", "coverage", "utilisation", "effective savings rate"),
+        [
+            (
+                each["name"] or "all compute but spot", *(_figure(each[key], ",.2f") for key in ("list", "amortized", "unused")),
+                "" if each["name"] else percent(each["coverage"]), percent(each["utilisation"]), percent(each["effective_savings_rate"]),
+            )
+            for each in rows
+        ],
+    )  # fmt: skip
+    if rows[0]["amortized"] is None:
+        typer.echo(
+            "This export doesn't say what the hours that commitments paid cost: an amortized one, or FOCUS, does."
+        )
+
+
+def print_idle(idle: Sequence[Mapping[str, Any]], currency: str) -> None:
+    """What is paid and used by no one."""
+    rest = idle[SHOWN:]
+    rows = [(each["why"], each["name"], f"{each['hours']:,.1f}", money(each["list"])) for each in idle[:SHOWN]]
+    if rest:
+        rows.append(("others", f"{len(rest)}", "", money(math.fsum(each["list"] for each in rest))))
+    rows.append(("all", "", "", money(math.fsum(each["list"] for each in idle))))
+    terminal.print_table(f"Idle, at list price, {currency}", ("why", "what", "hours", currency), rows, left=2)
 
 
 def print_invoice(invoice: Invoice) -> None:

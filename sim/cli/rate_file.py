@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,16 @@ class BillOptions:
         typer.Option(
             "--scenario",
             metavar="SCENARIO.toml",
-            help="Take prices, region, billing policy, rounding and commitments from it.",
+            help="Take prices, region, billing policy, rounding and commitments from it; where it is of the invoice's days, "
+            "simulate it over them.",
+        ),
+    ] = None
+    inventory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--inventory",
+            metavar="FILE_OR_FOLDER",
+            help="VM lists, Resource Graph rows and Activity Logs of the invoice's days: they tell what is idle; repeatable.",
         ),
     ] = None
     against: Annotated[
@@ -77,6 +86,7 @@ class BillOptions:
     ] = None
     focus_version: options.FocusVersion = None
     as_json: options.Json = False
+    as_markdown: options.Markdown = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,8 @@ class Rated:
     policy: BillingPolicy
     invoice: Invoice | None = None  # None for a list of stays
     amortized: bool = False
+    simulation: Mapping[str, Any] | None = None  # of the scenario over the invoice's days, as a back-test says it
+    idle: Sequence[Mapping[str, Any]] | None = None  # None: no inventory tells
 
     @property
     def trusted_share(self) -> float | None:
@@ -129,7 +141,10 @@ def rate_file(usage: Path, asked: BillOptions, scenario: Scenario | None) -> Rat
     commitments = scenario.billed_commitments() if scenario else ()
     seen = recognise(usage)
     if seen.kind == COST_EXPORT:
-        return _rate_invoice(usage, asked, seen, (catalogue, region, commitments), policy)
+        rated = _rate_invoice(usage, asked, seen, (catalogue, region, commitments), policy)
+        return replace(rated, simulation=_simulated(usage, rated, scenario), idle=_idle(usage, rated, asked.inventory))
+    if asked.inventory:
+        raise InputError(f"--inventory: {usage} is no cost export; a list of stays says itself what was stopped")
     return _rate_stays(usage, asked, (catalogue, region, commitments), policy, scenario)
 
 
@@ -157,6 +172,36 @@ def _rate_invoice(usage: Path, asked: BillOptions, seen: Recognised, with_: _Wit
         invoice=invoice,
         amortized=bool(commitments) and invoice.effective_total is not None,
     )
+
+
+def _simulated(usage: Path, rated: Rated, scenario: Scenario | None) -> Mapping[str, Any] | None:
+    """The scenario over the invoice's days; None where it is of other days, so that it lends its prices only."""
+    from sim.studies.backtest import backtest  # start-up
+
+    assert rated.invoice is not None
+    period = rated.invoice.period
+    if scenario is None or period is None or rated.invoice.start is None:
+        return None
+    end = scenario.start + timedelta(seconds=scenario.horizon_s)
+    if not (scenario.start < period[1] and period[0] < end):
+        return None
+    first = max(scenario.start, period[0]).astimezone(UTC).date()
+    last = (min(end, period[1]) - timedelta(microseconds=1)).astimezone(UTC).date()
+    return backtest(scenario, [usage], first=first, last=last).summary()
+
+
+def _idle(usage: Path, rated: Rated, inventory: Sequence[Path] | None) -> Sequence[Mapping[str, Any]] | None:
+    """What no one uses, from the files that `from-azure` reads."""
+    from sim.azure.idle import idle_costs  # start-up
+    from sim.azure.importing import import_fleet
+
+    invoice = rated.invoice
+    assert invoice is not None
+    if not inventory or invoice.period is None:
+        return None
+    first, last = invoice.period[0].date(), (invoice.period[1] - timedelta(microseconds=1)).date()
+    found = import_fleet([usage, *inventory], first=first, last=last, stem=usage.stem)
+    return idle_costs(found, invoice.catalogue, invoice.rate or 1.0)
 
 
 def _rate_stays(

@@ -46,16 +46,23 @@ def print_json(content: object) -> None:
 _AS_MARKDOWN: ContextVar[bool] = ContextVar("as_markdown", default=False)
 
 
+@contextmanager
+def markdown(*, wanted: bool) -> Iterator[None]:
+    """Tables in Markdown while the block lasts."""
+    before = _AS_MARKDOWN.set(wanted)
+    try:
+        yield
+    finally:
+        _AS_MARKDOWN.reset(before)
+
+
 def print_answer(summary: Mapping[str, Any], show: Callable[[Mapping[str, Any]], None], *, as_json: bool) -> None:
     """A summary alone on standard output: as JSON, or as it is shown but with its tables in Markdown."""
     if as_json:
         print_json(summary)
         return
-    before = _AS_MARKDOWN.set(True)
-    try:
+    with markdown(wanted=True):
         show(summary)
-    finally:
-        _AS_MARKDOWN.reset(before)
 
 
 def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
