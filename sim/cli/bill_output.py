@@ -108,8 +108,8 @@ def _print_lines(rating: Rating, title: str, currency: str) -> None:
         for name, use in rating.bill.commitments.items()
     ]  # fmt: skip
     if uses:
-        columns = ("name", "unit", "bought", "used", "unused", "coverage", "effective savings rate")
-        terminal.print_table("Commitments", columns, uses, left=2)
+        head = ("name", "unit", "bought", "used", "unused", "coverage", "effective savings rate")
+        terminal.print_table("Commitments", head, uses, left=2)
 
 
 def _print_beside(rows: Sequence[Row], simulated: StoredResult | None, currency: str) -> None:
