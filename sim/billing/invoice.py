@@ -111,14 +111,14 @@ class Invoice:
     def _used(self) -> list[Charge]:
         return [each for each in self.charges if each.is_rated and each.meter.key is not None]
 
-    @property
+    @cached_property
     def start(self) -> datetime | None:
         """The full hour at which the rated usage begins: t = 0 of its clock."""
         if not self._used:
             return None
         return min(each.row.start for each in self._used).replace(minute=0, second=0, microsecond=0)
 
-    @property
+    @cached_property
     def end_s(self) -> float:
         """When the rated usage ends, to the full clock hour, in seconds from its start."""
         if self.start is None:

@@ -51,6 +51,9 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
     from sim.runs.invoice import check_file
     from sim.runs.run import run_to_folder
 
+    if not shared.quiet:
+        for words in scenario.warnings():
+            terminal.note(words)
     folder = folder_for(shared, scenario.name, "run")
     asked = options.run_options(shared)
     check = conditions_of(shared.fail_if, [scenario])

@@ -15,6 +15,7 @@ import typer
 from sim.cli.streams import printable
 from sim.fields.metrics import Form, Forms, trust_sentence
 from sim.fields.numbers import NO_NUMBER, general, money
+from sim.lifecycle.failures import FAILURES
 
 # start-up: rich and the report are loaded when something is shown
 if TYPE_CHECKING:
@@ -178,7 +179,9 @@ def build_report(folder: Path, *, quiet: bool) -> None:
 
 SUMMARY = (
     "vms.created", "hours.running", "billed_hours", "served_hours", "wasted_hours", "availability",
-    "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total",
+    "load.served_share", "load.overload_hours", "ready.late_share", "ready.never", "forgotten_hours", "evictions",
+    *(f"failures.{code}" for code in FAILURES),
+    "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total", "forgotten_cost",
 )  # fmt: skip
 """Metrics that a run's table shows, where they are not 0."""
 ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})

@@ -49,7 +49,7 @@ def describe(
         *_groups(file, resolved),
         *describe_platform(file, resolved),
         *_commitments(file, catalogue),
-        *unlikely(file, resolved, catalogue),
+        *(f"Warning: {sentence}" for sentence in unlikely(file, resolved, catalogue)),
         "",
         *_meters(meters),
         *_trust(untrusted),

@@ -27,6 +27,7 @@ from sim.scenario.paths import apply_overrides, parse_override, parse_value
 from sim.scenario.reading import Origin, check_document, read_document
 from sim.scenario.resolved_groups import ResolvedGroups
 from sim.scenario.schema import json_schema
+from sim.scenario.unlikely import unlikely
 from sim.scenario.writing import to_toml
 
 __all__ = ["DefaultInUse", "Scenario", "from_dict", "json_schema", "load", "parse_override", "parse_value"]
@@ -115,6 +116,10 @@ class Scenario(ScenarioFile):
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
         return describe(self, self._resolved, self.catalogue(), self.meters(), self.untrusted_prices())
+
+    def warnings(self) -> list[str]:
+        """What is allowed and hardly meant, a sentence each: demand that is never met, limits that admit nothing."""
+        return unlikely(self, self._resolved, self.catalogue())
 
     def meters(self) -> list[tuple[RatedGroup, str]]:
         """The meters that each group pays (docs/bill.md); those of commitments belong to no group."""

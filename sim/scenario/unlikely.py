@@ -22,7 +22,7 @@ Check = Callable[[ScenarioFile, ResolvedGroups, Catalogue], Iterator[str]]
 
 def unlikely(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> list[str]:
     """A sentence for each thing that is allowed and unlikely to be meant."""
-    return [f"Warning: {sentence}." for check in CHECKS for sentence in check(file, resolved, catalogue)]
+    return [f"{sentence}." for check in CHECKS for sentence in check(file, resolved, catalogue)]
 
 
 def _clock(file: ScenarioFile, _resolved: ResolvedGroups, _catalogue: Catalogue) -> Iterator[str]:
