@@ -97,8 +97,6 @@ def simpy_moves(
 class RecordedAnswers:
     """A platform that answers one VM as its recorded moves say, and does to it what is recorded."""
 
-    endless = False
-
     def __init__(
         self,
         setup: GroupSetup,
@@ -144,6 +142,10 @@ class RecordedAnswers:
     def throttles(self, _operation: str) -> float:
         """0 if the operation was admitted now; else when to come back (s from now)."""
         return self.admissions.pop(0) if self.admissions else 0.0
+
+    def is_endless(self, _vm: VmRecord) -> bool:
+        """Hardware."""
+        return False
 
     def ask_quota(self, vm: VmRecord) -> bool:
         """Quota."""

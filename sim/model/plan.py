@@ -14,7 +14,7 @@ from sim.distributions.kinds import Distribution
 from sim.fields.defaults import default_value
 from sim.fields.types import default_seconds
 from sim.model.demand import AlwaysOn, Demand
-from sim.model.faults import Failing, GuestCrash, Maintenance, Spot, Throttle
+from sim.model.faults import Failing, GuestCrash, Maintenance, Shortage, Spot, Throttle
 from sim.model.when_off import DEFAULT_WHEN_OFF, WhenOff
 
 
@@ -79,6 +79,7 @@ class HostPool:
         "platform.hosts.racks"
     )  # hosts are spread over them round robin; a rack is also a fault domain
     only_groups: tuple[str, ...] = ()  # dedicated to these; empty: not dedicated
+    holds: str = ""  # a reservation whose room is all that is known of the hosts where hardware has no end otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,12 @@ class Platform:
     maintenance: Maintenance | None = None
     throttle: Throttle | None = None
     reserved: tuple[Reserved, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether there is hardware without end, beside what is reserved."""
+        return all(pool.holds for pool in self.hosts)
 
     def is_dedicated(self, group: GroupPlan) -> bool:
         """Whether the group's VMs are on hosts of their own."""

@@ -185,6 +185,7 @@ class StateMachine:
     crash_stream: int
     eviction_stream: int
     lifetime_stream: int
+    shortage_stream: int  # of attempts to find hardware while it is short
     edge_streams: tuple[int, int]  # jitter of a schedule (both alike), or a cycle's on and off
     asks: Mapping[tuple[int, str], Transition]  # (state, operation) -> transition, where requests from outside may come
 

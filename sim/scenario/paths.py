@@ -15,7 +15,12 @@ from sim.fields.issues import Path
 from sim.fields.messages import close_match, fault_at, list_words, show_value
 from sim.model.demand import DEMAND_KINDS, REFINEMENTS
 
-NAMED_TABLES: tuple[tuple[str, ...], ...] = (("group",), ("commitment",), ("platform", "hosts"))
+NAMED_TABLES: tuple[tuple[str, ...], ...] = (
+    ("group",),
+    ("commitment",),
+    ("platform", "hosts"),
+    ("platform", "shortage"),
+)
 """Arrays of tables whose tables have names."""
 
 EVERY = "*"

@@ -22,7 +22,7 @@ from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> FleetPlan:
     """What one replication simulates."""
     platform = platform_plan(file, catalogue, resolved)
-    has_hosts = platform is not None and bool(platform.hosts)
+    has_hosts = platform is not None and not platform.is_endless
     return FleetPlan(
         start=file.start,
         horizon_s=file.horizon_s,

@@ -38,6 +38,7 @@ def describe_platform(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]
     lines = [*_hosts(platform, resolved), *_quota(platform)]
     for fault in sorted(platform.faults, key=lambda fault: fault.needs_hosts):
         lines += fault.describe(platform)
+    lines += [shortage.describe(resolved.groups) for shortage in platform.shortages]
     return ["", "Platform:", *(f"  {line}" for line in lines)]
 
 

@@ -17,14 +17,25 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
     if section is None or section.is_idle:
         return None
     faults: dict[str, Any] = {fault.key: fault.to_plan() for fault in section.faults}
+    reserved = tuple(_reserved(file, catalogue, resolved))
     return plan.Platform(
         placement=section.placement,
-        hosts=tuple(pool.to_plan(resolved_names(pool.only_groups, resolved)) for pool in section.hosts),
+        hosts=(
+            *(pool.to_plan(resolved_names(pool.only_groups, resolved)) for pool in section.hosts),
+            *(_held(one) for one in reserved if section.shortages and not section.hosts),
+        ),
         quota=None if section.quota is None else section.quota.to_plan(families_of(catalogue)),
         healing_s=healing_plan(section),
         **faults,
-        reserved=tuple(_reserved(file, catalogue, resolved)) if section.hosts or section.quota else (),
+        reserved=reserved if section.hosts or section.quota or section.shortages else (),
+        shortages=tuple(shortage.to_plan(resolved.groups) for shortage in section.shortages),
     )
+
+
+def _held(reserved: plan.Reserved) -> plan.HostPool:
+    """The room of a reservation by itself, where hosts aren't modelled."""
+    vcpus, memory_gib = reserved.quantity * reserved.vcpus, reserved.quantity * reserved.memory_gib
+    return plan.HostPool(name=reserved.name, count=1, vcpus=vcpus, memory_gib=memory_gib, holds=reserved.name)
 
 
 def resolved_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str, ...]:

@@ -21,12 +21,16 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     platform = file.platform
     if platform is None:
         return
-    yield from _one_region(resolved)
+    yield from _one_region(platform, resolved)
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
     for number, pool in enumerate(platform.hosts):
         for position, name in enumerate(pool.only_groups):
             yield from _unknown_group((*HOSTS, number, "only_groups", position), name, file)
     yield from _faults(platform)
+    place: Path = ("platform", "shortage")
+    yield from unique_names(place, [shortage.name for shortage in platform.shortages])
+    for number, shortage in enumerate(platform.shortages):
+        yield from shortage.check(resolved.groups, (*place, number))
     yield from _quota(platform, catalogue, resolved)
     if not platform.hosts and "placement" in platform.model_fields_set:
         hint = "add [[platform.hosts]], or leave it out"
@@ -38,10 +42,10 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         yield from _held_room(file, platform, catalogue)
 
 
-def _one_region(resolved: ResolvedGroups) -> Iterator[Issue]:
+def _one_region(platform: Platform, resolved: ResolvedGroups) -> Iterator[Issue]:
     """Hosts, quota and rate limits belong to one region, and groups of several would share them."""
     first = next(iter(resolved.groups), None)
-    for member in resolved.groups:
+    for member in resolved.groups if platform.hosts or platform.quota or platform.faults else ():
         if first is not None and member.region != first.region:
             problem = f"{member.region}: the platform's hosts, quota and limits are those of {first.region}, where {first.name} is"
             hint = "give the groups of each region a scenario of their own"

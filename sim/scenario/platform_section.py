@@ -8,7 +8,7 @@ from pydantic import Field
 from sim.engines.shared.placement import POLICIES
 from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, default_field
 from sim.model import plan
-from sim.model.faults import PLATFORM_FAULTS, PlatformFault
+from sim.model.faults import PLATFORM_FAULTS, PlatformFault, ShortageSection
 
 MOST_HOSTS = 10_000_000
 MOST_VCPUS = 100_000
@@ -61,6 +61,9 @@ class Platform(Section):
     )
     hosts: tuple[Hosts, ...] = Field((), description="Clusters of hosts: [[platform.hosts]]. None: without end.")
     quota: Quota | None = None
+    shortages: tuple[ShortageSection, ...] = Field(
+        (), alias="shortage", description="Regions, zones or families short of hardware: [[platform.shortage]]."
+    )
 
     @property
     def faults(self) -> list[PlatformFault]:
@@ -70,4 +73,5 @@ class Platform(Section):
     @property
     def is_idle(self) -> bool:
         """Whether it changes nothing for VMs: hardware is endless and nothing is limited."""
-        return not self.hosts and self.quota is None and all(fault.needs_hosts for fault in self.faults)
+        limited = self.quota is not None or any(not fault.needs_hosts for fault in self.faults)
+        return not self.hosts and not self.shortages and not limited

@@ -32,6 +32,16 @@ class ResolvedGroup:
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
+    def family(self) -> str:
+        """The quota family of its VMs; empty: not known."""
+        return self.size.family or ""
+
+    @property
+    def zones(self) -> tuple[int, ...]:
+        """The zones that its VMs take in turn."""
+        return self.group.zones
+
+    @property
     def demand(self) -> Demand:
         """What the engines simulate."""
         section = self.group.demand_section

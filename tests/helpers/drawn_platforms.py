@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Mixture
 from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Demand, Replay, ScalingRule, Schedule
-from sim.model.faults import Failing, Maintenance, Spot, Throttle
+from sim.model.faults import Failing, Maintenance, Shortage, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
@@ -146,6 +146,38 @@ failing = st.builds(
 )  # fmt: skip
 
 
+@st.composite
+def shortages(draw: st.DrawFn, groups: tuple[str, ...]) -> tuple[Shortage, ...]:
+    """None, one, or two that may overlap, of some groups and zones."""
+    return tuple(
+        Shortage(
+            name=name,
+            groups=tuple(sorted(draw(st.sets(st.sampled_from(groups), min_size=1)))),
+            zones=draw(st.sampled_from(((), (), (1,), (2, 3)))),
+            time_between_s=draw(st.sampled_from((always(1000), Exponential(mean=2000.0)))),
+            lasts_s=draw(st.sampled_from((always(1000), Exponential(mean=1500.0)))),
+            refuses=draw(st.sampled_from((0.0, 0.5, 1.0))),
+        )
+        for name in ("drought", "flood")[: draw(st.integers(0, 2))]
+    )
+
+
+@st.composite
+def short_fleets(draw: st.DrawFn) -> FleetPlan:
+    """Hardware without end, but for a while, and room that is reserved."""
+    plan = draw(shared_fleets())
+    assert plan.platform is not None
+    reserved = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 3)))
+    held = HostPool(name="r", count=1, vcpus=4 * reserved.quantity, memory_gib=16.0 * reserved.quantity, holds="r")
+    alone = tuple(replace(group, availability_set="") for group in plan.groups)
+    has_some = draw(st.booleans())
+    short = draw(shortages(tuple(group.name for group in alone)))
+    platform = replace(
+        plan.platform, hosts=(held,) if has_some else (), reserved=(reserved,) if has_some else (), shortages=short
+    )
+    return replace(plan, groups=alone, platform=platform)
+
+
 rules = st.builds(
     ScalingRule,
     threshold=st.sampled_from((0.3, 0.6, 0.9)),
@@ -228,5 +260,6 @@ def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
         ) if draw(some) else None,
         throttle=Throttle(burst=draw(st.sampled_from((1.0, 12.0))), refill_per_min=4.0) if draw(some) else None,
         reserved=(reserved,) if draw(some) else (),
+        shortages=draw(shortages(tuple(group.name for group in plan.groups))),
     )  # fmt: skip
     return replace(plan, platform=platform)

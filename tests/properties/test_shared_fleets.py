@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_platforms import disrupted_fleets, scaled_fleets, shared_fleets, sharing_groups
+from drawn_platforms import disrupted_fleets, scaled_fleets, shared_fleets, sharing_groups, short_fleets
 from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -55,6 +55,14 @@ def test_hundreds_of_sharing_fleets_have_the_same_bits_in_both_engines(plan: Fle
 @given(plan=disrupted_fleets(), seed_=seeds)
 def test_any_disrupted_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """Failures, maintenance, evictions for room, reserved room and a rate limit, all far too often and at the same instants."""
+    must_agree(plan, seed_)
+
+
+@seed(20260309)
+@settings(drawn, max_examples=40)
+@given(plan=short_fleets(), seed_=seeds)
+def test_any_fleet_short_of_hardware_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """Attempts that a shortage refuses, VMs inside a reservation that it doesn't, and two shortages at once."""
     must_agree(plan, seed_)
 
 

@@ -150,6 +150,30 @@ def test_vms_are_ready_by_nine_as_the_rate_limit_and_the_boots_say(
     assert "late at nine" in capsys.readouterr().out
 
 
+def test_a_capacity_shortage_costs_as_many_mornings_as_the_on_off_process_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exponential shortages: the mean by hand for each number of reservations; and tails that no independent failures have."""
+    page = script("capacity_shortage")
+    found, by_chance, needed = page.main(120, tmp_path)
+    for reserved, result in found.items():
+        share = result.estimate("ready.late_share")
+        sem = share.sd / math.sqrt(share.n)
+        assert abs(share.mean - page.late(reserved)) <= Z * sem
+        assert abs(share.mean - page.late(reserved) * 3) > Z * sem, (
+            "shortages that last three times as long must be refused"
+        )
+        assert share.mean == pytest.approx(
+            found[0].estimate("ready.late_share").mean * (1 - reserved / page.VMS), abs=1e-12
+        )
+    for p, times in ((0.95, 4), (0.99, 8)):
+        alone = by_chance.quantile("ready.late_share", p)[0]
+        assert found[0].quantile("ready.late_share", p)[0] >= times * alone
+    assert page.late(64) <= 0.01 < page.late(63)
+    assert needed.value is None or needed.value >= 60
+    assert "each VM by itself" in capsys.readouterr().out
+
+
 def test_growth_and_commitments_cost_what_the_months_add_up_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -277,7 +277,7 @@ def test_room_that_was_reserved_is_reserved_again_after_a_repair() -> None:
 def laid_out() -> SharedPlatform:
     """Seven hosts in three racks of zone 1, two more in zone 1, and one without a zone."""
     pools = (hosts(7, "p", racks=3, zone=1), hosts(2, "q", zone=1), hosts(1, "r"))
-    return SharedPlatform(shared(vms(), hosts=pools), Environment())
+    return SharedPlatform(shared(vms(), hosts=pools), Environment(), 0)
 
 
 def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:

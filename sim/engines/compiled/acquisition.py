@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.engines.compiled.compiler import compile_rules, compiled, inlined
-from sim.engines.compiled.demand import pass_time
+from sim.engines.compiled.demand import next_bits, pass_time
 
 # isort: off
 from sim.engines.compiled.disruptions import (
@@ -13,16 +13,17 @@ from sim.engines.compiled.disruptions import (
 from sim.engines.compiled.layout import (
     ADMITTED, ANY_TOKEN, ASKS_HOST, ASKS_QUOTA, ATTEMPT, ATTEMPTS_IN_ALL, AVOIDS, BY_FAILURE, BY_PREEMPTION, EVICTIONS, FIRST_WAITER, GONE, HAS_QUOTA,
     INDEX, LISTED_AS, NEEDS_RESOURCE, NOT_STRUCK, NO_QUOTA, NO_QUOTA_GIVES_UP, NO_ROOM, NO_ROOM_GIVES_UP, NO_TOKEN, OFF_HOST, OF_GROUP, PAUSE, PENDING,
-    REFUSED, RESTARTS, SEQUENCE, STATE, STRUCK, T, TOKEN, WAITS_FOR, WAKES, Longs, SharedFleet,
+    REFUSED, RESTARTS, SEQUENCE, SHORTAGE_STREAM, STATE, STRUCK, T, TOKEN, WAITS_FOR, WAKES, Longs, SharedFleet,
 )  # fmt: skip
 
 # isort: on
-from sim.engines.compiled.vm_loop import gives_up_if_last
-from sim.engines.shared import quota, room, throttle
+from sim.engines.compiled.vm_loop import UNIT, gives_up_if_last
+from sim.engines.shared import quota, room, shortages, throttle
 from sim.engines.shared.priorities import RANK_BITS, REQUESTS
 from sim.engines.shared.room import EVICTED, HOST, LEAVES, LEAVES_AFTER, NOWHERE, TOO_MANY_SHAPES, VM_COLUMNS, WAITS
+from sim.engines.shared.room import NO_ROOM as NO_HOST
 
-compile_rules(*quota.RULES, throttle.take_token)
+compile_rules(*quota.RULES, *shortages.RULES, throttle.take_token)
 
 FAILED, AGAIN = -1, -2  # instead of a stage: too many shapes of room; a buffer is full, and it has still to be done
 
@@ -48,7 +49,11 @@ def next_stage(slot: int, stage: int, transition: int, shared: SharedFleet) -> i
         return ASKING_QUOTA
     if stage < LEAVING and (
         needs[transition, ASKS_HOST]
-        or (needs[transition, RESTARTS] and places[row + HOST] < 0 and not shared.platform.endless)
+        or (
+            needs[transition, RESTARTS]
+            and places[row + HOST] < 0
+            and not shared.platform.room.endless[ints[slot, OF_GROUP]]
+        )
     ):
         ints[slot, AVOIDS] = places[row + HOST]
         return LEAVING if places[row + HOST] >= 0 else ASKING_HOST
@@ -69,6 +74,16 @@ def _be_admitted(slot: int, now: float, transition: int, shared: SharedFleet) ->
         kind = ADMITTED if retry_after_s == 0.0 else REFUSED
         note(now, kind, vms.ints[slot, OF_GROUP], vms.ints[slot, INDEX], transition, 0, retry_after_s, notes)
     return retry_after_s
+
+
+@compiled
+def _is_refused(slot: int, now: float, shared: SharedFleet) -> bool:
+    """Whether an attempt to find hardware comes in a shortage, and is refused."""
+    fleet, ints = shared.fleet, shared.fleet.vms.ints
+    group = ints[slot, OF_GROUP]
+    stream = fleet.tables.settings[group, SHORTAGE_STREAM]
+    chance = shortages.refusal(shared.platform.shortages, group, ints[slot, INDEX], now) if stream >= 0 else 0.0
+    return bool(chance > 0.0 and (next_bits(slot, stream, fleet) + 0.5) * UNIT < chance)
 
 
 @inlined
@@ -126,12 +141,13 @@ def acquire(slot: int, stage: int, now: float, shared: SharedFleet) -> int:
         granted = quota.ask(shared.platform.quota, group)
         ints[slot, HAS_QUOTA] = granted
         no, gives_up = NO_QUOTA, NO_QUOTA_GIVES_UP
-    elif not shared.platform.endless:
-        host = room.ask_host(hosts, slot, group, ints[slot, INDEX], ints[slot, AVOIDS])
+    else:
+        is_refused = _is_refused(slot, now, shared)
+        host = room.ask_host(hosts, slot, group, ints[slot, INDEX], ints[slot, AVOIDS], is_refused)
         if host == TOO_MANY_SHAPES:
             return FAILED
-        granted = host >= 0
-        if granted:
+        granted = host != NO_HOST
+        if host >= 0:
             if ints[slot, STRUCK] == BY_FAILURE:
                 ints[slot, STRUCK] = NOT_STRUCK  # that was the host before
             if hosts.answer[WAITS]:

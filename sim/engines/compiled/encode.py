@@ -180,6 +180,7 @@ def _settings(group: _Group, scaler: int) -> dict[int, Any]:
         layout.CAPACITY_FROM: group.capacity,
         layout.CAPACITY_TO: group.capacity + (len(setup.capacity.edges_s) if setup.capacity else 0),
         layout.CAPACITY_FIRST: setup.capacity.wanted_first if setup.capacity else layout.NO_RECORD,
+        layout.SHORTAGE_STREAM: machine.shortage_stream,
     }  # fmt: skip
 
 

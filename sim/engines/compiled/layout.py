@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sim.engines.shared.autoscale import ScalingRules
 from sim.engines.shared.quota import QuotaUse
 from sim.engines.shared.room import Room
+from sim.engines.shared.shortages import Shortages
 from sim.engines.shared.throttle import Buckets
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 # Columns of `Tables.settings`, one row a group.
 (FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
  LIFE_IS_WORK, DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- STREAMS, ALWAYS_QUEUED, LATER_TRANSITION, LATER_STATE, CAPACITY_FROM, CAPACITY_TO, CAPACITY_FIRST) = range(26)  # fmt: skip
+ STREAMS, ALWAYS_QUEUED, LATER_TRANSITION, LATER_STATE, CAPACITY_FROM, CAPACITY_TO, CAPACITY_FIRST, SHORTAGE_STREAM) = range(27)  # fmt: skip
 ALWAYS, CALENDAR, CYCLE, OWN_EDGES = range(4)  # kinds of DEMAND
 NO_RECORD = -1  # in CAPACITY_FIRST: there is always capacity
 # Columns of `Tables.groups_s`.
@@ -235,7 +236,7 @@ class Platform(NamedTuple):
     quota: QuotaUse
     buckets: Buckets
     pauses: Floats  # (groups, 3): pause after a refused admission (s), its growth, its maximum (s)
-    endless: bool  # hardware without end
+    shortages: Shortages
 
 
 class Fleet(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, TypeVar, cast
 
@@ -20,10 +21,11 @@ from sim.engines.shared.faults import STREAMS, Union, unions_that_fail
 from sim.engines.shared.placement import HostIndex, Placement, host_index
 from sim.engines.shared.quota import QuotaUse, quota_use
 from sim.engines.shared.room import Room, new_room
+from sim.engines.shared.shortages import Shortages, shortages_of
 from sim.engines.shared.throttle import Buckets, full_buckets
 from sim.model.demand import Autoscale
 from sim.model.faults import Throttle
-from sim.model.plan import GroupPlan, Platform
+from sim.model.plan import FleetPlan, GroupPlan, Platform
 
 REALS = (
     "per_vm",
@@ -32,13 +34,16 @@ REALS = (
     "cooldown_s",
 )  # of the rules of autoscalers; the others are whole numbers
 LOAD_LINES = 16_384  # of an autoscaled group, before they are added up
+FLOATS = frozenset(("spared", "begins_s", "ends_s"))  # of `Shortages`
 
 Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
 
 
-def new_platform(platform: Platform, groups: Sequence[GroupPlan]) -> PlatformArrays:
+def new_platform(plan: FleetPlan, groups: Sequence[GroupPlan], root: int) -> PlatformArrays:
     """A platform without VMs. Raises ScenarioError where reserved room doesn't fit."""
+    platform = plan.platform or Platform()
     room = new_room(platform, groups)
+    shortages = shortages_of(replace(plan, groups=tuple(groups)), root)
     disturbed = platform.reserved or platform.maintenance or unions_of(platform)
     buckets = full_buckets(platform.throttle or Throttle(burst=0.0, refill_per_min=0.0))
     return PlatformArrays(
@@ -48,7 +53,9 @@ def new_platform(platform: Platform, groups: Sequence[GroupPlan]) -> PlatformArr
         pauses=np.array(
             [(plan.retry.backoff_s, plan.retry.multiplier, plan.retry.max_backoff_s) for plan in groups], dtype=np.float64
         ),
-        endless=not platform.hosts,
+        shortages=Shortages(
+            *(np.array(part or [0], dtype=np.float64 if name in FLOATS else np.int64) for name, part in shortages._asdict().items())  # type: ignore[arg-type]
+        ),
     )  # fmt: skip
 
 

@@ -61,8 +61,8 @@ class SharedRun:
         unions = unions_of(self.plan)
         self.encoded: Encoded = encode(setups, window, samplers_of(unions), throttled=self.plan.throttle is not None)
         self.tables, self.births = with_own_edges(self.encoded.tables, _births(setups), setups)
-        self.platform = new_platform(self.plan, [setup.plan for setup in setups])
         root = streams.replication_key(seed, replication)
+        self.platform = new_platform(plan, [setup.plan for setup in setups], root)
         self.faults = new_faults(self.plan, self.platform.room, unions, root, self.encoded.own_samplers)
         self.scaled = new_scaled(setups)
         self.load_ticks: list[dict[tuple[float, int], int]] = [{} for _ in self.scaled.groups]

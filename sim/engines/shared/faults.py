@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sim.engines.shared.placement import HostIndex
 from sim.model.faults import Failing
-from sim.model.plan import Platform
+from sim.model.plan import HostPool, Platform
 
 STREAMS = BETWEEN, REPAIR = ("time_between", "repair")
 
@@ -23,16 +23,19 @@ class Union:
 
 def unions_that_fail(platform: Platform, index: HostIndex) -> list[Union]:
     """Hosts and racks by cluster, then zones."""
-    clusters = clusters_of(platform, index)
+    clusters = [
+        hosts for pool, hosts in zip(platform.hosts, clusters_of(platform, index), strict=True) if not pool.holds
+    ]
+    pools = [pool for pool in platform.hosts if not pool.holds]
     zones: dict[int, list[int]] = {}
-    for pool, hosts in zip(platform.hosts, clusters, strict=True):
+    for pool, hosts in zip(pools, clusters, strict=True):
         if pool.zone:  # a cluster without a zone is in none
             zones.setdefault(pool.zone, []).extend(hosts)
-    names = [pool.name for pool in platform.hosts]
+    names = [pool.name for pool in pools]
     found = []
     for kind, failing, unions in (
         ("host", platform.host_failures, zip(names, ([[host] for host in hosts] for hosts in clusters), strict=True)),
-        ("rack", platform.rack_failures, zip(names, racks_of(platform, clusters), strict=True)),
+        ("rack", platform.rack_failures, zip(names, racks_of(pools, clusters), strict=True)),
         ("zone", platform.zone_failures, ((str(zone), [hosts]) for zone, hosts in sorted(zones.items()))),
     ):
         if failing is not None:
@@ -48,10 +51,10 @@ def clusters_of(platform: Platform, index: HostIndex) -> list[list[int]]:
     return found
 
 
-def racks_of(platform: Platform, clusters: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+def racks_of(pools: Sequence[HostPool], clusters: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
     """Hosts of each rack of each cluster; a rack's hosts are neighbours, as in `placement`."""
     racks = []
-    for pool, hosts in zip(platform.hosts, clusters, strict=True):
+    for pool, hosts in zip(pools, clusters, strict=True):
         parts = min(pool.racks, pool.count)
         sizes = [pool.count // parts + (rack < pool.count % parts) for rack in range(parts)]
         starts = [sum(sizes[:rack]) for rack in range(parts)]

@@ -390,8 +390,9 @@ def _allowed_units(platform: Platform, index: HostIndex, group: str, zone: int) 
     """The units that may hold a group's VMs of a zone (0: any): its dedicated clusters if it has some, else the common."""
     dedicated = {place for place, pool in enumerate(platform.hosts) if group in pool.only_groups}
     common = {place for place, pool in enumerate(platform.hosts) if not pool.only_groups}
+    anywhere = {place for place, pool in enumerate(platform.hosts) if pool.holds}
     return [
         unit
         for unit, cluster in enumerate(index.cluster)
-        if cluster in (dedicated or common) and (not zone or index.zone[unit] == zone)
+        if cluster in (dedicated or common) and (not zone or index.zone[unit] == zone or cluster in anywhere)
     ]

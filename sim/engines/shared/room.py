@@ -24,7 +24,7 @@ NOWHERE, FAILED = -1, -2  # FAILED: the host that the VM leaves has failed meanw
 UNIT_HOST, UNIT_HELD, UNIT_BEFORE, UNIT_AFTER, UNIT_FREE = range(5)
 UNIT_COLUMNS = 5
 # What `ask_host` returns instead of a host.
-NO_ROOM, TOO_MANY_SHAPES = -1, -2
+NO_ROOM, TOO_MANY_SHAPES, ENDLESS = -1, -2, -3
 # Elements of `Room.answer`.
 EVICTED, WAITS = range(2)
 
@@ -39,7 +39,9 @@ class Room(NamedTuple):
     placement: Placement
     may_evict: bool  # there are regular VMs, and spot VMs
     is_tracked: bool  # it is known which VMs are on a host; else only how many
-    spot: Cells  # by group
+    # By group:
+    spot: Cells
+    endless: Cells  # hardware without end
     # By host:
     all_c: Cells  # what is free while no VM is there
     all_m: Cells
@@ -127,10 +129,10 @@ def give_host(room: Room, row: int, group: int) -> bool:
     return change_free(room, host, room.placement.vcpus[group], room.placement.memory[group], room.spot[group])
 
 
-def ask_host(room: Room, row: int, group: int, vm: int, avoid: int) -> int:
-    """Put a VM on a host, evicting spot VMs for a regular one if need be: the host, NO_ROOM or TOO_MANY_SHAPES.
+def ask_host(room: Room, row: int, group: int, vm: int, avoid: int, is_refused: bool) -> int:
+    """Put a VM on a host, evicting spot VMs for a regular one if need be: the host, NO_ROOM, TOO_MANY_SHAPES, or ENDLESS: on none.
 
-    The host to *avoid* (-1: none) is taken only if no other has room. Evicted VMs are off the host, but still leaving it: until
+    The host to *avoid* (-1: none) is taken only if no other has room. A VM that *is_refused* may take reserved room only. Evicted VMs are off the host, but still leaving it: until
     all of them have gone the room is reserved for this VM, but not free.
     """
     room.answer[EVICTED] = -1
@@ -139,6 +141,10 @@ def ask_host(room: Room, row: int, group: int, vm: int, avoid: int) -> int:
     if unit >= 0:
         enter(room, row, group, room.units[unit * UNIT_COLUMNS + UNIT_HOST], unit)
         return room.units[unit * UNIT_COLUMNS + UNIT_HOST]
+    if is_refused:
+        return NO_ROOM
+    if room.endless[group]:
+        return ENDLESS
     host = find_elsewhere(room, group, vm, avoid) if avoid >= 0 else NO_ROOM
     if host == NO_ROOM:
         host = placement.choose(room.hosts, room.placement, group, vm)
@@ -332,6 +338,7 @@ def new_room(platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: boo
         may_evict=bool(hosts) and any(spot) and not all(spot),
         is_tracked=is_tracked,
         spot=spot,
+        endless=[int(platform.is_endless)] * len(groups),
         all_c=[], all_m=[], down=[0] * hosts, first=[-1] * hosts, last=[-1] * hosts,
         leaving_first=[-1] * hosts, leaving_last=[-1] * hosts, leaving_c=[0] * hosts, leaving_m=[0] * hosts,
         units_from=[], units_on=[], free_first=[-1] * len(reserved), free_last=[-1] * len(reserved),
@@ -354,7 +361,8 @@ def new_room(platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: boo
 def _reserve(room: Room, platform: Platform, place: int, held: Reserved) -> None:
     """Find a host for each VM that room is reserved for."""
     memory, index = round(held.memory_gib * MIB), room.hosts
-    common = [unit for unit, cluster in enumerate(index.cluster) if not platform.hosts[cluster].only_groups]
+    pools = [pool.holds == held.name if platform.is_endless else not pool.only_groups for pool in platform.hosts]
+    common = [unit for unit, cluster in enumerate(index.cluster) if pools[cluster]]
     for number in range(held.quantity):
         found = (placement.find(index, unit, held.vcpus, memory) for unit in common)
         host = next((host for host in found if host >= 0), -1)

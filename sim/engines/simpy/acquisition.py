@@ -44,7 +44,7 @@ class VmOnPlatform(VmWithDemand):
             yield self.group.env.at(self.now_s, REQUESTS + self.rank)
             self.has_quota = platform.ask_quota(self)
             refusal = None if self.has_quota else self.state.no_quota
-        host_is_lost = self.state.power is PowerState.STOPPED and self.host < 0 and not platform.endless
+        host_is_lost = self.state.power is PowerState.STOPPED and self.host < 0 and not platform.is_endless(self)
         if refusal is None and (transition.asks_host or (host_is_lost and target.power is PowerState.STARTING)):
             refusal = yield from self._find_host(platform)
         self.acquiring = False

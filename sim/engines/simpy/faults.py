@@ -22,7 +22,7 @@ from sim.model.plan import FleetPlan
 def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, root: int) -> None:
     """Start a process for everything that may fail, and one for maintenance; *root* is the replication's key."""
     assert plan.platform is not None
-    if platform.endless:
+    if not plan.platform.hosts:
         return
     priority = FAULTS
     for union in unions_that_fail(plan.platform, platform.index):

@@ -57,7 +57,11 @@ class Fleet:
         plan = self.plan
         setups = set_up(plan, seed=self.seed, replication=self.replication, takes_requests=self.takes_requests)
         self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
-        self.platform = SharedPlatform(plan, self.env) if plan.platform is not None else None
+        self.platform = (
+            SharedPlatform(plan, self.env, streams.replication_key(self.seed, self.replication))
+            if plan.platform is not None
+            else None
+        )
         mine = [setup for setup in setups if self.only is None or setup.plan.name in self.only]
         self.groups = {
             s.plan.name: GroupRun(

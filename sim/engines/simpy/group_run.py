@@ -27,11 +27,13 @@ CONFLICT = "OperationNotAllowed"
 class Resources(Protocol):
     """What a VM asks of the platform that it shares with others."""
 
-    endless: bool  # hardware without end
     throttled: bool  # there is a rate limit
 
     def throttles(self, operation: str) -> float:
         """0 if the operation is admitted now; else when to come back (s from now)."""
+
+    def is_endless(self, vm: VmRecord, /) -> bool:
+        """Whether there is hardware without end for the VM."""
 
     def ask_quota(self, vm: VmRecord, /) -> bool:
         """Whether every limit leaves room for the VM, which is counted then."""

@@ -16,6 +16,7 @@ from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host
 from sim.engines.shared import quota, room
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import AFTER, LEAVES, LEAVES_AFTER, NOWHERE, UNIT, VM_COLUMNS
+from sim.engines.shared.shortages import refusal, shortages_of
 from sim.engines.shared.throttle import BUCKET_OF, full_buckets, take_token
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
@@ -26,14 +27,14 @@ from sim.model.plan import FleetPlan, Platform
 class SharedPlatform:
     """The platform of one run."""
 
-    def __init__(self, plan: FleetPlan, env: Environment) -> None:
+    def __init__(self, plan: FleetPlan, env: Environment, root: int) -> None:
         assert plan.platform is not None
         self.plan: Platform = plan.platform
         self.warm_up_s = plan.warm_up_s
         self.env = env
-        self.endless = not plan.platform.hosts
         self.room = room.new_room(plan.platform, plan.groups)
         self.index = self.room.hosts
+        self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
         self.throttled = plan.platform.throttle is not None
         self.buckets = full_buckets(plan.platform.throttle) if plan.platform.throttle is not None else None
@@ -41,6 +42,10 @@ class SharedPlatform:
         self.free_rows: list[int] = []
         self.counts: dict[str, int] = {}
         self.on_event: Callable[[Noted], None] | None = None
+
+    def is_endless(self, vm: VmRecord) -> bool:
+        """Whether there is hardware without end for a VM."""
+        return bool(self.room.endless[vm.group.setup.index])
 
     def ask_quota(self, vm: VmRecord) -> bool:
         """Whether every limit leaves room for a VM, which is counted then."""
@@ -64,16 +69,17 @@ class SharedPlatform:
         The events are the departures of the evicted VMs: until then the room is reserved for this VM, but not free. The
         host to *avoid* is taken only if no other has room.
         """
-        if self.endless:
-            return []
+        is_refused = self._is_refused(vm)
+        if not self.plan.hosts:
+            return None if is_refused else []
         if vm.host_row < 0:
             self._give_row_to(vm)
-        host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid)
+        host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid, is_refused)
         if host == room.TOO_MANY_SHAPES:
             raise ScenarioError([too_many_shapes()])
-        if host == room.NO_ROOM:
+        if host < 0:
             self._take_row_of(vm)
-            return None
+            return None if host == room.NO_ROOM else []
         vm.host = host
         for spot in self._chain(self.room.answer[room.EVICTED], LEAVES_AFTER):
             spot.host, spot.going = NOWHERE, self.env.event()
@@ -83,6 +89,12 @@ class SharedPlatform:
         return [
             spot.going for spot in self._chain(self.room.leaving_first[host], LEAVES_AFTER) if spot.going is not None
         ]
+
+    def _is_refused(self, vm: VmRecord) -> bool:
+        """Whether an attempt to find hardware comes in a shortage, and is refused."""
+        stream = vm.group.state_machine.shortage_stream
+        chance = refusal(self.shortages, vm.group.setup.index, vm.index, self.env.now) if stream >= 0 else 0.0
+        return chance > 0.0 and vm.draw(stream) < chance
 
     def give_host(self, vm: VmRecord) -> None:
         """A VM is off its host."""

@@ -5,11 +5,12 @@ from sim.model.faults.base import GROUP_FAULTS, PLATFORM_FAULTS, Circumstances, 
 from sim.model.faults.failing import Failing
 from sim.model.faults.maintenance import Maintenance
 from sim.model.faults.throttle import Throttle
+from sim.model.faults.shortage import Shortage, ShortageSection
 from sim.model.faults.guest_crash import GuestCrash
 from sim.model.faults.spot import Spot
 # isort: on
 
 __all__ = [
     "GROUP_FAULTS", "PLATFORM_FAULTS", "Circumstances", "Failing", "GroupFault", "GuestCrash", "Maintenance",
-    "PlatformFault", "Spot", "Throttle",
+    "PlatformFault", "Shortage", "ShortageSection", "Spot", "Throttle",
 ]  # fmt: skip

@@ -50,6 +50,7 @@ def compile_state_machine(
         crash_stream=streams["crash"],
         eviction_stream=streams["eviction"],
         lifetime_stream=streams["lifetime"],
+        shortage_stream=streams["shortage"],
         edge_streams=(streams["on"], streams["off"]),
         asks=asks,
     )
@@ -67,13 +68,15 @@ def _let_scale_in(draft: Draft, asks: Mapping[tuple[int, str], Transition]) -> N
 def _streams(draft: Draft) -> Mapping[str, int]:
     """The streams of timers and of demand; -1: there is none."""
     plan, demand = draft.plan, draft.plan.demand
-    streams = dict.fromkeys(("crash", "eviction", "lifetime", "on", "off"), -1)
+    streams = dict.fromkeys(("crash", "eviction", "lifetime", "shortage", "on", "off"), -1)
     if plan.guest_crash:
         streams["crash"] = draft.stream("guest_crash", plan.guest_crash.time_between_s)
     if plan.spot and plan.spot.eviction_per_hour > 0:
         streams["eviction"] = draft.stream("eviction", _time_to_eviction(plan.spot.eviction_per_hour))
     if demand.drawn_lifetime_s is not None:
         streams["lifetime"] = draft.stream("lifetime", demand.drawn_lifetime_s)
+    if draft.platform is not None and any(plan.name in one.groups for one in draft.platform.shortages):
+        streams["shortage"] = draft.stream("shortage")
     if demand.edge_delays is not None:
         on, off = demand.edge_delays
         streams["on"], streams["off"] = draft.stream(*on), draft.stream(*off)
