@@ -16,7 +16,7 @@ from sim.catalog.catalogue import OTHER_METERS, Catalogue
 from sim.catalog.disks import tier_gib
 from sim.catalog.form import load_bundled
 from sim.catalog.sizes import arm_name, region_key
-from sim.catalog.terms import Term
+from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.errors import CatalogueError
 from sim.fields.defaults import TRUSTED
 
@@ -128,14 +128,13 @@ class Classifier:
     def _compute(self, size: str, os: str, priority: str, sku: Sku, scale: float, *, with_license: bool) -> Meter:
         """VM hours; *with_license*: the price is for the machine and the operating system together."""
         region = self._region(sku)
-        term = Term.SPOT_LINUX if priority == "spot" else Term.LINUX
-        if os == "windows" and with_license:
-            term = Term.SPOT_WINDOWS if priority == "spot" else Term.WINDOWS
+        has_license = os == "windows" and with_license
+        term = PAY_AS_YOU_GO[priority]["windows" if has_license else "linux"]
         price = self._asked(lambda: self.catalogue.price(size, region, term))
         return Meter(
             kind="compute", name=f"compute.{price.size}.{os}.{priority}", region=region, unit="VM hour", scale=scale,
             price=price.per_h, is_trusted=price.provenance.trust in TRUSTED, key=Key(region, price.size, os, priority),
-            counts=("billed", "licensed") if os == "windows" and with_license else ("billed",),
+            counts=("billed", "licensed") if has_license else ("billed",),
         )  # fmt: skip
 
     def _license(self, sku: Sku) -> Meter | None:
@@ -171,20 +170,20 @@ class Classifier:
         if not media:
             raise _NotRated("which kind of disk the operations are of isn't said")
         name = f"disk-operations.{media[1].lower()}"
-        price, is_trusted = self._other(name, sku)
-        return Meter(
-            kind="disk-operations", name=name, region=region_key(sku.region), unit=OTHER_METERS[name],
-            scale=_scale(sku, "operations"), price=price, is_trusted=is_trusted,
-        )  # fmt: skip
+        return self._of_other("disk-operations", name, sku, _scale(sku, "operations"))
 
     def _snapshot(self, sku: Sku) -> Meter | None:
         if not _SNAPSHOTS.fullmatch(sku.meter):
             return None
         name = "snapshot.premium" if "Premium" in f"{sku.subcategory} {sku.product}" else "snapshot.standard"
+        return self._of_other("snapshot", name, sku, _scale(sku, "gb month"))
+
+    def _of_other(self, kind: str, name: str, sku: Sku, scale: float) -> Meter:
+        """One of OTHER_METERS."""
         price, is_trusted = self._other(name, sku)
         return Meter(
-            kind="snapshot", name=name, region=region_key(sku.region), unit=OTHER_METERS[name],
-            scale=_scale(sku, "gb month"), price=price, is_trusted=is_trusted,
+            kind=kind, name=name, region=region_key(sku.region), unit=OTHER_METERS[name], scale=scale, price=price,
+            is_trusted=is_trusted,
         )  # fmt: skip
 
     def _address(self, sku: Sku) -> Meter | None:
@@ -229,8 +228,9 @@ class Classifier:
         region = self._region(sku)
         priority = "spot" if sku.is_spot else "regular"
         price = self._asked(lambda: self.catalogue.licence_per_h(sku.size, region, priority=priority))
-        term = Term.SPOT_WINDOWS if sku.is_spot else Term.WINDOWS
-        is_trusted = self.catalogue.price(sku.size, region, term).provenance.trust in TRUSTED
+        is_trusted = (
+            self.catalogue.price(sku.size, region, PAY_AS_YOU_GO[priority]["windows"]).provenance.trust in TRUSTED
+        )
         return Meter(
             kind="license", name=sku.meter, region=region, unit="VM hour", scale=scale, price=price,
             is_trusted=is_trusted, key=Key(region, sku.size, "windows", priority), counts=("licensed",),

@@ -131,10 +131,8 @@ class Catalogue:
         """The size a user means, whatever the case; unknown: an error that names close ones."""
         found = self._names.get(size_key(name))
         if found is None:
-            near = close_sizes(name, self.sizes)
-            meant = (
-                f"did you mean {', '.join(near)}?" if near else f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
-            )
+            near, has = close_sizes(name, self.sizes), f"it has {len(self.sizes)} sizes, like Standard_D4s_v5"
+            meant = f"did you mean {', '.join(near)}?" if near else has
             raise CatalogueError(f"size {name!r} is not in {self.name}: {meant}")
         return self.sizes[found]
 
@@ -281,9 +279,8 @@ class Catalogue:
         if problems:
             raise CatalogueError("\n".join(problems))
         provenance = Provenance(source="the scenario's prices.override", read="", licence="", trust=Trust.USER)
-        estimated = replace(
-            provenance, trust=Trust.ESTIMATE, note="your Linux price and this list's estimate for Windows"
-        )
+        note = "your Linux price and this list's estimate for Windows"
+        estimated = replace(provenance, trust=Trust.ESTIMATE, note=note)
         blocks = (
             PriceBlock(region=region, provenance=source, terms=tuple(Term), per_h=own)
             for source, own in ((provenance, rows), (estimated, estimates))

@@ -137,6 +137,10 @@ class Cluster(AbstractContextManager["Cluster"]):
             raise _gave_up(self.address, f"{type(failure).__name__}: {failure}") from failure
 
 
+def _refused(address: str, why: str) -> InputError:
+    return InputError(f"--cluster {address}: {why}")
+
+
 def _gave_up(address: str, said: str) -> MachineError:
     return MachineError(
         f"--cluster {address}: the cluster gave up ({said}); are its workers short of memory? Finished replications are "
@@ -177,20 +181,17 @@ def who_am_i() -> dict[str, str]:
 def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: Mapping[str, str]) -> None:
     """Raise InputError in words unless every worker answered, can import us, and has our program."""
     if not answers:
-        raise InputError(f"--cluster {address}: no workers are connected; start some, then try again")
+        raise _refused(address, "no workers are connected; start some, then try again")
     for worker, answer in answers.items():
         if "error" in answer:
-            raise InputError(
-                f"--cluster {address}: worker {worker} can't import vmfleet ({answer['error']}); "
-                f"install vmfleet {ours['program']} in the workers' environment"
-            )
+            install = f"install vmfleet {ours['program']} in the workers' environment"
+            raise _refused(address, f"worker {worker} can't import vmfleet ({answer['error']}); {install}")
         if answer["digest"] != ours["digest"]:
             what = "program" if answer["program"] != ours["program"] else "source or libraries"
             theirs = f"vmfleet {answer['program']}, Python {answer['python']}"
-            raise InputError(
-                f"--cluster {address}: worker {worker} has another {what} ({theirs}; here vmfleet {ours['program']}, "
-                f"Python {ours['python']}), so its figures could differ; install the same everywhere"
-            )
+            here = f"here vmfleet {ours['program']}, Python {ours['python']}"
+            differ = f"worker {worker} has another {what} ({theirs}; {here}), so its figures could differ"
+            raise _refused(address, f"{differ}; install the same everywhere")
 
 
 def input_for_worker() -> Callable[[], dict[str, str]]:
@@ -218,17 +219,15 @@ def _join_dask(cluster: Cluster) -> Joined:
     try:
         client = Client(f"tcp://{cluster.place}", timeout=cluster.limit_s, set_as_default=True)
     except (OSError, TimeoutError, ValueError) as refusal:
-        raise InputError(
-            f"--cluster {cluster.address}: no dask scheduler answers there within {cluster.limit_s:g} s ({refusal})"
-        ) from None
+        said = f"no dask scheduler answers there within {cluster.limit_s:g} s ({refusal})"
+        raise _refused(cluster.address, said) from None
     try:
         future = _ask_dask(client, cluster.limit_s) if _workers_of(client) else {}
     except (OSError, TimeoutError) as refusal:
         client.close(timeout=1)
-        raise InputError(
-            f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s"
-            f"{f' ({refusal})' if str(refusal) else ''}; are they busy, or hung?"
-        ) from None
+        said = f" ({refusal})" if str(refusal) else ""
+        silent = f"its workers don't answer within {cluster.limit_s:g} s{said}"
+        raise _refused(cluster.address, f"{silent}; are they busy, or hung?") from None
     answers = {
         name: {"error": repr(answer)} if isinstance(answer, BaseException) else answer
         for name, answer in future.items()
@@ -277,12 +276,12 @@ def _join_ray(cluster: Cluster) -> Joined:
     try:
         ray.init(address=place, ignore_reinit_error=True, log_to_driver=False)
     except (ConnectionError, RuntimeError, TimeoutError) as refusal:
-        raise InputError(f"--cluster {cluster.address}: no ray cluster answers there ({refusal})") from None
+        raise _refused(cluster.address, f"no ray cluster answers there ({refusal})") from None
     cores = int(ray.cluster_resources().get("CPU", 0))
     asked = [ray.remote(input_for_worker()).remote() for _ in range(cores)]
     answered, silent = ray.wait(asked, num_returns=len(asked), timeout=cluster.limit_s) if asked else ([], [])
     answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
         ray.shutdown()
-        raise InputError(f"--cluster {cluster.address}: its workers don't answer within {cluster.limit_s:g} s")
+        raise _refused(cluster.address, f"its workers don't answer within {cluster.limit_s:g} s")
     return ray.shutdown, lambda: True, answers  # ray itself gives up on work that no node can take

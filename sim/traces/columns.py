@@ -44,8 +44,8 @@ MEANINGS: dict[str, tuple[str, ...]] = {
 """What a column may mean, and the headers that say so, whatever their case."""
 
 PRIORITIES = {"": 0, "regular": 0, "high": 0, "on-demand": 0, "0": 0, "spot": 1, "low": 1, "preemptible": 1, "1": 1}
-YES = {"1", "true", "yes", "y", "t"}
-NO = {"", "0", "false", "no", "n", "f"}
+PRIORITY_HINT = f"one of {', '.join(word for word in PRIORITIES if word)}"
+MARKS = dict.fromkeys(("1", "true", "yes", "y", "t"), 1) | dict.fromkeys(("", "0", "false", "no", "n", "f"), 0)
 
 FEWEST_FOR_A_STAMP = 50
 """Below so many rows a common divisor of all times says nothing about the clock that took them."""
@@ -73,9 +73,8 @@ def read_columns(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: V
         for lines in read_lines(stream, path, names, sorted(set(at.values())), line=2):
             _append(lines, at, sorter, vm_sizes, seen)
             if len(vm_sizes.numbers) > MOST_VM_SIZES:
-                raise fault(
-                    path, f"more than {MOST_VM_SIZES} kinds of VM", "are vcpus, memory and size the right columns?"
-                )
+                hint = "are vcpus, memory and size the right columns?"
+                raise fault(path, f"more than {MOST_VM_SIZES} kinds of VM", hint)
     if not sorter.rows:
         raise fault(path, "no rows under the header")
     return _content(path, reading, sorter, seen)
@@ -83,11 +82,8 @@ def read_columns(path: Path, reading: Reading, sorter: ExternalSort, vm_sizes: V
 
 def _content(path: Path, reading: Reading, sorter: ExternalSort, seen: _Seen) -> Content:
     # t = 0 is on the whole hour, so that hours of the clock and hours of the replay are the same.
-    origin_s = (
-        reading.origin_s
-        if reading.origin_s is not None
-        else math.floor(seen.first_s / SECONDS_PER_HOUR) * SECONDS_PER_HOUR
-    )
+    whole_hour_s = math.floor(seen.first_s / SECONDS_PER_HOUR) * SECONDS_PER_HOUR
+    origin_s = whole_hour_s if reading.origin_s is None else reading.origin_s
     ended_s = max(seen.last_s, seen.latest_s) if math.isfinite(seen.latest_s) else seen.last_s
     window_s = reading.window_s or ended_s - origin_s
     if window_s <= 0:
@@ -99,14 +95,8 @@ def _content(path: Path, reading: Reading, sorter: ExternalSort, seen: _Seen) ->
     if seen.intervals:
         assumptions.append("a lifetime known to an interval is replayed by the interval's middle")
     start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=origin_s) if seen.instants else None
-    return Content(
-        origin_s=origin_s,
-        window_s=window_s,
-        follow_up_s=window_s,
-        stamp_s=stamp_s,
-        start=start,
-        assumptions=tuple(assumptions),
-    )
+    times = {"origin_s": origin_s, "window_s": window_s, "follow_up_s": window_s, "stamp_s": stamp_s}
+    return Content(**times, start=start, assumptions=tuple(assumptions))
 
 
 # --- the header
@@ -136,19 +126,14 @@ def _meanings(path: Path, names: Sequence[str], reading: Reading) -> dict[str, i
 def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> None:
     has = f"it has {', '.join(names) or 'nothing'}"
     if "created" not in at:
-        raise fault(
-            path,
-            f"the header has no column for created: {has}",
-            f"call it one of {', '.join(MEANINGS['created'])}",
-            line=1,
-        )
+        right = f"call it one of {', '.join(MEANINGS['created'])}"
+        raise fault(path, f"the header has no column for created: {has}", right, line=1)
     if not {"deleted", "lifetime", "life_low"} & at.keys():
         right = f"call it one of {', '.join(MEANINGS['deleted'][:3] + MEANINGS['lifetime'][:2])}"
         raise fault(path, f"the header has no column for deleted or lifetime: {has}", right, line=1)
     if ("life_low" in at) != ("life_high" in at):
-        raise fault(
-            path, "the header has one end of the lifetime's interval only", "life_lo_s and life_hi_s are needed", line=1
-        )
+        right = "life_lo_s and life_hi_s are needed"
+        raise fault(path, "the header has one end of the lifetime's interval only", right, line=1)
     if "size" not in at and not ("vcpus" in at and ("memory" in at or "memory_mib" in at)):
         right = f"{', '.join(MEANINGS['vcpus'][:3])} and {', '.join(MEANINGS['memory'][:3])}; or size"
         raise fault(path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1)
@@ -167,7 +152,7 @@ def _append(lines: Lines, at: dict[str, int], sorter: ExternalSort, vm_sizes: Vm
     block["created_s"], block["low_s"], block["high_s"], block["seen_s"] = created, low, high, seen_s
     block["tenant"] = tenants(lines.texts(at["tenant"])) if "tenant" in at else 0
     block["row"] = sorter.rows + np.arange(len(lines))
-    block["priority"] = _priorities(lines, at)
+    block["priority"] = _as_listed(lines, at.get("priority"), PRIORITIES, "is no priority", PRIORITY_HINT)
     block["size"] = vm_sizes.number(*_rooms(lines, at))
     sorter.append(block)
     seen.first_s = min(seen.first_s, float(created.min()))
@@ -211,13 +196,18 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
 
 
 def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
-    if "censored" not in at:
-        return np.zeros(len(lines), dtype=bool)
-    column = at["censored"]
+    said = _as_listed(lines, at.get("censored"), MARKS, "is neither yes nor no", "1 or 0, true or false, yes or no")
+    return said.astype(bool)
+
+
+def _as_listed(lines: Lines, column: int | None, meanings: dict[str, int], problem: str, hint: str) -> NDArray[np.int8]:
+    """What the words of a column mean, 0 where there is no such column; refuses other words."""
+    if column is None:
+        return np.zeros(len(lines), dtype=np.int8)
     which, words = lines.words(column)
-    wrong = np.array([word not in YES | NO for word in words], dtype=bool)
-    lines.check(column, wrong[which], "is neither yes nor no", "1 or 0, true or false, yes or no")
-    return np.array([word in YES for word in words], dtype=bool)[which]
+    wrong = np.array([word not in meanings for word in words], dtype=bool)
+    lines.check(column, wrong[which], problem, hint)
+    return np.array([meanings[word] for word in words], dtype=np.int8)[which]
 
 
 def _times(lines: Lines, column: int, seen: _Seen, *, may_be_empty: bool = False) -> Floats:
@@ -263,16 +253,6 @@ def _rooms(lines: Lines, at: dict[str, int]) -> tuple[Floats, Floats, NDArray[np
         missing = (sizes == "") & (np.isnan(vcpus) | np.isnan(memory))
         lines.check(at["size"], missing, "is no size", "a row needs a size, or both vCPUs and memory")
     return vcpus, memory, sizes
-
-
-def _priorities(lines: Lines, at: dict[str, int]) -> NDArray[np.int8]:
-    if "priority" not in at:
-        return np.zeros(len(lines), dtype=np.int8)
-    column = at["priority"]
-    which, words = lines.words(column)
-    wrong = np.array([word not in PRIORITIES for word in words], dtype=bool)
-    lines.check(column, wrong[which], "is no priority", f"one of {', '.join(word for word in PRIORITIES if word)}")
-    return np.array([PRIORITIES[word] for word in words], dtype=np.int8)[which]
 
 
 def _find_divisor(seen: _Seen, seconds: Floats) -> None:

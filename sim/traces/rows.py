@@ -27,10 +27,8 @@ RAW = np.dtype(
         ("created_s", "f8"),  # on the file's own clock
         ("low_s", "f8"),
         ("high_s", "f8"),
-        (
-            "seen_s",
-            "f8",
-        ),  # no end was seen up to this age at most (and low_s at least); inf: to the end of the observation
+        # no end was seen up to this age at most (and low_s at least); inf: to the end of the observation
+        ("seen_s", "f8"),
         ("tenant", "u8"),
         ("row", "i8"),
         ("size", "i4"),
