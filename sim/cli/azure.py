@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import options, terminal
+from sim.cli.options import option
 from sim.errors import InputError, UsageError
 from sim.files import refusal
 
@@ -33,11 +34,10 @@ def day_of(text: str | None, option: str) -> date | None:
 class Period:
     """The days to look at."""
 
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DAY", help="First day of the period. [default: what the files cover]"),
-    ] = None
-    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")] = None
+    first: str | None = option(
+        None, "--from", metavar="DAY", help="First day of the period. [default: what the files cover]"
+    )
+    last: str | None = option(None, "--to", metavar="DAY", help="Last day, included.")
 
 
 @options.expanded()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import options, terminal
+from sim.cli.options import option
 from sim.errors import CatalogueError, InputError, TraceError
 from sim.files import refusal
 from sim.units import parse_duration
@@ -29,30 +30,25 @@ OPERATIONS = "operations"
 class Choices:
     """What the file doesn't say, and which fit to print."""
 
-    layout: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="NAME", help="azure-2017, azure-2019, azure-packing-2020, columns, or operations."
-        ),
-    ] = "columns"
-    window: Annotated[
-        str | None, typer.Option("--window", metavar="DURATION", help="Observation time, where the file doesn't say.")
-    ] = None
-    size: Annotated[
-        str | None, typer.Option("--size", metavar="SIZE", help="Of the group to print. [default: the most common]")
-    ] = None
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the group to print.")] = "fitted"
-    law: Annotated[
-        str | None,
-        typer.Option(
-            "--law", metavar="FAMILY", help="Of what is fitted. [default: the best fit; of operations: lognormal]"
-        ),
-    ] = None
-    region: Annotated[str, typer.Option("--region", metavar="NAME", help="Where the file doesn't say.")] = "westeurope"
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the bootstrap.")] = 1
-    since: Annotated[
-        int | None, typer.Option("--since", metavar="YEAR", help="Of operations: only those of this year and later.")
-    ] = None
+    layout: str = option(
+        "columns",
+        "--format",
+        metavar="NAME",
+        help="azure-2017, azure-2019, azure-packing-2020, columns, or operations.",
+    )
+    window: str | None = option(
+        None, "--window", metavar="DURATION", help="Observation time, where the file doesn't say."
+    )
+    size: str | None = option(None, "--size", metavar="SIZE", help="Of the group to print. [default: the most common]")
+    name: str = option("fitted", "--name", metavar="NAME", help="Of the group to print.")
+    law: str | None = option(
+        None, "--law", metavar="FAMILY", help="Of what is fitted. [default: the best fit; of operations: lognormal]"
+    )
+    region: str = option("westeurope", "--region", metavar="NAME", help="Where the file doesn't say.")
+    seed: int = option(1, "--seed", metavar="N", help="Of the bootstrap.")
+    since: int | None = option(
+        None, "--since", metavar="YEAR", help="Of operations: only those of this year and later."
+    )
 
 
 @options.expanded()
@@ -107,9 +103,9 @@ def _fitted_operations(file: Path, choices: Choices, *, quiet: bool) -> _Found:
     from sim.traces.durations import TRIED, fit_durations
     from sim.traces.operations import read_operations
 
-    for option, value in (("--size", choices.size), ("--window", choices.window)):
+    for flag, value in (("--size", choices.size), ("--window", choices.window)):
         if value is not None:
-            raise InputError(f"{option}: says nothing about operations; leave it out with --format {OPERATIONS}")
+            raise InputError(f"{flag}: says nothing about operations; leave it out with --format {OPERATIONS}")
     law = choices.law or step_durations.FAMILY
     if law not in TRIED:
         raise InputError(f"--law {law}: of operations it is one of {', '.join(TRIED)}")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sim.cli import options
+from sim.cli.options import option
 from sim.errors import InputError
 from sim.files import write_whole
 
@@ -20,35 +21,26 @@ from sim.files import write_whole
 class Answers:
     """What is asked of a new fleet; None: not said."""
 
-    size: Annotated[
-        str | None,
-        typer.Option("--size", metavar="SIZE", help="`vmfleet sizes` lists them. [default: Standard_D4s_v5]"),
-    ] = None
-    count: Annotated[int | None, typer.Option("--count", metavar="N", help="How many VMs. [default: 10]")] = None
-    region: Annotated[
-        str | None,
-        typer.Option("--region", metavar="REGION", help="`vmfleet regions` lists them. [default: westeurope]"),
-    ] = None
-    os: Annotated[
-        str | None, typer.Option("--os", metavar="linux|windows", help="Guest operating system. [default: linux]")
-    ] = None
-    on: Annotated[
-        str | None,
-        typer.Option("--on", metavar="HH:MM", help="When a day begins; without --on and --off the VMs are always on."),
-    ] = None
-    off: Annotated[str | None, typer.Option("--off", metavar="HH:MM", help="When it ends.")] = None
-    days: Annotated[str | None, typer.Option("--days", metavar="DAYS", help="On which days. [default: Mon-Fri]")] = None
-    time_zone: Annotated[
-        str | None, typer.Option("--time-zone", metavar="ZONE", help="Whose clock. [default: UTC]")
-    ] = None
-    when_off: Annotated[
-        str | None,
-        typer.Option(
-            "--when-off",
-            metavar="WAY",
-            help="deallocate, stop, guest-shutdown, hibernate, delete or keep. [default: deallocate]",
-        ),
-    ] = None
+    size: str | None = option(
+        None, "--size", metavar="SIZE", help="`vmfleet sizes` lists them. [default: Standard_D4s_v5]"
+    )
+    count: int | None = option(None, "--count", metavar="N", help="How many VMs. [default: 10]")
+    region: str | None = option(
+        None, "--region", metavar="REGION", help="`vmfleet regions` lists them. [default: westeurope]"
+    )
+    os: str | None = option(None, "--os", metavar="linux|windows", help="Guest operating system. [default: linux]")
+    on: str | None = option(
+        None, "--on", metavar="HH:MM", help="When a day begins; without --on and --off the VMs are always on."
+    )
+    off: str | None = option(None, "--off", metavar="HH:MM", help="When it ends.")
+    days: str | None = option(None, "--days", metavar="DAYS", help="On which days. [default: Mon-Fri]")
+    time_zone: str | None = option(None, "--time-zone", metavar="ZONE", help="Whose clock. [default: UTC]")
+    when_off: str | None = option(
+        None,
+        "--when-off",
+        metavar="WAY",
+        help="deallocate, stop, guest-shutdown, hibernate, delete or keep. [default: deallocate]",
+    )
 
 
 QUESTIONS = (  # of a terminal where nothing is said: name, question, default

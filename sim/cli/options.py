@@ -7,7 +7,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -89,106 +89,81 @@ def focus_version(asked: str | None, file: Path | None) -> str:
     return asked or "1.2"
 
 
+def option(default: Any, *flags: str, **how: Any) -> Any:
+    """A field of a dataclass of options: its default, its flags, and what `typer.Option` takes besides."""
+    return field(default=default, metadata={"option": typer.Option(*flags, **how)})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """Options of the commands that simulate, in the order of their help; a command may take a part of them."""
 
     seed: Seed = None
-    replications: Annotated[
-        int | None,
-        typer.Option(
-            "--replications",
-            "-n",
-            callback=_from(1, "--replications"),
-            metavar="N",
-            help="Independent repetitions. [default: the scenario's]",
-        ),
-    ] = None
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision",
-            metavar="SHARE",
-            help="Replicate until the half-width of every headline metric is below this share of it, e.g. 1%.",
-        ),
-    ] = None
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            "--budget", metavar="AMOUNT", callback=_amount("--budget"), help="Say how likely the bill exceeds this."
-        ),
-    ] = None
-    jobs: Annotated[
-        int,
-        typer.Option(
-            "--jobs", "-j", callback=_from(1, "--jobs", but=-1), metavar="N", help="Processes; -1 for every core."
-        ),
-    ] = 1
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            callback=_from(1, "--threads"),
-            metavar="N",
-            help="Threads of the compiled engine in each replication. [default: the cores that --jobs leave]",
-        ),
-    ] = None
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="ADDRESS",
-            help="Run on an existing cluster instead: dask://host:port, ray://auto or ray://host:port.",
-        ),
-    ] = None
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"),
-    ] = None
-    overrides: Overrides = None
-    engine: Annotated[
-        Engine,
-        typer.Option("--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks."),
-    ] = "auto"
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="A metric to show; repeatable. [default: the headlines]"),
-    ] = None
-    events: Annotated[bool, typer.Option("--events", help="Also write every event of every VM (events.parquet).")] = (
-        False
+    replications: int | None = option(
+        None,
+        "--replications",
+        "-n",
+        callback=_from(1, "--replications"),
+        metavar="N",
+        help="Independent repetitions. [default: the scenario's]",
     )
-    focus: Annotated[
-        Path | None,
-        typer.Option(
-            "--focus",
-            metavar="FILE.csv",
-            help="Also write replication 0's invoice as FOCUS rows: one for each VM, day and meter.",
-        ),
-    ] = None
+    precision: str | None = option(
+        None,
+        "--precision",
+        metavar="SHARE",
+        help="Replicate until the half-width of every headline metric is below this share of it, e.g. 1%.",
+    )
+    budget: float | None = option(
+        None, "--budget", metavar="AMOUNT", callback=_amount("--budget"), help="Say how likely the bill exceeds this."
+    )
+    jobs: int = option(
+        1, "--jobs", "-j", callback=_from(1, "--jobs", but=-1), metavar="N", help="Processes; -1 for every core."
+    )
+    threads: int | None = option(
+        None,
+        "--threads",
+        callback=_from(1, "--threads"),
+        metavar="N",
+        help="Threads of the compiled engine in each replication. [default: the cores that --jobs leave]",
+    )
+    cluster: str | None = option(
+        None,
+        "--cluster",
+        metavar="ADDRESS",
+        help="Run on an existing cluster instead: dask://host:port, ray://auto or ray://host:port.",
+    )
+    out: Path | None = option(
+        None, "--out", "-o", metavar="DIR", help="Result folder. [default: results/<scenario name>]"
+    )
+    overrides: Overrides = None
+    engine: Engine = option(
+        "auto", "--engine", help="simpy: the model of record; compiled: the same bits, faster; auto: picks."
+    )
+    metrics: list[str] | None = option(
+        None, "--metric", metavar="NAME", help="A metric to show; repeatable. [default: the headlines]"
+    )
+    events: bool = option(False, "--events", help="Also write every event of every VM (events.parquet).")
+    focus: Path | None = option(
+        None,
+        "--focus",
+        metavar="FILE.csv",
+        help="Also write replication 0's invoice as FOCUS rows: one for each VM, day and meter.",
+    )
     focus_version: FocusVersion = None
-    no_report: Annotated[
-        bool, typer.Option("--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
-    ] = False
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from what an interrupted run with the same inputs has finished.")
-    ] = False
-    no_cache: Annotated[
-        bool,
-        typer.Option(
-            "--no-cache", help="Simulate every replication anew, and keep none for later studies in .vmfleet-cache."
-        ),
-    ] = False
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail-if",
-            metavar="CONDITION",
-            help="Exit status 3 where this is true, e.g. cost.total>50000; repeatable.",
-        ),
-    ] = None
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Start also what exceeds this machine's memory, or takes very long.")
-    ] = False
+    no_report: bool = option(False, "--no-report", help="Skip figures and report.html; `vmfleet report` makes them.")
+    resume: bool = option(
+        False, "--resume", help="Go on from what an interrupted run with the same inputs has finished."
+    )
+    no_cache: bool = option(
+        False, "--no-cache", help="Simulate every replication anew, and keep none for later studies in .vmfleet-cache."
+    )
+    fail_if: list[str] | None = option(
+        None,
+        "--fail-if",
+        metavar="CONDITION",
+        help="Exit status 3 where this is true, e.g. cost.total>50000; repeatable.",
+    )
+    yes: bool = option(False, "--yes", "-y", help="Start also what exceeds this machine's memory, or takes very long.")
     quiet: Quiet = False
     as_json: Json = False
     as_markdown: Markdown = False
@@ -216,6 +191,9 @@ def expanded(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]
                 parameters.append(parameter.replace(annotation=kind))
                 continue
             own = get_type_hints(kind, include_extras=True)
+            own |= {
+                each.name: Annotated[own[each.name], *each.metadata.values()] for each in fields(kind) if each.metadata
+            }
             taken = [each for each in fields(kind) if kind is not Shared or each.name in names]
             groups[parameter.name] = (kind, [each.name for each in taken])
             (last if kind is Shared else parameters).extend(

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from sim.cli import options
-from sim.cli.options import Prices
+from sim.cli.options import Prices, option
 from sim.errors import InputError
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -29,61 +27,46 @@ if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
 class BillOptions:
     """The options of `vmfleet bill`."""
 
-    scenario: Annotated[
-        Path | None,
-        typer.Option(
-            "--scenario",
-            metavar="SCENARIO.toml",
-            help="Take prices, region, billing policy, rounding and commitments from it; where it is of the invoice's days, "
-            "simulate it over them.",
-        ),
-    ] = None
-    inventory: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--inventory",
-            metavar="FILE_OR_FOLDER",
-            help="VM lists, Resource Graph rows and Activity Logs of the invoice's days: they tell what is idle; repeatable.",
-        ),
-    ] = None
-    against: Annotated[
-        Path | None,
-        typer.Option("--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."),
-    ] = None
-    size: Annotated[str | None, typer.Option("--size", metavar="SIZE", help="Where the file doesn't say.")] = None
-    os: Annotated[str, typer.Option("--os", metavar="NAME", help="Where the file doesn't say.")] = "linux"
-    disks: Annotated[
-        list[str] | None,
-        typer.Option("--disk", metavar="TIER", help="Of each VM, where the file doesn't say; repeatable."),
-    ] = None
-    region: Annotated[
-        str | None,
-        typer.Option(
-            "--region", metavar="NAME", help="Where the file doesn't say. [default: the scenario's, or westeurope]"
-        ),
-    ] = None
-    policy: Annotated[
-        str | None,
-        typer.Option("--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"),
-    ] = None
-    rounding: Annotated[
-        str | None,
-        typer.Option("--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"),
-    ] = None
+    scenario: Path | None = option(
+        None,
+        "--scenario",
+        metavar="SCENARIO.toml",
+        help="Take prices, region, billing policy, rounding and commitments from it; where it is of the invoice's days, "
+        "simulate it over them.",
+    )
+    inventory: list[Path] | None = option(
+        None,
+        "--inventory",
+        metavar="FILE_OR_FOLDER",
+        help="VM lists, Resource Graph rows and Activity Logs of the invoice's days: they tell what is idle; repeatable.",
+    )
+    against: Path | None = option(
+        None, "--against", metavar="RESULT_DIR", help="Set the bill that `vmfleet run` found beside it."
+    )
+    size: str | None = option(None, "--size", metavar="SIZE", help="Where the file doesn't say.")
+    os: str = option("linux", "--os", metavar="NAME", help="Where the file doesn't say.")
+    disks: list[str] | None = option(
+        None, "--disk", metavar="TIER", help="Of each VM, where the file doesn't say; repeatable."
+    )
+    region: str | None = option(
+        None, "--region", metavar="NAME", help="Where the file doesn't say. [default: the scenario's, or westeurope]"
+    )
+    policy: str | None = option(
+        None, "--policy", metavar="NAME", help="Billing policy. [default: the scenario's, or 2018-08]"
+    )
+    rounding: str | None = option(
+        None, "--rounding", metavar="HOW", help="exact or floor-minute. [default: the scenario's, or exact]"
+    )
     catalogue: Prices = None
-    exchange_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--exchange-rate",
-            metavar="N",
-            min=1e-9,
-            max=1e9,
-            help="Of an invoice's currency per one of the list's. [default: the bundled table's]",
-        ),
-    ] = None
-    focus: Annotated[
-        Path | None, typer.Option("--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
-    ] = None
+    exchange_rate: float | None = option(
+        None,
+        "--exchange-rate",
+        metavar="N",
+        min=1e-9,
+        max=1e9,
+        help="Of an invoice's currency per one of the list's. [default: the bundled table's]",
+    )
+    focus: Path | None = option(None, "--focus", metavar="FILE.csv", help="Also write the bill as FOCUS rows.")
     focus_version: options.FocusVersion = None
     as_json: options.Json = False
     as_markdown: options.Markdown = False
