@@ -3,10 +3,11 @@
 The order of `PowerState` is the order of states everywhere: in ledgers, tables, figures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from sim.lifecycle import sources
 
@@ -59,74 +60,41 @@ def _status(state: PowerState) -> ShownStatus:
     return ShownStatus(f"PowerState/{state}", Level.INFO, f"VM {state}")
 
 
-def _on_host(state: PowerState, *goes_to: PowerState, description: str) -> PowerFacts:
-    """A state that holds hardware; Deallocating follows it, since a delete is always accepted and gives the host back."""
-    followers = frozenset({PowerState.DEALLOCATING, *goes_to})
-    return PowerFacts(shows=(_status(state),), on_host=True, goes_to=followers, description=description)
-
-
+_SHOWN = {  # what the instance view has of states that aren't shown as themselves
+    PowerState.CREATING: (),
+    PowerState.HIBERNATED: (_status(PowerState.DEALLOCATED), ShownStatus("HibernationState/Hibernated", Level.INFO, "VM hibernated")),
+}  # fmt: skip
+_CREATING, _STARTING, _RUNNING, _STOPPING, _STOPPED, _DEALLOCATING, _DEALLOCATED, _HIBERNATED = PowerState
+_ROWS: Sequence[tuple[PowerState, bool, set[PowerState], str, Mapping[str, Any]]] = (
+    # State, whether it is on a host, where it goes to. Deallocating follows each state on a host: a delete is always accepted.
+    (_CREATING, False, {_STARTING},  # it may vanish: the create failed, or was overtaken by a delete
+     "The platform has accepted the VM and looks for hardware; no power state is shown.",
+     {"may_vanish": True, "in_source": False, "source": sources.STATES_2023}),
+    (_STARTING, True, {_RUNNING, _STOPPED, _DEALLOCATING},  # Stopped: VMStartTimedOut, still on its host (assumption)
+     "VM is starting up.", {}),
+    (_RUNNING, True, {_STOPPING, _STARTING, _DEALLOCATING},  # Starting: its host is lost or emptied, and it gets another one
+     "Normal working state for a VM", {}),
+    (_STOPPING, True, {_STOPPED, _DEALLOCATING},
+     "This is a transitional state. When completed, it will show as Stopped.", {}),
+    (_STOPPED, True, {_STARTING, _DEALLOCATING},
+     ("The VM has been shut down from within the guest OS or using the PowerOff APIs. "
+      "Hardware is still allocated to the VM and it remains on the host."), {}),
+    (_DEALLOCATING, True, {_DEALLOCATED, _HIBERNATED},  # it may vanish: the end of a delete
+     "Transitional state. When completed, the VM will show as Deallocated.", {"may_vanish": True}),
+    (_DEALLOCATED, False, {_STARTING},
+     "The VM has been stopped successfully and removed from the host.", {"may_vanish": True}),
+    (_HIBERNATED, False, {_STARTING, _DEALLOCATED},  # a deallocation discards the memory image
+     "Deallocated, with the memory image on the OS disk.",
+     {"may_vanish": True, "in_source": False, "source": sources.HIBERNATE_STATE_VIEW}),
+)  # fmt: skip
 POWER: Mapping[PowerState, PowerFacts] = MappingProxyType(
     {
-        PowerState.CREATING: PowerFacts(
-            shows=(),
-            on_host=False,
-            goes_to=frozenset({PowerState.STARTING}),
-            may_vanish=True,  # the create failed, or was overtaken by a delete
-            in_source=False,
-            description="The platform has accepted the VM and looks for hardware; no power state is shown.",
-            source=sources.STATES_2023,
-        ),
-        PowerState.STARTING: _on_host(
-            PowerState.STARTING,
-            PowerState.RUNNING,
-            PowerState.STOPPED,  # VMStartTimedOut: not up in the allotted time, still on its host (assumption)
-            description="VM is starting up.",
-        ),
-        PowerState.RUNNING: _on_host(
-            PowerState.RUNNING,
-            PowerState.STOPPING,
-            PowerState.STARTING,  # its host is lost or emptied, and the platform starts it on another one
-            description="Normal working state for a VM",
-        ),
-        PowerState.STOPPING: _on_host(
-            PowerState.STOPPING,
-            PowerState.STOPPED,
-            description="This is a transitional state. When completed, it will show as Stopped.",
-        ),
-        PowerState.STOPPED: _on_host(
-            PowerState.STOPPED,
-            PowerState.STARTING,
-            description="The VM has been shut down from within the guest OS or using the PowerOff APIs. "
-            "Hardware is still allocated to the VM and it remains on the host.",
-        ),
-        PowerState.DEALLOCATING: PowerFacts(
-            shows=(_status(PowerState.DEALLOCATING),),
-            on_host=True,
-            goes_to=frozenset({PowerState.DEALLOCATED, PowerState.HIBERNATED}),
-            may_vanish=True,  # the end of a delete
-            description="Transitional state. When completed, the VM will show as Deallocated.",
-        ),
-        PowerState.DEALLOCATED: PowerFacts(
-            shows=(_status(PowerState.DEALLOCATED),),
-            on_host=False,
-            goes_to=frozenset({PowerState.STARTING}),
-            may_vanish=True,
-            description="The VM has been stopped successfully and removed from the host.",
-        ),
-        PowerState.HIBERNATED: PowerFacts(
-            shows=(
-                _status(PowerState.DEALLOCATED),
-                ShownStatus("HibernationState/Hibernated", Level.INFO, "VM hibernated"),
-            ),
-            on_host=False,
-            goes_to=frozenset({PowerState.STARTING, PowerState.DEALLOCATED}),  # a deallocate discards the memory image
-            may_vanish=True,
-            in_source=False,
-            description="Deallocated, with the memory image on the OS disk.",
-            source=sources.HIBERNATE_STATE_VIEW,
-        ),
+        state: PowerFacts(
+            shows=_SHOWN.get(state, (_status(state),)), on_host=on_host, goes_to=frozenset(goes_to), description=words, **more
+        )
+        for state, on_host, goes_to, words, more in _ROWS
     }
-)
+)  # fmt: skip
 
 STATE_ORDER: tuple[PowerState, ...] = tuple(PowerState)
 ON_HOST: frozenset[PowerState] = frozenset(state for state, facts in POWER.items() if facts.on_host)
