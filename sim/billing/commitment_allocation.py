@@ -7,7 +7,7 @@ work over the hours; a year is 8,760 numbers a demand.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,7 +110,8 @@ def ratio_between(wants: SizeTariff, has: SizeTariff, flexible: bool) -> float |
 def _spend(name: str, budget: Hourly, demands: Iterable[Demand], weight: _Weight, rank: _Rank) -> Hourly:
     """Spend an hourly budget on demands in order of rank; equals share in proportion. Returns what was spent."""
     spent = np.zeros_like(budget)
-    for equals in _tiers([demand for demand in demands if weight(demand)], rank):
+    wanting = sorted((demand for demand in demands if weight(demand)), key=rank)
+    for equals in [list(tier) for _, tier in itertools.groupby(wanting, key=rank)]:
         weights = [weight(demand) or 0.0 for demand in equals]
         need = sum((w * d.left for w, d in zip(weights, equals, strict=True)), start=np.zeros_like(budget))
         rest = budget - spent
@@ -122,12 +123,6 @@ def _spend(name: str, budget: Hourly, demands: Iterable[Demand], weight: _Weight
         for demand, takes in zip(equals, weights, strict=True):
             demand.cover(name, share, takes)
     return spent
-
-
-def _tiers(demands: Sequence[Demand], rank: _Rank) -> Iterator[list[Demand]]:
-    ordered = sorted(demands, key=rank)
-    for _, equals in itertools.groupby(ordered, key=rank):
-        yield list(equals)
 
 
 def place(quantity: float, inside: Sequence[Hourly], window: Hourly) -> tuple[Hourly, Hourly]:

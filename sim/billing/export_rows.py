@@ -228,7 +228,7 @@ class _Reader:
         sku = self._sku(text, unit, blocks)
         return ExportRow(
             line=line, sku=sku, cost=cost, effective=self._number(effective, problems, "EffectiveCost") if effective else None,
-            quantity=quantity, start=start, end=end, currency=text["currency"].upper(), group=_tagged_group(text["tags"]),
+            quantity=quantity, start=start, end=end, currency=text["currency"].upper(), group=_details(text["tags"]).get("group", "").strip() if "group" in text["tags"].lower() else "",
             is_used=sku.commitment != "" and sku.charge == USAGE, problem=problems[0] if problems else "",
             resource=text["resource"], tags=text["tags"], commitment=text["name"] or text["discount_id"], term=text["term"],
             frequency=text["frequency"], list_price=self._price(text["list_price"]), price=self._price(text["price"]),
@@ -325,7 +325,3 @@ def _details(text: str) -> Mapping[str, str]:
 
 def _detail(details: Mapping[str, str], *names: str) -> str:
     return next((details[name] for name in names if details.get(name)), "")
-
-
-def _tagged_group(text: str) -> str:
-    return _details(text).get("group", "").strip() if "group" in text.lower() else ""

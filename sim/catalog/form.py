@@ -82,11 +82,20 @@ def save(catalogue: Catalogue, path: str | Path) -> None:
 
 def to_document(catalogue: Catalogue) -> dict[str, Any]:
     """The JSON form of a catalogue."""
+    always = ("family", "vcpus", "memory_gib")
+    facts = {
+        name: {key: value for key, value in asdict(size).items() if key != "name"}
+        for name, size in catalogue.sizes.items()
+    }
+    sizes = {
+        name: {key: value for key, value in row.items() if value not in (None, "") or key in always}
+        for name, row in facts.items()
+    }
     return {
         "format": FORMAT,
         "version": VERSION,
         "currency": catalogue.currency,
-        "sizes": {name: _size_row(size) for name, size in catalogue.sizes.items()},
+        "sizes": sizes,
         "prices": [
             {"region": block.region, **_head(block.provenance), "terms": list(block.terms)}
             | {"per_h": {name: list(row) for name, row in block.per_h.items()}}
@@ -257,13 +266,6 @@ def _refuse_twice(name: str, blocks: Sequence[PriceBlock]) -> None:
 
 def _head(provenance: Provenance) -> dict[str, str]:
     return {key: str(value) for key, value in asdict(provenance).items() if value}
-
-
-def _size_row(size: Size) -> dict[str, Any]:
-    row = {key: getattr(size, key) for key in Size.__dataclass_fields__ if key != "name"}
-    return {
-        key: value for key, value in row.items() if value not in (None, "") or key in ("family", "vcpus", "memory_gib")
-    }
 
 
 def one_row_a_line(document: Mapping[str, Any]) -> str:

@@ -83,15 +83,11 @@ def write_export(
         if version == "1.2":
             return write_focus(file, rows)
         contracts = contract_rows(rating, start, currency=currency)
-        write_focus(contracts_file(file), contracts, columns=CONTRACT_COLUMNS, validator_columns=False)
+        beside = file.with_name(f"{file.stem}.contract-commitments.csv")
+        write_focus(beside, contracts, columns=CONTRACT_COLUMNS, validator_columns=False)
         return write_focus(file, rows_1_3(rows), columns=COLUMNS_1_3, validator_columns=False)
     except OSError as refusal:
         raise ResultError(f"{file}: can't be written: {refusal.strerror}") from refusal
-
-
-def contracts_file(file: Path) -> Path:
-    """Where the contract commitments of a FOCUS 1.3 export are."""
-    return file.with_name(f"{file.stem}.contract-commitments.csv")
 
 
 def _check(rating: Rating, total_usd: float) -> None:

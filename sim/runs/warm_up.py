@@ -53,14 +53,12 @@ def mser(series: Sequence[float], batch: int) -> Truncation:
             f"a start-up can't be found in {len(series)} hours; at least {FEWEST_TO_CUT * batch} are needed: "
             "lengthen the horizon"
         )
-    errors = [_standard_error_squared(batches[cut:]) for cut in range(len(batches) // 2 + 1)]
+    errors = []  # standard error squared of what each cut leaves
+    for cut in range(len(batches) // 2 + 1):
+        left, middle = batches[cut:], mean_of(batches[cut:])
+        errors.append(math.fsum((value - middle) ** 2 for value in left) / len(left) ** 2)
     best = min(range(len(errors)), key=lambda cut: (errors[cut], cut))
     return Truncation(observations=best * batch, settled=best < len(batches) // 2)
-
-
-def _standard_error_squared(values: Sequence[float]) -> float:
-    middle = mean_of(values)
-    return math.fsum((value - middle) ** 2 for value in values) / len(values) ** 2
 
 
 def warm_up_found(scenario: Scenario, **keywords: Unpack[SharedKeywords]) -> float:

@@ -10,7 +10,7 @@ from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
-from sim.fields.defaults import DEFAULTS, OURS, Sourced, Trust, default_key, to_plain
+from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
@@ -289,13 +289,11 @@ def _unset(section: Section, place: str, users: dict[str, list[str]], group: Gro
                 _unset(table, f"{key}.", users, group)
         elif _is_table(value):
             _unset(value, f"{key}.", users, group)
-        elif name not in section.model_fields_set and (default := _default_of(key, group)):
+        elif name not in section.model_fields_set and (
+            default := default_key(key, os=group.os if group else SYSTEMS[0])
+        ):
             named = users.setdefault(default, [])
             named.extend([group.name] if group and group.name not in named else [])
-
-
-def _default_of(key: str, group: Group | None) -> str:
-    return default_key(key) if group is None else default_key(key, os=group.os)
 
 
 def _is_table(value: object) -> bool:

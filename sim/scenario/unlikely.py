@@ -87,19 +87,11 @@ def _room(file: ScenarioFile, resolved: ResolvedGroups, _catalogue: Catalogue) -
     housed = {name for pool in file.platform.hosts for name in pool.only_groups}
     for region in dict.fromkeys(member.region for member in counted):
         here = [member for member in counted if member.region == region and member.group.name not in housed]
-        limits = (
-            []
-            if quota is None
-            else [("regional_vcpus", quota.regional_vcpus, "regular"), ("spot_vcpus", quota.spot_vcpus, "spot")]
-        )
-        for key, limit, priority in limits:
-            needed = sum(_vcpus(member) for member in here if member.priority == priority)
+        for key, priority in (("regional_vcpus", "regular"), ("spot_vcpus", "spot")):
+            limit = getattr(quota, key, None)
+            needed = sum((m.size.vcpus or 0) * (m.vms or 0) for m in here if m.priority == priority)
             if limit is not None and needed > limit:
                 yield f"platform.quota.{key} = {limit} admits not all of the {needed:g} vCPUs of the groups with a count in {region}"
-
-
-def _vcpus(member: ResolvedGroup) -> float:
-    return float((member.size.vcpus or 0) * (member.vms or 0))
 
 
 def _commitments(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> Iterator[str]:

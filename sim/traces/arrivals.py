@@ -126,7 +126,7 @@ def _fit(
     vms, requests = (_filled(table, bins) for table in (counts.vms_in_bin, counts.requests_in_bin))
     covered_s = np.minimum(counting_s, span_s - counting_s * np.arange(bins))
     profile, hours = _profile(span_s)
-    offset = _offset(start, hours)
+    offset = 0 if start is None else (start.hour + DAY_H * start.weekday()) % hours  # of t = 0, from Monday
     hour = ((np.arange(bins) * counting_s // SECONDS_PER_HOUR).astype(np.int64) + offset) % hours
     came = np.bincount(hour, weights=requests, minlength=hours)
     watched_h = np.bincount(hour, weights=covered_s, minlength=hours) / SECONDS_PER_HOUR
@@ -151,7 +151,7 @@ def _fit(
         batch_sizes=kept_sizes, batch_weights=kept_weights, largest_batch=int(sizes[-1]),
         alone=counts.batches.get(1, 0) / total_requests,
         batch_p90=int(sizes[np.searchsorted(ranks, 0.9)]), batch_p99=int(sizes[np.searchsorted(ranks, 0.99)]),
-        counting_s=counting_s, dispersion_vms=_dispersion(vms), dispersion_requests=spread, batches_known=batches_known,
+        counting_s=counting_s, dispersion_vms=float(vms.var(ddof=1) / vms.mean()) if len(vms) > 1 and vms.any() else math.nan, dispersion_requests=spread, batches_known=batches_known,
     )  # fmt: skip
 
 
@@ -161,23 +161,12 @@ def _filled(table: dict[int, int], bins: int) -> Floats:
     return counts
 
 
-def _dispersion(counts: Floats) -> float:
-    return float(counts.var(ddof=1) / counts.mean()) if len(counts) > 1 and counts.any() else math.nan
-
-
 def _profile(span_s: float) -> tuple[str, int]:
     """Weekly when every hour of the week came twice, hourly when every hour of the day came."""
     hours = span_s / SECONDS_PER_HOUR
     if hours >= 2 * WEEK_H - 1e-6:
         return "weekly", WEEK_H
     return ("hourly", DAY_H) if hours >= DAY_H - 1e-6 else ("rate", 1)
-
-
-def _offset(start: datetime | None, hours: int) -> int:
-    """The hour of the day or of the week (from Monday) at t = 0; unknown: the first one."""
-    if start is None:
-        return 0
-    return (start.hour + DAY_H * start.weekday()) % hours
 
 
 def gathered(sizes: NDArray[np.int_], numbers: NDArray[np.int_]) -> tuple[tuple[int, ...], tuple[float, ...]]:
