@@ -71,12 +71,10 @@ def instance_view(vm: VmMoment) -> Json:
     return view
 
 
-def list_all_status_only(
-    vms: Iterable[VmMoment], *, subscription: str = NO_SUBSCRIPTION, resource_group: str = "vmfleet"
-) -> Json:
+def list_all_status_only(vms: Iterable[VmMoment]) -> Json:
     """The answer of the list-all API with `statusOnly=true`, in one page."""
     kind = "Microsoft.Compute/virtualMachines"
-    root = f"/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/{kind}"
+    root = f"/subscriptions/{NO_SUBSCRIPTION}/resourceGroups/vmfleet/providers/{kind}"
     found = []
     for vm in vms:
         shown = {"provisioningState": model_state(vm.provisioning), "instanceView": {"statuses": statuses(vm)}}

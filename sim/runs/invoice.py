@@ -36,19 +36,18 @@ def write_invoice(
     file: str | Path,
     *,
     seed: int | None = None,
-    number: int = 0,
     engine: str = "auto",
     total_usd: float | None = None,
     version: str = "1.2",
 ) -> int:
-    """Write replication *number*'s invoice as a FOCUS file of that *version*; the answer is how many rows it has.
+    """Write replication 0's invoice as a FOCUS file of that *version*; the answer is how many rows it has.
 
     *total_usd* is what the replication's bill came to when it was rated by group: the invoice must say the same.
     Raises ResultError where the file can't be written, AuditError (a defect of ours) where the two differ.
     """
     check_file(file)
     question = compile_scenario(scenario)
-    rated = simulate_and_rate(question, scenario.seed if seed is None else seed, number, engine, by_vm=True)
+    rated = simulate_and_rate(question, scenario.seed if seed is None else seed, 0, engine, by_vm=True)
     if total_usd is not None:
         _check(rated.rating, total_usd)
     assert rated.stays is not None

@@ -84,10 +84,8 @@ class Fit:
         return Curve(seen_s=ages, seen=self.empirical.gone, at_s=at_s, distributions=distributions)
 
 
-def fit(
-    trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), vm_sizes: Sequence[int] | None = None, seed: int = 1
-) -> Fit:
-    """Fits lifetimes and arrivals; *vm_sizes* (indices) keeps only VMs of these kinds. *seed* is the bootstrap's.
+def fit(trace: Trace, *, families: Sequence[str] = tuple(FAMILIES), seed: int = 1) -> Fit:
+    """Fits lifetimes and arrivals. *seed* is the bootstrap's.
 
     ValueError if there is too little to fit.
     """
@@ -96,7 +94,10 @@ def fit(
         raise ValueError(
             f"{', '.join(unknown) or 'no family'}: the families of distributions are {', '.join(FAMILIES)}"
         )
-    blocks = _filtered(trace, vm_sizes)
+
+    def blocks() -> Iterator[Rows]:
+        return (block[~block["alive_at_start"]] for block in trace.blocks())
+
     content = trace.content
     lifetimes = gather(blocks(), stamp_s=trace.stamp_s, follow_up_s=content.follow_up_s)
     ended = lifetimes.total - lifetimes.censored
@@ -117,17 +118,6 @@ def fit(
         start=trace.start, distributions=tuple(sorted(distributions, key=lambda one: one.bic)), empirical=seen, arrivals=arrivals,
         vm_sizes=_shares(trace, blocks()), notes=_notes(trace, arrivals),
     )  # fmt: skip
-
-
-def _filtered(trace: Trace, vm_sizes: Sequence[int] | None) -> Callable[[], Iterator[Rows]]:
-    def blocks() -> Iterator[Rows]:
-        for block in trace.blocks():
-            kept = ~block["alive_at_start"]
-            if vm_sizes is not None:
-                kept &= np.isin(block["size"], list(vm_sizes))
-            yield block[kept]
-
-    return blocks
 
 
 def _distribution_fit(

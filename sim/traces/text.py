@@ -94,16 +94,10 @@ def _show(cell: str) -> str:
 
 
 def read_lines(
-    stream: TextIO,
-    path: Path,
-    names: Sequence[str],
-    wanted: Sequence[int],
-    *,
-    line: int,
-    lines_each: int = LINES_AT_ONCE,
+    stream: TextIO, path: Path, names: Sequence[str], wanted: Sequence[int], *, line: int
 ) -> Iterator[Lines]:
     """The rest of a file, whose next line has the number *line*, some lines at a time."""
-    while texts := list(islice(stream, lines_each)):
+    while texts := list(islice(stream, LINES_AT_ONCE)):
         yield _plain(texts, path, names, wanted, line) or _careful(texts, path, names, wanted, line)
         line += len(texts)
 
