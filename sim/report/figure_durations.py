@@ -5,15 +5,13 @@ from types import MappingProxyType
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from sim.report import style
-from sim.report.figure_fit import Dashes
+from sim.report.figure_fit import Dashes, put_shares
 from sim.report.style import Drawn, Sheet
 from sim.traces.durations import DurationFit, DurationFits
 from sim.traces.families import LOGNORMAL
 from sim.traces.step_durations import years_words
-from sim.units import format_duration
 
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 LOOKS: Mapping[str, tuple[str, str, Dashes, str]] = MappingProxyType(
@@ -42,7 +40,6 @@ def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
     name = "_".join(("duration", *first.target.split("-"), first.operation)).replace("duration_vm_", "duration_", 1)
     sheet = Sheet(f'How long does "{what}"{on} take?', 4.1, _footer(fits, source, name))
     axes = sheet.axes(left=0.75, top=0.7, width=9.0, height=2.6)
-    axes.set_xscale("log")
     handles: list[Line2D] = []
     ends = []
     for fit in fits:
@@ -54,17 +51,11 @@ def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
         curve_s = np.geomspace(min(ends[-4:]), max(ends[-4:]), 200)
         axes.plot(at_s, seen, marker, color=colour, markersize=3.2, zorder=5)
         axes.plot(curve_s, law.distribution.cdf(curve_s), color=colour, linestyle=dashes, linewidth=1.6)
-        label = f"{words}: median {law.parameters['median_s']:.3g} s, sigma {law.parameters['sigma']:.2f}; off by at most {100 * law.goodness.distance:.0f} %"
-        handles.append(
-            Line2D([], [], color=colour, marker=marker, markersize=3.2, linestyle=dashes, linewidth=1.6, label=label)
-        )
-    axes.set_xlim(min(ends) / 1.1, max(ends) * 1.1)
-    axes.set_ylim(0.0, 1.02)
-    inside = [tick for tick in TICKS_S if min(ends) / 1.1 <= tick <= max(ends) * 1.1]
-    axes.xaxis.set_major_locator(FixedLocator(inside))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([format_duration(tick) for tick in inside])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        found = f"median {law.parameters['median_s']:.3g} s, sigma {law.parameters['sigma']:.2f}"
+        key = Line2D([], [], color=colour, marker=marker, markersize=3.2, linestyle=dashes, linewidth=1.6)
+        key.set_label(f"{words}: {found}; off by at most {100 * law.goodness.distance:.0f} %")
+        handles.append(key)
+    put_shares(axes, TICKS_S, min(ends) / 1.1, max(ends) * 1.1)
     axes.set_xlabel("time from the operation's start to its end (logarithmic)")
     axes.set_ylabel("operations done")
     sheet.legend(handles, columns=2)

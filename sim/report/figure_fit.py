@@ -1,8 +1,10 @@
 """The figure of a fit: the share of VMs gone by age, as a trace shows it and as each distribution has it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
@@ -28,34 +30,34 @@ LINES: tuple[tuple[str, Dashes, float], ...] = (
 def draw(fit: Fit) -> Drawn:
     """Which distribution do the lifetimes of this trace follow?"""
     curve = fit.curve()
-    height = 4.6
-    sheet = Sheet(
-        f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?", height, _footer(fit)
-    )
+    question = f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?"
+    sheet = Sheet(question, 4.6, _footer(fit))
     axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
-    axes.set_xscale("log")
     axes.plot(curve.seen_s, curve.seen, "o", color=style.BLACK, markersize=3.0, zorder=5)
     for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
         axes.plot(curve.at_s, curve.distributions[distribution.family], color=colour, linestyle=dashes, linewidth=width)
-    axes.set_ylim(0.0, 1.02)
-    axes.set_xlim(curve.at_s[0], curve.at_s[-1])
-    inside = [age for age in AGES_S if curve.at_s[0] <= age <= curve.at_s[-1]]
-    axes.xaxis.set_major_locator(FixedLocator(inside))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([format_duration(age) for age in inside])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    put_shares(axes, AGES_S, float(curve.at_s[0]), float(curve.at_s[-1]))
     axes.set_xlabel("age since creation (logarithmic)")
     axes.set_ylabel("VMs gone")
-    handles = [
-        Line2D(
-            [], [], color=style.BLACK, marker="o", linestyle="", markersize=3.0, label="as seen (Turnbull's estimate)"
-        )
-    ]
+    seen = "as seen (Turnbull's estimate)"
+    handles = [Line2D([], [], color=style.BLACK, marker="o", linestyle="", markersize=3.0, label=seen)]
     for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
         label = f"{distribution.family}: off by at most {100 * distribution.goodness.distance:.1f} %"
         handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=label))
     sheet.legend(handles, columns=3)
     return sheet.finish(NAME, alt=_alt(fit), rows=_rows(fit))
+
+
+def put_shares(axes: Axes, ticks_s: Sequence[float], low_s: float, high_s: float) -> None:
+    """Make the axes those of shares by time, which is logarithmic from *low_s* to *high_s* and has ticks that people know."""
+    inside = [tick for tick in ticks_s if low_s <= tick <= high_s]
+    axes.set_xscale("log")
+    axes.set_xlim(low_s, high_s)
+    axes.set_ylim(0.0, 1.02)
+    axes.xaxis.set_major_locator(FixedLocator(inside))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([format_duration(tick) for tick in inside])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _footer(fit: Fit) -> str:
@@ -75,9 +77,7 @@ def _alt(fit: Fit) -> str:
 def _rows(fit: Fit) -> list[list[object]]:
     """At each age that the trace knows: the share seen and that of each distribution."""
     curve = fit.curve()
-    rows: list[list[object]] = [
-        ["age_s", "seen", *(distribution.family.replace(" ", "_") for distribution in fit.distributions)]
-    ]
+    rows: list[list[object]] = [["age_s", "seen", *(one.family.replace(" ", "_") for one in fit.distributions)]]
     distributions = np.column_stack([distribution.distribution.cdf(curve.seen_s) for distribution in fit.distributions])
     for age, seen, shares in zip(curve.seen_s, curve.seen, distributions, strict=True):
         rows.append([float(age), float(seen), *(float(share) for share in shares)])

@@ -90,12 +90,8 @@ def _panels(
     half = (style.WIDTH_IN - 2 * LEFT - RIGHT + 0.15) / 2
     small = clock.time_axis(run.horizon_h, run.start, run.zone_name, most_ticks=5)
     for i, state in enumerate(present):
-        axes = sheet.axes(
-            left=LEFT + (i % 2) * (half + LEFT - 0.15),
-            top=panels_top + (i // 2) * (PANEL_IN + GAP_IN),
-            width=half,
-            height=PANEL_IN,
-        )
+        left, top = LEFT + (i % 2) * (half + LEFT - 0.15), panels_top + (i // 2) * (PANEL_IN + GAP_IN)
+        axes = sheet.axes(left=left, top=top, width=half, height=PANEL_IN)
         _band(axes, timeline.edges_h, timeline.states[state], style.STATE_LOOK[state][0])
         axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
         style.put_numbers(axes.yaxis, most=3)
