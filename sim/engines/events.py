@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -262,5 +261,4 @@ class VmTimelines:
 
     def timelines(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:
         """(VM, ((instant in s, state entered; "" = gone), ...)), in order of names."""
-        # A VM that comes back may do so before the delete of the one of its name has ended.
-        return tuple((name, tuple(sorted(moves, key=itemgetter(0)))) for name, moves in sorted(self.entered.items()))
+        return tuple((name, tuple(moves)) for name, moves in sorted(self.entered.items()))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.distributions import streams
-from sim.engines.lives import Lives, lives_of
+from sim.engines.count_steps import SteppedRequests, stepped_requests
 from sim.model.demand import Calendar, Demand, EdgeContext, RequestContext
 from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
@@ -58,7 +58,7 @@ class GroupSetup:
     calendar: Calendar | None
     own_edges: EdgesByVm | None
     capacity: Calendar | None = None  # of spot VMs, where it comes and goes as recorded
-    lives: Lives | None = None  # where the number of VMs takes steps
+    stepped: SteppedRequests | None = None  # where the number of VMs takes steps
     lifetime_owners: NDArray[np.int64] | None = None  # the VM whose draw is each one's lifetime; None: its own
     group_key: int
     start: datetime
@@ -71,25 +71,36 @@ class GroupSetup:
     @property
     def lifetimes_s(self) -> NDArray[np.float64]:
         """Each VM's time from request to deletion (s) where it is known; empty where it is drawn, or there is none."""
-        if self.lives is not None:
-            return self.lives.lifetime_s
+        if self.stepped is not None:
+            return self.stepped.lifetime_s
         return np.array(self.plan.demand.recorded_lifetimes_s, dtype=np.float64)
 
     def vms(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of the VMs of these births."""
-        return rows if self.lives is None else self.lives.vm[rows]
+        return rows if self.stepped is None else self.stepped.vm[rows]
 
     def members(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers with which the streams of these births are keyed."""
-        return rows if self.lives is None else self.lives.member[rows]
+        return rows if self.stepped is None else self.stepped.member[rows]
 
-    def has_one_life(self, row: int) -> bool:
+    def earlier(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many births of the same VM come before each of these, which are the rows before it."""
+        return np.zeros_like(rows) if self.stepped is None else self.stepped.earlier[rows]
+
+    def has_one_birth(self, row: int) -> bool:
         """Whether the VM of this birth has no other."""
-        return self.lives is None or int((self.lives.vm == self.lives.vm[row]).sum()) == 1
+        return self.stepped is None or int((self.stepped.vm == self.stepped.vm[row]).sum()) == 1
 
     def births(self) -> Iterator[NDArray[np.float64]]:
-        """When each VM is requested (s), in order, block by block; all before the horizon."""
-        return iter((self.lives.born_s,)) if self.lives is not None else self.requests()
+        """When each VM is requested (s), block by block, in order, but VM by VM where their number takes steps; all before the horizon."""
+        return iter((self.stepped.born_s,)) if self.stepped is not None else self.requests()
+
+    def births_in_time(self) -> Iterator[tuple[int, float]]:
+        """(row, when its VM is requested) in order of time, then of VM."""
+        if self.stepped is not None:
+            order = np.argsort(self.stepped.born_s, kind="stable")
+            return zip(order.tolist(), self.stepped.born_s[order].tolist(), strict=True)
+        return enumerate(born_s for block in self.births() for born_s in block.tolist())
 
     def requests(self) -> Iterator[NDArray[np.float64]]:
         """The births that demand asks for, without later steps of the number of VMs."""
@@ -136,7 +147,7 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
         if group.count_steps:
             first_s = np.concatenate([np.zeros(0), *setup.requests()])
             steps = [(at_s, count) for at_s, count in group.count_steps if at_s < plan.horizon_s]
-            setup = replace(setup, lives=lives_of(first_s, steps))
+            setup = replace(setup, stepped=stepped_requests(first_s, steps))
         setups.append(setup)
     return setups
 

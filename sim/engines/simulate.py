@@ -114,8 +114,8 @@ def _requested(setups: Sequence[GroupSetup], timelines: VmTimelines) -> int:
     return sum(
         timelines.heard_of.get(setup.index, 0)
         if setup.plan.demand.is_scaled
-        else setup.lives.vms
-        if setup.lives is not None
+        else setup.stepped.vms
+        if setup.stepped is not None
         else sum(len(born_s) for born_s in setup.births())
         for setup in setups
     )
@@ -190,13 +190,12 @@ def _simulate_private(
     timelines = listeners_of_run.timelines
     if timelines is not None:  # the first VMs again, with their moves
         for group in groups:
-            if (lives := group.setup.lives) is not None:
-                for row in np.flatnonzero(lives.vm < timelines.vms).tolist():
-                    group.report(timelines.listen, group.moves(row, lives.born_s[row : row + 1]))
-                continue
+            stepped, rows = group.setup.stepped, timelines.vms
+            if stepped is not None:
+                rows = int(np.searchsorted(stepped.vm, timelines.vms))
             for first, births in group.blocks():
-                if first >= timelines.vms:
+                if first >= rows:
                     break
-                group.report(timelines.listen, group.moves(first, births[: timelines.vms - first]))
+                group.report(timelines.listen, group.moves(first, births[: rows - first]))
     audit(groups, seed=seed, replication=replication)
     return groups

@@ -70,6 +70,10 @@ evictions = st.builds(
 )
 
 
+# Down and up again, while VMs are still being created or deleted.
+steps = st.sampled_from(((), (), ((600.0, 0), (610.0, 5)), ((900.0, 1), (930.0, 4), (931.0, 0), (5000.0, 8))))
+
+
 @st.composite
 def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
     """A group that meets others; in half of them every step takes the same time as everybody else's."""
@@ -80,6 +84,7 @@ def sharing_groups(draw: st.DrawFn, name: str, priority: str) -> GroupPlan:
     return GroupPlan(
         name=name,
         count=0 if open_ended else draw(st.integers(0, 8)),
+        count_steps=() if open_ended else draw(steps),
         create_over_s=draw(st.sampled_from((0.0, 0.0, 1800.0))),
         demand=demand,
         when_off=draw(st.sampled_from(("deallocate", "deallocate", "stop", "guest-shutdown", "hibernate", "keep"))),
@@ -210,7 +215,7 @@ def autoscales(draw: st.DrawFn) -> Autoscale:
 def follow_a_load(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
     """The group with an autoscaler; of a mix its regular and its spot VMs."""
     demand = draw(autoscales())
-    scaled = replace(group, demand=demand, count=0, create_over_s=0.0)
+    scaled = replace(group, demand=demand, count=0, count_steps=(), create_over_s=0.0)
     if demand.regular_base is None:
         return (scaled,)
     spot = replace(scaled, name=f"{group.name}-spot", priority="spot", spot=draw(evictions), scaled_with=group.name)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
 import numpy as np
 import pytest
-from fleets import BORN, RunOutput, differences, fleet, run_until
+from fleets import BORN, RunOutput, always, differences, fleet, group, run_both, run_until
+from shared import hosts
 
 from sim import from_dict, run
-from sim.engines.lives import lives_of
+from sim.engines.count_steps import stepped_requests
 from sim.model.demand import Schedule
+from sim.model.plan import Platform
 
 HOUR = 3600.0
 BORN_H, DELETING_H = BORN / 3600, 44 / 3600
@@ -27,17 +30,17 @@ def both(*steps: tuple[float, int], **changes: Any) -> RunOutput:
 
 
 def test_the_next_numbers_come_and_the_highest_go_and_come_back_under_their_names() -> None:
-    """3, then 5, then 1, then 2: VM 1 has two lives, VMs 2 to 4 one each, VM 0 all the time."""
-    found = lives_of(np.zeros(3), [(10.0, 5), (20.0, 1), (30.0, 2)])
+    """3, then 5, then 1, then 2: VM 1 is requested twice, VMs 2 to 4 once each, VM 0 all the time."""
+    found = stepped_requests(np.zeros(3), [(10.0, 5), (20.0, 1), (30.0, 2)])
     rows = list(zip(found.vm.tolist(), found.born_s.tolist(), found.lifetime_s.tolist(), strict=True))
-    assert rows == [(0, 0, np.inf), (1, 0, 20), (2, 0, 20), (3, 10, 10), (4, 10, 10), (1, 30, np.inf)]
+    assert rows == [(0, 0, np.inf), (1, 0, 20), (1, 30, np.inf), (2, 0, 20), (3, 10, 10), (4, 10, 10)]
     assert found.vms == 5
-    assert [member >> 32 for member in found.member.tolist()] == [0, 0, 0, 0, 0, 1]
+    assert [member >> 32 for member in found.member.tolist()] == [0, 0, 1, 0, 0, 0]
 
 
 def test_a_vm_that_is_requested_after_it_has_gone_never_comes() -> None:
     """Creates spread over an hour, and a step down in the middle of it."""
-    found = lives_of(np.array([0.0, 1200.0, 2400.0]), [(1500.0, 1)])
+    found = stepped_requests(np.array([0.0, 1200.0, 2400.0]), [(1500.0, 1)])
     assert found.vm.tolist() == [0, 1]
     assert found.lifetime_s.tolist() == [np.inf, 300.0]
 
@@ -134,3 +137,36 @@ def test_disks_of_vms_that_go_stay_where_they_are_kept_and_are_attached_again() 
         result = run(from_dict(document).replace("group.a.keeps_disks", keeps), engine="simpy")
         disks = [line for line in result.replications[0].bill if line.kind == "disk"]
         assert sum(line.quantity for line in disks) == pytest.approx(days * 24, abs=1e-9)
+
+
+SLOW = {"deleting": always(2000)}  # deleted at 1:00 and gone at 1:33:20
+GONE_H = 1 + 2000 / 3600
+
+
+def entered(output: RunOutput, vm: str) -> list[tuple[float, str]]:
+    """When a VM entered its power states (h)."""
+    return [(at_s / HOUR, state) for name, moves in output.run.vm_timelines if name == vm for at_s, state in moves]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("steps", "again_h"),
+    [
+        (((1.0, 0), (1.1, 2)), GONE_H),  # wanted again while its delete is under way: created when that has ended
+        (((1.0, 0), (1.1, 2), (1.2, 0)), None),  # and no longer wanted by then: not created at all
+        (((1.0, 0), (1.1, 2), (1.2, 0), (1.3, 2)), GONE_H),  # and wanted once more by then
+        (((1.0, 0), (1.1, 2), (1.2, 0), (1.7, 2)), 1.7),  # or later than that
+        (((1.0, 0), (2.0, 2)), 2.0),
+    ],
+)
+def test_a_name_is_one_vm(steps: tuple[tuple[float, int], ...], again_h: float | None, shared: bool) -> None:
+    """A VM that comes back is requested when the delete of the one that had its name has ended, by hand."""
+    platform = {"platform": Platform(hosts=(hosts(4),))} if shared else {}
+    plan = fleet(group(count=2, count_steps=tuple((at * HOUR, count) for at, count in steps), steps=SLOW), hours=6.0)
+    output = run_both(replace(plan, **platform))
+    for vm in ("g-0000", "g-0001"):
+        states = entered(output, vm)
+        creates = [at_h - 10 / 3600 for at_h, state in states if state == "starting"]  # after its allocation
+        assert creates == pytest.approx([0.0] if again_h is None else [0.0, again_h])
+    counts = output.run.usages["g"].counts
+    assert counts["vms.created"] == (2 if again_h is None else 4)

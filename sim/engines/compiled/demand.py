@@ -151,9 +151,9 @@ def _next_edge(slot: int, edge: float, wanted: int, group: int, fleet: Fleet) ->
 
 
 @inlined
-def begin_demand(slot: int, group: int, birth: int, births: Births, fleet: Fleet) -> tuple[int, float]:
+def begin_demand(slot: int, group: int, birth: int, born_s: float, births: Births, fleet: Fleet) -> tuple[int, float]:
     """Whether demand wants a VM at its request, and when it turns next (s)."""
-    settings, ints, born_s = fleet.tables.settings, fleet.vms.ints, births.born_s[birth]
+    settings, ints = fleet.tables.settings, fleet.vms.ints
     kind, wanted, edge = settings[group, DEMAND], 1, 0.0
     if kind == ALWAYS:
         return 1, NEVER

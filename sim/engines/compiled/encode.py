@@ -196,6 +196,16 @@ def _demand(setup: GroupSetup) -> int:
     return layout.CYCLE if setup.state_machine.edge_streams[0] >= 0 else layout.ALWAYS
 
 
+def follows(comes_back: NDArray[np.bool_], before: Longs) -> dict[str, Any]:
+    """The fields of `Births` for births of VMs that come back under their names: *before* is the birth before each of these."""
+    some = len(comes_back) if comes_back.any() else 0
+    return {
+        "follows": np.where(comes_back, before, -1)[:some],
+        "awaited_by": np.full(some, -1, dtype=np.int64),
+        "gone_s": np.full(some, np.inf),
+    }
+
+
 def with_own_edges(tables: Tables, births: Births, setups: Sequence[GroupSetup]) -> tuple[Tables, Births]:
     """The tables with the edges of single VMs behind those of groups, and births that know their own."""
     if all(setup.own_edges is None for setup in setups):

@@ -20,8 +20,8 @@ from sim.engines.compiled.disruptions import (
 )  # fmt: skip
 from sim.engines.compiled.event_queue import begin_in_slot, pop, push_vm
 from sim.engines.compiled.layout import (
-    ALWAYS_QUEUED, ASKED, BUFFERS_FULL, DONE, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, OWNER, PAUSE, PENDING, QUEUED, QUEUE_FULL,
-    SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, SharedFleet,
+    ALWAYS_QUEUED, ASKED, BIRTH, BUFFERS_FULL, DONE, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, OWNER, PAUSE, PENDING, QUEUED, QUEUE_FULL,
+    SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, SharedFleet,
 )  # fmt: skip
 
 # isort: on
@@ -31,7 +31,7 @@ from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS,
 from sim.engines.shared.room import HOST, LEAVES, NOWHERE, VM_COLUMNS
 
 SLOT_MASK = (1 << SLOT_BITS) - 1
-BIRTH = -1  # instead of a key
+AT_BIRTH = -1  # instead of a key
 
 
 @inlined
@@ -61,6 +61,30 @@ def _leave_slot(slot: int, transition: int, shared: SharedFleet) -> None:
         ints[slot, OF_GROUP] = -1
         queue.free_slots[queue.progress[FREE]] = slot
         queue.progress[FREE] += 1
+
+
+@inlined
+def _has_to_wait(birth: int, now: float, births: Births) -> bool:
+    """Whether the VM that had this one's name before is still there; it is requested when that is gone."""
+    if len(births.follows) == 0 or births.follows[birth] < 0 or births.gone_s[births.follows[birth]] <= now:
+        return False
+    births.awaited_by[births.follows[birth]] = birth
+    return True
+
+
+@compiled
+def _begin_next(birth: int, now: float, shared: SharedFleet) -> None:
+    """A VM is gone; the next of its name that waits for that is requested now, unless it is no longer wanted."""
+    births = shared.fleet.births
+    births.gone_s[birth] = now
+    birth = births.awaited_by[birth]
+    while birth >= 0:
+        if births.born_s[birth] + births.lifetime_s[birth] > now:
+            slot = begin_in_slot(birth, now, births, ASKED, shared)
+            push_vm(now, INTERRUPTS, slot, shared.fleet.vms.ints, shared.queue)
+            return
+        births.gone_s[birth] = now
+        birth = births.awaited_by[birth]
 
 
 @compiled
@@ -115,8 +139,10 @@ def _run_events(shared: SharedFleet) -> None:
                 progress[STATUS] = NO_SLOTS
                 return
             progress[NEXT_BIRTH] = birth + 1
-            slot = begin_in_slot(birth, births, PENDING, shared)
-            now, key, stage = births.born_s[birth], BIRTH, NOTHING
+            now, key, stage = births.born_s[birth], AT_BIRTH, NOTHING
+            if _has_to_wait(birth, now, births):
+                continue
+            slot = begin_in_slot(birth, now, births, PENDING, shared)
         elif progress[QUEUED] > 0:
             now, key = queue.t[0], queue.key[0]
             if TICKS <= key < INTERRUPTS and progress[FREE] < shared.scaled.growth:
@@ -140,7 +166,7 @@ def _run_events(shared: SharedFleet) -> None:
             return
         while True:
             was, transition = stage, ints[slot, PENDING]
-            if key == BIRTH:
+            if key == AT_BIRTH:
                 stage = next_stage(slot, NOTHING, transition, shared)
             elif key == INTERRUPTS:
                 if not pass_time(slot, now, fleet):
@@ -188,6 +214,8 @@ def _run_events(shared: SharedFleet) -> None:
             if stage == NOTHING:
                 if transition != PARKED and transition != FULL:
                     _leave_slot(slot, transition, shared)
+                    if transition == ENDED and len(births.follows) > 0:
+                        _begin_next(ints[slot, BIRTH], now, shared)
                     break
                 now, key = floats[slot, WAKES], MOVES
                 if transition == PARKED and (not is_queued or now >= fleet.run.horizon_s):

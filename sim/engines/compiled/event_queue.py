@@ -56,7 +56,7 @@ def pop(queue: Queue) -> int:
 
 
 @compiled
-def begin_in_slot(birth: int, births: Births, column: int, shared: SharedFleet) -> int:
+def begin_in_slot(birth: int, born_s: float, births: Births, column: int, shared: SharedFleet) -> int:
     """A VM is requested, in a free slot, which is returned; its first transition goes to that *column* of `Vms.ints`."""
     queue, places = shared.queue, shared.platform.room.vms
     queue.progress[FREE] -= 1
@@ -65,5 +65,5 @@ def begin_in_slot(birth: int, births: Births, column: int, shared: SharedFleet) 
     places[row + HOST] = NOWHERE
     places[row + UNIT] = -1
     places[row + LEAVES] = NOWHERE
-    shared.fleet.vms.ints[slot, column] = begin(slot, birth, births, shared.fleet)
+    shared.fleet.vms.ints[slot, column] = begin(slot, birth, born_s, births, shared.fleet)
     return slot  # type: ignore[no-any-return]

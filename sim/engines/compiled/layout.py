@@ -49,7 +49,7 @@ STAY_ENDS, WAKES, PAUSE, AWAITED_SINCE = range(5, 9)
 DUE, WORKED = range(9, 11)  # when work is due, if that is before the horizon, and what was done since the last eviction
 (STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
  STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
- IS_KEPT, DRAWN) = range(27)  # fmt: skip
+ IS_KEPT, BIRTH, DRAWN) = range(28)  # fmt: skip
 # Elements of `Ledger.progress`: lines of the event buffer, of `changes` and of `waits` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, WAITS, STUCK_VM, STUCK_STATE = range(5)
@@ -139,6 +139,11 @@ class Births(NamedTuple):
     key: NDArray[np.uint64]
     lifetime_key: NDArray[np.uint64]  # of the VM whose draw is its lifetime; empty where each has its own
     edges: Longs  # (VMs, 2): where its own edges begin and end in `Tables.edges_s`; empty where no VM has any
+    # Where VMs come back under their names (else empty): the birth of the name before this one, or -1; the one that waits for its VM
+    # to be gone, or -1; and when that was.
+    follows: Longs
+    awaited_by: Longs
+    gone_s: Floats
 
 
 class Vms(NamedTuple):

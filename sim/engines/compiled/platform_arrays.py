@@ -152,6 +152,7 @@ def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
         birth=Births(
             born_s=np.zeros(1), group=one.copy(), vm=one.copy(), lifetime_s=np.zeros(0), key=np.zeros(1, dtype=np.uint64),
             lifetime_key=np.zeros(0, dtype=np.uint64), edges=np.zeros((0, 2), dtype=np.int64),
+            follows=one[:0], awaited_by=one[:0], gone_s=np.zeros(0),
         ),
         growth=max(most, default=0),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from sim.distributions import streams
 from sim.engines.audit import Moves, compare, picks
 from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
-from sim.engines.compiled.encode import Encoded, encode, with_own_edges
+from sim.engines.compiled.encode import Encoded, encode, follows, with_own_edges
 from sim.engines.compiled.layout import Births, Fleet, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
@@ -51,6 +52,10 @@ class CompiledGroup:
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """(number of the first VM, births) of each call."""
+        if (stepped := self.setup.stepped) is not None:  # all births of a VM in one call
+            cuts = [*np.flatnonzero(stepped.earlier == 0)[:: self.vms_at_once].tolist(), len(stepped.vm)]
+            yield from ((start, stepped.born_s[start:end]) for start, end in pairwise(cuts))
+            return
         first, waiting, many = 0, [np.zeros(0)], 0
         for births in self.setup.births():
             waiting.append(births)
@@ -92,6 +97,7 @@ class CompiledGroup:
             if owners is None
             else streams.member_keys(self.setup.group_key, owners[index]),
             edges=np.zeros((0, 2), dtype=np.int64),
+            **follows(self.setup.earlier(index) > 0, np.arange(count) - 1),
         )
         tables, births = with_own_edges(self.encoded.tables, births, [self.setup])
         kept = (mask.any(), True, events)
@@ -232,5 +238,6 @@ def audit(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> No
     births = [next(group.blocks(), (0, np.zeros(0)))[1] for group in groups]
     for place, index in picks([len(born_s) for born_s in births], seed=seed, replication=replication):
         group, born_s = groups[place], births[place]
+        index -= int(group.setup.earlier(np.array([index]))[0])  # the first of its name waits for no other
         story: Moves = group.moves(index, born_s[index : index + 1])[:2]
         compare(group.setup, index, story, born_s[index])

@@ -152,7 +152,7 @@ def _grow(place: int, more: int, now: float, shared: SharedFleet) -> None:
         birth.group[0] = groups[place, SCALED_GROUP]
         birth.vm[0] = index
         birth.key[0] = mix(scaled.keys[place] + _GOLDEN * np.uint64(index + 1))
-        slot = begin_in_slot(0, birth, ASKED, shared)
+        slot = begin_in_slot(0, now, birth, ASKED, shared)
         newest = groups[place, NEWEST]
         ints[slot, OLDER] = newest
         ints[slot, NEWER] = -1

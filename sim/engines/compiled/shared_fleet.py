@@ -23,7 +23,7 @@ from sim.engines.audit import (
 )
 from sim.engines.compiled import layout
 from sim.engines.compiled.buffers import Buffers, add_changes
-from sim.engines.compiled.encode import Encoded, encode, with_own_edges
+from sim.engines.compiled.encode import Encoded, encode, follows, with_own_edges
 from sim.engines.compiled.event_loop import run_events
 from sim.engines.compiled.layout import Births, Fleet, Notes, Queue, SharedFleet, Vms
 from sim.engines.compiled.platform_arrays import (
@@ -80,7 +80,7 @@ class SharedRun:
         self.rows: dict[tuple[int, int], int] = {
             (place, int(setups[place].vms(np.array([row]))[0])): row
             for place, row in picks(births.tolist(), seed=seed, replication=replication)
-            if setups[place].has_one_life(row)
+            if setups[place].has_one_birth(row)
         }
         self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in self.rows}
         self.actions: dict[tuple[int, int], list[PlatformAction]] = {vm: [] for vm in self.rows}
@@ -245,14 +245,15 @@ class SharedRun:
 def _births(setups: Sequence[GroupSetup]) -> Births:
     """Every VM of every group in order of birth, then of group."""
     recorded = any(len(setup.lifetimes_s) for setup in setups)
-    parts = []
+    parts, earlier = [], []
     for place, setup in enumerate(setups):
         born_s = np.concatenate([np.zeros(0), *setup.births()])
         index = np.arange(len(born_s), dtype=np.int64)
         lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
         owners = setup.lifetime_owners
+        earlier.append(setup.earlier(index))
         parts.append(
-            Births(
+            (
                 born_s, np.full_like(index, place), setup.vms(index), lifetime_s,
                 streams.member_keys(setup.group_key, setup.members(index)),
                 streams.member_keys(setup.group_key, index if owners is None else owners),
@@ -261,7 +262,9 @@ def _births(setups: Sequence[GroupSetup]) -> Births:
         )  # fmt: skip
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    births = Births(*(column[order] for column in columns))
+    place_of = np.argsort(order)
+    again = follows(np.concatenate(earlier)[order] > 0, place_of[order - 1])
+    births = Births(*(column[order] for column in columns), **again)
     if all(setup.lifetime_owners is None for setup in setups):
         births = births._replace(lifetime_key=np.zeros(0, dtype=np.uint64))
     return births if recorded else births._replace(lifetime_s=np.zeros(0))

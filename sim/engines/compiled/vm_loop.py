@@ -27,7 +27,7 @@ from sim.engines.compiled.demand import (
 
 # isort: off
 from sim.engines.compiled.layout import (
-    ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, AWAITED_SINCE, BACKOFFS_FROM, BY_FAILURE, CHANCE_AT_DEADLINE, CHANCE_FROM, CHANCE_GIVES_UP, CHANCE_STREAM,
+    ASKED, ATTEMPT, ATTEMPTS, ATTEMPTS_IN_ALL, AWAITED_SINCE, BACKOFFS_FROM, BIRTH, BY_FAILURE, CHANCE_AT_DEADLINE, CHANCE_FROM, CHANCE_GIVES_UP, CHANCE_STREAM,
     CHANCE_TO, CHANCE_TRANSITION, CRASH, CRASH_LEFT, CRASH_SAMPLER, CRASH_STREAM, DIES, DOWN, DRAWN, EDGE, ENDS, ENDS_DEMAND, EVICT,
     EVICTION_LEFT, EVICTION_SAMPLER, EVICTION_STREAM, FIRST_STATE, FIRST_TRANSITION, HAS_EFFECT, HAS_QUOTA, HAS_RUN, HAS_TIMERS, HOST_FAILED,
     HOST_FAILED_GIVES_UP, INDEX, LATE, LATER_STATE, LATER_TRANSITION, LEVEL, LIFE, LIFE_CHANGE, LIFE_IS_WORK, LIFE_TIMER, LIFETIME_SAMPLER,
@@ -88,9 +88,9 @@ def _lose_work(slot: int, group: int, t: float, fleet: Fleet) -> float:
 
 
 @compiled
-def begin(slot: int, birth: int, births: Births, fleet: Fleet) -> int:
-    """A VM is requested: its timers and the demand for it; returns its first transition."""
-    group, index, born_s, key = births.group[birth], births.vm[birth], births.born_s[birth], births.key[birth]
+def begin(slot: int, birth: int, born_s: float, births: Births, fleet: Fleet) -> int:
+    """A VM is requested, at its birth or later: its timers and the demand for it; returns its first transition."""
+    group, index, key = births.group[birth], births.vm[birth], births.key[birth]
     settings, floats, ints, streams = fleet.tables.settings, fleet.vms.floats, fleet.vms.ints, fleet.tables.streams
     for stream in range(settings[group, STREAMS]):
         fleet.vms.keys[slot, stream] = mix(key ^ streams[group, stream])
@@ -101,14 +101,14 @@ def begin(slot: int, birth: int, births: Births, fleet: Fleet) -> int:
     floats[slot, T] = born_s
     floats[slot, CRASH_LEFT], floats[slot, EVICTION_LEFT], floats[slot, AWAITED_SINCE] = NEVER, NEVER, NEVER
     _begin_work(slot, group, born_s, fleet)
-    floats[slot, DIES] = born_s + (births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER)
+    floats[slot, DIES] = births.born_s[birth] + births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER
     if settings[group, CRASH_STREAM] >= 0:
         floats[slot, CRASH_LEFT] = variate(slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], fleet)
     if settings[group, EVICTION_STREAM] >= 0:
         floats[slot, EVICTION_LEFT] = variate(
             slot, settings[group, EVICTION_STREAM], settings[group, EVICTION_SAMPLER], fleet
         )
-    wanted, floats[slot, EDGE] = begin_demand(slot, group, birth, births, fleet)
+    wanted, floats[slot, EDGE] = begin_demand(slot, group, birth, born_s, births, fleet)
     state = settings[group, FIRST_STATE] if born_s <= 0.0 else settings[group, LATER_STATE]
     ints[slot, STATE] = state
     ints[slot, WANTED] = wanted
@@ -118,6 +118,7 @@ def begin(slot: int, birth: int, births: Births, fleet: Fleet) -> int:
     ints[slot, INDEX] = index
     ints[slot, OF_GROUP] = group
     ints[slot, STAGE] = 0
+    ints[slot, BIRTH] = birth
     ints[slot, HAS_QUOTA] = 0
     ints[slot, STAMP] += 1
     ints[slot, STRUCK] = NOT_STRUCK
@@ -360,11 +361,21 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
 
 @compiled
 def _run_vms(fleet: Fleet) -> None:
-    for birth in range(len(fleet.births.born_s)):
-        transition = begin(0, birth, fleet.births, fleet)
-        advance(0, transition, False, NEVER, False, fleet)
+    births = fleet.births
+    for birth in range(len(births.born_s)):
+        born_s = births.born_s[birth]
+        if len(births.follows) > 0 and births.follows[birth] >= 0:
+            gone_s = births.gone_s[births.follows[birth]]
+            if gone_s > born_s and born_s + births.lifetime_s[birth] <= gone_s:
+                births.gone_s[birth] = gone_s
+                continue
+            born_s = max(born_s, gone_s)
+        transition = begin(0, birth, born_s, births, fleet)
+        transition = advance(0, transition, False, NEVER, False, fleet)
         if fleet.ledger.progress[STUCK_VM] != 0:
             return
+        if len(births.follows) > 0:
+            births.gone_s[birth] = fleet.vms.floats[0, T] if transition == ENDED else NEVER
 
 
 @cached

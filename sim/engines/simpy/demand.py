@@ -20,8 +20,8 @@ class VmWithDemand(VmRecord):
             self.crash_left_s = self.draw(state_machine.crash_stream)
         if state_machine.eviction_stream >= 0:
             self.eviction_left_s = self.draw(state_machine.eviction_stream)
-        if self.group.setup.lives is not None:
-            self.dies_s = self.now_s + float(self.group.setup.lives.lifetime_s[self.row])
+        if (stepped := self.group.setup.stepped) is not None:
+            self.dies_s = stepped.end_s(self.row)
         elif recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
             self.dies_s = self.now_s + recorded_s[self.row]
         due_s = self.now_s + state_machine.plan.demand.deadline_s

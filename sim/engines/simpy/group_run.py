@@ -86,6 +86,8 @@ class GroupRun:
         self.whom: array[int] | None = None
         self.waits = array("q")  # from wanted to ready, in ticks, as `sim.usage.ready` counts them
         self.vms: dict[int, VmRecord] = {}  # those alive, where something may interrupt them
+        self.over: set[int] = set()  # births whose VM is gone, and those of its name that wait for that
+        self.held: set[int] = set()
         self.counts: dict[str, int] = {}  # what isn't a move
         self.work = [0, 0, 0, 0]  # of `shared.work`
         self.amounts: dict[str, float] = {}
@@ -129,15 +131,31 @@ class GroupRun:
         if self.may_be_interrupted:
             self.vms[vm.index] = vm
 
+    def forget(self, vm: VmRecord) -> None:
+        """A VM is gone; the next of its name that waits for that is requested now, unless it is no longer wanted."""
+        self.vms.pop(vm.index, None)
+        if (stepped := self.setup.stepped) is None:
+            return
+        row = vm.row
+        self.over.add(row)
+        while row + 1 in self.held:
+            row += 1
+            self.held.discard(row)
+            if stepped.end_s(row) > vm.now_s:
+                self.add_vm(row, vm.now_s)
+                return
+            self.over.add(row)
+
     def source(self) -> Generator[Event, Any, None]:
-        """Requests VMs one after the other, each at its instant."""
-        index = 0
-        for block in self.setup.births():
-            for born_s in block.tolist():
-                if born_s > self.env.now:
-                    yield self.env.at(born_s)
-                self.add_vm(index, born_s)
-                index += 1
+        """Requests VMs one after the other, each at its instant, or when the one that had its name is gone."""
+        stepped = self.setup.stepped
+        for row, born_s in self.setup.births_in_time():
+            if born_s > self.env.now:
+                yield self.env.at(born_s)
+            if stepped is not None and stepped.earlier[row] and row - 1 not in self.over:
+                self.held.add(row)
+            else:
+                self.add_vm(row, born_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -185,8 +203,8 @@ class VmRecord:
     pending: str = field(init=False, default="")  # a disruption that waits for an answer: host_failed or preempt
 
     def __post_init__(self) -> None:
-        lives = self.group.setup.lives
-        self.member = self.index if lives is None else int(lives.member[self.row])
+        stepped = self.group.setup.stepped
+        self.member = self.index if stepped is None else int(stepped.member[self.row])
         streams = len(self.group.state_machine.stream_names)
         self.state = self.group.state_machine.first_of(self.now_s).source
         self.draws = [_no_draw_left] * streams

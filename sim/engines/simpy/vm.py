@@ -43,8 +43,7 @@ class Vm(VmOnPlatform):
                 transition = yield from self.acquire_resources(transition, platform)
             state = self.move(transition)
             if state.ends:
-                if group.vms.get(self.index) is self:  # another VM of the name may have come meanwhile
-                    del group.vms[self.index]
+                group.forget(self)
                 return
             # A disruption may have come before a state that answers it, and demand may have turned during an operation.
             if self.pending and (answer := self.answer_to(self.pending)) is not None:
@@ -231,7 +230,7 @@ class Vm(VmOnPlatform):
 
 def start_vm(group: GroupRun, row: int, born_s: float) -> Vm:
     """A VM is requested now, a row of the group's births: its process begins."""
-    lives = group.setup.lives
-    vm = Vm(group, row if lives is None else int(lives.vm[row]), born_s, row)
+    stepped = group.setup.stepped
+    vm = Vm(group, row if stepped is None else int(stepped.vm[row]), born_s, row)
     vm.process = group.env.process(vm.simulate())
     return vm
