@@ -105,7 +105,7 @@ class Shared:
         "-n",
         callback=_from(1, "--replications"),
         metavar="N",
-        help="Independent repetitions. [default: the scenario's]",
+        help="Independent repetitions; of `size`: at most so many at a value. [default: the scenario's; `size`: as it takes]",
     )
     precision: str | None = option(
         None,

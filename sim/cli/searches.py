@@ -7,6 +7,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
+from sim.fields.metrics import Forms
 from sim.fields.numbers import MINUS, NO_NUMBER, general, money, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -89,11 +90,18 @@ def recommend(scenario: options.ScenarioFile, shared: options.Shared) -> None:
 
 def _print_evidence(summary: Mapping[str, Any]) -> None:
     """Each value that was tried, with its evidence, and the answer in a sentence."""
+    from sim.studies.constraints import parse_constraint
+
+    constraint, trials = parse_constraint(summary["keep"]), summary["trials"]
+    is_chance = constraint.quantile is not None or constraint.event is not None
+    metric = "availability" if is_chance else constraint.metric  # a probability is written as any share
+    form = Forms(currency=summary["currency"]).of(
+        metric, *(t[key] for t in trials for key in ("estimate", "low", "high"))
+    )
     rows = []
-    for trial in summary["trials"]:
-        low, high = trial["low"], trial["high"]
-        between = "–" if low is None or high is None else f"{low:.6g} … {high:.6g}"
-        estimate = "–" if trial["estimate"] is None else f"{trial['estimate']:.6g}"
+    for trial in trials:
+        between = terminal.interval(form, trial["low"], trial["high"])
+        estimate = form.with_unit(trial["estimate"])
         cost = money(trial["mean_cost_usd"])
         rows.append((str(trial["value"]), trial["answer"], estimate, between, str(trial["n"]), cost))
     terminal.print_table(

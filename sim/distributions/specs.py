@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, mod
 
 from sim.distributions import kinds
 from sim.fields.samples import read_samples
-from sim.fields.types import NotNegative, Positive, PositiveSeconds, Probability, Seconds, Section, Text
+from sim.fields.types import NotNegative, Positive, PositiveSeconds, Seconds, Section, Share, Text
 from sim.units import LONGEST_S, format_duration
 
 
@@ -130,7 +130,7 @@ class Quantiles(Spec):
 
     made = kinds.Quantiles
     dist: Literal["quantiles"]
-    p: tuple[Probability, ...] = Field(description="Rising from 0 to 1.")
+    p: tuple[Share, ...] = Field(description="Rising from 0 to 1.")
     at: tuple[Seconds, ...] = Field(description="As many durations as p, rising.")
 
 

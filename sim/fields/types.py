@@ -107,7 +107,7 @@ def _parse(text: str) -> float:
         hint = 'write a number and a unit (ms, s, min, h, d, w), such as "90s", "15min", "8h", "30d" or "PT1H30M"'
         number, unit = re.fullmatch(r"\s*([0-9.]*)\s*(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
         if number and not unit:
-            hint = f'the unit is missing; did you mean "{number}s", "{number}min" or "{number}h"?'
+            hint = f'the unit is missing; did you mean "{number}s", "{number}min", "{number}h" or "{number}d"?'
         elif number and (right := _OTHER_UNITS.get(unit.lower()) or (unit.lower() in SECONDS_PER and unit.lower())):
             hint = f'did you mean "{number}{right}"?'
         elif unit.lower().startswith("month") or unit.lower().startswith("year"):
@@ -173,7 +173,6 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-MOST_NUMBER, 
 Positive = Annotated[float, Strict(), Field(allow_inf_nan=False, gt=0, le=MOST_NUMBER)]
 NotNegative = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_NUMBER)]
 Price = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=MOST_PRICE)]
-Probability = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=0, le=1)]
 
 
 def read_percentage(value: object) -> object:
@@ -189,11 +188,13 @@ def read_percentage(value: object) -> object:
 
 
 Share = Annotated[
-    Probability,
+    float,
+    Strict(),
+    Field(allow_inf_nan=False, ge=0, le=1),
     BeforeValidator(read_percentage),
     WithJsonSchema({"type": ["number", "string"], "minimum": 0, "maximum": 1, "pattern": r"^\s*[0-9.]+\s*%\s*$"}),
 ]
-"""A part of a whole, from 0 to 1."""
+"""A part of a whole or a probability, from 0 to 1."""
 
 
 # --- names and the calendar -----------------------------------------------------------------------------------------

@@ -79,6 +79,10 @@ class StoredResult:
         """replication, group, metric, value; group "" is the whole fleet."""
         return self._frame("replications")
 
+    def frame(self) -> DataFrame:
+        """The same, under the name that every answer has for it."""
+        return self.replications
+
     @cached_property
     def bill(self) -> DataFrame:
         """replication, group, meter, quantity, unit, unit_price, amount."""

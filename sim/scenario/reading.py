@@ -133,6 +133,10 @@ def _given_twice(problem: str, lines: Sequence[str]) -> tuple[str, str]:
 
 
 def _syntax_hint(shown: str) -> str:
+    """The usual reason for a syntax error on a line; "" where it gives none away."""
+    clock = re.search(r"([\w-]+)\s*=\s*(\d{1,2}):(\d\d)(:\d\d)?(?=[\s,}]|$)", shown)
+    if clock is not None and (clock[4] is None or len(clock[2]) == 1):
+        return f"a time of day has two digits each, and seconds: {clock[1]} = {clock[2].zfill(2)}:{clock[3]}{clock[4] or ':00'}"
     key = re.match(r"""([\w."'-]+)\s*=\s*([^"'\[{\s#][^#]*)""", shown)
     if key is None:
         return ""
@@ -141,8 +145,6 @@ def _syntax_hint(shown: str) -> str:
         return f"one = is enough: {key[1]} = {value.lstrip('= ')}".removesuffix(f": {key[1]} = ")
     if value.lower() in ("true", "false"):
         return f"write {value.lower()}"
-    if re.fullmatch(r"\d+:\d\d", value):
-        return f"a time of day has seconds: {key[1]} = {value.zfill(5)}:00"
     return f'a text or a duration stands in quotes: {key[1]} = "{value}"'
 
 

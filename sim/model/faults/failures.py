@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sim.distributions.specs import Varying, varying_words
 from sim.fields.defaults import Sourced, Trust
-from sim.fields.types import PositiveSeconds, Probability, Section, add_field, default_field
+from sim.fields.types import PositiveSeconds, Section, Share, add_field, default_field
 from sim.lifecycle.failures import FAILURES
 from sim.units import format_duration
 
@@ -63,5 +63,5 @@ for _code in FAILURE_CODES:
         trust=Trust.CONVENTION,
     )
     _field = default_field(f"group.failures.{_code}", FAILURES[_code].chance, row=_row)
-    add_field(Failures, _code, Probability, _field, before="os_provisioning_timeout")
+    add_field(Failures, _code, Share, _field, before="os_provisioning_timeout")
 Failures.model_rebuild(force=True)

@@ -10,7 +10,7 @@ from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
-from sim.fields.types import PositiveSeconds, Probability, default_field
+from sim.fields.types import PositiveSeconds, Share, default_field
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
 from sim.units import format_duration
@@ -39,7 +39,7 @@ class SpotSection(GroupFault):
 
     key = "spot"
 
-    eviction_per_hour: Annotated[Probability, Field(lt=1)] = default_field(
+    eviction_per_hour: Annotated[Share, Field(lt=1)] = default_field(
         "group.spot.eviction_per_hour", "Probability of eviction within one hour of running."
     )
     policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")

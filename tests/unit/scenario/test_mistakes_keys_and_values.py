@@ -70,10 +70,10 @@ MISTAKES: dict[str, Bad] = {
     ),
     "probability as text": bad(
         "OSProvisioningTimedOut = 0.01",
-        'OSProvisioningTimedOut = "1%" #!',
+        'OSProvisioningTimedOut = "often" #!',
         "group.dev.failures.OSProvisioningTimedOut",
-        '"1%"',
-        "number",
+        '"often"',
+        'such as "12 %"',
     ),
     "a duration without unit": bad(
         'horizon = "28d"', 'horizon = "28" #!', "horizon", '"28"', "unit is missing", '"28h"'

@@ -11,6 +11,10 @@ MISTAKES: dict[str, Bad] = {
     "a duration without quotes": bad(
         'horizon = "28d"', "horizon = 28d #!", "", "TOML syntax", 'horizon = "28d"'
     ),
+    "a time without seconds in an inline table": bad(
+        ON, "x = { on = 8:00, off = 19:00:00 } #!\n", "", "TOML syntax", "on = 08:00:00"
+    ),
+    "a time with one digit": bad(ON, "on = 8:00:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
     "a time without seconds": bad(ON, "on = 08:00 #!\n", "", "TOML syntax", "on = 08:00:00"),
     "a text without quotes": bad('name = "dev"', "name = dev #!", "", "TOML syntax", 'name = "dev"'),
     "True with a capital": bad(*group_key("public_ip = True"), "", "TOML syntax", "write true"),
