@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.azure.importing import Imported
-from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured, number, render, text
+from sim.azure.scenario_text import Block, Setting, assumed, measured, number, render, text
 from sim.billing.conversion import conversion
 from sim.errors import ScenarioError
 from sim.files import write_whole
@@ -90,13 +90,9 @@ def _head(found: Imported, name: str) -> list[Setting]:
     if found.period is not None:
         rows.append(measured("start", found.start.isoformat().replace("+00:00", "Z"), f"whole days that {files} cover"))
     days = round(found.length_s / 86_400)
+    horizon = f'"{days}d"'
     rows.append(
-        Setting(
-            "horizon",
-            f'"{days}d"',
-            "the same" if found.period else "no file has dates",
-            trust=MEASURED if found.period else ASSUMED,
-        )
+        measured("horizon", horizon, "the same") if found.period else assumed("horizon", horizon, "no file has dates")
     )
     rows.append(Setting("billing_policy", text("2023-10"), "today's platform bills Starting", trust="documented"))
     return rows
@@ -112,19 +108,15 @@ def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting
     currency = found.charges.currency
     if currency != found.list_currency:
         if in_currency:
-            rows.append(
-                measured("currency", text(currency), "the invoice's; list prices times the bundled, dated rate")
-            )
+            basis = "the invoice's; list prices times the bundled, dated rate"
+            rows.append(measured("currency", text(currency), basis))
         else:
-            found.warnings.append(
-                f"the invoice is in {currency}; the scenario is in {found.list_currency}, the list's currency"
-            )
+            here = f"the scenario is in {found.list_currency}, the list's currency"
+            found.warnings.append(f"the invoice is in {currency}; {here}")
     discount = found.charges.discount
     if discount:
-        listed = sum(found.charges.listed)
-        words = (
-            f"{currency} {sum(found.charges.paid):,.2f} paid for {listed:,.2f} at list, without commitments and spot"
-        )
+        paid, listed = sum(found.charges.paid), sum(found.charges.listed)
+        words = f"{currency} {paid:,.2f} paid for {listed:,.2f} at list, without commitments and spot"
         rows.append(measured("discount", number(discount), words))
     return rows
 
@@ -134,8 +126,8 @@ def _remarks(found: Imported) -> list[str]:
         "Written by `vmfleet from-azure`. Every number says what it rests on: measured (how many, which file), assumed, or default;",
         "what isn't here is the documented default (`vmfleet validate` lists them).",
         "",
+        "Files:",
     ]
-    lines.append("Files:")
     for each in found.inputs:
         state = "used" if each.used else f"not used: {each.reason}"
         lines.append(f"  {each.path.name}: {each.seen.words}, {each.rows:,} rows, {state}")

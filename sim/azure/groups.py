@@ -62,12 +62,8 @@ def make_groups(pools: Sequence[Pool], context: Context) -> list[Group]:
             alike.setdefault(kind, []).append(each)
         one_size = len({members[0].vm.size for members in alike.values()}) == 1
         for members in sorted(alike.values(), key=lambda each: each[0].vm.name):
-            short = (
-                ""
-                if one_size
-                else "-" + re.sub(r"[^a-z0-9]+", "", members[0].vm.size.removeprefix("Standard_").lower())
-            )
-            found.append(_group(pool, members, _stem(pool) + short, context))
+            size = re.sub(r"[^a-z0-9]+", "", members[0].vm.size.removeprefix("Standard_").lower())
+            found.append(_group(pool, members, _stem(pool) if one_size else f"{_stem(pool)}-{size}", context))
     return found
 
 
@@ -100,12 +96,9 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
         settings += demands.spot(members)
     settings += context.measures.settings(vm.os)
     block = Block("[[group]]", settings, remarks=_remarks(pool, members, demand.remarks), windows=demand.windows)
-    table = ""
     if demand.table:
-        table = demand.table
-        file = f"{context.stem}.{name}.csv"
-        settings.append(measured("trace.file", text(file), "written beside this file"))
-    return Group(name, demand.kind, members, block, table)
+        settings.append(measured("trace.file", text(f"{context.stem}.{name}.csv"), "written beside this file"))
+    return Group(name, demand.kind, members, block, demand.table)
 
 
 def _of(vm: Vm, key: str, toml: str) -> Setting:

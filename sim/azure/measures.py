@@ -68,16 +68,14 @@ class Measures:
 
     def _failures(self) -> list[Setting]:
         """Rates of those codes that the scenario format knows."""
-        found: dict[str, tuple[int, int]] = {}
-        for kind, codes in self.failed.items():
-            for code, count in codes.items():
-                if code in FAILURES and kind in (START, WRITE):
-                    before = found.get(code, (0, 0))
-                    found[code] = (before[0] + count, before[1] + self.tried[kind])
-        return [
-            logged(f"failures.{code}", number(count / of), f"{count} of {of} starts and creates, {self.file}")
-            for code, (count, of) in sorted(found.items())
-        ]  # fmt: skip
+        found = []
+        for code in sorted(FAILURES):
+            kinds = [kind for kind in (START, WRITE) if self.failed.get(kind, Counter())[code]]
+            count, of = sum(self.failed[kind][code] for kind in kinds), sum(self.tried[kind] for kind in kinds)
+            if kinds:
+                basis = f"{count} of {of} starts and creates, {self.file}"
+                found.append(logged(f"failures.{code}", number(count / of), basis))
+        return found
 
     def remarks(self) -> list[str]:
         """Failures in words, with those that no key stands for."""

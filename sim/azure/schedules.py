@@ -5,7 +5,7 @@ weekday; a pool is on a schedule if most starts do.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from statistics import median
@@ -126,6 +126,13 @@ class _Clock:
     def seconds(self, day: date, at: time) -> float:
         return datetime.combine(day, at, self.zone).timestamp() - self.origin
 
+    def windows(self, window: Window, days: Iterable[date]) -> Iterator[tuple[date, float, float]]:
+        """Each of some days on which a window begins, with its begin and its end."""
+        for day in days:
+            if day.weekday() in window.days:
+                last = day if window.off > window.on else day + timedelta(days=1)
+                yield day, self.seconds(day, window.on), self.seconds(last, window.off)
+
     def days(self) -> list[date]:
         first, last = self.local(0).date(), self.local(self.length_s - 1).date()
         return [first + timedelta(days=place) for place in range((last - first).days + 1)]
@@ -220,11 +227,7 @@ def _habits(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> None:
     """Days off, absences, what is forgotten and when it is put out."""
     seen: dict[date, list[tuple[str, Timeline, float]]] = {}
     for window in found.windows:
-        for day in clock.days():
-            if day.weekday() not in window.days:
-                continue
-            on = clock.seconds(day, window.on)
-            off = clock.seconds(day if window.off > window.on else day + timedelta(days=1), window.off)
+        for day, on, off in clock.windows(window, clock.days()):
             if on < 0 or off + found.jitter_s + LATE_S > clock.length_s:
                 continue
             for vm in vms:
@@ -258,12 +261,8 @@ def _instants(found: Schedule, clock: _Clock, more_days: int = 0) -> list[tuple[
     """Begin and end of each window of the period, and of some days after it."""
     days = clock.days()
     days += [days[-1] + timedelta(days=1 + place) for place in range(more_days)]
-    return sorted(
-        (clock.seconds(day, each.on), clock.seconds(day if each.off > each.on else day + timedelta(days=1), each.off))
-        for each in found.windows
-        for day in days
-        if day.weekday() in each.days and day not in found.days_off
-    )
+    open_days = [day for day in days if day not in found.days_off]
+    return sorted((on, off) for each in found.windows for _, on, off in clock.windows(each, open_days))
 
 
 def _forgets(found: Schedule, vms: Sequence[Timeline], clock: _Clock) -> float:
