@@ -181,6 +181,16 @@ add_metrics(
         definition="most VMs that were Running at one instant",
         compute=lambda rated: float(rated.usage.peak_running),
     ),
+    Metric(
+        name="hosts.used_share", label="vCPUs of hosts in use", unit=Unit.SHARE, section="VMs",
+        definition="vCPUs of hosts that VMs hold over the vCPUs of all hosts, time average; of a group: those that its VMs hold",
+        compute=lambda rated: rated.usage.amounts.get("hosts.used_share"),
+    ),
+    Metric(
+        name="hosts.peak_used", label="peak of hosts in use", unit=Unit.COUNT, section="VMs",
+        definition="most hosts that held a VM at one instant; of the fleet",
+        compute=lambda rated: rated.usage.counts.get("hosts.peak_used"),
+    ),
     _counter("vms.created", "VMs created", "creates that reached Succeeded", section="VMs"),
     _counter("vms.deleted", "VMs deleted", "VMs whose deletion was completed", section="VMs"),
     _operation_counter("accepted", "operations that the platform accepted"),

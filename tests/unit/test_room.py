@@ -8,10 +8,11 @@ import pytest
 from fleets import always, differences, fleet, run_both, run_until
 from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
+from sim.distributions.kinds import Constant
 from sim.errors import ScenarioError
 from sim.lifecycle.power import PowerState
 from sim.model.demand import Cycle, Replay
-from sim.model.faults import Spot
+from sim.model.faults import Failing, Spot
 from sim.model.plan import HostPool, Quota, Reserved, Retry
 
 NEVER = float("inf")
@@ -299,7 +300,7 @@ def test_a_reservation_holds_quota_whether_or_not_hosts_are_modelled() -> None:
     for output in (endless, with_hosts):
         for usage in output.run.usages.values():
             assert (usage.counts["vms.created"], usage.counts["failures.QuotaExceeded"]) == (1, 1)
-    assert not differences(endless, with_hosts)
+    assert all("hosts." in line for line in differences(endless, with_hosts)), "all but what is in use of the hosts"
 
 
 def test_spot_vms_have_no_part_in_reserved_room() -> None:
@@ -319,3 +320,42 @@ def test_without_a_platform_nothing_is_asked() -> None:
     """The same fleet alone in the world."""
     output = run_both(fleet(vms(count=50), hours=1))
     assert output.count("vms.created") == 50
+
+
+# --- what is in use of the hosts ------------------------------------------------------------------------------------------
+
+
+POOL = HostPool(name="pool", count=2, vcpus=8, memory_gib=64.0)
+
+
+def test_the_use_of_hosts_is_the_time_average_of_held_vcpus() -> None:
+    """Two hosts of 8 vCPUs; VMs of 4 that run from second 10 to 3600 of an hour, the third from 1810 on."""
+    plan = shared(vms("a", count=2), vms("b", demand=born(1800.0)), hosts=(POOL,))
+    found = run_both(replace(plan, horizon_s=3600.0))
+    assert found.run.usages["a"].amounts["hosts.used_share"] == 2 * 4 * 3590 / (16 * 3600)
+    assert found.run.usages["b"].amounts["hosts.used_share"] == 4 * 1790 / (16 * 3600)
+    assert found.usage.amounts["hosts.used_share"] == 2 * 4 * 3590 / (16 * 3600) + 4 * 1790 / (16 * 3600)
+    assert found.count("hosts.peak_used") == 2
+
+
+def test_the_use_of_hosts_leaves_the_warm_up_out_and_knows_what_it_left() -> None:
+    """In the last half hour one host of three holds the VM all the time, though nothing moves in it."""
+    plan = replace(shared(vms("a", count=1), hosts=(replace(POOL, count=3),)), horizon_s=3600.0, warm_up_s=1800.0)
+    found = run_both(plan)
+    assert found.usage.amounts["hosts.used_share"] == 4 / 24
+    assert found.count("hosts.peak_used") == 1
+
+
+def test_a_failed_host_counts_as_there_and_its_vms_hold_nothing() -> None:
+    """From 1000 s on the only host is out of order: 4 of 8 vCPUs from second 10 to 1000."""
+    failing = Failing(time_between_s=Constant(value=1000.0), repair_s=Constant(value=1e6))
+    plan = shared(vms("a", count=1), hosts=(replace(POOL, count=1),), host_failures=failing, healing_s=always(60))
+    found = run_both(replace(plan, horizon_s=2000.0))
+    assert found.usage.amounts["hosts.used_share"] == 4 * 990 / (8 * 2000)
+
+
+def test_without_hosts_there_is_no_share_of_them() -> None:
+    """Hardware without end is no host."""
+    found = run_both(shared(vms("a", count=1), quota=Quota(regional_vcpus=8)))
+    assert "hosts.used_share" not in found.usage.amounts
+    assert found.count("hosts.peak_used") == 0

@@ -114,6 +114,7 @@ def acquire(slot: int, stage: int, now: float, shared: SharedFleet) -> int:
     hosts, pauses, needs = shared.platform.room, shared.platform.pauses, tables.transitions
     group, transition, row = ints[slot, OF_GROUP], ints[slot, PENDING], slot * VM_COLUMNS
     granted = True
+    room.set_clock(hosts, now)
     no, gives_up = NO_ROOM, NO_ROOM_GIVES_UP
     if stage == ADMITTING:
         if floats[slot, WAKES] >= 0.0 and not pass_time(slot, now, shared.fleet):

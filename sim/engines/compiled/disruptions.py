@@ -154,6 +154,7 @@ def run_fault(process: int, now: float, shared: SharedFleet) -> bool:
         _maintain(process, now, shared)
         return True
     key, mine = FAULTS + process, faults.processes[process]
+    room.set_clock(hosts, now)
     for place in range(mine[HOSTS_FROM], mine[HOSTS_TO]):
         host = faults.hosts[place]
         if mine[IS_DOWN]:

@@ -42,7 +42,7 @@ Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
 def new_platform(plan: FleetPlan, groups: Sequence[GroupPlan], root: int) -> PlatformArrays:
     """A platform without VMs. Raises ScenarioError where reserved room doesn't fit."""
     platform = plan.platform or Platform()
-    room = new_room(platform, groups)
+    room = new_room(platform, groups, window_s=(plan.warm_up_s, plan.horizon_s))
     shortages = shortages_of(replace(plan, groups=tuple(groups)), root)
     disturbed = platform.reserved or platform.maintenance or unions_of(platform)
     buckets = full_buckets(platform.throttle or Throttle(burst=0.0, refill_per_min=0.0))

@@ -39,7 +39,7 @@ from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host, of_ref
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.shared.autoscale import load_amounts, regular_of
 from sim.engines.shared.placement import too_many_shapes
-from sim.engines.shared.room import NOWHERE, VM_COLUMNS
+from sim.engines.shared.room import NOWHERE, VM_COLUMNS, use_of_hosts
 from sim.engines.shared.work import work_figures
 from sim.errors import ScenarioError
 from sim.model.plan import FleetPlan, Platform
@@ -122,10 +122,14 @@ class SharedRun:
                 peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
             if on_flush is not None and known_s is not None:
                 on_flush(known_s)
+        shares, self.of_platform = use_of_hosts(self.platform.room, self.plan)
         for place, (name, accumulator) in enumerate(self.accumulators.items()):
             buffers.add_to(accumulator, place)
             counts, amounts = work_figures(buffers.ledger.work[place].tolist())
-            self.counts[name], self.amounts[name] = self._counts(place, notes) | counts, self._amounts(place) | amounts
+            self.counts[name], self.amounts[name] = (
+                self._counts(place, notes) | counts,
+                self._amounts(place) | amounts | shares[place],
+            )
         if failures := int(notes.progress[layout.HOST_FAILURES]):
             self.of_platform["host_failures"] = failures
 

@@ -27,6 +27,9 @@ UNIT_COLUMNS = 5
 NO_ROOM, TOO_MANY_SHAPES, ENDLESS = -1, -2, -3
 # Elements of `Room.answer`.
 EVICTED, WAITS = range(2)
+# Elements of `Room.use`: instants in `CLOCK` parts of a second; hosts in all, those that hold a VM now, and the most that did.
+NOW, START, END, HOSTS, USED, MOST_USED = range(6)
+CLOCK = 1024
 
 
 class Room(NamedTuple):
@@ -42,10 +45,12 @@ class Room(NamedTuple):
     # By group:
     spot: Cells
     endless: Cells  # hardware without end
+    held_time: Cells  # vCPUs that its VMs hold of hosts, times the time that is counted
     # By host:
     all_c: Cells  # what is free while no VM is there
     all_m: Cells
     down: Cells  # how many failures it is out of order for
+    vms_on: Cells
     first: Cells  # VMs on it, in order of arrival
     last: Cells
     leaving_first: Cells  # evicted VMs that are still there
@@ -62,6 +67,7 @@ class Room(NamedTuple):
     held: Cells
     units: Cells
     vms: Cells
+    use: Cells
     answer: (
         Cells  # first VM evicted by the last `ask_host`, or -1; whether the VM has to wait for all that leave its host
     )
@@ -76,11 +82,32 @@ def change_free(room: Room, host: int, vcpus: int, memory: int, spot: int) -> bo
     return True
 
 
+def set_clock(room: Room, now_s: float) -> None:
+    """What happens next happens now."""
+    room.use[NOW] = int(now_s * CLOCK + 0.5)
+
+
+def count_use(room: Room, group: int, host: int, vms: int) -> None:
+    """So many VMs of a group (1 or -1) come on a host now: what is in use of the hosts, from the end of the warm-up on."""
+    use = room.use
+    if host >= use[HOSTS]:  # a reservation by itself
+        return
+    room.held_time[group] += vms * room.placement.vcpus[group] * (use[END] - max(use[NOW], use[START]))
+    if use[NOW] > use[START]:
+        use[MOST_USED] = max(use[MOST_USED], use[USED])
+    before = min(room.vms_on[host], 1)
+    room.vms_on[host] += vms
+    use[USED] += min(room.vms_on[host], 1) - before
+    if use[NOW] >= use[START]:
+        use[MOST_USED] = max(use[MOST_USED], use[USED])
+
+
 def enter(room: Room, row: int, group: int, host: int, unit: int) -> None:
     """A VM comes on a host."""
     vms, at = room.vms, row * VM_COLUMNS
     vms[at + HOST] = host
     placement.count(room.hosts, room.placement, group, host, 1)
+    count_use(room, group, host, 1)
     if room.is_tracked:
         vms[at + GROUP] = group
         vms[at + UNIT] = unit
@@ -114,6 +141,7 @@ def leave(room: Room, row: int, group: int) -> None:
     if room.is_tracked:
         unlink(room, row, host)
     placement.count(room.hosts, room.placement, group, host, -1)
+    count_use(room, group, host, -1)
     room.vms[row * VM_COLUMNS + HOST] = NOWHERE
 
 
@@ -318,12 +346,24 @@ def free_unit(room: Room, unit: int) -> None:
 
 
 RULES = (
-    change_free, enter, unlink, leave, give_host, ask_host, put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host,
+    set_clock, count_use, change_free, enter, unlink, leave, give_host, ask_host, put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host,
     fail_host, repair_host, take_unit, unlink_unit, free_unit,
 )  # fmt: skip
 
 
-def new_room(platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: bool = True) -> Room:
+def use_of_hosts(room: Room, platform: Platform) -> tuple[list[dict[str, float]], dict[str, int]]:
+    """At the horizon: each group's share of the vCPUs of all hosts, and the most hosts that held a VM at once."""
+    vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts if not pool.holds)
+    if not vcpus:
+        return [{} for _ in room.held_time], {}
+    whole = vcpus * int(room.use[END] - room.use[START])
+    shares = [{"hosts.used_share": int(held) / whole} for held in room.held_time]
+    return shares, {"hosts.peak_used": int(max(room.use[MOST_USED], room.use[USED]))}
+
+
+def new_room(
+    platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: bool = True, window_s: tuple[float, float] = (0.0, 1.0)
+) -> Room:  # fmt: skip
     """The hosts of a platform without VMs, and what is reserved on them. Raises ScenarioError: they are too small for that."""
     index = placement.host_index(platform)
     hosts = len(index.unit_of)
@@ -338,13 +378,14 @@ def new_room(platform: Platform, groups: Sequence[GroupPlan], *, is_tracked: boo
         may_evict=bool(hosts) and any(spot) and not all(spot),
         is_tracked=is_tracked,
         spot=spot,
-        endless=[int(platform.is_endless)] * len(groups),
-        all_c=[], all_m=[], down=[0] * hosts, first=[-1] * hosts, last=[-1] * hosts,
+        endless=[int(platform.is_endless)] * len(groups), held_time=[0] * len(groups),
+        all_c=[], all_m=[], down=[0] * hosts, vms_on=[0] * hosts, first=[-1] * hosts, last=[-1] * hosts,
         leaving_first=[-1] * hosts, leaving_last=[-1] * hosts, leaving_c=[0] * hosts, leaving_m=[0] * hosts,
         units_from=[], units_on=[], free_first=[-1] * len(reserved), free_last=[-1] * len(reserved),
         held_from=[*accumulate(map(len, usable), initial=0)],
         held=[place for mine in usable for place in mine],
         units=[], vms=[], answer=[-1, 0],
+        use=[0, *(int(at_s * CLOCK + 0.5) for at_s in window_s), sum(p.count for p in platform.hosts if not p.holds), 0, 0],
     )  # fmt: skip
     for place, held in enumerate(reserved):
         _reserve(room, platform, place, held)

@@ -15,6 +15,7 @@ from simpy.events import Event
 from sim.distributions import streams
 from sim.engines.events import Noted
 from sim.engines.group_setup import FleetRun, GroupSetup, MovesListener, set_up
+from sim.engines.shared.room import use_of_hosts
 from sim.engines.shared.work import work_figures
 from sim.engines.simpy.autoscaling import autoscale
 from sim.engines.simpy.environment import Environment
@@ -85,10 +86,15 @@ class Fleet:
 
     def counted(self) -> Counted:
         """What was counted that isn't a move."""
+        shares, peak = use_of_hosts(self.platform.room, self.platform.plan) if self.platform is not None else ([], {})
+        own = dict(zip((plan.name for plan in self.plan.groups), shares, strict=False))
         return Counted(
             counts={name: group.counts | work_figures(group.work)[0] for name, group in self.groups.items()},
-            amounts={name: group.amounts | work_figures(group.work)[1] for name, group in self.groups.items()},
-            of_platform=self.platform.counts if self.platform is not None else {},
+            amounts={
+                name: group.amounts | work_figures(group.work)[1] | own.get(name, {})
+                for name, group in self.groups.items()
+            },
+            of_platform=(self.platform.counts if self.platform is not None else {}) | peak,
         )
 
     def run_until(self) -> None:

@@ -32,7 +32,7 @@ class SharedPlatform:
         self.plan: Platform = plan.platform
         self.warm_up_s = plan.warm_up_s
         self.env = env
-        self.room = room.new_room(plan.platform, plan.groups)
+        self.room = room.new_room(plan.platform, plan.groups, window_s=(plan.warm_up_s, plan.horizon_s))
         self.index = self.room.hosts
         self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
@@ -74,6 +74,7 @@ class SharedPlatform:
             return None if is_refused else []
         if vm.host_row < 0:
             self._give_row_to(vm)
+        room.set_clock(self.room, self.env.now)
         host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid, is_refused)
         if host == room.TOO_MANY_SHAPES:
             raise ScenarioError([too_many_shapes()])
@@ -98,6 +99,7 @@ class SharedPlatform:
 
     def give_host(self, vm: VmRecord) -> None:
         """A VM is off its host."""
+        room.set_clock(self.room, self.env.now)
         self._must(room.give_host(self.room, vm.host_row, vm.group.setup.index))
         vm.host = NOWHERE
         self._take_row_of(vm)
@@ -154,6 +156,7 @@ class SharedPlatform:
             if self.env.now >= self.warm_up_s:
                 self.counts["host_failures"] = self.counts.get("host_failures", 0) + 1
             self._report(host, HOST_FAILURE)
+            room.set_clock(self.room, self.env.now)
             for vm in self.vms_on(host):
                 room.leave(self.room, vm.host_row, vm.group.setup.index)
                 vm.host = NOWHERE
