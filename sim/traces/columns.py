@@ -134,9 +134,19 @@ def _check_meanings(path: Path, names: Sequence[str], at: dict[str, int]) -> Non
     if ("life_low" in at) != ("life_high" in at):
         right = "life_lo_s and life_hi_s are needed"
         raise fault(path, "the header has one end of the lifetime's interval only", right, line=1)
-    if "size" not in at and not ("vcpus" in at and ("memory" in at or "memory_mib" in at)):
-        right = f"{', '.join(MEANINGS['vcpus'][:3])} and {', '.join(MEANINGS['memory'][:3])}; or size"
-        raise fault(path, f"the header has no columns for vCPUs and memory, nor for size: {has}", right, line=1)
+    missing = [
+        word
+        for word, known in (("vCPUs", ("vcpus",)), ("memory", ("memory", "memory_mib")))
+        if not at.keys() & set(known)
+    ]
+    if missing and "size" not in at:
+        names = (
+            [*MEANINGS["vcpus"][:3], *MEANINGS["memory"][:3]]
+            if len(missing) == 2
+            else MEANINGS["vcpus" if "vCPUs" in missing else "memory"]
+        )
+        right = f"columns such as {', '.join(names[:6])}; or size"
+        raise fault(path, f"the header has no column for {' and '.join(missing)}, nor for size: {has}", right, line=1)
 
 
 # --- the rows

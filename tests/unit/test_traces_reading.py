@@ -283,7 +283,7 @@ def test_all_issues_of_a_column_are_reported_up_to_ten(tmp_path):
     [
         ("deleted,vcpus,memory", "no column for created"),
         ("created,vcpus,memory", "no column for deleted or lifetime"),
-        ("created,deleted,vcpus", "no columns for vCPUs and memory, nor for size"),
+        ("created,deleted,vcpus", "no column for memory, nor for size"),
         ("created,life_lo_s,vcpus,memory", "one end of the lifetime's interval only"),
         ("", "no column for created"),
         ("created,deleted,vcpus,memory", "no rows under the header"),
