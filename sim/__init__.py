@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:  # start-up: names are loaded on first use
+    from sim.azure.answer import from_azure
     from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
     from sim.report.plot import plot
     from sim.runs.cache import RunCache
@@ -23,6 +24,8 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.runs.run_result import RunResult, write
     from sim.runs.warm_up import long_run, with_warm_up
     from sim.scenario.scenario import Scenario, from_dict, load
+    from sim.statistics.intervals import Estimate
+    from sim.studies.backtest import Backtest, backtest
     from sim.studies.closed_forms import verify
     from sim.studies.compare import Comparison, compare
     from sim.studies.purchase import Purchase, best_commitment
@@ -32,8 +35,10 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.studies.sizing import Sizing, size
     from sim.studies.study_object import Study
     from sim.studies.sweep import Sweep, sweep
+    from sim.traces.to_toml import fit_trace
 
 _NAMES = {
+    "sim.azure.answer": ("from_azure",),
     "sim.errors": ("InputError", "ResultError", "ScenarioError", "VmfleetError"),
     "sim.report.plot": ("plot",),
     "sim.runs.cache": ("RunCache",),
@@ -44,6 +49,8 @@ _NAMES = {
     "sim.runs.run_result": ("RunResult", "write"),
     "sim.runs.warm_up": ("long_run", "with_warm_up"),
     "sim.scenario.scenario": ("Scenario", "from_dict", "load"),
+    "sim.statistics.intervals": ("Estimate",),
+    "sim.studies.backtest": ("Backtest", "backtest"),
     "sim.studies.closed_forms": ("verify",),
     "sim.studies.compare": ("Comparison", "compare"),
     "sim.studies.purchase": ("Purchase", "best_commitment"),
@@ -53,14 +60,16 @@ _NAMES = {
     "sim.studies.sizing": ("Sizing", "size"),
     "sim.studies.study_object": ("Study",),
     "sim.studies.sweep": ("Sweep", "sweep"),
+    "sim.traces.to_toml": ("fit_trace",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Cluster", "Comparison", "History", "InputError", "Purchase", "Recommendation", "ResultError", "RunCache", "RunResult",
-    "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing", "Study", "Sweep", "VmfleetError", "best_commitment",
-    "best_of", "compare", "explain", "from_dict", "load", "long_run", "plot", "read", "recommend", "run", "sensitivity", "size",
-    "sweep", "verify", "with_warm_up", "workers_for", "write",
+    "Backtest", "Cluster", "Comparison", "Estimate", "History", "InputError", "Purchase", "Recommendation",
+    "ResultError", "RunCache", "RunResult", "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing",
+    "Study", "Sweep", "VmfleetError", "backtest", "best_commitment", "best_of", "compare", "explain", "fit_trace",
+    "from_azure", "from_dict", "load", "long_run", "plot", "read", "recommend", "run", "sensitivity", "size", "sweep",
+    "verify", "with_warm_up", "workers_for", "write",
 ]  # fmt: skip
 
 

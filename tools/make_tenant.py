@@ -1,6 +1,6 @@
 """Make a small tenant with known truth: the files that people save of a subscription, for tests and examples.
 
-    python tools/make_tenant.py FOLDER [--days 28] [--seed 1]
+    python tools/make_tenant.py FOLDER [--days 28] [--seed 1] [--come-per-day 0.05]
 
 Writes vm_list.json, activity_log.json (REST), activity_log.csv (portal), focus.csv (FOCUS 1.0) and, beside the folder's `in`,
 truth.json. Nothing in it is real. The same arguments give the same bytes.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday; the clocks change on the last Sunday of March
 ON, OFF, JITTER_S = time(8), time(18), 600.0
 ABSENT, FORGETS = 0.1, 0.08
+STAY_D = 40.0  # days for which VMs stay that come at random, on average
 UNKNOWN_SIZE = "Standard_D4s_v99"
 
 
@@ -53,8 +55,8 @@ class Made:
         return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-{self.group}/providers/Microsoft.Compute/virtualMachines/{self.name}"
 
 
-def tenant(days: int, seed: int) -> list[Made]:
-    """The VMs of the tenant."""
+def tenant(days: int, seed: int, come_per_day: float | None = None) -> list[Made]:
+    """The VMs of the tenant; one that comes for good, or with *come_per_day* a Poisson process of VMs that stay for `STAY_D` on average."""
     draw = random.Random(seed)
     hours = 24.0 * days
     vms = [Made(f"web-{n:02}", "web", on=[(0, hours)]) for n in range(1, 4)]
@@ -63,18 +65,20 @@ def tenant(days: int, seed: int) -> list[Made]:
     vms += [_office(f"dev-{n:02}", days, draw) for n in range(1, 9)]
     vms += [_spot(f"calc-{n:02}", hours, draw) for n in range(1, 3)]
     vms += list(_elastic(days, draw))
-    born = hours * 0.4 + draw.random()
-    vms.append(
-        Made(
-            "new-01",
-            "new",
-            "Standard_D4s_v5",
-            on=[(born, hours)],
-            operations=[(born, "write", True)],
-            exists=(born, hours),
-        )
-    )
+    if come_per_day is None:
+        return [*vms, _comer("new-01", hours * 0.4 + draw.random(), math.inf, hours)]
+    born = 0.0
+    while come_per_day and (born := born + draw.expovariate(come_per_day / 24)) < hours:
+        name = f"new-{sum(vm.group == 'new' for vm in vms) + 1:02}"
+        vms.append(_comer(name, born, born + draw.expovariate(1 / (24 * STAY_D)), hours))
     return vms
+
+
+def _comer(name: str, born: float, ends: float, hours: float) -> Made:
+    """On from its creation to its deletion."""
+    operations = [(born, "write", True)] + ([(ends, "delete", True)] if ends < hours else [])
+    span = born, min(ends, hours)
+    return Made(name, "new", "Standard_D4s_v5", on=[span], operations=operations, exists=span, listed=ends >= hours)
 
 
 def _hour(day: date, at: time, shift_s: float) -> float:
@@ -331,9 +335,9 @@ def _overlap(spans: list[tuple[float, float]], begin: float) -> float:
     return sum(max(0.0, min(end, begin + 24) - max(start, begin)) for start, end in spans)
 
 
-def make_tenant(folder: Path, *, days: int = 28, seed: int = 1) -> dict[str, Any]:
+def make_tenant(folder: Path, *, days: int = 28, seed: int = 1, come_per_day: float | None = None) -> dict[str, Any]:
     """Write the files into *folder*/in, and the truth beside it; the answer is the truth."""
-    vms = tenant(days, seed)
+    vms = tenant(days, seed, come_per_day)
     place = folder / "in"
     place.mkdir(parents=True, exist_ok=True)
     rows = events(vms, seed)
@@ -366,8 +370,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--come-per-day", type=float)
     given = parser.parse_args()
-    truth = make_tenant(given.folder, days=given.days, seed=given.seed)
+    truth = make_tenant(given.folder, days=given.days, seed=given.seed, come_per_day=given.come_per_day)
     print(f"{len(truth['vms'])} VMs in {given.folder / 'in'}")
 
 

@@ -1,8 +1,9 @@
 """How often the range of a back-test holds: made tenants, three weeks to fit, the days after them held back.
 
-    python tools/validate_backtest.py [--tenants 60] [--jobs 2] [--out docs]
+    python tools/validate_backtest.py [--tenants 60] [--jobs 2] [--out docs] [--saved FOLDER --from DAY]
 
-Each tenant has its own seed. Days are counted for compute and for everything compared, periods for their totals.
+Each tenant has its own seed; half of them keep their VMs, to the others VMs come and go at random. Days are counted for compute and for
+everything compared, periods for their totals. *--saved*: besides, the saved files of one tenant more, fitted on the days before DAY.
 """
 
 from __future__ import annotations
@@ -12,53 +13,75 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from joblib import Parallel, delayed
+from scipy import stats
 
-from sim import load
-from sim.azure.answer import scenario_text, write
-from sim.azure.importing import import_fleet
-from sim.studies.backtest import backtest
+from sim import backtest, from_azure
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_tenant import START, make_tenant
 
 FIT_DAYS, HELD_BACK = 21, 9
+CONFIDENCE = 0.95
+KINDS = {"VMs stay": 0.0, "VMs come and go": 0.05}  # VMs that come in a day
 
 
-def one(seed: int) -> dict[str, Any]:
+def one(seed: int, come_per_day: float) -> dict[str, Any]:
     """One tenant: fitted, simulated, compared."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        make_tenant(folder, days=FIT_DAYS + HELD_BACK, seed=seed)
-        first = START.date() + timedelta(days=FIT_DAYS)
-        found = import_fleet([folder / "in"], first=None, last=first - timedelta(days=1), stem="fit")
-        write(found, folder / "fit.toml", scenario_text(found, "fit"))
-        return backtest(load(folder / "fit.toml"), [folder / "in" / "focus.csv"], first=first).summary()
+        make_tenant(folder, days=FIT_DAYS + HELD_BACK, seed=seed, come_per_day=come_per_day)
+        return held_back(folder / "in", folder / "in" / "focus.csv", START.date() + timedelta(days=FIT_DAYS), folder)
 
 
-def counted(summaries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Coverage, errors, and errors in units of what was predicted."""
-    summaries = list(summaries)
-    found: dict[str, Any] = {"tenants": len(summaries), "fit_days": FIT_DAYS, "held_back_days": HELD_BACK}
-    for part in ("compute", "all"):
-        days = [day[part] for each in summaries for day in each["days"]]
-        periods = [each["totals"][part] for each in summaries]
-        errors = [each["error"] for each in periods]
-        found[part] = {
-            "days": len(days),
-            "days_inside": sum(day["inside"] for day in days) / len(days),
-            "periods_inside": sum(each["inside"] for each in periods) / len(periods),
-            "mean_error": math.fsum(errors) / len(errors),
-            "mean_absolute_error": math.fsum(abs(error) for error in errors) / len(errors),
-            "predicted_half_width": math.fsum((each["interval"]["high"] - each["interval"]["low"]) / 2 / each["simulated"]["list"] for each in periods) / len(periods),
-            "mean_absolute_error_of_a_day": math.fsum(abs(day["error"]) for day in days) / len(days),
-        }  # fmt: skip
+def held_back(saved: Path, export: Path, first: date, place: Path) -> dict[str, Any]:
+    """A scenario of the days before *first*, and the days from it on compared with their invoice."""
+    fitted = from_azure([saved], place / "fit.toml", last=first - timedelta(days=1))
+    return backtest(fitted, [export], first=first).summary()
+
+
+def counted(summaries: Sequence[dict[str, Any]], part: str) -> dict[str, float]:
+    """Coverage, errors, and errors beside what was predicted of them."""
+    days = [day[part] for each in summaries for day in each["days"]]
+    periods = [each["totals"][part] for each in summaries]
+    t = stats.t.ppf((1 + CONFIDENCE) / 2, summaries[0]["replications"] - 1)
+    found: dict[str, float] = {
+        "days": len(days),
+        "periods": len(periods),
+        "mean_error_of_periods": fmean(each["error"] for each in periods),
+    }
+    for name, each in (("days", days), ("periods", periods)):
+        sds = [(one["interval"]["high"] - one["simulated"]["list"]) / t / one["simulated"]["list"] for one in each]
+        found[f"{name}_inside"] = fmean(one["inside"] for one in each)
+        found[f"error_sd_of_{name}"] = math.sqrt(fmean(one["error"] ** 2 for one in each))
+        found[f"predicted_sd_of_{name}"] = math.sqrt(fmean(sd**2 for sd in sds))
+        found[f"mape_of_{name}"] = fmean(abs(one["error"]) for one in each)
     return found
+
+
+def table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """The figures as Markdown, a column for each kind of tenant."""
+    rows = [["", *found], ["---"] * (len(found) + 1)]
+    for label, key, form in ROWS:
+        rows.append([label, *(form.format(each[key]) for each in found.values())])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+ROWS = (
+    ("days", "days", "{}"), ("days inside their 95 % range", "days_inside", "{:.1%}"),
+    ("error of a day (root mean square)", "error_sd_of_days", "{:.2%}"), ("its predicted standard deviation", "predicted_sd_of_days", "{:.2%}"),
+    ("mean absolute percentage error of a day", "mape_of_days", "{:.2%}"), ("periods of 9 days", "periods", "{}"),
+    ("periods inside their 95 % range", "periods_inside", "{:.1%}"), ("mean error of a period", "mean_error_of_periods", "{:+.2%}"),
+    ("error of a period (root mean square)", "error_sd_of_periods", "{:.2%}"),
+    ("its predicted standard deviation", "predicted_sd_of_periods", "{:.2%}"),
+    ("mean absolute percentage error of a period", "mape_of_periods", "{:.2%}"),
+)  # fmt: skip
 
 
 PAGE = """# How far off the forecasts are
@@ -66,31 +89,59 @@ PAGE = """# How far off the forecasts are
 Written by `python tools/validate_backtest.py --tenants {tenants} --out docs`; the figures are in `validation.json`.
 
 {tenants} made tenants (`tools/make_tenant.py`), each with its own seed: office VMs on a schedule with absences and forgotten evenings,
-spot VMs, a scale set, VMs that come once. `vmfleet from-azure` makes a scenario of the first {fit_days} days, `vmfleet backtest` compares
-the {held_back_days} days after them with their invoice, at list prices.
+spot VMs, a scale set. To half of them VMs come at random, one in 20 days, and stay for 40 days on average; the others keep their VMs.
+`vmfleet from-azure` makes a scenario of the first {fit_days} days, `vmfleet backtest` compares the {held_back_days} days after them with their
+invoice, at list prices.
 
-| | compute | everything compared |
-|---|---|---|
-| days inside their 95 % range | {compute[days_inside]:.1%} of {compute[days]} | {all[days_inside]:.1%} of {all[days]} |
-| periods inside their 95 % range | {compute[periods_inside]:.1%} of {tenants} | {all[periods_inside]:.1%} of {tenants} |
-| mean error of a period | {compute[mean_error]:+.2%} | {all[mean_error]:+.2%} |
-| mean absolute error of a period | {compute[mean_absolute_error]:.2%} | {all[mean_absolute_error]:.2%} |
-| half of the predicted range, mean | {compute[predicted_half_width]:.2%} | {all[predicted_half_width]:.2%} |
-| mean absolute error of a day | {compute[mean_absolute_error_of_a_day]:.2%} | {all[mean_absolute_error_of_a_day]:.2%} |
+Compute:
 
+{compute}
+
+Everything compared (compute, licences, disks, addresses):
+
+{all}
+{saved}
 For comparison: OpenDT, a digital twin of a data centre, publishes a mean absolute percentage error of 4.39 % for its predictions.
+
+## What the range is made of
+
+The variance between replications (what a period may bring); as much again as the fit is uncertain, days / days of the fit of it; and VMs that
+come and go for reasons that no file says, as often as they did in the days of the fit. Nothing is counted twice: where VMs stay there is no
+third part, and the range holds as often as it says; where they come and go the first two alone would cover too few days.
+
+An earlier version of this page had 98.3 % of days inside, more than the 95 % that were asked for. Its tenants had one VM that came, always on
+the same day of the fit and never after it, so the third part was there and had nothing to cover.
 
 ## What this doesn't show
 
 * The tenants are made by rules that the scenario format can say: a real fleet's habits are not all of that kind, and change.
-* VMs that did not exist yet are not predicted. That some come and go is in the range, as often as in the days of the fit.
+* VMs that did not exist yet are not predicted. Where none came in the days of the fit, that some may come is not in the range: most of the
+  days outside are of such tenants.
 * OpenDT's figure is of another quantity (a data centre's power) over another horizon: the two are not a ranking.
 """
 
+SAVED = """
+One tenant more, made by others and not in the project: {days} days held back, fitted on the days before. Compute is off by {compute:+.1%}, {inside_compute}
+its range; everything compared by {all:+.1%}, {inside_all} it. {days_inside} of {days} days are inside theirs.
+"""
 
-def page(found: dict[str, Any]) -> str:
+
+def page(found: Mapping[str, Any]) -> str:
     """The page of the docs."""
-    return PAGE.format_map(found)
+    saved = "" if found["saved"] is None else SAVED.format_map(found["saved"])
+    return PAGE.format_map({**found, "saved": saved, "compute": table(found["compute"]), "all": table(found["all"])})
+
+
+def saved_figures(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says of one tenant."""
+    where = {True: "inside", False: "outside"}
+    found: dict[str, Any] = {
+        "days": len(summary["days"]),
+        "days_inside": sum(day["compute"]["inside"] for day in summary["days"]),
+    }
+    for part in ("compute", "all"):
+        found |= {part: summary["totals"][part]["error"], f"inside_{part}": where[summary["totals"][part]["inside"]]}
+    return found
 
 
 def main() -> None:
@@ -99,8 +150,20 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--saved", type=Path)
+    parser.add_argument("--from", dest="first", type=date.fromisoformat)
     given = parser.parse_args()
-    found = counted(Parallel(n_jobs=given.jobs)(delayed(one)(seed) for seed in range(1, given.tenants + 1)))
+    each_kind = given.tenants // len(KINDS)
+    asked = [(kind, place * each_kind + n + 1) for place, kind in enumerate(KINDS) for n in range(each_kind)]
+    summaries = Parallel(n_jobs=given.jobs)(delayed(one)(seed, KINDS[kind]) for kind, seed in asked)
+    found: dict[str, Any] = {"tenants": len(asked), "fit_days": FIT_DAYS, "held_back_days": HELD_BACK, "saved": None}
+    for part in ("compute", "all"):
+        own = {kind: [s for s, (of, _) in zip(summaries, asked, strict=True) if of == kind] for kind in KINDS}
+        found[part] = {kind: counted(each, part) for kind, each in (own | {"all": summaries}).items()}
+    if given.saved is not None:
+        export = next(each for each in sorted(given.saved.iterdir()) if "focus" in each.name)
+        with tempfile.TemporaryDirectory() as place:
+            found["saved"] = saved_figures(held_back(given.saved, export, given.first, Path(place)))
     text = json.dumps(found, indent=1)
     print(text)
     if given.out:

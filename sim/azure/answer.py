@@ -1,16 +1,23 @@
 """What was found, as a scenario file and as the JSON of `vmfleet from-azure --json`."""
 
+from __future__ import annotations
+
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sim.azure.importing import Imported
+from sim.azure.importing import Imported, import_fleet
 from sim.azure.scenario_text import Block, Setting, assumed, measured, number, render, text
 from sim.billing.conversion import conversion
 from sim.errors import ScenarioError
 from sim.files import write_whole
+
+# start-up: a scenario is loaded where one is written
+if TYPE_CHECKING:
+    from sim.scenario.scenario import Scenario
 
 MOST_NAMED = 200  # VMs left out that are named in the file; all are in the JSON
 MOST_OTHERS = 40
@@ -77,6 +84,21 @@ def write(found: Imported, out: Path, content: str, *, update: bool = False) -> 
             raise
         raise AssertionError(f"the scenario that was written can't be read: {wrong}") from wrong
     return kept
+
+
+def from_azure(
+    inputs: Sequence[str | Path], out: str | Path, *, first: date | None = None, last: date | None = None
+) -> Scenario:
+    """Write a scenario file from files that were saved of a subscription (docs/from-azure.md), and load it; an earlier file is replaced.
+
+    *first* and *last*, days of UTC and both included, cut the period to look at.
+    """
+    from sim.scenario.scenario import load  # start-up: as above
+
+    place = Path(out)
+    found = import_fleet([Path(each) for each in inputs], first=first, last=last, stem=place.stem)
+    write(found, place, scenario_text(found, safe_stem(place), place.absolute().parent))
+    return load(place)
 
 
 def safe_stem(out: Path) -> str:

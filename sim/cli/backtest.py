@@ -1,6 +1,7 @@
 """`vmfleet backtest`: a past period simulated, and set against its invoice."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,8 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.azure import day_of
-from sim.cli.folders import folder_for
+from sim.cli.folders import RESULTS, folder_for
+from sim.errors import InputError
 from sim.fields.numbers import money, relative
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -18,7 +20,13 @@ SHOWN = 10  # causes and charges left out, on a terminal
 
 @options.expanded("seed", "replications", "out", "overrides", "no_report", "quiet", "as_json", "as_markdown")
 def backtest(
-    scenario: options.ScenarioFile,
+    scenario: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A scenario file; or a folder of saved files, from which one is made of the days before --from.",
+        ),
+    ],
     actual: Annotated[
         list[Path], typer.Option("--actual", metavar="EXPORT", help="A cost export of the period; several may follow.")
     ],
@@ -38,6 +46,8 @@ def backtest(
     from sim.studies.backtest import backtest as simulate
 
     period = day_of(first, "--from"), day_of(last, "--to")
+    if scenario.is_dir():
+        scenario = _fitted(scenario, period[0], shared)
     loaded = load(scenario, shared.overrides or ())
     with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
         exports, asked = [*actual, *(more or ())], {"replications": shared.replications, "seed": shared.seed}
@@ -54,6 +64,22 @@ def backtest(
         typer.echo(f"Wrote {folder}")
     for warning in summary["warnings"]:
         terminal.note(warning)
+
+
+def _fitted(folder: Path, first: date | None, shared: options.Shared) -> Path:
+    """A scenario of the days before *first*, beside the result."""
+    from sim.azure.answer import from_azure, safe_stem
+
+    if first is None:
+        raise InputError(
+            f"{folder}: give --from DAY: the scenario is made from the days before it, and tried on those from it on"
+        )
+    place = (shared.out or RESULTS / safe_stem(folder)).with_name(f"{safe_stem(shared.out or folder)}-fit.toml")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    from_azure([folder], place, last=first - timedelta(days=1))
+    if not shared.silent:
+        typer.echo(f"Wrote {place}: the days before {first}")
+    return place
 
 
 def print_sides(summary: Mapping[str, Any]) -> None:

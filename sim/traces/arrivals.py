@@ -25,6 +25,8 @@ SAME_INSTANT_S = 1.0
 
 SINGLY = 8
 """Batches up to so many VMs are kept as they are; larger ones are gathered."""
+CLASSES_A_DECADE = 8  # of lifetimes that are alike
+FEWEST_IN_BATCHES = 40  # VMs; fewer say nothing of what a batch's VMs share
 GATHERED = 1.6
 """Ratio between the ends of a class of larger batches."""
 
@@ -48,6 +50,7 @@ class ArrivalFit:
     dispersion_vms: float  # variance over mean of VMs in bins of counting_s; 1 for a plain Poisson process
     dispersion_requests: float  # the same for requests, around their hourly rates
     batches_known: bool  # False: every VM counts as a request of its own
+    shared_lifetime: float = 0.0  # probability that the VMs of a batch have one lifetime
 
     @property
     def vms_per_h(self) -> float:
@@ -75,6 +78,17 @@ class _Counts:
     vms_in_bin: dict[int, int] = field(default_factory=dict)
     requests_in_bin: dict[int, int] = field(default_factory=dict)
     last_s: float = 0.0
+    lifetimes: dict[int, int] = field(default_factory=dict)  # VMs of batches whose end was seen, by class of lifetime
+    alike: float = 0.0  # of their VMs, the share that has the class of another VM of its batch, times VMs
+
+    @property
+    def shared_lifetime(self) -> float:
+        """q where two VMs of a batch have lifetimes of one class with probability q + (1 - q) p, and any two with p."""
+        vms = sum(self.lifetimes.values())
+        if vms < FEWEST_IN_BATCHES:
+            return 0.0
+        by_chance = math.fsum((number / vms) ** 2 for number in self.lifetimes.values())
+        return max(0.0, (self.alike / vms - by_chance) / (1.0 - by_chance)) if by_chance < 1.0 else 0.0
 
 
 def fit_arrivals(
@@ -109,7 +123,8 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
     key["created_s"], key["tenant"] = rows["created_s"], rows["tenant"]
     # A VM without a tenant is a request of its own, unless the clock is fine enough to tell.
     key["row"] = np.where((rows["tenant"] == 0) & (not together), rows["row"], -1)
-    requests, vms = np.unique(key, return_counts=True)
+    requests, which, vms = np.unique(key, return_inverse=True, return_counts=True)
+    _count_alike(rows, np.ravel(which), counts)
     for size, number in zip(*np.unique(vms, return_counts=True), strict=True):
         counts.batches[int(size)] = counts.batches.get(int(size), 0) + int(number)
     for times, into in ((rows["created_s"], counts.vms_in_bin), (requests["created_s"], counts.requests_in_bin)):
@@ -117,6 +132,22 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
         for which, number in zip(bins.tolist(), numbers.tolist(), strict=True):
             into[which] = into.get(which, 0) + number
     counts.last_s = float(rows["created_s"][-1])
+
+
+def _count_alike(rows: Rows, batch: NDArray[np.int_], counts: _Counts) -> None:
+    """Add up which VMs of a batch have lifetimes of one class: an eighth of a decade."""
+    seen = np.isfinite(rows["high_s"])
+    middle_s = np.maximum(1.0, (rows["low_s"][seen] + rows["high_s"][seen]) / 2)
+    classes = np.floor(CLASSES_A_DECADE * np.log10(middle_s)).astype(np.int64)
+    own, place, together = np.unique(batch[seen], return_inverse=True, return_counts=True)
+    several = together[np.ravel(place)] > 1
+    if not several.any():
+        return
+    cells, number = np.unique(np.stack([own[np.ravel(place)][several], classes[several]]), axis=1, return_counts=True)
+    in_batch = together[np.searchsorted(own, cells[0])]
+    counts.alike += float((number * (number - 1) / (in_batch - 1)).sum())
+    for which, vms in zip(*np.unique(classes[several], return_counts=True), strict=True):
+        counts.lifetimes[int(which)] = counts.lifetimes.get(int(which), 0) + int(vms)
 
 
 def _fit(
@@ -151,7 +182,8 @@ def _fit(
         batch_sizes=kept_sizes, batch_weights=kept_weights, largest_batch=int(sizes[-1]),
         alone=counts.batches.get(1, 0) / total_requests,
         batch_p90=int(sizes[np.searchsorted(ranks, 0.9)]), batch_p99=int(sizes[np.searchsorted(ranks, 0.99)]),
-        counting_s=counting_s, dispersion_vms=float(vms.var(ddof=1) / vms.mean()) if len(vms) > 1 and vms.any() else math.nan, dispersion_requests=spread, batches_known=batches_known,
+        counting_s=counting_s, dispersion_vms=float(vms.var(ddof=1) / vms.mean()) if len(vms) > 1 and vms.any() else math.nan,
+        dispersion_requests=spread, batches_known=batches_known, shared_lifetime=counts.shared_lifetime if batches_known else 0.0,
     )  # fmt: skip
 
 

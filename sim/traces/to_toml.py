@@ -1,13 +1,18 @@
 """A fit in words, and as the section of a scenario file that plays such a fleet."""
 
 import re
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from sim.distributions.kinds import Distribution, Exponential, Lognormal, Mixture, Weibull
-from sim.traces.fit import DistributionFit, Fit
+from sim.traces.fit import DistributionFit, Fit, fit
+from sim.traces.trace import open_trace
 from sim.units import format_duration
 
 DIGITS = 6
+LEAST_SHARED = 0.02  # probability; less is chance
 PER_LINE = 12
 
 
@@ -24,9 +29,20 @@ def group_section(fit: Fit, *, name: str, size: str, family: str | None = None) 
     if arrivals.batch_sizes != (1,):
         sizes = ", ".join(str(one) for one in arrivals.batch_sizes)
         weights = ", ".join(_number(one) for one in arrivals.batch_weights)
-        lines.append(f"  batch = {{ sizes = [{sizes}], weights = [{weights}] }}")
+        share = arrivals.shared_lifetime
+        shared = f", shared_lifetime = {share:.3g}" if share >= LEAST_SHARED else ""
+        lines.append(f"  batch = {{ sizes = [{sizes}], weights = [{weights}]{shared} }}")
     lines.append(f"  lifetime = {distribution_toml(distribution.distribution)}")
     return "\n".join(lines) + "\n"
+
+
+def fit_trace(
+    path: str | Path, layout: str = "columns", *, window_s: float | None = None, size: str, name: str = "fitted"
+) -> dict[str, Any]:
+    """Fit a trace, or its first *window_s* seconds, and return the group that `vmfleet fit` prints, as a TOML reader gives it."""
+    found = fit(open_trace(path, layout, window_s=window_s))
+    group: dict[str, Any] = tomllib.loads(group_section(found, name=name, size=size))["group"][0]
+    return group
 
 
 def check_group_name(name: str) -> None:
