@@ -1,11 +1,11 @@
 """From a subscription's saved files to answers: what do nights off save, what should we reserve, how far off were we last month?
 
 Covers: `from_azure`, a back-test on days that were held back, a what-if on an imported scenario, a recommendation of commitments.
-Question: eight developer VMs are deallocated at night, if no one forgets. What does that save, what would an automatic stop at 22:00
-    add, which commitments pay, and how far off would the forecast of the last week have been?
-Expect: the VMs are on for some 11 of 24 hours on working days, so nights and weekends off save more than half of their compute. The
-    three web servers and the stopped VM are always billed: they are reserved, the developers' VMs are not for a year (used in 30 %
-    of the hours, 59 % are needed). The week's compute is predicted within 10 %.
+Question: eight developer VMs are deallocated at night, if no one forgets. What does that save, which commitments pay, and how far off
+    would the forecast of the last week have been?
+Expect: the developers' VMs are on for some 11 of 24 hours on working days, so nights and weekends off save more than half of their
+    compute. What is always billed is worth a reservation for a year: the stopped VM, the web servers and the VM that came to stay;
+    the developers' VMs are not (used in 30 % of the hours, where 59 % are needed). The week's compute is predicted within 10 %.
 Input: a tenant made by `tools/make_tenant.py` (nothing in it is real), or a folder of your own (docs/from-azure.md): its path as argument.
 """
 

@@ -86,7 +86,8 @@ ROWS = (
 
 PAGE = """# How far off the forecasts are
 
-Written by `python tools/validate_backtest.py --tenants {tenants} --out docs`; the figures are in `validation.json`.
+Written by `python tools/validate_backtest.py --tenants {tenants} --out docs` (`--saved FOLDER --from DAY` adds a tenant of your own); the
+figures are in `validation.json`.
 
 {tenants} made tenants (`tools/make_tenant.py`), each with its own seed: office VMs on a schedule with absences and forgotten evenings,
 spot VMs, a scale set. To half of them VMs come at random, one in 20 days, and stay for 40 days on average; the others keep their VMs.
@@ -109,7 +110,7 @@ The variance between replications (what a period may bring); as much again as th
 come and go for reasons that no file says, as often as they did in the days of the fit. Nothing is counted twice: where VMs stay there is no
 third part, and the range holds as often as it says; where they come and go the first two alone would cover too few days.
 
-An earlier version of this page had 98.3 % of days inside, more than the 95 % that were asked for. Its tenants had one VM that came, always on
+An earlier run had 98.3 % of days inside, more than the 95 % that were asked for. Its tenants had one VM that came, always on
 the same day of the fit and never after it, so the third part was there and had nothing to cover.
 
 ## What this doesn't show

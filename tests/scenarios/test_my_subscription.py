@@ -119,6 +119,18 @@ def test_a_trace_is_predicted_from_its_first_days(capsys: pytest.CaptureFixture[
     assert "VM-hours came" in capsys.readouterr().out
 
 
+def test_the_page_of_validation_says_what_was_measured() -> None:
+    """The page is made of its figures; coverage is within what was asked for, and errors are as large as predicted."""
+    found = json.loads((ROOT / "docs" / "validation.json").read_text(encoding="utf-8"))
+    assert load_tool("validate_backtest").page(found) == (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    for part in ("compute", "all"):
+        whole = found[part]["all"]
+        assert whole["days"] >= 500
+        assert 0.90 <= whole["days_inside"] <= 0.97
+        assert whole["error_sd_of_days"] / whole["predicted_sd_of_days"] == pytest.approx(1, abs=0.25)
+    assert abs(found["saved"]["all"]) <= 0.05
+
+
 def test_the_front_door_reads_a_folder(answers: dict[str, Any], tmp_path: Path) -> None:
     """`sim.from_azure` writes and loads; `sim.backtest` compares."""
     saved = answers["folder"] / "saved"
