@@ -86,8 +86,8 @@ ROWS = (
 
 PAGE = """# How far off the forecasts are
 
-Written by `python tools/validate_backtest.py --tenants {tenants} --out docs` (`--saved FOLDER --from DAY` adds a tenant of your own); the
-figures are in `validation.json`.
+Written by `python tools/validate_backtest.py --tenants {tenants} --out docs`, which also takes a tenant of your own (its `--help` says how);
+the figures are in `validation.json`.
 
 {tenants} made tenants (`tools/make_tenant.py`), each with its own seed: office VMs on a schedule with absences and forgotten evenings,
 spot VMs, a scale set. To half of them VMs come at random, one in 20 days, and stay for 40 days on average; the others keep their VMs.
