@@ -109,14 +109,16 @@ def sizes(
     """
     from sim import catalog
 
-    rows = catalog.list_sizes(catalog.load(catalogue), pattern)
+    prices = catalog.load(catalogue)
+    rows = catalog.list_sizes(prices, pattern)
     if as_json:
         terminal.print_json(rows)
         return
     shown = []
     for row in rows:
         figures = (row[key] for key in ("flexibility_ratio", "vcpus", "memory_gib"))
-        words = row["name"], row["family"] or "unknown", row["flexibility_group"] or "", ", ".join(row["regions"])
+        where = "all" if set(row["regions"]) == set(prices.regions) else ", ".join(row["regions"])
+        words = row["name"], row["family"] or "unknown", row["flexibility_group"] or "", where
         shown.append((*words, *("" if figure is None else f"{figure:g}" for figure in figures)))
     columns = ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB")
     terminal.print_table("Sizes", columns, shown, left=4)
