@@ -22,7 +22,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = (  # that end up in the machine code, with the constants they are built from
     "distributions/quantile_tables.py", "distributions/samplers.py", "distributions/streams.py", "engines/compiled/acquisition.py",
     "engines/compiled/compiler.py", "engines/compiled/demand.py", "engines/compiled/disruptions.py", "engines/compiled/event_loop.py", "engines/compiled/event_queue.py",
-    "engines/compiled/kernel_cache.py", "engines/compiled/layout.py", "engines/compiled/scaling.py", "engines/compiled/vm_loop.py", "engines/shared/autoscale.py", "engines/shared/placement.py",
+    "engines/compiled/kernel_cache.py", "engines/compiled/layout.py", "engines/compiled/scaling.py", "engines/compiled/vm_loop.py", "engines/shared/autoscale.py", "engines/shared/linked_list.py", "engines/shared/placement.py",
     "engines/shared/priorities.py", "engines/shared/quota.py", "engines/shared/room.py", "engines/shared/throttle.py", "engines/shared/work.py", "lifecycle/power.py", "model/state_machine.py", "units.py", "usage/ledger.py", "usage/ready.py",
 )  # fmt: skip
 SUFFIX = ".machine"

@@ -86,7 +86,7 @@ class Inspector:
                 round(r.memory_gib * MIB) for r in held
             )
             leaving = room.leaving_c[host], room.leaving_m[host]  # and what those who go will leave
-            assert room.leaving_first[host] >= 0 or not any(leaving), f"host {host}: no VM is left to go"
+            assert room.leaving.first[host] >= 0 or not any(leaving), f"host {host}: no VM is left to go"
             assert min(leaving) >= 0, f"host {host}: more is promised than will be left"
             taken_c, taken_m = taken_c + leaving[0], taken_m + leaving[1]
             free = platform.index.free_c[host], platform.index.free_m[host]

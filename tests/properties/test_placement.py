@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 from fleets import fleet
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from sim.engines.shared import placement
+from sim.engines.shared import linked_list, placement
 from sim.engines.shared.placement import MIB, HostIndex, host_index
 from sim.model.plan import HostPool, Platform
 
@@ -137,7 +138,11 @@ WRONG = {
     "a tree that doesn't climb": ("first-fit", "tree_find", only_left),
     "lists found by vCPUs alone": ("best-fit", "list_find", vcpus_alone),
     "the least free for the most": ("worst-fit", "list_find", least_free),
-    "lists that are never left": ("best-fit", "list_leave", lambda *_: None),
+    "lists that are never left": (
+        "best-fit",
+        "linked_list",
+        SimpleNamespace(append=linked_list.append, remove=lambda *_: None),
+    ),
 }
 
 

@@ -301,7 +301,7 @@ def no_evictions(platform: Arrays) -> None:
 
 def nothing_reserved(platform: Arrays) -> None:
     """Reserved room is forgotten."""
-    platform["room"].free_first[:] = -1
+    platform["room"].free.first[:] = -1
 
 
 def lazier_autoscaler(scaled: Arrays) -> None:

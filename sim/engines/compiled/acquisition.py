@@ -20,7 +20,7 @@ from sim.engines.compiled.layout import (
 from sim.engines.compiled.vm_loop import UNIT, gives_up_if_last
 from sim.engines.shared import quota, room, shortages, throttle
 from sim.engines.shared.priorities import RANK_BITS, REQUESTS
-from sim.engines.shared.room import EVICTED, HOST, LEAVES, LEAVES_AFTER, NOWHERE, TOO_MANY_SHAPES, VM_COLUMNS, WAITS
+from sim.engines.shared.room import EVICTED, HOST, LEAVES, NOWHERE, TOO_MANY_SHAPES, VM_COLUMNS, WAITS
 from sim.engines.shared.room import NO_ROOM as NO_HOST
 
 compile_rules(*quota.RULES, *shortages.RULES, throttle.take_token)
@@ -102,9 +102,9 @@ def _evict(slot: int, now: float, host: int, shared: SharedFleet) -> None:
         ints[first, SEQUENCE] = progress[EVICTIONS]
         ints[first, FIRST_WAITER] = -1
         strike_vm(first, BY_PREEMPTION, now, REQUESTS + rank_of(slot, ints), shared)
-        first = hosts.vms[first * VM_COLUMNS + LEAVES_AFTER]
+        first = hosts.leaving.after[first]
     note_of_vm(now, WAITS_FOR, slot, 0, 0, shared)
-    await_departures(slot, hosts.leaving_first[host], progress[EVICTIONS], shared.fleet.vms)
+    await_departures(slot, hosts.leaving.first[host], progress[EVICTIONS], shared.fleet.vms)
 
 
 @compiled

@@ -92,7 +92,9 @@ def _make_reference(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     model = context.data_model_manager[sig.args[0]]
     place = cgutils.alloca_once(builder, model.get_data_type())
     builder.store(model.as_data(builder, args[0]), place)
-    return place
+    # The optimizer must not see that loads of what never changes come from here: it would take them for loads before the store.
+    opaque = cgutils.ir.FunctionType(place.type, [place.type])
+    return builder.asm(opaque, "", "=r,0,~{memory}", [place], True)
 
 
 @infer_getattr

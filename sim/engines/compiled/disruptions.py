@@ -19,11 +19,11 @@ from sim.engines.compiled.layout import (
 
 # isort: on
 from sim.engines.compiled.vm_loop import answer_to
-from sim.engines.shared import placement, room
+from sim.engines.shared import room
 from sim.engines.shared.priorities import FAULTS, INTERRUPTS, MOVES
-from sim.engines.shared.room import AFTER, GROUP, LEAVES_AFTER, UNIT, VM_COLUMNS
+from sim.engines.shared.room import GROUP, UNIT, VM_COLUMNS
 
-compile_rules(*placement.RULES, *room.RULES)
+compile_rules(*room.RULES)
 
 # Stages of a VM between two moves: in a stay, or with what a transition needs of the platform, in order.
 NOTHING, ADMITTING, GIVING, ASKING_QUOTA, LEAVING, ASKING_HOST, WAITING = range(7)
@@ -119,13 +119,13 @@ def start_faults(shared: SharedFleet) -> None:
 @compiled
 def _maintain(process: int, now: float, shared: SharedFleet) -> None:
     """Planned work reaches the VMs of one update domain; the next one gets its instant."""
-    faults, first, places = shared.faults, shared.platform.room.first, shared.platform.room.vms
+    faults, on_host = shared.faults, shared.platform.room.on_host
     plan, ints, states = faults.maintenance, shared.fleet.vms.ints, shared.fleet.tables.states
     domain, domains = plan[DOMAIN], plan[DOMAINS]
     if domain == 0:
         plan[ROUNDS] += 1
-    for host in range(domain, len(first), domains):
-        slot = first[host]
+    for host in range(domain, len(on_host.first), domains):
+        slot = on_host.first[host]
         while slot >= 0:
             transition = states[ints[slot, STATE], MAINTAINED]
             if ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:
@@ -134,7 +134,7 @@ def _maintain(process: int, now: float, shared: SharedFleet) -> None:
                     interrupt(slot, transition, now, FAULTS + process, shared)
                 elif ints[slot, STAGE] == NOTHING:  # it goes on, up to the next instant at which it may be reached
                     push_vm(now, MOVES, slot, ints, shared.queue)
-            slot = places[slot * VM_COLUMNS + AFTER]
+            slot = on_host.after[slot]
     # A round that isn't over when the next is due delays it.
     before_s = faults.turn_s[domain - 1 if domain > 0 else domains - 1]
     if domain == 0:
@@ -170,8 +170,8 @@ def run_fault(process: int, now: float, shared: SharedFleet) -> bool:
         if now >= shared.fleet.run.start_s:
             notes.progress[HOST_FAILURES] += 1
         note(now, HOST_FAILS, -1, host, 0, key, 0.0, notes)
-        while hosts.first[host] >= 0:  # its VMs are down until they have been started elsewhere
-            slot = hosts.first[host]
+        while hosts.on_host.first[host] >= 0:  # its VMs are down until they have been started elsewhere
+            slot = hosts.on_host.first[host]
             room.leave(hosts, slot, hosts.vms[slot * VM_COLUMNS + GROUP])
             hosts.vms[slot * VM_COLUMNS + UNIT] = -1
             strike_vm(slot, BY_FAILURE, now, key, shared)
@@ -206,7 +206,7 @@ def waiters_wait_until(slot: int, now: float, shared: SharedFleet) -> bool:
 def depart(slot: int, now: float, shared: SharedFleet) -> bool:
     """An evicted VM is off its host, and VMs that wait for its room may come; False: too many shapes of room."""
     ints, hosts = shared.fleet.vms.ints, shared.platform.room
-    following = hosts.vms[slot * VM_COLUMNS + LEAVES_AFTER]
+    following = hosts.leaving.after[slot]
     waiter = ints[slot, FIRST_WAITER]
     while waiter >= 0:
         another = ints[waiter, NEXT_WAITER]

@@ -121,8 +121,10 @@ def _comes_first(now: float, key: int, shared: SharedFleet) -> bool:
     )
 
 
-@compiled
-def _run_events(shared: SharedFleet) -> None:
+@cached
+def run_events(arrays: SharedFleet) -> None:
+    """Births and entries of the queue in order of time, until all is over or something is full (STATUS); may be called again."""
+    shared = by_reference(arrays)
     fleet, queue, platform, births = shared.fleet, shared.queue, shared.platform, shared.fleet.births
     progress, ints, floats, tables = queue.progress, fleet.vms.ints, fleet.vms.floats, fleet.tables
     if not progress[STARTED]:
@@ -235,9 +237,3 @@ def _run_events(shared: SharedFleet) -> None:
             if not _comes_first(now, key, shared) or is_full(fleet):
                 push_vm(now, key, slot, ints, queue)
                 break
-
-
-@cached
-def run_events(shared: SharedFleet) -> None:
-    """Births and entries of the queue in order of time, until all is over or something is full (STATUS); may be called again."""
-    _run_events(by_reference(shared))

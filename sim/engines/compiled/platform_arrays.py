@@ -18,6 +18,7 @@ from sim.engines.compiled.layout import Platform as PlatformArrays
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.autoscale import ScalingRules, scaling_rules
 from sim.engines.shared.faults import STREAMS, Union, unions_that_fail
+from sim.engines.shared.linked_list import Links
 from sim.engines.shared.placement import HostIndex, Placement, host_index
 from sim.engines.shared.quota import QuotaUse, quota_use
 from sim.engines.shared.room import Room, new_room
@@ -36,7 +37,7 @@ REALS = (
 LOAD_LINES = 16_384  # of an autoscaled group, before they are added up
 FLOATS = frozenset(("spared", "begins_s", "ends_s"))  # of `Shortages`
 
-Rows = TypeVar("Rows", HostIndex, Placement, QuotaUse, Room)
+Rows = TypeVar("Rows", HostIndex, Placement, Links, QuotaUse, Room)
 
 
 def new_platform(plan: FleetPlan, groups: Sequence[GroupPlan], root: int) -> PlatformArrays:
@@ -64,7 +65,7 @@ def as_arrays(rows: Rows) -> Rows:
     columns: list[Any] = []
     parts: Sequence[Any] = rows
     for part in parts:
-        if isinstance(part, HostIndex | Placement):
+        if isinstance(part, HostIndex | Placement | Links):
             columns.append(as_arrays(part))  # type: ignore[type-var]
         else:
             columns.append(np.array(part or [0], dtype=np.int64) if isinstance(part, list) else part)

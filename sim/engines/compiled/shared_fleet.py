@@ -38,6 +38,7 @@ from sim.engines.compiled.platform_arrays import (
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host, of_refusal
 from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.shared.autoscale import load_amounts, regular_of
+from sim.engines.shared.linked_list import Cells
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS, use_of_hosts
 from sim.engines.shared.work import work_figures
@@ -136,9 +137,16 @@ class SharedRun:
     def _make_room_for(self, slots: int) -> None:
         """A row for each VM, with nothing in it."""
         room = self.platform.room
-        rows: Any = np.full(slots * VM_COLUMNS, NOWHERE, dtype=np.int64)
-        rows[: len(room.vms)] = room.vms
-        self.platform = self.platform._replace(room=room._replace(vms=rows))
+
+        def longer(cells: Cells, size: int) -> Any:
+            return np.concatenate([cells, np.full(size - len(cells), NOWHERE, dtype=np.int64)])
+
+        on_host, leaving = (
+            links._replace(before=longer(links.before, slots), after=longer(links.after, slots))
+            for links in (room.on_host, room.leaving)
+        )
+        room = room._replace(vms=longer(room.vms, slots * VM_COLUMNS), on_host=on_host, leaving=leaving)
+        self.platform = self.platform._replace(room=room)
 
     def _report(self, notes: Notes, on_event: Callable[[Noted], None] | None) -> None:
         """Pass on what isn't a move, and take it off the buffer."""

@@ -359,8 +359,13 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
     return transition
 
 
-@compiled
-def _run_vms(fleet: Fleet) -> None:
+@cached
+def run_vms(arrays: Fleet) -> None:
+    """VMs that share nothing, one after the other, in the first row of *vms*.
+
+    Lines beyond the end of a buffer are counted, not kept; a stuck VM (`Ledger.progress`) ends the loop.
+    """
+    fleet = by_reference(arrays)
     births = fleet.births
     for birth in range(len(births.born_s)):
         born_s = births.born_s[birth]
@@ -376,12 +381,3 @@ def _run_vms(fleet: Fleet) -> None:
             return
         if len(births.follows) > 0:
             births.gone_s[birth] = fleet.vms.floats[0, T] if transition == ENDED else NEVER
-
-
-@cached
-def run_vms(fleet: Fleet) -> None:
-    """VMs that share nothing, one after the other, in the first row of *vms*.
-
-    Lines beyond the end of a buffer are counted, not kept; a stuck VM (`Ledger.progress`) ends the loop.
-    """
-    _run_vms(by_reference(fleet))

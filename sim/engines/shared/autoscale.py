@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, MutableSequence, Sequence
 from typing import NamedTuple
 
-from sim.engines.shared.placement import Cells
+from sim.engines.shared.linked_list import Cells
 from sim.model.demand import Autoscale
 from sim.usage.ledger import TICKS_PER_HOUR
 

@@ -12,10 +12,12 @@ the compiled engine compiles them for arrays, and both put every VM on the same 
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sim.engines.shared import linked_list
+from sim.engines.shared.linked_list import Cells, Links, empty_lists
 from sim.errors import Fault
 from sim.fields.registry import Registry
 from sim.model.plan import GroupPlan, HostPool, Platform
@@ -23,8 +25,6 @@ from sim.model.plan import GroupPlan, HostPool, Platform
 MIB = 1024  # in a GiB
 LISTS = 4096  # lists a unit may need; one for each different pair of free vCPUs and free memory
 FIRST, LEAST_FREE, MOST_FREE = range(3)
-
-Cells = MutableSequence[int]  # a list, or an array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,6 @@ class HostIndex(NamedTuple):
     free_c: Cells
     free_m: Cells
     list_of: Cells
-    following: Cells  # the next host of the same list, or -1
-    before: Cells
     # By node of a unit's tree:
     tree_c: Cells
     tree_m: Cells
@@ -75,7 +73,7 @@ class HostIndex(NamedTuple):
     order: Cells
     list_c: Cells
     list_m: Cells
-    head: Cells  # its first host, or -1
+    alike: Links  # its hosts
 
 
 class Placement(NamedTuple):
@@ -154,39 +152,28 @@ def list_rank(index: HostIndex, unit: int, vcpus: int, memory: int) -> int:
 
 def list_find(index: HostIndex, unit: int, vcpus: int, memory: int) -> int:
     """The host of a unit with the least or the most free that has enough, or -1."""
-    base, used, order, head = unit * LISTS, index.lists_used[unit], index.order, index.head
+    base, used, order, host_of = unit * LISTS, index.lists_used[unit], index.order, index.alike.last
     if index.search == MOST_FREE:
         rank = used - 1
         while rank >= 0 and index.list_c[order[base + rank]] >= vcpus:
             it = order[base + rank]
-            if head[it] >= 0 and index.list_m[it] >= memory:
-                return head[it]
+            if host_of[it] >= 0 and index.list_m[it] >= memory:
+                return host_of[it]
             rank -= 1
         return -1
     rank = list_rank(index, unit, vcpus, 0)
     while rank < used:
         it = order[base + rank]
-        if head[it] >= 0 and index.list_m[it] >= memory:
-            return head[it]
+        if host_of[it] >= 0 and index.list_m[it] >= memory:
+            return host_of[it]
         rank += 1
     return -1
 
 
-def list_leave(index: HostIndex, host: int) -> None:
-    """Take a host out of its list."""
-    following, before = index.following, index.before
-    if before[host] >= 0:
-        following[before[host]] = following[host]
-    else:
-        index.head[index.list_of[host]] = following[host]
-    if following[host] >= 0:
-        before[following[host]] = before[host]
-
-
 def list_enter(index: HostIndex, unit: int, host: int) -> bool:
-    """Put a host at the head of the list of its shape; False if that were one list too many."""
+    """Put a host at the end of the list of its shape; False if that were one list too many."""
     vcpus, memory, base, used = index.free_c[host], index.free_m[host], unit * LISTS, index.lists_used[unit]
-    order, head = index.order, index.head
+    order = index.order
     rank = list_rank(index, unit, vcpus, memory)
     if rank < used and index.list_c[order[base + rank]] == vcpus and index.list_m[order[base + rank]] == memory:
         it = order[base + rank]
@@ -199,14 +186,9 @@ def list_enter(index: HostIndex, unit: int, host: int) -> bool:
         order[base + rank] = it
         index.list_c[it] = vcpus
         index.list_m[it] = memory
-        head[it] = -1
         index.lists_used[unit] = used + 1
     index.list_of[host] = it
-    index.before[host] = -1
-    index.following[host] = head[it]
-    if head[it] >= 0:
-        index.before[head[it]] = host
-    head[it] = host
+    linked_list.append(index.alike, it, host)
     return True
 
 
@@ -225,7 +207,7 @@ def put(index: HostIndex, host: int, vcpus: int, memory: int) -> bool:
     if index.search == FIRST:
         tree_set(index, unit, host)
         return True
-    list_leave(index, host)
+    linked_list.remove(index.alike, index.list_of[host], host)
     return list_enter(index, unit, host)
 
 
@@ -314,7 +296,7 @@ def too_many_shapes() -> Fault:
 
 
 RULES = (
-    tree_find, tree_set, list_rank, list_find, list_leave, list_enter, find, put, change, less_free, zone_row, cluster_of_set, choose, count, allows
+    tree_find, tree_set, list_rank, list_find, list_enter, find, put, change, less_free, zone_row, cluster_of_set, choose, count, allows
 )  # fmt: skip
 
 
@@ -344,8 +326,8 @@ def host_index(platform: Platform, policy: PlacementPolicy | None = None) -> Hos
     lists = 0 if policy.search == FIRST else units * LISTS
     index = HostIndex(
         search=policy.search, spreads=policy.spreads, **by_unit, lists_used=[0] * units, unit_of=unit_of, free_c=free_c, free_m=free_m,
-        list_of=[0] * count, following=[-1] * count, before=[-1] * count, tree_c=[-1] * nodes, tree_m=[-1] * nodes,
-        order=[0] * lists, list_c=[0] * lists, list_m=[0] * lists, head=[-1] * lists,
+        list_of=[0] * count, tree_c=[-1] * nodes, tree_m=[-1] * nodes,
+        order=[0] * lists, list_c=[0] * lists, list_m=[0] * lists, alike=empty_lists(lists, count),
     )  # fmt: skip
     # Backwards, so that of hosts that are alike the first is taken first.
     for host in reversed(range(count)):

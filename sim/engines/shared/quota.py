@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sim.engines.shared.placement import Cells
+from sim.engines.shared.linked_list import Cells
 from sim.model.plan import GroupPlan, Platform
 
 NO_LIMIT = 1 << 60

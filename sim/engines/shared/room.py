@@ -11,18 +11,19 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
-from sim.engines.shared import placement
-from sim.engines.shared.placement import MIB, POLICIES, Cells, HostIndex, Placement
+from sim.engines.shared import linked_list, placement
+from sim.engines.shared.linked_list import Cells, Links, empty_lists
+from sim.engines.shared.placement import MIB, POLICIES, HostIndex, Placement
 from sim.errors import Fault, ScenarioError
 from sim.model.plan import GroupPlan, Platform, Reserved
 
 # Columns of `Room.vms`. NOWHERE: on no host; it leaves none.
-HOST, GROUP, BEFORE, AFTER, UNIT, LEAVES, LEAVES_BEFORE, LEAVES_AFTER = range(8)
-VM_COLUMNS = 8
+HOST, GROUP, UNIT, LEAVES = range(4)
+VM_COLUMNS = 4
 NOWHERE, FAILED = -1, -2  # FAILED: the host that the VM leaves has failed meanwhile
 # Columns of `Room.units`, a row for each VM that room is reserved for.
-UNIT_HOST, UNIT_HELD, UNIT_BEFORE, UNIT_AFTER, UNIT_FREE = range(5)
-UNIT_COLUMNS = 5
+UNIT_HOST, UNIT_HELD, UNIT_FREE = range(3)
+UNIT_COLUMNS = 3
 # What `ask_host` returns instead of a host.
 NO_ROOM, TOO_MANY_SHAPES, ENDLESS = -1, -2, -3
 # Elements of `Room.answer`.
@@ -51,17 +52,13 @@ class Room(NamedTuple):
     all_m: Cells
     down: Cells  # how many failures it is out of order for
     vms_on: Cells
-    first: Cells  # VMs on it, in order of arrival
-    last: Cells
-    leaving_first: Cells  # evicted VMs that are still there
-    leaving_last: Cells
+    on_host: Links  # VMs, in order of arrival
+    leaving: Links  # evicted VMs that are still there; the last list is of hosts that have failed meanwhile
     leaving_c: Cells  # what they will leave that is reserved for none of those they make room for
     leaving_m: Cells
     units_from: Cells  # reserved room on it: place in `units_on`; one more than hosts
     units_on: Cells
-    # By reservation: room of it that no VM takes
-    free_first: Cells
-    free_last: Cells
+    free: Links  # by reservation: room of it that no VM takes
     # Reservations that a group may use: from held_from[g] to held_from[g + 1] of `held`
     held_from: Cells
     held: Cells
@@ -111,35 +108,14 @@ def enter(room: Room, row: int, group: int, host: int, unit: int) -> None:
     if room.is_tracked:
         vms[at + GROUP] = group
         vms[at + UNIT] = unit
-        last = room.last[host]
-        vms[at + BEFORE] = last
-        vms[at + AFTER] = -1
-        if last >= 0:
-            vms[last * VM_COLUMNS + AFTER] = row
-        else:
-            room.first[host] = row
-        room.last[host] = row
-
-
-def unlink(room: Room, row: int, host: int) -> None:
-    """A VM is no longer among those of a host."""
-    vms, at = room.vms, row * VM_COLUMNS
-    before, after = vms[at + BEFORE], vms[at + AFTER]
-    if before >= 0:
-        vms[before * VM_COLUMNS + AFTER] = after
-    else:
-        room.first[host] = after
-    if after >= 0:
-        vms[after * VM_COLUMNS + BEFORE] = before
-    else:
-        room.last[host] = before
+        linked_list.append(room.on_host, host, row)
 
 
 def leave(room: Room, row: int, group: int) -> None:
     """A VM is off its host; its room isn't free yet."""
     host = room.vms[row * VM_COLUMNS + HOST]
     if room.is_tracked:
-        unlink(room, row, host)
+        linked_list.remove(room.on_host, host, row)
     placement.count(room.hosts, room.placement, group, host, -1)
     count_use(room, group, host, -1)
     room.vms[row * VM_COLUMNS + HOST] = NOWHERE
@@ -219,22 +195,15 @@ def evict_for(room: Room, group: int, vm: int) -> int:
     now_c, now_m = min(vcpus, room.hosts.free_c[host]), min(memory, room.hosts.free_m[host])
     room.leaving_c[host] -= vcpus - now_c
     room.leaving_m[host] -= memory - now_m
-    row = room.last[host]
+    row = room.on_host.last[host]
     while room.leaving_c[host] < 0 or room.leaving_m[host] < 0:
-        before, its_group = vms[row * VM_COLUMNS + BEFORE], vms[row * VM_COLUMNS + GROUP]
+        before, its_group = room.on_host.before[row], vms[row * VM_COLUMNS + GROUP]
         if room.spot[its_group]:
             leave(room, row, its_group)
             room.leaving_c[host] += room.placement.vcpus[its_group]
             room.leaving_m[host] += room.placement.memory[its_group]
-            last, at = room.leaving_last[host], row * VM_COLUMNS
-            vms[at + LEAVES] = host
-            vms[at + LEAVES_BEFORE] = last
-            vms[at + LEAVES_AFTER] = -1
-            if last >= 0:
-                vms[last * VM_COLUMNS + LEAVES_AFTER] = row
-            else:
-                room.leaving_first[host] = row
-            room.leaving_last[host] = row
+            vms[row * VM_COLUMNS + LEAVES] = host
+            linked_list.append(room.leaving, host, row)
             if room.answer[EVICTED] < 0:
                 room.answer[EVICTED] = row
         row = before
@@ -247,18 +216,10 @@ def evict_for(room: Room, group: int, vm: int) -> int:
 
 def has_gone(room: Room, row: int) -> bool:
     """An evicted VM is off its host for good; False: too many shapes of room."""
-    vms, at = room.vms, row * VM_COLUMNS
-    host, before, after = vms[at + LEAVES], vms[at + LEAVES_BEFORE], vms[at + LEAVES_AFTER]
-    vms[at + LEAVES] = NOWHERE
-    if before >= 0:
-        vms[before * VM_COLUMNS + LEAVES_AFTER] = after
-    elif host >= 0:
-        room.leaving_first[host] = after
-    if after >= 0:
-        vms[after * VM_COLUMNS + LEAVES_BEFORE] = before
-    elif host >= 0:
-        room.leaving_last[host] = before
-    if host < 0 or before >= 0 or after >= 0:
+    host = room.vms[row * VM_COLUMNS + LEAVES]
+    room.vms[row * VM_COLUMNS + LEAVES] = NOWHERE
+    linked_list.remove(room.leaving, host if host >= 0 else len(room.down), row)
+    if host < 0 or room.leaving.first[host] >= 0:
         return True
     vcpus, memory = room.leaving_c[host], room.leaving_m[host]
     room.leaving_c[host] = 0
@@ -279,17 +240,17 @@ def empty_host(room: Room, host: int, vcpus: int, memory: int) -> bool:
 
 def fail_host(room: Room, host: int) -> bool:
     """A host is out of order; its VMs have left it. False: too many shapes of room."""
-    row = room.leaving_first[host]
+    row = room.leaving.first[host]
     while row >= 0:
         room.vms[row * VM_COLUMNS + LEAVES] = FAILED
-        row = room.vms[row * VM_COLUMNS + LEAVES_AFTER]
-    room.leaving_first[host] = -1
-    room.leaving_last[host] = -1
+        row = room.leaving.after[row]
+    room.leaving.first[host] = -1
+    room.leaving.last[host] = -1
     room.leaving_c[host] = 0
     room.leaving_m[host] = 0
     for place in range(room.units_from[host], room.units_from[host + 1]):
         if room.units[room.units_on[place] * UNIT_COLUMNS + UNIT_FREE]:
-            unlink_unit(room, room.units_on[place])
+            hide_unit(room, room.units_on[place])
     return empty_host(room, host, -1, -1)
 
 
@@ -306,49 +267,39 @@ def repair_host(room: Room, host: int) -> bool:
 def take_unit(room: Room, group: int, vm: int) -> int:
     """Reserved room for the VM of that number in its group, which is taken; or -1."""
     for place in range(room.held_from[group], room.held_from[group + 1]):
-        unit = room.free_first[room.held[place]]
+        unit = room.free.first[room.held[place]]
         while unit >= 0:
             if placement.allows(room.hosts, room.placement, group, vm, room.units[unit * UNIT_COLUMNS + UNIT_HOST]):
-                unlink_unit(room, unit)
+                hide_unit(room, unit)
                 return unit
-            unit = room.units[unit * UNIT_COLUMNS + UNIT_AFTER]
+            unit = room.free.after[unit]
     return -1
 
 
-def unlink_unit(room: Room, unit: int) -> None:
+def hide_unit(room: Room, unit: int) -> None:
     """Reserved room isn't free any more."""
-    units, at = room.units, unit * UNIT_COLUMNS
-    held, before, after = units[at + UNIT_HELD], units[at + UNIT_BEFORE], units[at + UNIT_AFTER]
-    units[at + UNIT_FREE] = 0
-    if before >= 0:
-        units[before * UNIT_COLUMNS + UNIT_AFTER] = after
-    else:
-        room.free_first[held] = after
-    if after >= 0:
-        units[after * UNIT_COLUMNS + UNIT_BEFORE] = before
-    else:
-        room.free_last[held] = before
+    room.units[unit * UNIT_COLUMNS + UNIT_FREE] = 0
+    linked_list.remove(room.free, room.units[unit * UNIT_COLUMNS + UNIT_HELD], unit)
 
 
 def free_unit(room: Room, unit: int) -> None:
     """Reserved room is free: the last of its reservation to be taken again."""
-    units, at = room.units, unit * UNIT_COLUMNS
-    held = units[at + UNIT_HELD]
-    last = room.free_last[held]
-    units[at + UNIT_FREE] = 1
-    units[at + UNIT_BEFORE] = last
-    units[at + UNIT_AFTER] = -1
-    if last >= 0:
-        units[last * UNIT_COLUMNS + UNIT_AFTER] = unit
-    else:
-        room.free_first[held] = unit
-    room.free_last[held] = unit
+    room.units[unit * UNIT_COLUMNS + UNIT_FREE] = 1
+    linked_list.append(room.free, room.units[unit * UNIT_COLUMNS + UNIT_HELD], unit)
 
 
 RULES = (
-    set_clock, count_use, change_free, enter, unlink, leave, give_host, ask_host, put_free, change_if_evicted, find_elsewhere, evict_for, has_gone, empty_host,
-    fail_host, repair_host, take_unit, unlink_unit, free_unit,
+    *linked_list.RULES, *placement.RULES, set_clock, count_use, change_free, enter, leave, give_host, ask_host, put_free, change_if_evicted,
+    find_elsewhere, evict_for, has_gone, empty_host, fail_host, repair_host, take_unit, hide_unit, free_unit,
 )  # fmt: skip
+
+
+def add_row(room: Room) -> None:
+    """A row for one more VM, which is on no host."""
+    room.vms.extend([NOWHERE] * VM_COLUMNS)
+    for links in (room.on_host, room.leaving):
+        links.before.append(-1)
+        links.after.append(-1)
 
 
 def use_of_hosts(room: Room, platform: Platform) -> tuple[list[dict[str, float]], dict[str, int]]:
@@ -379,9 +330,8 @@ def new_room(
         is_tracked=is_tracked,
         spot=spot,
         endless=[int(platform.is_endless)] * len(groups), held_time=[0] * len(groups),
-        all_c=[], all_m=[], down=[0] * hosts, vms_on=[0] * hosts, first=[-1] * hosts, last=[-1] * hosts,
-        leaving_first=[-1] * hosts, leaving_last=[-1] * hosts, leaving_c=[0] * hosts, leaving_m=[0] * hosts,
-        units_from=[], units_on=[], free_first=[-1] * len(reserved), free_last=[-1] * len(reserved),
+        all_c=[], all_m=[], down=[0] * hosts, vms_on=[0] * hosts, on_host=empty_lists(hosts), leaving=empty_lists(hosts + 1), leaving_c=[0] * hosts, leaving_m=[0] * hosts,
+        units_from=[], units_on=[], free=empty_lists(len(reserved), sum(held.quantity for held in reserved)),
         held_from=[*accumulate(map(len, usable), initial=0)],
         held=[place for mine in usable for place in mine],
         units=[], vms=[], answer=[-1, 0],
@@ -391,11 +341,11 @@ def new_room(
         _reserve(room, platform, place, held)
     room.all_c.extend(index.free_c)
     room.all_m.extend(index.free_m)
-    on_host: list[list[int]] = [[] for _ in range(hosts)]
+    by_host: list[list[int]] = [[] for _ in range(hosts)]
     for unit in range(len(room.units) // UNIT_COLUMNS):
-        on_host[room.units[unit * UNIT_COLUMNS + UNIT_HOST]].append(unit)
-    room.units_from.extend(accumulate(map(len, on_host), initial=0))
-    room.units_on.extend(unit for units in on_host for unit in units)
+        by_host[room.units[unit * UNIT_COLUMNS + UNIT_HOST]].append(unit)
+    room.units_from.extend(accumulate(map(len, by_host), initial=0))
+    room.units_on.extend(unit for units in by_host for unit in units)
     return room
 
 
@@ -417,5 +367,5 @@ def _reserve(room: Room, platform: Platform, place: int, held: Reserved) -> None
         if not change_free(room, host, -held.vcpus, -memory, 0):
             raise ScenarioError([placement.too_many_shapes()])
         unit = len(room.units) // UNIT_COLUMNS
-        room.units.extend((host, place, -1, -1, 0))
+        room.units.extend((host, place, 0))
         free_unit(room, unit)

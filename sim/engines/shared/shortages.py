@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers, evaluate
-from sim.engines.shared.placement import Cells
+from sim.engines.shared.linked_list import Cells
 from sim.model.faults.shortage import Shortage
 from sim.model.plan import FleetPlan
 

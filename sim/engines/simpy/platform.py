@@ -14,8 +14,9 @@ from simpy.events import Event
 
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host
 from sim.engines.shared import quota, room
+from sim.engines.shared.linked_list import Links
 from sim.engines.shared.placement import too_many_shapes
-from sim.engines.shared.room import AFTER, LEAVES, LEAVES_AFTER, NOWHERE, UNIT, VM_COLUMNS
+from sim.engines.shared.room import LEAVES, NOWHERE, UNIT, VM_COLUMNS
 from sim.engines.shared.shortages import refusal, shortages_of
 from sim.engines.shared.throttle import BUCKET_OF, full_buckets, take_token
 from sim.engines.simpy.environment import Environment
@@ -82,13 +83,15 @@ class SharedPlatform:
             self._take_row_of(vm)
             return None if host == room.NO_ROOM else []
         vm.host = host
-        for spot in self._chain(self.room.answer[room.EVICTED], LEAVES_AFTER):
+        for spot in self._chain(self.room.answer[room.EVICTED], self.room.leaving):
             spot.host, spot.going = NOWHERE, self.env.event()
             spot.disrupt("preempt")
         if not self.room.answer[room.WAITS]:
             return []
         return [
-            spot.going for spot in self._chain(self.room.leaving_first[host], LEAVES_AFTER) if spot.going is not None
+            spot.going
+            for spot in self._chain(self.room.leaving.first[host], self.room.leaving)
+            if spot.going is not None
         ]
 
     def _is_refused(self, vm: VmRecord) -> bool:
@@ -114,17 +117,17 @@ class SharedPlatform:
 
     def vms_on(self, host: int) -> list[VmRecord]:
         """The VMs on a host, in order of arrival."""
-        return list(self._chain(self.room.first[host], AFTER))
+        return list(self._chain(self.room.on_host.first[host], self.room.on_host))
 
     def reservation_of(self, vm: VmRecord) -> str:
         """The reservation whose room a VM on a host takes, or an empty string."""
         unit = self.room.vms[vm.host_row * VM_COLUMNS + UNIT]
         return self.plan.reserved[self.room.units[unit * room.UNIT_COLUMNS + room.UNIT_HELD]].name if unit >= 0 else ""
 
-    def _chain(self, row: int, following: int) -> Iterator[VmRecord]:
+    def _chain(self, row: int, links: Links) -> Iterator[VmRecord]:
         while row >= 0:
             yield self.rows[row]
-            row = self.room.vms[row * VM_COLUMNS + following]
+            row = links.after[row]
 
     def _give_row_to(self, vm: VmRecord) -> None:
         if self.free_rows:
@@ -133,7 +136,7 @@ class SharedPlatform:
         else:
             vm.host_row = len(self.rows)
             self.rows.append(vm)
-            self.room.vms.extend([NOWHERE] * VM_COLUMNS)
+            room.add_row(self.room)
 
     def _take_row_of(self, vm: VmRecord) -> None:
         """Unless the VM is on a host still, or leaves one."""
