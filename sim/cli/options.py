@@ -94,6 +94,12 @@ def option(default: Any, *flags: str, **how: Any) -> Any:
     return field(default=default, metadata={"option": typer.Option(*flags, **how)})
 
 
+def one_form(*, as_json: bool, as_markdown: bool) -> None:
+    """Refuse an answer in two forms: standard output has one."""
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown: give one of them, standard output has one form")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """Options of the commands that simulate, in the order of their help; a command may take a part of them."""
@@ -167,6 +173,9 @@ class Shared:
     quiet: Quiet = False
     as_json: Json = False
     as_markdown: Markdown = False
+
+    def __post_init__(self) -> None:
+        one_form(as_json=self.as_json, as_markdown=self.as_markdown)
 
     @property
     def silent(self) -> bool:

@@ -71,6 +71,9 @@ class BillOptions:
     as_json: options.Json = False
     as_markdown: options.Markdown = False
 
+    def __post_init__(self) -> None:
+        options.one_form(as_json=self.as_json, as_markdown=self.as_markdown)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rated:

@@ -63,6 +63,20 @@ def test_json_is_the_summary_and_nothing_else(small: Path, capsys: pytest.Captur
     assert shown["replications"] == 2
 
 
+def test_markdown_is_the_answer_and_nothing_else(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tables for a pull request; a later answer is plain again, and one answer has one form."""
+    assert vmfleet("run", small, "--markdown", "--no-report") == 0
+    shown = capsys.readouterr().out
+    assert "### small: 24 h, 2 replications" in shown
+    assert "| whole fleet | mean |" in shown
+    assert "| :-- | --: |" in shown
+    assert "Written" not in shown
+    assert vmfleet("run", small, "--no-report") == 0
+    assert "|" not in capsys.readouterr().out
+    assert vmfleet("run", small, "--markdown", "--json") == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
 def test_a_study_goes_where_its_scenario_s_run_goes_and_says_what_it_replaces(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

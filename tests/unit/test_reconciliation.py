@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from scripts import load_tool
 from typer.testing import CliRunner
 
+from sim.azure.charges import ResourceUse
+from sim.azure.demands import keeps_disks
+from sim.azure.fleet import Vm
+from sim.azure.habits import Member
+from sim.azure.identity import Key
+from sim.azure.idle import idle_costs
+from sim.azure.timelines import Timeline
 from sim.billing.invoice import read_invoice
 from sim.billing.savings import savings_of
 from sim.catalog import load_bundled
@@ -115,6 +124,46 @@ def test_invoice_simulation_and_idle_of_a_tenant(tenant: Path) -> None:
     assert written.exit_code == 0, written.output
     assert "| stopped but allocated | old-01 | 672.0 |" in written.stdout
     assert "### Invoice and simulation" in written.stdout
+
+
+def test_each_kind_of_idle_by_hand() -> None:
+    """March, 744 h. A spot VM stopped for 10 h; a deleted VM whose disk was invoiced for two days more; a parked VM; a disk of no VM.
+
+    A VM deleted at noon whose disk is invoiced for that day left nothing behind: days are all that an invoice knows.
+    """
+
+    def member(name: str, exists: tuple[float, float], **more: Any) -> Member:
+        known = {"priority": "regular", "disks": ("P10",), "disk_days": None} | more.pop("vm", {})
+        key = Key("", "rg", "vm", name)
+        vm = Vm(
+            key=key, name=name, resource_group="rg", size="Standard_D4s_v5", region="westeurope", os="linux", **known
+        )
+        return Member(vm, Timeline((exists[0] * 3600, exists[1] * 3600), **more))
+
+    days = date(2026, 3, 2), date(2026, 3, 4)
+    members = [
+        member("stopped", (0, 744), on=[(0, 744 * 3600)], stopped_s=36_000, vm={"priority": "spot"}),
+        member("left", (0, 48), deleted=True, on=[(0, 3600)], vm={"disk_days": (days[0], date(2026, 3, 5))}),
+        member("clean", (0, 60), deleted=True, on=[(0, 3600)], vm={"disk_days": days}),
+        member("parked", (0, 744)),
+    ]
+    loose = ResourceUse(key=Key("", "rg", "disk", "disk-1"), list_cost=7.0, days={days[0]: 0.1})
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    found = SimpleNamespace(
+        fleet=SimpleNamespace(loose=[loose]), groups=[SimpleNamespace(members=members)], start=start
+    )
+    catalogue = load_bundled()
+    rows = {each["name"]: (each["why"], each["hours"], each["list"]) for each in idle_costs(found, catalogue, 2.0)}  # type: ignore[arg-type]
+    spot = catalogue.price_per_h("Standard_D4s_v5", "westeurope", "spot_linux")
+    p10 = 21.68
+    assert rows == {
+        "stopped": ("stopped but allocated", 10, pytest.approx(10 * spot)),
+        "left": ("disks left by a VM that was deleted", 48, pytest.approx(48 * p10 / 744)),
+        "parked": ("disks of a VM that never ran", 744, pytest.approx(p10)),
+        "disk-1": ("disk or address of no VM", 24, 14.0),
+    }
+    assert keeps_disks(members[1], start)
+    assert not keeps_disks(members[2], start)
 
 
 def test_a_scenario_of_other_days_lends_its_prices_only(tenant: Path, tmp_path: Path) -> None:
