@@ -42,11 +42,11 @@ def main(trace: Path | None = None, fit_h: float = 72, then_h: float = 24) -> di
         if trace is None:
             subprocess.run([sys.executable, str(MAKER), str(file)], check=True)
         hours, first = fit_h + then_h, round(fit_h)
-        replayed = fleet(hours, trace={"file": str(file), "format": "columns", "sizes": [SIZE]})
+        replayed = fleet(hours, trace={"file": str(file), "format": "columns"})
         actual = [each.mean for each in run(from_dict(replayed), replications=1).hourly("running")][first:]
         arrivals = fit_trace(file, window_s=3600 * fit_h, size=SIZE)["arrivals"]
-        batch = arrivals["batch"]
-        alone = arrivals | {"batch": {key: value for key, value in batch.items() if key != "shared_lifetime"}}
+        batch = arrivals.get("batch", {"sizes": [1], "weights": [1.0]})
+        alone = arrivals | {"batch": {key: batch[key] for key in ("sizes", "weights")}}
         models = {
             f"shared lifetimes ({batch.get('shared_lifetime', 0):.0%} of batches)": arrivals,
             "own lifetimes": alone,

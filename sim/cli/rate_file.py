@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # start-up: `vmfleet --help` loads no numpy
     from sim.recognise import Recognised
     from sim.scenario.scenario import Scenario
 
+MOST_REPLICATIONS = 20  # beside an invoice; a prediction interval gains little from more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillOptions:
@@ -173,7 +175,8 @@ def _simulated(usage: Path, rated: Rated, scenario: Scenario | None) -> Mapping[
         return None
     first = max(scenario.start, period[0]).astimezone(UTC).date()
     last = (min(end, period[1]) - timedelta(microseconds=1)).astimezone(UTC).date()
-    return backtest(scenario, [usage], first=first, last=last).summary()
+    count = min(scenario.replications, MOST_REPLICATIONS)
+    return backtest(scenario, [usage], first=first, last=last, replications=count).summary()
 
 
 def _idle(usage: Path, rated: Rated, inventory: Sequence[Path] | None) -> Sequence[Mapping[str, Any]] | None:
