@@ -139,7 +139,7 @@ class RecordedAnswers:
         refused = {transition.index for transition in (refusal.transition, refusal.gives_up) if transition is not None}
         return self.transitions[self.made] not in refused
 
-    def throttles(self, _operation: str) -> float:
+    def throttles(self, _operation: str, _vm: VmRecord) -> float:
         """0 if the operation was admitted now; else when to come back (s from now)."""
         return self.admissions.pop(0) if self.admissions else 0.0
 

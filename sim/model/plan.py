@@ -52,6 +52,7 @@ class GroupPlan:
     guest_crash: GuestCrash | None = None
     spot: Spot | None = None
     # What the platform needs to know of a VM; read only where there is one.
+    region: str = ""  # plans of one region need not name it
     size: str = ""
     family: str = ""
     vcpus: int = 0
@@ -74,6 +75,7 @@ class HostPool:
     count: int
     vcpus: int
     memory_gib: float
+    region: str = ""
     zone: int | None = None
     racks: int = default_value(
         "platform.hosts.racks"
@@ -84,7 +86,7 @@ class HostPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """Limits of a subscription in a region; None or absent: no limit."""
+    """Limits of a subscription in each region; None or absent: no limit."""
 
     regional_vcpus: int | None = None
     spot_vcpus: int | None = None
@@ -101,12 +103,13 @@ class Reserved:
     vcpus: int
     memory_gib: float
     quantity: int
+    region: str = ""
     groups: tuple[str, ...] = ()  # that name it; empty: every regular group of the size
 
     def is_for(self, group: GroupPlan) -> bool:
         """Whether the group's VMs may use the room and the quota."""
         named = not self.groups or group.name in self.groups
-        return group.size == self.size and group.priority != "spot" and named
+        return (group.size, group.region) == (self.size, self.region) and group.priority != "spot" and named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +128,9 @@ class Platform:
     reserved: tuple[Reserved, ...] = ()
     shortages: tuple[Shortage, ...] = ()
 
-    @property
-    def is_endless(self) -> bool:
-        """Whether there is hardware without end, beside what is reserved."""
-        return all(pool.holds for pool in self.hosts)
+    def is_endless(self, region: str) -> bool:
+        """Whether there is hardware without end in a region, beside what is reserved."""
+        return not any(pool.region == region and not pool.holds for pool in self.hosts)
 
     def is_dedicated(self, group: GroupPlan) -> bool:
         """Whether the group's VMs are on hosts of their own."""

@@ -22,13 +22,17 @@ from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 def fleet_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups) -> FleetPlan:
     """What one replication simulates."""
     platform = platform_plan(file, catalogue, resolved)
-    has_hosts = platform is not None and not platform.is_endless
     return FleetPlan(
         start=file.start,
         horizon_s=file.horizon_s,
         warm_up_s=file.warm_up_s,
         groups=tuple(
-            _group(member, file, shares_platform=platform is not None, has_hosts=has_hosts)
+            _group(
+                member,
+                file,
+                shares_platform=platform is not None,
+                has_hosts=platform is not None and not platform.is_endless(member.region),
+            )
             for member in resolved.groups
         ),
         platform=platform,
@@ -67,6 +71,7 @@ def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, 
             max_backoff_s=max(group.retry.max_backoff, group.retry.backoff),
         ),
         **faults,
+        region=member.region if shares_platform else "",
         size=size.name if size else "",
         family=(size.family if size else None) or "",
         vcpus=(size.vcpus if size else None) or 0,

@@ -5,9 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from sim.catalog import Catalogue
+from sim.catalog.sizes import region_key
 from sim.model import plan
 from sim.model.faults.failing import healing_plan
 from sim.scenario.file_model import ScenarioFile
+from sim.scenario.platform_section import Hosts
 from sim.scenario.resolved_groups import ResolvedGroups
 
 
@@ -18,11 +20,15 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
         return None
     faults: dict[str, Any] = {fault.key: fault.to_plan() for fault in section.faults}
     reserved = tuple(_reserved(file, catalogue, resolved))
+    regions = [pool_region(pool, file) for pool in section.hosts]
     return plan.Platform(
         placement=section.placement,
         hosts=(
-            *(pool.to_plan(resolved_names(pool.only_groups, resolved)) for pool in section.hosts),
-            *(_held(one) for one in reserved if section.shortages and not section.hosts),
+            *(
+                pool.to_plan(region, resolved_names(pool.only_groups, resolved))
+                for pool, region in zip(section.hosts, regions, strict=True)
+            ),
+            *(_held(one) for one in reserved if one.region not in regions and (section.shortages or section.hosts)),
         ),
         quota=None if section.quota is None else section.quota.to_plan(families_of(catalogue)),
         healing_s=healing_plan(section),
@@ -35,7 +41,19 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
 def _held(reserved: plan.Reserved) -> plan.HostPool:
     """The room of a reservation by itself, where hosts aren't modelled."""
     vcpus, memory_gib = reserved.quantity * reserved.vcpus, reserved.quantity * reserved.memory_gib
-    return plan.HostPool(name=reserved.name, count=1, vcpus=vcpus, memory_gib=memory_gib, holds=reserved.name)
+    return plan.HostPool(
+        name=reserved.name, count=1, vcpus=vcpus, memory_gib=memory_gib, region=reserved.region, holds=reserved.name
+    )
+
+
+def pool_region(pool: Hosts, file: ScenarioFile) -> str:
+    """The region that a pool of hosts stands in, as price lists spell it."""
+    return region_key(pool.region or file.prices.region)
+
+
+def pools_in(region: str, file: ScenarioFile) -> tuple[Hosts, ...]:
+    """The pools of hosts in a region; none: hardware has no end there."""
+    return tuple(pool for pool in (file.platform.hosts if file.platform else ()) if pool_region(pool, file) == region)
 
 
 def resolved_names(groups: Iterable[str], resolved: ResolvedGroups) -> tuple[str, ...]:
@@ -57,5 +75,6 @@ def _reserved(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroups
             yield plan.Reserved(
                 name=section.name, size=size.name, family=size.family or "", vcpus=size.vcpus or 0,
                 memory_gib=size.memory_gib or 0.0, quantity=quantity,
+                region=catalogue.get_region(section.own_region or file.prices.region),
                 groups=resolved_names(section.named_groups, resolved),
             )  # fmt: skip

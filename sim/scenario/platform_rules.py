@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from sim.catalog import Catalogue, Size
+from sim.catalog.sizes import region_key
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
 from sim.scenario.file_model import ScenarioFile
-from sim.scenario.platform_plan import families_of
+from sim.scenario.platform_plan import families_of, pool_region, pools_in
 from sim.scenario.platform_section import Hosts, Platform
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 from sim.scenario.rules import unique_names
@@ -21,13 +22,14 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
     platform = file.platform
     if platform is None:
         return
-    yield from _one_region(platform, resolved)
     yield from unique_names(HOSTS, [pool.name for pool in platform.hosts])
     for number, pool in enumerate(platform.hosts):
         for position, name in enumerate(pool.only_groups):
-            yield from _unknown_group((*HOSTS, number, "only_groups", position), name, file)
+            place: Path = (*HOSTS, number, "only_groups", position)
+            yield from _unknown_group(place, name, file)
+            yield from _elsewhere(place, name, pool_region(pool, file), resolved)
     yield from _faults(platform)
-    place: Path = ("platform", "shortage")
+    place = ("platform", "shortage")
     yield from unique_names(place, [shortage.name for shortage in platform.shortages])
     for number, shortage in enumerate(platform.shortages):
         yield from shortage.check(resolved.groups, (*place, number))
@@ -38,47 +40,40 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
         yield Issue(("platform", "placement"), problem, hint, related_paths=(HOSTS,))
     if platform.hosts:
         for member in resolved.groups:
-            yield from _fits(member, platform)
-        yield from _held_room(file, platform, catalogue)
-
-
-def _one_region(platform: Platform, resolved: ResolvedGroups) -> Iterator[Issue]:
-    """Hosts, quota and rate limits belong to one region, and groups of several would share them."""
-    first = next(iter(resolved.groups), None)
-    for member in resolved.groups if platform.hosts or platform.quota or platform.faults else ():
-        if first is not None and member.region != first.region:
-            problem = f"{member.region}: the platform's hosts, quota and limits are those of {first.region}, where {first.name} is"
-            hint = "give the groups of each region a scenario of their own"
-            yield Issue(("group", member.number, "region"), problem, hint, member.region, (("platform",),))
-            return
+            yield from _fits(member, file)
+        yield from _held_room(file, catalogue)
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------
 
 
-def open_to(member: ResolvedGroup, platform: Platform) -> tuple[Hosts, ...]:
-    """Clusters on which the VMs of a group may run: those dedicated to it, else those that are not dedicated."""
-    names = {member.group.name, member.name}
-    mine = tuple(pool for pool in platform.hosts if names & set(pool.only_groups))
-    return mine or tuple(pool for pool in platform.hosts if not pool.only_groups)
+def open_to(member: ResolvedGroup, file: ScenarioFile) -> tuple[Hosts, ...]:
+    """Clusters of its region on which the VMs of a group may run: those dedicated to it, else those that are not dedicated."""
+    names, here = {member.group.name, member.name}, pools_in(member.region, file)
+    mine = tuple(pool for pool in here if names & set(pool.only_groups))
+    return mine or tuple(pool for pool in here if not pool.only_groups)
 
 
-def empty_zones(member: ResolvedGroup, platform: Platform) -> tuple[int, ...]:
-    """Zones of a group in which there is no host for it."""
-    there = {pool.zone for pool in open_to(member, platform)}
+def empty_zones(member: ResolvedGroup, file: ScenarioFile) -> tuple[int, ...]:
+    """Zones of a group in which there is no host for it, though there are some in its region."""
+    if not pools_in(member.region, file):
+        return ()
+    there = {pool.zone for pool in open_to(member, file)}
     return tuple(zone for zone in member.group.zones if zone not in there)
 
 
-def _fits(member: ResolvedGroup, platform: Platform) -> Iterator[Issue]:
+def _fits(member: ResolvedGroup, file: ScenarioFile) -> Iterator[Issue]:
     place: Path = ("group", member.number)
     group, size = member.group, member.size
-    pools = open_to(member, platform)
+    pools = open_to(member, file)
+    if not pools_in(member.region, file):
+        return  # hardware has no end in its region
     if not pools:
         problem = f"{show_value(group.name)}: all hosts are dedicated to other groups"
         hint = "name it in only_groups of one of them, or add [[platform.hosts]] for everybody"
         yield Issue((*place, "name"), problem, hint, value=group.name, related_paths=(HOSTS,))
         return
-    if group.zones and len(empty_zones(member, platform)) == len(group.zones):
+    if group.zones and len(empty_zones(member, file)) == len(group.zones):
         there = sorted({pool.zone for pool in pools if pool.zone is not None})
         has = f"there are hosts in zone {list_words(map(str, there), 'and')}" if there else "no host has a zone"
         yield Issue(
@@ -108,6 +103,15 @@ def _room_for(size: Size, pool: Hosts) -> int:
     if not size.vcpus or not size.memory_gib:
         return 0
     return min(pool.vcpus // size.vcpus, int(pool.memory_gib / size.memory_gib))
+
+
+def _elsewhere(place: Path, name: str, region: str, resolved: ResolvedGroups) -> Iterator[Issue]:
+    """A group on hosts of another region."""
+    for member in resolved.of(name)[:1]:
+        if member.region != region:
+            problem = f"{show_value(name)}: it is in {member.region}, and the hosts are in {region}"
+            hint = "give the hosts the region of the group"
+            yield Issue(place, problem, hint, value=name, related_paths=((*place[:3], "region"), ("prices", "region")))
 
 
 def _unknown_group(place: Path, name: str, file: ScenarioFile) -> Iterator[Issue]:
@@ -213,15 +217,16 @@ def _of_size(place: Path, name: str, held: str, catalogue: Catalogue, resolved: 
     )
 
 
-def _held_room(file: ScenarioFile, platform: Platform, catalogue: Catalogue) -> Iterator[Issue]:
-    """Room that can't be held because all hosts together don't have it."""
+def _held_room(file: ScenarioFile, catalogue: Catalogue) -> Iterator[Issue]:
+    """Room that can't be held because all hosts of its region together don't have it."""
     for number, section in enumerate(file.commitments):
         held, quantity = section.held_room or ("", 0)
         size = _size(held, catalogue) if quantity else None
         if size is None:
             continue
-        room = sum(_room_for(size, pool) * pool.count for pool in platform.hosts if not pool.only_groups)
-        if quantity > room:
+        pools = pools_in(region_key(section.own_region or file.prices.region), file)
+        room = sum(_room_for(size, pool) * pool.count for pool in pools if not pool.only_groups)
+        if pools and quantity > room:
             yield Issue(
                 ("commitment", number, "quantity"),
                 f"{quantity}: the hosts have room for {room} of {size.name} only",

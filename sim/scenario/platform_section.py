@@ -21,6 +21,7 @@ class Hosts(Section):
     """A cluster of like hosts."""
 
     name: Name = Field(description="Name of the cluster of hosts.")
+    region: Text | None = Field(None, description="Region it stands in; left out: that of [prices].")
     zone: Zone | None = Field(None, description="Availability zone it stands in; left out: in none.")
     count: Annotated[Whole, Field(ge=1, le=MOST_HOSTS)] = Field(description="How many hosts.")
     vcpus: Annotated[Whole, Field(ge=1, le=MOST_VCPUS)] = Field(description="vCPUs of one host.")
@@ -30,16 +31,16 @@ class Hosts(Section):
     )
     only_groups: tuple[Text, ...] = Field((), description="Dedicated to these groups; left out: for all.")
 
-    def to_plan(self, only_groups: tuple[str, ...]) -> plan.HostPool:
-        """The cluster, dedicated to groups as they are simulated."""
+    def to_plan(self, region: str, only_groups: tuple[str, ...]) -> plan.HostPool:
+        """The cluster in a region, dedicated to groups as they are simulated."""
         return plan.HostPool(
-            name=self.name, count=self.count, vcpus=self.vcpus, memory_gib=self.memory_gib, zone=self.zone,
+            name=self.name, count=self.count, vcpus=self.vcpus, memory_gib=self.memory_gib, region=region, zone=self.zone,
             racks=self.racks, only_groups=only_groups,
         )  # fmt: skip
 
 
 class Quota(Section):
-    """Limits of the subscription in this region, in vCPUs of whatever exists; left out: no limit."""
+    """Limits of the subscription in each region, in vCPUs of whatever exists; left out: no limit."""
 
     regional_vcpus: Limit | None = Field(None, description="Regular VMs together.")
     spot_vcpus: Limit | None = Field(None, description="Spot VMs together; a pool of their own.")

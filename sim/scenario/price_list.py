@@ -78,6 +78,9 @@ def _regions(file: ScenarioFile) -> Iterator[tuple[Path, str]]:
     for number, commitment in enumerate(file.commitments):
         if commitment.own_region is not None:
             yield ("commitment", number, "region"), commitment.own_region
+    for number, pool in enumerate(file.platform.hosts if file.platform is not None else ()):
+        if pool.region is not None:
+            yield ("platform", "hosts", number, "region"), pool.region
 
 
 def _with_own_sizes(

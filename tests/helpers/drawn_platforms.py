@@ -183,6 +183,31 @@ def short_fleets(draw: st.DrawFn) -> FleetPlan:
     return replace(plan, groups=alone, platform=platform)
 
 
+@st.composite
+def regional_fleets(draw: st.DrawFn) -> FleetPlan:
+    """A group in each of three regions, with pools of hosts of their own or none, under one quota and one rate limit of each region."""
+    parts = {region: draw(shared_fleets(most_groups=1, may_mix=True)) for region in ("east", "north", "west")}
+    first = parts["east"]
+    assert first.platform is not None
+    groups, hosts = [], []
+    for region, part in parts.items():
+        assert part.platform is not None
+        groups.append(replace(part.groups[0], name=f"g-{region}", region=region))
+        hosts += [
+            replace(pool, name=f"{region}-{pool.name}", region=region, only_groups=()) for pool in part.platform.hosts
+        ]
+    platform = replace(
+        first.platform,
+        hosts=tuple(hosts),
+        host_failures=draw(st.one_of(st.none(), failing)),
+        zone_failures=draw(st.one_of(st.none(), failing)),
+        healing_s=always(600),
+        throttle=draw(st.one_of(st.none(), st.just(Throttle(burst=3.0, refill_per_min=4.0)))),
+        shortages=draw(shortages(tuple(group.name for group in groups))),
+    )
+    return replace(first, groups=tuple(groups), platform=platform)
+
+
 rules = st.builds(
     ScalingRule,
     threshold=st.sampled_from((0.3, 0.6, 0.9)),

@@ -137,7 +137,7 @@ class Inspector:
         for vm in self.vms():
             exists = vm.state.power is not None or vm.state.operation == "create"
             assert vm.has_quota == exists or vm.state.operation == "create", vm.name
-            if self.platform.plan.is_endless:
+            if self.platform.plan.is_endless(vm.group.setup.plan.region):
                 continue
             shows = vm.state.power in ON_HOST
             if vm.host >= 0:

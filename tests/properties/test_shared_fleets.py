@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_platforms import disrupted_fleets, scaled_fleets, shared_fleets, sharing_groups, short_fleets
+from drawn_platforms import (
+    disrupted_fleets,
+    regional_fleets,
+    scaled_fleets,
+    shared_fleets,
+    sharing_groups,
+    short_fleets,
+)
 from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -64,6 +71,23 @@ def test_any_disrupted_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan, 
 def test_any_fleet_short_of_hardware_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """Attempts that a shortage refuses, VMs inside a reservation that it doesn't, and two shortages at once."""
     must_agree(plan, seed_)
+
+
+@seed(20260310)
+@settings(drawn, max_examples=25)
+@given(plan=regional_fleets(), seed_=seeds)
+def test_three_regions_are_three_runs_to_the_last_bit(plan: FleetPlan, seed_: int) -> None:
+    """Hosts, quota, rate limits and zones of one region are nothing to another; and both engines agree on that."""
+    one, other = run_until(plan, "simpy", seed=seed_), run_until(plan, "compiled", seed=seed_)
+    assert not differences(one, other), differences(one, other)
+    assert plan.platform is not None
+    for each in plan.groups:
+        own = tuple(pool for pool in plan.platform.hosts if pool.region == each.region)
+        mine = run_until(replace(plan, groups=(each,), platform=replace(plan.platform, hosts=own)), seed=seed_)
+        alone, usage = mine.run.usages[each.name], one.run.usages[each.name]
+        assert np.array_equal(alone.cells, usage.cells)
+        assert (alone.counts, alone.amounts) == (usage.counts, usage.amounts)
+        assert sorted(alone.ready.waits.tolist()) == sorted(usage.ready.waits.tolist())
 
 
 @seed(20260308)

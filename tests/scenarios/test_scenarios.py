@@ -174,6 +174,20 @@ def test_a_capacity_shortage_costs_as_many_mornings_as_the_on_off_process_says(
     assert "each VM by itself" in capsys.readouterr().out
 
 
+def test_two_regions_admit_and_cost_what_their_quota_and_prices_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Constants only: VMs exactly, the cost to a rounded tick of each VM; a quota shared by both regions must be refused."""
+    page = script("two_regions")
+    found = page.main(1, tmp_path)
+    for moved, result in found.items():
+        created, cost = page.by_hand(moved)
+        assert result.estimate("vms.created").mean == created
+        assert result.estimate("cost.total").mean == pytest.approx(cost, abs=1e-3)
+    assert page.by_hand(30)[0] == page.VMS != page.FIT, "one quota for both would admit 50"
+    assert "in East US" in capsys.readouterr().out
+
+
 def test_growth_and_commitments_cost_what_the_months_add_up_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

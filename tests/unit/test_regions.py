@@ -18,6 +18,9 @@ SPOT = {"name": "spot", "count": 2, "priority": "spot"}
 RESERVED = {"name": "ri", "kind": "reservation", "size": SIZE, "quantity": 1, "term": "1y"}
 
 
+POOL = {"name": "pool", "count": 2, "vcpus": 8, "memory_gib": 64}
+
+
 def bill(prices: Mapping[str, Any] | None = None, **sections: Any) -> dict[tuple[str, str], float]:
     """Amounts by group and meter of one month."""
     document = {
@@ -41,6 +44,54 @@ def test_groups_in_two_regions_pay_what_each_pays_alone() -> None:
     assert bill(group=[DEV, east]) == bill(group=[DEV]) | bill(group=[east])
     assert bill(group=[east]) == bill({"region": "eastus"}, group=[{key: east[key] for key in east if key != "region"}])
     assert bill(group=[east]) != bill(group=[{**WEB, "region": "westeurope"}])
+
+
+CROWDED = {
+    "quota": {"regional_vcpus": 20},
+    "throttle": {"burst": 3, "refill_per_min": 2},
+    "host_failures": {"time_between": {"dist": "exponential", "mean": "2d"}},
+    "zone_failures": {"time_between": {"dist": "exponential", "mean": "3d"}},
+    "hosts": [{**POOL, "zone": 1}, {**POOL, "name": "there", "region": "eastus", "zone": 1, "count": 3}],
+}
+DAILY = {
+    "days": "Mon-Sun",
+    "on": "08:00:00",
+    "off": "18:00:00",
+    "jitter": {"dist": "uniform", "low": "0s", "high": "1h"},
+}
+
+
+def metrics(prices: Mapping[str, Any], *groups: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Every metric of every group in two replications of a crowded week."""
+    document = {
+        "name": "fleet",
+        "horizon": "7d",
+        "replications": 2,
+        "prices": prices,
+        "platform": CROWDED,
+        "group": groups,
+    }
+    found = sim.run(sim.from_dict(document), engine="simpy").replications
+    return {
+        name: {f"{metric} {each.number}": value for each in found for metric, value in each.metrics[name].items()}
+        for name in found[0].metrics
+    }
+
+
+def test_three_regions_on_one_platform_are_three_runs_to_the_last_bit() -> None:
+    """Hosts, quota, rate limit and zones of each for itself; the third has no hosts, so hardware without end. NaN equals itself."""
+    groups = [
+        {"name": name, "region": region, "count": 6, "zones": [1], "schedule": DAILY}
+        for name, region in (("here", "westeurope"), ("there", "East US"), ("far", "polandcentral"))
+    ]
+    together = metrics({}, *groups)
+    for group in groups:
+        name = str(group["name"])
+        assert repr(together[name]) == repr(metrics({}, group)[name])
+        assert together[name]["failures.QuotaExceeded 0"] > 0
+    assert together["here"]["allocation.failures 0"] > 0
+    assert together["far"]["allocation.failures 0"] == 0
+    assert "hosts.used_share 0" not in together["far"]
 
 
 def test_a_reservation_covers_its_own_region_only() -> None:
@@ -88,7 +139,11 @@ def test_a_discount_is_off_pay_as_you_go_only() -> None:
         ({"prices": {"discount": "112 %"}}, "prices.discount"),
         ({"prices": {"discount": "a lot"}}, "prices.discount"),
         ({"group": [{**WEB, "region": "moon"}]}, "group.web.region"),
-        ({"group": [DEV, WEB], "platform": {"quota": {"regional_vcpus": 100}}}, "group.web.region"),
+        ({"platform": {"hosts": [{**POOL, "region": "moon"}]}}, "platform.hosts.pool.region"),
+        (
+            {"group": [DEV, WEB], "platform": {"hosts": [POOL, {**POOL, "name": "own", "only_groups": ["web"]}]}},
+            "platform.hosts.own.only_groups[1]",
+        ),
         ({"commitment": [{**RESERVED, "region": "eastus"}]}, "commitment.ri.size"),
         ({"commitment": [{**RESERVED, "region": "moon"}]}, "commitment.ri.region"),
     ],

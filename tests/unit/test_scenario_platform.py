@@ -67,7 +67,9 @@ def test_hosts_quota_and_throttle():
     )
     assert made == plans.Platform(
         placement="worst-fit",
-        hosts=(plans.HostPool(name="rack-a", count=2, vcpus=64, memory_gib=512.0, zone=2, racks=2),),
+        hosts=(
+            plans.HostPool(name="rack-a", count=2, vcpus=64, memory_gib=512.0, region="westeurope", zone=2, racks=2),
+        ),
         quota=plans.Quota(regional_vcpus=100, spot_vcpus=20, families={"standardDSv5Family": 80}),
         throttle=Throttle(burst=1500.0, refill_per_min=500.0),
     )
@@ -235,6 +237,7 @@ def test_capacity_reservations_hold_what_is_finite_room_on_hosts_or_quota():
             vcpus=4,
             memory_gib=16.0,
             quantity=3,
+            region="westeurope",
             groups=("dev",),
         ),
     )

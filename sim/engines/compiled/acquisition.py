@@ -63,11 +63,11 @@ def next_stage(slot: int, stage: int, transition: int, shared: SharedFleet) -> i
 @compiled
 def _be_admitted(slot: int, now: float, transition: int, shared: SharedFleet) -> float:
     """0 if the subscription's rate limit admits an operation; else when it may come back (s from now)."""
-    vms, notes = shared.fleet.vms, shared.notes
+    vms, notes, buckets = shared.fleet.vms, shared.notes, shared.platform.buckets
     bucket = shared.fleet.tables.transitions[transition, TOKEN]
     retry_after_s = 0.0
     if bucket != NO_TOKEN and bucket != ANY_TOKEN:
-        retry_after_s = throttle.take_token(shared.platform.buckets, bucket, now)
+        retry_after_s = throttle.take_token(buckets, buckets.first[vms.ints[slot, OF_GROUP]] + bucket, now)
     if retry_after_s != 0.0 and now >= shared.fleet.run.start_s:
         notes.refused[transition] += 1
     if retry_after_s != 0.0 or (bucket != NO_TOKEN and vms.ints[slot, LISTED_AS] >= 0):

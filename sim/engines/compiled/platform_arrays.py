@@ -23,7 +23,7 @@ from sim.engines.shared.placement import HostIndex, Placement, host_index
 from sim.engines.shared.quota import QuotaUse, quota_use
 from sim.engines.shared.room import Room, new_room
 from sim.engines.shared.shortages import Shortages, shortages_of
-from sim.engines.shared.throttle import Buckets, full_buckets
+from sim.engines.shared.throttle import full_buckets
 from sim.model.demand import Autoscale
 from sim.model.faults import Throttle
 from sim.model.plan import FleetPlan, GroupPlan, Platform
@@ -46,11 +46,11 @@ def new_platform(plan: FleetPlan, groups: Sequence[GroupPlan], root: int) -> Pla
     room = new_room(platform, groups, window_s=(plan.warm_up_s, plan.horizon_s))
     shortages = shortages_of(replace(plan, groups=tuple(groups)), root)
     disturbed = platform.reserved or platform.maintenance or unions_of(platform)
-    buckets = full_buckets(platform.throttle or Throttle(burst=0.0, refill_per_min=0.0))
+    buckets = full_buckets(platform.throttle or Throttle(burst=0.0, refill_per_min=0.0), groups)
     return PlatformArrays(
         room=as_arrays(room._replace(is_tracked=bool(platform.hosts) and bool(disturbed or room.may_evict))),
         quota=as_arrays(quota_use(platform, groups)),
-        buckets=Buckets(buckets.burst, buckets.refill_per_s, np.array(buckets.tokens), np.array(buckets.at_s)),  # type: ignore[arg-type]
+        buckets=buckets._replace(first=np.array(buckets.first), tokens=np.array(buckets.tokens), at_s=np.array(buckets.at_s)),  # type: ignore[arg-type]
         pauses=np.array(
             [(plan.retry.backoff_s, plan.retry.multiplier, plan.retry.max_backoff_s) for plan in groups], dtype=np.float64
         ),

@@ -71,6 +71,7 @@ class SharedRun:
         self.counts: dict[str, dict[str, int]] = {}  # what isn't a move, by group
         self.amounts: dict[str, dict[str, float]] = {}
         self.of_platform: dict[str, int] = {}
+        self.amounts_of_platform: dict[str, float] = {}
         # VMs that are simulated again in SimPy, and their moves so far.
         births = np.bincount(self.births.group, minlength=len(setups))
         for row, groups in enumerate(self.scaled.groups):  # there are as many at least
@@ -123,13 +124,14 @@ class SharedRun:
                 peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
             if on_flush is not None and known_s is not None:
                 on_flush(known_s)
-        shares, self.of_platform = use_of_hosts(self.platform.room, self.plan)
+        shares, self.of_platform = use_of_hosts(self.platform.room, self.plan, [each.plan for each in self.setups])
+        self.amounts_of_platform = shares.get("", {})
         for place, (name, accumulator) in enumerate(self.accumulators.items()):
             buffers.add_to(accumulator, place)
             counts, amounts = work_figures(buffers.ledger.work[place].tolist())
             self.counts[name], self.amounts[name] = (
                 self._counts(place, notes) | counts,
-                self._amounts(place) | amounts | shares[place],
+                self._amounts(place) | amounts | shares.get(name, {}),
             )
         if failures := int(notes.progress[layout.HOST_FAILURES]):
             self.of_platform["host_failures"] = failures

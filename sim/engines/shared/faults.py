@@ -27,16 +27,20 @@ def unions_that_fail(platform: Platform, index: HostIndex) -> list[Union]:
         hosts for pool, hosts in zip(platform.hosts, clusters_of(platform, index), strict=True) if not pool.holds
     ]
     pools = [pool for pool in platform.hosts if not pool.holds]
-    zones: dict[int, list[int]] = {}
+    zones: dict[tuple[str, int], list[int]] = {}
     for pool, hosts in zip(pools, clusters, strict=True):
         if pool.zone:  # a cluster without a zone is in none
-            zones.setdefault(pool.zone, []).extend(hosts)
+            zones.setdefault((pool.region, pool.zone), []).extend(hosts)
     names = [pool.name for pool in pools]
     found = []
     for kind, failing, unions in (
         ("host", platform.host_failures, zip(names, ([[host] for host in hosts] for hosts in clusters), strict=True)),
         ("rack", platform.rack_failures, zip(names, racks_of(pools, clusters), strict=True)),
-        ("zone", platform.zone_failures, ((str(zone), [hosts]) for zone, hosts in sorted(zones.items()))),
+        (
+            "zone",
+            platform.zone_failures,
+            ((f"{region} {zone}".strip(), [hosts]) for (region, zone), hosts in sorted(zones.items())),
+        ),
     ):
         if failing is not None:
             found += [Union(f"{kind} {name}", failing, members) for name, members in unions]

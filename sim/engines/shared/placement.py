@@ -348,16 +348,18 @@ def _units_of(pool: HostPool, policy: PlacementPolicy) -> list[int]:
 
 def new_placement(platform: Platform, index: HostIndex, groups: Sequence[GroupPlan]) -> Placement:
     """The groups of a fleet, none of their VMs on a host."""
-    sets = sorted({group.availability_set for group in groups} - {""})
+    sets = sorted({(group.region, group.availability_set) for group in groups if group.availability_set})
     allowed: list[list[int]] = []
     allowed_row = []
     for group in groups:
         allowed_row.append(len(allowed))
-        allowed += [_allowed_units(platform, index, group.name, zone) for zone in group.zones or (0,)]
+        allowed += [_allowed_units(platform, index, group, zone) for zone in group.zones or (0,)]
     return Placement(
         vcpus=[group.vcpus for group in groups],
         memory=[round(group.memory_gib * MIB) for group in groups],
-        set_of=[sets.index(group.availability_set) if group.availability_set else -1 for group in groups],
+        set_of=[
+            sets.index((group.region, group.availability_set)) if group.availability_set else -1 for group in groups
+        ],
         zones=[len(group.zones) for group in groups],
         allowed_row=allowed_row,
         allowed_from=[sum(map(len, allowed[:row])) for row in range(len(allowed) + 1)],
@@ -368,11 +370,12 @@ def new_placement(platform: Platform, index: HostIndex, groups: Sequence[GroupPl
     )
 
 
-def _allowed_units(platform: Platform, index: HostIndex, group: str, zone: int) -> list[int]:
-    """The units that may hold a group's VMs of a zone (0: any): its dedicated clusters if it has some, else the common."""
-    dedicated = {place for place, pool in enumerate(platform.hosts) if group in pool.only_groups}
-    common = {place for place, pool in enumerate(platform.hosts) if not pool.only_groups}
-    anywhere = {place for place, pool in enumerate(platform.hosts) if pool.holds}
+def _allowed_units(platform: Platform, index: HostIndex, group: GroupPlan, zone: int) -> list[int]:
+    """The units that may hold a group's VMs of a zone (0: any): its dedicated clusters if it has some, else its region's common ones."""
+    pools = [(place, pool) for place, pool in enumerate(platform.hosts) if pool.region == group.region]
+    dedicated = {place for place, pool in pools if group.name in pool.only_groups}
+    common = {place for place, pool in pools if not pool.only_groups}
+    anywhere = {place for place, pool in pools if pool.holds}
     return [
         unit
         for unit, cluster in enumerate(index.cluster)

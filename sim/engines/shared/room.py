@@ -302,14 +302,19 @@ def add_row(room: Room) -> None:
         links.after.append(-1)
 
 
-def use_of_hosts(room: Room, platform: Platform) -> tuple[list[dict[str, float]], dict[str, int]]:
-    """At the horizon: each group's share of the vCPUs of all hosts, and the most hosts that held a VM at once."""
-    vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts if not pool.holds)
-    if not vcpus:
-        return [{} for _ in room.held_time], {}
-    whole = vcpus * int(room.use[END] - room.use[START])
-    shares = [{"hosts.used_share": int(held) / whole} for held in room.held_time]
-    return shares, {"hosts.peak_used": int(max(room.use[MOST_USED], room.use[USED]))}
+def use_of_hosts(
+    room: Room, platform: Platform, groups: Sequence[GroupPlan]
+) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    """At the horizon: each group's share of its region's vCPUs, and under "" that of all hosts; the most hosts that held a VM at once."""
+    time = int(room.use[END] - room.use[START])
+    held = {group.name: int(held) for group, held in zip(groups, room.held_time, strict=True)}
+    parts = [(group.name, held[group.name], group.region) for group in groups] + [("", sum(held.values()), None)]
+    shares = {}
+    for name, mine, region in parts:
+        pools = [pool for pool in platform.hosts if region in (None, pool.region) and not pool.holds]
+        if vcpus := sum(pool.count * pool.vcpus for pool in pools):
+            shares[name] = {"hosts.used_share": mine / (vcpus * time)}
+    return shares, {"hosts.peak_used": int(max(room.use[MOST_USED], room.use[USED]))} if shares else {}
 
 
 def new_room(
@@ -329,7 +334,7 @@ def new_room(
         may_evict=bool(hosts) and any(spot) and not all(spot),
         is_tracked=is_tracked,
         spot=spot,
-        endless=[int(platform.is_endless)] * len(groups), held_time=[0] * len(groups),
+        endless=[int(platform.is_endless(group.region)) for group in groups], held_time=[0] * len(groups),
         all_c=[], all_m=[], down=[0] * hosts, vms_on=[0] * hosts, on_host=empty_lists(hosts), leaving=empty_lists(hosts + 1), leaving_c=[0] * hosts, leaving_m=[0] * hosts,
         units_from=[], units_on=[], free=empty_lists(len(reserved), sum(held.quantity for held in reserved)),
         held_from=[*accumulate(map(len, usable), initial=0)],
@@ -352,7 +357,11 @@ def new_room(
 def _reserve(room: Room, platform: Platform, place: int, held: Reserved) -> None:
     """Find a host for each VM that room is reserved for."""
     memory, index = round(held.memory_gib * MIB), room.hosts
-    pools = [pool.holds == held.name if platform.is_endless else not pool.only_groups for pool in platform.hosts]
+    by_itself = platform.is_endless(held.region)
+    pools = [
+        pool.region == held.region and (pool.holds == held.name if by_itself else not pool.only_groups)
+        for pool in platform.hosts
+    ]
     common = [unit for unit, cluster in enumerate(index.cluster) if pools[cluster]]
     for number in range(held.quantity):
         found = (placement.find(index, unit, held.vcpus, memory) for unit in common)

@@ -90,7 +90,9 @@ class VmOnPlatform(VmWithDemand):
         pause_s = retry.backoff_s
         try:
             yield env.at(self.now_s, REQUESTS + self.rank)
-            while transition.target.begins and (retry_after_s := platform.throttles(transition.target.operation or "")):
+            while transition.target.begins and (
+                retry_after_s := platform.throttles(transition.target.operation or "", self)
+            ):
                 self.group.refuse(transition.target.operation or "", "TooManyRequests", self)
                 again_s = self.now_s + max(pause_s, retry_after_s)
                 yield env.at(again_s, REQUESTS + self.rank)

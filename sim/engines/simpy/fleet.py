@@ -86,8 +86,10 @@ class Fleet:
 
     def counted(self) -> Counted:
         """What was counted that isn't a move."""
-        shares, peak = use_of_hosts(self.platform.room, self.platform.plan) if self.platform is not None else ([], {})
-        own = dict(zip((plan.name for plan in self.plan.groups), shares, strict=False))
+        own: dict[str, dict[str, float]] = {}
+        peak: dict[str, int] = {}
+        if self.platform is not None:
+            own, peak = use_of_hosts(self.platform.room, self.platform.plan, self.plan.groups)
         return Counted(
             counts={name: group.counts | work_figures(group.work)[0] for name, group in self.groups.items()},
             amounts={
@@ -95,6 +97,7 @@ class Fleet:
                 for name, group in self.groups.items()
             },
             of_platform=(self.platform.counts if self.platform is not None else {}) | peak,
+            amounts_of_platform=own.get("", {}),
         )
 
     def run_until(self) -> None:
@@ -213,6 +216,7 @@ class Counted:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     amounts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     of_platform: Mapping[str, int] = field(default_factory=dict)
+    amounts_of_platform: Mapping[str, float] = field(default_factory=dict)
 
 
 def new_peaks(groups: int, window: Window) -> tuple[Peak, Peak]:
@@ -243,7 +247,7 @@ def close_ledgers(
         list(usages.values()), peak_allocated=int(peaks[0].most[-1]), peak_running=int(peaks[1].most[-1])
     )
     for some in counted:
-        whole = with_more(whole, some.of_platform)
+        whole = with_more(whole, some.of_platform, some.amounts_of_platform)
     return FleetRun(usages=usages, fleet=whole, engine=engine)
 
 

@@ -29,7 +29,7 @@ class Resources(Protocol):
 
     throttled: bool  # there is a rate limit
 
-    def throttles(self, operation: str) -> float:
+    def throttles(self, operation: str, vm: VmRecord, /) -> float:
         """0 if the operation is admitted now; else when to come back (s from now)."""
 
     def is_endless(self, vm: VmRecord, /) -> bool:

@@ -38,7 +38,7 @@ class SharedPlatform:
         self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
         self.throttled = plan.platform.throttle is not None
-        self.buckets = full_buckets(plan.platform.throttle) if plan.platform.throttle is not None else None
+        self.buckets = full_buckets(plan.platform.throttle, plan.groups) if plan.platform.throttle is not None else None
         self.rows: list[VmRecord] = []  # of `Room.vms`; a VM has one while it is on a host or leaves one
         self.free_rows: list[int] = []
         self.counts: dict[str, int] = {}
@@ -56,11 +56,12 @@ class SharedPlatform:
         """A VM is gone."""
         quota.give(self.quota, vm.group.setup.index)
 
-    def throttles(self, operation: str) -> float:
+    def throttles(self, operation: str, vm: VmRecord) -> float:
         """0 if the subscription may ask for an operation now, and a token is gone; else when to come back (s from now)."""
         if self.buckets is None or operation not in BUCKET_OF:
             return 0.0
-        return take_token(self.buckets, BUCKET_OF[operation], self.env.now)
+        bucket = self.buckets.first[vm.group.setup.index] + BUCKET_OF[operation]
+        return take_token(self.buckets, bucket, self.env.now)
 
     # -- room --------------------------------------------------------------------------------------------------------
 
