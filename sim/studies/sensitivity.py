@@ -274,22 +274,41 @@ def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> l
         flat = points.reshape(len(model.factors), -1).T
         return model(flat).reshape((1, *points.shape[1:]))
 
+    rng = np.random.default_rng(seed)
+    values: list[NDArray[np.float64]] = []  # the model's, of the designs A, B and AB: points last
+
+    def indices(*designs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        values[:] = designs
+        return _saltelli(*designs)
+
     uniform: Any = [stats.uniform()] * len(model.factors)  # as scipy documents it; the stubs are narrower
-    found = stats.sobol_indices(func=function, n=samples, dists=uniform, rng=np.random.default_rng(seed))
+    stats.sobol_indices(func=function, n=samples, dists=uniform, rng=rng, method=indices)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a factor that does nothing has no interval: shown as none
-        reliability = found.bootstrap(confidence_level=confidence, n_resamples=999)
+        # The library's own bootstrap of the indices takes no seed.
+        spread: Any = stats.bootstrap(
+            [np.arange(samples)], lambda chosen: np.array(_saltelli(*(each[..., chosen] for each in values))), method="BCa",
+            n_resamples=999, confidence_level=confidence, rng=rng,
+        ).confidence_interval  # fmt: skip
     rows = []
     for index, factor in enumerate(model.factors):
         row = factor.row
-        for name, values, spread in (
-            ("first_order", found.first_order, reliability.first_order.confidence_interval),
-            ("total", found.total_order, reliability.total_order.confidence_interval),
-        ):
-            row[name] = _finite(values, index)
-            row[f"{name}_from"], row[f"{name}_to"] = _finite(spread.low, index), _finite(spread.high, index)
+        for order, (name, found) in enumerate(zip(("first_order", "total"), _saltelli(*values), strict=True)):
+            row[name] = _finite(found, index)
+            row[f"{name}_from"], row[f"{name}_to"] = (
+                _finite(spread.low[order], index),
+                _finite(spread.high[order], index),
+            )
         rows.append(row)
     return sorted(rows, key=lambda row: -(row["total"] or 0.0))
+
+
+def _saltelli(
+    a: NDArray[np.float64], b: NDArray[np.float64], ab: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First-order and total indices (Saltelli et al. 2010, table 2: b and f), from values at designs A, B and AB."""
+    variance = np.var([a, b], axis=(0, -1))
+    return np.mean(b * (ab - a), axis=-1).T / variance, 0.5 * np.mean((a - ab) ** 2, axis=-1).T / variance
 
 
 def _finite(values: Any, index: int) -> float | None:

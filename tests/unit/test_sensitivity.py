@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,15 @@ def test_sobol_indices_are_the_known_ones():
         # taken for this one would err by 0.244.
         assert rows[factor]["first_order"] == pytest.approx(first, abs=0.06)
         assert rows[factor]["total"] == pytest.approx(total, abs=0.06)
+
+
+@pytest.mark.parametrize("method", [elementary_effects, lambda *of: sobol_indices(*of, 0.95)])
+def test_the_same_seed_gives_the_same_intervals(method: Callable[..., list[dict[str, object]]]):
+    """Also those that are resampled: an unseeded bootstrap gave others each time. Another seed gives others."""
+    pytest.importorskip("SALib")
+    first, again, other = (method(_Known(lambda s: s[:, 0] * s[:, 1] + s[:, 2], 3), 64, seed) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
 
 
 def test_morris_effects_of_a_plane_are_its_slopes():
