@@ -34,7 +34,7 @@ def moves_for_kernel(plan: FleetPlan) -> float:
 
 def kernel_of(plan: FleetPlan) -> str:
     """The kernel that simulates a plan's VMs: for private fleets, or for those that share a platform or an autoscaler."""
-    shares = plan.platform is not None or any(group.demand.is_scaled for group in plan.groups)
+    shares = plan.platform is not None or any(group.shares for group in plan.groups)
     return "event_loop" if shares else "vm_loop"
 
 

@@ -104,6 +104,8 @@ class GroupSetup:
 
     def requests(self) -> Iterator[NDArray[np.float64]]:
         """The births that demand asks for, without later steps of the number of VMs."""
+        if self.plan.part_of:
+            return iter(())  # they are requested in the run
         return self.plan.demand.request_times(self.request_context)
 
     @property
@@ -129,7 +131,8 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
         state_machine = compile_state_machine(
             group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled
         )
-        availability = group.spot.availability if group.spot else None
+        spot_of = group if group.spot else next((each for each in plan.groups if each.name == group.part_of), group)
+        availability = spot_of.spot.availability if spot_of.spot else None
         setup = GroupSetup(
             index=index,
             plan=group,
@@ -137,12 +140,14 @@ def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool
             table=state_machine.move_table(),
             calendar=group.demand.calendar(plan.start, plan.horizon_s),
             own_edges=EdgesByVm(group.demand, edges, group.most_vms) if group.demand.has_own_edges else None,
-            capacity=availability.calendar(group_key, plan.horizon_s) if availability else None,
+            capacity=availability.calendar(streams.entity_key(root, spot_of.name), plan.horizon_s)
+            if availability
+            else None,
             group_key=group_key,
             start=plan.start,
             horizon_s=plan.horizon_s,
         )
-        if (owners := group.demand.lifetime_owners(setup.request_context)) is not None:
+        if not group.part_of and (owners := group.demand.lifetime_owners(setup.request_context)) is not None:
             setup = replace(setup, lifetime_owners=owners)
         if group.count_steps:
             first_s = np.concatenate([np.zeros(0), *setup.requests()])

@@ -142,7 +142,7 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
     setups = set_up(plan, seed=seed, replication=replication)
     peaks = new_peaks(len(setups), window)
     alone = groups_for_simpy(plan)
-    together = [] if alone and plan.platform else [s for s in setups if plan.platform or s.plan.demand.is_scaled]
+    together = [] if alone and plan.platform else [s for s in setups if plan.platform or s.plan.shares]
     simulated = [setup for setup in setups if setup.plan.name not in alone and setup not in together]
     counted: list[Counted] = []
     accumulators: dict[str, Accumulator] = {}

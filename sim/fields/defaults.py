@@ -115,6 +115,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         "group.keeps_disks": _neutral(value=False, source="disks are deleted with their VM"),
         "group.autoscale.time_zone": _neutral("UTC", "the clock of the simulation"),
         "group.autoscale.when_off": _neutral("delete", "scale-in of the platform's autoscale deletes VMs"),
+        "group.spot.fall_back": _neutral("never", "work waits for spot VMs"),
         "group.spot.availability.column": _neutral("value", "the name of the column in published records"),
         "group.spot.availability.available": _neutral(1, "1: there is capacity, 0: there is none"),
         "group.trace.sizes": _neutral("auto", "the size of the price list that has room and is nearest"),

@@ -14,7 +14,7 @@ from sim.distributions.kinds import Distribution
 from sim.fields.defaults import default_value
 from sim.fields.types import default_seconds
 from sim.model.demand import AlwaysOn, Demand
-from sim.model.faults import Failing, GuestCrash, Maintenance, Shortage, Spot, Throttle
+from sim.model.faults import Failing, FallBack, GuestCrash, Maintenance, Shortage, Spot, Throttle
 from sim.model.when_off import DEFAULT_WHEN_OFF, WhenOff
 
 
@@ -39,7 +39,8 @@ class GroupPlan:
     count_steps: tuple[tuple[float, int], ...] = ()  # (s, VMs from then on), after t = 0, in order
     create_over_s: float = 0.0  # VM i is requested at i * create_over / count
     demand: Demand = field(default_factory=AlwaysOn)
-    scaled_with: str = ""  # the group of regular VMs whose autoscaler requests these, too: they are its spot VMs
+    part_of: str = ""  # the group whose autoscaler, or whose requests, these VMs are for, too
+    fall_back: FallBack | None = None  # when requests go on with VMs of the other priority
     when_off: WhenOff = DEFAULT_WHEN_OFF
     generalized: bool = True  # an image with OS provisioning
     durations_s: Mapping[str, Distribution]  # allocating starting os_provisioning extensions stopping deallocating
@@ -60,6 +61,11 @@ class GroupPlan:
     priority: str = "regular"  # regular | spot
     zones: tuple[int, ...] = ()  # round robin over the VMs; empty: regional
     availability_set: str = ""  # its VMs stay on one cluster while any of them is on a host
+
+    @property
+    def shares(self) -> bool:
+        """Whether its VMs depend on others, whatever the platform: on an autoscaler, or on the VMs that a request had before."""
+        return self.demand.is_scaled or self.fall_back is not None
 
     @property
     def most_vms(self) -> int:

@@ -89,6 +89,8 @@ class State:
     preempt: Transition | None = None  # the platform wants the room of a spot VM, running or not
     life: Transition | None = None  # the lifetime of an arrival is over
     life_timer: LifeTimer = LifeTimer.CLOCK
+    moves: Transition | None = None  # the request goes on with a VM of the other priority
+    moves_on: bool = False  # it does: the end of this VM
     up: Transition | None = None  # demand turns on
     down: Transition | None = None  # demand turns off
     level: bool = False  # looks at demand on entry, not only at its edges
@@ -142,7 +144,7 @@ class Transition:
     ends_demand: bool = False
     resamples_crash: bool = False
     resamples_eviction: bool = False
-    loses_work: bool = False  # what was done since the last checkpoint
+    evicts: bool = False  # and what was done since the last checkpoint is lost
     completes_work: bool = False  # of a request with a deadline
     asks_host: bool = False
     asks_quota: bool = False

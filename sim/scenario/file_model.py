@@ -255,7 +255,13 @@ class Group(Section):
     def priorities(self) -> Mapping[str, str]:
         """The priorities of its VMs, by what follows the group's name in results (those of a trace are in its file)."""
         section = self.demand_section
-        return {"": self.priority} if section is None else section.priorities(self)
+        own = {"": self.priority} if section is None else section.priorities(self)
+        faults = [fault for key in GROUP_FAULTS if (fault := self.fault(key)) is not None]
+        return {
+            key: value
+            for each in (own, *(f.stand_in_priorities for f in faults if "spot" in own.values()))
+            for key, value in each.items()
+        }
 
     @property
     def has_work(self) -> bool:

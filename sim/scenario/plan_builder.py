@@ -44,6 +44,13 @@ def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, 
     failures = group.failures
     circumstances = Circumstances(priority=member.priority, has_hosts=has_hosts)
     faults: dict[str, Any] = {key: kind.plan_of(group.fault(key), circumstances) for key, kind in GROUP_FAULTS.items()}
+    durations_s = {key: to_distribution(varying) for key, varying in durations_of(group).items()}
+    generalized = group.image == "generalized"
+    rules = (
+        fault.fall_back_plan(durations_s, generalized=generalized)
+        for key in GROUP_FAULTS
+        if (fault := group.fault(key))
+    )
     # Without a platform it does not matter what a VM is, and plans that simulate alike are equal.
     size = member.size if shares_platform else None
     count, steps = group.counts(file.start, file.horizon_s)
@@ -55,10 +62,11 @@ def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, 
         initial=group.initial or "",
         create_over_s=group.create_over,
         demand=member.demand,
-        scaled_with=member.scaled_with,
+        part_of=member.part_of,
+        fall_back=next(filter(None, rules), None) if group.has_spot else None,
         when_off=group.when_off,
-        generalized=group.image == "generalized",
-        durations_s={key: to_distribution(varying) for key, varying in durations_of(group).items()},
+        generalized=generalized,
+        durations_s=durations_s,
         failures=failures.probabilities,
         os_provisioning_timeout_s=failures.os_provisioning_timeout,
         extensions_timeout_s=failures.extensions_timeout,

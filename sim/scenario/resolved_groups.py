@@ -28,7 +28,7 @@ class ResolvedGroup:
     region: str  # as the price list spells it
     years: range  # calendar years that the run reaches into
     most_vms: int = 0  # at once, of a group with a count
-    scaled_with: str = ""  # of spot VMs of a mix: the group whose autoscaler requests them
+    part_of: str = ""  # of spot VMs of a mix: the group whose autoscaler requests them
     recorded: Demand | None = None  # where the file of the group's VMs was read
 
     @property
@@ -97,8 +97,8 @@ def resolve_groups(
             continue  # reported by `check_sizes`
         most_vms = group.most_vms(file.start, file.horizon_s)
         for suffix, priority in group.priorities.items():
-            name, scaled_with = group.name + suffix, group.name if suffix else ""
-            resolved.append(make(name=name, size=size, priority=priority, most_vms=most_vms, scaled_with=scaled_with))
+            name, part_of = group.name + suffix, group.name if suffix else ""
+            resolved.append(make(name=name, size=size, priority=priority, most_vms=most_vms, part_of=part_of))
     found += _clashes(file, resolved)
     return ResolvedGroups(groups=tuple(resolved), splits=splits), found
 
@@ -107,13 +107,13 @@ def _clashes(file: ScenarioFile, resolved: Sequence[ResolvedGroup]) -> Iterator[
     """A group made of some VMs of another that has the name of a third."""
     taken = {group.name: number for number, group in enumerate(file.groups) if not group.has_own_sizes}
     for member in resolved:
-        if not member.group.has_own_sizes and not member.scaled_with:
+        if not member.group.has_own_sizes and not member.part_of:
             continue
         other = taken.setdefault(member.name, member.number)
         if other != member.number:
             yield Issue(
                 ("group", member.number, "name"),
-                f"{show_value(member.group.name)}: its {'spot VMs' if member.scaled_with else f'VMs of {member.size.name}'} are the group {show_value(member.name)}, which is there already",
+                f"{show_value(member.group.name)}: its {'spot VMs' if member.part_of else f'VMs of {member.size.name}'} are the group {show_value(member.name)}, which is there already",
                 "give one of them another name",
                 member.group.name,
                 (("group", other, "name"),),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Mixture
 from sim.model.demand import AlwaysOn, Arrivals, Autoscale, Cycle, Demand, Replay, ScalingRule, Schedule
-from sim.model.faults import Failing, Maintenance, Shortage, Spot, Throttle
+from sim.model.faults import Failing, FallBack, FallBackRule, Maintenance, Shortage, Spot, Throttle
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform, Quota, Reserved, Retry
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
 
@@ -243,8 +243,44 @@ def follow_a_load(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
     scaled = replace(group, demand=demand, count=0, count_steps=(), create_over_s=0.0)
     if demand.regular_base is None:
         return (scaled,)
-    spot = replace(scaled, name=f"{group.name}-spot", priority="spot", spot=draw(evictions), scaled_with=group.name)
+    spot = replace(scaled, name=f"{group.name}-spot", priority="spot", spot=draw(evictions), part_of=group.name)
     return replace(scaled, priority="regular", spot=None), spot
+
+
+@st.composite
+def may_fall_back(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
+    """The group; requests of spot VMs may go on with regular ones, which are a group of their own."""
+    if not isinstance(group.demand, Arrivals) or group.spot is None or draw(st.integers(0, 3)) == 0:
+        return (group,)
+    rule = FallBack(
+        rule=draw(st.sampled_from(FallBackRule)),
+        evictions=draw(st.integers(1, 2)),
+        changeover_s=draw(st.sampled_from((0.0, 120.0, 900.0))),
+    )
+    due_after_s = draw(st.sampled_from((3000.0, 9000.0)))
+    demand = replace(group.demand, lifetime_counts="running", due_after_s=due_after_s)
+    spot = replace(group.spot, restart_after_s=group.spot.restart_after_s or always(60))
+    falling = replace(group, demand=demand, spot=spot, fall_back=rule)
+    return falling, replace(falling, name=f"{group.name}-regular", priority="regular", spot=None, part_of=group.name)
+
+
+@st.composite
+def working_fleets(draw: st.DrawFn) -> FleetPlan:
+    """Requests with work on spot VMs that may go on with regular ones, that share nothing."""
+    plan = draw(shared_fleets())
+    groups = []
+    for group in plan.groups:
+        spot = replace(
+            group,
+            priority="spot",
+            spot=draw(evictions),
+            demand=draw(requests()),
+            count=0,
+            count_steps=(),
+            create_over_s=0.0,
+        )
+        groups += draw(may_fall_back(replace(spot, zones=(), availability_set="")))
+    return replace(plan, platform=None, groups=tuple(groups))
 
 
 @st.composite
@@ -269,7 +305,7 @@ def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
         groups=tuple(
             part
             for group in plan.groups
-            for part in (draw(follow_a_load(group)) if draw(st.integers(0, 3)) == 0 else (group,))
+            for part in (draw(follow_a_load(group) if draw(st.integers(0, 3)) == 0 else may_fall_back(group)))
         ),
     )
     assert plan.platform is not None

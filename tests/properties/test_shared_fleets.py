@@ -15,6 +15,7 @@ from drawn_platforms import (
     shared_fleets,
     sharing_groups,
     short_fleets,
+    working_fleets,
 )
 from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
@@ -95,6 +96,22 @@ def test_three_regions_are_three_runs_to_the_last_bit(plan: FleetPlan, seed_: in
 @given(plan=scaled_fleets(), seed_=seeds)
 def test_any_autoscaled_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """Groups that follow a load, beside one that doesn't, in two loops; how much of the load was served, too."""
+    must_agree(plan, seed_)
+
+
+@seed(20260309)
+@settings(drawn, max_examples=60)
+@given(plan=working_fleets(), seed_=seeds)
+def test_any_work_that_falls_back_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """Requests that go on with a regular VM, and with a spot VM again, under their number, with what is left of their work."""
+    must_agree(plan, seed_)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=300)
+@given(plan=working_fleets(), seed_=seeds)
+def test_hundreds_of_fleets_that_fall_back_have_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """The same at length, with fresh draws at every run."""
     must_agree(plan, seed_)
 
 
@@ -351,7 +368,7 @@ def more_are_regular(scaled: Arrays) -> None:
 MIXED = replace(
     CROWD.groups[1], name="mix", demand=replace(LOAD, keep_at_most=2, regular_base=1, regular_above_base=0.5)
 )
-MIX = replace(FAILING, groups=(MIXED, replace(MIXED, name="mix-spot", scaled_with="mix")), platform=None)
+MIX = replace(FAILING, groups=(MIXED, replace(MIXED, name="mix-spot", part_of="mix")), platform=None)
 DISRUPTED_WRONGLY: dict[str, tuple[str, Callable[[Arrays], None]]] = {
     "maintenance a millisecond late": ("new_faults", late_maintenance),
     "other failures": ("new_faults", other_failures),

@@ -52,6 +52,22 @@ def test_vms_are_late_at_nine_if_refused_or_requested_too_late(
     assert "by hand" in capsys.readouterr().out
 
 
+def test_jobs_on_spot_are_in_time_and_uniform_progress_is_cheaper_where_time_is_tight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ordering of the paper; without a fall-back most jobs are late, and none costs more than on a regular VM."""
+    page = script("spot_deadline")
+    found = page.main(2, tmp_path / "spot")
+    for (rule, hours), (usd, in_time) in found.items():
+        assert page.SPOT_USD_PER_H <= usd <= 1.02 * page.REGULAR_USD_PER_H
+        assert in_time == 1.0 if rule != "never" else in_time < 0.5
+        if rule == "uniform-progress" and hours <= 60:
+            assert usd < 0.95 * found["deadline", hours][0]
+    assert found["deadline", 96][0] < found["deadline", 52][0]
+    assert figures(tmp_path / "spot") == {"cost_of_work"}
+    assert "by hand" in capsys.readouterr().out
+
+
 def test_availability_and_cost_of_spot_workers_are_those_of_a_renewal_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -13,7 +14,7 @@ from sim.distributions.kinds import Exponential
 from sim.engines.simulate import simulate
 from sim.model.demand import Arrivals
 from sim.model.demand.arrivals import LifetimeCounts
-from sim.model.faults import Spot
+from sim.model.faults import FallBack, FallBackRule, Spot
 from tests.helpers.operation_rows import DURATION_KEYS
 
 RATE_PER_H, LIFETIME_H, PAUSE_H = 5.0, 2.0, 1.0
@@ -95,6 +96,32 @@ def test_work_since_the_last_checkpoint_is_lost_and_made_up() -> None:
     assert refused(z_of_mean(served, REQUESTS * LIFETIME_H))
     assert refused(z_of_mean(served, REQUESTS * math.expm1(HAZARD * LIFETIME_H) / HAZARD))
     assert held(z_of_mean([run.amounts["lost_work_hours"] for run in runs], REQUESTS * (expected_h - LIFETIME_H)))
+
+
+# Work W is evicted at the instants of a Poisson process of rate h; from the n-th on it goes on with a regular VM, for E[(W - T)+].
+# P(T <= x) = 1 - exp(-h x) for the first, 1 - exp(-h x) (1 + h x) for the second; integrated up to W.
+ONCE_H = (1 - math.exp(-HAZARD * LIFETIME_H)) / HAZARD
+REGULAR_H = {1: LIFETIME_H - ONCE_H, 2: LIFETIME_H - 2 * ONCE_H + LIFETIME_H * math.exp(-HAZARD * LIFETIME_H)}
+
+
+@pytest.mark.parametrize("evictions", [1, 2])
+def test_after_so_many_evictions_work_goes_on_with_a_regular_vm(evictions: int) -> None:
+    """The rest of two hours of work, at regular prices. All of it, and the rest after one eviction more or less, are refused."""
+    demand = Arrivals(rate_per_h=(RATE_PER_H,), lifetime_s=always(LIFETIME_H * 3600), lifetime_counts="running")
+    spot = Spot(eviction_per_hour=EVICTED, notice_s=always(0), restart_after_s=always(60))
+    plan = fleet(
+        count=0, hours=HOURS, warm_up_s=WARM_UP_H * 3600, demand=demand, spot=spot,
+        steps=dict.fromkeys(DURATION_KEYS, always(0)), generalized=False,
+        fall_back=FallBack(rule=FallBackRule.AFTER, evictions=evictions, changeover_s=0.0),
+    )  # fmt: skip
+    first = plan.groups[0]
+    plan = replace(plan, groups=(first, replace(first, name="on", spot=None, part_of=first.name)))
+    runs = [simulate(plan, seed=5, replication=n, engine="compiled").usages for n in range(REPLICATIONS)]
+    regular, spot_ = ([run[name].served_h for run in runs] for name in ("on", first.name))
+    assert held(z_of_mean(regular, REQUESTS * REGULAR_H[evictions]))
+    assert held(z_of_mean(spot_, REQUESTS * (LIFETIME_H - REGULAR_H[evictions])))
+    assert refused(z_of_mean(regular, REQUESTS * REGULAR_H[3 - evictions]))
+    assert refused(z_of_mean(regular, REQUESTS * LIFETIME_H))
 
 
 @pytest.mark.parametrize("counts", ["clock", "running"])

@@ -341,7 +341,7 @@ def test_a_mix_has_spot_vms_beside_the_regular_ones() -> None:
     """Ten VMs by day, two and half of those above regular: six and four. One at night, which is regular."""
     demand = rules(load=DAYTIME, keep_at_most=10, regular_base=2, regular_above_base=0.5, **by(9))
     regular = group("g", count=0, demand=demand, steps=AT_ONCE, generalized=False)
-    spot = replace(regular, name="g-spot", scaled_with="g")
+    spot = replace(regular, name="g-spot", part_of="g")
     output = run_until(fleet(regular, spot, hours=48))
     counts = {name: usage.counts for name, usage in output.run.usages.items()}
     assert (counts["g"]["vms.created"], counts["g-spot"]["vms.created"]) == (6, 4)

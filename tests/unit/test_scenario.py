@@ -482,8 +482,8 @@ def test_a_mix_is_simulated_and_rated_as_two_groups():
     keys = SCALED | {"regular_base": 2, "regular_above_base": "30 %", "when_off": "deallocate"}
     made = scenario({"autoscale": keys, "spot": {"eviction_per_hour": 0.1}})
     regular, spot = made.fleet_plan().groups
-    assert (regular.name, regular.spot, regular.scaled_with) == ("dev", None, "")
-    assert (spot.name, spot.spot.eviction_per_hour, spot.scaled_with) == ("dev-spot", 0.1, "dev")
+    assert (regular.name, regular.spot, regular.part_of) == ("dev", None, "")
+    assert (spot.name, spot.spot.eviction_per_hour, spot.part_of) == ("dev-spot", 0.1, "dev")
     assert regular.demand == spot.demand
     assert (regular.demand.regular_above_base, regular.demand.keep_at_most) == (0.3, regular.demand.maximum)
     assert [group.priority for group in made.rated_groups()] == ["regular", "spot"]

@@ -10,9 +10,17 @@ import pytest
 from fleets import RunOutput, always, fleet, group, run_until
 
 from sim.engines.group_setup import set_up
-from sim.engines.shared.work import capacity_until, late_ticks
+from sim.engines.shared.work import (
+    Record,
+    Request,
+    capacity_until,
+    falls_back_at,
+    late_ticks,
+    must_go_on_at,
+    returns_at,
+)
 from sim.model.demand import AlwaysOn, Arrivals
-from sim.model.faults import Spot
+from sim.model.faults import FallBack, FallBackRule, Spot
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.plan import FleetPlan, Retry
 from sim.scenario.scenario import from_dict
@@ -119,6 +127,70 @@ def test_vms_are_evicted_where_capacity_goes_and_none_comes_before_it_is_back() 
     assert output.count("failures.AllocationFailed") > 5 * len(gone), "each pause of ten minutes in two hours"
 
 
+def falling_back(rule: FallBackRule, evictions: int = 0, changeover_s: float = 0.0) -> FleetPlan:
+    """The same requests, that may go on with regular VMs."""
+    spot = replace(WORKING.groups[0], fall_back=FallBack(rule=rule, evictions=evictions, changeover_s=changeover_s))
+    return replace(WORKING, groups=(spot, replace(spot, name="g-regular", priority="regular", spot=None, part_of="g")))
+
+
+def test_after_an_eviction_work_goes_on_with_a_regular_vm_until_it_is_done() -> None:
+    """What the first stretch on spot leaves, and the quarter of an hour that the eviction loses, is done without a break."""
+    output = run_until(falling_back(FallBackRule.AFTER, 1))
+    first, edges = edges_of(WORKING)
+    spans = list(pairwise([0.0, *edges, 1e9]))[0 if first else 1 :: 2]
+    regular_s = 0.0
+    for born_s in (float(born_s) for block in set_up(WORKING, seed=1, replication=0)[0].births() for born_s in block):
+        now_s = born_s
+        while not any(begin_s <= now_s < end_s for begin_s, end_s in spans):
+            now_s += PAUSE
+        evicted_s = next(end_s for begin_s, end_s in spans if begin_s <= now_s < end_s)
+        done_s = evicted_s - now_s
+        left_s = WORK_S - done_s + min(done_s, 900.0)
+        if evicted_s < 100 * HOUR:
+            regular_s += min(left_s, 100 * HOUR - evicted_s)
+    assert output.run.usages["g-regular"].served_h * HOUR == pytest.approx(regular_s)
+    assert output.run.usages["g-regular"].counts["vms.created"] == output.count("evictions")
+
+
+def test_work_that_falls_back_is_in_time_where_it_was_late() -> None:
+    """Both rules of the paper meet every deadline; without them a good part is late."""
+    late = run_until(WORKING).count("deadline.missed")
+    assert late > 5
+    for rule in (FallBackRule.DEADLINE, FallBackRule.PROGRESS):
+        output = run_until(falling_back(rule))
+        assert output.count("deadline.missed") == 0
+        assert output.count("deadline.met") == output.count("deadline.due") > 50
+        assert output.run.usages["g-regular"].counts["vms.created"] > 5
+
+
+def test_no_moment_of_waiting_is_counted_twice_when_work_moves_on() -> None:
+    """A request is waited for once, until the first of its VMs is ready, or until it ends."""
+    for rule in FallBackRule:
+        usages = run_until(falling_back(rule, 1)).run.usages
+        assert 85 < sum(usage.ready.ready + usage.ready.never for usage in usages.values()) <= 94
+
+
+def test_when_work_falls_back_and_returns_by_hand() -> None:
+    """Four hours of work in ten, three of them left, a quarter of an hour for a changeover (times in hours)."""
+    always_, never = Record((), 0, 0, True), Record((), 0, 0, False)
+    request = Request(0.0, 10.0, 4.0, 3.0)
+    assert must_go_on_at(request, 0.25) == 10 - 3 - 2 * 0.25
+    assert falls_back_at(FallBackRule.DEADLINE, False, 1.0, request, 0.25, never) == 6.5
+    assert falls_back_at(FallBackRule.PROGRESS, False, 1.0, request, 0.25, never) == 2.5, (
+        "a quarter done, a quarter over"
+    )
+    assert falls_back_at(FallBackRule.PROGRESS, False, 4.0, request, 0.25, never) == 4.0, "behind already"
+    assert falls_back_at(FallBackRule.PROGRESS, False, 1.0, request, 0.25, always_) == 6.5, "spot is asked for"
+    assert falls_back_at(FallBackRule.AFTER, True, 1.0, request, 0.25, always_) == 1.0
+    assert falls_back_at(FallBackRule.AFTER, False, 1.0, request, 0.25, always_) == float("inf")
+    half = request._replace(left_s=2.0)
+    # Half of it is done at 5.0, and 2.2 h should be done half an hour later; the gap of 0.2 h closes at 0.6 h an hour.
+    assert returns_at(5.0, half, 0.25, always_) == pytest.approx(5 + 0.2 / 0.6)
+    assert returns_at(5.0, half, 0.25, Record((4.0, 7.0), 0, 2, True)) == 7.0, "when there is capacity again"
+    assert returns_at(8.0, half, 0.25, always_) == float("inf"), "too late for another changeover"
+    assert returns_at(5.0, request._replace(work_s=10.0), 0.25, always_) == float("inf"), "it is never ahead"
+
+
 FILE = "trace,from_s,to_s,value\na,0,100,1\na,100,250,0\na,250,300,1\nb,0,50,2\n"
 
 
@@ -158,7 +230,7 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
     (tmp_path / "runs.csv").write_text(FILE, encoding="utf-8")
     group_ = {
         "name": "g", "priority": "spot",
-        "spot": {"restart_after": "5min", "lost_work": "15min", "availability": {"file": "runs.csv", "trace": "a"}},
+        "spot": {"restart_after": "5min", "lost_work": "15min", "fall_back": "deadline", "availability": {"file": "runs.csv", "trace": "a"}},
         "arrivals": {"rate": 1.0, "lifetime": "2h", "lifetime_counts": "running", "deadline": "12h"},
     }  # fmt: skip
     made = from_dict({"name": "n", "horizon": "2d", "group": [group_]}, folder=tmp_path)
@@ -166,7 +238,13 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
     assert "Its work is due 12h after the request." in words
     assert "Spot capacity as recorded in a, 50 % of the time" in words
     assert "An eviction loses the work since the one before, at most 15min of it, which is made up." in words
-    plan = made.fleet_plan().groups[0]
+    assert "Work goes on with a regular VM when the time left is only just enough." in words
+    plan, regular = made.fleet_plan().groups
     assert plan.spot is not None
+    assert (regular.name, regular.part_of, regular.spot, regular.fall_back) == ("g-regular", "g", None, plan.fall_back)
+    assert plan.fall_back is not None
+    steps = ("allocating", "starting", "os_provisioning", "extensions", "deleting")
+    assert plan.fall_back.changeover_s == pytest.approx(900 + sum(plan.durations_s[step].mean for step in steps))
+    assert [group.priority for group in made.rated_groups()] == ["spot", "regular"]
     assert (plan.spot.lost_work_s, plan.demand.deadline_s) == (900.0, 12 * HOUR)
     assert run_until(made.fleet_plan()).count("deadline.due") > 10

@@ -112,13 +112,14 @@ def encode(
     ]
     are_scaled = [int(machine.plan.demand.is_scaled) for machine in machines]
     scalers = [scaled * number for scaled, number in zip(are_scaled, accumulate(are_scaled), strict=True)]
+    names, parts = [machine.plan.name for machine in machines], [machine.plan.part_of for machine in machines]
     sampled = compile_samplers([*(sampler for own in samplers for sampler in own), *more_samplers])
     first_transition, first_state, *_ = first
     bin_shift = max(0, (window.end_ticks // BINS).bit_length() - 1)
     return Encoded(
         tables=Tables(
             streams=_stream_keys(setups),
-            settings=_table(_settings(group, scaler) for group, scaler in zip(groups, scalers, strict=True)),
+            settings=_table(_settings(group, scaler, names, parts) for group, scaler in zip(groups, scalers, strict=True)),
             states=_states(groups),
             deadlines_s=np.array([state.deadline_s for machine in machines for state in machine.states], dtype=np.float64),
             transitions=_table(
@@ -131,6 +132,7 @@ def encode(
             probabilities=np.array([chance.probability for *_, chance in chances], dtype=np.float64),
             backoffs_s=np.concatenate(backoffs),
             groups_s=np.array([_seconds(setup.plan) for setup in setups], dtype=np.float64),
+            group_keys=np.array([setup.group_key for setup in setups], dtype=np.uint64),
             capacity_s=np.concatenate(capacity),
             edges_s=np.concatenate(edges),
             turns_to=np.zeros(0, dtype=np.int64),
@@ -150,7 +152,15 @@ def _table(rows: Iterable[dict[int, Any]]) -> Longs:
     return np.array([[int(row[column]) for column in range(len(row))] for row in rows], dtype=np.int64)
 
 
-def _settings(group: _Group, scaler: int) -> dict[int, Any]:
+def _settings(group: _Group, scaler: int, names: Sequence[str], parts: Sequence[str]) -> dict[int, Any]:
+    rule, name = group.setup.plan.fall_back, group.setup.plan.name
+    other = (
+        names.index(group.setup.plan.part_of)
+        if group.setup.plan.part_of
+        else parts.index(name)
+        if name in parts
+        else -1
+    )
     setup, machine = group.setup, group.setup.state_machine
     on, off = machine.edge_streams
     return {
@@ -177,6 +187,11 @@ def _settings(group: _Group, scaler: int) -> dict[int, Any]:
         layout.BACKOFFS_FROM: group.backoff,
         layout.STREAMS: len(machine.stream_names),
         layout.ALWAYS_QUEUED: scaler,
+        layout.FALL_BACK: rule.rule if rule else 0,
+        layout.EVICTIONS_AT_MOST: rule.evictions if rule else 0,
+        layout.IS_SPOT: machine.plan.spot is not None,
+        layout.HOME: other if machine.plan.part_of else names.index(name),
+        layout.OTHER: other,
         layout.CAPACITY_FROM: group.capacity,
         layout.CAPACITY_TO: group.capacity + (len(setup.capacity.edges_s) if setup.capacity else 0),
         layout.CAPACITY_FIRST: setup.capacity.wanted_first if setup.capacity else layout.NO_RECORD,
@@ -184,8 +199,9 @@ def _settings(group: _Group, scaler: int) -> dict[int, Any]:
     }  # fmt: skip
 
 
-def _seconds(plan: GroupPlan) -> tuple[float, float]:
-    return plan.demand.deadline_s, plan.spot.lost_work_s if plan.spot else 0.0
+def _seconds(plan: GroupPlan) -> tuple[float, float, float]:
+    changeover_s = plan.fall_back.changeover_s if plan.fall_back else 0.0
+    return plan.demand.deadline_s, plan.spot.lost_work_s if plan.spot else 0.0, changeover_s
 
 
 def _demand(setup: GroupSetup) -> int:
@@ -268,6 +284,8 @@ def _state(state: State, group: _Group) -> dict[int, Any]:
         layout.PREEMPT: group.row_of(state.preempt),
         layout.MAINTAINED: group.row_of(state.maintained),
         layout.SERVING: state.serving,
+        layout.MOVES: group.row_of(state.moves),
+        layout.MOVES_ON: state.moves_on,
         layout.NO_CAPACITY: no_capacity[0],
         layout.NO_CAPACITY_GIVES_UP: no_capacity[1],
         layout.REMOVED: group.row_of(state.removed),
@@ -288,7 +306,7 @@ def _transition(transition: Transition, first_state: int, *, throttled: bool) ->
         layout.ASKS_HOST: transition.asks_host,
         layout.ASKS_QUOTA: transition.asks_quota,
         layout.OFF_HOST: transition.target.power not in ON_HOST,
-        layout.LOSES_WORK: transition.loses_work,
+        layout.EVICTS: transition.evicts,
         layout.COMPLETES_WORK: transition.completes_work,
         layout.GONE: transition.target.power is None and transition.target.operation is None,
         layout.RESTARTS: transition.source.power is PowerState.STOPPED

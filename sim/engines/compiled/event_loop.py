@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.distributions.streams import GOLDEN
 from sim.engines.compiled.acquisition import AGAIN, FAILED, acquire, next_stage, rank_of
 from sim.engines.compiled.compiler import by_reference, cached, compiled, inlined
-from sim.engines.compiled.demand import NEVER, is_full, pass_time
+from sim.engines.compiled.demand import NEVER, is_full, mix, pass_time
 
 # isort: off
 from sim.engines.compiled.disruptions import (
@@ -22,16 +23,19 @@ from sim.engines.compiled.event_queue import begin_in_slot, pop, push_vm
 from sim.engines.compiled.layout import (
     ALWAYS_QUEUED, ASKED, BIRTH, BUFFERS_FULL, DONE, FREE, MARGIN, NEXT_BIRTH, NOTES, NO_SLOTS, OF_GROUP, OWNER, PAUSE, PENDING, QUEUED, QUEUE_FULL,
     SERVING, SLOT_BITS, STAGE, STATE, STAMP, STARTED, STATUS, STUCK_VM, T, TOO_MANY_SHAPES, VM_IS_STUCK, WAKES, Births, SharedFleet,
+    AWAITED_SINCE, DIES, DUE, EVICTED, HAS_RUN, INDEX, MOVED, MOVES_ON, MOVING_SINCE, OTHER, REQUESTED, WORK,
 )  # fmt: skip
 
 # isort: on
 from sim.engines.compiled.scaling import lines_left, look, meter_load, meter_vm, start_scaling
-from sim.engines.compiled.vm_loop import ENDED, FULL, PARKED, RESUME, advance
+from sim.engines.compiled.vm_loop import ENDED, FULL, PARKED, RESUME, advance, begin, begin_work
 from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS, TICKS
-from sim.engines.shared.room import HOST, LEAVES, NOWHERE, VM_COLUMNS
+from sim.engines.shared.room import HOST, LEAVES, NOWHERE, UNIT, VM_COLUMNS
+from sim.engines.shared.work import LIFE_BITS
 
 SLOT_MASK = (1 << SLOT_BITS) - 1
 AT_BIRTH = -1  # instead of a key
+_GOLDEN = np.uint64(GOLDEN)
 
 
 @inlined
@@ -49,6 +53,39 @@ def _bound(slot: int, shared: SharedFleet) -> float:
     """The instant from which on something may reach a VM on a host, if it is on one (s)."""
     host = shared.platform.room.vms[slot * VM_COLUMNS + HOST]
     return next_strike(host, shared.faults) if shared.platform.room.is_tracked and host >= 0 else NEVER
+
+
+@compiled
+def _move_on(slot: int, shared: SharedFleet) -> int:
+    """The request goes on with a VM of the other priority, under its number: its first transition."""
+    fleet, birth, places, row = shared.fleet, shared.scaled.birth, shared.platform.room.vms, slot * VM_COLUMNS
+    floats, ints, tables = fleet.vms.floats, fleet.vms.ints, fleet.tables
+    group = tables.settings[ints[slot, OF_GROUP], OTHER]
+    requested, work, left, due = floats[slot, REQUESTED], floats[slot, WORK], floats[slot, DIES], floats[slot, DUE]
+    moved, has_run, evicted, since = (
+        ints[slot, MOVED] + 1,
+        ints[slot, HAS_RUN],
+        ints[slot, EVICTED],
+        floats[slot, MOVING_SINCE],
+    )
+    birth.born_s[0] = floats[slot, T]
+    birth.group[0] = group
+    birth.vm[0] = ints[slot, INDEX]
+    birth.key[0] = mix(tables.group_keys[group] + _GOLDEN * np.uint64(ints[slot, INDEX] + 1 + (moved << LIFE_BITS)))
+    row_of_birth = ints[slot, BIRTH]
+    transition = begin(slot, 0, floats[slot, T], birth, fleet)
+    ints[slot, BIRTH] = row_of_birth
+    floats[slot, REQUESTED], floats[slot, WORK], floats[slot, DIES], floats[slot, DUE] = requested, work, left, due
+    ints[slot, MOVED], ints[slot, HAS_RUN], ints[slot, EVICTED], floats[slot, AWAITED_SINCE] = (
+        moved,
+        has_run,
+        evicted,
+        since,
+    )
+    places[row + HOST] = NOWHERE
+    places[row + UNIT] = -1
+    places[row + LEAVES] = NOWHERE
+    return transition  # type: ignore[no-any-return]
 
 
 @inlined
@@ -145,6 +182,7 @@ def run_events(arrays: SharedFleet) -> None:
             if _has_to_wait(birth, now, births):
                 continue
             slot = begin_in_slot(birth, now, births, PENDING, shared)
+            begin_work(slot, births.group[birth], now, fleet)
         elif progress[QUEUED] > 0:
             now, key = queue.t[0], queue.key[0]
             if TICKS <= key < INTERRUPTS and progress[FREE] < shared.scaled.growth:
@@ -205,6 +243,8 @@ def run_events(arrays: SharedFleet) -> None:
                 if fleet.ledger.progress[STUCK_VM] != 0:
                     progress[STATUS] = VM_IS_STUCK
                     return
+                if transition == ENDED and tables.states[ints[slot, STATE], MOVES_ON]:
+                    transition = _move_on(slot, shared)
                 if transition < 0:
                     break
                 was = NOTHING

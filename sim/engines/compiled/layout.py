@@ -23,21 +23,22 @@ Longs = NDArray[np.int64]
 # Columns of `Tables.states`. Transitions are row numbers, -1: there is none.
 (WAIT, STREAM, SAMPLER, NEXT, LATE, CHANCE_FROM, CHANCE_TO, CRASH, EVICT, LIFE, UP, DOWN, LEVEL, RUNS_CRASH, RUNS_EVICTION, ENDS,
  HAS_TIMERS, LIFE_TIMER, NO_ROOM, NO_ROOM_GIVES_UP, NO_QUOTA, NO_QUOTA_GIVES_UP,
- RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, REMOVED, SET_ASIDE, NO_CAPACITY, NO_CAPACITY_GIVES_UP) = range(32)  # fmt: skip
+ RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, REMOVED, SET_ASIDE, NO_CAPACITY, NO_CAPACITY_GIVES_UP, MOVES, MOVES_ON) = range(34)  # fmt: skip
 # Columns of `Tables.transitions`.
 (TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
- GONE, RESTARTS, TOKEN, LOSES_WORK, COMPLETES_WORK) = range(16)  # fmt: skip
+ GONE, RESTARTS, TOKEN, EVICTS, COMPLETES_WORK) = range(16)  # fmt: skip
 NO_TOKEN, ANY_TOKEN = -1, 3  # in TOKEN instead of a bucket: admission isn't asked for; it is always given
 # Columns of `Tables.chances`.
 CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
 # Columns of `Tables.settings`, one row a group.
 (FIRST_TRANSITION, FIRST_STATE, ATTEMPTS_IN_ALL, CRASH_STREAM, CRASH_SAMPLER, EVICTION_STREAM, EVICTION_SAMPLER, LIFETIME_STREAM, LIFETIME_SAMPLER,
  LIFE_IS_WORK, DEMAND, ON_STREAM, ON_SAMPLER, OFF_STREAM, OFF_SAMPLER, WANTED_FIRST, EDGES_FROM, EDGES_TO, BACKOFFS_FROM,
- STREAMS, ALWAYS_QUEUED, LATER_TRANSITION, LATER_STATE, CAPACITY_FROM, CAPACITY_TO, CAPACITY_FIRST, SHORTAGE_STREAM) = range(27)  # fmt: skip
+ STREAMS, ALWAYS_QUEUED, LATER_TRANSITION, LATER_STATE, CAPACITY_FROM, CAPACITY_TO, CAPACITY_FIRST, SHORTAGE_STREAM,
+ FALL_BACK, EVICTIONS_AT_MOST, IS_SPOT, HOME, OTHER) = range(32)  # fmt: skip
 ALWAYS, CALENDAR, CYCLE, OWN_EDGES = range(4)  # kinds of DEMAND
 NO_RECORD = -1  # in CAPACITY_FIRST: there is always capacity
 # Columns of `Tables.groups_s`.
-DEADLINE_S, LOST_WORK_S = range(2)
+DEADLINE_S, LOST_WORK_S, CHANGEOVER_S = range(3)
 # Columns of `Tables.moves`. BEFORE and AFTER are columns of the ledger; the next three say what changes by +1, 0 or -1.
 # WAIT_CHANGE: what it does to the time that a VM is waited for (`sim.usage.ready`).
 BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP, WAIT_CHANGE = range(7)
@@ -46,10 +47,12 @@ BEFORE, AFTER, ON_HOST, RUN, ALIVE, GROUP, WAIT_CHANGE = range(7)
 T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
 # End of the present stay, what may come before, the pause after a refused admission, and since when the VM is waited for.
 STAY_ENDS, WAKES, PAUSE, AWAITED_SINCE = range(5, 9)
+# Of a request that may fall back: when it was made, its work, and since when it is waited for while it moves on.
+REQUESTED, WORK, MOVING_SINCE = range(11, 14)
 DUE, WORKED = range(9, 11)  # when work is due, if that is before the horizon, and what was done since the last eviction
 (STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
  STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
- IS_KEPT, BIRTH, DRAWN) = range(28)  # fmt: skip
+ IS_KEPT, BIRTH, EVICTED, MOVED, DRAWN) = range(30)  # fmt: skip
 # Elements of `Ledger.progress`: lines of the event buffer, of `changes` and of `waits` (those that found no room are counted too); the
 # VM that never leaves an instant, plus 1, and its state.
 EVENTS, CHANGES, WAITS, STUCK_VM, STUCK_STATE = range(5)
@@ -104,6 +107,7 @@ class Tables(NamedTuple):
     probabilities: Floats  # by chance
     backoffs_s: Floats
     groups_s: Floats
+    group_keys: NDArray[np.uint64]
     capacity_s: Floats  # at which spot capacity comes and goes, by group
     edges_s: Floats  # at which demand turns, by group, or by VM (`Births.edges`)
     turns_to: Longs  # 0, 1 or 2 for each of these; read for edges of single VMs only
@@ -158,7 +162,7 @@ class Vms(NamedTuple):
         """Room for so many VMs."""
         return cls(
             keys=np.zeros((vms, streams), dtype=np.uint64),
-            floats=np.zeros((vms, WORKED + 1), dtype=np.float64),
+            floats=np.zeros((vms, MOVING_SINCE + 1), dtype=np.float64),
             ints=np.zeros((vms, DRAWN + streams), dtype=np.int64),
         )
 

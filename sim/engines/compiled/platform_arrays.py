@@ -128,7 +128,7 @@ def new_scaled(setups: Sequence[GroupSetup]) -> Scaled:
         until_s[row, : len(parts)] = [until for until, *_ in parts]
         for values, column in ((load, 1), (fewest, 2)):
             values[row] = [part[column] for part in (*parts, *(parts[-1],) * (stretches + 1 - len(parts)))]
-        owner = names.index(setup.plan.scaled_with or setup.plan.name)
+        owner = names.index(setup.plan.part_of or setup.plan.name)
         groups[row, [layout.SCALED_GROUP, layout.OWNER]] = place, owner
         if owner != row:
             groups[owner, layout.WITH_SPOT] = row

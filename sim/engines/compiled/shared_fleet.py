@@ -74,6 +74,7 @@ class SharedRun:
         self.amounts_of_platform: dict[str, float] = {}
         # VMs that are simulated again in SimPy, and their moves so far.
         births = np.bincount(self.births.group, minlength=len(setups))
+        births[[setup.plan.fall_back is not None for setup in setups]] = 0  # a request's VMs are not all of one group
         for row, groups in enumerate(self.scaled.groups):  # there are as many at least
             owner = int(groups[layout.OWNER])
             first = int(self.scaled.fewest[owner, 0])

@@ -34,8 +34,9 @@ from sim.engines.compiled.layout import (
     LIFETIME_STREAM, LISTED_AS, NEEDS_RESOURCE, NEXT, NOT_STRUCK, OF_GROUP, PREEMPT, RESAMPLES_CRASH, RESAMPLES_EVICTION, ROUND, RUNNING,
     RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STREAM, STREAMS, STRUCK, STUCK_AT, STUCK_STATE, STUCK_VM, T,
     TARGET, UP, WAIT, WAKES, WANTED, Births, Fleet, Longs,
-    CAPACITY_FIRST, CAPACITY_FROM, CAPACITY_TO, COMPLETES_WORK, DEADLINE_S, DUE, LOSES_WORK, LOST_WORK_S, NO_CAPACITY, NO_CAPACITY_GIVES_UP,
+    CAPACITY_FIRST, CAPACITY_FROM, CAPACITY_TO, COMPLETES_WORK, DEADLINE_S, DUE, EVICTS, LOST_WORK_S, NO_CAPACITY, NO_CAPACITY_GIVES_UP,
     NO_RECORD, WORKED,
+    CHANGEOVER_S, EVICTED, EVICTIONS_AT_MOST, FALL_BACK, HOME, IS_SPOT, MOVED, MOVES, MOVES_ON, MOVING_SINCE, REQUESTED, WORK,
 )  # fmt: skip
 
 # isort: on
@@ -57,10 +58,9 @@ UNIT = 2.0**-52
 
 
 @inlined
-def _begin_work(slot: int, group: int, born_s: float, fleet: Fleet) -> None:
-    """A VM's request may be due at some time before the horizon."""
+def begin_work(slot: int, group: int, born_s: float, fleet: Fleet) -> None:
+    """A request is made: it may be due at some time before the horizon."""
     floats, run, counted = fleet.vms.floats, fleet.run, fleet.ledger.work
-    floats[slot, DUE], floats[slot, WORKED] = NEVER, 0.0
     due_s = born_s + fleet.tables.groups_s[group, DEADLINE_S]
     if due_s < run.horizon_s and born_s >= run.start_s:
         floats[slot, DUE] = due_s
@@ -73,18 +73,29 @@ def _complete_work(slot: int, group: int, t: float, fleet: Fleet) -> None:
     """A VM's work is done."""
     due_s, run, counted = fleet.vms.floats[slot, DUE], fleet.run, fleet.ledger.work
     if fleet.vms.ints[slot, HAS_RUN] and due_s < run.horizon_s:
-        counted[group, work.IN_TIME] += t <= due_s
-        counted[group, work.LATE] += late_ticks(due_s, t) - late_ticks(due_s, run.horizon_s)
+        home, late = fleet.tables.settings[group, HOME], late_ticks(due_s, t)
+        counted[home, work.IN_TIME] += late == 0
+        counted[home, work.LATE] += late - late_ticks(due_s, run.horizon_s)
 
 
 @inlined
 def _lose_work(slot: int, group: int, t: float, fleet: Fleet) -> float:
     """A VM loses work by an eviction: how much (s)."""
+    fleet.vms.ints[slot, EVICTED] += 1
     lost = min(fleet.vms.floats[slot, WORKED], fleet.tables.groups_s[group, LOST_WORK_S])
     fleet.vms.floats[slot, WORKED] = 0.0
     if t >= fleet.run.start_s:
         fleet.ledger.work[group, work.LOST_WORK] += int(lost * TICKS_PER_SECOND + 0.5)
     return lost  # type: ignore[no-any-return]
+
+
+@inlined
+def _lifetime(slot: int, t: float, group: int, fleet: Fleet) -> float:
+    """The lifetime of a request that begins now, as its timer has it: what is left of the work, or the instant of its end."""
+    settings, samplers = fleet.tables.settings, fleet.samplers
+    first = bits(fleet.vms.keys[slot, settings[group, LIFETIME_STREAM]], 0)
+    took = draw(first, settings[group, LIFETIME_SAMPLER], samplers.ints, samplers.floats, samplers.pool)
+    return took if settings[group, LIFE_IS_WORK] else t + took  # type: ignore[no-any-return]
 
 
 @compiled
@@ -100,8 +111,11 @@ def begin(slot: int, birth: int, born_s: float, births: Births, fleet: Fleet) ->
         fleet.vms.keys[slot, stream] = mix(births.lifetime_key[birth] ^ streams[group, stream])
     floats[slot, T] = born_s
     floats[slot, CRASH_LEFT], floats[slot, EVICTION_LEFT], floats[slot, AWAITED_SINCE] = NEVER, NEVER, NEVER
-    _begin_work(slot, group, born_s, fleet)
+    floats[slot, DUE], floats[slot, WORKED], floats[slot, REQUESTED] = NEVER, 0.0, born_s
+    ints[slot, EVICTED], ints[slot, MOVED] = 0, 0
     floats[slot, DIES] = births.born_s[birth] + births.lifetime_s[birth] if len(births.lifetime_s) > 0 else NEVER
+    if settings[group, FALL_BACK] != 0:
+        floats[slot, WORK] = floats[slot, DIES] = _lifetime(slot, born_s, group, fleet)
     if settings[group, CRASH_STREAM] >= 0:
         floats[slot, CRASH_LEFT] = variate(slot, settings[group, CRASH_STREAM], settings[group, CRASH_SAMPLER], fleet)
     if settings[group, EVICTION_STREAM] >= 0:
@@ -147,7 +161,20 @@ def gives_up_if_last(transition: int, gives_up: int, attempts: int, attempts_in_
 def _capacity_until(group: int, now_s: float, fleet: Fleet) -> float:
     """Until when there is spot capacity from now on (s); now, if there is none."""
     mine, edges_s = fleet.tables.settings[group], fleet.tables.capacity_s
-    return capacity_until(edges_s, mine[CAPACITY_FROM], mine[CAPACITY_TO], mine[CAPACITY_FIRST] == 1, now_s)  # type: ignore[arg-type]
+    return capacity_until(edges_s, mine[CAPACITY_FROM], mine[CAPACITY_TO], mine[CAPACITY_FIRST] != 0, now_s)  # type: ignore[arg-type]
+
+
+@compiled
+def _moves_s(slot: int, group: int, t: float, left_s: float, fleet: Fleet) -> float:
+    """When the request goes on with a VM of the other priority, if the VM stays where it is."""
+    mine, seconds, edges_s = fleet.tables.settings[group], fleet.tables.groups_s[group], fleet.tables.capacity_s
+    floats, changeover_s = fleet.vms.floats, seconds[CHANGEOVER_S]
+    request = work.Request(floats[slot, REQUESTED], seconds[DEADLINE_S], floats[slot, WORK], left_s)
+    known = work.Record(edges_s, mine[CAPACITY_FROM], mine[CAPACITY_TO], mine[CAPACITY_FIRST] != 0)  # type: ignore[arg-type]
+    if not mine[IS_SPOT]:
+        return work.returns_at(t, request, changeover_s, known)
+    enough = fleet.vms.ints[slot, EVICTED] >= mine[EVICTIONS_AT_MOST]
+    return work.falls_back_at(mine[FALL_BACK], enough, t, request, changeover_s, known)
 
 
 @inlined
@@ -216,16 +243,12 @@ def _next_end(
             if expires < end:
                 transition = states[state, LIFE]
                 end = max(expires, t)
+        if states[state, MOVES] >= 0:
+            expires = _moves_s(slot, group, t, dies, fleet)
+            if expires < end:
+                transition = states[state, MOVES]
+                end = max(expires, t)
     return transition, end
-
-
-@inlined
-def _lifetime(slot: int, t: float, group: int, fleet: Fleet) -> float:
-    """The lifetime of a request that begins now, as its timer has it: what is left of the work, or the instant of its end."""
-    settings, samplers = fleet.tables.settings, fleet.samplers
-    first = bits(fleet.vms.keys[slot, settings[group, LIFETIME_STREAM]], 0)
-    took = draw(first, settings[group, LIFETIME_SAMPLER], samplers.ints, samplers.floats, samplers.pool)
-    return took if settings[group, LIFE_IS_WORK] else t + took  # type: ignore[no-any-return]
 
 
 @inlined
@@ -275,18 +298,20 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
                         dies = 0.0
                     else:
                         ints[slot, HAS_RUN] = 1
-                        if mine[LIFETIME_STREAM] >= 0:
+                        if mine[LIFETIME_STREAM] >= 0 and not mine[FALL_BACK]:  # else its work is known already
                             dies = _lifetime(slot, t, group, fleet)
                 if transitions[transition, RESAMPLES_CRASH]:
                     crash_left = variate(slot, mine[CRASH_STREAM], mine[CRASH_SAMPLER], fleet)
                 if transitions[transition, RESAMPLES_EVICTION]:
                     eviction_left = variate(slot, mine[EVICTION_STREAM], mine[EVICTION_SAMPLER], fleet)
-                if transitions[transition, LOSES_WORK]:
+                if transitions[transition, EVICTS]:
                     dies += _lose_work(slot, group, t, fleet)
                 if transitions[transition, COMPLETES_WORK]:
                     _complete_work(slot, group, t, fleet)
                 if transitions[transition, ENDS_DEMAND]:
                     edge = NEVER
+                    if states[state, MOVES_ON]:  # it is waited for still
+                        floats[slot, MOVING_SINCE], floats[slot, AWAITED_SINCE] = floats[slot, AWAITED_SINCE], NEVER
                     if wanted:
                         record(slot, t, DEMANDS * (run.transitions + wanted) + TURNS * state, fleet)
                         wanted = 0
@@ -376,6 +401,7 @@ def run_vms(arrays: Fleet) -> None:
                 continue
             born_s = max(born_s, gone_s)
         transition = begin(0, birth, born_s, births, fleet)
+        begin_work(0, births.group[birth], born_s, fleet)
         transition = advance(0, transition, False, NEVER, False, fleet)
         if fleet.ledger.progress[STUCK_VM] != 0:
             return

@@ -24,11 +24,8 @@ class VmWithDemand(VmRecord):
             self.dies_s = stepped.end_s(self.row)
         elif recorded_s := state_machine.plan.demand.recorded_lifetimes_s:
             self.dies_s = self.now_s + recorded_s[self.row]
-        due_s = self.now_s + state_machine.plan.demand.deadline_s
-        if due_s < self.group.horizon_s and self.now_s >= self.group.warm_up_s:
-            self.due_s = due_s
-            self.group.work[DUE] += 1
-            self.group.work[LATE] += late_ticks(due_s, self.group.horizon_s)  # until it is done
+        if not self.moved:
+            self._begin_work()
         wanted = 1
         if (own := self.group.setup.own_edges) is not None:
             self.own_edges = own.of_vm(self.index)
@@ -47,6 +44,20 @@ class VmWithDemand(VmRecord):
             self.edge_s = self.now_s + self.draw(state_machine.edge_streams[0])
         if wanted:
             self._turn(self.now_s, 1, self.state)
+        if self.moved:
+            self.awaited_since_s = self.moving_since_s
+
+    def _begin_work(self) -> None:
+        """The request is made: when its work is due, and how much it is where it may fall back."""
+        group, self.requested_s = self.group, self.now_s
+        plan = group.state_machine.plan
+        if plan.fall_back is not None:
+            self.work_s = self.dies_s = group.lifetime_s(self.index)
+        due_s = self.now_s + plan.demand.deadline_s
+        if due_s < group.horizon_s and self.now_s >= group.warm_up_s:
+            self.due_s = due_s
+            group.work[DUE] += 1
+            group.work[LATE] += late_ticks(due_s, group.horizon_s)  # until it is done
 
     def _next_edge(self, wanted: int) -> float:
         """When demand turns after the edge at `edge_s`, being *wanted* until then (s)."""

@@ -75,6 +75,11 @@ class Fleet:
             )
             for s in mine
         }
+        for group in self.groups.values():
+            of = group.setup.plan
+            if of.part_of and not of.demand.is_scaled:
+                group.home = group.other = self.groups[of.part_of]
+                group.other.other = group
         self.accumulators = {s.plan.name: s.accumulator(self.window) for s in mine}
         self.peak = self.peaks or new_peaks(len(setups), self.window)
 
@@ -116,9 +121,9 @@ class Fleet:
                     group.on_move = _remember
                 if not group.setup.plan.demand.is_scaled:
                     self.env.process(group.source())
-                elif not group.setup.plan.scaled_with:
+                elif not group.setup.plan.part_of:
                     name = group.setup.plan.name
-                    spot = [other for other in self.groups.values() if other.setup.plan.scaled_with == name]
+                    spot = [other for other in self.groups.values() if other.setup.plan.part_of == name]
                     self.env.process(autoscale([group, *spot], cast(Autoscale, group.setup.plan.demand)))
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)

@@ -13,7 +13,7 @@ from simpy.events import Event
 from sim.engines.events import Noted, of_refusal
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.priorities import RANK_BITS
-from sim.engines.shared.work import capacity_until
+from sim.engines.shared.work import Record, Request, capacity_until
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.state_machine import State, Transition
@@ -88,6 +88,14 @@ class GroupRun:
         self.vms: dict[int, VmRecord] = {}  # those alive, where something may interrupt them
         self.over: set[int] = set()  # births whose VM is gone, and those of its name that wait for that
         self.held: set[int] = set()
+        known = setup.capacity
+        self.record = (
+            Record((), 0, 0, True)
+            if known is None
+            else Record(known.edges_s, 0, len(known.edges_s), known.wanted_first)
+        )
+        self.home = self  # the group that its requests are of
+        self.other: GroupRun | None = None  # with whose VMs its requests may go on
         self.counts: dict[str, int] = {}  # what isn't a move
         self.work = [0, 0, 0, 0]  # of `shared.work`
         self.amounts: dict[str, float] = {}
@@ -101,10 +109,7 @@ class GroupRun:
 
     def capacity_until(self, now_s: float) -> float:
         """Until when there is spot capacity from now on (s); now, if there is none."""
-        record = self.setup.capacity
-        if record is None:
-            return NEVER
-        return capacity_until(record.edges_s, 0, len(record.edges_s), record.wanted_first, now_s)
+        return capacity_until(*self.record, now_s)
 
     def count(self, metric: str) -> None:
         """Something happened that isn't a move."""
@@ -185,6 +190,11 @@ class VmRecord:
     )  # when an arrival's lifetime is over; or its work left (`LifeTimer`)
     due_s: float = field(init=False, default=NEVER)  # when its work is due, if that is before the horizon
     worked_s: float = field(init=False, default=0.0)  # since the last eviction
+    requested_s: float = field(init=False, default=0.0)
+    work_s: float = field(init=False, default=0.0)  # of the request, where it may fall back
+    evicted: int = field(init=False, default=0)  # times
+    moving_since_s: float = field(init=False, default=NEVER)  # waited for, while the request moves on
+    moved: int = field(init=False, default=0)  # times that the request has gone on with another VM
     has_run: bool = field(init=False, default=False)  # an arrival's VM has come to Running once
     stuck: int = field(init=False, default=0)  # moves at this instant
     on_move: Callable[[VmRecord, Transition], None] | None = field(init=False, default=None)
@@ -209,6 +219,12 @@ class VmRecord:
         self.state = self.group.state_machine.first_of(self.now_s).source
         self.draws = [_no_draw_left] * streams
         self.blocks = [0] * streams
+
+    @property
+    def request_state(self) -> Request:
+        """Its work and its time."""
+        demand = self.group.state_machine.plan.demand
+        return Request(self.requested_s, demand.deadline_s, self.work_s, self.dies_s)
 
     @property
     def rank(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from sim.engines.shared.work import IN_TIME, LATE, LOST_WORK, late_ticks
+from sim.engines.shared.work import IN_TIME, LATE, LIFE_BITS, LOST_WORK, falls_back_at, late_ticks, returns_at
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
@@ -44,6 +44,8 @@ class Vm(VmOnPlatform):
             state = self.move(transition)
             if state.ends:
                 group.forget(self)
+                if state.moves_on:
+                    self._move_on()
                 return
             # A disruption may have come before a state that answers it, and demand may have turned during an operation.
             if self.pending and (answer := self.answer_to(self.pending)) is not None:
@@ -123,11 +125,14 @@ class Vm(VmOnPlatform):
             self.crash_left_s = self.draw(self.group.state_machine.crash_stream)
         if transition.resamples_eviction:
             self.eviction_left_s = self.draw(self.group.state_machine.eviction_stream)
-        if transition.loses_work:
+        if transition.evicts:
             self._lose_work()
         if transition.completes_work and self.has_run and self.due_s < group.horizon_s:
-            group.work[IN_TIME] += self.now_s <= self.due_s
-            group.work[LATE] += late_ticks(self.due_s, self.now_s) - late_ticks(self.due_s, group.horizon_s)
+            late = late_ticks(self.due_s, self.now_s)
+            group.home.work[IN_TIME] += late == 0
+            group.home.work[LATE] += late - late_ticks(self.due_s, group.horizon_s)
+        if transition.target.moves_on:  # it is waited for still
+            self.moving_since_s, self.awaited_since_s = self.awaited_since_s, NEVER
         if transition.ends_demand:
             self.end_demand(transition.target)
 
@@ -135,6 +140,7 @@ class Vm(VmOnPlatform):
         """An eviction: the work since the last checkpoint has to be done again."""
         spot = self.group.state_machine.plan.spot
         assert spot
+        self.evicted += 1
         lost_s = min(self.worked_s, spot.lost_work_s)
         self.dies_s += lost_s
         self.worked_s = 0.0
@@ -147,7 +153,9 @@ class Vm(VmOnPlatform):
         self.has_run = not lost
         if lost:
             self.dies_s = 0.0
-        elif group.lifetime_stream >= 0:
+        elif (
+            group.lifetime_stream >= 0 and group.state_machine.plan.fall_back is None
+        ):  # else its work is known already
             lifetime_s = group.lifetime_s(self.index)
             self.dies_s = lifetime_s if group.state_machine.plan.demand.lifetime_is_work else self.now_s + lifetime_s
 
@@ -158,6 +166,32 @@ class Vm(VmOnPlatform):
         if state.life_timer is WORKS:
             return self.now_s + self.dies_s
         return self.now_s if self.dies_s <= 0.0 else NEVER
+
+    def _moves_s(self, state: State) -> float:
+        """When the request goes on with a VM of the other priority, if the VM stays in *state*."""
+        plan, record = self.group.state_machine.plan, self.group.record
+        if state.moves is None or plan.fall_back is None:
+            return NEVER
+        changeover_s = plan.fall_back.changeover_s
+        if plan.spot is None:
+            return returns_at(self.now_s, self.request_state, changeover_s, record)
+        enough = self.evicted >= plan.fall_back.evictions
+        return falls_back_at(plan.fall_back.rule, enough, self.now_s, self.request_state, changeover_s, record)
+
+    def _move_on(self) -> None:
+        """The request goes on with a VM of the other priority, under its number."""
+        group = self.group.other
+        if group is None:
+            return  # the VM is simulated alone
+        vm = Vm(group, self.index, self.now_s, self.row)
+        vm.moved = self.moved + 1
+        vm.member = self.index + (vm.moved << LIFE_BITS)
+        vm.requested_s, vm.work_s, vm.dies_s, vm.due_s = self.requested_s, self.work_s, self.dies_s, self.due_s
+        vm.has_run, vm.evicted, vm.on_move = self.has_run, self.evicted, group.on_move
+        vm.moving_since_s = self.moving_since_s
+        if group.may_be_interrupted:
+            group.vms[vm.index] = vm
+        vm.process = group.env.process(vm.simulate())
 
     def _demand_has_changed(self, state: State) -> bool:
         """Whether the end of an operation asked for from outside finds demand other than its beginning did."""
@@ -202,6 +236,7 @@ class Vm(VmOnPlatform):
                 (state.crash, now_s + self.crash_left_s),
                 (state.evict, evicted_s),
                 (state.life, self._life_ends_s(state)),
+                (state.moves, self._moves_s(state)),
             ):
                 if expire is not None and expires_s < end_s:
                     transition, end_s = expire, max(expires_s, now_s)

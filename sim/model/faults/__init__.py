@@ -7,10 +7,11 @@ from sim.model.faults.maintenance import Maintenance
 from sim.model.faults.throttle import Throttle
 from sim.model.faults.shortage import Shortage, ShortageSection
 from sim.model.faults.guest_crash import GuestCrash
+from sim.model.faults.fall_back import FallBack, FallBackRule
 from sim.model.faults.spot import Spot
 # isort: on
 
 __all__ = [
-    "GROUP_FAULTS", "PLATFORM_FAULTS", "Circumstances", "Failing", "GroupFault", "GuestCrash", "Maintenance",
+    "GROUP_FAULTS", "PLATFORM_FAULTS", "Circumstances", "Failing", "FallBack", "FallBackRule", "GroupFault", "GuestCrash", "Maintenance",
     "PlatformFault", "Shortage", "ShortageSection", "Spot", "Throttle",
 ]  # fmt: skip

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
+from sim.distributions.kinds import Distribution
 from sim.fields.issues import Issue, Path
 from sim.fields.registry import Registry
 from sim.fields.types import Section
-from sim.model.demand import AlwaysOn, Demand
+from sim.model.demand import AlwaysOn, Demand, DemandSection
+from sim.model.faults.fall_back import FallBack
 
 CERTAIN = 0.999
 """A probability so high that a chain of attempts that follow each other at once hardly ever ends."""
@@ -96,6 +98,8 @@ class FaultyGroup(Protocol):
     @property
     def has_work(self) -> bool: ...
     @property
+    def demand_section(self) -> DemandSection | None: ...
+    @property
     def model_fields_set(self) -> set[str]: ...
 
 
@@ -116,6 +120,15 @@ class GroupFault(FaultSection):
     def warn(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
         """What is allowed, and so unlikely to be meant that a reader must know of it; a sentence a line."""
         return []
+
+    @property
+    def stand_in_priorities(self) -> Mapping[str, str]:
+        """Priorities of VMs that requests may go on with, by what follows the group's name in results."""
+        return {}
+
+    def fall_back_plan(self, durations_s: Mapping[str, Distribution], *, generalized: bool) -> FallBack | None:
+        """When requests go on with these; None: never."""
+        return None
 
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """What its keys contradict each other in."""

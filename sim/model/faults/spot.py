@@ -1,6 +1,7 @@
 """Eviction of spot VMs: `[group.spot]`."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -13,7 +14,14 @@ from sim.fields.issues import Issue, Path
 from sim.fields.types import PositiveSeconds, Share, default_field
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
+from sim.model.faults.fall_back import NEVER, RULES, FallBack, FallBackKey, FallBackRule
 from sim.units import format_duration
+
+FALL_BACK_WORDS = {
+    "deadline": "Work goes on with a regular VM when the time left is only just enough.",
+    "uniform-progress": "Work goes on with a regular VM when less of it is done than of the time is over, and with a spot VM again"
+    " once it is ahead.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,11 @@ class SpotSection(GroupFault):
     restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
     lost_work: PositiveSeconds | None = Field(
         None, description="Work since the last checkpoint, lost at each eviction and made up; left out: none."
+    )
+    fall_back: FallBackKey = default_field(
+        "group.spot.fall_back",
+        "When work goes on with a regular VM: never; after so many evictions; deadline: when the time left is only just enough; "
+        "uniform-progress: when less of the work is done than of the time is over, and back once it is ahead.",
     )
     availability: AvailabilitySection | None = Field(
         None, description="Recorded spot capacity: VMs are evicted where it goes, and none is allocated without it."
@@ -89,12 +102,56 @@ class SpotSection(GroupFault):
             return ["Evicted VMs never come back, though they are wanted to the horizon: give spot.restart_after."]
         return []
 
+    @property
+    def stand_in_priorities(self) -> Mapping[str, str]:
+        """The regular VMs of requests that fall back are counted apart."""
+        return {} if self.fall_back == NEVER else {"-regular": "regular"}
+
+    def fall_back_plan(self, durations_s: Mapping[str, Distribution], *, generalized: bool) -> FallBack | None:
+        """The rule, and what a changeover takes: a delete, unless evictions do that, a create, and work that is lost."""
+        if self.fall_back == NEVER:
+            return None
+        steps = [
+            "allocating",
+            "starting",
+            "extensions",
+            *["os_provisioning"] * generalized,
+            *["deleting"] * (self.policy == "deallocate"),
+        ]
+        return FallBack(
+            rule=RULES.get(self.fall_back, FallBackRule.AFTER),
+            evictions=self.fall_back if isinstance(self.fall_back, int) else 0,
+            changeover_s=math.fsum(durations_s[step].mean for step in steps) + (self.lost_work or 0.0),
+        )
+
+    def _check_fall_back(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
+        if self.fall_back == NEVER:
+            return
+        here = (*place, "fall_back")
+        if not group.has_work:
+            hint = 'leave it out, or give the group arrivals with lifetime_counts = "running"'
+            yield Issue(
+                here,
+                "it has no effect: only work goes on with another VM",
+                hint,
+                related_paths=((*place[:-1], "arrivals"),),
+            )
+            return
+        section = group.demand_section
+        if self.fall_back in RULES and section is not None and section.to_demand().deadline_s == math.inf:
+            problem, hint = f'"{self.fall_back}": the work has no deadline', 'give arrivals a deadline, such as "12h"'
+            yield Issue(here, problem, hint, related_paths=((*place[:-1], "arrivals"),))
+        if self.restart_after is None:
+            problem, hint = "no one asks for a spot VM again after an eviction", 'give restart_after, such as "5min"'
+            yield Issue(here, problem, hint, related_paths=((*place, "restart_after"),))
+
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """It means nothing for regular VMs; where `priority` is written, it waits for the day when that is changed."""
         if not (group.has_spot or group.has_own_sizes or "priority" in group.model_fields_set):
             problem = "it has no effect: the VMs are regular, and never evicted"
             hint = 'write priority = "spot"; or priority = "regular", to keep it for a what-if'
             yield Issue(place, problem, hint, related_paths=((*place[:-1], "priority"),))
+        yield from self._check_fall_back(group, place)
         if self.lost_work is not None and not group.has_work:
             problem = "it has no effect: only work is made up"
             hint = 'leave it out, or give the group arrivals with lifetime_counts = "running"'
@@ -112,6 +169,12 @@ class SpotSection(GroupFault):
             lines = [f"{hazard}{room}; requested again: {again}."]
             if section.availability is not None:
                 lines.append(section.availability.describe())
+            if section.fall_back != NEVER:
+                lines.append(
+                    FALL_BACK_WORDS.get(
+                        section.fall_back, f"After {section.fall_back} evictions work goes on with a regular VM."
+                    )
+                )
             if section.lost_work is not None:
                 lost = format_duration(section.lost_work)
                 lines.append(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from sim.lifecycle.operations import rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.faults import FallBackRule
 from sim.model.state_machine import Attempts, Delay, State, Transition
-from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, without_vm
+from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, may_move, without_vm
 from sim.model.states.draft import Draft, Power, Rows
 from sim.model.states.faults import guest_may_crash, host_may_fail
 from sim.model.states.operations import Outcomes, operate
@@ -42,12 +43,14 @@ def create_again(draft: Draft, state: State) -> None:
         state.level = True
         state.down = draft.transition(state, draft.to("not_there"))
     lifetime_may_end(draft, state)
+    may_move(draft, state)
 
 
 @AUTOMATION.operation
 def give_up_create(draft: Draft) -> State:
     """The attempts of a create are used up. An automation that restarts evicted VMs asks again after the same pause."""
-    asks_again = draft.restarts_evicted and draft.deletes_evicted and not draft.plan.demand.is_scaled
+    goes_on = draft.deletes_evicted or draft.plan.fall_back is not None
+    asks_again = draft.restarts_evicted and goes_on and not draft.plan.demand.is_scaled
     return draft.to("evicted_and_deleted" if asks_again else "lost")
 
 
@@ -86,6 +89,7 @@ def on(draft: Draft, state: State) -> None:
     may_be_evicted(draft, state)
     host_may_fail(draft, state)
     lifetime_may_end(draft, state)
+    may_move(draft, state, FallBackRule.PROGRESS)
 
 
 @AUTOMATION.operation
@@ -219,6 +223,7 @@ def start_again(draft: Draft, state: State, power: PowerState) -> None:
     state.down = rest_unwanted(draft, state, power)
     may_be_preempted(draft, state)
     lifetime_may_end(draft, state)
+    may_move(draft, state)
 
 
 @AUTOMATION.operation

@@ -88,24 +88,25 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
     plan = draft.plan
     throttled = draft.platform is not None and draft.platform.throttle is not None
     retries = any(transition.attempts is Attempts.ADD for transition in draft.transitions)
-    without_vm = [state for state in draft.states if state.name in ("lost", "evicted") and state.power is None]
+    without_vm = [state for state in draft.states if state.name in ("lost", "evicted.deleted") and state.power is None]
     evicting = draft.known.get("evicted.going")
     for transition in draft.transitions:
         if not plan.demand.has_lifetime:
             transition.life = Life.KEEP
-        elif transition.code and transition.target in without_vm:
+        elif transition.code and transition.target in without_vm and not plan.fall_back:
             transition.life = Life.LOST
         leaves_pause = transition.source.wait is Delay.BACKOFF and transition is not transition.source.next
         if leaves_pause and transition.attempts is Attempts.KEEP:
             transition.attempts = Attempts.RESET  # what follows is another operation
         transition.resamples_eviction = transition.resamples_eviction and streams["eviction"] >= 0
-        transition.loses_work = transition.target is evicting and plan.spot is not None and plan.spot.lost_work_s > 0
+        transition.evicts = transition.target is evicting and plan.spot is not None
+        transition.ends_demand = transition.ends_demand or transition.target.moves_on
         transition.completes_work = transition is transition.source.life and plan.demand.deadline_s < math.inf
         transition.has_effect = _has_effect(transition, retries=retries)
         transition.needs_resource = draft.platform is not None and needs_resource(transition, throttled=throttled)
     for state in draft.states:
         state.fixed_s = _constant_of(draft, state)
-        state.has_timers = not (state.crash is state.evict is state.life is None)
+        state.has_timers = not (state.crash is state.evict is state.life is state.moves is None)
         if plan.demand.lifetime_is_work:
             state.life_timer = LifeTimer.WORKS if state.serving else LifeTimer.WAITS
         state.runs_timers = (
@@ -126,7 +127,7 @@ def _has_effect(transition: Transition, *, retries: bool) -> bool:
         or transition.ends_demand
         or transition.resamples_crash
         or transition.resamples_eviction
-        or transition.loses_work
+        or transition.evicts
         or transition.completes_work
     )
 

@@ -1,12 +1,13 @@
 """Deletes: at the end of an arrival's lifetime, when asked for, and of a failed VM, which is then replaced.
 
-The *reason* of a delete is "delete" (the VM is gone) or "replace" (it is created again).
+The *reason* of a delete is "delete" (the VM is gone), "replace" (it is created again), or "move" (its work goes on elsewhere).
 """
 
 from __future__ import annotations
 
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
+from sim.model.faults import FallBackRule
 from sim.model.state_machine import Delay, State
 from sim.model.states.draft import Draft, Power, Rows
 from sim.model.states.operations import Outcomes, operate
@@ -45,7 +46,7 @@ def back_to_autoscaler(draft: Draft, state: State) -> None:
 def delete(draft: Draft, power: PowerState, reason: str) -> State:
     """Accepted from any power state."""
     return operate(draft, "delete", power, Outcomes(
-        done=lambda: draft.to("replaced" if reason == "replace" else "gone"),
+        done=lambda: draft.to({"replace": "replaced", "move": "moved"}.get(reason, "gone")),
         retried=lambda _: draft.to("delete_again", power, reason),
         given_up=lambda _: draft.to("undeleted", power, reason),
     ), key=reason)  # fmt: skip
@@ -73,6 +74,22 @@ def replaced(draft: Draft, state: State) -> None:
     again = draft.to("not_there" if draft.deletes_unwanted else "create")
     state.wait, state.next = Delay.INSTANT, draft.transition(state, again)
     lifetime_may_end(draft, state)
+
+
+def may_move(draft: Draft, state: State, rule: FallBackRule | None = None) -> None:
+    """Work may go on with a VM of the other priority: of spot VMs, by any rule; of regular ones, by that *rule*."""
+    plan = draft.plan
+    if plan.fall_back is None or (rule is None) != (plan.spot is not None) or rule not in (None, plan.fall_back.rule):
+        return
+    state.moves = draft.transition(
+        state, draft.to("moved") if state.power is None else draft.to("delete", state.power, "move")
+    )
+
+
+@DELETION.state("moved", None, None)
+def moved(_draft: Draft, state: State) -> None:
+    """Deleted, for a VM of the other priority to go on."""
+    state.ends = state.moves_on = True
 
 
 @DELETION.state("gone", None, None)

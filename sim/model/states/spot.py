@@ -3,7 +3,7 @@
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import State
-from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, without_vm
+from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, may_move, without_vm
 from sim.model.states.draft import Draft, Rows
 
 RUNNING, STOPPED = PowerState.RUNNING, PowerState.STOPPED
@@ -74,9 +74,10 @@ def evicted(draft: Draft, state: State) -> None:
     if draft.plan.spot.restart_after_s is None:
         back_to_autoscaler(draft, state)
     lifetime_may_end(draft, state)
+    may_move(draft, state)
 
 
-@SPOT.state("evicted", None, None)
+@SPOT.state("evicted.deleted", None, None)
 def evicted_and_deleted(draft: Draft, state: State) -> None:
     """Deleted by an eviction: created again after a while, or once demand has turned off and on."""
     assert draft.plan.spot
@@ -89,6 +90,7 @@ def evicted_and_deleted(draft: Draft, state: State) -> None:
         state.level = True  # demand may have turned off since the notice
         state.down = draft.transition(state, draft.to("unwanted"))
     lifetime_may_end(draft, state)
+    may_move(draft, state)
 
 
 @SPOT.state("evicted.unwanted", None, None)

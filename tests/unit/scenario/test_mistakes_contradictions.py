@@ -47,6 +47,32 @@ MISTAKES: dict[str, Bad] = {
         "only work is made up",
         'lifetime_counts = "running"',
     ),
+    "a fall-back of VMs without work": bad(
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { fall_back = 2, restart_after = "5min" } #!',
+        "group.dev.spot.fall_back",
+        "only work goes on with another VM",
+    ),
+    "a fall-back by no rule": bad(
+        'disks = ["P10"]',
+        'disks = ["P10"]\npriority = "spot"\nspot = { fall_back = "sometimes" } #!',
+        "group.dev.spot.fall_back",
+        "no such rule",
+        '"uniform-progress"',
+    ),
+    "a fall-back before a deadline that there is not": bad(
+        'count = 200\ndisks = ["P10"]\n[group.schedule]\ndays = "Mon-Fri"\non = 08:00:00\noff = 19:00:00\ntime_zone = "Europe/Amsterdam"\n',
+        'priority = "spot"\narrivals = { rate = 1.0, lifetime = "1h", lifetime_counts = "running" }\n'
+        'spot = { fall_back = "deadline", restart_after = "5min" } #!\n',
+        "group.dev.spot.fall_back",
+        "the work has no deadline",
+    ),
+    "a fall-back of VMs that are not asked for again": bad(
+        'count = 200\ndisks = ["P10"]\n[group.schedule]\ndays = "Mon-Fri"\non = 08:00:00\noff = 19:00:00\ntime_zone = "Europe/Amsterdam"\n',
+        'priority = "spot"\narrivals = { rate = 1.0, lifetime = "1h", lifetime_counts = "running" }\nspot = { fall_back = 1 } #!\n',
+        "group.dev.spot.fall_back",
+        "give restart_after",
+    ),
     "capacity from a file that is not there": bad(
         'disks = ["P10"]',
         'disks = ["P10"]\npriority = "spot"\nspot = { availability = { file = "none.csv" } } #!',
