@@ -277,9 +277,9 @@ def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> l
     rng = np.random.default_rng(seed)
     values: list[NDArray[np.float64]] = []  # the model's, of the designs A, B and AB: points last
 
-    def indices(*designs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        values[:] = designs
-        return _saltelli(*designs)
+    def indices(f_A: Any, f_B: Any, f_AB: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        values[:] = f_A, f_B, f_AB
+        return _saltelli(*values)
 
     uniform: Any = [stats.uniform()] * len(model.factors)  # as scipy documents it; the stubs are narrower
     stats.sobol_indices(func=function, n=samples, dists=uniform, rng=rng, method=indices)
