@@ -77,6 +77,7 @@ def _exits(machine: StateMachine, state: State) -> Iterator[tuple[str, Transitio
         ("eviction", state.evict),
         ("room needed by a regular VM", None if state.preempt is state.evict else state.preempt),
         ("end of lifetime", state.life),
+        ("work goes on with a VM of the other priority", state.moves),
         ("host failure", state.host_failed),
         ("host failure, last attempt", state.host_failed_gives_up),
         ("maintenance", state.maintained),
@@ -85,7 +86,7 @@ def _exits(machine: StateMachine, state: State) -> Iterator[tuple[str, Transitio
             yield cause, transition
     for chance in state.chances:
         yield from _refused(f"{chance.transition.code}, {chance.probability:.3g}", chance)
-    for refusal in (state.no_quota, state.no_room):
+    for refusal in (state.no_quota, state.no_room or state.no_capacity):
         if refusal is not None:
             yield from _refused(refusal.transition.code or "no room", refusal)
     for (index, operation), transition in machine.asks.items():

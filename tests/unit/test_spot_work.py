@@ -22,6 +22,7 @@ from sim.engines.shared.work import (
 from sim.model.demand import AlwaysOn, Arrivals
 from sim.model.faults import FallBack, FallBackRule, Spot
 from sim.model.faults.availability import Availability, AvailabilitySection
+from sim.model.machine_view import machine_rows
 from sim.model.plan import FleetPlan, Retry
 from sim.scenario.scenario import from_dict
 from tests.helpers.operation_rows import DURATION_KEYS
@@ -189,6 +190,17 @@ def test_when_work_falls_back_and_returns_by_hand() -> None:
     assert returns_at(5.0, half, 0.25, Record((4.0, 7.0), 0, 2, True)) == 7.0, "when there is capacity again"
     assert returns_at(8.0, half, 0.25, always_) == float("inf"), "too late for another changeover"
     assert returns_at(5.0, request._replace(work_s=10.0), 0.25, always_) == float("inf"), "it is never ahead"
+
+
+def test_the_state_machine_shows_where_work_goes_on_and_where_there_is_no_capacity() -> None:
+    """Every transition of both machines is one of the exits that `vmfleet states --machine` lists."""
+    for setup in set_up(falling_back(FallBackRule.PROGRESS), seed=1, replication=0):
+        rows = {row.state: row for row in machine_rows(setup.state_machine)}
+        for transition in setup.state_machine.transitions:
+            exits = {exit_.target for exit_ in rows[transition.source.name].transitions}
+            assert transition.target.name in exits, f"{transition.source.name} -> {transition.target.name}"
+        causes = {exit_.cause for row in rows.values() for exit_ in row.transitions}
+        assert "work goes on with a VM of the other priority" in causes
 
 
 FILE = "trace,from_s,to_s,value\na,0,100,1\na,100,250,0\na,250,300,1\nb,0,50,2\n"
