@@ -181,7 +181,7 @@ SUMMARY = (
     "vms.created", "hours.running", "billed_hours", "served_hours", "wasted_hours", "availability",
     "load.served_share", "load.overload_hours", "ready.late_share", "ready.never", "forgotten_hours", "evictions",
     *(f"failures.{code}" for code in FAILURES),
-    "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total", "forgotten_cost",
+    "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment", "cost.total", "cost.per_month", "forgotten_cost",
 )  # fmt: skip
 """Metrics that a run's table shows, where they are not 0."""
 ALWAYS_SHOWN = frozenset({"vms.created", "billed_hours", "cost.total"})

@@ -20,6 +20,7 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import PowerState
+from sim.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 from sim.usage.ready import ReadyTimes
 
@@ -53,6 +54,11 @@ class RatedUsage:
         """What its forgotten hours cost."""
         own = self.forgotten_usd
         return math.fsum(own.values()) if self.usage.group == FLEET else own.get(self.usage.group, 0.0)
+
+    def cost_per_month(self) -> float:
+        """Its cost for a month of 730 hours."""
+        hours = (self.usage.end_s - self.usage.start_s) / SECONDS_PER_HOUR
+        return self.bill.cost(group=self.bill_group) * HOURS_PER_MONTH / hours
 
     def uptime(self) -> float:
         """The part of their deployed time in which the group's deployments could be reached."""
@@ -136,6 +142,11 @@ add_metrics(
         definition="VM hours from the end of a window at which a VM was forgotten until it is switched off or needed again; "
         "part of the hours billed but idle",
         compute=lambda rated: rated.usage.forgotten_h,
+    ),
+    Metric(
+        name="cost.per_month", label="cost per month", unit=Unit.MONEY, section="cost", better=LOWER,
+        definition="the cost times 730 hours, over the hours that were simulated and counted",
+        compute=lambda rated: rated.cost_per_month(),
     ),
     Metric(
         name="forgotten_cost", label="cost of hours left on by people", unit=Unit.MONEY, section="usage", better=LOWER,

@@ -164,3 +164,17 @@ def test_the_command_lists_every_row(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main(["metrics"])
     assert "billed but idle" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("warm_up", "hours"), [("0s", 48.0), ("12h", 36.0)])
+def test_the_cost_per_month_is_that_of_730_hours(warm_up: str, hours: float):
+    """Of the hours that are counted: a VM at 1 USD an hour costs 730 USD a month, however long it was watched."""
+    group = {"name": "vm", "durations": dict.fromkeys(("allocating", "starting", "os_provisioning"), "0s")}
+    prices = {"override": {"Standard_D4s_v5": {"linux": 1.0}}}
+    found = sim.run(
+        sim.from_dict({"name": "a", "horizon": "2d", "warm_up": warm_up, "prices": prices, "group": [group]}),
+        replications=1,
+    )
+    assert found.values("cost.total") == pytest.approx([hours])
+    assert found.values("cost.per_month") == pytest.approx([730.0])
+    assert found.values("cost.per_month", "vm") == pytest.approx([730.0])
