@@ -19,6 +19,7 @@ from sim.engines.shared.work import (
     must_go_on_at,
     returns_at,
 )
+from sim.errors import ScenarioError
 from sim.model.demand import AlwaysOn, Arrivals
 from sim.model.faults import FallBack, FallBackRule, Spot
 from sim.model.faults.availability import Availability, AvailabilitySection
@@ -246,6 +247,9 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
         "arrivals": {"rate": 1.0, "lifetime": "2h", "lifetime_counts": "running", "deadline": "12h"},
     }  # fmt: skip
     made = from_dict({"name": "n", "horizon": "2d", "group": [group_]}, folder=tmp_path)
+    at_once = group_ | {"spot": group_["spot"] | {"restart_after": "0s"}}  # type: ignore[operator]
+    with pytest.raises(ScenarioError, match="for ever without time passing"):
+        from_dict({"name": "n", "horizon": "2d", "group": [at_once]}, folder=tmp_path)
     words = "\n".join(made.describe())
     assert "Its work is due 12h after the request." in words
     assert "Spot capacity as recorded in a, 50 % of the time" in words

@@ -151,6 +151,11 @@ class SpotSection(GroupFault):
             problem = "it has no effect: the VMs are regular, and never evicted"
             hint = 'write priority = "spot"; or priority = "regular", to keep it for a what-if'
             yield Issue(place, problem, hint, related_paths=((*place[:-1], "priority"),))
+        at_once = self.restart_after is not None and to_distribution(self.restart_after).is_zero
+        if self.availability is not None and at_once:
+            problem = "where there is no capacity, a VM would be asked for again for ever without time passing"
+            hint = 'give it some time, such as "5min"'
+            yield Issue((*place, "restart_after"), problem, hint, related_paths=((*place, "availability"),))
         yield from self._check_fall_back(group, place)
         if self.lost_work is not None and not group.has_work:
             problem = "it has no effect: only work is made up"
