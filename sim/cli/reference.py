@@ -51,7 +51,7 @@ def verify(
     as_json: options.Json = False,
 ) -> None:
     """Play cases whose exact answer is known; exit status 3 unless all hold."""
-    from sim.studies.closed_forms import COLUMNS, table, verify
+    from sim.studies.closed_forms import COLUMNS, table, verify  # start-up: loads the engines
 
     found = verify(case or (), seed=1 if seed is None else seed)
     rows = table(found)

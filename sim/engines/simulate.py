@@ -28,6 +28,7 @@ from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import into_clock_hour_s
 
+# start-up: small runs load no compiler
 if TYPE_CHECKING:
     from sim.engines.compiled.private_fleet import CompiledGroup
 
