@@ -88,14 +88,20 @@ class ReadyTimes:
 
 def joined(parts: Sequence[ReadyTimes]) -> ReadyTimes:
     """The waits of several groups together."""
-    counted = any(part.times is not None for part in parts)
+    some = [part for part in parts if len(part.waits)]
+    counted = any(part.times is not None for part in some)
     return ReadyTimes(
-        np.concatenate([_NONE, *(part.waits for part in parts)]),
-        np.concatenate([np.ones_like(p.waits) if p.times is None else p.times for p in parts]) if counted else None,
+        _together([part.waits for part in some]),
+        _together([np.ones_like(p.waits) if p.times is None else p.times for p in some]) if counted else None,
         sum(part.total_ticks for part in parts),
         sum(part.late for part in parts),
         sum(part.never for part in parts),
     )
+
+
+def _together(parts: Sequence[Ticks]) -> Ticks:
+    """Several arrays as one; one by itself isn't copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate([_NONE, *parts])
 
 
 @dataclass(slots=True)
@@ -103,30 +109,33 @@ class Waits:
     """One group's waits while they come in, in any order; those of millions of VMs take bounded room."""
 
     late_after_ticks: int
-    found: ReadyTimes = field(init=False, default_factory=ReadyTimes)
+    found: ReadyTimes = field(init=False, default_factory=ReadyTimes)  # its waits are those before the pending ones
     pending: list[Ticks] = field(init=False, default_factory=list)
     kept: int = field(init=False, default=0)
     rounds: bool = field(init=False, default=False)
 
     def add(self, ticks: Ticks) -> None:
         """Take waits, or `NEVER` for each that had no end."""
-        if len(ticks):
-            self.pending.append(ticks)
-            self.kept += len(ticks)
-            if self.kept > MOST_KEPT:
-                self.rounds = True
-                self.times()
+        if not len(ticks):
+            return
+        ended = ticks if ticks.min() > NEVER else ticks[ticks != NEVER]
+        self.found = replace(
+            self.found,
+            total_ticks=self.found.total_ticks + int(ended.sum()),
+            late=self.found.late + int(np.count_nonzero(ended > self.late_after_ticks)),
+            never=self.found.never + len(ticks) - len(ended),
+        )
+        self.pending.append(ended)
+        self.kept += len(ended)
+        if self.kept > MOST_KEPT:
+            self.rounds = True
+            self.times()
 
     def times(self) -> ReadyTimes:
         """All of them."""
-        new = np.concatenate([_NONE, *self.pending])
-        self.pending.clear()
-        ended = new[new != NEVER]
-        late, never = int((ended > self.late_after_ticks).sum()), len(new) - len(ended)
-        self.found = joined([self.found, ReadyTimes(ended, None, int(ended.sum()), late, never)])
-        if self.rounds:
-            self.found = _rounded(self.found)
-        self.kept = len(self.found.waits)
+        both = joined([self.found, *(ReadyTimes(waits) for waits in self.pending)])
+        self.found = _rounded(both) if self.rounds else both
+        self.pending, self.kept = [], len(self.found.waits)
         return self.found
 
 

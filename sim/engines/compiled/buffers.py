@@ -108,9 +108,12 @@ class Buffers:
     def take_waits(self, accumulators: Sequence[Accumulator]) -> None:
         """Pass the waits to the ledgers of their groups, and take them off the buffer."""
         waits = self.ledger.waits[: self.lines[1]]
-        group = waits & ((1 << layout.GROUP_BITS) - 1)
+        group = waits & ((1 << layout.GROUP_BITS) - 1) if len(accumulators) > 1 else None
         for place, accumulator in enumerate(accumulators):
-            accumulator.waits.add((waits[group == place] >> layout.GROUP_BITS) + NEVER)
+            mine = waits if group is None else waits[group == place]
+            ticks = mine >> layout.GROUP_BITS
+            ticks += NEVER
+            accumulator.waits.add(ticks)
         self.ledger.progress[layout.WAITS] = 0
 
     def add_to(self, accumulator: Accumulator, group: int) -> None:

@@ -66,11 +66,11 @@ def is_full(fleet: Fleet) -> bool:
 
 @compiled
 def _note_wait(slot: int, t: float, change: int, group: int, fleet: Fleet) -> None:
-    """A VM becomes wanted, ready, or is no longer wanted: a line once it is known how long it was waited for."""
+    """A VM that is wanted is ready, or is no longer wanted: a line, as it is known now how long it was waited for."""
     floats, ledger = fleet.vms.floats, fleet.ledger
     since = t if change == AT_ONCE else floats[slot, AWAITED_SINCE]
-    floats[slot, AWAITED_SINCE] = t if change == BEGINS else NEVER
-    if change == BEGINS or since == NEVER or since < fleet.run.start_s:
+    floats[slot, AWAITED_SINCE] = NEVER
+    if since == NEVER or since < fleet.run.start_s:
         return
     wait = NEVER_READY if change == GIVEN_UP else int((t - since) * TICKS_PER_SECOND + 0.5)
     line = ledger.progress[WAITS]
@@ -118,7 +118,9 @@ def record(slot: int, t: float, move: int, fleet: Fleet) -> None:
             if line < len(ledger.changes):
                 ledger.changes[line] = ((q * 16 + (on_host + 1) * 4 + (runs + 1)) << GROUP_BITS) + moves[move, GROUP]
             ledger.progress[CHANGES] = line + 1
-    if moves[move, WAIT_CHANGE] != 0:
+    if moves[move, WAIT_CHANGE] == BEGINS:
+        fleet.vms.floats[slot, AWAITED_SINCE] = t
+    elif moves[move, WAIT_CHANGE] != 0:
         _note_wait(slot, t, moves[move, WAIT_CHANGE], moves[move, GROUP], fleet)
     if len(events.when_s) > 0 and fleet.vms.ints[slot, LISTED_AS] >= 0:
         line = ledger.progress[EVENTS]
