@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,7 @@ class GroupSetup:
     group_key: int
     start: datetime
     horizon_s: float
+    kept: dict[str, Any]  # what an engine keeps from one replication to the next, for it depends on the plan alone
 
     def accumulator(self, window: Window) -> Accumulator:
         """An empty ledger for the group."""
@@ -121,31 +124,48 @@ class GroupSetup:
         )
 
 
+class _Same:
+    """A plan as the key of a cache: the very same object."""
+
+    def __init__(self, plan: FleetPlan) -> None:
+        self.plan = plan
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.plan is self.plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+
+@lru_cache(maxsize=1)
+def _of_every_replication(same: _Same, takes_requests: bool) -> list[dict[str, Any]]:
+    """The fields of `GroupSetup` that depend on the plan alone, by group; made once for all replications of it."""
+    plan, found = same.plan, []
+    for index, group in enumerate(plan.groups):
+        machine = compile_state_machine(group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled)
+        found.append({
+            "index": index, "plan": group, "state_machine": machine, "table": machine.move_table(),
+            "calendar": group.demand.calendar(plan.start, plan.horizon_s), "start": plan.start, "horizon_s": plan.horizon_s, "kept": {},
+        })  # fmt: skip
+    return found
+
+
 def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool = False) -> list[GroupSetup]:
     """Programs, calendars and keys of a fleet's groups."""
     root = streams.replication_key(seed, replication)
     setups = []
-    for index, group in enumerate(plan.groups):
+    for group, fields in zip(plan.groups, _of_every_replication(_Same(plan), takes_requests), strict=True):
         group_key = streams.entity_key(root, group.name)
         edges = EdgeContext(start=plan.start, horizon_s=plan.horizon_s, group_key=group_key)
-        state_machine = compile_state_machine(
-            group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled
-        )
         spot_of = group if group.spot else next((each for each in plan.groups if each.name == group.part_of), group)
         availability = spot_of.spot.availability if spot_of.spot else None
         setup = GroupSetup(
-            index=index,
-            plan=group,
-            state_machine=state_machine,
-            table=state_machine.move_table(),
-            calendar=group.demand.calendar(plan.start, plan.horizon_s),
+            **fields,
             own_edges=EdgesByVm(group.demand, edges, group.most_vms) if group.demand.has_own_edges else None,
             capacity=availability.calendar(streams.entity_key(root, spot_of.name), plan.horizon_s)
             if availability
             else None,
             group_key=group_key,
-            start=plan.start,
-            horizon_s=plan.horizon_s,
         )
         if not group.part_of and (owners := group.demand.lifetime_owners(setup.request_context)) is not None:
             setup = replace(setup, lifetime_owners=owners)

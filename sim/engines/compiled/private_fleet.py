@@ -21,6 +21,7 @@ from sim.engines.group_setup import GroupSetup, MovesListener
 from sim.engines.progress import report_progress
 from sim.engines.shared.work import LOST_WORK
 from sim.usage.collector import Accumulator, Peak, Window
+from sim.usage.ledger import COLUMNS
 
 MOVES_AT_ONCE = 500_000  # of one call, about: what surrounds it costs little, its buffers stay in the cache
 VMS_AT_ONCE = 16, 262_144  # of one call, at least and at most
@@ -45,7 +46,10 @@ class CompiledGroup:
     spare: list[Buffers] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.encoded = encode([self.setup], self.window)
+        kept = self.setup.kept if self.setup.capacity is None else {}  # recorded capacity differs between replications
+        if "encoded" not in kept:
+            kept["encoded"] = encode([self.setup], self.window)
+        self.encoded = kept["encoded"]
         self.accumulator = self.setup.accumulator(self.window)
         self.work = np.zeros(LOST_WORK + 1, dtype=np.int64)
         self.bins = np.zeros((self.encoded.bins, 4), dtype=np.int64)
@@ -70,17 +74,20 @@ class CompiledGroup:
             yield first, np.concatenate(waiting)
 
     def measure(self) -> None:
-        """Simulate a few VMs to see how many a call may take, and how many lines they will fill."""
-        born_s = next(self.blocks(), (0, np.zeros(0)))[1][:PILOT_VMS]
-        buffers = self.run(0, born_s, np.ones(self.encoded.bins, dtype=np.bool_), events=True)
-        per_vm = 1.0 / max(1, len(born_s))
-        lines = (count * per_vm for count in buffers.lines)
-        self.changes_per_vm, self.waits_per_vm, self.events_per_vm = lines
-        moves = max(1.0, float(buffers.ledger.counts.sum()) * per_vm)
+        """Simulate a few VMs to see how many a call may take, and how many lines they will fill; once for all replications."""
+        if "measured" not in self.setup.kept:
+            self.setup.kept["measured"] = self._measured()
+        moves, self.changes_per_vm, self.waits_per_vm, self.events_per_vm = self.setup.kept["measured"]
         least, most = VMS_AT_ONCE
         # A long horizon has a large ledger, which every call has to clear and to add up.
-        at_once = max(MOVES_AT_ONCE, 2 * buffers.ledger.cells.size)
-        self.vms_at_once = min(most, max(least, int(at_once / moves)))
+        at_once = max(MOVES_AT_ONCE, 2 * (self.window.hours + 1) * COLUMNS * 2)
+        self.vms_at_once = min(most, max(least, int(at_once / max(1.0, moves))))
+
+    def _measured(self) -> list[float]:
+        """Moves, and lines of each buffer, of a VM."""
+        born_s = next(self.blocks(), (0, np.zeros(0)))[1][:PILOT_VMS]
+        buffers = self.run(0, born_s, np.ones(self.encoded.bins, dtype=np.bool_), events=True)
+        return [float(count) / max(1, len(born_s)) for count in (buffers.ledger.counts.sum(), *buffers.lines)]
 
     def run(self, first: int, born_s: NDArray[np.float64], mask: NDArray[np.bool_], *, events: bool = False) -> Buffers:
         """Simulate the VMs from *first* on, into buffers. Raises LifecycleError."""
@@ -198,14 +205,15 @@ def _in_order(
     pool: ThreadPoolExecutor, threads: int, group: CompiledGroup, mask: NDArray[np.bool_], *, events: bool
 ) -> Iterator[Buffers]:
     """The blocks' buffers, *threads* at a time, in order of VMs."""
-    if threads <= 1:
-        for first, born_s in group.blocks():
+    blocks = list(group.blocks())
+    if threads <= 1 or len(blocks) == 1:
+        for first, born_s in blocks:
             buffers = group.run(first, born_s, mask, events=events)
             yield buffers
             group.spare.append(buffers)
         return
     waiting: list[Any] = []
-    for first, born_s in group.blocks():
+    for first, born_s in blocks:
         waiting.append(pool.submit(group.run, first, born_s, mask, events=events))
         if len(waiting) > 2 * threads:
             buffers = waiting.pop(0).result()
