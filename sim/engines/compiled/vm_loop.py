@@ -321,8 +321,7 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
             if struck != NOT_STRUCK:
                 answer = answer_to(struck, state, attempts, mine[ATTEMPTS_IN_ALL], states)
                 if answer >= 0:
-                    struck = NOT_STRUCK
-                    transition = answer
+                    struck, transition = NOT_STRUCK, answer
                     continue
             if states[state, LEVEL]:
                 answer = states[state, UP] if wanted else states[state, DOWN]
@@ -347,9 +346,8 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
             else:
                 stuck += 1
                 if stuck > STUCK:
-                    fleet.ledger.progress[STUCK_VM] = ints[slot, INDEX] + 1
-                    fleet.ledger.progress[STUCK_STATE] = state
-                    over = True
+                    progress, over = fleet.ledger.progress, True
+                    progress[STUCK_VM], progress[STUCK_STATE] = ints[slot, INDEX] + 1, state
                     break
             turned, wanted, edge = turn_until(slot, state, wanted, edge, until, stops and not answers, fleet)
             if stops and edge <= until and edge < run.horizon_s:
