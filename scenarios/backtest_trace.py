@@ -5,7 +5,7 @@ Question: fitted on three days of a trace of batch jobs, is the fourth inside th
 Expect: VM-hours of a day have a mean of requests x mean batch x mean lifetime. VMs of one batch leave together in 6 of 10 batches, so the
     number of VMs varies more from day to day than independent lifetimes would let it, and a range made with independent ones is narrower. About
     95 % of the hours are inside the range that knows it; hours of one day are alike, so one day has more or fewer.
-Input: a trace made by `tools/make_trace.py` (nothing in it is real), or a file of your own with the columns of docs/studies.md; as
+Input: a trace made by `tools/make_trace.py` (nothing in it is real), or a file of your own with the columns of docs/platform.md; as
     arguments: FILE HOURS_TO_FIT HOURS_TO_PREDICT.
 """
 

@@ -18,6 +18,7 @@ TICKS_PER_SECOND = 65536
 """Ticks in one second: usage is added up in whole ticks, so that its order cannot change a sum."""
 
 HOURS_PER_MONTH = 730
+HOURS_PER_YEAR = 8760
 """Hours in the month by which the price list turns monthly into hourly prices."""
 
 MOST_PRICE = 1e9

@@ -8,8 +8,8 @@ from typing import Any
 from sim.azure.charges import CommitmentUse
 from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured, text
 from sim.azure.scenario_text import number as toml_number
+from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
-HOURS_PER_MONTH = 730.0  # what a month's instalment is for
 NEAR = 0.1
 
 
@@ -83,7 +83,7 @@ def _plan(use: CommitmentUse, days: int) -> FoundCommitment | None:
         hourly = use.effective / (24.0 * len(use.days))
         return FoundCommitment(use, None, hourly, f"used and unused money of {len(use.days)} days, {use.file}")
     if use.paid:
-        hours = HOURS_PER_MONTH if use.is_monthly else 8760.0 * int(use.term[0])
+        hours = HOURS_PER_MONTH if use.is_monthly else HOURS_PER_YEAR * int(use.term[0])
         words = "a month" if use.is_monthly else f"a term of {use.term}"
         words = f"a purchase for {words} ({hours:g} h), {use.file}"
         return FoundCommitment(use, None, use.paid / hours, words, is_assumed=days < 28)

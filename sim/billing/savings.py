@@ -16,7 +16,7 @@ AMORTIZED = "azure-amortized"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Savings:
-    """Of one commitment, or of all compute. Money in the invoice's currency; None where the export doesn't tell."""
+    """Of one commitment, or of all compute. Money in the invoice's currency; None where the export doesn't say."""
 
     name: str  # "" for all compute
     list: float | None  # what was used, at pay-as-you-go list prices

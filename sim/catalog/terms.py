@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from sim.units import HOURS_PER_YEAR
+
 
 class Term(StrEnum):
     """One way to pay for an hour of a VM size; the value is the name in catalogue files and overrides."""
@@ -16,7 +18,7 @@ class Term(StrEnum):
     SAVINGS_PLAN_3Y = "savings_plan_3y"
 
 
-TERM_HOURS = {"1 Year": 8760, "3 Years": 26280}  # what a whole-term price is divided by
+TERM_HOURS = {"1 Year": HOURS_PER_YEAR, "3 Years": 3 * HOURS_PER_YEAR}  # what a whole-term price is divided by
 
 PAY_AS_YOU_GO = {  # by priority, then by what the price has: the machine alone, or with the licence
     "regular": {"linux": Term.LINUX, "windows": Term.WINDOWS},

@@ -34,15 +34,17 @@ def conditions_of(
         is_met = False
         for condition in conditions:
             for name, (result, confidence) in results.items():
+                if not result.has(condition.metric, condition.group):
+                    typer.echo(f"note: {OPTION} {condition.words}: {name} has no value of this metric", err=True)
+                    continue
                 found = condition.judge(result, 1 - confidence)
                 if not found.holds:
                     continue
                 is_met = True
-                is_share = condition.quantile is not None or condition.event is not None
                 shown = [f"{value:.6g}" for value in (found.estimate, found.low, found.high) if value is not None]
                 between = f", {100 * confidence:g} % interval {' to '.join(shown[1:])}" if shown[1:] else ""
                 typer.echo(
-                    f"{name}: {condition.words} is true: {'share of replications' if is_share else 'mean'} {shown[0]}{between}"
+                    f"{name}: {condition.words} is true: {'share of replications' if condition.is_share_of_replications else 'mean'} {shown[0]}{between}"
                     f"{'' if found.answer == FEASIBLE else '; the interval does not decide it'}",
                     err=True,
                 )

@@ -53,7 +53,7 @@ QUESTIONS = (  # of a terminal where nothing is said: name, question, default
 OF_A_DAY = (
     ("off", "Until what time", "19:00"),
     ("days", "On which days", "Mon-Fri"),
-    ("time_zone", "Time zone", "Europe/Amsterdam"),
+    ("time_zone", "Time zone, such as Europe/Amsterdam", "UTC"),
     ("when_off", "What is done at night (deallocate, stop, guest-shutdown, delete, keep)", "deallocate"),
 )
 
@@ -70,8 +70,12 @@ def new(
     from sim import from_dict
 
     file = Path(f"{name}.toml") if out is None else out
-    if file.exists() and not force:
+    if file.is_file() and not force:
         raise InputError(f"{file}: is there already; --force overwrites it, --out names another file")
+    if not file.absolute().parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.absolute().parent}; make it first")
+    if file.is_dir():
+        raise InputError(f"{file}: is a folder; --out names a file")
     said = {each.name: getattr(answers, each.name) for each in fields(answers)}
     if not any(value is not None for value in said.values()) and sys.stdin.isatty() and not shared.quiet:
         said |= _ask()
@@ -104,13 +108,15 @@ def scenario_text(name: str, said: dict[str, object]) -> str:
 when_off = {_text(given.get("when_off", "deallocate"))}
 schedule = {{ days = {_text(given.get("days", "Mon-Fri"))}, on = {_time("on", given)}, off = {_time("off", given)}, time_zone = {_text(given.get("time_zone", "UTC"))} }}
 """
+    hibernates = given.get("when_off") == "hibernate"
+    policy = 'billing_policy = "2023-10"  # the one that knows Hibernated\n' if hibernates else ""
     return f"""# What does this fleet cost, and what would another habit cost?
 # `vmfleet validate` says it in words with every default; `vmfleet keys` lists all that may stand here.
 name = {_text(name)}
 start = 2026-01-05T00:00:00Z  # a Monday
 horizon = "28d"  # how long to simulate
 replications = 20  # how often, each with other random numbers
-
+{policy}
 [prices]
 region = {_text(given.get("region", "westeurope"))}
 
@@ -142,6 +148,9 @@ def _time(key: str, given: dict[str, object]) -> str:
         return ""
     hour, colon, rest = str(given[key]).partition(":")
     try:
-        return time.fromisoformat(f"{hour.zfill(2)}{colon}{rest}").isoformat()
+        found = time.fromisoformat(f"{hour.zfill(2)}{colon}{rest}" if hour else "")
+        if found.tzinfo is not None:
+            raise ValueError
+        return found.isoformat()
     except ValueError:
         raise InputError(f"--{key} {given[key]}: is no time of day; write HH:MM, such as 08:00") from None

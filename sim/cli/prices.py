@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sim.cli import options, terminal
 from sim.errors import CatalogueError
-
-if TYPE_CHECKING:  # start-up: the catalogue is loaded by the commands that need it
-    pass
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 

@@ -50,7 +50,7 @@ def verify(
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> None:
-    """Play cases whose exact answer is known; exit status 3 unless all hold."""
+    """Simulate cases whose exact answer is known; exit status 3 unless all hold."""
     from sim.studies.closed_forms import COLUMNS, table, verify  # start-up: loads the engines
 
     found = verify(case or (), seed=1 if seed is None else seed)

@@ -93,8 +93,9 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
     from sim.studies.constraints import parse_constraint
 
     constraint, trials = parse_constraint(summary["keep"]), summary["trials"]
-    is_chance = constraint.quantile is not None or constraint.event is not None
-    metric = "availability" if is_chance else constraint.metric  # a probability is written as any share
+    metric = (
+        "availability" if constraint.is_share_of_replications else constraint.metric
+    )  # a probability is written as any share
     form = Forms(currency=summary["currency"]).of(
         metric, *(t[key] for t in trials for key in ("estimate", "low", "high"))
     )
@@ -124,7 +125,7 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
             (
                 option["name"], money(option["saving_per_month"]["mean"]), _between(option["saving_per_month"]),
                 money(option["cost_per_month"]), money(option["if_demand_falls"]["saving_per_month"]["mean"]),
-                money(option["if_demand_falls"]["regret_per_month"]["mean"]), f"{MINUS}{percent(option['fall_to_break_even'])}" if option["fall_to_break_even"] else NO_NUMBER,
+                money(option["if_demand_falls"]["regret_per_month"]["mean"]), f"{MINUS}{percent(option['fall_to_break_even'])}" if option["fall_to_break_even"] is not None else NO_NUMBER,
             )
             for option in summary["options"]
         ],

@@ -67,9 +67,9 @@ def explain(
         source = source / "scenario.toml"
     history = explain(load(source, overrides or ()), vm, replication=replication, seed=seed)
     if as_json:
-        told = [{"t_s": each.t_s, "at": each.at.isoformat(), "words": each.words} for each in history.events]
+        events = [{"t_s": each.t_s, "at": each.at.isoformat(), "words": each.words} for each in history.events]
         terminal.print_json(
-            {"vm": vm, "replication": replication, "seed": history.seed, "events": told, "hours": history.hours,
+            {"vm": vm, "replication": replication, "seed": history.seed, "events": events, "hours": history.hours,
              "billed_hours": history.billed_hours}
         )  # fmt: skip
         return

@@ -38,7 +38,7 @@ def compare(
 
     overrides = shared.overrides or ()
     scenarios = [load(path, overrides) for path in (base, *(variants or ()))]
-    changed = {name: load(base, (*overrides, *paths)) for name, paths in map(_change, changes or ())}
+    changed = {name: load(base, (*overrides, *paths)) for name, paths in map(change_of, changes or ())}
     if len(changed) < len(changes or ()):
         raise InputError("--variant: two have the same name; each needs its own")
     check = conditions_of(shared.fail_if, [*scenarios, *changed.values()])
@@ -52,11 +52,19 @@ def compare(
     check({name: (result, found.confidence) for name, result in found.variants.items()})
 
 
-def _change(words: str) -> tuple[str, list[str]]:
+def change_of(words: str) -> tuple[str, list[str]]:
     """Name and overrides of `NAME: PATH=VALUE, PATH=VALUE`; a comma inside a value stays."""
     name, colon, rest = (part.strip() for part in words.partition(":"))
-    paths = [part.strip() for part in re.split(r",\s*(?=[\w.*\-]+\s*=)", rest)]
-    if not (name and colon) or not all("=" in path for path in paths):
+    # At commas outside brackets and quotes, before the next PATH=.
+    inside = r"(?:\{[^{}]*\}|\[[^\[\]]*\]|\"[^\"]*\"|'[^']*'|[^,{\[\"'])+"
+    parts = [part.strip() for part in re.findall(inside, rest)]
+    paths: list[str] = []
+    for part in parts:
+        if "=" in part or not paths:
+            paths.append(part)
+        else:  # a comma inside a plain value
+            paths[-1] += f",{part}"
+    if not (name and colon) or not paths or not all("=" in path for path in paths):
         raise InputError(f"--variant {words}: write 'NAME: PATH=VALUE', such as 'stop: group.dev.when_off=stop'")
     return name, paths
 

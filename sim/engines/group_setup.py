@@ -151,7 +151,7 @@ def _of_every_replication(same: _Same, takes_requests: bool) -> list[dict[str, A
 
 
 def set_up(plan: FleetPlan, *, seed: int, replication: int, takes_requests: bool = False) -> list[GroupSetup]:
-    """Programs, calendars and keys of a fleet's groups."""
+    """State machines, calendars and stream keys of a fleet's groups."""
     root = streams.replication_key(seed, replication)
     setups = []
     for group, fields in zip(plan.groups, _of_every_replication(_Same(plan), takes_requests), strict=True):

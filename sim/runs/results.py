@@ -25,7 +25,7 @@ from sim.runs import arrow
 from sim.runs.atomic_write import SUMMARY
 from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
-from sim.runs.metrics import FLEET, check_metric, html_table
+from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
 from sim.runs.workplace import PROGRAM
 
 Floats = NDArray[np.float64]
@@ -140,6 +140,10 @@ class StoredResult:
     def n(self) -> int:
         """Replications in the folder."""
         return len(self.numbers)
+
+    def has(self, metric: str, group: str = FLEET) -> bool:
+        """Whether the metric is defined in any replication."""
+        return metric in RATIOS or (group, metric) in self.outcomes
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""

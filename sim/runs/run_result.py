@@ -109,6 +109,10 @@ class RunResult:
             for group in self.replications[0].metrics
         }
 
+    def has(self, metric: str, group: str = FLEET) -> bool:
+        """Whether the metric is defined in any replication."""
+        return metric in RATIOS or metric in self.metric_names(group)
+
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
         check_metric(metric, self.metric_names(group))

@@ -1,4 +1,4 @@
-"""Cases whose answer mathematics or a calendar knows: `vmfleet verify` plays them, and so do the tests.
+"""Cases whose answer mathematics or a calendar knows: `vmfleet verify` simulates them, and so do the tests.
 
 Each is a scenario of its own, whose operations take no time unless they are the question. Beside the exact figure stands what a
 plausible shortcut would give (no transient, medians for means, every attempt a success ...): the check must refuse that.
@@ -20,7 +20,7 @@ AT_ONCE = dict.fromkeys(
     "0s",
 )
 FALSE_ALARM = (
-    1e-4  # how often a right program would fail one of the cases with random numbers, were the seed drawn anew
+    1e-4  # how often a correct simulator would fail one of the cases with random numbers, were the seed drawn anew
 )
 ROUNDING = 1e-9  # relative, of cases without random numbers
 COLUMNS = ("case", "exact", "simulated", "low", "high", "z", "verdict")
@@ -58,15 +58,15 @@ class Verdict:
 
 
 def verify(names: Sequence[str] = (), *, seed: int = 1) -> list[Verdict]:
-    """Play the cases of these names, or all. Raises InputError: there is no such case."""
+    """Simulate the cases of these names, or all. Raises InputError: there is no such case."""
     cases = {case.name: case for case in all_cases()}
     for name in names:
         if name not in cases:
             raise InputError(f"--case {name}: there is no such case ({close_match(name, cases) or ', '.join(cases)})")
-    return [_played(cases[name], seed) for name in names or cases]
+    return [_simulated(cases[name], seed) for name in names or cases]
 
 
-def _played(case: Case, seed: int) -> Verdict:
+def _simulated(case: Case, seed: int) -> Verdict:
     result = run(from_dict({"name": "case", **case.document}), replications=case.replications, seed=seed)
     found = result.estimate(case.metric)
     mean = math.nan if found.mean is None else found.mean
@@ -91,7 +91,7 @@ def _fleet(horizon: str, *, above: Mapping[str, Any] | None = None, **group: Any
     return {"horizon": horizon, **(above or {}), "group": [{"name": "vm", "durations": AT_ONCE, **group}]}
 
 
-def _law(name: str, **parameters: Any) -> dict[str, Any]:
+def _distribution(name: str, **parameters: Any) -> dict[str, Any]:
     return {"dist": name, **parameters}
 
 
@@ -155,8 +155,8 @@ def _mean_up(up_h: float, down_h: float, span_h: float) -> float:
 
 
 def _renewal() -> Iterator[Case]:
-    """A VM that goes up and down by itself, and means of laws."""
-    up, down = _law("exponential", mean="5h"), _law("exponential", mean="3h")
+    """A VM that goes up and down by itself, and means of distributions."""
+    up, down = _distribution("exponential", mean="5h"), _distribution("exponential", mean="3h")
     yield Case(
         name="on-and-off", says="two-state Markov chain that begins on, 12 h", metric="billed_hours", replications=200,
         exact=100 * _mean_up(5, 3, 12), shortcut=100 * 12 * 5 / 8,
@@ -180,15 +180,15 @@ def _renewal() -> Iterator[Case]:
             "10h", count=200, priority="spot", spot={"eviction_per_hour": 0.2, "notice": "0s", "restart_after": down}
         ),
     )  # fmt: skip
-    for law, mean_h, shortcut_h in (
-        (_law("lognormal", median="30min", sigma=1.0), 0.5 * math.exp(0.5), 0.5),
-        (_law("weibull", shape=0.5, scale="30min"), 0.5 * math.gamma(3.0), 0.5),
-        (_law("gamma", shape=2.0, mean="45min"), 0.75, 0.75 * 1.678347 / 2),  # the median of shape 2
-        (_law("triangular", low="0s", mode="30min", high="3h"), (0.5 + 3) / 3, 1.5),
+    for spread, mean_h, shortcut_h in (
+        (_distribution("lognormal", median="30min", sigma=1.0), 0.5 * math.exp(0.5), 0.5),
+        (_distribution("weibull", shape=0.5, scale="30min"), 0.5 * math.gamma(3.0), 0.5),
+        (_distribution("gamma", shape=2.0, mean="45min"), 0.75, 0.75 * 1.678347 / 2),  # the median of shape 2
+        (_distribution("triangular", low="0s", mode="30min", high="3h"), (0.5 + 3) / 3, 1.5),
     ):
         yield Case(
-            name=f"mean-{law['dist']}", says="mean of the law x 400 VMs", metric="hours.starting", exact=400 * mean_h,
-            shortcut=400 * shortcut_h, document=_fleet("30d", count=400, durations={**AT_ONCE, "starting": law}),
+            name=f"mean-{spread['dist']}", says="mean of the distribution x 400 VMs", metric="hours.starting", exact=400 * mean_h,
+            shortcut=400 * shortcut_h, document=_fleet("30d", count=400, durations={**AT_ONCE, "starting": spread}),
         )  # fmt: skip
     yield Case(
         name="forgotten-evenings", says="6 nights of 14 h and 6 h of the last, each forgotten with probability 0.3",
@@ -207,7 +207,7 @@ def _erlang_loss(offered: float, servers: int) -> float:
 
 def _queues() -> Iterator[Case]:
     """Requests that come by a Poisson process."""
-    lifetime = _law("exponential", mean="2h")
+    lifetime = _distribution("exponential", mean="2h")
     yield Case(
         name="arrivals", says="Poisson: 12 an hour x 24 h", metric="vms.created", exact=288.0, shortcut=12 * 23.0, replications=200,
         document=_fleet("24h", arrivals={"rate": 12.0, "lifetime": lifetime}),

@@ -42,6 +42,9 @@ class Replicated(Protocol):
     def n(self) -> int:
         """Replications."""
 
+    def has(self, metric: str, group: str = FLEET) -> bool:
+        """Whether the metric has a value in any of them."""
+
     def values(self, metric: str, group: str = FLEET) -> Sequence[float]:
         """The metric in each replication; NaN where it isn't defined."""
 
@@ -70,6 +73,11 @@ class Constraint:
     quantile: float | None = None  # of the metric over replications
     event: tuple[str, float] | None = None  # whose probability is limited: (sign, bound) of the metric
 
+    @property
+    def is_share_of_replications(self) -> bool:
+        """Whether its estimate is a share of replications, not a mean of the metric."""
+        return self.quantile is not None or self.event is not None
+
     def judge(self, result: Replicated, level: float) -> Evidence:
         """Whether the replications so far show it kept, or broken, with an error of at most *level*."""
         if self.quantile is not None:
@@ -86,8 +94,11 @@ class Constraint:
         else:
             values = [value for value in result.values(self.metric, self.group) if not math.isnan(value)]
             found = bounded_mean(values, 1 - level, domain) if values else None
-        if found is None or found.low is None or found.high is None:
+        if found is None or math.isnan(found.mean):
             return Evidence(answer=UNDECIDED, estimate=None, low=None, high=None, n=result.n)
+        if found.low is None or found.high is None:  # one replication
+            holds = _COMPARE[self.sign](found.mean, self.limit)
+            return Evidence(answer=UNDECIDED, estimate=found.mean, low=None, high=None, n=result.n, holds=holds)
         return self.evidence(self.sign, self.limit, found.mean, found.low, found.high, result.n)
 
     def _of_probability(

@@ -27,10 +27,9 @@ from sim.studies.answers import Answer
 from sim.studies.commitment_offers import FleetHours, Offer, offers
 from sim.studies.convex_search import Costs, edge, least
 from sim.studies.study_folders import replications_table, table_of, write_study
+from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
-FALL = 0.2  # of demand, for which the regret is told
-MONTH_H = 730.0
-YEAR_H = 8760.0
+FALL = 0.2  # of demand, for which the regret is stated
 MOST_SWEEPS = 20
 WAYS = {"reservations": ("reservation",), "savings plan": ("savings-plan",), "both": ("reservation", "savings-plan")}
 
@@ -56,7 +55,7 @@ class Bought:
         return {
             "kind": self.offer.kind, "size": getattr(commitment, "size", None), "region": commitment.region or None,
             "term": commitment.term, **figures, "trusted_price": self.offer.trusted,
-            "newsvendor": None if bound is None else {"amount": bound[0], "saving_per_month": bound[1] * MONTH_H},
+            "newsvendor": None if bound is None else {"amount": bound[0], "saving_per_month": bound[1] * HOURS_PER_MONTH},
         }  # fmt: skip
 
 
@@ -276,7 +275,7 @@ def _bought(search: _Search, steps: Sequence[int], confidence: float) -> Iterato
     """Each commitment of a purchase."""
     named = {offer.commitment.name: place for place, offer in enumerate(search.offered) if steps[place]}
     allocation = search.fleet.with_bought([search.offered[place].times(steps[place]) for place in named.values()])
-    months = search.fleet.hours * search.fleet.replications / MONTH_H
+    months = search.fleet.hours * search.fleet.replications / HOURS_PER_MONTH
     for name, use in allocation.uses.items():
         if name not in named:
             continue
@@ -310,12 +309,12 @@ def _fall_to_break_even(search: _Search, steps: Sequence[int]) -> float | None:
 
 def _a_month(fleet: FleetHours, amounts: Sequence[float], confidence: float) -> Interval:
     """The mean over replications, for a month of 730 hours."""
-    return mean_interval([amount * MONTH_H / fleet.hours for amount in amounts], confidence)
+    return mean_interval([amount * HOURS_PER_MONTH / fleet.hours for amount in amounts], confidence)
 
 
 def _warnings(scenario: Scenario, fleet: FleetHours) -> Iterator[str]:
     """What the answer leaves out."""
-    if fleet.hours < YEAR_H - 24:
+    if fleet.hours < HOURS_PER_YEAR - 24:
         yield (
             f"{fleet.hours / 24:,.0f} days are taken for every day of the term: growth and seasons after them are not seen "
             "(--set horizon=365d simulates a year)"

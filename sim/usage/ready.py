@@ -56,10 +56,13 @@ class ReadyTimes:
         return float(self.waits_s(np.array([-(-percent * self.ready // 100)]))[0])
 
     def curve(self, points: int) -> list[tuple[int, int, float]]:
-        """(k, n, time until k of n are ready in s) for about so many k, the last one included; n counts those that never were."""
+        """(k, n, time until k of n are ready in s) for about so many k, the last one included; n counts those that never were.
+
+        k = 0 where none was.
+        """
         n = self.ready + self.never
         if not self.ready:
-            return []
+            return [(0, n, 0.0)] if n else []
         ranks = np.unique(np.minimum(-(-np.arange(1, points + 1) * n // points), self.ready))
         return [(k, n, wait_s) for k, wait_s in zip(ranks.tolist(), self.waits_s(ranks).tolist(), strict=True)]
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import sim
 from sim.cli.app import app
+from sim.cli.studies import change_of
 
 # One VM that is always on at 1 USD an hour for a day: 24 USD, whatever the replication. At 0.25 USD it is 6.
 FLEET = {
@@ -51,6 +52,40 @@ def test_a_run_ends_with_3_only_where_a_condition_is_true(file: str, conditions:
     code = found.exit_code if found.exception is None or isinstance(found.exception, SystemExit) else 2
     assert code == status, (found.output, found.exception)
     assert Path("out").exists() == (status != 2)
+
+
+def test_one_replication_decides_by_its_figure(file: str):
+    """It gives no interval; the condition is asked all the same."""
+    found = [
+        CliRunner().invoke(app, ["run", file, "-n", "1", "--no-report", "--quiet", "--fail-if", each]).exit_code
+        for each in ("cost.total>23", "cost.total>25", "availability<100%", "availability<=100%")
+    ]
+    assert found == [3, 0, 0, 3]
+
+
+def test_a_metric_without_a_value_is_no_met_condition(file: str):
+    """A fleet without hosts has no use of hosts: said after the run, and not taken for a wrong name."""
+    found = CliRunner().invoke(app, ["run", file, "--no-report", "--quiet", "--fail-if", "hosts.used_share>0"])
+    assert found.exit_code == 0, found.exception
+    assert "has no value of this metric" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "paths"),
+    [
+        ("a: x=1, y.z=2", ["x=1", "y.z=2"]),
+        (
+            'a: group.vm.cycle.on={dist="exponential", mean="30s"}, seed=2',
+            ['group.vm.cycle.on={dist="exponential", mean="30s"}', "seed=2"],
+        ),
+        ("a: group.vm.zones=[1, 2], seed=2", ["group.vm.zones=[1, 2]", "seed=2"]),
+        ('a: title="x, y=1"', ['title="x, y=1"']),
+        ("a: title=x, y", ["title=x,y"]),
+    ],
+)
+def test_a_comma_inside_a_value_stays(words: str, paths: list[str]):
+    """In tables, lists and quotes."""
+    assert change_of(words) == ("a", paths)
 
 
 def test_a_variant_is_the_base_with_a_change(file: str):

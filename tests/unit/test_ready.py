@@ -18,6 +18,8 @@ from sim.errors import ScenarioError
 from sim.model.demand import Arrivals, Cycle, Schedule
 from sim.model.faults import GuestCrash
 from sim.model.plan import Retry
+from sim.report import folder
+from sim.report.ready import ready_after
 from sim.usage import ready
 from sim.usage.ready import NEVER, ReadyTimes, Waits
 
@@ -134,6 +136,18 @@ def test_the_curve_of_equal_boots_is_a_step() -> None:
     started = run_both(fleet(count=50, hours=24.0, demand=OFFICE)).usage.ready
     assert started.percentile_s(100) == STARTED
     assert started.curve(4) == [(13, 50, STARTED), (25, 50, STARTED), (38, 50, STARTED), (50, 50, STARTED)]
+
+
+def test_a_replication_in_which_none_is_ready_counts_in_the_report(tmp_path: Path) -> None:
+    """One VM that fails for good in about half of the replications: "100 % ready" is then never reached on average."""
+    (tmp_path / "half.toml").write_text(
+        'name = "half"\nhorizon = "1d"\n[[group]]\nname = "a"\ncycle = { on = "2h", off = "30d" }\n'
+        "[group.failures]\nAllocationFailed = 0.5\n[group.retry]\nattempts = 1\n"
+    )
+    found = run(load(tmp_path / "half.toml"), replications=20)
+    found.write(tmp_path / "out")
+    assert 0 < sum(found.values("ready.never")) < 20
+    assert np.isnan(ready_after(folder.read(tmp_path / "out"))[""]).all()
 
 
 # --- the collector by itself ------------------------------------------------------------------------------------------

@@ -223,6 +223,10 @@ def scenario(tmp_path: Path, keys: str) -> Path:
             'regions = ["eastus"]',
             r"short\.toml:10: platform\.shortage\.drought\.regions.*concerns no group.*westeurope",
         ),
+        (
+            'regions = ["westeurope", "easus"]',
+            r"short\.toml:10: platform\.shortage\.drought\.regions.*easus.*concerns no group",
+        ),
         ("zones = [3]", r"short\.toml:10: platform\.shortage\.drought\.zones.*concerns no group.*1 and 2"),
         (
             'families = ["standardNCFamily"]',

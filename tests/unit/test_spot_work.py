@@ -230,6 +230,7 @@ def test_a_record_is_read_by_its_name(tmp_path: Path) -> None:
         ("from_s,to_s,value\n0,10,1\n5,20,0\n", {}, "row 3 of"),
         ("from_s,to_s,value\n0,10,1\n", {"trace": "a"}, 'no column "trace"'),
         ("from_s,to_s,value\n0,x,1\n", {}, "row 2 of"),
+        ("from_s,to_s,value\n0,0.000001,1\n", {}, "lasts 1e-06 s and is repeated for ever"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path, text: str, keys: dict[str, object], says: str) -> None:

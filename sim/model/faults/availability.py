@@ -16,6 +16,7 @@ from sim.fields.samples import find_column, number_in
 from sim.fields.types import Number, Section, Text, default_field
 from sim.files import csv_rows, open_text
 from sim.model.demand.base import Calendar
+from sim.units import SHORTEST_CYCLE_S, format_duration
 
 MOST_NAMED = 5  # traces of a file, in a message
 
@@ -86,6 +87,10 @@ class AvailabilitySection(Section):
         self._check_names(seen, file)
         if not runs:
             raise ValueError(f"{file}: there is never capacity; no row has {self.column} = {self.available:g}")
+        if last_s - first_s < SHORTEST_CYCLE_S:
+            raise ValueError(
+                f"{file}: the record lasts {last_s - first_s:g} s and is repeated for ever; make it {format_duration(SHORTEST_CYCLE_S)} or longer"
+            )
         return Availability(length_s=last_s - first_s, runs_s=tuple(runs))
 
     def _check_names(self, seen: dict[str, int], file: FilePath) -> None:

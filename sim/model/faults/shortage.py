@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pydantic import Field
 
+from sim.catalog.sizes import region_key
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
@@ -29,7 +30,7 @@ class Shortage:
 
 def _plain(name: object) -> str:
     """A region or a family, however it is spelt."""
-    return str(name).lower().replace(" ", "")
+    return region_key(str(name))
 
 
 class SharingGroup(Protocol):
@@ -95,11 +96,12 @@ class ShortageSection(Section):
             given = getattr(self, key)
             of_group = [getattr(group, what) for group in groups]
             known = sorted({each for one in of_group for each in (one if what == "zones" else [one]) if each}, key=str)
-            if given and not {_plain(each) for each in given} & {_plain(each) for each in known}:
+            nowhere = [each for each in given or () if _plain(each) not in {_plain(one) for one in known}]
+            if nowhere:
                 there = f"the groups are in {list_words(map(str, known), 'and')}" if known else "no group names any"
                 yield Issue(
-                    (*place, key), f"{show_value(list(given))}: it concerns no group, as none has any of these {key}", there,
-                    value=list(given), related_paths=(("group",), ("prices", "region")),
+                    (*place, key), f"{show_value(nowhere)}: it concerns no group, as none has any of these {key}", there,
+                    value=nowhere, related_paths=(("group",), ("prices", "region")),
                 )  # fmt: skip
                 return
         if groups and not any(self.concerns(group) for group in groups):
