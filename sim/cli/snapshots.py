@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli import options, terminal
-from sim.errors import InputError
+from sim.errors import InputError, ScenarioError
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -62,10 +62,18 @@ def explain(
     from sim import load, read
     from sim.runs.history import explain
 
-    if source.is_dir():
+    folder = source if source.is_dir() else None
+    if folder is not None:
         seed = int(read(source).summary["seed"]) if seed is None else seed
         source = source / "scenario.toml"
-    history = explain(load(source, overrides or ()), vm, replication=replication, seed=seed)
+    try:
+        scenario = load(source, overrides or ())
+    except ScenarioError as wrong:
+        if folder is None or "no file" not in str(wrong):
+            raise
+        hint = f"give its scenario file instead, with --seed {seed}"
+        raise InputError(f"{folder}: its scenario names files that are not in the folder ({wrong}); {hint}") from None
+    history = explain(scenario, vm, replication=replication, seed=seed)
     if as_json:
         events = [{"t_s": each.t_s, "at": each.at.isoformat(), "words": each.words} for each in history.events]
         terminal.print_json(

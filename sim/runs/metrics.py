@@ -194,7 +194,7 @@ add_metrics(
     ),
     Metric(
         name="hosts.used_share", label="vCPUs of hosts in use", unit=Unit.SHARE, section="VMs",
-        definition="vCPUs of hosts that VMs hold over the vCPUs of all hosts, time average; of a group: those that its VMs hold",
+        definition="vCPUs of hosts that VMs hold over the vCPUs of all hosts, time average; of a group: those that its VMs hold, over those of its region",
         compute=lambda rated: rated.usage.amounts.get("hosts.used_share"),
     ),
     Metric(

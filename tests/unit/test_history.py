@@ -101,3 +101,17 @@ def test_the_command_reads_a_scenario_or_a_result_folder(tmp_path: Path):
     assert read[0] != read[2]
     shown = CliRunner().invoke(app, ["explain", str(tmp_path / "out"), "--vm", "dev-0000"]).stdout
     assert "Mon 05 Jan 2026 00:00:00  The platform accepts a request to create it." in shown
+
+
+def test_a_folder_whose_scenario_names_files_sends_to_the_scenario(tmp_path: Path):
+    """The result folder holds no traces; the scenario file knows where they are."""
+    (tmp_path / "load.csv").write_text("load\n" + "10\n" * 24)
+    group = {"name": "web", "autoscale": {"load": {"file": "load.csv"}, "per_vm": 10.0, "min": 1, "max": 2,
+             "scale_out": {"above": 0.7}, "scale_in": {"below": 0.3}}}  # fmt: skip
+    (tmp_path / "own.toml").write_text(
+        sim.from_dict({"name": "own", "horizon": "1d", "group": [group]}, folder=tmp_path).to_toml()
+    )
+    sim.run(sim.load(tmp_path / "own.toml"), replications=1).write(tmp_path / "results" / "own")
+    found = CliRunner().invoke(app, ["explain", str(tmp_path / "results" / "own"), "--vm", "web-0000"])
+    assert "give its scenario file instead, with --seed 1" in str(found.exception)
+    assert CliRunner().invoke(app, ["explain", str(tmp_path / "own.toml"), "--vm", "web-0000"]).exit_code == 0
