@@ -201,7 +201,8 @@ def apply_overrides(
     for dotted, value, words in guest_first(overrides, lambda one: one[0]):
         try:
             for names in _each(parse_path(dotted), changed):
-                if names[0] == "group" and names[-1] == "when_off":
+                homes = "when_off", *when_off_homes()  # an autoscaler has a when_off of its own
+                if names[0] == "group" and names[-1] == "when_off" and any(home in names[2:3] for home in homes):
                     names = (*names[:2], "when_off")
                     changed = _without_other_homes(changed, find_path(names[:2], changed))
                 changed, path = set_value(changed, names, value)

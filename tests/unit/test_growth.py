@@ -13,7 +13,7 @@ from shared import hosts
 
 from sim import from_dict, run
 from sim.engines.count_steps import stepped_requests
-from sim.model.demand import Schedule
+from sim.model.demand import Autoscale, ScalingRule, Schedule
 from sim.model.plan import Platform
 
 HOUR = 3600.0
@@ -170,3 +170,18 @@ def test_a_name_is_one_vm(steps: tuple[tuple[float, int], ...], again_h: float |
         assert creates == pytest.approx([0.0] if again_h is None else [0.0, again_h])
     counts = output.run.usages["g"].counts
     assert counts["vms.created"] == (2 if again_h is None else 4)
+
+
+def test_an_autoscaled_vm_is_followed_by_none() -> None:
+    """One that ends in the slot of a VM that came back once asked for that VM again, in the compiled engine."""
+    rule = ScalingRule(threshold=0.3, by=1, cooldown_s=0.0)
+    weekly = tuple(float(hour == 2) for hour in range(168))
+    scaled = Autoscale(
+        load=(0.0,) * 24, per_vm=30.0, minimum=0, maximum=1, tick_s=60.0, scale_out=(), scale_in=(rule,),
+        minimum_weekly=tuple(map(int, weekly)),
+    )  # fmt: skip
+    stepped = group("a", count=1, count_steps=((600.0, 0), (610.0, 5)), steps=SLOW)
+    plan = replace(fleet(stepped, group("b", count=0, demand=scaled), hours=5.0), platform=Platform(hosts=(hosts(4),)))
+    output = run_both(plan)
+    assert output.run.usages["a"].counts["vms.created"] == 6
+    assert output.run.usages["b"].counts["vms.created"] == output.run.usages["b"].counts["vms.deleted"] == 1

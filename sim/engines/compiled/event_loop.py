@@ -256,7 +256,7 @@ def run_events(arrays: SharedFleet) -> None:
             if stage == NOTHING:
                 if transition != PARKED and transition != FULL:
                     _leave_slot(slot, transition, shared)
-                    if transition == ENDED and len(births.follows) > 0:
+                    if transition == ENDED and len(births.follows) > 0 and ints[slot, BIRTH] >= 0:
                         _begin_next(ints[slot, BIRTH], now, shared)
                     break
                 now, key = floats[slot, WAKES], MOVES

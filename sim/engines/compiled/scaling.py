@@ -15,7 +15,7 @@ from sim.engines.compiled.demand import mix
 from sim.engines.compiled.disruptions import GIVING, interrupt
 from sim.engines.compiled.event_queue import begin_in_slot, push, push_vm
 from sim.engines.compiled.layout import (
-    ASKED, COOLS_UNTIL_S, DOWN, EDGE, EXISTING, IN_SERVICE, IS_KEPT, KEPT, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
+    ASKED, BIRTH, COOLS_UNTIL_S, DOWN, EDGE, EXISTING, IN_SERVICE, IS_KEPT, KEPT, LOAD_LINES, MADE, METER_S, NEWER, NEWEST, NOT_SCALED, OLDER,
     OLDEST, OWNER, REMOVED, SCALED_GROUP, SCALED_IN, SCALED_OUT, SERVING, SET_ASIDE, STAGE, STATE, STRETCH, T, TICK_S, UP, WANTED, WITH_SPOT,
     Run, Scaled, SharedFleet, Vms,
 )  # fmt: skip
@@ -153,6 +153,7 @@ def _grow(place: int, more: int, now: float, shared: SharedFleet) -> None:
         birth.vm[0] = index
         birth.key[0] = mix(scaled.keys[place] + _GOLDEN * np.uint64(index + 1))
         slot = begin_in_slot(0, now, birth, ASKED, shared)
+        ints[slot, BIRTH] = -1  # none of the rows of births: nothing follows it
         newest = groups[place, NEWEST]
         ints[slot, OLDER] = newest
         ints[slot, NEWER] = -1
