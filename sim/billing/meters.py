@@ -109,6 +109,11 @@ class CommitmentUse:
         return 1.0 - self.cost / self.worth if self.worth > 0 else None
 
     @property
+    def saved(self) -> float:
+        """What it paid less than pay as you go; negative where it cost more."""
+        return self.worth - self.cost
+
+    @property
     def used_fraction(self) -> float:
         """Used over bought; 0 for a window of no length."""
         return self.used / self.bought if self.bought > 0 else 0.0
@@ -185,5 +190,41 @@ add_metrics(
         name="commitment.<name>.unused_fraction", label="unused share of <name>", unit=Unit.SHARE, section="commitments",
         definition="share of what was bought that was lost because it was not used in its hour", better=LOWER,
         compute=lambda rated: _of_commitments(rated, "unused_fraction"),
+    ),
+    Metric(
+        name="commitment.<name>.utilisation", label="use of <name>", unit=Unit.SHARE, section="commitments",
+        definition="the same as used_fraction, under the name of FinOps practice", better=HIGHER,
+        compute=lambda rated: _of_commitments(rated, "used_fraction"),
+    ),
+    Metric(
+        name="commitment.<name>.covered", label="covered by <name>", unit=Unit.COUNT, section="commitments",
+        definition="VM hours that it covered; of a savings plan money at pay-as-you-go prices",
+        compute=lambda rated: _of_commitments(rated, "covered"),
+    ),
+    Metric(
+        name="commitment.<name>.could_cover", label="<name> could cover", unit=Unit.COUNT, section="commitments",
+        definition="billed VM hours that it could have covered; of a savings plan money at pay-as-you-go prices",
+        compute=lambda rated: _of_commitments(rated, "could_cover"),
+    ),
+    Metric(
+        name="commitment.<name>.coverage", label="coverage by <name>", unit=Unit.SHARE, section="commitments", better=HIGHER,
+        definition="covered over what could have been; none for capacity reservations and dedicated hosts",
+        ratio_of=("commitment.<name>.covered", "commitment.<name>.could_cover"),
+    ),
+    Metric(
+        name="commitment.<name>.saved", label="saved by <name>", unit=Unit.MONEY, section="commitments", better=HIGHER,
+        definition="pay as you go (after discount) of what it covered, less its cost; negative where it cost more",
+        compute=lambda rated: _of_commitments(rated, "saved"), is_signed=True,
+    ),
+    Metric(
+        name="commitment.<name>.worth", label="pay as you go of <name>", unit=Unit.MONEY, section="commitments",
+        definition="what it covered, at pay-as-you-go prices after discount",
+        compute=lambda rated: _of_commitments(rated, "worth"),
+    ),
+    Metric(
+        name="commitment.<name>.effective_savings_rate", label="effective savings rate of <name>", unit=Unit.SHARE,
+        section="commitments", better=HIGHER, is_signed=True,
+        definition="saved, of what it covered at pay-as-you-go prices; none without use",
+        ratio_of=("commitment.<name>.saved", "commitment.<name>.worth"),
     ),
 )  # fmt: skip

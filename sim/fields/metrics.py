@@ -90,6 +90,7 @@ class Metric:
     section: str  # one of `SECTIONS`
     better: str = ""  # LOWER, HIGHER, or "" where neither is for us to say
     ratio_of: tuple[str, str] | None = None  # the metrics above and below the line
+    is_signed: bool = False  # a share that may be negative
     compute: Callable[[Any], float | Mapping[str, float] | None] | None = None
     """From one group of a rated replication (`sim.runs.metrics.RatedUsage`); a pattern gives one figure for each word that
     takes the placeholder's place. None: a ratio. A figure that is None isn't there."""
@@ -106,7 +107,8 @@ class Metric:
     @property
     def domain(self) -> tuple[float, float]:
         """Least and largest value that there is: a share lies between 0 and 1, all else is not negative."""
-        return (0.0, 1.0) if self.unit is Unit.SHARE else (0.0, math.inf)
+        most = 1.0 if self.unit is Unit.SHARE else math.inf
+        return (-math.inf if self.is_signed else 0.0, most)
 
     @property
     def family(self) -> str:
@@ -173,6 +175,11 @@ def find_metric(name: str) -> Metric | None:
     return _found(name, METRICS.version)
 
 
+def _placeholder_of(pattern: str) -> str:
+    found = _PLACEHOLDER.search(pattern)
+    return found[0] if found else ""
+
+
 @lru_cache(maxsize=4096)
 def _found(name: str, _version: int) -> Metric | None:
     if name in METRICS:
@@ -181,7 +188,9 @@ def _found(name: str, _version: int) -> Metric | None:
         word = row.word_in(name) if row.is_pattern else None
         if word is not None:
             label = _PLACEHOLDER.sub(lambda _, word=word: word.replace("_", " "), row.label)  # type: ignore[misc]
-            return replace(row, name=name, label=label)
+            top, bottom = (part.replace(_placeholder_of(row.name), word) for part in row.ratio_of or ("", ""))
+            ratio = (top, bottom) if row.ratio_of else None
+            return replace(row, name=name, label=label, ratio_of=ratio)
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from sim.billing.meters import Bill
 from sim.billing.uptime import Uptime
 from sim.errors import InputError
-from sim.fields.metrics import HIGHER, LOWER, METRICS, Forms, Metric, Unit, add_metrics, order_metrics
+from sim.fields.metrics import HIGHER, LOWER, METRICS, Forms, Metric, Unit, add_metrics, find_metric, order_metrics
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import BillingPolicy
@@ -271,13 +271,13 @@ class _Ratios(Mapping[str, tuple[str, str]]):
     """Metrics that are a ratio of two others, from the registry."""
 
     def __getitem__(self, name: str) -> tuple[str, str]:
-        ratio = METRICS[name].ratio_of if name in METRICS else None
-        if ratio is None:
+        row = find_metric(name)
+        if row is None or row.ratio_of is None:
             raise KeyError(name)
-        return ratio
+        return row.ratio_of
 
     def __iter__(self) -> Iterator[str]:
-        return (row.name for row in METRICS.values() if row.ratio_of is not None)
+        return (row.name for row in METRICS.values() if row.ratio_of is not None and not row.is_pattern)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -293,16 +293,23 @@ RATIOS: Mapping[str, tuple[str, str]] = _Ratios()
 def metrics_of(rated: RatedUsage) -> dict[str, float]:
     """Every metric of one group of one replication, in the registry's order."""
     found: dict[str, float] = {}
+    ratios: list[tuple[str, str, str]] = []
     for family in _families(METRICS.version):
         computed = [(row, row.compute(rated) if row.compute is not None else math.nan) for row in family]
-        patterns = [(row, words) for row, words in computed if isinstance(words, Mapping)]
-        found.update({row.name: value for row, value in computed if not isinstance(value, Mapping | None)})
-        for word in patterns[0][1] if patterns else ():
-            found.update({row.of(word): words[word] for row, words in patterns})
+        patterns = [(row, words) for row, words in computed if row.is_pattern]
+        found.update(
+            {row.name: value for row, value in computed if not isinstance(value, Mapping | None) and not row.is_pattern}
+        )
+        ratios += [(row.name, *row.ratio_of) for row, _ in computed if row.ratio_of and not row.is_pattern]
+        for word in next((words for _, words in patterns if isinstance(words, Mapping)), ()):
+            found.update(
+                {row.of(word): words[word] if isinstance(words, Mapping) else math.nan for row, words in patterns}
+            )
+            ratios += [(name, *RATIOS[name]) for row, _ in patterns if row.ratio_of for name in (row.of(word),)]
     unknown = {*rated.usage.counts, *rated.usage.amounts} - found.keys()
     if unknown:
         raise AssertionError(f"counted without a row in the registry of metrics: {', '.join(sorted(unknown))}")
-    for name, (top, bottom) in RATIOS.items():
+    for name, top, bottom in ratios:
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
 

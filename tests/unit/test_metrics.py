@@ -178,3 +178,40 @@ def test_the_cost_per_month_is_that_of_730_hours(warm_up: str, hours: float):
     assert found.values("cost.total") == pytest.approx([hours])
     assert found.values("cost.per_month") == pytest.approx([730.0])
     assert found.values("cost.per_month", "vm") == pytest.approx([730.0])
+
+
+def test_how_far_a_commitment_is_used_covers_and_saves_by_hand():
+    """Two of three VMs are reserved, all needed for 10 of 24 hours: 200 of 300 h covered, 50 USD of use bought for 72."""
+    at_once = dict.fromkeys(("allocating", "starting", "os_provisioning", "deallocating"), "0s")
+    window = {"days": "Mon-Sun", "on": "08:00:00", "off": "18:00:00"}
+    fleet = {
+        "name": "c", "horizon": "10d",
+        "prices": {"override": {"Standard_D4s_v5": {"linux": 0.25, "reservation_1y": 0.15}}},
+        "group": [{"name": "vm", "count": 3, "schedule": window, "durations": at_once}],
+        "commitment": [
+            {"name": "ri", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 2, "term": "1y"},
+            {"name": "room", "kind": "capacity-reservation", "size": "Standard_D4s_v5", "quantity": 1},
+        ],
+    }  # fmt: skip
+    found = sim.run(sim.from_dict(fleet), replications=2)
+    mean = {
+        name.removeprefix("commitment."): found.estimate(name).mean
+        for name in found.metric_names()
+        if "commitment." in name
+    }
+    assert mean["ri.utilisation"] == mean["ri.used_fraction"]
+    # The empty unit of the capacity reservation is a demand for the reservation too: 140 h a unit at night.
+    assert mean["ri.covered"] == pytest.approx(200 + 140)
+    assert mean["ri.coverage"] == pytest.approx(340 / (300 + 140))
+    assert mean["ri.worth"] == pytest.approx(340 * 0.25)
+    assert mean["ri.effective_savings_rate"] == pytest.approx((85 - 72) / 85)
+    assert (mean["room.coverage"], mean["room.effective_savings_rate"]) == (None, None)
+
+
+def test_a_savings_rate_may_be_negative_and_is_a_ratio_of_means():
+    """Bought for 72 USD and used for 50."""
+    row = find_metric("commitment.ri.effective_savings_rate")
+    assert row is not None
+    assert row.ratio_of == ("commitment.ri.saved", "commitment.ri.worth")
+    assert row.domain == (-float("inf"), 1.0)
+    assert find_metric("commitment.ri.coverage").domain == (0.0, 1.0)  # type: ignore[union-attr]
