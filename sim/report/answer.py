@@ -105,6 +105,8 @@ def answer(data: PageData) -> list[str]:
     cost = stats.get("cost.total", Stat(mean=0.0))
     period = clock.length(run.horizon_h - run.warm_up_h)
     first = f"Estimated cost: {money.with_unit(cost.mean)} for {period}"
+    if "cost.per_month" in stats:  # not in an older folder
+        first += f", {money.with_unit(stats['cost.per_month'].mean)} a month of 730 hours"
     if cost.has_interval and cost.low == cost.high:
         sentences = [f"{first}, the same in all {run.replications:,} replications."]
     elif cost.has_interval:

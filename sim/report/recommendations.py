@@ -15,9 +15,11 @@ def build_recommendation(path: Path) -> Path:
     """The report of `vmfleet recommend`."""
     study = read(path, "recommend.json", ("options", "words", "seed", "replications"))
     content = study.content
-    with style.figure_style():
-        figures = [savings(study)]
-    tables = [("A month of 730 hours", _options(study)), ("What to buy", _bought(study))]
+    figures, tables = [], [("A month of 730 hours", _options(study))]
+    if any(each["bought"] for each in content["options"]):  # else the answer says all
+        with style.figure_style():
+            figures = [savings(study)]
+        tables.append(("What to buy", _bought(study)))
     if content["without_price"]:
         rows = [[each["what"], each["reason"]] for each in content["without_price"]]
         tables.append(("Without a price", Table(columns=["what", "why"], rows=rows, words=2)))
