@@ -28,10 +28,10 @@ _SIZE = (
     r"(?:(?:Standard|Basic)[_ ])?[A-Z]{1,4}\d+(?:-\d+)?[a-z]*(?:[ _][A-Z]{1,4}\d+[a-z]*)?(?:[ _]v\d+)?(?:[ _]Promo)?"
 )
 _SIZES = re.compile(rf"({_SIZE}(?: ?/ ?{_SIZE})*)( Spot| Low Priority)?")
-_DISK = re.compile(r"([PES]\d+)(?: (?:LRS|(ZRS)))?(?: Disks?)?")
+_DISK = re.compile(r"([PES]\d{1,4})(?: (?:LRS|(ZRS)))?(?: Disks?)?")
 _OPERATIONS = re.compile(r"(?:[PES]\d+ )?(?:Disk Transactions )?(?:LRS |ZRS )?Disk Operations")
 _SNAPSHOTS = re.compile(r"(?:LRS|ZRS) Snapshots?")
-_LICENSE = re.compile(r"(\d+) vCPU VM License")
+_LICENSE = re.compile(r"(\d{1,6}) vCPU VM License")
 _UNIT = re.compile(r"(?:([\d,.]+)\s*(K|M)?\s*)?/?\s*(.*)", re.IGNORECASE)
 _METER_REGIONS = {
     "euwest": "westeurope", "eunorth": "northeurope", "useast": "eastus", "frcentral": "francecentral",

@@ -24,7 +24,7 @@ def tier_key(tier: str) -> str:
 
 def tier_gib(tier: str) -> int | None:
     """Capacity of a tier in GiB, None if there is no such tier."""
-    found = re.fullmatch(r"([PES])(\d+)(_ZRS)?", tier_key(tier))
+    found = re.fullmatch(r"([PES])(\d{1,4})(_ZRS)?", tier_key(tier))
     if not found or (found[1] == "S" and (int(found[2]) < SMALLEST_HDD or found[3])):
         return None
     return TIER_GIB.get(int(found[2]))

@@ -92,7 +92,7 @@ def _of_table(file: Path, head: str) -> PriceDocument:
     lines: list[int] = []
     with open_text(file, CatalogueError) as stream:
         rows = csv_rows(stream, file, CatalogueError, delimiter=delimiter)
-        _, heads = next(rows)
+        _, heads = next(rows, (1, []))
         columns = [_COLUMNS.get(re.sub(r"[\s_]+", "", name).lower()) for name in heads]
         missing = [key for key in ("armSkuName", "armRegionName") if key not in columns]
         missing += [] if {"retailPrice", "unitPrice"} & set(columns) else ["retailPrice"]

@@ -124,7 +124,7 @@ class _Item:
     def per_hour(self) -> float:
         """The price of one hour, whatever number of hours the unit is."""
         unit = self.text("unitOfMeasure")
-        found = re.fullmatch(r"(\d+) Hours?", unit)
+        found = re.fullmatch(r"(\d{1,6}) Hours?", unit)
         if not found or int(found[1]) == 0:
             raise CatalogueError(f"{self.where}: unitOfMeasure: {unit!r} is not a number of hours such as '1 Hour'")
         return self.price() / int(found[1])
@@ -263,7 +263,7 @@ def _book_savings_plans(item: _Item, ledger: _Ledger, region: str, size: str) ->
 
 
 def _book_disk(item: _Item, ledger: _Ledger, region: str) -> str:
-    found = re.fullmatch(r"([PES]\d+)(?: (LRS|ZRS))? Disks?", item.text("meterName"))
+    found = re.fullmatch(r"([PES]\d{1,4})(?: (LRS|ZRS))? Disks?", item.text("meterName"))
     if not found or item.text("unitOfMeasure") != "1/Month":
         return "disk meter other than a tier's month"
     redundancy = found[2] or ("ZRS" if item.text("skuName", needed=False).endswith("ZRS") else "LRS")

@@ -63,5 +63,5 @@ def close_sizes(wanted: str, known: Iterable[str], *, count: int = 5) -> list[st
 
 
 def _split_version(key: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(.+?)v(\d+)", key)
+    found = re.fullmatch(r"(.+?)v(\d{1,4})", key)
     return (found[1], int(found[2])) if found else (key, 1)

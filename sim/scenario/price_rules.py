@@ -116,7 +116,7 @@ def _unpriced(
 
 def _tiers_near(tier: str) -> str:
     """Tiers below and above one that does not exist."""
-    found = re.fullmatch(r"([PES])(\d+)", tier.strip().upper())
+    found = re.fullmatch(r"([PES])(\d{1,4})", tier.strip().upper())
     if found is None:
         return 'tiers are P1 to P80, E1 to E80 and S4 to S80; or write kind and GiB, such as "E:200"'
     numbers = [n for n in TIER_GIB if tier_gib(f"{found[1]}{n}") is not None]

@@ -80,7 +80,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
                 yield base
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a text of the file is no UTF-8
             raise fault(
                 path, f"not a sqlite file that can be read: {error}", "azure-packing-2020 is the unzipped .sqlite"
             ) from None
