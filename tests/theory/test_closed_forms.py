@@ -45,8 +45,8 @@ def test_the_command_shows_a_table_and_ends_with_3_where_a_case_fails(monkeypatc
     assert found.exit_code == 3
     assert "FAILS" in found.stdout
     assert "1 of 2 hold" in found.stdout
-    told = json.loads(CliRunner().invoke(app, ["verify", "--json"]).stdout)
-    assert [each["holds"] for each in told] == [True, False]
+    verdicts = json.loads(CliRunner().invoke(app, ["verify", "--json"]).stdout)
+    assert [each["holds"] for each in verdicts] == [True, False]
 
 
 def test_an_unknown_case_is_refused_with_the_nearest():

@@ -29,15 +29,15 @@ ONE = {
 def test_a_day_of_one_vm_by_hand():
     """Created at midnight and put away, started at 8, deallocated at 18: every instant follows from the constant steps."""
     found = sim.explain(sim.from_dict(ONE), "dev-0000")
-    told = [(f"{event.at:%H:%M:%S}", event.words) for event in found.events]
-    assert [at for at, words in told if words.startswith("The platform accepts")] == [
+    sentences = [(f"{event.at:%H:%M:%S}", event.words) for event in found.events]
+    assert [at for at, words in sentences if words.startswith("The platform accepts")] == [
         "00:00:00",
         "00:00:30",
         "08:00:00",
         "18:00:00",
     ]
-    assert ("08:00:30", "It is running: billed, on a host.") in told
-    assert ("18:00:40", "It is deallocated: not billed, on no host.") in told
+    assert ("08:00:30", "It is running: billed, on a host.") in sentences
+    assert ("18:00:40", "It is deallocated: not billed, on no host.") in sentences
     assert found.billed_hours == pytest.approx((18 - 8) - 30 / 3600)
     assert "10 h" not in found.ending
     assert "9.99 h are billed" in found.ending
