@@ -196,7 +196,9 @@ def writing_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
                 stream.flush()
                 os.fsync(stream.fileno())
         half.replace(place)
-    except BaseException:
+    except BaseException as wrong:
+        if isinstance(wrong, OSError) and str(wrong.filename) == str(half):
+            wrong.filename = str(path)  # the file that was asked for
         half.unlink(missing_ok=True)
         raise
 

@@ -103,3 +103,10 @@ def test_a_file_is_written_whole_through_a_link_and_never_through_a_strangers(tm
     assert (tmp_path / "link").is_symlink()
     assert not (tmp_path / "victim").exists()
     assert sorted(each.name for each in tmp_path.iterdir()) == [".real.new", "link", "real"]
+
+
+def test_a_file_that_cannot_be_written_is_named_itself(tmp_path: Path):
+    """Not the temporary one beside it, of which the user knows nothing."""
+    with pytest.raises(FileNotFoundError) as refused:
+        files.write_whole(tmp_path / "nowhere" / "own.toml", "new")
+    assert refused.value.filename == str(tmp_path / "nowhere" / "own.toml")
