@@ -103,6 +103,7 @@ class State:
     removed: Transition | None = None  # scale-in deletes the VM, or gives up a create that waits
     set_aside: Transition | None = None  # scale-in that keeps VMs: `down`, else `removed`
     unreachable: bool = False  # Running as far as its user knows, and the platform lets no one reach it
+    keeps_memory: bool = False  # what the guest had in memory is there when it serves again
     begins: bool = False  # first state of an operation: entering it is being accepted
     needs_hardware: bool = False
     closed: bool = False  # the control plane accepts nothing but a delete here
@@ -145,6 +146,7 @@ class Transition:
     resamples_crash: bool = False
     resamples_eviction: bool = False
     evicts: bool = False  # and what was done since the last checkpoint is lost
+    starts_work: bool = False  # the guest has come up: its work goes on from a checkpoint
     completes_work: bool = False  # of a request with a deadline
     asks_host: bool = False
     asks_quota: bool = False

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fleets import RunOutput, always, fleet, group, run_until
+from fleets import DAY, RunOutput, always, fleet, group, run_until
 
 from sim.engines.group_setup import set_up
 from sim.engines.shared.work import (
@@ -21,10 +21,11 @@ from sim.engines.shared.work import (
 )
 from sim.errors import ScenarioError
 from sim.model.demand import AlwaysOn, Arrivals
-from sim.model.faults import FallBack, FallBackRule, Spot
+from sim.model.faults import FallBack, FallBackRule, GuestCrash, Maintenance, Spot
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.machine_view import machine_rows
-from sim.model.plan import FleetPlan, Retry
+from sim.model.plan import FleetPlan, HostPool, Platform, Retry
+from sim.model.states.compile import compile_state_machine
 from sim.scenario.scenario import from_dict
 from tests.helpers.operation_rows import DURATION_KEYS
 
@@ -113,6 +114,66 @@ def test_work_that_is_lost_is_made_up_and_may_be_late(engine: str) -> None:
     late_s = sum(max(0.0, min(done_s, horizon_s) - due_s) for due_s, done_s in due)
     assert output.usage.amounts["deadline.late_s"] == pytest.approx(late_s)
     assert output.usage.amounts["lost_work_hours"] * HOUR >= sum(lost_s for *_, lost_s in over) - 1e-6
+
+
+UP_S, RESTS_S = 1140.0, 300.0
+
+
+def lost_with_crashes(spans: list[tuple[float, float]], born_s: float, horizon_s: float) -> float:
+    """The work that a request loses when its guest crashes after every 19 min of running and is up again 5 min later (s)."""
+    now_s, left_s, crash_left_s, lost_s = born_s, WORK_S, UP_S, 0.0
+    while now_s < horizon_s:
+        end_s = next((end_s for begin_s, end_s in spans if begin_s <= now_s < end_s), now_s)
+        done_s = 0.0  # since the guest last came up
+        while now_s < end_s:
+            step_s = min(left_s, crash_left_s, end_s - now_s)
+            now_s, left_s, crash_left_s, done_s = (
+                now_s + step_s,
+                left_s - step_s,
+                crash_left_s - step_s,
+                done_s + step_s,
+            )
+            if left_s == 0.0:
+                return lost_s
+            if crash_left_s == 0.0:
+                now_s, crash_left_s, done_s = now_s + RESTS_S, UP_S, 0.0
+        if now_s < horizon_s:
+            lost_s, left_s = lost_s + min(done_s, 900.0), left_s + min(done_s, 900.0)
+        now_s += PAUSE
+    return lost_s
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_an_eviction_loses_the_work_since_the_last_start_not_since_the_last_eviction(engine: str) -> None:
+    """Guests are up for 19 min at most, so most evictions lose less than the quarter of an hour that was done since the last one."""
+    crash = GuestCrash(time_between_s=always(UP_S), detection_s=always(RESTS_S))
+    plan = replace(WORKING, groups=(replace(WORKING.groups[0], guest_crash=crash),))
+    first, edges = edges_of(plan)
+    spans = list(pairwise([0.0, *edges, 1e9]))[0 if first else 1 :: 2]
+    born = [float(born_s) for block in set_up(plan, seed=1, replication=0)[0].births() for born_s in block]
+    by_hand_s = sum(lost_with_crashes(spans, born_s, 100 * HOUR) for born_s in born)
+    output = run_until(plan, engine)
+    assert output.usage.amounts["lost_work_hours"] * HOUR == pytest.approx(by_hand_s, abs=0.01)
+    assert by_hand_s < 0.7 * 900 * output.count("evictions")
+
+
+def test_work_goes_on_from_a_checkpoint_after_a_start_a_restart_or_a_reboot_but_not_after_a_freeze() -> None:
+    """Where the state machine begins to count work anew."""
+    crash = GuestCrash(time_between_s=always(UP_S), detection_s=always(RESTS_S))
+    begins = {}
+    for impact in ("freeze", "reboot", "redeploy"):
+        platform = Platform(
+            hosts=(HostPool(name="p", vcpus=64, memory_gib=256, count=1),),
+            maintenance=Maintenance(every_s=DAY, impact=impact, freeze_s=always(10)),
+        )
+        machine = compile_state_machine(
+            replace(WORKING.groups[0], guest_crash=crash, spot=replace(SPOT, policy="deallocate")), platform
+        )
+        begins[impact] = {each.source.name for each in machine.transitions if each.starts_work}
+    up = {"create@absent.extensions", "start@deallocated.starting", "restart@running.restarting"}
+    assert begins["freeze"] == up
+    assert begins["reboot"] == up | {"maintenance.reboot"}
+    assert begins["redeploy"] > up
 
 
 def test_vms_are_evicted_where_capacity_goes_and_none_comes_before_it_is_back() -> None:
@@ -254,7 +315,7 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
     words = "\n".join(made.describe())
     assert "Its work is due 12h after the request." in words
     assert "Spot capacity as recorded in a, 50 % of the time" in words
-    assert "An eviction loses the work since the one before, at most 15min of it, which is made up." in words
+    assert "An eviction loses the work done since the VM last started, at most 15min of it, which is made up." in words
     assert "Work goes on with a regular VM when the time left is only just enough." in words
     plan, regular = made.fleet_plan().groups
     assert plan.spot is not None

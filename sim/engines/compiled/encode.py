@@ -308,6 +308,7 @@ def _transition(transition: Transition, first_state: int, *, throttled: bool) ->
         layout.OFF_HOST: transition.target.power not in ON_HOST,
         layout.EVICTS: transition.evicts,
         layout.COMPLETES_WORK: transition.completes_work,
+        layout.STARTS_WORK: transition.starts_work,
         layout.GONE: transition.target.power is None and transition.target.operation is None,
         layout.RESTARTS: transition.source.power is PowerState.STOPPED
         and transition.target.power is PowerState.STARTING,

@@ -26,7 +26,7 @@ Longs = NDArray[np.int64]
  RUNNING, HOST_FAILED, HOST_FAILED_GIVES_UP, PREEMPT, MAINTAINED, SERVING, REMOVED, SET_ASIDE, NO_CAPACITY, NO_CAPACITY_GIVES_UP, MOVES, MOVES_ON) = range(34)  # fmt: skip
 # Columns of `Tables.transitions`.
 (TARGET, ATTEMPTS, LIFE_CHANGE, ENDS_DEMAND, RESAMPLES_CRASH, RESAMPLES_EVICTION, HAS_EFFECT, NEEDS_RESOURCE, ASKS_HOST, ASKS_QUOTA, OFF_HOST,
- GONE, RESTARTS, TOKEN, EVICTS, COMPLETES_WORK) = range(16)  # fmt: skip
+ GONE, RESTARTS, TOKEN, EVICTS, COMPLETES_WORK, STARTS_WORK) = range(17)  # fmt: skip
 NO_TOKEN, ANY_TOKEN = -1, 3  # in TOKEN instead of a bucket: admission isn't asked for; it is always given
 # Columns of `Tables.chances`.
 CHANCE_STREAM, CHANCE_TRANSITION, CHANCE_GIVES_UP, CHANCE_AT_DEADLINE = range(4)
@@ -49,7 +49,9 @@ T, CRASH_LEFT, EVICTION_LEFT, DIES, EDGE = range(5)
 STAY_ENDS, WAKES, PAUSE, AWAITED_SINCE = range(5, 9)
 # Of a request that may fall back: when it was made, its work, and since when it is waited for while it moves on.
 REQUESTED, WORK, MOVING_SINCE = range(11, 14)
-DUE, WORKED = range(9, 11)  # when work is due, if that is before the horizon, and what was done since the last eviction
+DUE, WORKED = range(
+    9, 11
+)  # when work is due, if that is before the horizon, and what was done since the guest last came up
 (STATE, WANTED, ATTEMPT, STUCK_AT, HAS_RUN, INDEX, OF_GROUP, STAGE, PENDING, HAS_QUOTA, LISTED_AS, EDGE_NO, EDGE_END,
  STAY_NEXT, STAMP, STRUCK, ASKED, ROUND, AVOIDS, SEQUENCE, LAST_AWAITED, FIRST_WAITER, NEXT_WAITER, OLDER, NEWER,
  IS_KEPT, BIRTH, EVICTED, MOVED, DRAWN) = range(30)  # fmt: skip

@@ -35,7 +35,7 @@ from sim.engines.compiled.layout import (
     RUNS_CRASH, RUNS_EVICTION, SAMPLER, STAGE, STAMP, STATE, STAY_ENDS, STAY_NEXT, STREAM, STREAMS, STRUCK, STUCK_AT, STUCK_STATE, STUCK_VM, T,
     TARGET, UP, WAIT, WAKES, WANTED, Births, Fleet, Longs,
     CAPACITY_FIRST, CAPACITY_FROM, CAPACITY_TO, COMPLETES_WORK, DEADLINE_S, DUE, EVICTS, LOST_WORK_S, NO_CAPACITY, NO_CAPACITY_GIVES_UP,
-    NO_RECORD, WORKED,
+    NO_RECORD, STARTS_WORK, WORKED,
     CHANGEOVER_S, EVICTED, EVICTIONS_AT_MOST, FALL_BACK, HOME, IS_SPOT, MOVED, MOVES, MOVES_ON, MOVING_SINCE, REQUESTED, WORK,
 )  # fmt: skip
 
@@ -83,7 +83,6 @@ def _lose_work(slot: int, group: int, t: float, fleet: Fleet) -> float:
     """A VM loses work by an eviction: how much (s)."""
     fleet.vms.ints[slot, EVICTED] += 1
     lost = min(fleet.vms.floats[slot, WORKED], fleet.tables.groups_s[group, LOST_WORK_S])
-    fleet.vms.floats[slot, WORKED] = 0.0
     if t >= fleet.run.start_s:
         fleet.ledger.work[group, work.LOST_WORK] += int(lost * TICKS_PER_SECOND + 0.5)
     return lost  # type: ignore[no-any-return]
@@ -304,6 +303,8 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
                     crash_left = variate(slot, mine[CRASH_STREAM], mine[CRASH_SAMPLER], fleet)
                 if transitions[transition, RESAMPLES_EVICTION]:
                     eviction_left = variate(slot, mine[EVICTION_STREAM], mine[EVICTION_SAMPLER], fleet)
+                if transitions[transition, STARTS_WORK]:
+                    floats[slot, WORKED] = 0.0
                 if transitions[transition, EVICTS]:
                     dies += _lose_work(slot, group, t, fleet)
                 if transitions[transition, COMPLETES_WORK]:

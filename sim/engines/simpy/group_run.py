@@ -189,7 +189,7 @@ class VmRecord:
         init=False, default=NEVER
     )  # when an arrival's lifetime is over; or its work left (`LifeTimer`)
     due_s: float = field(init=False, default=NEVER)  # when its work is due, if that is before the horizon
-    worked_s: float = field(init=False, default=0.0)  # since the last eviction
+    worked_s: float = field(init=False, default=0.0)  # since the guest last came up
     requested_s: float = field(init=False, default=0.0)
     work_s: float = field(init=False, default=0.0)  # of the request, where it may fall back
     evicted: int = field(init=False, default=0)  # times

@@ -125,6 +125,8 @@ class Vm(VmOnPlatform):
             self.crash_left_s = self.draw(self.group.state_machine.crash_stream)
         if transition.resamples_eviction:
             self.eviction_left_s = self.draw(self.group.state_machine.eviction_stream)
+        if transition.starts_work:
+            self.worked_s = 0.0
         if transition.evicts:
             self._lose_work()
         if transition.completes_work and self.has_run and self.due_s < group.horizon_s:
@@ -143,7 +145,6 @@ class Vm(VmOnPlatform):
         self.evicted += 1
         lost_s = min(self.worked_s, spot.lost_work_s)
         self.dies_s += lost_s
-        self.worked_s = 0.0
         if self.now_s >= self.group.warm_up_s:
             self.group.work[LOST_WORK] += to_ticks(lost_s)
 

@@ -32,7 +32,7 @@ class Spot:
     policy: str = default_value("group.spot.policy")  # deallocate | delete
     notice_s: Distribution
     restart_after_s: Distribution | None = None  # None: no one requests it again
-    lost_work_s: float = 0.0  # of work, at each eviction, or what was done since the last one
+    lost_work_s: float = 0.0  # of work, at each eviction, or what was done since the last start
     availability: Availability | None = None  # None: there is always capacity
 
     @property
@@ -54,7 +54,8 @@ class SpotSection(GroupFault):
     notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
     restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
     lost_work: PositiveSeconds | None = Field(
-        None, description="Work since the last checkpoint, lost at each eviction and made up; left out: none."
+        None,
+        description="Work since the last checkpoint, lost at each eviction and made up (what was done since the last start, at most); left out: none.",
     )
     fall_back: FallBackKey = default_field(
         "group.spot.fall_back",
@@ -183,7 +184,7 @@ class SpotSection(GroupFault):
             if section.lost_work is not None:
                 lost = format_duration(section.lost_work)
                 lines.append(
-                    f"An eviction loses the work since the one before, at most {lost} of it, which is made up."
+                    f"An eviction loses the work done since the VM last started, at most {lost} of it, which is made up."
                 )
             return lines
         if circumstances.has_hosts:

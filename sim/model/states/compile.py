@@ -100,6 +100,9 @@ def _derive(draft: Draft, streams: Mapping[str, int]) -> None:
             transition.attempts = Attempts.RESET  # what follows is another operation
         transition.resamples_eviction = transition.resamples_eviction and streams["eviction"] >= 0
         transition.evicts = transition.target is evicting and plan.spot is not None
+        if plan.spot and plan.spot.lost_work_s > 0:
+            source = transition.source
+            transition.starts_work = transition.target.serving and not (source.serving or source.keeps_memory)
         transition.ends_demand = transition.ends_demand or transition.target.moves_on
         transition.completes_work = transition is transition.source.life and plan.demand.deadline_s < math.inf
         transition.has_effect = _has_effect(transition, retries=retries)
@@ -128,6 +131,7 @@ def _has_effect(transition: Transition, *, retries: bool) -> bool:
         or transition.resamples_crash
         or transition.resamples_eviction
         or transition.evicts
+        or transition.starts_work
         or transition.completes_work
     )
 

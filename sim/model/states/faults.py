@@ -128,7 +128,7 @@ def frozen(draft: Draft, state: State) -> None:
     """Memory is kept, the VM pauses; power state and bill are unchanged."""
     assert draft.platform
     assert draft.platform.maintenance
-    state.unreachable = True
+    state.unreachable = state.keeps_memory = True
     draft.lasts(state, "freeze", draft.platform.maintenance.freeze_s)
     state.next = draft.transition(state, draft.to("on"))
     is_healed(draft, state)
