@@ -47,7 +47,7 @@ about_prices = typer.Typer(name="prices", help="Price catalogues: import, show, 
 for _name, _prices in (("import", prices.import_pages), ("show", prices.show), ("url", prices.url)):
     about_prices.command(_name, epilog=epilog(f"prices {_name}"))(_prices)
 for _command in (
-    run.run, run.demo, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
+    run.run, run.demo, run.merge, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
     inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
     prices.regions, billing.bill, fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
     reference.verify,

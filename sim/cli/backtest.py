@@ -43,14 +43,17 @@ def backtest(
     """Simulate a past period and compare it with the invoice, meter by meter."""
     from sim import load
     from sim.report.build import build
+    from sim.runs.options import whole_run
     from sim.studies.backtest import backtest as simulate
 
+    replications = options.replications_of(shared.replications)
+    count = None if replications is None else whole_run(replications)
     period = day_of(first, "--from"), day_of(last, "--to")
     if scenario.is_dir():
         scenario = _fitted(scenario, period[0], shared)
     loaded = load(scenario, shared.overrides or ())
     with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
-        exports, asked = [*actual, *(more or ())], {"replications": shared.replications, "seed": shared.seed}
+        exports, asked = [*actual, *(more or ())], {"replications": count, "seed": shared.seed}
         found = simulate(loaded, exports, first=period[0], last=period[1], **asked)
     summary = found.summary()
     folder = folder_for(shared, loaded.name, "backtest")

@@ -9,6 +9,10 @@ EXAMPLES = {
         "vmfleet run dev.toml --quiet --fail-if 'cost.total>9000'",
     ),
     "demo": ("vmfleet demo", "vmfleet demo --set group.stop.count=30 --out results/thirty"),
+    "merge": (
+        "vmfleet merge results/dev-0..999 results/dev-1000..1999 --out results/dev",
+        "vmfleet merge shards/* --replications 5000 --out results/dev",
+    ),
     "compare": (
         "vmfleet compare dev.toml nights-on.toml",
         "vmfleet compare dev.toml --variant 'stop: group.*.when_off=stop' --variant 'keep: group.*.when_off=keep'",

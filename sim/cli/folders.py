@@ -47,7 +47,7 @@ def folder_for(shared: options.Shared, name: str, command: str) -> Path:
     """Where a result goes; a note says when it replaces the result of another command."""
     if shared.out is not None:
         return shared.out
-    folder = RESULTS / name
+    folder = RESULTS / (name if ".." not in (shared.replications or "") else f"{name}-{shared.replications}")
     for other, file in MAIN_FILES.items():
         if other != command and not shared.quiet and (folder / file).exists():
             terminal.note(f"replaces the result of `vmfleet {other}` in {folder}; --out keeps both")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sim.runs.options import RunOptions
 
 
+MOST_LETTERS = 40  # of a number that is read
+
+
 def _from(least: int, name: str, *, but: int | None = None) -> Callable[[int | None], int | None]:
     """A check that a number is at least *least*, or is *but*; said with the value, before anything is written."""
 
@@ -33,6 +36,12 @@ def _from(least: int, name: str, *, but: int | None = None) -> Callable[[int | N
         return value
 
     return check
+
+
+def _checked_replications(text: str | None) -> str | None:
+    """A number of replications, or a range of them, as it was written."""
+    replications_of(text)
+    return text
 
 
 def _amount(name: str) -> Callable[[float | None], float | None]:
@@ -105,13 +114,14 @@ class Shared:
     """Options of the commands that simulate, in the order of their help; a command may take a part of them."""
 
     seed: Seed = None
-    replications: int | None = option(
+    replications: str | None = option(
         None,
         "--replications",
         "-n",
-        callback=_from(1, "--replications"),
+        callback=_checked_replications,
         metavar="N",
-        help="Independent repetitions; of `size`: at most so many at a value. [default: the scenario's; `size`: as it takes]",
+        help="Independent repetitions; of `size`: at most so many at a value; of `run` also FIRST..LAST, a shard for `merge`. "
+        "[default: the scenario's; `size`: as it takes]",
     )
     precision: str | None = option(
         None,
@@ -235,7 +245,7 @@ def run_options(shared: Shared) -> RunOptions:
     from sim.runs.options import RunOptions
 
     return RunOptions(
-        replications=shared.replications,
+        replications=replications_of(shared.replications),
         seed=shared.seed,
         jobs=shared.jobs,
         threads=shared.threads,
@@ -246,6 +256,18 @@ def run_options(shared: Shared) -> RunOptions:
         resume=shared.resume,
         consent=None if shared.yes else _consent,
     )
+
+
+def replications_of(text: str | None) -> int | range | None:
+    """A number of replications, or the numbers FIRST..LAST of a shard."""
+    if text is None:
+        return None
+    first, dots, last = text.partition("..")
+    wrong = len(text) > MOST_LETTERS or not first.isdecimal() or not (last.isdecimal() if dots else int(first) > 0)
+    if wrong:
+        numbers = "a whole number from 1 up; `run` also takes FIRST..LAST, such as 4000..4999"
+        raise InputError(f"--replications is {text[:MOST_LETTERS]}; it is {numbers}")
+    return range(int(first), int(last) + 1) if dots else int(first)
 
 
 def _consent(found: WorkEstimate) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -45,6 +46,38 @@ def demo(shared: options.Shared) -> None:
     _simulate(scenario, shared)
 
 
+@options.expanded("out", "no_report", "quiet", "as_json", "as_markdown")
+def merge(
+    shards: Annotated[
+        list[Path], typer.Argument(metavar="RESULT ...", help="Result folders of `run --replications FIRST..LAST`.")
+    ],
+    shared: options.Shared,
+    replications: Annotated[
+        str | None,
+        typer.Option(
+            "--replications", "-n", metavar="N", help="How many the whole run has. [default: at least the scenario's]"
+        ),
+    ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option("--files", metavar="DIR", help="Where the trace or price list lies that the scenario names."),
+    ] = None,
+) -> None:
+    """Put shards of one run together: the bytes of one run."""
+    from sim.runs.atomic_write import check_folder
+    from sim.runs.options import whole_run
+    from sim.runs.results import read
+    from sim.runs.shards import merge
+
+    count = options.replications_of(replications)
+    with terminal.working(f"merging {len(shards)} shards", quiet=shared.silent):
+        result = merge(shards, None if count is None else whole_run(count), files)
+        folder = folder_for(shared, result.scenario.name, "run")
+        check_folder(folder)
+        result.write(folder)
+    _show(read(folder), shared)
+
+
 def _simulate(scenario: Scenario, shared: options.Shared) -> None:
     """Run, write, show: in this order, so that what is on the screen is also on the disk."""
     from sim.runs.cluster import workers_for
@@ -67,6 +100,13 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
         stored = run_to_folder(scenario, folder, options=replace(asked, workers=workers, progress=progress))
     if shared.focus is not None:
         _write_invoice(scenario, stored, shared)
+    _show(stored, shared)
+    check({scenario.name: (stored, scenario.confidence)})
+
+
+def _show(stored: StoredResult, shared: options.Shared) -> None:
+    """Draw the report of a result folder, and print its answer."""
+    folder = stored.folder
     if not shared.no_report:
         try:
             terminal.build_report(folder, quiet=shared.silent)
@@ -80,7 +120,6 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
         typer.echo(f"Written: {folder / ('summary.json' if shared.no_report else 'report.html')}")
         if shared.focus is not None:
             typer.echo(f"Written: {shared.focus}")
-    check({scenario.name: (stored, scenario.confidence)})
 
 
 def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Shared) -> None:

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -56,17 +56,22 @@ class CacheEntry:
 
     def get(self, number: int) -> Replication | None:
         """Replication *number* if it was finished, else None; a damaged file is a warning."""
-        file = self._file(number)
         try:
-            found = _read(file)
+            found = self.read(number)
             os.utime(self.folder)  # used: trimmed last
             return found
         except FileNotFoundError:
             return None
         except (OSError, Damaged) as wrong:
-            said = f"{file}: a kept replication is damaged or can't be read ({wrong}); it is simulated again"
+            said = (
+                f"{self._file(number)}: a kept replication is damaged or can't be read ({wrong}); it is simulated again"
+            )
             warnings.warn(said, VmfleetWarning, stacklevel=2)
             return None
+
+    def read(self, number: int) -> Replication:
+        """Replication *number*. Raises OSError or Damaged."""
+        return _read(self._file(number))
 
     def put(self, replication: Replication) -> Replication:
         """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
@@ -88,6 +93,15 @@ class CacheEntry:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
+
+
+def keep_parts(folder: Path, replications: Iterable[Replication]) -> None:
+    """Keep the replications of a shard, with their events, in a folder of its result."""
+    entry = CacheEntry(folder=folder)
+    folder.mkdir()
+    for each in replications:
+        events = each.events and shutil.copyfile(each.events, folder / each.events.name)
+        entry.put(replace(each, events=events))
 
 
 @dataclass(slots=True)

@@ -34,7 +34,8 @@ class RunOptions:
     Raises InputError for a value that can't be.
     """
 
-    replications: int | None = None  # None: the scenario's own; the cap where a precision is asked for
+    # None: the scenario's own; the cap where a precision is asked for. A range: only these numbers, a shard of a run.
+    replications: int | range | None = None
     seed: int | None = None  # None: the scenario's own
     jobs: int = 1  # processes; -1: every core
     threads: int | None = None  # of the compiled engine in each replication; None: the cores that *jobs* leave
@@ -50,10 +51,13 @@ class RunOptions:
     resume: bool = False  # go on from what an interrupted run has kept beside its folder
 
     def __post_init__(self) -> None:
-        if self.replications is not None and self.replications < 1:
-            raise InputError(f"replications is {self.replications}; at least 1 is needed, and 2 for an interval")
-        if self.replications is not None and self.replications > MOST_REPLICATIONS:
-            raise InputError(f"replications is {self.replications:,}; at most {MOST_REPLICATIONS:,} are simulated")
+        if isinstance(self.replications, range):
+            self._check_shard(self.replications)
+        elif self.replications is not None:
+            if self.replications < 1:
+                raise InputError(f"replications is {self.replications}; at least 1 is needed, and 2 for an interval")
+            if self.replications > MOST_REPLICATIONS:
+                raise InputError(f"replications is {self.replications:,}; at most {MOST_REPLICATIONS:,} are simulated")
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; it is a whole number from 0 to 2**63 - 1")
         if self.engine not in ENGINES:
@@ -68,6 +72,18 @@ class RunOptions:
             )
         Workers(jobs=self.jobs)  # checks the number
 
+    def _check_shard(self, numbers: range) -> None:
+        """Raise InputError unless these can be the numbers of a shard's replications."""
+        written = f"{numbers.start}..{numbers.stop - 1}"
+        if not numbers or numbers.step != 1 or numbers.start < 0:
+            raise InputError(f"replications {written}: write FIRST..LAST, whole numbers from 0 up, such as 0..999")
+        if numbers.stop > MOST_REPLICATIONS:
+            raise InputError(
+                f"replications {written}: at most {MOST_REPLICATIONS:,} are simulated, so LAST is below it"
+            )
+        if self.precision is not None:
+            raise InputError(f"replications {written}: a shard has a fixed number of them; leave the precision out")
+
     @property
     def executor(self) -> Executor:
         """What simulates the replications."""
@@ -76,15 +92,26 @@ class RunOptions:
     @property
     def cap(self) -> int:
         """The most replications while a precision is waited for."""
-        return CAP if self.replications is None else self.replications
+        return CAP if self.replications is None else whole_run(self.replications)
+
+    def numbers(self, scenario: Scenario) -> range:
+        """The numbers of the replications to simulate."""
+        return self.replications if isinstance(self.replications, range) else range(self.count(scenario))
 
     def count(self, scenario: Scenario) -> int:
         """Replications to simulate: those asked for, or the scenario's own."""
-        return scenario.replications if self.replications is None else self.replications
+        return scenario.replications if self.replications is None else whole_run(self.replications)
 
     def seeded(self, scenario: Scenario) -> RunOptions:
         """The same options with the scenario's own seed where none was asked for."""
         return replace(self, seed=scenario.seed) if self.seed is None else self
+
+
+def whole_run(replications: int | range) -> int:
+    """The number of replications of a study. Raises InputError for a shard: only runs have shards."""
+    if isinstance(replications, range):
+        raise InputError("replications FIRST..LAST: only `run` simulates a part of its replications; write a number")
+    return replications
 
 
 class SharedKeywords(TypedDict, total=False):
@@ -112,9 +139,11 @@ class PreciseKeywords(StudyKeywords, total=False):
     precision: float | None
 
 
-class RunKeywords(PreciseKeywords, total=False):
+class RunKeywords(SharedKeywords, total=False):
     """Keywords of a run."""
 
+    replications: int | range | None
+    precision: float | None
     headlines: Sequence[str] | None
     events: bool
     budget_usd: float | None

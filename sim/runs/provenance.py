@@ -151,7 +151,7 @@ def pieces(value: object) -> Iterator[bytes]:
 def program() -> dict[str, Any]:
     """What made the result: program, commit, Python, libraries, platform."""
     return {
-        "program": {"name": PROGRAM, "version": __version__, "commit": git_commit()},
+        "program": {"name": PROGRAM, "version": __version__, "commit": git_commit(), "digest": program_digest()},
         "python": platform.python_version(),
         "libraries": library_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},

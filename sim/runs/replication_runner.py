@@ -19,7 +19,7 @@ from sim.scenario.scenario import Scenario
 
 
 class ReplicationRunner:
-    """Replications 0, 1, 2 ... of one scenario under one seed.
+    """Replications 0, 1, 2 ... of one scenario under one seed, or from the first one of a shard on.
 
     *inputs* is the scenario compiled, where the caller has it already.
     """
@@ -30,6 +30,8 @@ class ReplicationRunner:
         self.scenario = scenario
         self.options = options.seeded(scenario)
         self.inputs = compile_scenario(scenario) if inputs is None else inputs
+        self.shard = options.replications if isinstance(options.replications, range) else None
+        self.first = self.shard.start if self.shard is not None else 0
         self.replications: list[Replication] = []
         self._new: dict[int, Replication] = {}  # came in since the last round
         self._entry = None
@@ -46,15 +48,15 @@ class ReplicationRunner:
         return self.options.seed
 
     def run_until(self, count: int, total: int | None = None) -> None:
-        """Have at least the first *count* replications; *total* is how many are expected in all, for the progress."""
+        """Have at least the replications below *count*; *total* is how many are expected in all, for the progress."""
         run_together([self], count, total)
 
     def look_up(self, count: int, runners: int = 1) -> Task | None:
-        """Read the kept ones of the first *count* replications, and return what is left to simulate.
+        """Read the kept ones of the replications below *count*, and return what is left to simulate.
 
         *runners* have as many replications to simulate at once: an engine's loading time counts once for all.
         """
-        wanted = range(len(self.replications), count)
+        wanted = range(self.first + len(self.replications), count)
         if self._entry is not None and self.options.cache is not None and self._entry.folder.exists():
             kept = ((number, self._entry.get(number)) for number in wanted)
             self._new = {number: replication for number, replication in kept if replication is not None}
@@ -63,7 +65,7 @@ class ReplicationRunner:
         if not missing:
             return None
         if self._choice is None:
-            self._choice = self._choose_engine(next(iter(self._new.values()), None), count * runners)
+            self._choice = self._choose_engine(next(iter(self._new.values()), None), (count - self.first) * runners)
         return Task(
             inputs=self.inputs,
             seed=self.seed,
@@ -82,8 +84,8 @@ class ReplicationRunner:
         self._new[replication.number] = replication
 
     def finish_round(self, count: int, wall_s: float) -> None:
-        """Put what came in in order: the first *count* replications are there."""
-        self.replications.extend(self._new[number] for number in range(len(self.replications), count))
+        """Put what came in in order: the replications below *count* are there."""
+        self.replications.extend(self._new[number] for number in range(self.first + len(self.replications), count))
         self._new = {}
         self._wall_s += wall_s
 
@@ -108,6 +110,7 @@ class ReplicationRunner:
             stopping=stopping,
             budget_usd=self.options.budget_usd,
             has_events=self.options.events,
+            shard=self.shard,
             scratch=self._scratch,
             wall_s=self._wall_s,
         )
@@ -133,14 +136,14 @@ class ReplicationRunner:
 
 
 def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | None = None) -> None:
-    """Have the first *count* replications of every runner, the work of all shared out at once.
+    """Have the replications below *count* of every runner, the work of all shared out at once.
 
     Two runners with the same inputs are simulated once. *total* is how many replications are expected in all.
     """
     began = time.perf_counter()
     options = runners[0].options
     progress = options.progress or no_progress
-    expected = len(runners) * count if total is None else total
+    expected = sum(count - runner.first for runner in runners) if total is None else total
     tasks: list[Task] = []
     owners: list[list[ReplicationRunner]] = []
     place_of: dict[object, int] = {}

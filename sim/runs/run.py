@@ -23,7 +23,8 @@ def run(scenario: Scenario | str | Path, **keywords: Unpack[RunKeywords]) -> Run
     1,000) are there. A `warm_up` of "auto" is found first, in a pilot. *jobs* processes share the work (-1: every core),
     or *workers*, which may be a cluster, and the compiled engine takes *threads* in each; the figures depend on none of them. *events* keeps every event for
     `events.parquet`. With *budget_usd* the summary says how likely the bill exceeds it. Replications in *cache* aren't
-    simulated again. Raises InputError for wrong arguments.
+    simulated again. A range of *replications* is a shard: `sim.runs.shards.merge` puts shards together. Raises InputError for
+    wrong arguments.
     """
     return run_with(loaded(scenario), options_from(keywords, RunKeywords, "run"))
 
@@ -34,7 +35,7 @@ def run_with(scenario: Scenario, options: RunOptions) -> RunResult:
     (scenario,) = with_warm_ups([scenario], options)
     runner = ReplicationRunner(scenario, options)
     if options.precision is None:
-        runner.run_until(options.count(scenario))
+        runner.run_until(options.numbers(scenario).stop)
         return runner.result()
     cap = expected = options.cap
     upto = min(FIRST_ROUND, cap)

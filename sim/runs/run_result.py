@@ -12,6 +12,7 @@ from sim.errors import InputError
 from sim.fields.metrics import domain_of
 from sim.lifecycle.power import PowerState
 from sim.runs.atomic_write import SUMMARY, new_folder
+from sim.runs.cache import keep_parts
 from sim.runs.digests import PROVENANCE
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
@@ -34,6 +35,7 @@ from sim.statistics.intervals import (
 )
 from sim.units import SECONDS_PER_HOUR
 
+PARTS = "parts"  # the folder in which a shard keeps its replications
 AS_ASKED = "as many replications as were asked for"
 
 
@@ -69,6 +71,7 @@ class RunResult:
     budget_usd: float | None = None  # the summary reports how likely the bill exceeds it
     wall_s: float = field(default=0.0, compare=False)
     has_events: bool = False
+    shard: range | None = None  # only these numbers of a run's replications
     scratch: TemporaryDirectory[str] | None = field(default=None, compare=False, repr=False)  # holds event parts
 
     @property
@@ -177,6 +180,7 @@ class RunResult:
             "scenario": self.scenario.name,
             "seed": self.seed,
             "replications": self.n,
+            **({"shard": {"first": self.shard.start, "last": self.shard.stop - 1}} if self.shard is not None else {}),
             "start": self.scenario.start.isoformat(),
             "horizon_h": self.scenario.horizon_s / SECONDS_PER_HOUR,
             "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
@@ -247,7 +251,9 @@ class RunResult:
             write_json(place / PROVENANCE, self.provenance())
             (place / "scenario.toml").write_text(self.scenario.to_toml(), encoding="utf-8")
             write_replications(place, self.groups, self.replications)
-            if self.has_events:
+            if self.shard is not None:
+                keep_parts(place / PARTS, self.replications)  # with their events
+            elif self.has_events:
                 merge([each.events for each in self.replications if each.events is not None], place / "events.parquet")
         return Path(folder)
 

@@ -90,7 +90,7 @@ def with_warm_ups(scenarios: Sequence[Scenario], options: RunOptions) -> list[Sc
 
 def _pilots(scenarios: Sequence[Scenario], options: RunOptions) -> list[RunResult]:
     """A few replications of each, counted from the very start."""
-    options = replace(options, events=False)
+    options = replace(options, events=False, replications=None)
     runners = [ReplicationRunner(each.replace("warm_up", "0s"), options) for each in scenarios]
     run_together(runners, PILOT)
     return [runner.result() for runner in runners]

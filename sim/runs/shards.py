@@ -1,0 +1,160 @@
+"""Puts shards together: parts of one run's replications, simulated anywhere (`vmfleet run --replications 4000..4999`).
+
+Each replication is a pure function of its number, so the result has the bytes of one run. What is missing, there twice, from
+another run or damaged is refused by name.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sim.errors import ResultError, ScenarioError
+from sim.runs.cache import CacheEntry, Damaged
+from sim.runs.digests import check_files
+from sim.runs.provenance import input_digest, program_digest
+from sim.runs.replication import Replication
+from sim.runs.results import StoredResult, read
+from sim.runs.run_result import PARTS, RunResult
+from sim.runs.simulation_input import compile_scenario
+from sim.scenario.scenario import Scenario, from_dict
+from sim.units import SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A result folder with a part of a run's replications."""
+
+    stored: StoredResult
+    numbers: range
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.stored.folder
+
+    @property
+    def words(self) -> str:
+        """The folder and its numbers."""
+        return f"{self.folder} ({self.numbers.start}..{self.numbers.stop - 1})"
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the shards of one run have in common, in words a reader knows."""
+        facts, said = self.stored.provenance, self.stored.summary
+        return {
+            "program": facts["program"]["digest"],
+            "seed": said["seed"],  # before the scenario: a warm-up that is found depends on it
+            "scenario": facts["scenario"]["digest"],
+            "--engine": facts["engine"]["asked"],
+            "--budget": said.get("budget", {}).get("usd"),
+            "--events": any(name.startswith(f"{PARTS}/events-") for name in facts["files"]),
+        }
+
+    def replications(self) -> Iterator[Replication]:
+        """Its replications, in order. Raises ResultError for one that can't be read."""
+        entry = CacheEntry(folder=self.folder / PARTS)
+        for number in self.numbers:
+            try:
+                yield replace(entry.read(number), engine_why="the choice of each shard")
+            except (OSError, Damaged) as wrong:
+                raise ResultError(
+                    f"{self.folder}: replication {number} can't be read ({wrong}); run the shard again"
+                ) from None
+
+
+def merge(folders: Sequence[str | Path], replications: int | None = None, files: str | Path | None = None) -> RunResult:
+    """The result of the run whose shards lie in these folders, in any order; *replications*: how many it has to have.
+
+    Without that number, the scenario's own is the least. *files* is the folder from which the scenario names a trace or a price
+    list, if not that of the first shard. Raises ResultError: a shard is missing, there twice, of another run or damaged.
+    """
+    shards = sorted(map(read_shard, folders), key=lambda shard: (shard.numbers.start, shard.numbers.stop))
+    if not shards:
+        raise ResultError("no shards to merge; give the folders that `vmfleet run --replications FIRST..LAST` wrote")
+    for shard in shards[1:]:
+        _check_same_run(shards[0], shard)
+    scenario = _scenario_of(shards[0], files)
+    _check_complete(shards, replications, scenario.replications)
+    stated = shards[0].stored
+    return RunResult(
+        scenario=scenario,
+        inputs=compile_scenario(scenario),
+        seed=stated.summary["seed"],
+        replications=tuple(each for shard in shards for each in shard.replications()),
+        engine_asked=stated.provenance["engine"]["asked"],
+        budget_usd=shards[0].origin["--budget"],
+        has_events=shards[0].origin["--events"],
+        wall_s=sum(shard.stored.provenance["timing"]["wall_s"] for shard in shards),
+    )
+
+
+def read_shard(folder: str | Path) -> Shard:
+    """A shard's folder, its files as they were written. Raises ResultError."""
+    stored = read(folder)
+    check_files(stored.folder)
+    part = stored.summary.get("shard")
+    if part is None:
+        raise ResultError(
+            f"{folder}: is no shard but a whole run; shards come from `vmfleet run --replications FIRST..LAST`"
+        )
+    return Shard(stored=stored, numbers=range(part["first"], part["last"] + 1))
+
+
+def _check_same_run(first: Shard, other: Shard) -> None:
+    for name, ours in first.origin.items():
+        theirs = other.origin[name]
+        if ours != theirs:
+            values = "" if name in ("program", "scenario") else f": {theirs}, not {ours}"
+            raise ResultError(
+                f"{other.words}: is a shard of another run than {first.words}: it has another {name}{values}"
+            )
+
+
+def _check_complete(shards: Sequence[Shard], asked: int | None, least: int) -> None:
+    """Raise ResultError where a number of a replication is missing, there twice, or too high."""
+    upto, before = 0, None
+    for shard in shards:
+        if shard.numbers.start < upto:
+            assert before is not None
+            twice = range(shard.numbers.start, min(upto, shard.numbers.stop))
+            raise ResultError(
+                f"{before.words} and {shard.words}: both hold replications {_numbers(twice)}; leave one out"
+            )
+        if shard.numbers.start > upto:
+            raise ResultError(
+                f"replications {_numbers(range(upto, shard.numbers.start))} are in no shard; run that shard too"
+            )
+        upto, before = shard.numbers.stop, shard
+    if upto < (least if asked is None else asked):
+        missing = _numbers(range(upto, least if asked is None else asked))
+        whose = "the scenario asks for them" if asked is None else f"--replications {asked} asks for them"
+        raise ResultError(f"replications {missing} are in no shard, and {whose}; run that shard too")
+    if asked is not None and upto > asked:
+        assert before is not None
+        raise ResultError(f"{before.words}: goes beyond the {asked} replications that --replications asks for")
+
+
+def _numbers(numbers: range) -> str:
+    return f"{numbers.start}..{numbers.stop - 1}"
+
+
+def _scenario_of(shard: Shard, files: str | Path | None) -> Scenario:
+    """The scenario of a shard. Raises ResultError for another program's, and where a file it names isn't what it was."""
+    if shard.origin["program"] != program_digest():
+        raise ResultError(
+            f"{shard.folder}: was simulated by another version of the program, Python, numpy or scipy; merge with the same"
+        )
+    try:
+        scenario = from_dict(shard.stored.scenario, folder=shard.folder if files is None else files)
+    except ScenarioError as wrong:
+        raise ResultError(
+            f"{shard.folder}: its scenario can't be read again here; say with --files where its files are: {wrong}"
+        ) from None
+    if shard.stored.summary.get("warm_up_found"):
+        scenario = scenario.with_warm_up_found(f"{shard.stored.summary['warm_up_h'] * SECONDS_PER_HOUR:.0f}s")
+    if input_digest(compile_scenario(scenario)) != shard.stored.provenance["scenario"]["digest"]:
+        raise ResultError(
+            f"{shard.folder}: its scenario names files (a trace, a price list) that are not as they were when it was simulated"
+        )
+    return scenario
