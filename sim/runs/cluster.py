@@ -2,28 +2,28 @@
 
 `dask://host:port` joins a running scheduler, `ray://auto` the ray cluster this machine belongs to, `ray://host:port` one
 by its client port. Before any work is sent, every worker must say within a time limit that it can import vmfleet, and
-which version it has: joblib would wait for ever for workers that can't, and another version would give other figures.
+which version it has: work for workers that can't would be waited for for ever, and another version would give other figures.
 """
 
+import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sim.errors import InputError, MachineError, VmfleetError
-from sim.runs.executors import CHUNK, Executor, Task, Workers, chunks
+from sim.runs.dispatch import Dispatch, Finished, Pool, run_part
+from sim.runs.executors import Executor, Task, Workers
 from sim.runs.provenance import program_digest
 from sim.runs.replication import Replication
 from sim.version import __version__
 
-# start-up: dask and ray are optional, a worker imports this module itself, and joblib takes as long to load as numpy
+# start-up: dask and ray are optional, and a worker imports this module itself
 
-SENT_AT_ONCE = 20  # parts of work in a round: results come back, and are kept, a round at a time
 LIMIT_S = 30.0  # for every answer of a worker
 
 
@@ -33,9 +33,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     address: str
     limit_s: float = LIMIT_S
-    slots: int = field(init=False, default=0)  # worker processes that answered
-    _close: Callable[[], None] = field(init=False, default=lambda: None)
-    _has_workers: Callable[[], bool] = field(init=False, default=lambda: True)
+    _pool: "ClusterPool | None" = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         kind, _, place = self.address.partition("://")
@@ -54,87 +52,61 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     @property
     def processes(self) -> int:
-        """Worker processes."""
-        return self.slots
+        """How many replications are simulated at a time."""
+        return self._pool.slots if self._pool is not None else 0
 
     def __enter__(self) -> Self:
-        self._close, self._has_workers, answers = (_join_dask if self.kind == "dask" else _join_ray)(self)
+        pool, answers = (_join_dask if self.kind == "dask" else _join_ray)(self)
         try:
             check_answers(self.address, answers, who_am_i())
         except BaseException:
-            self._close()
+            pool.close()
             raise
-        self.slots = len(answers)
+        self._pool = pool
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        assert self._pool is not None
+        self._pool.close()
+        self._pool = None
 
     def threads(self, replications: int) -> int:  # noqa: ARG002
         """One: its processes share the cores already."""
         return 1
 
     def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Simulate every replication of every task, in rounds; *finished* gets each with its task's index, in order."""
+        """Simulate every replication of every task; *finished* gets each with its task's index, as it comes.
+
+        Raises MachineError: the cluster gave up, its last worker is gone, say.
+        """
         if any(task.events_folder is not None for task in tasks):
             raise InputError(
                 "--events can't be kept on a cluster: workers don't share our disk; run it here, with --jobs"
             )
-        left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
-        parts = chunks(left, size=CHUNK)
-        for first in range(0, len(parts), SENT_AT_ONCE):
-            sent = parts[first : first + SENT_AT_ONCE]
-            back = self._answers([tasks[index].part(numbers) for index, numbers in sent])
-            for (index, _), replications in zip(sent, back, strict=True):
-                for replication in replications:
-                    finished(index, replication)
-
-    def _while_there_are_workers(self, work: Callable[[], list[list[Replication]]]) -> list[list[Replication]]:
-        """What *work* returns; MachineError once there has been no worker for as long as one may take to answer.
-
-        dask keeps work for workers that may still come, for ever.
-        """
-        future: Future[list[list[Replication]]] = Future()
-
-        def settle() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as failure:  # noqa: BLE001  raised again where the answer is awaited
-                future.set_exception(failure)
-
-        threading.Thread(
-            target=settle, daemon=True
-        ).start()  # a pool's thread would be awaited at the end of the program
-        seen_s = time.monotonic()
-        while not future.done():
-            wait([future], timeout=min(1.0, self.limit_s / 4))
-            if self._has_workers():
-                seen_s = time.monotonic()
-            elif time.monotonic() - seen_s > self.limit_s:
-                raise _gave_up(self.address, f"no worker for {self.limit_s:g} s")
-        return future.result()
-
-    def _answers(self, tasks: Sequence[Task]) -> list[list[Replication]]:
-        """What the workers make of the tasks. Raises MachineError: the cluster gave up, its last worker is gone, say."""
-
-        from joblib import Parallel, delayed
-
-        def work() -> list[list[Replication]]:
-            with _backend(self):
-                return list(Parallel()(delayed(Task.run)(task) for task in tasks))
-
+        assert self._pool is not None
         try:
-            return self._while_there_are_workers(work)
+            Dispatch(tasks, self._pool, self.limit_s).run(finished)
+        except MachineError as gone:
+            raise _gave_up(self.address, str(gone)) from None
         except VmfleetError:
             raise
-        except Exception as failure:
-            if type(failure).__module__.partition(".")[0] not in ("distributed", "dask", "ray", "asyncio", "builtins"):
+        except BaseException as failure:
+            if type(failure).__module__.partition(".")[0] not in (
+                "distributed",
+                "dask",
+                "ray",
+                "asyncio",
+                "builtins",
+                "concurrent",
+            ):
                 raise
             if type(failure).__module__ == "builtins" and not isinstance(failure, OSError | TimeoutError):
                 raise
             raise _gave_up(self.address, f"{type(failure).__name__}: {failure}") from failure
+        finally:
+            self._pool.forget()
 
 
 def _refused(address: str, why: str) -> InputError:
@@ -156,21 +128,6 @@ def workers_for(jobs: int, cluster: str | None) -> Iterator[Executor]:
         return
     with Cluster(cluster) as joined:
         yield joined
-
-
-@contextmanager
-def _backend(cluster: Cluster) -> Iterator[None]:
-    from joblib import parallel_config
-
-    if cluster.kind == "ray":
-        from ray.util.joblib import register_ray
-
-        register_ray()
-        with parallel_config(backend="ray", n_jobs=cluster.slots):
-            yield
-        return
-    with parallel_config(backend="dask", n_jobs=-1, wait_for_workers_timeout=cluster.limit_s):
-        yield
 
 
 def who_am_i() -> dict[str, str]:
@@ -207,8 +164,8 @@ def input_for_worker() -> Callable[[], dict[str, str]]:
     return ask
 
 
-Joined = tuple[Callable[[], None], Callable[[], bool], dict[str, Any]]
-"""How to leave a cluster, whether it has workers at this moment, and what its workers answered."""
+Joined = tuple["ClusterPool", dict[str, Any]]
+"""A cluster that was joined, and what its workers answered."""
 
 
 def _join_dask(cluster: Cluster) -> Joined:
@@ -233,12 +190,7 @@ def _join_dask(cluster: Cluster) -> Joined:
         for name, answer in future.items()
     }
 
-    def has_workers() -> bool:
-        with suppress(OSError, TimeoutError, ValueError):
-            return bool(client.scheduler_info(n_workers=-1)["workers"])
-        return False
-
-    return client.close, has_workers, answers
+    return DaskPool(client, cluster.limit_s), answers
 
 
 def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
@@ -284,4 +236,126 @@ def _join_ray(cluster: Cluster) -> Joined:
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
         ray.shutdown()
         raise _refused(cluster.address, f"its workers don't answer within {cluster.limit_s:g} s")
-    return ray.shutdown, lambda: True, answers  # ray itself gives up on work that no node can take
+    return RayPool(cores), answers
+
+
+class ClusterPool(Pool, Protocol):
+    """A pool that can be left."""
+
+    def forget(self) -> None:
+        """Give up work that is out, and what was sent for it."""
+
+    def close(self) -> None:
+        """Leave the cluster; it goes on running."""
+
+
+class DaskPool:
+    """Workers of a dask cluster, asked through futures; dask itself sends the work of a lost worker to another."""
+
+    def __init__(self, client: Any, limit_s: float) -> None:
+        from distributed import as_completed
+
+        self._client = client
+        self._done: Any = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
+        self._inputs: dict[int, Any] = {}  # of a task: on the cluster, sent once
+        self._checked_s, self._check_every_s = -math.inf, limit_s / 8
+        self._slots = 0
+        self.has_workers()
+
+    @property
+    def slots(self) -> int:
+        """Threads of all workers, as last seen: workers may come and go."""
+        return self._slots
+
+    def submit(self, task: Task) -> Hashable:
+        """A future; the inputs of a task go over the wire once, and can be made again from the scheduler's copy."""
+        key = id(task.inputs)
+        if key not in self._inputs:
+            self._inputs[key] = self._client.submit(_itself, task.inputs, pure=False)
+        future = self._client.submit(run_part, self._inputs[key], *task.without_inputs, pure=False)
+        self._done.add(future)
+        return future  # type: ignore[no-any-return]
+
+    def wait(self, timeout_s: float) -> list[tuple[Hashable, Finished]]:
+        """Futures that have ended."""
+        until_s = time.monotonic() + timeout_s
+        while not self._done.has_ready() and time.monotonic() < until_s:
+            time.sleep(0.002)
+        return [(future, _of_dask(future.status, result)) for future, result in self._done.next_batch(block=False)]
+
+    def has_workers(self) -> bool:
+        """Asked for now and then: with many workers the answer is long."""
+        if time.monotonic() - self._checked_s >= self._check_every_s:
+            self._checked_s, self._slots = time.monotonic(), 0
+            with suppress(OSError, TimeoutError, ValueError):
+                workers = self._client.scheduler_info(n_workers=-1)["workers"]
+                self._slots = sum(int(worker["nthreads"]) for worker in workers.values())
+        return self._slots > 0
+
+    def forget(self) -> None:
+        """Give up what is out: futures that nobody holds are cancelled."""
+        self._done.clear()
+        self._inputs.clear()
+
+    def close(self) -> None:
+        """Leave the scheduler."""
+        self._client.close()
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _of_dask(status: str, result: Any) -> Finished:
+    if status == "finished":
+        return Finished(*result)
+    failure = result[1] if isinstance(result, tuple) else result
+    return Finished(failure=failure if isinstance(failure, BaseException) else MachineError(f"its work was {status}"))
+
+
+class RayPool:
+    """Cores of a ray cluster; ray itself sends the work of a lost node to another, and gives up on what none can take."""
+
+    def __init__(self, cores: int) -> None:
+        import ray
+
+        self.slots = cores
+        self._ray: Any = ray
+        self._run: Any = ray.remote(run_part)
+        self._inputs: dict[int, Any] = {}
+        self._out: list[Any] = []
+
+    def submit(self, task: Task) -> Hashable:
+        """A reference; the inputs of a task are put into the object store once."""
+        key = id(task.inputs)
+        if key not in self._inputs:
+            self._inputs[key] = self._ray.put(task.inputs)
+        self._out.append(self._run.remote(self._inputs[key], *task.without_inputs))
+        return self._out[-1]  # type: ignore[no-any-return]
+
+    def wait(self, timeout_s: float) -> list[tuple[Hashable, Finished]]:
+        """References whose work has ended."""
+        self._ray.wait(self._out, num_returns=1, timeout=timeout_s)
+        done, self._out = self._ray.wait(self._out, num_returns=len(self._out), timeout=0)
+        return [(reference, self._of(reference)) for reference in done]
+
+    def _of(self, reference: Any) -> Finished:
+        try:
+            return Finished(*self._ray.get(reference))
+        except self._ray.exceptions.RayTaskError as failed:
+            return Finished(failure=failed.cause if isinstance(failed.cause, BaseException) else failed)
+        except self._ray.exceptions.RayError as failed:
+            return Finished(failure=failed)
+
+    def has_workers(self) -> bool:
+        """Always: ray gives up by itself."""
+        return True
+
+    def forget(self) -> None:
+        """Give up what is out."""
+        self._out.clear()
+        self._inputs.clear()
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self._ray.shutdown()

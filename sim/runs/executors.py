@@ -38,6 +38,11 @@ class Task:
         return replace(self, numbers=numbers)
 
     @property
+    def without_inputs(self) -> tuple[int, tuple[int, ...], str, int]:
+        """What a worker that has the inputs needs: seed, numbers, engine, threads."""
+        return self.seed, self.numbers, self.engine, self.threads
+
+    @property
     def is_compiled(self) -> bool:
         """Whether no group is simulated in SimPy."""
         return self.engine == "compiled" and not feature_for_simpy(self.inputs.plan)
@@ -65,7 +70,7 @@ class Executor(Protocol):
         """Threads for each of so many replications, where no number was asked for."""
 
     def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Simulate every replication of every task; *finished* gets each with its task's index, in order."""
+        """Simulate every replication of every task; *finished* gets each with its task's index, in any order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,111 @@
+"""Parts of a run on a cluster: every replication once, slots kept busy, slow and failing workers; in simulated time."""
+
+from __future__ import annotations
+
+import math
+import random
+import warnings
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sim.errors import MachineError, VmfleetWarning
+from sim.runs.dispatch import MOST_IN_A_PART, Dispatch
+from sim.runs.executors import Task
+from tests.helpers.simulated_pool import SimulatedPool
+
+
+def task(count: int, first: int = 0) -> Task:
+    """So many replications of a scenario that the simulated pool doesn't look at."""
+    return Task(inputs=cast("Any", None), seed=1, numbers=tuple(range(first, first + count)), engine="simpy")
+
+
+def replication(number: int) -> Any:
+    """What the dispatcher reads of a replication."""
+    return SimpleNamespace(number=number)
+
+
+def dispatched(pool: SimulatedPool, *tasks: Task, limit_s: float = 30.0) -> list[tuple[int, int]]:
+    """(task, number) of what came back, in order."""
+    came: list[tuple[int, int]] = []
+    Dispatch(tasks, pool, limit_s, clock=pool.clock).run(lambda index, each: came.append((index, each.number)))
+    return came
+
+
+@pytest.mark.parametrize("slots", [1, 3, 64])
+def test_every_replication_comes_once(slots: int) -> None:
+    """Of several tasks, in whatever order they end."""
+    generator = random.Random(1)
+    pool = SimulatedPool(slots, lambda _number, _slot: generator.expovariate(2.0), replication)
+    came = dispatched(pool, task(150), task(1), task(40, first=7))
+    assert Counter(came) == Counter([(0, n) for n in range(150)] + [(1, 0)] + [(2, n) for n in range(7, 47)])
+
+
+def test_a_thousand_slots_are_busy() -> None:
+    """100,000 replications of about 0.25 s: over 90 % busy, and it all but reaches the shortest time there can be."""
+    generator = random.Random(2)
+    pool = SimulatedPool(1_000, lambda _number, _slot: generator.uniform(0.15, 0.35), replication)
+    assert len(dispatched(pool, task(100_000))) == 100_000
+    assert pool.busy_share > 0.95
+
+
+def test_rounds_would_leave_them_idle() -> None:
+    """The wrong model: sent in rounds of 20 parts of 5, as before, a thousand slots are hardly used."""
+    generator = random.Random(2)
+    pool = SimulatedPool(1_000, lambda _number, _slot: generator.uniform(0.15, 0.35), replication)
+    for first in range(0, 10_000, 100):
+        out = {pool.submit(task(5, first=first + 5 * part)) for part in range(20)}
+        while out:
+            out -= {handle for handle, _ in pool.wait(1.0)}
+    assert pool.busy_share < 0.03
+
+
+def test_parts_are_cut_by_time() -> None:
+    """A thousandth of a second each: hundreds in a part; ten seconds each: one; and fewer towards the end."""
+    quick = SimulatedPool(4, lambda _number, _slot: 0.001, replication)
+    dispatched(quick, task(50_000))
+    assert max(map(len, quick.sent)) == MOST_IN_A_PART
+    assert len(quick.sent) < 250
+    assert [len(part) for part in quick.sent[-4:]] == [1, 1, 1, 1]
+    long = SimulatedPool(4, lambda _number, _slot: 10.0, replication)
+    dispatched(long, task(100))
+    assert {len(part) for part in long.sent} == {1}
+
+
+def test_a_hung_worker_does_not_hold_up_the_run() -> None:
+    """Its parts are sent once more, with a warning that says which; the answer of the other one counts."""
+
+    def seconds(number: int, slot: int) -> float:
+        return math.inf if slot == 0 and number > 10 else 0.5
+
+    pool = SimulatedPool(4, seconds, replication)
+    with pytest.warns(VmfleetWarning, match=r"a worker has had replications \d+ to \d+ for \d+ s, and such take \d+ s"):
+        came = dispatched(pool, task(60))
+    assert Counter(came) == Counter((0, n) for n in range(60))
+
+
+def test_a_slow_worker_is_awaited_where_its_part_is_not_overdue() -> None:
+    """Nothing is simulated twice for a worker that is three times slower."""
+    pool = SimulatedPool(4, lambda _number, slot: 15.0 if slot == 0 else 5.0, replication)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dispatched(pool, task(40))
+    assert Counter(number for part in pool.sent for number in part) == Counter(range(40))
+
+
+def test_a_failure_is_raised_with_its_own_words() -> None:
+    """A defect in a replication, or a cluster that gives up on a part."""
+    pool = SimulatedPool(2, lambda _number, _slot: 1.0, replication)
+    pool.failure = lambda part: ValueError("no such state") if 5 in part.numbers else None
+    with pytest.raises(ValueError, match="no such state"):
+        dispatched(pool, task(10))
+
+
+def test_no_worker_for_too_long_ends_it() -> None:
+    """Instead of a wait for ever."""
+    pool = SimulatedPool(1, lambda _number, _slot: math.inf, replication, workers=False)
+    with pytest.raises(MachineError, match="no worker for 30 s"):
+        dispatched(pool, task(3))
+    assert 30.0 < pool.now_s < 60.0
