@@ -307,7 +307,7 @@ def _parked(habit: str, log: str) -> Demanded:
 
 
 def spot(members: Sequence[Member]) -> list[Setting]:
-    """Evictions by hour of running, and how soon the automation asks again."""
+    """Evictions by hour of running, and how soon an evicted VM is requested again."""
     evictions = [each for member in members for each in member.time.evictions]
     hours = sum(member.time.on_h for member in members)
     if not evictions or hours <= 0:

@@ -10,6 +10,7 @@ from sim.billing.meters import RatedGroup
 from sim.billing.trust import UntrustedPrice
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
+from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
 from sim.fields.types import Section
@@ -20,6 +21,7 @@ from sim.model.demand.parked import words as parked_words
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.scenario.file_model import Durations, Group, ScenarioFile
 from sim.scenario.platform_description import describe_platform, where_it_runs
+from sim.scenario.platform_plan import pools_in
 from sim.scenario.resolved_groups import ResolvedGroups
 from sim.scenario.unlikely import unlikely
 from sim.units import format_duration
@@ -46,7 +48,7 @@ def describe(
     """What will be simulated, group by group, then the defaults in use; assumptions are marked."""
     return [
         *_whole(file, resolved, catalogue),
-        *_groups(file, resolved),
+        *_groups(file, resolved, catalogue),
         *describe_platform(file, resolved),
         *_commitments(file, catalogue),
         *(f"Warning: {sentence}" for sentence in unlikely(file, resolved, catalogue)),
@@ -120,7 +122,7 @@ def _own_prices(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
     ]
 
 
-def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+def _groups(file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> list[str]:
     lines: list[str] = []
     for number, group in enumerate(file.groups):
         lines += ["", f"Group {group.name}: {_what(group)}"]
@@ -130,7 +132,9 @@ def _groups(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
             *_demand(group, file),
             *_ready(group),
             *where_it_runs(number, file, resolved),
-            *_faults(group, file),
+            *_faults(number, file, resolved),
+            *_parts(number, resolved),
+            *_spot_price(number, file, resolved, catalogue),
         )
         lines += [f"  {line}" for line in said if line]
     return lines
@@ -201,9 +205,33 @@ def _trace(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[st
     return lines
 
 
-def _faults(group: Group, file: ScenarioFile) -> list[str]:
-    lines = group.failures.describe()
-    has_hosts = file.platform is not None and bool(file.platform.hosts)
+def _parts(number: int, resolved: ResolvedGroups) -> list[str]:
+    """The names in results, where a group's VMs of the two priorities are counted apart; of a trace, `_trace` says it."""
+    mine = [f"{member.name} ({member.priority})" for member in resolved.groups if member.number == number]
+    return [f"Counted as {list_words(mine, 'and')}."] * (len(mine) > 1 and number not in resolved.splits)
+
+
+def _spot_price(number: int, file: ScenarioFile, resolved: ResolvedGroups, catalogue: Catalogue) -> list[str]:
+    """What a group's spot VMs cost per hour, and how far that price is to be trusted; of VMs of many sizes it is not said."""
+    spot = [member for member in resolved.groups if member.number == number and member.priority == "spot"]
+    if len(spot) != 1:
+        return []
+    of, terms = spot[0], (PAY_AS_YOU_GO["spot"], PAY_AS_YOU_GO["regular"])
+    system = "linux" if of.group.hybrid_benefit else of.group.os
+    price, regular = (catalogue.price(of.size.name, of.region, term[system]) for term in terms)
+    source = price.provenance
+    read = f", read {source.read}" if source.read else ""
+    saving = f", {1 - price.per_h / regular.per_h:.0%} below pay as you go" if regular.per_h > 0 else ""
+    words = (
+        f"A spot hour of {of.size.name} in {of.region} costs {price.per_h:.5g} {file.prices.currency}{saving}"
+        f" ({source.trust}; {source.note or source.source}{read})."
+    )
+    return [words]
+
+
+def _faults(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[str]:
+    group, lines = file.groups[number], file.groups[number].failures.describe()
+    has_hosts = any(pools_in(member.region, file) for member in resolved.groups if member.number == number)
     demand = group.demand_section
     circumstances = Circumstances(
         priority="spot" if group.has_spot else "regular", has_hosts=has_hosts,

@@ -163,7 +163,7 @@ def shortages(draw: st.DrawFn, groups: tuple[str, ...]) -> tuple[Shortage, ...]:
             lasts_s=draw(st.sampled_from((always(1000), Exponential(mean=1500.0)))),
             refuses=draw(st.sampled_from((0.0, 0.5, 1.0))),
         )
-        for name in ("drought", "flood")[: draw(st.integers(0, 2))]
+        for name in ("scarce", "scarcer")[: draw(st.integers(0, 2))]
     )
 
 

@@ -489,9 +489,7 @@ def test_a_mix_is_simulated_and_rated_as_two_groups():
     assert [group.priority for group in made.rated_groups()] == ["regular", "spot"]
     assert made.group_names == ("dev", "dev-spot")
     words = "\n".join(made.describe())
-    assert (
-        "The first 2 VMs are regular, and 30 % of those above; the others are spot, and counted as dev-spot." in words
-    )
+    assert "The first 2 VMs are regular, and 30 % of those above; the others are spot." in words
     assert "stay deallocated for ever" not in words, "they are among those that are kept"
     with pytest.raises(ScenarioError, match="its spot VMs are the group"):
         from_dict(

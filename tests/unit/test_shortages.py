@@ -201,7 +201,7 @@ name = "dev"
 count = 3
 zones = [1, 2]
 [[platform.shortage]]
-name = "drought"
+name = "scarce"
 KEYS
 time_between = "60d"
 lasts = "2d"
@@ -219,20 +219,17 @@ def scenario(tmp_path: Path, keys: str) -> Path:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        (
-            'regions = ["eastus"]',
-            r"short\.toml:10: platform\.shortage\.drought\.regions.*concerns no group.*westeurope",
-        ),
+        ('regions = ["eastus"]', r"short\.toml:10: platform\.shortage\.scarce\.regions.*concerns no group.*westeurope"),
         (
             'regions = ["westeurope", "easus"]',
-            r"short\.toml:10: platform\.shortage\.drought\.regions.*easus.*concerns no group",
+            r"short\.toml:10: platform\.shortage\.scarce\.regions.*easus.*concerns no group",
         ),
-        ("zones = [3]", r"short\.toml:10: platform\.shortage\.drought\.zones.*concerns no group.*1 and 2"),
+        ("zones = [3]", r"short\.toml:10: platform\.shortage\.scarce\.zones.*concerns no group.*1 and 2"),
         (
             'families = ["standardNCFamily"]',
-            r"short\.toml:10: platform\.shortage\.drought\.families.*standardDSv5Family",
+            r"short\.toml:10: platform\.shortage\.scarce\.families.*standardDSv5Family",
         ),
-        ("refuse = 1", r"short\.toml:10: platform\.shortage\.drought\.refuse.*refuses"),
+        ("refuse = 1", r"short\.toml:10: platform\.shortage\.scarce\.refuse.*refuses"),
     ],
 )
 def test_a_shortage_that_names_nobody_is_refused_in_words(tmp_path: Path, keys: str, words: str) -> None:
@@ -246,7 +243,7 @@ def test_a_shortage_is_described_and_its_keys_can_be_set(tmp_path: Path) -> None
     path = scenario(tmp_path, 'families = ["StandardDSv5Family"]')
     said = " ".join(load(path).describe())
     assert (
-        "Shortage drought of hardware of StandardDSv5Family (dev): begins after 60d, lasts 2d; 90.0\N{NO-BREAK SPACE}%"
+        "Shortage scarce of hardware of StandardDSv5Family (dev): begins after 60d, lasts 2d; 90.0\N{NO-BREAK SPACE}%"
         in said
     )
-    assert "25.0" in " ".join(load(path, ["platform.shortage.drought.refuses=25 %"]).describe())
+    assert "25.0" in " ".join(load(path, ["platform.shortage.scarce.refuses=25 %"]).describe())

@@ -317,6 +317,8 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
     assert "Spot capacity as recorded in a, 50 % of the time" in words
     assert "An eviction loses the work done since the VM last started, at most 15min of it, which is made up." in words
     assert "Work goes on with a regular VM when the time left is only just enough." in words
+    assert "Evicted where the recorded capacity goes (deallocate); requested again: after 5min." in words
+    assert "Counted as g (spot) and g-regular (regular)." in words
     plan, regular = made.fleet_plan().groups
     assert plan.spot is not None
     assert (regular.name, regular.part_of, regular.spot, regular.fall_back) == ("g-regular", "g", None, plan.fall_back)
@@ -326,3 +328,19 @@ def test_validate_says_what_spot_work_is(tmp_path: Path) -> None:
     assert [group.priority for group in made.rated_groups()] == ["spot", "regular"]
     assert (plan.spot.lost_work_s, plan.demand.deadline_s) == (900.0, 12 * HOUR)
     assert run_until(made.fleet_plan()).count("deadline.due") > 10
+
+
+def test_validate_says_what_a_spot_hour_costs_and_only_evictions_that_can_come() -> None:
+    """The price of its size in its region with its trust; room is needed only where there are hosts."""
+    spot: dict[str, object] = {"size": "Standard_D4s_v5", "priority": "spot", "spot": {"restart_after": "5min"}}
+    groups = [spot | {"name": "g", "region": "eastus", "os": "windows"}, spot | {"name": "h"}]
+    hosts = {"name": "r", "count": 9, "vcpus": 96, "memory_gib": 768}
+    made = from_dict({"name": "n", "horizon": "2d", "group": groups, "platform": {"hosts": [hosts]}})
+    endless, housed = "\n".join(made.describe()).split("Group h:")
+    assert "Never evicted: eviction_per_hour is 0." in endless
+    assert (
+        "A spot hour of Standard_D4s_v5 in eastus costs 0.079373 USD, 79% below pay as you go (estimate; no Windows price"
+        in endless
+    )
+    assert "Evicted when regular VMs need the room (deallocate); requested again: after 5min." in housed
+    assert "in westeurope costs 0.042504 USD, 82% below pay as you go (list price; Retail Prices API" in housed

@@ -266,7 +266,7 @@ class AutoscaleSection(DemandSection):
         if self.is_mixed:
             words += (
                 f" The first {self.regular_base or 0} VMs are regular, and {100 * (self.regular_above_base or 0):g} % of those above;"
-                f" the others are spot, and counted as {group.name}-spot."
+                " the others are spot."
             )
         if max(load) > self.max * self.per_vm:
             words += f" {self.max} VMs serve at most {self.max * self.per_vm:g}."

@@ -11,6 +11,7 @@ from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
+from sim.fields.messages import list_words
 from sim.fields.types import PositiveSeconds, Share, default_field
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
@@ -52,7 +53,9 @@ class SpotSection(GroupFault):
     )
     policy: Literal["deallocate", "delete"] = default_field("group.spot.policy", "What eviction does.")
     notice: Varying = default_field("group.spot.notice", "From the notice to the eviction.")
-    restart_after: Varying | None = Field(None, description="Until the automation asks again; left out: never.")
+    restart_after: Varying | None = Field(
+        None, description="From the end of an eviction until the VM is requested again; left out: never."
+    )
     lost_work: PositiveSeconds | None = Field(
         None,
         description="Work since the last checkpoint, lost at each eviction and made up (what was done since the last start, at most); left out: none.",
@@ -170,17 +173,21 @@ class SpotSection(GroupFault):
             return ['[group.spot] is not used: priority is "regular".'] if section is not None else []
         if section is not None:
             again = "never" if section.restart_after is None else f"after {varying_words(section.restart_after)}"
-            hazard = f"Evicted with probability {section.eviction_per_hour:g} per hour of running ({section.policy})"
-            room = " and when regular VMs need the room" if circumstances.has_hosts else ""
-            lines = [f"{hazard}{room}; requested again: {again}."]
+            causes = [f"with probability {section.eviction_per_hour:g} per hour of running"] * (
+                section.eviction_per_hour > 0
+            )
+            causes += ["where the recorded capacity goes"] * (section.availability is not None)
+            causes += ["when regular VMs need the room"] * circumstances.has_hosts
+            lines = [
+                f"Evicted {list_words(causes, 'and')} ({section.policy}); requested again: {again}."
+                if causes
+                else "Never evicted: eviction_per_hour is 0."
+            ]
             if section.availability is not None:
                 lines.append(section.availability.describe())
             if section.fall_back != NEVER:
-                lines.append(
-                    FALL_BACK_WORDS.get(
-                        section.fall_back, f"After {section.fall_back} evictions work goes on with a regular VM."
-                    )
-                )
+                after = f"After {section.fall_back} evictions work goes on with a regular VM."
+                lines.append(FALL_BACK_WORDS.get(section.fall_back, after))
             if section.lost_work is not None:
                 lost = format_duration(section.lost_work)
                 lines.append(

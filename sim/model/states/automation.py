@@ -48,7 +48,7 @@ def create_again(draft: Draft, state: State) -> None:
 
 @AUTOMATION.operation
 def give_up_create(draft: Draft) -> State:
-    """The attempts of a create are used up. An automation that restarts evicted VMs asks again after the same pause."""
+    """The attempts of a create are used up. An automation that restarts evicted VMs requests it again after the same pause."""
     goes_on = draft.deletes_evicted or draft.plan.fall_back is not None
     asks_again = draft.restarts_evicted and goes_on and not draft.plan.demand.is_scaled
     return draft.to("evicted_and_deleted" if asks_again else "lost")
@@ -228,7 +228,7 @@ def start_again(draft: Draft, state: State, power: PowerState) -> None:
 
 @AUTOMATION.operation
 def give_up_start(draft: Draft, power: PowerState) -> State:
-    """The attempts of a start are used up. An automation that restarts evicted VMs asks again after the same pause."""
+    """The attempts of a start are used up. An automation that restarts evicted VMs requests it again after the same pause."""
     asks_again = draft.restarts_evicted and not draft.deletes_evicted
     return draft.to("evicted") if asks_again and power is DEALLOCATED else draft.to("unstarted", power)
 

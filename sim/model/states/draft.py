@@ -126,7 +126,7 @@ class Draft:
 
     @property
     def restarts_evicted(self) -> bool:
-        """Whether the automation asks again for evicted VMs."""
+        """Whether evicted VMs are requested again."""
         return self.plan.spot is not None and self.plan.spot.restart_after_s is not None
 
     @property
