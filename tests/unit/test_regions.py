@@ -10,6 +10,7 @@ import pytest
 import sim
 from sim.catalog import load_bundled, per_usd
 from sim.errors import ScenarioError
+from tests.helpers.operation_rows import DURATION_KEYS
 
 SIZE = "Standard_D4s_v5"
 DEV = {"name": "dev", "count": 2, "os": "windows", "disks": ["P10"], "public_ip": True}
@@ -61,17 +62,19 @@ DAILY = {
 }
 
 
-def metrics(prices: Mapping[str, Any], *groups: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def metrics(
+    prices: Mapping[str, Any], *groups: Mapping[str, Any], platform: Mapping[str, Any] = CROWDED, engine: str = "simpy"
+) -> dict[str, dict[str, float]]:
     """Every metric of every group in two replications of a crowded week."""
     document = {
         "name": "fleet",
         "horizon": "7d",
         "replications": 2,
         "prices": prices,
-        "platform": CROWDED,
+        "platform": platform,
         "group": groups,
     }
-    found = sim.run(sim.from_dict(document), engine="simpy").replications
+    found = sim.run(sim.from_dict(document), engine=engine).replications
     return {
         name: {f"{metric} {each.number}": value for each in found for metric, value in each.metrics[name].items()}
         for name in found[0].metrics
@@ -92,6 +95,40 @@ def test_three_regions_on_one_platform_are_three_runs_to_the_last_bit() -> None:
     assert together["here"]["allocation.failures 0"] > 0
     assert together["far"]["allocation.failures 0"] == 0
     assert "hosts.used_share 0" not in together["far"]
+
+
+ALL_AT_ONCE = dict.fromkeys(DURATION_KEYS, "0s")
+MAINTAINED: Mapping[str, Any] = {
+    "maintenance": {"every": "2d", "impact": "reboot", "update_domains": 4, "between_domains": "3h"},
+    "hosts": [
+        {"name": f"{region}-{part}", "region": region, "count": count, "vcpus": 8, "memory_gib": 64}
+        for region, count in (("westeurope", 3), ("eastus", 5), ("polandcentral", 2))
+        for part in range(2)
+    ],
+}
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_update_domains_are_numbered_in_each_region(engine: str) -> None:
+    """3 rounds in the week, four domains 3 h apart: three regions maintained together are three regions maintained alone.
+
+    Numbered through all regions, the hosts of the second would be reached in other domains: in the hours in which their VMs are off.
+    """
+    rounds = {"days": "Mon-Sun", "on": "23:30:00", "off": "02:00:00"}  # only the first domain's hosts have VMs that run
+    groups = [
+        {"name": name, "region": region, "count": 2, "schedule": rounds, "durations": ALL_AT_ONCE}
+        for name, region in (("here", "westeurope"), ("there", "East US"), ("far", "polandcentral"))
+    ]
+    together = metrics({}, *groups, platform=MAINTAINED, engine=engine)
+    for group in groups:
+        name = str(group["name"])
+        hosts = [
+            pool for pool in MAINTAINED["hosts"] if pool["region"] == str(group["region"]).replace(" ", "").lower()
+        ]
+        alone = metrics({}, group, platform={**MAINTAINED, "hosts": hosts}, engine=engine)
+        assert repr(together[name]) == repr(alone[name])
+        # Both VMs share the first host of the region, which is in the first domain, reached at 0:00 of the days 2, 4 and 6.
+        assert together[name]["maintenance_impacts 0"] == 6
 
 
 def test_a_reservation_covers_its_own_region_only() -> None:

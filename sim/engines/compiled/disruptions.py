@@ -82,8 +82,8 @@ def next_strike(host: int, faults: Faults) -> float:
     soonest = NEVER
     for place in range(faults.struck_from[host], faults.struck_from[host + 1]):
         soonest = min(soonest, faults.strikes_s[faults.struck_by[place]])
-    if faults.maintenance[DOMAINS] > 0:
-        soonest = min(soonest, faults.turn_s[host % faults.maintenance[DOMAINS]])
+    if faults.maintenance[DOMAINS] > 0 and faults.domain_of[host] >= 0:
+        soonest = min(soonest, faults.turn_s[faults.domain_of[host]])
     return soonest
 
 
@@ -124,8 +124,8 @@ def _maintain(process: int, now: float, shared: SharedFleet) -> None:
     domain, domains = plan[DOMAIN], plan[DOMAINS]
     if domain == 0:
         plan[ROUNDS] += 1
-    for host in range(domain, len(on_host.first), domains):
-        slot = on_host.first[host]
+    for place in range(faults.domain_from[domain], faults.domain_from[domain + 1]):
+        slot = on_host.first[faults.in_domains[place]]
         while slot >= 0:
             transition = states[ints[slot, STATE], MAINTAINED]
             if ints[slot, ASKED] < 0 and ints[slot, STAGE] < GIVING:

@@ -213,6 +213,9 @@ class Faults(NamedTuple):
     maintenance: Longs  # no domains: there is none
     maintenance_s: Floats
     turn_s: Floats  # when each update domain is maintained next
+    domain_of: Longs  # by host; -1: it is never maintained
+    in_domains: Longs  # hosts, those of one update domain after those of the one before
+    domain_from: Longs  # by update domain, and one more: its hosts are from here on in `in_domains`
 
 
 class Notes(NamedTuple):

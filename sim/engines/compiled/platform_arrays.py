@@ -17,7 +17,7 @@ from sim.engines.compiled.layout import Births, Faults, Notes, Queue, Scaled
 from sim.engines.compiled.layout import Platform as PlatformArrays
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.autoscale import ScalingRules, scaling_rules
-from sim.engines.shared.faults import STREAMS, Union, unions_that_fail
+from sim.engines.shared.faults import STREAMS, Union, unions_that_fail, update_domains_of
 from sim.engines.shared.linked_list import Links
 from sim.engines.shared.placement import HostIndex, Placement, host_index
 from sim.engines.shared.quota import QuotaUse, quota_use
@@ -99,6 +99,8 @@ def new_faults(platform: Platform, room: Room, unions: Sequence[Union], root: in
             hosts += members_hosts
     plan = platform.maintenance if platform.hosts else None
     domains = plan.update_domains if plan is not None else 0
+    domain_of = np.array(update_domains_of(platform, room.hosts) if plan is not None else [], dtype=np.int64)
+    in_domains = np.argsort(domain_of, kind="stable")
     every_s, between_s = (plan.every_s, plan.between_domains_s) if plan is not None else (0.0, 0.0)
     return Faults(
         keys=np.concatenate(keys),
@@ -110,6 +112,9 @@ def new_faults(platform: Platform, room: Room, unions: Sequence[Union], root: in
         maintenance=np.array([domains, 0, 0], dtype=np.int64),
         maintenance_s=np.array([every_s, between_s, every_s]),
         turn_s=np.array([every_s + domain * between_s for domain in range(domains)], dtype=np.float64),
+        domain_of=domain_of,
+        in_domains=in_domains,
+        domain_from=np.searchsorted(domain_of[in_domains], np.arange(domains + 1)),
     )
 
 

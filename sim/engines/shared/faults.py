@@ -47,6 +47,22 @@ def unions_that_fail(platform: Platform, index: HostIndex) -> list[Union]:
     return found
 
 
+def update_domains_of(platform: Platform, index: HostIndex) -> list[int]:
+    """The update domain of each host: those of a region are numbered round robin, in the order of its pools. -1: it is never
+    maintained, for it stands for the room of a capacity reservation where hosts aren't modelled.
+    """
+    found = [-1] * len(index.unit_of)
+    domains = platform.maintenance.update_domains if platform.maintenance is not None else 1
+    numbered: dict[str, int] = {}
+    for pool, hosts in zip(platform.hosts, clusters_of(platform, index), strict=True):
+        first = numbered.get(pool.region, 0)
+        if not pool.holds:
+            numbered[pool.region] = first + len(hosts)
+            for number, host in enumerate(hosts, first):
+                found[host] = number % domains
+    return found
+
+
 def clusters_of(platform: Platform, index: HostIndex) -> list[list[int]]:
     """Hosts of each cluster."""
     found: list[list[int]] = [[] for _ in platform.hosts]

@@ -9,7 +9,7 @@ from simpy.events import Event
 
 from sim.distributions import streams
 from sim.distributions.samplers import compile_samplers
-from sim.engines.shared.faults import BETWEEN, REPAIR, STREAMS, unions_that_fail
+from sim.engines.shared.faults import BETWEEN, REPAIR, STREAMS, unions_that_fail, update_domains_of
 from sim.engines.shared.priorities import FAULTS
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
@@ -33,7 +33,12 @@ def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, ro
             env.process(_fails(platform, env, variates, number, hosts, priority))
             priority += 1
     if plan.platform.maintenance is not None:
-        env.process(_maintenance(plan.platform.maintenance, platform, env, priority))
+        domains = update_domains_of(plan.platform, platform.index)
+        hosts = [
+            [host for host, its in enumerate(domains) if its == domain]
+            for domain in range(plan.platform.maintenance.update_domains)
+        ]
+        env.process(_maintenance(plan.platform.maintenance, hosts, platform, env, priority))
 
 
 def _fails(
@@ -65,7 +70,7 @@ def _fails(
 
 
 def _maintenance(
-    plan: Maintenance, platform: SharedPlatform, env: Environment, priority: int
+    plan: Maintenance, domains: Sequence[Sequence[int]], platform: SharedPlatform, env: Environment, priority: int
 ) -> Generator[Event, Any, None]:
     """Every so often, one update domain after the other."""
 
@@ -81,7 +86,7 @@ def _maintenance(
     while True:
         round_s += plan.every_s
         reached.clear()
-        for domain in range(plan.update_domains):
+        for domain, hosts in enumerate(domains):
             # A round that isn't over when the next is due delays it.
             yield env.at(max(env.now, round_s + domain * plan.between_domains_s), priority)
-            platform.maintain(range(domain, len(platform.index.unit_of), plan.update_domains), reach)
+            platform.maintain(hosts, reach)
