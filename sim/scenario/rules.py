@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from sim.distributions.specs import to_distribution
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
+from sim.fields.recurring import Recurring
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import PowerState
 from sim.model.demand import DEMAND_KINDS, REFINEMENTS, DemandSection
 from sim.model.faults import GROUP_FAULTS
-from sim.model.faults.base import CERTAIN
+from sim.model.faults.base import CERTAIN, GroupFault
 from sim.scenario.file_model import MOST_VMS, Group, ScenarioFile
 from sim.scenario.plan_builder import durations_of
 from sim.units import format_duration
@@ -27,6 +28,7 @@ _STEPS_OF_A_REPLACEMENT = ("allocating", "starting", "deleting")
 def check_file(file: ScenarioFile) -> Iterator[Issue]:
     """Everything that two or more keys of the file contradict each other in."""
     yield from _clock(file)
+    yield from _recurring(file)
     yield from unique_names(("group",), [group.name for group in file.groups])
     yield from unique_names(("commitment",), [commitment.name for commitment in file.commitments])
     for number, group in enumerate(file.groups):
@@ -47,6 +49,21 @@ def _clock(file: ScenarioFile) -> Iterator[Issue]:
             "the warm-up must end before the horizon",
             related_paths=(("horizon",),),
         )
+
+
+def _recurring(file: ScenarioFile) -> Iterator[Issue]:
+    """What comes again and again by itself, at most so often."""
+    found: list[tuple[Path, Recurring | None]] = []
+    for number, group in enumerate(file.groups):
+        faults = (fault for key in GROUP_FAULTS if (fault := group.fault(key)) is not None)
+        tables: list[DemandSection | GroupFault] = [*group.demand_sections, *faults]
+        found += [(("group", number, table.key), table.recurring) for table in tables]
+    if (platform := file.platform) is not None:
+        found += [(("platform", fault.key), fault.recurring(platform)) for fault in platform.faults]
+        found += [(("platform", "shortage", number), each.recurring) for number, each in enumerate(platform.shortages)]
+    for place, recurring in found:
+        if recurring is not None:
+            yield from recurring.check(place, file.horizon_s)
 
 
 def unique_names(section: Path, names: list[str]) -> Iterator[Issue]:

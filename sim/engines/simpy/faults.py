@@ -34,11 +34,11 @@ def start_faults(plan: FleetPlan, platform: SharedPlatform, env: Environment, ro
             priority += 1
     if plan.platform.maintenance is not None:
         domains = update_domains_of(plan.platform, platform.index)
-        hosts = [
+        by_domain = [
             [host for host, its in enumerate(domains) if its == domain]
             for domain in range(plan.platform.maintenance.update_domains)
         ]
-        env.process(_maintenance(plan.platform.maintenance, hosts, platform, env, priority))
+        env.process(_maintenance(plan.platform.maintenance, by_domain, platform, env, priority))
 
 
 def _fails(

@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words
+from sim.fields.recurring import Recurring
 from sim.fields.samples import read_samples
 from sim.fields.types import (
     NotNegative,
@@ -224,6 +225,11 @@ class AutoscaleSection(DemandSection):
     def priorities(self, group: GroupFacts) -> Mapping[str, str]:
         """Of a mix the spot VMs are counted apart."""
         return {"": "regular", "-spot": "spot"} if self.is_mixed else {"": group.priority}
+
+    @property
+    def recurring(self) -> Recurring:
+        """Looks at the load."""
+        return Recurring(keys=("tick",), every_s=self.tick)
 
     def unused_defaults(self, group: GroupFacts) -> set[str]:
         """A mix has both priorities."""

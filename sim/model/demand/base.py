@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sim.catalog import Catalogue, Size
 from sim.distributions.kinds import Distribution
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.fields.registry import Registry
 from sim.fields.types import Section
 from sim.model.demand.closed_days import CalendarSection
@@ -284,6 +285,11 @@ class DemandSection(Section):
     def sets_aside(self) -> bool:
         """Whether an autoscaler keeps VMs deallocated (`Demand.sets_aside`)."""
         return False
+
+    @property
+    def recurring(self) -> Recurring | None:
+        """How often demand turns, or is looked at, by itself."""
+        return None
 
     def priorities(self, group: GroupFacts) -> Mapping[str, str]:
         """The priorities of the group's VMs, by what follows the group's name in results; the first is the autoscaler's."""

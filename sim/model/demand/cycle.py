@@ -11,6 +11,7 @@ from pydantic import Field
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.model.demand.base import DEMAND_KINDS, Demand, DemandSection, GroupFacts, hardly_ready, otherwise
 from sim.units import SHORTEST_CYCLE_S, format_duration
 
@@ -58,6 +59,12 @@ class CycleSection(DemandSection):
             f"Wanted for {varying_words(self.on)}, then unwanted for {varying_words(self.off)}, for ever; "
             f"{otherwise(group)}."
         )
+
+    @property
+    def recurring(self) -> Recurring:
+        """The rounds of one VM."""
+        every_s = to_distribution(self.on).mean + to_distribution(self.off).mean
+        return Recurring(keys=("on", "off"), every_s=every_s)
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """A round must take time."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from sim.distributions.kinds import Distribution
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.fields.registry import Registry
 from sim.fields.types import Section
 from sim.model.demand import AlwaysOn, Demand, DemandSection
@@ -35,6 +36,10 @@ class HostsFacts(Protocol):
 
     @property
     def zone(self) -> int | None: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def racks(self) -> int: ...
 
 
 class PlatformFacts(Protocol):
@@ -63,6 +68,10 @@ class PlatformFault(FaultSection):
     def check(self, platform: PlatformFacts, place: Path) -> Iterator[Issue]:
         """What its keys contradict each other or the platform in."""
         return iter(())
+
+    def recurring(self, platform: PlatformFacts) -> Recurring | None:
+        """How often it comes by itself."""
+        return None
 
     def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """Keys of the table whose defaults mean nothing here."""
@@ -125,6 +134,11 @@ class GroupFault(FaultSection):
     def stand_in_priorities(self) -> Mapping[str, str]:
         """Priorities of VMs that requests may go on with, by what follows the group's name in results."""
         return {}
+
+    @property
+    def recurring(self) -> Recurring | None:
+        """How often it comes by itself, to one VM or to all at once."""
+        return None
 
     def fall_back_plan(self, durations_s: Mapping[str, Distribution], *, generalized: bool) -> FallBack | None:
         """When requests go on with these; None: never."""

@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.fields.types import default_field
 from sim.model.faults.base import PLATFORM_FAULTS, PlatformFacts, PlatformFault
 from sim.units import SHORTEST_CYCLE_S, format_duration
@@ -61,6 +62,16 @@ class _Failures(PlatformFault):
             problem = f"it is not the healing of {first.key}"
             hint = "VMs are healed alike whatever failed: give healing once"
             yield Issue((*place, "healing"), problem, hint, related_paths=((*place[:-1], first.key, "healing"),))
+
+    def recurring(self, platform: PlatformFacts) -> Recurring:
+        """Every host, rack or zone fails by itself; zones of two regions that have one number are counted once."""
+        members = {
+            "host": sum(pool.count for pool in platform.hosts),
+            "rack": sum(min(pool.racks, pool.count) for pool in platform.hosts),
+            "zone": len({pool.zone for pool in platform.hosts if pool.zone}),
+        }
+        every_s = to_distribution(self.time_between).mean + to_distribution(self.repair).mean
+        return Recurring(keys=("time_between", "repair"), every_s=every_s, members=members[self.what])
 
     def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """One healing counts: the one that is written, else the first."""

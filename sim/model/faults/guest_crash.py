@@ -10,6 +10,7 @@ from pydantic import Field
 from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.fields.types import default_field
 from sim.model.faults.base import CERTAIN, GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
 from sim.units import SHORTEST_CYCLE_S, format_duration
@@ -49,6 +50,11 @@ class GuestCrashSection(GroupFault):
             return []
         between, detection = varying_words(section.time_between), varying_words(section.detection)
         return [f"The guest crashes after {between} of running, noticed after {detection}."]
+
+    @property
+    def recurring(self) -> Recurring:
+        """Each guest, while it runs."""
+        return Recurring(keys=("time_between",), every_s=to_distribution(self.time_between).mean)
 
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """A crash must leave time to run, and a restart that always fails must take some."""

@@ -11,6 +11,7 @@ from sim.distributions.kinds import Distribution
 from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
+from sim.fields.recurring import Recurring
 from sim.fields.types import PositiveSeconds, Seconds, Whole, default_field, default_seconds
 from sim.model.faults.base import PLATFORM_FAULTS, PlatformFacts, PlatformFault
 from sim.units import format_duration
@@ -76,6 +77,10 @@ class MaintenanceSection(PlatformFault):
                 "make it longer, or between_domains shorter",
                 related_paths=((*place, "update_domains"), (*place, "between_domains")),
             )
+
+    def recurring(self, platform: PlatformFacts) -> Recurring:
+        """One update domain after the other, each round."""
+        return Recurring(keys=("every",), every_s=self.every, members=self.update_domains)
 
     def unused_defaults(self, platform: PlatformFacts) -> set[str]:
         """The pause is that of a freeze."""

@@ -12,6 +12,7 @@ from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words, show_value
 from sim.fields.numbers import percent
+from sim.fields.recurring import MOST_KNOWN_BEFORE, Recurring
 from sim.fields.types import Name, Section, Share, Text, Zone
 from sim.units import SHORTEST_CYCLE_S, format_duration
 
@@ -89,6 +90,12 @@ class ShortageSection(Section):
             f"{varying_words(self.time_between)}, lasts {varying_words(self.lasts)}; {percent(self.refuses)} of the attempts to "
             "find hardware are refused meanwhile, but none of VMs inside a capacity reservation."
         )
+
+    @property
+    def recurring(self) -> Recurring:
+        """All shortages are worked out before a replication begins."""
+        every_s = to_distribution(self.time_between).mean + to_distribution(self.lasts).mean
+        return Recurring(keys=("time_between", "lasts"), every_s=every_s, most=MOST_KNOWN_BEFORE)
 
     def check(self, groups: Sequence[SharingGroup], place: Path) -> Iterator[Issue]:
         """It must concern a group, and take time."""

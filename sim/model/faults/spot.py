@@ -12,6 +12,7 @@ from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import list_words
+from sim.fields.recurring import MOST_KNOWN_BEFORE, Recurring
 from sim.fields.types import PositiveSeconds, Share, default_field
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
@@ -110,6 +111,20 @@ class SpotSection(GroupFault):
     def stand_in_priorities(self) -> Mapping[str, str]:
         """The regular VMs of requests that fall back are counted apart."""
         return {} if self.fall_back == NEVER else {"-regular": "regular"}
+
+    @property
+    def recurring(self) -> Recurring | None:
+        """Recorded capacity comes and goes; the times are worked out before a replication begins."""
+        if self.availability is None:
+            return None
+        record = self.availability.plan
+        return Recurring(
+            keys=("availability",),
+            every_s=record.length_s,
+            members=len(record.runs_s),
+            most=MOST_KNOWN_BEFORE,
+            words="the record",
+        )
 
     def fall_back_plan(self, durations_s: Mapping[str, Distribution], *, generalized: bool) -> FallBack | None:
         """The rule, and what a changeover takes: a delete, unless evictions do that, a create, and work that is lost."""
