@@ -34,6 +34,7 @@ class HourlyUse:
     unit: str
     usd_per_unit: float
     wanting: tuple[Demand, ...] = ()  # all demands of the fleet, with what each commitment paid of them
+    could_hold: tuple[str, ...] = ()  # of a capacity reservation: the groups whose VMs may be inside
 
     @property
     def own(self) -> list[Demand]:
@@ -49,9 +50,12 @@ class HourlyUse:
     @property
     def covered(self) -> tuple[Hourly, Hourly]:
         """What it covered and what it could have: VM hours, or where it is bought as money, money at pay-as-you-go prices."""
+        none = 0.0 * self.bought
+        if isinstance(self.commitment, CapacityReservation):
+            held = [each for each in self.wanting if each.name in self.could_hold and not each.is_unused_capacity]
+            return self.used, sum((each.wanted for each in held), start=none)
         name, priced = self.commitment.name, self.unit == MONEY
         own = [(each, each.tariff.payg_usd_per_h if priced else 1.0) for each in self.own]
-        none = 0.0 * self.bought
         return (
             sum((each.covered[name] * weight for each, weight in own), start=none),
             sum((each.wanted * weight for each, weight in own), start=none),
@@ -60,10 +64,12 @@ class HourlyUse:
     def use(self) -> CommitmentUse:
         """Over the whole window."""
         covered, could = self.covered
-        bought = math.fsum(self.bought)
+        bought, used = math.fsum(self.bought), math.fsum(self.used)
+        empty = [each.left for each in self.wanting if each.is_unused_capacity and each.name == self.commitment.name]
+        paid = math.fsum(empty[0]) if empty else bought  # VMs in a capacity reservation pay for themselves
         return CommitmentUse(
-            name=self.commitment.name, bought=bought, used=math.fsum(self.used), unit=self.unit,
-            covered=math.fsum(covered), could_cover=math.fsum(could), worth=math.fsum(self.worth), cost=bought * self.usd_per_unit,
+            name=self.commitment.name, bought=bought, used=used, unit=self.unit,
+            covered=math.fsum(covered), could_cover=math.fsum(could), worth=math.fsum(self.worth), cost=paid * self.usd_per_unit,
         )  # fmt: skip
 
     def lines(self) -> list[BillLine]:
@@ -235,7 +241,12 @@ def _fill_capacity(
     _, empty = presence.take(capacity.quantity, dict.fromkeys(members, 1.0))
     bought = capacity.quantity * presence.window
     spent = HourlyUse(
-        commitment=capacity, used=bought - empty, bought=bought, unit="unit hour", usd_per_unit=tariff.payg_usd_per_h
+        commitment=capacity,
+        used=bought - empty,
+        bought=bought,
+        unit="unit hour",
+        usd_per_unit=tariff.payg_usd_per_h,
+        could_hold=tuple(members),
     )
     return spent, Demand(name=capacity.name, tariff=tariff, left=empty, is_unused_capacity=True)
 

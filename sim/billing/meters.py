@@ -198,7 +198,7 @@ add_metrics(
     ),
     Metric(
         name="commitment.<name>.covered", label="covered by <name>", unit=Unit.COUNT, section="commitments",
-        definition="VM hours that it covered; of a savings plan money at pay-as-you-go prices",
+        definition="VM hours that it covered, or held in its room; of a savings plan money at pay-as-you-go prices",
         compute=lambda rated: _of_commitments(rated, "covered"),
     ),
     Metric(
@@ -208,7 +208,7 @@ add_metrics(
     ),
     Metric(
         name="commitment.<name>.coverage", label="coverage by <name>", unit=Unit.SHARE, section="commitments", better=HIGHER,
-        definition="covered over what could have been; none for capacity reservations and dedicated hosts",
+        definition="covered over what could have been; none for dedicated hosts",
         ratio_of=("commitment.<name>.covered", "commitment.<name>.could_cover"),
     ),
     Metric(

@@ -205,7 +205,12 @@ def test_how_far_a_commitment_is_used_covers_and_saves_by_hand():
     assert mean["ri.coverage"] == pytest.approx(340 / (300 + 140))
     assert mean["ri.worth"] == pytest.approx(340 * 0.25)
     assert mean["ri.effective_savings_rate"] == pytest.approx((85 - 72) / 85)
-    assert (mean["room.coverage"], mean["room.effective_savings_rate"]) == (None, None)
+    # One unit for three VMs, in use for 10 of 24 hours; those inside pay for themselves, so nothing is saved.
+    assert (mean["room.covered"], mean["room.could_cover"]) == (pytest.approx(100), pytest.approx(300))
+    assert (mean["room.coverage"], mean["room.utilisation"]) == (pytest.approx(1 / 3), pytest.approx(100 / 240))
+    assert (mean["room.saved"], mean["room.effective_savings_rate"]) == (0.0, None), (
+        "the reservation pays for the empty unit"
+    )
 
 
 def test_a_savings_rate_may_be_negative_and_is_a_ratio_of_means():
