@@ -73,8 +73,7 @@ def fit(
     else:
         found = _fitted_trace(trace, choices, quiet=quiet)
     place = Path("results") / f"fit-{trace.name.partition('.')[0]}" if figures is None else figures
-    with style.figure_style():
-        drawn = found.draw()
+    drawn = found.draw()
     for figure in drawn:
         style.write(figure, place)
     if not quiet:

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.lines import Line2D
-
 from sim.fields.numbers import in_currency, money, percent, relative
 from sim.report import style
 from sim.report.answer import Table
+from sim.report.axes import Key, Sheet
 from sim.report.studies import Study, footer, read, write
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 
 LABELS = {"compute": "compute", "all": "everything compared"}
 
@@ -19,8 +18,7 @@ def build_backtest(path: Path) -> Path:
     """The report of `vmfleet backtest`."""
     study = read(path, "backtest.json", ("totals", "meters", "days", "seed", "replications"))
     content = study.content
-    with style.figure_style():
-        figures = [_days(study, which) for which in ("compute", "all")]
+    figures = [_days(study, which) for which in ("compute", "all")]
     begin, end = content["period"]["from"][:10], content["period"]["to"][:10]
     meters = [(f"{each['meter']}, {each['region']}", each) for each in content["meters"]]
     causes = [[each["cause"], each["what"]] for each in content["causes"]]
@@ -61,31 +59,33 @@ def _days(study: Study, which: str) -> Drawn:
     days: Sequence[Mapping[str, Any]] = study.content["days"]
     name, found = f"days_{which}", [each[which] for each in days]
     remark = footer(study, name, f"{percent(study.confidence, 0)} prediction intervals")
-    sheet = Sheet(f"Was {LABELS[which]} what was predicted, day by day?", 4.2, remark)
-    axes = sheet.axes(left=1.0, top=0.75, width=style.WIDTH_IN - 1.4, height=2.6)
+    sheet = Sheet(f"Was {LABELS[which]} what was predicted, day by day?", remark)
+    axes = sheet.axes(160)
     at = list(range(len(days)))
     actual, simulated = ([each[side]["list"] for each in found] for side in ("actual", "simulated"))
     low, high = ([each["interval"][end] for each in found] for end in ("low", "high"))
     if None not in low:
-        axes.fill_between(at, low, high, color=style.BLUE, alpha=0.18, linewidth=0)
-    axes.plot(at, simulated, color=style.BLUE, linestyle="--", linewidth=1.4)
-    axes.plot(at, actual, color=style.VERMILLION, marker="o", markersize=4, linewidth=1.6)
-    step = max(1, -(-len(days) // 12))
-    axes.set_xticks(at[::step], [each["date"][5:] for each in days][::step])
-    axes.set_ylim(bottom=0)
-    style.put_numbers(axes.yaxis)
-    axes.set_ylabel(f"{study.currency} a day, at list")
-    sheet.legend(
-        [
-            Line2D([], [], color=style.VERMILLION, marker="o", markersize=4, label="actual"),
-            Line2D([], [], color=style.BLUE, linestyle="--", label="simulated, mean"),
-            style.swatch(style.BLUE, "", "predicted range"),
-        ]
+        axes.area(at, low, high, (style.BLUE, ""), opacity=0.18)
+    axes.line(at, simulated, style.BLUE, dash="--")
+    axes.line(at, actual, style.VERMILLION)
+    titles = [
+        f"{each['date']}: actual {money(a)}, simulated {money(s)}"
+        for each, a, s in zip(days, actual, simulated, strict=True)
+    ]
+    axes.dots(at, actual, style.VERMILLION, titles=titles)
+    step = max(1, -(-len(days) // 10))
+    axes.x.ticks, axes.x.labels = at[::step], [each["date"][5:] for each in days][::step]
+    axes.y.low, axes.y.label = 0.0, f"{study.currency} a day, at list"
+    sheet.key(
+        Key(label="actual", line=style.VERMILLION, marker="o"),
+        Key(label="simulated, mean", line=style.BLUE, dash="--"),
+        Key(label="predicted range", fill=style.BLUE),
     )
     dates, inside = [day["date"] for day in days], [each["inside"] for each in found]
     rows = [["date", "actual", "simulated", "low", "high", "inside"]]
     rows += [[*row] for row in zip(dates, actual, simulated, low, high, inside, strict=True)]
-    return sheet.finish(name, alt=f"Actual and predicted {LABELS[which]} by day.", rows=rows)
+    said = f"from {days[0]['date']} to {days[-1]['date']}; {sum(map(bool, inside))} of {len(days)} inside the range"
+    return sheet.finish(name, alt=f"Actual and predicted {LABELS[which]} by day, {said}.", rows=rows)
 
 
 def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:

@@ -15,7 +15,6 @@ from sim.report import (
     group_figures,
     page,
     ready,
-    style,
     timeline,
     totals,
 )
@@ -69,8 +68,7 @@ def _build(path: Path) -> Path:
             return page_path
     run = folder.read(path)
     hours, money = totals.hours_parts(run), totals.money_parts(run)
-    with style.figure_style():
-        figures = draw(run, hours, money)
+    figures = draw(run, hours, money)
     return page.write(path, figures, page.render(run, figures, hours, money))
 
 
@@ -95,6 +93,7 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
         if several:
             figures.append(group_figures.cost_by_group(run, shown_money))
         figures.append(bill_figures.cost_by_meter(run, shown_money))
+        figures.append(bill_figures.cost_by_day(run, shown_money.scale))
         figures.append(bill_figures.bill_distribution(run, shown_money.scale))
     if run.stored.commitments:
         figures.append(commitment_figures.commitment_use(run))

@@ -16,6 +16,9 @@ FIRST_FORMATS = ("%Y", "%b\n%Y", "%a %d %b", "%H:%M\n%a %d %b", "%H:%M", "%S")  
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeAxis:
     """Ticks of a time axis in hours from the start, and the axis label with its unit or time zone."""
@@ -90,6 +93,17 @@ def length(hours: float) -> str:
     if hours >= 1:
         return f"{hours:,.2f} hours"
     return f"{hours * 60:,.10g} minutes"
+
+
+def stretch(start: datetime | None, begin_h: float, end_h: float) -> str:
+    """From when to when, as short as is clear; hours from the start where its date is unknown."""
+    if start is None:
+        return f"{begin_h:,.4g} h to {end_h:,.4g} h"
+    begin, end = _later(start, begin_h), _later(start, end_h)
+    day = f"{DAYS[begin.weekday()]} {begin.day} {MONTHS[begin.month - 1]}"
+    if end_h - begin_h >= 24.0:
+        return f"{day} {begin.year} to {DAYS[end.weekday()]} {end.day} {MONTHS[end.month - 1]}"
+    return f"{day} {begin:%H:%M} to {end:%H:%M}"
 
 
 def _later(start: datetime, hours: float) -> datetime:

@@ -5,9 +5,10 @@ import numpy as np
 from sim.fields.numbers import MONEY, in_currency, percent, plain
 from sim.report import clock, style
 from sim.report.answer import PageData, Table
-from sim.report.fleet_figures import LEFT, RIGHT, footer
+from sim.report.axes import Key, Sheet
+from sim.report.fleet_figures import footer
 from sim.report.folder import Floats, ReportedRun
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 from sim.report.timeline import step_h
 from sim.report.totals import shares
 from sim.runs.results import CommitmentHours
@@ -68,35 +69,33 @@ def commitment_use(run: ReportedRun) -> Drawn:
     """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
     name = "commitment_use"
     shown = run.stored.commitments[:MOST_PANELS]
-    panel, gap, top = 1.15, 0.4, 0.95
-    height = top + len(shown) * (panel + gap) + 0.7
     step = step_h(run.horizon_h)
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
     left_out = len(run.stored.commitments) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
-    sheet = Sheet("How much of what was bought is used in each hour?", height, footer(run, name, remark))
+    sheet = Sheet("How much of what was bought is used in each hour?", footer(run, name, remark))
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
     per_hour = {MONEY: f"{run.currency} an hour", "host hour": "hosts", "unit hour": "units"}
+    said: list[str] = []
     rows: list[list[object]] = [["commitment", "unit", "from_h", "to_h", "bought_per_h", "used_per_h"]]
     for place, use in enumerate(shown):
-        axes = sheet.axes(left=LEFT, top=top + place * (panel + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel)
+        axes = sheet.axes(82)
         edges, bought, used = _steps(use, step, run.horizon_h)
-        style.fill_steps(axes, edges, used, bought, style.VERMILLION, "//")
-        style.fill_steps(axes, edges, np.zeros_like(used), used, style.BLUE)
-        style.line_steps(axes, edges, bought, style.BLACK, 0.9)
+        axes.step_area(edges, used, bought, (style.VERMILLION, "//"))
+        axes.step_area(edges, np.zeros_like(used), used, (style.BLUE, ""))
+        axes.steps(edges, bought, style.BLACK, width=0.9)
         share = shares([float(use.used.sum()), float(use.bought.sum() - use.used.sum())])[0]
-        words = f"{style.shorten(use.name, 60)}: {share} used" if share else style.shorten(use.name, 60)
-        axes.set_title(words, size=8.5, loc="left", pad=3)
-        axes.set_ylabel(per_hour.get(use.unit, "VMs"), size=8)
-        axes.set_ylim(0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0)
-        style.put_numbers(axes.yaxis, most=4)
-        style.put_time(axes, time, run.horizon_h, labelled=place == len(shown) - 1)
+        axes.title = f"{style.shorten(use.name, 60)}: {share} used" if share else style.shorten(use.name, 60)
+        said.append(axes.title)
+        axes.y.label, axes.y.most = per_hour.get(use.unit, "VMs"), 4
+        axes.y.low, axes.y.high = 0.0, float(bought.max(initial=0.0)) * 1.08 or 1.0
+        axes.time(time, run.horizon_h, labelled=place == len(shown) - 1)
         rows += [
             [use.name, in_currency(use.unit, run.currency), *numbers]
             for numbers in zip(edges[:-1].tolist(), edges[1:].tolist(), bought.tolist(), used.tolist(), strict=True)
         ]
-    sheet.legend([style.swatch(style.BLUE, "", "used"), style.swatch(style.VERMILLION, "//", "bought and lost")])
-    return sheet.finish(name, alt=f"Hourly use of {len(shown)} commitments.", rows=rows)
+    sheet.key(Key(label="used", fill=style.BLUE), Key(label="bought and lost", fill=style.VERMILLION, hatch="//"))
+    return sheet.finish(name, alt=f"Use of what was bought over time: {', '.join(said)}.", rows=rows)
 
 
 def _steps(use: CommitmentHours, step: int, horizon_h: float) -> tuple[Floats, Floats, Floats]:

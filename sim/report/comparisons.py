@@ -1,16 +1,14 @@
 """The report of a comparison: the differences that a change makes, with their confidence."""
 
-import math
 from pathlib import Path
-
-from matplotlib.lines import Line2D
 
 from sim.fields.messages import list_words
 from sim.fields.numbers import general, percent, plain, probability
 from sim.report import style
 from sim.report.answer import Table
+from sim.report.axes import Key, Sheet
 from sim.report.studies import Study, footer, known, read, write
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 from sim.runs.run_result import AS_ASKED
 from sim.studies.compare import NO_GAIN
 from sim.studies.cost_words import cost_sentences
@@ -29,8 +27,7 @@ VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
 def build_comparison(path: Path) -> Path:
     """The report of `vmfleet compare`: each difference with its interval, and the verdicts."""
     study = read(path, "comparison.json", ("base", "differences", "seed", "replications"))
-    with style.figure_style():
-        figures = [drawn] if (drawn := differences(study)) is not None else []
+    figures = [drawn] if (drawn := differences(study)) is not None else []
     base = str(study.content["base"])
     variants = study.content["differences"]
     tables = [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
@@ -52,45 +49,38 @@ def differences(study: Study) -> Drawn | None:
     metrics = [m for m in HEADLINES if any(known(of[v].get(m)) for v in of)]
     if not metrics:
         return None
-    row, top = 0.34, 0.85
-    tall = max(len(of), 2) * row
-    rows_of_panels = math.ceil(len(metrics) / 2)
-    height = top + rows_of_panels * (tall + 0.95) + 0.2
     sheet = Sheet(
         f"What is different from {style.shorten(str(study.content['base']), 50)}?",
-        height,
         footer(study, name, f"bars: {percent(study.confidence, 0)} interval of the mean difference"),
     )
-    names = [style.shorten(str(variant), 22) for variant in of]
-    left = 0.3 + 0.075 * max(map(len, names))
-    width = (style.WIDTH_IN - 2 * left - 0.5) / 2
+    names = [style.shorten(str(variant), 30) for variant in of]
     rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
     seen: dict[str, None] = {}
-    for i, metric in enumerate(metrics):
-        form = study.form(metric)
-        axes = sheet.axes(
-            left=left + (i % 2) * (width + left), top=top + (i // 2) * (tall + 0.95), width=width, height=tall
-        )
-        axes.axvline(0.0, color=style.INK, linewidth=0.9)
-        for line, (variant, by_metric) in enumerate(of.items()):
-            entry = by_metric.get(metric)
+    said = []
+    for metric in metrics:
+        entries = [(line, variant, of[variant].get(metric)) for line, variant in enumerate(of)]
+        form = study.form(metric, *(entry["mean"] for _, _, entry in entries if known(entry)))
+        axes = sheet.axes(max(len(of), 2) * 20, form.title.replace("(%)", "(percentage points)"))
+        axes.name_lines(names)
+        axes.rule(0.0, upright=True, width=0.9)
+        for line, variant, entry in entries:
             if not known(entry):
                 continue
             verdict = str(entry.get("verdict", "undecided"))
             seen[verdict] = None
             colour, marker = VERDICTS.get(verdict, VERDICTS["undecided"])
+            words = f"{variant}, {form.label}: {form.signed(entry['mean'])} {form.unit} ({verdict})"
+            said.append(words)
             if entry.get("low") is not None and entry.get("high") is not None:
-                ends = [entry["low"] * form.times, entry["high"] * form.times]
-                axes.plot(ends, [line, line], color=colour, linewidth=2.2)
-            axes.plot([entry["mean"] * form.times], [line], color=colour, marker=marker, markersize=6)
+                axes.line([entry["low"] * form.times, entry["high"] * form.times], [line, line], colour, width=2.2)
+            axes.dots([entry["mean"] * form.times], [line], colour, marker=marker, size=7, titles=[words])
+            axes.beside(line, form.signed(entry["mean"]))
             rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
-        style.name_lines(axes, names)
-        axes.margins(x=0.12)
-        style.put_numbers(axes.xaxis, most=4)
-        axes.set_xlabel(form.title.replace("(%)", "(percentage points)"))
-    looks = [(verdict, *look) for verdict, look in VERDICTS.items() if verdict in seen]
-    sheet.legend([Line2D([], [], color=colour, marker=m, linewidth=1.6, label=v) for v, colour, m in looks], columns=6)
-    return sheet.finish(name, alt="Differences from the base with their intervals.", rows=rows)
+        axes.x.margin = 0.12
+    sheet.key(
+        *(Key(label=label, line=look[0], marker=look[1], size=6) for label, look in VERDICTS.items() if label in seen)
+    )
+    return sheet.finish(name, alt=f"Differences from the base: {'; '.join(said)}.", rows=rows)
 
 
 def _stopped(study: Study) -> list[str]:

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from matplotlib.lines import Line2D
 
 from sim.report import style
-from sim.report.figure_fit import Dashes, put_shares
-from sim.report.style import Drawn, Sheet
+from sim.report.axes import Key, Sheet
+from sim.report.figure_fit import put_shares
+from sim.report.style import Drawn
 from sim.traces.durations import DurationFit, DurationFits
 from sim.traces.families import LOGNORMAL
 from sim.traces.step_durations import years_words
 
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
-LOOKS: Mapping[str, tuple[str, str, Dashes, str]] = MappingProxyType(
+LOOKS: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
     {  # colour, marker, dashes, in words
         "linux": (style.BLUE, "o", "-", "Linux"),
         "windows": (style.ORANGE, "s", "--", "Windows"),
@@ -38,27 +38,24 @@ def _draw(fits: Sequence[DurationFit], source: str) -> Drawn:
     what = first.operation.replace("_", " ")
     on = {"vm": "", "vmss": " of a scale set", "vmss-vm": " of a scale set's VM"}[first.target]
     name = "_".join(("duration", *first.target.split("-"), first.operation)).replace("duration_vm_", "duration_", 1)
-    sheet = Sheet(f'How long does "{what}"{on} take?', 4.1, _footer(fits, source, name))
-    axes = sheet.axes(left=0.75, top=0.7, width=9.0, height=2.6)
-    handles: list[Line2D] = []
+    sheet = Sheet(f'How long does "{what}"{on} take?', _footer(fits, source, name))
+    axes = sheet.axes(180)
     ends = []
     for fit in fits:
-        colour, marker, dashes, words = LOOKS[fit.os]
+        colour, marker, dash, words = LOOKS[fit.os]
         law = fit.of_family(LOGNORMAL.name)
         at_s, seen = _seen(fit)
         ends += [float(law.distribution.quantile(np.array([u]), np.array([1 - u]))[0]) for u in (0.004, 0.996)]
         ends += [float(at_s[0]), float(at_s[-1])]
         curve_s = np.geomspace(min(ends[-4:]), max(ends[-4:]), 200)
-        axes.plot(at_s, seen, marker, color=colour, markersize=3.2, zorder=5)
-        axes.plot(curve_s, law.distribution.cdf(curve_s), color=colour, linestyle=dashes, linewidth=1.6)
+        axes.line(curve_s, law.distribution.cdf(curve_s), colour, dash=dash, width=1.6)
+        axes.dots(at_s, seen, colour, marker=marker, size=3.2)
         found = f"median {law.parameters['median_s']:.3g} s, sigma {law.parameters['sigma']:.2f}"
-        key = Line2D([], [], color=colour, marker=marker, markersize=3.2, linestyle=dashes, linewidth=1.6)
-        key.set_label(f"{words}: {found}; off by at most {100 * law.goodness.distance:.0f} %")
-        handles.append(key)
+        label = f"{words}: {found}; off by at most {100 * law.goodness.distance:.0f} %"
+        sheet.key(Key(label=label, line=colour, marker=marker, size=3.2, dash=dash, width=1.6))
     put_shares(axes, TICKS_S, min(ends) / 1.1, max(ends) * 1.1)
-    axes.set_xlabel("time from the operation's start to its end (logarithmic)")
-    axes.set_ylabel("operations done")
-    sheet.legend(handles, columns=2)
+    axes.x.label = "time from the operation's start to its end (logarithmic)"
+    axes.y.label = "operations done"
     return sheet.finish(name, alt=_alt(fits, what + on), rows=_rows(fits))
 
 

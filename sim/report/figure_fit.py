@@ -1,15 +1,12 @@
 """The figure of a fit: the share of VMs gone by age, as a trace shows it and as each distribution has it."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from sim.report import style
-from sim.report.style import Drawn, Sheet
+from sim.report.axes import Axes, Key, Sheet
+from sim.report.style import Drawn
 from sim.traces.fit import Fit
 from sim.units import format_duration
 
@@ -17,8 +14,7 @@ NAME = "lifetime_fit"
 AGES_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
 """Ages that people know by name, for the axis."""
 
-Dashes = Literal["-", "--", "-.", ":"]
-LINES: tuple[tuple[str, Dashes, float], ...] = (
+LINES: tuple[tuple[str, str, float], ...] = (
     (style.BLUE, "-", 2.0),
     (style.ORANGE, "--", 1.4),
     (style.GREEN, "-.", 1.4),
@@ -31,33 +27,25 @@ def draw(fit: Fit) -> Drawn:
     """Which distribution do the lifetimes of this trace follow?"""
     curve = fit.curve()
     question = f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?"
-    sheet = Sheet(question, 4.6, _footer(fit))
-    axes = sheet.axes(left=0.75, top=0.95, width=9.0, height=2.85)
-    axes.plot(curve.seen_s, curve.seen, "o", color=style.BLACK, markersize=3.0, zorder=5)
-    for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
-        axes.plot(curve.at_s, curve.distributions[distribution.family], color=colour, linestyle=dashes, linewidth=width)
+    sheet = Sheet(question, _footer(fit))
+    axes = sheet.axes(190)
     put_shares(axes, AGES_S, float(curve.at_s[0]), float(curve.at_s[-1]))
-    axes.set_xlabel("age since creation (logarithmic)")
-    axes.set_ylabel("VMs gone")
-    seen = "as seen (Turnbull's estimate)"
-    handles = [Line2D([], [], color=style.BLACK, marker="o", linestyle="", markersize=3.0, label=seen)]
-    for distribution, (colour, dashes, width) in zip(fit.distributions, LINES, strict=False):
+    axes.dots(curve.seen_s, curve.seen, style.BLACK, size=3.0)
+    sheet.key(Key(label="as seen (Turnbull's estimate)", line=style.BLACK, marker="o", dash="", size=3.0))
+    for distribution, (colour, dash, width) in zip(fit.distributions, LINES, strict=False):
+        axes.line(curve.at_s, curve.distributions[distribution.family], colour, dash=dash, width=width)
         label = f"{distribution.family}: off by at most {100 * distribution.goodness.distance:.1f} %"
-        handles.append(Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=label))
-    sheet.legend(handles, columns=3)
+        sheet.key(Key(label=label, line=colour, dash=dash, width=width))
+    axes.x.label = "age since creation (logarithmic)"
+    axes.y.label = "VMs gone"
     return sheet.finish(NAME, alt=_alt(fit), rows=_rows(fit))
 
 
 def put_shares(axes: Axes, ticks_s: Sequence[float], low_s: float, high_s: float) -> None:
     """Make the axes those of shares by time, which is logarithmic from *low_s* to *high_s* and has ticks that people know."""
-    inside = [tick for tick in ticks_s if low_s <= tick <= high_s]
-    axes.set_xscale("log")
-    axes.set_xlim(low_s, high_s)
-    axes.set_ylim(0.0, 1.02)
-    axes.xaxis.set_major_locator(FixedLocator(inside))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([format_duration(tick) for tick in inside])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.x.log, axes.x.low, axes.x.high = True, low_s, high_s
+    axes.x.ticks, axes.x.labels = ticks_s, [format_duration(tick) for tick in ticks_s]
+    axes.y.low, axes.y.high, axes.y.share = 0.0, 1.02, True
 
 
 def _footer(fit: Fit) -> str:

@@ -1,24 +1,26 @@
 """Figures of the fleet in time: what state its VMs are in, how many run in each group, and timelines of single VMs."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.patches import Patch
 
+from sim.fields.messages import list_words
+from sim.fields.numbers import count
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
+from sim.report.axes import Axes, Key, Sheet
 from sim.report.folder import Floats, ReportedRun
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 from sim.report.timeline import Band, Timeline
 from sim.runs.results import VmTimeline
 
-LEFT, RIGHT = 1.0, 0.45  # inches beside the axes
-PANEL_IN, GAP_IN = 0.85, 0.42  # of the panels of single states
 WEEK_H = 168.0
-MOST_VMS = 24
+MOST_VMS = 16
+MOST_LINES = len(style.SERIES)
+MOST_HOVERS = 112  # stretches of time that tell their values while the pointer rests on them
+ALIKE = 0.02  # groups whose running VMs differ by less than this part of their most, on average, share a line
 LONG_H = 1 / 6  # a stay that ends the closer look
 LASTING = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, PowerState.HIBERNATED})
 Stay = tuple[float, float, PowerState]  # from, to, in what
@@ -28,109 +30,116 @@ def footer(run: ReportedRun, name: str, remark: str = "") -> str:
     """Where a figure comes from, in one small line."""
     runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
     origin = (style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}")
-    return "  \N{MIDDLE DOT}  ".join(part for part in (*origin, f"numbers in figures/{name}.csv", remark) if part)
+    return " \N{MIDDLE DOT} ".join(part for part in (*origin, f"numbers in figures/{name}.csv", remark) if part)
 
 
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
-    """All states stacked, and below each on its own scale with the range over replications."""
+    """All states stacked; a line parts what is billed from what isn't."""
     name = "vms_by_state"
     policy = get_policy(run.policy)
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
-    rows = (len(present) + 1) // 2
-    stack_top, stack_height = 0.85, 2.3
-    panels_top = stack_top + stack_height + 1.15
-    height = panels_top + rows * (PANEL_IN + GAP_IN) + 0.4
     every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
-    sheet = Sheet("What are the VMs doing?", height, footer(run, name, every))
-    width = style.WIDTH_IN - LEFT - RIGHT
-
-    stack = sheet.axes(left=LEFT, top=stack_top, width=width, height=stack_height)
+    sheet = Sheet("What are the VMs doing?", footer(run, name, every))
+    stack = sheet.axes(190)
     below = np.zeros(len(timeline.edges_h) - 1)
-    handles = []
+    billed = None
     for state in present:
         above = below + timeline.states[state].mean
-        style.fill_steps(stack, timeline.edges_h, below, above, *style.STATE_LOOK[state])
-        handles.append(_swatch(state, policy))
+        stack.step_area(timeline.edges_h, below, above, style.STATE_LOOK[state])
+        sheet.key(_key(state, policy))
         below = above
-        if policy.bills(state):
-            billed = above
-    if any(policy.bills(state) for state in present):
-        style.line_steps(stack, timeline.edges_h, billed, style.BLACK, 0.9)
-    stack.set_ylabel("VMs (mean)")
-    stack.set_ylim(0.0, _headroom(below))
-    style.put_numbers(stack.yaxis)
-    time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
-    style.put_time(stack, time, run.horizon_h)
-    _mark_warm_up(stack, run, named=True)
-    sheet.legend(handles, left=LEFT - 0.08)
-
-    _panels(sheet, run, timeline, present, panels_top)
-    header = ["from_h", "to_h"]
-    columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
-    for state in present:
-        _column(header, columns, str(state), timeline.states[state])
+        billed = above if policy.bills(state) else billed
+    if billed is not None:
+        stack.steps(timeline.edges_h, billed, style.BLACK, width=0.9)
+        sheet.key(Key(label="all billed", line=style.BLACK, width=0.9))
+    stack.y.label = "VMs (mean over replications)" if run.replications > 1 else "VMs"
+    stack.y.low, stack.y.high = 0.0, _headroom(below)
+    over_time(stack, run, timeline.edges_h, {str(state): timeline.states[state].mean for state in present})
+    means = {
+        str(state): float(np.average(timeline.states[state].mean, weights=np.diff(timeline.edges_h)))
+        for state in present
+    }
     return sheet.finish(
         name,
-        alt=f"VMs in each of {len(present)} power states over {clock.length(run.horizon_h)}.",
-        rows=[header, *np.column_stack(columns).tolist()],
+        alt=f"VMs by power state over {clock.length(run.horizon_h)}; on average {_spelt(means)}, at most {count(round(float(below.max()), 1))} at once.",
+        rows=_bands(timeline.edges_h, {str(state): timeline.states[state] for state in present}),
     )
-
-
-def _panels(
-    sheet: Sheet, run: ReportedRun, timeline: Timeline, present: Sequence[PowerState], panels_top: float
-) -> None:
-    """A small panel for each state, two in a row."""
-    words = "Each state on its own scale"
-    if run.replications > 1:
-        words += ": the mean and, in grey, the 5\N{EN DASH}95 % range of replications"
-    sheet.figure.text(
-        (LEFT - 0.06) / style.WIDTH_IN, 1 - (panels_top - 0.42) / sheet.height_in, words, size=9, color=style.INK
-    )
-    half = (style.WIDTH_IN - 2 * LEFT - RIGHT + 0.15) / 2
-    small = clock.time_axis(run.horizon_h, run.start, run.zone_name, most_ticks=5)
-    for i, state in enumerate(present):
-        left, top = LEFT + (i % 2) * (half + LEFT - 0.15), panels_top + (i // 2) * (PANEL_IN + GAP_IN)
-        axes = sheet.axes(left=left, top=top, width=half, height=PANEL_IN)
-        _band(axes, timeline.edges_h, timeline.states[state], style.STATE_LOOK[state][0])
-        axes.set_title(state.capitalize(), size=8.5, loc="left", pad=3)
-        style.put_numbers(axes.yaxis, most=3)
-        axes.set_ylabel("VMs", size=8)
-        style.put_time(axes, small, run.horizon_h, labelled=False)
-        if i >= len(present) - 2:
-            axes.tick_params(labelbottom=True, labelsize=7.5)
-        _mark_warm_up(axes, run)
 
 
 def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
-    """Running VMs of each group, one small panel a group."""
+    """Running VMs of the groups; those that run alike share a line."""
     name = "running_by_group"
-    groups = list(timeline.running)
-    panel_height, gap, top = 0.95, 0.35, 0.72
-    height = top + len(groups) * (panel_height + gap) + 0.75
-    left_out = len(run.groups) - len(groups)
-    remark = f"{left_out:,} groups with fewer billed hours left out" if left_out else ""
-    sheet = Sheet("How many VMs of each group are running?", height, footer(run, name, remark))
-    time = clock.time_axis(run.horizon_h, run.start, run.zone_name)
-    header = ["from_h", "to_h"]
-    columns: list[Floats] = [timeline.edges_h[:-1], timeline.edges_h[1:]]
-    for i, group in enumerate(groups):
-        axes = sheet.axes(
-            left=LEFT, top=top + i * (panel_height + gap), width=style.WIDTH_IN - LEFT - RIGHT, height=panel_height
-        )
-        _band(axes, timeline.edges_h, timeline.running[group], style.BLUE)
-        words = " (mean and 5\N{EN DASH}95 % of replications)" if run.replications > 1 and i == 0 else ""
-        axes.set_title(style.shorten(group, 60) + words, size=8.5, loc="left", pad=3)
-        axes.set_ylabel("VMs")
-        style.put_numbers(axes.yaxis, most=3)
-        style.put_time(axes, time, run.horizon_h, labelled=i == len(groups) - 1)
-        _mark_warm_up(axes, run)
-        _column(header, columns, group, timeline.running[group])
-    return sheet.finish(
-        name,
-        alt=f"Running VMs of {len(groups)} groups over {clock.length(run.horizon_h)}.",
-        rows=[header, *np.column_stack(columns).tolist()],
+    lines = _alike({group: band.mean for group, band in timeline.running.items()})
+    shown = lines[:MOST_LINES]
+    left_out = len(run.groups) - sum(map(len, shown))
+    remark = f"{left_out:,} groups with fewer VMs left out" if left_out else ""
+    sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
+    axes = sheet.axes(170)
+    means: dict[str, Floats] = {}
+    for place, (groups, (colour, _)) in enumerate(zip(shown, style.SERIES, strict=False)):
+        label = list_words([style.shorten(group, 40) for group in groups[:4]], "and")
+        label += f" and {len(groups) - 4:,} more" if len(groups) > 4 else ""
+        label += ", each" if len(groups) > 1 else ""
+        band = timeline.running[groups[0]]
+        if band.low is not None and band.high is not None:
+            axes.step_area(timeline.edges_h, band.low, band.high, (style.RULE, ""))
+        width = max(1.1, 2.6 - 0.5 * place)  # thick below thin: lines on top of one another are all seen
+        axes.steps(timeline.edges_h, band.mean, colour, width=width)
+        sheet.key(Key(label=label, line=colour, width=width))
+        means[label] = band.mean
+    axes.y.label = (
+        "running VMs (mean, and in grey 5\N{EN DASH}95 % of replications)" if run.replications > 1 else "running VMs"
     )
+    axes.y.low, axes.y.margin = 0.0, 0.06
+    over_time(axes, run, timeline.edges_h, means)
+    most = {label: float(values.max()) for label, values in means.items()}
+    return sheet.finish(
+        name, alt=f"Running VMs over {clock.length(run.horizon_h)}; at most {_spelt(most)}.",
+        rows=_bands(timeline.edges_h, timeline.running),
+    )  # fmt: skip
+
+
+def _alike(curves: Mapping[str, Floats]) -> list[list[str]]:
+    """Groups put together whose curves hardly differ, the one with the most VMs first."""
+    made: list[list[str]] = []
+    for group in sorted(curves, key=lambda group: -float(curves[group].max(initial=0.0))):
+        for others in made:
+            first = curves[others[0]]
+            if np.abs(first - curves[group]).mean() <= ALIKE * first.max(initial=0.0):
+                others.append(group)
+                break
+        else:
+            made.append([group])
+    return made
+
+
+def over_time(
+    axes: Axes, run: ReportedRun, edges_h: Floats, values: Mapping[str, Floats], end_h: float | None = None
+) -> None:
+    """A time axis, the warm-up marked, and the values told while the pointer rests on a stretch of it."""
+    end_h = end_h or run.horizon_h
+    axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h)
+    if run.warm_up_h > 0:
+        axes.y.see([0.0])
+        low, high = axes.y.limits()
+        axes.boxes([(0.0, low, min(run.warm_up_h, end_h), high)], (style.FAINT, "//"), title="warm-up, left out")
+    starts = np.unique(np.linspace(0, len(edges_h) - 1, min(MOST_HOVERS, len(edges_h) - 1) + 1).astype(int))[:-1]
+    weights = np.diff(edges_h)
+    total = np.add.reduceat(weights, starts)
+    means = {label: np.add.reduceat(each * weights, starts) / total for label, each in values.items()}
+    edges = [*edges_h[starts].tolist(), float(edges_h[-1])]
+    axes.hover(
+        edges,
+        [
+            f"{clock.stretch(run.start, begin, end)}: {_spelt({label: each[place] for label, each in means.items()})}"
+            for place, (begin, end) in enumerate(itertools.pairwise(edges))
+        ],
+    )
+
+
+def _spelt(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{label} {count(round(float(value), 1))}" for label, value in values.items())
 
 
 def single_vms(run: ReportedRun) -> Drawn:
@@ -141,56 +150,36 @@ def single_vms(run: ReportedRun) -> Drawn:
     number = min(len(all_of_them), MOST_VMS)
     timelines = [all_of_them[i * len(all_of_them) // number] for i in range(number)]  # evenly
     of = f"{number:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{number:,} VMs"
-    remark = f"{of}, the first of each group (no sample), in replication 0; minutes are too thin to see"
-    row, top, closer = 0.2, 0.92, 0.95
-    tall = max(len(timelines), 2) * row
-    height = top + tall + 0.95 + closer
-    sheet = Sheet("Which states does a single VM pass through?", height, footer(run, name, remark))
+    remark = f"{of}, the first of each group (no sample), in replication 0"
+    sheet = Sheet("Which states does a single VM pass through?", footer(run, name, remark))
     names = [style.shorten(vm.vm, 26) for vm in timelines]
-    left = max(LEFT, 0.25 + 0.073 * max(len(each) for each in names))
-    width = style.WIDTH_IN - left - RIGHT
-    axes = sheet.axes(left=left, top=top, width=width, height=tall)
     stays = [(vm.vm, _stays(vm, end_h)) for vm in timelines]
-    shown = _rows_of_states(axes, [stay for _, stay in stays])
-    axes.set_yticks(range(len(timelines)), names)
-    style.put_time(axes, clock.time_axis(end_h, run.start, run.zone_name), end_h)
-
-    minutes = sheet.axes(left=left, top=top + tall + 0.95, width=width, height=0.26)
-    _first_minutes(minutes, stays[0][1])
-    minutes.set_yticks([0], [names[0]])
-    minutes.set_title(f"A closer look: how {names[0]} begins", size=8.5, loc="left", pad=4)
+    axes = sheet.axes(max(len(timelines), 2) * 13)
+    shown = _rows_of_states(axes, [stay for _, stay in stays], end_h * 0.0008)
+    axes.name_lines(names)
+    axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h)
+    _first_minutes(sheet.axes(18, f"A closer look: how {names[0]} begins"), stays[0][1])
     policy = get_policy(run.policy)
-    sheet.legend([_swatch(s, policy) for s in shown])
+    sheet.key(*(_key(state, policy) for state in shown))
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
     return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
 
 
-def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]]) -> list[PowerState]:
-    """Draw a row a vm, coloured by state; returns the states that occur."""
-    boxes: dict[PowerState, list[list[tuple[float, float]]]] = {}
+def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]], least: float) -> list[PowerState]:
+    """Draw a row a VM, coloured by state, none too thin to be seen; returns the states that occur."""
+    boxes: dict[PowerState, list[tuple[float, float, float, float]]] = {}
     for line, stays in enumerate(timelines):
-        low, high = line - 0.36, line + 0.36
         for begin, end, state in stays:
-            boxes.setdefault(state, []).append([(begin, low), (end, low), (end, high), (begin, high)])
+            boxes.setdefault(state, []).append((begin, line - 0.38, max(end, begin + least), line + 0.38))
     shown = [state for state in PowerState if state in boxes]
-    # Short states last and with an edge of their own colour, so that they aren't painted over.
-    for state in sorted(shown, key=lambda state: state in LASTING, reverse=True):
-        colour, hatch = style.STATE_LOOK[state]
-        drawn = PolyCollection(boxes[state], facecolors=colour, edgecolors=colour, linewidths=0.3)
-        if hatch:
-            drawn.set_hatch(hatch)
-        style.rasterise(drawn, 4 * len(boxes[state]))
-        axes.add_collection(drawn, autolim=False)
-    axes.set_ylim(len(timelines) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
+    for state in sorted(shown, key=lambda state: state in LASTING, reverse=True):  # short ones aren't painted over
+        axes.boxes(boxes[state], style.STATE_LOOK[state], title=str(state))
     return shown
 
 
 def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
-    """The first stays of a vm until one lasts, in minutes, each named where there is room."""
+    """The first stays of a VM until one lasts, in minutes, each named where there is room."""
     begin_h = stays[0][0] if stays else 0.0
     lasting = next((begin for begin, end, _ in stays if end - begin > LONG_H), None)
     until_h = (stays[-1][1] if lasting is None else lasting) if stays else 0.0
@@ -200,15 +189,14 @@ def _first_minutes(axes: Axes, stays: Sequence[Stay]) -> None:
         for begin, end, state in stays
         if (begin - begin_h) * 60 < span_min
     ]
-    _rows_of_states(axes, [early])
+    _rows_of_states(axes, [early], 0.0)
     for begin, end, state in early:
-        if end - begin > span_min * 0.0105 * (len(state) + 1):
+        if end - begin > span_min * 0.0125 * (len(state) + 1):
             dark = state in (PowerState.RUNNING, PowerState.STOPPED, PowerState.HIBERNATED)
-            colour = "white" if dark else style.INK
-            axes.text((begin + end) / 2, 0.0, str(state), ha="center", va="center", size=7.5, color=colour)
-    axes.set_xlim(0.0, span_min)
-    style.put_numbers(axes.xaxis, most=10)
-    axes.set_xlabel("minutes since its create was accepted")
+            axes.words((begin + end) / 2, 0.0, str(state), colour=style.WHITE if dark else style.INK)
+    axes.y.ticks, axes.y.low, axes.y.high, axes.is_open = (), 0.4, -0.4, True
+    axes.x.low, axes.x.high, axes.x.most = 0.0, span_min, 10
+    axes.x.label = "minutes since its create was accepted"
 
 
 def _stays(vm: VmTimeline, end_h: float) -> list[Stay]:
@@ -221,36 +209,20 @@ def _stays(vm: VmTimeline, end_h: float) -> list[Stay]:
     ]
 
 
-def _swatch(state: PowerState, policy: BillingPolicy) -> Patch:
-    return style.swatch(*style.STATE_LOOK[state], f"{state} {'(billed)' if policy.bills(state) else '(not billed)'}")
-
-
-def _band(axes: Axes, edges: Floats, band: Band, colour: str) -> None:
-    """The mean as a line over the paler range."""
-    if band.low is not None and band.high is not None:
-        style.fill_steps(axes, edges, band.low, band.high, style.RULE)
-    pale = colour in (style.FAINT, style.YELLOW)
-    style.line_steps(axes, edges, band.mean, style.INK if pale else colour, 1.1)
-    axes.set_ylim(0.0, _headroom(band.mean if band.high is None else band.high))
+def _key(state: PowerState, policy: BillingPolicy) -> Key:
+    colour, hatch = style.STATE_LOOK[state]
+    return Key(label=f"{state}{'' if policy.bills(state) else ' (not billed)'}", fill=colour, hatch=hatch)
 
 
 def _headroom(values: Floats) -> float:
     return float(values.max()) * 1.06 or 1.0
 
 
-def _mark_warm_up(axes: Axes, run: ReportedRun, *, named: bool = False) -> None:
-    if run.warm_up_h > 0:
-        axes.axvspan(0.0, run.warm_up_h, facecolor=style.FAINT, hatch="///", linewidth=0.0)
-    if named and run.warm_up_h > 0.1 * run.horizon_h:
-        axes.text(
-            run.warm_up_h / 2, 0.5, "warm-up, left out", transform=axes.get_xaxis_transform(), ha="center", va="center",
-            size=7, color=style.QUIET, clip_on=True,
-        )  # fmt: skip
-
-
-def _column(header: list[str], columns: list[Floats], name: str, band: Band) -> None:
-    header.append(f"{name}_mean_vms")
-    columns.append(band.mean)
-    if band.low is not None and band.high is not None:
-        header += [f"{name}_p05_vms", f"{name}_p95_vms"]
-        columns += [band.low, band.high]
+def _bands(edges_h: Floats, bands: Mapping[str, Band]) -> list[list[object]]:
+    """Mean and range of each curve by step of time."""
+    columns: dict[str, Floats] = {"from_h": edges_h[:-1], "to_h": edges_h[1:]}
+    for name, band in bands.items():
+        columns[f"{name}_mean_vms"] = band.mean
+        if band.low is not None and band.high is not None:
+            columns |= {f"{name}_p05_vms": band.low, f"{name}_p95_vms": band.high}
+    return [list(columns), *np.column_stack(list(columns.values())).tolist()]

@@ -5,24 +5,18 @@ from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
 from sim.report import clock, style
-from sim.report.bill_figures import horizontal, whisker_keys, whiskers
+from sim.report.axes import Key, Sheet
+from sim.report.bill_figures import METER_LOOK, OTHER_LOOK, ROW, horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, ReportedRun, Stat
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
 
 MOST_BARS = 12
 SERVED, UNSERVED = "compute, ready while needed", "compute, billed but idle"
-PART_LOOK = {
-    SERVED: (style.BLUE, ""),
-    UNSERVED: (style.VERMILLION, "//"),
-    "compute": (style.BLUE, ""),
-    "software licences": (style.PURPLE, "\\\\"),
-    "disks": (style.RULE, ""),
-    "network": (style.GREEN, ".."),
-    "commitments": (style.QUIET, "++"),
+PART_LOOK = {SERVED: (style.BLUE, ""), UNSERVED: (style.VERMILLION, "//")} | {
+    METERS[meter].label: look for meter, look in METER_LOOK.items()
 }
-OTHER_LOOK = (style.SKY, "oo")
 Part = tuple[str, float]  # what for, mean amount
 
 
@@ -37,12 +31,8 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     is_parted = not run.mean("cost.commitment")
     question = f"Which group costs what in {period}" + (", and what part pays for idle hours?" if is_parted else "?")
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""
-    top, row = 0.95, 0.42
-    tall = max(len(shown), 2) * row
-    sheet = Sheet(question, top + tall + 0.85, footer(run, name, remark))
-    names = [style.shorten(group, 26) for group, _, _ in shown]
-    left = max(1.0, 0.25 + 0.073 * max(len(each) for each in names))
-    axes = sheet.axes(left=left, top=top, width=style.WIDTH_IN - left - 2.15, height=tall)
+    sheet = Sheet(question, footer(run, name, remark))
+    axes = sheet.axes(max(len(shown), 2) * ROW)
     currency = run.currency
     table: list[list[object]] = [["group", "part", f"mean_{currency}", "low", "high", "p05", "p95"]]
     stats = [_total(run, members) for _, members, _ in shown]
@@ -56,15 +46,17 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
             if part <= 0:
                 continue
             seen.append(what)
-            style.bar(axes, line, part, PART_LOOK.get(what, OTHER_LOOK), left=begin)
+            title = f"{group}, {what}: {money.scale.with_unit(part)}"
+            axes.bar(line, part, PART_LOOK.get(what, OTHER_LOOK), left=begin, title=title)
             begin += part
         whiskers(axes, line, stat, largest)
-        style.put_beside(axes, line, money.scale.with_unit(amount))
-    horizontal(axes, largest, names)
-    axes.set_xlabel(f"{currency} (mean over replications)" if run.replications > 1 else currency)
-    handles = [style.swatch(*look, what) for what, look in PART_LOOK.items() if what in seen]
-    sheet.legend([*handles, *whisker_keys(run)], columns=5)
-    return sheet.finish(name, alt=f"Cost of {len(shown)} groups, the most expensive first.", rows=table)
+        axes.beside(line, money.scale.with_unit(amount))
+    horizontal(axes, largest, [style.shorten(group, 26) for group, _, _ in shown])
+    axes.x.label = f"{currency} (mean over replications)" if run.replications > 1 else currency
+    looks = {what: PART_LOOK.get(what, OTHER_LOOK) for what in dict.fromkeys([*PART_LOOK, *seen]) if what in seen}
+    sheet.key(*(Key(label=what, fill=fill, hatch=hatch) for what, (fill, hatch) in looks.items()), *whisker_keys(run))
+    said = ", ".join(f"{group} {money.scale.with_unit(amount)}" for group, _, amount in shown)
+    return sheet.finish(name, alt=f"Cost by group, the most expensive first: {said}.", rows=table)
 
 
 def _parts(run: ReportedRun, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:

@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
-
 from sim.errors import InputError
+from sim.fields import numbers
 from sim.report import style
-from sim.report.style import Sheet
+from sim.report.axes import Axes, Key, Sheet
 
-TOP_IN, PANEL_IN, BELOW_IN = 0.85, 2.9, 0.8
-EXPECTED_STYLES: Any = ("--", ":", "-.")
+EXPECTED_DASHES = ("--", ":", "-.")
+MOST_SAID = 24  # points in the words for whoever can't see the figure
 
 
 class Known(Protocol):
@@ -53,75 +50,59 @@ def plot(
     places = list(dict.fromkeys(place for line in lines.values() for place in line))
     numeric = all(isinstance(place, int | float) for place in places)
     footer = "  \N{MIDDLE DOT}  ".join(part for part in (note, f"numbers in figures/{name}.csv") if part)
-    with style.figure_style():
-        sheet = Sheet(question, TOP_IN + PANEL_IN + BELOW_IN, footer)
-        axes = sheet.axes(left=1.0, top=TOP_IN, width=style.WIDTH_IN - 1.4, height=PANEL_IN)
-        handles, rows = _draw_lines(axes, lines, places, numeric)
-        rows.insert(0, ["line", x, y, "low", "high"])
-        if numeric:
-            style.put_numbers(axes.xaxis, most=10)
+    sheet = Sheet(question, footer)
+    axes = sheet.axes(185)
+    rows: list[list[object]] = [["line", x, y, "low", "high"]]
+    form = numbers.percent if percent else numbers.general
+    found = expected = 0
+    joined = numeric and not any(_is_worked_out(line) for line in lines.values())
+    for label, line in lines.items():
+        at = [_at(places, place, numeric) for place in line]
+        if _is_worked_out(line):
+            sheet.key(_draw_expected(axes, line, at, label, EXPECTED_DASHES[expected % len(EXPECTED_DASHES)], numeric))
+            expected += 1
         else:
-            axes.set_xticks(range(len(places)), [style.shorten(str(place), 24) for place in places])
-            axes.margins(x=0.15)
-        if percent:
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        else:
-            style.put_numbers(axes.yaxis)
-        low, high = axes.get_ylim()
-        least = min(_numbers(value)[0] for line in lines.values() for value in line.values())
-        if least >= 0 and (low < 0 or least < 0.5 * high):
-            axes.set_ylim(bottom=0.0)  # a share or a sum is judged against nothing at all
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        sheet.legend(handles)
-        drawn = sheet.finish(name, alt=f"{y} by {x}: {', '.join(lines)}.", rows=rows)
+            # Side by side where places are words: intervals would hide each other.
+            aside = [place + (0.0 if numeric else 0.06 * found) for place in at]
+            colour = style.SERIES[found % len(style.SERIES)][0]
+            titles = [f"{label}, {place}: {form(_numbers(value)[0])}" for place, value in line.items()]
+            sheet.key(_draw_found(axes, line, aside, label, colour, titles, joined))
+            found += 1
+        rows += [[label, place, *_numbers(value)] for place, value in line.items()]
+    axes.x.most, axes.x.margin = 10, 0.03 if numeric else 0.15
+    if not numeric:
+        axes.x.ticks, axes.x.labels = range(len(places)), [style.shorten(str(place), 24) for place in places]
+    axes.y.share, axes.y.margin = percent, 0.05
+    low, high = axes.y.limits()
+    least = min(_numbers(value)[0] for line in lines.values() for value in line.values())
+    if least >= 0 and (low < 0 or least < 0.5 * high):
+        axes.y.low = 0.0  # a share or a sum is judged against nothing at all
+    axes.x.label, axes.y.label = x, y
+    said = "; ".join(f"{row[0]}, {row[1]}: {form(row[2])}" for row in rows[1 : MOST_SAID + 1])  # type: ignore[arg-type]
+    drawn = sheet.finish(name, alt=f"{y} by {x}: {said}.", rows=rows)
     style.write(drawn, Path(folder) / "figures")
     return Path(folder) / "figures" / f"{name}.png"
 
 
-def _draw_lines(
-    axes: Axes, lines: Mapping[str, Line], places: list[Any], numeric: bool
-) -> tuple[list[Line2D], list[list[object]]]:
-    """Draw every line; returns their keys and the numbers shown."""
-    handles = []
-    rows: list[list[object]] = []
-    found = expected = 0
-    joined = numeric and not any(_is_worked_out(line) for line in lines.values())
-    for label, line in lines.items():
-        if not _is_worked_out(line):
-            colour, _ = style.SERIES[found % len(style.SERIES)]
-            # Side by side where places are words: intervals would hide each other.
-            shift = 0.0 if numeric else 0.06 * found
-            found += 1
-            at = [_at(places, place, numeric) + shift for place in line]
-            handle = _draw_found(axes, line, colour, at, joined)
-        else:
-            line_style = EXPECTED_STYLES[expected % len(EXPECTED_STYLES)]
-            expected += 1
-            handle = _draw_expected(axes, line, line_style, [_at(places, p, numeric) for p in line], numeric)
-        handle.set_label(label)
-        handles.append(handle)
-        for place, value in line.items():
-            rows.append([label, place, *_numbers(value)])
-    return handles, rows
-
-
-def _draw_found(axes: Axes, line: Line, colour: str, at: list[float], joined: bool) -> Line2D:
+def _draw_found(
+    axes: Axes, line: Line, at: list[float], label: str, colour: str, titles: list[str], joined: bool
+) -> Key:
     means, lows, highs = zip(*map(_numbers, line.values()), strict=True)
     for place, low, high in zip(at, lows, highs, strict=True):
-        if low is not None and high is not None:
-            axes.plot([place, place], [low, high], color=colour, linewidth=1.6, marker="_", markersize=7)
-    line_style: Any = "-" if joined else ""
-    axes.plot(at, means, color=colour, marker="o", markersize=4.5, linestyle=line_style, linewidth=1.2)
-    return Line2D([], [], color=colour, marker="o", markersize=4.5, linestyle=line_style, linewidth=1.2)
+        axes.whisker(place, low, high, size=7, width=1.6, colour=colour, upright=True)
+    if joined:
+        axes.line(at, means, colour, width=1.2)
+    axes.dots(at, means, colour, titles=titles)
+    return Key(label=label, line=colour, marker="o", dash="-" if joined else "", width=1.2)
 
 
-def _draw_expected(axes: Axes, line: Line, line_style: Any, at: list[float], numeric: bool) -> Line2D:
+def _draw_expected(axes: Axes, line: Line, at: list[float], label: str, dash: str, numeric: bool) -> Key:
     means = [_numbers(value)[0] for value in line.values()]
-    how: dict[str, Any] = {"color": style.BLACK, "linewidth": 1.1}
-    how |= {"linestyle": line_style} if numeric else {"linestyle": "", "marker": "_", "markersize": 22}
-    axes.plot(at, means, zorder=1, **how)
-    return Line2D([], [], **how | ({} if numeric else {"markersize": 12}))
+    if numeric:
+        axes.line(at, means, style.BLACK, dash=dash, width=1.1)
+        return Key(label=label, line=style.BLACK, dash=dash, width=1.1)
+    axes.dots(at, means, style.BLACK, marker="_", size=22)
+    return Key(label=label, line=style.BLACK, marker="_", dash="", size=12)
 
 
 def _numbers(value: Known | float) -> tuple[float, float | None, float | None]:

@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
 from sim.fields.numbers import count, percent, plain
 from sim.report import style
 from sim.report.answer import PageData, Table
-from sim.report.fleet_figures import LEFT, RIGHT, footer
+from sim.report.axes import Key, Sheet
+from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, Floats, ReportedRun
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 
 SHARES = np.arange(1, 101) / 100
 LISTED = (0.5, 0.9, 0.95, 0.99, 1.0)
@@ -40,22 +39,29 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     shown = sorted(shown, key=lambda group: -np.nanmax(found[group], initial=0.0))[:MOST_GROUPS]
     left_out = len(found) - 1 - len(shown)
     remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
-    sheet = Sheet("How long after they are needed are VMs ready?", 4.2, footer(run, name, remark))
-    axes = sheet.axes(left=LEFT, top=0.85, width=style.WIDTH_IN - LEFT - RIGHT, height=2.6)
-    handles = []
+    sheet = Sheet("How long after they are needed are VMs ready?", footer(run, name, remark))
+    axes = sheet.axes(150)
     rows: list[list[object]] = [["group", "share_ready", "mean_s"]]
     for group, (colour, _) in zip(shown, style.SERIES, strict=False):
-        axes.plot(found[group], SHARES, color=colour, linewidth=1.4, drawstyle="steps-post")
-        handles.append(Line2D([], [], color=colour, linewidth=1.4, label=group or "all VMs"))
+        axes.line(np.repeat(found[group], 2)[1:], np.repeat(SHARES, 2)[:-1], colour)
+        sheet.key(Key(label=style.shorten(group, 40) or "all VMs", line=colour))
         rows += [[group, share, wait_s] for share, wait_s in zip(SHARES.tolist(), found[group].tolist(), strict=True)]
-    axes.set_xlim(left=0.0)
-    axes.set_ylim(0.0, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    style.put_numbers(axes.xaxis)
-    axes.set_xlabel("seconds after the VM is needed" + (" (mean over replications)" if run.replications > 1 else ""))
-    axes.set_ylabel("VMs ready")
-    sheet.legend(handles)
-    return sheet.finish(name, alt="Share of VMs ready, by the time since they were needed.", rows=rows)
+    axes.x.low, axes.y.low, axes.y.high, axes.y.share = 0.0, 0.0, 1.02, True
+    axes.x.label = "seconds after the VM is needed" + (" (mean over replications)" if run.replications > 1 else "")
+    axes.y.label = "VMs ready"
+    edges = np.linspace(0.0, max(float(np.nanmax(found[group], initial=0.0)) for group in shown), 61)
+    shares = {group or "all VMs": [float((found[group] <= edge).mean()) for edge in edges[1:]] for group in shown}
+    axes.hover(
+        edges,
+        [
+            f"after {edge:,.3g} s: " + ", ".join(f"{group} {percent(each[place], 0)}" for group, each in shares.items())
+            for place, edge in enumerate(edges[1:].tolist())
+        ],
+    )
+    half = ", ".join(f"{group or 'all VMs'} {plain(float(found[group][49]), 1)} s" for group in shown)
+    return sheet.finish(
+        name, alt=f"Share of VMs ready by the time since they were needed; half of them after: {half}.", rows=rows
+    )
 
 
 def ready_table(data: PageData) -> Table | None:

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from matplotlib.lines import Line2D
-
 from sim.fields.numbers import money, percent, plain
 from sim.report import style
 from sim.report.answer import Table
+from sim.report.axes import Key, Sheet, whisker_key
 from sim.report.studies import Study, footer, read, write
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 
 
 def build_recommendation(path: Path) -> Path:
@@ -17,8 +16,7 @@ def build_recommendation(path: Path) -> Path:
     content = study.content
     figures, tables = [], [("A month of 730 hours", _options(study))]
     if any(each["bought"] for each in content["options"]):  # else the answer says all
-        with style.figure_style():
-            figures = [savings(study)]
+        figures = [savings(study)]
         tables.append(("What to buy", _bought(study)))
     if content["without_price"]:
         rows = [[each["what"], each["reason"]] for each in content["without_price"]]
@@ -32,28 +30,39 @@ def build_recommendation(path: Path) -> Path:
 def savings(study: Study) -> Drawn:
     """A bar for each way of buying, and a mark for what it saves with less demand."""
     name, options = "savings", study.content["options"]
-    tall = max(len(options), 2) * 0.4
-    sheet = Sheet("What does each way of buying save a month?", 1.7 + tall, footer(study, name))
-    axes = sheet.axes(left=1.9, top=0.8, width=style.WIDTH_IN - 2.4, height=tall)
+    sheet = Sheet("What does each way of buying save a month?", footer(study, name))
+    axes = sheet.axes(max(len(options), 2) * 28)
     rows: list[list[object]] = [["option", "saving_per_month", "low", "high", "if_demand_falls"]]
     for line, each in enumerate(options):
         saving, fallen = each["saving_per_month"], each["if_demand_falls"]["saving_per_month"]["mean"]
-        style.bar(axes, line, saving["mean"], (style.BLUE, ""))
-        style.whisker(axes, line, saving["low"], saving["high"], width=1.4, size=8)
-        axes.plot([fallen], [line], "D", color=style.ORANGE, markersize=6)
+        axes.bar(
+            line,
+            saving["mean"],
+            (style.BLUE, ""),
+            title=f"{each['name']} saves {money(saving['mean'])} {study.currency}",
+        )
+        axes.whisker(line, saving["low"], saving["high"])
+        axes.dots(
+            [fallen],
+            [line],
+            style.ORANGE,
+            marker="D",
+            size=6,
+            titles=[f"{each['name']}: {money(fallen)} with less demand"],
+        )
+        axes.beside(line, money(saving["mean"]))
         rows.append([each["name"], saving["mean"], saving["low"], saving["high"], fallen])
-    style.name_lines(axes, [each["name"] for each in options])
-    style.put_numbers(axes.xaxis)
-    axes.axvline(0.0, color=style.INK, linewidth=1.0)
-    axes.set_xlabel(f"{study.currency} a month")
+    axes.name_lines([each["name"] for each in options])
+    axes.rule(0.0, upright=True)
+    axes.x.label = f"{study.currency} a month"
     fall = percent(options[0]["if_demand_falls"]["by"], 0)
-    sheet.legend(
-        [
-            style.swatch(style.BLUE, "", "saved"), style.whisker_key(f"{percent(study.confidence, 0)} interval"),
-            Line2D([], [], color=style.ORANGE, marker="D", linestyle="", markersize=6, label=f"if demand falls by {fall}"),
-        ]
-    )  # fmt: skip
-    return sheet.finish(name, alt=f"Saving a month of {len(options)} ways of buying.", rows=rows)
+    sheet.key(
+        Key(label="saved", fill=style.BLUE),
+        whisker_key(f"{percent(study.confidence, 0)} interval"),
+        Key(label=f"if demand falls by {fall}", line=style.ORANGE, marker="D", dash="", size=6),
+    )
+    said = ", ".join(f"{each['name']} {money(each['saving_per_month']['mean'])}" for each in options)
+    return sheet.finish(name, alt=f"Saving a month in {study.currency}: {said}.", rows=rows)
 
 
 def _options(study: Study) -> Table:

@@ -5,15 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-
 from sim.fields.metrics import Form
 from sim.fields.numbers import Scale, compact, money, percent, plain
 from sim.report import style
 from sim.report.answer import Table
+from sim.report.axes import Axes, Key, Sheet, whisker_key
 from sim.report.studies import Study, footer, read, write
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 
 MOST_BARS = 25
@@ -29,8 +27,7 @@ Row = Mapping[str, Any]
 def build_size(path: Path) -> Path:
     """The report of `vmfleet size`: the answer, and what is known at every value tried."""
     study = read(path, "size.json", ("path", "keep", "trials", "words", "seed"))
-    with style.figure_style():
-        figures = [evidence(study)]
+    figures = [evidence(study)]
     words = str(study.content["words"])
     return write(
         study, figures, kind="size", name=str(study.content.get("scenario", "")),
@@ -49,37 +46,33 @@ def evidence(study: Study) -> Drawn:
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and interim analyses at {content['confidence']:.0%}"
-    sheet = Sheet(f"Which {content['path']} meets {constraint.words}?", 4.4, footer(study, name, remark))
-    axes = sheet.axes(left=1.15, top=0.8, width=style.WIDTH_IN - 1.6, height=2.7)
-    rows: list[list[object]] = [["value", "answer", "estimate", "low", "high", "n"]]
+    sheet = Sheet(f"Which {content['path']} meets {constraint.words}?", footer(study, name, remark))
+    axes = sheet.axes(170)
+    rows: list[list[Any]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
         rows.append([trial[key] for key in ("value", "answer", "estimate", "low", "high", "n")])
         if trial["estimate"] is None:
             continue
         _, colour, marker = ANSWER_LOOK[trial["answer"]]
-        ends = [trial["low"] * form.times, trial["high"] * form.times]
-        axes.plot([place, place], ends, color=colour, linewidth=1.6, marker="_", markersize=8)
-        axes.plot([place], [trial["estimate"] * form.times], color=colour, marker=marker, markersize=6)
+        axes.whisker(place, trial["low"] * form.times, trial["high"] * form.times, colour=colour, upright=True)
+        title = f"{_shown(trial['value'])}: {form.with_unit(trial['estimate'])}, {ANSWER_LOOK[trial['answer']][0]}"
+        axes.dots([place], [trial["estimate"] * form.times], colour, marker=marker, size=7, titles=[title])
     limit = content["limit"] * form.times
-    axes.axhline(limit, color=style.INK, linewidth=1.1, linestyle="--")
-    axes.margins(x=0.06, y=0.12)
+    axes.rule(limit, dash="--")
+    axes.x.margin, axes.y.margin = 0.06, 0.12
     if numeric:
-        style.put_numbers(axes.xaxis, most=10, whole=all(float(value).is_integer() for value in at))
+        axes.x.most, axes.x.whole = 10, all(float(value).is_integer() for value in at)
     else:
-        axes.set_xticks(at, [style.shorten(str(trial["value"]), 16) for trial in trials])
-    style.put_numbers(axes.yaxis)
-    axes.set_xlabel(content["path"])
-    axes.set_ylabel(form.title)
+        axes.x.ticks, axes.x.labels = at, [style.shorten(str(trial["value"]), 16) for trial in trials]
+    axes.x.label, axes.y.label = content["path"], form.title
     seen = {trial["answer"] for trial in trials}
-    handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=6, linewidth=1.6, label=words)
-        for answer, (words, colour, marker) in ANSWER_LOOK.items()
-        if answer in seen
-    ]
+    sheet.key(
+        *(Key(label=words, line=c, marker=m, size=6) for each, (words, c, m) in ANSWER_LOOK.items() if each in seen)
+    )
     target = f"target: {compact(float(f'{limit:.10g}'))} {form.unit}"
-    handles.append(Line2D([], [], color=style.INK, linewidth=1.1, linestyle="--", label=target))
-    sheet.legend(handles)
-    return sheet.finish(name, alt=f"{form.label} at each {content['path']} tried.", rows=rows)
+    sheet.key(Key(label=target, line=style.INK, dash="--"))
+    said = "; ".join(f"{_shown(row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}" for row in rows[1:])
+    return sheet.finish(name, alt=f"{form.label} at each {content['path']} tried: {said}.", rows=rows)
 
 
 def _form_of(study: Study, constraint: Constraint) -> Form:
@@ -112,8 +105,7 @@ def build_sensitivity(path: Path) -> Path:
     """The report of `vmfleet sensitivity`: a bar a factor, the most important first."""
     study = read(path, "sensitivity.json", ("method", "metric", "factors", "seed", "replications", "points"))
     draw = {"tornado": tornado, "morris": morris, "sobol": sobol}[study.content["method"]]
-    with style.figure_style():
-        figures = [draw(study)]
+    figures = [draw(study)]
     form = study.form(study.content["metric"])
     return write(
         study, figures, kind="sensitivity", name=str(study.content.get("scenario", "")),
@@ -135,14 +127,18 @@ def tornado(study: Study) -> Drawn:
             moved, begin, stop = _with_bounds(factor, f"at_{end}")
             rows.append([factor["factor"], end, factor[end], moved, begin, stop])
             if moved is not None:
-                style.bar(axes, line, moved * form.times, look, height=0.6, linewidth=0)
+                title = f"{factor['factor']} = {_shown(factor[end])}: {form.signed(moved)} {form.unit}"
+                axes.bar(line, moved * form.times, look, title=title)
                 _interval(axes, line, begin, stop, form.times)
-    axes.axvline(0.0, color=style.INK, linewidth=1.0)
+    axes.rule(0.0, upright=True)
     base = study.form(study.content["metric"], factors[0]["base"]).with_unit(factors[0]["base"])
-    axes.set_xlabel(f"difference from {base} ({form.unit})")
-    ends = [style.swatch(style.SKY, "", "at the low end"), style.swatch(style.ORANGE, "//", "at the high end")]
-    sheet.legend([*ends, style.whisker_key("paired interval")])
-    return sheet.finish(name, alt=f"Tornado of {form.label} over {len(factors)} settings.", rows=rows)
+    axes.x.label = f"difference from {base} ({form.unit})"
+    sheet.key(
+        Key(label="at the low end", fill=style.SKY), Key(label="at the high end", fill=style.ORANGE, hatch="//"), whisker_key("paired interval")
+    )  # fmt: skip
+    return sheet.finish(
+        name, alt=f"Tornado of {form.label}, the most important setting first: {_names(factors)}.", rows=rows
+    )
 
 
 def morris(study: Study) -> Drawn:
@@ -155,18 +151,21 @@ def morris(study: Study) -> Drawn:
     for line, factor in enumerate(factors):
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
         matters, half = factor["mu_star"] * form.times, factor["mu_star_half_width"] * form.times
-        axes.barh(line, matters, height=0.6, color=style.BLUE)
+        axes.bar(
+            line,
+            matters,
+            (style.BLUE, ""),
+            title=f"{factor['factor']}: {_figure(factor['mu_star'], form.times)} {form.unit}",
+        )
         _interval(axes, line, matters - half, matters + half)
-        axes.plot([factor["sigma"] * form.times], [line], "D", color=style.ORANGE, markersize=5)
-    axes.set_xlabel(f"change of {form.label} over the whole range ({form.unit})")
+        axes.dots([factor["sigma"] * form.times], [line], style.ORANGE, marker="D")
+    axes.x.label = f"change of {form.label} over the whole range ({form.unit})"
     spread = "their spread (sigma): non-linear, or interacting with others"
-    handles = [
-        style.swatch(style.BLUE, "", "mean size of its effects (mu*)"),
-        style.whisker_key("interval"),
-        Line2D([], [], color=style.ORANGE, marker="D", linestyle="", markersize=5, label=spread),
-    ]
-    sheet.legend(handles, columns=3)
-    return sheet.finish(name, alt=f"Effects of {len(factors)} settings on {form.label}.", rows=rows)
+    sheet.key(
+        Key(label="mean size of its effects (mu*)", fill=style.BLUE), whisker_key("interval"),
+        Key(label=spread, line=style.ORANGE, marker="D", dash=""),
+    )  # fmt: skip
+    return sheet.finish(name, alt=f"Effects on {form.label}, the largest first: {_names(factors)}.", rows=rows)
 
 
 def sobol(study: Study) -> Drawn:
@@ -183,12 +182,16 @@ def sobol(study: Study) -> Drawn:
         for kind, shift, look in kinds:
             share, begin, stop = _with_bounds(factor, kind)
             if share is not None:
-                style.bar(axes, line + shift, 100 * share, look, height=0.32, linewidth=0)
+                axes.bar(
+                    line + shift, 100 * share, look, height=0.32, title=f"{factor['factor']}: {plain(100 * share, 1)} %"
+                )
                 _interval(axes, line + shift, begin, stop, 100)
-    axes.set_xlabel("share of the variance (%)")
-    parts = [style.swatch(style.BLUE, "", "its own"), style.swatch(style.ORANGE, "//", "with its interactions")]
-    sheet.legend([*parts, style.whisker_key("interval")])
-    return sheet.finish(name, alt=f"Sobol indices of {len(factors)} settings.", rows=rows)
+    axes.x.label = "share of the variance (%)"
+    parts = Key(label="its own", fill=style.BLUE), Key(label="with its interactions", fill=style.ORANGE, hatch="//")
+    sheet.key(*parts, whisker_key("interval"))
+    return sheet.finish(
+        name, alt=f"Shares of the variance of {form.label}, the largest first: {_names(factors)}.", rows=rows
+    )
 
 
 def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
@@ -197,21 +200,24 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
     shown = factors[:MOST_BARS]
     left_out = len(factors) - len(shown)
     remark = f"{left_out:,} settings that matter less left out" if left_out else "bars: the most important first"
-    tall = max(len(shown), 2) * 0.45
-    sheet = Sheet(question, 0.85 + tall + 0.85, footer(study, name, remark))
-    axes = sheet.axes(left=3.6, top=0.85, width=style.WIDTH_IN - 4.0, height=tall)
-    labels = [
-        f"{style.shorten(each['factor'], 46)}\n{_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
-        for each in shown
-    ]
-    style.name_lines(axes, labels)
-    style.put_numbers(axes.xaxis)
+    sheet = Sheet(question, footer(study, name, remark))
+    axes = sheet.axes(max(len(shown), 2) * 28)
+    axes.name_lines(
+        [
+            f"{style.shorten(each['factor'], 30)}, {_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
+            for each in shown
+        ]
+    )
     return sheet, axes
+
+
+def _names(factors: Sequence[Row]) -> str:
+    return ", ".join(str(each["factor"]) for each in factors)
 
 
 def _interval(axes: Axes, line: float, begin: float | None, stop: float | None, times: float = 1.0) -> None:
     if begin is not None and stop is not None:
-        style.whisker(axes, line, begin * times, stop * times, width=1.4, size=8)
+        axes.whisker(line, begin * times, stop * times)
 
 
 def _factors_table(study: Study) -> Table:

@@ -4,26 +4,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.lines import Line2D
-
 from sim.fields.messages import list_words
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
+from sim.report.axes import Key, Sheet
 from sim.report.studies import Study, footer, known, read, write
-from sim.report.style import Drawn, Sheet
+from sim.report.style import Drawn
 
 MOST_LINES = 7
+MOST_SAID = 24  # points in the words for whoever can't see the figure
+DASHES = ("-", "--", "-.", ":")
 
 
 def build_sweep(path: Path) -> Path:
     """The report of `vmfleet sweep`: one plot and one column a metric."""
     study = read(path, "sweep.json", ("axes", "metrics", "points", "seed", "replications"))
-    with style.figure_style():
-        axes = study.content["axes"]
-        worth = [place for place, axis in enumerate(axes) if len(axis["values"]) > 1] or [0]
-        figures = [sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth]
+    axes = study.content["axes"]
+    worth = [place for place, axis in enumerate(axes) if len(axis["values"]) > 1] or [0]
+    figures = [sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth]
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
     return write(
@@ -48,16 +48,11 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     for point in study.content["points"]:
         rest = [f"{p} = {point['settings'][p]}" for other in others for p in other["paths"]]
         lines.setdefault(", ".join(rest), []).append(point)
-    sheet = Sheet(
-        f"How does {form.label} depend on {along}?", 4.4 + 0.17 * ((len(lines) - 1) // 3), footer(study, name)
-    )
-    top = 0.75 + 0.17 * ((min(len(lines), MOST_LINES) - 1) // 3)
-    axes = sheet.axes(left=1.15, top=top, width=style.WIDTH_IN - 1.6, height=2.75)
-    rows: list[list[object]] = [
+    sheet = Sheet(f"How does {form.label} depend on {along}?", footer(study, name))
+    axes = sheet.axes(170)
+    rows: list[list[Any]] = [
         [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]
     ]
-    handles = []
-    styles: Any = ("-", "--", "-.", ":")
     for i, (label, points) in enumerate(lines.items()):
         colour, _ = style.SERIES[i % len(style.SERIES)]
         found = [p for p in points if known(p["metrics"].get(metric))]
@@ -73,26 +68,29 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         means = [entry["mean"] * form.times for entry in entries]
         if numeric and all(entry.get("p05") is not None for entry in entries) and study.replications > 1:
             low, high = ([entry[k] * form.times for entry in entries] for k in ("p05", "p95"))
-            axes.fill_between(at, low, high, color=colour, alpha=0.16, linewidth=0)
+            axes.area(at, low, high, (colour, ""), opacity=0.16)
         # Thick below thin, so that lines on top of one another are all seen; between words there is nothing to join.
-        drawn: Any = {"linestyle": styles[i % len(styles)] if numeric else "", "linewidth": max(1.2, 3.0 - 0.6 * i)}
-        axes.plot(at, means, color=colour, marker="o", markersize=4, **drawn)
+        dash, width = DASHES[i % len(DASHES)] if numeric else "", max(1.2, 3.0 - 0.6 * i)
+        if numeric:
+            axes.line(at, means, colour, dash=dash, width=width)
+        titles = [f"{form.with_unit(p['metrics'][metric]['mean'])} at {_settings(p)}" for p in found]
+        axes.dots(at, means, colour, titles=titles)
         for x, entry in zip(at, entries, strict=True):
-            if entry.get("low") is not None:
-                ends = [entry["low"] * form.times, entry["high"] * form.times]
-                axes.plot([x, x], ends, color=colour, linewidth=1.4, marker="_", markersize=7)
-        handles.append(Line2D([], [], color=colour, marker="o", markersize=4, label=style.shorten(label, 44), **drawn))
-    if numeric:
-        style.put_numbers(axes.xaxis, most=10)
-    else:
-        axes.margins(x=0.15)
-        axes.set_xticks(range(len(steps)), [style.shorten(str(step), 16) for step in steps])
-    style.put_numbers(axes.yaxis)
-    axes.set_xlabel(along)
-    axes.set_ylabel(form.title)
-    if len(lines) > 1:
-        sheet.legend(handles, columns=3)
-    return sheet.finish(name, alt=f"{form.label} over {along}.", rows=rows)
+            ends = [None if entry.get(k) is None else entry[k] * form.times for k in ("low", "high")]
+            axes.whisker(x, *ends, size=7, colour=colour, upright=True)
+        if len(lines) > 1:
+            sheet.key(Key(label=style.shorten(label, 60), line=colour, marker="o", dash=dash, width=width))
+    if not numeric:
+        axes.x.margin, axes.x.ticks = 0.15, range(len(steps))
+        axes.x.labels = [style.shorten(str(step), 16) for step in steps]
+    axes.x.most, axes.x.label, axes.y.label, axes.y.margin = 10, along, form.title, 0.08
+    axes.x.margin = axes.x.margin or 0.03
+    said = "; ".join(f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : MOST_SAID + 1])
+    return sheet.finish(name, alt=f"{form.label} over {along}: {said}.", rows=rows)
+
+
+def _settings(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
 
 
 def _form(study: Study, metric: str) -> Form:
@@ -123,8 +121,7 @@ def _extremes(study: Study) -> list[str]:
 
 
 def _at_point(point: Mapping[str, Any], metric: str, form: Form) -> str:
-    settings = ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
-    return f"{form.with_unit(point['metrics'][metric]['mean'])} at {settings}"
+    return f"{form.with_unit(point['metrics'][metric]['mean'])} at {_settings(point)}"
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:

@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -179,17 +180,22 @@ class StoredResult:
     @cached_property
     def cost_by_month(self) -> Mapping[str, Mapping[str, float]]:
         """Calendar month (UTC, "2026-01") -> kind of meter -> its cost, mean over the replications; empty in older folders."""
-        table = self.table("cost_by_month", "month", "kind", "amount")
+        return self._cost_over_time("cost_by_month", "month")
+
+    @cached_property
+    def cost_by_day(self) -> Mapping[date, Mapping[str, float]]:
+        """Day (UTC) -> kind of meter -> its cost, mean over the replications; empty in older folders."""
+        return self._cost_over_time("cost_timeline", "day")
+
+    def _cost_over_time(self, file: str, by: str) -> Mapping[Any, Mapping[str, float]]:
+        table = self.table(file, by, "kind", "amount")
         if table is None or table.num_rows == 0:
             return {}
-        (month, months), (kind, kinds) = coded(table, "month"), coded(table, "kind")
-        cells = np.bincount(
-            month.astype(np.int64) * len(kinds) + kind, weights=column(table, "amount"), minlength=len(months) * len(kinds)
-        ).reshape(len(months), len(kinds)) / self.summary["replications"]  # fmt: skip
-        return {
-            name: dict(zip(kinds[:-1], row, strict=False))
-            for name, row in sorted(zip(months[:-1], cells.tolist(), strict=False))
-        }
+        sums = table.group_by([by, "kind"]).aggregate([("amount", "sum")]).to_pylist()
+        made: dict[Any, dict[str, float]] = {row[by]: {} for row in sorted(sums, key=lambda row: row[by])}
+        for row in sums:
+            made[row[by]][row["kind"]] = row["amount_sum"] / self.summary["replications"]
+        return made
 
     @cached_property
     def ready_curve(self) -> Mapping[str, Sequence[tuple[Floats, Floats]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.report import figure_fit, style
+from sim.report import figure_fit
 from sim.traces import open_trace
 from sim.traces.fit import fit
 
@@ -16,8 +16,7 @@ def test_the_figure_of_a_fit_has_its_numbers_and_the_same_bytes_twice(tmp_path):
     file = tmp_path / "t.csv"
     file.write_text("created,lifetime,vcpus,memory\n" + "".join(lines))
     found = fit(open_trace(file, "columns"), families=("weibull", "lognormal"))
-    with style.figure_style():
-        first, second = figure_fit.draw(found), figure_fit.draw(found)
+    first, second = figure_fit.draw(found), figure_fit.draw(found)
     assert (first.svg, first.png, first.csv) == (second.svg, second.png, second.csv)
     assert first.title == "Which distribution do the lifetimes of t.csv follow?"
     table = [line.split(",") for line in first.csv.splitlines()]

@@ -15,7 +15,7 @@ import sim
 from sim.azure.timed_operations import read_timed_operations
 from sim.cli import main
 from sim.errors import TraceError
-from sim.report import figure_durations, style
+from sim.report import figure_durations
 from sim.traces.durations import fit_durations
 from sim.traces.operations import read_operations
 
@@ -183,8 +183,7 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, capsys) -> None:
 def test_figures_have_their_numbers_and_the_same_bytes_twice(tmp_path: Path) -> None:
     """One for each operation; both guests in it; the lognormal beside what was seen."""
     found = fit_durations(read_operations(written(tmp_path, record())))
-    with style.figure_style():
-        first, second = figure_durations.draw(found), figure_durations.draw(found)
+    first, second = figure_durations.draw(found), figure_durations.draw(found)
     assert [(one.svg, one.png, one.csv) for one in first] == [(one.svg, one.png, one.csv) for one in second]
     assert sorted(one.name for one in first) == sorted(f"duration_{name}" for name in SECONDS)
     head, *rows = [line.split(",") for line in first[0].csv.splitlines()]

@@ -34,6 +34,7 @@ def make_folder(
     start: str = "2026-01-05T00:00:00+00:00",
     failures: bool = True,
     lives: int = 12,
+    spread: float = 0.0,
 ) -> Path:
     """A folder as `vmfleet run` writes it, of office-hours VMs whose numbers add up."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +49,7 @@ def make_folder(
     bill_rows: list[tuple[int, str, str, float, str, float, float]] = []
     for replication in range(replications):
         per_group: dict[str, dict[str, float]] = {}
+        dearer = 1.0 + spread * float(chance.normal()) if spread else 1.0
         for at, group in enumerate(groups):
             size = max(1, vms // (at + 1))
             share = np.where(wanted_now, 0.97, 0.02) + chance.normal(0, 0.01, hours)
@@ -81,10 +83,10 @@ def make_folder(
             exists = sum(m[f"hours.{state}"] for state in PowerState)
             for meter, rate in RATE.items():
                 quantity = m["billed_hours"] if meter in ("compute", "license") else exists
-                amount = 0.0 if free else quantity * rate * (1 + at / 7)
+                amount = 0.0 if free else quantity * rate * dearer * (1 + at / 7)
                 m[f"cost.{meter}"] = amount
                 if amount:
-                    line = (f"{meter}.Standard_D4s_v5", quantity, "h", rate * (1 + at / 7), amount)
+                    line = (f"{meter}.Standard_D4s_v5", quantity, "h", rate * dearer * (1 + at / 7), amount)
                     bill_rows.append((replication, group, *line))
             m["cost.commitment"] = 0.0
             m["operations.create.accepted"] = m["operations.create.succeeded"] = m["vms.created"]

@@ -177,3 +177,12 @@ def test_a_fleet_without_commitments_or_sla_does_not_mention_them(tmp_path: Path
     assert "<h3>Commitments" not in page
     names = {path.name for path in (tmp_path / "plain").rglob("*")}
     assert not names & {"commitments.parquet", "sla.parquet", "commitment_use.svg"}
+
+
+def test_days_of_the_figure_make_up_the_bill(made: Path) -> None:
+    """Every day's cost by meter, commitments among them, against the total of the summary."""
+    with (made / "figures" / "cost_by_day.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["day"] for row in rows][::7] == ["2026-01-29", "2026-02-05"][: len(rows[::7])]
+    total = sum(float(value) for row in rows for meter, value in row.items() if meter != "day")
+    assert total == pytest.approx(folders.read(made).mean("cost.total"), rel=1e-9)

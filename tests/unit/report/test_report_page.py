@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.report import style
 from sim.report.answer import needs, share_with_points
 from sim.report.build import build
 from sim.report.folder import ReportedRun, Stat, read
@@ -97,6 +96,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         commitment=1234.567,
         replications=6,
         horizon_h=168.0,
+        spread=0.05,
     )
     build(folder)
     return folder
@@ -208,8 +208,7 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
 
     def drawn_from(commitment: float) -> tuple[ReportedRun, dict[str, float]]:
         findings = read(result_folder(groups=("a", "b"), vms=10, replications=3, commitment=commitment))
-        with style.figure_style():
-            drawn = cost_by_group(findings, money_parts(findings))
+        drawn = cost_by_group(findings, money_parts(findings))
         rows = csv.DictReader(drawn.csv.splitlines())
         return findings, {row["part"]: float(row["mean_USD"]) for row in rows if row["group"] == "b"}
 
@@ -219,6 +218,16 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
     _, committed = drawn_from(commitment=50.0)
     assert committed["compute"] == pytest.approx(own["compute, ready while needed"] + own["compute, billed but idle"])
     assert "compute, ready while needed" not in committed
+
+
+def test_bills_that_hardly_differ_get_no_figure(result_folder: Make) -> None:
+    """An axis from 9,041.117 to 9,041.122 answers no one's question; a spread of some per cent does."""
+    drawn = {}
+    for spread in (0.0, 0.05):
+        folder = result_folder(replications=5, horizon_h=168.0, spread=spread)
+        build(folder)
+        drawn[spread] = (folder / "figures" / "bill_distribution.svg").exists()
+    assert drawn == {0.0: False, 0.05: True}
 
 
 def test_single_timelines_are_those_of_the_folder(made: Path) -> None:
@@ -232,6 +241,7 @@ def test_single_timelines_are_those_of_the_folder(made: Path) -> None:
 def test_single_timelines_are_said_to_be_no_sample(made: Path) -> None:
     """Only the first VMs of a group have their timelines recorded; a reader must not take them for the fleet."""
     drawn = html.unescape((made / "figures" / "single_vms.svg").read_text(encoding="utf-8"))
+    drawn = re.sub(r"</text>\s*<text[^>]*>", " ", drawn)  # its lines
     assert re.search(r"\d+ of 1,234 VMs, the first of each group \(no sample\)", drawn)
 
 
