@@ -21,7 +21,11 @@ SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
 OURS = frozenset(  # every name that may stand in a result folder; lives.parquet, .report.html.writing: version 0.1
     f"{SUMMARY} {PROVENANCE} {COMPARISON} scenario.toml scenarios runs parts figures report.html .report.html.writing".split()
-    + [f"{table}.{form}" for table in ("replications", "bill", "cost_by_month", "sla") for form in ("parquet", "csv")]
+    + [
+        f"{table}.{form}"
+        for table in ("replications", "bill", "cost_by_month", "sla", "causes")
+        for form in ("parquet", "csv")
+    ]
     + [
         f"{table}.parquet"
         for table in ("timeline", "cost_timeline", "ready_curve", "events", "vm_timelines", "lives", "commitments")

@@ -32,8 +32,9 @@ from sim.runs.provenance import input_digest, program_digest
 from sim.runs.replication import Replication, Timeline
 from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
+from sim.usage.ledger import UsedTicks
 
-FORMAT = 5  # of the files; part of every name
+FORMAT = 6  # of the files; part of every name
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
 PLAIN = (
@@ -44,6 +45,7 @@ PLAIN = (
     "vm_timelines",
     "ready_curve",
     "vms",
+    "used",
 )  # of a replication, written as they are
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
@@ -246,7 +248,8 @@ def _read(file: Path) -> Replication:
             raise Damaged(f"{name} has changed")
     return Replication(
         **{key: described[key] for key in PLAIN}
-        | {key: tuple(map(tuple, described[key])) for key in ("vm_timelines", "ready_curve")},
+        | {key: tuple(map(tuple, described[key])) for key in ("vm_timelines", "ready_curve")}
+        | {"used": {group: UsedTicks(*ticks) for group, ticks in described["used"].items()}},
         bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         uptimes=tuple(

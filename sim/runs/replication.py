@@ -25,7 +25,7 @@ from sim.runs.rate_replication import forgotten_costs, needs_stays, rate_replica
 from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
 from sim.units import SECONDS_PER_HOUR
-from sim.usage.ledger import GroupUsage
+from sim.usage.ledger import GroupUsage, UsedTicks
 
 READY_POINTS = 100  # of the time until k of n VMs are ready
 TIMELINES_PER_GROUP = 12  # VMs whose states are kept for the figure of single VMs ...
@@ -53,6 +53,7 @@ class Replication:
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
     ready_curve: tuple[tuple[str, int, int, float], ...] = ()  # (group, k, n, seconds until k of n are ready)
     daily_cost: DailyCost = NO_COST
+    used: Mapping[str, UsedTicks] = field(default_factory=dict)  # by group, without the fleet
     vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
     commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
@@ -103,6 +104,7 @@ def replicate(
             (group, *point) for group, usage in usages.items() for point in usage.ready.curve(READY_POINTS)
         ),
         daily_cost=cost_by_day(rating, inputs.plan.start),
+        used={group: usage.used(policy) for group, usage in run.usages.items()},
         vm_timelines=tuple(
             (vm, when_s, str(state))
             for vm, moves in run.vm_timelines

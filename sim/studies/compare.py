@@ -24,6 +24,7 @@ from sim.runs.stopping import FIRST_ROUND, ROUND, look_ahead
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import t_quantile
+from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
 from sim.studies.study_folders import replications_table, write_study
 from sim.units import SECONDS_PER_HOUR
@@ -65,6 +66,11 @@ class Comparison:
                 found[group] = judged(raw, group, self.confidence)
         return found
 
+    @cached_property
+    def causes(self) -> Mapping[str, tuple[CausedDifference, ...]]:
+        """Why the cost of each variant differs, by group and cause; of the whole fleet first (group "")."""
+        return {name: difference_by_cause(self.base, run) for name, run in self.variants.items()}
+
     def difference(self, variant: str, metric: str = "cost.total", group: str = FLEET) -> Difference:
         """One difference; raises InputError for names that don't exist."""
         if variant not in self.variants:
@@ -103,10 +109,15 @@ class Comparison:
             "seed": self.base.seed,
             "replications": self.n,
             "confidence": self.confidence,
-            "hours": (self.base.scenario.horizon_s - self.base.scenario.warm_up_s) / SECONDS_PER_HOUR,
+            "hours": _hours(self.base),
+            "variant_hours": {name: _hours(run) for name, run in self.variants.items()},
             "stopped": self.stopped,
             "warnings": self.warnings,
             "base_metrics": {name: estimate.as_dict() for name, estimate in self.base.metrics.items()},
+            "causes": {
+                name: [row for row in cause_rows(causes, self.confidence) if row["group"] == FLEET]
+                for name, causes in self.causes.items()
+            },
             "differences": _as_dicts(self.differences),
             "groups": {group: _as_dicts(by_variant) for group, by_variant in self.group_differences.items()},
         }
@@ -122,14 +133,17 @@ class Comparison:
         )
 
     def write(self, folder: str | Path) -> Path:
-        """Write comparison.json, every figure of every replication, and each scenario."""
+        """Write comparison.json, the causes by group, every figure of every replication, and each scenario."""
         runs = {"base": self.base, **self.variants}
+        causes = [
+            (name, *row.values()) for name, found in self.causes.items() for row in cause_rows(found, self.confidence)
+        ]
         return write_study(
             folder,
             (COMPARISON, self.summary()),
             {name: run.scenario for name, run in runs.items()},
             [*runs.values()],
-            [replications_table("variant", runs)],
+            [replications_table("variant", runs), ("causes", ("variant", *CAUSE_COLUMNS), causes)],
             study="compare",
         )
 
@@ -155,6 +169,10 @@ class Comparison:
             for metric in self.base.metric_names(group)
             if metric in run.metric_names(group)
         }
+
+
+def _hours(run: RunResult) -> float:
+    return (run.scenario.horizon_s - run.scenario.warm_up_s) / SECONDS_PER_HOUR
 
 
 def _as_dicts(by_variant: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ hour, from the one and gives it to the other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +105,18 @@ class MoveTable:
     def _change(self, slots: frozenset[int]) -> NDArray[np.int64]:
         member = np.array([int(slot in slots) for slot in range(SLOTS) for _ in (0, 1)], dtype=np.int64)
         return member[self.after] - member[self.before]
+
+
+class UsedTicks(NamedTuple):
+    """What one group used, in ticks, by why: VMs are needed, left on by people, or neither."""
+
+    needed: int  # demand asks for the VM, there or not
+    billed_needed: int
+    billed_left_on: int
+    billed_unneeded: int
+    licensed_needed: int
+    licensed_left_on: int
+    licensed_unneeded: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +216,16 @@ class GroupUsage:
         """Billed hours in which the VM didn't serve."""
         columns = {c for state in self.billed_states(policy) for c in self._columns(state)}
         return self._sum_h(sorted(columns - {column(IN_SERVICE, 1)}))
+
+    def used(self, policy: BillingPolicy) -> UsedTicks:
+        """What this policy bills and licenses, by whether the VM was needed."""
+        left_on = {column(FORGOTTEN, 0)}
+        needed = {*range(1, COLUMNS, 2)}
+        parts = [sum(self._totals[c] for c in needed)]
+        for states in (policy.compute, policy.license):
+            own = {c for state in states for c in self._columns(state)}
+            parts += [sum(self._totals[c] for c in some) for some in (own & needed, own & left_on, own - needed - left_on)]
+        return UsedTicks(*parts)
 
 
 def with_more(usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None) -> GroupUsage:
