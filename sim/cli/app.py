@@ -49,8 +49,8 @@ for _name, _prices in (("import", prices.import_pages), ("show", prices.show), (
 for _command in (
     run.run, run.demo, run.merge, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
     inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
-    prices.regions, billing.bill, fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.keys,
-    reference.verify,
+    prices.regions, billing.bill, fit.fit, azure.from_azure, backtest.backtest, reference.metrics, reference.causes,
+    reference.keys, reference.verify,
 ):  # fmt: skip
     _name = _command.__name__.replace("_", "-")
     app.command(_name, epilog=epilog(_name))(_command)

@@ -46,6 +46,7 @@ EXAMPLES = {
     "from-azure": ("vmfleet from-azure saved/ --out fleet.toml", "vmfleet from-azure saved/ --out fleet.toml --update"),
     "backtest": ("vmfleet backtest fit.toml --actual focus.csv --from 2026-09-22 --to 2026-09-30",),
     "metrics": ("vmfleet metrics",),
+    "causes": ("vmfleet causes",),
     "keys": ("vmfleet keys", "vmfleet keys group.schedule"),
     "verify": ("vmfleet verify", "vmfleet verify --case erlang-loss"),
     "prices import": ("vmfleet prices import page-1.json page-2.json --out my-prices.json",),

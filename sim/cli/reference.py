@@ -1,4 +1,4 @@
-"""`vmfleet metrics`, `keys` and `verify`: the reference tables, from the registries that every view reads, and the cases with known answers."""
+"""`vmfleet metrics`, `causes`, `keys` and `verify`: the reference tables, from the registries that every view reads, and the cases with known answers."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -19,6 +19,17 @@ def metrics(as_json: options.Json = False) -> None:
         terminal.print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     terminal.print_table("Metrics", columns, rows, left=len(columns))
+
+
+def causes(as_json: options.Json = False) -> None:
+    """The causes by which `compare` splits a difference in cost, in the order in which they take effect."""
+    from sim.billing.causes import CAUSES  # start-up: loads the billing
+
+    if as_json:
+        terminal.print_json([asdict(row) for row in CAUSES.values()])
+        return
+    rows = [(row.name, row.label, row.definition) for row in CAUSES.values()]
+    terminal.print_table("Causes of a difference in cost", ("cause", "label", "definition"), rows, left=3)
 
 
 def keys(

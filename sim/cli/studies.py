@@ -96,9 +96,12 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     """For each variant its differences from the base, with their confidence."""
     from sim.runs.metrics import check_metric
     from sim.runs.run_result import AS_ASKED
-    from sim.studies.cost_words import cost_sentences
+    from sim.studies.cost_words import cost_answer, verdict_words
 
-    typer.echo("\n".join(cost_sentences(summary)))
+    answer = cost_answer(summary)
+    typer.echo("\n".join(answer.sentences()))
+    title, columns, lines = answer.table()
+    terminal.print_table(title, columns, lines)
     base = summary["base_metrics"]
     written = terminal.forms(base, summary["currency"])
     for metric in metrics or ():
@@ -112,7 +115,8 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             form = written.of(name, base[name]["mean"], found["mean"], found["low"], found["high"])
             change = form.signed(found["mean"]), relative(found["relative"])
             around, sure = terminal.interval(form, found["low"], found["high"]), probability(found["p_better"])
-            rows.append((form.title, form.text(base[name]["mean"]), *change, around, sure, found["verdict"]))
+            verdict = verdict_words(name, found, base)
+            rows.append((form.title, form.text(base[name]["mean"]), *change, around, sure, verdict))
         level = f"{100 * summary['confidence']:g} % interval"
         terminal.print_table(
             f"{variant} minus {summary['base']}: {summary['replications']} paired replications, seed {summary['seed']}",

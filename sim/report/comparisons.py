@@ -11,7 +11,7 @@ from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
 from sim.runs.run_result import AS_ASKED
 from sim.studies.compare import NO_GAIN
-from sim.studies.cost_words import cost_sentences
+from sim.studies.cost_words import NOT_PRACTICAL, cost_answer, verdict_words
 
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
@@ -19,6 +19,7 @@ VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
     "worse": (style.VERMILLION, "^"),
     "lower": (style.SKY, "v"),
     "higher": (style.ORANGE, "s"),
+    NOT_PRACTICAL: (style.QUIET, "o"),
     "undecided": (style.QUIET, "D"),
     "same": (style.BLACK, "|"),
 }
@@ -30,10 +31,13 @@ def build_comparison(path: Path) -> Path:
     figures = [drawn] if (drawn := differences(study)) is not None else []
     base = str(study.content["base"])
     variants = study.content["differences"]
-    tables = [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
+    money = cost_answer(study.content)
+    title, columns, rows = money.table()
+    tables = [(title, Table(columns=columns, rows=rows))] if money.savings else []
+    tables += [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
     if (gains := common_random_numbers_table(study)) is not None:
         tables.append(("Gain from common random numbers", gains))
-    answer = cost_sentences(study.content) or ["Nothing that can be compared was found."]
+    answer = money.sentences() or ["Nothing that can be compared was found."]
     answer += [*_gain_words(study), *_stopped(study)]
     return write(
         study, figures, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
@@ -45,7 +49,7 @@ def build_comparison(path: Path) -> Path:
 def differences(study: Study) -> Drawn | None:
     """Variant minus base in the headline metrics: the mean, its interval, and a line at no difference."""
     name = "differences"
-    of = study.content["differences"]
+    of, base = study.content["differences"], study.content.get("base_metrics", {})
     metrics = [m for m in HEADLINES if any(known(of[v].get(m)) for v in of)]
     if not metrics:
         return None
@@ -54,7 +58,7 @@ def differences(study: Study) -> Drawn | None:
         footer(study, name, f"bars: {percent(study.confidence, 0)} interval of the mean difference"),
     )
     names = [style.shorten(str(variant), 30) for variant in of]
-    rows: list[list[object]] = [["variant", "metric", "mean", "low", "high", "verdict"]]
+    rows: list[list[object]] = [["variant", "metric", "base", "variant_mean", "mean", "low", "high", "verdict"]]
     seen: dict[str, None] = {}
     said = []
     for metric in metrics:
@@ -66,7 +70,7 @@ def differences(study: Study) -> Drawn | None:
         for line, variant, entry in entries:
             if not known(entry):
                 continue
-            verdict = str(entry.get("verdict", "undecided"))
+            verdict = verdict_words(metric, entry, base) or "undecided"
             seen[verdict] = None
             colour, marker = VERDICTS.get(verdict, VERDICTS["undecided"])
             words = f"{variant}, {form.label}: {form.signed(entry['mean'])} {form.unit} ({verdict})"
@@ -75,7 +79,9 @@ def differences(study: Study) -> Drawn | None:
                 axes.line([entry["low"] * form.times, entry["high"] * form.times], [line, line], colour, width=2.2)
             axes.dots([entry["mean"] * form.times], [line], colour, marker=marker, size=7, titles=[words])
             axes.beside(line, form.signed(entry["mean"]))
-            rows.append([variant, metric, entry["mean"], entry["low"], entry["high"], verdict])
+            start = base.get(metric, {}).get("mean")
+            means = [start, None if start is None else start + entry["mean"]]
+            rows.append([variant, metric, *means, entry["mean"], entry["low"], entry["high"], verdict])
         axes.x.margin = 0.12
     sheet.key(
         *(Key(label=label, line=look[0], marker=look[1], size=6) for label, look in VERDICTS.items() if label in seen)
@@ -154,7 +160,7 @@ def _difference_table(study: Study, variant: str) -> Table:
         bounds = ""
         if low is not None and high is not None:
             bounds = f"{form.signed(low)} to {form.signed(high)}" if low != high else "always the same"
-        sure, verdict = probability(entry.get("p_better")), str(entry.get("verdict", ""))
+        sure, verdict = probability(entry.get("p_better")), verdict_words(metric, entry, base)
         rows.append([form.label, form.unit, form.text(start), form.signed(entry["mean"]), bounds, sure, verdict])
     return Table(
         columns=["", "unit", "base", "difference", f"{percent(study.confidence, 0)} interval", "P(better)", "verdict"],

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from sim.billing.meter_kinds import METERS
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, count, in_currency, percent, plain
+from sim.fields.rounding import RoundedTable, rounded_table
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.answer import PageData, Table, needs, shown
 from sim.report.folder import RANGE, ReportedRun, Stat
-from sim.report.rounding import RoundedTable, rounded_table
 from sim.report.totals import MOST_GROUPS, MoneyParts, shares
 
 MOST_BILL_LINES = 200

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sim.billing.meter_kinds import METERS
 from sim.errors import ResultError
 from sim.fields.numbers import Scale, hours_scale, money_scale
+from sim.fields.rounding import RoundedTable, rounded_parts, rounded_table
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, ReportedRun
-from sim.report.rounding import RoundedTable, rounded_parts, rounded_table
 
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
 SLACK = 1e-6  # relative; what a sum in a result folder may differ from its total by

@@ -1,43 +1,197 @@
-"""What a comparison says of money: a sentence a variant, the best saving first, per month of 730 hours."""
+"""What a comparison says of money: before, after, saved and why, per month of 730 hours, the best saving first.
 
-from collections.abc import Mapping
+Practical before statistical significance: what is smaller than `PRACTICAL` is no difference in practice, however certain it is.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sim.fields.numbers import percent, plain, signed
+from sim.billing.causes import CAUSES
+from sim.fields.metrics import Unit, find_metric
+from sim.fields.numbers import Scale, between, money_scale, percent, plain, signed
+from sim.fields.rounding import rounded_parts
 from sim.units import HOURS_PER_MONTH
 
-PRACTICAL = 0.001  # of the base's cost; a smaller difference is called none in practice
+PRACTICAL: Mapping[Unit, float] = {
+    Unit.MONEY: 0.001,  # of the base's cost
+    Unit.VM_HOURS: 0.001,  # of the base's billed hours
+    Unit.SHARE: 0.0025,  # a quarter of a point: an ordinary boot on a working day costs less
+    Unit.SECONDS: 120.0,
+}
+"""By unit the least difference that matters in practice; of other units a thousandth of the base's figure."""
+NOT_PRACTICAL = "no practical difference"
+LEAST_POINTS = 0.00005  # of availability that are named at all
 
 
-def cost_sentences(content: Mapping[str, Any]) -> list[str]:
-    """The sentences of a `comparison.json`; of an older one, without its hours, for the period that was simulated."""
-    costs = {variant: by_metric.get("cost.total") for variant, by_metric in content["differences"].items()}
-    known = {variant: cost for variant, cost in costs.items() if cost and cost.get("mean") is not None}
-    return [
-        _sentence(content, variant, known[variant]) for variant in sorted(known, key=lambda name: known[name]["mean"])
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What one variant does to the cost, for a period."""
+
+    variant: str
+    before: float
+    after: float
+    low: float | None  # of after minus before
+    high: float | None
+    verdict: str
+    matters: bool  # in practice
+    readier: float  # by so much of the time needed VMs are ready more often; 0 where that is undecided
+    causes: Mapping[str, float]  # by label, in the order in which they take effect
+
+    @property
+    def change(self) -> float:
+        """After minus before."""
+        return self.after - self.before
+
+    @property
+    def relative(self) -> float | None:
+        """Of the base's cost."""
+        return self.change / self.before if self.before else None
+
+    @property
+    def decimals(self) -> int:
+        """Of amounts, as far as the interval supports them; negative: tens, hundreds ..."""
+        most = money_scale(max(abs(self.before), abs(self.after)), "").decimals
+        most = most if abs(self.change) < 100 else 0
+        half = 0.0 if self.low is None or self.high is None else (self.high - self.low) / 2
+        digits = min(most, 1 - math.floor(math.log10(half))) if half > 0 else most
+        return 0 if digits == 1 else digits
+
+    def rounded_causes(self, scale: Scale) -> Mapping[str, float]:
+        """What each cause changes, rounded so that the table adds up."""
+        change = scale.rounded(self.after) - scale.rounded(self.before)
+        return (
+            dict(zip(self.causes, rounded_parts(scale, [*self.causes.values()], change), strict=True))
+            if self.causes
+            else {}
+        )
+
+    def money(self, amount: float) -> str:
+        """An amount, rounded to what is known of the saving."""
+        return plain(round(amount, self.decimals), max(0, self.decimals))
 
 
-def _sentence(content: Mapping[str, Any], variant: str, cost: Mapping[str, Any]) -> str:
-    base, currency = content["base"], content.get("currency", "USD")
-    share = cost.get("relative")
-    if cost["mean"] == 0 and not cost.get("low"):
-        return f"{variant} costs the same as {base}."
-    each, period = (HOURS_PER_MONTH / content["hours"], " a month") if content.get("hours") else (1.0, "")
-    change = abs(cost["mean"]) * each
-    words = (
-        f"{variant} costs {plain(change, 2)} {currency}{period} {'less' if cost['mean'] < 0 else 'more'} than {base}"
-    )
-    if share is not None:
-        words += f" ({signed(share * 100, 1)} %)"
-        before = abs(cost["mean"] / share) * each if share else 0.0
-        if before:
-            words += f": {plain(before + cost['mean'] * each, 2)} instead of {plain(before, 2)}"
-    if share is not None and abs(share) < PRACTICAL:
-        return f"{words}. That is no difference in practice."
-    if cost.get("low") is not None and signed(cost["low"] * each, 2) != signed(cost["high"] * each, 2):
-        bounds = f"{signed(cost['low'] * each, 2)} to {signed(cost['high'] * each, 2)} {currency}"
-        words += f"; with {percent(content['confidence'], 0)} confidence the difference is {bounds}"
-    if cost.get("verdict") == "undecided":
-        words += ", so which of the two is cheaper is undecided"
-    return f"{words}."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostAnswer:
+    """The variants of a comparison, the best saving first."""
+
+    base: str
+    currency: str
+    confidence: float
+    period: str  # "a month", or "" for the period that was simulated
+    savings: Sequence[Saving]
+    trusted: Mapping[str, float]  # share of the cost at trusted prices, by name, the base's too
+
+    def sentences(self) -> list[str]:
+        """A sentence a variant, and one on prices that are estimates."""
+        found = [self._sentence(each) for each in self.savings]
+        doubtful = {name: 1 - share for name, share in self.trusted.items() if share < 1}
+        if doubtful:
+            worst = max(doubtful, key=lambda name: doubtful[name])
+            found.append(f"{percent(doubtful[worst])} of the cost of {worst} rests on estimated prices or stand-ins.")
+        return found
+
+    def _sentence(self, of: Saving) -> str:
+        name, unit = of.variant, f"{self.currency} {self.period}".rstrip()
+        if not of.change and not of.low and not of.high:
+            return f"{name} costs the same as {self.base}{self._ready(of)}."
+        how = f"{of.money(of.after)} instead of {of.money(of.before)}"
+        if of.verdict == "undecided":
+            bounds = self._bounds(of)
+            apart = f" (difference: {bounds})" if bounds else ""
+            return f"Whether {name} saves money is undecided: it costs {how} {unit}{apart}{self._ready(of)}."
+        if not of.matters:
+            return f"{name} costs practically the same as {self.base}: {how} {unit}{self._ready(of)}."
+        share = "" if of.relative is None else f"{percent(abs(of.relative), 0 if abs(of.relative) >= 0.1 else 1)}"
+        certain = "; ".join(each for each in (share, self._bounds(of)) if each)
+        more = "saves" if of.change < 0 else "costs"
+        added = f"{'another ' if of.change > 0 else ''}{of.money(abs(of.change))} {unit}"
+        return f"{name} {more} {added}{f' ({certain})' if certain else ''}: {how}{self._ready(of)}."
+
+    def _bounds(self, of: Saving) -> str:
+        """The interval of the difference, where rounding leaves one."""
+        if of.low is None or of.high is None or of.money(of.low) == of.money(of.high):
+            return ""
+        ends = [of.low, of.high] if of.change > 0 or of.low < 0 < of.high else [-of.high, -of.low]
+        sign = signed if of.low < 0 < of.high else plain
+        low, high = (sign(round(end, of.decimals), max(0, of.decimals)) for end in ends)
+        return f"{percent(self.confidence, 0)} interval {low} to {high}"
+
+    @staticmethod
+    def _ready(of: Saving) -> str:
+        if abs(of.readier) < LEAST_POINTS:
+            return ""
+        return f"; VMs are ready {plain(100 * abs(of.readier), 2)} points {'more' if of.readier > 0 else 'less'} often"
+
+    def table(self) -> tuple[str, Sequence[str], list[list[str]]]:
+        """Title, columns and rows of a table that leads from the base's cost to each variant's, cause by cause."""
+        columns = ["", *(each.variant for each in self.savings)]
+        scale = Scale(unit="", decimals=max((0, *(each.decimals for each in self.savings))))
+        rows = [[f"cost of {self.base}", *(scale.text(each.before) for each in self.savings)]]
+        shown = [each.rounded_causes(scale) for each in self.savings]
+        for label in (row.label for row in CAUSES.values()):
+            parts = [parts.get(label, 0.0) for parts in shown]
+            if any(parts):
+                rows.append([f"  {label}", *(signed(part, scale.decimals) if part else "" for part in parts)])
+        rows.append(["cost of the variant", *(scale.text(each.after) for each in self.savings)])
+        rows.append(["saved", *(scale.text(-each.change) for each in self.savings)])
+        shares = (None if each.relative is None else -each.relative for each in self.savings)
+        rows.append(["saved, of the cost", *("" if share is None else percent(share, 2) for share in shares)])
+        if any(each.low is not None for each in self.savings):
+            ends = ((None, None) if e.low is None or e.high is None else (-e.high, -e.low) for e in self.savings)
+            label = f"saved, {percent(self.confidence, 0)} interval"
+            rows.append([label, *(between(low, high, scale) for low, high in ends)])
+        return f"Cost {self.period or 'of the simulated period'} ({self.currency}), and why it differs", columns, rows
+
+
+def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
+    """From a `comparison.json`; per month unless the fleets were simulated for different times, or it is an older one."""
+    hours = content.get("hours")
+    same = hours and all(own == hours for own in content.get("variant_hours", {}).values())
+    times = HOURS_PER_MONTH / hours if hours and same else 1.0
+    base = content.get("base_metrics", {})
+    savings, trusted = [], {content["base"]: base.get("cost.trusted_share", {}).get("mean")}
+    for variant, by_metric in content["differences"].items():
+        cost = by_metric.get("cost.total") or {}
+        if cost.get("mean") is None:
+            continue
+        before = base.get("cost.total", {}).get("mean")
+        if before is None:  # an older folder
+            before = abs(cost["mean"] / cost["relative"]) if cost.get("relative") else 0.0
+        share = by_metric.get("cost.trusted_share", {}).get("mean")
+        if share is not None and trusted[content["base"]] is not None:
+            trusted[variant] = trusted[content["base"]] + share
+        low, high = (None if cost.get(end) is None else cost[end] * times for end in ("low", "high"))
+        ready = by_metric.get("availability") or {}
+        savings.append(
+            Saving(
+                variant=variant, before=before * times, after=(before + cost["mean"]) * times, low=low, high=high,
+                verdict=str(cost.get("verdict", "")), matters=matters("cost.total", cost, base),
+                readier=(ready.get("mean") or 0.0) * (ready.get("verdict") != "undecided"),
+                causes={row["label"]: row["mean"] * times for row in content.get("causes", {}).get(variant, ())},
+            )
+        )  # fmt: skip
+    return CostAnswer(
+        base=content["base"], currency=content.get("currency", "USD"), confidence=content.get("confidence", 0.95),
+        period="a month" if times != 1.0 or same else "", savings=sorted(savings, key=lambda each: each.change),
+        trusted={name: share for name, share in trusted.items() if share is not None},
+    )  # fmt: skip
+
+
+def matters(metric: str, difference: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a difference of `comparison.json` matters in practice, given the base's metrics."""
+    mean, row = difference.get("mean"), find_metric(metric)
+    if mean is None:
+        return False
+    unit = row.unit if row else Unit.COUNT
+    whole = {Unit.MONEY: "cost.total", Unit.VM_HOURS: "billed_hours"}.get(unit, metric)
+    of = 1.0 if unit in (Unit.SHARE, Unit.SECONDS) else abs(base.get(whole, {}).get("mean") or 0.0)
+    return bool(abs(mean) >= PRACTICAL.get(unit, 0.001) * of and mean)
+
+
+def verdict_words(metric: str, difference: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> str:
+    """The verdict as people read it: what is certain and too small to matter is called so."""
+    verdict = str(difference.get("verdict", ""))
+    is_certain = verdict in ("better", "worse", "higher", "lower")
+    return NOT_PRACTICAL if is_certain and not matters(metric, difference, base) else verdict

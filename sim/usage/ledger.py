@@ -224,7 +224,9 @@ class GroupUsage:
         parts = [sum(self._totals[c] for c in needed)]
         for states in (policy.compute, policy.license):
             own = {c for state in states for c in self._columns(state)}
-            parts += [sum(self._totals[c] for c in some) for some in (own & needed, own & left_on, own - needed - left_on)]
+            parts += [
+                sum(self._totals[c] for c in some) for some in (own & needed, own & left_on, own - needed - left_on)
+            ]
         return UsedTicks(*parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_the_causes_of_random_pairs_add_up(pairs: int) -> None:
     random, seen = Random(pairs), set()
     fleets = [fleet(random) for _ in range(pairs + 1)]
     runs = [sim.run(each, replications=1, seed=1) for each in fleets]
-    for base, variant in zip(runs, runs[1:], strict=False):
+    for base, variant in pairwise(runs):
         totals = [sum(line.amount_nano for line in run.replications[0].bill) for run in (base, variant)]
         parts = [each.nanos[0] for each in difference_by_cause(base, variant) if not each.group]
         assert sum(parts) == totals[1] - totals[0]

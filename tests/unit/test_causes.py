@@ -145,7 +145,9 @@ def test_a_bill_that_its_hours_do_not_explain_is_a_defect() -> None:
     hour = UsedTicks(TICKS_PER_HOUR, TICKS_PER_HOUR, 0, 0, TICKS_PER_HOUR, 0, 0)
     base = CausedCost(vm_ticks=TICKS_PER_HOUR, used=hour, lines=(line("a", "compute.x", 1.0, "VM hour", 0.1, "left"),))
     off = UsedTicks(TICKS_PER_HOUR, 0, 0, 0, 0, 0, 0)
-    variant = CausedCost(vm_ticks=TICKS_PER_HOUR, used=off, lines=(line("a", "compute.x", 2.0, "VM hour", 0.1, "left"),))
+    variant = CausedCost(
+        vm_ticks=TICKS_PER_HOUR, used=off, lines=(line("a", "compute.x", 2.0, "VM hour", 0.1, "left"),)
+    )
     with pytest.raises(AuditError, match="don't add up"):
         split_difference({"a": base}, {"a": variant}, Fraction(1))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sim.errors import ResultError
 from sim.fields.numbers import compact, count, hours_scale, money_scale, percent, plain
-from sim.report.rounding import apportion, round_table
+from sim.fields.rounding import apportion, round_table
 
 AMOUNTS = st.one_of(st.just(0.0), st.integers(0, 50).map(float), st.floats(0, 1000).map(lambda x: round(x, 5)))
 

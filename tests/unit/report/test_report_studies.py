@@ -168,20 +168,22 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> None:
     """The sentence a decision rests on must carry sign, size, interval and doubt."""
     text = build(comparison).read_text(encoding="utf-8")
-    assert "keep &amp; pay costs 250.00 USD more than base &lt;0&gt; (+25.0 %)" in text
-    assert "+240.00 to +260.00 USD" in text
-    assert "maybe costs 1.00 USD less" in text
-    assert "which of the two is cheaper is undecided" in text
+    assert "keep &amp; pay costs another 250 USD (25" in text
+    assert "interval 240 to 260): 1,250 instead of 1,000" in text
+    assert "Whether maybe saves money is undecided: it costs 999 instead of 1,000 USD" in text
     assert "7.2 times as many replications" in text
     assert "mind the &lt;gap&gt;" in text
     assert "Gain from common random numbers" in text
     assert "0.875" in text
     shown = rows_of(comparison / "figures" / "differences.csv")
-    assert [(r["variant"], r["metric"], float(r["mean"]), r["verdict"]) for r in shown] == [
-        ("keep & pay", "cost.total", 250.0, "worse"),
-        ("maybe", "cost.total", -1.0, "undecided"),
-        ("keep & pay", "availability", 0.005, "better"),
-        ("maybe", "availability", 0.0, "same"),
+    assert [
+        (r["variant"], r["metric"], float(r["base"]), float(r["variant_mean"]), float(r["mean"]), r["verdict"])
+        for r in shown
+    ] == [
+        ("keep & pay", "cost.total", 1000.0, 1250.0, 250.0, "worse"),
+        ("maybe", "cost.total", 1000.0, 999.0, -1.0, "undecided"),
+        ("keep & pay", "availability", 0.99, 0.995, 0.005, "better"),
+        ("maybe", "availability", 0.99, 0.99, 0.0, "same"),
     ]
 
 
