@@ -11,7 +11,6 @@ for compute and for licences, with needed hours = VMs x needed hours of each, an
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -101,10 +100,10 @@ def split_difference(
     net = [Fraction(0), Fraction(0)]  # of commitments: what they cost less what they cover is worth
     for group in {**base, **variant}:
         both = base.get(group, NOTHING), variant.get(group, NOTHING)
-        factors = [_Factors.of(each) for each in both]
+        before, after = (_Factors.of(each) for each in both)
         if group and (both[0] != both[1] or period != 1):
-            exact[group] = _parts(*factors, period)
-        for place, each in enumerate(factors):
+            exact[group] = _parts(before, after, period)
+        for place, each in enumerate((before, after)):
             net[place] += each.commitments - each.worth
     exact[""] = {"period": net[0] * (period - 1), "commitments": net[1] - net[0] * period}
     whole = {group: {cause: round(part) for cause, part in parts.items()} for group, parts in exact.items()}
@@ -184,7 +183,7 @@ def _as_rated(ticks: Sequence[int], lines: Sequence[BillLine]) -> tuple[Fraction
 
 def _parts(base: _Factors, variant: _Factors, period: Fraction) -> Nanos:
     """What each cause changes in one group, without commitments."""
-    parts: Nanos = Counter()
+    parts: Nanos = {}
     value, others = base.value(base.billed, base.licensed), base.others
     parts["period"] = (value + others) * (period - 1)
     after = variant.value(variant.billed, variant.licensed)
