@@ -9,6 +9,7 @@ from sim.report.answer import Table
 from sim.report.axes import Key, Sheet
 from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
+from sim.report.waterfall import waterfall
 from sim.runs.run_result import AS_ASKED
 from sim.studies.compare import NO_GAIN
 from sim.studies.cost_words import NOT_PRACTICAL, cost_answer, verdict_words
@@ -28,7 +29,7 @@ VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
 def build_comparison(path: Path) -> Path:
     """The report of `vmfleet compare`: each difference with its interval, and the verdicts."""
     study = read(path, "comparison.json", ("base", "differences", "seed", "replications"))
-    figures = [drawn] if (drawn := differences(study)) is not None else []
+    figures = [drawn for drawn in (waterfall(study), differences(study)) if drawn is not None]
     base = str(study.content["base"])
     variants = study.content["differences"]
     money = cost_answer(study.content)

@@ -124,10 +124,15 @@ class CostAnswer:
             return ""
         return f"; VMs are ready {plain(100 * abs(of.readier), 2)} points {'more' if of.readier > 0 else 'less'} often"
 
+    @property
+    def scale(self) -> Scale:
+        """How its amounts are written side by side."""
+        return Scale(unit="", decimals=max((0, *(each.decimals for each in self.savings))))
+
     def table(self) -> tuple[str, Sequence[str], list[list[str]]]:
         """Title, columns and rows of a table that leads from the base's cost to each variant's, cause by cause."""
         columns = ["", *(each.variant for each in self.savings)]
-        scale = Scale(unit="", decimals=max((0, *(each.decimals for each in self.savings))))
+        scale = self.scale
         rows = [[f"cost of {self.base}", *(scale.text(each.before) for each in self.savings)]]
         shown = [each.rounded_causes(scale) for each in self.savings]
         for label in (row.label for row in CAUSES.values()):

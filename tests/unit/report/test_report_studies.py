@@ -187,6 +187,25 @@ def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> 
     ]
 
 
+def test_the_waterfall_leads_from_the_base_to_the_variant(comparison: Path) -> None:
+    """Each bar begins where the one before ends, the last one is the variant's cost, and a cause that changes nothing has none."""
+    file = comparison / "comparison.json"
+    content = json.loads(file.read_text())
+    parts = [("hours needed", 300.0), ("boots and failures", 1e-9), ("price of compute", -50.0)]
+    content["causes"] = {"keep & pay": [{"label": label, "mean": mean} for label, mean in parts]}
+    file.write_text(json.dumps(content))
+    build(comparison)
+    assert [
+        (r["variant"], r["cause"], float(r["from"]), float(r["to"]))
+        for r in rows_of(comparison / "figures" / "causes.csv")
+    ] == [
+        ("keep & pay", "cost of base <0>", 0.0, 1000.0),
+        ("keep & pay", "hours needed", 1000.0, 1300.0),
+        ("keep & pay", "price of compute", 1300.0, 1250.0),
+        ("keep & pay", "cost of keep & pay", 0.0, 1250.0),
+    ]
+
+
 def test_common_random_numbers_that_gained_nothing_are_reported(comparison: Path) -> None:
     """A gain of 1 is none; where the difference never varies no number of replications would do as well."""
     file = comparison / "comparison.json"

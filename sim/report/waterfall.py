@@ -1,0 +1,58 @@
+"""From the base's cost to that of each variant, cause by cause."""
+
+from sim.fields.numbers import Scale, signed
+from sim.report import style
+from sim.report.axes import Key, Sheet
+from sim.report.studies import Study, footer
+from sim.report.style import Drawn, Look
+from sim.studies.cost_words import CostAnswer, cost_answer
+
+MOST_PANELS = 4
+LESS: Look = (style.BLUE, "")
+MORE: Look = (style.VERMILLION, "//")
+WHOLE: Look = (style.FAINT, "")
+
+
+def steps(answer: CostAnswer, place: int, scale: Scale) -> list[tuple[str, float, float]]:
+    """(what, from, to) of each bar of a variant's waterfall: the base's cost, what each cause adds, the variant's cost."""
+    saving = answer.savings[place]
+    found = [(f"cost of {answer.base}", 0.0, saving.before)]
+    at = saving.before
+    for label, part in saving.rounded_causes(scale).items():
+        if part:
+            found.append((label, at, at + saving.causes[label]))
+            at += saving.causes[label]
+    return [*found, (f"cost of {saving.variant}", 0.0, saving.after)]
+
+
+def waterfall(study: Study) -> Drawn | None:
+    """The causes of the difference in cost, a panel for each variant, the best saving first."""
+    name, answer = "causes", cost_answer(study.content)
+    shown = [place for place, each in enumerate(answer.savings[:MOST_PANELS]) if each.causes]
+    if not shown:
+        return None
+    left_out = len(answer.savings) - MOST_PANELS
+    remark = "mean over replications" + (f"; {left_out:,} more variants in causes.csv" if left_out > 0 else "")
+    sheet = Sheet("Why does the cost differ?", footer(study, name, remark))
+    said: list[str] = []
+    rows: list[list[object]] = [["variant", "cause", "from", "to"]]
+    unit = f"{answer.currency} {answer.period}".rstrip()
+    for place in shown:
+        saving, scale = answer.savings[place], answer.scale
+        bars = steps(answer, place, scale)
+        axes = sheet.axes(20 * len(bars), saving.variant)
+        axes.name_lines([style.shorten(what, 34) for what, _, _ in bars])
+        for line, (what, begin, end) in enumerate(bars):
+            is_whole = line in (0, len(bars) - 1)
+            words = scale.text(end) if is_whole else signed(end - begin, scale.decimals)
+            axes.bar(
+                line, end - begin, WHOLE if is_whole else LESS if end < begin else MORE, left=begin, title=f"{what}: {words} {unit}"
+            )  # fmt: skip
+            axes.beside(line, words)
+            rows.append([saving.variant, what, begin, end])
+            said.append(f"{saving.variant}, {what}: {words} {unit}")
+        axes.x.low, axes.x.margin, axes.x.label = min(0.0, saving.after), 0.03, unit
+    sheet.key(
+        *(Key(label=label, fill=look[0], hatch=look[1]) for label, look in (("less", LESS), ("more", MORE)))
+    )  # fmt: skip
+    return sheet.finish(name, alt=f"{'; '.join(said)}.", rows=rows)
