@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from html import escape
 from typing import Any
 
 from sim.billing.meters import Bill
@@ -20,6 +19,7 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import PowerState
+from sim.runs.pictures import html_rows
 from sim.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 from sim.usage.ledger import GroupUsage
 from sim.usage.ready import ReadyTimes
@@ -357,13 +357,10 @@ def html_table(caption: str, metrics: Mapping[str, Mapping[str, Any]], currency:
     """A run's main metrics as a small table for notebooks, from the metrics of its summary."""
     forms = Forms(currency=currency, means={name: found["mean"] for name, found in metrics.items()})
     columns = ("mean", "low", "high", "p05", "p50", "p95")
-    rows = ["".join(f"<th>{column}</th>" for column in ("metric", *columns))]
+    rows = []
     for name in SHOWN:
         found = metrics.get(name)
         if found is not None:
             form = forms.of(name, found["mean"], found["low"], found["high"])
-            cells = (form.text(found[column]) for column in columns)
-            rows.append(
-                f"<td>{form.title}</td>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in cells)
-            )
-    return f"<table><caption>{escape(caption)}</caption>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+            rows.append([form.title, *(form.text(found[column]) for column in columns)])
+    return html_rows(caption, ("metric", *columns), rows)

@@ -27,6 +27,7 @@ from sim.runs.atomic_write import SUMMARY
 from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
 from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
+from sim.runs.pictures import Pictured
 from sim.runs.workplace import PROGRAM
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,7 @@ class UptimeRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredResult:
+class StoredResult(Pictured):
     """A result folder on the disk; tables are read when needed."""
 
     folder: Path

@@ -17,6 +17,7 @@ from sim.runs.digests import PROVENANCE
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
+from sim.runs.pictures import Pictured
 from sim.runs.provenance import catalogue_facts, closed_days, input_digest, program, timing
 from sim.runs.replication import Replication
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
@@ -56,7 +57,7 @@ class Stopping:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class RunResult(Pictured):
     """One scenario, replicated: estimates, frames, the result folder.
 
     Groups have their names; the whole fleet is the group "".

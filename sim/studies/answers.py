@@ -4,10 +4,11 @@ from html import escape
 
 from sim.runs.frames import DataFrame
 from sim.runs.metrics import check_metric, possible_metrics
+from sim.runs.pictures import Pictured
 from sim.scenario.scenario import Scenario
 
 
-class Answer:
+class Answer(Pictured):
     """A result that is said in a sentence and shown as a table."""
 
     @property

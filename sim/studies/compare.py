@@ -17,6 +17,7 @@ from sim.runs.atomic_write import COMPARISON
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
 from sim.runs.options import CAP, PreciseKeywords, options_from
+from sim.runs.pictures import Pictured, html_rows
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import AS_ASKED, RunResult
@@ -25,6 +26,7 @@ from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
+from sim.studies.cost_words import cost_answer
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
 from sim.studies.study_folders import replications_table, write_study
 from sim.units import SECONDS_PER_HOUR
@@ -33,7 +35,7 @@ NO_GAIN = 1.05  # or less: independent streams would need no more replications t
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Pictured):
     """A base and its variants over the same replications."""
 
     base: RunResult
@@ -152,15 +154,10 @@ class Comparison:
         return f"<comparison with {self.base.scenario.name!r} over {self.n} replications, {self.currency}: {costs}>"
 
     def _repr_html_(self) -> str:
-        """A small table for notebooks."""
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{metric}</td><td>{_signed(by_metric[metric])}</td>"
-            f"<td>{by_metric[metric].verdict}</td></tr>"
-            for name, by_metric in self.differences.items()
-            for metric in HEADLINES
-        )
-        head = "<tr><th>variant</th><th>metric</th><th>difference</th><th>verdict</th></tr>"
-        return f"<table><caption>against {escape(self.base.scenario.name)}</caption>{head}{rows}</table>"
+        """The answer and why, for notebooks."""
+        answer = cost_answer(self.summary())
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in answer.sentences())
+        return said + html_rows(*answer.table())
 
     def _raw(self, variant: str, group: str) -> dict[str, Paired]:
         run = self.variants[variant]

@@ -21,6 +21,7 @@ from sim.errors import InputError
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET
 from sim.runs.options import RunOptions, StudyKeywords, options_from
+from sim.runs.pictures import Pictured
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
@@ -81,7 +82,7 @@ def parse_factor(words: str) -> Factor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sensitivity:
+class Sensitivity(Pictured):
     """What each factor does to a metric, most important first; the columns depend on the method."""
 
     scenario: Scenario

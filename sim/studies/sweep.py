@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
+from sim.fields.metrics import Forms
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES
 from sim.runs.options import PreciseKeywords, options_from
+from sim.runs.pictures import Pictured, html_rows
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
@@ -22,7 +24,7 @@ from sim.studies.study_folders import replications_table, table_of, write_study
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(Pictured):
     """A scenario at every combination of its axes."""
 
     scenario: Scenario
@@ -98,10 +100,25 @@ class Sweep:
         return f"<sweep of {self.scenario.name!r} over {over}, {self.n} replications a point>"
 
     def _repr_html_(self) -> str:
-        """The table of the metrics asked for, for notebooks."""
-        fleet = self.frame(self.metrics)
-        html: str = fleet[fleet.group == FLEET].to_html(index=False)
-        return html
+        """The metrics asked for at each point, for notebooks."""
+        content = self.summary()
+        forms = {
+            metric: Forms(currency=content["currency"]).of(
+                metric, *(each["metrics"][metric]["mean"] for each in content["points"])
+            )
+            for metric in self.metrics
+        }
+        paths = [path for axis in content["axes"] for path in axis["paths"]]
+        rows = [
+            [*(str(point["settings"][path]) for path in paths),
+             *(form.text(point["metrics"][metric]["mean"]) for metric, form in forms.items())]
+            for point in content["points"]
+        ]  # fmt: skip
+        return html_rows(
+            f"{content['scenario']}: means of {self.n} replications",
+            [*paths, *(form.title for form in forms.values())],
+            rows,
+        )
 
 
 def sweep(
