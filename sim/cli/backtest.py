@@ -101,14 +101,14 @@ def print_sides(summary: Mapping[str, Any]) -> None:
 def _print(summary: Mapping[str, Any]) -> None:
     print_sides(summary)
     for each in summary["causes"][:SHOWN]:
-        typer.echo(f"{each['cause']}: {each['what']}")
+        terminal.say(f"{each['cause']}: {each['what']}")
     if len(summary["causes"]) > SHOWN:
-        typer.echo(f"and {len(summary['causes']) - SHOWN} more causes, in backtest.json")
+        terminal.say(f"and {len(summary['causes']) - SHOWN} more causes, in backtest.json")
     left_out = summary["not_compared"]
     if left_out:
         cost = sum(each["cost"] for each in left_out)
         rows = f"{sum(each['rows'] for each in left_out):,} rows"
-        typer.echo(f"Not compared: {money(cost)} invoiced in {rows}, each kind with its reason in backtest.json")
+        terminal.say(f"Not compared: {money(cost)} invoiced in {rows}, each kind with its reason in backtest.json")
 
 
 def _row(name: str, each: Mapping[str, Any]) -> tuple[str, ...]:

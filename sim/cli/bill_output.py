@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
-
 from sim.billing.meter_kinds import METERS
 from sim.billing.rating import Rating
 from sim.cli import terminal
@@ -30,7 +28,7 @@ def print_bill(name: str, rated: Rated, simulated: StoredResult | None) -> None:
         title = f"{name}: {money(rated.rating.bill.total)} {rated.currency}, billing {rated.policy.name}"
         _print_lines(rated.rating, title, rated.currency)
     if sentence := trust_sentence(rated.trusted_share, "the cost" if rated.invoice is None else "what was rated"):
-        typer.echo(sentence)
+        terminal.say(sentence)
     _print_beside(_beside(rated, simulated), simulated, rated.currency)
     if rated.invoice is not None:
         print_savings(rated.invoice)

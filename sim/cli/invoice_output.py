@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from sim.billing.classify import KINDS
 from sim.billing.invoice import Charge, Invoice
 from sim.billing.savings import savings_of
@@ -62,7 +60,7 @@ def print_savings(invoice: Invoice) -> None:
         ],
     )  # fmt: skip
     if rows[0]["amortized"] is None:
-        typer.echo(
+        terminal.say(
             "This export doesn't say what the hours that commitments paid cost: an amortized one, or FOCUS, does."
         )
 
@@ -84,14 +82,14 @@ def print_invoice(invoice: Invoice) -> None:
     share = f"{100 * rated / total:.1f} % of " if total else ""
     value = invoice.list_total
     at_list = "no list price" if value is None else f"{money(value)} {currency} at list price"
-    typer.echo(
+    terminal.say(
         f"Rated: {share}{money(total)} {currency} ({invoice.export.format}): {money(rated)} invoiced, {at_list}; "
         f"{len(invoice.rated)} of {len(invoice.charges)} rows"
     )
     if value is None:
         terminal.note(f"{invoice.conversion.source}: nothing is set against the list; give --exchange-rate")
     elif invoice.conversion.source:
-        typer.echo(f"List prices in {currency}: times {invoice.rate:.6g} ({invoice.conversion.source})")
+        terminal.say(f"List prices in {currency}: times {invoice.rate:.6g} ({invoice.conversion.source})")
     if invoice.rated:
         terminal.print_table(
             "Meters",

@@ -111,7 +111,7 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         rows,
         left=2,
     )
-    typer.echo(summary["words"])
+    terminal.say(summary["words"])
 
 
 def _print_purchases(summary: Mapping[str, Any]) -> None:
@@ -150,12 +150,12 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
         ],
         left=2,
     )  # fmt: skip
-    typer.echo("or: amounts that can't be distinguished; bound: what it alone could save at most (newsvendor)")
-    typer.echo(f"{summary['words']}.")
+    terminal.say("or: amounts that can't be distinguished; bound: what it alone could save at most (newsvendor)")
+    terminal.say(f"{summary['words']}.")
     for each in summary["without_price"]:
-        typer.echo(f"Note: no {each['what']}: {each['reason']}")
+        terminal.say(f"Note: no {each['what']}: {each['reason']}")
     for warning in summary["warnings"]:
-        typer.echo(f"Note: {warning}")
+        terminal.say(f"Note: {warning}")
 
 
 def _between(found: Mapping[str, Any]) -> str:

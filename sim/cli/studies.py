@@ -99,7 +99,7 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     from sim.studies.cost_words import cost_answer, verdict_words
 
     answer = cost_answer(summary)
-    typer.echo("\n".join(answer.sentences()))
+    terminal.say(*answer.sentences())
     title, columns, lines = answer.table()
     terminal.print_table(title, columns, lines)
     base = summary["base_metrics"]
@@ -124,9 +124,9 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
             rows,
         )
     if summary["stopped"] != AS_ASKED:
-        typer.echo(f"{summary['replications']} replications: {summary['stopped']}")
+        terminal.say(f"{summary['replications']} replications: {summary['stopped']}")
     for warning in summary["warnings"]:
-        typer.echo(f"Note: {warning}")
+        terminal.say(f"Note: {warning}")
 
 
 def _print_sweep(summary: Mapping[str, Any]) -> None:
@@ -151,4 +151,4 @@ def _print_sweep(summary: Mapping[str, Any]) -> None:
     )
     if "precision" in summary:
         how = "reached" if summary["reached"] else "NOT reached before the cap"
-        typer.echo(f"half-widths within {summary['precision']:.3g} of each metric at every point: {how}")
+        terminal.say(f"half-widths within {summary['precision']:.3g} of each metric at every point: {how}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,6 +71,16 @@ def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[
     rule = [":--" if place < left else "--:" for place in range(len(columns))]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rule, *rows)]
     sys.stdout.write("\n".join(["", f"### {title}", "", *lines, "", ""]))
+
+
+def say(*sentences: str, style: str = "") -> None:
+    """Sentences of the answer, a line each; in Markdown a paragraph each, whatever names hold."""
+    for sentence in sentences:
+        if _AS_MARKDOWN.get():
+            words = re.sub(r"([\\`*_|#\[\]])", r"\\\1", sentence).replace("<", "&lt;")
+            sys.stdout.write(f"{words}\n\n")
+        else:
+            console().print(printable(sentence), style=style or None)
 
 
 def note(words: str) -> None:
@@ -228,15 +239,15 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     print_table(title, ("whole fleet", "mean", level, "P50", "P90", "P99"), rows)
     few = [f"P{100 * p:.0f} {replications_for(p)}" for p in (0.9, 0.99) if 1 < count < replications_for(p)]
     if few:
-        console().print(f"replications needed: {', '.join(few)}", style="dim")
+        say(f"replications needed: {', '.join(few)}", style="dim")
     if sentence := trust_sentence(metrics.get("cost.trusted_share", {}).get("mean")):
-        console().print(sentence)
+        say(sentence)
     if summary.get("warm_up_found"):
-        console().print(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
+        say(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {stopping['precision']:.3g} of {', '.join(stopping['waited_for'])}"
-        console().print(f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold")
+        say(f"{asked}: {'reached' if stopping['reached'] else 'NOT reached before the cap'}", style="bold")
     if summary.get("budget") is not None:
         _print_budget(summary)
     if len(summary["groups"]) > 1:
@@ -253,8 +264,8 @@ def _print_budget(summary: Mapping[str, Any]) -> None:
     asked = f"{money(budget['usd'])} {summary.get('currency', 'USD')}"
     wilson, exact = (f"{100 * each['low']:.1f} … {100 * each['high']:.1f} %" for each in (budget["wilson"], budget))
     risk = f"{100 * budget['breach_probability']:.1f} %"
-    console().print(f"The bill exceeds {asked} with a probability of {risk}", style="bold")
-    console().print(
+    say(f"The bill exceeds {asked} with a probability of {risk}", style="bold")
+    say(
         f"  {budget['replications_above']:,} of {count:,} replications; {_confidence(summary)} interval {wilson} (Wilson); "
         f"to decide by, exact bounds {exact}"
     )

@@ -20,7 +20,7 @@ from sim.runs.workplace import MARKER, PROGRAM, WORKPLACE, clear_leftovers, work
 SUMMARY = "summary.json"
 COMPARISON = "comparison.json"
 OURS = frozenset(  # every name that may stand in a result folder; lives.parquet, .report.html.writing: version 0.1
-    f"{SUMMARY} {PROVENANCE} {COMPARISON} scenario.toml scenarios runs parts figures report.html .report.html.writing".split()
+    f"{SUMMARY} summary.csv {PROVENANCE} {COMPARISON} scenario.toml scenarios runs parts figures report.html .report.html.writing".split()
     + [
         f"{table}.{form}"
         for table in ("replications", "bill", "cost_by_month", "sla", "causes")

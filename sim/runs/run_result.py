@@ -22,6 +22,7 @@ from sim.runs.provenance import catalogue_facts, closed_days, input_digest, prog
 from sim.runs.replication import Replication
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
 from sim.runs.simulation_input import SimulationInput
+from sim.runs.summary_csv import run_sheet, write_sheet
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import (
     NOT_NEGATIVE,
@@ -248,7 +249,9 @@ class RunResult(Pictured):
     def write(self, folder: str | Path) -> Path:
         """Write the result folder of one run. Raises ResultError; then nothing is half written."""
         with new_folder(folder) as place:
-            write_json(place / SUMMARY, self.summary())
+            summary = self.summary()
+            write_json(place / SUMMARY, summary)
+            write_sheet(place, run_sheet(summary))
             write_json(place / PROVENANCE, self.provenance())
             (place / "scenario.toml").write_text(self.scenario.to_toml(), encoding="utf-8")
             write_replications(place, self.groups, self.replications)

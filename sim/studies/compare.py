@@ -26,7 +26,7 @@ from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
-from sim.studies.cost_words import cost_answer
+from sim.studies.cost_words import comparison_sheet, cost_answer
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
 from sim.studies.study_folders import replications_table, write_study
 from sim.units import SECONDS_PER_HOUR
@@ -140,12 +140,14 @@ class Comparison(Pictured):
         causes = [
             (name, *row.values()) for name, found in self.causes.items() for row in cause_rows(found, self.confidence)
         ]
+        summary = self.summary()
         return write_study(
             folder,
-            (COMPARISON, self.summary()),
+            (COMPARISON, summary),
             {name: run.scenario for name, run in runs.items()},
             [*runs.values()],
             [replications_table("variant", runs), ("causes", ("variant", *CAUSE_COLUMNS), causes)],
+            sheet=comparison_sheet(summary),
             study="compare",
         )
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.billing.causes import CAUSES
-from sim.fields.metrics import Unit, find_metric
+from sim.fields.metrics import Form, Forms, Unit, find_metric
 from sim.fields.numbers import Scale, between, money_scale, percent, plain, signed
 from sim.fields.rounding import rounded_parts
+from sim.runs.summary_csv import Sheet, shown
 from sim.units import HOURS_PER_MONTH
 
 PRACTICAL: Mapping[Unit, float] = {
@@ -200,3 +201,40 @@ def verdict_words(metric: str, difference: Mapping[str, Any], base: Mapping[str,
     verdict = str(difference.get("verdict", ""))
     is_certain = verdict in ("better", "worse", "higher", "lower")
     return NOT_PRACTICAL if is_certain and not matters(metric, difference, base) else verdict
+
+
+def comparison_sheet(content: Mapping[str, Any]) -> Sheet:
+    """`summary.csv` of a comparison: of each variant the cost and why it differs, then every metric that differs."""
+    answer, base = cost_answer(content), content["base_metrics"]
+    level = f"{percent(answer.confidence, 0)}".replace("\N{NO-BREAK SPACE}", " ")
+    columns = (
+        "variant", "figure", "unit", f"{answer.base} (base)", "variant's", "difference", f"low ({level})", f"high ({level})",
+        "difference (%)", "verdict",
+    )  # fmt: skip
+    rows: list[list[object]] = []
+    unit = f"{answer.currency} {answer.period}".rstrip()
+    for each in answer.savings:
+        money = Form(label="cost", scale=answer.scale)
+        cells = shown(money, each.before, each.after, each.change, each.low, each.high)
+        share = None if each.relative is None else round(100 * each.relative, 2)
+        by_metric = content["differences"][each.variant]
+        rows.append(
+            [each.variant, "cost", unit, *cells, share, verdict_words("cost.total", by_metric["cost.total"], base)]
+        )
+        parts = each.rounded_causes(answer.scale)
+        rows += [
+            [each.variant, f"cost: {label}", unit, None, None, part, None, None, None, "cause"]
+            for label, part in parts.items()
+            if part
+        ]
+        forms = Forms(currency=answer.currency, means={name: found["mean"] for name, found in base.items()})
+        for name, found in by_metric.items():
+            if not found.get("mean"):
+                continue
+            start, low, high = base[name]["mean"], found["low"], found["high"]
+            form = forms.of(name, start, found["mean"], low, high)
+            relative = found.get("relative")
+            cells = shown(form, start, None if start is None else start + found["mean"], found["mean"], low, high)
+            more = None if relative is None else round(100 * relative, 2) + 0.0
+            rows.append([each.variant, form.label, form.unit, *cells, more, verdict_words(name, found, base)])
+    return columns, rows

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
+from sim.fields.metrics import Form, Forms
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import HEADLINES
 from sim.runs.options import PreciseKeywords, RunOptions, no_progress, options_from
@@ -21,6 +22,8 @@ from sim.runs.replication_runner import ReplicationRunner
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import FIRST_ROUND, is_precise
+from sim.runs.summary_csv import Sheet
+from sim.runs.summary_csv import shown as shown_cells
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.studies.answers import Answer
@@ -130,7 +133,31 @@ class Sizing(Answer):
         runs = {str(index): trial.run for index, trial in enumerate(self.trials)}
         tables = [table_of("size", self.rows()), replications_table("trial", runs)]
         summary = ("size.json", self.summary())
-        return write_study(folder, summary, {"scenario": self.scenario}, [*runs.values()], tables, study="size")
+        return write_study(
+            folder, summary, {"scenario": self.scenario}, [*runs.values()], tables, sheet=self._sheet(), study="size"
+        )
+
+    @property
+    def form(self) -> Form:
+        """How the estimates are written; a probability as any share."""
+        metric = "availability" if self.constraint.is_share_of_replications else self.constraint.metric
+        some = (getattr(trial.evidence, key) for trial in self.trials for key in ("estimate", "low", "high"))
+        return Forms(currency=self.scenario.prices.currency).of(metric, *some)
+
+    def _sheet(self) -> Sheet:
+        """A row a value that was tried, and whether it keeps the target."""
+        form, currency = self.form, self.scenario.prices.currency
+        label = f"{self.constraint.words}: estimate" + (f" ({form.unit})" if form.unit else "")
+        columns = (self.path, "keeps the target", label, "low", "high", "replications", f"mean cost ({currency})")
+        rows = [
+            [
+                column_value(trial.value), trial.evidence.answer,
+                *shown_cells(form, trial.evidence.estimate, trial.evidence.low, trial.evidence.high), trial.evidence.n,
+                round(trial.run.estimate("cost.total").mean or 0.0, 2),
+            ]
+            for trial in self.trials
+        ]  # fmt: skip
+        return columns, rows
 
 
 def size(

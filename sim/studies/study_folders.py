@@ -10,6 +10,7 @@ from sim.runs.provenance import catalogue_facts, input_digest, program, timing
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_table
 from sim.runs.run_result import RunResult
 from sim.runs.simulation_input import compile_scenario
+from sim.runs.summary_csv import Sheet, write_sheet
 from sim.scenario.scenario import Scenario
 
 Table = tuple[str, Sequence[str], Iterable[Sequence[object]]]
@@ -22,12 +23,16 @@ def write_study(
     scenarios: Mapping[str, Scenario],
     runs: Sequence[RunResult],
     tables: Sequence[Table],
+    *,
+    sheet: Sheet | None = None,
     **facts: object,
 ) -> Path:
-    """Write a study's summary (file and content), its scenarios and tables; *facts*, such as its kind, go into `provenance.json`."""
+    """Write a study's summary (file and content; *sheet*: for a spreadsheet), its scenarios and tables; *facts*, such as its kind, go into `provenance.json`."""
     file, content = summary
     with new_folder(folder) as place:
         write_json(place / file, content)
+        if sheet is not None:
+            write_sheet(place, sheet)
         write_json(place / PROVENANCE, _provenance(scenarios, runs, facts))
         for name, columns, rows in tables:
             write_table(place / name, columns, rows)

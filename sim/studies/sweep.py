@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.fields.metrics import Forms
+from sim.fields.metrics import Form, Forms
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES
 from sim.runs.options import PreciseKeywords, options_from
@@ -15,6 +15,8 @@ from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.stopping import FIRST_ROUND, ROUND, expected_replications, stopping_after
+from sim.runs.summary_csv import Sheet
+from sim.runs.summary_csv import shown as shown_cells
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate
@@ -93,7 +95,38 @@ class Sweep(Pictured):
         """Write sweep.json, the tidy table, and every figure of every replication."""
         tables = [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))]
         summary, scenarios = ("sweep.json", self.summary()), {"scenario": self.scenario}
-        return write_study(folder, summary, scenarios, self.runs, tables, study="sweep", points=len(self.points))
+        return write_study(
+            folder, summary, scenarios, self.runs, tables, sheet=self._sheet(), study="sweep", points=len(self.points)
+        )
+
+    def _sheet(self) -> Sheet:
+        """A row a point: its settings, then mean and bounds of each metric asked for."""
+        content = self.summary()
+        points, forms = content["points"], self._forms()
+        ends = ("mean", "low", "high")
+        paths = [path for axis in content["axes"] for path in axis["paths"]]
+        heads = [f"{form.title}{after}" for form in forms.values() for after in ("", ", low", ", high")]
+        rows = [
+            [
+                *(point["settings"][path] for path in paths),
+                *(
+                    cell
+                    for name, form in forms.items()
+                    for cell in shown_cells(form, *(point["metrics"][name][end] for end in ends))
+                ),
+            ]
+            for point in points
+        ]
+        return [*paths, *heads], rows
+
+    def _forms(self) -> dict[str, Form]:
+        """How each metric asked for is written, at all points alike."""
+        content = self.summary()
+        forms = Forms(currency=content["currency"])
+        return {
+            name: forms.of(name, *(each["metrics"][name]["mean"] for each in content["points"]))
+            for name in self.metrics
+        }
 
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
@@ -102,12 +135,7 @@ class Sweep(Pictured):
     def _repr_html_(self) -> str:
         """The metrics asked for at each point, for notebooks."""
         content = self.summary()
-        forms = {
-            metric: Forms(currency=content["currency"]).of(
-                metric, *(each["metrics"][metric]["mean"] for each in content["points"])
-            )
-            for metric in self.metrics
-        }
+        forms = self._forms()
         paths = [path for axis in content["axes"] for path in axis["paths"]]
         rows = [
             [*(str(point["settings"][path]) for path in paths),

@@ -1,0 +1,47 @@
+"""`summary.csv` of a result folder: the answer for a spreadsheet, with labels, units and decimals of the registry of metrics."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sim.fields.metrics import Form, Forms, find_metric
+
+FILE = "summary.csv"
+Sheet = tuple[Sequence[str], Iterable[Sequence[object]]]
+"""Columns, rows."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_sheet(folder: Path, sheet: Sheet) -> None:
+    """Write it so that spreadsheets read its letters right, and take no name for a formula."""
+    columns, rows = sheet
+    with (folder / FILE).open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerows([[_cell(cell) for cell in row] for row in (columns, *rows)])
+
+
+def _cell(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def shown(form: Form, *values: float | None) -> list[float | None]:
+    """Figures in the unit and with the decimals of their form; a sign of nothing is dropped."""
+    return [None if value is None else round(value * form.times, form.scale.decimals) + 0.0 for value in values]
+
+
+def run_sheet(summary: Mapping[str, Any]) -> Sheet:
+    """Every metric that is not 0, of the fleet and of each group."""
+    forms = Forms(currency=summary["currency"], means={name: each["mean"] for name, each in summary["metrics"].items()})
+    level = f"{100 * summary['confidence']:g} %"
+    columns = ("group", "section", "figure", "unit", "mean", f"low ({level})", f"high ({level})", "P50", "P90", "P99")
+    keys = ("mean", "low", "high", "p50", "p90", "p99")
+    groups = {"whole fleet": summary["metrics"], **{name: own["metrics"] for name, own in summary["groups"].items()}}
+    rows = []
+    for group, metrics in groups.items():
+        for name, found in metrics.items():
+            row = find_metric(name)
+            if found["mean"] and row is not None:
+                form = forms.of(name, *(found[key] for key in keys))
+                rows.append([group, row.section, form.label, form.unit, *shown(form, *(found[key] for key in keys))])
+    return columns, rows
