@@ -23,6 +23,10 @@ class MachineError(InputError):
     """The machine, or a cluster, refuses: memory, disk, a worker that was killed; the user's to mend, as wrong input is."""
 
 
+class PlugInError(InputError):
+    """A plug-in doesn't do what its contract says; its author's to mend."""
+
+
 class VmfleetWarning(UserWarning):
     """Something the user should know of, though the answer holds."""
 

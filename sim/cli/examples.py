@@ -48,7 +48,7 @@ EXAMPLES = {
     "metrics": ("vmfleet metrics",),
     "causes": ("vmfleet causes",),
     "keys": ("vmfleet keys", "vmfleet keys group.schedule"),
-    "verify": ("vmfleet verify", "vmfleet verify --case erlang-loss"),
+    "verify": ("vmfleet verify", "vmfleet verify --case erlang-loss", "vmfleet verify --scenario dev.toml"),
     "prices import": ("vmfleet prices import page-1.json page-2.json --out my-prices.json",),
     "prices show": ("vmfleet prices show Standard_D4s_v5", "vmfleet prices show Standard_D4s_v5 --region eastus"),
     "prices url": ("vmfleet prices url westeurope --currency EUR",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sim.engines.machine_code import is_compiled
 from sim.engines.names import ENGINES
+from sim.engines.shared.placement import POLICIES
 from sim.engines.speed import speeds
 from sim.errors import Fault, ScenarioError
 from sim.model.plan import FleetPlan, GroupPlan
@@ -89,6 +90,8 @@ def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
 
 def feature_for_simpy(plan: FleetPlan) -> str:
     """The first feature of a plan that only the SimPy engine supports; empty: none."""
+    if plan.platform is not None and POLICIES[plan.platform.placement].chooser is not None:
+        return f'placement "{plan.platform.placement}"'
     for group in plan.groups:
         if not group.demand.is_compiled:
             return type(group.demand).__name__.lower()

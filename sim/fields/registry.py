@@ -1,8 +1,9 @@
 """Registries: the members of one kind of thing (demand kinds, meters, metrics ...) by name, each added by its own module."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -20,9 +21,13 @@ class Registry(Mapping[str, T]):
     KeyError: "no colour 'rad'; did you mean 'red'?"
     """
 
+    every: ClassVar[list["Registry[Any]"]] = []
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._members: dict[str, T] = {}
+        self.origins: dict[str, str] = {}  # module that added each member
+        self.every.append(self)
         self.version = 0  # changes with the members
         self._watchers: list[Callable[[str, T], None]] = []
 
@@ -31,6 +36,7 @@ class Registry(Mapping[str, T]):
         if name in self._members:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._members[name] = member
+        self.origins[name] = _adding_module()
         self.version += 1
         for watcher in self._watchers:
             watcher(name, member)
@@ -42,7 +48,7 @@ class Registry(Mapping[str, T]):
 
     def remove(self, name: str) -> None:
         """Take a member out again, as a test of a plug-in does."""
-        del self._members[name]
+        del self._members[name], self.origins[name]
         self.version += 1
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -64,3 +70,13 @@ class Registry(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+
+def _adding_module() -> str:
+    """The module whose statement adds a member, also through functions of ours."""
+    frame: Any = sys._getframe(2)
+    while (
+        frame.f_back and frame.f_code.co_name != "<module>" and frame.f_globals.get("__name__", "").startswith("sim.")
+    ):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", ""))

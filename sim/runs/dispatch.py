@@ -53,11 +53,11 @@ class Pool(Protocol):
 
 
 def run_part(
-    inputs: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, threads: int
+    inputs: SimulationInput, seed: int, numbers: tuple[int, ...], engine: str, threads: int, plugins: tuple[str, ...]
 ) -> tuple[list[Replication], float]:
     """A part on a worker, and its seconds."""
     began = time.perf_counter()
-    task = Task(inputs=inputs, seed=seed, numbers=numbers, engine=engine, threads=threads)
+    task = Task(inputs=inputs, seed=seed, numbers=numbers, engine=engine, threads=threads, plugins=plugins)
     return task.run(), time.perf_counter() - began
 
 

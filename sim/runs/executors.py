@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, MachineError
+from sim.fields import plugins
 from sim.runs.orphans import end_with
 from sim.runs.replication import Replication, replicate
 from sim.runs.simulation_input import SimulationInput
@@ -32,15 +33,16 @@ class Task:
     engine: str
     events_folder: Path | None = None
     threads: int = 1  # of each replication
+    plugins: tuple[str, ...] = field(default_factory=plugins.modules)  # to be imported where it is simulated
 
     def part(self, numbers: tuple[int, ...]) -> Task:
         """The same inputs, other numbers."""
         return replace(self, numbers=numbers)
 
     @property
-    def without_inputs(self) -> tuple[int, tuple[int, ...], str, int]:
-        """What a worker that has the inputs needs: seed, numbers, engine, threads."""
-        return self.seed, self.numbers, self.engine, self.threads
+    def without_inputs(self) -> tuple[int, tuple[int, ...], str, int, tuple[str, ...]]:
+        """What a worker that has the inputs needs: seed, numbers, engine, threads, plug-ins."""
+        return self.seed, self.numbers, self.engine, self.threads, self.plugins
 
     @property
     def is_compiled(self) -> bool:
@@ -49,6 +51,8 @@ class Task:
 
     def run(self) -> list[Replication]:
         """Simulate them here."""
+        if self.plugins != plugins.modules():
+            plugins.import_again(self.plugins)
         folder = self.events_folder
         return [
             replicate(

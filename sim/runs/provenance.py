@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sim.catalog.catalogue import Catalogue
+from sim.fields import plugins
 from sim.runs.simulation_input import SimulationInput
 from sim.runs.workplace import PROGRAM
 from sim.version import __version__
@@ -60,12 +61,17 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-@lru_cache(maxsize=1)
 def program_digest() -> str:
-    """Digest of the source that figures depend on, with the versions of Python, numpy and scipy.
+    """Digest of the source that figures depend on, with that of plug-ins and the versions of Python, numpy and scipy.
 
     A cache only ever returns results of the program that made them.
     """
+    added = plugins.digest()
+    return hashlib.sha256(f"{_own_digest()} {added}".encode()).hexdigest() if added else _own_digest()
+
+
+@lru_cache(maxsize=1)
+def _own_digest() -> str:
     digest = hashlib.sha256()
     root = package_folder()
     for path in sorted(root.rglob("*")):
@@ -150,7 +156,9 @@ def pieces(value: object) -> Iterator[bytes]:
 
 def program() -> dict[str, Any]:
     """What made the result: program, commit, Python, libraries, platform."""
+    added = plugins.listed()
     return {
+        **({"plugins": added} if added else {}),
         "program": {"name": PROGRAM, "version": __version__, "commit": git_commit(), "digest": program_digest()},
         "python": platform.python_version(),
         "libraries": library_versions(),

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from sim.distributions.specs import Varying
+from sim.engines.shared.placement import POLICIES, PlacementPolicy
 from sim.fields.messages import close_match
 from sim.fields.registry import Registry
 from sim.fields.types import (
@@ -44,7 +45,7 @@ from sim.model.faults.failures import Failures
 from sim.model.growth import CountStep, Growth, Steps, from_start, grown
 from sim.model.when_off import WhenOff
 from sim.scenario.commitments_section import CommitmentSection
-from sim.scenario.platform_section import Platform
+from sim.scenario.platform_section import Platform, admit_policies
 
 MOST_VMS = 1_000_000_000
 """VMs in one group; the number of a VM must fit its name and its stream."""
@@ -349,4 +350,13 @@ def _rebuild() -> None:
 _admit(Group, DEMAND_KINDS, before="when_off")
 _admit(Group, GROUP_FAULTS)
 _admit(Platform, PLATFORM_FAULTS)
+
+
+def _admit_policy(_name: str, _policy: PlacementPolicy) -> None:
+    admit_policies()
+    _rebuild()
+
+
+admit_policies()
+POLICIES.watch(_admit_policy)
 _rebuild()

@@ -1,12 +1,12 @@
 """The `[platform]` section: hosts, quota, and faults of many VMs at once."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sim.engines.shared.placement import POLICIES
-from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, default_field
+from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, add_field, default_field
 from sim.model import plan
 from sim.model.faults import PLATFORM_FAULTS, PlatformFault, ShortageSection
 
@@ -57,9 +57,7 @@ class Quota(Section):
 class Platform(Section):
     """What VMs share. Left out: hardware without end, and no quota."""
 
-    placement: Literal[tuple(POLICIES)] = default_field(  # type: ignore[valid-type]  # known at run time
-        "platform.placement", "Which host with enough room a VM gets."
-    )
+    placement: Text  # by `admit_policies`
     hosts: tuple[Hosts, ...] = Field((), description="Clusters of hosts: [[platform.hosts]]. None: without end.")
     quota: Quota | None = None
     shortages: tuple[ShortageSection, ...] = Field(
@@ -76,3 +74,10 @@ class Platform(Section):
         """Whether it changes nothing for VMs: hardware is endless and nothing is limited."""
         limited = self.quota is not None or any(not fault.needs_hosts for fault in self.faults)
         return not self.hosts and not self.shortages and not limited
+
+
+def admit_policies() -> None:
+    """Give the platform the placement policies that are registered."""
+    names: Any = Literal[tuple(POLICIES)]
+    field = default_field("platform.placement", "Which host with enough room a VM gets.")
+    add_field(Platform, "placement", names, field, before="hosts")

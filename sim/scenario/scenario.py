@@ -19,6 +19,7 @@ from sim.catalog import Catalogue
 from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import to_plain
 from sim.fields.messages import fault_at, show_value
+from sim.fields.plugins import load_plugins
 from sim.model.plan import FleetPlan
 from sim.scenario import plan_builder as scenario_plan
 from sim.scenario.description import DefaultInUse, defaults_in_use, describe
@@ -52,6 +53,11 @@ class Scenario(ScenarioFile):
     def path(self) -> Path | None:
         """The file it was read from; None if it was made in Python."""
         return Path(self._origin.file) if self._origin.file else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are sought that it names."""
+        return self._origin.folder
 
     @property
     def document(self) -> dict[str, Any]:
@@ -155,6 +161,7 @@ def from_dict(document: Mapping[str, Any], overrides: Iterable[Override] = (), *
 
 
 def _checked(document: Mapping[str, Any], origin: Origin, overrides: Iterable[Override]) -> Scenario:
+    load_plugins()
     changed, asked = apply_overrides(document, _spoken(overrides))
     origin = replace_fields(origin, asked={**origin.asked, **asked})
     scenario, catalogue, resolved, ordered = check_document(Scenario, changed, origin)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sim.fields.plugins import load_plugins
 from sim.model.demand import DEMAND_KINDS, REFINEMENTS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario import group_defaults
@@ -16,6 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema() -> dict[str, Any]:
     """The scenario file as JSON Schema: every key with type, range, default and what it means."""
+    load_plugins()
     schema = ScenarioFile.model_json_schema(by_alias=True, mode="validation")
     sections = schema["$defs"]
     when_off = sections["Group"]["properties"]["when_off"]

@@ -20,7 +20,16 @@ from sim.engines.compiled.layout import (
 from sim.engines.compiled.vm_loop import UNIT, gives_up_if_last
 from sim.engines.shared import quota, room, shortages, throttle
 from sim.engines.shared.priorities import RANK_BITS, REQUESTS
-from sim.engines.shared.room import EVICTED, HOST, LEAVES, NOWHERE, TOO_MANY_SHAPES, VM_COLUMNS, WAITS
+from sim.engines.shared.room import (
+    AS_THE_POLICY_SAYS,
+    EVICTED,
+    HOST,
+    LEAVES,
+    NOWHERE,
+    TOO_MANY_SHAPES,
+    VM_COLUMNS,
+    WAITS,
+)
 from sim.engines.shared.room import NO_ROOM as NO_HOST
 
 compile_rules(*quota.RULES, *shortages.RULES, throttle.take_token)
@@ -144,7 +153,7 @@ def acquire(slot: int, stage: int, now: float, shared: SharedFleet) -> int:
         no, gives_up = NO_QUOTA, NO_QUOTA_GIVES_UP
     else:
         is_refused = _is_refused(slot, now, shared)
-        host = room.ask_host(hosts, slot, group, ints[slot, INDEX], ints[slot, AVOIDS], is_refused)
+        host = room.ask_host(hosts, slot, group, ints[slot, INDEX], ints[slot, AVOIDS], is_refused, AS_THE_POLICY_SAYS)
         if host == TOO_MANY_SHAPES:
             return FAILED
         granted = host != NO_HOST

@@ -12,9 +12,9 @@ the compiled engine compiles them for arrays, and both put every VM on the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sim.engines.shared import linked_list
 from sim.engines.shared.linked_list import Cells, Links, empty_lists
@@ -28,12 +28,43 @@ FIRST, LEAST_FREE, MOST_FREE = range(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VmToPlace:
+    """A VM that asks for a host, as a policy of a plug-in sees it."""
+
+    group: str
+    number: int  # in its group
+    vcpus: int
+    memory_gib: float
+    priority: str
+    now_s: float  # since the start of the run
+    lifetime_s: float  # that it will have, which a real scheduler can only predict; infinite where demand gives none
+    mean_lifetime_s: float  # of such VMs
+
+
+class HostChooser(Protocol):
+    """The policy of a plug-in in one replication: it may remember who is where. The same calls must give the same hosts."""
+
+    def choose(self, vm: VmToPlace, hosts: Sequence[int]) -> int:
+        """One of *hosts*, which all have room for the VM and are where it may be; they are numbered through all clusters.
+
+        Called again for each attempt: it must not take for granted that the VM comes there.
+        """
+
+    def placed(self, vm: VmToPlace, host: int) -> None:
+        """The VM is on a host, which may be one that room was reserved on, or that others were evicted from."""
+
+    def left(self, group: str, number: int, host: int) -> None:
+        """The VM is off its host: deallocated, deleted, evicted, or the host has failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementPolicy:
     """How a host is chosen among those with enough room."""
 
     words: str  # "VMs get ..."
     search: int  # the first host of a unit, or the one with the least or the most free; units are compared alike
     spreads: bool = False  # units are racks, and the one with the fewest VMs of the group comes first
+    chooser: Callable[[Platform], HostChooser] | None = None  # of a plug-in: chooses instead; the fleet runs in SimPy
 
 
 POLICIES = Registry[PlacementPolicy]("placement policy")
@@ -256,6 +287,20 @@ def choose(index: HostIndex, placement: Placement, group: int, vm: int) -> int:
         if index.search == FIRST and not index.spreads:
             break
     return best
+
+
+def hosts_with_room(index: HostIndex, placement: Placement, group: int, vm: int) -> list[int]:
+    """All hosts that have room for the VM of that number in its group, and are where it may be."""
+    row, cluster = zone_row(placement, group, vm), cluster_of_set(placement, group)
+    vcpus, memory = placement.vcpus[group], placement.memory[group]
+    units = placement.allowed[placement.allowed_from[row] : placement.allowed_from[row + 1]]
+    return [
+        host
+        for unit in units
+        if cluster < 0 or index.cluster[unit] == cluster
+        for host in range(index.host_base[unit], index.host_base[unit] + index.hosts[unit])
+        if index.free_c[host] >= vcpus and index.free_m[host] >= memory
+    ]
 
 
 def allows(index: HostIndex, placement: Placement, group: int, vm: int, host: int) -> bool:

@@ -26,6 +26,7 @@ UNIT_HOST, UNIT_HELD, UNIT_FREE = range(3)
 UNIT_COLUMNS = 3
 # What `ask_host` returns instead of a host.
 NO_ROOM, TOO_MANY_SHAPES, ENDLESS = -1, -2, -3
+AS_THE_POLICY_SAYS = -4  # instead of a host that is wanted
 # Elements of `Room.answer`.
 EVICTED, WAITS = range(2)
 # Elements of `Room.use`: instants in `CLOCK` parts of a second; hosts in all, those that hold a VM now, and the most that did.
@@ -133,11 +134,12 @@ def give_host(room: Room, row: int, group: int) -> bool:
     return change_free(room, host, room.placement.vcpus[group], room.placement.memory[group], room.spot[group])
 
 
-def ask_host(room: Room, row: int, group: int, vm: int, avoid: int, is_refused: bool) -> int:
+def ask_host(room: Room, row: int, group: int, vm: int, avoid: int, is_refused: bool, wanted: int) -> int:
     """Put a VM on a host, evicting spot VMs for a regular one if need be: the host, NO_ROOM, TOO_MANY_SHAPES, or ENDLESS: on none.
 
     The host to *avoid* (-1: none) is taken only if no other has room. A VM that *is_refused* may take reserved room only. Evicted VMs are off the host, but still leaving it: until
-    all of them have gone the room is reserved for this VM, but not free.
+    all of them have gone the room is reserved for this VM, but not free. A host that is *wanted* (NO_ROOM: none has room) is
+    one that a plug-in has chosen.
     """
     room.answer[EVICTED] = -1
     room.answer[WAITS] = 0
@@ -149,9 +151,11 @@ def ask_host(room: Room, row: int, group: int, vm: int, avoid: int, is_refused: 
         return NO_ROOM
     if room.endless[group]:
         return ENDLESS
-    host = find_elsewhere(room, group, vm, avoid) if avoid >= 0 else NO_ROOM
-    if host == NO_ROOM:
-        host = placement.choose(room.hosts, room.placement, group, vm)
+    host = wanted
+    if wanted == AS_THE_POLICY_SAYS:
+        host = find_elsewhere(room, group, vm, avoid) if avoid >= 0 else NO_ROOM
+        if host == NO_ROOM:
+            host = placement.choose(room.hosts, room.placement, group, vm)
     if host >= 0:
         if not change_free(room, host, -room.placement.vcpus[group], -room.placement.memory[group], room.spot[group]):
             return TOO_MANY_SHAPES

@@ -8,6 +8,7 @@ stands in `sim.engines.shared`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from simpy.events import Event
@@ -15,13 +16,13 @@ from simpy.events import Event
 from sim.engines.events import HOST_FAILURE, HOST_REPAIR, Noted, of_host
 from sim.engines.shared import quota, room
 from sim.engines.shared.linked_list import Links
-from sim.engines.shared.placement import too_many_shapes
+from sim.engines.shared.placement import POLICIES, HostChooser, VmToPlace, hosts_with_room, too_many_shapes
 from sim.engines.shared.room import LEAVES, NOWHERE, UNIT, VM_COLUMNS
 from sim.engines.shared.shortages import refusal, shortages_of
 from sim.engines.shared.throttle import BUCKET_OF, full_buckets, take_token
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.group_run import VmRecord
-from sim.errors import ScenarioError
+from sim.errors import PlugInError, ScenarioError
 from sim.model.plan import FleetPlan, Platform
 
 
@@ -35,6 +36,8 @@ class SharedPlatform:
         self.env = env
         self.room = room.new_room(plan.platform, plan.groups, window_s=(plan.warm_up_s, plan.horizon_s))
         self.index = self.room.hosts
+        chooser = POLICIES[plan.platform.placement].chooser
+        self.chooser = chooser(plan.platform) if chooser is not None else None
         self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
         self.throttled = plan.platform.throttle is not None
@@ -77,15 +80,19 @@ class SharedPlatform:
         if vm.host_row < 0:
             self._give_row_to(vm)
         room.set_clock(self.room, self.env.now)
-        host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid, is_refused)
+        wanted = room.AS_THE_POLICY_SAYS if self.chooser is None else self._chosen(self.chooser, vm, avoid)
+        host = room.ask_host(self.room, vm.host_row, vm.group.setup.index, vm.index, avoid, is_refused, wanted)
         if host == room.TOO_MANY_SHAPES:
             raise ScenarioError([too_many_shapes()])
         if host < 0:
             self._take_row_of(vm)
             return None if host == room.NO_ROOM else []
         vm.host = host
+        if self.chooser is not None:
+            self.chooser.placed(_to_place(vm), host)
         for spot in self._chain(self.room.answer[room.EVICTED], self.room.leaving):
-            spot.host, spot.going = NOWHERE, self.env.event()
+            self._off_host(spot, host)
+            spot.going = self.env.event()
             spot.disrupt("preempt")
         if not self.room.answer[room.WAITS]:
             return []
@@ -94,6 +101,25 @@ class SharedPlatform:
             for spot in self._chain(self.room.leaving.first[host], self.room.leaving)
             if spot.going is not None
         ]
+
+    def _chosen(self, chooser: HostChooser, vm: VmRecord, avoid: int) -> int:
+        """The host that a plug-in chooses, or NO_ROOM."""
+        with_room = hosts_with_room(self.index, self.room.placement, vm.group.setup.index, vm.index)
+        hosts = [host for host in with_room if host != avoid] or with_room
+        if not hosts:
+            return room.NO_ROOM
+        host = chooser.choose(_to_place(vm), hosts)
+        if host not in hosts:
+            raise PlugInError(
+                f'placement "{self.plan.placement}" chose host {host!r} for {vm.name} at '
+                f"{self.env.now / 3600:.3f} h; it was to be one of {hosts[:10]}{' ...' if len(hosts) > 10 else ''}"
+            )
+        return host
+
+    def _off_host(self, vm: VmRecord, host: int) -> None:
+        vm.host = NOWHERE
+        if self.chooser is not None and host >= 0:
+            self.chooser.left(vm.group.setup.plan.name, vm.index, host)
 
     def _is_refused(self, vm: VmRecord) -> bool:
         """Whether an attempt to find hardware comes in a shortage, and is refused."""
@@ -105,7 +131,7 @@ class SharedPlatform:
         """A VM is off its host."""
         room.set_clock(self.room, self.env.now)
         self._must(room.give_host(self.room, vm.host_row, vm.group.setup.index))
-        vm.host = NOWHERE
+        self._off_host(vm, vm.host)
         self._take_row_of(vm)
 
     def has_gone(self, spot: VmRecord) -> None:
@@ -163,7 +189,7 @@ class SharedPlatform:
             room.set_clock(self.room, self.env.now)
             for vm in self.vms_on(host):
                 room.leave(self.room, vm.host_row, vm.group.setup.index)
-                vm.host = NOWHERE
+                self._off_host(vm, host)
                 self._take_row_of(vm)
                 vm.disrupt("host_failed")
             self._must(room.fail_host(self.room, host))
@@ -186,3 +212,18 @@ class SharedPlatform:
         for host in hosts:
             for vm in self.vms_on(host):
                 reach(vm)
+
+
+def _to_place(vm: VmRecord) -> VmToPlace:
+    """A VM as the policy of a plug-in sees it."""
+    group, drawn = vm.group.setup.plan, vm.group.setup.plan.demand.drawn_lifetime_s
+    recorded_s = vm.group.setup.plan.demand.recorded_lifetimes_s
+    lifetime_s = math.inf
+    if vm.group.lifetime_stream >= 0:
+        lifetime_s = vm.group.lifetime_s(vm.index)
+    elif len(recorded_s):
+        lifetime_s = float(recorded_s[vm.index])
+    return VmToPlace(
+        group=group.name, number=vm.index, vcpus=group.vcpus, memory_gib=group.memory_gib, priority=str(group.priority),
+        now_s=vm.group.env.now, lifetime_s=lifetime_s, mean_lifetime_s=drawn.mean if drawn is not None else lifetime_s,
+    )  # fmt: skip

@@ -1,0 +1,244 @@
+"""The plug-ins in `scenarios/plugins`, each in a process of its own: what is registered stays so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "scenarios" / "plugins"
+
+
+def answered(code: str, folder: Path, **environment: str) -> Any:
+    """What a process prints as JSON that has `scenarios/plugins` on its path."""
+    paths = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(PLUGINS)!r}]; import json, math, sim\n"
+    done = subprocess.run(
+        [sys.executable, "-c", paths + code], cwd=folder, capture_output=True, text=True, check=False,
+        env={"PATH": "", "HOME": str(folder), **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+HOURS_IN_USE = """
+import lifetime_placement
+from sim.engines.shared.placement import FIRST, POLICIES, PlacementPolicy
+made = []
+class Watched(lifetime_placement.LifetimeAware):
+    def __init__(self, platform):
+        super().__init__(platform)
+        made.append(self)
+        self.used_h, self.since_s = 0.0, 0.0
+    def choose(self, vm, hosts):
+        self.used_h += sum(1 for vms in self.ends_s.values() if vms) * (vm.now_s - self.since_s) / 3600
+        self.since_s = vm.now_s
+        return super().choose(vm, hosts)
+class BestFit(Watched):
+    def choose(self, vm, hosts):
+        super().choose(vm, hosts)
+        return max(hosts, key=lambda host: (len(self.ends_s.get(host, ())), -host))
+class WorstFit(Watched):
+    def choose(self, vm, hosts):
+        super().choose(vm, hosts)
+        return min(hosts, key=lambda host: (len(self.ends_s.get(host, ())), host))
+fleet = {
+    "name": "batches", "horizon": "10d", "seed": 5,
+    "platform": {"hosts": [{"name": "rack", "count": 40, "vcpus": 32, "memory_gib": 128}]},
+    "group": [
+        {"name": "short", "size": "Standard_D4s_v5", "arrivals": {"rate": 0.25, "batch": {"sizes": [40], "weights": [1.0]},
+                                                                   "lifetime": {"dist": "exponential", "mean": "2h"}}},
+        {"name": "long", "size": "Standard_D4s_v5", "arrivals": {"rate": 0.8, "lifetime": {"dist": "exponential", "mean": "40h"}}},
+    ],
+}
+for policy in (Watched, BestFit, WorstFit):
+    POLICIES.add(policy.__name__, PlacementPolicy(words="any", search=FIRST, chooser=policy))
+    fleet["platform"]["placement"] = policy.__name__
+    sim.run(sim.from_dict(fleet), replications=1)
+print(json.dumps([each.used_h for each in made]))
+"""
+
+
+def test_lifetime_aware_placement_empties_hosts(tmp_path: Path) -> None:
+    """The same VMs at the same times, all of one size: fewer hosts in use than with best-fit, and far fewer than with worst-fit."""
+    aware, best, worst = answered(HOURS_IN_USE, tmp_path)
+    assert aware < 0.95 * best < 0.5 * worst
+
+
+SAME = """
+from sim.engines.shared.placement import FIRST, POLICIES, PlacementPolicy
+class FirstFit:
+    def __init__(self, platform): self.calls = []
+    def choose(self, vm, hosts): return hosts[0]
+    def placed(self, vm, host): pass
+    def left(self, group, number, host): pass
+class Wrong(FirstFit):
+    def choose(self, vm, hosts): return hosts[-1] + 1000
+POLICIES.add("own-first-fit", PlacementPolicy(words="the first host", search=FIRST, chooser=FirstFit))
+POLICIES.add("wrong", PlacementPolicy(words="any", search=FIRST, chooser=Wrong))
+fleet = {
+    "name": "mixed", "horizon": "6d", "replications": 2,
+    "platform": {"placement": "first-fit", "hosts": [{"name": "a", "count": 6, "vcpus": 8, "memory_gib": 32, "zone": 1},
+                 {"name": "b", "count": 6, "vcpus": 8, "memory_gib": 32, "zone": 2}],
+                 "host_failures": {"time_between": "3d"}},
+    "group": [
+        {"name": "web", "count": 9, "zones": [1, 2], "schedule": {"days": "mon-sun", "on": "08:00:00", "off": "18:00:00"}},
+        {"name": "spot", "count": 12, "priority": "spot", "spot": {"eviction_per_hour": 0.02, "restart_after": "1h"}},
+        {"name": "jobs", "arrivals": {"rate": 2, "lifetime": "3h"}},
+    ],
+}
+def figures(policy, engine="auto"):
+    fleet["platform"]["placement"] = policy
+    result = sim.run(sim.from_dict(fleet), engine=engine)
+    return result.engine, result.engine_why, [str(each.metrics) for each in result.replications]
+own = figures("own-first-fit")
+try:
+    figures("wrong")
+    said = ""
+except sim.InputError as error:
+    said = str(error)
+print(json.dumps({"same": own[2] == figures("first-fit", "simpy")[2], "engine": own[0], "why": own[1], "wrong": said,
+                  "validated": sim.from_dict(fleet | {"platform": fleet["platform"] | {"placement": "own-first-fit"}}).describe()}))
+"""
+
+
+def test_a_policy_of_a_plug_in_sees_what_the_built_in_one_does(tmp_path: Path) -> None:
+    """First-fit written as a plug-in: the same bits, with zones, failures, evictions and deallocation; SimPy, and it says why."""
+    found = answered(SAME, tmp_path)
+    assert found["same"]
+    assert found["engine"] == "simpy"
+    assert 'placement "own-first-fit"' in found["why"]
+    assert any("a VM gets the first host." in line for line in found["validated"])
+
+
+def test_a_policy_that_breaks_its_contract_is_named(tmp_path: Path) -> None:
+    """The VM, the hour, what was chosen, and what could have been."""
+    said = answered(SAME, tmp_path)["wrong"]
+    assert 'placement "wrong" chose host 1' in said
+    assert "for web-" in said
+    assert "it was to be one of [" in said
+
+
+def test_month_end_hours_are_those_of_the_calendar(tmp_path: Path) -> None:
+    """Two VMs, the last 3 days of January and February 2026: 2 x 6 days, in both engines; kept otherwise they would be all hours."""
+    code = """
+import month_end
+still = {each: "0s" for each in ("allocating", "starting", "deallocating")}
+fleet = {"name": "close", "start": __import__("datetime").datetime(2026, 1, 1, tzinfo=__import__("datetime").timezone.utc), "horizon": "59d",
+         "group": [{"name": "books", "count": 2, "image": "specialized", "durations": still, "month_end": {"days": 3}}]}
+hours = [sim.run(sim.from_dict(fleet), replications=1, engine=engine).estimate("hours.running").mean for engine in ("simpy", "compiled")]
+print(json.dumps([hours, sim.from_dict(fleet).describe()]))
+"""
+    hours, words = answered(code, tmp_path)
+    assert hours == [2 * 6 * 24.0] * 2
+    assert any("Wanted on the last 3 days of each month" in line for line in words)
+
+
+def test_the_backup_meter_bills_every_instance(tmp_path: Path) -> None:
+    """730 h of 4 VMs at 10 a month each: 40, a line of its own, part of the total, and a metric."""
+    code = """
+import backup_meter
+fleet = {"name": "kept", "horizon": "730h", "group": [{"name": "web", "count": 4}]}
+result = sim.run(sim.from_dict(fleet), replications=1)
+lines = [(line.meter, line.amount) for line in result.replications[0].bill if line.meter.startswith("backup")]
+costs = {name: result.estimate(name).mean for name in ("cost.backup", "cost.total", "cost.compute", "cost.disk")}
+print(json.dumps([lines, costs, result.provenance()["plugins"]]))
+"""
+    lines, costs, plugins = answered(code, tmp_path)
+    ((meter, amount),) = lines
+    assert (meter, costs["cost.backup"]) == ("backup.instance", amount)
+    assert amount == pytest.approx(40.0, rel=1e-6)
+    assert costs["cost.total"] == pytest.approx(costs["cost.backup"] + costs["cost.compute"] + costs["cost.disk"])
+    assert [each["module"] for each in plugins] == ["backup_meter"]
+    assert "kind of meter backup" in plugins[0]["adds"]
+    assert len(plugins[0]["digest"]) == 64
+
+
+RANDOM = """
+import random
+from sim.engines.shared.placement import FIRST, POLICIES, PlacementPolicy
+class HOW:
+    def __init__(self, platform): self.seen = {str(number) for number in range(50)}
+    def choose(self, vm, hosts): return hosts[CHOICE % len(hosts)]
+    def placed(self, vm, host): pass
+    def left(self, group, number, host): pass
+POLICIES.add("odd", PlacementPolicy(words="any", search=FIRST, chooser=HOW))
+"""
+CHECKED = """
+import odd
+fleet = {"name": "odd", "horizon": "3d",
+         "platform": {"placement": "odd", "hosts": [{"name": "a", "count": 9, "vcpus": 8, "memory_gib": 32}], "host_failures": {"time_between": "1d"}},
+         "group": [{"name": "web", "count": 9}]}
+try:
+    said = sim.check_determinism(sim.from_dict(fleet))
+except sim.VmfleetError as error:
+    said = str(error)
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ("random.randrange(99)", "differs when it is simulated again in one process; look for"),
+        ("int(next(iter(self.seen)))", "differs in another process with other hashes; look for"),
+        ("vm.number", None),
+    ],
+)
+def test_a_plug_in_that_is_not_deterministic_is_found(tmp_path: Path, choice: str, says: str | None) -> None:
+    """Random numbers of its own, the order of a set; and one that is as it should be."""
+    (tmp_path / "odd.py").write_text(RANDOM.replace("HOW", "Odd").replace("CHOICE", choice))
+    said = answered(CHECKED, tmp_path, PYTHONPATH=str(tmp_path), PYTHONHASHSEED="1")
+    assert len(said) == 64 if says is None else says in said
+    assert (says is None) == ("in odd" not in said)
+
+
+def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Path) -> None:
+    """By their entry point, without an import: in the schema, in worker processes, in provenance; one that breaks is named."""
+    site = tmp_path / "site"
+    about = site / "fleet_backups-1.2.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fleet-backups\nVersion: 1.2\n")
+    (about / "top_level.txt").write_text("fleet_backups\n")
+    (about / "entry_points.txt").write_text("[vmfleet.plugins]\nbackup = fleet_backups\n")
+    (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text())
+    (tmp_path / "fleet.toml").write_text('name = "f"\nhorizon = "1d"\n[[group]]\nname = "web"\ncount = 2\n')
+    command = [
+        sys.executable,
+        "-m",
+        "sim",
+        "run",
+        "fleet.toml",
+        "--engine",
+        "simpy",
+        "-n",
+        "4",
+        "--jobs",
+        "2",
+        "--no-report",
+        "--quiet",
+    ]
+    environment = {"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{site}"}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "results" / "f" / "provenance.json").read_text())
+    (plugin,) = facts["plugins"]
+    assert (plugin["module"], plugin["package"], plugin["version"]) == ("fleet_backups", "fleet-backups", "1.2")
+    assert "backup.instance" in (tmp_path / "results" / "f" / "bill.csv").read_text()
+    before = facts["program"]["digest"]
+    (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text().replace("10.0", "11.0"))
+    assert run().returncode == 0
+    changed = json.loads((tmp_path / "results" / "f" / "provenance.json").read_text())["program"]["digest"]
+    assert changed != before  # so that no cache takes the replications of the other version
+    (site / "fleet_backups.py").write_text("import no_such_module\n")
+    done = run()
+    assert done.returncode == 2
+    assert "plug-in backup of fleet-backups 1.2 can't be loaded (ModuleNotFoundError" in done.stderr
