@@ -253,18 +253,18 @@ def _arrivals(members: Sequence[Member], start: datetime, length_s: float, log: 
     ])  # fmt: skip
 
 
-def outlived_h(member: Member, start: datetime) -> float:
-    """Hours for which a disk of a deleted VM was still invoiced, to the day; less than a day is how days are written."""
+def outlived(member: Member, start: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when a disk of a deleted VM was still invoiced, to the day; less than a day is how days are written."""
     if not member.time.deleted or member.vm.disk_days is None:
-        return 0.0
+        return None
     gone = start + timedelta(seconds=member.time.exists[1])
     last = datetime.combine(member.vm.disk_days[1] + timedelta(days=1), datetime.min.time(), UTC)
-    return hours if (hours := (last - gone).total_seconds() / SECONDS_PER_HOUR) > 24.0 else 0.0
+    return (gone, last) if last - gone > timedelta(days=1) else None
 
 
 def keeps_disks(member: Member, start: datetime) -> bool:
     """Whether a VM's disks were there after it: it was only switched off, or they were left when it was deleted."""
-    return not member.time.deleted or outlived_h(member, start) > 0
+    return not member.time.deleted or outlived(member, start) is not None
 
 
 def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:

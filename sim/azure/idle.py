@@ -1,10 +1,11 @@
 """What is paid and used by no one: VMs that are stopped but keep their host, disks and addresses of no VM, disks of VMs that never ran."""
 
+from datetime import timedelta
 from typing import Any
 
-from sim.azure.demands import outlived_h
+from sim.azure.demands import outlived
 from sim.azure.importing import Imported
-from sim.billing.calendar_months import hours_of_month
+from sim.billing.calendar_months import months_between
 from sim.billing.disks import month_price
 from sim.catalog import Catalogue
 from sim.catalog.terms import PAY_AS_YOU_GO
@@ -27,11 +28,11 @@ def idle_costs(found: Imported, catalogue: Catalogue, times: float = 1.0) -> lis
             hours = time.stopped_s / SECONDS_PER_HOUR
             cost = hours * catalogue.price_per_h(vm.size, vm.region, term)
             rows.append(_row(STOPPED, vm.name, vm.resource_group, hours, cost))
-        left_h, parked_h = outlived_h(member, found.start), 0.0 if time.on_h else time.exists_h
-        an_hour = sum(month_price(catalogue, disk, vm.region) for disk in vm.disks) / hours_of_month(found.start)
-        for why, hours in ((LEFT, left_h), (PARKED, parked_h)):
-            if hours and an_hour:
-                rows.append(_row(why, vm.name, vm.resource_group, hours, hours * an_hour))
+        a_month = sum(month_price(catalogue, disk, vm.region) for disk in vm.disks)
+        there = None if time.on_h else tuple(found.start + timedelta(seconds=at_s) for at_s in time.exists)
+        for why, span in ((LEFT, outlived(member, found.start)), (PARKED, there)):
+            if span and a_month and (hours := (span[1] - span[0]) / timedelta(hours=1)):
+                rows.append(_row(why, vm.name, vm.resource_group, hours, a_month * months_between(*span)))
     return sorted(rows, key=lambda row: -row["list"])
 
 

@@ -1,7 +1,7 @@
 """Calendar months (UTC) in clock hours: a disk's hour is its month's price over the hours of that month."""
 
 import calendar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,21 @@ def hours_of_month(at: datetime) -> int:
     """
     at = at.astimezone(UTC)
     return 24 * calendar.monthrange(at.year, at.month)[1]
+
+
+def months_between(begin: datetime, end: datetime) -> float:
+    """How many calendar months (UTC) a stretch of time is, each by its own hours.
+
+    >>> months_between(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 15, tzinfo=UTC))
+    1.5
+    """
+    months, begin = 0.0, begin.astimezone(UTC)
+    while begin < end:
+        month = begin.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        until = min(end, month + timedelta(hours=hours_of_month(begin)))
+        months += (until - begin) / timedelta(hours=hours_of_month(begin))
+        begin = until
+    return months
 
 
 def month_numbers(start: datetime, hours: int) -> NDArray[np.datetime64]:

@@ -12,7 +12,7 @@ from sim.catalog.sizes import Size, close_sizes, region_key, size_key
 from sim.catalog.terms import PAY_AS_YOU_GO, Term
 from sim.errors import CatalogueError
 from sim.fields.defaults import TRUSTED, Trust
-from sim.units import HOURS_PER_MONTH, MOST_PRICE
+from sim.units import MOST_PRICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskPrice:
-    """What a managed disk of one tier costs a month, and an hour of it (a month is 730 h)."""
+    """What a managed disk of one tier costs a month."""
 
     tier: str
     gib: int
@@ -48,11 +48,6 @@ class DiskPrice:
     per_month: float
     currency: str
     provenance: Provenance
-
-    @property
-    def per_h(self) -> float:
-        """A twelfth of 8,760 hours makes the month by which disks are prorated."""
-        return self.per_month / HOURS_PER_MONTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,48 +65,59 @@ def picks(vms: Sequence[int], *, seed: int, replication: int) -> list[tuple[int,
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the VMs of one number did in one group, as the compiled engine has it, and what a platform did to them."""
+
+    setup: GroupSetup
+    moves: Moves
+    actions: Sequence[PlatformAction] = ()
+
+
 def compare(
-    setup: GroupSetup, index: int, compiled: Moves, born_s: float, actions: Sequence[PlatformAction] = (), *, throttled: bool = False
+    setup: GroupSetup, index: int, compiled: Moves, born_s: float, actions: Sequence[PlatformAction] = (), *,
+    throttled: bool = False, regular: Recorded | None = None,
 ) -> None:  # fmt: skip
-    """Compare the compiled moves of one VM with SimPy's. Raises AuditError where a bit differs."""
-    simpy = simpy_moves(setup, index, born_s, recorded=compiled, actions=actions, throttled=throttled)
-    if not all(np.array_equal(one, other) for one, other in zip(compiled, simpy, strict=True)):
-        raise AuditError(_difference(setup, index, compiled, simpy))
+    """Compare the compiled moves of one VM with SimPy's; of a request that falls back, those of its *regular* VMs too.
+
+    Raises AuditError where a bit differs.
+    """
+    recorded = [Recorded(setup, compiled, actions), *([regular] if regular is not None else [])]
+    for one, simpy in zip(recorded, simpy_moves(recorded, index, born_s, throttled=throttled), strict=True):
+        if not all(np.array_equal(mine, other) for mine, other in zip(one.moves, simpy, strict=True)):
+            raise AuditError(_difference(one.setup, index, one.moves, simpy))
 
 
-def simpy_moves(
-    setup: GroupSetup, index: int, born_s: float, *, recorded: Moves | None = None, actions: Sequence[PlatformAction] = (),
-    throttled: bool = False,
-) -> Moves:  # fmt: skip
-    """The moves of one VM in SimPy; *recorded*: its moves on a platform, whose answers and other *actions* are replayed."""
+def simpy_moves(recorded: Sequence[Recorded], index: int, born_s: float, *, throttled: bool = False) -> list[Moves]:
+    """The moves of one VM in SimPy, in its group and in that of its regular VMs; what a platform answered and did is replayed."""
     env = Environment(initial_time=born_s)
-    replay = None
-    if recorded is not None and (actions or any(one.needs_resource for one in setup.state_machine.transitions)):
-        replay = RecordedAnswers(setup, recorded, env, actions, throttled=throttled)
-    run = GroupRun(setup, env, replay, start_vm=start_vm)
-    run.variates.alone = True
-    vm = start_vm(run, index, born_s)
-    if replay is not None:
-        vm.on_move = replay.count
-        env.process(replay.act_on(vm))
-    env.run_until(setup.horizon_s)
-    vm.close()
-    return np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)
+    runs = []
+    for one in recorded:
+        replay = None
+        if one.actions or any(each.needs_resource for each in one.setup.state_machine.transitions):
+            replay = RecordedAnswers(one, env, throttled=throttled)
+        run = GroupRun(one.setup, env, replay, start_vm=start_vm)
+        run.variates.alone = True
+        if replay is not None:
+            run.on_move = replay.count
+            env.process(replay.act_on(run))
+        runs.append(run)
+    for run in runs[1:]:
+        runs[0].other, run.other, run.home = run, runs[0], runs[0]
+    runs[0].add_vm(index, born_s)
+    env.run_until(recorded[0].setup.horizon_s)
+    for run in runs:
+        for vm in run.vms.values():
+            vm.close()
+    return [(np.array(run.when, dtype=np.float64), np.array(run.what, dtype=np.int64)) for run in runs]
 
 
 class RecordedAnswers:
     """A platform that answers one VM as its recorded moves say, and does to it what is recorded."""
 
-    def __init__(
-        self,
-        setup: GroupSetup,
-        recorded: Moves,
-        env: Environment,
-        actions: Sequence[PlatformAction] = (),
-        *,
-        throttled: bool = False,
-    ) -> None:
-        moves = recorded[1][recorded[1] < setup.state_machine.moves] // DEMANDS
+    def __init__(self, recorded: Recorded, env: Environment, *, throttled: bool = False) -> None:
+        setup, actions, what = recorded.setup, recorded.actions, recorded.moves[1]
+        moves = what[what < setup.state_machine.moves] // DEMANDS
         self.transitions = moves.tolist()
         self.made = 0
         self.env = env
@@ -116,10 +127,11 @@ class RecordedAnswers:
         self.admissions = [action.retry_after_s for action in actions if action.kind == ADMISSION]
         self.waits = [action for action in actions if action.kind in (WAITS, WAITED, MAY_COME)]
 
-    def act_on(self, vm: VmRecord) -> Generator[Event, Any, None]:
-        """Do to the VM what was done, each at its instant."""
+    def act_on(self, run: GroupRun) -> Generator[Event, Any, None]:
+        """Do to the VM that is there what was done, each at its instant."""
         for action in self.actions:
             yield self.env.at(action.when_s, action.priority)
+            (vm,) = run.vms.values()
             if action.kind == INTERRUPTED:
                 vm.interrupt(self.all_transitions[action.transition])
                 continue

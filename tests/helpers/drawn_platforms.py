@@ -151,6 +151,9 @@ failing = st.builds(
 )  # fmt: skip
 
 
+UPKEEP = Maintenance(every_s=4000.0, impact="reboot", update_domains=3, between_domains_s=600.0, freeze_s=always(9))
+
+
 @st.composite
 def shortages(draw: st.DrawFn, groups: tuple[str, ...]) -> tuple[Shortage, ...]:
     """None, one, or two that may overlap, of some groups and zones."""
@@ -202,6 +205,7 @@ def regional_fleets(draw: st.DrawFn) -> FleetPlan:
         host_failures=draw(st.one_of(st.none(), failing)),
         zone_failures=draw(st.one_of(st.none(), failing)),
         healing_s=always(600),
+        maintenance=draw(st.one_of(st.none(), st.just(UPKEEP))),
         throttle=draw(st.one_of(st.none(), st.just(Throttle(burst=3.0, refill_per_min=4.0)))),
         shortages=draw(shortages(tuple(group.name for group in groups))),
     )
@@ -265,22 +269,62 @@ def may_fall_back(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
 
 
 @st.composite
+def disruptions(draw: st.DrawFn, plan: FleetPlan) -> FleetPlan:
+    """The fleet with everything that a platform can do to VMs, all of it far too often."""
+    assert plan.platform is not None
+    some = st.booleans()
+    reserved = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2)))
+    roomy = HostPool(name="roomy", count=2, vcpus=16, memory_gib=64.0, racks=2)
+    hosts = (*plan.platform.hosts, roomy)
+    platform = replace(
+        plan.platform,
+        hosts=hosts,
+        host_failures=draw(st.one_of(st.none(), failing)),
+        rack_failures=draw(failing) if draw(some) else None,
+        zone_failures=draw(failing) if draw(some) else None,
+        healing_s=draw(st.sampled_from((always(600), Exponential(mean=300.0)))),
+        maintenance=Maintenance(
+            every_s=4000.0, impact=draw(st.sampled_from(("freeze", "reboot", "redeploy"))), update_domains=draw(st.integers(1, 3)),
+            between_domains_s=600.0, freeze_s=always(9),
+        ) if draw(some) else None,
+        throttle=Throttle(burst=draw(st.sampled_from((1.0, 12.0))), refill_per_min=4.0) if draw(some) else None,
+        reserved=(reserved,) if draw(some) else (),
+        shortages=draw(shortages(tuple(group.name for group in plan.groups))),
+    )  # fmt: skip
+    return replace(plan, platform=platform)
+
+
+@st.composite
+def works(draw: st.DrawFn, group: GroupPlan) -> tuple[GroupPlan, ...]:
+    """Requests of spot VMs in the group's place, that may go on with regular ones."""
+    spot = replace(
+        group,
+        priority="spot",
+        spot=draw(evictions),
+        demand=draw(requests()),
+        count=0,
+        count_steps=(),
+        create_over_s=0.0,
+    )
+    return draw(may_fall_back(spot))
+
+
+@st.composite
 def working_fleets(draw: st.DrawFn) -> FleetPlan:
     """Requests with work on spot VMs that may go on with regular ones, that share nothing."""
     plan = draw(shared_fleets())
-    groups = []
-    for group in plan.groups:
-        spot = replace(
-            group,
-            priority="spot",
-            spot=draw(evictions),
-            demand=draw(requests()),
-            count=0,
-            count_steps=(),
-            create_over_s=0.0,
-        )
-        groups += draw(may_fall_back(replace(spot, zones=(), availability_set="")))
-    return replace(plan, platform=None, groups=tuple(groups))
+    alone = (replace(group, zones=(), availability_set="") for group in plan.groups)
+    return replace(plan, platform=None, groups=tuple(part for group in alone for part in draw(works(group))))
+
+
+@st.composite
+def working_fleets_on_hosts(draw: st.DrawFn) -> FleetPlan:
+    """The same on hosts, where everything goes wrong; at times beside a regular group that wants their room."""
+    plan = draw(shared_fleets(may_mix=True))
+    parts = [part for group in plan.groups for part in draw(works(group))]
+    if draw(st.booleans()):
+        parts.append(draw(sharing_groups("other", "regular")))
+    return draw(disruptions(replace(plan, groups=tuple(parts))))
 
 
 @st.composite
@@ -308,24 +352,4 @@ def disrupted_fleets(draw: st.DrawFn) -> FleetPlan:
             for part in (draw(follow_a_load(group) if draw(st.integers(0, 3)) == 0 else may_fall_back(group)))
         ),
     )
-    assert plan.platform is not None
-    some = st.booleans()
-    reserved = Reserved(name="r", size="D4", family="fD", vcpus=4, memory_gib=16.0, quantity=draw(st.integers(1, 2)))
-    roomy = HostPool(name="roomy", count=2, vcpus=16, memory_gib=64.0, racks=2)
-    hosts = (*plan.platform.hosts, roomy)
-    platform = replace(
-        plan.platform,
-        hosts=hosts,
-        host_failures=draw(st.one_of(st.none(), failing)),
-        rack_failures=draw(failing) if draw(some) else None,
-        zone_failures=draw(failing) if draw(some) else None,
-        healing_s=draw(st.sampled_from((always(600), Exponential(mean=300.0)))),
-        maintenance=Maintenance(
-            every_s=4000.0, impact=draw(st.sampled_from(("freeze", "reboot", "redeploy"))), update_domains=draw(st.integers(1, 3)),
-            between_domains_s=600.0, freeze_s=always(9),
-        ) if draw(some) else None,
-        throttle=Throttle(burst=draw(st.sampled_from((1.0, 12.0))), refill_per_min=4.0) if draw(some) else None,
-        reserved=(reserved,) if draw(some) else (),
-        shortages=draw(shortages(tuple(group.name for group in plan.groups))),
-    )  # fmt: skip
-    return replace(plan, platform=platform)
+    return draw(disruptions(plan))

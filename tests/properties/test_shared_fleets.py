@@ -16,6 +16,7 @@ from drawn_platforms import (
     sharing_groups,
     short_fleets,
     working_fleets,
+    working_fleets_on_hosts,
 )
 from fleets import always, differences, fleet, group, run_until
 from hypothesis import HealthCheck, given, seed, settings
@@ -104,6 +105,22 @@ def test_any_autoscaled_fleet_has_the_same_bits_in_both_engines(plan: FleetPlan,
 @given(plan=working_fleets(), seed_=seeds)
 def test_any_work_that_falls_back_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
     """Requests that go on with a regular VM, and with a spot VM again, under their number, with what is left of their work."""
+    must_agree(plan, seed_)
+
+
+@seed(20260311)
+@settings(drawn, max_examples=60)
+@given(plan=working_fleets_on_hosts(), seed_=seeds)
+def test_any_work_that_falls_back_on_hosts_has_the_same_bits_in_both_engines(plan: FleetPlan, seed_: int) -> None:
+    """The same where VMs compete for room, and hosts fail: the VMs of one request come and go in two groups."""
+    must_agree(plan, seed_)
+
+
+@pytest.mark.slow
+@settings(drawn, max_examples=300)
+@given(plan=working_fleets_on_hosts(), seed_=seeds)
+def test_hundreds_of_fleets_that_fall_back_on_hosts_have_the_same_bits(plan: FleetPlan, seed_: int) -> None:
+    """The same at length, with fresh draws at every run."""
     must_agree(plan, seed_)
 
 

@@ -127,7 +127,7 @@ def test_invoice_simulation_and_idle_of_a_tenant(tenant: Path) -> None:
 
 
 def test_each_kind_of_idle_by_hand() -> None:
-    """March, 744 h. A spot VM stopped for 10 h; a deleted VM whose disk was invoiced for two days more; a parked VM; a disk of no VM.
+    """From 2 March, 744 h, to 2 April, 720 h. A spot VM stopped for 10 h; a deleted VM whose disk was invoiced for two days more; a parked VM; a disk of no VM.
 
     A VM deleted at noon whose disk is invoiced for that day left nothing behind: days are all that an invoice knows.
     """
@@ -159,7 +159,7 @@ def test_each_kind_of_idle_by_hand() -> None:
     assert rows == {
         "stopped": ("stopped but allocated", 10, pytest.approx(10 * spot)),
         "left": ("disks left by a VM that was deleted", 48, pytest.approx(48 * p10 / 744)),
-        "parked": ("disks of a VM that never ran", 744, pytest.approx(p10)),
+        "parked": ("disks of a VM that never ran", 744, pytest.approx((720 / 744 + 24 / 720) * p10)),
         "disk-1": ("disk or address of no VM", 24, 14.0),
     }
     assert keeps_disks(members[1], start)

@@ -9,9 +9,12 @@ import pytest
 
 from sim.distributions.kinds import Constant, Exponential
 from sim.engines.audit import RecordedAnswers
+from sim.engines.simpy import vm
 from sim.engines.simulate import simulate
 from sim.errors import AuditError
-from sim.model.demand import Cycle
+from sim.model.demand import Arrivals, Cycle
+from sim.model.faults import FallBack, FallBackRule, Spot
+from sim.model.faults.availability import Availability
 from sim.model.plan import FleetPlan, GroupPlan, HostPool, Platform
 
 SECOND = Constant(value=1.0)
@@ -69,3 +72,60 @@ def test_a_vm_with_other_random_numbers_fails_the_audit() -> None:
     other = replace(setups[0], group_key=setups[0].group_key + 1)
     with pytest.raises(AuditError):
         compare(other, index, parts[0], 0.0)
+
+
+WORK = GroupPlan(
+    name="work",
+    count=0,
+    demand=Arrivals(
+        rate_per_h=(2.0,), lifetime_s=Constant(value=5400.0), lifetime_counts="running", due_after_s=30_000.0
+    ),
+    durations_s=DURATIONS,
+    reaction_s=SECOND,
+    spot=Spot(
+        eviction_per_hour=0.0,
+        policy="delete",
+        notice_s=SECOND,
+        restart_after_s=Constant(value=60.0),
+        availability=Availability(
+            length_s=10_800.0, runs_s=((0.0, 3600.0),)
+        ),  # an hour of three: no work is done in one go
+    ),
+    fall_back=FallBack(rule=FallBackRule.AFTER, evictions=1, changeover_s=0.0),
+    priority="spot",
+    vcpus=4,
+    memory_gib=16.0,
+    size="Standard_D4s_v5",
+    family="standardDSv5Family",
+)
+FALLING = replace(
+    PLAN,
+    groups=(WORK, replace(WORK, name="work-regular", priority="regular", spot=None, part_of="work")),
+    platform=Platform(hosts=(HostPool(name="a", count=20, vcpus=16, memory_gib=64.0),)),
+)
+
+
+@pytest.mark.parametrize("plan", [FALLING, replace(FALLING, platform=None)], ids=["on hosts", "alone"])
+def test_a_request_that_falls_back_is_audited_in_both_its_groups(
+    plan: FleetPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its VMs are simulated again one after the other; one that doesn't move on, or moves on with other work, is found."""
+    run = simulate(plan, seed=3, replication=0, engine="compiled")
+    assert run.usages["work-regular"].counts["vms.created"] > 20
+    with monkeypatch.context() as patch:
+        patch.setattr(vm, "falls_back_at", lambda *_: float("inf"))
+        with pytest.raises(AuditError, match=r"work-00\d\d: the two engines differ"):
+            simulate(plan, seed=3, replication=0, engine="compiled")
+    monkeypatch.setattr(vm, "LIFE_BITS", 1)  # the VM that the work goes on with has other random numbers
+    with pytest.raises(AuditError, match=r"work-regular-00\d\d: the two engines differ"):
+        simulate(
+            replace(
+                plan,
+                groups=tuple(
+                    replace(each, durations_s=DURATIONS | {"starting": Exponential(mean=9.0)}) for each in plan.groups
+                ),
+            ),
+            seed=3,
+            replication=0,
+            engine="compiled",
+        )

@@ -18,6 +18,7 @@ from sim.engines.audit import (
     WAITS,
     Moves,
     PlatformAction,
+    Recorded,
     compare,
     picks,
 )
@@ -74,7 +75,6 @@ class SharedRun:
         self.amounts_of_platform: dict[str, float] = {}
         # VMs that are simulated again in SimPy, and their moves so far.
         births = np.bincount(self.births.group, minlength=len(setups))
-        births[[setup.plan.fall_back is not None for setup in setups]] = 0  # a request's VMs are not all of one group
         for row, groups in enumerate(self.scaled.groups):  # there are as many at least
             owner = int(groups[layout.OWNER])
             first = int(self.scaled.fewest[owner, 0])
@@ -85,8 +85,12 @@ class SharedRun:
             for place, row in picks(births.tolist(), seed=seed, replication=replication)
             if setups[place].has_one_birth(row)
         }
-        self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in self.rows}
-        self.actions: dict[tuple[int, int], list[PlatformAction]] = {vm: [] for vm in self.rows}
+        # Requests that fall back have their regular VMs in another group.
+        of = {setup.plan.part_of: place for place, setup in enumerate(setups) if not setup.plan.demand.is_scaled}
+        self.regular = {(p, vm): (of[name], vm) for p, vm in self.rows if (name := setups[p].plan.name) in of}
+        listed = [*self.rows, *self.regular.values()]
+        self.stories: dict[tuple[int, int], list[Moves]] = {vm: [] for vm in listed}
+        self.actions: dict[tuple[int, int], list[PlatformAction]] = {vm: [] for vm in listed}
 
     def run(
         self,
@@ -246,15 +250,26 @@ class SharedRun:
     def audit(self) -> None:
         """Simulate the sampled VMs again in SimPy, with all that the platform did to them. Raises AuditError where a bit differs."""
         births = self.births
-        for (place, index), parts in self.stories.items():
-            if parts:
-                when, what = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        for vm, row in self.rows.items():
+            if self.stories[vm]:
+                place, index = vm
                 mine = births.born_s[(births.group == place) & (births.vm == index)]
                 born_s = float(mine[0]) if len(mine) else 0.0  # an autoscaler's first VMs
                 compare(
-                    self.setups[place], self.rows[place, index], (when, what), born_s, self.actions[place, index],
+                    self.setups[place], row, self._moves(vm), born_s, self.actions[vm],
                     throttled=self.plan.throttle is not None,
+                    regular=self._recorded(self.regular[vm]) if vm in self.regular else None,
                 )  # fmt: skip
+
+    def _moves(self, vm: tuple[int, int]) -> Moves:
+        """All moves of a sampled VM."""
+        none = np.zeros(0), np.zeros(0, dtype=np.int64)
+        when, what = (np.concatenate(columns) for columns in zip(none, *self.stories[vm], strict=True))
+        return when, what
+
+    def _recorded(self, vm: tuple[int, int]) -> Recorded:
+        """What the VMs of one number did in their group."""
+        return Recorded(self.setups[vm[0]], self._moves(vm), self.actions[vm])
 
 
 def _births(setups: Sequence[GroupSetup]) -> Births:
