@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ from sim.usage.ledger import TICKS_PER_HOUR, into_clock_hour_s, to_ticks
 Weights = NDArray[np.float64]  # hours, shape (resources, days)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Days:
     """The UTC days that a window touches; day 0 is the one of t = 0."""
 
@@ -52,7 +53,7 @@ class Days:
         """How far into day 0 the clock starts."""
         return (self.start - self.midnight).total_seconds()
 
-    @property
+    @cached_property
     def of_hours(self) -> NDArray[np.int64]:
         """The day in which each clock hour begins."""
         begins = (self.clock - self.midnight).total_seconds() + np.arange(self.hours) * SECONDS_PER_HOUR

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 from sim.billing.money import to_nano, to_usd
@@ -124,7 +126,7 @@ class CommitmentUse:
         return 1.0 - self.used_fraction if self.bought > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Bill:
     """The invoice of one fleet over one window: its lines, their exact sums, and how far commitments were used."""
 
@@ -133,11 +135,16 @@ class Bill:
 
     def amount_nano(self, *, group: str | None = None, kind: str | None = None) -> int:
         """Exact sum in nano-dollars over the lines of a group, of a kind, of both, or over all."""
-        return sum(
-            line.amount_nano
-            for line in self.lines
-            if (group is None or line.group == group) and (kind is None or line.kind == kind)
-        )
+        return self._sums.get((group, kind, False), 0)
+
+    @cached_property
+    def _sums(self) -> Mapping[tuple[str | None, str | None, bool], int]:
+        """Exact sums by group and kind, None for all of them; of all lines, and of those at trusted prices alone (True)."""
+        sums: dict[tuple[str | None, str | None, bool], int] = {}
+        for line in self.lines:
+            for key in product((line.group, None), (line.kind, None), (False, True) if line.trusted else (False,)):
+                sums[key] = sums.get(key, 0) + line.amount_nano
+        return sums
 
     def cost(self, kind: str | None = None, *, group: str | None = None) -> float:
         """USD of one kind of meter (all of them if None), for one group (the whole fleet if None)."""
@@ -150,9 +157,8 @@ class Bill:
 
     def trusted_share(self, *, group: str | None = None) -> float:
         """The share of the money that rests on trusted prices; 1 where nothing is paid."""
-        lines = [line for line in self.lines if group is None or line.group == group]
-        total = sum(line.amount_nano for line in lines)
-        return sum(line.amount_nano for line in lines if line.trusted) / total if total else 1.0
+        total = self.amount_nano(group=group)
+        return self._sums.get((group, None, True), 0) / total if total else 1.0
 
 
 def _of_commitments(rated: Any, figure: str) -> dict[str, float]:

@@ -112,6 +112,11 @@ class GroupSetup:
         return self.plan.demand.request_times(self.request_context)
 
     @property
+    def expected_vms(self) -> float:
+        """About how many VMs there will be."""
+        return self.plan.demand.expected_vms(self.plan.most_vms, self.horizon_s)
+
+    @property
     def request_context(self) -> RequestContext:
         """What requests depend on."""
         plan = self.plan

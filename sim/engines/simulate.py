@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +26,6 @@ from sim.engines.speed import note_simpy
 from sim.model.plan import FleetPlan
 from sim.usage.collector import Accumulator, Peak, Window
 from sim.usage.ledger import into_clock_hour_s
-
-# start-up: small runs load no compiler
-if TYPE_CHECKING:
-    from sim.engines.compiled.private_fleet import CompiledGroup
 
 __all__ = ["TakesEvents", "choose_engine", "simulate"]
 
@@ -152,8 +147,8 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
         private = _simulate_private(
             simulated, window, peaks, listeners_of_run, seed, replication, threads, others_join=bool(alone or together)
         )
-        accumulators |= {group.setup.plan.name: group.accumulator for group in private}
-        figures = {group.setup.plan.name: work_figures(group.work.tolist()) for group in private}
+        accumulators |= {setup.plan.name: accumulator for setup, accumulator, _ in private}
+        figures = {setup.plan.name: work_figures(work.tolist()) for setup, _, work in private}
         counted.append(
             Counted(
                 counts={name: counts for name, (counts, _) in figures.items()},
@@ -190,9 +185,15 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
 def _simulate_private(
     setups: Sequence[GroupSetup], window: Window, peaks: tuple[Peak, Peak], listeners_of_run: Listeners, seed: int, replication: int,
     threads: int, *, others_join: bool,
-) -> list[CompiledGroup]:  # fmt: skip
+) -> list[tuple[GroupSetup, Accumulator, NDArray[np.int64]]]:  # fmt: skip
+    """The ledger of each group, and what is counted of it."""
     from sim.engines.compiled.private_fleet import audit, simulate_groups  # start-up: imports numba
+    from sim.engines.compiled.small_groups import are_small, simulate_small_groups  # start-up: as above
 
+    if are_small(setups):
+        found = simulate_small_groups(setups, window, peaks, threads=threads, listener=listeners_of_run.listener())
+        audit(setups, window, seed=seed, replication=replication)
+        return found
     listener = listeners_of_run.listener(with_timelines=False)
     groups = simulate_groups(setups, window, peaks, threads=threads, listener=listener, keep_all_changes=others_join)
     timelines = listeners_of_run.timelines
@@ -205,5 +206,5 @@ def _simulate_private(
                 if first >= rows:
                     break
                 group.report(timelines.listen, group.moves(first, births[: rows - first]))
-    audit(groups, seed=seed, replication=replication)
-    return groups
+    audit(setups, window, seed=seed, replication=replication)
+    return [(group.setup, group.accumulator, group.work) for group in groups]

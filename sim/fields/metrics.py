@@ -122,7 +122,7 @@ class Metric:
 
     def of(self, word: str) -> str:
         """The name of the metric in which a word takes the placeholder's place."""
-        return _PLACEHOLDER.sub(lambda _: word, self.name)
+        return _filled(self.name, word)
 
     def word_in(self, name: str) -> str | None:
         """What stands in the placeholder's place in a metric's name; None if the name is of another row."""
@@ -173,6 +173,11 @@ def find_metric(name: str) -> Metric | None:
     True
     """
     return _found(name, METRICS.version)
+
+
+@lru_cache(maxsize=4096)
+def _filled(pattern: str, word: str) -> str:
+    return _PLACEHOLDER.sub(lambda _: word, pattern)
 
 
 def _placeholder_of(pattern: str) -> str:

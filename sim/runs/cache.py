@@ -17,9 +17,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from sim.billing.daily_cost import DailyCost
@@ -34,19 +36,11 @@ from sim.runs.results import CommitmentHours
 from sim.runs.simulation_input import SimulationInput
 from sim.usage.ledger import UsedTicks
 
-FORMAT = 6  # of the files; part of every name
+FORMAT = 7  # of the files; part of every name
+CODEC = "zstd"  # quicker than zip by far
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
-PLAIN = (
-    "number",
-    "engine",
-    "engine_why",
-    "metrics",
-    "vm_timelines",
-    "ready_curve",
-    "vms",
-    "used",
-)  # of a replication, written as they are
+PLAIN = ("number", "engine", "engine_why", "metrics", "vm_timelines", "vms", "used")  # of a replication, written as they are
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
 
@@ -79,9 +73,7 @@ class CacheEntry:
         """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
         file = self._file(replication.number)
         self.folder.mkdir(parents=True, exist_ok=True)
-        written = io.BytesIO()
-        _write(written, replication)
-        content = written.getvalue()
+        content = _packed(replication)
         write_whole(file, content + hashlib.sha256(content).digest(), sync=False)
         return replace(replication, timeline=KeptTimeline(file, tuple(replication.timeline)))
 
@@ -168,8 +160,8 @@ class KeptTimeline(Mapping[str, Timeline]):
 
     def _read(self) -> dict[str, Timeline]:
         try:
-            with np.load(io.BytesIO(_content(self._file)), allow_pickle=False) as content:
-                firsts, parts = content["first_hours"].tolist(), np.split(content["vms"], content["ends"][:-1])
+            with _content(self._file) as content:
+                firsts, parts = content["first_hours"].tolist(), np.split(content["vms"], content["vms_ends"])
                 timelines = (Timeline(first_hour=first, vms=vms) for first, vms in zip(firsts, parts, strict=True))
                 return dict(zip(self._groups, timelines, strict=True))
         except Damaged as wrong:
@@ -186,10 +178,11 @@ class KeptTimeline(Mapping[str, Timeline]):
         return len(self._groups)
 
 
-def _write(stream: BinaryIO, replication: Replication) -> None:
+def _packed(replication: Replication) -> bytes:
     described = {key: getattr(replication, key) for key in PLAIN} | {
         "bill": [asdict(line) for line in replication.bill],
         "groups": list(replication.timeline),
+        "curves": list(replication.ready_curve),
         "uptimes": [asdict(each) for each in replication.uptimes],
         "commitments": [(each.name, each.unit, each.first_hour) for each in replication.commitment_hours],
         "daily_cost": (replication.daily_cost.first_day.isoformat(), replication.daily_cost.keys),
@@ -202,24 +195,30 @@ def _write(stream: BinaryIO, replication: Replication) -> None:
     }
     timelines = [*replication.timeline.values()]
     arrays["first_hours"] = np.array([timeline.first_hour for timeline in timelines], dtype=np.int64)
-    arrays["ends"] = np.cumsum([len(timeline.vms) for timeline in timelines])
-    arrays["vms"] = np.concatenate([timeline.vms for timeline in timelines])
+    for name, parts in (("vms", [each.vms for each in timelines]), ("curve", [*replication.ready_curve.values()])):
+        arrays[f"{name}_ends"] = np.cumsum([len(part) for part in parts[:-1]], dtype=np.int64)
+        arrays[name] = np.concatenate(parts) if parts else np.zeros((0, 3))
     for index, each in enumerate(replication.commitment_hours):
         arrays[f"used_{index}"], arrays[f"bought_{index}"] = each.used, each.bought
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    written = pa.BufferOutputStream()
+    with io.BytesIO() as whole, pa.CompressedOutputStream(written, CODEC) as packed:
+        np.savez(whole, allow_pickle=False, **arrays)
+        packed.write(whole.getbuffer())
+    return bytes(written.getvalue())
 
 
 class Damaged(Exception):
     """A kept file isn't what was written."""
 
 
-def _content(file: Path) -> bytes:
-    """What was written, without the digest at its end. Raises Damaged: the two don't fit."""
+def _content(file: Path) -> NpzFile:
+    """The arrays that were written, without the digest at the file's end. Raises Damaged: the two don't fit."""
     whole = file.read_bytes()
     content, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         raise Damaged("it has changed")
-    return content
+    arrays = pa.CompressedInputStream(pa.BufferReader(content), CODEC).read()
+    return cast("NpzFile[Any]", np.load(io.BytesIO(arrays), allow_pickle=False))
 
 
 def _digest(file: Path) -> str:
@@ -228,7 +227,8 @@ def _digest(file: Path) -> str:
 
 
 def _read(file: Path) -> Replication:
-    with np.load(io.BytesIO(_content(file)), allow_pickle=False) as content:
+    with _content(file) as content:
+        curves = np.split(content["curve"], content["curve_ends"])
         described = json.loads(content["described"].tobytes())
         commitments = tuple(
             CommitmentHours(
@@ -248,8 +248,11 @@ def _read(file: Path) -> Replication:
             raise Damaged(f"{name} has changed")
     return Replication(
         **{key: described[key] for key in PLAIN}
-        | {key: tuple(map(tuple, described[key])) for key in ("vm_timelines", "ready_curve")}
-        | {"used": {group: UsedTicks(*ticks) for group, ticks in described["used"].items()}},
+        | {
+            "vm_timelines": tuple(map(tuple, described["vm_timelines"])),
+            "used": {group: UsedTicks(*ticks) for group, ticks in described["used"].items()},
+        },
+        ready_curve=dict(zip(described["curves"], curves, strict=False)),
         bill=tuple(BillLine(**line) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         uptimes=tuple(

@@ -292,20 +292,20 @@ RATIOS: Mapping[str, tuple[str, str]] = _Ratios()
 
 def metrics_of(rated: RatedUsage) -> dict[str, float]:
     """Every metric of one group of one replication, in the registry's order."""
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {}
     ratios: list[tuple[str, str, str]] = []
-    for family in _families(METRICS.version):
-        computed = [(row, row.compute(rated) if row.compute is not None else math.nan) for row in family]
-        patterns = [(row, words) for row, words in computed if row.is_pattern]
-        found.update(
-            {row.name: value for row, value in computed if not isinstance(value, Mapping | None) and not row.is_pattern}
-        )
-        ratios += [(row.name, *row.ratio_of) for row, _ in computed if row.ratio_of and not row.is_pattern]
-        for word in next((words for _, words in patterns if isinstance(words, Mapping)), ()):
-            found.update(
-                {row.of(word): words[word] if isinstance(words, Mapping) else math.nan for row, words in patterns}
-            )
-            ratios += [(name, *RATIOS[name]) for row, _ in patterns if row.ratio_of for name in (row.of(word),)]
+    for plain, patterns in _families(METRICS.version):
+        for row in plain:
+            value = math.nan if row.compute is None else row.compute(rated)
+            if value is not None:
+                found[row.name] = value
+        ratios += [(row.name, *row.ratio_of) for row in plain if row.ratio_of]
+        figures: list[Any] = [row.compute(rated) if row.compute is not None else None for row in patterns]
+        for word in next((words for words in figures if words is not None), ()):
+            for row, words in zip(patterns, figures, strict=True):
+                found[name := row.of(word)] = math.nan if words is None else words[word]
+                if row.ratio_of:
+                    ratios.append((name, *RATIOS[name]))
     unknown = {*rated.usage.counts, *rated.usage.amounts} - found.keys()
     if unknown:
         raise AssertionError(f"counted without a row in the registry of metrics: {', '.join(sorted(unknown))}")
@@ -316,15 +316,15 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
 
 def metric_rows() -> list[Metric]:
     """All rows of the registry, in the order of a result."""
-    return [row for family in _families(METRICS.version) for row in family]
+    return [row for family in _families(METRICS.version) for rows in family for row in rows]
 
 
 @lru_cache(maxsize=1)
-def _families(_version: int) -> Sequence[Sequence[Metric]]:
-    """Rows that stand together word by word: `operations.create.accepted`, `operations.create.succeeded` ..."""
-    by_family: dict[str, list[Metric]] = {}
+def _families(_version: int) -> Sequence[tuple[Sequence[Metric], Sequence[Metric]]]:
+    """Rows of single metrics, and those that stand together word by word: `operations.create.accepted`, `operations.create.succeeded` ..."""
+    by_family: dict[str, tuple[list[Metric], list[Metric]]] = {}
     for row in order_metrics(METRICS.values()):
-        by_family.setdefault(row.family, []).append(row)
+        by_family.setdefault(row.family, ([], []))[row.is_pattern].append(row)
     return [*by_family.values()]
 
 

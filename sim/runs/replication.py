@@ -51,7 +51,7 @@ class Replication:
     bill: tuple[BillLine, ...]
     timeline: Mapping[str, Timeline]
     vm_timelines: tuple[tuple[str, float, str], ...] = ()  # (VM, seconds, state entered); "" = deleted
-    ready_curve: tuple[tuple[str, int, int, float], ...] = ()  # (group, k, n, seconds until k of n are ready)
+    ready_curve: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)  # by group: `ReadyTimes.curve`
     daily_cost: DailyCost = NO_COST
     used: Mapping[str, UsedTicks] = field(default_factory=dict)  # by group, without the fleet
     vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
@@ -100,9 +100,7 @@ def replicate(
         metrics=metrics,
         bill=bill.lines,
         timeline={group: timeline_of(usage) for group, usage in run.usages.items()},
-        ready_curve=tuple(
-            (group, *point) for group, usage in usages.items() for point in usage.ready.curve(READY_POINTS)
-        ),
+        ready_curve={group: usage.ready.curve(READY_POINTS) for group, usage in usages.items()},
         daily_cost=cost_by_day(rating, inputs.plan.start),
         used={group: usage.used(policy) for group, usage in run.usages.items()},
         vm_timelines=tuple(

@@ -35,16 +35,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         file.write("\n")
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_FLAT = frozenset({str, int, float, bool, type(None)})
+
+
 def _json_parts(content: Any, line_end: str) -> Iterator[str]:
     """JSON in pieces; what holds no other object or list stands on one line, so that a metric is a line."""
     parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    if not any(isinstance(part, dict | list | tuple) for part in parts):
-        yield json.dumps(content, ensure_ascii=False, allow_nan=False)
+    if _FLAT.issuperset(map(type, parts)) or not any(isinstance(part, dict | list | tuple) for part in parts):
+        yield _JSON.encode(content)
         return
     opening, closing = "{}" if isinstance(content, dict) else "[]"
-    names = (
-        [json.dumps(str(name), ensure_ascii=False) + ": " for name in content] if isinstance(content, dict) else None
-    )
+    names = [_JSON.encode(str(name)) + ": " for name in content] if isinstance(content, dict) else None
     for place, part in enumerate(parts):
         yield f"{',' if place else opening}{line_end}  {names[place] if names else ''}"
         yield from _json_parts(part, line_end + "  ")
@@ -53,13 +55,17 @@ def _json_parts(content: Any, line_end: str) -> Iterator[str]:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """The same table as CSV and as Parquet; a number that isn't defined is an empty cell."""
-    kept = [tuple(None if isinstance(v, float) and math.isnan(v) else v for v in row) for row in rows]
+    by_column = [_defined(values) for values in zip(*rows, strict=True)] or [()] * len(columns)
     with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(kept)
-    by_column = list(zip(*kept, strict=True)) if kept else [()] * len(columns)
+        writer.writerows(zip(*by_column, strict=True))
     _write_parquet(path, {name: _column(values) for name, values in zip(columns, by_column, strict=True)})
+
+
+def _defined(values: Sequence[Any]) -> Sequence[Any]:
+    """A column with None for numbers that aren't defined; NaN alone is not equal to itself."""
+    return [None if value != value else value for value in values] if float in set(map(type, values)) else values
 
 
 def write_replications(place: Path, groups: Sequence[str], replications: Sequence[Replication]) -> None:
@@ -92,16 +98,19 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
 
 def _write_ready_curve(path: Path, replications: Sequence[Replication]) -> None:
     """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
-    rows = [(each.number, *point) for each in replications for point in each.ready_curve]
-    number, group, k, n, wait_s = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    groups = list(dict.fromkeys(group for each in replications for group in each.ready_curve))
+    place = {group: index for index, group in enumerate(groups)}
+    owners = [(each.number, place[group], len(own)) for each in replications for group, own in each.ready_curve.items()]
+    number, group, points = np.array(owners, dtype=np.int32).reshape(-1, 3).T
+    curves = np.concatenate([np.zeros((0, 3)), *(own for each in replications for own in each.ready_curve.values())])
     _write_parquet(
         path,
         {
-            "replication": arrow.numbers(np.array(number, dtype=np.int32)),
-            "group": arrow.texts(list(group)),
-            "k": arrow.numbers(np.array(k, dtype=np.int64)),
-            "n": arrow.numbers(np.array(n, dtype=np.int64)),
-            "wait_s": arrow.numbers(np.array(wait_s, dtype=np.float64)),
+            "replication": arrow.numbers(np.repeat(number, points)),
+            "group": arrow.words(np.repeat(group, points), groups).dictionary_decode(),
+            "k": arrow.numbers(curves[:, 0].astype(np.int64)),
+            "n": arrow.numbers(curves[:, 1].astype(np.int64)),
+            "wait_s": arrow.numbers(curves[:, 2]),
         },
     )
 
@@ -122,7 +131,7 @@ def _write_parquet(path: Path, columns: Mapping[str, Any], facts: Mapping[str, s
 
 def _column(values: Sequence[Any]) -> pa.Array:
     """A column as numbers or texts; one that holds both (a setting may) as texts."""
-    kinds = {type(value) for value in values if value is not None}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds and kinds <= {int, float}:
         known = np.array([value is not None for value in values])
         kind = np.float64 if float in kinds else np.int64
@@ -131,7 +140,10 @@ def _column(values: Sequence[Any]) -> pa.Array:
         return pa.array(values)
     if not kinds:
         return pa.nulls(len(values))
-    return arrow.texts([None if value is None else str(value) for value in values])
+    texts = values if kinds == {str} else [None if value is None else str(value) for value in values]
+    place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+    places = np.fromiter(map(place.__getitem__, texts), dtype=np.int32, count=len(texts))
+    return pa.DictionaryArray.from_arrays(arrow.numbers(places), arrow.texts([*place])).dictionary_decode()
 
 
 def _uptime_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:

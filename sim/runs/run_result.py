@@ -120,7 +120,8 @@ class RunResult(Pictured):
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
-        check_metric(metric, self.metric_names(group))
+        if metric not in self.replications[0].metrics.get(group, ()):
+            check_metric(metric, self.metric_names(group))
         return [replication.metrics[group].get(metric, math.nan) for replication in self.replications]
 
     def estimate(self, metric: str, group: str = FLEET) -> Estimate:

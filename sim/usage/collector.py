@@ -157,14 +157,21 @@ class Peak:
         end = len(ticks) if before_tick is None else int(np.searchsorted(ticks, before_tick, side="left"))
         self.pending = [(ticks[end:], groups[end:], change[end:])] if end < len(ticks) else []
         ticks, groups, change = ticks[:end], groups[:end], change[:end]
-        for group in range(self.groups + 1):
-            mine = slice(None) if group == self.groups else groups == group
-            self._fold(group, ticks[mine], change[mine])
+        fleet = np.full(len(ticks), self.groups)
+        by_group = np.argsort(groups.astype(np.int32), kind="stable")
+        self._fold(fleet, ticks, change)
+        self._fold(groups[by_group], ticks[by_group], change[by_group])
 
-    def _fold(self, group: int, ticks: Ticks, change: NDArray[np.int64]) -> None:
+    def _fold(self, groups: NDArray[np.int64], ticks: Ticks, change: NDArray[np.int64]) -> None:
+        """Add up changes in order of groups, then of time."""
         if not len(ticks):
             return
-        level = self.now[group] + np.cumsum(change)
-        last_of_tick = np.append(ticks[1:] != ticks[:-1], True)
-        self.most[group] = max(self.most[group], level[last_of_tick].max())
-        self.now[group] = level[-1]
+        ends = np.flatnonzero(np.append(groups[1:] != groups[:-1], True))
+        owners, first = groups[ends], np.append(0, ends[:-1] + 1)
+        level = np.cumsum(change)
+        before = np.append(0, level[ends[:-1]])  # of the groups before
+        level += np.repeat(self.now[owners] - before, np.diff(first, append=len(level)))
+        self.now[owners] = level[ends]
+        within = np.append((ticks[1:] == ticks[:-1]) & (groups[1:] == groups[:-1]), False)
+        level[within] = np.iinfo(np.int64).min  # what counts is the number after all changes of a tick
+        self.most[owners] = np.maximum(self.most[owners], np.maximum.reduceat(level, first))

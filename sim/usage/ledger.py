@@ -12,6 +12,7 @@ hour, from the one and gives it to the other.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,12 @@ def slots_of(state: PowerState) -> tuple[int, ...]:
     """Every slot whose VMs show *state*."""
     own = (STATES.index(state),)
     return (*own, IN_SERVICE, FORGOTTEN) if state is PowerState.RUNNING else own
+
+
+@cache
+def columns_of(state: PowerState) -> tuple[int, ...]:
+    """Every column whose VMs show *state*."""
+    return tuple(column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1))
 
 
 ON_HOST_SLOTS = frozenset(slot for state in ON_HOST for slot in slots_of(state))
@@ -151,24 +158,21 @@ class GroupUsage:
     def _hourly(self, columns: Sequence[int]) -> NDArray[np.float64]:
         return np.asarray(self.cells[:, list(columns)].sum(axis=1) / TICKS_PER_HOUR, dtype=np.float64)
 
-    def _columns(self, state: PowerState) -> list[int]:
-        return [column(slot, wanted) for slot in slots_of(state) for wanted in (0, 1)]
-
     def hours(self, state: PowerState) -> float:
         """VM hours in *state*."""
-        return self._sum_h(self._columns(state))
+        return self._sum_h(columns_of(state))
 
     def hourly(self, state: PowerState) -> NDArray[np.float64]:
         """VM hours in *state* in each clock hour from t = 0, shape (hours,)."""
-        return self._hourly(self._columns(state))
+        return self._hourly(columns_of(state))
 
     def hours_in(self, states: Sequence[PowerState]) -> float:
         """VM hours in any of some states."""
-        return self._sum_h([c for state in states for c in self._columns(state)])
+        return self._sum_h([c for state in states for c in columns_of(state)])
 
     def hourly_in(self, states: Sequence[PowerState]) -> NDArray[np.float64]:
         """VM hours in any of some states in each clock hour, shape (hours,)."""
-        return self._hourly([c for state in states for c in self._columns(state)])
+        return self._hourly([c for state in states for c in columns_of(state)])
 
     @property
     def existing_h(self) -> float:
@@ -214,7 +218,7 @@ class GroupUsage:
 
     def wasted_h(self, policy: BillingPolicy) -> float:
         """Billed hours in which the VM didn't serve."""
-        columns = {c for state in self.billed_states(policy) for c in self._columns(state)}
+        columns = {c for state in self.billed_states(policy) for c in columns_of(state)}
         return self._sum_h(sorted(columns - {column(IN_SERVICE, 1)}))
 
     def used(self, policy: BillingPolicy) -> UsedTicks:
@@ -223,7 +227,7 @@ class GroupUsage:
         needed = {*range(1, COLUMNS, 2)}
         parts = [sum(self._totals[c] for c in needed)]
         for states in (policy.compute, policy.license):
-            own = {c for state in states for c in self._columns(state)}
+            own = {c for state in states for c in columns_of(state)}
             parts += [
                 sum(self._totals[c] for c in some) for some in (own & needed, own & left_on, own - needed - left_on)
             ]

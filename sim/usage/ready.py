@@ -16,6 +16,7 @@ from sim.units import TICKS_PER_SECOND
 NEVER = -1  # instead of a wait
 MOST_KEPT = 8_000_000  # waits of a group; if there are more, all are rounded down to so many significant bits
 KEPT_BITS = 12
+SORTED_UPTO = 4_096  # waits
 BIN_BITS = 16
 
 # What a move does to the time that a VM is waited for (`sim.usage.ledger.MoveTable.wait_change`).
@@ -55,19 +56,21 @@ class ReadyTimes:
         """The wait of rank ceil(percent / 100 x n), in order of length (s)."""
         return float(self.waits_s(np.array([-(-percent * self.ready // 100)]))[0])
 
-    def curve(self, points: int) -> list[tuple[int, int, float]]:
+    def curve(self, points: int) -> NDArray[np.float64]:
         """(k, n, time until k of n are ready in s) for about so many k, the last one included; n counts those that never were.
 
-        k = 0 where none was.
+        Shape (points, 3), without points where there is no n; k = 0 where none was.
         """
         n = self.ready + self.never
         if not self.ready:
-            return [(0, n, 0.0)] if n else []
+            return np.array([(0, n, 0)] if n else [], dtype=np.float64).reshape(-1, 3)
         ranks = np.unique(np.minimum(-(-np.arange(1, points + 1) * n // points), self.ready))
-        return [(k, n, wait_s) for k, wait_s in zip(ranks.tolist(), self.waits_s(ranks).tolist(), strict=True)]
+        return np.stack([ranks, np.full_like(ranks, n), self.waits_s(ranks)], axis=1)
 
     def waits_s(self, ranks: Ticks) -> NDArray[np.float64]:
-        """The waits of some ranks from 1 on, in order of length (s); only the bins that hold them are sorted."""
+        """The waits of some ranks from 1 on, in order of length (s); of many, only the bins that hold them are sorted."""
+        if self.times is None and len(self.waits) <= SORTED_UPTO:
+            return np.asarray(self._in_order[ranks - 1] / TICKS_PER_SECOND, dtype=np.float64)
         bin_of, upto = self._bins
         bins = np.searchsorted(upto, ranks)
         chosen = np.zeros(len(upto), dtype=np.bool_)
@@ -80,6 +83,10 @@ class ReadyTimes:
         place = np.searchsorted(np.cumsum(times), ranks - left_out)
         found: NDArray[np.float64] = self.waits[some][order][place] / TICKS_PER_SECOND
         return found
+
+    @cached_property
+    def _in_order(self) -> Ticks:
+        return np.sort(self.waits)
 
     @cached_property
     def _bins(self) -> tuple[Ticks, Ticks]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential, Lognormal, Uniform
 from sim.engines.compiled import layout, private_fleet
-from sim.engines.compiled.encode import with_own_edges
+from sim.engines.compiled.births import with_own_edges
 from sim.engines.simpy.vm import Vm
 from sim.errors import AuditError
 from sim.model.demand import Arrivals, Cycle, People, Schedule, Windows

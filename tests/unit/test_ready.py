@@ -135,7 +135,7 @@ def test_the_curve_of_equal_boots_is_a_step() -> None:
     """All are ready at once, 35 s after the window begins."""
     started = run_both(fleet(count=50, hours=24.0, demand=OFFICE)).usage.ready
     assert started.percentile_s(100) == STARTED
-    assert started.curve(4) == [(13, 50, STARTED), (25, 50, STARTED), (38, 50, STARTED), (50, 50, STARTED)]
+    assert started.curve(4).tolist() == [[k, 50, STARTED] for k in (13, 25, 38, 50)]
 
 
 def test_a_replication_in_which_none_is_ready_counts_in_the_report(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_percentiles_are_order_statistics_of_rank_ceil_p_n() -> None:
     assert [found.percentile_s(p) for p in range(1, 101)] == [plain[-(-p * 10 // 100) - 1] for p in range(1, 101)]
     assert (found.late, found.never, found.late_share) == (2, 1, 3 / 11)
     assert found.mean_s == 6.8
-    assert found.curve(11)[-1] == (10, 11, 21.0)
+    assert found.curve(11)[-1].tolist() == [10, 11, 21.0]
 
 
 def test_so_many_waits_that_they_are_rounded_give_the_same_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_a_flipped_bit_counts_as_absent(tmp_path: Path):
     entry.put(_replication())
     file = tmp_path / "000003.npz"
     content = bytearray(file.read_bytes())
-    middle = content.index(b"described.npy") + 200
+    middle = len(content) // 2
     content[middle] ^= 1
     file.write_bytes(content)
     assert entry.get(3) is None
@@ -98,7 +98,7 @@ def test_what_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: p
     def full(*_args: object, **_named: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space"):
         CacheEntry(folder=tmp_path).put(_replication())
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from sim.distributions import streams
 from sim.distributions.kinds import Distribution
 from sim.distributions.samplers import compile_samplers
 from sim.engines.compiled import layout
-from sim.engines.compiled.layout import Births, Longs, Run, SamplerTables, Tables, Vms
+from sim.engines.compiled.layout import Longs, Run, SamplerTables, Tables, Vms
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.throttle import BUCKET_OF
 from sim.lifecycle.power import ON_HOST, PowerState
@@ -147,6 +147,16 @@ def encode(
     )  # fmt: skip
 
 
+def encoded_once(setups: Sequence[GroupSetup], window: Window) -> Encoded:
+    """The layout of groups that share no platform, made once for all replications."""
+    if any(setup.capacity is not None for setup in setups):
+        return encode(setups, window)  # recorded capacity differs between replications
+    kept, name = setups[0].kept, f"{len(setups)} encoded"
+    if name not in kept:
+        kept[name] = encode(setups, window)
+    return kept[name]  # type: ignore[no-any-return]
+
+
 def _table(rows: Iterable[dict[int, Any]]) -> Longs:
     """Rows whose columns are named by `layout`."""
     return np.array([[int(row[column]) for column in range(len(row))] for row in rows], dtype=np.int64)
@@ -210,36 +220,6 @@ def _demand(setup: GroupSetup) -> int:
     if setup.calendar is not None:
         return layout.CALENDAR
     return layout.CYCLE if setup.state_machine.edge_streams[0] >= 0 else layout.ALWAYS
-
-
-def follows(comes_back: NDArray[np.bool_], before: Longs) -> dict[str, Any]:
-    """The fields of `Births` for births of VMs that come back under their names: *before* is the birth before each of these."""
-    some = len(comes_back) if comes_back.any() else 0
-    return {
-        "follows": np.where(comes_back, before, -1)[:some],
-        "awaited_by": np.full(some, -1, dtype=np.int64),
-        "gone_s": np.full(some, np.inf),
-    }
-
-
-def with_own_edges(tables: Tables, births: Births, setups: Sequence[GroupSetup]) -> tuple[Tables, Births]:
-    """The tables with the edges of single VMs behind those of groups, and births that know their own."""
-    if all(setup.own_edges is None for setup in setups):
-        return tables, births
-    places = np.zeros((len(births.vm), 2), dtype=np.int64)
-    edges, turns, begins = [tables.edges_s], [np.zeros(len(tables.edges_s), dtype=np.int64)], len(tables.edges_s)
-    for group, setup in enumerate(setups):
-        mine = np.flatnonzero(births.group == group)
-        if setup.own_edges is None or not len(mine):
-            continue
-        low, high = int(births.vm[mine].min()), int(births.vm[mine].max()) + 1
-        made = setup.own_edges.of(low, high - low)
-        at = births.vm[mine] - low
-        places[mine] = np.stack([made.first[at], made.first[at + 1]], axis=1) + begins
-        begins += len(made.edges_s)
-        edges.append(made.edges_s)
-        turns.append(made.turns_to)
-    return tables._replace(edges_s=np.concatenate(edges), turns_to=np.concatenate(turns)), births._replace(edges=places)
 
 
 def _states(groups: Sequence[_Group]) -> Longs:

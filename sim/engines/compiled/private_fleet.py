@@ -1,4 +1,7 @@
-"""Groups whose VMs share nothing, compiled: blocks of VMs in threads, ledgers added up, peaks made exact."""
+"""Groups whose VMs share nothing, compiled: blocks of VMs in threads, ledgers added up, peaks made exact.
+
+Groups of few VMs are simulated by `small_groups`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.engines.audit import Moves, compare, picks
+from sim.engines.compiled.births import follows, with_own_edges
 from sim.engines.compiled.buffers import Buffers, add_changes, ticks_of_changes
-from sim.engines.compiled.encode import Encoded, encode, follows, with_own_edges
+from sim.engines.compiled.encode import Encoded, encoded_once
 from sim.engines.compiled.layout import Births, Fleet, Longs
 from sim.engines.compiled.vm_loop import run_vms
 from sim.engines.group_setup import GroupSetup, MovesListener
@@ -46,10 +50,7 @@ class CompiledGroup:
     spare: list[Buffers] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        kept = self.setup.kept if self.setup.capacity is None else {}  # recorded capacity differs between replications
-        if "encoded" not in kept:
-            kept["encoded"] = encode([self.setup], self.window)
-        self.encoded = kept["encoded"]
+        self.encoded = encoded_once([self.setup], self.window)
         self.accumulator = self.setup.accumulator(self.window)
         self.work = np.zeros(LOST_WORK + 1, dtype=np.int64)
         self.bins = np.zeros((self.encoded.bins, 4), dtype=np.int64)
@@ -167,7 +168,7 @@ def simulate_groups(
     groups = [CompiledGroup(setup, window) for setup in setups]
     lines, everything = 0, True
     kept: list[tuple[CompiledGroup, Longs]] = []
-    done, vms = 0, max(1.0, sum(each.plan.demand.expected_vms(each.plan.most_vms, each.horizon_s) for each in setups))
+    done, vms = 0, max(1.0, sum(setup.expected_vms for setup in setups))
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
             group.measure()
@@ -241,11 +242,11 @@ def _add_bins(peaks: tuple[Peak, Peak], group: CompiledGroup, bins: NDArray[np.b
         peak.add(ticks[some], group.setup.index, net[some])
 
 
-def audit(groups: Sequence[CompiledGroup], *, seed: int, replication: int) -> None:
+def audit(setups: Sequence[GroupSetup], window: Window, *, seed: int, replication: int) -> None:
     """Simulate a few VMs again in SimPy. Raises AuditError, with both stories, where a bit differs."""
-    births = [next(group.blocks(), (0, np.zeros(0)))[1] for group in groups]
+    births = [next(setup.births(), np.zeros(0)) for setup in setups]
     for place, index in picks([len(born_s) for born_s in births], seed=seed, replication=replication):
-        group, born_s = groups[place], births[place]
-        index -= int(group.setup.earlier(np.array([index]))[0])  # the first of its name waits for no other
-        story: Moves = group.moves(index, born_s[index : index + 1])[:2]
-        compare(group.setup, index, story, born_s[index])
+        setup, born_s = setups[place], births[place]
+        index -= int(setup.earlier(np.array([index]))[0])  # the first of its name waits for no other
+        story: Moves = CompiledGroup(setup, window).moves(index, born_s[index : index + 1])[:2]
+        compare(setup, index, story, born_s[index])

@@ -23,10 +23,11 @@ from sim.engines.audit import (
     picks,
 )
 from sim.engines.compiled import layout
+from sim.engines.compiled.births import births_of, with_own_edges
 from sim.engines.compiled.buffers import Buffers, add_changes
-from sim.engines.compiled.encode import Encoded, encode, follows, with_own_edges
+from sim.engines.compiled.encode import Encoded, encode
 from sim.engines.compiled.event_loop import run_events
-from sim.engines.compiled.layout import Births, Fleet, Notes, Queue, SharedFleet, Vms
+from sim.engines.compiled.layout import Fleet, Notes, Queue, SharedFleet, Vms
 from sim.engines.compiled.platform_arrays import (
     new_faults,
     new_notes,
@@ -62,7 +63,7 @@ class SharedRun:
         self.window = window
         unions = unions_of(self.plan)
         self.encoded: Encoded = encode(setups, window, samplers_of(unions), throttled=self.plan.throttle is not None)
-        self.tables, self.births = with_own_edges(self.encoded.tables, _births(setups), setups)
+        self.tables, self.births = with_own_edges(self.encoded.tables, births_of(setups), setups)
         root = streams.replication_key(seed, replication)
         self.platform = new_platform(plan, [setup.plan for setup in setups], root)
         self.faults = new_faults(self.plan, self.platform.room, unions, root, self.encoded.own_samplers)
@@ -270,34 +271,6 @@ class SharedRun:
     def _recorded(self, vm: tuple[int, int]) -> Recorded:
         """What the VMs of one number did in their group."""
         return Recorded(self.setups[vm[0]], self._moves(vm), self.actions[vm])
-
-
-def _births(setups: Sequence[GroupSetup]) -> Births:
-    """Every VM of every group in order of birth, then of group."""
-    recorded = any(len(setup.lifetimes_s) for setup in setups)
-    parts, earlier = [], []
-    for place, setup in enumerate(setups):
-        born_s = np.concatenate([np.zeros(0), *setup.births()])
-        index = np.arange(len(born_s), dtype=np.int64)
-        lifetime_s = setup.lifetimes_s[: len(born_s)] if len(setup.lifetimes_s) else np.full(len(born_s), np.inf)
-        owners = setup.lifetime_owners
-        earlier.append(setup.earlier(index))
-        parts.append(
-            (
-                born_s, np.full_like(index, place), setup.vms(index), lifetime_s,
-                streams.member_keys(setup.group_key, setup.members(index)),
-                streams.member_keys(setup.group_key, index if owners is None else owners),
-                np.zeros((len(index), 2), dtype=np.int64),
-            )
-        )  # fmt: skip
-    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.argsort(columns[0], kind="stable")
-    place_of = np.argsort(order)
-    again = follows(np.concatenate(earlier)[order] > 0, place_of[order - 1])
-    births = Births(*(column[order] for column in columns), **again)
-    if all(setup.lifetime_owners is None for setup in setups):
-        births = births._replace(lifetime_key=np.zeros(0, dtype=np.uint64))
-    return births if recorded else births._replace(lifetime_s=np.zeros(0))
 
 
 def _doubled(vms: Vms, queue: Queue) -> tuple[Vms, Queue]:
