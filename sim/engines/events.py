@@ -250,14 +250,13 @@ class VmTimelines:
     ) -> None:
         """Take moves of one group."""
         self.heard_of[setup.index] = max(self.heard_of.get(setup.index, 0), int(whom.max(initial=-1)) + 1)
-        mine = whom < self.vms
-        for t_s, move, vm in zip(when[mine].tolist(), what[mine].tolist(), whom[mine].tolist(), strict=True):
-            transition = setup.state_machine.transitions[move // DEMANDS]
-            if transition.source.power is not transition.target.power:
-                name = f"{setup.plan.name}-{vm:04d}"
-                self.entered.setdefault(name, []).append(
-                    (t_s, transition.target.power.value if transition.target.power else "")
-                )
+        shown = [(each.source.power, each.target.power) for each in setup.state_machine.transitions]
+        changes = np.array([before is not after for before, after in shown], dtype=np.bool_)
+        states = [str(after or "") for _, after in shown]
+        transition = what // DEMANDS
+        own = np.flatnonzero((whom < self.vms) & changes[transition])
+        for t_s, move, vm in zip(when[own].tolist(), transition[own].tolist(), whom[own].tolist(), strict=True):
+            self.entered.setdefault(f"{setup.plan.name}-{vm:04d}", []).append((t_s, states[move]))
 
     def timelines(self) -> tuple[tuple[str, tuple[tuple[float, str], ...]], ...]:
         """(VM, ((instant in s, state entered; "" = gone), ...)), in order of names."""

@@ -4,9 +4,10 @@ Each checks its value where it is read, and says what would be right.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -35,11 +36,16 @@ class Section(BaseModel):
 
     def with_defaults_of(self, os: str, place: str) -> Self:
         """The section at *place* with those defaults that the guest OS decides; what was left out still counts as that."""
-        unset = [name for name in type(self).model_fields if name not in self.model_fields_set]
-        by_os = {name: default_value(f"{place}.{name}", os=os) for name in unset if f"{place}.{name}.{os}" in DEFAULTS}
-        read = type(self).model_validate(by_os)
-        values = dict(self) | {name: getattr(read, name) for name in by_os}
+        unset = tuple(name for name in type(self).model_fields if name not in self.model_fields_set)
+        values = dict(self) | _defaults_of(type(self), unset, os, place, DEFAULTS.version)
         return cast("Self", self.model_construct(_fields_set=self.model_fields_set, **values))
+
+
+@lru_cache(maxsize=256)
+def _defaults_of(section: type[Section], unset: Sequence[str], os: str, place: str, _version: int) -> dict[str, Any]:
+    by_os = {name: default_value(f"{place}.{name}", os=os) for name in unset if f"{place}.{name}.{os}" in DEFAULTS}
+    read = section.model_validate(by_os)
+    return {name: getattr(read, name) for name in by_os}
 
 
 def default_field(key: str, description: str, *, row: Sourced | None = None, **more: Any) -> Any:

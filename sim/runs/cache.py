@@ -14,8 +14,9 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -178,9 +179,13 @@ class KeptTimeline(Mapping[str, Timeline]):
         return len(self._groups)
 
 
+_BILL_FIELDS = tuple(each.name for each in fields(BillLine))
+_BILL_FIGURES = attrgetter(*_BILL_FIELDS)
+
+
 def _packed(replication: Replication) -> bytes:
     described = {key: getattr(replication, key) for key in PLAIN} | {
-        "bill": [asdict(line) for line in replication.bill],
+        "bill": [*map(_BILL_FIGURES, replication.bill)],
         "groups": list(replication.timeline),
         "curves": list(replication.ready_curve),
         "uptimes": [asdict(each) for each in replication.uptimes],
@@ -253,7 +258,7 @@ def _read(file: Path) -> Replication:
             "used": {group: UsedTicks(*ticks) for group, ticks in described["used"].items()},
         },
         ready_curve=dict(zip(described["curves"], curves, strict=False)),
-        bill=tuple(BillLine(**line) for line in described["bill"]),
+        bill=tuple(BillLine(**dict(zip(_BILL_FIELDS, line, strict=True))) for line in described["bill"]),
         timeline=KeptTimeline(file, tuple(described["groups"])),
         uptimes=tuple(
             Uptime(**(each | {"deployment": Deployment(each["deployment"])})) for each in described["uptimes"]

@@ -18,7 +18,6 @@ from sim.billing.uptime import Uptime
 from sim.engines.simulate import simulate
 from sim.engines.stays import StayRecorder, can_be_down, power_of, reach_of
 from sim.lifecycle.policy import get_policy
-from sim.lifecycle.power import PowerState
 from sim.runs.event_writer import EventWriter
 from sim.runs.metrics import FLEET, RatedUsage, metrics_of
 from sim.runs.rate_replication import forgotten_costs, needs_stays, rate_replication, uptimes_of
@@ -139,5 +138,4 @@ def timeline_of(usage: GroupUsage) -> Timeline:
     hours = np.arange(len(usage.cells), dtype=np.float64)
     begins_h = np.maximum(hours, start_s / SECONDS_PER_HOUR)
     ends_h = np.minimum(hours + 1.0, end_s / SECONDS_PER_HOUR)
-    vm_hours = np.stack([usage.hourly(state) for state in PowerState], axis=1)
-    return Timeline(first_hour=first, vms=vm_hours[first:] / (ends_h - begins_h)[first:, None])
+    return Timeline(first_hour=first, vms=usage.hourly_by_state[first:] / (ends_h - begins_h)[first:, None])

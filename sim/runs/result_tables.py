@@ -55,7 +55,12 @@ def _json_parts(content: Any, line_end: str) -> Iterator[str]:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """The same table as CSV and as Parquet; a number that isn't defined is an empty cell."""
-    by_column = [_defined(values) for values in zip(*rows, strict=True)] or [()] * len(columns)
+    write_columns(path, dict(zip(columns, [*zip(*rows, strict=True)] or [()] * len(columns), strict=True)))
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """The same of columns."""
+    by_column = [_defined(values) for values in columns.values()]
     with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
@@ -70,7 +75,14 @@ def _defined(values: Sequence[Any]) -> Sequence[Any]:
 
 def write_replications(place: Path, groups: Sequence[str], replications: Sequence[Replication]) -> None:
     """The tables of a run: every figure, bill, timeline and commitment of its replications."""
-    write_table(place / "replications", METRIC_COLUMNS, metric_rows(replications))
+    groups_of = [(each.number, group, found) for each in replications for group, found in each.metrics.items()]
+    figures: dict[str, Sequence[Any]] = {
+        "replication": [number for number, _, found in groups_of for _ in found],
+        "group": [group for _, group, found in groups_of for _ in found],
+        "metric": [metric for _, _, found in groups_of for metric in found],
+        "value": [value for _, _, found in groups_of for value in found.values()],
+    }
+    write_columns(place / "replications", figures)
     bills = (
         (each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount)
         for each in replications
@@ -161,7 +173,11 @@ def _write_timeline(path: Path, groups: Sequence[str], replications: Sequence[Re
     schema = pa.schema(
         [("replication", pa.int32()), ("group", word), ("hour", pa.int32()), ("state", word), ("vms", pa.float64())]
     )
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    how: dict[str, Any] = {  # millions of rows: no statistics, nor a dictionary of times
+        "write_statistics": False, "use_dictionary": ["group", "state"],
+        "column_encoding": dict.fromkeys(("replication", "hour"), "DELTA_BINARY_PACKED"),
+    }  # fmt: skip
+    with pq.ParquetWriter(path, schema, compression="zstd", **how) as writer:
         held: list[tuple[int, int, Timeline]] = []
         rows = 0
         for each in replications:

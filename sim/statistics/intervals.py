@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 from sim.distributions import normal
@@ -60,7 +61,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, float | int | None]:
         """The object that stands in `summary.json`."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        return dict(zip(_FIELDS, _FIGURES(self), strict=True))
 
     @property
     def interval(self) -> Interval:
@@ -87,6 +88,7 @@ class Estimate:
 
 
 _FIELDS = tuple(field.name for field in fields(Estimate))
+_FIGURES = attrgetter(*_FIELDS)
 
 
 def t_quantile(probability: float, degrees: float) -> float:

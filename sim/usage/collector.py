@@ -158,7 +158,8 @@ class Peak:
         self.pending = [(ticks[end:], groups[end:], change[end:])] if end < len(ticks) else []
         ticks, groups, change = ticks[:end], groups[:end], change[:end]
         fleet = np.full(len(ticks), self.groups)
-        by_group = np.argsort(groups.astype(np.int32), kind="stable")
+        few = self.groups <= np.iinfo(np.int16).max  # these are sorted in one pass over their digits
+        by_group = np.argsort(groups.astype(np.int16) if few else groups, kind="stable")
         self._fold(fleet, ticks, change)
         self._fold(groups[by_group], ticks[by_group], change[by_group])
 

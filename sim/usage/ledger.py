@@ -156,7 +156,8 @@ class GroupUsage:
         return sum(self._totals[c] for c in columns) / TICKS_PER_HOUR
 
     def _hourly(self, columns: Sequence[int]) -> NDArray[np.float64]:
-        return np.asarray(self.cells[:, list(columns)].sum(axis=1) / TICKS_PER_HOUR, dtype=np.float64)
+        ticks = sum((self.cells[:, place] for place in columns), start=np.zeros(len(self.cells), dtype=np.int64))
+        return np.asarray(ticks / TICKS_PER_HOUR, dtype=np.float64)
 
     def hours(self, state: PowerState) -> float:
         """VM hours in *state*."""
@@ -165,6 +166,14 @@ class GroupUsage:
     def hourly(self, state: PowerState) -> NDArray[np.float64]:
         """VM hours in *state* in each clock hour from t = 0, shape (hours,)."""
         return self._hourly(columns_of(state))
+
+    @property
+    def hourly_by_state(self) -> NDArray[np.float64]:
+        """VM hours in each clock hour from t = 0 by state, shape (hours, states)."""
+        slots = self.cells[:, 0::2] + self.cells[:, 1::2]
+        ticks = slots[:, : len(STATES)]
+        ticks[:, STATES.index(PowerState.RUNNING)] += slots[:, IN_SERVICE] + slots[:, FORGOTTEN]
+        return np.asarray(ticks / TICKS_PER_HOUR, dtype=np.float64)
 
     def hours_in(self, states: Sequence[PowerState]) -> float:
         """VM hours in any of some states."""

@@ -18,7 +18,7 @@ from sim.usage.collector import Accumulator, Peak, Window
 
 FEW_VMS = 500.0  # of a group, about
 GROUPS_AT_ONCE = 16  # in a call, whose ledger stays in the cache
-LINES = 16_384  # of each buffer, at first
+LINES = 131_072  # of each buffer, at first; what is not touched costs nothing
 
 
 def are_small(setups: Sequence[GroupSetup]) -> bool:
