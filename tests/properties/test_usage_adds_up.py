@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from sim.distributions.kinds import Exponential
-from sim.engines.compiled import encode, private_fleet
+from sim.engines.compiled import encode, private_fleet, small_groups
 from sim.errors import AuditError
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import ON_HOST, PowerState
@@ -181,13 +181,19 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
 
 @seed(20260111)
 @settings(drawn, max_examples=20)
-@given(plan=fleet_plans(most_groups=2), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)))
-def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, block: int, lines: int) -> None:
-    """VMs are simulated by blocks in threads, and peaks found in one pass or two; both affect speed only."""
+@given(
+    plan=fleet_plans(most_groups=3), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)),
+    few=st.sampled_from((0.0, 1e9)),
+)  # fmt: skip
+def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, block: int, lines: int, few: float) -> None:
+    """VMs are simulated by blocks in threads or groups of few together, and peaks found in one pass or two: the same bits."""
     right = run_until(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(private_fleet, "VMS_AT_ONCE", (block, block))
         patch.setattr(private_fleet, "CHANGES_KEPT", lines)
+        patch.setattr(small_groups, "FEW_VMS", few)
+        patch.setattr(small_groups, "GROUPS_AT_ONCE", 2)
+        patch.setattr(small_groups, "LINES", 1 + lines % 11)
         for threads in (1, 2):
             other = run_until(plan, "compiled", threads=threads)
             assert not differences(right, other), differences(right, other)
