@@ -41,7 +41,15 @@ FORMAT = 7  # of the files; part of every name
 CODEC = "zstd"  # quicker than zip by far
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
-PLAIN = ("number", "engine", "engine_why", "metrics", "vm_timelines", "vms", "used")  # of a replication, written as they are
+PLAIN = (
+    "number",
+    "engine",
+    "engine_why",
+    "metrics",
+    "vm_timelines",
+    "vms",
+    "used",
+)  # of a replication, written as they are
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
 
 
