@@ -30,7 +30,11 @@ def expected_moves(group: GroupPlan, horizon_s: float) -> float:
 
 def moves_for_kernel(plan: FleetPlan) -> float:
     """About how many moves a replication has that a kernel could simulate."""
-    return sum(expected_moves(group, plan.horizon_s) for group in plan.groups if group.demand.is_compiled)
+    return sum(expected_moves(group, plan.horizon_s) for group in plan.groups if _in_kernel(group))
+
+
+def _in_kernel(group: GroupPlan) -> bool:
+    return group.demand.is_compiled and not group.demand.behaves
 
 
 def kernel_of(plan: FleetPlan) -> str:
@@ -48,7 +52,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     """
     unknown = feature_for_simpy(plan)
     alone = groups_for_simpy(plan)
-    if (alone and plan.platform is not None) or not any(group.demand.is_compiled for group in plan.groups):
+    if (alone and plan.platform is not None) or not any(map(_in_kernel, plan.groups)):
         return Choice(engine="simpy", why=f"the compiled engine doesn't support {unknown}")
     kernel, speed = kernel_of(plan), speeds()
     moves = moves_for_kernel(plan) * replications
@@ -73,7 +77,7 @@ def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
     unknown = feature_for_simpy(plan)
     if engine == "simpy" or not unknown:
         return Choice(engine=engine, why="asked for")
-    if not any(group.demand.is_compiled for group in plan.groups):
+    if not any(map(_in_kernel, plan.groups)):
         fault = Fault(
             field="engine", value=engine, problem=f"the compiled engine doesn't support {unknown}", hint="ask for auto or simpy"
         )  # fmt: skip
@@ -85,7 +89,7 @@ def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
     """Names of the groups that need the SimPy engine: all of them, where they share a platform that needs it."""
     if plan.platform is not None:
         return frozenset(group.name for group in plan.groups) if feature_for_simpy(plan) else frozenset()
-    return frozenset(group.name for group in plan.groups if not group.demand.is_compiled)
+    return frozenset(group.name for group in plan.groups if not _in_kernel(group))
 
 
 def feature_for_simpy(plan: FleetPlan) -> str:
@@ -93,6 +97,6 @@ def feature_for_simpy(plan: FleetPlan) -> str:
     if plan.platform is not None and POLICIES[plan.platform.placement].chooser is not None:
         return f'placement "{plan.platform.placement}"'
     for group in plan.groups:
-        if not group.demand.is_compiled:
+        if not _in_kernel(group):
             return type(group.demand).__name__.lower()
     return ""

@@ -147,7 +147,9 @@ def _of_every_replication(same: _Same, takes_requests: bool) -> list[dict[str, A
     """The fields of `GroupSetup` that depend on the plan alone, by group; made once for all replications of it."""
     plan, found = same.plan, []
     for index, group in enumerate(plan.groups):
-        machine = compile_state_machine(group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled)
+        machine = compile_state_machine(
+            group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled or group.demand.behaves
+        )
         found.append({
             "index": index, "plan": group, "state_machine": machine, "table": machine.move_table(),
             "calendar": group.demand.calendar(plan.start, plan.horizon_s), "start": plan.start, "horizon_s": plan.horizon_s, "kept": {},

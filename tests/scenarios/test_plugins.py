@@ -242,3 +242,35 @@ def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Pat
     done = run()
     assert done.returncode == 2
     assert "plug-in backup of fleet-backups 1.2 can't be loaded (ModuleNotFoundError" in done.stderr
+
+
+RESTARTED = """
+import rolling_restart
+still = {each: "0s" for each in ("allocating", "starting", "os_provisioning")} | {"restarting": "6min"}
+fleet = {"name": "rolling", "horizon": "481h", "replications": 2,
+         "group": [{"name": "web", "count": 5, "image": "specialized", "durations": still, "rolling_restart": {"every": "47.5h"}}]}
+OTHERS
+result = sim.run(sim.from_dict(fleet), engine="ENGINE", replications=1)
+web = result.replications[0].metrics["web"]
+print(json.dumps([result.engine, result.engine_why, web["operations.restart.succeeded"], web["availability"],
+                  sim.check_determinism(sim.from_dict(fleet))]))
+"""
+
+
+def test_a_behaviour_as_a_process_restarts_every_vm_in_turn(tmp_path: Path) -> None:
+    """A round of 5 x 6 min begins every 48 h from 47.5 h on: 10 rounds in 481 h, 50 restarts, 5 h without service of 2,405."""
+    code = RESTARTED.replace("OTHERS", "").replace("ENGINE", "auto")
+    engine, _, restarts, availability, digest = answered(code, tmp_path)
+    assert engine == "simpy"
+    assert restarts == 50
+    assert availability == pytest.approx(1 - 5 / 2405, abs=1e-12)
+    assert len(digest) == 64
+
+
+def test_groups_beside_a_behaviour_stay_compiled(tmp_path: Path) -> None:
+    """The group alone is simulated in SimPy, and the run says so."""
+    others = 'fleet["group"].append({"name": "many", "count": 50, "cycle": {"on": "2h", "off": "1h"}})'
+    code = RESTARTED.replace("OTHERS", others).replace("ENGINE", "compiled")
+    engine, why, restarts, *_ = answered(code, tmp_path)
+    assert (engine, restarts) == ("compiled", 50)
+    assert "rollingrestart needs SimPy" in why

@@ -6,6 +6,7 @@ import gc
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, cast
 
 import numpy as np
@@ -71,7 +72,7 @@ class Fleet:
                 self.platform,
                 start_vm=start_vm,
                 warm_up_s=plan.warm_up_s,
-                takes_requests=self.takes_requests,
+                takes_requests=self.takes_requests or s.plan.demand.behaves,
             )
             for s in mine
         }
@@ -125,6 +126,9 @@ class Fleet:
                     name = group.setup.plan.name
                     spot = [other for other in self.groups.values() if other.setup.plan.part_of == name]
                     self.env.process(autoscale([group, *spot], cast(Autoscale, group.setup.plan.demand)))
+            for name, group in self.groups.items():
+                if group.setup.plan.demand.behaves:
+                    self.env.process(group.setup.plan.demand.behave(self, name))
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)
                 start_faults(self.plan, self.platform, self.env, root)
@@ -169,10 +173,18 @@ class Fleet:
 
     # -- the control plane, for custom processes --------------------------------------------------------------------
 
+    def vms(self, group: str) -> list[str]:
+        """The names of a group's VMs that exist now, in the order of their numbers."""
+        return [vm.name for _, vm in sorted(self.groups[group].vms.items())]
+
+    def random(self, name: str) -> Random:
+        """Random numbers for a process of that name: the same in every run of this seed and replication."""
+        return Random(streams.entity_key(streams.replication_key(self.seed, self.replication), f"process {name}"))
+
     def vm(self, name: str) -> VmRecord:
         """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be made with `takes_requests`."""
         group, _, number = name.rpartition("-")
-        if not self.takes_requests:
+        if not self.takes_requests and not (group in self.groups and self.groups[group].setup.plan.demand.behaves):
             raise KeyError(f"{name}: make the fleet with takes_requests=True to ask for its VMs")
         vms = self.groups[group].vms if group in self.groups else {}
         if not number.isdecimal() or int(number) not in vms:

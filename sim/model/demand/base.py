@@ -7,7 +7,7 @@ stand-ins), registered in `DEMAND_KINDS`. Nothing else in the project names it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path as FilePath
@@ -119,6 +119,12 @@ class Demand:
     """Whether an autoscaler creates VMs and asks for deletes."""
     is_compiled: ClassVar[bool] = True
     """Whether the compiled engine simulates it."""
+    behaves: ClassVar[bool] = False
+    """Whether a process of its own asks for operations (`behave`); its group is simulated in SimPy then."""
+
+    def behave(self, fleet: Any, group: str) -> Generator[Any, Any, None]:
+        """A SimPy process beside the VMs of a group, which asks the `sim.engines.simpy.fleet.Fleet` for operations on them."""
+        raise NotImplementedError
 
     @property
     def sets_aside(self) -> bool:
