@@ -28,7 +28,7 @@ WHEN_OFF: Mapping[WhenOff, WhenOffFacts] = MappingProxyType(
         "stop": WhenOffFacts("power_off", "powered off (its host is kept)"),
         "guest-shutdown": WhenOffFacts("guest_shutdown", "shut down from inside the guest (its host is kept)"),
         "hibernate": WhenOffFacts("hibernate", "hibernated"),
-        "delete": WhenOffFacts("delete", "deleted (and created again when it is wanted)"),
+        "delete": WhenOffFacts("delete", "deleted (and created again when it is needed)"),
         "keep": WhenOffFacts(None, "left running"),
     }
 )

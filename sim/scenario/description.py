@@ -185,7 +185,7 @@ def _what(group: Group) -> str:
         return ", ".join(words) + f"; they exist at t = 0, {group.initial}."
     when = f"created over {format_duration(group.create_over)}" if group.create_over > 0 else "created at t = 0"
     if group.when_off == "delete" and group.demand.turns_off:
-        when = "created when they are first wanted"
+        when = "created when they are first needed"
     return ", ".join(words) + (f"; {when}." if group.is_counted else ".")
 
 

@@ -192,7 +192,7 @@ class Group(Section):
     availability_set: Name | None = Field(
         None, description="Its VMs stay on one cluster of hosts; groups may share one."
     )
-    when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not wanted.")
+    when_off: WhenOff = default_field("group.when_off", "What is done with a VM that is not needed.")
     calendar: CalendarSection | None = Field(None, description="Days without demand, beside a schedule.")
     ready: Ready = Field(default_factory=Ready, description="When a VM is late.")
     people: PeopleSection | None = Field(None, description="What people do with a schedule.")

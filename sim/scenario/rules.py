@@ -112,11 +112,11 @@ def _without_effect(group: Group, place: Path, file: ScenarioFile) -> Iterator[I
     turns_off = not group.wanted or any(section.demand.turns_off for section in sections)
     if "when_off" in given and not always_on and not turns_off:
         kinds = [key for key, kind in DEMAND_KINDS.items() if kind.demand.turns_off]
-        why = f"with {sections[0].key} they are deleted then" if sections else "these are always wanted"
+        why = f"with {sections[0].key} they are deleted then" if sections else "these are always needed"
         hint = f"leave it out, or give the group a {' or a '.join(kinds)}"
         if any(section.demand.is_scaled for section in sections):
             why, hint = "an autoscaler has its own", "leave it out, or write it under [group.autoscale]"
-        problem = f'"{group.when_off}" has no effect: it is for VMs that are not wanted for a while, and {why}'
+        problem = f'"{group.when_off}" has no effect: it is for VMs that are not needed for a while, and {why}'
         yield Issue((*place, "when_off"), problem, hint, related_paths=tuple((*place, key) for key in DEMAND_KINDS))
     yield from _initial(group, place)
     yield from _steps(group, place, file)
@@ -137,7 +137,7 @@ def _initial(group: Group, place: Path) -> Iterator[Issue]:
     """VMs that exist at t = 0, and those that no one wants."""
     sections = group.demand_sections
     if not group.wanted and sections:
-        problem = f"false: {sections[0].key} says when the VMs are wanted"
+        problem = f"false: {sections[0].key} says when the VMs are needed"
         hint = f"leave wanted out, or {sections[0].key}"
         yield Issue((*place, "wanted"), problem, hint, related_paths=((*place, sections[0].key),))
     if group.initial is None:

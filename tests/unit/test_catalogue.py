@@ -86,10 +86,10 @@ class TestBundled:
         assert catalogue.price_per_h(size, region, term) == per_h
 
     @pytest.mark.parametrize(("tier", "per_month", "gib"), [("P10", 21.68, 128), ("E10", 9.6, 128), ("S10", 5.888, 128), ("P80", 3964.34, 32767)])  # fmt: skip
-    def test_a_disk_costs_its_tier_by_the_hour(
+    def test_a_disk_costs_its_tier_by_the_month(
         self, catalogue: Catalogue, tier: str, per_month: float, gib: int
     ) -> None:
-        """Disks are billed by tier, a month being 730 hours."""
+        """Disks are billed by tier; an hour depends on the month (`month_hours`)."""
         disk = catalogue.disk(tier, "westeurope")
         assert (disk.per_month, disk.gib) == (per_month, gib)
 

@@ -102,4 +102,4 @@ def test_a_scenario_of_imported_and_parked_vms_is_billed_as_found() -> None:
     assert disk.quantity == 24
     words = "\n".join(fleet_of_one.describe())
     assert "they exist at t = 0, stopped." in words
-    assert "Never wanted; a VM that is on is deallocated." in words
+    assert "Never needed; a VM that is on is deallocated." in words

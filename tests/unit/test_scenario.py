@@ -376,7 +376,7 @@ def test_description_says_what_will_be_simulated_and_marks_assumptions():
     lines = scenario({"count": 200, "schedule": OFFICE, "failures": {"OSProvisioningTimedOut": 0.01}}).describe()
     text = "\n".join(lines)
     assert "200 VMs of Standard_D4s_v5" in text
-    assert "Wanted on Mon, Tue, Wed, Thu and Fri from 08:00 to 19:00 (UTC); otherwise deallocated." in text
+    assert "Needed on Mon, Tue, Wed, Thu and Fri from 08:00 to 19:00 (UTC); otherwise deallocated." in text
     assert "OSProvisioningTimedOut 0.01" in text
     (restarting,) = [line for line in lines if "group.durations.restarting" in line]
     assert restarting.startswith("* group.durations.restarting = 30s")

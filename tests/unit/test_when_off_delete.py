@@ -95,5 +95,5 @@ def test_disks_go_with_the_vm_or_one_set_of_them_stays_from_the_first_create_on(
 def test_the_words_say_what_is_done() -> None:
     """`validate` and the key itself."""
     assert any(
-        "otherwise deleted (and created again when it is wanted)" in line for line in from_dict(SCENARIO).describe()
+        "otherwise deleted (and created again when it is needed)" in line for line in from_dict(SCENARIO).describe()
     )

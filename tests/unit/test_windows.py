@@ -288,5 +288,5 @@ def test_the_words_say_what_people_do() -> None:
     """In `validate`."""
     words = "\n".join(from_dict(scenario(people={"absent": 0.1, "forgets": 0.05, "auto_off": time(22)}, calendar={"holidays": "NL"})).describe())  # fmt: skip
     assert "No window begins on public holidays of NL (10 in 2026)." in words
-    assert "% of days a VM is not wanted." in words
+    assert "% of days a VM is not needed." in words
     assert "left on until 22:00, when it is switched off." in words

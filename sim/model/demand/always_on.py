@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sim.model.demand.base import Demand
 
-WORDS = "Always wanted."
+WORDS = "Always needed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

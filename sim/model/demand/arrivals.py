@@ -223,7 +223,7 @@ class ArrivalsSection(DemandSection):
         zone = f" ({self.time_zone})" if len(rates) > 1 else ""
         lifetime = varying_words(self.lifetime)
         lives = (
-            f"is wanted for {lifetime} from its first Running on, evicted or not,"
+            f"is needed for {lifetime} from its first Running on, evicted or not,"
             if not self.has_work
             else f"has {lifetime} of work to do while it is ready, and makes up what evictions and failures take,"
         )

@@ -356,7 +356,7 @@ REFINEMENTS: Mapping[str, type[Section]] = MappingProxyType({"calendar": Calenda
 def hardly_ready(wanted_s: float, ready_s: float) -> Iterator[str]:
     """A word on VMs that are wanted no longer than they take to start."""
     if wanted_s <= ready_s:
-        how = f"wanted for {format_duration(wanted_s)} at a time, and a start takes {format_duration(ready_s)}"
+        how = f"needed for {format_duration(wanted_s)} at a time, and a start takes {format_duration(ready_s)}"
         yield f"{how}: its VMs are hardly ever ready"
 
 

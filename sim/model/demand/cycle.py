@@ -46,8 +46,8 @@ class CycleSection(DemandSection):
     demand = Cycle
     stand_ins = MappingProxyType({"on": "8h", "off": "16h"})
 
-    on: Varying = Field(description="How long a VM is wanted.")
-    off: Varying = Field(description="How long it is then unwanted.")
+    on: Varying = Field(description="How long a VM is needed.")
+    off: Varying = Field(description="How long it is then not needed.")
 
     def to_demand(self) -> Cycle:
         """Both stretches as distributions."""
@@ -56,7 +56,7 @@ class CycleSection(DemandSection):
     def describe(self, group: GroupFacts) -> str:
         """Both stretches, and what is done in the second."""
         return (
-            f"Wanted for {varying_words(self.on)}, then unwanted for {varying_words(self.off)}, for ever; "
+            f"Needed for {varying_words(self.on)}, then not needed for {varying_words(self.off)}, for ever; "
             f"{otherwise(group)}."
         )
 

@@ -24,5 +24,5 @@ class Parked(Demand):
 def words(when_off: WhenOff) -> str:
     """The same as a sentence."""
     if when_off == "delete":
-        return "Never wanted; the VMs are deleted at once."
-    return f"Never wanted; a VM that is on is {WHEN_OFF[when_off].words}."
+        return "Never needed; the VMs are deleted at once."
+    return f"Never needed; a VM that is on is {WHEN_OFF[when_off].words}."

@@ -24,12 +24,12 @@ class People:
 class PeopleSection(Section):
     """What people do with the schedule of their VMs."""
 
-    absent: Share | None = Field(None, description="Probability that a VM is not wanted on a day.")
+    absent: Share | None = Field(None, description="Probability that a VM is not needed on a day.")
     forgets: Share | None = Field(None, description="Probability that a VM is left on when its window ends.")
     auto_off: TimeOfDay | None = Field(
         None,
         description="Wall-clock time at which a forgotten VM is switched off; left out: it stays on until the end of the next "
-        "window at which it is wanted.",
+        "window at which it is needed.",
     )
 
     def to_people(self) -> People:
@@ -40,9 +40,9 @@ class PeopleSection(Section):
         """What people do, in sentences."""
         said = []
         if self.absent is not None:
-            said.append(f"On {percent(self.absent)} of days a VM is not wanted.")
+            said.append(f"On {percent(self.absent)} of days a VM is not needed.")
         if self.forgets is not None:
-            until = "the end of the next window at which it is wanted"
+            until = "the end of the next window at which it is needed"
             if self.auto_off is not None:
                 until = f"{self.auto_off:%H:%M}, when it is switched off"
             said.append(

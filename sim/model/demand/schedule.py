@@ -62,7 +62,7 @@ class Schedule(Demand):
             yield "jitter is longer than the windows that it moves"
         calendar = self.calendar(start, horizon_s)
         if not calendar.wanted_first and not calendar.edges_s:
-            yield "no window of its schedule lies within the horizon: its VMs are never wanted"
+            yield "no window of its schedule lies within the horizon: its VMs are never needed"
 
     def expected_rounds(self, horizon_s: float) -> float:
         """One a window."""

@@ -73,7 +73,7 @@ class ScheduleSection(DemandSection):
     def describe(self, group: GroupFacts) -> str:
         """Days, times and zones, and what is done outside them."""
         said = list_words((window._words() for window in self.windows), "and")
-        return f"Wanted {said}; {otherwise(group)}."
+        return f"Needed {said}; {otherwise(group)}."
 
     def _words(self) -> str:
         days = list_words((DAYS[day] for day in self.days), "and")

@@ -104,7 +104,7 @@ class SpotSection(GroupFault):
         if circumstances.has_work:
             return ["Work that an eviction interrupts is never finished: give spot.restart_after."]
         if not (demand.is_open or demand.turns_off):
-            return ["Evicted VMs never come back, though they are wanted to the horizon: give spot.restart_after."]
+            return ["Evicted VMs never come back, though they are needed to the horizon: give spot.restart_after."]
         return []
 
     @property

@@ -116,7 +116,7 @@ MISTAKES: dict[str, Bad] = {
         "a schedule or a cycle",
     ),
     "when_off of VMs that are always wanted": bad(
-        SCHEDULE, 'when_off = "stop" #!\n', "group.dev.when_off", "no effect", "always wanted"
+        SCHEDULE, 'when_off = "stop" #!\n', "group.dev.when_off", "no effect", "always needed"
     ),
     "creates spread where arrivals say when": bad(
         'count = 200\ndisks = ["P10"]\n' + SCHEDULE,

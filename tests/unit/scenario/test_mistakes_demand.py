@@ -72,7 +72,7 @@ MISTAKES: dict[str, Bad] = {
         '"12 %"',
     ),
     "wanted by a schedule and by no one": bad(
-        'count = 200\n', "count = 200\nwanted = false #!\n", "group.dev.wanted", "schedule says when the VMs are wanted"
+        'count = 200\n', "count = 200\nwanted = false #!\n", "group.dev.wanted", "schedule says when the VMs are needed"
     ),
     "VMs that never exist": bad(
         *demand('wanted = false #!\nwhen_off = "delete"\n'), "group.dev.wanted", "no VM would ever exist", "give initial"
