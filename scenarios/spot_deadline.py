@@ -5,11 +5,9 @@ Question: what does an hour of work cost under either rule, by deadline, and is 
 Expect: with both rules no job is late, because they leave time enough for a changeover. An hour of work costs between 4.25 cents
     (all of it on spot) and 23 cents (all of it on a regular VM). The greedy rule waits until the time left is only just enough, and
     then stays on a regular VM to the end, whatever capacity comes back; uniform progress uses a regular VM whenever it is behind and
-    returns to spot when it is ahead, so it can use capacity that comes late. It is cheaper where the deadline is tight (Wu et al.,
-    Can't Be Late, NSDI 2024).
-    On the 17 traces of the paper the ordering is the paper's with deadlines of 52, 60 and 72 hours, and with 96 hours only where
-    there is capacity less than two thirds of the time (docs/spot-deadline.md: the table, and why; `python scenarios/spot_deadline.py
-    runs.csv` with a file of columns trace, from_s, to_s, value).
+    returns to spot when it is ahead, so it can use capacity that comes late: it is cheaper where the deadline is tight (Wu et al.,
+    Can't Be Late, NSDI 2024). On the 17 traces of the paper that is so within 52, 60 and 72 hours, and within 96 only where there is
+    capacity less than two thirds of the time (docs/spot-deadline.md says why; `python scenarios/spot_deadline.py runs.csv`).
 """
 
 import csv
@@ -55,13 +53,13 @@ def all_traces(file: Path) -> None:
     """
     with file.open(encoding="utf-8") as stream:
         rows = [
-            (row["trace"], float(row["to_s"]) - float(row["from_s"]), float(row["value"]))
-            for row in csv.DictReader(stream)
+            (each["trace"], *(float(each[key]) for key in ("from_s", "to_s", "value")))
+            for each in csv.DictReader(stream)
         ]
     print("| capacity is | trace | of the time |", " | ".join(f"{hours} h" for hours in DEADLINES_H), "|")
     least_in_time = 1.0
     for available, trace in product(READINGS, dict.fromkeys(trace for trace, *_ in rows)):
-        runs = [(long, value == available) for name, long, value in rows if name == trace]
+        runs = [(to_s - from_s, value == available) for name, from_s, to_s, value in rows if name == trace]
         share = sum(long for long, is_there in runs if is_there) / sum(long for long, _ in runs)
         record = {"file": str(file.resolve()), "trace": trace, "available": available}
         cells = []
@@ -74,8 +72,7 @@ def all_traces(file: Path) -> None:
             greedy, uniform = map(of_each_replication, results)
             gains = [mine / other - 1 for mine, other in zip(uniform, greedy, strict=True)]
             is_known = abs(fmean(gains)) > T_975 * stdev(gains) / math.sqrt(REPLICATIONS)
-            words = f"{fmean(gains):+.1%}"
-            cells.append(f"{fmean(greedy):.3f} {words if is_known else f'({words})'}")
+            cells.append(f"{fmean(greedy):.3f} " + ("{:+.1%}" if is_known else "({:+.1%})").format(fmean(gains)))
         print(f"| {available} | {trace} | {share:.0%} | {' | '.join(cells)} |", flush=True)
     print(f"In time: {least_in_time:.2%} of the jobs or more, by either rule")
 
@@ -100,14 +97,10 @@ def main(
     lines = {rule: {hours: found[rule, hours][0] for hours in DEADLINES_H} for rule in RULES}
     lines["regular"] = dict.fromkeys(DEADLINES_H, REGULAR_USD_PER_H)
     plot(
-        folder,
-        "cost_of_work",
-        "What does an hour of work with a deadline cost?",
-        lines,
-        x="deadline, hours after the request of 48 hours of work",
-        y="USD per hour of work",
+        folder, "cost_of_work", "What does an hour of work with a deadline cost?", lines,
+        x="deadline, hours after the request of 48 hours of work", y="USD per hour of work",
         note=f"{result.n} replications; without a fall-back jobs are late",
-    )
+    )  # fmt: skip
     return found
 
 
