@@ -56,21 +56,21 @@ def all_traces(file: Path) -> None:
             (each["trace"], *(float(each[key]) for key in ("from_s", "to_s", "value")))
             for each in csv.DictReader(stream)
         ]
-    print("| capacity is | trace | of the time |", " | ".join(f"{hours} h" for hours in DEADLINES_H), "|")
     least_in_time = 1.0
-    for available, trace in product(READINGS, dict.fromkeys(trace for trace, *_ in rows)):
+    print("| capacity is | trace | of the time |", " | ".join(f"{hours} h" for hours in DEADLINES_H), "|")
+    for available, trace in product(READINGS, dict.fromkeys(row[0] for row in rows)):
         runs = [(to_s - from_s, value == available) for name, from_s, to_s, value in rows if name == trace]
         share = sum(long for long, is_there in runs if is_there) / sum(long for long, _ in runs)
-        record = {"file": str(file.resolve()), "trace": trace, "available": available}
+        keys = {"file": str(file.resolve()), "trace": trace, "available": available}
+        record = [f"group.job.spot.availability.{key}={value}" for key, value in keys.items()]
         cells = []
         for hours in DEADLINES_H:
-            setting = [f"group.job.arrivals.deadline={hours}h"]
-            setting += [f"group.job.spot.availability.{key}={value}" for key, value in record.items()]
-            scenarios = (load(SCENARIO, [*setting, f"group.job.spot.fall_back={rule}"]) for rule in RULES[:2])
-            results = [run(scenario, replications=REPLICATIONS) for scenario in scenarios]
+            setting = [f"group.job.arrivals.deadline={hours}h", *record]
+            both = (load(SCENARIO, [*setting, f"group.job.spot.fall_back={rule}"]) for rule in RULES[:2])
+            results = [run(scenario, replications=REPLICATIONS) for scenario in both]
             least_in_time = min(least_in_time, *(min(result.values("deadline.met_share")) for result in results))
             greedy, uniform = map(of_each_replication, results)
-            gains = [mine / other - 1 for mine, other in zip(uniform, greedy, strict=True)]
+            gains = [ours / theirs - 1 for ours, theirs in zip(uniform, greedy, strict=True)]
             is_known = abs(fmean(gains)) > T_975 * stdev(gains) / math.sqrt(REPLICATIONS)
             cells.append(f"{fmean(greedy):.3f} " + ("{:+.1%}" if is_known else "({:+.1%})").format(fmean(gains)))
         print(f"| {available} | {trace} | {share:.0%} | {' | '.join(cells)} |", flush=True)
@@ -105,7 +105,4 @@ def main(
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        all_traces(Path(sys.argv[1]))
-    else:
-        main()
+    all_traces(Path(sys.argv[1])) if len(sys.argv) > 1 else main()
