@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, trust_sentence
-from sim.fields.numbers import Scale, between, percent, plain
+from sim.fields.numbers import Scale, between, count, money_scale, percent, plain
+from sim.fields.rounding import rounded_parts
 from sim.report import clock
 from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.statistics.intervals import estimate_ratio, replications_for
+from sim.units import HOURS_PER_MONTH
 
+WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 MOST_NAMED = 6  # groups that the answer names one by one
 HEADLINES = (
-    "cost.total", "cost_per_served_hour", "billed_hours", "served_hours", "wasted_hours", "wasted_share", "wanted_hours",
+    "cost.per_month", "cost.total", "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment",
+    "cost_per_served_hour", "billed_hours", "served_hours", "wasted_hours", "wasted_share", "wanted_hours",
     "availability", "vms.created", "vms.deleted", "vms.peak_allocated", "vms.peak_running",
 )  # fmt: skip
 OWN_RATIOS = {
@@ -36,6 +40,7 @@ OWN_RATIOS = {
 class Table:
     """A table of the page: cells are words already; *totals* is a last row, set apart."""
 
+    caption: str = ""  # what it shows; empty: the heading above says it
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     totals: Sequence[str] = ()
@@ -46,13 +51,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A headline figure: what, how much, its interval and range."""
+    """A headline figure: what, how much, and a few words on it."""
 
     what: str
     value: str
     unit: str
-    sure: str
-    range: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,50 +102,60 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
     return made
 
 
+def brief(amount: float, currency: str) -> Scale:
+    """Money as a decision needs it: no cents from a thousand on."""
+    return Scale(unit=currency, decimals=0) if abs(amount) >= 1000 else money_scale(amount, currency)
+
+
 def answer(data: PageData) -> list[str]:
-    """The main result in a few sentences."""
-    run, stats = data.run, data.stats
-    money, in_use = data.money.scale, data.hours.scale
-    cost = stats.get("cost.total", Stat(mean=0.0))
+    """The main result in a few sentences: money a month first, then what it pays for."""
+    run, stats, in_use = data.run, data.stats, data.hours.scale
+    cost, month = stats.get("cost.total", Stat(mean=0.0)), a_month(data)
+    money = brief(cost.mean, run.currency)
     period = clock.length(run.horizon_h - run.warm_up_h)
-    first = f"Estimated cost: {money.with_unit(cost.mean)} for {period}"
-    if "cost.per_month" in stats:  # not in an older folder
-        first += f", {money.with_unit(stats['cost.per_month'].mean)} a month of 730 hours"
-    if cost.has_interval and cost.low == cost.high:
-        sentences = [f"{first}, the same in all {run.replications:,} replications."]
-    elif cost.has_interval:
-        bounds = between(cost.low, cost.high, money)
-        first += f"; {percent(run.confidence, 0)} confidence interval of the mean: {bounds}"
-        if cost.p05 is not None and cost.p05 != cost.p95:
-            first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
-        sentences = [f"{first}."]
-    else:
-        sentences = [f"{first}, from one replication; run more replications to get an interval."]
-    if sentence := trust_sentence(stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None):
-        sentences.append(sentence)
-    sentences += _odds(run, money)
+    first = f"Estimated cost: {brief(month.mean, run.currency).with_unit(month.mean)} a month ({money.with_unit(cost.mean)} for {period})"
+    if cost.p05 is not None and cost.p95 is not None and (cost.p95 - cost.p05) > WORTH_SAYING * abs(cost.mean):
+        first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
+    sentences = [f"{first}."]
     billed = data.hours.billed_total
     if billed > 0:
-        share = stats.get("wasted_share", Stat(mean=run.mean("wasted_hours") / run.mean("billed_hours")))
-        sentences.append(
-            f"Billed compute: {in_use.text(billed)} VM-hours. {share_with_points(share)} of them, "
-            f"{in_use.with_unit(sum(data.hours.unserved))}, were billed but idle; in {in_use.with_unit(sum(data.hours.served))} "
-            "VMs were ready while needed."
-        )
+        idle = percent(stats["wasted_share"].mean if "wasted_share" in stats else 0.0, 0)
+        sentence = f"{idle} of the billed hours were idle ({in_use.with_unit(sum(data.hours.unserved))} of {in_use.with_unit(billed)})"
+        if (paid := idle_cost(data)) is not None and paid > 0:
+            sentence += f"; that is {brief(paid, run.currency).with_unit(paid)} of compute a month"
+        sentences.append(f"{sentence}.")
     else:
         sentences.append("No compute hours are billed.")
     if 2 <= len(run.groups) <= MOST_NAMED:
-        amounts = dict(zip(data.money.groups, data.money.table.rows, strict=True))
+        amounts = dict(zip(data.money.groups, rounded_parts(money, data.money.table.rows, cost.mean), strict=True))
         dearest = sorted(amounts, key=lambda group: -amounts[group])
         each = [f"{group} {money.with_unit(amounts[group])}" for group in dearest]
-        sentences.append(f"By group: {', '.join(each)}.")
+        sentences.append(f"By group, for {period}: {', '.join(each)}.")
     availability = stats.get("availability")
     if availability is not None:
-        sentences.append(
-            f"VMs were ready {percent(availability.mean, 2)} of the time they were needed "
-            f"({in_use.with_unit(run.mean('wanted_hours'))})."
-        )
+        sentences.append(f"VMs were ready {percent(availability.mean, 2)} of the time they were needed.")
+    sentences += _odds(run, data.money.scale)
+    if sentence := trust_sentence(
+        stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None, "the bill"
+    ):
+        sentences.append(sentence)
     return sentences
+
+
+def a_month(data: PageData) -> Stat:
+    """The cost of 730 hours; of an older folder, worked out from the total."""
+    run = data.run
+    counted_h = run.horizon_h - run.warm_up_h
+    each = HOURS_PER_MONTH / counted_h if counted_h > 0 else 0.0
+    return run.fleet.get("cost.per_month", Stat(mean=run.mean("cost.total") * each))
+
+
+def idle_cost(data: PageData) -> float | None:
+    """What idle hours cost in compute a month; None where commitments pay for hours, too: no one knows for which."""
+    run = data.run
+    if run.mean("cost.commitment") or not run.mean("cost.total"):
+        return None
+    return math.fsum(map(run.idle_compute, run.groups)) * a_month(data).mean / run.mean("cost.total")
 
 
 def _odds(run: ReportedRun, money: Scale) -> list[str]:
@@ -198,7 +212,7 @@ def _forms(data: PageData) -> dict[str, Form]:
     stats, made = data.stats, {}
     for name in (*HEADLINES, *(name for name in stats if name.endswith(".used_fraction"))):
         stat = stats.get(name)
-        if stat is None:
+        if stat is None or (name.startswith("cost.") and not stat.mean and name != "cost.total"):
             continue
         figures = (stat.mean, stat.low, stat.high)
         made[name] = (
@@ -212,15 +226,28 @@ def _forms(data: PageData) -> dict[str, Form]:
 
 def cards(data: PageData) -> list[Card]:
     """The headline figures."""
-    forms = _forms(data)
-    made = []
-    for name in ("cost.total", "billed_hours", "wasted_share", "availability"):
-        if name not in forms:
-            continue
-        stat, form = data.stats[name], forms[name]
-        sure, spread = (shown(stat, which, form) for which in ("interval", "range"))
-        what = form.label[:1].upper() + form.label[1:]
-        made.append(Card(what=what, value=form.text(stat.mean), unit=form.unit, sure=sure, range=spread))
+    run, stats, month = data.run, data.stats, a_month(data)
+    money = brief(month.mean, run.currency)
+    made = [Card(what="Cost a month", value=money.text(month.mean), unit=run.currency, note="of 730 hours")]
+    if "wasted_share" in stats:
+        idle, paid = stats["wasted_share"].mean, idle_cost(data)
+        if paid is None:
+            made.append(Card(what="Billed but idle", value=plain(100 * idle, 0), unit="%", note="of the billed hours"))
+        else:
+            note = f"a month; {percent(idle, 0)} of the billed hours"
+            made.append(
+                Card(
+                    what="Paid for idle hours", value=brief(paid, run.currency).text(paid), unit=run.currency, note=note
+                )
+            )
+    if "availability" in stats:
+        form = data.forms.of("availability", stats["availability"].mean)
+        made.append(
+            Card(what="Ready while needed", value=form.text(stats["availability"].mean), unit="%", note="of the time")
+        )
+    if "vms.peak_allocated" in stats:
+        most = stats["vms.peak_allocated"].mean
+        made.append(Card(what="VMs on hosts", value=count(most), unit="VMs", note="at most at once"))
     return made
 
 
@@ -239,11 +266,29 @@ def quantile_table(data: PageData) -> Table | None:
         rows.append([name.upper(), f"{100 - p:g}\N{NO-BREAK SPACE}%", value, *bounds])
     level = percent(data.run.confidence, 0)
     return Table(
+        caption="How high a single bill may be",
         columns=["quantile", "of bills are higher", f"bill ({scale.unit})", f"{level}: at least", "at most"],
         rows=rows,
         words=1,
         note="Distribution-free bounds from order statistics. None yet: too few replications for a bound; use more with -n.",
     )
+
+
+def precision_note(data: PageData) -> Table | None:
+    """How precise the mean of the bill is, as a row: what a figure would only repeat."""
+    run, cost = data.run, data.stats.get("cost.total")
+    if cost is None or run.replications == 1:
+        return None
+    scale = data.money.scale
+    error = ((cost.high or 0.0) - (cost.low or 0.0)) / 2
+    bills = run.stored.outcomes.get((FLEET, "cost.total"))
+    rows = [
+        ["mean", scale.with_unit(cost.mean)],
+        ["simulation error of the mean", f"\N{PLUS-MINUS SIGN}{scale.with_unit(error)}"],
+    ]
+    if bills is not None and bills.size:
+        rows.append(["all replications", between(float(bills.min()), float(bills.max()), scale)])
+    return Table(caption="The bill over replications", columns=["what", "bill"], rows=rows)
 
 
 def headline(data: PageData) -> Table:
@@ -258,8 +303,9 @@ def headline(data: PageData) -> Table:
             percentiles = ((0.5, stat.p50), (0.9, stat.p90), (0.99, stat.p99))
             row += [needs(p, stat.n) if value is None else form.text(value) for p, value in percentiles]
         rows.append(row)
-    columns = ["", "unit", "mean" if several else "value"]
+    columns = ["metric", "unit", "mean" if several else "value"]
     if several:
         level = percent(data.run.confidence, 0)
         columns += [f"{level} interval of the mean", "5\N{EN DASH}95 % range of outcomes", "P50", "P90", "P99"]
-    return Table(columns=columns, rows=rows, words=2)
+    note = "" if several else "One replication: there is no interval. Run more replications (-n) to get intervals."
+    return Table(caption="Headline figures", columns=columns, rows=rows, words=2, note=note)

@@ -19,7 +19,7 @@ from sim.report.folder import Floats
 from sim.report.shapes import Box, Outline, Shape, Words, width_of
 from sim.report.style import Drawn, Look
 
-WIDTH = 576.0  # of every sheet, points
+WIDTH, NARROW = 576.0, 290.0  # of every sheet, and of its shape for a phone, points
 TITLE, TEXT, TICK = 12.0, 9.5, 9.0  # sizes of text
 EDGE, GAP = 6.0, 14.0
 CHARACTER = 5.6  # about what one takes, points
@@ -70,6 +70,7 @@ class _Axis:
     share: bool = False  # per cent
     grid: bool = True
     label: str = ""
+    room: float = 1e6  # points that it is long
 
     def see(self, values: ArrayLike) -> None:
         known = np.asarray(values, dtype=float)
@@ -88,7 +89,8 @@ class _Axis:
         if self.ticks is not None:
             inside = [(at, words) for at, words in zip(self.ticks, self.labels, strict=True) if low <= at <= high]
             return [at for at, _ in inside], [words for _, words in inside]
-        steps = MaxNLocator(nbins=self.most, integer=self.whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        most = max(2, min(self.most, int(self.room / 45)))
+        steps = MaxNLocator(nbins=most, integer=self.whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         slack = 1e-9 * (high - low)
         ticks = [float(at) for at in steps if low - slack <= at <= high + slack]
         words = [
@@ -281,8 +283,8 @@ class Axes:
         rows = max((label.count("\n") + 1 for label in self.x.marks()[1] if label), default=0)
         return rows * TICK * shapes.LINE_HEIGHT + (5.0 if rows else 3.0) + (TEXT * 1.5 if self.x.label else 0.0)
 
-    def draw(self, box: Box) -> Iterable[Shape]:
-        """Everything in these axes, whose plane is *box*."""
+    def draw(self, box: Box, width: float) -> Iterable[Shape]:
+        """Everything in these axes, whose plane is *box* of a sheet of this width."""
         left, top, right, bottom = box
         x_axis, y_axis = self.x, self.y
 
@@ -306,17 +308,19 @@ class Axes:
             yield from mark(place, box)
         frame = [(left, bottom), (right, bottom)] if self.is_open else [(left, top), (left, bottom), (right, bottom)]
         yield Outline(points=np.asarray(frame), stroke=style.QUIET, width=0.8)
-        yield from self._labels(box, (at_x, x_words), (at_y, y_words))
+        yield from self._labels(box, (at_x, x_words), (at_y, y_words), width)
         for line, text in self._beside:
             y = along(y_axis, [line], bottom, top)[0]
             yield Words(x=right + 6.0, y=y + TICK * 0.35, text=text, size=TICK, colour=style.INK)
 
-    def _labels(self, box: Box, x: tuple[Floats, Sequence[str]], y: tuple[Floats, Sequence[str]]) -> Iterable[Shape]:
+    def _labels(
+        self, box: Box, x: tuple[Floats, Sequence[str]], y: tuple[Floats, Sequence[str]], width: float
+    ) -> Iterable[Shape]:
         left, top, right, bottom = box
         taken = 0.0
         for at, label in zip(*x, strict=True):
             wide = max(width_of(line, TICK) for line in label.split("\n")) / 2
-            centre = min(max(float(at), EDGE + wide), WIDTH - EDGE - wide)
+            centre = min(max(float(at), EDGE + wide), width - EDGE - wide)
             if centre - wide < taken:
                 continue  # would lie on the one before
             taken = centre + wide + 4.0
@@ -326,8 +330,9 @@ class Axes:
         for at, label in zip(*y, strict=True):
             yield Words(x=left - 5.0, y=float(at) + TICK * 0.35, text=label, size=TICK, colour=style.INK, anchor="end")
         if self.x.label:
-            base = bottom + self.below - 3.0
-            yield Words(x=(left + right) / 2, y=base, text=self.x.label, size=TEXT, colour=style.QUIET, anchor="middle")
+            base, half = bottom + self.below - 3.0, width_of(self.x.label, TEXT) / 2
+            centre = max(min((left + right) / 2, width - EDGE - half), EDGE + half)
+            yield Words(x=centre, y=base, text=self.x.label, size=TEXT, colour=style.QUIET, anchor="middle")
         words = "  \N{MIDDLE DOT}  ".join(part for part in (self.title, self.y.label) if part)
         if words:
             yield Words(x=left, y=top - 5.0, text=words, size=TEXT, colour=style.INK)
@@ -352,33 +357,43 @@ class Sheet:
         self._keys += keys
 
     def finish(self, name: str, *, alt: str, rows: Sequence[Sequence[object]]) -> Drawn:
-        """The picture twice and its numbers once (the first row names the columns)."""
+        """The picture as vectors, for a wide and for a narrow page, and as pixels; its numbers (the first row names the columns)."""
+        drawn, size = self._laid_out(WIDTH)
+        small, small_size = self._laid_out(NARROW)
+        small = [
+            shape for shape in small if isinstance(shape, Words) or shape.fill or shape.stroke
+        ]  # nothing hovers over a phone
+        return Drawn(
+            name=name, title=self.question, alt=alt, svg=shapes.to_svg(name, drawn, size, self.question, alt),
+            narrow=shapes.to_svg(f"{name}-narrow", small, small_size, self.question, alt),
+            png=shapes.to_png(drawn, size), csv=style.csv_text(rows),
+        )  # fmt: skip
+
+    def _laid_out(self, width: float) -> tuple[list[Shape], tuple[float, float]]:
+        """Every shape of a sheet of this width, and its size."""
         drawn: list[Shape] = []
         y = EDGE
-        for line in shapes.wrap(self.question, TITLE, WIDTH - 2 * EDGE, bold=True):
+        for line in shapes.wrap(self.question, TITLE, width - 2 * EDGE, bold=True):
             y += TITLE * shapes.LINE_HEIGHT
             drawn.append(Words(x=EDGE, y=y - 3.0, text=line, size=TITLE, colour=style.INK, bold=True))
-        y = self._draw_keys(drawn, y + 4.0)
+        y = self._draw_keys(drawn, y + 4.0, width)
         left = EDGE + max((axes.left for axes in self._axes), default=0.0)
-        right = WIDTH - max((axes.right for axes in self._axes), default=0.0)
+        right = width - max((axes.right for axes in self._axes), default=0.0)
         for axes in self._axes:
+            axes.x.room = right - left
             y += axes.above
-            drawn += axes.draw((left, y, right, y + axes.height))
+            drawn += axes.draw((left, y, right, y + axes.height), width)
             y += axes.height + axes.below + 6.0
-        for line in shapes.wrap(self._footer, TICK, WIDTH - 2 * EDGE):
+        for line in shapes.wrap(self._footer, TICK, width - 2 * EDGE):
             y += TICK * shapes.LINE_HEIGHT
             drawn.append(Words(x=EDGE, y=y, text=line, size=TICK, colour=style.QUIET))
-        size = (WIDTH, math.ceil(y + EDGE))
-        svg = shapes.to_svg(name, drawn, size, self.question, alt)
-        return Drawn(
-            name=name, title=self.question, alt=alt, svg=svg, png=shapes.to_png(drawn, size), csv=style.csv_text(rows)
-        )
+        return drawn, (width, math.ceil(y + EDGE))
 
-    def _draw_keys(self, drawn: list[Shape], y: float) -> float:
+    def _draw_keys(self, drawn: list[Shape], y: float, width: float) -> float:
         x, high = EDGE, TEXT * 1.5
         for key in self._keys:
             wide = 24.0 + width_of(key.label, TICK) + GAP
-            if x > EDGE and x + wide - GAP > WIDTH - EDGE:
+            if x > EDGE and x + wide - GAP > width - EDGE:
                 x, y = EDGE, y + high
             middle = y + high / 2
             if key.fill:

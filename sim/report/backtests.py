@@ -8,6 +8,7 @@ from sim.fields.numbers import in_currency, money, percent, relative
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key, Sheet
+from sim.report.sections import Shown
 from sim.report.studies import Study, footer, read, write
 from sim.report.style import Drawn
 
@@ -25,15 +26,17 @@ def build_backtest(path: Path) -> Path:
     left = [
         [each["what"], each["reason"], f"{each['rows']:,}", money(each["cost"])] for each in content["not_compared"]
     ]
-    tables = [
-        ("Totals", _table(study, [*content["totals"].items()])),
-        ("Meters", _table(study, meters)),
-        *([("What can be named", Table(columns=["cause", "what"], rows=causes, words=2))] if causes else []),
-        ("Not compared", Table(columns=["what", "reason", "rows", "invoiced"], rows=left, words=2)),
+    named = Table(columns=["cause", "what"], rows=causes, words=2)
+    not_compared = Table(columns=["what", "reason", "rows", "invoiced"], rows=left, words=2)
+    sections = [
+        Shown(title="Totals", figures=figures, tables=[_table(study, [*content["totals"].items()])]),
+        Shown(title="Meters", tables=[_table(study, meters)]),
+        *([Shown(title="What can be named", tables=[named])] if causes else []),
+        Shown(title="Not compared", tables=[not_compared]),
     ]
     return write(
-        study, figures, kind="back-test", name=f"{Path(content['scenario']).stem}, {begin} to {end}", each="of the period",
-        answer=_answer(study), warnings=list(content["warnings"]), tables=tables, file="backtest.json",
+        study, figures, sections, kind="back-test", name=f"{Path(content['scenario']).stem}, {begin} to {end}", each="of the period",
+        answer=_answer(study), warnings=list(content["warnings"]), file="backtest.json",
     )  # fmt: skip
 
 
@@ -101,5 +104,5 @@ def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Ta
             ]
         )  # fmt: skip
     at_list, level = f"{unit} at list, actual", f"{percent(study.confidence, 0)} range"
-    columns = ["", "quantity, actual", "simulated", at_list, "simulated", "error", level, ""]
+    columns = ["what", "quantity, actual", "simulated", at_list, "simulated", "error", level, "lies"]
     return Table(columns=columns, rows=rows, words=1)

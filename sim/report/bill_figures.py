@@ -11,6 +11,7 @@ from sim.fields.numbers import Scale, percent
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
+from sim.report.answer import WORTH_SAYING
 from sim.report.axes import Axes, Key, Sheet, whisker_key
 from sim.report.fleet_figures import footer, over_time
 from sim.report.folder import FLEET, Floats, ReportedRun, Stat
@@ -30,7 +31,6 @@ METER_LOOK = {
 }
 OTHER_LOOK = (style.SKY, "xx")
 FEW = 30  # replications below which every single bill is shown as a dot
-WORTH_SEEING = 0.005  # of the mean; bills that differ by less are a sentence, not a figure
 
 
 def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
@@ -153,7 +153,7 @@ def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     name = "bill_distribution"
     bills = run.stored.outcomes.get((FLEET, "cost.total"))
     stat = run.fleet.get("cost.total")
-    if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills, WORTH_SEEING):
+    if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills, WORTH_SAYING):
         return None
     sheet = Sheet("How much may the bill differ from one such period to the next?", footer(run, name))
     axes = sheet.axes(105)

@@ -54,6 +54,7 @@ def commitment_table(data: PageData) -> Table | None:
         rows.append([name, unit, hours, plain(empty, 1), share, cost, text(paid[1]), text(sum(paid))])
     sums, unit = [sum(column) for column in zip(*costs, strict=True)], money.scale.unit
     return Table(
+        caption="What was bought and used",
         columns=[
             "commitment", "unit", "used", "unused", "utilisation", f"used ({unit})", f"unused ({unit})", f"all ({unit})",
         ],
@@ -126,6 +127,7 @@ def uptime_table(data: PageData) -> Table | None:
         rows.append([row.month, row.name, DEPLOYMENT_WORDS.get(row.deployment, row.deployment), *found])
     left_out = len(run.stored.uptimes) - len(listed)
     return Table(
+        caption="Uptime of deployments",
         columns=[
             "month", "group or set", "deployment", "SLA", "uptime", "worst", "below the SLA",
             f"credit ({money.unit})",

@@ -5,14 +5,15 @@ from pathlib import Path
 from sim.fields.messages import list_words
 from sim.fields.numbers import general, percent, plain, probability
 from sim.report import style
-from sim.report.answer import Table
+from sim.report.answer import Card, Table
 from sim.report.axes import Key, Sheet
+from sim.report.sections import Shown
 from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
 from sim.report.waterfall import waterfall
 from sim.runs.run_result import AS_ASKED
 from sim.studies.compare import NO_GAIN
-from sim.studies.cost_words import NOT_PRACTICAL, cost_answer, verdict_words
+from sim.studies.cost_words import NOT_PRACTICAL, CostAnswer, cost_answer, verdict_words
 
 HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
@@ -34,17 +35,37 @@ def build_comparison(path: Path) -> Path:
     variants = study.content["differences"]
     money = cost_answer(study.content)
     title, columns, rows = money.table()
-    tables = [(title, Table(columns=columns, rows=rows))] if money.savings else []
-    tables += [(f"{variant} instead of {base}", _difference_table(study, variant)) for variant in variants]
-    if (gains := common_random_numbers_table(study)) is not None:
-        tables.append(("Gain from common random numbers", gains))
-    answer = money.sentences() or ["Nothing that can be compared was found."]
-    answer += [*_gain_words(study), *_stopped(study)]
+    before_and_after = Table(caption=title, columns=["what", *columns[1:]], rows=rows)
+    gains = common_random_numbers_table(study)
+    sections = [
+        Shown(title="Before and after", tables=[before_and_after] if money.savings else [], figures=figures),
+        Shown(title="Every difference", tables=[_difference_table(study, each) for each in variants], is_open=False),
+        Shown(
+            title="Statistics", tables=[gains] if gains is not None else [],
+            words=[*_gain_words(study), *_stopped(study), *(str(each) for each in study.content.get("warnings", []))],
+        ),
+    ]  # fmt: skip
     return write(
-        study, figures, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
-        each="of each, with common random numbers", answer=answer,
-        warnings=[str(each) for each in study.content.get("warnings", [])], tables=tables, file="comparison.json",
+        study, figures, sections, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
+        each="of each, with common random numbers", answer=money.sentences() or ["Nothing that can be compared was found."],
+        cards=_cards(money), file="comparison.json",
     )  # fmt: skip
+
+
+def _cards(money: CostAnswer) -> list[Card]:
+    """Before, after and saved of the variant that saves most."""
+    if not money.savings:
+        return []
+    best, each = money.savings[0], money.period or "in the period"
+    share = "" if best.relative is None else f" ({percent(abs(best.relative))})"
+    return [
+        Card(what=style.shorten(what, 40), value=best.money(amount), unit=money.currency, note=note)
+        for what, amount, note in (
+            (f"Before: {money.base}", best.before, each),
+            (f"After: {best.variant}", best.after, each),
+            ("Saved" if best.change <= 0 else "Costs more", abs(best.change), f"{each}{share}"),
+        )
+    ]
 
 
 def differences(study: Study) -> Drawn | None:
@@ -135,7 +156,8 @@ def common_random_numbers_table(study: Study) -> Table | None:
     if not rows:
         return None
     return Table(
-        columns=["", "metric", "unit", "spread of the base", "spread of the variant", "correlation", "gain"],
+        caption="Gain from common random numbers",
+        columns=["variant", "metric", "unit", "spread of the base", "spread of the variant", "correlation", "gain"],
         rows=rows,
         words=3,
         note="Spread: standard deviation over replications. Gain: how many independent replications "
@@ -164,7 +186,16 @@ def _difference_table(study: Study, variant: str) -> Table:
         sure, verdict = probability(entry.get("p_better")), verdict_words(metric, entry, base)
         rows.append([form.label, form.unit, form.text(start), form.signed(entry["mean"]), bounds, sure, verdict])
     return Table(
-        columns=["", "unit", "base", "difference", f"{percent(study.confidence, 0)} interval", "P(better)", "verdict"],
+        caption=f"{variant} instead of {study.content['base']}",
+        columns=[
+            "metric",
+            "unit",
+            "base",
+            "difference",
+            f"{percent(study.confidence, 0)} interval",
+            "P(better)",
+            "verdict",
+        ],
         rows=rows,
         words=2,
         note=f"{same:,} other metrics are the same or undefined. Each interval holds for its own metric; a verdict holds for all of them together (Holm).",

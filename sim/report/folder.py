@@ -75,6 +75,11 @@ class ReportedRun:
         stat = (self.fleet if group == FLEET else self.groups[group]).get(metric)
         return stat.mean if stat is not None else 0.0
 
+    def idle_compute(self, group: str) -> float:
+        """What a group's idle hours cost in compute: it has one price, so its compute is parted as its billed hours are."""
+        billed = self.mean("billed_hours", group)
+        return self.mean("cost.compute", group) * self.mean("wasted_hours", group) / billed if billed else 0.0
+
 
 def read(folder: Path) -> ReportedRun:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""

@@ -66,12 +66,8 @@ def _parts(run: ReportedRun, money: MoneyParts, members: Sequence[str], *, is_pa
         if meter != "compute" or not is_parted:
             parts.append((METERS[meter].label, math.fsum(_own(run, f"cost.{meter}", each) for each in members)))
             continue
-        idle = 0.0
         amount = math.fsum(_own(run, "cost.compute", each) for each in members)
-        for group in members:
-            billed = run.mean("billed_hours", group)
-            if billed > 0:
-                idle += _own(run, "cost.compute", group) * run.mean("wasted_hours", group) / billed
+        idle = math.fsum(run.idle_compute(group) for group in members if group != FLEET)
         parts += [(SERVED, amount - idle), (UNSERVED, idle)]
     return parts
 

@@ -1,6 +1,9 @@
 """The page that people read: one HTML file that holds all it shows and asks nothing of the network."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -8,42 +11,32 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
-from sim.report import answer, clock, commitment_figures, ready, sources, style, tables
+from sim.report import answer, clock, sections, style
 from sim.report.folder import ReportedRun
+from sim.report.sections import Shown
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.atomic_write import drawing_in
+
+HERE = Path(__file__).parent
 
 
 def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
     """The whole page of a run."""
     data = answer.page_data(run, hours, money)
+    facts = [clock.length(run.horizon_h - run.warm_up_h), clock.span(run.own_start, run.horizon_h)]
+    facts.append(f"warm-up of {clock.length(run.warm_up_h)} left out" if run.warm_up_h else "")
+    facts.append(f"{run.replications:,} replication{'' if run.replications == 1 else 's'}")
+    facts += [f"seed {run.seed}", f"billing policy {run.policy}"]
     return fill(
-        "page.html.j2",
-        figures,
         title=f"{run.title}: what the fleet did and what it cost",
+        kind="report",
         name=run.title,
-        period=clock.span(run.own_start, run.horizon_h),
-        run=run,
-        length=clock.length(run.horizon_h - run.warm_up_h),
-        warm_up=clock.length(run.warm_up_h) if run.warm_up_h else "",
+        description=run.description,
+        facts=[fact for fact in facts if fact],
         answer=answer.answer(data),
         cards=answer.cards(data),
-        headline=answer.headline(data),
-        quantiles=answer.quantile_table(data),
-        hours=tables.hours_table(data),
-        meters=tables.meter_table(data),
-        cost=tables.cost_table(data),
-        months=tables.month_table(data),
-        groups=tables.group_table(data),
-        invoice=tables.invoice(data),
-        commitments=commitment_figures.commitment_table(data),
-        uptime=commitment_figures.uptime_table(data),
-        ready=ready.ready_table(data),
-        operations=tables.operations_table(run),
-        failures=tables.failures_table(run),
-        assumptions=sources.assumptions(run),
-        provenance=sources.provenance(run),
+        sections=sections.shown(data, figures),
     )
 
 
@@ -60,13 +53,13 @@ def write(place: Path, figures: Sequence[Drawn], text: str) -> Path:
     return page_path
 
 
-def fill(template: str, figures: Sequence[Drawn], **said: Any) -> str:
-    """One of our templates filled in; every word from the folder is escaped, only our own pictures are markup.
+def fill(*, sections: Sequence[Shown], description: str = "", warnings: Sequence[str] = (), **said: Any) -> str:
+    """The page filled in; every word from the folder is escaped, only our own pictures, style and script are markup.
 
-    A name that the template misspells is an error.
+    A name that the template misspells is an error. Style and script run because the page names their digests, and no other does.
     """
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -74,6 +67,26 @@ def fill(template: str, figures: Sequence[Drawn], **said: Any) -> str:
         keep_trailing_newline=True,
     )
     # An inline picture needs no namespace; its text was escaped when it was drawn.
-    svg = {each.name: each.svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1) for each in figures}
-    pictures = {each.name: (each, Markup(svg[each.name])) for each in figures}
-    return templates.get_template(template).render(pictures=pictures, **said)
+    templates.filters["inline"] = lambda svg: Markup(svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))
+    looks, script = _style_sheet(), (HERE / "page.js").read_text(encoding="utf-8")
+    return templates.get_template("page.html.j2").render(
+        sections=sections, description=description, warnings=warnings, style=Markup(looks), style_hash=_digest(looks),
+        script=Markup(script), script_hash=_digest(script), **said,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _style_sheet() -> str:
+    """The page's style, and the colours that figures take on a dark page."""
+    dark = "\n".join(
+        f'  figure [{kind}="{light}"] {{ {kind}: {dark}; }}'
+        for light, dark in style.DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    return (HERE / "page.css").read_text(
+        encoding="utf-8"
+    ) + f"@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

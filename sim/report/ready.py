@@ -80,6 +80,7 @@ def ready_table(data: PageData) -> Table | None:
         for group, waits in found.items()
     ]
     return Table(
+        caption="Time until VMs are ready",
         columns=["group", *(f"{share:.0%} ready after (s)" for share in LISTED), "late", "never ready"],
         rows=rows,
         note="From the moment a VM is needed, mean over replications; a dash where some replication never gets there. Late: "

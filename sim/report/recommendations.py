@@ -6,6 +6,7 @@ from sim.fields.numbers import money, percent, plain
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key, Sheet, whisker_key
+from sim.report.sections import Shown
 from sim.report.studies import Study, footer, read, write
 from sim.report.style import Drawn
 
@@ -14,16 +15,17 @@ def build_recommendation(path: Path) -> Path:
     """The report of `vmfleet recommend`."""
     study = read(path, "recommend.json", ("options", "words", "seed", "replications"))
     content = study.content
-    figures, tables = [], [("A month of 730 hours", _options(study))]
+    figures: list[Drawn] = []
+    sections = [Shown(title="A month of 730 hours", figures=figures, tables=[_options(study)])]
     if any(each["bought"] for each in content["options"]):  # else the answer says all
-        figures = [savings(study)]
-        tables.append(("What to buy", _bought(study)))
+        figures.append(savings(study))
+        sections.append(Shown(title="What to buy", tables=[_bought(study)]))
     if content["without_price"]:
         rows = [[each["what"], each["reason"]] for each in content["without_price"]]
-        tables.append(("Without a price", Table(columns=["what", "why"], rows=rows, words=2)))
+        sections.append(Shown(title="Without a price", tables=[Table(columns=["what", "why"], rows=rows, words=2)]))
     return write(
-        study, figures, kind="recommendation", name=str(content["scenario"]), each="of the scenario",
-        answer=[f"{content['words']}."], warnings=list(content["warnings"]), tables=tables, file="recommend.json",
+        study, figures, sections, kind="recommendation", name=study.title, each="of the scenario",
+        answer=[f"{content['words']}."], warnings=list(content["warnings"]), file="recommend.json",
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from sim.fields.metrics import Form
 from sim.fields.numbers import Scale, compact, money, percent, plain
 from sim.report import style
-from sim.report.answer import Table
+from sim.report.answer import Table, brief
 from sim.report.axes import Axes, Key, Sheet, whisker_key
-from sim.report.studies import Study, footer, read, write
+from sim.report.sections import Shown
+from sim.report.studies import Study, footer, label_of, read, write
 from sim.report.style import Drawn
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 
@@ -28,13 +29,23 @@ def build_size(path: Path) -> Path:
     """The report of `vmfleet size`: the answer, and what is known at every value tried."""
     study = read(path, "size.json", ("path", "keep", "trials", "words", "seed"))
     figures = [evidence(study)]
-    words = str(study.content["words"])
+    words = str(study.content["words"]).replace(str(study.content["path"]), label_of(str(study.content["path"])))
+    words = words.replace(str(study.content["keep"]), _target_words(study, parse_constraint(study.content["keep"])))
     return write(
-        study, figures, kind="size", name=str(study.content.get("scenario", "")),
-        each="at most at each value, with common random numbers",
-        answer=[f"{words}." if words.startswith(str(study.content["path"])) else f"{words[:1].upper()}{words[1:]}."],
-        warnings=[], tables=[("What was tried", _trials_table(study))], file="size.json",
+        study, figures, [Shown(title="What was tried", figures=figures, tables=[_trials_table(study)])], kind="size",
+        name=study.title, each="at most at each value, with common random numbers",
+        answer=[f"{words[:1].upper()}{words[1:]}.", *_cost_of_answer(study)], file="size.json",
     )  # fmt: skip
+
+
+def _cost_of_answer(study: Study) -> list[str]:
+    """What the value found costs a month, where there is one."""
+    value = study.content.get("value")
+    cost = next((trial["mean_cost_usd"] for trial in study.content["trials"] if trial["value"] == value), None)
+    if value is None or cost is None:
+        return []
+    each, amount = ("a month", cost / study.months) if study.months else ("in the period", cost)
+    return [f"It costs {brief(amount, study.currency).with_unit(amount)} {each}."]
 
 
 def evidence(study: Study) -> Drawn:
@@ -46,7 +57,9 @@ def evidence(study: Study) -> Drawn:
     numeric = all(_is_number(trial["value"]) for trial in trials)
     at = [trial["value"] if numeric else place for place, trial in enumerate(trials)]
     remark = f"bars: bounds that hold together for all values and interim analyses at {content['confidence']:.0%}"
-    sheet = Sheet(f"Which {content['path']} meets {constraint.words}?", footer(study, name, remark))
+    sheet = Sheet(
+        f"Which {label_of(content['path'])} keeps {_target_words(study, constraint)}?", footer(study, name, remark)
+    )
     axes = sheet.axes(170)
     rows: list[list[Any]] = [["value", "answer", "estimate", "low", "high", "n"]]
     for place, trial in zip(at, trials, strict=True):
@@ -64,7 +77,7 @@ def evidence(study: Study) -> Drawn:
         axes.x.most, axes.x.whole = 10, all(float(value).is_integer() for value in at)
     else:
         axes.x.ticks, axes.x.labels = at, [style.shorten(str(trial["value"]), 16) for trial in trials]
-    axes.x.label, axes.y.label = content["path"], form.title
+    axes.x.label, axes.y.label = label_of(content["path"]), form.title
     seen = {trial["answer"] for trial in trials}
     sheet.key(
         *(Key(label=words, line=c, marker=m, size=6) for each, (words, c, m) in ANSWER_LOOK.items() if each in seen)
@@ -72,7 +85,7 @@ def evidence(study: Study) -> Drawn:
     target = f"target: {compact(float(f'{limit:.10g}'))} {form.unit}"
     sheet.key(Key(label=target, line=style.INK, dash="--"))
     said = "; ".join(f"{_shown(row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}" for row in rows[1:])
-    return sheet.finish(name, alt=f"{form.label} at each {content['path']} tried: {said}.", rows=rows)
+    return sheet.finish(name, alt=f"{form.label} at each {label_of(content['path'])} tried: {said}.", rows=rows)
 
 
 def _form_of(study: Study, constraint: Constraint) -> Form:
@@ -88,6 +101,17 @@ def _form_of(study: Study, constraint: Constraint) -> Form:
     )
 
 
+SIGNS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+
+
+def _target_words(study: Study, constraint: Constraint) -> str:
+    """The target as people say it."""
+    form = _form_of(study, constraint)
+    sign = "at least" if constraint.quantile is not None else SIGNS[constraint.sign]
+    limit = compact(float(f"{study.content['limit'] * form.times:.10g}"))
+    return f"{form.label} {sign} {limit}{NBSP}{form.unit}".rstrip(NBSP)
+
+
 def _trials_table(study: Study) -> Table:
     constraint = parse_constraint(study.content["keep"])
     form = _form_of(study, constraint)
@@ -96,9 +120,10 @@ def _trials_table(study: Study) -> Table:
         low, high = form.text(trial["low"]), form.text(trial["high"])
         bounds = "" if trial["low"] is None else f"{low} to {high}" if low != high else low
         found = [_shown(trial["value"]), ANSWER_LOOK[trial["answer"]][0], form.text(trial["estimate"]), bounds]
-        rows.append([*found, plain(trial["n"], 0), money(trial["mean_cost_usd"])])
-    columns = [study.content["path"], "", form.title, "bounds", "replications"]
-    return Table(columns=[*columns, f"mean cost ({study.currency})"], rows=rows, words=2)
+        rows.append([*found, plain(trial["n"], 0), money(trial["mean_cost_usd"] / (study.months or 1.0))])
+    per = "a month" if study.months else "in the period"
+    columns = [label_of(study.content["path"]), "answer", form.title, "bounds", "replications"]
+    return Table(caption="Every value tried", columns=[*columns, f"cost {per} ({study.currency})"], rows=rows, words=2)
 
 
 def build_sensitivity(path: Path) -> Path:
@@ -108,10 +133,9 @@ def build_sensitivity(path: Path) -> Path:
     figures = [draw(study)]
     form = study.form(study.content["metric"])
     return write(
-        study, figures, kind="sensitivity", name=str(study.content.get("scenario", "")),
-        each=f"at each of {study.content['points']:,} points, with common random numbers",
-        answer=[_most_important(study, form)], warnings=[], tables=[("Every factor", _factors_table(study))],
-        file="sensitivity.json",
+        study, figures, [Shown(title="Every setting", figures=figures, tables=[_factors_table(study)])],
+        kind="sensitivity", name=study.title, each=f"at each of {study.content['points']:,} points, with common random numbers",
+        answer=[_most_important(study, form)], file="sensitivity.json",
     )  # fmt: skip
 
 
@@ -127,7 +151,7 @@ def tornado(study: Study) -> Drawn:
             moved, begin, stop = _with_bounds(factor, f"at_{end}")
             rows.append([factor["factor"], end, factor[end], moved, begin, stop])
             if moved is not None:
-                title = f"{factor['factor']} = {_shown(factor[end])}: {form.signed(moved)} {form.unit}"
+                title = f"{label_of(factor['factor'])} = {_shown(factor[end])}: {form.signed(moved)} {form.unit}"
                 axes.bar(line, moved * form.times, look, title=title)
                 _interval(axes, line, begin, stop, form.times)
     axes.rule(0.0, upright=True)
@@ -155,7 +179,7 @@ def morris(study: Study) -> Drawn:
             line,
             matters,
             (style.BLUE, ""),
-            title=f"{factor['factor']}: {_figure(factor['mu_star'], form.times)} {form.unit}",
+            title=f"{label_of(factor['factor'])}: {_figure(factor['mu_star'], form.times)} {form.unit}",
         )
         _interval(axes, line, matters - half, matters + half)
         axes.dots([factor["sigma"] * form.times], [line], style.ORANGE, marker="D")
@@ -183,7 +207,11 @@ def sobol(study: Study) -> Drawn:
             share, begin, stop = _with_bounds(factor, kind)
             if share is not None:
                 axes.bar(
-                    line + shift, 100 * share, look, height=0.32, title=f"{factor['factor']}: {plain(100 * share, 1)} %"
+                    line + shift,
+                    100 * share,
+                    look,
+                    height=0.32,
+                    title=f"{label_of(factor['factor'])}: {plain(100 * share, 1)} %",
                 )
                 _interval(axes, line + shift, begin, stop, 100)
     axes.x.label = "share of the variance (%)"
@@ -204,7 +232,7 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
     axes = sheet.axes(max(len(shown), 2) * 28)
     axes.name_lines(
         [
-            f"{style.shorten(each['factor'], 30)}, {_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
+            f"{style.shorten(label_of(each['factor']), 40)}, {_shown(each['low'])} \N{HORIZONTAL ELLIPSIS} {_shown(each['high'])}"
             for each in shown
         ]
     )
@@ -212,7 +240,7 @@ def _bars(study: Study, question: str, name: str) -> tuple[Sheet, Axes]:
 
 
 def _names(factors: Sequence[Row]) -> str:
-    return ", ".join(str(each["factor"]) for each in factors)
+    return ", ".join(label_of(each["factor"]) for each in factors)
 
 
 def _interval(axes: Axes, line: float, begin: float | None, stop: float | None, times: float = 1.0) -> None:
@@ -228,9 +256,9 @@ def _factors_table(study: Study) -> Table:
     rows = []
     for factor in factors:
         over = f"{_shown(factor['low'])} to {_shown(factor['high'])}".replace(" ", NBSP)
-        rows.append([factor["factor"], over, *CELLS[method](factor, form)])
+        rows.append([label_of(factor["factor"]), over, *CELLS[method](factor, form)])
     columns = ["setting", "range", *(each.format(unit=unit, level=level) for each in COLUMNS[method])]
-    return Table(columns=columns, rows=rows, words=2, note=NOTES[method])
+    return Table(caption="Every setting", columns=columns, rows=rows, words=2, note=NOTES[method])
 
 
 def _with_bounds(factor: Row, key: str) -> tuple[Any, Any, Any]:
@@ -262,7 +290,14 @@ def _sobol_cells(factor: Row, _form: Form) -> list[str]:
 
 CELLS = {"tornado": _tornado_cells, "morris": _morris_cells, "sobol": _sobol_cells}
 COLUMNS = {
-    "tornado": ("at the low end ({unit})", "{level} interval", "", "at the high end ({unit})", "{level} interval", ""),
+    "tornado": (
+        "at the low end ({unit})",
+        "{level} interval",
+        "verdict",
+        "at the high end ({unit})",
+        "{level} interval",
+        "verdict",
+    ),
     "morris": ("mean size of effects, mu* ({unit})", "mean effect, mu ({unit})", "spread, sigma ({unit})"),
     "sobol": ("its own (%)", "{level} interval", "with interactions (%)", "{level} interval"),
 }
@@ -287,10 +322,10 @@ def _bounds(low: float | None, high: float | None, times: float) -> str:
 def _most_important(study: Study, form: Form) -> str:
     """Which setting comes first, and whether that is sure."""
     first, *others = study.content["factors"]
-    words = f"In the ranges given, {form.label} depends most on {first['factor']}"
+    words = f"In the ranges given, {form.label} depends most on {label_of(first['factor'])}"
     spans = [_span(study.content["method"], factor) for factor in (first, *others[:1])]
     if len(spans) == 2 and spans[0] is not None and spans[1] is not None and spans[0][0] < spans[1][1]:
-        return f"{words}, though {others[0]['factor']} might matter as much: their intervals overlap."
+        return f"{words}, though {label_of(others[0]['factor'])} might matter as much: their intervals overlap."
     return f"{words}."
 
 

@@ -22,6 +22,7 @@ def assumptions(run: ReportedRun) -> Table | None:
         )
         marked.append("assum" in rest[1].lower())
     return Table(
+        caption="Defaults used",
         columns=["default in use", "value", "unit", "trust", "source", "used by"],
         rows=rows,
         words=6,
@@ -52,7 +53,12 @@ def provenance(run: ReportedRun) -> Table:
         ["engine", run.engine or NO_NUMBER],
     ]
     rest = pairs(run.stored.provenance, known={pair[0] for pair in rows})
-    return Table(columns=["", ""], rows=[*rows, *rest], words=2)
+    return facts([*rows, *rest])
+
+
+def facts(rows: Sequence[Sequence[str]]) -> Table:
+    """Pairs of a name and a value as a table."""
+    return Table(caption="Origin", columns=["what", "value"], rows=rows, words=2)
 
 
 def pairs(facts: Mapping[str, Any], known: Collection[str] = ()) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """What reports of studies of many scenarios share: how their folders are read, and how any metric is written."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from sim.errors import ResultError
 from sim.fields.metrics import Form, Forms
 from sim.fields.numbers import percent
 from sim.report import page, sources
-from sim.report.answer import Table
+from sim.report.sections import Shown
 from sim.report.style import Drawn
 from sim.runs.results import read_json
+from sim.units import HOURS_PER_MONTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,13 @@ class Study:
     replications: int  # of each variant
     confidence: float  # the level of every interval
     currency: str
+    title: str  # what people call the scenario
+
+    @property
+    def months(self) -> float | None:
+        """How many months of 730 hours the period is; None in an older folder, or where the period itself was varied."""
+        hours = self.content.get("hours")
+        return None if not hours else float(hours) / HOURS_PER_MONTH
 
     def form(self, metric: str, *values: float | None) -> Form:
         """How figures of a metric are written, given some of them."""
@@ -34,6 +43,29 @@ class Study:
 def known(entry: Mapping[str, Any] | None) -> bool:
     """Whether an estimate or difference has a figure at all."""
     return entry is not None and entry.get("mean") is not None
+
+
+WORDS = {
+    "count": "number of VMs",
+    "hosts.count": "number of hosts",
+    "when_off": "what is done when off",
+    "os": "guest OS",
+}
+"""Of settings whose key says too little by itself."""
+
+
+def label_of(path: str) -> str:
+    """A setting as people call it, from its path in the scenario file.
+
+    >>> label_of("group.dev.schedule.off"), label_of("platform.hosts.ours.count"), label_of("group.*.count")
+    ('schedule off of dev', 'number of hosts of ours', 'number of VMs of all groups')
+    """
+    section, *rest = path.removeprefix("platform.").split(".")
+    if section not in ("group", "hosts", "commitment", "shortage") or len(rest) < 2:
+        return path.replace(".", " ").replace("_", " ")
+    name, key = rest[0], ".".join(rest[1:])
+    words = WORDS.get(f"{section}.{key}", WORDS.get(key, key.replace(".", " ").replace("_", " ")))
+    return f"{words} of {'all groups' if name == '*' else name}"
 
 
 def footer(study: Study, name: str, remark: str = "") -> str:
@@ -55,8 +87,14 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     for key in keys:
         if key not in content:
             raise ResultError(f"{path / file}: no {key!r}; was it written by vmfleet?")
+    first = path / "scenarios" / ("000-base.toml" if file == "comparison.json" else "000-scenario.toml")
+    try:
+        title = tomllib.loads(first.read_text(encoding="utf-8")).get("title")
+    except (OSError, ValueError):  # older, or not to be read: its name does
+        title = None
     return Study(
         folder=path,
+        title=str(title or content.get("scenario", content.get("base", ""))),
         content=content,
         provenance=read_json(path / "provenance.json") or {},
         seed=int(content["seed"]),
@@ -66,14 +104,26 @@ def read(path: Path, file: str, keys: Sequence[str]) -> Study:
     )
 
 
-def write(study: Study, figures: Sequence[Drawn], **said: Any) -> Path:
+def write(
+    study: Study,
+    figures: Sequence[Drawn],
+    sections: Sequence[Shown],
+    *,
+    kind: str,
+    name: str,
+    each: str,
+    file: str,
+    **said: Any,
+) -> Path:
     """Put figures and page into the study's folder."""
+    origin = Shown(
+        title="Where these figures come from", tables=[sources.facts(sources.pairs(study.provenance))], is_open=False,
+        note=f"Every figure stands as SVG, PNG and CSV in figures/ beside this page; all figures of all groups in {file}.",
+    )  # fmt: skip
+    runs = f"{study.replications:,} replication{'' if study.replications == 1 else 's'} {each}"
+    said = {"cards": []} | said
     text = page.fill(
-        "study.html.j2",
-        figures,
-        title=f"{said['name']}: {said['kind']}",
-        study=study,
-        provenance=Table(columns=["", ""], rows=sources.pairs(study.provenance), words=2),
-        **said,
-    )
+        title=f"{name}: {kind}", kind=kind, name=name, facts=[runs, f"seed {study.seed}"],
+        sections=[*(each for each in sections if each.figures or each.tables or each.words), origin], **said,
+    )  # fmt: skip
     return page.write(study.folder, figures, text)

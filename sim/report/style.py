@@ -52,6 +52,7 @@ class Drawn:
     title: str  # the question that it answers
     alt: str  # what a reader who can't see it should know
     svg: str
+    narrow: str  # the same for a phone
     png: bytes
     csv: str
 

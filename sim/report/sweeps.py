@@ -10,7 +10,8 @@ from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key, Sheet
-from sim.report.studies import Study, footer, known, read, write
+from sim.report.sections import Shown
+from sim.report.studies import Study, footer, known, label_of, read, write
 from sim.report.style import Drawn
 
 MOST_LINES = 7
@@ -26,10 +27,11 @@ def build_sweep(path: Path) -> Path:
     figures = [sweep_lines(study, metric, along) for metric in study.content["metrics"] for along in worth]
     paths = [path for axis in study.content["axes"] for path in axis["paths"]]
     points = study.content["points"]
+    over = f"{len(points):,} points over {list_words([label_of(path) for path in paths], 'and')}"
+    sections = [Shown(title=over[:1].upper() + over[1:], figures=figures, tables=[_sweep_table(study, paths)])]
     return write(
-        study, figures, kind="sweep", name=str(study.content.get("scenario", "")),
-        each="at each point, with common random numbers", answer=_extremes(study), warnings=[],
-        tables=[(f"{len(points):,} points over {list_words(paths, 'and')}", _sweep_table(study, paths))], file="sweep.json",
+        study, figures, sections, kind="sweep", name=study.title, each="at each point, with common random numbers",
+        answer=_extremes(study), file="sweep.json",
     )  # fmt: skip
 
 
@@ -46,9 +48,9 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     numeric = all(isinstance(step, int | float) and not isinstance(step, bool) for step in steps)
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for point in study.content["points"]:
-        rest = [f"{p} = {point['settings'][p]}" for other in others for p in other["paths"]]
+        rest = [f"{label_of(p)} = {point['settings'][p]}" for other in others for p in other["paths"]]
         lines.setdefault(", ".join(rest), []).append(point)
-    sheet = Sheet(f"How does {form.label} depend on {along}?", footer(study, name))
+    sheet = Sheet(f"How does {form.label} depend on the {label_of(along)}?", footer(study, name))
     axes = sheet.axes(170)
     rows: list[list[Any]] = [
         [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]
@@ -83,14 +85,14 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     if not numeric:
         axes.x.margin, axes.x.ticks = 0.15, range(len(steps))
         axes.x.labels = [style.shorten(str(step), 16) for step in steps]
-    axes.x.most, axes.x.label, axes.y.label, axes.y.margin = 10, along, form.title, 0.08
+    axes.x.most, axes.x.label, axes.y.label, axes.y.margin = 10, label_of(along), form.title, 0.08
     axes.x.margin = axes.x.margin or 0.03
     said = "; ".join(f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : MOST_SAID + 1])
-    return sheet.finish(name, alt=f"{form.label} over {along}: {said}.", rows=rows)
+    return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
 
 
 def _settings(point: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} = {value}" for path, value in point["settings"].items())
+    return ", ".join(f"{label_of(path)} = {value}" for path, value in point["settings"].items())
 
 
 def _form(study: Study, metric: str) -> Form:
@@ -126,7 +128,7 @@ def _at_point(point: Mapping[str, Any], metric: str, form: Form) -> str:
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
     rows = []
-    columns = list(paths)
+    columns = [label_of(path) for path in paths]
     for metric in study.content["metrics"]:
         form = _form(study, metric)
         columns += [form.title, f"{percent(study.confidence, 0)} interval"]
@@ -137,4 +139,4 @@ def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
             mean, low, high = (form.text(entry.get(key)) for key in ("mean", "low", "high"))
             row += [mean, "" if entry.get("low") is None else f"{low} to {high}" if low != high else low]
         rows.append(row)
-    return Table(columns=columns, rows=rows, words=len(paths))
+    return Table(caption="Every point", columns=columns, rows=rows, words=len(paths))

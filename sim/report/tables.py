@@ -11,8 +11,8 @@ from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
-from sim.report.answer import PageData, Table, needs, shown
-from sim.report.folder import RANGE, ReportedRun, Stat
+from sim.report.answer import PageData, Table, needs
+from sim.report.folder import RANGE, Stat
 from sim.report.totals import MOST_GROUPS, MoneyParts, shares
 
 MOST_BILL_LINES = 200
@@ -36,6 +36,7 @@ def hours_table(data: PageData) -> Table:
         rows.append([str(state), served, *by_bill, text(parts.of(i)), share[i]])
     sums = [sum(parts.served), sum(parts.unserved), sum(parts.unbilled), parts.total]
     return Table(
+        caption="Hours by state",
         columns=[
             "state", "billed, ready while needed (h)", "billed but idle (h)", "not billed (h)", "all (h)", "share",
         ],
@@ -46,25 +47,17 @@ def hours_table(data: PageData) -> Table:
 
 
 def meter_table(data: PageData) -> Table:
-    """Money by meter, with how sure each part is; adds up to the bill."""
-    money, run = data.money, data.run
+    """Money by meter; adds up to the bill."""
+    money = data.money
     share = [*shares(money.table.columns), "100.0\N{NO-BREAK SPACE}%" if money.table.total > 0 else ""]
     amounts = [*zip(money.meters, money.table.columns, strict=True), ("total", money.table.total)]
-    rows = []
-    for (meter, amount), part in zip(amounts, share, strict=True):
-        stat = data.stats.get(f"cost.{meter}", Stat(mean=0.0))
-        row = [METERS[meter].label if meter in METERS else meter, money.scale.text(amount)]
-        if run.replications > 1:
-            form = Form(label="", scale=money.scale)
-            row += [shown(stat, which, form) for which in ("interval", "range")]
-            # What never varies is written once: the amount may be rounded the other way, for its column's sake.
-            row[2:] = [row[1] if " " not in spread else spread for spread in row[2:]]
-        rows.append([*row, part])
-    columns = ["meter", f"mean ({money.scale.unit})" if run.replications > 1 else money.scale.unit]
-    if run.replications > 1:
-        columns += [f"{percent(run.confidence, 0)} interval of the mean", "5\N{EN DASH}95 % range of outcomes"]
+    rows = [
+        [METERS[meter].label if meter in METERS else meter, money.scale.text(amount), part]
+        for (meter, amount), part in zip(amounts, share, strict=True)
+    ]
     return Table(
-        columns=[*columns, "share"],
+        caption="Cost by meter",
+        columns=["meter", money.scale.unit, "share"],
         rows=rows[:-1],
         totals=rows[-1],
         note="Rounded so that the parts add up to the total.",
@@ -98,6 +91,7 @@ def _money_by_meter(money: MoneyParts, what: str, names: Sequence[str], table: R
     """A row for each name, a column for each meter, and the totals of both."""
     text = money.scale.text
     return Table(
+        caption=f"Cost by {what}",
         columns=[what, *(METERS[meter].label for meter in money.meters), f"total ({money.scale.unit})"],
         rows=[
             [name, *(text(cell) if cell else "" for cell in cells), text(total)]
@@ -119,19 +113,15 @@ def group_table(data: PageData) -> Table | None:
     for group in listed:
         cost, availability = (run.groups[group].get(name) for name in ("cost.total", "availability"))
         billed = run.mean("billed_hours", group)
-        paid = (
-            [money.text(cost.mean), shown(cost, "interval", Form(label="", scale=money))]
-            if cost
-            else [money.text(None), ""]
-        )
+        paid = money.text(cost.mean if cost else None)
         idle = percent(run.mean("wasted_hours", group) / billed if billed else None)
         served, created = percent(availability.mean if availability else None, 2), count(run.mean("vms.created", group))
-        rows.append([group, *paid, data.hours.scale.text(billed), idle, served, created])
-    level = percent(run.confidence, 0)
+        rows.append([group, paid, data.hours.scale.text(billed), idle, served, created])
     left_out = len(by_cost) - len(listed)
     return Table(
+        caption="What each group uses",
         columns=[
-            "group", f"cost ({run.currency})", f"{level} interval of the mean", "billed (h)", "billed but idle",
+            "group", f"cost ({run.currency})", "billed (h)", "billed but idle",
             "availability", "VMs created",
         ],
         rows=rows,
@@ -157,6 +147,7 @@ def invoice(data: PageData) -> Table | None:
         smaller = math.fsum(amounts[i] for i in rest)
         rows.append([f"{len(rest):,} smaller lines", "", "", "", "", money.text(smaller)])
     return Table(
+        caption="The mean invoice",
         columns=["group", "meter", "quantity", "unit", f"{run.currency} per unit", f"amount ({run.currency})"],
         rows=rows,
         totals=["total", "", "", "", "", money.text(data.money.table.total)],
@@ -166,8 +157,9 @@ def invoice(data: PageData) -> Table | None:
     )
 
 
-def operations_table(run: ReportedRun) -> Table | None:
+def operations_table(data: PageData) -> Table | None:
     """How often each operation was asked for, and what came of it."""
+    run = data.run
     rows = []
     for operation in OPERATION_NAMES:
         means = [run.mean(f"operations.{operation}.{outcome}") for outcome in OUTCOMES]
@@ -176,6 +168,7 @@ def operations_table(run: ReportedRun) -> Table | None:
     if not rows:
         return None
     return Table(
+        caption="Operations",
         columns=["operation", *OUTCOMES],
         rows=rows,
         note="Mean number per replication. Rejected requests were never accepted; what is still under way at the end has "
@@ -183,8 +176,9 @@ def operations_table(run: ReportedRun) -> Table | None:
     )
 
 
-def failures_table(run: ReportedRun) -> Table | None:
+def failures_table(data: PageData) -> Table | None:
     """Failures by the platform's code and other mishaps; None for a fleet in which nothing went wrong."""
+    run = data.run
     rows = []
     codes = sorted((name for name in run.fleet if name.startswith("failures.")), key=lambda name: -run.mean(name))
     for name in codes:
@@ -205,7 +199,12 @@ def failures_table(run: ReportedRun) -> Table | None:
         attempts_alone = attempts_alone and name == "allocation.attempts"
     if attempts_alone:
         return None
-    return Table(columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"], rows=rows, words=2)
+    return Table(
+        caption="Failures",
+        columns=["what", "in words", "mean per replication", "5\N{EN DASH}95 % range"],
+        rows=rows,
+        words=2,
+    )
 
 
 def _range(stat: Stat, form: Form) -> str:

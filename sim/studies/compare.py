@@ -28,8 +28,7 @@ from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
 from sim.studies.cost_words import comparison_sheet, cost_answer
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
-from sim.studies.study_folders import replications_table, write_study
-from sim.units import SECONDS_PER_HOUR
+from sim.studies.study_folders import hours_of, replications_table, write_study
 
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
@@ -111,8 +110,8 @@ class Comparison(Pictured):
             "seed": self.base.seed,
             "replications": self.n,
             "confidence": self.confidence,
-            "hours": _hours(self.base),
-            "variant_hours": {name: _hours(run) for name, run in self.variants.items()},
+            "hours": hours_of(self.base.scenario),
+            "variant_hours": {name: hours_of(run.scenario) for name, run in self.variants.items()},
             "stopped": self.stopped,
             "warnings": self.warnings,
             "base_metrics": {name: estimate.as_dict() for name, estimate in self.base.metrics.items()},
@@ -168,10 +167,6 @@ class Comparison(Pictured):
             for metric in self.base.metric_names(group)
             if metric in run.metric_names(group)
         }
-
-
-def _hours(run: RunResult) -> float:
-    return (run.scenario.horizon_s - run.scenario.warm_up_s) / SECONDS_PER_HOUR
 
 
 def _as_dicts(by_variant: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:

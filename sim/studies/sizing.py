@@ -29,7 +29,7 @@ from sim.scenario.scenario import Scenario
 from sim.studies.answers import Answer
 from sim.studies.axes import axes_of, changed, shown
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
-from sim.studies.study_folders import replications_table, table_of, write_study
+from sim.studies.study_folders import hours_of, replications_table, table_of, write_study
 from sim.studies.sweep import column_value
 
 
@@ -112,6 +112,7 @@ class Sizing(Answer):
         return {
             "scenario": self.scenario.name,
             "currency": self.scenario.prices.currency,
+            "hours": hours_of(self.scenario, {self.path}),
             "path": self.path,
             "keep": self.constraint.words,
             "limit": self.constraint.quantile if self.constraint.quantile is not None else self.constraint.limit,

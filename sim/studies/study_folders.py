@@ -1,6 +1,6 @@
 """Writes the result folder of a study of several runs: as for one run, as a whole or not at all."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,17 @@ from sim.runs.run_result import RunResult
 from sim.runs.simulation_input import compile_scenario
 from sim.runs.summary_csv import Sheet, write_sheet
 from sim.scenario.scenario import Scenario
+from sim.units import SECONDS_PER_HOUR
 
 Table = tuple[str, Sequence[str], Iterable[Sequence[object]]]
 """Name of the file, columns, rows."""
+
+
+def hours_of(scenario: Scenario, varied: Collection[str] = ()) -> float | None:
+    """The hours that a study's costs are of; None where the period itself is varied."""
+    if {"horizon", "warm_up"} & set(varied):
+        return None
+    return (scenario.horizon_s - scenario.warm_up_s) / SECONDS_PER_HOUR
 
 
 def write_study(

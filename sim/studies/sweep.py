@@ -22,7 +22,7 @@ from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate
 from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
-from sim.studies.study_folders import replications_table, table_of, write_study
+from sim.studies.study_folders import hours_of, replications_table, table_of, write_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,7 @@ class Sweep(Pictured):
             "replications": self.n,
             "confidence": self.scenario.confidence,
             **({} if self.precision is None else {"precision": self.precision, "reached": self.reached}),
+            "hours": hours_of(self.scenario, {path for axis in self.axes for path in axis.paths}),
             "axes": [
                 {"paths": list(axis.paths), "values": [[column_value(v) for v in step] for step in axis.values]}
                 for axis in self.axes

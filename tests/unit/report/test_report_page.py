@@ -111,7 +111,7 @@ def page(made: Path) -> Page:
 def test_the_page_is_well_formed_and_a_hostile_group_name_stays_text(page: Page) -> None:
     """A group may be called anything; no name may become markup, in the page or inside a picture."""
     assert page.open == []
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1  # ours; a content security policy names its digest
     assert EVIL in [row[0] for row in page.table("group")]
     assert "alert(1)" in "".join(page.words)
 

@@ -1,0 +1,64 @@
+"use strict";
+// Tables that sort, filter and copy as CSV; without this script they only stand there.
+const plain = (cell) => cell.textContent.trim().replace(/\u00a0/g, " ").replace(/\u2212/g, "-");
+const number = (text) => {
+  const found = /^[<>+ ]*(-?[\d,]*\.?\d+)/.exec(text);
+  return found ? parseFloat(found[1].replace(/,/g, "")) : NaN;
+};
+const csv = (row) => [...row.cells].map((cell) => {
+  const text = plain(cell);
+  const bare = /^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replace(/,/g, "") : text;
+  return /[",\n]/.test(bare) ? `"${bare.replace(/"/g, '""')}"` : bare;
+}).join(",");
+const make = (name, facts) => Object.assign(document.createElement(name), facts);
+const copy = async (text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = make("textarea", { value: text });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+};
+for (const table of document.querySelectorAll("table")) {
+  const body = table.tBodies[0], rows = [...body.rows], caption = table.caption.textContent;
+  const tools = make("div", { className: "tools" });
+  if (rows.length > 7) {
+    const filter = make("input", { type: "search", placeholder: "filter" });
+    filter.setAttribute("aria-label", `filter rows of ${caption}`);
+    filter.addEventListener("input", () => {
+      const wanted = filter.value.toLowerCase();
+      for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    });
+    tools.append(filter);
+  }
+  const button = make("button", { type: "button", textContent: "Copy as CSV" });
+  button.addEventListener("click", async () => {
+    const shown = [...table.rows].filter((row) => !row.hidden);
+    await copy(shown.map(csv).join("\n") + "\n");
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy as CSV"; }, 1500);
+  });
+  tools.append(button);
+  table.parentElement.before(tools);
+  if (rows.length < 2) continue;
+  for (const head of table.tHead.rows[0].cells) {
+    const sort = make("button", { type: "button", title: "sort" });
+    sort.append(...head.childNodes);
+    head.append(sort);
+    sort.addEventListener("click", () => {
+      const way = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", way);
+      const sign = way === "ascending" ? 1 : -1;
+      const key = new Map(rows.map((row) => [row, plain(row.cells[head.cellIndex])]));
+      const isNumeric = rows.every((row) => key.get(row) === "" || !Number.isNaN(number(key.get(row))));
+      const order = (a, b) => isNumeric
+        ? (number(key.get(a)) || 0) - (number(key.get(b)) || 0)
+        : key.get(a).localeCompare(key.get(b));
+      body.append(...[...rows].sort((a, b) => sign * order(a, b)));
+    });
+  }
+}
