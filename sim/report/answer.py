@@ -14,6 +14,7 @@ from sim.statistics.intervals import estimate_ratio, replications_for
 from sim.units import HOURS_PER_MONTH
 
 WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
+LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
 HEADLINES = (
     "cost.per_month", "cost.total", "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment",
@@ -119,11 +120,7 @@ def answer(data: PageData) -> list[str]:
     sentences = [f"{first}."]
     billed = data.hours.billed_total
     if billed > 0:
-        idle = percent(stats["wasted_share"].mean if "wasted_share" in stats else 0.0, 0)
-        sentence = f"{idle} of the billed hours were idle ({in_use.with_unit(sum(data.hours.unserved))} of {in_use.with_unit(billed)})"
-        if (paid := idle_cost(data)) is not None and paid > 0:
-            sentence += f"; that is {brief(paid, run.currency).with_unit(paid)} of compute a month"
-        sentences.append(f"{sentence}.")
+        sentences.append(_idle_words(data, in_use.with_unit(billed), in_use.with_unit(sum(data.hours.unserved))))
     else:
         sentences.append("No compute hours are billed.")
     if 2 <= len(run.groups) <= MOST_NAMED:
@@ -140,6 +137,24 @@ def answer(data: PageData) -> list[str]:
     ):
         sentences.append(sentence)
     return sentences
+
+
+def _idle_words(data: PageData, billed: str, idle: str) -> str:
+    """What part of the billed hours was idle, and what that costs a month."""
+    share = _idle_share(data)
+    if share < LEAST_IDLE:
+        return f"Hardly any of the {billed} billed was idle ({idle})."
+    words = f"{percent(share, 0 if share >= 0.1 else 1)} of the billed hours were idle ({idle} of {billed})"
+    paid = idle_cost(data)
+    return (
+        f"{words}; that is {brief(paid, data.run.currency).with_unit(paid)} of compute a month."
+        if paid
+        else f"{words}."
+    )
+
+
+def _idle_share(data: PageData) -> float:
+    return data.stats["wasted_share"].mean if "wasted_share" in data.stats else 0.0
 
 
 def a_month(data: PageData) -> Stat:
@@ -229,17 +244,13 @@ def cards(data: PageData) -> list[Card]:
     run, stats, month = data.run, data.stats, a_month(data)
     money = brief(month.mean, run.currency)
     made = [Card(what="Cost a month", value=money.text(month.mean), unit=run.currency, note="of 730 hours")]
-    if "wasted_share" in stats:
-        idle, paid = stats["wasted_share"].mean, idle_cost(data)
-        if paid is None:
-            made.append(Card(what="Billed but idle", value=plain(100 * idle, 0), unit="%", note="of the billed hours"))
+    if (idle := _idle_share(data)) >= LEAST_IDLE:
+        words = f"{percent(idle, 0 if idle >= 0.1 else 1)} of the billed hours"
+        if paid := idle_cost(data):
+            about = {"value": brief(paid, run.currency).text(paid), "unit": run.currency, "note": f"a month; {words}"}
+            made.append(Card(what="Paid for idle hours", **about))
         else:
-            note = f"a month; {percent(idle, 0)} of the billed hours"
-            made.append(
-                Card(
-                    what="Paid for idle hours", value=brief(paid, run.currency).text(paid), unit=run.currency, note=note
-                )
-            )
+            made.append(Card(what="Billed but idle", value=plain(100 * idle, 0), unit="%", note="of the billed hours"))
     if "availability" in stats:
         form = data.forms.of("availability", stats["availability"].mean)
         made.append(

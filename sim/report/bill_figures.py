@@ -125,7 +125,7 @@ def cost_by_day(run: ReportedRun, scale: Scale) -> Drawn | None:
     edges_h = np.array([(each - run.own_start).total_seconds() / 3600.0 for each in [*begins, ends[-1]]])
     edges_h = edges_h.clip(run.warm_up_h, run.horizon_h)
     total = sum(costs.values())
-    if not isinstance(total, np.ndarray) or not differ(total[1:-1] if len(total) > 3 else total):
+    if not isinstance(total, np.ndarray) or not differ(total[1:-1] if len(total) > 3 else total, WORTH_SAYING):
         return None
     sheet = Sheet("What does each day cost?", footer(run, name, "days are those of UTC, the bill's clock"))
     axes = sheet.axes(150)

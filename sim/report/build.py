@@ -95,8 +95,7 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
         figures.append(bill_figures.cost_by_meter(run, shown_money))
         figures.append(bill_figures.cost_by_day(run, shown_money.scale))
         figures.append(bill_figures.bill_distribution(run, shown_money.scale))
-    if run.stored.commitments:
-        figures.append(commitment_figures.commitment_use(run))
+    figures.append(commitment_figures.commitment_use(run))
     figures.append(ready.ready_curve(run))
     if run.stored.vm_timelines:
         figures.append(fleet_figures.single_vms(run))

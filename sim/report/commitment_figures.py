@@ -66,13 +66,16 @@ def commitment_table(data: PageData) -> Table | None:
     )  # fmt: skip
 
 
-def commitment_use(run: ReportedRun) -> Drawn:
+def commitment_use(run: ReportedRun) -> Drawn | None:
     """How much of each commitment was used over time, hour by hour or, over a long time, on average of longer steps."""
     name = "commitment_use"
-    shown = run.stored.commitments[:MOST_PANELS]
+    held = [use for use in run.stored.commitments if use.bought.any()]
+    if not held:
+        return None
+    shown = held[:MOST_PANELS]
     step = step_h(run.horizon_h)
     remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
-    left_out = len(run.stored.commitments) - len(shown)
+    left_out = len(held) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
     sheet = Sheet("How much of what was bought is used in each hour?", footer(run, name, remark))
     time = clock.time_axis(run.horizon_h, run.start, run.zone_name)

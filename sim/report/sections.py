@@ -65,7 +65,10 @@ SECTIONS = (
         title="The mean invoice, line by line", figures=("cost_by_meter",), tables=(tables.invoice,),
         is_open=_folded,
     ),
-    Section(title="Commitments", figures=("commitment_use",), tables=(commitment_figures.commitment_table,)),
+    Section(
+        title="Commitments and reservations", figures=("commitment_use",), tables=(commitment_figures.commitment_table,),
+        is_open=_any("cost.commitment"),
+    ),
     Section(
         title="What the VMs do", figures=("hours_by_state", "vms_by_state", "running_by_group"),
         tables=(tables.hours_table, tables.group_table),

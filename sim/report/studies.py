@@ -45,12 +45,7 @@ def known(entry: Mapping[str, Any] | None) -> bool:
     return entry is not None and entry.get("mean") is not None
 
 
-WORDS = {
-    "count": "number of VMs",
-    "hosts.count": "number of hosts",
-    "when_off": "what is done when off",
-    "os": "guest OS",
-}
+WORDS = {"count": "number of VMs", "hosts.count": "number of hosts", "when_off": "action when off", "os": "guest OS"}
 """Of settings whose key says too little by itself."""
 
 

@@ -1,6 +1,7 @@
 """The report of a sweep: how each figure moves with the settings that were varied."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from sim.fields.messages import list_words
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
-from sim.report.answer import Table
+from sim.report.answer import Table, brief
 from sim.report.axes import Key, Sheet
 from sim.report.sections import Shown
 from sim.report.studies import Study, footer, known, label_of, read, write
@@ -111,6 +112,10 @@ def _extremes(study: Study) -> list[str]:
         least = min(found, key=lambda p: p["metrics"][metric]["mean"])
         most = max(found, key=lambda p: p["metrics"][metric]["mean"])
         words = form.label[:1].upper() + form.label[1:]
+        if metric == "cost.total":
+            scale = brief(most["metrics"][metric]["mean"] / (study.months or 1.0), study.currency)
+            form = replace(form, scale=scale, times=1.0 / (study.months or 1.0))
+            words += " a month" if study.months else ""
         sentences.append(f"{words} goes from {_at_point(least, metric, form)} to {_at_point(most, metric, form)}.")
     if sentences and "precision" in study.content:
         asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"

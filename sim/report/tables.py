@@ -78,7 +78,8 @@ def cost_table(data: PageData) -> Table | None:
 
 def month_table(data: PageData) -> Table | None:
     """Money by calendar month and meter; None for a run within one month."""
-    by_month, money = data.run.stored.cost_by_month, data.money
+    money = data.money
+    by_month = {month: own for month, own in data.run.stored.cost_by_month.items() if any(own.values())}
     if len(by_month) < 2:
         return None
     cells = [[own.get(meter, 0.0) for meter in money.meters] for own in by_month.values()]

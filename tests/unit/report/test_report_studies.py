@@ -223,7 +223,7 @@ def test_a_sweep_shows_every_point(sweep: Path) -> None:
     """One figure a metric, one row a point, and a share of 99.9999 % isn't shown as all."""
     text = build(sweep).read_text(encoding="utf-8")
     assert (
-        "Cost goes from 20.00\N{NO-BREAK SPACE}USD at number of VMs of dev = 10, what is done when off of dev = stop &lt;now&gt;"
+        "Cost goes from 20.00\N{NO-BREAK SPACE}USD at number of VMs of dev = 10, action when off of dev = stop &lt;now&gt;"
         in text
     )
     assert "99.9999" in text
