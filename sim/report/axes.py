@@ -110,6 +110,7 @@ class Axes:
         self.title = title
         self.x, self.y = _Axis(), _Axis()
         self.is_open = False  # without the line at the left
+        self.sheet_width = WIDTH
         self._marks: list[Callable[[Place, Box], Iterable[Shape]]] = []
         self._beside: list[tuple[float, str]] = []
 
@@ -281,10 +282,15 @@ class Axes:
     def below(self) -> float:
         """Room for ticks and label of the horizontal axis."""
         rows = max((label.count("\n") + 1 for label in self.x.marks()[1] if label), default=0)
-        return rows * TICK * shapes.LINE_HEIGHT + (5.0 if rows else 3.0) + (TEXT * 1.5 if self.x.label else 0.0)
+        return rows * TICK * shapes.LINE_HEIGHT + (5.0 if rows else 3.0) + TEXT * 1.4 * len(self._x_label)
 
-    def draw(self, box: Box, width: float) -> Iterable[Shape]:
-        """Everything in these axes, whose plane is *box* of a sheet of this width."""
+    @property
+    def _x_label(self) -> list[str]:
+        """Lines of the horizontal axis' label."""
+        return shapes.wrap(self.x.label, TEXT, self.sheet_width - 2 * EDGE) if self.x.label else []
+
+    def draw(self, box: Box) -> Iterable[Shape]:
+        """Everything in these axes, whose plane is *box*."""
         left, top, right, bottom = box
         x_axis, y_axis = self.x, self.y
 
@@ -308,15 +314,14 @@ class Axes:
             yield from mark(place, box)
         frame = [(left, bottom), (right, bottom)] if self.is_open else [(left, top), (left, bottom), (right, bottom)]
         yield Outline(points=np.asarray(frame), stroke=style.QUIET, width=0.8)
-        yield from self._labels(box, (at_x, x_words), (at_y, y_words), width)
+        yield from self._labels(box, (at_x, x_words), (at_y, y_words))
         for line, text in self._beside:
             y = along(y_axis, [line], bottom, top)[0]
             yield Words(x=right + 6.0, y=y + TICK * 0.35, text=text, size=TICK, colour=style.INK)
 
-    def _labels(
-        self, box: Box, x: tuple[Floats, Sequence[str]], y: tuple[Floats, Sequence[str]], width: float
-    ) -> Iterable[Shape]:
+    def _labels(self, box: Box, x: tuple[Floats, Sequence[str]], y: tuple[Floats, Sequence[str]]) -> Iterable[Shape]:
         left, top, right, bottom = box
+        width = self.sheet_width
         taken = 0.0
         for at, label in zip(*x, strict=True):
             wide = max(width_of(line, TICK) for line in label.split("\n")) / 2
@@ -329,13 +334,17 @@ class Axes:
                 yield Words(x=centre, y=y_of, text=text, size=TICK, colour=style.INK, anchor="middle")
         for at, label in zip(*y, strict=True):
             yield Words(x=left - 5.0, y=float(at) + TICK * 0.35, text=label, size=TICK, colour=style.INK, anchor="end")
-        if self.x.label:
-            base, half = bottom + self.below - 3.0, width_of(self.x.label, TEXT) / 2
+        base = bottom + self.below - 3.0 - TEXT * 1.4 * (len(self._x_label) - 1)
+        for row, line in enumerate(self._x_label):
+            half = width_of(line, TEXT) / 2
             centre = max(min((left + right) / 2, width - EDGE - half), EDGE + half)
-            yield Words(x=centre, y=base, text=self.x.label, size=TEXT, colour=style.QUIET, anchor="middle")
+            y_of = base + TEXT * 1.4 * row
+            yield Words(x=centre, y=y_of, text=line, size=TEXT, colour=style.QUIET, anchor="middle")
         words = "  \N{MIDDLE DOT}  ".join(part for part in (self.title, self.y.label) if part)
         if words:
-            yield Words(x=left, y=top - 5.0, text=words, size=TEXT, colour=style.INK)
+            words = style.shorten(words, int((width - 2 * EDGE) / CHARACTER))
+            at = max(EDGE, min(left, width - EDGE - width_of(words, TEXT)))
+            yield Words(x=at, y=top - 5.0, text=words, size=TEXT, colour=style.INK)
 
 
 class Sheet:
@@ -380,9 +389,9 @@ class Sheet:
         left = EDGE + max((axes.left for axes in self._axes), default=0.0)
         right = width - max((axes.right for axes in self._axes), default=0.0)
         for axes in self._axes:
-            axes.x.room = right - left
+            axes.sheet_width, axes.x.room = width, right - left
             y += axes.above
-            drawn += axes.draw((left, y, right, y + axes.height), width)
+            drawn += axes.draw((left, y, right, y + axes.height))
             y += axes.height + axes.below + 6.0
         for line in shapes.wrap(self._footer, TICK, width - 2 * EDGE):
             y += TICK * shapes.LINE_HEIGHT
