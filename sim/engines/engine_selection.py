@@ -34,7 +34,8 @@ def moves_for_kernel(plan: FleetPlan) -> float:
 
 
 def _in_kernel(group: GroupPlan) -> bool:
-    return group.demand.is_compiled and not group.demand.behaves
+    own_policy = group.fall_back is not None and group.fall_back.policy is not None
+    return group.demand.is_compiled and not group.demand.behaves and not own_policy
 
 
 def kernel_of(plan: FleetPlan) -> str:
@@ -98,5 +99,6 @@ def feature_for_simpy(plan: FleetPlan) -> str:
         return f'placement "{plan.platform.placement}"'
     for group in plan.groups:
         if not _in_kernel(group):
-            return type(group.demand).__name__.lower()
+            own = group.fall_back and group.fall_back.policy
+            return f"spot.fall_back {type(own).__name__}" if own else type(group.demand).__name__.lower()
     return ""

@@ -274,3 +274,23 @@ def test_groups_beside_a_behaviour_stay_compiled(tmp_path: Path) -> None:
     engine, why, restarts, *_ = answered(code, tmp_path)
     assert (engine, restarts) == ("compiled", 50)
     assert "rollingrestart needs SimPy" in why
+
+
+PROGRESS = """
+import uniform_progress
+found = []
+for rule in ("own-uniform-progress", "uniform-progress", "deadline"):
+    scenario = sim.load("FOLDER/spot_deadline.toml", [f"group.job.spot.fall_back={rule}", "group.job.arrivals.deadline=72h"])
+    result = sim.run(scenario, engine="simpy" if rule != "own-uniform-progress" else "auto", replications=2)
+    found.append([result.engine, result.engine_why, [str(each.metrics) for each in result.replications], scenario.describe()])
+print(json.dumps(found))
+"""
+
+
+def test_uniform_progress_as_a_plug_in_has_the_bits_of_the_built_in_rule(tmp_path: Path) -> None:
+    """Every figure of two replications, and another rule has others; validate has its words, the summary says why SimPy."""
+    own, built_in, other = answered(PROGRESS.replace("FOLDER", str(ROOT / "scenarios")), tmp_path)
+    assert own[2] == built_in[2] != other[2]
+    assert own[0] == "simpy"
+    assert "spot.fall_back UniformProgress" in own[1]
+    assert any("while it is behind" in line for line in own[3])

@@ -42,6 +42,7 @@ from sim.engines.compiled.layout import (
 # isort: on
 from sim.engines.shared import work
 from sim.engines.shared.work import capacity_until, late_ticks
+from sim.model.faults.fall_back import Request
 from sim.model.state_machine import DEMANDS, STUCK, TURNS, Attempts, Delay, Life, LifeTimer
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import LEFT_ON
@@ -168,7 +169,7 @@ def _moves_s(slot: int, group: int, t: float, left_s: float, fleet: Fleet) -> fl
     """When the request goes on with a VM of the other priority, if the VM stays where it is."""
     mine, seconds, edges_s = fleet.tables.settings[group], fleet.tables.groups_s[group], fleet.tables.capacity_s
     floats, changeover_s = fleet.vms.floats, seconds[CHANGEOVER_S]
-    request = work.Request(floats[slot, REQUESTED], seconds[DEADLINE_S], floats[slot, WORK], left_s)
+    request = Request(floats[slot, REQUESTED], seconds[DEADLINE_S], floats[slot, WORK], left_s)
     known = work.Record(edges_s, mine[CAPACITY_FROM], mine[CAPACITY_TO], mine[CAPACITY_FIRST] != 0)  # type: ignore[arg-type]
     if not mine[IS_SPOT]:
         return work.returns_at(t, request, changeover_s, known)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sim.model.faults import FallBackRule
+from sim.model.faults.fall_back import FallBackRule, Request
 from sim.units import TICKS_PER_SECOND
 from sim.usage.ledger import TICKS_PER_HOUR
 
@@ -39,15 +39,6 @@ def late_ticks(due_s: float, done_s: float) -> int:
     if done_s <= due_s:
         return 0
     return int(done_s * TICKS_PER_SECOND + 0.5) - int(due_s * TICKS_PER_SECOND + 0.5)
-
-
-class Request(NamedTuple):
-    """A request with work, at some instant."""
-
-    made_s: float
-    deadline_s: float  # from then
-    work_s: float
-    left_s: float  # of it
 
 
 class Record(NamedTuple):

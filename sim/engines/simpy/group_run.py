@@ -13,9 +13,10 @@ from simpy.events import Event
 from sim.engines.events import Noted, of_refusal
 from sim.engines.group_setup import GroupSetup
 from sim.engines.shared.priorities import RANK_BITS
-from sim.engines.shared.work import Record, Request, capacity_until
+from sim.engines.shared.work import Record, capacity_until
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
+from sim.model.faults.fall_back import Request
 from sim.model.state_machine import State, Transition
 from sim.usage.ledger import to_ticks
 from sim.usage.ready import NEVER as NEVER_READY

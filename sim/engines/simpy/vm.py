@@ -12,7 +12,16 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from sim.engines.shared.work import IN_TIME, LATE, LIFE_BITS, LOST_WORK, falls_back_at, late_ticks, returns_at
+from sim.engines.shared.work import (
+    IN_TIME,
+    LATE,
+    LIFE_BITS,
+    LOST_WORK,
+    capacity_from,
+    falls_back_at,
+    late_ticks,
+    returns_at,
+)
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
@@ -173,7 +182,10 @@ class Vm(VmOnPlatform):
         plan, record = self.group.state_machine.plan, self.group.record
         if state.moves is None or plan.fall_back is None:
             return NEVER
-        changeover_s = plan.fall_back.changeover_s
+        changeover_s, policy = plan.fall_back.changeover_s, plan.fall_back.policy
+        if policy is not None:
+            when = policy.returns_at if plan.spot is None else policy.goes_on_at
+            return when(self.now_s, self.request_state, changeover_s, lambda at_s: capacity_from(record, at_s))
         if plan.spot is None:
             return returns_at(self.now_s, self.request_state, changeover_s, record)
         enough = self.evicted >= plan.fall_back.evictions

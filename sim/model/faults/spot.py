@@ -16,7 +16,7 @@ from sim.fields.recurring import MOST_KNOWN_BEFORE, Recurring
 from sim.fields.types import PositiveSeconds, Share, default_field
 from sim.model.faults.availability import Availability, AvailabilitySection
 from sim.model.faults.base import GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
-from sim.model.faults.fall_back import NEVER, RULES, FallBack, FallBackKey, FallBackRule
+from sim.model.faults.fall_back import FALL_BACKS, NEVER, RULES, FallBack, FallBackKey, FallBackRule
 from sim.units import format_duration
 
 FALL_BACK_WORDS = {
@@ -130,6 +130,7 @@ class SpotSection(GroupFault):
         """The rule, and what a changeover takes: a delete, unless evictions do that, a create, and work that is lost."""
         if self.fall_back == NEVER:
             return None
+        policy = FALL_BACKS.get(self.fall_back)
         steps = [
             "allocating",
             "starting",
@@ -138,7 +139,8 @@ class SpotSection(GroupFault):
             *["deleting"] * (self.policy == "deallocate"),
         ]
         return FallBack(
-            rule=RULES.get(self.fall_back, FallBackRule.AFTER),
+            rule=FallBackRule.PLUG_IN if policy is not None else RULES.get(self.fall_back, FallBackRule.AFTER),
+            policy=policy,
             evictions=self.fall_back if isinstance(self.fall_back, int) else 0,
             changeover_s=math.fsum(durations_s[step].mean for step in steps) + (self.lost_work or 0.0),
         )
@@ -157,7 +159,7 @@ class SpotSection(GroupFault):
             )
             return
         section = group.demand_section
-        if self.fall_back in RULES and section is not None and section.to_demand().deadline_s == math.inf:
+        if not isinstance(self.fall_back, int) and section is not None and section.to_demand().deadline_s == math.inf:
             problem, hint = f'"{self.fall_back}": the work has no deadline', 'give arrivals a deadline, such as "12h"'
             yield Issue(here, problem, hint, related_paths=((*place[:-1], "arrivals"),))
         if self.restart_after is None:
@@ -202,7 +204,8 @@ class SpotSection(GroupFault):
                 lines.append(section.availability.describe())
             if section.fall_back != NEVER:
                 after = f"After {section.fall_back} evictions work goes on with a regular VM."
-                lines.append(FALL_BACK_WORDS.get(section.fall_back, after))
+                policy = FALL_BACKS.get(section.fall_back)
+                lines.append(policy.words if policy is not None else FALL_BACK_WORDS.get(section.fall_back, after))
             if section.lost_work is not None:
                 lost = format_duration(section.lost_work)
                 lines.append(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from sim.lifecycle.operations import rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.faults import FallBackRule
 from sim.model.state_machine import Attempts, Delay, State, Transition
 from sim.model.states.deletion import back_to_autoscaler, lifetime_may_end, may_move, without_vm
 from sim.model.states.draft import Draft, Power, Rows
@@ -89,7 +88,7 @@ def on(draft: Draft, state: State) -> None:
     may_be_evicted(draft, state)
     host_may_fail(draft, state)
     lifetime_may_end(draft, state)
-    may_move(draft, state, FallBackRule.PROGRESS)
+    may_move(draft, state, returns=True)
 
 
 @AUTOMATION.operation

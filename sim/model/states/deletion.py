@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
-from sim.model.faults import FallBackRule
 from sim.model.state_machine import Delay, State
 from sim.model.states.draft import Draft, Power, Rows
 from sim.model.states.operations import Outcomes, operate
@@ -76,10 +75,10 @@ def replaced(draft: Draft, state: State) -> None:
     lifetime_may_end(draft, state)
 
 
-def may_move(draft: Draft, state: State, rule: FallBackRule | None = None) -> None:
-    """Work may go on with a VM of the other priority: of spot VMs, by any rule; of regular ones, by that *rule*."""
+def may_move(draft: Draft, state: State, *, returns: bool = False) -> None:
+    """Work may go on with a VM of the other priority: from spot VMs, or where it *returns*, to them."""
     plan = draft.plan
-    if plan.fall_back is None or (rule is None) != (plan.spot is not None) or rule not in (None, plan.fall_back.rule):
+    if plan.fall_back is None or returns != (plan.spot is None) or (returns and not plan.fall_back.returns):
         return
     state.moves = draft.transition(
         state, draft.to("moved") if state.power is None else draft.to("delete", state.power, "move")
