@@ -1,4 +1,4 @@
-"""Python blocks of README.md and docs/*.md are run as tests, so that no example goes stale."""
+"""Blocks of code and commands in README.md and docs/ are run as tests (`tests/helpers/doc_blocks.py`), so that none goes stale."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from sybil import Document, Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.markdown import SkipParser
+
+from tests.helpers.doc_blocks import parse_blocks
 
 HERE = Path(__file__).parent
-PROSE = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"])
+PROSE = Sybil(parsers=[parse_blocks, SkipParser()], patterns=["README.md", "docs/*.md", "docs/**/*.md"])
 
 collect_ignore_glob = ["tests/benchmarks/peers/*"]  # programs for other environments, not modules of ours
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much the suites with chance in them do: little in CI, more by option."""
+    """How much the suites with chance in them do (little in CI, more by option), and whether shown output is renewed."""
     parser.addoption("--fuzz-inputs", type=int, default=2_500, help="mutated inputs of tests/fuzz")
     parser.addoption("--fuzz-first", type=int, default=0, help="seed of the first of them")
+    parser.addoption("--update-docs", action="store_true", help="write what examples print into README.md and docs/")
     parser.addoption("--kills", type=int, default=6, help="SIGKILLs of tests/fuzz/test_kills.py")
 
 
@@ -48,11 +51,19 @@ class Examples(pytest.Item):
 
     def runtest(self) -> None:
         """They write their results somewhere else, and find the checkout's files by their README paths."""
+        renews = self.config.getoption("--update-docs")
+        corrections: list[tuple[tuple[int, int], str]] = []
+        self.document.namespace["corrections"] = corrections if renews else None
         with TemporaryDirectory(prefix="vmfleet-prose-") as scratch, chdir(scratch):
-            for shared in ("scenarios", "sim"):
+            for shared in ("scenarios", "sim", "tools"):
                 Path(scratch, shared).symlink_to(HERE / shared)
             for example in self.document.examples():
                 example.evaluate()
+        text = self.document.text
+        for (start, end), printed in reversed(corrections):
+            text = text[:start] + printed + text[end:]
+        if corrections:
+            self.path.write_text(text, encoding="utf-8")
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the page is."""
