@@ -63,6 +63,7 @@ def evaluate(example: Example) -> None:
     """Do what the block says in the current folder. Raises AssertionError: what it printed is not what is shown."""
     block: Block = example.parsed
     if block.title:
+        Path(block.title).parent.mkdir(parents=True, exist_ok=True)
         Path(block.title).write_text(block.text, encoding="utf-8")
         return
     printed = _shell(block.text) if block.language == "sh" else _python(example, block)
@@ -83,10 +84,10 @@ def _shell(text: str) -> str:
     tools = Path("bin").absolute()
     if not tools.is_dir():
         tools.mkdir()
-        program = tools / "vmfleet"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sim "$@"\n', encoding="utf-8")
-        program.chmod(0o755)
-        (tools / "python").symlink_to(sys.executable)
+        for name, arguments in (("vmfleet", "-m sim"), ("python", "")):
+            program = tools / name
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n', encoding="utf-8")
+            program.chmod(0o755)
     path = os.pathsep.join([str(tools), os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     environment |= {"PATH": path, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"}
