@@ -9,18 +9,12 @@ from typer.testing import CliRunner
 
 from sim.cli.app import app
 from sim.cli.examples import EXAMPLES
-
-GROUP = typer.main.get_command(app)
-COMMANDS = {
-    name if inner is None else f"{name} {inner}"
-    for name, command in GROUP.commands.items()
-    for inner in getattr(command, "commands", {None: None})
-}
+from tests.helpers.command_line import check_arguments, commands
 
 
 def test_every_command_has_an_example_and_no_other_has():
     """Also the commands of `prices`."""
-    assert set(EXAMPLES) == COMMANDS
+    assert set(EXAMPLES) == set(commands())
 
 
 @pytest.mark.parametrize("command", EXAMPLES)
@@ -39,13 +33,10 @@ def test_the_command_line_takes_the_example(command: str, line: str, tmp_path: P
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line.partition(" > ")[0])
     assert words[: 1 + len(command.split())] == ["vmfleet", *command.split()]
-    found = GROUP
-    for word in command.split():
-        found = found.commands[word]
-    found.make_context(command, words[1 + len(command.split()) :], parent=None)
+    check_arguments(words)
 
 
 def test_an_option_that_is_not_there_is_refused():
     """The check above can fail."""
     with pytest.raises(typer.TyperException):
-        GROUP.commands["run"].make_context("run", ["dev.toml", "--presicion", "1%"])
+        check_arguments(["vmfleet", "run", "dev.toml", "--presicion", "1%"])

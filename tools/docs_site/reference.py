@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 from typer.main import get_command
 
 import sim
@@ -105,7 +106,7 @@ def examples() -> Mapping[str, tuple[str, str]]:
     """An example of each key, as a line of TOML, and the name of its scenario."""
     found: dict[str, tuple[str, str]] = {}
     for file in EXAMPLE_FILES:
-        for path, name, value in _settings(tomllib.loads(file.read_text(encoding="utf-8")), ""):
+        for path, name, value in settings(tomllib.loads(file.read_text(encoding="utf-8"))):
             line = f"{name} = {_short(value)}"
             before = found.get(path)
             if before is None or len(line) <= LONGEST < len(before[0]):
@@ -120,12 +121,12 @@ def _short(value: Any) -> str:
     return toml_value(value)
 
 
-def _settings(table: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
+def settings(table: Any, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
     """Each key of a parsed scenario: its path as `vmfleet keys` writes it, its name, its value."""
     if isinstance(table, list):
         for one in table:
             if isinstance(one, dict):
-                yield from _settings(one, prefix if "dist" in one else f"{prefix.removesuffix('.')}[].")
+                yield from settings(one, prefix if "dist" in one else f"{prefix.removesuffix('.')}[].")
         return
     if not isinstance(table, dict):
         return
@@ -133,11 +134,11 @@ def _settings(table: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
     for name, value in table.items():
         path = f"{inside}{name}"
         if inside == "prices.override.":
-            yield from _settings(value, "prices.override.<name>.")
+            yield from settings(value, "prices.override.<name>.")
             yield "prices.override", f'override."{name}"', dict([*value.items()][:2])
         else:
             yield path, name, value
-            yield from _settings(value, f"{path}.")
+            yield from settings(value, f"{path}.")
 
 
 def metrics() -> str:
@@ -198,4 +199,20 @@ def python() -> str:
     return "\n".join(lines)
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {"keys": keys, "metrics": metrics, "commands": commands, "python": python}
+def citation() -> str:
+    """BibTeX of this version, from CITATION.cff."""
+    facts = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    authors = " and ".join(f"{{{one['name']}}}" for one in facts["authors"])
+    return (
+        f"```text\n@software{{vmfleet,\n  author = {{{authors}}},\n  title = {{{facts['title']}}},\n"
+        f"  version = {{{sim.__version__}}},\n  license = {{{facts['license']}}},\n}}\n```\n"
+    )
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "keys": keys,
+    "metrics": metrics,
+    "commands": commands,
+    "python": python,
+    "citation": citation,
+}
