@@ -46,7 +46,9 @@ def test_there_are_pages_to_check() -> None:
 def test_paths_named_in_prose_exist(page: Path) -> None:
     """A reader who follows a path must find something there."""
     text = page.read_text(encoding="utf-8")
-    of_the_reader = "".join(block.title + block.text for _, _, block in blocks_of(text))  # files that the page's commands make
+    of_the_reader = "".join(
+        block.title + block.text for _, _, block in blocks_of(text)
+    )  # files that the page's commands make
     for name in PATH_IN_PROSE.findall(text):
         if WRITTEN_BY_A_RUN.match(name) or name in RESULT_FILES or ("/" not in name and name in of_the_reader):
             continue
