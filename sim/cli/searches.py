@@ -1,5 +1,6 @@
 """`vmfleet size`, `sensitivity` and `recommend`: which value keeps a target, what moves the answer, what to commit to."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -38,8 +39,18 @@ def size(
 ) -> None:
     """The smallest (or largest) value that keeps a target."""
     from sim import load, size
+    from sim.studies.sizing import least_replications
 
     loaded = load(scenario, shared.overrides or ())
+    least, cap = least_replications(vary, keep, confidence, options.run_options(shared))
+    if least and not shared.quiet:
+        enough = "" if least <= cap else f"; with at most {cap:,} it can only be shown to be broken: give a larger -n"
+        takes = (
+            "no number of replications shows that it is kept"
+            if least == math.inf
+            else (f"a value needs at least {least:,.0f} replications to be shown to keep it")
+        )
+        terminal.note(f"{keep}: {takes}{enough}")
     run_study(
         "size",
         loaded.name,

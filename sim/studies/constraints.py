@@ -78,6 +78,20 @@ class Constraint:
         """Whether its estimate is a share of replications, not a mean of the metric."""
         return self.quantile is not None or self.event is not None
 
+    def least_replications(self, level: float) -> float:
+        """Replications without which it can't be shown to be kept with an error of *level*, even if all come out well.
+
+        0 for a mean. If all n are within, Clopper and Pearson's lower bound of the probability of being so is (level / 2)^(1/n).
+        """
+        if not self.is_share_of_replications:
+            return 0.0
+        share = self.quantile
+        if share is None:
+            share = self.limit if self.sign.startswith(">") else 1.0 - self.limit
+        if share <= 0.0:
+            return 2.0
+        return math.inf if share >= 1.0 else math.ceil(math.log(level / 2) / math.log(share))
+
     def judge(self, result: Replicated, level: float) -> Evidence:
         """Whether the replications so far show it kept, or broken, with an error of at most *level*."""
         if self.quantile is not None:

@@ -1,45 +1,34 @@
 """The smallest (or largest) value of a setting that keeps a target, with the evidence.
 
-Bisection on common random numbers. Each value is judged at a share of the error level, split over all the values and
-looks that the search may take, so that the whole answer is wrong with at most the stated probability. What the
-replications can't decide is reported as undecided. The target must get easier in one direction of the value.
+Bisection on common random numbers (`sim.studies.size_search`): replications are added at the values that matter, until the answer is
+decided or a cap is met, and the whole answer is wrong with at most the stated probability. What the replications can't decide is
+reported as undecided. The target must get easier in one direction of the value.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
 from sim.fields.metrics import Form, Forms
 from sim.runs.frames import DataFrame, frame
-from sim.runs.metrics import HEADLINES
-from sim.runs.options import PreciseKeywords, RunOptions, no_progress, options_from
+from sim.runs.options import PreciseKeywords, RunOptions, options_from
 from sim.runs.replication_runner import ReplicationRunner
 from sim.runs.run import loaded
-from sim.runs.run_result import RunResult
-from sim.runs.stopping import FIRST_ROUND, is_precise
 from sim.runs.summary_csv import Sheet
 from sim.runs.summary_csv import shown as shown_cells
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.studies.answers import Answer
 from sim.studies.axes import axes_of, changed, shown
-from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, Evidence, parse_constraint
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
+from sim.studies.size_search import Runner, Search, Trial, find
 from sim.studies.study_folders import hours_of, replications_table, table_of, write_study
 from sim.studies.sweep import column_value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One value that was tried."""
-
-    value: object
-    evidence: Evidence
-    run: RunResult
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -59,6 +48,7 @@ class Sizing(Answer):
     next_answer: str | None  # of that neighbour; infeasible: `value` is exactly the bound
     other_end: object  # the end of the range that should keep the target most easily
     other_end_answer: str
+    least: float  # replications of one value without which the target can't be shown to be kept; 0: a mean
     trials: tuple[Trial, ...]  # in the order of the values
 
     @property
@@ -126,6 +116,7 @@ class Sizing(Answer):
             "other_end_answer": self.other_end_answer,
             "words": self.words,
             "seed": self.trials[0].run.seed,
+            "least_replications": self.least if math.isfinite(self.least) else None,
             "trials": list(self.rows()),
         }
 
@@ -190,10 +181,20 @@ def size(
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
         end, *_ = with_warm_ups(ends, options)
         asked = asked.with_warm_up_found(f"{end.warm_up_s:.0f}s")
-    search = Search(asked, path, values, constraint, 1 - confidence, options)
+    search = Search(
+        values, constraint, 1 - confidence, options,
+        lambda value, each: ReplicationRunner(changed(asked, {path: value}), each),
+    )  # fmt: skip
     # Indices from the value that should keep the target to the one that shouldn't.
     way = list(range(len(values))) if largest else list(range(len(values)))[::-1]
-    return bisect(search, way, largest=largest, confidence=confidence)
+    found = find(search, way)
+    after = None if found.best is None or found.best + 1 == len(way) else values[way[found.best + 1]]
+    return Sizing(
+        scenario=asked, path=path, constraint=constraint, largest=largest, confidence=confidence, cap=search.cap,
+        candidates=len(way), answer=found.answer, value=None if found.best is None else values[way[found.best]],
+        next_value=after, next_answer=found.next_answer, other_end=values[way[0]], other_end_answer=found.other_end,
+        least=search.least, trials=search.trials(),
+    )  # fmt: skip
 
 
 def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
@@ -203,109 +204,15 @@ def _checked(keep: str | Constraint, scenario: Scenario) -> Constraint:
     return constraint
 
 
-def bisect(search: Search, way: Sequence[int], *, largest: bool, confidence: float) -> Sizing:
-    """Go from the end that should keep the target towards the end that shouldn't; both ends are always tried."""
-    first, last = 0, len(way) - 1
-    best: int | None = None
-    if search.answer(way[last]) == FEASIBLE:
-        best = last  # nothing lies beyond it, whatever the other end does
-    elif search.answer(way[first]) == FEASIBLE:
-        best, beyond = first, last  # beyond: the nearest value not shown to keep it
-        while beyond - best > 1:
-            middle = (best + beyond) // 2
-            if search.answer(way[middle]) == FEASIBLE:
-                best = middle
-            else:
-                beyond = middle
-    other_end = search.answer(way[first])
-    neighbour = None if best is None or best == last else way[best + 1]
-    next_answer = None if neighbour is None else search.answer(neighbour)
-    if best is not None:
-        answer = FEASIBLE if next_answer in (None, INFEASIBLE) else UNDECIDED
-    else:
-        ends = {other_end, search.answer(way[last])}
-        answer = INFEASIBLE if ends == {INFEASIBLE} else UNDECIDED
-    return Sizing(
-        scenario=search.scenario, path=search.path, constraint=search.constraint, largest=largest,
-        confidence=confidence, cap=search.cap, candidates=len(way), answer=answer,
-        value=None if best is None else search.values[way[best]],
-        next_value=None if neighbour is None else search.values[neighbour], next_answer=next_answer,
-        other_end=search.values[way[first]], other_end_answer=other_end, trials=search.trials(),
-    )  # fmt: skip
+def least_replications(vary: str, keep: str, confidence: float, options: RunOptions) -> tuple[float, int]:
+    """Replications of one value without which the target can't be shown to be kept, and how many there may be.
 
-
-class Search:
-    """The values tried so far, each judged once."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        path: str,
-        values: Sequence[object],
-        constraint: Constraint,
-        level: float,
-        options: RunOptions,
-    ) -> None:
-        self.cap = options.cap
-        if self.cap < 2:
-            raise InputError(f"replications is {self.cap}; a search needs at least 2")
-        self.scenario, self.path, self.values, self.constraint = scenario, path, list(values), constraint
-        self.precision, self.progress = options.precision, options.progress or no_progress
-        self.options = replace(options, progress=self._report)
-        self.rounds = looks_until(self.cap)
-        self.most_trials = 2 + math.ceil(math.log2(max(2, len(values))))
-        self.level = level / (self.most_trials * len(self.rounds))
-        self.tried: dict[int, Trial] = {}
-        self.finished = 0  # replications of the values tried
-
-    def answer(self, index: int) -> str:
-        """The answer for one value, from as many rounds as it takes, or the cap allows."""
-        if index not in self.tried:
-            self.tried[index] = self._try(index)
-        return self.tried[index].evidence.answer
-
-    def trials(self) -> tuple[Trial, ...]:
-        """Everything tried, in the order of the values."""
-        return tuple(self.tried[index] for index in sorted(self.tried))
-
-    def _try(self, index: int) -> Trial:
-        value = self.values[index]
-        runner = ReplicationRunner(changed(self.scenario, {self.path: value}), self.options)
-        evidence: Evidence | None = None
-        for upto in self.rounds:
-            runner.run_until(upto)
-            run = runner.result()
-            look = self.constraint.judge(run, self.level)
-            # What one look has decided no later one takes back: the level is split over all of them, so a second verdict
-            # would be a second chance to err. Finer figures for the same answer are welcome.
-            if evidence is None or evidence.answer in (UNDECIDED, look.answer):
-                evidence = look
-            if evidence.answer != UNDECIDED and self.is_known(run):
-                break
-        assert evidence is not None
-        self.finished += run.n
-        return Trial(value=value, evidence=evidence, run=run)
-
-    def _report(self, done: int, upto: int) -> None:
-        """Progress of the whole search: the values still to come are expected to take as many as those so far."""
-        each = (self.finished + upto) / (len(self.tried) + 1)
-        to_come = self.most_trials - len(self.tried) - 1
-        self.progress(self.finished + done, self.finished + upto + round(max(0, to_come) * each))
-
-    def is_known(self, run: RunResult) -> bool:
-        """Whether the headline metrics have the precision asked for."""
-        if self.precision is None:
-            return True
-        return all(is_precise(run.estimate(metric), self.precision) for metric in HEADLINES)
-
-
-def looks_until(cap: int) -> list[int]:
-    """When to look: after 20 replications, then after each doubling, so that few looks share the error level.
-
-    >>> looks_until(1000)
-    [20, 40, 80, 160, 320, 640, 1000]
+    0 for a target on a mean: two may do. Infinite for one that no number shows, such as a probability of 0.
     """
-    looks = [min(FIRST_ROUND, cap)]
-    while looks[-1] < cap:
-        looks.append(min(2 * looks[-1], cap))
-    return looks
+    axes = axes_of([vary])
+    search = Search(axes[0].values, parse_constraint(keep), 1 - confidence, options, _no_runner)
+    return search.least, search.cap
+
+
+def _no_runner(_value: object, _options: RunOptions) -> Runner:
+    raise AssertionError("nothing is simulated to know how many replications it takes")

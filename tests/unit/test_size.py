@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scripts import load_tool
 
 import sim
+from sim.cli import main
 from sim.errors import InputError, ScenarioError
 from sim.runs.options import RunOptions
-from sim.studies import sizing
 from sim.studies.constraints import Evidence, parse_constraint
-from sim.studies.sizing import Sizing, looks_until, size
+from sim.studies.size_search import Search, find, looks_until
+from sim.studies.sizing import size
+
+study = load_tool("validate_size")
+Played = study.Played
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +116,18 @@ def test_what_one_look_has_decided_no_later_one_takes_back(monkeypatch: pytest.M
     answers = iter(["undecided", "feasible", "infeasible", "feasible"])
 
     class Turncoat:
+        def least_replications(self, _level: float) -> float:
+            return 0.0
+
         def judge(self, run: Any, _level: float) -> Evidence:
             return Evidence(answer=next(answers), estimate=1.0, low=0.0, high=2.0, n=run.n)
 
-    monkeypatch.setattr(sizing, "ReplicationRunner", _Played(np.zeros(160)).maker())
-    monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
-    monkeypatch.setattr(sizing.Search, "is_known", lambda self, run: run.n >= 160)
-    search = sizing.Search(None, "x", [1.0], Turncoat(), 0.05, RunOptions(replications=160, seed=0, precision=0.01))  # type: ignore[arg-type]
+    monkeypatch.setattr(Search, "is_known", lambda self, run: run.n >= 160)
+    options = RunOptions(replications=160, seed=0, precision=0.01)
+    search = Search([1.0], Turncoat(), 0.05, options, lambda value, _: Played(value, np.zeros(160)))  # type: ignore[arg-type]
     assert search.answer(0) == "feasible"
+    search.refine()
+    assert search.tried[0].evidence.answer == "feasible"
     assert search.tried[0].run.n == 160
     assert search.tried[0].evidence.n == 160  # finer figures for the same answer are taken
 
@@ -170,62 +178,16 @@ def test_what_so_few_replications_cannot_know_is_undecided(fleet: sim.Scenario):
     assert "undecided" in found.words
 
 
-class _Played:
-    """A stand-in for simulating: value v costs v + noise with spread 1 in replication k, the same noise at every v."""
+@pytest.mark.parametrize("target", study.TARGETS)
+def test_a_wrong_answer_is_as_rare_as_stated(target: str):
+    """Searches at 5 % error whose answer is known: wrong ones at most as often, within the binomial's 1e-4 band.
 
-    def __init__(self, noise: np.ndarray) -> None:
-        self.noise = noise
-        self.replications: list[int] = []
-
-    def maker(self) -> Callable[..., Any]:
-        noise = self.noise
-
-        class ReplicationRunner:
-            def __init__(self, scenario: Any, _options: RunOptions) -> None:
-                self.value, self.count = scenario, 0
-
-            def run_until(self, count: int) -> None:
-                self.count = count
-
-            def result(self) -> Any:
-                costs = (self.value + noise[: self.count]).tolist()
-                return SimpleNamespace(values=lambda _m, _g: costs, n=self.count)
-
-        return ReplicationRunner
-
-
-def _search(
-    noise: np.ndarray, values: Sequence[float], words: str, level: float, monkeypatch: pytest.MonkeyPatch
-) -> Sizing:
-    monkeypatch.setattr(sizing, "ReplicationRunner", _Played(noise).maker())
-    monkeypatch.setattr(sizing, "changed", lambda _scenario, settings: settings["x"])
-    search = sizing.Search(
-        None, "x", list(values), parse_constraint(words), level, RunOptions(replications=len(noise), seed=0)
-    )  # type: ignore[arg-type]
-    return sizing.bisect(search, list(range(len(values))), largest=True, confidence=1 - level)
-
-
-@pytest.mark.parametrize("words", ["cost.total<=10.05", "p90(cost.total)<=11.33"])
-def test_a_wrong_answer_is_as_rare_as_stated(words: str, monkeypatch: pytest.MonkeyPatch):
-    """300 searches at 20 % error: the largest value is truly 10; another one called feasible and sharp is an error.
-
-    At most the binomial's 1e-4 tail of 20 %. The wrong model, which takes the side on which 20 replications happen to
-    lie, errs in far more and is refused.
+    The wrong rule, which looks every two replications and takes each interval for the only one, errs more often and is refused.
+    `tools/validate_size.py` makes 2,000 of each.
     """
-    rng = np.random.default_rng(17)
-    values = np.arange(0.0, 16.0).tolist()
-    studies, wrong, naive = 300, 0, 0
-    for _ in range(studies):
-        noise = rng.normal(0, 1, 320)
-        found = _search(noise, values, words, 0.20, monkeypatch)
-        wrong += found.answer == "feasible" and found.value != 10.0
-        wrong += found.answer == "infeasible"
-        first = noise[:20]
-        seen = first.mean() if "p90" not in words else np.quantile(first, 0.9) - 1.28
-        naive += not (10 + seen <= 10.05 < 11 + seen)
-    band = stats.binom.ppf(1 - 1e-4, studies, 0.20)
-    assert wrong <= band
-    assert naive > band
+    counted = study.count_errors(target, studies=200, error=0.05, seed=17)
+    assert counted.holds("ours")
+    assert not counted.holds("every look at the whole level")
 
 
 def test_looks_are_few_and_end_at_the_cap():
@@ -233,6 +195,49 @@ def test_looks_are_few_and_end_at_the_cap():
     assert looks_until(1000) == [20, 40, 80, 160, 320, 640, 1000]
     assert looks_until(20) == [20]
     assert looks_until(5) == [5]
+
+
+def test_a_chance_target_says_how_many_replications_it_needs(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """With an error of 5 %: even if none of n is late, the bound is below 1 % from ln(0.025) / ln(0.99) = 367.04 on.
+
+    With so many it can be shown, with one less it can't, by the bound itself; a mean needs none.
+    """
+    never = parse_constraint("P(cost.total>50)<=1%")
+    assert never.least_replications(0.05) == 368
+    for n, answer in ((367, "undecided"), (368, "feasible")):
+        fine = SimpleNamespace(values=lambda _metric, _group, n=n: [0.0] * n, n=n)
+        assert never.judge(fine, 0.05).answer == answer
+    assert parse_constraint("p99(cost.total)<=50").least_replications(0.05) == 368
+    assert parse_constraint("p1(availability)>=0.9").least_replications(0.05) == 368
+    assert parse_constraint("P(availability>0.9)>=99%").least_replications(0.05) == 368
+    assert parse_constraint("P(cost.total>50)<=0").least_replications(0.05) == math.inf
+    assert parse_constraint("P(cost.total>50)>=0").least_replications(0.05) == 2
+    assert parse_constraint("cost.total<=50").least_replications(0.05) == 0
+    file = tmp_path / "fleet.toml"
+    file.write_text('name = "fleet"\nhorizon = "2h"\n[[group]]\nname = "web"\n')
+    command = ["size", str(file), "--vary", "group.web.count=1..2", "--keep", "P(cost.total>50)<=20%", "--largest"]
+    for more, said in ((["-n", "10"], "with at most 10 it can only be shown to be broken"), ([], "at least 2")):
+        with pytest.raises(SystemExit) as end:
+            main([*command, *more, "--no-report", "--out", str(tmp_path / "out")])
+        assert not end.value.code
+        assert said in capsys.readouterr().err
+
+
+def test_replications_are_added_only_where_they_matter(monkeypatch: pytest.MonkeyPatch):
+    """The answer lies between 10 and 11: these two are looked at again and again, the values far off once."""
+    played = {}
+
+    def runner(value: object, _options: RunOptions) -> Played:
+        played[value] = Played(value, np.random.default_rng(3).normal(0, 1, 640))
+        return played[value]
+
+    values = np.arange(0.0, 32.0).tolist()
+    search = Search(values, parse_constraint("cost.total<=10.5"), 0.05, RunOptions(replications=640, seed=0), runner)
+    found = find(search, list(range(32)))
+    assert (found.best, found.answer) == (10, "feasible")
+    counts = {value: each.count for value, each in played.items()}
+    assert counts.pop(10.0) > 20 < counts.pop(11.0)
+    assert set(counts.values()) == {20}
 
 
 def test_evidence_between_is_undecided():
