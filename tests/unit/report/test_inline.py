@@ -28,6 +28,7 @@ def study() -> sim.Study:
 def _agg() -> Iterator[None]:
     """No window; and nothing of matplotlib that a picture may leave changed."""
     mpl.use("agg")
+    plt.close("all")  # figures of other tests
     before = dict(mpl.rcParams)
     yield
     assert dict(mpl.rcParams) == before
