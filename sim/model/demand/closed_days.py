@@ -54,8 +54,11 @@ def _unknown(country: str, part: str) -> str:
 
 
 def _near(text: str, codes: Collection[str], before: str = "") -> str:
-    """The codes nearest to a text: those that share most letters, at their places first."""
-    near = sorted(codes, key=lambda code: (-sum(map(eq, code, text.upper())), -len({*code} & {*text.upper()}), code))
+    """The codes nearest to a text: those that share most letters at their places, the first letter before others."""
+    meant = text.upper()
+    near = sorted(
+        codes, key=lambda code: (-sum(map(eq, code, meant)), code[0] != meant[:1], -len({*code} & {*meant}), code)
+    )
     named = list_words((f'"{before}{code}"' for code in near[:SHOWN]), "and")
     return f"near codes are {named}"
 

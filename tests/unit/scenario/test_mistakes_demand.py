@@ -33,7 +33,7 @@ MISTAKES: dict[str, Bad] = {
     "no window": bad(*demand("schedule = [] #!\n"), "group.dev.schedule", "it has at least 1"),
     "holidays of no country": bad(
         SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "NK" #!\n', "group.dev.calendar.holidays",
-        "no such country", 'near codes are "CK", "DK"',
+        "no such country", 'near codes are "NA", "NC", "NE", "NF", "NG", "NI", "NL"',
     ),
     "holidays of a country by its name": bad(
         SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "Netherlands" #!\n', "group.dev.calendar.holidays",
