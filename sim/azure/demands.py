@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from sim.azure.activity_log import DEALLOCATE, POWER_OFF
-from sim.azure.facts import LOG
+from sim.azure.facts import GRAPH, LOG, EvictionBand
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
 from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, assumed, logged, measured, number, seconds, text
 from sim.azure.schedules import Schedule, find_weekdays
@@ -306,12 +306,13 @@ def _parked(habit: str, log: str) -> Demanded:
     )
 
 
-def spot(members: Sequence[Member]) -> list[Setting]:
-    """Evictions by hour of running, and how soon an evicted VM is requested again."""
+def spot(members: Sequence[Member], known: EvictionBand | None = None) -> list[Setting]:
+    """Evictions by hour of running, and how soon an evicted VM is requested again; without evictions, what the platform says."""
     evictions = [each for member in members for each in member.time.evictions]
     hours = sum(member.time.on_h for member in members)
     if not evictions or hours <= 0:
-        return []
+        words = f"the platform says {known.words} % an hour of its size and region; {known.file}" if known else ""
+        return [assumed("spot.eviction_per_hour", number(known.per_hour), words, source=GRAPH)] if known else []
     rate = 1.0 - math.exp(-len(evictions) / hours)
     back = [on - off for off, on in evictions if on is not None and on > off]
     found = [

@@ -52,6 +52,20 @@ class VmFacts(Described):
     public_ip: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionBand:
+    """How often the platform says that spot VMs of a size are evicted in a region: a band, per hour of running."""
+
+    words: str  # 0-5, ..., 15-20, 20+
+    file: str
+
+    @property
+    def per_hour(self) -> float:
+        """The middle of the band, as a probability; of the last, which has no end, its begin."""
+        ends = [float(end) for end in self.words.rstrip("+").split("-")]
+        return sum(ends) / len(ends) / 100.0
+
+
 @dataclass(slots=True, kw_only=True)
 class AutoShutdown:
     """A daily shutdown by the platform: local wall time, and the zone it is meant in."""
@@ -69,4 +83,5 @@ class Inventory:
     vms: list[VmFacts] = field(default_factory=list)
     disks: list[DiskFacts] = field(default_factory=list)
     shutdowns: list[AutoShutdown] = field(default_factory=list)
+    evicted: dict[tuple[str, str], EvictionBand] = field(default_factory=dict)  # by size and region, as keys
     notes: list[str] = field(default_factory=list)

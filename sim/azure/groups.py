@@ -2,17 +2,18 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sim.azure import demands
-from sim.azure.facts import EXPORT
+from sim.azure.facts import EXPORT, EvictionBand
 from sim.azure.fleet import Vm
 from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
 from sim.azure.identity import family
 from sim.azure.measures import Measures
 from sim.azure.scenario_text import ASSUMED, DEFAULT, Block, Setting, measured, text
+from sim.catalog.sizes import region_key, size_key
 
 DEFAULT_SIZE = "Standard_D4s_v5"  # the default of `group.size`
 
@@ -47,6 +48,7 @@ class Context:
     measures: Measures
     log: str  # the file that the edges are from, in words
     stem: str  # of the scenario file
+    evicted: Mapping[tuple[str, str], EvictionBand] = field(default_factory=dict)  # by size and region
     names: set[str] = field(default_factory=set)
 
 
@@ -93,7 +95,7 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
         own.append(measured("public_ip", "true", vm.files.get("public_ip") or "its address is invoiced"))
     settings = own + demand.settings
     if vm.priority == "spot":
-        settings += demands.spot(members)
+        settings += demands.spot(members, context.evicted.get((size_key(vm.size), region_key(vm.region))))
     settings += context.measures.settings(vm.os)
     block = Block("[[group]]", settings, remarks=_remarks(pool, members, demand.remarks), windows=demand.windows)
     if demand.table:

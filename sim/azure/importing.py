@@ -104,7 +104,9 @@ def import_fleet(
     shutdowns = {directory.key(each.vm): each for each in lists.shutdowns}
     placed = [vm for vm in vms if not vm.reason]
     made = pools(placed, start, length_s, has_log=log.first is not None, shutdowns=shutdowns)
-    context = Context(region=region, length_s=length_s, start=start, measures=measures, log=log_file, stem=stem)
+    context = Context(
+        region=region, length_s=length_s, start=start, measures=measures, log=log_file, stem=stem, evicted=lists.evicted
+    )
     groups = make_groups(made, context)
     if not groups:
         reasons = "; ".join(sorted({vm.reason for vm in vms})[:5]) or "no file names a VM"

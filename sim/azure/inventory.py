@@ -1,6 +1,7 @@
 """Inventories: `az vm list`, Resource Graph and `terraform show -json`, each to the same facts."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +15,15 @@ from sim.azure.facts import (
     VM_LIST,
     AutoShutdown,
     DiskFacts,
+    EvictionBand,
     Inventory,
     VmFacts,
 )
 from sim.azure.identity import ADDRESS, DISK, VM, Key, parse_id
 from sim.azure.time_zones import iana_zone
-from sim.catalog.sizes import region_key
+from sim.catalog.sizes import region_key, size_key
 
+EVICTION_RATE = "microsoft.compute/skuspotevictionrate/location"
 _DISK_KINDS = {"premium": "P", "standardssd": "E", "standard": "S"}
 _POWER = {"running": RUNNING, "starting": RUNNING, "stopped": STOPPED, "stopping": STOPPED, "deallocated": DEALLOCATED,
           "deallocating": DEALLOCATED}  # fmt: skip
@@ -36,7 +39,7 @@ def read_vm_list(items: Iterable[Any], file: str, into: Inventory) -> int:
 
 
 def read_graph(items: Iterable[Any], file: str, into: Inventory) -> int:
-    """Rows of Resource Graph: VMs, disks and addresses; the answer is the number of rows."""
+    """Rows of Resource Graph: VMs, disks, addresses and eviction rates; the answer is the number of rows."""
     rows = 0
     addresses: list[str] = []
     for item in items:
@@ -56,6 +59,12 @@ def read_graph(items: Iterable[Any], file: str, into: Inventory) -> int:
                     vm=parse_id(str(row.get("managedby") or "")),
                 )
             )  # fmt: skip
+        elif kind == EVICTION_RATE:
+            size = _low(row.get("sku") or {}).get("name") or inner.get("skuname") or ""
+            words = str(inner.get("evictionrate") or "")
+            if re.fullmatch(r"\d+(\+|-\d+)", words):
+                place = (size_key(str(size)), region_key(str(row.get("location") or "")))
+                into.evicted[place] = EvictionBand(words=words, file=file)
         elif kind == ADDRESS:
             addresses.append(str(inner.get("ipaddress") or ""))
     return rows

@@ -120,6 +120,42 @@ def test_every_number_says_what_it_rests_on(found: Imported) -> None:
     assert "evictions" in evidence["spot.eviction_per_hour"]["rests_on"]
 
 
+@pytest.mark.parametrize(("band", "per_hour"), [("0-5", 0.025), ("15-20", 0.175), ("20+", 0.2), ("unknown", None)])
+def test_the_eviction_rate_of_a_size_and_region_is_taken_where_no_eviction_was_seen(
+    tmp_path: Path, band: str, per_hour: float | None
+) -> None:
+    """From a saved answer of Resource Graph, as an assumption: the middle of the band. Of other sizes and regions it says nothing."""
+
+    def vm(name: str, size: str, priority: str) -> dict[str, Any]:
+        return {
+            "name": name, "resourceGroup": "rg", "location": "eastus", "priority": priority, "powerState": "VM running",
+            "hardwareProfile": {"vmSize": size}, "storageProfile": {"osDisk": {"osType": "Linux"}},
+        }  # fmt: skip
+
+    def rate(size: str, region: str, words: str) -> dict[str, Any]:
+        kind = "microsoft.compute/skuspotevictionrate/location"
+        return {"type": kind, "location": region, "sku": {"name": size}, "properties": {"evictionRate": words}}
+
+    vms = [
+        vm("s", "Standard_D4s_v5", "Spot"),
+        vm("r", "Standard_D4s_v5", "Regular"),
+        vm("t", "Standard_D2s_v5", "Spot"),
+    ]
+    (tmp_path / "vms.json").write_text(json.dumps(vms), encoding="utf-8")
+    rates = [rate("standard_d4s_v5", "eastus", band), rate("standard_d4s_v5", "westeurope", "5-10")]
+    (tmp_path / "rates.json").write_text(json.dumps({"count": 2, "data": rates}), encoding="utf-8")
+    found = import_fleet([tmp_path], first=None, last=None, stem="fleet")
+    key = "spot.eviction_per_hour"
+    rows = {
+        group.members[0].vm.name: {row["key"]: row for row in group.as_object()["evidence"]} for group in found.groups
+    }
+    assert [key in rows[name] for name in "srt"] == [per_hour is not None, False, False]
+    if per_hour is not None:
+        assert (float(rows["s"][key]["value"]), rows["s"][key]["trust"]) == (pytest.approx(per_hour), "assumed")
+        assert f"the platform says {band} % an hour" in rows["s"][key]["rests_on"]
+        assert "rates.json" in rows["s"][key]["rests_on"]
+
+
 def test_evictions_are_counted_though_no_operation_tells_of_them(
     found: Imported, tenant: tuple[Path, dict[str, Any]]
 ) -> None:
