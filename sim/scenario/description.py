@@ -218,10 +218,13 @@ def _spot_price(number: int, file: ScenarioFile, resolved: ResolvedGroups, catal
         return []
     of, terms = spot[0], (PAY_AS_YOU_GO["spot"], PAY_AS_YOU_GO["regular"])
     system = "linux" if of.group.hybrid_benefit else of.group.os
-    price, regular = (catalogue.price(of.size.name, of.region, term[system]) for term in terms)
+    price, regular = (catalogue.find_price(of.size.name, of.region, term[system]) for term in terms)
+    if price is None:
+        return []
     source = price.provenance
     read = f", read {source.read}" if source.read else ""
-    saving = f", {1 - price.per_h / regular.per_h:.0%} below pay as you go" if regular.per_h > 0 else ""
+    is_cheaper = regular is not None and regular.per_h > price.per_h
+    saving = f", {1 - price.per_h / regular.per_h:.0%} below pay as you go" if regular and is_cheaper else ""
     words = (
         f"A spot hour of {of.size.name} in {of.region} costs {price.per_h:.5g} {file.prices.currency}{saving}"
         f" ({source.trust}; {source.note or source.source}{read})."
