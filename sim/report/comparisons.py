@@ -7,6 +7,7 @@ from sim.fields.numbers import general, percent, plain, probability
 from sim.report import style
 from sim.report.answer import Card, Table
 from sim.report.axes import Key, Sheet
+from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
 from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
@@ -33,12 +34,14 @@ def build_comparison(path: Path) -> Path:
     figures = [drawn for drawn in (waterfall(study), differences(study)) if drawn is not None]
     base = str(study.content["base"])
     variants = study.content["differences"]
+    trade = cost_against_lateness(study, {base: study.content.get("base_metrics", {}), **_variants(study)})
     money = cost_answer(study.content)
     title, columns, rows = money.table()
     before_and_after = Table(caption=title, columns=["what", *columns[1:]], rows=rows)
     gains = common_random_numbers_table(study)
     sections = [
         Shown(title="Before and after", tables=[before_and_after] if money.savings else [], figures=figures),
+        *([Shown(title="Cost against lateness", figures=trade[:1], tables=trade[1:])] if trade else []),
         Shown(title="Every difference", tables=[_difference_table(study, each) for each in variants], is_open=False),
         Shown(
             title="Statistics", tables=[gains] if gains is not None else [],
@@ -46,10 +49,23 @@ def build_comparison(path: Path) -> Path:
         ),
     ]  # fmt: skip
     return write(
-        study, figures, sections, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
+        study, [*figures, *(trade or ())[:1]], sections, kind="comparison", name=f"{list_words(variants, 'and')} instead of {base}",
         each="of each, with common random numbers", answer=money.sentences() or ["Nothing that can be compared was found."],
         cards=_cards(money), file="comparison.json",
     )  # fmt: skip
+
+
+def _variants(study: Study) -> dict[str, dict[str, dict[str, float]]]:
+    """The mean of each metric of each variant: that of the base, and the difference."""
+    base = study.content.get("base_metrics", {})
+    return {
+        str(variant): {
+            metric: {"mean": base[metric]["mean"] + entry["mean"]}
+            for metric, entry in of.items()
+            if known(entry) and known(base.get(metric))
+        }
+        for variant, of in study.content["differences"].items()
+    }
 
 
 def _cards(money: CostAnswer) -> list[Card]:

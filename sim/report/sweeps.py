@@ -11,6 +11,7 @@ from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table, brief
 from sim.report.axes import Key, Sheet
+from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
 from sim.report.studies import Study, footer, known, label_of, read, write
 from sim.report.style import Drawn
@@ -30,6 +31,9 @@ def build_sweep(path: Path) -> Path:
     points = study.content["points"]
     over = f"{len(points):,} points over {list_words([label_of(path) for path in paths], 'and')}"
     sections = [Shown(title=over[:1].upper() + over[1:], figures=figures, tables=[_sweep_table(study, paths)])]
+    if (trade := cost_against_lateness(study, {_settings(point): point["metrics"] for point in points})) is not None:
+        sections.append(Shown(title="Cost against lateness", figures=trade[:1], tables=trade[1:]))
+        figures = [*figures, trade[0]]
     return write(
         study, figures, sections, kind="sweep", name=study.title, each="at each point, with common random numbers",
         answer=_extremes(study), file="sweep.json",

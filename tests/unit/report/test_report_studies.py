@@ -11,6 +11,7 @@ import pytest
 
 from sim.errors import ResultError
 from sim.report.build import build
+from sim.report.pareto import beaten_by, frontier
 
 
 def stat(mean: float, half: float) -> dict[str, float | int]:
@@ -204,6 +205,43 @@ def test_the_waterfall_leads_from_the_base_to_the_variant(comparison: Path) -> N
         ("keep & pay", "price of compute", 1300.0, 1250.0),
         ("keep & pay", "cost of keep & pay", 0.0, 1250.0),
     ]
+
+
+def test_cost_stands_against_lateness_where_both_are_known(comparison: Path) -> None:
+    """Base 1,000 and 8 % late; one at 1,250 and never late; one at 999 and 9 % late: none beats another, until one is 10 % late at 1,250."""
+    file = comparison / "comparison.json"
+    content = json.loads(file.read_text())
+    content["base_metrics"]["ready.late_share"] = stat(0.08, 0.01)
+    late = {"keep & pay": -0.08, "maybe": 0.01}
+    for variant, change in late.items():
+        content["differences"][variant]["ready.late_share"] = difference(change, 0.001, "better", 1.0)
+    file.write_text(json.dumps(content))
+    build(comparison)
+    with (comparison / "figures" / "cost_against_lateness.csv").open() as stream:
+        rows = {row["variant"]: row for row in csv.DictReader(stream)}
+    assert {name: float(row["cost_mean"]) for name, row in rows.items()} == {
+        "base <0>": 1000,
+        "keep & pay": 1250,
+        "maybe": 999,
+    }
+    assert {name: float(row["late_mean"]) for name, row in rows.items()} == pytest.approx(
+        {"base <0>": 0.08, "keep & pay": 0.0, "maybe": 0.09}
+    )
+    assert {row["better"] for row in rows.values()} == {""}
+    assert "Cost against lateness" in (comparison / "report.html").read_text()
+    content["differences"]["keep & pay"]["ready.late_share"] = difference(0.02, 0.001, "worse", 0.0)
+    file.write_text(json.dumps(content))
+    build(comparison)
+    with (comparison / "figures" / "cost_against_lateness.csv").open() as stream:
+        assert [row["better"] for row in csv.DictReader(stream)] == ["", "maybe", ""]
+
+
+def test_no_other_option_beats_those_of_the_frontier() -> None:
+    """As cheap and earlier, or cheaper and no later, is better; two that are alike are both of it."""
+    options = {"dear": (9.0, 0.0), "cheap": (1.0, 0.5), "same": (1.0, 0.5), "late": (1.0, 0.6), "waste": (9.0, 0.1)}
+    assert frontier(options) == ["cheap", "same", "dear"]
+    assert [name for name, mine in options.items() if beaten_by(mine, options)] == ["late", "waste"]
+    assert beaten_by(options["waste"], options) == "dear"
 
 
 def test_common_random_numbers_that_gained_nothing_are_reported(comparison: Path) -> None:
