@@ -15,6 +15,8 @@ from sim.report.style import Drawn
 SHARES = np.arange(1, 101) / 100
 LISTED = (0.5, 0.9, 0.95, 0.99, 1.0)
 MOST_GROUPS = len(style.SERIES)
+NEARLY_ALL = 0.995  # of the VMs: the figure ends a little after they are ready in half of the replications
+POINTS = 301
 
 
 def ready_after(run: ReportedRun) -> Mapping[str, Floats]:
@@ -30,38 +32,50 @@ def ready_after(run: ReportedRun) -> Mapping[str, Floats]:
 
 
 def ready_curve(run: ReportedRun) -> Drawn | None:
-    """The share of VMs that is ready so long after they are needed; None where no VM is waited for."""
+    """The share of VMs that is ready so long after they are needed, mean over replications; None where no VM is waited for."""
     name = "ready_curve"
-    found = ready_after(run)
-    if not any(np.nanmax(waits, initial=0.0) > 0.0 for waits in found.values()):
+    curves = {group: run.stored.ready_curve[group] for group in ready_after(run)}
+    longest = {
+        group: max((float(wait_s.max(initial=0.0)) for _, wait_s in each), default=0.0)
+        for group, each in curves.items()
+    }
+    if not any(longest.values()):
         return None
-    shown = [group for group in found if group != FLEET] or [FLEET]
-    shown = sorted(shown, key=lambda group: -np.nanmax(found[group], initial=0.0))[:MOST_GROUPS]
-    left_out = len(found) - 1 - len(shown)
+    shown = [group for group in curves if group != FLEET] or [FLEET]
+    shown = sorted(shown, key=lambda group: -longest[group])[:MOST_GROUPS]
+    left_out = len(curves) - 1 - len(shown)
     remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
     sheet = Sheet("How long after they are needed are VMs ready?", footer(run, name, remark))
     axes = sheet.axes(150)
-    rows: list[list[object]] = [["group", "share_ready", "mean_s"]]
+    until_s = max(float(np.median([np.quantile(w, NEARLY_ALL) for _, w in curves[group] if w.size])) for group in shown)
+    at_s = np.linspace(0.0, 1.1 * until_s or max(longest.values()), POINTS)
+    found = {group: np.mean([_ready_by(at_s, *each) for each in curves[group]], axis=0) for group in shown}
     for group, (colour, _) in zip(shown, style.SERIES, strict=False):
-        axes.line(np.repeat(found[group], 2)[1:], np.repeat(SHARES, 2)[:-1], colour)
+        axes.line(at_s, found[group], colour)
         sheet.key(Key(label=style.shorten(group, 40) or "all VMs", line=colour))
-        rows += [[group, share, wait_s] for share, wait_s in zip(SHARES.tolist(), found[group].tolist(), strict=True)]
     axes.x.low, axes.y.low, axes.y.high, axes.y.share = 0.0, 0.0, 1.02, True
     axes.x.label = "seconds after the VM is needed" + (" (mean over replications)" if run.replications > 1 else "")
     axes.y.label = "VMs ready"
-    edges = np.linspace(0.0, max(float(np.nanmax(found[group], initial=0.0)) for group in shown), 61)
-    shares = {group or "all VMs": [float((found[group] <= edge).mean()) for edge in edges[1:]] for group in shown}
+    edges = at_s[::5]
+    words = [
+        ", ".join(f"{group or 'all VMs'} {percent(found[group][5 * place], 0)}" for group in shown)
+        for place in range(len(edges))
+    ]
     axes.hover(
-        edges,
-        [
-            f"after {edge:,.3g} s: " + ", ".join(f"{group} {percent(each[place], 0)}" for group, each in shares.items())
-            for place, edge in enumerate(edges[1:].tolist())
-        ],
+        edges, [f"after {edge:,.3g} s: {each}" for edge, each in zip(edges[1:].tolist(), words[1:], strict=True)]
     )
-    half = ", ".join(f"{group or 'all VMs'} {plain(float(found[group][49]), 1)} s" for group in shown)
+    last = ", ".join(f"{group or 'all VMs'} {percent(float(found[group][-1]))}" for group in shown)
+    rows: list[list[object]] = [["group", "seconds", "share_ready"]]
+    rows += [[group, *pair] for group in shown for pair in zip(at_s.tolist(), found[group].tolist(), strict=True)]
     return sheet.finish(
-        name, alt=f"Share of VMs ready by the time since they were needed; half of them after: {half}.", rows=rows
+        name, alt=f"Share of VMs ready by the time since they were needed; after {at_s[-1]:,.3g} s: {last}.", rows=rows
     )
+
+
+def _ready_by(at_s: Floats, share: Floats, wait_s: Floats) -> Floats:
+    """The share of the VMs of one replication that is ready by each of these times."""
+    found: Floats = np.append(0.0, share)[np.searchsorted(wait_s, at_s, side="right")]
+    return found
 
 
 def ready_table(data: PageData) -> Table | None:

@@ -201,7 +201,7 @@ def to_png(shapes: Sequence[Shape], size: tuple[float, float]) -> bytes:
             place, font = (shape.x * scale, shape.y * scale), _font(round(shape.size * scale, 1), shape.bold)
             draw.text(place, shape.text, fill=shape.colour, font=font, anchor=_ANCHORS[shape.anchor])
     written = io.BytesIO()
-    image.save(written, format="png", compress_level=3)
+    image.save(written, format="png", compress_level=1)
     return written.getvalue()
 
 

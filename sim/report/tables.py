@@ -17,10 +17,7 @@ from sim.report.totals import MOST_GROUPS, MoneyParts, shares
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
-HAPPENINGS = (
-    "allocation.attempts", "allocation.failures", "evictions", "host_failures", "guest_crashes", "service_healings",
-    "maintenance_impacts",
-)  # fmt: skip
+HAPPENINGS = ("host_failures", "guest_crashes", "service_healings", "maintenance_impacts")
 
 
 def hours_table(data: PageData) -> Table:
@@ -190,15 +187,13 @@ def failures_table(data: PageData) -> Table | None:
         message = FAILURES[code].message.replace("{vm}", "the VM") if code in FAILURES else ""
         form = run.forms.of(name, stat.mean)
         rows.append([code, message[:1].upper() + message[1:], form.text(stat.mean), _range(stat, form)])
-    attempts_alone = not rows
-    for name in (*HAPPENINGS, "allocation.failure_rate"):
+    for name in HAPPENINGS:
         event = run.fleet.get(name)
         if event is None or not event.mean:
             continue
         form = run.forms.of(name, event.mean)
         rows.append([form.label, "", form.with_unit(event.mean), _range(event, form)])
-        attempts_alone = attempts_alone and name == "allocation.attempts"
-    if attempts_alone:
+    if not rows:
         return None
     return Table(
         caption="Failures",
