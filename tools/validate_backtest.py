@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -174,7 +175,8 @@ def page(found: Mapping[str, Any]) -> str:
     """The page of the docs."""
     saved = "" if found["saved"] is None else SAVED.format_map(found["saved"])
     saved += "" if found["trace"] is None else TRACE.format_map(found["trace"])
-    return PAGE.format_map({**found, "saved": saved, "compute": table(found["compute"]), "all": table(found["all"])})
+    text = PAGE.format_map({**found, "saved": saved, "compute": table(found["compute"]), "all": table(found["all"])})
+    return re.sub(r"(?<=\d)%", " %", text)
 
 
 def saved_figures(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,8 +81,10 @@ def _link(link: re.Match[str], source: str, here: str) -> str:
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """The contents list of a page with hundreds of headings names its sections only."""
+    """A page of hundreds of headings lists its sections only; one without sections uses the room of the list."""
     del config, files
+    if not any(title.children for title in page.toc):
+        page.meta["hide"] = [*page.meta.get("hide", ()), "toc"]
     if page.file.src_uri == "reference/keys.md":
         for title in page.toc:
             for section in title.children:

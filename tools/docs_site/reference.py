@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -145,7 +146,7 @@ def metrics() -> str:
     """Every metric: name, label, unit, direction, definition."""
     lines = ["| metric | label | unit | better | definition |", "|---|---|---|---|---|"]
     for row in metric_rows():
-        name, label, words = (_cell(text) for text in (row.name, row.label, row.definition))
+        name, label, words = _name(row.name), _cell(row.label), _cell(row.definition)
         lines.append(f'| <code id="{anchor(row.name)}">{name}</code> | {label} | {row.unit} | {row.better} | {words} |')
     return "\n".join(lines)
 
@@ -181,10 +182,15 @@ def _command(name: str, command: Any) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """Plain text as a cell of a table: nothing in it is Markdown."""
-    for sign in "&<|[]*_`":
+    """Plain text as a cell of a table: nothing in it is Markdown but code between backticks."""
+    for sign in "&<|[]*_":
         text = text.replace(sign, f"&#{ord(sign)};")
-    return " ".join(text.split())
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", " ".join(text.split()))
+
+
+def _name(text: str) -> str:
+    """A dotted name as a cell, which may be broken behind its dots."""
+    return _cell(text).replace(".", ".<wbr>").replace("&#95;", "&#95;<wbr>")
 
 
 def python() -> str:
