@@ -87,11 +87,11 @@ def simulate(
     choice = choose_engine(plan) if engine == "auto" else engine_asked_for(engine, plan)
     listeners_of_run = Listeners(plan.horizon_s, events, vm_timelines, listeners)
     if choice.engine == "simpy":
-        began = time.perf_counter()
+        began = time.thread_time()  # other programs on the machine don't count
         run = _in_simpy(plan, seed, replication, listeners_of_run)
         if events is None and not feature_for_simpy(plan):
             kernel = kernel_of(plan)
-            note_simpy(kernel, time.perf_counter() - began, moves_for_kernel(plan), compiled=is_compiled(kernel))
+            note_simpy(kernel, time.thread_time() - began, moves_for_kernel(plan), compiled=is_compiled(kernel))
     else:
         run = _compiled(plan, seed, replication, listeners_of_run, threads)
     listeners_of_run.flush()

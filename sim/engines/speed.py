@@ -1,4 +1,4 @@
-"""How fast this machine simulates and compiles: measured while it does, kept in the user's cache folder.
+"""How fast this machine simulates and compiles: processor time, measured while it does, kept in the user's cache folder.
 
 It only decides which engine is quicker, and how long a run will take; figures don't depend on it. What can't be read, or is no
 plausible figure, is the first guess again; what can't be written isn't kept.

@@ -24,13 +24,13 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled for a signature; None: compile it."""
-        self._began = time.perf_counter()
+        self._began = time.thread_time()
         target_context.refresh()
         code, damaged = machine_code.read(self.kernel, _key(sig, target_context.codegen()))
         if code is not None:
             try:
                 found = CompileResult._rebuild(target_context, *pickle.loads(code))
-                speed.note_load(time.perf_counter() - self._began)
+                speed.note_load(time.thread_time() - self._began)
                 return found
             except Exception:  # noqa: BLE001 (whole, yet not what this numba reads: whatever it raises, compile)
                 damaged = True
@@ -42,7 +42,7 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep what was compiled for a signature."""
-        speed.note_compile(self.kernel, time.perf_counter() - self._began)
+        speed.note_compile(self.kernel, time.thread_time() - self._began)
         machine_code.write(self.kernel, _key(sig, data.codegen), dumps(data._reduce()))
 
 
