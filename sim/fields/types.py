@@ -32,7 +32,10 @@ from sim.units import LONGEST_S, MOST_PRICE, SECONDS_PER, format_duration, parse
 class Section(BaseModel):
     """A table of a scenario file: only its own keys, and never changed once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
+    # start-up: of all tables only the whole file is built, when it is first read
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True, defer_build=True
+    )
 
     def with_defaults_of(self, os: str, place: str) -> Self:
         """The section at *place* with those defaults that the guest OS decides; what was left out still counts as that."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 TYPES = {"float64": pa.float64(), "int64": pa.int64(), "int32": pa.int32()}
+MANY = 20_000  # rows
 NAMES = {kind: name for name, kind in TYPES.items()}
 
 
@@ -34,6 +35,13 @@ def texts(values: Sequence[str | None]) -> pa.Array:
 def words(places: NDArray[np.int32], values: Sequence[str]) -> pa.DictionaryArray:
     """A column of few texts: the place of each row's text among *values*; below 0: none."""
     return pa.DictionaryArray.from_arrays(numbers(places, places >= 0), texts(values))
+
+
+def texts_of(places: NDArray[np.int32], values: Sequence[str]) -> pa.Array:
+    """A column of texts, few of which differ: the place of each row's text among *values*."""
+    if len(places) < MANY:  # start-up: to decode loads pyarrow.compute
+        return texts([values[place] for place in places.tolist()])
+    return words(places, values).dictionary_decode()
 
 
 def as_numbers(column: pa.Array) -> NDArray[Any]:

@@ -8,9 +8,9 @@ import enum
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -112,46 +112,56 @@ def _known_digest(part: object) -> bytes:
     return found[1]
 
 
-def pieces(value: object) -> Iterator[bytes]:
+def pieces(value: object) -> list[bytes]:
     """A value as an unambiguous row of byte strings; floats to their last bit."""
+    found: list[bytes] = []
+    _add_pieces(value, found)
+    return found
+
+
+def _add_pieces(value: Any, found: list[bytes]) -> None:
     if isinstance(value, float):
-        yield b"f" + value.hex().encode()
-    elif value is None or isinstance(value, bool | int | str | enum.Enum | datetime | date | time):
-        yield f"{type(value).__name__}:{value}".encode()
-    elif isinstance(value, bytes):
-        yield b"b" + value
-    elif isinstance(value, np.ndarray):
-        yield f"array:{value.dtype.str}:{value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield f"({type(value).__name__}".encode()
-        for field in dataclasses.fields(value):
-            if not field.compare or (isinstance(value, Catalogue) and field.name == "name"):
-                continue  # derived, or where a price list was found: not what it says
-            yield field.name.encode()
-            part = getattr(value, field.name)
-            if isinstance(value, Catalogue):
-                yield from (_known_digest(each) for each in (part if isinstance(part, tuple) else (part,)))
-            else:
-                yield from pieces(part)
-        yield b")"
-    elif isinstance(value, Mapping):
-        yield b"{"
-        for key in sorted(value, key=str):
-            yield from pieces(key)
-            yield from pieces(value[key])
-        yield b"}"
+        found.append(b"f" + value.hex().encode())
+    elif value is None or isinstance(value, str | int | bool | enum.Enum | datetime | date | time):
+        found.append(f"{type(value).__name__}:{value}".encode())
     elif isinstance(value, list | tuple):
-        yield b"["
+        found.append(b"[")
         for item in value:
-            yield from pieces(item)
-        yield b"]"
+            _add_pieces(item, found)
+        found.append(b"]")
+    elif isinstance(value, bytes):
+        found.append(b"b" + value)
+    elif isinstance(value, np.ndarray):
+        found += (f"array:{value.dtype.str}:{value.shape}".encode(), np.ascontiguousarray(value).tobytes())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        found.append(f"({type(value).__name__}".encode())
+        for name in _figures_of(type(value)):
+            found.append(name.encode())
+            part = getattr(value, name)
+            if isinstance(value, Catalogue):
+                found += [_known_digest(each) for each in (part if isinstance(part, tuple) else (part,))]
+            else:
+                _add_pieces(part, found)
+        found.append(b")")
+    elif isinstance(value, Mapping):
+        found.append(b"{")
+        for key in sorted(value, key=str):
+            _add_pieces(key, found)
+            _add_pieces(value[key], found)
+        found.append(b"}")
     elif isinstance(value, set | frozenset):
-        yield from pieces(sorted(value, key=str))
+        _add_pieces(sorted(value, key=str), found)
     elif isinstance(value, np.generic):
-        yield from pieces(value.item())
+        _add_pieces(value.item(), found)
     else:
         raise TypeError(f"the inputs hold a {type(value).__name__}, which has no digest: {value!r}")
+
+
+@cache
+def _figures_of(kind: type) -> tuple[str, ...]:
+    """The fields that say something: neither derived, nor where a price list was found."""
+    own = (field.name for field in dataclasses.fields(kind) if field.compare)
+    return tuple(name for name in own if not (issubclass(kind, Catalogue) and name == "name"))
 
 
 def program() -> dict[str, Any]:

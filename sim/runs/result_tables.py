@@ -119,7 +119,7 @@ def _write_ready_curve(path: Path, replications: Sequence[Replication]) -> None:
         path,
         {
             "replication": arrow.numbers(np.repeat(number, points)),
-            "group": arrow.words(np.repeat(group, points), groups).dictionary_decode(),
+            "group": arrow.texts_of(np.repeat(group, points), groups),
             "k": arrow.numbers(curves[:, 0].astype(np.int64)),
             "n": arrow.numbers(curves[:, 1].astype(np.int64)),
             "wait_s": arrow.numbers(curves[:, 2]),
@@ -155,7 +155,7 @@ def _column(values: Sequence[Any]) -> pa.Array:
     texts = values if kinds == {str} else [None if value is None else str(value) for value in values]
     place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
     places = np.fromiter(map(place.__getitem__, texts), dtype=np.int32, count=len(texts))
-    return pa.DictionaryArray.from_arrays(arrow.numbers(places), arrow.texts([*place])).dictionary_decode()
+    return arrow.texts_of(places, [*place])
 
 
 def _uptime_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:

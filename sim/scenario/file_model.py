@@ -344,7 +344,8 @@ def _table(section: type[Section]) -> Any:
 def _rebuild() -> None:
     models: list[type[Section]] = [Group, Platform, ScenarioFile, *ScenarioFile.__subclasses__()]
     for model in models:
-        model.model_rebuild(force=True)
+        if model.__pydantic_complete__:  # else it is built when it is first used
+            model.model_rebuild(force=True)
 
 
 _admit(Group, DEMAND_KINDS, before="when_off")

@@ -64,4 +64,3 @@ for _code in FAILURE_CODES:
     )
     _field = default_field(f"group.failures.{_code}", FAILURES[_code].chance, row=_row)
     add_field(Failures, _code, Share, _field, before="os_provisioning_timeout")
-Failures.model_rebuild(force=True)
