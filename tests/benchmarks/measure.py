@@ -419,6 +419,9 @@ def main() -> None:
     options = asked.parse_args()
     whole = set(options.only) == set(PARTS)
     kept = json.loads(KEPT.read_text()) if KEPT.exists() and not whole else {}
+    for part in kept.values():
+        if isinstance(part, dict) and "load" in part:
+            part.setdefault("date", kept["date"])
     kept |= {
         "one_run": whole,
         "commit": options.commit or commit(),
@@ -428,7 +431,7 @@ def main() -> None:
     }
     for name in options.only:
         began = time.perf_counter()
-        kept[name] = {**PARTS[name](options.rounds), "load": os.getloadavg()[0]}
+        kept[name] = {**PARTS[name](options.rounds), "load": os.getloadavg()[0], "date": options.date}
         print(f"{name}: {time.perf_counter() - began:.0f} s", json.dumps(kept[name]), flush=True)
         KEPT.write_text(json.dumps(kept, indent=1) + "\n")
 

@@ -32,24 +32,26 @@ def transition_rows(kept: dict[str, Any]) -> Iterator[str]:
         found = kept["transitions"][alive]
         kernel, limit, simpy = (found[name] for name in ("compiled engine", "limit loop", "SimPy engine"))
         head = f"{int(alive):,} VMs switched on and off"
+        least, part = ON_AND_OFF[alive]
         yield row(
-            f"{head}: compiled engine, one thread, ledger and bill", ">= 50x plain SimPy",
-            f"{times(kernel['ratio'])} ({kernel['per_s'] / 1e6:.1f} M changes of state/s)", kernel["ratio"] >= 50,
-            "" if kernel["ratio"] >= 50 else share_words(kept, alive),
+            f"{head}: compiled engine, one thread, ledger and bill", f">= {least}x plain SimPy",
+            f"{times(kernel['ratio'])} ({kernel['per_s'] / 1e6:.1f} M changes of state/s)", kernel["ratio"] >= least,
+            "" if kernel["ratio"] >= least else share_words(kept, alive),
         )  # fmt: skip
         share = kernel["per_s"] / limit["per_s"]
         yield row(
-            "the same against the limit loop", ">= 1/3", f"{share:.2f} of {limit['per_s'] / 1e6:.0f} M/s", share >= 1 / 3,
-            "" if share >= 1 / 3 else LIMIT,
+            "the same against the limit loop", f">= 1/{part}", f"{share:.2f} of {limit['per_s'] / 1e6:.0f} M/s", share >= 1 / part,
+            "" if share >= 1 / part else LIMIT,
         )  # fmt: skip
         booked = 7 / 4 * simpy["ratio"]
         yield row(
-            f"{head}: SimPy engine", ">= 1x plain SimPy per transition",
-            f"{times(booked)} per transition recorded, {times(simpy['ratio'])} per change of power state", simpy["ratio"] >= 1,
-            "" if simpy["ratio"] >= 1 else BOOKED,
+            f"{head}: SimPy engine", ">= 0.9x plain SimPy per change of power state",
+            f"{times(simpy['ratio'])}; {times(booked)} per transition recorded", simpy["ratio"] >= 0.9,
+            "" if simpy["ratio"] >= 0.9 else BOOKED,
         )  # fmt: skip
 
 
+ON_AND_OFF = {"1000": (50, 6), "10000": (120, 4)}  # VMs: times plain SimPy; part of the limit loop
 LIMIT = "seven ledger entries for four changes of state (changes of demand and hardware found count, too), each by hour, state, wanted and served"
 BOOKED = "seven ledger entries for the plain program's four: changes of demand and hardware found are recorded, too"
 
@@ -89,9 +91,11 @@ def big_rows(kept: dict[str, Any]) -> Iterator[str]:
     for name, found in kept["big"].items():
         if isinstance(found, dict):
             month = "million" in name
-            met = min(found["wall_s"], found["cpu_s"]) < 30 and (not month or found["peak_mib"] < 4 * GIB)
+            met = min(found["wall_s"], found["cpu_s"]) < (8 if month else 30) and (
+                not month or found["peak_mib"] <= 0.6 * GIB
+            )
             yield row(
-                f"{name}, office hours, timeline and bill, two threads", "< 30 s" + (", < 4 GiB" if month else ""),
+                f"{name}, office hours, timeline and bill, two threads", "<= 8 s, <= 0.6 GiB" if month else "< 30 s",
                 f"{found['wall_s']:.1f} s elapsed, {found['cpu_s']:.1f} s of processor time, {found['peak_mib'] / GIB:.2f} GiB", met,
             )  # fmt: skip
     simpy = kept["memory"]["SimPy engine"]["bytes_per_vm"]
@@ -130,7 +134,9 @@ def feature_rows(kept: dict[str, Any]) -> Iterator[str]:
 def process_rows(kept: dict[str, Any] | None) -> Iterator[str]:
     """Whole processes, where they were measured."""
     for pair, limit in RATIOS.items() if kept else ():
-        ratio = kept["ratios"][" / ".join(pair)]
+        ratio = kept["ratios"].get(" / ".join(pair))
+        if ratio is None:
+            continue  # no older checkout was measured beside it
         yield row(
             RATIO_WORDS[pair],
             f"<= {limit:g}x",
@@ -232,6 +238,15 @@ def figure(kept: dict[str, Any]) -> None:
         drawn.savefig(FIGURE, metadata={"Date": None})
 
 
+def earlier_parts(kept: dict[str, Any]) -> str:
+    """The parts that were not measured with the others, and when they were."""
+    dates = {name: part["date"] for name, part in kept.items() if isinstance(part, dict) and "date" in part}
+    return (
+        ", ".join(f"{name.replace('_', ' ')} ({date})" for name, date in dates.items() if date != kept["date"])
+        or "none"
+    )
+
+
 def page(kept: dict[str, Any]) -> str:
     made = kept["machine"]
     loads = max(part["load"] for part in kept.values() if isinstance(part, dict) and "load" in part)
@@ -240,7 +255,7 @@ def page(kept: dict[str, Any]) -> str:
         "",
         f"Measured on {kept['date']} at commit {kept['commit']} by `python -m tests.benchmarks.measure`, written by `python -m tests.benchmarks.performance_page`;",
         f"{made['cpu']}, {made['cores']} cores, {made['system']}, Python {made['python']}, SimPy {made['simpy']}, numpy {made['numpy']}, numba {made['numba']}.",
-        "All parts come from one run." if kept["one_run"] else "**Parts come from several runs.**",
+        "All parts come from one run." if kept["one_run"] else f"Of earlier runs: {earlier_parts(kept)}.",
         "",
         f"Variants of a job take turns in {kept['rounds']} rounds (fewer for the real day, allocation, growth, start-up and peers). A ratio is",
         f"the median of the rounds' ratios. The computer was shared: load up to {loads:.0f} on {made['cores']} cores. One thread: processor time.",

@@ -1,9 +1,13 @@
-"""Whole processes in turns: what a person waits for when a run is small, when every event is kept, and when groups are many."""
+"""Whole processes in turns: what a person waits for when a run is small, when every event is kept, when groups are many, and in studies.
+
+VMFLEET_BEFORE names the root of an older checkout (`git worktree add /tmp/before f8da326`): the studies are then run by it, too.
+"""
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,6 +20,8 @@ RATIOS = {  # (work, beside what): target
     ("small", "plain"): 1.5,
     ("events", "no events"): 3.0,
     ("many groups", "one group"): 3.0,
+    ("compare", "compare before"): 0.5,
+    ("sweep", "sweep before"): 0.5,
 }
 RATIO_WORDS = {
     (
@@ -24,6 +30,8 @@ RATIO_WORDS = {
     ): "1,000 VMs on and off, a month, one replication, `--no-report`: whole process against plain SimPy's",
     ("events", "no events"): "`--events`, 100,000 VMs, 28 days, against the run without",
     ("many groups", "one group"): "500 groups of 20 VMs, 10 replications, against one group of 10,000",
+    ("compare", "compare before"): "compare of 4 variants x 100 replications, 200 VMs, against version 0.1 (f8da326)",
+    ("sweep", "sweep before"): "sweep of 50 points x 10 replications, against version 0.1 (f8da326)",
 }
 WHY_MISSED = {
     "small": "to load Python, numpy, Arrow, the types of a scenario and the engine takes longer than the whole plain program",
@@ -31,7 +39,9 @@ WHY_MISSED = {
     "demo": "half of it is to load matplotlib and to draw each figure as SVG and as PNG",
     "--help": "most of it is to load Python and the parser of the command line",
     "events": "ten million moves are sorted, and 25 million rows of eight columns encoded",
-    "many groups": "set-up, metrics and two audited VMs for each of 5,000 groups and replications",
+    "many groups": "metrics, bill, ledger and 12 MB of tables for each of 5,000 groups and replications",
+    "compare": "metrics, bill and tables of 400 replications; the loop itself is a small part",
+    "sweep": "metrics, bill and tables of 500 replications; the loop itself is a small part",
 }
 SECONDS = {"small with report": 2.0, "demo": 2.0, "--help": 0.15}  # of processor time, warm
 HEAD = 'name = "{name}"\nstart = 2026-01-05T00:00:00Z\nhorizon = "{days}d"\nreplications = {replications}\n'
@@ -50,6 +60,10 @@ count = 1000
 when_off = "deallocate"
 cycle = { on = { dist = "exponential", mean = "8h" }, off = { dist = "exponential", mean = "16h" } }
 """
+VARIANTS = ("deallocate", "stop", "guest-shutdown", "keep")
+STUDY = ("--engine", "compiled", "--no-cache", "--no-report", "--quiet")
+LONG = frozenset({"events", "many groups", "compare", "sweep", "sweep before"})
+BEFORE = os.environ.get("VMFLEET_BEFORE", "")
 QUIET = ("--quiet", "--no-report")
 PLAIN = "from tests.benchmarks.plain_simpy import on_and_off; print(on_and_off(1_000, 720.0).bill_usd)"
 CALLS = {
@@ -62,15 +76,20 @@ CALLS = {
     "events": ("-m", "sim", "run", "large.toml", "--engine", "compiled", *QUIET, "--events"),
     "one group": ("-m", "sim", "run", "one.toml", "--engine", "compiled", *QUIET),
     "many groups": ("-m", "sim", "run", "many.toml", "--engine", "compiled", *QUIET),
+    "compare": ("-m", "sim", "compare", *(f"{name}.toml" for name in VARIANTS), *STUDY),
+    "sweep": ("-m", "sim", "sweep", "deallocate.toml", "--vary", "group.team-0.count=10..500:10", "-n", "10", *STUDY),
 }
+CALLS |= {f"{name} before": CALLS[name] for name in ("compare", "sweep") if BEFORE}
 
 
-def cpu_s(call: tuple[str, ...], folder: Path) -> float:
+def cpu_s(name: str, folder: Path) -> float:
     """Processor time of one call of Python; its bytecode is kept, as it is where the package is installed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    root = BEFORE if name.endswith(" before") else str(ROOT)
+    environment |= {"PYTHONPATH": root, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    shutil.rmtree(folder / "results", ignore_errors=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *call], cwd=folder, check=True, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run([sys.executable, *CALLS[name]], cwd=folder, check=True, stdout=subprocess.DEVNULL, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -84,6 +103,9 @@ def write_fleets(folder: Path) -> None:
     for name, groups in (("one", 1), ("many", 500)):
         sections = (OFFICE.format(number=number, count=10_000 // groups) for number in range(groups))
         fleets[name] = HEAD.format(name=name, days=28, replications=10) + "".join(sections)
+    for name in VARIANTS:
+        head = HEAD.format(name=name, days=28, replications=100)
+        fleets[name] = head + OFFICE.format(number=0, count=200) + f'when_off = "{name}"\n'
     for name, text in fleets.items():
         (folder / f"{name}.toml").write_text(text)
 
@@ -93,9 +115,10 @@ def whole_processes(rounds: int, only: tuple[str, ...] = tuple(CALLS)) -> dict[s
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_fleets(folder)
-        for name in only:  # bytecode and compiled code are there
-            cpu_s(CALLS[name], folder)
-        spent = [{name: cpu_s(CALLS[name], folder) for name in only} for _ in range(max(1, min(3, rounds)))]
+        for name in only:  # bytecode and compiled code are there; others of these calls see to it for the long ones
+            if name not in LONG or len(only) <= 2:
+                cpu_s(name, folder)
+        spent = [{name: cpu_s(name, folder) for name in only} for _ in range(max(1, min(3, rounds)))]
     return {
         "cpu_s": {name: min(each[name] for each in spent) for name in only},
         "ratios": {
