@@ -172,7 +172,7 @@ _ROWS: Mapping[str, Sourced] = MappingProxyType(
         # Spot.
         "group.spot.eviction_per_hour": _neutral(
             0.0,
-            "by size and region it is shown to account holders only, as bands from 0-5 to 20+ % (Resource Graph, SpotResources): none by chance unless the scenario says so",
+            "shown by size and region to account holders only, as bands: none by chance unless the scenario says so",
             "probability per hour of running",
         ),
         "group.spot.policy": _documented("deallocate", "spot-vms.md, 2024-08-05: Deallocate is the default", ""),

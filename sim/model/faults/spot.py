@@ -26,6 +26,9 @@ FALL_BACK_WORDS = {
 }
 
 
+BANDS = "The platform shows account holders a rate by size and region, from 0-5 to 20+ % per hour (Resource Graph, SpotResources)."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """Eviction as a hazard per hour of running time."""
@@ -198,7 +201,7 @@ class SpotSection(GroupFault):
             lines = [
                 f"Evicted {list_words(causes, 'and')} ({section.policy}); requested again: {again}."
                 if causes
-                else "Never evicted: eviction_per_hour is 0."
+                else f"Never evicted: eviction_per_hour is 0. {BANDS}"
             ]
             if section.availability is not None:
                 lines.append(section.availability.describe())
@@ -214,4 +217,4 @@ class SpotSection(GroupFault):
             return lines
         if circumstances.has_hosts:
             return ["Evicted when regular VMs need the room, never by chance; not requested again."]
-        return ["Spot prices, but no evictions: there is no [group.spot]."]
+        return [f"Spot prices, but no evictions: there is no [group.spot]. {BANDS}"]
