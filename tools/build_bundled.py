@@ -20,6 +20,7 @@ from sim.catalog.disks import tier_gib, tier_key
 from sim.catalog.form import BUNDLED, FORMAT, VERSION, one_row_a_line
 from sim.catalog.sizes import arm_name, size_key
 from sim.catalog.terms import Term
+from sim.files import write_whole
 
 RADAR = "Retail Prices API 2023-01-01-preview, read by andy-diericks/azure-pricing-radar"
 CALCULATOR = "Azure pricing calculator, Poland Central, read by sstybel/azure-vm-price-importer"
@@ -410,5 +411,5 @@ def _order(name: str) -> tuple[str, int]:
 
 if __name__ == "__main__":
     BUNDLED.parent.mkdir(exist_ok=True)
-    BUNDLED.write_text(build(Path(sys.argv[1])), encoding="utf-8")
-    RATES_FILE.write_text(build_currencies(Path(sys.argv[1])), encoding="utf-8")
+    write_whole(BUNDLED, build(Path(sys.argv[1])))
+    write_whole(RATES_FILE, build_currencies(Path(sys.argv[1])))

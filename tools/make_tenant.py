@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import math
 import random
@@ -24,6 +25,7 @@ from zoneinfo import ZoneInfo
 from sim.billing.disks import month_price
 from sim.catalog import load_bundled
 from sim.catalog.terms import Term
+from sim.files import write_whole
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -341,14 +343,15 @@ def make_tenant(folder: Path, *, days: int = 28, seed: int = 1, come_per_day: fl
     place = folder / "in"
     place.mkdir(parents=True, exist_ok=True)
     rows = events(vms, seed)
-    (place / "vm_list.json").write_text(json.dumps(vm_list(vms)), encoding="utf-8")
-    (place / "activity_log.json").write_text(json.dumps({"value": [rest(row) for row in rows]}), encoding="utf-8")
+    write_whole(place / "vm_list.json", json.dumps(vm_list(vms)))
+    write_whole(place / "activity_log.json", json.dumps({"value": [rest(row) for row in rows]}))
     for name, head, lines in (
         ("activity_log.csv", PORTAL, [portal(row) for row in rows]),
         ("focus.csv", FOCUS, list(charges(vms, days))),
     ):
-        with (place / name).open("w", encoding="utf-8", newline="") as stream:
-            csv.writer(stream, lineterminator="\n").writerows([head, *lines])
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([head, *lines])
+        write_whole(place / name, stream.getvalue())
     groups: dict[str, float] = {}
     for vm in vms:
         groups[vm.name.rsplit("-", 1)[0]] = groups.get(vm.name.rsplit("-", 1)[0], 0.0) + sum(
@@ -360,7 +363,7 @@ def make_tenant(folder: Path, *, days: int = 28, seed: int = 1, come_per_day: fl
         "days": days,
         "evictions": sum(len(vm.evicted) for vm in vms),
     }
-    (folder / "truth.json").write_text(json.dumps(truth, indent=1), encoding="utf-8")
+    write_whole(folder / "truth.json", json.dumps(truth, indent=1))
     return truth
 
 

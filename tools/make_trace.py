@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
 import random
 from pathlib import Path
+
+from sim.files import write_whole
 
 RATES = [
     4,
@@ -66,9 +69,10 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    with given.file.open("w", encoding="utf-8", newline="") as stream:
-        head = ("created_s", "lifetime_s", "vcpus", "memory_gib", "tenant")
-        csv.writer(stream, lineterminator="\n").writerows([head, *rows(given.days, given.seed)])
+    stream = io.StringIO()
+    head = ("created_s", "lifetime_s", "vcpus", "memory_gib", "tenant")
+    csv.writer(stream, lineterminator="\n").writerows([head, *rows(given.days, given.seed)])
+    write_whole(given.file, stream.getvalue())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from scipy.special import stdtrit
 
+from sim.files import write_whole
+
 KEPT = Path(__file__).parents[1] / "sim" / "statistics" / "t_quantiles.json"
 CONFIDENCES = (0.9, 0.95, 0.99)
 MOST_DEGREES = 999  # of the replications at most while a precision is waited for
@@ -20,4 +22,4 @@ def computed() -> dict[str, list[float]]:
 
 if __name__ == "__main__":
     rows = (f'"{probability}": {json.dumps(quantiles)}' for probability, quantiles in computed().items())
-    KEPT.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    write_whole(KEPT, "{\n" + ",\n".join(rows) + "\n}\n")

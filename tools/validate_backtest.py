@@ -25,6 +25,7 @@ from joblib import Parallel, delayed
 from scipy import stats
 
 from sim import backtest, fit_trace, from_azure, from_dict, run
+from sim.files import write_whole
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_tenant import START, make_tenant
@@ -216,8 +217,8 @@ def main() -> None:
     text = json.dumps(found, indent=1)
     print(text)
     if given.out:
-        (given.out / "validation.json").write_text(text + "\n", encoding="utf-8")
-        (given.out / "validation.md").write_text(page(found), encoding="utf-8")
+        write_whole(given.out / "validation.json", text + "\n")
+        write_whole(given.out / "validation.md", page(found))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from sim.catalog.disks import tier_for, tier_gib
 from sim.catalog.form import load, load_bundled, save
 from sim.catalog.pages import page_addresses
 from sim.catalog.retail import RetailImport, import_pages
-from sim.catalog.show import PriceRow, list_regions, list_sizes, show
+from sim.catalog.show import PriceRow, list_regions, list_sizes, show, show_disk
 from sim.catalog.sizes import Size
 from sim.catalog.terms import TERM_HOURS, Term
 from sim.fields.defaults import DEFAULTS, Sourced, Trust, get_default
@@ -14,5 +14,5 @@ from sim.fields.defaults import DEFAULTS, Sourced, Trust, get_default
 __all__ = [
     "DEFAULTS", "TERM_HOURS", "Catalogue", "DiskPrice", "Price", "PriceRow", "Provenance", "RetailImport", "Size",
     "Sourced", "Term", "Trust", "currencies", "get_default", "import_pages", "list_regions", "list_sizes", "load",
-    "load_bundled", "page_addresses", "per_usd", "save", "show", "tier_for", "tier_gib",
+    "load_bundled", "page_addresses", "per_usd", "save", "show", "show_disk", "tier_for", "tier_gib",
 ]  # fmt: skip

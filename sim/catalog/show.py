@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sim.catalog.catalogue import Catalogue
+from sim.catalog.disks import tier_key
 from sim.catalog.sizes import close_sizes, size_key
 from sim.catalog.terms import Term
 from sim.errors import CatalogueError
@@ -38,16 +39,31 @@ def show(catalogue: Catalogue, size: str, region: str | None = None) -> list[Pri
     return [_row(catalogue, name, place, term) for place in regions for term in Term]
 
 
-def list_sizes(catalogue: Catalogue, pattern: str = "*") -> list[dict[str, Any]]:
-    """The facts of each size whose name fits a pattern (`D*s_v5`; without a wildcard: contains it), and where it is sold."""
+def show_disk(catalogue: Catalogue, tier: str, region: str | None = None) -> list[dict[str, Any]]:
+    """What a managed disk tier costs a month, in a region or in every one that has it; raises CatalogueError where none has."""
+    sold = {place for block in catalogue.disk_blocks if tier_key(tier) in block.per_month for place in block.regions}
+    regions = [catalogue.get_region(region)] if region else [each for each in catalogue.regions if each in sold]
+    return [asdict(catalogue.disk(tier, each)) for each in regions or catalogue.regions]  # nowhere: refused there
+
+
+def list_sizes(catalogue: Catalogue, pattern: str = "*", region: str | None = None) -> list[dict[str, Any]]:
+    """The facts of each size whose name fits a pattern (`D*s_v5`; without a wildcard: contains it), and where it is sold.
+
+    With a *region* also its price per hour there, Linux as you go; None where it has none.
+    """
     sold: dict[str, list[str]] = {}
-    for region in catalogue.regions:
-        for name in catalogue.sizes_in(region):
-            sold.setdefault(name, []).append(region)
+    for each in catalogue.regions:
+        for name in catalogue.sizes_in(each):
+            sold.setdefault(name, []).append(each)
+
+    def price_of(name: str) -> float | None:
+        found = catalogue.find_price(name, catalogue.get_region(region or ""), Term.LINUX)
+        return None if found is None else found.per_h
+
     key = size_key(pattern)
     key = key if any(mark in key for mark in "*?[") else f"*{key}*"
     rows = [
-        asdict(size) | {"regions": sold.get(name, [])}
+        asdict(size) | {"regions": sold.get(name, [])} | ({"linux_per_h": price_of(name)} if region else {})
         for name, size in catalogue.sizes.items()
         if fnmatchcase(size_key(name), key)
     ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sim.cli import options, terminal
 from sim.errors import CatalogueError
+from sim.fields.defaults import default_value
+from sim.fields.numbers import NO_NUMBER
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -47,15 +50,20 @@ def import_pages(
 
 
 def show(
-    size: Annotated[str, typer.Argument(metavar="SIZE", help="A VM size, e.g. Standard_D4s_v5.")],
+    size: Annotated[
+        str, typer.Argument(metavar="SIZE", help="A VM size such as Standard_D4s_v5, or a disk tier such as P10.")
+    ],
     region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="Only this region.")] = None,
     catalogue: options.Prices = None,
     as_json: options.Json = False,
 ) -> None:
-    """Every term's price of a VM size, by region, with its source."""
+    """Every term's price of a VM size, or the month's price of a disk tier, by region, with its source."""
     from sim import catalog
 
     prices = catalog.load(catalogue)
+    if catalog.tier_gib(size) is not None:
+        _show_disk(catalog.show_disk(prices, size, region), as_json=as_json)
+        return
     rows = catalog.show(prices, size, region)
     if as_json:
         terminal.print_json([asdict(row) for row in rows])
@@ -70,6 +78,19 @@ def show(
     title = f"{facts.name}: {facts.vcpus} vCPU, {facts.memory_gib} GiB; {prices.currency} per hour"
     terminal.print_table(title, ("region", "term", "per hour", "per 730 h", "saves", "trust"), shown, left=2)
     for source, read in dict.fromkeys((row.source, row.read) for row in rows if row.source):
+        typer.echo(f"Source: {source}" + (f", read {read}" if read else ""))
+
+
+def _show_disk(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """What a disk tier costs a month, by region."""
+    if as_json:
+        terminal.print_json([{**row, "provenance": {k: str(v) for k, v in row["provenance"].items()}} for row in rows])
+        return
+    first = rows[0]
+    title = f"{first['tier']}: {first['gib']:,} GiB; {first['currency']} per month"
+    lines = [(row["region"], f"{row['per_month']:,.2f}", str(row["provenance"]["trust"])) for row in rows]
+    terminal.print_table(title, ("region", "per month", "trust"), lines)
+    for source, read in dict.fromkeys((row["provenance"]["source"], row["provenance"]["read"]) for row in rows):
         typer.echo(f"Source: {source}" + (f", read {read}" if read else ""))
 
 
@@ -97,17 +118,22 @@ def sizes(
     pattern: Annotated[
         str, typer.Argument(metavar="[PATTERN]", help="A part of a name, or a pattern: 'D*s_v5'.")
     ] = "*",
+    region: Annotated[
+        str | None, typer.Option("--region", metavar="NAME", help="Of the price. [default: that of scenarios]")
+    ] = None,
     catalogue: options.Prices = None,
     as_json: options.Json = False,
 ) -> None:
-    """VM sizes: vCPUs, memory, quota family, reservation group, and the regions with a price.
+    """VM sizes: vCPUs, memory, quota family, reservation group, the regions with a price, and the one of Linux as you go.
 
     Example: vmfleet sizes 'D*s_v5'
     """
     from sim import catalog
 
     prices = catalog.load(catalogue)
-    rows = catalog.list_sizes(prices, pattern)
+    usual = default_value("prices.region")
+    place = prices.get_region(region or (usual if usual in prices.regions else prices.regions[0]))
+    rows = catalog.list_sizes(prices, pattern, place)
     if as_json:
         terminal.print_json(rows)
         return
@@ -116,8 +142,10 @@ def sizes(
         figures = (row[key] for key in ("flexibility_ratio", "vcpus", "memory_gib"))
         where = "all" if set(row["regions"]) == set(prices.regions) else ", ".join(row["regions"])
         words = row["name"], row["family"] or "unknown", row["flexibility_group"] or "", where
-        shown.append((*words, *("" if figure is None else f"{figure:g}" for figure in figures)))
-    columns = ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB")
+        per_h = NO_NUMBER if row["linux_per_h"] is None else f"{row['linux_per_h']:.4f}"
+        shown.append((*words, *("" if figure is None else f"{figure:g}" for figure in figures), per_h))
+    price = f"{prices.currency} per hour, {place}"
+    columns = ("size", "quota family", "reservation group", "regions", "ratio", "vCPUs", "GiB", price)
     terminal.print_table("Sizes", columns, shown, left=4)
 
 

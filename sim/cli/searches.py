@@ -128,13 +128,16 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
 def _print_purchases(summary: Mapping[str, Any]) -> None:
     """What each way of buying saves, what it consists of, and what has no price."""
     currency, level = summary["currency"], f"{100 * summary['confidence']:g} % interval"
+    form = Forms(currency=currency).of(
+        "cost.total", *(option["saving_per_month"]["mean"] for option in summary["options"])
+    )
     fall = f"{100 * summary['options'][0]['if_demand_falls']['by']:g} % less demand"
     terminal.print_table(
         f"{summary['scenario']}: saved a month (730 h), {currency}; {summary['replications']} replications, seed {summary['seed']}",
         ("buy", "saves", level, "commits to", f"at {fall}", "regret then", "pays until"),
         [
             (
-                option["name"], money(option["saving_per_month"]["mean"]), _between(option["saving_per_month"]),
+                option["name"], money(option["saving_per_month"]["mean"]), terminal.interval(form, *(option["saving_per_month"][end] for end in ("low", "high"))),
                 money(option["cost_per_month"]), money(option["if_demand_falls"]["saving_per_month"]["mean"]),
                 money(option["if_demand_falls"]["regret_per_month"]["mean"]), f"{MINUS}{percent(option['fall_to_break_even'])}" if option["fall_to_break_even"] is not None else NO_NUMBER,
             )
@@ -167,11 +170,6 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
         terminal.say(f"Note: no {each['what']}: {each['reason']}")
     for warning in summary["warnings"]:
         terminal.say(f"Note: {warning}")
-
-
-def _between(found: Mapping[str, Any]) -> str:
-    low, high = found["low"], found["high"]
-    return "–" if low is None else f"{money(low)} … {money(high)}"
 
 
 def _print_factors(summary: Mapping[str, Any]) -> None:

@@ -251,7 +251,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     if summary.get("budget") is not None:
         _print_budget(summary)
     if len(summary["groups"]) > 1:
-        _print_groups(summary["groups"], written)
+        _print_groups(summary["groups"], metrics, written)
 
 
 def _confidence(summary: Mapping[str, Any]) -> str:
@@ -271,12 +271,21 @@ def _print_budget(summary: Mapping[str, Any]) -> None:
     )
 
 
-def _print_groups(groups: Mapping[str, Any], written: Forms) -> None:
-    """A row for each group: means."""
-    means = {name: [group["metrics"].get(name, {}).get("mean") for group in groups.values()] for name in BY_GROUP}
+def _print_groups(groups: Mapping[str, Any], metrics: Mapping[str, Any], written: Forms) -> None:
+    """A row for each group: means; costs add up to the fleet's as shown, with what belongs to no group."""
+    from sim.runs.group_costs import group_costs  # start-up: loads the billing
+
+    def mean(metric: str, group: str = "") -> float:
+        own = groups[group]["metrics"] if group else metrics
+        return float(own.get(metric, {}).get("mean") or 0.0)
+
+    costs = group_costs(mean, [(group,) for group in groups])
+    names = [*groups, *(["whole fleet"] if costs.has_rest else [])]
+    means: dict[str, Sequence[float | None]] = {
+        name: [group["metrics"].get(name, {}).get("mean") for group in groups.values()] for name in BY_GROUP
+    }
+    means = {name: [*found, *[None] * costs.has_rest] for name, found in means.items()}
+    means["cost.total"] = costs.table.rows
     columns = [(written.of(name, *found), found) for name, found in means.items()]
-    print_table(
-        "By group (means)",
-        ("group", *(form.title for form, _ in columns)),
-        [(group, *(form.text(found[place]) for form, found in columns)) for place, group in enumerate(groups)],
-    )
+    rows = [(name, *(form.text(found[place]) for form, found in columns)) for place, name in enumerate(names)]
+    print_table("By group (means)", ("group", *(form.title for form, _ in columns)), rows)

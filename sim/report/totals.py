@@ -4,16 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.billing.meter_kinds import METERS
 from sim.errors import ResultError
 from sim.fields.numbers import Scale, hours_scale, money_scale
-from sim.fields.rounding import RoundedTable, rounded_parts, rounded_table
+from sim.fields.rounding import RoundedTable, rounded_parts
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, ReportedRun
+from sim.runs.group_costs import SLACK, group_costs
 
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
-SLACK = 1e-6  # relative; what a sum in a result folder may differ from its total by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,24 +124,12 @@ def _shown(scale: Scale, exact: dict[PowerState, float], total: float) -> dict[P
 
 def money_parts(run: ReportedRun) -> MoneyParts:
     """Take the bill apart. Raises ResultError if its meters or groups don't make up the total."""
-    total = run.mean("cost.total")
-    scale = money_scale(total, run.currency)
-    meters = [meter for meter in METERS if run.mean(f"cost.{meter}") != 0] or ["compute"]
-    members, names = _rows(run)
-    cells = [[math.fsum(run.mean(f"cost.{m}", g) for g in group) for m in meters] for group in members]
-    of_fleet = [run.mean(f"cost.{meter}") for meter in meters]
-    shared = [mean - math.fsum(row[j] for row in cells) for j, mean in enumerate(of_fleet)]
-    shared = [0.0 if abs(each) <= SLACK * max(1.0, abs(total)) else each for each in shared]
-    if not cells or any(shared):
-        cells.append(shared)
-        names.append("whole fleet")
-        members.append((FLEET,))
-    if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
-        raise ResultError(
-            f"{run.stored.folder / 'summary.json'}: cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}"
-        )
+    total, (members, names) = run.mean("cost.total"), _rows(run)
+    costs = group_costs(run.mean, members)
+    if costs.has_rest:
+        names, members = [*names, "whole fleet"], [*members, (FLEET,)]
     return MoneyParts(
-        scale=scale, groups=names, meters=meters, table=rounded_table(scale, cells, total), members=members
+        scale=money_scale(total, run.currency), groups=names, meters=costs.meters, table=costs.table, members=members
     )
 
 

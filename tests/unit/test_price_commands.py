@@ -133,3 +133,28 @@ def test_an_import_leaves_what_stands_beside_it_alone(vmfleet, tmp_path):
         "mine.txt",
         "page.json",
     ]
+
+
+def test_a_size_has_its_price_in_a_region(vmfleet):
+    """What it costs is the first question; in the region of scenarios unless another is named."""
+    catalogue = load_bundled()
+    for more, region in (([], "westeurope"), (["--region", "polandcentral"], "polandcentral")):
+        (row,) = json.loads(vmfleet("sizes", "D4s_v5", "--json", *more)[1])
+        assert row["linux_per_h"] == catalogue.price_per_h("Standard_D4s_v5", region, "linux")
+        shown = vmfleet("sizes", "D4s_v5", *more)[1]
+        assert f"USD per hour, {region}" in shown
+        assert f"{row['linux_per_h']:.4f}" in shown
+
+
+def test_a_disk_tier_has_a_price_too(vmfleet):
+    """By region, with its trust; one that does not exist is refused by name."""
+    catalogue = load_bundled()
+    rows = json.loads(vmfleet("prices", "show", "p10", "--json")[1])
+    assert {row["region"]: row["per_month"] for row in rows} == {
+        region: catalogue.disk("P10", region).per_month for region in catalogue.regions
+    }
+    shown = vmfleet("prices", "show", "P10", "--region", "westeurope")[1]
+    assert "P10: 128 GiB" in shown
+    assert f"{catalogue.disk('P10', 'westeurope').per_month:,.2f}" in shown
+    status, _, error = vmfleet("prices", "show", "P11")
+    assert (status, "P11" in error) == (2, True)

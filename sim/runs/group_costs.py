@@ -1,0 +1,39 @@
+"""The cost of a run by group and kind of meter, rounded so that what is shown adds up: the same in the terminal and in the report."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sim.billing.meter_kinds import METERS
+from sim.errors import ResultError
+from sim.fields.numbers import money_scale
+from sim.fields.rounding import RoundedTable, rounded_table
+from sim.runs.metrics import FLEET
+
+SLACK = 1e-6  # relative; what a sum in a result may differ from its total by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCosts:
+    """Costs as shown; *has_rest*: a last row has what belongs to no group."""
+
+    meters: Sequence[str]
+    table: RoundedTable
+    has_rest: bool
+
+
+def group_costs(mean: Callable[[str, str], float], members: Sequence[Sequence[str]]) -> GroupCosts:
+    """The table of rows of groups, from the mean of a metric of a group. Raises ResultError if its parts don't make up the total."""
+    total = mean("cost.total", FLEET)
+    meters = [meter for meter in METERS if mean(f"cost.{meter}", FLEET) != 0] or ["compute"]
+    cells = [[math.fsum(mean(f"cost.{meter}", group) for group in row) for meter in meters] for row in members]
+    of_fleet = [mean(f"cost.{meter}", FLEET) for meter in meters]
+    if abs(math.fsum(of_fleet) - total) > SLACK * max(1.0, abs(total)):
+        raise ResultError(f"cost.total is {total!r}, but its parts make up {math.fsum(of_fleet)!r}")
+    rest = [whole - math.fsum(row[place] for row in cells) for place, whole in enumerate(of_fleet)]
+    rest = [0.0 if abs(each) <= SLACK * max(1.0, abs(total)) else each for each in rest]
+    has_rest = not cells or any(rest)
+    if has_rest:
+        cells.append(rest)
+    table = rounded_table(money_scale(total, ""), cells, total)
+    return GroupCosts(meters=meters, table=table, has_rest=has_rest)
