@@ -61,6 +61,17 @@ def test_blocks_that_are_not_run_say_why_and_can_be_read(page: Path, start: int,
         assert not paths - named - PLUGGED - {row.path for row in key_rows()}
 
 
+@pytest.mark.parametrize("name", ["estate", "size-hosts", "spot-mix", "my-trace", "notebook"])
+def test_a_newcomer_finds_the_answer_in_three_commands(name: str) -> None:
+    """From the README to the page, and there no more than that."""
+    page = ROOT / "docs" / "how-to" / f"{name}.md"
+    assert f"(docs/how-to/{name}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = [block for _, _, block in blocks_of(page.read_text(encoding="utf-8"))]
+    commands = [line for block in blocks if block.language == "sh" for line in block.text.splitlines()]
+    assert len(commands) <= 3
+    assert any(block.output for block in blocks)
+
+
 PLUGGED = {"group[].every_other_day", "group[].every_other_day.length"}  # of the page on a behaviour of one's own
 
 
