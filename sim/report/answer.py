@@ -104,8 +104,9 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
 
 
 def brief(amount: float, currency: str) -> Scale:
-    """Money as a decision needs it: no cents from a thousand on."""
-    return Scale(unit=currency, decimals=0) if abs(amount) >= 1000 else money_scale(amount, currency)
+    """Money as a decision needs it: no cents from a thousand on, and only cents from one on."""
+    decimals = 0 if abs(amount) >= 1000 else 2 if abs(amount) >= 1 else money_scale(amount, currency).decimals
+    return Scale(unit=currency, decimals=decimals)
 
 
 def answer(data: PageData) -> list[str]:

@@ -158,14 +158,16 @@ class Axes:
         self.y.see(y)
         outline = np.asarray([*MARKERS[marker], (np.nan, np.nan)]) * size
 
-        def draw(place: Place, _: Box) -> Iterable[Shape]:
+        def draw(place: Place, box: Box) -> Iterable[Shape]:
             at = place(x, y)
-            at = at[np.isfinite(at).all(axis=1)] if not titles else at
+            beyond = (at < (box[0] - 0.5, box[1] - 0.5)) | (at > (box[2] + 0.5, box[3] + 0.5)) | ~np.isfinite(at)
+            inside = np.asarray(~beyond.any(axis=1))
             each = at[:, None, :] + outline[None, :, :]
-            if not titles and len(each):
-                yield Outline(points=each.reshape(-1, 2)[:-1], fill=colour)
-            for points, title in zip(each, titles, strict=False):
-                yield Outline(points=points[:-1], fill=colour, title=title)
+            if not titles and inside.any():
+                yield Outline(points=each[inside].reshape(-1, 2)[:-1], fill=colour)
+            for points, is_inside, title in zip(each, inside, titles, strict=False):
+                if is_inside:
+                    yield Outline(points=points[:-1], fill=colour, title=title)
 
         self._marks.append(draw)
 

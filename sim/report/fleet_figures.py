@@ -77,17 +77,18 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
     axes = sheet.axes(170)
     means: dict[str, Floats] = {}
+    for groups in shown:  # below all lines
+        band = timeline.running[groups[0]]
+        if band.low is not None and band.high is not None:
+            axes.step_area(timeline.edges_h, band.low, band.high, (style.RULE, ""))
     for place, (groups, (colour, _)) in enumerate(zip(shown, style.SERIES, strict=False)):
         label = list_words([style.shorten(group, 40) for group in groups[:4]], "and")
         label += f" and {len(groups) - 4:,} more" if len(groups) > 4 else ""
         label += ", each" if len(groups) > 1 else ""
-        band = timeline.running[groups[0]]
-        if band.low is not None and band.high is not None:
-            axes.step_area(timeline.edges_h, band.low, band.high, (style.RULE, ""))
+        means[label] = timeline.running[groups[0]].mean
         width = max(1.1, 2.6 - 0.5 * place)  # thick below thin: lines on top of one another are all seen
-        axes.steps(timeline.edges_h, band.mean, colour, width=width)
+        axes.steps(timeline.edges_h, means[label], colour, width=width)
         sheet.key(Key(label=label, line=colour, width=width))
-        means[label] = band.mean
     axes.y.label = (
         "running VMs (mean, and in grey 5\N{EN DASH}95 % of replications)" if run.replications > 1 else "running VMs"
     )

@@ -85,7 +85,6 @@ SECTIONS = (
         title="Room on hosts, and hardware that was not found",
         metrics=(
             "hosts.used_share", "hosts.peak_used", "allocation.failures", "allocation.failure_rate",
-            "allocation.platform_looks",
         ),
         is_open=_any("allocation.failures", "hosts.used_share"),
     ),
