@@ -57,11 +57,13 @@ def explain(
     replication: Annotated[int, typer.Option("--replication", metavar="N", help="Which one, from 0.")] = 0,
     overrides: options.Overrides = None,
     as_json: options.Json = False,
+    as_markdown: options.Markdown = False,
 ) -> None:
     """One VM's history in words, each sentence one event."""
     from sim import load, read
     from sim.runs.history import explain
 
+    options.one_form(as_json=as_json, as_markdown=as_markdown)
     folder = source if source.is_dir() else None
     if folder is not None:
         seed = int(read(source).summary["seed"]) if seed is None else seed
@@ -81,9 +83,16 @@ def explain(
              "billed_hours": history.billed_hours}
         )  # fmt: skip
         return
-    typer.echo(f"{vm} in replication {replication}, seed {history.seed}, times in UTC:")
-    for event in history.events:
-        typer.echo(f"{event.at:%a %d %b %Y %H:%M:%S}  {event.words}")
+    title = f"{vm} in replication {replication}, seed {history.seed}, times in UTC"
+    events = [(f"{event.at:%a %d %b %Y %H:%M:%S}", event.words) for event in history.events]
+    if as_markdown:
+        with terminal.markdown(wanted=True):
+            terminal.print_table(title, ("when", "what"), events, left=2)
+            terminal.say(history.ending)
+        return
+    typer.echo(f"{title}:")
+    for when, words in events:
+        typer.echo(f"{when}  {words}")
     typer.echo(history.ending)
 
 

@@ -75,6 +75,14 @@ def test_markdown_is_the_answer_and_nothing_else(small: Path, capsys: pytest.Cap
     assert "|" not in capsys.readouterr().out
     assert vmfleet("run", small, "--markdown", "--json") == 2
     assert "give one of them" in capsys.readouterr().err
+    assert vmfleet("explain", small, "--vm", "dev-0000", "--markdown") == 0
+    title, _, rest = capsys.readouterr().out.strip().partition("\n\n")
+    assert title.startswith("### dev-0000 in replication 0, seed 1")
+    assert rest.startswith("| when | what |\n| :-- | :-- |\n| Mon 05 Jan 2026")
+    assert vmfleet("compare", small, "--variant", "a_b*<c>: group.dev.count=1", "--markdown", "--no-report") == 0
+    first, second = capsys.readouterr().out.split("\n\n")[:2]
+    assert first.startswith("a\\_b\\*&lt;c> saves")  # a name is no markup
+    assert second.strip().startswith("###")
 
 
 def test_a_study_goes_where_its_scenario_s_run_goes_and_says_what_it_replaces(
