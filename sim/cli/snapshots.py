@@ -84,14 +84,14 @@ def explain(
         )  # fmt: skip
         return
     title = f"{vm} in replication {replication}, seed {history.seed}, times in UTC"
-    events = [(f"{event.at:%a %d %b %Y %H:%M:%S}", event.words) for event in history.events]
+    said = [(f"{event.at:%a %d %b %Y %H:%M:%S}", event.words) for event in history.events]
     if as_markdown:
         with terminal.markdown(wanted=True):
-            terminal.print_table(title, ("when", "what"), events, left=2)
+            terminal.print_table(title, ("when", "what"), said, left=2)
             terminal.say(history.ending)
         return
     typer.echo(f"{title}:")
-    for when, words in events:
+    for when, words in said:
         typer.echo(f"{when}  {words}")
     typer.echo(history.ending)
 
