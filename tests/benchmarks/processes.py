@@ -35,8 +35,8 @@ RATIO_WORDS = {
 }
 WHY_MISSED = {
     "small": "to load Python, numpy, Arrow, the types of a scenario and the engine takes longer than the whole plain program",
-    "small with report": "half of it is to load matplotlib and to draw each figure as SVG and as PNG",
-    "demo": "half of it is to load matplotlib and to draw each figure as SVG and as PNG",
+    "small with report": "a good part of it is to load matplotlib's renderer, and to write each figure as SVG and as PNG",
+    "demo": "a good part of it is to load matplotlib's renderer, and to write each figure as SVG and as PNG",
     "--help": "most of it is to load Python and the parser of the command line",
     "events": "ten million moves are sorted, and 25 million rows of eight columns encoded",
     "many groups": "metrics, bill, ledger and 12 MB of tables for each of 5,000 groups and replications",
