@@ -16,8 +16,7 @@ from sim.units import TICKS_PER_SECOND
 NEVER = -1  # instead of a wait
 MOST_KEPT = 8_000_000  # waits of a group; if there are more, all are rounded down to so many significant bits
 KEPT_BITS = 12
-SORTED_UPTO = 4_096  # waits
-BIN_BITS = 16
+ROUNDED_AT_ONCE = 500_000
 
 # What a move does to the time that a VM is waited for (`sim.usage.ledger.MoveTable.wait_change`).
 BEGINS, AT_ONCE, IS_READY, GIVEN_UP = range(1, 5)
@@ -68,32 +67,18 @@ class ReadyTimes:
         return np.stack([ranks, np.full_like(ranks, n), self.waits_s(ranks)], axis=1)
 
     def waits_s(self, ranks: Ticks) -> NDArray[np.float64]:
-        """The waits of some ranks from 1 on, in order of length (s); of many, only the bins that hold them are sorted."""
-        if self.times is None and len(self.waits) <= SORTED_UPTO:
-            return np.asarray(self._in_order[ranks - 1] / TICKS_PER_SECOND, dtype=np.float64)
-        bin_of, upto = self._bins
-        bins = np.searchsorted(upto, ranks)
-        chosen = np.zeros(len(upto), dtype=np.bool_)
-        chosen[bins] = True
-        some = chosen[bin_of]
-        order = np.argsort(self.waits[some])
-        times = np.ones_like(order) if self.times is None else self.times[some][order]
-        many = np.diff(upto, prepend=0)
-        left_out = np.cumsum(np.where(chosen, 0, many))[bins]  # in the bins before that aren't chosen
-        place = np.searchsorted(np.cumsum(times), ranks - left_out)
-        found: NDArray[np.float64] = self.waits[some][order][place] / TICKS_PER_SECOND
-        return found
+        """The waits of some ranks from 1 on, in order of length (s)."""
+        waits, upto = self._in_order
+        places = ranks - 1 if upto is None else np.searchsorted(upto, ranks)
+        return np.asarray(waits[places] / TICKS_PER_SECOND, dtype=np.float64)
 
     @cached_property
-    def _in_order(self) -> Ticks:
-        return np.sort(self.waits)
-
-    @cached_property
-    def _bins(self) -> tuple[Ticks, Ticks]:
-        """The bin of each wait, and how many waits there are up to the end of each bin."""
-        bits = min(BIN_BITS, len(self.waits).bit_length())
-        bin_of = self.waits >> max(0, int(self.waits.max(initial=0)).bit_length() - bits)
-        return bin_of, np.cumsum(np.bincount(bin_of, weights=self.times)).astype(np.int64)
+    def _in_order(self) -> tuple[Ticks, Ticks | None]:
+        """The waits in order of length, and how many there are up to each; None: one by one."""
+        if self.times is None:
+            return np.sort(self.waits), None
+        order = np.argsort(self.waits)
+        return self.waits[order], np.cumsum(self.times[order])
 
 
 def joined(parts: Sequence[ReadyTimes]) -> ReadyTimes:
@@ -144,14 +129,22 @@ class Waits:
     def times(self) -> ReadyTimes:
         """All of them."""
         both = joined([self.found, *(ReadyTimes(waits) for waits in self.pending)])
+        self.pending = []
         self.found = _rounded(both) if self.rounds else both
-        self.pending, self.kept = [], len(self.found.waits)
+        self.kept = len(self.found.waits)
         return self.found
 
 
 def _rounded(found: ReadyTimes) -> ReadyTimes:
-    """Waits rounded down, and counted."""
-    surplus = np.maximum(np.frexp(found.waits.astype(np.float64))[1].astype(np.int64) - KEPT_BITS, 0)
-    waits, place = np.unique(found.waits >> surplus << surplus, return_inverse=True)
-    times = np.bincount(place, weights=found.times, minlength=len(waits)).astype(np.int64)
+    """Waits rounded down, and counted; some at a time, for what they are counted with takes many times their room."""
+    values, counts = [_NONE], [_NONE]
+    for first in range(0, len(found.waits), ROUNDED_AT_ONCE):
+        some = slice(first, first + ROUNDED_AT_ONCE)
+        surplus = np.maximum(np.frexp(found.waits[some].astype(np.float64))[1].astype(np.int64) - KEPT_BITS, 0)
+        waits, place = np.unique(found.waits[some] >> surplus << surplus, return_inverse=True)
+        values.append(waits)
+        weights = None if found.times is None else found.times[some]
+        counts.append(np.bincount(place, weights=weights, minlength=len(waits)).astype(np.int64))
+    waits, place = np.unique(np.concatenate(values), return_inverse=True)
+    times = np.bincount(place, weights=np.concatenate(counts), minlength=len(waits)).astype(np.int64)
     return replace(found, waits=waits, times=times)

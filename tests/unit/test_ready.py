@@ -169,6 +169,7 @@ def test_percentiles_are_order_statistics_of_rank_ceil_p_n() -> None:
 def test_so_many_waits_that_they_are_rounded_give_the_same_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded: waits are rounded down by less than one in two thousand; late, never and the mean are exact."""
     monkeypatch.setattr(ready, "MOST_KEPT", 1000)
+    monkeypatch.setattr(ready, "ROUNDED_AT_ONCE", 300)
     ticks = np.random.default_rng(1).integers(0, 10**9, 5000)
     found = []
     for order in (ticks, np.sort(ticks), ticks[::-1]):
