@@ -104,11 +104,8 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
     from sim.studies.constraints import parse_constraint
 
     constraint, trials = parse_constraint(summary["keep"]), summary["trials"]
-    metric = (
-        "availability" if constraint.is_share_of_replications else constraint.metric
-    )  # a probability is written as any share
     form = Forms(currency=summary["currency"]).of(
-        metric, *(t[key] for t in trials for key in ("estimate", "low", "high"))
+        constraint.written_as, *(t[key] for t in trials for key in ("estimate", "low", "high"))
     )
     rows = []
     for trial in trials:

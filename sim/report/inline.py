@@ -143,10 +143,7 @@ def _of_size(answer: Sizing) -> Picture:
         (f"{summary['path']} = {each['value']}: {each['answer']}", each["estimate"], each["low"], each["high"])
         for each in summary["trials"]
     ]
-    constraint = answer.constraint
-    form = _form(
-        "availability" if constraint.is_share_of_replications else constraint.metric, summary["currency"], lines
-    )
+    form = _form(answer.constraint.written_as, summary["currency"], lines)
     label = f"{summary['keep']}" + (f" ({form.unit})" if form.unit else "")
     return Picture(
         title=f"Which {summary['path']} keeps {summary['keep']}?", label=label, times=form.times, lines=lines

@@ -78,6 +78,11 @@ class Constraint:
         """Whether its estimate is a share of replications, not a mean of the metric."""
         return self.quantile is not None or self.event is not None
 
+    @property
+    def written_as(self) -> str:
+        """The metric as which its estimate is written: a share of replications as any share."""
+        return "availability" if self.is_share_of_replications else self.metric
+
     def least_replications(self, level: float) -> float:
         """Replications without which it can't be shown to be kept with an error of *level*, even if all come out well.
 

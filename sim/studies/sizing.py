@@ -131,10 +131,9 @@ class Sizing(Answer):
 
     @property
     def form(self) -> Form:
-        """How the estimates are written; a probability as any share."""
-        metric = "availability" if self.constraint.is_share_of_replications else self.constraint.metric
+        """How the estimates are written."""
         some = (getattr(trial.evidence, key) for trial in self.trials for key in ("estimate", "low", "high"))
-        return Forms(currency=self.scenario.prices.currency).of(metric, *some)
+        return Forms(currency=self.scenario.prices.currency).of(self.constraint.written_as, *some)
 
     def _sheet(self) -> Sheet:
         """A row a value that was tried, and whether it keeps the target."""
