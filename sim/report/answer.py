@@ -13,6 +13,8 @@ from sim.report.totals import HoursParts, MoneyParts
 from sim.statistics.intervals import estimate_ratio, replications_for
 from sim.units import HOURS_PER_MONTH
 
+WEEK_H, FEW_WEEKS = 168, 4  # in so few weeks a part of one moves the month
+
 WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
@@ -119,6 +121,9 @@ def answer(data: PageData) -> list[str]:
     if cost.p05 is not None and cost.p95 is not None and (cost.p95 - cost.p05) > WORTH_SAYING * abs(cost.mean):
         first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
     sentences = [f"{first}."]
+    counted_h = run.horizon_h - run.warm_up_h
+    if counted_h % WEEK_H and counted_h < FEW_WEEKS * WEEK_H:
+        sentences.append(f"The month is taken to go on like these {period}, which are not whole weeks.")
     billed = data.hours.billed_total
     if billed > 0:
         sentences.append(_idle_words(data, in_use.with_unit(billed), in_use.with_unit(sum(data.hours.unserved))))
