@@ -14,7 +14,6 @@ from sim.statistics.intervals import estimate_ratio, replications_for
 from sim.units import HOURS_PER_MONTH
 
 WEEK_H, FEW_WEEKS = 168, 4  # in so few weeks a part of one moves the month
-
 WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
