@@ -161,7 +161,7 @@ def steps(costs: dict[str, float]) -> list[tuple[float, float]]:
 
 
 GROWS = {
-    "vms": "beyond 48 million, creations and deletions are too many to keep and are simulated twice (`PEAK_LINES`)",
+    "vms": "beyond 48 million, creations and deletions are too many to keep and are simulated twice (`CHANGES_KEPT`)",
     "days": "the reason is not established; the ledger, kept hour by hour, outgrows the cache at about this length",
 }
 
