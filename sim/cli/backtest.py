@@ -1,6 +1,7 @@
 """`vmfleet backtest`: a past period simulated, and set against its invoice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,12 +50,11 @@ def backtest(
     replications = options.replications_of(shared.replications)
     count = None if replications is None else whole_run(replications)
     period = day_of(first, "--from"), day_of(last, "--to")
-    if scenario.is_dir():
-        scenario = _fitted(scenario, period[0], shared)
-    loaded = load(scenario, shared.overrides or ())
-    with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
-        exports, asked = [*actual, *(more or ())], {"replications": count, "seed": shared.seed}
-        found = simulate(loaded, exports, first=period[0], last=period[1], **asked)
+    with _fitted(scenario, period[0], shared) as scenario_file:
+        loaded = load(scenario_file, shared.overrides or ())
+        with terminal.working(f"simulating {loaded.name}", quiet=shared.silent):
+            exports, asked = [*actual, *(more or ())], {"replications": count, "seed": shared.seed}
+            found = simulate(loaded, exports, first=period[0], last=period[1], **asked)
     summary = found.summary()
     folder = folder_for(shared, loaded.name, "backtest")
     found.write(folder, summary)
@@ -69,20 +69,30 @@ def backtest(
         terminal.note(warning)
 
 
-def _fitted(folder: Path, first: date | None, shared: options.Shared) -> Path:
-    """A scenario of the days before *first*, beside the result."""
+@contextmanager
+def _fitted(folder: Path, first: date | None, shared: options.Shared) -> Iterator[Path]:
+    """A scenario of the days before *first*, beside the result; files that it makes are gone if the input is wrong. A file is itself."""
     from sim.azure.answer import from_azure, safe_stem
 
+    if not folder.is_dir():
+        yield folder
+        return
     if first is None:
         raise InputError(
             f"{folder}: give --from DAY: the scenario is made from the days before it, and tried on those from it on"
         )
     place = (shared.out or RESULTS / safe_stem(folder)).with_name(f"{safe_stem(shared.out or folder)}-fit.toml")
     place.parent.mkdir(parents=True, exist_ok=True)
-    from_azure([folder], place, last=first - timedelta(days=1))
+    before = {*place.parent.iterdir()}
+    try:
+        from_azure([folder], place, last=first - timedelta(days=1))
+        yield place
+    except InputError:
+        for path in {*place.parent.glob(f"{place.stem}.*")} - before:
+            path.unlink()
+        raise
     if not shared.silent:
         typer.echo(f"Wrote {place}: the days before {first}")
-    return place
 
 
 def print_sides(summary: Mapping[str, Any]) -> None:

@@ -273,14 +273,14 @@ def _print_budget(summary: Mapping[str, Any]) -> None:
 
 def _print_groups(groups: Mapping[str, Any], metrics: Mapping[str, Any], written: Forms) -> None:
     """A row for each group: means; costs add up to the fleet's as shown, with what belongs to no group."""
-    from sim.runs.group_costs import group_costs  # start-up: loads the billing
+    from sim.runs.group_costs import OF_NO_GROUP, group_costs  # start-up: loads the billing
 
     def mean(metric: str, group: str = "") -> float:
         own = groups[group]["metrics"] if group else metrics
         return float(own.get(metric, {}).get("mean") or 0.0)
 
     costs = group_costs(mean, [(group,) for group in groups])
-    names = [*groups, *(["whole fleet"] if costs.has_rest else [])]
+    names = [*groups, *([OF_NO_GROUP] if costs.has_rest else [])]
     means: dict[str, Sequence[float | None]] = {
         name: [group["metrics"].get(name, {}).get("mean") for group in groups.values()] for name in BY_GROUP
     }

@@ -17,6 +17,7 @@ from sim.report.fleet_figures import footer, over_time
 from sim.report.folder import FLEET, Floats, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts, shares
+from sim.runs.group_costs import OF_NO_GROUP
 
 MOST_SERIES = 6
 ROW = 26.0  # of a bar, points
@@ -224,7 +225,7 @@ def _series(run: ReportedRun) -> list[tuple[str, tuple[str, ...]]]:
         return [("whole fleet", (FLEET,))]
     shared = run.mean("cost.total") - math.fsum(run.mean("cost.total", group) for group in names)
     whole: list[tuple[str, tuple[str, ...]]] = (
-        [("whole fleet", (FLEET,))] if abs(shared) > 1e-6 * max(1.0, run.mean("cost.total")) else []
+        [(OF_NO_GROUP, (FLEET,))] if abs(shared) > 1e-6 * max(1.0, run.mean("cost.total")) else []
     )
     room = MOST_SERIES - len(whole)
     if len(names) > room:

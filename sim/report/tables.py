@@ -14,6 +14,7 @@ from sim.lifecycle.power import PowerState
 from sim.report.answer import PageData, Table, needs
 from sim.report.folder import RANGE, Stat
 from sim.report.totals import MOST_GROUPS, MoneyParts, shares
+from sim.runs.group_costs import OF_NO_GROUP
 
 MOST_BILL_LINES = 200
 OUTCOMES = ("accepted", "succeeded", "failed", "rejected")
@@ -67,8 +68,8 @@ def cost_table(data: PageData) -> Table | None:
     if len(money.groups) < 2:
         return None
     note = (
-        f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; what belongs to no single "
-        "group, such as commitments, stands under whole fleet."
+        f"{money.scale.unit}, mean over replications, rounded so that rows and columns add up; commitments "
+        "belong to no single group."
     )
     return _money_by_meter(money, "group", money.groups, money.table, note)
 
@@ -139,7 +140,7 @@ def invoice(data: PageData) -> Table | None:
     for i in kept:
         line = run.stored.mean_bill[i]
         unit, price = in_currency(line.unit, run.currency), compact(float(f"{line.unit_price:.8g}"))
-        row = [line.group or "whole fleet", line.meter, plain(line.quantity, 3), unit, price]
+        row = [line.group or OF_NO_GROUP, line.meter, plain(line.quantity, 3), unit, price]
         rows.append([*row, money.text(amounts[i])])
     if rest:
         smaller = math.fsum(amounts[i] for i in rest)

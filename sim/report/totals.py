@@ -10,7 +10,7 @@ from sim.fields.rounding import RoundedTable, rounded_parts
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.report.folder import FLEET, ReportedRun
-from sim.runs.group_costs import SLACK, group_costs
+from sim.runs.group_costs import OF_NO_GROUP, SLACK, group_costs
 
 MOST_GROUPS = 40  # rows of a table by group; the others together make the last row
 
@@ -45,7 +45,7 @@ class MoneyParts:
     """Money by group and meter; all numbers are as shown and add up."""
 
     scale: Scale
-    groups: Sequence[str]  # names of the rows, "whole fleet" for what belongs to no group
+    groups: Sequence[str]  # names of the rows, `OF_NO_GROUP` the last of them, if anything
     meters: Sequence[str]
     table: RoundedTable
     members: Sequence[tuple[str, ...]] = ()  # the groups of each row; "" is what belongs to none
@@ -127,7 +127,7 @@ def money_parts(run: ReportedRun) -> MoneyParts:
     total, (members, names) = run.mean("cost.total"), _rows(run)
     costs = group_costs(run.mean, members)
     if costs.has_rest:
-        names, members = [*names, "whole fleet"], [*members, (FLEET,)]
+        names, members = [*names, OF_NO_GROUP], [*members, (FLEET,)]
     return MoneyParts(
         scale=money_scale(total, run.currency), groups=names, meters=costs.meters, table=costs.table, members=members
     )

@@ -10,6 +10,7 @@ from sim.fields.numbers import money_scale
 from sim.fields.rounding import RoundedTable, rounded_table
 from sim.runs.metrics import FLEET
 
+OF_NO_GROUP = "commitments"  # the row of what belongs to no group
 SLACK = 1e-6  # relative; what a sum in a result may differ from its total by
 
 

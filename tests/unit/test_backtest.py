@@ -149,3 +149,21 @@ def test_the_command_writes_its_folder_and_says_the_same(made: tuple[Path, list[
     assert (out / "figures" / "days_compute.svg").exists()
     assert CliRunner().invoke(app, arguments).exit_code == 0  # its own result may be replaced
     assert "predicted" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_days_without_an_invoice_leave_nothing_behind(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
+    """The scenario that is made on the way is gone, too."""
+    export = str(made[0] / "in" / "focus.csv")
+    arguments = [
+        "backtest",
+        str(made[0] / "in"),
+        "--actual",
+        export,
+        "--from",
+        "2027-01-01",
+        "--out",
+        str(tmp_path / "answer"),
+    ]
+    answer = CliRunner().invoke(app, arguments)
+    assert isinstance(answer.exception, UsageError)
+    assert list(tmp_path.iterdir()) == []

@@ -48,7 +48,7 @@ def test_the_terminal_shows_the_costs_of_the_report(tmp_path: Path, capsys: pyte
     assert not end.value.code
     text = capsys.readouterr().out
     table = text.partition("By group (means)")[2]
-    shown = {name: float(cost) for name, cost in re.findall(r"^ ([a-g]|whole fleet) .*?([\d.]+)$", table, re.MULTILINE)}
+    shown = {name: float(cost) for name, cost in re.findall(r"^ ([a-g]|commitments) .*?([\d.]+)$", table, re.MULTILINE)}
     parts = totals.money_parts(folder.read(out))
     assert shown == dict(zip(parts.groups, parts.table.rows, strict=True))
     assert len(shown) == 8

@@ -124,7 +124,7 @@ def test_lines_of_the_invoice_make_up_every_cell_of_the_table_above(
     money = money_parts(findings)
     shown = money.lines(findings)
     for row, group in enumerate(money.groups):
-        own = "" if group == "whole fleet" else group
+        own = "" if group == "commitments" else group
         for column, meter in enumerate(money.meters):
             lines = [
                 amount
