@@ -23,7 +23,7 @@ DAYS, UNPLACED_H = 28, 672  # odd-01 has no list price
 
 def commands() -> list[list[str]]:
     """The first block of commands of the page."""
-    block = re.search(r"```\n(vmfleet .*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    block = re.search(r"```sh\n(vmfleet .*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
     return [line.split()[1:] for line in block[1].splitlines()]
 

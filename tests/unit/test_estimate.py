@@ -16,12 +16,10 @@ from sim.runs import estimate as module
 from sim.runs.estimate import WorkEstimate, estimate, refuse_excess
 
 DAY = {"name": "f", "horizon": "2d", "replications": 2}
-LOAD = {"load": {"hourly": [50.0] * 24}, "per_vm": 10.0, "min": 1, "max": 50, "scale_out": {"above": 0.7, "by": 1, "cooldown": "0s"}, "scale_in": {"below": 0.3, "by": 1, "cooldown": "0s"}}  # fmt: skip
 HUGE: dict[str, tuple[str, dict[str, Any]]] = {
     "a billion VMs": ("2d", {"count": 10**9}),
     "a billion requests an hour": ("2d", {"arrivals": {"rate": 1e9, "lifetime": "1h"}}),
     "batches of a million": ("2d", {"arrivals": {"rate": 100.0, "lifetime": "1h", "batch": {"sizes": [10**6], "weights": [1]}}}),
-    "a look each millisecond": ("3650d", {"autoscale": {**LOAD, "tick": "1ms"}}),
 }  # fmt: skip
 
 
