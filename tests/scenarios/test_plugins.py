@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ def answered(code: str, folder: Path, **environment: str) -> Any:
     paths = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(PLUGINS)!r}]; import json, math, sim\n"
     done = subprocess.run(
         [sys.executable, "-c", paths + code], cwd=folder, capture_output=True, text=True, check=False,
-        env={"PATH": "", "HOME": str(folder), **environment},
+        env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -222,7 +223,7 @@ def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Pat
         "--no-report",
         "--quiet",
     ]
-    environment = {"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}:{site}"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{site}"}
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
