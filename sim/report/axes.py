@@ -93,10 +93,8 @@ class _Axis:
         steps = MaxNLocator(nbins=most, integer=self.whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         slack = 1e-9 * (high - low)
         ticks = [float(at) for at in steps if low - slack <= at <= high + slack]
-        words = [
-            percent(at, 0 if high - low >= 0.05 else 2) if self.share else compact(float(f"{at:.10g}")) for at in ticks
-        ]
-        return ticks, words
+        decimals = next(n for n in range(16) if math.isclose(round(step := 100 * (steps[1] - steps[0]), n), step))
+        return ticks, [percent(at, decimals) if self.share else compact(float(f"{at:.10g}")) for at in ticks]
 
 
 Place = Callable[[ArrayLike, ArrayLike], Floats]

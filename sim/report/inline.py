@@ -116,8 +116,8 @@ def _of_comparison(answer: Comparison, what: str = "") -> Picture:
     return Picture(
         title=f"Why does {names[place]} cost {'less' if money.savings[place].change < 0 else 'more'}?",
         label=f"{money.currency} {money.period}".rstrip(), times=1.0,
-        lines=[(name, end - begin, None, None) for name, begin, end in bars],
-        whole={line: begin for line, (_, begin, _) in enumerate(bars)},
+        lines=[(name, end - begin, None, None) for name, begin, end, _ in bars],
+        whole={line: begin for line, (_, begin, *_) in enumerate(bars)},
     )  # fmt: skip
 
 

@@ -74,7 +74,8 @@ def plot(
         axes.x.ticks, axes.x.labels = range(len(places)), [style.shorten(str(place), 24) for place in places]
     axes.y.share, axes.y.margin = percent, 0.05
     low, high = axes.y.limits()
-    least = min(_numbers(value)[0] for line in lines.values() for value in line.values())
+    means = (_numbers(value)[0] for line in lines.values() for value in line.values())
+    least = min((mean for mean in means if math.isfinite(mean)), default=-math.inf)
     if least >= 0 and (low < 0 or least < 0.5 * high):
         axes.y.low = 0.0  # a share or a sum is judged against nothing at all
     axes.x.label, axes.y.label = x, y

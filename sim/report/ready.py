@@ -47,7 +47,8 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
     sheet = Sheet("How long after they are needed are VMs ready?", footer(run, name, remark))
     axes = sheet.axes(150)
-    until_s = max(float(np.median([np.quantile(w, NEARLY_ALL) for _, w in curves[group] if w.size])) for group in shown)
+    ends_s = [[float(np.quantile(w, NEARLY_ALL)) for _, w in curves[group] if w.size] for group in shown]
+    until_s = max((float(np.median(each)) for each in ends_s if each), default=0.0)
     at_s = np.linspace(0.0, 1.1 * until_s or max(longest.values()), POINTS)
     found = {group: np.mean([_ready_by(at_s, *each) for each in curves[group]], axis=0) for group in shown}
     for group, (colour, _) in zip(shown, style.SERIES, strict=False):

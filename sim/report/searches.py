@@ -67,7 +67,8 @@ def evidence(study: Study) -> Drawn:
         if trial["estimate"] is None:
             continue
         _, colour, marker = ANSWER_LOOK[trial["answer"]]
-        axes.whisker(place, trial["low"] * form.times, trial["high"] * form.times, colour=colour, upright=True)
+        low, high = (None if trial[end] is None else trial[end] * form.times for end in ("low", "high"))
+        axes.whisker(place, low, high, colour=colour, upright=True)
         title = f"{_shown(trial['value'])}: {form.with_unit(trial['estimate'])}, {ANSWER_LOOK[trial['answer']][0]}"
         axes.dots([place], [trial["estimate"] * form.times], colour, marker=marker, size=7, titles=[title])
     limit = content["limit"] * form.times

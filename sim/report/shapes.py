@@ -15,6 +15,7 @@ import matplotlib.backends.backend_agg as agg
 import numpy as np
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, Bbox
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sim.report.folder import Floats
@@ -29,7 +30,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One or many lines or areas that look the same; a row of NaN begins the next one."""
+    """One or many lines or areas that look the same; a point that is not known begins the next one."""
 
     points: Floats  # n x 2, points
     fill: str = ""
@@ -56,6 +57,11 @@ class Words:
 
 
 Shape = Outline | Words
+
+
+def _unknown(points: Floats) -> NDArray[np.bool_]:
+    """Points without a place: where one outline ends and the next begins."""
+    return np.asarray(~np.isfinite(points).all(axis=1))
 
 
 @lru_cache(maxsize=64)
@@ -109,7 +115,7 @@ def to_svg(name: str, shapes: Sequence[Shape], size: tuple[float, float], title:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}pt" height="{high}pt" role="img" '
         f'aria-labelledby="{name}-title {name}-desc" font-family="DejaVu Sans, Verdana, Arial, sans-serif">'
-        f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-desc">{escape(describe)}</desc>\n'
+        f'<title id="{name}-title">{_xml(title)}</title>\n<desc id="{name}-desc">{_xml(describe)}</desc>\n'
         + (f"<defs>{''.join(defined)}</defs>\n" if defined else "")
         + "\n".join(parts)
         + "\n</svg>\n"
@@ -147,16 +153,16 @@ def _svg_outline(shape: Outline, clips: dict[Box | None, str], hatches: dict[tup
     if not shape.fill and not shape.stroke:
         look += ' pointer-events="all"'
     path = f'<path d="{_path_data(shape.points, closed=bool(shape.fill) or not shape.stroke)}"{look}'
-    return f"{path}><title>{escape(shape.title)}</title></path>" if shape.title else f"{path}/>"
+    return f"{path}><title>{_xml(shape.title)}</title></path>" if shape.title else f"{path}/>"
 
 
 def _path_data(points: Floats, *, closed: bool) -> str:
     """Points to a tenth; one after another that are the same there are written once."""
     said: list[str] = []
     before: tuple[float, float] | None = None
-    for x, y in (np.round(points * TENTHS) / TENTHS).tolist():
-        if x != x:  # the next one begins
-            said.append("Z" if closed else "")
+    for (x, y), ends in zip((np.round(points * TENTHS) / TENTHS).tolist(), _unknown(points).tolist(), strict=True):
+        if ends:
+            said.append("Z" if closed and before else "")
             before = None
         elif before is None:
             said.append(f"M{x:g} {y:g}")
@@ -164,18 +170,24 @@ def _path_data(points: Floats, *, closed: bool) -> str:
         elif (x, y) != before:
             said.append(f"H{x:g}" if y == before[1] else f"V{y:g}" if x == before[0] else f"L{x:g} {y:g}")
             before = x, y
-    return "".join(said) + ("Z" if closed else "")
+    return "".join(said) + ("Z" if closed and before else "")
 
 
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def _xml(text: str, *, quote: bool = True) -> str:
+    """As XML may hold it."""
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text), quote)
 
 
 def _svg_words(words: Words) -> str:
     more = "" if words.anchor == "start" else f' text-anchor="{words.anchor}"'
     more += ' font-weight="bold"' if words.bold else ""
     place = f'x="{_tenth(words.x)}" y="{_tenth(words.y)}"'
-    text = _NO_XML.sub("\N{REPLACEMENT CHARACTER}", words.text)
-    return f'<text {place} font-size="{words.size:g}" fill="{words.colour}"{more}>{escape(text, quote=False)}</text>'
+    return (
+        f'<text {place} font-size="{words.size:g}" fill="{words.colour}"{more}>{_xml(words.text, quote=False)}</text>'
+    )
 
 
 # --- pixels -----------------------------------------------------------------------------------------------------------
@@ -221,11 +233,14 @@ def _draw_outline(renderer: Any, shape: Outline, to_pixels: Affine2D, scale: flo
         look.set_hatch(shape.hatch)
         look.set_hatch_color("#ffffff")
         look.set_hatch_linewidth(0.7)
-    begins = np.isnan(shape.points[:, 0])
+    begins = _unknown(shape.points)
     known = shape.points[~begins]
+    if not len(known):
+        return
     codes = np.full(len(known), Path.LINETO, dtype=Path.code_type)
     starts = np.flatnonzero(begins)
-    codes[np.concatenate([[0], starts - np.arange(len(starts))]).clip(max=len(known) - 1)] = Path.MOVETO
+    at = np.concatenate([[0], starts - np.arange(len(starts))])
+    codes[at[at < len(known)]] = Path.MOVETO
     colour = tuple(int(shape.fill[i : i + 2], 16) / 255 for i in (1, 3, 5)) if shape.fill else None
     renderer.draw_path(look, Path(known, codes), to_pixels, colour)
     look.restore()

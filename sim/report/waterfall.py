@@ -13,16 +13,16 @@ MORE: Look = (style.VERMILLION, "//")
 WHOLE: Look = (style.FAINT, "")
 
 
-def steps(answer: CostAnswer, place: int, scale: Scale) -> list[tuple[str, float, float]]:
-    """(what, from, to) of each bar of a variant's waterfall: the base's cost, what each cause adds, the variant's cost."""
+def steps(answer: CostAnswer, place: int, scale: Scale) -> list[tuple[str, float, float, str]]:
+    """(what, from, to, amount as the table has it) of each bar: the base's cost, what each cause adds, the variant's cost."""
     saving = answer.savings[place]
-    found = [(f"cost of {answer.base}", 0.0, saving.before)]
+    found = [(f"cost of {answer.base}", 0.0, saving.before, scale.text(saving.before))]
     at = saving.before
     for label, part in saving.rounded_causes(scale).items():
         if part:
-            found.append((label, at, at + saving.causes[label]))
+            found.append((label, at, at + saving.causes[label], signed(part, scale.decimals)))
             at += saving.causes[label]
-    return [*found, (f"cost of {saving.variant}", 0.0, saving.after)]
+    return [*found, (f"cost of {saving.variant}", 0.0, saving.after, scale.text(saving.after))]
 
 
 def waterfall(study: Study) -> Drawn | None:
@@ -38,20 +38,19 @@ def waterfall(study: Study) -> Drawn | None:
     rows: list[list[object]] = [["variant", "cause", "from", "to"]]
     unit = f"{answer.currency} {answer.period}".rstrip()
     for place in shown:
-        saving, scale = answer.savings[place], answer.scale
-        bars = steps(answer, place, scale)
+        saving = answer.savings[place]
+        bars = steps(answer, place, answer.scale)
         axes = sheet.axes(20 * len(bars), saving.variant)
-        axes.name_lines([style.shorten(what, 34) for what, _, _ in bars])
-        for line, (what, begin, end) in enumerate(bars):
+        axes.name_lines([style.shorten(what, 34) for what, *_ in bars])
+        for line, (what, begin, end, words) in enumerate(bars):
             is_whole = line in (0, len(bars) - 1)
-            words = scale.text(end) if is_whole else signed(end - begin, scale.decimals)
             axes.bar(
                 line, end - begin, WHOLE if is_whole else LESS if end < begin else MORE, left=begin, title=f"{what}: {words} {unit}"
             )  # fmt: skip
             axes.beside(line, words)
             rows.append([saving.variant, what, begin, end])
             said.append(f"{saving.variant}, {what}: {words} {unit}")
-        axes.x.low, axes.x.margin, axes.x.label = min(0.0, saving.after), 0.03, unit
+        axes.x.low, axes.x.margin, axes.x.label = min(0.0, *(end for _, _, end, _ in bars)), 0.03, unit
     sheet.key(
         *(Key(label=label, fill=look[0], hatch=look[1]) for label, look in (("less", LESS), ("more", MORE)))
     )  # fmt: skip

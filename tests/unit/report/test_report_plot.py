@@ -38,6 +38,16 @@ def test_places_may_be_words_and_a_lone_estimate_has_no_interval(tmp_path: Path)
     assert "freeze" in (tmp_path / "figures" / "lost.svg").read_text()
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (2, 1, 3), (3, 1, 2)])
+def test_a_point_without_a_mean_is_a_gap_wherever_it_stands(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """A metric that no replication defines leaves no point, and the axis begins at 0 as without it."""
+    known = {1: estimate_mean([0.4, 0.6]), 2: estimate_mean([]), 3: estimate_mean([4.0, 6.0])}
+    plot(tmp_path, "gap", "What?", {"found": {place: known[place] for place in order}}, x="x", y="y")
+    svg = (tmp_path / "figures" / "gap.svg").read_text()
+    assert "nan" not in svg
+    assert ">0</text>" in svg
+
+
 def test_a_line_without_points_is_refused(tmp_path: Path) -> None:
     """An empty line is a script's mistake; an empty picture would hide it."""
     with pytest.raises(InputError, match="without points"):

@@ -295,6 +295,17 @@ def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, sa
     assert float(shown[2]["estimate"]) == limit
 
 
+def test_a_search_draws_an_estimate_without_bounds(tmp_path: Path) -> None:
+    """Where one replication alone defines the metric there is a mean, and no interval."""
+    folder = size_folder(tmp_path, "cost.total<=3", 3.0)
+    content = json.loads((folder / "size.json").read_text())
+    content["trials"][0] |= {"estimate": 3.0, "low": None, "high": None, "n": 1}
+    (folder / "size.json").write_text(json.dumps(content))
+    build(folder)
+    shown = rows_of(folder / "figures" / "size_evidence.csv")[0]
+    assert (shown["estimate"], shown["low"], shown["high"]) == ("3.0", "", "")
+
+
 @pytest.mark.parametrize("method", SENSITIVITIES)
 def test_a_sensitivity_names_what_matters_most(tmp_path: Path, method: str) -> None:
     """Whatever isn't known is left out, not drawn as nothing and not a failure."""
