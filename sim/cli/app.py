@@ -74,6 +74,9 @@ def vmfleet(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(WRONG_INPUT)
+    from sim.fields.plugins import load_plugins  # start-up: not for --help
+
+    load_plugins()  # every command may meet what a plug-in adds
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -13,10 +13,7 @@ from sim.errors import InputError
 
 def metrics(as_json: options.Json = False) -> None:
     """The metrics of a result: name, label, unit, which direction is better, definition."""
-    from sim.fields.plugins import load_plugins
     from sim.runs.metrics import metric_rows  # start-up: loads the billing and the collector
-
-    load_plugins()
 
     columns = ("name", "label", "unit", "better", "definition")
     rows = [(row.name, row.label, str(row.unit), row.better, row.definition) for row in metric_rows()]

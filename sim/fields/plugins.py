@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, packages_dist
 from pathlib import Path
 
 from sim.errors import InputError
-from sim.fields.registry import Registry
+from sim.fields.registry import SOURCES, Registry
 
 GROUP = "vmfleet.plugins"
 
@@ -57,13 +57,7 @@ def import_again(modules: Iterable[str]) -> None:
 
 def modules() -> tuple[str, ...]:
     """The modules outside this package that have added something, in order of their names."""
-    return tuple(
-        sorted({origin for registry in Registry.every for origin in registry.origins.values() if _is_foreign(origin)})
-    )
-
-
-def _is_foreign(module: str) -> bool:
-    return module.partition(".")[0] not in ("sim", "doctest")
+    return tuple(sorted(SOURCES))
 
 
 def listed() -> list[dict[str, object]]:
@@ -83,22 +77,12 @@ def listed() -> list[dict[str, object]]:
             if origin == module
         ]
         found.append(
-            {"module": module, "package": package, "version": number, "digest": _digest(module), "adds": added}
+            {"module": module, "package": package, "version": number, "digest": SOURCES[module], "adds": added}
         )
     return found
 
 
 def digest() -> str:
     """SHA-256 over all plug-ins; empty without any."""
-    found = "".join(f"{module} {_digest(module)}\n" for module in modules())
+    found = "".join(f"{module} {SOURCES[module]}\n" for module in modules())
     return hashlib.sha256(found.encode()).hexdigest() if found else ""
-
-
-def _digest(module: str) -> str:
-    """SHA-256 of a module's source, and of the other files of its package if it is one."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None:
-        return ""
-    path = Path(file)
-    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-    return hashlib.sha256(b"\0".join(each.read_bytes() for each in files)).hexdigest()

@@ -1,11 +1,18 @@
 """Registries: the members of one kind of thing (demand kinds, meters, metrics ...) by name, each added by its own module."""
 
+import hashlib
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
+
+
+SOURCES: dict[str, str] = {}
+"""Modules outside this package that have added members, each with a digest of its source when it did so."""
 
 
 class Registry(Mapping[str, T]):
@@ -36,7 +43,10 @@ class Registry(Mapping[str, T]):
         if name in self._members:
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._members[name] = member
-        self.origins[name] = _adding_module()
+        module, globals_of_module = _adding_module()
+        self.origins[name] = module
+        if module.partition(".")[0] != "sim" and module not in SOURCES:
+            SOURCES[module] = _source_digest(module, globals_of_module.get("__file__"))
         self.version += 1
         for watcher in self._watchers:
             watcher(name, member)
@@ -72,11 +82,27 @@ class Registry(Mapping[str, T]):
         return len(self._members)
 
 
-def _adding_module() -> str:
-    """The module whose statement adds a member, also through functions of ours."""
+def _adding_module() -> tuple[str, dict[str, Any]]:
+    """The module whose statement adds a member, also through functions of ours, and its names."""
     frame: Any = sys._getframe(2)
     while (
         frame.f_back and frame.f_code.co_name != "<module>" and frame.f_globals.get("__name__", "").startswith("sim.")
     ):
         frame = frame.f_back
-    return str(frame.f_globals.get("__name__", ""))
+    return str(frame.f_globals.get("__name__", "")), frame.f_globals
+
+
+def _source_digest(module: str, file: str | None) -> str:
+    """SHA-256 of a module's file; of every file of the whole package, data included, if it is part of one.
+
+    Where there is no file (a notebook), of a random number: no result of another process may pass for one of this.
+    """
+    if file is None:
+        return hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+    path, depth = Path(file), module.count(".") + (Path(file).stem == "__init__")
+    found = hashlib.sha256()
+    inside = sorted(path.parents[depth - 1].rglob("*")) if depth else [path]
+    for each in inside:
+        if each.is_file() and each.suffix != ".pyc":
+            found.update(f"{each.name}\0".encode() + each.read_bytes())
+    return found.hexdigest()

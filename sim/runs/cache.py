@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -30,7 +31,7 @@ from sim.billing.meters import BillLine
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.errors import ResultError, VmfleetWarning
-from sim.files import write_whole
+from sim.files import check_regular, write_whole
 from sim.runs.provenance import input_digest, program_digest
 from sim.runs.replication import Replication, Timeline
 from sim.runs.results import CommitmentHours
@@ -38,6 +39,7 @@ from sim.runs.simulation_input import SimulationInput
 from sim.usage.ledger import UsedTicks
 
 FORMAT = 7  # of the files; part of every name
+MOST_UNPACKED = 4 * 2**30  # bytes of a replication; a year of 1,000 groups by the hour has a sixth of it
 CODEC = "zstd"  # quicker than zip by far
 DIGEST_BYTES = 32  # SHA-256, at the end of every file
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
@@ -76,7 +78,13 @@ class CacheEntry:
 
     def read(self, number: int) -> Replication:
         """Replication *number*. Raises OSError or Damaged."""
-        return _read(self._file(number))
+        try:
+            found = _read(self._file(number))
+        except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as wrong:
+            raise Damaged(f"it is no kept replication: {type(wrong).__name__}: {wrong}") from wrong
+        if found.number != number:
+            raise Damaged(f"it holds replication {found.number}")
+        return found
 
     def put(self, replication: Replication) -> Replication:
         """Keep a finished replication; the one returned reads its timeline from the file, so memory stays small."""
@@ -226,11 +234,14 @@ class Damaged(Exception):
 
 def _content(file: Path) -> NpzFile:
     """The arrays that were written, without the digest at the file's end. Raises Damaged: the two don't fit."""
+    check_regular(file, ResultError, most=MOST_UNPACKED)
     whole = file.read_bytes()
     content, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
         raise Damaged("it has changed")
-    arrays = pa.CompressedInputStream(pa.BufferReader(content), CODEC).read()
+    arrays = pa.CompressedInputStream(pa.BufferReader(content), CODEC).read(MOST_UNPACKED + 1)
+    if len(arrays) > MOST_UNPACKED:
+        raise Damaged(f"it unpacks to more than {MOST_UNPACKED:,} bytes")
     return cast("NpzFile[Any]", np.load(io.BytesIO(arrays), allow_pickle=False))
 
 
@@ -256,7 +267,7 @@ def _read(file: Path) -> Replication:
     events = None
     if described["events"] is not None:
         name, digest = described["events"]
-        events = file.parent / name
+        events = file.parent / Path(name).name  # never a file elsewhere
         if _digest(events) != digest:
             raise Damaged(f"{name} has changed")
     return Replication(

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from sim.errors import InputError, MachineError, VmfleetError
+from sim.fields import plugins
 from sim.runs.dispatch import Dispatch, Finished, Pool, run_part
 from sim.runs.executors import Executor, Task, Workers
 from sim.runs.provenance import program_digest
@@ -151,12 +152,15 @@ def check_answers(address: str, answers: Mapping[str, Mapping[str, str]], ours: 
             raise _refused(address, f"{differ}; install the same everywhere")
 
 
-def input_for_worker() -> Callable[[], dict[str, str]]:
-    """A function that is pickled by value, so that it also runs where vmfleet can't be imported."""
+def input_for_worker(modules: tuple[str, ...] = ()) -> Callable[[], dict[str, str]]:
+    """A function that is pickled by value, so that it also runs where vmfleet can't be imported; *modules* are plug-ins."""
 
     def ask() -> dict[str, str]:
         try:
+            from sim.fields.plugins import import_again
             from sim.runs.cluster import who_am_i as answer
+
+            import_again(modules)
         except Exception as error:  # noqa: BLE001  whatever keeps a worker from importing us is the answer
             return {"error": f"{type(error).__name__}: {error}"}
         return answer()
@@ -199,7 +203,7 @@ def _ask_dask(client: Any, limit_s: float) -> dict[str, Any]:
 
     def ask() -> None:
         with suppress(OSError, TimeoutError):  # the scheduler went away meanwhile: no answer either
-            answers.append(client.run(input_for_worker(), wait=True, on_error="return"))
+            answers.append(client.run(input_for_worker(plugins.modules()), wait=True, on_error="return"))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
@@ -230,7 +234,7 @@ def _join_ray(cluster: Cluster) -> Joined:
     except (ConnectionError, RuntimeError, TimeoutError) as refusal:
         raise _refused(cluster.address, f"no ray cluster answers there ({refusal})") from None
     cores = int(ray.cluster_resources().get("CPU", 0))
-    asked = [ray.remote(input_for_worker()).remote() for _ in range(cores)]
+    asked = [ray.remote(input_for_worker(plugins.modules())).remote() for _ in range(cores)]
     answered, silent = ray.wait(asked, num_returns=len(asked), timeout=cluster.limit_s) if asked else ([], [])
     answers = {f"core {index}": answer for index, answer in enumerate(ray.get(answered))}
     if silent:  # a core that is busy or hung would hold the study up, or another program might sit on it
@@ -258,6 +262,7 @@ class DaskPool:
         self._client = client
         self._done: Any = as_completed([], loop=client.loop, with_results=True, raise_errors=False)
         self._inputs: dict[int, Any] = {}  # of a task: on the cluster, sent once
+        self._out: set[Any] = set()
         self._checked_s, self._check_every_s = -math.inf, limit_s / 8
         self._slots = 0
         self.has_workers()
@@ -274,6 +279,7 @@ class DaskPool:
             self._inputs[key] = self._client.submit(_itself, task.inputs, pure=False)
         future = self._client.submit(run_part, self._inputs[key], *task.without_inputs, pure=False)
         self._done.add(future)
+        self._out.add(future)
         return future  # type: ignore[no-any-return]
 
     def wait(self, timeout_s: float) -> list[tuple[Hashable, Finished]]:
@@ -281,7 +287,9 @@ class DaskPool:
         until_s = time.monotonic() + timeout_s
         while not self._done.has_ready() and time.monotonic() < until_s:
             time.sleep(0.002)
-        return [(future, _of_dask(future.status, result)) for future, result in self._done.next_batch(block=False)]
+        ended = self._done.next_batch(block=False)
+        self._out.difference_update(future for future, _ in ended)
+        return [(future, _of_dask(future.status, result)) for future, result in ended]
 
     def has_workers(self) -> bool:
         """Asked for now and then: with many workers the answer is long."""
@@ -293,7 +301,10 @@ class DaskPool:
         return self._slots > 0
 
     def forget(self) -> None:
-        """Give up what is out: futures that nobody holds are cancelled."""
+        """Give up what is out."""
+        with suppress(OSError, TimeoutError, ValueError):  # the scheduler may be gone
+            self._client.cancel(list(self._out))
+        self._out.clear()
         self._done.clear()
         self._inputs.clear()
 
@@ -353,6 +364,8 @@ class RayPool:
 
     def forget(self) -> None:
         """Give up what is out."""
+        for reference in self._out:
+            self._ray.cancel(reference, force=True)
         self._out.clear()
         self._inputs.clear()
 

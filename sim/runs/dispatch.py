@@ -111,9 +111,10 @@ class Dispatch:
     def _take(self, handle: Hashable, answer: Finished, finished: Callable[[int, Replication], None]) -> None:
         sent = self._out.pop(handle)
         if answer.failure is not None:
-            if not self._missing.isdisjoint((sent.index, number) for number in sent.numbers):
+            elsewhere = {(other.index, number) for other in self._out.values() for number in other.numbers}
+            if self._missing.intersection((sent.index, number) for number in sent.numbers) - elsewhere:
                 raise answer.failure
-            return  # it was sent twice, and the other one has answered
+            return  # it was sent twice, and the other one has answered, or may yet
         work, each_s = self._works[sent.index], answer.seconds / len(sent.numbers)
         work.seconds = each_s if work.seconds is None else (work.seconds + each_s) / 2
         for replication in answer.replications:
@@ -139,12 +140,15 @@ class Dispatch:
         """With nothing else to do: parts that a hung or very slow worker may never finish."""
         now_s = self.clock()
         for sent in list(self._out.values()):
-            expected_s = len(sent.numbers) * (self._works[sent.index].seconds or 0.0)
+            each_s = self._works[sent.index].seconds
+            if each_s is None:
+                continue  # no one knows how long they take
+            expected_s = len(sent.numbers) * each_s
             keys = {(sent.index, number) for number in sent.numbers}
             if now_s - sent.at_s > max(self.limit_s, SLOW * expected_s) and keys <= self._missing - self._again:
                 shown = f"replications {sent.numbers[0]} to {sent.numbers[-1]}"
                 warnings.warn(
-                    f"a worker has had {shown} for {now_s - sent.at_s:.0f} s, and such take {expected_s:.0f} s: they are "
+                    f"a worker has had {shown} for {now_s - sent.at_s:.0f} s, and they should take {expected_s:.0f} s: they are "
                     "sent to another one; the first answer counts",
                     VmfleetWarning,
                     stacklevel=2,

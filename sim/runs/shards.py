@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import ResultError, ScenarioError
+from sim.fields.plugins import load_plugins
 from sim.runs.cache import CacheEntry, Damaged
 from sim.runs.digests import check_files
+from sim.runs.options import MOST_REPLICATIONS
 from sim.runs.provenance import input_digest, program_digest
 from sim.runs.replication import Replication
 from sim.runs.results import StoredResult, read
@@ -51,6 +53,11 @@ class Shard:
             "--events": any(name.startswith(f"{PARTS}/events-") for name in facts["files"]),
         }
 
+    @property
+    def wall_s(self) -> float:
+        """How long its replications took."""
+        return float(self.stored.provenance["timing"]["wall_s"])
+
     def replications(self) -> Iterator[Replication]:
         """Its replications, in order. Raises ResultError for one that can't be read."""
         entry = CacheEntry(folder=self.folder / PARTS)
@@ -69,6 +76,7 @@ def merge(folders: Sequence[str | Path], replications: int | None = None, files:
     Without that number, the scenario's own is the least. *files* is the folder from which the scenario names a trace or a price
     list, if not that of the first shard. Raises ResultError: a shard is missing, there twice, of another run or damaged.
     """
+    load_plugins()  # they are part of the digest of the program
     shards = sorted(map(read_shard, folders), key=lambda shard: (shard.numbers.start, shard.numbers.stop))
     if not shards:
         raise ResultError("no shards to merge; give the folders that `vmfleet run --replications FIRST..LAST` wrote")
@@ -85,20 +93,32 @@ def merge(folders: Sequence[str | Path], replications: int | None = None, files:
         engine_asked=stated.provenance["engine"]["asked"],
         budget_usd=shards[0].origin["--budget"],
         has_events=shards[0].origin["--events"],
-        wall_s=sum(shard.stored.provenance["timing"]["wall_s"] for shard in shards),
+        wall_s=sum(shard.wall_s for shard in shards),
     )
 
 
 def read_shard(folder: str | Path) -> Shard:
     """A shard's folder, its files as they were written. Raises ResultError."""
     stored = read(folder)
-    check_files(stored.folder)
+    if not check_files(stored.folder):
+        raise ResultError(f"{folder}: its provenance.json has no digests of its files; run the shard again")
     part = stored.summary.get("shard")
     if part is None:
         raise ResultError(
-            f"{folder}: is no shard but a whole run; shards come from `vmfleet run --replications FIRST..LAST`"
+            f"{folder}: is a whole run, not a shard; shards come from `vmfleet run --replications FIRST..LAST`"
         )
-    return Shard(stored=stored, numbers=range(part["first"], part["last"] + 1))
+    try:
+        first, last = part["first"], part["last"]
+        shard = Shard(stored=stored, numbers=range(first, min(last, first + MOST_REPLICATIONS) + 1))
+        missing = {f"{PARTS}/{number:06d}.npz" for number in shard.numbers} - {*stored.provenance["files"]}
+        is_whole = bool(shard.numbers) and first >= 0 and not missing and shard.wall_s >= 0.0 and bool(shard.origin)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        is_whole = False
+    if not is_whole:
+        raise ResultError(
+            f"{folder}: what it says of itself is damaged (shard, files, program, timing); run the shard again"
+        )
+    return shard
 
 
 def _check_same_run(first: Shard, other: Shard) -> None:
@@ -143,7 +163,7 @@ def _scenario_of(shard: Shard, files: str | Path | None) -> Scenario:
     """The scenario of a shard. Raises ResultError for another program's, and where a file it names isn't what it was."""
     if shard.origin["program"] != program_digest():
         raise ResultError(
-            f"{shard.folder}: was simulated by another version of the program, Python, numpy or scipy; merge with the same"
+            f"{shard.folder}: was simulated by another version of the program, a plug-in, Python, numpy or scipy; merge with the same"
         )
     try:
         scenario = from_dict(shard.stored.scenario, folder=shard.folder if files is None else files)

@@ -188,6 +188,7 @@ print(json.dumps(said))
         ("random.randrange(99)", "differs when it is simulated again in one process; look for"),
         ("int(next(iter(self.seen)))", "differs in another process with other hashes; look for"),
         ("vm.number", None),
+        ("(vm.number, print('placing'))[0]", None),
     ],
 )
 def test_a_plug_in_that_is_not_deterministic_is_found(tmp_path: Path, choice: str, says: str | None) -> None:
@@ -234,6 +235,17 @@ def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Pat
     (plugin,) = facts["plugins"]
     assert (plugin["module"], plugin["package"], plugin["version"]) == ("fleet_backups", "fleet-backups", "1.2")
     assert "backup.instance" in (tmp_path / "results" / "f" / "bill.csv").read_text()
+    for words in (["report", "results/f"], ["run", "fleet.toml", "-n", "0..1", "--out", "a"], ["run", "fleet.toml", "-n", "2..3", "--out", "b"],
+                  ["merge", "a", "b", "-n", "4", "--no-report", "--out", "c"], ["report", "c"]):  # fmt: skip
+        also = subprocess.run(
+            [sys.executable, "-m", "sim", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert also.returncode == 0, also.stderr
     before = facts["program"]["digest"]
     (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text().replace("10.0", "11.0"))
     assert run().returncode == 0
@@ -295,3 +307,35 @@ def test_uniform_progress_as_a_plug_in_has_the_bits_of_the_built_in_rule(tmp_pat
     assert own[0] == "simpy"
     assert "spot.fall_back UniformProgress" in own[1]
     assert any("while it is behind" in line for line in own[3])
+
+
+def test_a_worker_imports_the_plug_ins_before_it_says_who_it_is(tmp_path: Path) -> None:
+    """Another process that has imported none would be taken for another program."""
+    code = """
+import backup_meter, cloudpickle, pathlib, subprocess
+from sim.fields.plugins import modules
+from sim.runs.cluster import input_for_worker, who_am_i
+ask = "import pickle, sys, json; sys.path[:0] = PATHS; print(json.dumps(pickle.load(open('ask', 'rb'))()))".replace("PATHS", repr(sys.path[:2]))
+said = []
+for named in (modules(), ()):
+    pathlib.Path("ask").write_bytes(cloudpickle.dumps(input_for_worker(named)))
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    said.append(json.loads(done.stdout) == who_am_i())
+print(json.dumps(said))
+"""
+    assert answered(code, tmp_path) == [True, False]
+
+
+def test_what_a_plug_in_imports_is_part_of_its_digest(tmp_path: Path) -> None:
+    """A helper and a data file of its package: a cache must not take one version's results for the other's."""
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "__init__.py").write_text("")
+    (pack / "meter.py").write_text("from pack import helper\n" + (PLUGINS / "backup_meter.py").read_text())
+    code = "import pack.meter\nfrom sim.runs.provenance import program_digest\nprint(json.dumps(program_digest()))"
+    found = set()
+    for helper, data in (("PRICE = 1", "a"), ("PRICE = 2", "a"), ("PRICE = 2", "b")):
+        (pack / "helper.py").write_text(helper)
+        (pack / "prices.csv").write_text(data)
+        found.add(answered(code, tmp_path, PYTHONPATH=str(tmp_path)))
+    assert len(found) == 3

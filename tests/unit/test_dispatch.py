@@ -81,7 +81,9 @@ def test_a_hung_worker_does_not_hold_up_the_run() -> None:
         return math.inf if slot == 0 and number > 10 else 0.5
 
     pool = SimulatedPool(4, seconds, replication)
-    with pytest.warns(VmfleetWarning, match=r"a worker has had replications \d+ to \d+ for \d+ s, and such take \d+ s"):
+    with pytest.warns(
+        VmfleetWarning, match=r"a worker has had replications \d+ to \d+ for \d+ s, and they should take \d+ s"
+    ):
         came = dispatched(pool, task(60))
     assert Counter(came) == Counter((0, n) for n in range(60))
 
@@ -109,3 +111,31 @@ def test_no_worker_for_too_long_ends_it() -> None:
     with pytest.raises(MachineError, match="no worker for 30 s"):
         dispatched(pool, task(3))
     assert 30.0 < pool.now_s < 60.0
+
+
+def test_long_replications_are_not_sent_twice() -> None:
+    """Before the first answer nobody knows how long one takes: five minutes are no sign of a hung worker."""
+    pool = SimulatedPool(20, lambda _number, _slot: 300.0, replication)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dispatched(pool, task(10))
+    assert sorted(pool.sent) == [(number,) for number in range(10)]
+
+
+def test_the_other_copy_of_a_part_may_still_answer() -> None:
+    """The first worker of a part that was sent twice is lost; the second goes on."""
+    calls, failed = Counter[int](), Counter[tuple[int, ...]]()
+
+    def seconds(number: int, _slot: int) -> float:
+        calls[number] += 1
+        return (0.5, 60.0, 100.0)[calls[number] if number == 50 else 0]
+
+    def failure(part: Task) -> BaseException | None:
+        failed[part.numbers] += 1
+        return MachineError("worker lost") if 50 in part.numbers and failed[part.numbers] == 1 else None
+
+    pool = SimulatedPool(4, seconds, replication)
+    pool.failure = failure
+    with pytest.warns(VmfleetWarning, match="they are sent to another one"):
+        came = dispatched(pool, task(60))
+    assert Counter(came) == Counter((0, n) for n in range(60))

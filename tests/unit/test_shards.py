@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 import sim
 from sim.cli.app import app
 from sim.errors import InputError, ResultError, ScenarioError
+from sim.runs.digests import digests, facts_digest
 from sim.runs.run import run_to_folder
 from sim.runs.shards import merge
 
@@ -86,7 +88,7 @@ def test_a_shard_is_a_result_that_says_so(shards: dict[str, Path]) -> None:
         (["a", "b", "c"], 7, "replications 5..6 are in no shard, and --replications 7 asks for them"),
         (["a", "b", "c"], 4, "c (4..4): goes beyond the 4 replications that --replications asks for"),
         (["a", "b", "b", "c"], None, "both hold replications 2..3"),
-        (["a", "one"], None, "one: is no shard but a whole run"),
+        (["a", "one"], None, "one: is a whole run, not a shard"),
         ([], None, "no shards to merge"),
     ],
 )
@@ -129,8 +131,8 @@ def test_a_shard_of_another_program_is_refused(shards: dict[str, Path], tmp_path
         copies.append(shutil.copytree(shards[name], tmp_path / name))
         facts = json.loads((copies[-1] / "provenance.json").read_text())
         facts["program"]["digest"] = "0" * 64
-        del facts["files"]
-        (copies[-1] / "provenance.json").write_text(json.dumps(facts | {"files": {}}))
+        facts["files"]["provenance.json"] = facts_digest(facts)
+        (copies[-1] / "provenance.json").write_text(json.dumps(facts))
     with pytest.raises(ResultError, match="another version of the program"):
         merge(copies)
 
@@ -150,6 +152,62 @@ def test_a_damaged_shard_is_named(shards: dict[str, Path], tmp_path: Path, file:
     with pytest.raises((ResultError, InputError)) as refused:
         merge([shards["a"], copy, shards["c"]])
     assert str(copy) in str(refused.value)
+
+
+def rewritten(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """A JSON file of a result changed by someone who also mends its digest."""
+    content = json.loads((folder / name).read_text())
+    change(content)
+    (folder / name).write_text(json.dumps(content))
+    if name != "provenance.json":
+        rewritten(
+            folder,
+            "provenance.json",
+            lambda facts: facts["files"].update(
+                digests(folder) | {"provenance.json": facts["files"]["provenance.json"]}
+            ),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("provenance.json", lambda facts: facts.pop("files")),
+        ("provenance.json", lambda facts: facts.pop("program")),
+        ("summary.json", lambda said: said.update(shard={"first": 2})),
+        ("summary.json", lambda said: said.update(shard={"first": "2", "last": 3})),
+        ("summary.json", lambda said: said.update(shard={"first": 2, "last": 10**15})),
+        ("summary.json", lambda said: said.update(shard={"first": -1, "last": 3})),
+        ("summary.json", lambda said: said.update(shard=[2, 3])),
+    ],
+)
+def test_a_folder_from_elsewhere_is_refused_in_words(
+    shards: dict[str, Path], tmp_path: Path, name: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    """Whatever it says of itself: no traceback, no run that takes it for whole."""
+    copy = shutil.copytree(shards["b"], tmp_path / "b")
+    rewritten(copy, name, change)
+    with pytest.raises(ResultError) as refused:
+        merge([shards["a"], copy, shards["c"]])
+    assert str(copy) in str(refused.value)
+
+
+@pytest.mark.parametrize("how", ["swapped", "empty"])
+def test_parts_that_are_others_are_refused(shards: dict[str, Path], tmp_path: Path, how: str) -> None:
+    """Though the digests of the folder have been made to fit."""
+    copy = shutil.copytree(shards["b"], tmp_path / "b")
+    one, other = (copy / "parts" / f"00000{number}.npz" for number in (2, 3))
+    if how == "swapped":
+        one.rename(copy / "kept")
+        other.rename(one)
+        (copy / "kept").rename(other)
+    else:
+        one.write_bytes(hashlib.sha256(b"").digest())
+    rewritten(copy, "summary.json", lambda _: None)
+    with pytest.raises(
+        ResultError, match=r"replication 2 can't be read \(it (holds replication 3|is no kept replication)"
+    ):
+        merge([shards["a"], copy, shards["c"]])
 
 
 def test_files_of_the_scenario_are_found_where_files_says(tmp_path: Path) -> None:
