@@ -122,7 +122,7 @@ def answer(data: PageData) -> list[str]:
     sentences = [f"{first}."]
     counted_h = run.horizon_h - run.warm_up_h
     if counted_h % WEEK_H and counted_h < FEW_WEEKS * WEEK_H:
-        sentences.append(f"The month is taken to go on like these {period}, which are not whole weeks.")
+        sentences.append(f"The monthly figure extrapolates {period}, which are not a whole number of weeks.")
     billed = data.hours.billed_total
     if billed > 0:
         sentences.append(_idle_words(data, in_use.with_unit(billed), in_use.with_unit(sum(data.hours.unserved))))
@@ -148,7 +148,7 @@ def _idle_words(data: PageData, billed: str, idle: str) -> str:
     """What part of the billed hours was idle, and what that costs a month."""
     share = _idle_share(data)
     if share < LEAST_IDLE:
-        return f"Hardly any of the {billed} billed was idle ({idle})."
+        return f"Almost none of the {billed} billed were idle ({idle})."
     words = f"{percent(share, 0 if share >= 0.1 else 1)} of the billed hours were idle ({idle} of {billed})"
     paid = idle_cost(data)
     return (

@@ -62,7 +62,7 @@ def commitment_table(data: PageData) -> Table | None:
         totals=["all", "", "", "", "", text(sums[0]), text(sums[1]), text(sum(sums))],
         words=2,
         note="Mean over replications. What isn't used in its clock hour is lost, and paid. Of a capacity reservation and of its "
-        "VMs only empty units stand here: a VM inside is billed as itself.",
+        "VMs only empty units are listed here: a VM inside is billed as itself.",
     )  # fmt: skip
 
 

@@ -1,14 +1,20 @@
 "use strict";
 // Tables that sort, filter and copy as CSV; without this script they only stand there.
 const plain = (cell) => cell.textContent.trim().replace(/\u00a0/g, " ").replace(/\u2212/g, "-");
+// A number, or the first of "1 to 2" and "1 ± 2", and perhaps a unit; nothing else: a month or a size is no number.
+const figure = "[+-]?(?:\\d[\\d,]*(?:\\.\\d+)?|\\.\\d+)(?:e[+-]?\\d+)?";
+const numeric = new RegExp(`^(?:[<>] ?)?(${figure})(?: (?:to|±|…) ${figure})?(?: ?%| [\\p{L}%/ ]+)?$`, "iu");
 const number = (text) => {
-  const found = /^[<>+ ]*(-?[\d,]*\.?\d+)/.exec(text);
+  const found = numeric.exec(text);
   return found ? parseFloat(found[1].replace(/,/g, "")) : NaN;
 };
+const isMissing = (text) => text === "" || text === "\u2013";
 const csv = (row) => [...row.cells].map((cell) => {
   const text = plain(cell);
   const bare = /^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replace(/,/g, "") : text;
-  return /[",\n]/.test(bare) ? `"${bare.replace(/"/g, '""')}"` : bare;
+  const isFormula = /^[=+@-]/.test(bare) && !/^[+-]?[\d.,]+(e[+-]?\d+)?( ?%)?$/i.test(bare);
+  const safe = isFormula ? `'${bare}` : bare;
+  return /[",\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
 }).join(",");
 const make = (name, facts) => Object.assign(document.createElement(name), facts);
 const copy = async (text) => {
@@ -54,11 +60,13 @@ for (const table of document.querySelectorAll("table")) {
       head.setAttribute("aria-sort", way);
       const sign = way === "ascending" ? 1 : -1;
       const key = new Map(rows.map((row) => [row, plain(row.cells[head.cellIndex])]));
-      const isNumeric = rows.every((row) => key.get(row) === "" || !Number.isNaN(number(key.get(row))));
+      const known = rows.filter((row) => !isMissing(key.get(row)));
+      const missing = rows.filter((row) => isMissing(key.get(row)));
+      const isNumeric = known.every((row) => !Number.isNaN(number(key.get(row))));
       const order = (a, b) => isNumeric
-        ? (number(key.get(a)) || 0) - (number(key.get(b)) || 0)
-        : key.get(a).localeCompare(key.get(b));
-      body.append(...[...rows].sort((a, b) => sign * order(a, b)));
+        ? number(key.get(a)) - number(key.get(b))
+        : key.get(a).localeCompare(key.get(b), undefined, { numeric: true });
+      body.append(...known.sort((a, b) => sign * order(a, b)), ...missing);
     });
   }
 }

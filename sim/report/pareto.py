@@ -79,9 +79,9 @@ def _drawn(study: Study, variants: Mapping[str, tuple[Mapping[str, Any], Mapping
     axes.x.label, axes.y.label, axes.x.margin, axes.y.margin = "late (%)", money.title, 0.12, 0.12
     sheet.key(
         Key(label="no other is better", line=style.BLUE, marker="o", dash="--", size=6),
-        Key(label="another is no dearer and no later", line=style.QUIET, marker="D", dash="", size=6),
+        Key(label="another costs no more and is no later", line=style.QUIET, marker="D", dash="", size=6),
     )
     said = "; ".join("{}: {}, {} late".format(*row) for row in table)
-    columns = ["variant", money.title, "late (%)", "better in both"]
-    note = "None is better where each other is dearer or later."
+    columns = ["variant", money.title, "late (%)", "beaten by"]
+    note = "Beaten: another costs no more and is no later, and is better in one of the two."
     return sheet.finish(name, alt=f"{caption}: {said}.", rows=rows), Table(columns=columns, rows=table, note=note)

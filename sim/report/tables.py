@@ -152,7 +152,7 @@ def invoice(data: PageData) -> Table | None:
         totals=["total", "", "", "", "", money.text(data.money.table.total)],
         words=2,
         note="Mean over replications, rounded so that the lines make up the meters and groups above; each replication's own "
-        "lines are in bill.csv. What a commitment covers stands at price 0.",
+        "lines are in bill.csv. What a commitment covers is listed at price 0.",
     )
 
 

@@ -107,7 +107,7 @@ class CostAnswer:
         share = "" if of.relative is None else f"{percent(abs(of.relative), 0 if abs(of.relative) >= 0.1 else 1)}"
         certain = "; ".join(each for each in (share, self._bounds(of)) if each)
         more = "saves" if of.change < 0 else "costs"
-        added = f"{'another ' if of.change > 0 else ''}{of.money(abs(of.change))} {unit}"
+        added = f"{of.money(abs(of.change))} {self.currency}{' more' if of.change > 0 else ''} {self.period}".rstrip()
         return f"{name} {more} {added}{f' ({certain})' if certain else ''}: {how}{self._ready(of)}."
 
     def _bounds(self, of: Saving) -> str:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,44 @@ def test_tables_sort_filter_and_copy(pages: dict[str, Path], opened: Any) -> Non
     assert len(copied) == 1 + rows.count()
     assert all("cost" in row[0] for row in copied[1:])
     assert all(float(row[2]) >= 0 for row in copied[1:])
+
+
+ODD_CELLS = {  # as they are shown -> as they are sorted
+    "gaps": (["10", "\u2013", "9", "\u22121.5"], ["\u22121.5", "9", "10", "\u2013"]),
+    "months": (["2026-03", "2026-01", "2025-12", "2026-02"], ["2025-12", "2026-01", "2026-02", "2026-03"]),
+    "small": (["1.2e-05", "0.5", "2e-06", ""], ["2e-06", "1.2e-05", "0.5", ""]),
+    "units": (["1,250 USD", "<\xa00.1 USD", "30 USD", "4 USD"], ["<\xa00.1 USD", "4 USD", "30 USD", "1,250 USD"]),
+    "ranges": (["240 to 260", "99 to 100", "\u22125 to 3", "4.5 \xb1 1"], ["\u22125 to 3", "4.5 \xb1 1", "99 to 100", "240 to 260"]),
+    "names": (["=1+1", "@b", "-c", "+d"], None),
+}  # fmt: skip
+
+
+def test_cells_that_are_no_plain_numbers_sort_and_copy_right(
+    pages: dict[str, Path], opened: Any, tmp_path: Path
+) -> None:
+    """What is missing comes last both ways; months, exponents and units count; a name is no formula in a spreadsheet."""
+    heads = "".join(f"<th>{name}</th>" for name in ODD_CELLS)
+    cells = zip(*(shown for shown, _ in ODD_CELLS.values()), strict=True)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    table = f"<table id='odd'><caption>Odd</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    text = pages["run"].read_text(encoding="utf-8")
+    (tmp_path / "odd.html").write_text(text.replace("</main>", f"<div>{table}</div></main>"), encoding="utf-8")
+    page = opened(tmp_path / "odd.html", permissions=["clipboard-read", "clipboard-write"])
+    page.locator(".tools button").last.click()
+    copied = list(csv.reader(io.StringIO(page.evaluate("navigator.clipboard.readText()"))))
+    assert [row[-1] for row in copied[1:]] == ["'=1+1", "'@b", "'-c", "'+d"]
+    assert [row[0] for row in copied[1:]] == ["10", "\u2013", "9", "-1.5"]
+    for column, (name, (shown, by_size)) in enumerate(ODD_CELLS.items()):
+        if by_size is None:
+            continue
+        missing = [cell for cell in shown if cell in ("", "\u2013")]
+        known = [cell for cell in by_size if cell not in missing]
+        for expected in ([*known, *missing], [*known[::-1], *missing]):
+            page.locator("#odd thead button", has_text=name).click()
+            found = page.evaluate(
+                f"[...document.querySelectorAll('#odd tbody tr')].map((r) => r.cells[{column}].textContent)"
+            )
+            assert found == expected
 
 
 def test_without_script_everything_is_there(pages: dict[str, Path], opened: Any) -> None:

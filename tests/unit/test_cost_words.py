@@ -37,7 +37,7 @@ def test_a_saving_is_per_month_with_before_and_after_and_how_ready_vms_are():
         "nights saves 100 EUR a month (25 %; 95 % interval 90 to 110): 300 instead of 400; VMs are ready 0.03 points less often."
     ]
     assert said(more=cost(30.0, 4.0, "worse")) == [
-        "more costs another 60 EUR a month (15 %; 95 % interval 52 to 68): 460 instead of 400."
+        "more costs 60 EUR more a month (15 %; 95 % interval 52 to 68): 460 instead of 400."
     ]
 
 

@@ -132,7 +132,7 @@ def test_a_change_of_a_scenario_is_commented_with_its_cost(forge: Forge) -> None
     assert request[:4] == ["api", "--method", "POST", "repos/me/it/issues/5/comments"]
     assert body.startswith("<!-- vmfleet compare -->\n")
     assert re.findall(r"^## `(.*)`$", body, re.MULTILINE) == ["fleet.toml", "gone.toml", "new.toml"]
-    assert re.search(r"fleet costs another [\d.,]+ USD a month \(50\s%", body)
+    assert re.search(r"fleet costs [\d.,]+ USD more a month \(50\s%", body)
     assert "| cost of fleet |" in body
     assert "|   number of VMs |" in body
     assert "Removed." in body
@@ -168,7 +168,7 @@ def test_a_scenario_that_is_wrong_fails_and_the_others_are_compared(forge: Forge
     assert forge.check(fail_if="vms.created>2.5") == 2
     body = forge.asked[-1][1]
     assert "nmae" in body
-    assert "fleet costs another" in body
+    assert re.search(r"fleet costs \S+ USD more", body)
 
 
 def test_without_the_right_to_comment_the_summary_has_the_answer(forge: Forge) -> None:
@@ -178,7 +178,7 @@ def test_without_the_right_to_comment_the_summary_has_the_answer(forge: Forge) -
     forge.gh(fails=True)
     assert forge.check() == 0
     assert "::warning::" in forge.error
-    assert "fleet costs another" in (forge.place / "page.md").read_text()
+    assert re.search(r"fleet costs \S+ USD more", (forge.place / "page.md").read_text())
 
 
 def test_nothing_changed_is_said(forge: Forge) -> None:

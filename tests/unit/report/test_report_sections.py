@@ -79,7 +79,7 @@ def test_what_was_not_modelled_has_none_and_what_does_not_move_the_bill_is_folde
 def test_a_month_made_of_part_weeks_says_so(result_folder: Make, days: int, is_said: bool) -> None:
     """Five working days over and over have no weekend: a month made of them is too dear for an office."""
     page = page_of(result_folder(replications=2, horizon_h=24.0 * days))
-    assert (f"The month is taken to go on like these {days} days, which are not whole weeks." in page) is is_said
+    assert (f"The monthly figure extrapolates {days} days, which are not a whole number of weeks." in page) is is_said
 
 
 def test_statistics_come_after_the_answer_and_no_key_of_the_file_is_a_label(modelled: str) -> None:
