@@ -1,4 +1,4 @@
-"""How often the range of a back-test holds: made tenants, three weeks to fit, the days after them held back.
+"""How often the range of a back-test holds: synthetic tenants, three weeks to fit, the days after them held back.
 
     python tools/validate_backtest.py [--tenants 60] [--jobs 2] [--out docs] [--saved FOLDER --from DAY] [--trace FILE]
 
@@ -126,7 +126,7 @@ PAGE = """# How far off the forecasts are
 Written by `python tools/validate_backtest.py --tenants {tenants} --out docs`, which also takes a tenant of your own (its `--help` says how);
 the figures are in `validation.json`.
 
-{tenants} made tenants (`tools/make_tenant.py`), each with its own seed: office VMs on a schedule with absences and forgotten evenings,
+{tenants} synthetic tenants (`tools/make_tenant.py`), each with its own seed: office VMs on a schedule with absences and forgotten evenings,
 spot VMs, a scale set. To half of them VMs come at random, one in 20 days, and stay for 40 days on average; the others keep their VMs.
 `vmfleet from-azure` makes a scenario of the first {fit_days} days, `vmfleet backtest` compares the {held_back_days} days after them with their
 invoice, at list prices.

@@ -80,7 +80,7 @@ def simulate(
 ) -> FleetRun:
     """Simulate one replication of a fleet: equal to the last bit whatever the engine and the threads.
 
-    *events* gets the rows of every move, in order of time, some at a time; *vm_timelines* is how many VMs of each group get a timeline;
+    *events* gets the rows of every move, in order of time, in batches; *vm_timelines* is how many VMs of each group get a timeline;
     *listeners* get every move, each VM's own in order, the VMs in any.
     Raises ScenarioError where the engine asked for can't simulate the plan; AuditError or LifecycleError: a defect of ours.
     """

@@ -46,7 +46,7 @@ class ExternalSort:
         return np.frombuffer(self._file.read((last - first) * RAW.itemsize), dtype=RAW)
 
     def blocks(self, rows_each: int) -> Iterator[Rows]:
-        """All rows as they lie in the file, some at a time."""
+        """All rows as they lie in the file, in batches."""
         for first in range(0, self.rows, rows_each):
             yield self.read(first, min(first + rows_each, self.rows))
 

@@ -56,7 +56,7 @@ class Trace:
         return self.content.start
 
     def blocks(self, rows_each: int = ROWS_AT_ONCE) -> Iterator[Rows]:
-        """Its VMs in order of creation as arrays of `ROW`, some at a time; may be asked for again and again."""
+        """Its VMs in order of creation as arrays of `ROW`, in batches; may be asked for again and again."""
         for raw in self._external_sort.blocks(rows_each):
             block = _rows(raw, self.content, self.reading, self.vm_sizes)
             if len(block):

@@ -136,7 +136,7 @@ class Waits:
 
 
 def _rounded(found: ReadyTimes) -> ReadyTimes:
-    """Waits rounded down, and counted; some at a time, for what they are counted with takes many times their room."""
+    """Waits rounded down, and counted; in batches, for what they are counted with takes many times their room."""
     values, counts = [_NONE], [_NONE]
     for first in range(0, len(found.waits), ROUNDED_AT_ONCE):
         some = slice(first, first + ROUNDED_AT_ONCE)

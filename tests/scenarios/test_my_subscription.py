@@ -30,7 +30,7 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Each command's JSON, run one after the other where `saved` is a made tenant, and the truth about it."""
+    """Each command's JSON, run one after the other where `saved` is a synthetic tenant, and the truth about it."""
     folder = tmp_path_factory.mktemp("how-to")
     truth = load_tool("make_tenant").make_tenant(folder, days=DAYS, seed=1)
     (folder / "in").rename(folder / "saved")

@@ -27,7 +27,7 @@ FIRST = date(2026, 3, 2) + timedelta(days=FIT_DAYS)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
-    """A made tenant with a scenario fitted on its first three weeks; its folder, and its VMs."""
+    """A synthetic tenant with a scenario fitted on its first three weeks; its folder, and its VMs."""
     folder = tmp_path_factory.mktemp("tenant")
     tool = load_tool("make_tenant")
     tool.make_tenant(folder, days=DAYS, seed=3)

@@ -33,7 +33,7 @@ NEAR = 0.03  # of the truth, as billed hours must be
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A made tenant: the folder of its files, and its truth."""
+    """A synthetic tenant: the folder of its files, and its truth."""
     folder = tmp_path_factory.mktemp("tenant")
     truth = load_tool("make_tenant").make_tenant(folder, days=28, seed=1)
     return folder / "in", truth

@@ -68,7 +68,7 @@ def write(path: Path, rows: list[list[Any]], head: list[str] = HEAD) -> Path:
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made tenant, and the scenario of it."""
+    """A synthetic tenant, and the scenario of it."""
     folder = tmp_path_factory.mktemp("tenant")
     load_tool("make_tenant").make_tenant(folder, days=DAYS, seed=1)
     made = CliRunner().invoke(app, ["from-azure", str(folder / "in"), "--out", str(folder / "fleet.toml"), "--quiet"])
