@@ -17,6 +17,9 @@ SHORTEST_CYCLE_S = 1.0
 TICKS_PER_SECOND = 65536
 """Ticks in one second: usage is added up in whole ticks, so that its order cannot change a sum."""
 
+DAY_H, WEEK_H = 24, 168
+"""Hours of a day and of a week."""
+
 HOURS_PER_MONTH = 730
 HOURS_PER_YEAR = 8760
 """Hours in the month by which the price list turns monthly into hourly prices."""

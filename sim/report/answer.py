@@ -11,9 +11,9 @@ from sim.report import clock
 from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.statistics.intervals import estimate_ratio, replications_for
-from sim.units import HOURS_PER_MONTH
+from sim.units import HOURS_PER_MONTH, WEEK_H
 
-WEEK_H, FEW_WEEKS = 168, 4  # in so few weeks a part of one moves the month
+FEW_WEEKS = 4  # in so few weeks a part of one moves the month
 WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
@@ -197,12 +197,15 @@ def _odds(run: ReportedRun, money: Scale) -> list[str]:
     stopping = run.stored.summary.get("stopping")
     if stopping is not None:
         asked = f"half-widths within {percent(stopping['precision'], 2)} of {', '.join(stopping['waited_for'])}"
-        sentences.append(
-            f"Replications went on until {asked}."
-            if stopping["reached"]
-            else f"The cap on replications came before the precision that was asked for ({asked})."
-        )
+        sentences.append(stopping_words(asked, stopping["reached"]))
     return sentences
+
+
+def stopping_words(asked: str, reached: bool | None) -> str:
+    """Why there are no more replications."""
+    if reached:
+        return f"Replications went on until {asked}."
+    return f"The cap on replications came before the precision that was asked for ({asked})."
 
 
 def share_with_points(share: Stat) -> str:

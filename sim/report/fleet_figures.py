@@ -15,8 +15,8 @@ from sim.report.folder import Floats, ReportedRun
 from sim.report.style import Drawn
 from sim.report.timeline import Band, Timeline
 from sim.runs.results import VmTimeline
+from sim.units import WEEK_H
 
-WEEK_H = 168.0
 MOST_VMS = 16
 MOST_LINES = len(style.SERIES)
 MOST_HOVERS = 112  # stretches of time that tell their values while the pointer rests on them
@@ -146,7 +146,7 @@ def _spelt(values: Mapping[str, float]) -> str:
 def single_vms(run: ReportedRun) -> Drawn:
     """One week of single VMs, a row a VM, coloured by state; and the first VM's first minutes."""
     name = "single_vms"
-    end_h = min(WEEK_H, run.horizon_h)
+    end_h = min(float(WEEK_H), run.horizon_h)
     all_of_them = run.stored.vm_timelines
     number = min(len(all_of_them), MOST_VMS)
     timelines = [all_of_them[i * len(all_of_them) // number] for i in range(number)]  # evenly

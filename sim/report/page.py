@@ -77,15 +77,20 @@ def fill(*, sections: Sequence[Shown], description: str = "", warnings: Sequence
 
 @lru_cache(maxsize=1)
 def _style_sheet() -> str:
-    """The page's style, and the colours that figures take on a dark page."""
-    dark = "\n".join(
-        f'  figure [{kind}="{light}"] {{ {kind}: {dark}; }}'
-        for light, dark in style.DARK.items()
+    """The page's style, its colours that figures have too, and what becomes of theirs on a dark page."""
+    shared = {"ink": style.INK, "quiet": style.QUIET, "rule": style.RULE, "paper": style.WHITE}
+    light, dark = (
+        "".join(f" --{name}: {of.get(colour, colour)};" for name, colour in shared.items()) for of in ({}, style.DARK)
+    )
+    figures = "\n".join(
+        f'  figure [{kind}="{colour}"] {{ {kind}: {on_dark}; }}'
+        for colour, on_dark in style.DARK.items()
         for kind in ("fill", "stroke")
     )
-    return (HERE / "page.css").read_text(
-        encoding="utf-8"
-    ) + f"@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return (
+        f"{(HERE / 'page.css').read_text(encoding='utf-8')}:root {{{light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{\n  :root {{{dark} }}\n{figures}\n}}\n"
+    )
 
 
 def _digest(text: str) -> str:

@@ -11,7 +11,6 @@ from sim.report import style
 from sim.report.axes import Axes, Key, Sheet
 
 EXPECTED_DASHES = ("--", ":", "-.")
-MOST_SAID = 24  # points in the words for whoever can't see the figure
 
 
 class Known(Protocol):
@@ -79,7 +78,7 @@ def plot(
     if least >= 0 and (low < 0 or least < 0.5 * high):
         axes.y.low = 0.0  # a share or a sum is judged against nothing at all
     axes.x.label, axes.y.label = x, y
-    said = "; ".join(f"{row[0]}, {row[1]}: {form(row[2])}" for row in rows[1 : MOST_SAID + 1])  # type: ignore[arg-type]
+    said = "; ".join(f"{row[0]}, {row[1]}: {form(row[2])}" for row in rows[1 : style.MOST_SAID + 1])  # type: ignore[arg-type]
     drawn = sheet.finish(name, alt=f"{y} by {x}: {said}.", rows=rows)
     style.write(drawn, Path(folder) / "figures")
     return Path(folder) / "figures" / f"{name}.png"

@@ -110,8 +110,7 @@ SECTIONS = (
     Section(
         title="Where these figures come from", tables=(lambda data: sources.provenance(data.run),),
         is_open=_folded,
-        note="Every figure is available as SVG, PNG and CSV in figures/ beside this page; all metrics of all groups in "
-        "summary.json, each replication's in replications.csv.",
+        note=f"{sources.FILES}; all metrics of all groups in summary.json, each replication's in replications.csv.",
     ),
 )  # fmt: skip
 

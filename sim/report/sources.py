@@ -8,6 +8,8 @@ from sim.fields.numbers import NO_NUMBER, compact
 from sim.report.answer import Table
 from sim.report.folder import ReportedRun
 
+FILES = "Every figure is available as SVG, PNG and CSV in figures/ beside this page"
+
 
 def assumptions(run: ReportedRun) -> Table | None:
     """Every default that the run uses, with its source and trust; assumptions marked."""

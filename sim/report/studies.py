@@ -113,7 +113,7 @@ def write(
     """Put figures and page into the study's folder."""
     origin = Shown(
         title="Where these figures come from", tables=[sources.facts(sources.pairs(study.provenance))], is_open=False,
-        note=f"Every figure is available as SVG, PNG and CSV in figures/ beside this page; all figures of all groups in {file}.",
+        note=f"{sources.FILES}; all figures of all groups in {file}.",
     )  # fmt: skip
     runs = f"{study.replications:,} replication{'' if study.replications == 1 else 's'} {each}"
     said = {"cards": []} | said

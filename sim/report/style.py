@@ -27,6 +27,7 @@ DARK: Mapping[str, str] = MappingProxyType(
     }
 )
 Look = tuple[str, str]  # colour, hatch
+MOST_SAID = 24  # points in the words for whoever can't see the figure
 STATE_LOOK: Mapping[PowerState, Look] = MappingProxyType(
     {
         PowerState.CREATING: (YELLOW, ""),

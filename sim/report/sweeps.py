@@ -9,7 +9,7 @@ from sim.fields.messages import list_words
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
-from sim.report.answer import Table, brief
+from sim.report.answer import Table, brief, stopping_words
 from sim.report.axes import Key, Sheet
 from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
@@ -17,7 +17,6 @@ from sim.report.studies import Study, footer, known, label_of, read, write
 from sim.report.style import Drawn
 
 MOST_LINES = 7
-MOST_SAID = 24  # points in the words for whoever can't see the figure
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -92,7 +91,9 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         axes.x.labels = [style.shorten(str(step), 16) for step in steps]
     axes.x.most, axes.x.label, axes.y.label, axes.y.margin = 10, label_of(along), form.title, 0.08
     axes.x.margin = axes.x.margin or 0.03
-    said = "; ".join(f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : MOST_SAID + 1])
+    said = "; ".join(
+        f"{form.with_unit(row[-5])} at {', '.join(map(str, row[:-5]))}" for row in rows[1 : style.MOST_SAID + 1]
+    )
     return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
 
 
@@ -123,11 +124,7 @@ def _extremes(study: Study) -> list[str]:
         sentences.append(f"{words} goes from {_at_point(least, metric, form)} to {_at_point(most, metric, form)}.")
     if sentences and "precision" in study.content:
         asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
-        sentences.append(
-            f"Replications went on until {asked}."
-            if study.content.get("reached")
-            else f"The cap on replications came before the precision that was asked for ({asked})."
-        )
+        sentences.append(stopping_words(asked, study.content.get("reached")))
     return sentences or ["No point has a figure that could be shown."]
 
 

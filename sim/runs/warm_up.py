@@ -22,9 +22,8 @@ from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run_result import RunResult
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Interval, mean_interval, mean_of, variance_of
-from sim.units import SECONDS_PER_HOUR
+from sim.units import DAY_H, SECONDS_PER_HOUR, WEEK_H
 
-DAY_H, WEEK_H = 24, 168
 BATCH = 5  # observations a batch of MSER-5
 FEWEST_TO_CUT = 4  # batches; half of fewer is nothing
 PILOT = 10  # replications over which the average is taken

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.traces.rows import Rows
-from sim.units import SECONDS_PER_HOUR
+from sim.units import DAY_H, SECONDS_PER_HOUR, WEEK_H
 
 Floats = NDArray[np.float64]
 
-DAY_H, WEEK_H = 24, 168
 COUNTING_S = 300.0
 """Width of the bins in which VMs are counted for the index of dispersion, unless the trace's clock is coarser."""
 SAME_INSTANT_S = 1.0

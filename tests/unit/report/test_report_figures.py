@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from sim.report import folder
+from sim.report import folder, style
 from sim.report.axes import Axes
 from sim.report.ready import ready_curve
 from sim.report.shapes import Outline, Words, to_png, to_svg
@@ -113,3 +113,11 @@ def test_a_group_that_is_never_ready_has_a_line_at_nothing(result_folder: Callab
     rows = [line.split(",") for line in drawn.csv.splitlines()[1:]]
     assert max(float(seconds) for _, seconds, _ in rows) == pytest.approx(1.1 * np.quantile(wait_s, 0.995))
     assert {float(part) for group, _, part in rows if group == "web"} == {0.0}
+
+
+def test_page_and_figures_have_their_colours_from_one_table() -> None:
+    """A colour that changes in the table changes on the page, too."""
+    sheet = Path(style.__file__).with_name("page.css").read_text(encoding="utf-8").lower()
+    mine = {style.INK, style.QUIET, style.RULE, style.WHITE}
+    assert not [colour for colour in mine | {style.DARK[each] for each in mine} if colour.lower() in sheet]
+    assert all(f"var(--{name})" in sheet for name in ("ink", "quiet", "rule", "paper"))
