@@ -31,7 +31,7 @@ def build_backtest(path: Path) -> Path:
     sections = [
         Shown(title="Totals", figures=figures, tables=[_table(study, [*content["totals"].items()])]),
         Shown(title="Meters", tables=[_table(study, meters)]),
-        *([Shown(title="What can be named", tables=[named])] if causes else []),
+        *([Shown(title="Known causes", tables=[named])] if causes else []),
         Shown(title="Not compared", tables=[not_compared]),
     ]
     return write(
@@ -104,5 +104,5 @@ def _table(study: Study, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> Ta
             ]
         )  # fmt: skip
     at_list, level = f"{unit} at list, actual", f"{percent(study.confidence, 0)} range"
-    columns = ["what", "quantity, actual", "simulated", at_list, "simulated", "error", level, "lies"]
+    columns = ["what", "quantity, actual", "simulated", at_list, "simulated", "error", level, "in range?"]
     return Table(columns=columns, rows=rows, words=1)

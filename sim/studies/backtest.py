@@ -262,7 +262,7 @@ def _replayed(plan: FleetPlan, hours: Sequence[RatedHours], own_end_s: float, in
 
 
 def causes(found: Backtest) -> list[dict[str, Any]]:
-    """What can be named: VMs that came or went, meters that one side doesn't have, prices that changed, days outside the range."""
+    """Known causes: VMs that came or went, meters that one side doesn't have, prices that changed, days outside the range."""
     rows: list[dict[str, Any]] = [*_moved_vms(found)]
     for key in found.keys:
         actual, simulated = found.side(key)

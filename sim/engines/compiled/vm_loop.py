@@ -263,9 +263,8 @@ def answer_to(what: int, state: int, attempts: int, attempts_in_all: int, states
 def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bool, fleet: Fleet) -> int:
     """Go on from a transition until one needs a shared resource: returns that one, not yet taken, or OVER, ENDED, PARKED or FULL.
 
-    *granted*: the first transition has what it needs. RESUME for a transition goes on with the stay that was parked. What comes
-    at *bound_s* or later, and takes time, isn't done: the VM is PARKED in its stay, for something may end it. Where it *stops*
-    because a buffer is FULL, it is parked likewise.
+    *granted*: the first transition has what it needs. RESUME goes on with the stay that was parked. At *bound_s*, and where it *stops* at
+    a FULL buffer, the VM is PARKED in a stay that takes time, for something may end it.
     """
     ints, floats, run = fleet.vms.ints, fleet.vms.floats, fleet.run
     states, transitions = fleet.tables.states, fleet.tables.transitions
@@ -274,10 +273,9 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
     state, wanted = ints[slot, STATE], ints[slot, WANTED]
     attempts, stuck, struck = ints[slot, ATTEMPT], ints[slot, STUCK_AT], ints[slot, STRUCK]
     end, mine = floats[slot, STAY_ENDS], fleet.tables.settings[group]
-    resumes = transition == RESUME
+    over, resumes = False, transition == RESUME
     if resumes:
         transition = ints[slot, STAY_NEXT]
-    over = False
     while not over:
         if not resumes:
             if transitions[transition, NEEDS_RESOURCE] and not granted:
