@@ -221,7 +221,7 @@ def test_a_change_of_a_price_list_compares_every_scenario(forge: Forge) -> None:
     assert forge.check(inputs="*.csv\nprices.*\n", scenarios="fleet.toml\nother.toml\n") == 0, forge.error
     body = forge.asked[-1][1]
     assert re.findall(r"^## `(.*)`$", body, re.MULTILINE) == ["fleet.toml", "other.toml"]
-    assert re.search(r"fleet costs another [\d.,]+ USD a month \(", body)
+    assert re.search(r"fleet costs [\d.,]+ USD more a month \(", body)
 
 
 def test_without_a_base_the_input_is_named(forge: Forge) -> None:
