@@ -118,7 +118,7 @@ def _alike(curves: Mapping[str, Floats]) -> list[list[str]]:
 def over_time(
     axes: Axes, run: ReportedRun, edges_h: Floats, values: Mapping[str, Floats], end_h: float | None = None
 ) -> None:
-    """A time axis, the warm-up marked, and the values told while the pointer rests on a stretch of it."""
+    """A time axis, the warm-up marked, and its values shown while the pointer rests on a stretch of it."""
     end_h = end_h or run.horizon_h
     axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h)
     if run.warm_up_h > 0:
