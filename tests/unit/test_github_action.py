@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,7 @@ def test_the_action_installs_the_vmfleet_it_belongs_to(forge: Forge) -> None:
 
 def test_a_change_of_a_price_list_compares_every_scenario(forge: Forge) -> None:
     """The scenario files are as they were; what they read isn't."""
-    catalogue = json.loads((ROOT / "sim" / "catalog" / "bundled" / "catalogue.json").read_text(encoding="utf-8"))
+    catalogue = json.loads(files("sim").joinpath("catalog", "bundled", "catalogue.json").read_text(encoding="utf-8"))
     (forge.repo / "prices.json").write_text(json.dumps(catalogue))
     for file in ("fleet", "other"):
         with (forge.repo / f"{file}.toml").open("a") as out:
