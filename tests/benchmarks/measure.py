@@ -145,7 +145,7 @@ def lives_on_hosts(rounds: int) -> dict[str, Any]:
         asked, requests, hosts = real
         found["real day"] = contest(
             {
-                "plain SimPy with hosts": lambda: hosted.run_until(iter(requests), hosts, until_s=86_400.0).lives,
+                "plain SimPy with hosts": lambda: hosted.play(requests, hosts, until_s=86_400.0).lives,
                 "look-ahead engine": lambda: works.played(asked, "compiled")["vms.deleted"],
             },
             max(1, rounds // 2),
