@@ -82,7 +82,9 @@ class ReadyTimes:
 
 
 def joined(parts: Sequence[ReadyTimes]) -> ReadyTimes:
-    """The waits of several groups together."""
+    """The waits of several groups together; those of one are its own, put in order once."""
+    if len(parts) == 1:
+        return parts[0]
     some = [part for part in parts if len(part.waits)]
     counted = any(part.times is not None for part in some)
     return ReadyTimes(

@@ -382,6 +382,10 @@ def advance(slot: int, transition: int, granted: bool, bound_s: float, stops: bo
     return transition
 
 
+# What its one caller passes is constant, and goes out of the code: a tenth of the time.
+_advance_alone = inlined(getattr(advance, "py_func", advance))
+
+
 @cached
 def run_vms(arrays: Fleet) -> None:
     """VMs that share nothing, one after the other, in the first row of *vms*.
@@ -400,7 +404,7 @@ def run_vms(arrays: Fleet) -> None:
             born_s = max(born_s, gone_s)
         transition = begin(0, birth, born_s, births, fleet)
         begin_work(0, births.group[birth], born_s, fleet)
-        transition = advance(0, transition, False, NEVER, False, fleet)
+        transition = _advance_alone(0, transition, False, NEVER, False, fleet)
         if fleet.ledger.progress[STUCK_VM] != 0:
             return
         if len(births.follows) > 0:
