@@ -1,9 +1,10 @@
 """Simulates the bundled scenarios with other versions of Python: every figure must have the same bits.
 
-    python tools/reproduce.py python3.11 python3.12 /opt/python3.13/bin/python3
+    python -m tools.reproduce python3.11 python3.12 /opt/python3.13/bin/python3
 
 For each interpreter: an environment of its own with the pinned libraries and the package installed; replication 0 of every scenario in
-both engines; and `tests/golden`, which makes the committed results again. *--environments DIR* keeps the environments there.
+both engines; and `tests/golden`, which makes the committed results again.
+*--environments DIR* keeps the environments there, *--record* writes the figures to docs/proof.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from tools.proof_page import record
 
 ROOT = Path(__file__).parents[1]
 NEEDED = ("conftest.py", "pyproject.toml", "tests", "tools", "scenarios", "results", "docs")
@@ -63,21 +67,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", nargs="+", help="An interpreter, 3.11 or newer.")
     parser.add_argument("--environments", type=Path, help="Where to keep the environments. [default: nowhere]")
+    parser.add_argument("--record", action="store_true", help="Write the figures to docs/proof.md.")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         found = [answered(python, asked.environments or Path(place)) for python in asked.python]
-    is_same = True
-    for version, digests, golden in found:
-        other = [name for name, digest in digests.items() if digest != found[0][1][name]]
-        engines = [
-            name
-            for name in digests
-            if name.endswith("simpy") and digests[name] != digests[name.replace("simpy", "compiled")]
-        ]
-        is_same &= golden and not other and not engines
-        print(f"{version}: {len(digests)} replications, {len(other)} unlike {found[0][0]} {other}, engines differ in {engines}; "
-              f"committed results {'the same' if golden else 'DIFFER'}")  # fmt: skip
-    sys.exit(0 if is_same else 1)
+    versions = {version: compared(digests, found[0][1], is_golden) for version, digests, is_golden in found}
+    print(json.dumps(versions, indent=1))
+    if asked.record:
+        names = " ".join(Path(python).name for python in asked.python)
+        record("reproducibility", f"python -m tools.reproduce {names} --record", {"versions": versions})
+    alike = [each["committed_same"] and not each["unlike"] + each["engines_differ"] for each in versions.values()]
+    sys.exit(0 if all(alike) else 1)
+
+
+def compared(digests: dict[str, str], first: dict[str, str], is_golden: bool) -> dict[str, Any]:
+    """Which scenarios have other bits than with the first interpreter, and which in the two engines."""
+    pairs = {name: name.replace("simpy", "compiled") for name in digests if name.endswith("simpy")}
+    return {
+        "replications": len(digests),
+        "unlike": [name for name, digest in digests.items() if digest != first[name]],
+        "engines_differ": [name for name, other in pairs.items() if digests[name] != digests[other]],
+        "committed_same": is_golden,
+    }
 
 
 if __name__ == "__main__":

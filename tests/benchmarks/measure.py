@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from tests.benchmarks import plain_simpy as plain
 from tests.benchmarks import plain_simpy_hosts as hosted
 from tests.benchmarks import works
 from tests.benchmarks.processes import whole_processes
+from tools.proof_page import commit, machine
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "performance.json"
@@ -385,29 +384,6 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
         whole_processes,
     )
 }
-
-
-def machine() -> dict[str, str]:
-    """Where and with what it was measured."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor()
-    packages = {name: version(name) for name in ("simpy", "numpy", "numba")}
-    return {
-        "cpu": cpu,
-        "cores": str(os.cpu_count()),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        **packages,
-    }
-
-
-def commit() -> str:
-    """The commit that is measured."""
-    call = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+"""Writes docs/proof.md from docs/proof/*.json: no figure on that page is written by hand.
+
+    python -m tools.proof_page
+
+The program that makes a part's figures ends with `record`, which keeps them with the date, command, machine, version and commit, and
+writes the page again. A part more is a function here, from its figures to Markdown, and a row in `PARTS`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sim.files import write_whole
+from sim.version import __version__
+
+ROOT = Path(__file__).parents[1]
+PAGE, KEPT = ROOT / "docs" / "proof.md", ROOT / "docs" / "proof"
+Figures = Mapping[str, Any]
+
+HEAD = """# Proof
+
+Written by `python -m tools.proof_page` from the files in `docs/proof`. Under each part stands the run that its figures come from.
+[Validation](validation.md) says how far off forecasts are, [Engines](engines.md) why both engines give the same bits, and
+[the tests](../tests/README.md) what each kind of test shows."""
+
+
+def machine() -> dict[str, str]:
+    """Where and with what something was measured."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.processor()
+    packages = {name: version(name) for name in ("simpy", "numpy", "numba")}
+    made = {"cpu": cpu, "cores": str(os.cpu_count()), "system": platform.system(), "python": platform.python_version()}
+    return made | packages
+
+
+def commit() -> str:
+    """The commit that is measured."""
+    call = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+def record(name: str, command: str, figures: Figures) -> None:
+    """Keep the figures of one part, with the run that made them, and write the page again."""
+    made = {"date": time.strftime("%Y-%m-%d"), "command": command, "version": __version__, "commit": commit()}
+    KEPT.mkdir(exist_ok=True)
+    write_whole(KEPT / f"{name}.json", json.dumps({"made": made | {"machine": machine()}, **figures}, indent=1) + "\n")
+    write_whole(PAGE, page(kept()))
+
+
+def kept() -> dict[str, Figures]:
+    """The figures of every part that has some."""
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(KEPT.glob("*.json"))}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown; columns after the first hold figures."""
+    ruler = "| --- |" + " ---: |" * (len(head) - 1)
+    return "\n".join(["| " + " | ".join(map(str, row)) + " |" for row in [head]] + [ruler] + ["| " + " | ".join(map(str, row)) + " |" for row in rows])  # fmt: skip
+
+
+def reproducibility(found: Figures) -> str:
+    """Other versions of Python."""
+    rows = [
+        (name, each["replications"], len(each["unlike"]), len(each["engines_differ"]), "the same" if each["committed_same"] else "**differ**")
+        for name, each in found["versions"].items()
+    ]  # fmt: skip
+    return f"""Replication 0 of every bundled scenario, simulated in both engines (the largest in the compiled engine only) with each version of Python
+and the pinned libraries; and the committed results, made again. Figures are compared to the last bit, with those of {rows[0][0]} and
+between engines.
+
+{table(("interpreter", "replications", "unlike the first", "engines differ", "committed results"), rows)}"""
+
+
+PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {"reproducibility": ("Reproducibility", reproducibility)}
+"""By the name of its file: heading and text of each part, in the order of the page."""
+
+
+def page(found: Mapping[str, Figures]) -> str:
+    """The page, from the figures of its parts."""
+    sections = [HEAD]
+    for name, (heading, text) in PARTS.items():
+        if name in found:
+            sections += [f"## {heading}", text(found[name]), _source(found[name]["made"])]
+    return "\n\n".join(sections) + "\n"
+
+
+def _source(made: Figures) -> str:
+    where = made["machine"]
+    return (
+        f"*{made['date']}, `{made['command']}`, vmfleet {made['version']} at commit {made['commit']}; {where['cpu']}, "
+        f"{where['cores']} cores, {where['system']}, Python {where['python']}, numpy {where['numpy']}, numba {where['numba']}.*"
+    )
+
+
+if __name__ == "__main__":
+    write_whole(PAGE, page(kept()))
