@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, model_validator
 
 from sim.distributions import kinds
+from sim.distributions.from_quantiles import check_quantiles
+from sim.fields.registry import Registry
 from sim.fields.samples import read_samples
-from sim.fields.types import NotNegative, Positive, PositiveSeconds, Seconds, Section, Share, Text
+from sim.fields.types import NotNegative, Positive, PositiveSeconds, Seconds, Section, Share, Text, rebuild_sections
 from sim.units import LONGEST_S, format_duration
 
 
@@ -44,7 +48,9 @@ class Spec(Section):
         if self.min is not None and self.max is not None:
             _check_order(min=self.min, max=self.max)
         try:
-            distribution = kinds.truncate(self._untruncated(), self.min, self.max)
+            distribution = self._untruncated()
+            check_quantiles(distribution)
+            distribution = kinds.truncate(distribution, self.min, self.max)
             mean_s = distribution.mean
         except ArithmeticError:  # a parameter so extreme that the mean leaves the numbers
             mean_s = math.inf
@@ -63,6 +69,19 @@ class Spec(Section):
         return self._distribution
 
 
+AnySpec = TypeVar("AnySpec", bound=Spec)
+SPECS: Registry[type[Spec]] = Registry("distribution")
+"""Every distribution of the scenario file by its `dist`."""
+
+
+def add_distribution(spec: type[AnySpec]) -> type[AnySpec]:
+    """A decorator that registers a distribution under the word that its key `dist` takes."""
+    (name,) = get_args(spec.model_fields["dist"].annotation)
+    SPECS.add(name, spec)
+    return spec
+
+
+@add_distribution
 class Exponential(Spec):
     """Exponential by its mean."""
 
@@ -71,6 +90,7 @@ class Exponential(Spec):
     mean: PositiveSeconds = Field(description="Mean.")
 
 
+@add_distribution
 class Lognormal(Spec):
     """Lognormal by any two of median, mean, sigma (of the logarithm) and 95th percentile."""
 
@@ -82,6 +102,7 @@ class Lognormal(Spec):
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
 
+@add_distribution
 class Weibull(Spec):
     """Weibull by shape and scale."""
 
@@ -93,6 +114,7 @@ class Weibull(Spec):
     scale: PositiveSeconds = Field(description="Scale: 63.2 % of values are shorter.")
 
 
+@add_distribution
 class Gamma(Spec):
     """Gamma by shape and mean."""
 
@@ -104,6 +126,7 @@ class Gamma(Spec):
     mean: PositiveSeconds = Field(description="Mean.")
 
 
+@add_distribution
 class Uniform(Spec):
     """Anything between low and high, equally likely."""
 
@@ -114,6 +137,7 @@ class Uniform(Spec):
     high: Seconds = Field(description="Longest value.")
 
 
+@add_distribution
 class Triangular(Spec):
     """Between low and high, most likely around mode."""
 
@@ -125,6 +149,7 @@ class Triangular(Spec):
     high: Seconds = Field(description="Longest value.")
 
 
+@add_distribution
 class Quantiles(Spec):
     """Piecewise linear through measured quantiles: share p of all draws is at most `at`."""
 
@@ -134,6 +159,7 @@ class Quantiles(Spec):
     at: tuple[Seconds, ...] = Field(description="As many durations as p, rising.")
 
 
+@add_distribution
 class Samples(Spec):
     """Measured durations drawn again: one column of seconds in a CSV file beside the scenario."""
 
@@ -145,6 +171,7 @@ class Samples(Spec):
         return kinds.Samples(values=read_samples(self._folder / self.file, self.column))
 
 
+@add_distribution
 class Mixture(Spec):
     """One of several distributions, picked by weight."""
 
@@ -160,10 +187,15 @@ class Mixture(Spec):
         return kinds.Mixture(weights=shares(self.weights), of=tuple(to_distribution(part) for part in self.of))
 
 
-Distributed = Annotated[
-    Exponential | Lognormal | Weibull | Gamma | Uniform | Triangular | Quantiles | Mixture | Samples,
-    Field(discriminator="dist"),
-]
+class _OneOfSpecs:
+    """Any distribution that is registered when a table is built."""
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: Any) -> Any:
+        every: Any = reduce(or_, SPECS.values())
+        return handler.generate_schema(Annotated[every, Field(discriminator="dist")])
+
+
+Distributed = Annotated[Spec, _OneOfSpecs()]
 
 DURATION_TAG, DISTRIBUTION_TAG = ":duration", ":distribution"
 
@@ -179,10 +211,7 @@ Varying = Annotated[
 
 Mixture.model_rebuild()
 
-SPECS: Mapping[str, type[Spec]] = {
-    get_args(spec.model_fields["dist"].annotation)[0]: spec for spec in get_args(get_args(Distributed)[0])
-}
-"""Every distribution of the scenario file by its `dist`."""
+SPECS.watch(lambda *_: rebuild_sections())
 
 
 def to_distribution(varying: float | Spec) -> kinds.Distribution:

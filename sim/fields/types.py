@@ -4,7 +4,7 @@ Each checks its value where it is read, and says what would be right.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -83,6 +83,21 @@ def add_field(
     following = [key for key in fields if before in fields and list(fields).index(key) >= list(fields).index(before)]
     later = {key: fields.pop(key) for key in following}
     model.__pydantic_fields__ = {**fields, name: made, **later}
+
+
+def rebuild_sections() -> None:
+    """Build anew every section that was built before something was added to one."""
+    built = [section for section in _below(Section) if section.__pydantic_complete__]
+    for section in built:
+        del section.__pydantic_core_schema__  # else the sections around it would take the old one
+    for section in built:
+        section.model_rebuild(force=True)
+
+
+def _below(model: type[Section]) -> Iterator[type[Section]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 # --- texts, numbers, durations --------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from sim.fields.types import (
     Zone,
     add_field,
     default_field,
+    rebuild_sections,
 )
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import DEMAND_KINDS, AlwaysOn, Demand, DemandSection, Parked
@@ -327,7 +328,7 @@ def _admit(model: type[Section], kinds: Registry[Any], before: str = "") -> None
 
     def admit_later(key: str, section: type[Section]) -> None:
         add_field(model, key, _table(section), before=before)
-        _rebuild()
+        rebuild_sections()
 
     for key, section in kinds.items():
         add_field(model, key, _table(section), before=before)
@@ -341,13 +342,6 @@ def _table(section: type[Section]) -> Any:
     return section | None
 
 
-def _rebuild() -> None:
-    models: list[type[Section]] = [Group, Platform, ScenarioFile, *ScenarioFile.__subclasses__()]
-    for model in models:
-        if model.__pydantic_complete__:  # else it is built when it is first used
-            model.model_rebuild(force=True)
-
-
 _admit(Group, DEMAND_KINDS, before="when_off")
 _admit(Group, GROUP_FAULTS)
 _admit(Platform, PLATFORM_FAULTS)
@@ -355,9 +349,9 @@ _admit(Platform, PLATFORM_FAULTS)
 
 def _admit_policy(_name: str, _policy: PlacementPolicy) -> None:
     admit_policies()
-    _rebuild()
+    rebuild_sections()
 
 
 admit_policies()
 POLICIES.watch(_admit_policy)
-_rebuild()
+rebuild_sections()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -339,3 +340,93 @@ def test_what_a_plug_in_imports_is_part_of_its_digest(tmp_path: Path) -> None:
         (pack / "prices.csv").write_text(data)
         found.add(answered(code, tmp_path, PYTHONPATH=str(tmp_path)))
     assert len(found) == 3
+
+
+REPAIRED = """
+import log_logistic
+import numpy as np
+from sim.distributions.samplers import compile_samplers, evaluate
+from sim.distributions.streams import LAST
+repair = {"dist": "log-logistic", "median": "10min", "shape": 2.5}
+fleet = {"name": "repaired", "horizon": "60d", "replications": 2, "group": [
+    {"name": "web", "count": 40, "guest_crash": {"time_between": {"dist": "log-logistic", "median": "20h", "shape": 3.0}, "detection": repair}},
+    {"name": "cut", "count": 5, "cycle": {"on": repair | {"shape": 0.9, "max": "9h"}, "off": {"dist": "mixture", "weights": [1, 2], "of": ["1h", repair]}}}]}
+scenario = sim.from_dict(fleet)
+found = [[str(each.metrics) for each in sim.run(scenario, engine=engine).replications] for engine in ("simpy", "compiled")]
+ours = log_logistic.LogLogistic(median=600.0, shape=2.5)
+n = (np.arange(200_000) * (LAST // 200_000)).astype(np.int64)
+drawn = evaluate(compile_samplers([ours]), 0, n)
+wrong = {}
+for key, changed in {"shape": {"shape": "2"}, "typo": {"shap": 2.5}, "mean": {"shape": 1.0}}.items():
+    fleet["group"][0]["guest_crash"]["detection"] = repair | changed
+    try:
+        sim.from_dict(fleet)
+    except sim.ScenarioError as error:
+        wrong[key] = str(error)
+print(json.dumps({"same": found[0] == found[1], "mean": ours.mean, "deviation": ours.variance**0.5, "drawn": float(drawn.mean()),
+                  "below": float((drawn < 1200).mean()), "cdf": float(ours.cdf(1200)), "wrong": wrong, "words": scenario.describe()}))
+"""
+
+
+def test_a_distribution_of_a_plug_in_has_the_same_bits_in_both_engines(tmp_path: Path) -> None:
+    """Mean and deviation of a log-logistic by their formulas; in a mixture, cut, as detection and between crashes; exponential differs."""
+    found = answered(REPAIRED, tmp_path)
+    assert found["same"]
+    ratio = math.pi / 2.5
+    mean = 600 * ratio / math.sin(ratio)
+    assert found["mean"] == pytest.approx(mean, rel=1e-9)
+    assert found["deviation"] == pytest.approx(600 * math.sqrt(2 * ratio / math.sin(2 * ratio) - (ratio / math.sin(ratio)) ** 2), rel=1e-6)  # fmt: skip
+    assert found["drawn"] == pytest.approx(mean, rel=2e-3)
+    below = 1 / (1 + (1200 / 600) ** -2.5)
+    assert found["cdf"] == pytest.approx(below, abs=1e-12)
+    assert found["below"] == pytest.approx(below, abs=2e-5)
+    assert abs(found["below"] - (1 - math.exp(-1200 / mean))) > 0.02  # an exponential of that mean
+    assert any("log-logistic, median 10min, shape 2.5" in line for line in found["words"])
+
+
+def test_wrong_parameters_of_a_plug_ins_distribution_are_named(tmp_path: Path) -> None:
+    """By place and value, as those of the built-in ones; a shape of 1 has no mean."""
+    wrong = answered(REPAIRED, tmp_path)["wrong"]
+    assert wrong["shape"] == 'group.web.guest_crash.detection.shape: "2": this is not a number without quotes (write 2)'
+    assert 'shap: there is no such key (did you mean "shape"?)' in wrong["typo"]
+    assert "this distribution has no finite mean" in wrong["mean"]
+
+
+BROKEN = """
+from dataclasses import dataclass
+from typing import Literal
+import numpy as np
+from sim.distributions.from_quantiles import FromQuantiles
+from sim.distributions.specs import Spec, add_distribution
+@dataclass(frozen=True)
+class Odd(FromQuantiles):
+    how: str
+    def quantile(self, u, q):
+        return {"jump": np.where(u < 0.3, 5.0, 9.0) + u, "falls": 60 * q, "list": list(u), "endless": 1 / (1 - np.round(u, 3)), "short": u[:2]}[self.how]
+    def describe(self): return "odd"
+@add_distribution
+class OddSpec(Spec):
+    made = Odd
+    dist: Literal["odd"]
+    how: str
+with np.errstate(all="ignore"):
+    found = {}
+    for how in ("jump", "falls", "list", "endless", "short"):
+        fleet = {"name": "odd", "horizon": "1d", "group": [{"name": "web", "durations": {"starting": {"dist": "odd", "how": how}}}]}
+        try:
+            sim.from_dict(fleet)
+        except sim.InputError as error:
+            found[how] = str(error)
+print(json.dumps(found))
+"""
+
+
+def test_a_distribution_that_breaks_its_contract_is_refused(tmp_path: Path) -> None:
+    """A jump, a quantile function that falls or is infinite, another shape; a list is as good as an array."""
+    found = answered(BROKEN, tmp_path)
+    assert "group.web.durations.starting" in found["jump"]
+    assert "has a jump or a kink" in found["jump"]
+    assert "is not finite, is negative, or falls" in found["falls"]
+    assert "is not finite" in found["endless"]
+    assert "distribution __main__.Odd: quantile(u, q) returned float64 of shape (2,)" in found["short"]
+    assert "list" not in found
