@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from drawn_fleets import fleet_plans
 from fleets import RunOutput, differences, fleet, run_until
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sim.distributions.kinds import Exponential
 from sim.engines.compiled import encode, private_fleet, small_groups
@@ -183,14 +185,18 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
 @settings(drawn, max_examples=20)
 @given(
     plan=fleet_plans(most_groups=3), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)),
-    few=st.sampled_from((0.0, 1e9)),
+    few=st.sampled_from((0.0, 1e9)), judged_by=st.sampled_from((0, 20, 10**9)), near=st.sampled_from((0.5, 0.9, 2.0)),
 )  # fmt: skip
-def test_threads_blocks_and_memory_for_peaks_change_no_bit(plan: FleetPlan, block: int, lines: int, few: float) -> None:
+def test_threads_blocks_and_memory_for_peaks_change_no_bit(
+    plan: FleetPlan, block: int, lines: int, few: float, judged_by: int, near: float
+) -> None:
     """VMs are simulated by blocks in threads or groups of few together, and peaks found in one pass or two: the same bits."""
     right = run_until(plan, "compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(private_fleet, "VMS_AT_ONCE", (block, block))
         patch.setattr(private_fleet, "CHANGES_KEPT", lines)
+        patch.setattr(private_fleet, "CHANGES_TO_JUDGE_BY", judged_by)
+        patch.setattr(private_fleet, "NEAR_PEAK", near)
         patch.setattr(small_groups, "FEW_VMS", few)
         patch.setattr(small_groups, "GROUPS_AT_ONCE", 2)
         patch.setattr(small_groups, "LINES", 1 + lines % 11)
@@ -204,12 +210,22 @@ def test_peaks_in_two_passes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -
     plan = fleet(count=40, hours=30.0, demand=Cycle(on_s=Exponential(mean=900.0), off_s=Exponential(mean=900.0)))
     monkeypatch.setattr(encode, "BINS", 50)
     right = run_until(plan, "compiled")
-    monkeypatch.setattr(private_fleet, "CHANGES_KEPT", 0)
-    assert not differences(right, run_until(plan, "compiled"))
-    monkeypatch.setattr(
-        private_fleet, "bins_that_may_matter", lambda groups: np.zeros(groups[0].encoded.bins, dtype=bool)
-    )
-    assert differences(right, run_until(plan, "compiled")), "a second pass that looks nowhere must be found out"
+    monkeypatch.setattr(private_fleet, "VMS_AT_ONCE", (8, 8))
+
+    def looks_nowhere(groups: Sequence[private_fleet.CompiledGroup], of_peak: float = 1.0) -> NDArray[np.bool_]:
+        return np.zeros(groups[0].encoded.bins, dtype=bool) if of_peak == 1.0 else right_bins(groups, of_peak)
+
+    right_bins = private_fleet.bins_that_may_matter
+    for few in (
+        {"CHANGES_KEPT": 0},
+        {"CHANGES_TO_JUDGE_BY": 0, "NEAR_PEAK": 2.0},
+    ):  # nothing is kept; a wrong judgement
+        with monkeypatch.context() as patch:
+            for name, value in few.items():
+                patch.setattr(private_fleet, name, value)
+            assert not differences(right, run_until(plan, "compiled"))
+            patch.setattr(private_fleet, "bins_that_may_matter", looks_nowhere)
+            assert differences(right, run_until(plan, "compiled")), "a second pass that looks nowhere must be found out"
 
 
 # --- the collector by itself ------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ MOVES_AT_ONCE = 500_000  # of one call, about: what surrounds it costs little, i
 VMS_AT_ONCE = 16, 262_144  # of one call, at least and at most
 PILOT_VMS = 16  # simulated beforehand, to know how much there is to write
 CHANGES_KEPT = 48_000_000  # of a fleet (384 MB) before the peaks are found in two passes
+CHANGES_TO_JUDGE_BY = 4_000_000  # of a group, before those that will hardly matter for its peaks are dropped
+NEAR_PEAK = 0.9  # of the highest number so far: fewer VMs than that at once hardly become a peak
 
 
 @dataclass(slots=True)
@@ -166,40 +168,53 @@ def simulate_groups(
     that may matter (which costs a second pass where there are too many to keep).
     """
     groups = [CompiledGroup(setup, window) for setup in setups]
-    lines, everything = 0, True
+    lines = 0
     kept: list[tuple[CompiledGroup, Longs]] = []
     done, vms = 0, max(1.0, sum(setup.expected_vms for setup in setups))
+    mask = np.ones(groups[0].encoded.bins if groups else 0, dtype=np.bool_)  # bins all of whose changes are kept
+    judged = keep_all_changes or len(groups) > 1 or not _are_alike(groups)
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in groups:
             group.measure()
-            mask = np.full(group.encoded.bins, everything)
             for buffers in _in_order(pool, threads, group, mask, events=listener is not None):
                 group.take(buffers)
                 done += group.vms_at_once
                 report_progress(done / vms)
                 if listener is not None:
                     group.report(listener, buffers.moves)
-                if everything:
+                if mask.any():
                     kept.append((group, buffers.changes.copy()))
                     lines += len(buffers.changes)
-                    if lines > CHANGES_KEPT and not keep_all_changes:
-                        everything, kept = False, []
-                        mask[:] = False
+                if not judged and lines > CHANGES_TO_JUDGE_BY:
+                    judged = True
+                    mask &= bins_that_may_matter(groups, NEAR_PEAK)
+                    kept = _in_bins(kept, mask)
+                    lines = sum(len(changes) for _, changes in kept)
+                if lines > CHANGES_KEPT and not keep_all_changes:
+                    mask[:], kept, lines = False, [], 0
         if groups and not keep_all_changes:
-            mask = bins_that_may_matter(groups)
+            matter = bins_that_may_matter(groups)
+            kept = _in_bins(kept, matter & mask)
+            missed = matter & ~mask
             for group in groups:
-                _add_bins(peaks, group, ~mask)
-                if not everything:
-                    for buffers in _in_order(pool, threads, group, mask, events=False):
-                        kept.append((group, buffers.changes.copy()))
-            if everything:
-                kept = [
-                    (group, changes[mask[ticks_of_changes(changes) >> group.encoded.run.bin_shift]])
-                    for group, changes in kept
-                ]
+                _add_bins(peaks, group, ~matter)
+                if missed.any():
+                    kept += [
+                        (group, found.changes.copy()) for found in _in_order(pool, threads, group, missed, events=False)
+                    ]
     for group, changes in kept:
         add_changes(peaks, changes, [group.setup.index])
     return groups
+
+
+def _are_alike(groups: Sequence[CompiledGroup]) -> bool:
+    """Whether the first VMs of the groups show when there are many: all are there from the beginning."""
+    return all(group.setup.stepped is None and group.setup.plan.count > 0 for group in groups)
+
+
+def _in_bins(kept: Sequence[tuple[CompiledGroup, Longs]], mask: NDArray[np.bool_]) -> list[tuple[CompiledGroup, Longs]]:
+    """Those lines of changes that lie in some bins."""
+    return [(group, changes[mask[ticks_of_changes(changes) >> group.encoded.run.bin_shift]]) for group, changes in kept]
 
 
 def _in_order(
@@ -224,13 +239,13 @@ def _in_order(
         yield future.result()
 
 
-def bins_that_may_matter(groups: Sequence[CompiledGroup]) -> NDArray[np.bool_]:
-    """Bins in which a group, or the fleet, may have had more VMs at once than at the end of any bin."""
+def bins_that_may_matter(groups: Sequence[CompiledGroup], of_peak: float = 1.0) -> NDArray[np.bool_]:
+    """Bins in which a group, or the fleet, may have had more VMs at once than (a part of) the most at the end of any bin."""
     mask = np.zeros(groups[0].encoded.bins, dtype=np.bool_)
     for bins in [*(group.bins for group in groups), sum(group.bins for group in groups)]:
         for net, ups in ((bins[:, 0], bins[:, 1]), (bins[:, 2], bins[:, 3])):  # type: ignore[index]
             after = np.cumsum(net)
-            mask |= (after - net + ups) > after.max(initial=0)
+            mask |= (after - net + ups) > of_peak * after.max(initial=0)
     return mask
 
 
