@@ -10,7 +10,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.azure import day_of
-from sim.cli.folders import RESULTS, folder_for
+from sim.cli.folders import RESULTS, folder_for, keep_other_result
 from sim.errors import InputError
 from sim.fields.numbers import money, relative
 
@@ -57,6 +57,7 @@ def backtest(
             found = simulate(loaded, exports, first=period[0], last=period[1], **asked)
     summary = found.summary()
     folder = folder_for(shared, loaded.name, "backtest")
+    keep_other_result(folder, "backtest", shared)
     found.write(folder, summary)
     if not shared.no_report:
         build(folder)

@@ -44,14 +44,33 @@ A = TypeVar("A", bound=Answer)
 
 
 def folder_for(shared: options.Shared, name: str, command: str) -> Path:
-    """Where a result goes; a note says when it replaces the result of another command."""
+    """Where a result goes: where --out says, else into the folder of the scenario's name. Raises ResultError, before a long run."""
+    from sim.runs.atomic_write import check_folder
+
     if shared.out is not None:
         return shared.out
     folder = RESULTS / (name if ".." not in (shared.replications or "") else f"{name}-{shared.replications}")
-    for other, file in MAIN_FILES.items():
-        if other != command and not shared.quiet and (folder / file).exists():
-            terminal.note(f"replaces the result of `vmfleet {other}` in {folder}; --out keeps both")
+    for _, goal in _other_result(folder, command):
+        check_folder(goal)
     return folder
+
+
+def keep_other_result(folder: Path, command: str, shared: options.Shared) -> None:
+    """Before this command's result is written: another one's moves out of its way. A folder that --out names is replaced."""
+    from sim.runs.atomic_write import move_result
+
+    for other, goal in _other_result(folder, command) if shared.out is None else ():
+        move_result(folder, goal)
+        if not shared.quiet:
+            terminal.note(
+                f"the result of `vmfleet {other}` in {folder} is now in {goal}; --out DIR leaves it in its place"
+            )
+
+
+def _other_result(folder: Path, command: str) -> list[tuple[str, Path]]:
+    """The other command whose result a folder holds, if any, and where that goes."""
+    found = [other for other, file in MAIN_FILES.items() if other != command and (folder / file).exists()]
+    return [(other, folder.with_name(f"{folder.name}-{other}")) for other in found[:1]]
 
 
 def run_study(
@@ -69,6 +88,7 @@ def run_study(
     with workers_for(shared.jobs, shared.cluster) as workers, _kept(folder, shared) as cache:
         with terminal.progress_bar("replications", quiet=shared.silent) as progress:
             answer = simulate(replace(asked, workers=workers, cache=cache, progress=progress))
+        keep_other_result(folder, command, shared)
         answer.write(folder)
     if not shared.no_report:
         terminal.build_report(folder, quiet=shared.silent)

@@ -10,7 +10,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.conditions import conditions_of
-from sim.cli.folders import folder_for
+from sim.cli.folders import folder_for, keep_other_result
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def merge(
         result = merge(shards, None if count is None else whole_run(count), files)
         folder = folder_for(shared, result.scenario.name, "run")
         check_folder(folder)
+        keep_other_result(folder, "run", shared)
         result.write(folder)
     _show(read(folder), shared)
 
@@ -97,7 +98,12 @@ def _simulate(scenario: Scenario, shared: options.Shared) -> None:
         workers_for(shared.jobs, shared.cluster) as workers,
         terminal.progress_bar("replications", quiet=shared.silent) as progress,
     ):
-        stored = run_to_folder(scenario, folder, options=replace(asked, workers=workers, progress=progress))
+        stored = run_to_folder(
+            scenario,
+            folder,
+            before_writing=lambda: keep_other_result(folder, "run", shared),
+            options=replace(asked, workers=workers, progress=progress),
+        )
     if shared.focus is not None:
         _write_invoice(scenario, stored, shared)
     _show(stored, shared)

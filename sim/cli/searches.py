@@ -8,7 +8,7 @@ import typer
 
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
-from sim.fields.metrics import Forms
+from sim.fields.metrics import Forms, hosts_sentence
 from sim.fields.numbers import MINUS, NO_NUMBER, general, money, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -120,6 +120,8 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
         left=2,
     )
     terminal.say(summary["words"])
+    if sentence := hosts_sentence(summary.get("unpriced_hosts", ())):
+        terminal.say(sentence)
 
 
 def _print_purchases(summary: Mapping[str, Any]) -> None:

@@ -7,12 +7,13 @@ registered where their figures are computed: `sim.runs.metrics` for usage and ev
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from sim.fields.messages import list_words
 from sim.fields.numbers import Scale, between, hours_scale, money_scale, percent, plain, signed
 from sim.fields.registry import Registry
 
@@ -220,6 +221,13 @@ def domain_of(name: str) -> tuple[float, float]:
     """Least and largest value of a metric."""
     row = find_metric(name)
     return (0.0, math.inf) if row is None else row.domain
+
+
+def hosts_sentence(hosts: Sequence[str]) -> str:
+    """What a bill leaves out: clusters of hosts without a price; "" where there are none."""
+    if not hosts:
+        return ""
+    return f"The hosts of {list_words(hosts, 'and')} have no price here (platform.hosts.hourly): VMs on them pay for themselves."
 
 
 def trust_sentence(share: float | None, of: str = "the cost") -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, trust_sentence
+from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, hosts_sentence, trust_sentence
 from sim.fields.numbers import Scale, between, count, money_scale, percent, plain
 from sim.fields.rounding import rounded_parts
 from sim.report import clock
@@ -140,6 +140,8 @@ def answer(data: PageData) -> list[str]:
     if sentence := trust_sentence(
         stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None, "the bill"
     ):
+        sentences.append(sentence)
+    if sentence := hosts_sentence(run.stored.summary.get("unpriced_hosts", ())):
         sentences.append(sentence)
     return sentences
 

@@ -77,6 +77,16 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
             place.rename(folder)
 
 
+def move_result(folder: Path, goal: Path) -> None:
+    """Give a result folder another name; a result there is replaced as by a new one. Raises ResultError: it holds other files."""
+    _check_ours(goal)
+    with _explained(goal), workplace(goal.parent, goal) as work:
+        _take_along(goal, folder)
+        if goal.exists():
+            goal.rename(work / "old")
+        folder.rename(goal)
+
+
 def _real(folder: str | Path) -> Path:
     """The folder that a path, which may be a symbolic link, leads to."""
     return Path(os.path.realpath(folder))

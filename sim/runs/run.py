@@ -1,5 +1,6 @@
 """Replicates a scenario: a given number of times, or until its headline figures are known well enough."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -49,12 +50,17 @@ def run_with(scenario: Scenario, options: RunOptions) -> RunResult:
 
 
 def run_to_folder(
-    scenario: Scenario | str | Path, folder: str | Path, *, resume: bool = False, **keywords: Unpack[RunKeywords]
+    scenario: Scenario | str | Path,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    before_writing: Callable[[], None] = lambda: None,
+    **keywords: Unpack[RunKeywords],
 ) -> StoredResult:
     """Run a scenario and write its result folder; finished replications outlive an interruption.
 
     They are kept beside the folder until it is written. With *resume* they aren't simulated again, and the folder ends
-    up with the bits of an undisturbed run. Raises ResultError before the run if the folder can't be written.
+    up with the bits of an undisturbed run. *before_writing* is called when all is simulated. Raises ResultError before the run if the folder can't be written.
     """
     check_folder(folder)
     cache = RunCache(unfinished_folder(folder))
@@ -63,6 +69,7 @@ def run_to_folder(
         cache.forget()
     with full_disk_explained(folder):
         result = run_with(loaded(scenario), options)
+    before_writing()
     result.write(folder)
     cache.forget()
     return read(folder)

@@ -192,6 +192,7 @@ class RunResult(Pictured):
             "billing_policy": self.scenario.billing_policy,
             "currency": self.scenario.prices.currency,
             "confidence": self.confidence,
+            **({"unpriced_hosts": hosts} if (hosts := self.scenario.unpriced_hosts()) else {}),
         }
         if self.stopping is not None:
             summary["stopping"] = asdict(self.stopping)

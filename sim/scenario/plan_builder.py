@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim.billing.commitments import Commitment
+from sim.billing.commitments import Commitment, DedicatedHost
 from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue
@@ -120,4 +120,12 @@ def billed_commitments(file: ScenarioFile, catalogue: Catalogue, resolved: Resol
     context = CommitmentContext(
         catalogue=catalogue, region=file.prices.region, resolved_names=lambda groups: resolved_names(groups, resolved)
     )
-    return tuple(section.to_commitment(context) for section in file.commitments)
+    hosts = (
+        DedicatedHost(
+            name=pool.name, quantity=pool.count, usd_per_h=pool.hourly, vcpus=pool.vcpus,
+            groups=resolved_names(pool.only_groups, resolved),
+        )
+        for pool in (file.platform.hosts if file.platform else ())
+        if pool.hourly is not None
+    )  # fmt: skip
+    return (*(section.to_commitment(context) for section in file.commitments), *hosts)

@@ -49,7 +49,7 @@ def describe_platform(file: ScenarioFile, resolved: ResolvedGroups) -> list[str]
 def _hosts(file: ScenarioFile, platform: Platform, resolved: ResolvedGroups) -> list[str]:
     if not platform.hosts:
         return ["Hardware without end."]
-    lines = [_pool(pool) for pool in platform.hosts]
+    lines = [_pool(pool, file.prices.currency) for pool in platform.hosts]
     vcpus = sum(pool.count * pool.vcpus for pool in platform.hosts)
     regions = dict.fromkeys(member.region for member in resolved.groups)
     endless = [region for region in regions if not pools_in(region, file)]
@@ -60,11 +60,12 @@ def _hosts(file: ScenarioFile, platform: Platform, resolved: ResolvedGroups) -> 
     return lines + [f"Hardware without end in {list_words(endless, 'and')}."] * bool(endless)
 
 
-def _pool(pool: Hosts) -> str:
+def _pool(pool: Hosts, currency: str) -> str:
     where = f" in {pool.region}" if pool.region is not None else ""
     where += f" in zone {pool.zone}" if pool.zone is not None else ""
     racks = f" in {pool.racks} racks" if pool.racks > 1 else ""
     whose = f", for {list_words(pool.only_groups, 'and')} only" if pool.only_groups else ""
+    whose += f", each {pool.hourly:g} {currency} an hour" if pool.hourly is not None else ""
     return f"{pool.name}: {pool.count:,} host{'s' * (pool.count != 1)} of {pool.vcpus} vCPU and {pool.memory_gib:g} GiB{where}{racks}{whose}."
 
 

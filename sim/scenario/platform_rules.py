@@ -7,6 +7,7 @@ from sim.catalog.sizes import region_key
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
+from sim.scenario.commitments_section import DedicatedHostSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_plan import families_of, pool_region, pools_in
 from sim.scenario.platform_section import Hosts, Platform
@@ -28,6 +29,8 @@ def check_room(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGroup
             place: Path = (*HOSTS, number, "only_groups", position)
             yield from _unknown_group(place, name, file)
             yield from _elsewhere(place, name, pool_region(pool, file), resolved)
+        if pool.hourly is not None:
+            yield from _priced_hosts((*HOSTS, number), pool, file, resolved)
     yield from _faults(platform)
     place = ("platform", "shortage")
     yield from unique_names(place, [shortage.name for shortage in platform.shortages])
@@ -181,6 +184,22 @@ def _commitments(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGro
             yield from _may_not(place, name, section.users, resolved)
             if section.held_room is not None:
                 yield from _of_size(place, name, section.held_room[0], catalogue, resolved)
+
+
+def _priced_hosts(place: Path, pool: Hosts, file: ScenarioFile, resolved: ResolvedGroups) -> Iterator[Issue]:
+    """Hosts with a price are dedicated, and paid once: a commitment has neither their name nor their groups."""
+    if not pool.only_groups:
+        hint = "name the groups in only_groups, or leave hourly out: VMs on shared hosts pay for themselves"
+        yield Issue((*place, "hourly"), f"the hosts of {pool.name} are for no group alone", hint, value=pool.hourly)
+    for position, name in enumerate(pool.only_groups):
+        yield from _may_not((*place, "only_groups", position), name, DedicatedHostSection.users, resolved)
+    for number, section in enumerate(file.commitments):
+        if section.name == pool.name or (section.kind == "dedicated-host" and {*section.groups} & {*pool.only_groups}):
+            problem = f"commitment {show_value(section.name)} has {'its name' if section.name == pool.name else 'a price for its groups'}"
+            hint = "rename it" if section.name == pool.name else "give the price once"
+            yield Issue(
+                (*place, "hourly"), problem, hint, value=pool.hourly, related_paths=(("commitment", number, "name"),)
+            )
 
 
 def _may_not(place: Path, name: str, what: str, resolved: ResolvedGroups) -> Iterator[Issue]:

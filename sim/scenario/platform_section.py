@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sim.engines.shared.placement import POLICIES
-from sim.fields.types import Name, Positive, Section, Text, Whole, Zone, add_field, default_field
+from sim.fields.types import Name, Positive, Price, Section, Text, Whole, Zone, add_field, default_field
 from sim.model import plan
 from sim.model.faults import PLATFORM_FAULTS, PlatformFault, ShortageSection
 
@@ -30,6 +30,11 @@ class Hosts(Section):
         "platform.hosts.racks", "Racks the hosts are spread over; a rack is a fault domain."
     )
     only_groups: tuple[Text, ...] = Field((), description="Dedicated to these groups; left out: for all.")
+
+    hourly: Price | None = Field(
+        None,
+        description="What one host costs an hour, in the currency of [prices]; VMs of only_groups pay no compute on it. Left out: VMs pay for themselves.",
+    )
 
     def to_plan(self, region: str, only_groups: tuple[str, ...]) -> plan.HostPool:
         """The cluster in a region, dedicated to groups as they are simulated."""

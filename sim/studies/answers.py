@@ -30,6 +30,6 @@ class Answer(Pictured):
 
 def check_metrics(scenario: Scenario, *metrics: str) -> None:
     """Raise InputError, naming close matches, for a metric that no run of the scenario can report."""
-    possible = possible_metrics([commitment.name for commitment in scenario.commitments])
+    possible = possible_metrics([commitment.name for commitment in scenario.billed_commitments()])
     for metric in metrics:
         check_metric(metric, possible)

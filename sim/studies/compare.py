@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
+from sim.fields.metrics import hosts_sentence
 from sim.runs.atomic_write import COMPARISON
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES, check_metric
@@ -83,7 +84,9 @@ class Comparison(Pictured):
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before relying on the differences."""
-        found = []
+        runs = (self.base, *self.variants.values())
+        hosts = dict.fromkeys(name for run in runs for name in run.scenario.unpriced_hosts())
+        found = [hosts_sentence([*hosts])] if hosts else []
         for name, by_metric in self.differences.items():
             cost = by_metric["cost.total"]
             together = cost.correlation

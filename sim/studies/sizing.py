@@ -117,6 +117,7 @@ class Sizing(Answer):
             "words": self.words,
             "seed": self.trials[0].run.seed,
             "least_replications": self.least if math.isfinite(self.least) else None,
+            **({"unpriced_hosts": hosts} if (hosts := self.scenario.unpriced_hosts()) else {}),
             "trials": list(self.rows()),
         }
 

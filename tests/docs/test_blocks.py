@@ -11,6 +11,7 @@ import pytest
 import typer
 import yaml
 
+from sim.cli.folders import MAIN_FILES
 from sim.scenario.keys import key_rows
 from tests.helpers.command_line import calls, check_arguments
 from tests.helpers.doc_blocks import Block, blocks_of
@@ -70,6 +71,34 @@ def test_a_newcomer_finds_the_answer_in_three_commands(name: str) -> None:
     commands = [line for block in blocks if block.language == "sh" for line in block.text.splitlines()]
     assert len(commands) <= 3
     assert any(block.output for block in blocks)
+
+
+COMMANDS_IN_PROSE = re.compile(rf"`(vmfleet (?:{'|'.join(MAIN_FILES)}) [^`\n]*\.toml[^`\n]*)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_command_of_a_page_writes_over_the_result_of_another_one(page: Path) -> None:
+    """What a page points to is still there when its reader has typed all of it."""
+    assert not written_twice(page.read_text(encoding="utf-8"))
+
+
+def test_a_page_that_writes_over_its_own_result_is_noticed() -> None:
+    """The check above can fail, also for a command in a sentence."""
+    page = "```sh\nvmfleet run a.toml\nvmfleet size b.toml -o there\n```\n\nand `vmfleet recommend a.toml` or `vmfleet run b.toml`"
+    assert written_twice(page) == ["a"]
+
+
+def written_twice(text: str) -> list[str]:
+    """The result folders that more than one command of a page writes."""
+    shell = [block.text for _, _, block in blocks_of(text) if block.language == "sh"]
+    written = []
+    lines = "\n".join([*shell, *COMMANDS_IN_PROSE.findall(text)]).splitlines()
+    for words in calls("\n".join(line for line in lines if "$SLURM" not in line)):  # one folder a job
+        scenario = next((Path(word).stem for word in words if word.endswith(".toml")), None)
+        named = [words[place + 1] for place, word in enumerate(words) if word in ("--out", "-o")]
+        if words[1] in MAIN_FILES and scenario:
+            written += named or [scenario]
+    return sorted({folder for folder in written if written.count(folder) > 1})
 
 
 PLUGGED = {"group[].every_other_day", "group[].every_other_day.length"}  # of the page on a behaviour of one's own

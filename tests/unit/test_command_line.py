@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import sim
 import sim.runs.executors
 import sim.runs.run
 from sim.cli import main
@@ -85,18 +86,40 @@ def test_markdown_is_the_answer_and_nothing_else(small: Path, capsys: pytest.Cap
     assert second.strip().startswith("###")
 
 
-def test_a_study_goes_where_its_scenario_s_run_goes_and_says_what_it_replaces(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One default for all commands; a result that is lost is lost with a word, or kept by --out."""
+def test_no_command_destroys_the_result_of_another_one(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One default for all commands; the earlier result is kept whole beside it, and the note says where."""
     assert vmfleet("run", small, "--no-report") == 0
     capsys.readouterr()
     call = ("sweep", small, "--vary", "group.dev.count=1,2", "--no-report")
     assert vmfleet(*call, "--out", "elsewhere") == 0
     assert capsys.readouterr().err == ""
     assert vmfleet(*call) == 0
-    assert "replaces the result of `vmfleet run`" in capsys.readouterr().err
+    assert "result of `vmfleet run` in results/small is now in results/small-run;" in capsys.readouterr().err
     assert {path.name for path in Path("results/small").glob("*.json")} == {"sweep.json", "provenance.json"}
+    earlier = sim.read("results/small-run")
+    assert earlier.outcomes["", "cost.total"][0] > 0
+    assert vmfleet("report", "results/small-run") == 0
+    (earlier.folder / "figures" / "mine.txt").write_text("a note of the user's", encoding="utf-8")
+    assert vmfleet("run", small, "--no-report", "--quiet") == 0  # the study goes aside in turn
+    assert Path("results/small-sweep/sweep.csv").exists()
+    assert capsys.readouterr().err == ""
+    assert vmfleet(*call, "--quiet") == 0  # replaces the older result of `run`, not what the user has put there
+    assert (earlier.folder / "figures" / "mine.txt").read_text(encoding="utf-8") == "a note of the user's"
+    assert not (earlier.folder / "report.html").exists()
+    assert vmfleet("size", small, "--vary", "group.dev.count=1..3", "--keep", "no.metric<=1") == 2
+    assert Path("results/small/sweep.csv").exists()  # wrong input moves nothing
+
+
+def test_what_another_command_s_result_would_go_over_is_not_ours_to_replace(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder of the user's that has the name is refused, and both stay as they were."""
+    assert vmfleet("run", small, "--no-report", "--quiet") == 0
+    Path("results/small-run").mkdir()
+    Path("results/small-run/thesis.txt").write_text("mine", encoding="utf-8")
+    assert vmfleet("sweep", small, "--vary", "group.dev.count=1,2", "--no-report") == 2
+    assert "results/small-run: is not empty and holds no result of vmfleet" in capsys.readouterr().err
+    assert Path("results/small/summary.json").exists()
 
 
 def test_quiet_prints_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:

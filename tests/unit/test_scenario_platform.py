@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+import sim
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
+from sim.cli.terminal import print_summary
 from sim.distributions.kinds import Constant, Lognormal
 from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
@@ -262,6 +264,37 @@ def test_dedicated_hosts_in_a_scenario():
     assert scenario(commitment=[section]).billed_commitments() == (
         DedicatedHost(name="own", quantity=2, usd_per_h=4.5, vcpus=64, groups=("dev",)),
     )
+
+
+def test_hosts_with_a_price_are_billed_and_their_vms_are_not():
+    """By hand: three hosts for 24 h at 2.50; the VMs there pay no compute; twice the hosts cost twice as much."""
+    pool = {"name": "own", "count": 3, "vcpus": 64, "memory_gib": 256, "only_groups": ["dev"], "hourly": 2.5}
+    made = scenario({"count": 20}, horizon="24h", platform={"hosts": [pool]})
+    run = sim.run(made, replications=1)
+    assert run.estimate("cost.commitment").mean == pytest.approx(180.0, abs=1e-9)
+    assert run.estimate("cost.compute").mean == 0.0
+    assert run.estimate("commitment.own.utilisation").mean == pytest.approx(20 * 4 / (3 * 64), rel=0.01)
+    more = sim.run(made.replace("platform.hosts.own.count", 6), replications=1)
+    assert more.estimate("cost.total").mean == pytest.approx(2 * run.estimate("cost.total").mean, abs=1e-9)
+    assert made.unpriced_hosts() == []
+    assert "unpriced_hosts" not in run.summary()
+
+
+def test_hosts_without_a_price_are_named_in_the_answer(capsys: pytest.CaptureFixture[str]):
+    """Shared or dedicated; a commitment of the same groups is a price, one of others is none."""
+    shared = {"name": "rack", "count": 3, "vcpus": 64, "memory_gib": 256}
+    dedicated = {**shared, "name": "own", "only_groups": ["dev"]}
+    made = scenario({"count": 4}, horizon="6h", platform={"hosts": [shared, dedicated]})
+    assert made.unpriced_hosts() == ["rack", "own"]
+    print_summary(sim.run(made, replications=1).summary())
+    assert "The hosts of rack and own have no price here" in " ".join(capsys.readouterr().out.split())
+    bought = {"name": "paid", "kind": "dedicated-host", "quantity": 3, "hourly": 4.5, "vcpus": 64, "groups": ["dev"]}
+    made = scenario({"count": 4}, horizon="6h", platform={"hosts": [shared, dedicated]}, commitment=[bought])
+    assert made.unpriced_hosts() == ["rack"]
+    (found,) = sim.compare(made, {"more": made.replace("group.dev.count", 5)}, replications=2).warnings
+    assert found.startswith("The hosts of rack have no price here")
+    answer = sim.size(made, "group.dev.count=4..5", "cost.total<=100", replications=2)
+    assert answer.summary()["unpriced_hosts"] == ["rack"]
 
 
 def test_a_disk_may_be_given_by_its_gib():

@@ -56,6 +56,25 @@ MISTAKES: dict[str, Bad] = {
     "hosts for a group that is not there": bad(
         *hosts('only_groups = ["dve"]'), "platform.hosts.rack-a.only_groups[1]", "no such group", 'did you mean "dev"?'
     ).with_tail(HOST.replace("rack-a", "rack-b").replace("[platform]\n", "")),
+    "a price of hosts that all groups share": bad(
+        *hosts("hourly = 2.0"), "platform.hosts.rack-a.hourly", "for no group alone", "only_groups"
+    ),
+    "a price of hosts for spot VMs": bad(
+        *hosts('only_groups = ["jobs"]'), "platform.hosts.rack-a.only_groups[1]", "spot VMs cannot use a dedicated host"
+    ).with_tail(
+        'hourly = 2.0\n[[group]]\nname = "jobs"\npriority = "spot"\n' + HOST.replace("rack-a", "b").replace("[platform]\n", "")
+    ),
+    "two prices of one host": bad(
+        *hosts("hourly = 2.0"), "platform.hosts.rack-a.hourly", 'commitment "own" has a price for its groups', "once"
+    ).with_tail(
+        'only_groups = ["dev"]\n[[commitment]]\nname = "own"\nkind = "dedicated-host"\nquantity = 1\nhourly = 4.0\n'
+        'vcpus = 64\ngroups = ["dev"]\n'
+    ),
+    "a priced host with the name of a commitment": bad(
+        *hosts("hourly = 2.0"), "platform.hosts.rack-a.hourly", 'commitment "rack-a" has its name', "rename it"
+    ).with_tail(
+        'only_groups = ["dev"]\n[[commitment]]\nname = "rack-a"\nkind = "savings-plan"\nhourly = 4.0\nterm = "1y"\n'
+    ),
     "an unknown quota family": bad(
         *platform("[platform.quota]\nfamilies = { standardDSv55Family = 800 } #!"),
         "platform.quota.families.standardDSv55Family",
