@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import PrivateAttr
 
-from sim.billing.commitments import Commitment, DedicatedHost
+from sim.billing.commitments import Commitment
 from sim.billing.meter_kinds import group_prices
 from sim.billing.meters import RatedGroup
 from sim.billing.spot_prices import SpotSteps
@@ -95,11 +95,9 @@ class Scenario(ScenarioFile):
 
     def unpriced_hosts(self) -> list[str]:
         """Clusters of hosts that the bill has no price for: VMs on them pay for themselves."""
-        priced = {
-            group for each in self.billed_commitments() if isinstance(each, DedicatedHost) for group in each.groups
-        }
-        pools = self.fleet_plan().platform.hosts
-        return [pool.name for pool in pools if not pool.holds and priced.isdisjoint(pool.only_groups)]
+        pools = self.platform.hosts if self.platform is not None else ()
+        paid = {name for each in self.commitments if each.kind == "dedicated-host" for name in each.groups}
+        return [pool.name for pool in pools if pool.hourly is None and paid.isdisjoint(pool.only_groups)]
 
     def spot_steps(self) -> SpotSteps | None:
         """How spot prices change from month to month; None if they don't."""
