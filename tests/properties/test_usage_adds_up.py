@@ -185,7 +185,7 @@ def test_a_horizon_split_anywhere_adds_up(plan: FleetPlan, cut: float, at_a_move
 @settings(drawn, max_examples=20)
 @given(
     plan=fleet_plans(most_groups=3), block=st.integers(1, 5), lines=st.sampled_from((0, 7, 10**9)),
-    few=st.sampled_from((0.0, 1e9)), judged_by=st.sampled_from((0, 20, 10**9)), near=st.sampled_from((0.5, 0.9, 2.0)),
+    few=st.sampled_from((0.0, 1e9)), judged_by=st.sampled_from((0, 20, 10**9)), near=st.sampled_from((10.0, 1.0, -10.0)),
 )  # fmt: skip
 def test_threads_blocks_and_memory_for_peaks_change_no_bit(
     plan: FleetPlan, block: int, lines: int, few: float, judged_by: int, near: float
@@ -212,13 +212,13 @@ def test_peaks_in_two_passes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -
     right = run_until(plan, "compiled")
     monkeypatch.setattr(private_fleet, "VMS_AT_ONCE", (8, 8))
 
-    def looks_nowhere(groups: Sequence[private_fleet.CompiledGroup], of_peak: float = 1.0) -> NDArray[np.bool_]:
-        return np.zeros(groups[0].encoded.bins, dtype=bool) if of_peak == 1.0 else right_bins(groups, of_peak)
+    def looks_nowhere(groups: Sequence[private_fleet.CompiledGroup], below: float = 0.0) -> NDArray[np.bool_]:
+        return np.zeros(groups[0].encoded.bins, dtype=bool) if below == 0.0 else right_bins(groups, below)
 
     right_bins = private_fleet.bins_that_may_matter
     for few in (
         {"CHANGES_KEPT": 0},
-        {"CHANGES_TO_JUDGE_BY": 0, "NEAR_PEAK": 2.0},
+        {"CHANGES_TO_JUDGE_BY": 0, "NEAR_PEAK": -10.0},
     ):  # nothing is kept; a wrong judgement
         with monkeypatch.context() as patch:
             for name, value in few.items():

@@ -32,7 +32,9 @@ VMS_AT_ONCE = 16, 262_144  # of one call, at least and at most
 PILOT_VMS = 16  # simulated beforehand, to know how much there is to write
 CHANGES_KEPT = 48_000_000  # of a fleet (384 MB) before the peaks are found in two passes
 CHANGES_TO_JUDGE_BY = 4_000_000  # of a group, before those that will hardly matter for its peaks are dropped
-NEAR_PEAK = 0.9  # of the highest number so far: fewer VMs than that at once hardly become a peak
+NEAR_PEAK = (
+    10.0  # standard deviations at most of what VMs on their own come to: what is further below hardly becomes a peak
+)
 
 
 @dataclass(slots=True)
@@ -239,13 +241,17 @@ def _in_order(
         yield future.result()
 
 
-def bins_that_may_matter(groups: Sequence[CompiledGroup], of_peak: float = 1.0) -> NDArray[np.bool_]:
-    """Bins in which a group, or the fleet, may have had more VMs at once than (a part of) the most at the end of any bin."""
+def bins_that_may_matter(groups: Sequence[CompiledGroup], below: float = 0.0) -> NDArray[np.bool_]:
+    """Bins in which a group, or the fleet, may have had more VMs at once than the most at the end of any bin, or little less.
+
+    *below*: how much less, in square roots of the most.
+    """
     mask = np.zeros(groups[0].encoded.bins, dtype=np.bool_)
     for bins in [*(group.bins for group in groups), sum(group.bins for group in groups)]:
         for net, ups in ((bins[:, 0], bins[:, 1]), (bins[:, 2], bins[:, 3])):  # type: ignore[index]
             after = np.cumsum(net)
-            mask |= (after - net + ups) > of_peak * after.max(initial=0)
+            most = after.max(initial=0)
+            mask |= (after - net + ups) > most - below * most**0.5
     return mask
 
 
