@@ -131,10 +131,10 @@ def _show(stored: StoredResult, shared: options.Shared) -> None:
 def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Shared) -> None:
     """Replication 0's invoice by VM; it must come to what the result folder says."""
     from sim.runs.invoice import write_invoice
+    from sim.runs.warm_up import with_stored_warm_up
 
     assert shared.focus is not None
-    if scenario.warm_up == "auto":
-        scenario = scenario.with_warm_up_found(f"{stored.summary['warm_up_h'] * 3600:.0f}s")
+    scenario = with_stored_warm_up(scenario, stored.summary)
     total_usd = float(stored.outcomes["", "cost.total"][0])
     write_invoice(
         scenario, shared.focus, seed=stored.summary["seed"], engine=shared.engine, total_usd=total_usd,

@@ -20,6 +20,9 @@ GOLDEN = 0x9E3779B97F4A7C15
 BITS = 52
 """Random bits in a draw n; its uniform (n + 0.5) / 2**52 is exact, and so is one minus it."""
 
+EARLIER_BITS = 32
+"""Of the number of a member that is asked for several times; above them, how many of its requests came before."""
+
 END = 1 << BITS  # draws are below it
 LAST = END - 1
 UNIT = 2.0**-BITS

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-EARLIER_BITS = (
-    32  # of the number with which a request's streams are keyed: the VM is below them, its earlier requests above
-)
+from sim.distributions.streams import EARLIER_BITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

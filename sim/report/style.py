@@ -1,5 +1,7 @@
 """How every figure looks: its colours by light and dark, and what is written of it; the same bytes each time."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +77,6 @@ def write(drawn: Drawn, folder: Path) -> None:
 
 def csv_text(rows: Sequence[Sequence[object]]) -> str:
     """The numbers of a figure; the first row names the columns."""
-    return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
-
-
-def _cell(cell: object) -> str:
-    text = "" if cell is None else repr(float(cell)) if isinstance(cell, float) else str(cell)
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()

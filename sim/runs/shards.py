@@ -19,8 +19,8 @@ from sim.runs.replication import Replication
 from sim.runs.results import StoredResult, read
 from sim.runs.run_result import PARTS, RunResult
 from sim.runs.simulation_input import compile_scenario
+from sim.runs.warm_up import with_stored_warm_up
 from sim.scenario.scenario import Scenario, from_dict
-from sim.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +171,7 @@ def _scenario_of(shard: Shard, files: str | Path | None) -> Scenario:
         raise ResultError(
             f"{shard.folder}: its scenario can't be read again here; say with --files where its files are: {wrong}"
         ) from None
-    if shard.stored.summary.get("warm_up_found"):
-        scenario = scenario.with_warm_up_found(f"{shard.stored.summary['warm_up_h'] * SECONDS_PER_HOUR:.0f}s")
+    scenario = with_stored_warm_up(scenario, shard.stored.summary)
     if input_digest(compile_scenario(scenario)) != shard.stored.provenance["scenario"]["digest"]:
         raise ResultError(
             f"{shard.folder}: its scenario names files (a trace, a price list) that are not as they were when it was simulated"

@@ -7,9 +7,9 @@ Law, 9.5.3.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def warm_up_found(scenario: Scenario, **keywords: Unpack[SharedKeywords]) -> flo
 
 def with_warm_up(scenario: Scenario, **keywords: Unpack[SharedKeywords]) -> Scenario:
     """The scenario with the warm-up that MSER-5 finds in a pilot of ten replications; see `warm_up_found`."""
-    return scenario.with_warm_up_found(f"{warm_up_found(scenario, **keywords):.0f}s")
+    return scenario.with_warm_up_found(warm_up_found(scenario, **keywords))
 
 
 def with_warm_ups(scenarios: Sequence[Scenario], options: RunOptions) -> list[Scenario]:
@@ -83,8 +83,15 @@ def with_warm_ups(scenarios: Sequence[Scenario], options: RunOptions) -> list[Sc
     missing = [scenario for scenario in scenarios if scenario.warm_up == "auto"]
     if not missing:
         return list(scenarios)
-    longest = f"{max(map(_settled_after_s, _pilots(missing, options))):.0f}s"
-    return [each.with_warm_up_found(longest) if each.warm_up == "auto" else each for each in scenarios]
+    longest_s = max(map(_settled_after_s, _pilots(missing, options)))
+    return [each.with_warm_up_found(longest_s) if each.warm_up == "auto" else each for each in scenarios]
+
+
+def with_stored_warm_up(scenario: Scenario, summary: Mapping[str, Any]) -> Scenario:
+    """The scenario as a stored run of it was simulated: with the warm-up that its pilot found, if it had one."""
+    if not summary.get("warm_up_found"):
+        return scenario
+    return scenario.with_warm_up_found(summary["warm_up_h"] * SECONDS_PER_HOUR)
 
 
 def _pilots(scenarios: Sequence[Scenario], options: RunOptions) -> list[RunResult]:

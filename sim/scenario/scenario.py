@@ -111,10 +111,10 @@ class Scenario(ScenarioFile):
         """
         return _checked(self._document, self._origin, [(path, value)])
 
-    def with_warm_up_found(self, warm_up: str) -> Scenario:
-        """The same scenario with the warm-up that a pilot run found; results say so."""
+    def with_warm_up_found(self, warm_up_s: float) -> Scenario:
+        """The same scenario with the warm-up that a pilot run found (s); results say so."""
         origin = replace_fields(self._origin, warm_up_found=True)
-        return _checked(self._document, origin, [("warm_up", warm_up)])
+        return _checked(self._document, origin, [("warm_up", f"{warm_up_s:.0f}s")])
 
     @property
     def warm_up_found(self) -> bool:

@@ -180,7 +180,7 @@ def size(
     ends = [changed(asked, {path: value}) for value in (values[0], values[-1])]  # reports faults before any run
     if asked.warm_up == "auto":  # one for all values: the longest that either end needs
         end, *_ = with_warm_ups(ends, options)
-        asked = asked.with_warm_up_found(f"{end.warm_up_s:.0f}s")
+        asked = asked.with_warm_up_found(end.warm_up_s)
     search = Search(
         values, constraint, 1 - confidence, options,
         lambda value, each: ReplicationRunner(changed(asked, {path: value}), each),

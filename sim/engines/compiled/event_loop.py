@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.distributions.streams import GOLDEN
+from sim.distributions.streams import EARLIER_BITS, GOLDEN
 from sim.engines.compiled.acquisition import AGAIN, FAILED, acquire, next_stage, rank_of
 from sim.engines.compiled.compiler import by_reference, cached, compiled, inlined
 from sim.engines.compiled.demand import NEVER, is_full, mix, pass_time
@@ -31,7 +31,6 @@ from sim.engines.compiled.scaling import lines_left, look, meter_load, meter_vm,
 from sim.engines.compiled.vm_loop import ENDED, FULL, PARKED, RESUME, advance, begin, begin_work
 from sim.engines.shared.priorities import INTERRUPTS, MOVES, RELEASES, REQUESTS, TICKS
 from sim.engines.shared.room import HOST, LEAVES, NOWHERE, UNIT, VM_COLUMNS
-from sim.engines.shared.work import LIFE_BITS
 
 SLOT_MASK = (1 << SLOT_BITS) - 1
 AT_BIRTH = -1  # instead of a key
@@ -71,7 +70,7 @@ def _move_on(slot: int, shared: SharedFleet) -> int:
     birth.born_s[0] = floats[slot, T]
     birth.group[0] = group
     birth.vm[0] = ints[slot, INDEX]
-    birth.key[0] = mix(tables.group_keys[group] + _GOLDEN * np.uint64(ints[slot, INDEX] + 1 + (moved << LIFE_BITS)))
+    birth.key[0] = mix(tables.group_keys[group] + _GOLDEN * np.uint64(ints[slot, INDEX] + 1 + (moved << EARLIER_BITS)))
     row_of_birth = ints[slot, BIRTH]
     transition = begin(slot, 0, floats[slot, T], birth, fleet)
     ints[slot, BIRTH] = row_of_birth

@@ -17,7 +17,6 @@ from sim.usage.ledger import TICKS_PER_HOUR
 # What is counted of the work of a group: requests that were due, those of them in time, ticks of lateness, ticks of work lost.
 DUE, IN_TIME, LATE, LOST_WORK = range(4)
 AFTER, PROGRESS = int(FallBackRule.AFTER), int(FallBackRule.PROGRESS)
-LIFE_BITS = 32  # of a VM's number in its streams; above them, how often its request has moved on
 
 
 def capacity_until(edges_s: Sequence[float], first: int, last: int, at_first: bool, now_s: float) -> float:

@@ -12,16 +12,8 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from sim.engines.shared.work import (
-    IN_TIME,
-    LATE,
-    LIFE_BITS,
-    LOST_WORK,
-    capacity_from,
-    falls_back_at,
-    late_ticks,
-    returns_at,
-)
+from sim.distributions.streams import EARLIER_BITS
+from sim.engines.shared.work import IN_TIME, LATE, LOST_WORK, capacity_from, falls_back_at, late_ticks, returns_at
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
 from sim.errors import LifecycleError
@@ -198,7 +190,7 @@ class Vm(VmOnPlatform):
             return  # the VM is simulated alone
         vm = Vm(group, self.index, self.now_s, self.row)
         vm.moved = self.moved + 1
-        vm.member = self.index + (vm.moved << LIFE_BITS)
+        vm.member = self.index + (vm.moved << EARLIER_BITS)
         vm.requested_s, vm.work_s, vm.dies_s, vm.due_s = self.requested_s, self.work_s, self.dies_s, self.due_s
         vm.has_run, vm.evicted, vm.on_move = self.has_run, self.evicted, group.on_move
         vm.moving_since_s = self.moving_since_s
