@@ -40,6 +40,28 @@ class Page(pytest.File):
         document = PROSE.parse(self.path)
         if any(True for _ in document.examples()):
             yield Examples.from_parent(self, name="examples", document=document)
+        if "<!-- generated:" in document.text:
+            yield Generated.from_parent(self, name="generated")
+
+
+class Generated(pytest.Item):
+    """The generated parts of a page, and CITATION.cff with the citation."""
+
+    def runtest(self) -> None:
+        """They are what the program says now, or become it."""
+        from tools.docs_site.fragments import CITATION, citation_file, filled
+
+        made = {self.path: filled(self.path.read_text(encoding="utf-8"))}
+        if self.path.name == "cite.md":
+            made[CITATION] = citation_file()
+        for path, text in made.items():
+            if self.config.getoption("--update-docs"):
+                path.write_text(text, encoding="utf-8")
+            assert path.read_text(encoding="utf-8") == text, f"{path.name}: `pytest --update-docs docs` renews it"
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the page is."""
+        return self.path, 0, f"generated parts of {self.path.name}"
 
 
 class Examples(pytest.Item):

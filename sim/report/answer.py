@@ -141,6 +141,8 @@ def answer(data: PageData) -> list[str]:
         stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None, "the bill"
     ):
         sentences.append(sentence)
+    if adjusted := run.stored.provenance.get("catalogue", {}).get("adjusted"):
+        sentences.append(f"Prices of the list were {adjusted}.")
     if sentence := hosts_sentence(run.stored.summary.get("unpriced_hosts", ())):
         sentences.append(sentence)
     return sentences

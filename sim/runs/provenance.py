@@ -200,5 +200,6 @@ def catalogue_facts(inputs: SimulationInput) -> dict[str, Any]:
     return {
         "name": catalogue.name,
         "currency": catalogue.currency,
+        **({"adjusted": catalogue.adjusted} if catalogue.adjusted else {}),
         "sources": [dataclasses.asdict(source) for source in dict.fromkeys(sources)],
     }

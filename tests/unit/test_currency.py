@@ -116,3 +116,18 @@ def test_bills_in_two_currencies_are_not_compared(office: sim.Scenario) -> None:
     dollars = office.replace("prices", {})
     with pytest.raises(InputError, match="priced in USD and the base in EUR"):
         sim.compare(office, dollars)
+
+
+def test_a_converted_bill_states_its_rate_its_day_and_the_discount(tmp_path: Path) -> None:
+    """In the provenance of a run and of a study, and on the page; one in the list's currency has none."""
+    scenario = {"name": "office", "horizon": "2h", "replications": 2, "group": [{"name": "dev", "count": 1}]}
+    converted = sim.from_dict({**scenario, "prices": {"currency": "EUR", "discount": "5 %"}})
+    sim.run(converted).write(tmp_path / "run")
+    sim.sweep(converted, ["group.dev.count=1,2"]).write(tmp_path / "sweep")
+    sim.run(sim.from_dict(scenario)).write(tmp_path / "plain")
+    for folder in ("run", "sweep"):
+        adjusted = json.loads((tmp_path / folder / "provenance.json").read_text())["catalogue"]["adjusted"]
+        for words in ("0.849834 EUR per USD", "2026-01-26", "5 % off pay-as-you-go"):
+            assert words in adjusted
+            assert words in build(tmp_path / folder).read_text(encoding="utf-8")
+    assert "adjusted" not in json.loads((tmp_path / "plain/provenance.json").read_text())["catalogue"]

@@ -15,12 +15,11 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # `mkdocs` is no part of the checkout: `sim` and `tools` are found from here
 
-from tools.docs_site import diagrams, reference  # noqa: E402
+from tools.docs_site import diagrams, fragments, reference  # noqa: E402
 
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
 """Pages that stay where a repository has them, by their name on the site."""
 PICTURES = {".svg", ".png"}
-MARK = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)]*)?\)")
 
@@ -46,15 +45,15 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     source = next((name for name, place in PAGES.items() if place == page.file.src_uri), f"docs/{page.file.src_uri}")
     if source == "CHANGELOG.md":  # a kind in brackets would be read as a reference
         markdown = re.sub(r"\[([A-Z]{3,})\]", r"**\1**", markdown)
-    text = MARK.sub(
+    text = fragments.MARK.sub(
         lambda mark: _generated(mark[1]), MERMAID.sub(lambda block: diagrams.from_mermaid(block[1]), markdown)
     )
     return LINK.sub(lambda link: _link(link, source, page.file.src_uri), text)
 
 
 def _generated(name: str) -> str:
-    makers: dict[str, Any] = {**reference.MAKERS, **diagrams.MAKERS}
-    return str(makers[name]())
+    makers: dict[str, Any] = {**fragments.MAKERS, **reference.MAKERS, **diagrams.MAKERS}
+    return f"{makers[name]()}\n"
 
 
 def _picture_place(file: Path) -> str:

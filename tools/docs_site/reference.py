@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 from typer.main import get_command
 
 import sim
@@ -34,25 +33,34 @@ SHOWN = 8  # values of a list
 
 def keys() -> str:
     """Every key of the scenario file under the table that holds it."""
-    rows = key_rows()
-    tables = {row.path.removesuffix("[]"): row for row in rows}
-    sections: dict[str, list[Key]] = {}
-    for row in rows:
-        sections.setdefault(row.path.rpartition(".")[0], []).append(row)
+    sections, tables = key_sections(), key_tables()
     return "\n".join(line for path in sections for line in _section(path, sections, tables))
 
 
+def key_sections() -> dict[str, list[Key]]:
+    """The keys of each table of a scenario file, by the path of the table."""
+    sections: dict[str, list[Key]] = {}
+    for row in key_rows():
+        sections.setdefault(row.path.rpartition(".")[0], []).append(row)
+    return sections
+
+
+def key_tables() -> dict[str, Key]:
+    """What is said of tables themselves, by their paths without brackets at the end."""
+    return {row.path.removesuffix("[]"): row for row in key_rows()}
+
+
 def _section(path: str, sections: Mapping[str, list[Key]], tables: Mapping[str, Key]) -> Iterator[str]:
-    yield f"## {_heading(path)} {{ #{anchor(path) or 'top'} }}\n"
+    yield f"## {heading(path)} {{ #{anchor(path) or 'top'} }}\n"
     own = tables.get(path.removesuffix("[]"))
-    yield f"{_sentence(own.definition)}\n" if own else ""
+    yield f"{sentence(own.definition)}\n" if own else ""
     below = [row for row in sections[path] if row.path in sections or f"{row.path}[]" in sections]
     for row in sections[path]:
         if row not in below:
             yield from _key(row)
     if below:
         links = ", ".join(
-            f"[{_heading(one)}](#{anchor(one)})"
+            f"[{heading(one)}](#{anchor(one)})"
             for row in below
             for one in (row.path, f"{row.path}[]")
             if one in sections
@@ -60,10 +68,10 @@ def _section(path: str, sections: Mapping[str, list[Key]], tables: Mapping[str, 
         yield f"Tables in it: {links}.\n"
 
 
-def _heading(path: str) -> str:
+def heading(path: str) -> str:
     """A table as its header is written.
 
-    >>> _heading("group[].schedule"), _heading("platform.hosts[]"), _heading("dist.gamma")
+    >>> heading("group[].schedule"), heading("platform.hosts[]"), heading("dist.gamma")
     ('`[group.schedule]`', '`[[platform.hosts]]`', 'Distribution `gamma`')
     """
     if not path:
@@ -83,7 +91,8 @@ def anchor(path: str) -> str:
     return path.translate(str.maketrans("", "", "[]<>"))
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """With a full stop at the end."""
     return words if not words or words.endswith(".") else f"{words}."
 
 
@@ -92,7 +101,7 @@ def _key(row: Key) -> Iterator[str]:
     yield f"### `{name}` {{ #{anchor(row.path)} .key }}\n"
     default = f"`{row.default}`{f' ({row.unit})' if row.unit else ''}" if row.default else "none"
     facts = [row.type.replace("|", "or"), "**required**" if row.is_required else f"default {default}"]
-    yield f"{_sentence(row.definition)}\n"
+    yield f"{sentence(row.definition)}\n"
     yield f"{'; '.join(facts)}\n{{ .facts }}\n"
     if row.source:
         yield f"Source: {row.source}\n{{ .facts }}\n"
@@ -193,32 +202,20 @@ def _name(text: str) -> str:
     return _cell(text).replace(".", ".<wbr>").replace("&#95;", "&#95;<wbr>")
 
 
+def public_names() -> list[str]:
+    """What `import sim` offers, functions first."""
+    return sorted(sim.__all__, key=lambda name: (inspect.isclass(getattr(sim, name)), name.lower()))
+
+
 def python() -> str:
     """Every public name of `sim`, functions first; mkdocstrings fills them in."""
-    names = sorted(sim.__all__, key=lambda name: (inspect.isclass(getattr(sim, name)), name.lower()))
     kinds = {True: "## Classes", False: "## Functions"}
     lines = []
-    for name in names:
-        heading = kinds.pop(inspect.isclass(getattr(sim, name)), None)
-        lines += [f"{heading}\n"] if heading else []
+    for name in public_names():
+        title = kinds.pop(inspect.isclass(getattr(sim, name)), None)
+        lines += [f"{title}\n"] if title else []
         lines.append(f"::: sim.{name}\n")
     return "\n".join(lines)
 
 
-def citation() -> str:
-    """BibTeX of this version, from CITATION.cff."""
-    facts = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    authors = " and ".join(f"{{{one['name']}}}" for one in facts["authors"])
-    return (
-        f"```text\n@software{{vmfleet,\n  author = {{{authors}}},\n  title = {{{facts['title']}}},\n"
-        f"  version = {{{sim.__version__}}},\n  license = {{{facts['license']}}},\n}}\n```\n"
-    )
-
-
-MAKERS: Mapping[str, Callable[[], str]] = {
-    "keys": keys,
-    "metrics": metrics,
-    "commands": commands,
-    "python": python,
-    "citation": citation,
-}
+MAKERS: Mapping[str, Callable[[], str]] = {"keys": keys, "metrics": metrics, "commands": commands, "python": python}
