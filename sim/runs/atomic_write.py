@@ -218,6 +218,6 @@ def _as_result_error(folder: Path, refusal: OSError) -> ResultError:
 def _holds_any(kept: Path) -> bool:
     """Whether any finished replication is kept in a folder that may not be there."""
     try:
-        return next(kept.rglob("[0-9]*.npz"), None) is not None
+        return next(kept.rglob("*.part"), None) is not None
     except OSError:
         return False

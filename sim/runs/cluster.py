@@ -18,9 +18,8 @@ from typing import Any, Protocol, Self
 from sim.errors import InputError, MachineError, VmfleetError
 from sim.fields import plugins
 from sim.runs.dispatch import Dispatch, Finished, Pool, run_part
-from sim.runs.executors import Executor, Task, Workers
+from sim.runs.executors import Executor, Taken, Task, Workers
 from sim.runs.provenance import program_digest
-from sim.runs.replication import Replication
 from sim.version import __version__
 
 # start-up: dask and ray are optional, and a worker imports this module itself
@@ -77,8 +76,8 @@ class Cluster(AbstractContextManager["Cluster"]):
         """One: its processes share the cores already."""
         return 1
 
-    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Simulate every replication of every task; *finished* gets each with its task's index, as it comes.
+    def run(self, tasks: Sequence[Task], finished: Taken) -> None:
+        """Simulate every replication of every task; *finished* gets them in blocks, as they come.
 
         Raises MachineError: the cluster gave up, its last worker is gone, say.
         """
@@ -277,7 +276,7 @@ class DaskPool:
         key = id(task.inputs)
         if key not in self._inputs:
             self._inputs[key] = self._client.submit(_itself, task.inputs, pure=False)
-        future = self._client.submit(run_part, self._inputs[key], *task.without_inputs, pure=False)
+        future = self._client.submit(run_part, self._inputs[key], task.without_inputs, pure=False)
         self._done.add(future)
         self._out.add(future)
         return future  # type: ignore[no-any-return]
@@ -341,7 +340,7 @@ class RayPool:
         key = id(task.inputs)
         if key not in self._inputs:
             self._inputs[key] = self._ray.put(task.inputs)
-        self._out.append(self._run.remote(self._inputs[key], *task.without_inputs))
+        self._out.append(self._run.remote(self._inputs[key], task.without_inputs))
         return self._out[-1]  # type: ignore[no-any-return]
 
     def wait(self, timeout_s: float) -> list[tuple[Hashable, Finished]]:

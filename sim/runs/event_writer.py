@@ -3,7 +3,6 @@
 Memory stays bounded however many events there are; the part files of all replications become `events.parquet`.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -103,15 +102,16 @@ class EventWriter:
         return path.with_suffix(".unfinished")
 
 
-def merge(parts: Sequence[Path], target: Path) -> None:
-    """Put the part files one after the other into *target*, a batch at a time."""
+def merge(parts: Sequence[Path | memoryview], target: Path) -> None:
+    """Put part files (or the bytes of some) one after the other into *target*, a batch at a time."""
     if len(parts) == 1:
-        shutil.copyfile(parts[0], target)
+        target.write_bytes(parts[0].read_bytes() if isinstance(parts[0], Path) else parts[0])
         return
     schema = event_schema()
     with pq.ParquetWriter(target, schema, **HOW_WRITTEN) as writer:
         for part in parts:
-            with pq.ParquetFile(part, read_dictionary=list(COLUMNS)) as source:
+            opened = part if isinstance(part, Path) else pa.BufferReader(pa.py_buffer(part))
+            with pq.ParquetFile(opened, read_dictionary=list(COLUMNS)) as source:
                 for index in range(source.num_row_groups):
                     table = source.read_row_group(index).cast(schema)
                     writer.write_table(table, row_group_size=table.num_rows)

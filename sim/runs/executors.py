@@ -5,7 +5,10 @@ Each replication is a pure function of its number, so how the numbers are shared
 
 from __future__ import annotations
 
+import math
 import os
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -15,11 +18,13 @@ from typing import Any, Protocol
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, MachineError
 from sim.fields import plugins
+from sim.runs.blocks import MOST_IN_A_BLOCK, Block, in_blocks
 from sim.runs.orphans import end_with
 from sim.runs.replication import Replication, replicate
 from sim.runs.simulation_input import SimulationInput
 
-CHUNK = 5  # replications sent to a worker at a time, at most: a round of 10 still keeps two workers busy
+PART_S = 1.0  # of work in a part
+SENT_AHEAD = 2  # parts for each slot: the one it works on, and the next
 TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
 
 
@@ -31,6 +36,7 @@ class Task:
     seed: int
     numbers: tuple[int, ...]
     engine: str
+    engine_why: str = ""
     events_folder: Path | None = None
     threads: int = 1  # of each replication
     plugins: tuple[str, ...] = field(default_factory=plugins.modules)  # to be imported where it is simulated
@@ -40,27 +46,77 @@ class Task:
         return replace(self, numbers=numbers)
 
     @property
-    def without_inputs(self) -> tuple[int, tuple[int, ...], str, int, tuple[str, ...]]:
-        """What a worker that has the inputs needs: seed, numbers, engine, threads, plug-ins."""
-        return self.seed, self.numbers, self.engine, self.threads, self.plugins
+    def without_inputs(self) -> Task:
+        """What a worker needs that has the inputs."""
+        return replace(self, inputs=None)  # type: ignore[arg-type]
 
     @property
     def is_compiled(self) -> bool:
         """Whether no group is simulated in SimPy."""
         return self.engine == "compiled" and not feature_for_simpy(self.inputs.plan)
 
-    def run(self) -> list[Replication]:
-        """Simulate them here."""
+    def run(self, part_s: float = math.inf) -> Iterator[Block]:
+        """Simulate them here, and pack what so many seconds have made; also what was made before an interruption."""
         if self.plugins != plugins.modules():
             plugins.import_again(self.plugins)
-        folder = self.events_folder
-        return [
-            replicate(
-                self.inputs, self.seed, number, engine=self.engine, threads=self.threads,
-                events=folder / f"events-{number:06d}.parquet" if folder is not None else None,
-            )
-            for number in self.numbers
-        ]  # fmt: skip
+        held: list[tuple[Replication, Path | None]] = []
+        since = time.perf_counter()
+        try:
+            for number in self.numbers:
+                held.append(self._simulated(number))
+                if time.perf_counter() - since >= part_s or len(held) == MOST_IN_A_BLOCK:
+                    now, held = held, []
+                    yield from in_blocks(now)
+                    since = time.perf_counter()
+        finally:
+            yield from in_blocks(held)
+
+    def _simulated(self, number: int) -> tuple[Replication, Path | None]:
+        events = self.events_folder and self.events_folder / f"events-{number:06d}.parquet"
+        found = replicate(self.inputs, self.seed, number, engine=self.engine, threads=self.threads, events=events)
+        return replace(found, engine_why=self.engine_why), events
+
+
+@dataclass(slots=True)
+class Parts:
+    """Cuts tasks into parts by time: a second or so of work each, and smaller towards the end (guided self-scheduling)."""
+
+    tasks: Sequence[Task]
+    _left: list[deque[int]] = field(init=False)
+    _seconds: list[float | None] = field(init=False)  # that a replication of each task takes
+
+    def __post_init__(self) -> None:
+        self._left = [deque(task.numbers) for task in self.tasks]
+        self._seconds = [None for _ in self.tasks]
+
+    @property
+    def left(self) -> int:
+        """Replications that are in no part yet."""
+        return sum(map(len, self._left))
+
+    def next(self, slots: int) -> tuple[int, Task] | None:
+        """A part for one of so many slots, with its task's index; None: all are out."""
+        for index, left in enumerate(self._left):
+            if left:
+                fair = -(-self.left // (SENT_AHEAD * slots))  # of what is left: all slots end at about the same time
+                each_s = self._seconds[index]
+                wanted = 1 if each_s is None else round(PART_S / max(each_s, PART_S / MOST_IN_A_BLOCK))
+                size = max(1, min(wanted, fair, len(left)))
+                return index, self.tasks[index].part(tuple(left.popleft() for _ in range(size)))
+        return None
+
+    def learn(self, index: int, count: int, seconds: float) -> None:
+        """So many replications of a task took so long."""
+        before, each_s = self._seconds[index], seconds / count
+        self._seconds[index] = each_s if before is None else (before + each_s) / 2
+
+    def seconds(self, index: int) -> float | None:
+        """What a replication of a task takes; None: no one knows yet."""
+        return self._seconds[index]
+
+
+Taken = Callable[[int, Block], None]
+"""Gets finished replications, with the index of their task."""
 
 
 class Executor(Protocol):
@@ -73,8 +129,8 @@ class Executor(Protocol):
     def threads(self, replications: int) -> int:
         """Threads for each of so many replications, where no number was asked for."""
 
-    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Simulate every replication of every task; *finished* gets each with its task's index, in any order."""
+    def run(self, tasks: Sequence[Task], finished: Taken) -> None:
+        """Simulate every replication of every task; *finished* gets them in blocks, in any order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,58 +152,52 @@ class Workers:
         """The cores that replications side by side leave to each."""
         return max(1, available_cores() // min(self.processes, replications))
 
-    def run(self, tasks: Sequence[Task], finished: Callable[[int, Replication], None]) -> None:
-        """Simulate every replication of every task; *finished* gets each with its task's index, in order."""
-        left = [(index, number) for index, task in enumerate(tasks) for number in task.numbers]
-        if self.processes == 1 or len(left) == 1:
-            for index, number in left:
-                for replication in tasks[index].part((number,)).run():
-                    finished(index, replication)
+    def run(self, tasks: Sequence[Task], finished: Taken) -> None:
+        """Simulate every replication of every task; *finished* gets them in blocks, in any order."""
+        if self.processes == 1 or sum(len(task.numbers) for task in tasks) == 1:
+            for index, task in enumerate(tasks):
+                for block in task.run(PART_S):
+                    finished(index, block)
             return
+        left = [task.numbers for task in tasks]
         for attempt in range(1, TRIES + 1):
+            came: list[set[int]] = [set() for _ in tasks]
             try:
-                for index, replication in self._side_by_side(tasks, left):
-                    finished(index, replication)
-                    left.remove((index, replication.number))
+                for index, block in self._side_by_side([task.part(own) for task, own in zip(tasks, left, strict=True)]):
+                    came[index].update(block.numbers)
+                    finished(index, block)
                 return
             except BrokenProcessPool:
+                left = [tuple(n for n in own if n not in there) for own, there in zip(left, came, strict=True)]
                 if attempt == TRIES:
                     raise MachineError(
-                        f"worker processes were killed {TRIES} times while {len(left)} replications were left; "
+                        f"worker processes were killed {TRIES} times while {sum(map(len, left))} replications were left; "
                         "the machine may be short of memory: try fewer --jobs"
                     ) from None
 
-    def _side_by_side(
-        self, tasks: Sequence[Task], left: Sequence[tuple[int, int]]
-    ) -> Iterator[tuple[int, Replication]]:
+    def _side_by_side(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Block]]:
         from joblib import Parallel, delayed  # start-up: takes as long to load as numpy
 
-        parts = chunks(left, size=min(CHUNK, -(-len(left) // self.processes)))
+        parts, count = Parts(tasks), sum(len(task.numbers) for task in tasks)
         # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
         backend = "threading" if all(task.is_compiled for task in tasks) else "loky"
         options: dict[str, Any] = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+        slots = max(1, min(self.processes, count))
         parallel = Parallel(
-            n_jobs=min(self.processes, len(parts)), backend=backend, return_as="generator", batch_size=1, **options
-        )
-        done = parallel(delayed(Task.run)(tasks[index].part(numbers)) for index, numbers in parts)
-        for (index, _), replications in zip(parts, done, strict=True):
-            for replication in replications:
-                yield index, replication
+            n_jobs=slots, backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=SENT_AHEAD * slots,
+            **options,
+        )  # fmt: skip
+        for index, blocks, seconds in parallel(
+            delayed(_timed)(*part) for part in iter(lambda: parts.next(slots), None)
+        ):
+            parts.learn(index, sum(len(block.numbers) for block in blocks), seconds)
+            for block in blocks:
+                yield index, block
 
 
-def chunks(left: Sequence[tuple[int, int]], size: int) -> list[tuple[int, tuple[int, ...]]]:
-    """Replications to simulate, (task, number), in parts of at most *size* of one task each.
-
-    >>> chunks([(0, 7), (0, 8), (0, 9), (1, 0)], size=2)
-    [(0, (7, 8)), (0, (9,)), (1, (0,))]
-    """
-    parts: list[tuple[int, tuple[int, ...]]] = []
-    for index, number in left:
-        if parts and parts[-1][0] == index and len(parts[-1][1]) < size:
-            parts[-1] = (index, (*parts[-1][1], number))
-        else:
-            parts.append((index, (number,)))
-    return parts
+def _timed(index: int, part: Task) -> tuple[int, list[Block], float]:
+    began = time.perf_counter()
+    return index, list(part.run()), time.perf_counter() - began
 
 
 def available_cores() -> int:

@@ -56,7 +56,6 @@ class Replication:
     vms: int = 0  # requested in all, where there are timelines: these are of the first ones of each group
     uptimes: tuple[Uptime, ...] = ()  # empty where nothing in the plan can take a VM away from its user
     commitment_hours: tuple[CommitmentHours, ...] = ()  # of replication 0
-    events: Path | None = field(default=None, compare=False)  # part file with this replication's events
 
 
 def replicate(
@@ -111,7 +110,6 @@ def replicate(
         vms=run.vms,
         uptimes=tuple(uptimes or ()),
         commitment_hours=commitment_hours(rating) if number == 0 else (),
-        events=events,
     )
 
 

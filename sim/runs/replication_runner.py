@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sim.engines.engine_selection import choose_engine, engine_asked_for
+from sim.runs.blocks import Block, meaning
 from sim.runs.estimate import estimate
 from sim.runs.executors import Task
+from sim.runs.kept import Replications
 from sim.runs.options import RunOptions, no_progress
 from sim.runs.provenance import input_digest
-from sim.runs.replication import Replication
 from sim.runs.run_result import RunResult, Stopping
 from sim.runs.simulation_input import SimulationInput, compile_scenario
 from sim.scenario.scenario import Scenario
@@ -32,11 +32,15 @@ class ReplicationRunner:
         self.inputs = compile_scenario(scenario) if inputs is None else inputs
         self.shard = options.replications if isinstance(options.replications, range) else None
         self.first = self.shard.start if self.shard is not None else 0
-        self.replications: list[Replication] = []
-        self._new: dict[int, Replication] = {}  # came in since the last round
+        self._blocks: list[Block] = []
+        self._there: set[int] = set()  # numbers of the replications in these
+        self._wanted = range(self.first, self.first)  # of the rounds so far
+        self.done = 0  # of the wanted ones
         self._entry = None
         if options.cache is not None:
             self._entry = options.cache.entry(self.inputs, self.seed, engine=options.engine, events=options.events)
+            self._blocks = [*self._entry.blocks()]
+            self._there.update(*(block.numbers for block in self._blocks))
         self._choice: tuple[str, str] | None = None  # engine, and why
         self._scratch: TemporaryDirectory[str] | None = None
         self._wall_s = 0.0
@@ -56,37 +60,34 @@ class ReplicationRunner:
 
         *runners* have as many replications to simulate at once: an engine's loading time counts once for all.
         """
-        wanted = range(self.first + len(self.replications), count)
-        if self._entry is not None and self.options.cache is not None and self._entry.folder.exists():
-            kept = ((number, self._entry.get(number)) for number in wanted)
-            self._new = {number: replication for number, replication in kept if replication is not None}
-            self.options.cache.reused += len(self._new)
-        missing = tuple(number for number in wanted if number not in self._new)
+        new = range(self._wanted.stop, count)
+        self._wanted = range(self.first, max(count, self._wanted.stop))
+        missing = tuple(number for number in new if number not in self._there)
+        self.done += len(new) - len(missing)
+        if self.options.cache is not None:
+            self.options.cache.reused += len(new) - len(missing)
         if not missing:
             return None
         if self._choice is None:
-            self._choice = self._choose_engine(next(iter(self._new.values()), None), (count - self.first) * runners)
+            self._choice = self._choose_engine(len(self._wanted) * runners)
         return Task(
             inputs=self.inputs,
             seed=self.seed,
             numbers=missing,
             engine=self._choice[0],
+            engine_why=self._choice[1],
             events_folder=self._events_folder() if self.options.events else None,
             threads=self.options.threads or self.options.executor.threads(len(missing) * runners),
         )
 
-    def take(self, replication: Replication) -> None:
-        """Keep one replication that came in, in whatever order."""
-        if self._choice is not None:
-            replication = replace(replication, engine_why=self._choice[1])
-        if self._entry is not None:
-            replication = self._entry.put(replication)
-        self._new[replication.number] = replication
+    def take(self, block: Block) -> None:
+        """Keep replications that came in, in whatever order."""
+        self._blocks.append(block if self._entry is None else self._entry.put(block))
+        self._there.update(block.numbers)
+        self.done += len(block.numbers)
 
-    def finish_round(self, count: int, wall_s: float) -> None:
-        """Put what came in in order: the replications below *count* are there."""
-        self.replications.extend(self._new[number] for number in range(self.first + len(self.replications), count))
-        self._new = {}
+    def finish_round(self, wall_s: float) -> None:
+        """What was asked for is there."""
         self._wall_s += wall_s
 
     @cached_property
@@ -94,18 +95,13 @@ class ReplicationRunner:
         """Digest of the inputs: the same for two scenarios that mean the same, however they are written."""
         return input_digest(self.inputs)
 
-    @property
-    def done(self) -> int:
-        """Replications that are there, those of an unfinished round included."""
-        return len(self.replications) + len(self._new)
-
     def result(self, stopping: Stopping | None = None) -> RunResult:
         """The result of the replications so far."""
         return RunResult(
             scenario=self.scenario,
             inputs=self.inputs,
             seed=self.seed,
-            replications=tuple(self.replications),
+            replications=Replications(self._blocks, self._wanted),
             engine_asked=self.options.engine,
             stopping=stopping,
             budget_usd=self.options.budget_usd,
@@ -115,10 +111,11 @@ class ReplicationRunner:
             wall_s=self._wall_s,
         )
 
-    def _choose_engine(self, kept: Replication | None, count: int) -> tuple[str, str]:
+    def _choose_engine(self, count: int) -> tuple[str, str]:
         """One engine for the whole run, also for one that goes on from kept replications: the summary names it."""
-        if kept is not None:
-            return kept.engine, kept.engine_why
+        for block in self._blocks:
+            kept = meaning(block.heads[0][0])
+            return kept["engine"], kept["why"]
         plan, asked = self.inputs.plan, self.options.engine
         if asked == "auto":
             choice = choose_engine(plan, replications=count, jobs=min(count, self.options.executor.processes))
@@ -160,9 +157,9 @@ def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | 
         owners.append([runner])
     progress(sum(runner.done for runner in runners), expected)
 
-    def finished(index: int, replication: Replication) -> None:
+    def finished(index: int, block: Block) -> None:
         for runner in owners[index]:
-            runner.take(replication)
+            runner.take(block)
         progress(sum(runner.done for runner in runners), expected)
 
     if tasks:
@@ -174,4 +171,4 @@ def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | 
         options.executor.run(tasks, finished)
     share_s = (time.perf_counter() - began) / len(runners)
     for runner in runners:
-        runner.finish_round(count, share_s)
+        runner.finish_round(share_s)

@@ -4,8 +4,10 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,16 +18,31 @@ from numpy.typing import NDArray
 from sim.billing.sla import SERVICE_LEVELS
 from sim.lifecycle.power import PowerState
 from sim.runs import arrow
-from sim.runs.replication import Replication, Timeline
+from sim.runs.replication import Replication
+from sim.runs.results import CommitmentHours
 
-ROWS_AT_ONCE = 1_000_000  # of the timeline, per row group
-METRIC_COLUMNS = ("replication", "group", "metric", "value")
-BILL_COLUMNS = ("replication", "group", "meter", "quantity", "unit", "unit_price", "amount")
-MONTH_COLUMNS = ("replication", "group", "month", "kind", "amount")
-UPTIME_COLUMNS = (
-    "replication", "month", "name", "deployment", "deployments", "promised", "deployed_min", "down_min", "uptime",
-    "worst", "breaches", "credit",
-)  # fmt: skip
+ROWS_AT_ONCE = 1_000_000  # of a table, per row group ...
+CSV_ROWS_AT_ONCE = 20_000  # ... and as objects of Python
+WORD = pa.dictionary(pa.int32(), pa.string())
+TYPES = {"text": pa.string(), "word": WORD, "day": pa.date32(), **arrow.TYPES}
+# Of each table that has rows of all replications: its columns. Texts are written out, words as places in a list.
+FIGURES = {"replication": "int64", "group": "text", "metric": "text", "value": "float64"}
+BILL = {
+    "replication": "int64", "group": "text", "meter": "text", "quantity": "float64", "unit": "text", "unit_price": "float64", "amount": "float64",
+}  # fmt: skip
+MONTHS = {"replication": "int64", "group": "text", "month": "text", "kind": "text", "amount": "float64"}
+UPTIMES = {
+    "replication": "int64", "month": "text", "name": "text", "deployment": "text", "deployments": "int64", "promised": "float64",
+    "deployed_min": "float64", "down_min": "float64", "uptime": "float64", "worst": "float64", "breaches": "int64", "credit": "float64",
+}  # fmt: skip
+READY = {"replication": "int32", "group": "text", "k": "int64", "n": "int64", "wait_s": "float64"}
+DAYS = {"replication": "int32", "group": "word", "day": "day", "kind": "word", "amount": "float64"}
+HOURS = {"replication": "int32", "group": "word", "hour": "int32", "state": "word", "vms": "float64"}
+HOURS_WRITTEN: Mapping[str, Any] = MappingProxyType({  # millions of rows: no statistics, nor a dictionary of times
+    "write_statistics": False, "use_dictionary": ["group", "state"],
+    "column_encoding": dict.fromkeys(("replication", "hour"), "DELTA_BINARY_PACKED"),
+})  # fmt: skip
+METRIC_COLUMNS = tuple(FIGURES)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -73,27 +90,173 @@ def _defined(values: Sequence[Any]) -> Sequence[Any]:
     return [None if value != value else value for value in values] if float in set(map(type, values)) else values
 
 
-def write_replications(place: Path, groups: Sequence[str], replications: Sequence[Replication]) -> None:
-    """The tables of a run: every figure, bill, timeline and commitment of its replications."""
-    groups_of = [(each.number, group, found) for each in replications for group, found in each.metrics.items()]
-    figures: dict[str, Sequence[Any]] = {
-        "replication": [number for number, _, found in groups_of for _ in found],
-        "group": [group for _, group, found in groups_of for _ in found],
-        "metric": [metric for _, _, found in groups_of for metric in found],
-        "value": [value for _, _, found in groups_of for value in found.values()],
-    }
-    write_columns(place / "replications", figures)
-    bills = (
-        (each.number, row.group, row.meter, row.quantity, row.unit, row.unit_price, row.amount)
-        for each in replications
-        for row in each.bill
+class _Table(AbstractContextManager["_Table"]):
+    """A table of which some rows are held at a time: Parquet, and the same as CSV where *as_csv* (NaN is an empty cell)."""
+
+    def __init__(self, path: Path, types: Mapping[str, str], *, as_csv: bool = False, **how: Any) -> None:
+        self._types, self._rows = types, 0
+        self._held: dict[str, list[NDArray[Any]]] = {name: [] for name in types}
+        self._places: dict[str, dict[str, int]] = {name: {} for name, kind in types.items() if kind in ("text", "word")}
+        self._schema = pa.schema([(name, TYPES[kind]) for name, kind in types.items()])
+        self._parquet = pq.ParquetWriter(path.with_suffix(".parquet"), self._schema, compression="zstd", **how)
+        self._csv = path.with_suffix(".csv").open("w", encoding="utf-8", newline="") if as_csv else None
+        self._lines = csv.writer(self._csv, lineterminator="\n") if self._csv else None
+        if self._lines:
+            self._lines.writerow(types)
+
+    def add(self, number: int, **columns: Any) -> None:
+        """Rows of one replication: texts, numbers."""
+        count = len(next(iter(columns.values())))
+        for name, kind in self._types.items():
+            if name == "replication":
+                values: Any = np.full(count, number, dtype=kind)
+            elif name in self._places and not isinstance(columns[name], np.ndarray):
+                values = self.places(name, columns[name])
+            else:
+                values = np.asarray(columns[name], dtype=kind if kind in arrow.TYPES else np.int32)
+            self._held[name].append(values)
+        self._rows += count
+        if self._rows >= ROWS_AT_ONCE:
+            self._flush()
+
+    def places(self, name: str, texts: Iterable[str]) -> NDArray[np.int32]:
+        """What a column of texts holds for these."""
+        known = self._places[name]
+        return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int32)
+
+    def _flush(self) -> None:
+        columns = {name: np.concatenate(held) for name, held in self._held.items() if held}
+        if not columns:
+            return
+        self._held, self._rows = {name: [] for name in self._types}, 0
+        arrays = [self._array(name, values) for name, values in columns.items()]
+        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(arrays[0]))
+        for start in range(0, len(arrays[0]) if self._lines else 0, CSV_ROWS_AT_ONCE):
+            assert self._lines is not None
+            cells = [self._cells(name, own[start : start + CSV_ROWS_AT_ONCE]) for name, own in columns.items()]
+            self._lines.writerows(zip(*cells, strict=True))
+
+    def _array(self, name: str, values: NDArray[Any]) -> pa.Array:
+        kind = self._types[name]
+        if kind in ("text", "word"):
+            return (arrow.words if kind == "word" else arrow.texts_of)(values, [*self._places[name]])
+        known = ~np.isnan(values) if self._csv and kind == "float64" else None
+        return (
+            arrow.numbers(values, known).cast(TYPES[kind]) if kind != "day" else arrow.numbers(values).view(TYPES[kind])
+        )
+
+    def _cells(self, name: str, values: NDArray[Any]) -> Sequence[Any]:
+        if name in self._places:
+            words = [*self._places[name]]
+            return [words[place] for place in values.tolist()]
+        return _defined(values.tolist())
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        self._parquet.close()
+        if self._csv:
+            self._csv.close()
+
+
+def write_replications(place: Path, replications: Iterable[Replication]) -> None:
+    """The tables of a run: every figure, bill, timeline and commitment of its replications, which are looked at once."""
+    moves: list[tuple[str, float, str]] = []
+    bought: list[CommitmentHours] = []
+    vms = 0
+    with ExitStack() as stack:
+
+        def table(name: str, types: Mapping[str, str], **how: Any) -> _Table:
+            return stack.enter_context(_Table(place / name, types, **how))
+
+        figures, bill = (table(name, types, as_csv=True) for name, types in (("replications", FIGURES), ("bill", BILL)))
+        months, ready = table("cost_by_month", MONTHS, as_csv=True), table("ready_curve", READY)
+        days, hours = table("cost_timeline", DAYS), table("timeline", HOURS, **HOURS_WRITTEN)
+        uptimes = None
+        for each in replications:
+            _add_figures(figures, each)
+            _add_bill(bill, each)
+            _add_costs(days, months, each)
+            _add_ready_curves(ready, each)
+            _add_timelines(hours, each)
+            if each.uptimes:
+                uptimes = uptimes or table("sla", UPTIMES, as_csv=True)
+                _add_uptimes(uptimes, each)
+            moves += each.vm_timelines
+            bought += each.commitment_hours
+            vms += each.vms
+    _write_vm_timelines(place, moves, vms)
+    _write_commitments(place, bought)
+
+
+def _add_figures(table: _Table, each: Replication) -> None:
+    table.add(
+        each.number,
+        group=[group for group, own in each.metrics.items() for _ in own],
+        metric=[metric for own in each.metrics.values() for metric in own],
+        value=[value for own in each.metrics.values() for value in own.values()],
     )
-    write_table(place / "bill", BILL_COLUMNS, bills)
-    _write_timeline(place / "timeline.parquet", groups, replications)
-    _write_daily_cost(place / "cost_timeline.parquet", replications)
-    write_table(place / "cost_by_month", MONTH_COLUMNS, _month_rows(replications))
-    _write_ready_curve(place / "ready_curve", replications)
-    moves = [move for each in replications for move in each.vm_timelines]
+
+
+def _add_bill(table: _Table, each: Replication) -> None:
+    rows = [(line.group, line.meter, line.quantity, line.unit, line.unit_price, line.amount) for line in each.bill]
+    if rows:
+        table.add(each.number, **dict(zip([*BILL][1:], zip(*rows, strict=True), strict=True)))
+
+
+def _add_costs(days: _Table, months: _Table, each: Replication) -> None:
+    """What each day and each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
+    cost = each.daily_cost
+    rows, width = cost.amounts.shape
+    if not rows:
+        return
+    groups, kinds = zip(*cost.keys, strict=True)
+    first = (cost.first_day - date(1970, 1, 1)).days
+    days.add(
+        each.number,
+        group=np.repeat(days.places("group", groups), width),
+        kind=np.repeat(days.places("kind", kinds), width),
+        day=np.tile(np.arange(first, first + width, dtype=np.int32), rows),
+        amount=cost.amounts.reshape(-1),
+    )
+    for month, amounts in cost.by_month().items():
+        months.add(each.number, group=groups, kind=kinds, month=[month] * rows, amount=amounts)
+
+
+def _add_ready_curves(table: _Table, each: Replication) -> None:
+    """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
+    if each.ready_curve:
+        curves = np.concatenate([*each.ready_curve.values()])
+        groups = table.places("group", each.ready_curve)
+        points = [len(own) for own in each.ready_curve.values()]
+        table.add(each.number, group=np.repeat(groups, points), k=curves[:, 0], n=curves[:, 1], wait_s=curves[:, 2])
+
+
+def _add_timelines(table: _Table, each: Replication) -> None:
+    states = table.places("state", map(str, PowerState))
+    for group, own in each.timeline.items():
+        count, width = own.vms.shape
+        table.add(
+            each.number,
+            group=np.repeat(table.places("group", [group]), own.vms.size),
+            hour=np.repeat(np.arange(own.first_hour, own.first_hour + count, dtype=np.int32), width),
+            state=np.tile(states, count),
+            vms=own.vms.reshape(-1),
+        )
+
+
+def _add_uptimes(table: _Table, each: Replication) -> None:
+    rows = [
+        (
+            row.month, row.name, str(row.deployment), row.deployments, SERVICE_LEVELS[row.deployment].uptime, row.deployed_min,
+            row.down_min, row.uptime, row.worst, row.breaches, math.fsum(row.credit_usd.values()),
+        )
+        for row in each.uptimes
+    ]  # fmt: skip
+    table.add(each.number, **dict(zip([*UPTIMES][1:], zip(*rows, strict=True), strict=True)))
+
+
+def _write_vm_timelines(place: Path, moves: Sequence[tuple[str, float, str]], vms: int) -> None:
     _write_parquet(
         place / "vm_timelines",
         {
@@ -101,29 +264,7 @@ def write_replications(place: Path, groups: Sequence[str], replications: Sequenc
             "t_s": arrow.numbers(np.array([entered_s for _, entered_s, _ in moves], dtype=np.float64)),
             "state": arrow.texts([state for _, _, state in moves]),
         },
-        {"vms": str(len({vm for vm, *_ in moves})), "vms_in_all": str(sum(each.vms for each in replications))},
-    )
-    _write_commitments(place, replications)
-    if any(replication.uptimes for replication in replications):
-        write_table(place / "sla", UPTIME_COLUMNS, _uptime_rows(replications))
-
-
-def _write_ready_curve(path: Path, replications: Sequence[Replication]) -> None:
-    """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
-    groups = list(dict.fromkeys(group for each in replications for group in each.ready_curve))
-    place = {group: index for index, group in enumerate(groups)}
-    owners = [(each.number, place[group], len(own)) for each in replications for group, own in each.ready_curve.items()]
-    number, group, points = np.array(owners, dtype=np.int32).reshape(-1, 3).T
-    curves = np.concatenate([np.zeros((0, 3)), *(own for each in replications for own in each.ready_curve.values())])
-    _write_parquet(
-        path,
-        {
-            "replication": arrow.numbers(np.repeat(number, points)),
-            "group": arrow.texts_of(np.repeat(group, points), groups),
-            "k": arrow.numbers(curves[:, 0].astype(np.int64)),
-            "n": arrow.numbers(curves[:, 1].astype(np.int64)),
-            "wait_s": arrow.numbers(curves[:, 2]),
-        },
+        {"vms": str(len({vm for vm, *_ in moves})), "vms_in_all": str(vms)},
     )
 
 
@@ -158,96 +299,8 @@ def _column(values: Sequence[Any]) -> pa.Array:
     return arrow.texts_of(places, [*place])
 
 
-def _uptime_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:
-    for each in replications:
-        for row in each.uptimes:
-            promised = SERVICE_LEVELS[row.deployment].uptime
-            yield (
-                each.number, row.month, row.name, str(row.deployment), row.deployments, promised, row.deployed_min,
-                row.down_min, row.uptime, row.worst, row.breaches, math.fsum(row.credit_usd.values()),
-            )  # fmt: skip
-
-
-def _write_timeline(path: Path, groups: Sequence[str], replications: Sequence[Replication]) -> None:
-    word = pa.dictionary(pa.int32(), pa.string())
-    schema = pa.schema(
-        [("replication", pa.int32()), ("group", word), ("hour", pa.int32()), ("state", word), ("vms", pa.float64())]
-    )
-    how: dict[str, Any] = {  # millions of rows: no statistics, nor a dictionary of times
-        "write_statistics": False, "use_dictionary": ["group", "state"],
-        "column_encoding": dict.fromkeys(("replication", "hour"), "DELTA_BINARY_PACKED"),
-    }  # fmt: skip
-    with pq.ParquetWriter(path, schema, compression="zstd", **how) as writer:
-        held: list[tuple[int, int, Timeline]] = []
-        rows = 0
-        for each in replications:
-            for index, timeline in enumerate(each.timeline.values()):
-                held.append((each.number, index, timeline))
-                rows += timeline.vms.size
-                if rows >= ROWS_AT_ONCE:
-                    writer.write_table(_timeline_table(held, groups, schema))
-                    held, rows = [], 0
-        if held:
-            writer.write_table(_timeline_table(held, groups, schema))
-
-
-def _timeline_table(held: Sequence[tuple[int, int, Timeline]], groups: Sequence[str], schema: pa.Schema) -> pa.Table:
-    """Timelines of some replications and groups, one after the other."""
-    states = [str(state) for state in PowerState]
-    numbers, indices, timelines = zip(*held, strict=True)
-    rows, width = [timeline.vms.size for timeline in timelines], len(states)
-    hours = [np.arange(each.first_hour, each.first_hour + len(each.vms), dtype=np.int32) for each in timelines]
-    columns = [
-        arrow.numbers(np.repeat(np.array(numbers, dtype=np.int32), rows)),
-        arrow.words(np.repeat(np.array(indices, dtype=np.int32), rows), groups),
-        arrow.numbers(np.repeat(np.concatenate(hours), width)),
-        arrow.words(np.tile(np.arange(width, dtype=np.int32), sum(rows) // width), states),
-        arrow.numbers(np.concatenate([timeline.vms.reshape(-1) for timeline in timelines])),
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _write_daily_cost(path: Path, replications: Sequence[Replication]) -> None:
-    """What each day costs, by group (or commitment) and kind of meter."""
-    word = pa.dictionary(pa.int32(), pa.string())
-    schema = pa.schema(
-        [("replication", pa.int32()), ("group", word), ("day", pa.date32()), ("kind", word), ("amount", pa.float64())]
-    )
-    keys = [key for each in replications for key in each.daily_cost.keys]
-    groups, kinds = (list(dict.fromkeys(words)) for words in (zip(*keys, strict=True) if keys else ((), ())))
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for each in replications:
-            cost = each.daily_cost
-            rows, width = cost.amounts.shape
-            first = (cost.first_day - date(1970, 1, 1)).days
-            columns = [
-                arrow.numbers(np.full(rows * width, each.number, dtype=np.int32)),
-                arrow.words(_places(cost.keys, 0, groups, width), groups),
-                arrow.numbers(np.tile(np.arange(first, first + width, dtype=np.int32), rows)).view(pa.date32()),
-                arrow.words(_places(cost.keys, 1, kinds, width), kinds),
-                arrow.numbers(cost.amounts.reshape(-1)),
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-
-
-def _places(keys: Sequence[tuple[str, str]], part: int, words: Sequence[str], times: int) -> NDArray[np.int32]:
-    """Where one part of each key stands among the words, so many times."""
-    place = {word: index for index, word in enumerate(words)}
-    return np.repeat(np.array([place[key[part]] for key in keys], dtype=np.int32), times)
-
-
-def _month_rows(replications: Sequence[Replication]) -> Iterator[tuple[object, ...]]:
-    """What each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
-    for each in replications:
-        cost = each.daily_cost
-        for month, amounts in cost.by_month().items():
-            for (group, kind), amount in zip(cost.keys, amounts, strict=True):
-                yield each.number, group, month, kind, amount
-
-
-def _write_commitments(place: Path, replications: Sequence[Replication]) -> None:
+def _write_commitments(place: Path, bought: Sequence[CommitmentHours]) -> None:
     """Commitments hour by hour in replication 0, if there are any."""
-    bought = [each for replication in replications for each in replication.commitment_hours]
     if bought:
         columns = {
             "commitment": arrow.texts([each.name for each in bought for _ in each.used]),

@@ -16,10 +16,10 @@ from sim.runs.cache import keep_parts
 from sim.runs.digests import PROVENANCE
 from sim.runs.event_writer import merge
 from sim.runs.frames import DataFrame, frame
+from sim.runs.kept import Replications
 from sim.runs.metrics import FLEET, RATIOS, check_metric, html_table
 from sim.runs.pictures import Pictured
 from sim.runs.provenance import catalogue_facts, closed_days, input_digest, program, timing
-from sim.runs.replication import Replication
 from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_replications
 from sim.runs.simulation_input import SimulationInput
 from sim.runs.summary_csv import run_sheet, write_sheet
@@ -67,8 +67,9 @@ class RunResult(Pictured):
     scenario: Scenario
     inputs: SimulationInput = field(compare=False, repr=False)
     seed: int
-    replications: tuple[Replication, ...]
+    replications: Replications
     engine_asked: str
+    engine_why_said: str = ""  # instead of the reasons of all replications
     stopping: Stopping | None = None
     budget_usd: float | None = None  # the summary reports how likely the bill exceeds it
     wall_s: float = field(default=0.0, compare=False)
@@ -89,30 +90,24 @@ class RunResult(Pictured):
     @property
     def engine(self) -> str:
         """The engine that ran: `simpy`, `compiled`, or both names if replications differ."""
-        return "+".join(sorted({replication.engine for replication in self.replications}))
+        return "+".join(sorted({head["engine"] for head in self.replications.heads}))
 
     @property
     def engine_why(self) -> str:
         """Why that engine ran."""
-        return "; ".join(sorted({each.engine_why for each in self.replications if each.engine_why})) or "as asked for"
+        said = "; ".join(sorted({head["why"] for head in self.replications.heads if head["why"]}))
+        return self.engine_why_said or said or "as asked for"
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups, in the scenario's order, without the fleet."""
-        return tuple(group for group in self.replications[0].metrics if group != FLEET)
+        return tuple(group for group in self.replications.names if group != FLEET)
 
     def metric_names(self, group: str = FLEET) -> tuple[str, ...]:
         """Every metric of a group, in the order of the result folder."""
-        if group not in self.replications[0].metrics:
+        if group not in self.replications.names:
             raise InputError(f"there is no group {group!r}; there are {', '.join(self.groups)} and '' for the fleet")
-        return self._names[group]
-
-    @cached_property
-    def _names(self) -> Mapping[str, tuple[str, ...]]:
-        return {
-            group: tuple(dict.fromkeys(name for each in self.replications for name in each.metrics.get(group, {})))
-            for group in self.replications[0].metrics
-        }
+        return self.replications.names[group]
 
     def has(self, metric: str, group: str = FLEET) -> bool:
         """Whether the metric is defined in any replication."""
@@ -120,9 +115,10 @@ class RunResult(Pictured):
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
-        if metric not in self.replications[0].metrics.get(group, ()):
+        if metric not in self.replications.names.get(group, ()):
             check_metric(metric, self.metric_names(group))
-        return [replication.metrics[group].get(metric, math.nan) for replication in self.replications]
+        found: list[float] = self.replications.values(metric, group).tolist()
+        return found
 
     def estimate(self, metric: str, group: str = FLEET) -> Estimate:
         """The metric over all replications: mean with its interval, spread, percentiles."""
@@ -256,11 +252,11 @@ class RunResult(Pictured):
             write_sheet(place, run_sheet(summary))
             write_json(place / PROVENANCE, self.provenance())
             (place / "scenario.toml").write_text(self.scenario.to_toml(), encoding="utf-8")
-            write_replications(place, self.groups, self.replications)
+            write_replications(place, self.replications)
             if self.shard is not None:
                 keep_parts(place / PARTS, self.replications)  # with their events
             elif self.has_events:
-                merge([each.events for each in self.replications if each.events is not None], place / "events.parquet")
+                merge([each for each in self.replications.events() if each is not None], place / "events.parquet")
         return Path(folder)
 
     def __repr__(self) -> str:

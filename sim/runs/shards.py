@@ -4,18 +4,20 @@ Each replication is a pure function of its number, so the result has the bytes o
 another run or damaged is refused by name.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sim.errors import ResultError, ScenarioError
 from sim.fields.plugins import load_plugins
-from sim.runs.cache import CacheEntry, Damaged
+from sim.runs.blocks import Block, Damaged
+from sim.runs.cache import read_parts
 from sim.runs.digests import check_files
+from sim.runs.kept import Replications
 from sim.runs.options import MOST_REPLICATIONS
 from sim.runs.provenance import input_digest, program_digest
-from sim.runs.replication import Replication
 from sim.runs.results import StoredResult, read
 from sim.runs.run_result import PARTS, RunResult
 from sim.runs.simulation_input import compile_scenario
@@ -23,7 +25,7 @@ from sim.runs.warm_up import with_stored_warm_up
 from sim.scenario.scenario import Scenario, from_dict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Shard:
     """A result folder with a part of a run's replications."""
 
@@ -50,7 +52,7 @@ class Shard:
             "scenario": facts["scenario"]["digest"],
             "--engine": facts["engine"]["asked"],
             "--budget": said.get("budget", {}).get("usd"),
-            "--events": any(name.startswith(f"{PARTS}/events-") for name in facts["files"]),
+            "--events": bool(self.blocks[0].events()),
         }
 
     @property
@@ -58,16 +60,17 @@ class Shard:
         """How long its replications took."""
         return float(self.stored.provenance["timing"]["wall_s"])
 
-    def replications(self) -> Iterator[Replication]:
-        """Its replications, in order. Raises ResultError for one that can't be read."""
-        entry = CacheEntry(folder=self.folder / PARTS)
-        for number in self.numbers:
-            try:
-                yield replace(entry.read(number), engine_why="the choice of each shard")
-            except (OSError, Damaged) as wrong:
-                raise ResultError(
-                    f"{self.folder}: replication {number} can't be read ({wrong}); run the shard again"
-                ) from None
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Its replications. Raises ResultError where they can't be read, or aren't those that it says it has."""
+        try:
+            found = [*read_parts(self.folder / PARTS)]
+        except (OSError, Damaged) as wrong:
+            raise ResultError(f"{self.folder}: its replications can't be read ({wrong}); run the shard again") from None
+        numbers = sorted(number for block in found for number in block.numbers)
+        if numbers != [*self.numbers]:
+            raise ResultError(f"{self.folder}: holds other replications than it says; run the shard again")
+        return found
 
 
 def merge(folders: Sequence[str | Path], replications: int | None = None, files: str | Path | None = None) -> RunResult:
@@ -89,7 +92,10 @@ def merge(folders: Sequence[str | Path], replications: int | None = None, files:
         scenario=scenario,
         inputs=compile_scenario(scenario),
         seed=stated.summary["seed"],
-        replications=tuple(each for shard in shards for each in shard.replications()),
+        replications=Replications(
+            (block for shard in shards for block in shard.blocks), range(shards[-1].numbers.stop)
+        ),
+        engine_why_said="the choice of each shard",
         engine_asked=stated.provenance["engine"]["asked"],
         budget_usd=shards[0].origin["--budget"],
         has_events=shards[0].origin["--events"],
@@ -110,8 +116,7 @@ def read_shard(folder: str | Path) -> Shard:
     try:
         first, last = part["first"], part["last"]
         shard = Shard(stored=stored, numbers=range(first, min(last, first + MOST_REPLICATIONS) + 1))
-        missing = {f"{PARTS}/{number:06d}.npz" for number in shard.numbers} - {*stored.provenance["files"]}
-        is_whole = bool(shard.numbers) and first >= 0 and not missing and shard.wall_s >= 0.0 and bool(shard.origin)
+        is_whole = bool(shard.numbers) and first >= 0 and shard.wall_s >= 0.0 and bool(shard.origin)
     except (KeyError, TypeError, ValueError, AttributeError):
         is_whole = False
     if not is_whole:

@@ -160,7 +160,7 @@ def best_of(
     winner = runners[best]
     other_seed = replace(options, seed=winner.seed ^ 0x5EED_0000, progress=None)
     again = ReplicationRunner(winner.scenario, other_seed, winner.inputs)
-    again.run_until(len(winner.replications))
+    again.run_until(winner.done)
     return Selection(
         best=names[best], metric=metric, indifference=indifference, confidence=confidence, dropped_at=out,
         means={name: mean_of(runner.result().values(metric)) for name, runner in zip(names, runners, strict=True)},

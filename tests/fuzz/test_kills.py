@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 import sim
+from sim.errors import VmfleetWarning
+from sim.runs.cache import CacheEntry
 
 FLEET = {"name": "fleet", "horizon": "14d", "group": [{"name": "web", "count": 20, "cycle": {"on": "2h", "off": "2h"}}]}
 RUN = [
@@ -57,9 +60,12 @@ def alive(folder: Path) -> list[str]:
     return found
 
 
-def finished(folder: Path) -> set[str]:
-    """The replications that are kept beside the result folder."""
-    return {path.name for path in folder.glob(".out.unfinished/*/*/[0-9]*.npz")}
+def finished(folder: Path) -> set[int]:
+    """The replications that are kept beside the result folder, their events too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VmfleetWarning)
+        entries = [CacheEntry(folder=each) for each in folder.glob(".out.unfinished/*/*")]
+        return {number for entry in entries for block in entry.blocks() for number in block.numbers}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from sim.azure.timed_operations import read_timed_operations
 from sim.cli import main
 from sim.errors import InputError, VmfleetWarning
 from sim.report.build import build
+from sim.runs.blocks import pack
 from sim.runs.cache import CacheEntry
 from sim.traces import open_trace
 from sim.traces.durations import fit_durations
@@ -219,10 +220,11 @@ def results(chance: random.Random, folder: Path) -> None:
 
 def caches(chance: random.Random, folder: Path) -> None:
     """A kept replication."""
-    (folder / "000000.npz").write_bytes(mutations.octets(chance, _kept()))
+    (folder / "replications-000.part").write_bytes(mutations.octets(chance, _kept()))
     with warnings.catch_warnings(), suppress(InputError):
         warnings.simplefilter("ignore", VmfleetWarning)
-        CacheEntry(folder=folder).get(0)
+        for block in CacheEntry(folder=folder).blocks():
+            block.replications()
 
 
 SHARES: dict[Callable[[random.Random, Path], None], int] = {  # of 100 inputs
@@ -278,5 +280,5 @@ def _kept() -> bytes:
 
     with TemporaryDirectory() as place:
         entry = CacheEntry(folder=Path(place))
-        entry.put(sim.run(sim.from_dict(TINY), replications=1).replications[0])
-        return (Path(place) / "000000.npz").read_bytes()
+        entry.put(pack(sim.run(sim.from_dict(TINY)).replications))
+        return (Path(place) / "replications-000.part").read_bytes()

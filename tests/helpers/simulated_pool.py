@@ -1,4 +1,4 @@
-"""A cluster with a clock of its own: slots that work through parts, without processes. Replications are what `replication` makes."""
+"""A cluster with a clock of its own: slots that work through parts, without processes. Blocks are what `block` makes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SimulatedPool:
 
     slots: int
     seconds: Callable[[int, int], float]
-    replication: Callable[[int], Any]
+    block: Callable[[tuple[int, ...]], Any]
     now_s: float = 0.0
     workers: bool = True
     busy_s: float = 0.0
@@ -68,7 +68,7 @@ class SimulatedPool:
             answers.append(
                 (handle, Finished(failure=failure))
                 if failure is not None
-                else (handle, Finished([self.replication(number) for number in task.numbers], took_s))
+                else (handle, Finished([self.block(task.numbers)], took_s))
             )
         self._start()
         return answers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -137,7 +136,7 @@ def test_a_shard_of_another_program_is_refused(shards: dict[str, Path], tmp_path
         merge(copies)
 
 
-@pytest.mark.parametrize("file", ["parts/000002.npz", "parts/events-000003.parquet", "summary.json"])
+@pytest.mark.parametrize("file", ["parts/replications-000.part", "summary.json"])
 @pytest.mark.parametrize("how", ["changed", "gone"])
 def test_a_damaged_shard_is_named(shards: dict[str, Path], tmp_path: Path, file: str, how: str) -> None:
     """A bit of any file turned, or a file gone."""
@@ -192,22 +191,30 @@ def test_a_folder_from_elsewhere_is_refused_in_words(
     assert str(copy) in str(refused.value)
 
 
-@pytest.mark.parametrize("how", ["swapped", "empty"])
+@pytest.mark.parametrize("how", ["others", "cut off", "changed", "empty"])
 def test_parts_that_are_others_are_refused(shards: dict[str, Path], tmp_path: Path, how: str) -> None:
     """Though the digests of the folder have been made to fit."""
     copy = shutil.copytree(shards["b"], tmp_path / "b")
-    one, other = (copy / "parts" / f"00000{number}.npz" for number in (2, 3))
-    if how == "swapped":
-        one.rename(copy / "kept")
-        other.rename(one)
-        (copy / "kept").rename(other)
-    else:
-        one.write_bytes(hashlib.sha256(b"").digest())
+    part = copy / "parts" / "replications-000.part"
+    content = part.read_bytes()
+    part.write_bytes({
+        "others": (shards["c"] / "parts" / "replications-000.part").read_bytes(),
+        "cut off": content[:-1],
+        "changed": content[:-50] + bytes([content[-50] ^ 1]) + content[-49:],
+        "empty": b"",
+    }[how])  # fmt: skip
     rewritten(copy, "summary.json", lambda _: None)
-    with pytest.raises(
-        ResultError, match=r"replication 2 can't be read \(it (holds replication 3|is no kept replication)"
-    ):
+    says = (
+        "its replications can't be read" if how in ("cut off", "changed") else "holds other replications than it says"
+    )
+    with pytest.raises(ResultError, match=f"b: {says}.*run the shard again"):
         merge([shards["a"], copy, shards["c"]])
+
+
+def test_a_shard_has_the_same_bytes_however_it_was_simulated(shards: dict[str, Path], tmp_path: Path) -> None:
+    """One replication at a time, in two processes, resumed: its parts are cut by what is in them."""
+    run_to_folder(fleet(), tmp_path / "again", replications=range(2, 4), jobs=2, **OPTIONS)
+    assert contents(tmp_path / "again") == contents(shards["b"])
 
 
 def test_files_of_the_scenario_are_found_where_files_says(tmp_path: Path) -> None:

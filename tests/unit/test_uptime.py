@@ -22,6 +22,7 @@ from sim.engines.stays import DOWN, StayRecorder, can_be_down, reach_of
 from sim.model.demand import AlwaysOn, Cycle
 from sim.model.faults import Failing, Maintenance
 from sim.model.plan import HostPool, Platform, Retry
+from sim.runs.blocks import pack
 from sim.runs.cache import RunCache
 from sim.runs.replication import replicate
 from sim.runs.simulation_input import SimulationInput
@@ -247,9 +248,8 @@ def test_kept_replications_keep_their_service_levels(tmp_path: Path) -> None:
     )
     made = replicate(question, 1, 0)
     entry = RunCache(tmp_path).entry(question, 1)
-    entry.put(made)
-    kept = entry.get(0)
-    assert kept is not None
+    entry.put(pack([made]))
+    (kept,) = (found for block in entry.blocks() for found in block.replications().values())
     assert kept.uptimes == made.uptimes
     assert repr(kept.metrics[""]) == repr(made.metrics[""])  # some are no numbers, which equal nothing
     (one,), (other,) = made.commitment_hours, kept.commitment_hours
