@@ -298,12 +298,12 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
         for row in plain:
             value = math.nan if row.compute is None else row.compute(rated)
             if value is not None:
-                found[row.name] = value
+                found[row.name] = float(value)
         ratios += [(row.name, *row.ratio_of) for row in plain if row.ratio_of]
         figures: list[Any] = [row.compute(rated) if row.compute is not None else None for row in patterns]
         for word in next((words for words in figures if words is not None), ()):
             for row, words in zip(patterns, figures, strict=True):
-                found[name := row.of(word)] = math.nan if words is None else words[word]
+                found[name := row.of(word)] = math.nan if words is None else float(words[word])
                 if row.ratio_of:
                     ratios.append((name, *RATIOS[name]))
     unknown = {*rated.usage.counts, *rated.usage.amounts} - found.keys()

@@ -126,7 +126,7 @@ class _Table(AbstractContextManager["_Table"]):
 
     def _flush(self) -> None:
         columns = {name: np.concatenate(held) for name, held in self._held.items() if held}
-        if not columns:
+        if not self._rows:
             return
         self._held, self._rows = {name: [] for name in self._types}, 0
         arrays = [self._array(name, values) for name, values in columns.items()]
