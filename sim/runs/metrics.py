@@ -296,7 +296,7 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
     ratios: list[tuple[str, str, str]] = []
     for plain, patterns in _families(METRICS.version):
         for row in plain:
-            value = math.nan if row.compute is None else row.compute(rated)
+            value: Any = math.nan if row.compute is None else row.compute(rated)
             if value is not None:
                 found[row.name] = float(value)
         ratios += [(row.name, *row.ratio_of) for row in plain if row.ratio_of]
