@@ -27,6 +27,7 @@ from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
+from sim.statistics.intervals import mean_interval, variance_of
 from sim.studies.answers import check_metrics
 from sim.studies.axes import bounds_of, changed, format_exact
 from sim.studies.compare import compare
@@ -161,7 +162,7 @@ def sensitivity(
         model = _FleetModel(asked, factors, metric, options)
         assert options.seed is not None
         if method == "morris":
-            rows = elementary_effects(model, samples or 10, options.seed)
+            rows = elementary_effects(model, samples or 10, options.seed, asked.confidence)
         else:
             rows = sobol_indices(model, samples or 64, options.seed, asked.confidence)
         runs = model.runs
@@ -239,30 +240,28 @@ class _FleetModel:
         return np.array([self.known[key] for key in keys])
 
 
-def elementary_effects(model: Model, trajectories: int, seed: int) -> list[dict[str, Any]]:
-    """Elementary effects: `mu_star` is how much a factor matters, `sigma` how nonlinear it is or interacts with others."""
+def elementary_effects(model: Model, trajectories: int, seed: int, confidence: float = 0.95) -> list[dict[str, Any]]:
+    """Elementary effects: `mu_star` is how much a factor matters, `sigma` how nonlinear it is or interacts with others.
+
+    Trajectories are independent, so the half-width of `mu_star` is Student's: a bootstrap of ten would be a fifth too narrow.
+    """
     try:
-        from SALib.analyze import morris as analysis  # start-up: SALib is optional
-        from SALib.sample import morris as plan
+        from SALib.sample import morris as plan  # start-up: SALib is optional
     except ImportError:
         raise InputError("the Morris method needs the library SALib: pip install SALib") from None
-    problem = {
-        "num_vars": len(model.factors),
-        "names": [factor.path for factor in model.factors],
-        "bounds": [[0.0, 1.0]] * len(model.factors),
-    }
+    if trajectories < 2:
+        raise InputError(f"samples is {trajectories}; the Morris method needs 2 trajectories or more, such as 10")
+    count = len(model.factors)
+    problem = {"num_vars": count, "names": [factor.path for factor in model.factors], "bounds": [[0.0, 1.0]] * count}
     shares = plan.sample(problem, trajectories, num_levels=LEVELS, seed=seed)
-    found = analysis.analyze(problem, shares, model(shares), num_levels=LEVELS, seed=seed)
-    rows = [
-        {
-            **factor.row,
-            "mu": float(found["mu"][index]),
-            "mu_star": float(found["mu_star"][index]),
-            "mu_star_half_width": float(found["mu_star_conf"][index]),
-            "sigma": float(found["sigma"][index]),
-        }
-        for index, factor in enumerate(model.factors)
-    ]
+    moved = np.diff(shares.reshape(-1, count + 1, count), axis=1)  # one factor in each step
+    risen = np.diff(model(shares).reshape(-1, count + 1), axis=1)[:, :, np.newaxis]
+    effects = np.divide(risen, moved, out=np.zeros_like(moved), where=moved != 0.0).sum(axis=1)
+    rows = []
+    for factor, each in zip(model.factors, effects.T, strict=True):
+        size = mean_interval(np.abs(each).tolist(), confidence)
+        spread = {"mu_star_half_width": size.half_width, "sigma": math.sqrt(variance_of(each.tolist()))}
+        rows.append({**factor.row, "mu": float(np.mean(each)), "mu_star": size.mean, **spread})
     return sorted(rows, key=lambda row: -float(str(row["mu_star"])))
 
 

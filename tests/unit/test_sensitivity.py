@@ -76,6 +76,17 @@ class _Known:
         return self.function(shares)
 
 
+def test_elementary_effects_of_a_plane_are_its_slopes() -> None:
+    """Every effect of a linear model is the slope: no spread, no half-width; one trajectory could not show that."""
+    plane = _Known(lambda x: x @ np.array([2.0, -3.0, 0.0]), 3)
+    rows = {row["factor"]: row for row in elementary_effects(plane, 4, 1)}
+    assert [rows[f"x{k}"]["mu"] for k in range(3)] == pytest.approx([2.0, -3.0, 0.0])
+    assert [rows[f"x{k}"]["mu_star"] for k in range(3)] == pytest.approx([2.0, 3.0, 0.0])
+    assert all(abs(row[name]) < 1e-12 for row in rows.values() for name in ("sigma", "mu_star_half_width"))
+    with pytest.raises(InputError, match="2 trajectories"):
+        elementary_effects(plane, 1, 1)
+
+
 def test_sobol_indices_are_the_known_ones():
     """Ishigami's function, whose first and total indices stand in every textbook: 0.314, 0.442, 0 and 0.558, 0.442, 0.244."""
 
