@@ -146,7 +146,7 @@ class Classifier:
         vcpus = int(found[1])
         price, is_trusted = self._other("license.windows", sku)
         return Meter(
-            kind="license", name=f"license.windows.{sku.size or f'{vcpus}-vcpu'}", region=region_key(sku.region),
+            kind="license", name=f"license.windows.{sku.size or f'{vcpus}-vcpu'}", region=self._region(sku),
             unit="VM hour", scale=_scale(sku, "hour"), price=round(vcpus * price, 12), is_trusted=is_trusted,
         )  # fmt: skip
 
@@ -182,7 +182,7 @@ class Classifier:
         """One of OTHER_METERS."""
         price, is_trusted = self._other(name, sku)
         return Meter(
-            kind=kind, name=name, region=region_key(sku.region), unit=OTHER_METERS[name], scale=scale, price=price,
+            kind=kind, name=name, region=self._region(sku), unit=OTHER_METERS[name], scale=scale, price=price,
             is_trusted=is_trusted,
         )  # fmt: skip
 

@@ -32,13 +32,11 @@ class ProvisioningFacts:
     display_status: str
     description: str
     level: Level = Level.INFO
-    final: bool = False  # the operation is over
     substate_of: ProvisioningState | None = None  # only seen with an OS image that is not specialized
     source: str = sources.PROVISIONING_SECTION
 
 
 _NEW = ProvisioningState.CREATING
-_FAILED = {"final": True, "level": Level.ERROR}
 PROVISIONING: Mapping[ProvisioningState, ProvisioningFacts] = MappingProxyType(
     {
         state: ProvisioningFacts(code=f"ProvisioningState/{state}", display_status=shown, description=words, **more)
@@ -51,8 +49,8 @@ PROVISIONING: Mapping[ProvisioningState, ProvisioningFacts] = MappingProxyType(
             (ProvisioningState.UPDATING, "Updating",
              "The model is being updated, or the VM is being started, restarted, powered off or deallocated.", {}),
             (ProvisioningState.DELETING, "Deleting", "The VM is being deleted.", {}),
-            (ProvisioningState.SUCCEEDED, "Provisioning succeeded", "The user-initiated actions have completed.", {"final": True}),
-            (ProvisioningState.FAILED, "Provisioning failed", "The operation failed; the code says how.", _FAILED),
+            (ProvisioningState.SUCCEEDED, "Provisioning succeeded", "The user-initiated actions have completed.", {}),
+            (ProvisioningState.FAILED, "Provisioning failed", "The operation failed; the code says how.", {"level": Level.ERROR}),
         )
     }
 )  # fmt: skip

@@ -13,6 +13,7 @@ from focus_validator import broken_rules, needs_2, needs_it, verdict_on
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
+from sim.billing.focus_contracts import contract_rows
 from sim.billing.invoice import read_invoice
 from sim.billing.rating import rate_run, rate_stays
 from sim.billing.stays import Stay, stays_of
@@ -241,3 +242,137 @@ def test_the_file_has_the_columns_under_both_names(tmp_path):
         first = next(csv.DictReader(file))
     assert all(first[old] == first[new] for old, new in VALIDATOR_COLUMNS.items())
     assert (tmp_path / "own.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+
+
+LINUX_D2 = '{"InstanceType": "Standard_D2s_v5", "OperatingSystem": "Linux"}'
+LINUX_D8 = '{"InstanceType": "Standard_D8s_v5", "OperatingSystem": "Linux"}'
+WINDOWS_D4 = '{"InstanceType": "Standard_D4s_v5", "OperatingSystem": "Windows"}'
+VMS = ("Compute", "Virtual Machines", "Virtual Machines", "Virtual machine")
+BOUGHT = ("Compute", "Virtual Machines", "Virtual Machines", "Commitment")
+IN_WORDS = {  # ChargeCategory, ChargeFrequency, PricingCategory, PricingUnit, ConsumedUnit; service; SkuPriceDetails; RegionId
+    ("compute.Standard_D4s_v5.windows.covered.ri of dev", "ri"):
+        ("Usage", "Usage-Based", "Committed", "Hours", "Hours", *VMS, WINDOWS_D4, REGION),
+    ("compute.Standard_D4s_v5.windows.covered.plan of dev", "plan"):
+        ("Usage", "Usage-Based", "Committed", "Hours", "Hours", *VMS, WINDOWS_D4, REGION),
+    ("license.windows.Standard_D4s_v5 of dev", None):
+        ("Usage", "Usage-Based", "Standard", "Hours", "Hours", "Compute", "Virtual Machines", "Virtual Machines Licenses",
+         "Virtual machine", WINDOWS_D4, REGION),
+    ("disk.P10 of dev", None):
+        ("Usage", "Usage-Based", "Standard", "Hours", "Hours", "Storage", "Block Storage", "Storage", "Disk", None, REGION),
+    ("disk.P10.orphaned of dev", None):
+        ("Usage", "Usage-Based", "Standard", "Hours", "Hours", "Storage", "Block Storage", "Storage", "Disk", None, REGION),
+    ("network.public_ip of dev", None):
+        ("Usage", "Usage-Based", "Standard", "Hours", "Hours", "Networking", "Other (Networking)", "Virtual Network",
+         "Public IP address", None, REGION),
+    ("compute.Standard_D8s_v5.linux.spot of cheap", None):
+        ("Usage", "Usage-Based", "Dynamic", "Hours", "Hours", *VMS, LINUX_D8, REGION),
+    ("compute.Standard_D2s_v5.linux.covered.host of housed", None):  # a dedicated host's VMs appear at price 0
+        ("Usage", "Usage-Based", "Other", "Hours", "Hours", *VMS, LINUX_D2, REGION),
+    ("ri: bought", "ri"): ("Purchase", "Recurring", "Committed", "Hours", None, *BOUGHT, None, REGION),
+    ("plan: bought", "plan"): ("Purchase", "Recurring", "Committed", "USD", None, *BOUGHT, None, None),
+    ("plan: unused", "plan"): ("Usage", "Usage-Based", "Committed", "USD", None, *BOUGHT, None, None),
+    ("room: empty units", "ri"):
+        ("Usage", "Usage-Based", "Committed", "Hours", None, *BOUGHT, '{"InstanceType": "Standard_D4s_v5"}', REGION),
+    ("room: empty units", "plan"):
+        ("Usage", "Usage-Based", "Committed", "Hours", None, *BOUGHT, '{"InstanceType": "Standard_D4s_v5"}', REGION),
+    ("host: bought", None): ("Usage", "Usage-Based", "Standard", "Hours", "Hours", *BOUGHT, None, None),
+}  # fmt: skip
+WORDS = (
+    "ChargeCategory", "ChargeFrequency", "PricingCategory", "PricingUnit", "ConsumedUnit", "ServiceCategory", "ServiceSubcategory",
+    "ServiceName", "ResourceType", "SkuPriceDetails", "RegionId",
+)  # fmt: skip
+KINDS = {"ri": ("Usage", "Reservation", "Hours"), "plan": ("Spend", "Savings Plan", "USD"), None: (None, None, None)}
+
+
+def test_each_charge_has_the_words_of_the_specification() -> None:
+    """Typed from FOCUS 1.2's each definitions: what is bought recurs, what is used doesn't; a plan is spend in its currency."""
+    found = {}
+    for row in export(by_vm=False)[1]:
+        name = row.get("CommitmentDiscountName")
+        words = tuple(row.get(each) for each in WORDS)
+        assert found.setdefault((row["ChargeDescription"], name), words) == words
+        assert tuple(row.get(f"CommitmentDiscount{each}") for each in ("Category", "Type", "Unit")) == KINDS[name]
+        assert row.get("CommitmentDiscountId") == name
+        status = (
+            "Unused"
+            if "unused" in row["ChargeDescription"]
+            else "Used"
+            if name and row["ChargeCategory"] == "Usage"
+            else None
+        )
+        assert row.get("CommitmentDiscountStatus") == status
+        room = ("room", "Unused") if row["ChargeDescription"].startswith("room") else (None, None)
+        assert (row.get("CapacityReservationId"), row.get("CapacityReservationStatus")) == room
+        assert row["SkuId"] == row["SkuMeter"] == row["SkuPriceId"]
+        group = row["ChargeDescription"].rpartition(" of ")[2] if " of " in row["ChargeDescription"] else None
+        assert row.get("Tags") == (f'{{"group": "{group}"}}' if group else None)
+    assert found == IN_WORDS
+
+
+def test_the_first_day_s_amounts_are_prices_times_hours() -> None:
+    """From 07:00 to midnight: 17 h. A host of 5 USD, a plan of 0.3 USD an hour; licence 0.414 - 0.23, D2s v5 0.115 USD an hour."""
+    first = {row["SkuMeter"]: row for row in reversed(export(by_vm=False)[1]) if "Unused" not in row.values()}
+    expected = {
+        "commitment.host": ("85.000000000", "85.000000000", "85.000000000", 5.0, 17.0),
+        "commitment.plan": ("5.100000000", "0.000000000", "5.100000000", 1.0, 5.1),
+        "license.windows.Standard_D4s_v5": (
+            "5.244000000",
+            "5.244000000",
+            "5.244000000",
+            0.184,
+            28.5,
+        ),  # three VMs for 9.5 h
+        "compute.Standard_D2s_v5.linux.covered.host": ("0.000000000", "0.000000000", "3.450000000", 0.115, 30.0),
+    }
+    columns = ("BilledCost", "EffectiveCost", "ListCost")
+    for meter, (*amounts, price, quantity) in expected.items():
+        row = first[meter]
+        assert [row[name] for name in columns] == amounts
+        assert row["PricingCurrencyEffectiveCost"] == row["EffectiveCost"]
+        assert row["ContractedCost"] == row["ListCost"]
+        for name in (
+            "ListUnitPrice",
+            "ContractedUnitPrice",
+            "PricingCurrencyListUnitPrice",
+            "PricingCurrencyContractedUnitPrice",
+        ):
+            assert row[name] == pytest.approx(price)
+        assert row["PricingQuantity"] == pytest.approx(quantity)
+        assert (row["ChargePeriodStart"], row["ChargePeriodEnd"]) == ("2026-01-30T07:00:00Z", "2026-01-31T00:00:00Z")
+
+
+def test_money_is_in_the_currency_of_the_list() -> None:
+    """Units of money too, and hours stay hours."""
+    rows = list(focus_rows(export()[0], START, currency="EUR"))
+    units = {
+        row[name] for row in rows for name in ("PricingUnit", "ConsumedUnit", "CommitmentDiscountUnit") if row.get(name)
+    }
+    assert units == {"Hours", "EUR"}
+    assert {row[name] for row in rows for name in ("BillingCurrency", "PricingCurrency")} == {"EUR"}
+
+
+@pytest.mark.parametrize(
+    ("start", "end_1y", "end_3y", "days"),
+    [
+        (datetime(2028, 2, 29, 7, tzinfo=UTC), "2029-02-28T07:00:00Z", "2031-02-28T07:00:00Z", 1095),
+        (datetime(2026, 12, 31, 7, tzinfo=UTC), "2027-12-31T07:00:00Z", "2029-12-31T07:00:00Z", 1096),
+    ],
+)
+def test_contracts_run_to_the_same_day_of_a_later_year(start: datetime, end_1y: str, end_3y: str, days: int) -> None:
+    """One year of a reservation, three of a plan; from 29 February to the 28th. A year's hours of each are what was bought."""
+    ri, plan = contract_rows(export()[0], start, currency="EUR")
+    assert (ri["ContractCommitmentPeriodEnd"], plan["ContractCommitmentPeriodEnd"]) == (end_1y, end_3y)
+    for row in (ri, plan):
+        assert row["ContractPeriodEnd"] == end_3y
+        assert row["ContractPeriodStart"] == row["ContractCommitmentPeriodStart"] == f"{start:%Y-%m-%dT%H:%M:%SZ}"
+        assert row["BillingCurrency"] == "EUR"
+        assert row["ContractId"] == "vmfleet-simulation"
+    hours = 365 * 24
+    words = ("Category", "Type", "Unit", "Quantity", "Cost", "Description", "Id")
+    assert [ri[f"ContractCommitment{word}"] for word in words] == [
+        "Usage", "Reservation", "Hours", hours, f"{hours * 0.1:.9f}", "ri: 1 of Standard_D4s_v5, 1y", "ri",
+    ]  # fmt: skip
+    hours = days * 24  # 2028 has a day more
+    assert [plan[f"ContractCommitment{word}"] for word in words] == [
+        "Spend", "Savings Plan", "EUR", pytest.approx(hours * 0.3), f"{hours * 0.3:.9f}", "plan: 0.3 EUR an hour, 3y", "plan",
+    ]  # fmt: skip

@@ -118,6 +118,54 @@ def test_every_answer_is_json_and_keeps_its_instant() -> None:
     assert datetime.fromisoformat(str(statuses(shifted)[0]["time"])) == NOON
 
 
+AT_NOON = "2026-01-05T12:00:00+00:00"
+
+
+def entry(code: str, level: str, shown: str, **more: str) -> dict[str, str]:
+    """One entry of a status list."""
+    return {"code": code, "level": level, "displayStatus": shown, **more}
+
+
+def test_the_whole_answer_has_the_names_and_words_of_the_api() -> None:
+    """Written after the examples of the Compute REST API, key by key: a script reads it by these names."""
+    succeeded = entry("ProvisioningState/succeeded", "Info", "Provisioning succeeded", time=AT_NOON)
+    words = "GuestAgent is running and processing the extensions."
+    ready = entry("ProvisioningState/succeeded", "Info", "Ready", message=words, time=AT_NOON)
+    assert instance_view(moment()) == {
+        "computerName": "dev-0000",
+        "vmAgent": {"statuses": [ready]},
+        "disks": [{"name": "dev-0000-os", "statuses": [succeeded]}],
+        "statuses": [succeeded, entry("PowerState/running", "Info", "VM running")],
+    }
+    words = "VM status blob is found but not yet populated."
+    waiting = entry("ProvisioningState/Unavailable", "Warning", "Not Ready", message=words, time=AT_NOON)
+    unknown = {"vmAgentVersion": "Unknown", "statuses": [waiting]}
+    assert instance_view(moment(provisioning=ProvisioningState.OS_IN_PROGRESS))["vmAgent"] == unknown
+    for code, agent in (("OSProvisioningTimedOut", unknown), ("VMExtensionProvisioningError", {"statuses": [ready]})):
+        assert instance_view(moment(provisioning=ProvisioningState.FAILED, code=code))["vmAgent"] == agent
+
+
+def test_the_list_of_all_vms_has_the_names_of_the_api() -> None:
+    """A page is a `value`; a VM's identity is a path, and its states are under `properties`."""
+    subscription = "/subscriptions/00000000-0000-0000-0000-000000000000"
+    path = f"{subscription}/resourceGroups/vmfleet/providers/Microsoft.Compute/virtualMachines"
+    creating = entry(
+        "ProvisioningState/creating/OSProvisioningInprogress", "Info", "OS Provisioning In progress", time=AT_NOON
+    )
+    running = entry("PowerState/running", "Info", "VM running")
+    assert list_all_status_only([moment(provisioning=ProvisioningState.OS_IN_PROGRESS)]) == {
+        "value": [
+            {
+                "id": f"{path}/dev-0000",
+                "name": "dev-0000",
+                "type": "Microsoft.Compute/virtualMachines",
+                "location": "westeurope",
+                "properties": {"provisioningState": "Creating", "instanceView": {"statuses": [creating, running]}},
+            }
+        ]
+    }
+
+
 def client_of(answer: object, asked: list[str] | None = None) -> Any:
     """Microsoft's compute client, wired to a platform that answers everything with *answer*, and to no network."""
     compute = pytest.importorskip("azure.mgmt.compute", reason="azure-mgmt-compute isn't installed")

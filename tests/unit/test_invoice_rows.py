@@ -146,6 +146,8 @@ def test_operations_of_a_disk_are_no_disk_hours(read, quantity, unit, consumed, 
         ({"ChargePeriodStart": "teatime"}, "no period"),
         ({"ChargePeriodStart": "0206-01-01", "ChargePeriodEnd": "0206-01-02"}, "no period"),
         ({"ChargePeriodStart": "2124-01-01", "ChargePeriodEnd": "2124-01-02"}, "not near"),
+        ({"EffectiveCost": "some"}, "EffectiveCost 'some' is no number"),
+        ({"PricingQuantity": "", "ConsumedQuantity": "many"}, "ConsumedQuantity 'many' is no number"),
         ({"BillingCurrency": "EUR"}, "in EUR"),
     ],
 )  # fmt: skip
@@ -158,6 +160,15 @@ def test_what_is_not_rated_is_listed_with_its_cost_and_reason(read, changes, rea
     assert listed.row.line == 4
     assert len(invoice.rated) == 3
     assert sum(each.row.cost for each in invoice.rated) + listed.row.cost == pytest.approx(invoice.total)
+
+
+def test_a_row_without_a_quantity_is_rated_at_nothing(read):
+    """Its cost stands against no hours: the difference shows it. Its group is the tag's, without what is around it."""
+    invoice = read(vm(PricingQuantity="", ConsumedQuantity="", Tags='{"group": " web "}'), vm(Tags='{"team": "x"}'))
+    assert [(each.row.quantity, each.list_cost, each.row.group) for each in invoice.rated] == [
+        (0.0, 0.0, "web"),
+        (24.0, pytest.approx(DAY_OF_D4), ""),
+    ]
 
 
 def test_corrections_count_with_their_sign(read):

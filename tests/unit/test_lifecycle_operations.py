@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,8 +17,10 @@ from sim.lifecycle.operations import (
     START_FROM_DEALLOCATED,
     START_FROM_STOPPED,
     Operation,
+    Stage,
     rows_for,
 )
+from sim.lifecycle.policy import BILLING_POLICIES
 from sim.lifecycle.power import FIRST_STATE, POWER, STATE_ORDER, PowerState, is_legal
 from sim.lifecycle.provisioning import PROVISIONING, ProvisioningState
 from tests.helpers.operation_rows import CHANCE_CODES, DURATION_KEYS
@@ -220,3 +223,120 @@ def test_every_failure_has_a_message_about_the_vm(code: str) -> None:
     message = failure_message(code, vm="web-0007")
     assert message
     assert "{" not in message
+
+
+CODES_BY_STAGE = """
+validation: QuotaExceeded TooManyRequests SkuNotAvailable SpotPriceGreaterThanProvidedMaxPrice
+conflict: OperationNotAllowed OperationPreempted
+allocation: AllocationFailed ZonalAllocationFailed OverconstrainedAllocationRequest OverconstrainedZonalAllocationRequest
+  OverconstrainedResumeFromHibernatedStateAllocationRequest
+network: NetworkingInternalOperationError
+disk: DiskPreparationError DiskProcessingError DiskImageNotReady AcquireDiskLeaseFailed StorageAccountTooBusy
+starting: VMStartTimedOut
+os_provisioning: OSProvisioningTimedOut OSProvisioningClientError OSProvisioningInternalError
+extensions: VMExtensionProvisioningError VMExtensionHandlerNonTransientError VMExtensionManagementInternalError
+  VMAgentStatusCommunicationError VMExtensionProvisioningTimeout
+hibernate: VMHibernateFailed VMHibernateNotSupported
+redeploy: VMRedeploymentFailed VMRedeploymentTimedOut TooManyVMRedeploymentRequests
+any: InternalOperationError
+"""
+SEEN_IN_THE_FIELD = (
+    "QuotaExceeded OperationPreempted OverconstrainedAllocationRequest OverconstrainedZonalAllocationRequest"
+)
+
+
+def test_the_codes_of_each_stage_are_those_of_the_platform_s_pages() -> None:
+    """Typed from Microsoft's pages on errors. Those seen only by users are marked as observed; five have a chance in a scenario."""
+    pages = re.findall(r"(\w+): ([\w\s]+?)(?=\n\w+:|\s*\Z)", CODES_BY_STAGE)
+    expected = {code: stage for stage, codes in pages for code in codes.split()}
+    assert {code: facts.stage for code, facts in FAILURES.items()} == expected
+    assert {code for code, facts in FAILURES.items() if facts.trust == "observed"} == set(SEEN_IN_THE_FIELD.split())
+    assert {facts.trust for facts in FAILURES.values()} == {"observed", "documented"}
+    assert {code: facts.chance for code, facts in FAILURES.items() if facts.chance} == {
+        "AllocationFailed": "No hardware is found.",
+        "VMStartTimedOut": "The VM is not up in time.",
+        "OSProvisioningTimedOut": "The guest does not report in time; the VM stays Running, and billed.",
+        "VMExtensionProvisioningError": "An extension fails.",
+        "InternalOperationError": "Any operation fails at once.",
+    }
+    assert all(isinstance(facts.chance, str) for facts in FAILURES.values())
+
+
+def test_every_fact_of_the_lifecycle_has_a_source_that_a_reader_can_look_up() -> None:
+    """A page by its publisher and date, or that it was seen in public issue threads."""
+    rows = [*FAILURES.values(), *POWER.values(), *PROVISIONING.values(), *OPERATIONS.values()]
+    rows += [row for policy in BILLING_POLICIES.values() for row in (policy, *policy.rows.values())]
+    for row in rows:
+        assert re.search(r"Microsoft, .*(\d{4}-\d\d-\d\d|undated)|seen in public issue threads", row.source)
+
+
+# Row: asked of; stages, each with its failures (code, state that it leaves, what it lasts, who answers); end; a lost host.
+STEPS = """
+create | no VM | allocating: AllocationFailed before drawn retry; starting: VMStartTimedOut stopped drawn reaction;
+  os_provisioning: OSProvisioningTimedOut running timeout reaction;
+  extensions: VMExtensionProvisioningError running drawn reaction, VMExtensionProvisioningTimeout running timeout reaction
+  | running | retry | fails
+start_from_stopped | stopped | starting: VMStartTimedOut stopped drawn retry | running | retry | fails
+start_from_deallocated | deallocated hibernated | allocating: AllocationFailed before drawn retry;
+  starting: VMStartTimedOut stopped drawn retry | running | retry | fails
+restart | running | restarting | running | none | healed
+power_off | running | stopping | stopped | retry | goes on
+guest_shutdown | running | stopping | stopped | cannot | goes on
+service_healing | running | starting | running | cannot | healed
+deallocate | running stopped | deallocating | deallocated | retry | goes on
+deallocate_from_hibernated | hibernated | deallocating | deallocated | retry | goes on
+hibernate | running | deallocating | hibernated | retry | goes on
+update | deallocated running stopped | updating | as before | none | healed
+delete_from_host | deallocating running starting stopped stopping | deleting | gone | retry | goes on
+delete_off_host | creating deallocated hibernated | deleting | gone | retry | goes on
+"""
+
+
+def test_each_operation_goes_through_its_steps_and_fails_as_the_pages_say() -> None:
+    """The steps, typed from Microsoft's pages on states and errors; who answers a failure, and a lost host, from the scenario's keys.
+
+    The last columns: where it ends; who answers if the platform abandons it at once; what a lost host does to it.
+    """
+
+    def failures(stage: Stage) -> str:
+        return ", ".join(
+            f"{each.code} {each.leaves or 'before'} {each.lasts} {each.answered_by}" for each in stage.fails
+        )
+
+    found = []
+    for row in OPERATIONS.values():
+        asked = " ".join(sorted(str(state or "no VM") for state in row.accepted_from))
+        stages = "; ".join(stage.name + (f": {failures(stage)}" if stage.fails else "") for stage in row.stages)
+        end = "gone" if row.removes else row.ends_in or "as before"
+        found.append(
+            [
+                row.row,
+                asked,
+                stages,
+                end,
+                row.fails_at_once.answered_by if row.fails_at_once else "cannot",
+                row.host_lost,
+            ]
+        )
+    lines = re.sub(r"\n  ", " ", STEPS.strip()).splitlines()
+    assert found == [[each.strip() for each in line.split("|")] for line in lines]
+
+
+def test_flags_of_operations_and_their_failures_are_yes_or_no() -> None:
+    """Only what the guest and the platform do of themselves is outside the control plane; only timeouts strike by deadline."""
+    assert [row.row for row in OPERATIONS.values() if row.control_plane is False] == [
+        "guest_shutdown",
+        "service_healing",
+    ]
+    assert {row.control_plane for row in OPERATIONS.values()} == {True, False}
+    fails = [failure for row in OPERATIONS.values() for stage in row.stages for failure in stage.fails]
+    timeouts = {
+        failure.code: (failure.by_chance, failure.by_deadline, failure.timeout_key)
+        for failure in fails
+        if failure.timeout_key
+    }
+    assert timeouts == {
+        "OSProvisioningTimedOut": (True, True, "os_provisioning_timeout"),
+        "VMExtensionProvisioningTimeout": (False, True, "extensions_timeout"),
+    }
+    assert all((each.by_chance, each.by_deadline) == (True, False) for each in fails if each.code not in timeouts)

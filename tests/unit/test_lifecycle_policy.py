@@ -6,8 +6,8 @@ import pytest
 
 from sim.errors import InputError
 from sim.lifecycle.policy import BILLING_POLICIES, get_policy
-from sim.lifecycle.power import PowerState
-from sim.lifecycle.table import lifecycle_table
+from sim.lifecycle.power import PowerState, is_legal
+from sim.lifecycle.table import LifecycleRow, lifecycle_table
 
 
 @pytest.mark.parametrize("name", ["2019", "", "2018", None, ["2018-08"]])
@@ -54,3 +54,43 @@ def test_a_hibernated_vm_shows_as_deallocated_and_says_more() -> None:
     row = lifecycle_table(get_policy("2023-10"))[-1]
     assert row.code == "PowerState/deallocated + HibernationState/Hibernated"
     assert row.display_status == "VM hibernated"
+
+
+def test_a_row_of_the_table_says_all_that_is_true_of_its_state() -> None:
+    """Each column, for a state with a footnote of its own and for one without."""
+    page = (
+        "Microsoft, 'Lifecycle and states of a VM in Azure', 2018-08-09 (the source document), section 'Power states'"
+    )
+    rows = {row.state: row for row in lifecycle_table(get_policy("2018-08"))}
+    assert rows[PowerState.RUNNING] == LifecycleRow(
+        state=PowerState.RUNNING, name="Running", code="PowerState/running", display_status="VM running", billed=True,
+        billed_words="Billed", license_billed=True, on_host=True,
+        goes_to=(PowerState.STARTING, PowerState.STOPPING, PowerState.DEALLOCATING),
+        description="Normal working state for a VM", source=page,
+    )  # fmt: skip
+    stopped = rows[PowerState.STOPPED]
+    assert (stopped.billed_words, stopped.license_billed, stopped.on_host) == ("Billed*", False, True)
+    assert stopped.source == f"{page}; {page}, and its footnote"
+    creating = lifecycle_table(get_policy("2023-10"))[0]
+    assert (creating.code, creating.display_status) == ("", "")
+
+
+FOLLOWERS = {  # typed from the page on states and billing, with a host that fails and a create that is abandoned
+    None: "creating",
+    "creating": "starting gone",
+    "starting": "running stopped deallocating",
+    "running": "stopping starting deallocating",
+    "stopping": "stopped deallocating",
+    "stopped": "starting deallocating",
+    "deallocating": "deallocated hibernated gone",
+    "deallocated": "starting gone",
+    "hibernated": "starting deallocated gone",
+}
+
+
+@pytest.mark.parametrize("before", [None, *PowerState])
+def test_a_state_may_be_followed_by_these_and_by_no_other(before: PowerState | None) -> None:
+    """The whole table of moves; None is a VM that doesn't exist yet, or no more."""
+    followers = set(FOLLOWERS[before].split())
+    for after in (None, *PowerState):
+        assert is_legal(before, after) is ((after or "gone") in followers)
