@@ -80,9 +80,10 @@ class _Axis:
 
     def limits(self) -> tuple[float, float]:
         low, high = min(self.seen, default=0.0), max(self.seen, default=1.0)
-        beyond = self.margin * ((high - low) or abs(high) or 1.0)
+        is_flat = math.isclose(low, high, rel_tol=1e-9)  # apart by rounding at most
+        beyond = self.margin * ((abs(high) or 1.0) if is_flat else high - low)
         low, high = low - beyond if self.low is None else self.low, high + beyond if self.high is None else self.high
-        return (low, high) if low != high else (low - 0.5, high + 0.5)
+        return (low - 0.5, high + 0.5) if math.isclose(low, high, rel_tol=1e-9) else (low, high)
 
     def marks(self) -> tuple[Sequence[float], Sequence[str]]:
         low, high = sorted(self.limits())
@@ -93,7 +94,8 @@ class _Axis:
         steps = MaxNLocator(nbins=most, integer=self.whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         slack = 1e-9 * (high - low)
         ticks = [float(at) for at in steps if low - slack <= at <= high + slack]
-        decimals = next(n for n in range(16) if math.isclose(round(step := 100 * (steps[1] - steps[0]), n), step))
+        step = 100 * (steps[1] - steps[0])
+        decimals = next((n for n in range(16) if math.isclose(round(step, n), step, rel_tol=1e-3)), 16)
         return ticks, [percent(at, decimals) if self.share else compact(float(f"{at:.10g}")) for at in ticks]
 
 

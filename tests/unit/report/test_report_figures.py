@@ -82,6 +82,20 @@ def test_labels_of_a_share_are_its_ticks(high: float) -> None:
     assert [float(label.rstrip("\N{NO-BREAK SPACE}%")) for label in labels] == pytest.approx([100 * at for at in ticks])
 
 
+@pytest.mark.parametrize("low", [0.0, 1e-9, 0.998, 9041.1])
+@pytest.mark.parametrize("apart", [0.0, 1e-16, 1e-13])
+def test_values_that_are_apart_by_rounding_alone_have_an_axis(low: float, apart: float) -> None:
+    """Means of a metric without spread differ in their last bits: the axis shows one value, not its noise."""
+    for share in (True, False):
+        axes = Axes(100.0)
+        axes.y.share, axes.y.margin = share, 0.12
+        axes.y.see([low, low * (1 + apart)])
+        ticks, labels = axes.y.marks()
+        assert len(set(labels)) == len(ticks) > 1
+        if low > 1e-9:
+            assert ticks[-1] - ticks[0] > 0.05 * low
+
+
 def test_a_gap_in_a_line_is_a_gap() -> None:
     """Unknown heights end a line like unknown places do, as vectors and as pixels."""
     points = np.asarray([(10, 10), (20, np.nan), (30, 10), (40, 10), (50, np.nan)])
