@@ -15,12 +15,13 @@ from sim.version import __version__ as __version__
 if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.azure.answer import from_azure
     from sim.engines.simpy.fleet import Fleet
-    from sim.errors import InputError, ResultError, ScenarioError, VmfleetError
+    from sim.errors import InputError, OperationNotAllowed, ResultError, ScenarioError, VmfleetError
     from sim.report.plot import plot
     from sim.runs.cache import RunCache
     from sim.runs.cluster import Cluster, workers_for
     from sim.runs.determinism import check_determinism
     from sim.runs.history import History, explain
+    from sim.runs.listeners import Event
     from sim.runs.results import read
     from sim.runs.run import run
     from sim.runs.run_result import RunResult, write
@@ -42,13 +43,14 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
 
 _NAMES = {
     "sim.azure.answer": ("from_azure",),
-    "sim.errors": ("InputError", "ResultError", "ScenarioError", "VmfleetError"),
+    "sim.errors": ("InputError", "OperationNotAllowed", "ResultError", "ScenarioError", "VmfleetError"),
     "sim.report.plot": ("plot",),
     "sim.runs.cache": ("RunCache",),
     "sim.engines.simpy.fleet": ("Fleet",),
     "sim.runs.cluster": ("Cluster", "workers_for"),
     "sim.runs.determinism": ("check_determinism",),
     "sim.runs.history": ("History", "explain"),
+    "sim.runs.listeners": ("Event",),
     "sim.runs.results": ("read",),
     "sim.runs.run": ("run",),
     "sim.runs.run_result": ("RunResult", "write"),
@@ -71,7 +73,7 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Backtest", "Cluster", "Comparison", "Estimate", "Fleet", "History", "InputError", "Purchase", "Recommendation",
+    "Backtest", "Cluster", "Comparison", "Estimate", "Event", "Fleet", "History", "InputError", "OperationNotAllowed", "Purchase", "Recommendation",
     "ResultError", "RunCache", "RunResult", "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing",
     "Study", "Sweep", "VmfleetError", "backtest", "best_commitment", "best_of", "check_determinism", "compare",
     "explain", "fit_trace", "from_azure", "from_dict", "load", "long_run", "merge", "plot", "read", "recommend",

@@ -124,8 +124,8 @@ def _status_of(arguments: Sequence[str] | None) -> int:
         streams.give_up()
         _complain(f"{refusal.filename or 'the machine'}: {refusal.strerror or refusal}")
         return WRONG_INPUT
-    except Exception:  # noqa: BLE001  the last resort: say that this is our defect, and how to report it
-        return _own_defect()
+    except Exception as error:  # noqa: BLE001  the last resort: say whose defect this is, and how to report it
+        return _own_defect(error)
 
 
 def _as_given(mistake: typer.TyperException, arguments: Sequence[str]) -> str:
@@ -141,11 +141,16 @@ def _as_given(mistake: typer.TyperException, arguments: Sequence[str]) -> str:
     return ""
 
 
-def _own_defect() -> int:
+def _own_defect(error: Exception) -> int:
     import platform
     import traceback
 
+    from sim.fields.plugins import blamed
+
     traceback.print_exc()
+    if plug_in := blamed(error):
+        _complain(f"the plug-in {plug_in} failed ({type(error).__name__}: {error})", "Its author can mend it.")
+        return WRONG_INPUT
     _complain(
         "this is a defect of vmfleet, not of your input.",
         "Please report it with the lines above, the command, the scenario file, and: "

@@ -70,7 +70,7 @@ class Spec(Section):
 
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
-SPECS: Registry[type[Spec]] = Registry("distribution")
+SPECS: Registry[type[Spec]] = Registry("distribution", base=Spec, own=("made",))
 """Every distribution of the scenario file by its `dist`."""
 
 

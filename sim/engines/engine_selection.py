@@ -35,7 +35,7 @@ def moves_for_kernel(plan: FleetPlan) -> float:
 
 def _in_kernel(group: GroupPlan) -> bool:
     own_policy = group.fall_back is not None and group.fall_back.policy is not None
-    return group.demand.is_compiled and not group.demand.behaves and not own_policy
+    return group.demand.is_compiled and not group.behaviours and not own_policy
 
 
 def kernel_of(plan: FleetPlan) -> str:
@@ -53,7 +53,7 @@ def choose_engine(plan: FleetPlan, *, replications: int = 1, jobs: int = 1) -> C
     """
     unknown = feature_for_simpy(plan)
     alone = groups_for_simpy(plan)
-    if (alone and plan.platform is not None) or not any(map(_in_kernel, plan.groups)):
+    if (alone and plan.platform is not None) or len(alone) == len(plan.groups):
         return Choice(engine="simpy", why=f"the compiled engine doesn't support {unknown}")
     kernel, speed = kernel_of(plan), speeds()
     moves = moves_for_kernel(plan) * replications
@@ -83,22 +83,31 @@ def engine_asked_for(engine: str, plan: FleetPlan) -> Choice:
             field="engine", value=engine, problem=f"the compiled engine doesn't support {unknown}", hint="ask for auto or simpy"
         )  # fmt: skip
         raise ScenarioError([fault])
-    return Choice(engine="simpy" if plan.platform else "compiled", why=f"asked for; {unknown} needs SimPy")
+    together = plan.platform is not None or plan.processes
+    return Choice(engine="simpy" if together else "compiled", why=f"asked for; {unknown} needs SimPy")
 
 
 def groups_for_simpy(plan: FleetPlan) -> frozenset[str]:
     """Names of the groups that need the SimPy engine: all of them, where they share a platform that needs it."""
-    if plan.platform is not None:
+    if plan.platform is not None or plan.processes:
         return frozenset(group.name for group in plan.groups) if feature_for_simpy(plan) else frozenset()
     return frozenset(group.name for group in plan.groups if not _in_kernel(group))
 
 
 def feature_for_simpy(plan: FleetPlan) -> str:
     """The first feature of a plan that only the SimPy engine supports; empty: none."""
+    if plan.processes:
+        return f"process {plan.processes[0].name}"
     if plan.platform is not None and POLICIES[plan.platform.placement].chooser is not None:
         return f'placement "{plan.platform.placement}"'
+    if plan.platform is not None and plan.platform.own_faults:
+        return f"fault {type(plan.platform.own_faults[0]).__name__}"
     for group in plan.groups:
         if not _in_kernel(group):
             own = group.fall_back and group.fall_back.policy
-            return f"spot.fall_back {type(own).__name__}" if own else type(group.demand).__name__.lower()
+            if own:
+                return f"spot.fall_back {type(own).__name__}"
+            if group.own_faults:
+                return f"fault {type(group.own_faults[0]).__name__}"
+            return type(group.demand).__name__.lower()
     return ""

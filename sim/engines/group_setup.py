@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sim.distributions import streams
 from sim.engines.count_steps import SteppedRequests, stepped_requests
+from sim.errors import PlugInError
 from sim.model.demand import Calendar, Demand, EdgeContext, RequestContext
 from sim.model.demand.base import OwnEdges
 from sim.model.plan import FleetPlan, GroupPlan
@@ -148,11 +149,17 @@ def _of_every_replication(same: _Same, takes_requests: bool) -> list[dict[str, A
     plan, found = same.plan, []
     for index, group in enumerate(plan.groups):
         machine = compile_state_machine(
-            group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled or group.demand.behaves
+            group, plan.platform, takes_requests=takes_requests or group.demand.is_scaled or bool(group.behaviours)
         )
+        calendar: object = group.demand.calendar(plan.start, plan.horizon_s)
+        if not isinstance(calendar, Calendar | None):
+            of = type(group.demand)
+            raise PlugInError(
+                f"{of.__module__}.{of.__name__}: calendar(...) returned {calendar!r}; it returns a Calendar, or None"
+            )
         found.append({
             "index": index, "plan": group, "state_machine": machine, "table": machine.move_table(),
-            "calendar": group.demand.calendar(plan.start, plan.horizon_s), "start": plan.start, "horizon_s": plan.horizon_s, "kept": {},
+            "calendar": calendar, "start": plan.start, "horizon_s": plan.horizon_s, "kept": {},
         })  # fmt: skip
     return found
 

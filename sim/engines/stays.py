@@ -62,9 +62,7 @@ def reach_of(state: State) -> int:
 def can_be_down(plan: FleetPlan) -> bool:
     """Whether anything in this plan may make the platform fail a VM."""
     shared = plan.platform
-    return shared is not None and any(
-        (shared.host_failures, shared.rack_failures, shared.zone_failures, shared.maintenance)
-    )
+    return shared is not None and (shared.hosts_fail or shared.maintenance is not None)
 
 
 @dataclass(slots=True)

@@ -158,7 +158,7 @@ def _share_decimals(shares: Iterable[float]) -> int:
     return decimals
 
 
-METRICS = Registry[Metric]("metric")
+METRICS = Registry[Metric]("metric", base=Metric)
 
 
 def add_metrics(*rows: Metric) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
@@ -28,7 +28,7 @@ def load_plugins() -> None:
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.name):
         try:
             point.load()
-        except Exception as wrong:
+        except (Exception, SystemExit) as wrong:
             package = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
             raise InputError(
                 f"plug-in {point.name} of {package} can't be loaded ({type(wrong).__name__}: {wrong}); mend or uninstall it"
@@ -65,11 +65,7 @@ def listed() -> list[dict[str, object]]:
     owners = packages_distributions() if modules() else {}
     found: list[dict[str, object]] = []
     for module in modules():
-        package = next(iter(owners.get(module.partition(".")[0], ())), None)
-        try:
-            number = version(package) if package is not None else None
-        except PackageNotFoundError:
-            number = None
+        package, number = _package_of(module, owners)
         added = [
             f"{registry.kind} {name}"
             for registry in Registry.every
@@ -79,6 +75,26 @@ def listed() -> list[dict[str, object]]:
         found.append(
             {"module": module, "package": package, "version": number, "digest": SOURCES[module], "adds": added}
         )
+    return found
+
+
+def _package_of(module: str, owners: Mapping[str, Sequence[str]]) -> tuple[str | None, str | None]:
+    package = next(iter(owners.get(module.partition(".")[0], ())), None)
+    try:
+        return package, version(package) if package is not None else None
+    except PackageNotFoundError:
+        return package, None
+
+
+def blamed(error: BaseException) -> str:
+    """The plug-in in whose code an exception came up, or that called what raised it: module, line, package; empty: none."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module in SOURCES or any(module.partition(".")[0] == each.partition(".")[0] for each in SOURCES):
+            package, number = _package_of(module, packages_distributions())
+            found = f"{module}, line {trace.tb_lineno}{f' ({package} {number})' if package else ''}"
+        trace = trace.tb_next
     return found
 
 

@@ -3,10 +3,13 @@
 import hashlib
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from sim.errors import PlugInError
 
 T = TypeVar("T")
 
@@ -30,8 +33,10 @@ class Registry(Mapping[str, T]):
 
     every: ClassVar[list["Registry[Any]"]] = []
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, base: type | None = None, own: Sequence[str] = ()) -> None:
         self.kind = kind
+        self.base = base  # of every member, or its class
+        self.own = own  # what a plug-in's member has, and not from its base
         self._members: dict[str, T] = {}
         self.origins: dict[str, str] = {}  # module that added each member
         self.every.append(self)
@@ -39,18 +44,34 @@ class Registry(Mapping[str, T]):
         self._watchers: list[Callable[[str, T], None]] = []
 
     def add(self, name: str, member: T) -> T:
-        """Register a member and return it; raises ValueError if the name is taken."""
-        if name in self._members:
-            raise ValueError(f"{self.kind} {name!r} is registered twice")
-        self._members[name] = member
+        """Register a member and return it; ValueError: the name is taken; PlugInError: a plug-in's member lacks something."""
         module, globals_of_module = _adding_module()
+        if name in self._members:
+            raise ValueError(
+                f"{self.kind} {name!r} of {module} is registered twice; the first is of {self.origins[name]}"
+            )
+        if module.partition(".")[0] != "sim":
+            self._check(f"{self.kind} {name!r} of {module}", name, member)
+            note_source(module, globals_of_module.get("__file__"))
+        self._members[name] = member
         self.origins[name] = module
-        if module.partition(".")[0] != "sim" and module not in SOURCES:
-            SOURCES[module] = _source_digest(module, globals_of_module.get("__file__"))
         self.version += 1
         for watcher in self._watchers:
             watcher(name, member)
         return member
+
+    def _check(self, which: str, name: str, member: Any) -> None:
+        """Raise PlugInError unless a plug-in's member is what it is to be, and has what it needs."""
+        base, is_class = self.base, isinstance(member, type)
+        if base is not None and not (issubclass(member, base) if is_class else isinstance(member, base)):
+            raise PlugInError(
+                f"{which} is {member!r}; it is to be {'a subclass of' if is_class else 'a'} {base.__name__}"
+            )
+        lacks = [each for each in self.own if getattr_static(member, each, None) is getattr_static(base, each, None)]
+        if lacks:
+            raise PlugInError(f"{which} lacks {', '.join(lacks)}: it needs {', '.join(self.own)}")
+        if getattr(member, "key", name) != name:
+            raise PlugInError(f"{which} has the key {member.key!r}; both are to be the same")
 
     def watch(self, watcher: Callable[[str, T], None]) -> None:
         """Call *watcher* with the name and member of each that is added later."""
@@ -90,6 +111,13 @@ def _adding_module() -> tuple[str, dict[str, Any]]:
     ):
         frame = frame.f_back
     return str(frame.f_globals.get("__name__", "")), frame.f_globals
+
+
+def note_source(module: str, file: str | None) -> str:
+    """Have results name a module outside this package, with the digest of its source, which is returned."""
+    if module not in SOURCES:
+        SOURCES[module] = _source_digest(module, file)
+    return SOURCES[module]
 
 
 def _source_digest(module: str, file: str | None) -> str:

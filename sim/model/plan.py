@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sim.distributions.kinds import Distribution
 from sim.fields.defaults import default_value
 from sim.fields.types import default_seconds
 from sim.model.demand import AlwaysOn, Demand
 from sim.model.faults import Failing, FallBack, GuestCrash, Maintenance, Shortage, Spot, Throttle
+from sim.model.processes import Process
 from sim.model.when_off import DEFAULT_WHEN_OFF, WhenOff
 
 
@@ -52,6 +54,7 @@ class GroupPlan:
     retry: Retry = field(default_factory=Retry)
     guest_crash: GuestCrash | None = None
     spot: Spot | None = None
+    own_faults: tuple[Any, ...] = ()  # of kinds that plug-ins add
     # What the platform needs to know of a VM; read only where there is one.
     region: str = ""  # plans of one region need not name it
     size: str = ""
@@ -61,6 +64,11 @@ class GroupPlan:
     priority: str = "regular"  # regular | spot
     zones: tuple[int, ...] = ()  # round robin over the VMs; empty: regional
     availability_set: str = ""  # its VMs stay on one cluster while any of them is on a host
+
+    @property
+    def behaviours(self) -> tuple[Any, ...]:
+        """What has a process of its own, beside those of the VMs: `behave(fleet, group)`."""
+        return (*((self.demand,) if self.demand.behaves else ()), *self.own_faults)
 
     @property
     def shares(self) -> bool:
@@ -131,8 +139,14 @@ class Platform:
     healing_s: Distribution | None = None  # until a failed host's VM is started elsewhere
     maintenance: Maintenance | None = None
     throttle: Throttle | None = None
+    own_faults: tuple[Any, ...] = ()  # of kinds that plug-ins add, with `behave(fleet)`
     reserved: tuple[Reserved, ...] = ()
     shortages: tuple[Shortage, ...] = ()
+
+    @property
+    def hosts_fail(self) -> bool:
+        """Whether a host may fail under a VM."""
+        return any((self.host_failures, self.rack_failures, self.zone_failures, self.own_faults))
 
     def is_endless(self, region: str) -> bool:
         """Whether there is hardware without end in a region, beside what is reserved."""
@@ -152,3 +166,4 @@ class FleetPlan:
     warm_up_s: float = 0.0
     groups: tuple[GroupPlan, ...]
     platform: Platform | None = None
+    processes: tuple[Process, ...] = ()  # passed in from Python

@@ -144,6 +144,9 @@ class RunCache:
     folder: Path
     reused: int = field(default=0, compare=False)  # replications found here instead of simulated
 
+    def __post_init__(self) -> None:
+        self.folder = Path(self.folder)
+
     def entry(self, inputs: SimulationInput, seed: int, *, engine: str = "auto", events: bool = False) -> CacheEntry:
         """Where replications with these inputs are kept; nothing is made on disk until one is."""
         content = f"{FORMAT}:{program_digest()}:{input_digest(inputs)}:{seed}:{engine}:{events}"

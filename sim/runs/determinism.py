@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
 import tomllib
@@ -31,7 +33,11 @@ def check_determinism(scenario: Scenario, seed: int | None = None, engine: str =
         raise PlugInError(
             f"{scenario.name}: replication 0 differs when it is simulated again in one process; {_suspects()}"
         )
-    asked = "\0".join((str(scenario.folder), str(seed), engine, *plugins.modules(), "", scenario.to_toml()))
+    try:
+        beside = base64.b64encode(pickle.dumps([each.start for each in scenario.processes])).decode()
+    except (pickle.PicklingError, AttributeError, TypeError) as wrong:
+        raise PlugInError(f"{scenario.name}: a process can't be sent to another process ({wrong})") from wrong
+    asked = "\0".join((str(scenario.folder), str(seed), engine, beside, *plugins.modules(), "", scenario.to_toml()))
     path = os.pathsep.join(part for part in sys.path if part)
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE], input=asked, capture_output=True, text=True, check=False,
@@ -47,10 +53,12 @@ def check_determinism(scenario: Scenario, seed: int | None = None, engine: str =
 
 def answer() -> None:
     """The other process: reads what `check_determinism` asks, prints the digest."""
-    folder, seed, engine, *modules = sys.stdin.read().split("\0")
+    folder, seed, engine, beside, *modules = sys.stdin.read().split("\0")
     *modules, _, document = modules
     plugins.import_again(modules)
-    print(_digest_of(from_dict(tomllib.loads(document), folder=folder), int(seed), engine))  # noqa: T201
+    scenario = from_dict(tomllib.loads(document), folder=folder)
+    scenario = scenario.with_processes(*pickle.loads(base64.b64decode(beside)))
+    print(_digest_of(scenario, int(seed), engine))  # noqa: T201
 
 
 def _digest_of(scenario: Scenario, seed: int, engine: str) -> str:

@@ -110,8 +110,12 @@ def merge(parts: Sequence[Path | memoryview], target: Path) -> None:
     schema = event_schema()
     with pq.ParquetWriter(target, schema, **HOW_WRITTEN) as writer:
         for part in parts:
-            opened = part if isinstance(part, Path) else pa.BufferReader(pa.py_buffer(part))
-            with pq.ParquetFile(opened, read_dictionary=list(COLUMNS)) as source:
+            with pq.ParquetFile(readable(part), read_dictionary=list(COLUMNS)) as source:
                 for index in range(source.num_row_groups):
                     table = source.read_row_group(index).cast(schema)
                     writer.write_table(table, row_group_size=table.num_rows)
+
+
+def readable(part: Path | memoryview) -> Any:
+    """A part file, or the bytes of one, as a library of Parquet files takes it."""
+    return part if isinstance(part, Path) else pa.BufferReader(pa.py_buffer(part))

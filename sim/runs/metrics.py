@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from sim.billing.meters import Bill
 from sim.billing.uptime import Uptime
-from sim.errors import InputError
+from sim.errors import InputError, PlugInError
 from sim.fields.metrics import HIGHER, LOWER, METRICS, Forms, Metric, Unit, add_metrics, find_metric, order_metrics
 from sim.lifecycle.failures import FAILURES
 from sim.lifecycle.operations import OPERATION_NAMES
@@ -296,11 +298,11 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
     ratios: list[tuple[str, str, str]] = []
     for plain, patterns in _families(METRICS.version):
         for row in plain:
-            value: Any = math.nan if row.compute is None else row.compute(rated)
+            value: Any = math.nan if row.compute is None else _computed(row, rated)
             if value is not None:
                 found[row.name] = float(value)
         ratios += [(row.name, *row.ratio_of) for row in plain if row.ratio_of]
-        figures: list[Any] = [row.compute(rated) if row.compute is not None else None for row in patterns]
+        figures: list[Any] = [_computed(row, rated) if row.compute is not None else None for row in patterns]
         for word in next((words for words in figures if words is not None), ()):
             for row, words in zip(patterns, figures, strict=True):
                 found[name := row.of(word)] = math.nan if words is None else float(words[word])
@@ -312,6 +314,23 @@ def metrics_of(rated: RatedUsage) -> dict[str, float]:
     for name, top, bottom in ratios:
         found[name] = found[top] / found[bottom] if found[bottom] else math.nan
     return found
+
+
+def _computed(row: Metric, rated: RatedUsage) -> Any:
+    """The figures of a row. Raises PlugInError for a plug-in's that fails, or gives something else."""
+    assert row.compute is not None
+    if (module := METRICS.origins.get(row.name, "sim.")).startswith("sim."):
+        return row.compute(rated)
+    try:
+        found = row.compute(rated)
+    except Exception as wrong:
+        raise PlugInError(f"metric {row.name} of {module} failed ({type(wrong).__name__}: {wrong})") from wrong
+    if row.is_pattern and isinstance(found, Mapping):
+        return {word: float(value) for word, value in found.items()}
+    if found is None or (isinstance(found, float | int | np.number) and not row.is_pattern):
+        return None if found is None else float(found)
+    expected = "a mapping from words to numbers" if row.is_pattern else "a number, or None"
+    raise PlugInError(f"metric {row.name} of {module} gave {found!r}; it gives {expected}")
 
 
 def metric_rows() -> list[Metric]:

@@ -12,6 +12,7 @@ from sim.errors import InputError
 from sim.runs.cache import RunCache
 from sim.runs.estimate import WorkEstimate
 from sim.runs.executors import Executor, Workers
+from sim.runs.listeners import Listener
 from sim.runs.metrics import HEADLINES
 from sim.scenario.scenario import Scenario
 
@@ -43,6 +44,7 @@ class RunOptions:
     precision: float | None = None  # relative half-width of every headline metric; None: no sequential stopping
     headlines: Sequence[str] = HEADLINES  # the metrics that must reach *precision*
     events: bool = False  # keep every event for `events.parquet`
+    listeners: Sequence[Listener] = ()  # called with every event, in order, once each replication is over
     budget_usd: float | None = None  # report the probability that the bill exceeds it
     cache: RunCache | None = None  # replications found here are read, not simulated again
     workers: Executor | None = None  # instead of *jobs*: a cluster
@@ -70,6 +72,11 @@ class RunOptions:
             raise InputError(
                 f"threads is {self.threads}, but SimPy runs in one thread; leave it out, or ask for another engine"
             )
+        for each in self.listeners:
+            if not callable(each):
+                raise InputError(
+                    f"listeners: {each!r} is no function; each is called with a `sim.runs.listeners.Event`"
+                )
         Workers(jobs=self.jobs)  # checks the number
 
     def _check_shard(self, numbers: range) -> None:
@@ -81,8 +88,15 @@ class RunOptions:
             raise InputError(
                 f"replications {written}: at most {MOST_REPLICATIONS:,} are simulated, so LAST is below it"
             )
+        if self.listeners:
+            raise InputError(f"replications {written}: a shard has no listeners; run all of them")
         if self.precision is not None:
             raise InputError(f"replications {written}: a shard has a fixed number of them; leave the precision out")
+
+    @property
+    def notes_events(self) -> bool:
+        """Whether replications write their events: for the result folder, or for listeners."""
+        return self.events or bool(self.listeners)
 
     @property
     def executor(self) -> Executor:
@@ -146,6 +160,7 @@ class RunKeywords(SharedKeywords, total=False):
     precision: float | None
     headlines: Sequence[str] | None
     events: bool
+    listeners: Sequence[Listener]
     budget_usd: float | None
 
 

@@ -11,6 +11,7 @@ from sim.runs.blocks import Block, meaning
 from sim.runs.estimate import estimate
 from sim.runs.executors import Task
 from sim.runs.kept import Replications
+from sim.runs.listeners import report
 from sim.runs.options import RunOptions, no_progress
 from sim.runs.provenance import input_digest
 from sim.runs.run_result import RunResult, Stopping
@@ -36,9 +37,12 @@ class ReplicationRunner:
         self._there: set[int] = set()  # numbers of the replications in these
         self._wanted = range(self.first, self.first)  # of the rounds so far
         self.done = 0  # of the wanted ones
+        self._heard = self.first  # by listeners, below
         self._entry = None
         if options.cache is not None:
-            self._entry = options.cache.entry(self.inputs, self.seed, engine=options.engine, events=options.events)
+            self._entry = options.cache.entry(
+                self.inputs, self.seed, engine=options.engine, events=options.notes_events
+            )
             self._blocks = [*self._entry.blocks()]
             self._there.update(*(block.numbers for block in self._blocks))
         self._choice: tuple[str, str] | None = None  # engine, and why
@@ -76,7 +80,7 @@ class ReplicationRunner:
             numbers=missing,
             engine=self._choice[0],
             engine_why=self._choice[1],
-            events_folder=self._events_folder() if self.options.events else None,
+            events_folder=self._events_folder() if self.options.notes_events else None,
             threads=self.options.threads or self.options.executor.threads(len(missing) * runners),
         )
 
@@ -87,7 +91,12 @@ class ReplicationRunner:
         self.done += len(block.numbers)
 
     def finish_round(self, wall_s: float) -> None:
-        """What was asked for is there."""
+        """What was asked for is there; listeners get its events."""
+        if self.options.listeners:
+            for events in Replications(self._blocks, range(self._heard, self._wanted.stop)).events():
+                assert events is not None
+                report(events, self.options.listeners)
+            self._heard = self._wanted.stop
         self._wall_s += wall_s
 
     @cached_property
@@ -148,7 +157,7 @@ def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | 
         task = runner.look_up(count, len(runners))
         if task is None:
             continue
-        key = id(runner) if options.events else (runner.digest, task.seed, task.numbers, task.engine)
+        key = id(runner) if options.notes_events else (runner.digest, task.seed, task.numbers, task.engine)
         if key in place_of:
             owners[place_of[key]].append(runner)
             continue

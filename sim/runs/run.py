@@ -23,7 +23,7 @@ def run(scenario: Scenario | str | Path, **keywords: Unpack[RunKeywords]) -> Run
     added until the half-width of every metric in *headlines* is within that share of it, or *replications* (default
     1,000) are there. A `warm_up` of "auto" is found first, in a pilot. *jobs* processes share the work (-1: every core),
     or *workers*, which may be a cluster, and the compiled engine takes *threads* in each; the figures depend on none of them. *events* keeps every event for
-    `events.parquet`. With *budget_usd* the summary says how likely the bill exceeds it. Replications in *cache* aren't
+    `events.parquet`; *listeners* are called with each, a `sim.runs.listeners.Event`, in order, once its replication is over. With *budget_usd* the summary says how likely the bill exceeds it. Replications in *cache* aren't
     simulated again. A range of *replications* is a shard: `sim.runs.shards.merge` puts shards together. Raises InputError for
     wrong arguments.
     """

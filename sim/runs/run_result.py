@@ -234,6 +234,7 @@ class RunResult(Pictured):
         return {
             **program(),
             "scenario": {"name": self.scenario.name, "digest": input_digest(self.inputs)},
+            **({"processes": [each.name for each in beside]} if (beside := self.inputs.plan.processes) else {}),
             "seed": self.seed,
             "replications": self.n,
             "engine": {"played": self.engine, "asked": self.engine_asked, "why": self.engine_why},

@@ -96,7 +96,7 @@ def with_stored_warm_up(scenario: Scenario, summary: Mapping[str, Any]) -> Scena
 
 def _pilots(scenarios: Sequence[Scenario], options: RunOptions) -> list[RunResult]:
     """A few replications of each, counted from the very start."""
-    options = replace(options, events=False, replications=None)
+    options = replace(options, events=False, listeners=(), replications=None)
     runners = [ReplicationRunner(each.replace("warm_up", "0s"), options) for each in scenarios]
     run_together(runners, PILOT)
     return [runner.result() for runner in runners]

@@ -327,6 +327,10 @@ def _admit(model: type[Section], kinds: Registry[Any], before: str = "") -> None
     """Gives groups, or the platform, the tables of all kinds of a registry, also of those registered later."""
 
     def admit_later(key: str, section: type[Section]) -> None:
+        if key in {field.alias or name for name, field in model.model_fields.items()}:
+            origin = kinds.origins[key]
+            kinds.remove(key)
+            raise ValueError(f"{kinds.kind} {key!r} of {origin}: {model.__name__.lower()}s have a key of this name")
         add_field(model, key, _table(section), before=before)
         rebuild_sections()
 

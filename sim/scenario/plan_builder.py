@@ -15,7 +15,7 @@ from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.model.plan import FleetPlan, GroupPlan, Retry
 from sim.scenario.commitments_section import CommitmentContext
 from sim.scenario.file_model import Durations, Group, ScenarioFile
-from sim.scenario.platform_plan import platform_plan, resolved_names
+from sim.scenario.platform_plan import platform_plan, resolved_names, split_own
 from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 
 
@@ -44,6 +44,7 @@ def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, 
     failures = group.failures
     circumstances = Circumstances(priority=member.priority, has_hosts=has_hosts)
     faults: dict[str, Any] = {key: kind.plan_of(group.fault(key), circumstances) for key, kind in GROUP_FAULTS.items()}
+    own = split_own(faults, GroupPlan, GROUP_FAULTS)
     durations_s = {key: to_distribution(varying) for key, varying in durations_of(group).items()}
     generalized = group.image == "generalized"
     rules = (
@@ -79,6 +80,7 @@ def _group(member: ResolvedGroup, file: ScenarioFile, *, shares_platform: bool, 
             max_backoff_s=max(group.retry.max_backoff, group.retry.backoff),
         ),
         **faults,
+        own_faults=own,
         region=member.region if shares_platform else "",
         size=size.name if size else "",
         family=(size.family if size else None) or "",

@@ -1,12 +1,16 @@
 """From the `[platform]` section to the plan of what VMs share."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 from sim.catalog import Catalogue
 from sim.catalog.sizes import region_key
+from sim.errors import PlugInError
+from sim.fields.registry import Registry
 from sim.model import plan
+from sim.model.faults import PLATFORM_FAULTS
 from sim.model.faults.failing import healing_plan
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.platform_section import Hosts
@@ -19,6 +23,7 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
     if section is None or section.is_idle:
         return None
     faults: dict[str, Any] = {fault.key: fault.to_plan() for fault in section.faults}
+    own = split_own(faults, plan.Platform, PLATFORM_FAULTS)
     reserved = tuple(_reserved(file, catalogue, resolved))
     regions = [pool_region(pool, file) for pool in section.hosts]
     return plan.Platform(
@@ -33,9 +38,21 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
         quota=None if section.quota is None else section.quota.to_plan(families_of(catalogue)),
         healing_s=healing_plan(section),
         **faults,
+        own_faults=own,
         reserved=reserved if section.hosts or section.quota or section.shortages else (),
         shortages=tuple(shortage.to_plan(resolved.groups) for shortage in section.shortages),
     )
+
+
+def split_own(faults: dict[str, Any], of: type, kinds: Registry[Any]) -> tuple[Any, ...]:
+    """Take out of the parameters of faults those of plug-ins, which a plan has no field for. Raises PlugInError."""
+    own = {key: faults.pop(key) for key in [*faults] if key not in {each.name for each in fields(of)}}
+    for key, fault in own.items():
+        if fault is not None and not callable(getattr(fault, "behave", None)):
+            raise PlugInError(
+                f"{kinds.kind} {key!r} of {kinds.origins[key]} came to {fault!r}, which has no method behave"
+            )
+    return tuple(fault for fault in own.values() if fault is not None)
 
 
 def _held(reserved: plan.Reserved) -> plan.HostPool:

@@ -21,6 +21,7 @@ from sim.fields.defaults import to_plain
 from sim.fields.messages import fault_at, show_value
 from sim.fields.plugins import load_plugins
 from sim.model.plan import FleetPlan
+from sim.model.processes import Process, process_of
 from sim.scenario import plan_builder as scenario_plan
 from sim.scenario.description import DefaultInUse, defaults_in_use, describe
 from sim.scenario.file_model import ScenarioFile
@@ -48,6 +49,7 @@ class Scenario(ScenarioFile):
     _origin: Origin = PrivateAttr(default_factory=Origin)
     _catalogue: Catalogue | None = PrivateAttr(None)
     _resolved: ResolvedGroups = PrivateAttr(default_factory=ResolvedGroups)
+    _processes: tuple[Process, ...] = ()
 
     @property
     def path(self) -> Path | None:
@@ -83,7 +85,9 @@ class Scenario(ScenarioFile):
 
     def fleet_plan(self) -> FleetPlan:
         """What one replication simulates."""
-        return scenario_plan.fleet_plan(self, self.catalogue(), self._resolved)
+        return replace_fields(
+            scenario_plan.fleet_plan(self, self.catalogue(), self._resolved), processes=self._processes
+        )
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:
         """The groups as the price list sees them."""
@@ -109,12 +113,31 @@ class Scenario(ScenarioFile):
 
         `scenario.replace("group.dev.count", 300)`, `scenario.replace("horizon", "7d")`.
         """
-        return _checked(self._document, self._origin, [(path, value)])
+        return self._again(self._origin, path, value)
+
+    def with_processes(self, *processes: Any) -> Scenario:
+        """The same scenario with SimPy processes beside its VMs, which ask the fleet for operations: docs/plugins.md.
+
+        Each is a function `(fleet)` of a module, or an object of a frozen dataclass with `__call__(fleet)`, else InputError.
+        """
+        changed = self._again(self._origin)
+        changed._processes = (*self._processes, *map(process_of, processes))
+        return changed
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """The processes beside its VMs; no file has them."""
+        return self._processes
+
+    def _again(self, origin: Origin, *setting: Any) -> Scenario:
+        changed = _checked(self._document, origin, [setting] if setting else [])
+        changed._processes = self._processes
+        return changed
 
     def with_warm_up_found(self, warm_up_s: float) -> Scenario:
         """The same scenario with the warm-up that a pilot run found (s); results say so."""
         origin = replace_fields(self._origin, warm_up_found=True)
-        return _checked(self._document, origin, [("warm_up", f"{warm_up_s:.0f}s")])
+        return self._again(origin, "warm_up", f"{warm_up_s:.0f}s")
 
     @property
     def warm_up_found(self) -> bool:
@@ -127,7 +150,8 @@ class Scenario(ScenarioFile):
 
     def describe(self) -> list[str]:
         """What will be simulated, in words, then every default in use with unit, source and trust."""
-        return describe(self, self._resolved, self.catalogue(), self.meters(), self.untrusted_prices())
+        beside = [f"Beside the VMs: {each.name}." for each in self._processes]
+        return beside + describe(self, self._resolved, self.catalogue(), self.meters(), self.untrusted_prices())
 
     def warnings(self) -> list[str]:
         """What is allowed and hardly meant, a sentence each: demand that is never met, limits that admit nothing."""

@@ -8,24 +8,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-PLUGINS = ROOT / "scenarios" / "plugins"
-
-
-def answered(code: str, folder: Path, **environment: str) -> Any:
-    """What a process prints as JSON that has `scenarios/plugins` on its path."""
-    paths = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(PLUGINS)!r}]; import json, math, sim\n"
-    done = subprocess.run(
-        [sys.executable, "-c", paths + code], cwd=folder, capture_output=True, text=True, check=False,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
+from plug_ins import PLUGINS, ROOT, answered
 
 HOURS_IN_USE = """
 import lifetime_placement

@@ -67,7 +67,7 @@ class PlacementPolicy:
     chooser: Callable[[Platform], HostChooser] | None = None  # of a plug-in: chooses instead; the fleet runs in SimPy
 
 
-POLICIES = Registry[PlacementPolicy]("placement policy")
+POLICIES = Registry[PlacementPolicy]("placement policy", base=PlacementPolicy)
 POLICIES.add("first-fit", PlacementPolicy(words="the first host with room", search=FIRST))
 POLICIES.add("best-fit", PlacementPolicy(words="the host with the least room that is enough", search=LEAST_FREE))
 POLICIES.add("worst-fit", PlacementPolicy(words="the host with the most room", search=MOST_FREE))

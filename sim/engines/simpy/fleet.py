@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.faults import start_faults
 from sim.engines.simpy.group_run import CONFLICT, GroupRun, VmRecord
 from sim.engines.simpy.platform import SharedPlatform
+from sim.engines.simpy.processes import guarded, name_of
 from sim.engines.simpy.vm import start_vm
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import rows_for
@@ -57,6 +59,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         plan = self.plan
+        self.takes_requests |= bool(plan.processes or (plan.platform and plan.platform.own_faults))
         setups = set_up(plan, seed=self.seed, replication=self.replication, takes_requests=self.takes_requests)
         self.window = Window(start_s=plan.warm_up_s, end_s=plan.horizon_s, into_hour_s=into_clock_hour_s(plan.start))
         self.platform = (
@@ -72,7 +75,7 @@ class Fleet:
                 self.platform,
                 start_vm=start_vm,
                 warm_up_s=plan.warm_up_s,
-                takes_requests=self.takes_requests or s.plan.demand.behaves,
+                takes_requests=self.takes_requests or bool(s.plan.behaviours),
             )
             for s in mine
         }
@@ -126,9 +129,8 @@ class Fleet:
                     name = group.setup.plan.name
                     spot = [other for other in self.groups.values() if other.setup.plan.part_of == name]
                     self.env.process(autoscale([group, *spot], cast(Autoscale, group.setup.plan.demand)))
-            for name, group in self.groups.items():
-                if group.setup.plan.demand.behaves:
-                    self.env.process(group.setup.plan.demand.behave(self, name))
+            for name, start in self._behaviours():
+                self.env.process(guarded(self.env, name, start))
             if self.platform is not None:
                 root = streams.replication_key(self.seed, self.replication)
                 start_faults(self.plan, self.platform, self.env, root)
@@ -141,6 +143,16 @@ class Fleet:
         finally:
             if was_collecting:
                 gc.enable()
+
+    def _behaviours(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """The processes of plug-ins, with their names: of groups, of the platform, and passed in from Python."""
+        for name, group in self.groups.items():
+            for each in group.setup.plan.behaviours:
+                yield name_of(each), partial(each.behave, self, name)
+        for each in self.plan.platform.own_faults if self.plan.platform is not None else ():
+            yield name_of(each), partial(each.behave, self)
+        for each in self.plan.processes:
+            yield each.name, partial(each.start, self)
 
     def _flusher(self) -> Generator[Event, Any, None]:
         """Flushes now and then, so that memory holds VMs, not their past."""
@@ -181,10 +193,29 @@ class Fleet:
         """Random numbers for a process of that name: the same in every run of this seed and replication."""
         return Random(streams.entity_key(streams.replication_key(self.seed, self.replication), f"process {name}"))
 
+    def count(self, group: str, metric: str) -> None:
+        """Count something in a group, for a metric of that name (`sim.fields.metrics`); what comes in the warm-up isn't counted."""
+        self.groups[group].count(metric)
+
+    @property
+    def hosts(self) -> range:
+        """The numbers of the hosts, through all clusters in the order of the file."""
+        return range(len(self.platform.index.unit_of) if self.platform is not None else 0)
+
+    def fail_hosts(self, hosts: Iterable[int]) -> None:
+        """Hosts are out of order: their VMs are down until they are started on others. One that fails twice is repaired twice."""
+        assert self.platform is not None
+        self.platform.fail(hosts)
+
+    def repair_hosts(self, hosts: Iterable[int]) -> None:
+        """Hosts are back."""
+        assert self.platform is not None
+        self.platform.repair(hosts)
+
     def vm(self, name: str) -> VmRecord:
         """A VM by its name. Raises KeyError: none such, or not yet; the fleet must be made with `takes_requests`."""
         group, _, number = name.rpartition("-")
-        if not self.takes_requests and not (group in self.groups and self.groups[group].setup.plan.demand.behaves):
+        if not self.takes_requests and not (group in self.groups and self.groups[group].setup.plan.behaviours):
             raise KeyError(f"{name}: make the fleet with takes_requests=True to ask for its VMs")
         vms = self.groups[group].vms if group in self.groups else {}
         if not number.isdecimal() or int(number) not in vms:

@@ -38,6 +38,9 @@ class SharedPlatform:
         self.index = self.room.hosts
         chooser = POLICIES[plan.platform.placement].chooser
         self.chooser = chooser(plan.platform) if chooser is not None else None
+        lacks = [each for each in ("choose", "placed", "left") if not callable(getattr(self.chooser, each, None))]
+        if chooser is not None and lacks:
+            raise PlugInError(f'placement "{plan.platform.placement}": {self.chooser!r} lacks {", ".join(lacks)}')
         self.shortages = shortages_of(plan, root)
         self.quota = quota.quota_use(plan.platform, plan.groups)
         self.throttled = plan.platform.throttle is not None
@@ -108,11 +111,15 @@ class SharedPlatform:
         hosts = [host for host in with_room if host != avoid] or with_room
         if not hosts:
             return room.NO_ROOM
-        host = chooser.choose(_to_place(vm), hosts)
+        where = f'placement "{self.plan.placement}"', f"for {vm.name} at {self.env.now / 3600:.3f} h"
+        try:
+            host = chooser.choose(_to_place(vm), hosts)
+        except Exception as wrong:
+            raise PlugInError(f"{where[0]} failed {where[1]} ({type(wrong).__name__}: {wrong})") from wrong
         if host not in hosts:
             raise PlugInError(
-                f'placement "{self.plan.placement}" chose host {host!r} for {vm.name} at '
-                f"{self.env.now / 3600:.3f} h; it was to be one of {hosts[:10]}{' ...' if len(hosts) > 10 else ''}"
+                f"{where[0]} chose host {host!r} {where[1]}; "
+                f"it was to be one of {hosts[:10]}{' ...' if len(hosts) > 10 else ''}"
             )
         return host
 

@@ -360,5 +360,7 @@ def hardly_ready(wanted_s: float, ready_s: float) -> Iterator[str]:
         yield f"{how}: its VMs are hardly ever ready"
 
 
-DEMAND_KINDS: Registry[type[DemandSection]] = Registry("demand kind")
+DEMAND_KINDS: Registry[type[DemandSection]] = Registry(
+    "demand kind", base=DemandSection, own=("key", "demand", "to_demand", "describe")
+)
 """Every demand kind by the key of its table; a group without such a table is wanted always."""

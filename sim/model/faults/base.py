@@ -58,7 +58,7 @@ class PlatformFault(FaultSection):
     """Whether it means something only where there are hosts."""
 
     def to_plan(self) -> object:
-        """The parameters that the engines read, under the same key."""
+        """The parameters that the engines read, under the same key; those of a plug-in have `behave(fleet)`."""
         raise NotImplementedError
 
     def describe(self, platform: PlatformFacts) -> list[str]:
@@ -117,12 +117,23 @@ class GroupFault(FaultSection):
 
     @classmethod
     def plan_of(cls, section: Self | None, circumstances: Circumstances) -> Any:
-        """The parameters that the engines read, under the same key; None: it never happens."""
+        """The parameters that the engines read, under the same key; None: it never happens.
+
+        Those of a plug-in have `behave(fleet, group)`, as a demand kind may have.
+        """
+        return None if section is None else section.to_plan()
+
+    def to_plan(self) -> Any:
+        """The same for a table that is there."""
         raise NotImplementedError
 
     @classmethod
     def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
         """What happens, a sentence a line."""
+        return [] if section is None else [section.words()]
+
+    def words(self) -> str:
+        """What happens, in a sentence, where the table is there."""
         raise NotImplementedError
 
     @classmethod
@@ -149,5 +160,9 @@ class GroupFault(FaultSection):
         return iter(())
 
 
-PLATFORM_FAULTS: Registry[type[PlatformFault]] = Registry("fault of the platform")
-GROUP_FAULTS: Registry[type[GroupFault]] = Registry("fault of a group")
+PLATFORM_FAULTS: Registry[type[PlatformFault]] = Registry(
+    "fault of the platform", base=PlatformFault, own=("key", "to_plan", "describe")
+)
+GROUP_FAULTS: Registry[type[GroupFault]] = Registry(
+    "fault of a group", base=GroupFault, own=("key", "to_plan", "words")
+)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, create_model
 
@@ -90,8 +90,13 @@ def _healer(platform: PlatformFacts) -> _Failures:
 
 
 def healing_plan(platform: PlatformFacts) -> Distribution | None:
-    """Until the VMs of a failed host are started on another; None where no host fails."""
-    return to_distribution(_healer(platform).healing) if _given(platform) else None
+    """Until the VMs of a failed host are started on another; None where no host fails. Where only plug-ins make them fail: the default."""
+    if _given(platform):
+        return to_distribution(_healer(platform).healing)
+    if not any(hasattr(fault.to_plan(), "behave") for fault in platform.faults):
+        return None
+    default: Any = PLATFORM_FAULTS["host_failures"].model_validate(dict(_Failures.stand_ins))
+    return to_distribution(default.healing)
 
 
 for _what, _doc in (

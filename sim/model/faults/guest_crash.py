@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
 
 from pydantic import Field
 
@@ -12,7 +11,7 @@ from sim.distributions.specs import Varying, to_distribution, varying_words
 from sim.fields.issues import Issue, Path
 from sim.fields.recurring import Recurring
 from sim.fields.types import default_field
-from sim.model.faults.base import CERTAIN, GROUP_FAULTS, Circumstances, FaultyGroup, GroupFault
+from sim.model.faults.base import CERTAIN, GROUP_FAULTS, FaultyGroup, GroupFault
 from sim.units import SHORTEST_CYCLE_S, format_duration
 
 
@@ -34,22 +33,16 @@ class GuestCrashSection(GroupFault):
     time_between: Varying = Field(description="Running time from one crash to the next.")
     detection: Varying = default_field("group.guest_crash.detection", "Until it is noticed.")
 
-    @classmethod
-    def plan_of(cls, section: Self | None, circumstances: Circumstances) -> GuestCrash | None:
+    def to_plan(self) -> GuestCrash:
         """Both times."""
-        if section is None:
-            return None
         return GuestCrash(
-            time_between_s=to_distribution(section.time_between), detection_s=to_distribution(section.detection)
+            time_between_s=to_distribution(self.time_between), detection_s=to_distribution(self.detection)
         )
 
-    @classmethod
-    def describe(cls, section: Self | None, circumstances: Circumstances) -> list[str]:
+    def words(self) -> str:
         """Both times."""
-        if section is None:
-            return []
-        between, detection = varying_words(section.time_between), varying_words(section.detection)
-        return [f"The guest crashes after {between} of running, noticed after {detection}."]
+        between, detection = varying_words(self.time_between), varying_words(self.detection)
+        return f"The guest crashes after {between} of running, noticed after {detection}."
 
     @property
     def recurring(self) -> Recurring:

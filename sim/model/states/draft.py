@@ -137,8 +137,7 @@ class Draft:
     @property
     def hosts_fail(self) -> bool:
         """Whether a host may fail under a VM."""
-        shared = self.platform
-        return shared is not None and any((shared.host_failures, shared.rack_failures, shared.zone_failures))
+        return self.platform is not None and self.platform.hosts_fail
 
 
 class Rows(dict[str, Callable[..., State]]):
