@@ -37,6 +37,7 @@ class RatedGroup:
     keeps_disks: bool = False  # they outlive their VM and go on paying (rated from stays)
     reattaches_disks: bool = False  # and are those of the next VM of that name
     hibernates: bool = False  # the OS disk (the first one) must also hold the memory
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)  # tables that plug-ins add
 
     def __post_init__(self) -> None:
         if self.os not in ("linux", "windows"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -190,7 +191,7 @@ def _group_of(row: Mapping[str, str], defaults: Mapping[str, str]) -> RatedGroup
     size, region, os = (_text(row, name, defaults[name]) for name in ("size", "region", "os"))
     priority = (row.get("priority") or "regular").strip().lower()
     disks = tuple(disk.strip() for disk in (row.get("disks") or defaults["disks"]).split(";") if disk.strip())
-    flags = {name: _flag(row, name) for name in ("hybrid_benefit", "public_ip", "keeps_disks")}
+    flags: dict[str, Any] = {name: _flag(row, name) for name in ("hybrid_benefit", "public_ip", "keeps_disks")}
     alike = [size, region, os, priority, *disks, *(name for name, on in flags.items() if on)]
     try:
         name, os = (row.get("group") or "").strip() or " ".join(alike), os.lower()

@@ -44,13 +44,15 @@ class Registry(Mapping[str, T]):
         self._watchers: list[Callable[[str, T], None]] = []
 
     def add(self, name: str, member: T) -> T:
-        """Register a member and return it; ValueError: the name is taken; PlugInError: a plug-in's member lacks something."""
+        """Register a member and return it; ValueError: the name is taken; PlugInError: by a plug-in, or a plug-in's member lacks something."""
         module, globals_of_module = _adding_module()
         if name in self._members:
-            raise ValueError(
-                f"{self.kind} {name!r} of {module} is registered twice; the first is of {self.origins[name]}"
-            )
-        if module.partition(".")[0] != "sim":
+            own, other = sorted(
+                (self.origins[name], module), key=_is_ours
+            )  # a plug-in may come before the module that it repeats
+            said = f"{self.kind} {name!r} of {own} is registered twice; the other is of {other}"
+            raise ValueError(said) if _is_ours(own) else PlugInError(said)
+        if not _is_ours(module):
             self._check(f"{self.kind} {name!r} of {module}", name, member)
             note_source(module, globals_of_module.get("__file__"))
         self._members[name] = member
@@ -101,6 +103,10 @@ class Registry(Mapping[str, T]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "sim"
 
 
 def _adding_module() -> tuple[str, dict[str, Any]]:

@@ -140,6 +140,7 @@ class Platform:
     maintenance: Maintenance | None = None
     throttle: Throttle | None = None
     own_faults: tuple[Any, ...] = ()  # of kinds that plug-ins add, with `behave(fleet)`
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # tables that plug-ins add
     reserved: tuple[Reserved, ...] = ()
     shortages: tuple[Shortage, ...] = ()
 

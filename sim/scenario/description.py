@@ -13,6 +13,7 @@ from sim.catalog.sizes import size_key
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.fields.defaults import DEFAULTS, OURS, SYSTEMS, Sourced, Trust, default_key, to_plain
 from sim.fields.messages import list_words, show_value
+from sim.fields.tables import GROUP_TABLES, own_words
 from sim.fields.types import Section
 from sim.lifecycle.policy import BILLING_POLICIES
 from sim.model.demand import AlwaysOn
@@ -242,6 +243,7 @@ def _faults(number: int, file: ScenarioFile, resolved: ResolvedGroups) -> list[s
         sets_aside=demand is not None and demand.sets_aside,
     )  # fmt: skip
     warnings = group.failures.warn() + ([] if demand is None else demand.warn())
+    lines += own_words(group, GROUP_TABLES)
     for key, kind in GROUP_FAULTS.items():
         lines += kind.describe(group.fault(key), circumstances)
         warnings += kind.warn(group.fault(key), circumstances)

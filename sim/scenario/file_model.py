@@ -14,8 +14,10 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from sim.distributions.specs import Varying
 from sim.engines.shared.placement import POLICIES, PlacementPolicy
+from sim.errors import PlugInError
 from sim.fields.messages import close_match
 from sim.fields.registry import Registry
+from sim.fields.tables import GROUP_TABLES, PLATFORM_TABLES
 from sim.fields.types import (
     Flag,
     Instant,
@@ -326,16 +328,21 @@ class ScenarioFile(Section):
 def _admit(model: type[Section], kinds: Registry[Any], before: str = "") -> None:
     """Gives groups, or the platform, the tables of all kinds of a registry, also of those registered later."""
 
-    def admit_later(key: str, section: type[Section]) -> None:
+    def admit(key: str, section: type[Section]) -> None:
         if key in {field.alias or name for name, field in model.model_fields.items()}:
             origin = kinds.origins[key]
             kinds.remove(key)
-            raise ValueError(f"{kinds.kind} {key!r} of {origin}: {model.__name__.lower()}s have a key of this name")
+            raise PlugInError(
+                f"{kinds.kind} {key!r} of {origin}: {model.__name__.lower()}s have another key of this name"
+            )
         add_field(model, key, _table(section), before=before)
+
+    def admit_later(key: str, section: type[Section]) -> None:
+        admit(key, section)
         rebuild_sections()
 
-    for key, section in kinds.items():
-        add_field(model, key, _table(section), before=before)
+    for key, section in [*kinds.items()]:
+        admit(key, section)
     kinds.watch(admit_later)
 
 
@@ -349,6 +356,8 @@ def _table(section: type[Section]) -> Any:
 _admit(Group, DEMAND_KINDS, before="when_off")
 _admit(Group, GROUP_FAULTS)
 _admit(Platform, PLATFORM_FAULTS)
+_admit(Group, GROUP_TABLES)
+_admit(Platform, PLATFORM_TABLES)
 
 
 def _admit_policy(_name: str, _policy: PlacementPolicy) -> None:

@@ -10,6 +10,7 @@ from sim.billing.disks import parse_disk
 from sim.billing.meters import RatedGroup
 from sim.catalog import Catalogue
 from sim.distributions.specs import Spec, to_distribution
+from sim.fields.tables import GROUP_TABLES, own_values
 from sim.fields.types import default_seconds
 from sim.model.faults import GROUP_FAULTS, Circumstances
 from sim.model.plan import FleetPlan, GroupPlan, Retry
@@ -109,7 +110,7 @@ def rated_groups(catalogue: Catalogue, resolved: ResolvedGroups) -> tuple[RatedG
             name=member.name, size=member.size.name, region=member.region, os=member.group.os, priority=member.priority,
             hybrid_benefit=member.group.hybrid_benefit,
             disks=tuple(catalogue.disk(parse_disk(disk), member.region).tier for disk in member.group.disks),
-            public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
+            own=own_values(member.group, GROUP_TABLES), public_ip=member.group.public_ip, keeps_disks=member.group.keeps_disks,
             reattaches_disks=member.group.keeps_disks and (member.group.when_off == "delete" or member.group.has_steps),
             hibernates=member.group.when_off == "hibernate" or member.group.initial == "hibernated",
         )

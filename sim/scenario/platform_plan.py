@@ -9,6 +9,7 @@ from sim.catalog import Catalogue
 from sim.catalog.sizes import region_key
 from sim.errors import PlugInError
 from sim.fields.registry import Registry
+from sim.fields.tables import PLATFORM_TABLES, own_values
 from sim.model import plan
 from sim.model.faults import PLATFORM_FAULTS
 from sim.model.faults.failing import healing_plan
@@ -39,6 +40,7 @@ def platform_plan(file: ScenarioFile, catalogue: Catalogue, resolved: ResolvedGr
         healing_s=healing_plan(section),
         **faults,
         own_faults=own,
+        own=own_values(section, PLATFORM_TABLES),
         reserved=reserved if section.hosts or section.quota or section.shortages else (),
         shortages=tuple(shortage.to_plan(resolved.groups) for shortage in section.shortages),
     )

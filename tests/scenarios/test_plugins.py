@@ -129,7 +129,7 @@ def test_the_backup_meter_bills_every_instance(tmp_path: Path) -> None:
     """730 h of 4 VMs at 10 a month each: 40, a line of its own, part of the total, and a metric."""
     code = """
 import backup_meter
-fleet = {"name": "kept", "horizon": "730h", "group": [{"name": "web", "count": 4}]}
+fleet = {"name": "kept", "horizon": "730h", "group": [{"name": "web", "count": 4, "backup": {"per_month": 10.0}}, {"name": "bare", "count": 2}]}
 result = sim.run(sim.from_dict(fleet), replications=1)
 lines = [(line.meter, line.amount) for line in result.replications[0].bill if line.meter.startswith("backup")]
 costs = {name: result.estimate(name).mean for name in ("cost.backup", "cost.total", "cost.compute", "cost.disk")}
@@ -172,13 +172,14 @@ print(json.dumps(said))
     ("choice", "says"),
     [
         ("random.randrange(99)", "differs when it is simulated again in one process; look for"),
+        ("__import__('time').perf_counter_ns()", "differs when it is simulated again in one process; look for"),
         ("int(next(iter(self.seen)))", "differs in another process with other hashes; look for"),
         ("vm.number", None),
         ("(vm.number, print('placing'))[0]", None),
     ],
 )
 def test_a_plug_in_that_is_not_deterministic_is_found(tmp_path: Path, choice: str, says: str | None) -> None:
-    """Random numbers of its own, the order of a set; and one that is as it should be."""
+    """Random numbers of its own, a clock, the order of a set; and one that is as it should be."""
     (tmp_path / "odd.py").write_text(RANDOM.replace("HOW", "Odd").replace("CHOICE", choice))
     said = answered(CHECKED, tmp_path, PYTHONPATH=str(tmp_path), PYTHONHASHSEED="1")
     assert len(said) == 64 if says is None else says in said
@@ -194,7 +195,9 @@ def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Pat
     (about / "top_level.txt").write_text("fleet_backups\n")
     (about / "entry_points.txt").write_text("[vmfleet.plugins]\nbackup = fleet_backups\n")
     (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text())
-    (tmp_path / "fleet.toml").write_text('name = "f"\nhorizon = "1d"\n[[group]]\nname = "web"\ncount = 2\n')
+    (tmp_path / "fleet.toml").write_text(
+        'name = "f"\nhorizon = "1d"\n[[group]]\nname = "web"\ncount = 2\n[group.backup]\nper_month = 10.0\n'
+    )
     command = [
         sys.executable,
         "-m",
@@ -233,7 +236,7 @@ def test_installed_plug_ins_are_found_and_named_with_their_version(tmp_path: Pat
         )
         assert also.returncode == 0, also.stderr
     before = facts["program"]["digest"]
-    (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text().replace("10.0", "11.0"))
+    (site / "fleet_backups.py").write_text((PLUGINS / "backup_meter.py").read_text() + "# 1.3\n")
     assert run().returncode == 0
     changed = json.loads((tmp_path / "results" / "f" / "provenance.json").read_text())["program"]["digest"]
     assert changed != before  # so that no cache takes the replications of the other version
