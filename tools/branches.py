@@ -11,6 +11,7 @@ import argparse
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -126,6 +127,11 @@ def main() -> None:
     if not given.again:
         print(measure(given.tests))
     found = count()
+    if not given.tests:
+        from tools.proof_page import record  # not above: it loads sim, which a plugin of the tests must not
+
+        last = (MEASURED / "output.txt").read_text(encoding="utf-8").strip().splitlines()[-1]
+        record("branches", "python -m tools.branches", found | {"tests": re.sub(r" in .*", "", last)})
     for name, (_, _, branches, taken) in found["packages"].items():
         print(f"{name:15} {taken:5} of {branches:5} branches, {taken / max(branches, 1):.1%}")
     print(f"{sum(len(each['branches']) for each in found['untaken'])} branches not taken")

@@ -201,6 +201,7 @@ class Only:
         places = {test: place for place, test in enumerate(self.tests)}
         items[:] = sorted((item for item in items if item.nodeid in places), key=lambda item: places[item.nodeid])
 
+    @pytest.hookimpl(tryfirst=True)  # before fixtures
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """A test that takes far too long ends the process."""
         self.failed.write_text(item.nodeid, encoding="utf-8")
@@ -317,8 +318,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=60.0, help="of the sample, judge what there is time for")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", default="", help="only files whose path contains this")
-    parser.add_argument("--out", type=Path, default=MEASURED / "mutation.json")
+    parser.add_argument("--record", action="store_true", help="publish the figures in docs/proof")
     given = parser.parse_args()
     os.environ["NUMBA_DISABLE_JIT"] = "1"
     for module in PRELOADED.split():
@@ -333,7 +335,9 @@ def main() -> None:
             for number in range(len(drawn))
             if results.get(number, {}).get("test", "new") in {"new", *judge.broken}
         ]:
-            with multiprocessing.get_context("fork").Pool(2, initializer=_start, initargs=(judge,)) as workers:
+            with multiprocessing.get_context("fork").Pool(
+                given.processes, initializer=_start, initargs=(judge,)
+            ) as workers:
                 found = [each for each in workers.imap_unordered(_judge, todo) if each is not None]
             results |= {each["number"]: each for each in found}
             if not found:
@@ -346,7 +350,12 @@ def main() -> None:
                 judge.broken.add(end[1])
                 failed.pop(end[1])
     figures = summary([results[number] for number in sorted(results)], given.seed, len(mutants))
-    given.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if given.record:
+        from tools.proof_page import record  # not above: a mutant's process must load all of sim itself
+
+        record("mutation", f"python -m tools.mutation --seed {given.seed} --count {given.count}", figures)
+    for each in figures["survivors"]:
+        print(f"{each['file']}:{each['line']} {each['change']} -- {each['reason'] or 'not explained'}")
     print(
         f"{figures['killed']} of {figures['drawn']} killed ({figures['interval'][0]:.1%} to {figures['interval'][1]:.1%})"
     )

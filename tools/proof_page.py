@@ -82,7 +82,66 @@ between engines.
 {table(("interpreter", "replications", "unlike the first", "engines differ", "committed results"), rows)}"""
 
 
-PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {"reproducibility": ("Reproducibility", reproducibility)}
+def mutation(found: Figures) -> str:
+    """Changes of the program that a test should see."""
+    low, high = found["interval"]
+    drawn, killed, alike = found["drawn"], found["killed"], found["equivalent"]
+    rows = [(f"`sim/{name}`", of, seen, f"{seen / max(of, 1):.0%}") for name, (of, seen) in found["packages"].items()]
+    survivors = [
+        f"- `{each['file'].removeprefix('sim/')}` line {each['line']}: `{each['change'].replace('`', '')}`. {each['reason']}".strip()
+        for each in found["survivors"]
+    ]
+    return f"""The program is changed in one place, and the fast tests that run this place must fail: an operator swapped, a number one higher, an
+argument dropped or None, a condition forced, a text of a table changed (the changes of mutmut, also in tables outside functions; not
+in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share, after earlier
+samples with other seeds had shown what was untested. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
+{high:.1%}** (Wilson). No test can see {alike} of the others, for the reason given{_without_alike(found)}.
+
+{table(("package", "changes", "seen by a test", "share"), rows)}
+
+Not seen:
+
+{chr(10).join(survivors)}"""
+
+
+def _without_alike(found: Figures) -> str:
+    real = found["drawn"] - found["equivalent"]
+    return f"; without these it is {found['killed'] / real:.1%}" if found["equivalent"] else ""
+
+
+def branches(found: Figures) -> str:
+    """Ways through the program that a test takes."""
+    packages = found["packages"]
+    sums = [sum(each) for each in zip(*packages.values(), strict=True)]
+    rows = [
+        (name, f"{run} of {lines}", f"{run / lines:.1%}", f"{taken} of {of}", f"{taken / max(of, 1):.1%}")
+        for name, (lines, run, of, taken) in [
+            *((f"`{name}`", each) for name, each in packages.items()),
+            ("**together**", sums),
+        ]
+    ]
+    rest: dict[str, list[str]] = {}
+    for each in found["untaken"]:
+        file, function = each["place"].split(" ")
+        package = file.split("/")[0] if "/" in file else "top level"
+        words = f"`{file.rpartition('/')[2]}` {function} ({', '.join(map(str, sorted(set(each['branches']))))})"
+        rest.setdefault(package, []).append(words + (f": {each['reason']}" if each["reason"] else ""))
+    named = [f"- **{package}**: {'; '.join(places)}." for package, places in rest.items()]
+    return f"""Which ways out of each `if`, loop and `match` of `sim/` the fast tests take, in Python also where the program usually runs
+compiled (coverage.py can't see into machine code); processes that tests start count. {found["tests"]}.
+
+{table(("package", "lines run", "", "branches taken", ""), rows)}
+
+Not taken, by file, function and line:
+
+{chr(10).join(named)}"""
+
+
+PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
+    "reproducibility": ("Reproducibility", reproducibility),
+    "mutation": ("Mutation testing", mutation),
+    "branches": ("Branch coverage", branches),
+}
 """By the name of its file: heading and text of each part, in the order of the page."""
 
 
