@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from sim.billing.classify import KINDS, parse_unit
 from sim.billing.invoice import read_invoice
+from sim.billing.savings import savings_of
 from sim.catalog import load_bundled
 from sim.catalog.currencies import per_usd
 from sim.cli.app import app
@@ -271,6 +272,38 @@ def test_amortized_is_set_against_amortized(tmp_path):
     assert found["rated"]["list"] == pytest.approx(36 * 0.23)
 
 
+def test_what_commitments_save_is_told_whole_by_commitment(read):
+    """Of 48 h bought 36 were used, beside 12 h as one goes: at 0.23 USD an hour of list, and 0.1 USD of the reservation's price."""
+    ri = {"CommitmentDiscountId": "r", "CommitmentDiscountType": "Reservation", "BilledCost": 0}
+    used, lost, paid = ({"PricingQuantity": hours, "ConsumedQuantity": hours} for hours in (36, 12, 12))
+    invoice = read(
+        vm(**ri, **used, CommitmentDiscountStatus="Used", EffectiveCost=3.6),
+        vm(**ri, **lost, CommitmentDiscountStatus="Unused", EffectiveCost=1.2),
+        vm(**paid, BilledCost=2.76, EffectiveCost=2.76),
+        vm(x_SkuMeterName="D4s v5 Spot", BilledCost=1, EffectiveCost=1),  # no commitment covers spot VMs
+        LICENSE | {"EffectiveCost": 4.416},
+    )
+    everything, own = (each.as_object() for each in savings_of(invoice))
+    assert own == pytest.approx({
+        "name": "r", "list": 8.28, "covered_list": 8.28, "amortized": 4.8, "used": 3.6, "unused": 1.2, "coverage": 1.0,
+        "utilisation": 0.75, "effective_savings_rate": 1 - 4.8 / 8.28,
+    })  # fmt: skip
+    assert everything == pytest.approx({
+        "name": "", "list": 11.04, "covered_list": 8.28, "amortized": 7.56, "used": 3.6, "unused": 1.2, "coverage": 0.75,
+        "utilisation": 0.75, "effective_savings_rate": 1 - 7.56 / 11.04,
+    })  # fmt: skip
+    assert savings_of(read(vm())) == []
+
+
+def test_what_an_export_doesnt_say_of_its_commitments_is_unknown(read):
+    """Actual cost has no amortized cost: nothing is said of use and loss, nor of what was saved."""
+    covered = azure(PricingModel="Reservation", Cost=0, ReservationId="r")
+    everything, own = (each.as_object() for each in savings_of(read(covered, azure())))
+    unknown = {"amortized": None, "used": None, "unused": None, "utilisation": None, "effective_savings_rate": None}
+    assert own == pytest.approx({"name": "r", "list": 5.52, "covered_list": 5.52, "coverage": 1.0} | unknown)
+    assert everything == pytest.approx({"name": "", "list": 11.04, "covered_list": 5.52, "coverage": 0.5} | unknown)
+
+
 @pytest.mark.parametrize(("region", "price", "share"), [("westeurope", "list price", 1.0), ("eastus", "stand-in", 0.0)])
 def test_operations_are_priced_by_rows_of_the_catalogue(read, region, price, share):
     """With unit, source and trust; another region than the one that was read gets its price as a stand-in, and says so."""
@@ -421,7 +454,7 @@ def test_a_foreign_file_is_named_for_what_it_is(tmp_path, content, kind):
     path.write_text(content, encoding="utf-8")
     seen = recognise(path)
     assert seen.kind == kind
-    with pytest.raises(UsageError, match="this is"):
+    with pytest.raises(UsageError, match=r"this is .*`vmfleet bill` reads lists of stays and cost exports"):
         read_invoice(path, CATALOGUE)
 
 
