@@ -5,7 +5,7 @@ Exit status: 0 done, 2 the user's input is wrong, 1 a defect of ours, 3 a condit
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -18,6 +18,7 @@ from sim.cli import (
     fit,
     inspect,
     new,
+    options,
     prices,
     reference,
     run,
@@ -44,8 +45,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 about_prices = typer.Typer(name="prices", help="Price catalogues: import, show, url.", rich_markup_mode=None)
+_TABLES: tuple[Callable[..., None], ...] = (
+    inspect.states, prices.sizes, prices.regions, prices.show, reference.metrics, reference.causes, reference.keys, reference.verify,
+)  # fmt: skip
+
+
+def _add(to: typer.Typer, name: str, command: Callable[..., None], example: str) -> None:
+    """Add a command; one that prints a table has it as Markdown, too."""
+    to.command(name, epilog=epilog(example))(options.in_markdown(command) if command in _TABLES else command)
+
+
 for _name, _prices in (("import", prices.import_pages), ("show", prices.show), ("url", prices.url)):
-    about_prices.command(_name, epilog=epilog(f"prices {_name}"))(_prices)
+    _add(about_prices, _name, _prices, f"prices {_name}")
 for _command in (
     run.run, run.demo, run.merge, new.new, studies.compare, studies.sweep, searches.size, searches.sensitivity, searches.recommend,
     inspect.validate, inspect.report, inspect.states, inspect.schema, snapshots.snapshot, snapshots.explain, prices.sizes,
@@ -53,7 +64,7 @@ for _command in (
     reference.keys, reference.verify,
 ):  # fmt: skip
     _name = _command.__name__.replace("_", "-")
-    app.command(_name, epilog=epilog(_name))(_command)
+    _add(app, _name, _command, _name)
 app.add_typer(about_prices)
 
 
@@ -145,14 +156,14 @@ def _own_defect(error: Exception) -> int:
     import platform
     import traceback
 
-    from sim.fields.plugins import blamed
+    from sim.fields.plugins import blamed, modules
 
     traceback.print_exc()
     if plug_in := blamed(error):
         _complain(f"the plug-in {plug_in} failed ({type(error).__name__}: {error})", "Its author can mend it.")
         return WRONG_INPUT
     _complain(
-        "this is a defect of vmfleet, not of your input.",
+        f"this is a defect of vmfleet{' or of a plug-in (' + ', '.join(modules()) + ')' if modules() else ''}, not of your input.",
         "Please report it with the lines above, the command, the scenario file, and: "
         f"vmfleet {__version__}, Python {platform.python_version()}, {platform.platform()}.",
     )

@@ -69,8 +69,16 @@ def print_answer(summary: Mapping[str, Any], show: Callable[[Mapping[str, Any]],
 
 def _print_markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> None:
     rule = [":--" if place < left else "--:" for place in range(len(columns))]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (columns, rule, *rows)]
+    lines = [
+        "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in row) + " |"
+        for row in (columns, rule, *rows)
+    ]
     sys.stdout.write("\n".join(["", f"### {title}", "", *lines, "", ""]))
+
+
+def print_block(text: str, language: str) -> None:
+    """Lines as they are; in Markdown a block of a language."""
+    typer.echo(f"```{language}\n{text}\n```" if _AS_MARKDOWN.get() else text)
 
 
 def say(*sentences: str, style: str = "") -> None:
