@@ -32,6 +32,7 @@ from sim.billing.money import exact_price
 from sim.billing.spot_prices import SpotSteps
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.terms import PAY_AS_YOU_GO
+from sim.errors import PlugInError
 from sim.fields.metrics import add_metrics
 from sim.fields.registry import Registry
 from sim.usage.ledger import TICKS_PER_HOUR
@@ -251,4 +252,26 @@ def running_cost(catalogue: Catalogue, group: RatedGroup, hourly: Hourly, spot_s
 
 def group_prices(catalogue: Catalogue, group: RatedGroup) -> Mapping[str, Prices]:
     """The prices of one group by kind of meter; raises CatalogueError for a price that the catalogue lacks."""
-    return {name: kind.prices(catalogue, group) for name, kind in METERS.items()}
+    found = {name: kind.prices(catalogue, group) for name, kind in METERS.items()}
+    for name, prices in found.items():
+        if not all(map(_is_price, prices)):
+            raise _broken(name, "prices", prices, "(detail, USD per unit)")
+    return found
+
+
+def _is_price(price: object) -> bool:
+    return (
+        isinstance(price, tuple) and len(price) == 2 and isinstance(price[0], str) and isinstance(price[1], float | int)
+    )
+
+
+def checked_lines(kind: MeterKind, metered: Metered) -> list[BillLine]:
+    """The lines of a kind. Raises PlugInError where a plug-in gives something else."""
+    lines = kind.lines(kind, metered)
+    if not all(isinstance(each, BillLine) for each in lines):
+        raise _broken(kind.kind, "lines", lines, "BillLine")
+    return lines
+
+
+def _broken(kind: str, what: str, found: object, of: str) -> PlugInError:
+    return PlugInError(f"meter {kind} of {METERS.origins[kind]}: {what}(...) gave {found!r}; it gives a list of {of}")

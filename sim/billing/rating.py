@@ -17,7 +17,7 @@ from sim.billing.calendar_months import month_hours
 from sim.billing.commitment_use import Allocation, allocate
 from sim.billing.commitments import Commitment, hold_vms
 from sim.billing.hours import Hourly, RatedHours, hours_of, window_hourly
-from sim.billing.meter_kinds import METERS, Metered, group_prices
+from sim.billing.meter_kinds import METERS, Metered, checked_lines, group_prices
 from sim.billing.meters import Bill, BillLine, RatedGroup
 from sim.billing.spot_prices import SpotSteps
 from sim.billing.stays import Stays, hours_of_stays
@@ -114,7 +114,7 @@ def rate_in_full(
                 hours=own, prices=prices[name][kind.kind], window=window,
                 demand=allocation.demands.get(name), stepped=stepped.get(name), months=months,
             )  # fmt: skip
-            lines += kind.lines(kind, metered)
+            lines += checked_lines(kind, metered)
     marked = mark_untrusted((*lines, *allocation.lines), [own.group for own in hours], catalogue, commitments)
     bill = Bill(lines=marked, commitments=allocation.uses)
     return Rating(bill=bill, hours=tuple(hours), window=window, allocation=allocation, stepped=stepped, months=months)

@@ -181,6 +181,23 @@ class Raises(Chooser):
 POLICIES.add("raises", PlacementPolicy(words="x", search=FIRST, chooser=Raises))
 tried("chooser raises", lambda: run(platform={"hosts": hosts, "placement": "raises"}))
 
+@dataclass(frozen=True)
+class Late:
+    words: str = "x"
+    def goes_on_at(self, now_s, request, changeover_s, capacity_from): return "soon"
+    returns_at = goes_on_at
+FALL_BACKS.add("late", Late())
+spot = {"eviction_per_hour": 0.5, "restart_after": "1h", "fall_back": "late"}
+tried("instant", lambda: run(count=0, priority="spot", spot=spot, arrivals={"rate": 2, "lifetime": "5h", "lifetime_counts": "running", "deadline": "9h"}))
+
+from sim.billing.meter_kinds import METERS, MeterKind, Service, existing_lines
+service = Service(category="c", subcategory="s", name="n", resource="r")
+METERS.add("rent", MeterKind(kind="rent", label="rent", unit="h", prices=lambda *_: [("a", "1.0")], lines=existing_lines, service=service))
+tried("prices", run)
+METERS.remove("rent")
+METERS.add("fee", MeterKind(kind="fee", label="fee", unit="h", prices=lambda *_: [("a", 1.0)], lines=lambda *_: [("fee", 1.0)], service=service))
+tried("lines", run)
+METERS.remove("fee")
 for name, compute in {"words": lambda rated: "12", "fails": lambda rated: rated.hours}.items():
     METRICS.add(name, Metric(name=name, label="x", unit=Unit.COUNT, section="events", definition="", compute=compute))
     tried(name, run)
@@ -213,6 +230,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Any:
         ("no behave", "PlugInError: fault of a group 'odd_fault' of __main__ came to 'x', which has no method behave"),
         ("chooser", 'PlugInError: placement "half": <__main__.Chooser object at'),
         ("chooser raises", 'PlugInError: placement "raises" failed for web-0000 at '),
+        ("instant", "PlugInError: __main__.Late: goes_on_at failed for web-0000 at "),
+        ("prices", "PlugInError: meter rent of __main__: prices(...) gave [('a', '1.0')]; it gives a list of (detail, USD per unit)"),
+        ("lines", "PlugInError: meter fee of __main__: lines(...) gave [('fee', 1.0)]; it gives a list of BillLine"),
         ("words", "PlugInError: metric words of __main__ gave '12'; it gives a number, or None"),
         ("fails", "PlugInError: metric fails of __main__ failed (AttributeError: 'RatedUsage' object has no attribute 'hours')"),
     ],

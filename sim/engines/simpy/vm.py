@@ -6,6 +6,7 @@ What a state shows, how long it lasts and which transition answers what stands i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
@@ -16,7 +17,8 @@ from sim.distributions.streams import EARLIER_BITS
 from sim.engines.shared.work import IN_TIME, LATE, LOST_WORK, capacity_from, falls_back_at, late_ticks, returns_at
 from sim.engines.simpy.acquisition import VmOnPlatform
 from sim.engines.simpy.group_run import NEVER, GroupRun
-from sim.errors import LifecycleError
+from sim.engines.simpy.processes import name_of
+from sim.errors import LifecycleError, PlugInError
 from sim.model.state_machine import DEMANDS, STUCK, Attempts, Delay, Life, LifeTimer, State, Transition
 from sim.units import SECONDS_PER_HOUR
 from sim.usage.ledger import LEFT_ON, to_ticks
@@ -177,7 +179,15 @@ class Vm(VmOnPlatform):
         changeover_s, policy = plan.fall_back.changeover_s, plan.fall_back.policy
         if policy is not None:
             when = policy.returns_at if plan.spot is None else policy.goes_on_at
-            return when(self.now_s, self.request_state, changeover_s, lambda at_s: capacity_from(record, at_s))
+            try:
+                at_s = when(self.now_s, self.request_state, changeover_s, lambda at_s: capacity_from(record, at_s))
+                if math.isnan(at_s):
+                    raise ValueError("nan is no instant")
+            except Exception as wrong:
+                where = f"{self.name} at {self.now_s / SECONDS_PER_HOUR:.3f} h"
+                said = f"{name_of(policy)}: {when.__name__} failed for {where} ({type(wrong).__name__}: {wrong})"
+                raise PlugInError(said) from wrong
+            return at_s
         if plan.spot is None:
             return returns_at(self.now_s, self.request_state, changeover_s, record)
         enough = self.evicted >= plan.fall_back.evictions
