@@ -246,6 +246,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     level = f"{_confidence(summary)} interval of the mean"
     print_table(title, ("whole fleet", "mean", level, "P50", "P90", "P99"), rows)
     few = [f"P{100 * p:.0f} {replications_for(p)}" for p in (0.9, 0.99) if 1 < count < replications_for(p)]
+    if feature := summary.get("needs_simpy"):
+        say(f"Not all is simulated in the compiled engine: {feature} needs SimPy.")
     if few:
         say(f"replications needed: {', '.join(few)}", style="dim")
     if sentence := trust_sentence(metrics.get("cost.trusted_share", {}).get("mean")):

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError
 from sim.fields.metrics import domain_of
 from sim.lifecycle.power import PowerState
@@ -185,6 +186,7 @@ class RunResult(Pictured):
             "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
             **({"warm_up_found": True} if self.scenario.warm_up_found else {}),
             "engine": self.engine,
+            **({"needs_simpy": feature} if (feature := feature_for_simpy(self.inputs.plan)) else {}),
             "billing_policy": self.scenario.billing_policy,
             "currency": self.scenario.prices.currency,
             "confidence": self.confidence,

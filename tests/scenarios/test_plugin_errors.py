@@ -64,6 +64,18 @@ def test_own_keys_are_in_the_reference_and_in_the_schema(tmp_path: Path) -> None
     assert mapping["log-logistic"] == "#/$defs/LogLogisticSpec"
 
 
+def test_the_answer_says_what_needs_simpy(tmp_path: Path) -> None:
+    """A fault of a plug-in; without it nothing is said."""
+    fleet = FLEET + '[group.wrong_switch_off]\ntime_between = "9d"\nnoticed = "1h"\n'
+    done = installed(tmp_path, KINDS, fleet, "run", "fleet.toml", "--no-report", "-n", "2")
+    assert "Not all is simulated in the compiled engine: fault WrongSwitchOff needs SimPy." in done.stdout
+    summary = json.loads((tmp_path / "results" / "f" / "summary.json").read_text())
+    assert summary["needs_simpy"] == "fault WrongSwitchOff"
+    done = installed(tmp_path, KINDS, FLEET, "run", "fleet.toml", "--no-report", "-n", "2")
+    assert done.returncode == 0
+    assert "SimPy" not in done.stdout
+
+
 RAISES = (
     KINDS
     + """
