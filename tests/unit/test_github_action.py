@@ -158,7 +158,8 @@ def test_an_earlier_comment_is_replaced(forge: Forge) -> None:
     mark = forge.asked[-1][1].splitlines()[0]
     assert forge.check(replications="1", scenarios="other.toml\n") == 0, forge.error
     other = forge.asked[-1][1].splitlines()[0]
-    assert mark != other
+    assert forge.check(replications="2", scenarios="fleet.toml\n") == 0, forge.error
+    assert len({mark, other, forge.asked[-1][1].splitlines()[0]}) == 3
     forge.gh(("ann", mark), (BOT, other), (BOT, "hello"), (BOT, mark), (BOT, mark))
     assert forge.check(replications="1", scenarios="fleet.toml\n") == 0, forge.error
     assert forge.asked[-1][0][:4] == ["api", "--method", "PATCH", "repos/me/it/issues/comments/73"]

@@ -21,8 +21,9 @@ fi
 place=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/vmfleet.XXXXXX")
 report=$place/report.md
 status=0
-# A second use of the action with other scenarios has another mark, and so a comment of its own.
-echo "<!-- vmfleet compare $(git hash-object --stdin <<< "$SCENARIOS") -->" > "$report"
+# A second use of the action, in another job or with other inputs, has another mark, and so a comment of its own.
+use=("${GITHUB_WORKFLOW:-}" "${GITHUB_JOB:-}" "$SCENARIOS" "${INPUTS:-}" "${FAIL_IF:-}" "${REPLICATIONS:-}" "$BASE")
+echo "<!-- vmfleet compare $(printf '%s\0' "${use[@]}" | git hash-object --stdin) -->" > "$report"
 git worktree add --quiet --detach "$place/base" "$commit" # whole: a scenario may read files beside it
 trap 'git worktree remove --force "$place/base"' EXIT
 
