@@ -103,7 +103,7 @@ def run_study(
                 "(--no-cache simulates them)"
             )
         main = "sweep.csv" if command == "sweep" else MAIN_FILES[command]
-        typer.echo(f"Written: {folder / (main if shared.no_report else 'report.html')}")
+        typer.echo(f"Written: {terminal.address(folder, main if shared.no_report else 'report.html')}")
     return answer
 
 
@@ -120,7 +120,7 @@ def _kept(folder: Path, shared: options.Shared) -> Iterator[RunCache]:
     if shared.no_cache and not shared.resume:
         unfinished.forget()
     # What was begun without a cache goes on without one.
-    without = shared.no_cache or (shared.resume and unfinished.folder.exists())
+    without = shared.no_cache or (shared.resume and not unfinished.is_empty())
     cache = unfinished if without else cache_beside(folder)
     try:
         with full_disk_explained(folder):

@@ -33,7 +33,7 @@ def report(
     """Build report.html and the figures again from a result folder."""
     terminal.build_report(folder, quiet=quiet)
     if not quiet:
-        typer.echo(f"Written: {folder / 'report.html'}")
+        typer.echo(f"Written: {terminal.address(folder, 'report.html')}")
 
 
 def states(

@@ -117,13 +117,14 @@ def _show(stored: StoredResult, shared: options.Shared) -> None:
         try:
             terminal.build_report(folder, quiet=shared.silent)
         except KeyboardInterrupt:
-            typer.echo(f"{folder} lacks only its report: `vmfleet report {folder}` builds it", err=True)
+            said = terminal.address(folder)
+            typer.echo(f"{said} lacks only its report: `vmfleet report {said}` builds it", err=True)
             raise
     if shared.as_json or shared.as_markdown:
         terminal.print_answer(stored.summary, terminal.print_summary, as_json=shared.as_json)
     elif not shared.quiet:
         terminal.print_summary(stored.summary)
-        typer.echo(f"Written: {folder / ('summary.json' if shared.no_report else 'report.html')}")
+        typer.echo(f"Written: {terminal.address(folder, 'summary.json' if shared.no_report else 'report.html')}")
         if shared.focus is not None:
             typer.echo(f"Written: {shared.focus}")
 

@@ -188,6 +188,13 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
         yield
 
 
+def address(folder: Path, file: str = "") -> str:
+    """A result folder, or a file in it, as a message names it: here, or in a store."""
+    from sim.runs.remote import shown
+
+    return str(Path(said) / file) if "://" not in (said := shown(folder)) else f"{said}/{file}".rstrip("/")
+
+
 def build_report(folder: Path, *, quiet: bool) -> None:
     """Draw a result folder's figures and write its page."""
     from sim.report.build import build

@@ -22,6 +22,7 @@ from sim.report.folder import ReportedRun
 from sim.report.style import Drawn
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.digests import check_files
+from sim.runs.remote import copy_of
 
 MOST_PANELS = 12
 STUDIES = {
@@ -40,7 +41,7 @@ def build(path: str | Path) -> Path:
 
     Raises ResultError if the folder can't be read, or a file is not as it was written.
     """
-    path = Path(path)
+    path = copy_of(path)
     if check_files(path):
         return _build(path)
     try:  # made elsewhere, or by version 0.1: nothing vouches for what stands in it

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sim.errors import ResultError
+from sim.runs import remote
 from sim.runs.digests import PROVENANCE, digests, facts_digest, is_drawn, read_provenance, recorded, write_provenance
 from sim.runs.workplace import MARKER, PROGRAM, WORKPLACE, clear_leftovers, workplace
 
@@ -42,6 +43,9 @@ def check_folder(folder: str | Path) -> None:
     """Raise ResultError if no result can be written here; call it before a long run, not after it."""
     folder = _real(folder)
     _check_ours(folder)
+    if url := remote.url_of(folder):
+        remote.Store(url).check_writable()
+        return
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder)
@@ -58,10 +62,16 @@ def unfinished_folder(folder: str | Path, command: str = "run") -> Path:
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """A temporary folder to fill; it takes *folder*'s place once the block has ended well, else it is removed.
 
-    A symbolic link is followed. `provenance.json` gets the digest of every file.
+    A symbolic link is followed. `provenance.json` gets the digest of every file. In a store, see `sim.runs.remote`.
     """
     folder = _real(folder)
     _check_ours(folder)
+    if url := remote.url_of(folder):
+        with tempfile.TemporaryDirectory(prefix=WORKPLACE) as new:
+            yield Path(new)
+            _record(Path(new))
+            remote.Store(url).publish(Path(new))
+        return
     with _explained(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder)
@@ -88,8 +98,8 @@ def move_result(folder: Path, goal: Path) -> None:
 
 
 def _real(folder: str | Path) -> Path:
-    """The folder that a path, which may be a symbolic link, leads to."""
-    return Path(os.path.realpath(folder))
+    """The folder that a path, which may be a symbolic link, leads to; an address in a store stays one."""
+    return Path(folder if remote.url_of(folder) else os.path.realpath(folder))
 
 
 @contextmanager
@@ -109,6 +119,7 @@ def drawing_in(folder: Path) -> Iterator[Path]:
             tables = {name: digest for name, digest in stated.items() if not is_drawn(name)}
             write_provenance(place, read_provenance(folder) | {"files": tables | drawn})
             (place / PROVENANCE).replace(folder / PROVENANCE)
+        remote.send_back(folder, drawn)
 
 
 def _record(place: Path) -> None:
@@ -148,23 +159,27 @@ def _foreign(folder: Path) -> list[Path]:
 
 def _check_ours(folder: Path) -> None:
     """Refuse to replace what vmfleet didn't write."""
-    try:
-        if not folder.exists():
-            return
-        if not folder.is_dir():
-            raise ResultError(f"{folder}: is a file; give a folder for the result")
-        names = {entry.name for entry in folder.iterdir() if not (entry / MARKER).is_file()}
-    except OSError as refusal:
-        raise _as_result_error(folder, refusal) from refusal
+    if url := remote.url_of(folder):
+        names, facts = remote.Store(url).result()
+    else:
+        try:
+            if not folder.exists():
+                return
+            if not folder.is_dir():
+                raise ResultError(f"{folder}: is a file; give a folder for the result")
+            names = {entry.name for entry in folder.iterdir() if not (entry / MARKER).is_file()}
+        except OSError as refusal:
+            raise _as_result_error(folder, refusal) from refusal
+        facts = read_provenance(folder)
     if not names:
         return
-    program = read_provenance(folder).get("program")
+    program, said = facts.get("program"), url or folder
     if not isinstance(program, dict) or program.get("name") != PROGRAM:
-        raise ResultError(f"{folder}: is not empty and holds no result of {PROGRAM}; give another folder")
+        raise ResultError(f"{said}: is not empty and holds no result of {PROGRAM}; give another folder")
     foreign = sorted(names - OURS)
     if foreign:
         raise ResultError(
-            f"{folder}: holds {', '.join(foreign[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
+            f"{said}: holds {', '.join(foreign[:5])}, which {PROGRAM} didn't write; move it, or give another folder"
         )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from sim.errors import ResultError, VmfleetWarning
@@ -22,13 +23,15 @@ from sim.files import check_regular
 from sim.runs.blocks import FORMAT, Block, Damaged, in_blocks
 from sim.runs.kept import Replications
 from sim.runs.provenance import input_digest, program_digest
+from sim.runs.remote import Store, copy_of, new_place, url_of
 from sim.runs.simulation_input import SimulationInput
 
 if sys.platform != "win32":
     import fcntl
 
-PART = "replications-{:03d}.part"
+PART = "replications-{}.part"
 PARTS = "replications-*.part"
+SENT_EVERY_S = 60.0  # to a store
 PART_BYTES = 512 * 2**20  # size at which a part file is full
 MOST_BYTES = 2 * 2**30  # size to which a cache is trimmed after a study, least recently used first ...
 SPARED_S = 3_600.0  # ... but nothing used in the last hour: another study may be reading it
@@ -40,13 +43,24 @@ class CacheEntry:
 
     folder: Path
     _file: Path | None = None  # this process's own, to append to
+    _begun_s: float = 0.0  # when its first block was appended
+    _stage: Path | None = None  # of an entry in a store: where its files are until they are sent
+
+    @property
+    def place(self) -> Path:
+        """A folder here, to write to."""
+        if url_of(self.folder) is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return self.folder
+        self._stage = self._stage or new_place()
+        return self._stage
 
     def blocks(self) -> Iterator[Block]:
         """What is kept, each replication once. A warning names what is damaged: it is simulated again."""
         seen: set[int] = set()
         with suppress(FileNotFoundError):
             os.utime(self.folder)  # used: trimmed last
-        for file in sorted(self.folder.glob(PARTS)):
+        for file in sorted(copy_of(self.folder).glob(PARTS)):
             for block in _blocks_of(file):
                 if seen.isdisjoint(block.numbers):  # two processes may have simulated the same
                     seen.update(block.numbers)
@@ -68,16 +82,26 @@ class CacheEntry:
         for each in block.loose:
             if isinstance(each, Path):
                 each.unlink(missing_ok=True)
-        return Block(file=self._file, at=at)
+        kept = Block(file=self._file, at=at)
+        if time.monotonic() - self._begun_s > SENT_EVERY_S:
+            self.send()
+        return kept
+
+    def send(self) -> None:
+        """To a store: what it doesn't have yet. There, nothing can be appended to a file: each time it is another one."""
+        url = url_of(self.folder)
+        if url is not None and self._file is not None:
+            Store(url).put(self._file, PART.format(token_hex(8)))
+            self._file = None
 
     def forget(self) -> None:
         """Remove everything kept here."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _new_file(self) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._begun_s = time.monotonic()
         for number in range(10**6):
-            file = self.folder / PART.format(number)
+            file = self.place / PART.format(f"{number:03d}")
             with suppress(FileExistsError):
                 file.open("xb").close()
                 return file
@@ -155,10 +179,19 @@ class RunCache:
 
     def forget(self) -> None:
         """Remove all entries, and the folder if nothing else is in it."""
+        if (url := url_of(self.folder)) is not None:
+            store = Store(url)
+            store.remove([name for name in store.names() if name.endswith(".part")])
+            return
         for entries in self.folder.glob("[0-9a-f][0-9a-f]"):
             shutil.rmtree(entries, ignore_errors=True)
         with suppress(OSError):  # absent, or with something of the user's
             self.folder.rmdir()
+
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        url = url_of(self.folder)
+        return not (self.folder.exists() if url is None else Store(url).names())
 
     def trim(self, most_bytes: int = MOST_BYTES, spared_s: float = SPARED_S) -> None:
         """Cut a cache that has grown too large: the entries used longest ago go first."""

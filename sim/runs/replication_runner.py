@@ -99,6 +99,11 @@ class ReplicationRunner:
             self._heard = self._wanted.stop
         self._wall_s += wall_s
 
+    def send_kept(self) -> None:
+        """Whether a round ended well or not: a store gets what came in."""
+        if self._entry is not None:
+            self._entry.send()
+
     @cached_property
     def digest(self) -> str:
         """Digest of the inputs: the same for two scenarios that mean the same, however they are written."""
@@ -134,8 +139,7 @@ class ReplicationRunner:
 
     def _events_folder(self) -> Path:
         if self._entry is not None:
-            self._entry.folder.mkdir(parents=True, exist_ok=True)
-            return self._entry.folder
+            return self._entry.place
         if self._scratch is None:
             self._scratch = TemporaryDirectory(prefix="vmfleet-events-")
         return Path(self._scratch.name)
@@ -171,13 +175,17 @@ def run_together(runners: Sequence[ReplicationRunner], count: int, total: int | 
             runner.take(block)
         progress(sum(runner.done for runner in runners), expected)
 
-    if tasks:
-        if options.consent is not None:
-            numbers = max(len(task.numbers) for task in tasks)
-            plans = [task.inputs.plan for task in tasks]
-            processes = options.executor.processes
-            options.consent(estimate(plans, numbers, engine=options.engine, processes=processes))
-        options.executor.run(tasks, finished)
+    try:
+        if tasks:
+            if options.consent is not None:
+                numbers = max(len(task.numbers) for task in tasks)
+                plans = [task.inputs.plan for task in tasks]
+                processes = options.executor.processes
+                options.consent(estimate(plans, numbers, engine=options.engine, processes=processes))
+            options.executor.run(tasks, finished)
+    finally:
+        for runner in runners:
+            runner.send_kept()
     share_s = (time.perf_counter() - began) / len(runners)
     for runner in runners:
         runner.finish_round(share_s)

@@ -22,7 +22,7 @@ from sim.billing.meters import BillLine
 from sim.billing.money import NANO_PER_USD
 from sim.errors import ResultError
 from sim.lifecycle.power import PowerState
-from sim.runs import arrow
+from sim.runs import arrow, remote
 from sim.runs.atomic_write import SUMMARY
 from sim.runs.digests import PROVENANCE
 from sim.runs.frames import DataFrame
@@ -317,12 +317,12 @@ class StoredResult(Pictured):
 
 def read(folder: str | Path) -> StoredResult:
     """A result folder that `vmfleet run` wrote. Raises ResultError saying what is missing or broken."""
-    folder = Path(folder)
+    said, folder = remote.shown(folder), remote.copy_of(folder)
     if not folder.is_dir():
-        raise ResultError(f"{folder}: no such folder; give the one that `{PROGRAM} run` wrote")
+        raise ResultError(f"{said}: no such folder; give the one that `{PROGRAM} run` wrote")
     summary = read_json(folder / SUMMARY)
     if summary is None:
-        raise ResultError(f"{folder}: no {SUMMARY} here; give the folder that `{PROGRAM} run` wrote")
+        raise ResultError(f"{said}: no {SUMMARY} here; give the folder that `{PROGRAM} run` wrote")
     missing = [key for key in NEEDED if key not in summary]
     if missing:
         raise ResultError(

@@ -18,6 +18,7 @@ from sim.runs.digests import check_files
 from sim.runs.kept import Replications
 from sim.runs.options import MOST_REPLICATIONS
 from sim.runs.provenance import input_digest, program_digest
+from sim.runs.remote import shown
 from sim.runs.results import StoredResult, read
 from sim.runs.run_result import PARTS, RunResult
 from sim.runs.simulation_input import compile_scenario
@@ -40,7 +41,7 @@ class Shard:
     @property
     def words(self) -> str:
         """The folder and its numbers."""
-        return f"{self.folder} ({self.numbers.start}..{self.numbers.stop - 1})"
+        return f"{shown(self.folder)} ({self.numbers.start}..{self.numbers.stop - 1})"
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -66,10 +67,12 @@ class Shard:
         try:
             found = [*read_parts(self.folder / PARTS)]
         except (OSError, Damaged) as wrong:
-            raise ResultError(f"{self.folder}: its replications can't be read ({wrong}); run the shard again") from None
+            raise ResultError(
+                f"{shown(self.folder)}: its replications can't be read ({wrong}); run the shard again"
+            ) from None
         numbers = sorted(number for block in found for number in block.numbers)
         if numbers != [*self.numbers]:
-            raise ResultError(f"{self.folder}: holds other replications than it says; run the shard again")
+            raise ResultError(f"{shown(self.folder)}: holds other replications than it says; run the shard again")
         return found
 
 
@@ -106,7 +109,11 @@ def merge(folders: Sequence[str | Path], replications: int | None = None, files:
 def read_shard(folder: str | Path) -> Shard:
     """A shard's folder, its files as they were written. Raises ResultError."""
     stored = read(folder)
-    if not check_files(stored.folder):
+    try:
+        is_stated = check_files(stored.folder)
+    except ResultError as wrong:
+        raise ResultError(str(wrong).replace(str(stored.folder), str(folder))) from None
+    if not is_stated:
         raise ResultError(f"{folder}: its provenance.json has no digests of its files; run the shard again")
     part = stored.summary.get("shard")
     if part is None:
@@ -168,17 +175,17 @@ def _scenario_of(shard: Shard, files: str | Path | None) -> Scenario:
     """The scenario of a shard. Raises ResultError for another program's, and where a file it names isn't what it was."""
     if shard.origin["program"] != program_digest():
         raise ResultError(
-            f"{shard.folder}: was simulated by another version of the program, a plug-in, Python, numpy or scipy; merge with the same"
+            f"{shown(shard.folder)}: was simulated by another version of the program, a plug-in, Python, numpy or scipy; merge with the same"
         )
     try:
         scenario = from_dict(shard.stored.scenario, folder=shard.folder if files is None else files)
     except ScenarioError as wrong:
         raise ResultError(
-            f"{shard.folder}: its scenario can't be read again here; say with --files where its files are: {wrong}"
+            f"{shown(shard.folder)}: its scenario can't be read again here; say with --files where its files are: {wrong}"
         ) from None
     scenario = with_stored_warm_up(scenario, shard.stored.summary)
     if input_digest(compile_scenario(scenario)) != shard.stored.provenance["scenario"]["digest"]:
         raise ResultError(
-            f"{shard.folder}: its scenario names files (a trace, a price list) that are not as they were when it was simulated"
+            f"{shown(shard.folder)}: its scenario names files (a trace, a price list) that are not as they were when it was simulated"
         )
     return scenario

@@ -1,0 +1,151 @@
+"""Result folders and kept replications in object stores, by fsspec: `s3://bucket/run`, `gs://...`, `az://...`, `memory://...`.
+
+A folder there is read from a copy here. A store has no rename, so a new folder can't take its place in one step: the old
+`provenance.json`, which has the digest of every file, goes first, then the files are written, and the new one comes last.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sim.errors import InputError, ResultError, VmfleetError
+from sim.runs.digests import PROVENANCE
+
+URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter is a drive
+EXTRA = "vmfleet[remote]"
+
+
+def url_of(path: str | Path) -> str | None:
+    """The address that a path is, though `Path` has made one of its slashes two; None: it is a path here."""
+    found = URL.fullmatch(str(path))
+    if found is None:
+        return None
+    return f"{found[1]}://{'/' if found[1] in ('file', 'local') else ''}{found[2]}"
+
+
+class Store:
+    """One folder of an object store. Raises InputError without fsspec or the store's library, ResultError where the store refuses."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        kind = url.partition(":")[0]
+        try:
+            from fsspec.core import url_to_fs  # start-up, and optional
+
+            with self._said("open"):
+                self._files, self._root = url_to_fs(self.url)
+        except ImportError as missing:
+            hint = f"pip install '{EXTRA}'" if (missing.name or "").startswith("fsspec") else f"it stands in no extra of ours: {missing}"
+            raise InputError(f"{url}: {kind}:// needs a library that is not installed; {hint}") from None
+        except ValueError as wrong:
+            raise InputError(f"{url}: no kind of store that fsspec knows ({wrong})") from None
+
+    @contextmanager
+    def _said(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except (VmfleetError, ImportError, ValueError):
+            raise
+        except Exception as wrong:
+            raise ResultError(f"{self.url}: can't {verb} there: {type(wrong).__name__}: {wrong}") from wrong
+
+    def names(self) -> list[str]:
+        """Its files, also those in folders."""
+        with self._said("read"):
+            self._files.invalidate_cache()
+            found = [str(PurePosixPath(path).relative_to(self._root)) for path in self._files.find(self._root)]
+            return [name for name in found if ".." not in name.split("/")]
+
+    def read(self, name: str) -> bytes:
+        """A file; empty: it isn't there."""
+        with self._said("read"):
+            try:
+                content: bytes = self._files.cat_file(f"{self._root}/{name}")
+            except FileNotFoundError:
+                return b""
+            return content
+
+    def copy(self, goal: Path) -> None:
+        """Its files, as a folder here."""
+        for name in self.names():
+            (goal / name).parent.mkdir(parents=True, exist_ok=True)
+            with self._said("read"):
+                self._files.get_file(f"{self._root}/{name}", str(goal / name))
+
+    def put(self, file: Path, name: str) -> None:
+        """Write a file: it is there whole, or not at all."""
+        with self._said("write"):
+            goal = f"{self._root}/{name}"
+            self._files.makedirs(goal.rpartition("/")[0], exist_ok=True)
+            self._files.put_file(str(file), goal)
+
+    def check_writable(self) -> None:
+        """Raise ResultError if nothing can be written here."""
+        with TemporaryDirectory() as place:
+            probe = Path(place) / f".vmfleet-writing-{token_hex(8)}"
+            probe.touch()
+            self.put(probe, probe.name)
+            self.remove([probe.name])
+
+    def result(self) -> tuple[set[str], dict[str, Any]]:
+        """What stands here, without what stands in folders, and the facts of its origin."""
+        try:
+            facts = json.loads(self.read(PROVENANCE) or b"{}")
+        except (ValueError, RecursionError):
+            facts = {}
+        return {name.partition("/")[0] for name in self.names()}, facts if isinstance(facts, dict) else {}
+
+    def publish(self, place: Path) -> None:
+        """Write the files of a result; those of the result that was here, and isn't any more, go."""
+        new = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
+        old = self.result()[1].get("files", {})
+        there = set(self.names())
+        self.remove([PROVENANCE, *sorted(set(old) - new - {PROVENANCE})] if PROVENANCE in there else [])
+        for name in sorted(new, key=lambda each: (each == PROVENANCE, each)):
+            self.put(place / name, name)
+
+    def remove(self, names: list[str]) -> None:
+        """Remove files."""
+        with self._said("write"):
+            for name in names:
+                self._files.rm_file(f"{self._root}/{name}")
+
+
+_COPIES: dict[Path, str] = {}
+"""Folders here that are copies, and of what."""
+_PLACES: list[TemporaryDirectory[str]] = []  # they go with this process
+
+
+def copy_of(path: str | Path) -> Path:
+    """A path here, or a copy of the folder that it is there."""
+    url = url_of(path)
+    if url is None:
+        return Path(path)
+    copy = new_place() / PurePosixPath(url).name
+    Store(url).copy(copy)
+    _COPIES[copy] = url
+    return copy
+
+
+def new_place() -> Path:
+    """An empty folder here, until this process ends."""
+    _PLACES.append(TemporaryDirectory(prefix="vmfleet-store-"))
+    return Path(_PLACES[-1].name)
+
+
+def send_back(copy: Path, names: Iterable[str]) -> None:
+    """Write what was changed in a copy back to where it came from, the list of its files last; a folder of our own stays."""
+    if copy in _COPIES:
+        store = Store(_COPIES[copy])
+        for name in (*names, PROVENANCE):
+            store.put(copy / name, name)
+
+
+def shown(path: str | Path) -> str:
+    """A path in a message: of a copy, what it is a copy of."""
+    return _COPIES.get(Path(path)) or url_of(path) or str(path)
