@@ -165,7 +165,7 @@ def keep_parts(folder: Path, replications: Replications) -> None:
 class RunCache:
     """A folder of kept replications, safe for several processes at once."""
 
-    folder: Path
+    folder: Path  # or a text
     reused: int = field(default=0, compare=False)  # replications found here instead of simulated
 
     def __post_init__(self) -> None:

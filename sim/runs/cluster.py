@@ -104,7 +104,8 @@ class Cluster(AbstractContextManager["Cluster"]):
                 raise
             if type(failure).__module__ == "builtins" and not isinstance(failure, OSError | TimeoutError):
                 raise
-            raise _gave_up(self.address, f"{type(failure).__name__}: {failure}") from failure
+            said = " ".join(f"{type(failure).__name__}: {failure}".split())  # dask's has several lines
+            raise _gave_up(self.address, said) from failure
         finally:
             self._pool.forget()
 

@@ -40,7 +40,11 @@ class Store:
             with self._said("open"):
                 self._files, self._root = url_to_fs(self.url)
         except ImportError as missing:
-            hint = f"pip install '{EXTRA}'" if (missing.name or "").startswith("fsspec") else f"it stands in no extra of ours: {missing}"
+            hint = (
+                f"pip install '{EXTRA}'"
+                if (missing.name or "").startswith("fsspec")
+                else f"it stands in no extra of ours: {missing}"
+            )
             raise InputError(f"{url}: {kind}:// needs a library that is not installed; {hint}") from None
         except ValueError as wrong:
             raise InputError(f"{url}: no kind of store that fsspec knows ({wrong})") from None

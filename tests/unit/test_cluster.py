@@ -174,6 +174,74 @@ def test_a_cluster_whose_last_worker_goes_is_not_awaited_for_ever(fleet: sim.Sce
         assert time.monotonic() - began < 60
 
 
+@pytest.fixture
+def long(fleet: sim.Scenario) -> sim.Scenario:
+    """Replications that take a while."""
+    return fleet.replace("horizon", "60d").replace("group.web.count", 40)
+
+
+def figures(result: sim.RunResult) -> list[str]:
+    """As text: what isn't defined is NaN, which equals nothing, itself included."""
+    return [repr(each.metrics) for each in result.replications]
+
+
+@pytest.mark.slow
+def test_a_lost_worker_loses_nothing(long: sim.Scenario):
+    """One of two is killed in the middle: the other one does its work, to the last bit."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as local,
+        Cluster(local.scheduler_address.replace("tcp", "dask")) as cluster,
+    ):
+        pids = [worker.pid for worker in local.workers.values()]
+        killed: list[int] = []
+
+        def kill(done: int, _total: int) -> None:
+            if done and not killed:
+                killed.append(pids[0])
+                os.kill(pids[0], signal.SIGKILL)
+
+        there = sim.run(long, replications=16, workers=cluster, engine="simpy", progress=kill)
+        assert killed
+    assert figures(there) == figures(sim.run(long, replications=16, engine="simpy"))
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_ends_the_run_in_words_and_what_was_finished_is_kept(long: sim.Scenario, tmp_path: Path):
+    """No wait for ever; the same call goes on from there, without it."""
+    pytest.importorskip("distributed")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["."] + [part for part in sys.path if part])}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{name}", *words],
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for name, *words in (
+            ("scheduler", "--host", "127.0.0.1", "--port", "18787", "--no-dashboard"),
+            ("worker", "tcp://127.0.0.1:18787", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)),
+        )
+    ]  # fmt: skip
+    try:
+        with Cluster("dask://127.0.0.1:18787", 60.0) as cluster:
+
+            def kill(done: int, _total: int) -> None:
+                if done:
+                    started[0].kill()
+
+            kept = sim.RunCache(tmp_path / "kept")
+            with pytest.raises(MachineError, match=r"the cluster gave up \(.*--resume goes on"):
+                sim.run(long, replications=16, workers=cluster, engine="simpy", progress=kill, cache=kept)
+        there = sim.run(long, replications=16, engine="simpy", cache=kept)
+        assert kept.reused >= 1
+        assert figures(there) == figures(sim.run(long, replications=16, engine="simpy"))
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 @pytest.mark.slow
 def test_a_missing_scheduler_is_reported_within_the_limit():
     """Not a wait for ever."""
@@ -196,7 +264,6 @@ def test_ray_gives_the_bits_of_this_process(fleet: sim.Scenario):
         with Cluster("ray://auto") as cluster:
             there = sim.run(fleet, workers=cluster, engine="simpy")
         here = sim.run(fleet, engine="simpy")
-        # Compared as text: what isn't defined is NaN, which equals nothing, itself included.
-        assert [repr(each.metrics) for each in there.replications] == [repr(each.metrics) for each in here.replications]
+        assert figures(there) == figures(here)
     finally:
         ray.shutdown()
