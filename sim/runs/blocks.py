@@ -107,6 +107,8 @@ class Block:
             end = whole.index(b"\n") + 1
             found = [(sys.intern(words), numbers, width) for words, numbers, width in json.loads(whole[:end])]
             values = np.frombuffer(whole, dtype=np.float64, offset=end)
+            if any(width < 0 or {*map(type, numbers)} != {int} for _, numbers, width in found):
+                raise ValueError("numbers of replications are whole numbers")
             if sum(len(numbers) * width for _, numbers, width in found) != len(values):
                 raise ValueError("numbers are missing")
         return found, values
@@ -115,8 +117,9 @@ class Block:
         """Raise Damaged where it isn't what was written."""
         self._packed(1)
         self.events()
-        if not self.numbers:
-            raise Damaged("it is no kept replication")
+        with _damage():
+            for words, _ in self.heads or [("", [])]:
+                meaning(words)["engine"], meaning(words)["why"], meaning(words)["metrics"].values()
 
     @cached_property
     def heads(self) -> list[tuple[str, list[int]]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import ResultError
-from sim.runs.blocks import Block, Damaged, Source, meaning, pack
+from sim.runs.blocks import Block, Damaged, Source, meaning
 from sim.runs.replication import Replication
 
 WINDOW = 4 * 2**20  # figures that are held at a time, of as many metrics as that makes
@@ -31,11 +31,6 @@ class Replications(Sequence[Replication]):
         self._open: tuple[int, dict[int, Replication]] = (-1, {})
         self._columns: dict[Key, NDArray[np.float64]] = {}
 
-    @classmethod
-    def of(cls, replications: Sequence[Replication]) -> Replications:
-        """Of replications that are there."""
-        return cls([pack(replications)], range(replications[0].number, replications[-1].number + 1))
-
     def __len__(self) -> int:
         return len(self.numbers)
 
@@ -54,15 +49,6 @@ class Replications(Sequence[Replication]):
             self._open = owner, _whole(self._blocks[owner], Block.replications)
         return self._open[1][self.numbers[place]]
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Replications)
-            and len(self) == len(other)
-            and all(a == b for a, b in zip(self, other, strict=True))
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
     @cached_property
     def heads(self) -> tuple[Mapping[str, Any], ...]:
         """Engine, why that one, and names of the metrics by group: of replications that differ in these, by their first numbers."""
@@ -77,11 +63,11 @@ class Replications(Sequence[Replication]):
     @cached_property
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """The metrics of each group."""
-        metrics = [head["metrics"] for head in self.heads]
-        return {
-            group: tuple(dict.fromkeys(name for each in metrics for name in each.get(group, ())))
-            for group in metrics[0]
-        }
+        found: dict[str, dict[str, None]] = {group: {} for group in self.heads[0]["metrics"]}
+        for head in self.heads:
+            for group, own in found.items():
+                own.update(dict.fromkeys(head["metrics"].get(group, ())))
+        return {group: tuple(own) for group, own in found.items()}
 
     @cached_property
     def _keys(self) -> list[Key]:

@@ -37,23 +37,21 @@ class Store:
         try:
             from fsspec.core import url_to_fs  # start-up, and optional
 
-            with self._said("open"):
-                self._files, self._root = url_to_fs(self.url)
+            self._files, self._root = url_to_fs(self.url)
         except ImportError as missing:
-            hint = (
-                f"pip install '{EXTRA}'"
-                if (missing.name or "").startswith("fsspec")
-                else f"it stands in no extra of ours: {missing}"
-            )
+            own = (missing.name or "").startswith("fsspec")
+            hint = f"pip install '{EXTRA}'" if own else f"it stands in no extra of ours: {missing}"
             raise InputError(f"{url}: {kind}:// needs a library that is not installed; {hint}") from None
         except ValueError as wrong:
             raise InputError(f"{url}: no kind of store that fsspec knows ({wrong})") from None
+        except Exception as wrong:
+            raise ResultError(f"{url}: can't be opened: {type(wrong).__name__}: {wrong}") from wrong
 
     @contextmanager
     def _said(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except (VmfleetError, ImportError, ValueError):
+        except VmfleetError:
             raise
         except Exception as wrong:
             raise ResultError(f"{self.url}: can't {verb} there: {type(wrong).__name__}: {wrong}") from wrong
@@ -107,9 +105,9 @@ class Store:
     def publish(self, place: Path) -> None:
         """Write the files of a result; those of the result that was here, and isn't any more, go."""
         new = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
-        old = self.result()[1].get("files", {})
-        there = set(self.names())
-        self.remove([PROVENANCE, *sorted(set(old) - new - {PROVENANCE})] if PROVENANCE in there else [])
+        stated = self.result()[1].get("files")
+        old = {PROVENANCE, *(stated if isinstance(stated, dict) else ())} & set(self.names())
+        self.remove(sorted(old - new | old & {PROVENANCE}, key=lambda each: each != PROVENANCE))
         for name in sorted(new, key=lambda each: (each == PROVENANCE, each)):
             self.put(place / name, name)
 

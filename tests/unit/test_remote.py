@@ -99,6 +99,19 @@ def test_an_earlier_result_is_replaced_and_nothing_else(store: str, fleet: sim.S
         run_to_folder(fleet, f"{store}/r")
 
 
+def test_what_an_earlier_result_says_of_its_files_removes_no_others(store: str, fleet: sim.Scenario) -> None:
+    """Names that lead out of its folder, from someone who can write there, are none of its files."""
+    run_to_folder(fleet, f"{store}/r", engine="simpy")
+    files, root = fsspec.core.url_to_fs(store)
+    files.pipe_file(f"{root}/mine.txt", b"mine")
+    facts = json.loads(files.cat_file(f"{root}/r/provenance.json"))
+    facts["files"]["../mine.txt"] = "0"
+    files.pipe_file(f"{root}/r/provenance.json", json.dumps(facts).encode())
+    run_to_folder(fleet, f"{store}/r", replications=2, engine="simpy")
+    assert files.cat_file(f"{root}/mine.txt") == b"mine"
+    assert sim.read(f"{store}/r").n == 2
+
+
 def test_an_interrupted_write_is_noticed(store: str, fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store has no rename: without provenance.json, which comes last, a shard isn't whole."""
     run_to_folder(fleet, f"{store}/0", replications=range(6), engine="simpy")
