@@ -5,7 +5,8 @@
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -114,29 +115,28 @@ class StoredResult(Pictured):
     @cached_property
     def numbers(self) -> NDArray[np.int64]:
         """Numbers of the replications in the folder."""
-        table = self.table("replications", "replication")
-        if table is None or table.num_rows == 0:
-            return np.arange(int(self.summary["replications"]))
-        return np.unique(column(table, "replication").astype(np.int64))
+        tables = row_groups(self.folder / "replications.parquet", "replication")
+        found = [np.unique(column(table, "replication").astype(np.int64)) for table in tables]
+        return np.unique(np.concatenate(found)) if found else np.arange(int(self.summary["replications"]))
 
     @cached_property
     def outcomes(self) -> Mapping[tuple[str, str], Floats]:
         """(group, metric) -> its value in each replication."""
-        table = self.table("replications", "replication", "group", "metric", "value")
-        if table is None or table.num_rows == 0:
-            return {}
         stated = int(self.summary["replications"])
         if len(self.numbers) != stated:
             raise ResultError(
                 f"{self.folder}: replications.parquet holds {len(self.numbers)} replications, "
                 f"summary.json says {stated}"
             )
-        (group, groups), (metric, metrics) = coded(table, "group"), coded(table, "metric")
-        value = column(table, "value").astype(np.float64)
-        key = group.astype(np.int64) * len(metrics) + metric
-        order = np.lexsort((column(table, "replication"), key))
-        rows_of = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
-        return {(groups[group[rows[0]]], metrics[metric[rows[0]]]): value[rows] for rows in rows_of}
+        found: dict[tuple[str, str], list[Floats]] = {}
+        for table in row_groups(self.folder / "replications.parquet", "replication", "group", "metric", "value"):
+            (group, groups), (metric, metrics) = coded(table, "group"), coded(table, "metric")
+            value = column(table, "value").astype(np.float64)
+            key = group.astype(np.int64) * len(metrics) + metric
+            order = np.lexsort((column(table, "replication"), key))
+            for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+                found.setdefault((groups[group[rows[0]]], metrics[metric[rows[0]]]), []).append(value[rows])
+        return {key: np.concatenate(values) for key, values in found.items()}
 
     @property
     def n(self) -> int:
@@ -345,13 +345,28 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> Any | None:
     """Columns of a Parquet file as an Arrow table (all if none is named); None when there is no such file."""
     if not path.exists():
         return None
+    with _opened(path, columns) as file:
+        return file.read(columns=list(columns) or None)
+
+
+def row_groups(path: Path, *columns: str) -> Iterator[Any]:
+    """The same a row group at a time; nothing where there is no such file, or it has no rows."""
+    if path.exists():
+        with _opened(path, columns) as file:
+            for place in range(file.num_row_groups):
+                if (table := file.read_row_group(place, columns=list(columns))).num_rows:
+                    yield table
+
+
+@contextmanager
+def _opened(path: Path, columns: Sequence[str]) -> Iterator[Any]:
     try:
         # Not `pq.read_table`: it imports pyarrow.dataset, which takes longer than the rest of the reading.
         with pq.ParquetFile(path) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if missing:
                 raise ResultError(f"{path}: has no column {', '.join(missing)}")
-            return file.read(columns=list(columns) or None)
+            yield file
     except (pa.ArrowException, OSError) as error:
         raise ResultError(f"{path}: can't be read: {error}; run the scenario again") from error
 
