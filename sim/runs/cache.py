@@ -94,10 +94,6 @@ class CacheEntry:
             Store(url).put(self._file, PART.format(token_hex(8)))
             self._file = None
 
-    def forget(self) -> None:
-        """Remove everything kept here."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _new_file(self) -> Path:
         self._begun_s = time.monotonic()
         for number in range(10**6):

@@ -7,7 +7,7 @@ A folder there is read from a copy here. A store has no rename, so a new folder 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -63,15 +63,6 @@ class Store:
             found = [str(PurePosixPath(path).relative_to(self._root)) for path in self._files.find(self._root)]
             return [name for name in found if ".." not in name.split("/")]
 
-    def read(self, name: str) -> bytes:
-        """A file; empty: it isn't there."""
-        with self._said("read"):
-            try:
-                content: bytes = self._files.cat_file(f"{self._root}/{name}")
-            except FileNotFoundError:
-                return b""
-            return content
-
     def copy(self, goal: Path) -> None:
         """Its files, as a folder here."""
         for name in self.names():
@@ -96,10 +87,9 @@ class Store:
 
     def result(self) -> tuple[set[str], dict[str, Any]]:
         """What stands here, without what stands in folders, and the facts of its origin."""
-        try:
-            facts = json.loads(self.read(PROVENANCE) or b"{}")
-        except (ValueError, RecursionError):
-            facts = {}
+        facts = {}
+        with self._said("read"), suppress(FileNotFoundError, ValueError, RecursionError):
+            facts = json.loads(self._files.cat_file(f"{self._root}/{PROVENANCE}"))
         return {name.partition("/")[0] for name in self.names()}, facts if isinstance(facts, dict) else {}
 
     def publish(self, place: Path) -> None:
