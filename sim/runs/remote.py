@@ -87,7 +87,7 @@ class Store:
 
     def result(self) -> tuple[set[str], dict[str, Any]]:
         """What stands here, without what stands in folders, and the facts of its origin."""
-        facts = {}
+        facts: Any = {}
         with self._said("read"), suppress(FileNotFoundError, ValueError, RecursionError):
             facts = json.loads(self._files.cat_file(f"{self._root}/{PROVENANCE}"))
         return {name.partition("/")[0] for name in self.names()}, facts if isinstance(facts, dict) else {}
