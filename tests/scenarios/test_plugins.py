@@ -418,3 +418,43 @@ def test_a_distribution_that_breaks_its_contract_is_refused(tmp_path: Path) -> N
     assert "is not finite" in found["endless"]
     assert "distribution __main__.Odd: quantile(u, q) returned float64 of shape (2,)" in found["short"]
     assert "list" not in found
+
+
+OWN_TABLE = """
+from typing import Annotated
+from pydantic import Field
+from sim.engines.shared.placement import FIRST, POLICIES, PlacementPolicy
+from sim.fields.tables import PLATFORM_TABLES
+from sim.fields.types import Section, Whole
+@PLATFORM_TABLES.register("crowd")
+class Crowd(Section):
+    '''How many VMs a host may have before others are asked.'''
+    most: Annotated[Whole, Field(ge=1)] = Field(2, description="VMs.")
+class Crowded:
+    def __init__(self, platform):
+        self.most, self.on = platform.own["crowd"]["most"], {}
+    def choose(self, vm, hosts):
+        return next((host for host in hosts if self.on.get(host, 0) < self.most), hosts[-1])
+    def placed(self, vm, host): self.on[host] = self.on.get(host, 0) + 1
+    def left(self, group, number, host): self.on[host] -= 1
+POLICIES.add("crowded", PlacementPolicy(words="a host that is not crowded", search=FIRST, chooser=Crowded))
+def fleet(**crowd):
+    return sim.from_dict({"name": "f", "horizon": "2d", "group": [{"name": "web", "count": 12}], "platform": {"placement": "crowded", "crowd": crowd,
+                          "hosts": [{"name": "a", "count": 12, "vcpus": 64, "memory_gib": 256}]}})
+try:
+    fleet(most=0, least=1)
+except sim.ScenarioError as error:
+    said = str(error)
+used = [sim.run(fleet(**crowd), replications=1).estimate("hosts.peak_used").mean for crowd in ({}, {"most": 3}, {"most": 12})]
+print(json.dumps([used, said, fleet(most=3).describe(), sim.run(fleet(most=3).replace("platform.crowd.most", 4), replications=1).estimate("hosts.peak_used").mean]))
+"""
+
+
+def test_a_placement_policy_reads_a_table_of_its_own(tmp_path: Path) -> None:
+    """Twelve VMs at two, three, twelve a host; its keys are checked, described, and set as any other's."""
+    used, said, words, replaced = answered(OWN_TABLE, tmp_path)
+    assert used == [6, 4, 1]
+    assert replaced == 3
+    assert "platform.crowd.most: 0: out of range (must be 1 or more)" in said
+    assert "platform.crowd.least: there is no such key" in said
+    assert "  crowd: most = 3." in words
