@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -137,10 +138,88 @@ Not taken, by file, function and line:
 {chr(10).join(named)}"""
 
 
+def second_opinion(found: Figures) -> str:
+    """Ciw and salabim."""
+    parts = []
+    for scenario, rows in found["scenarios"].items():
+        programs = sorted({name for row in rows.values() for name in row} - {"ours"})
+        cells = [
+            (name, f"{row['ours']:,.2f}", *(_apart(row["ours"], row[of]) if of in row else "" for of in programs))
+            for name, row in rows.items()
+        ]
+        parts.append(f"`tests/second_opinion/{scenario}.toml`:\n\n{table(('figure', 'vmfleet', *programs), cells)}")
+    wrong = [(name, each["scenario"], each["replications"], f"{each['differ']} of {each['of']}") for name, each in found["wrong"].items()]  # fmt: skip
+    return f"""Two scenarios were written again for two other simulators, Ciw (a queueing network) and salabim (a process for each VM), from the
+documentation alone: `tests/second_opinion`. They share with vmfleet the numbers of the scenario file, and no code. Below are the mean of vmfleet
+over {found["ours"]:,} replications, and how far the mean of the other program's {found["replications"]:,} is from it. Behind ± stands the half-width of
+Welch's interval, simultaneous for all figures of a program and scenario: with the same rules, one of them excludes 0 in
+{found["false_alarm"]:.0%} of comparisons.
+
+{(chr(10) * 2).join(parts)}
+
+Wrong models in salabim, and how many figures differ:
+
+{table(("wrong model", "scenario", "replications", "figures that differ"), wrong)}
+
+Two rules were not in the documentation when the programs were written, and are now: an eviction that deletes takes `deleting` and counts as a
+delete; and what becomes of a start whose attempts are used up."""
+
+
+def _apart(ours: float, each: Figures) -> str:
+    if ours == 0.0:
+        return f"{each['difference']:+g} ± {each['half_width']:g}"
+    differs = "" if abs(each["difference"]) <= each["half_width"] + 1e-9 * abs(ours) else " **differs**"
+    return f"{each['difference'] / ours:+.2%} ± {each['half_width'] / ours:.2%}{differs}"
+
+
+def interval_coverage(found: Figures) -> str:
+    """Every interval that is printed."""
+    low, high = found["band"]
+    words = {"holds": "", "short": " **short**", "wide": " wide"}
+    rows = [
+        (
+            each["interval"], each["observations"], each["n"], f"{each['studies']:,}", f"{each['covered']:.1%}{words[each['found']]}", each["wrong"],
+            "" if each["wrong_covered"] is None else f"{each['wrong_covered']:.1%}{', refused' if each['refused'] else ''}",
+        )
+        for each in found["cases"]
+    ]  # fmt: skip
+    head = ("interval", "observations", "n", "studies", "covered", "a wrong interval", "covered")
+    return f"""How many of the {found["stated"]:.0%} intervals hold the truth, where the truth is known: observations with a known law are given to the functions
+that the program itself uses, and a fleet with a known answer is simulated. n is the number of replications, trajectories, points or hours of
+a study. With a true share of {found["stated"]:.0%}, counts of 2,000 studies lie between {low:.1%} and {high:.1%} but for {found["beyond"]:g} on either side. *Wide* is above
+it, and only where a method is made to cover at least as much; **short** is below it.
+
+{table(head, rows)}
+
+**Few replications.** Below five, no skewness can be seen, and Student's interval stands alone: of skewed figures it covers as the table
+shows. From five on, the bound on the side of the long tail is moved out (Hall), which is enough from seven on unless tails are as heavy as
+those of a lognormal with sigma 1 (20 and fewer cover too little). The default is 20 replications. Differences of `compare` keep Student's
+interval, so that interval and verdict say the same: differences as skewed as an exponential are covered too rarely even with 50. Of a
+quantile, too few replications give no bound; of a probability, `--fail-if` and `size` decide by Clopper and Pearson's bounds.
+
+`size` has no interval: covered are searches whose answer is right or *undecided*. Ranges of back-tests on whole synthetic tenants are
+in [Validation](validation.md)."""
+
+
+def soak(found: Figures) -> str:
+    """Memory over time."""
+    rows = [
+        (name, f"{each['replications']:,}", f"{each['samples']:,}", *(f"{peak:,.0f}" for peak in each["quarters_mib"]),
+         "yes" if each["is_flat"] and each["exit_status"] == 0 else "**no**")
+        for name, each in found["works"].items()
+    ]  # fmt: skip
+    return f"""Whole runs of `vmfleet run` with tables and without a report; resident memory is sampled over the run, and the table has the peak of
+each quarter of the samples in MiB. Flat: the third quarter's peak is at most {found["growth"] - 1:.0%} above the second's. The first quarter has the start-up, the
+last writes the tables. `tests/unit/test_soak.py` has a process that leaks, and is found not to be flat.
+
+{table(("run", "replications", "samples", "1st", "2nd", "3rd", "4th", "flat"), rows)}"""
+
+
 PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
     "reproducibility": ("Reproducibility", reproducibility),
     "mutation": ("Mutation testing", mutation),
     "branches": ("Branch coverage", branches),
+    "second_opinion": ("Second opinion", second_opinion),
 }
 """By the name of its file: heading and text of each part, in the order of the page."""
 
@@ -151,7 +230,7 @@ def page(found: Mapping[str, Figures]) -> str:
     for name, (heading, text) in PARTS.items():
         if name in found:
             sections += [f"## {heading}", text(found[name]), _source(found[name]["made"])]
-    return "\n\n".join(sections) + "\n"
+    return re.sub(r"(?<=\d)%", " %", "\n\n".join(sections) + "\n")
 
 
 def _source(made: Figures) -> str:
