@@ -220,6 +220,8 @@ PARTS: Mapping[str, tuple[str, Callable[[Figures], str]]] = {
     "mutation": ("Mutation testing", mutation),
     "branches": ("Branch coverage", branches),
     "second_opinion": ("Second opinion", second_opinion),
+    "interval_coverage": ("Coverage of intervals", interval_coverage),
+    "soak": ("Soak", soak),
 }
 """By the name of its file: heading and text of each part, in the order of the page."""
 

@@ -1,0 +1,138 @@
+"""Long and large runs whose memory must stay flat: `python -m tools.soak --record`.
+
+Each work is one `vmfleet run` in a process of its own, whose resident memory (and that of its children) is sampled ten times a second.
+Flat: the peak of the third quarter of the samples is at most 5 % above that of the second quarter. What comes before is start-up, what
+comes after writes the tables: both are in the whole peak. Exit status 1 where a work is not flat, or fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from tools.proof_page import ROOT, kept, record
+
+GROWTH = 1.05  # of the peak from the second quarter to the third
+PAUSE_S = 0.1
+MIB = 2**20
+
+
+class Work(NamedTuple):
+    """A fleet in office hours with a disk each, so long, so often."""
+
+    vms: int
+    days: int
+    replications: int
+    words: str
+
+    def scenario(self) -> str:
+        """Its file."""
+        return f"""
+name = "soak"
+start = 2026-01-05T00:00:00Z
+horizon = "{self.days}d"
+[[group]]
+name = "dev"
+count = {self.vms}
+disks = ["P10"]
+when_off = "deallocate"
+  [group.schedule]
+  days = "Mon-Fri"
+  on = 08:00:00
+  off = 19:00:00
+  jitter = {{ dist = "uniform", low = "0s", high = "20min" }}
+  [group.failures]
+  AllocationFailed = 0.01
+"""
+
+
+WORKS: Mapping[str, Work] = {
+    "fleet": Work(1_000_000, 30, 4, "a million VMs for a month"),
+    "years": Work(1_000, 3_652, 8, "a thousand VMs for ten years"),
+    "replications": Work(10, 7, 10_000, "ten VMs for a week, 10,000 replications"),
+}
+
+
+class Watched(NamedTuple):
+    """How a process used memory."""
+
+    samples: list[float]  # MiB, at equal distances of time
+    code: int  # exit status
+
+    @property
+    def quarters(self) -> tuple[float, float, float, float]:
+        """The peak of each quarter of the samples (MiB)."""
+        n = len(self.samples)
+        first, second, third, last = (
+            max(self.samples[k * n // 4 : max(k * n // 4 + 1, (k + 1) * n // 4)]) for k in range(4)
+        )
+        return first, second, third, last
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the third quarter's peak is hardly above the second's; fewer than forty samples show nothing."""
+        return len(self.samples) >= 40 and self.quarters[2] <= GROWTH * self.quarters[1]
+
+
+def watch(command: Sequence[str], pause_s: float = PAUSE_S) -> Watched:
+    """Run a command to its end, and sample its memory."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    samples = []
+    while process.poll() is None:
+        samples.append(resident_mib(process.pid))
+        time.sleep(pause_s)
+    return Watched(samples=[sample for sample in samples if sample], code=process.returncode)
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process and its children; 0 where it has just ended."""
+    try:
+        process = psutil.Process(pid)
+        return sum(float(each.memory_info().rss) for each in (process, *process.children(recursive=True))) / MIB
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def done(work: Work) -> Watched:
+    """One work, simulated and written."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "soak.toml"
+        file.write_text(work.scenario(), encoding="utf-8")
+        options = ("--engine", "compiled", "--no-report", "--quiet", "--out", f"{place}/out")
+        return watch([sys.executable, "-m", "sim", "run", str(file), "-n", str(work.replications), *options])
+
+
+def main() -> None:
+    """The works asked for, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--only", nargs="*", default=list(WORKS), choices=list(WORKS), help="the others stay as they are"
+    )
+    parser.add_argument("--record", action="store_true", help="Write the figures to docs/proof.md.")
+    asked = parser.parse_args()
+    figures: dict[str, Any] = dict(kept().get("soak", {}).get("works", {}))
+    for name in asked.only:
+        work, found = WORKS[name], done(WORKS[name])
+        figures[work.words] = {
+            "replications": work.replications, "samples": len(found.samples), "quarters_mib": [round(peak, 1) for peak in found.quarters],
+            "is_flat": found.is_flat, "exit_status": found.code,
+        }  # fmt: skip
+        print(work.words, figures[work.words], flush=True)
+    if asked.record:
+        record("soak", "python -m tools.soak --record", {"growth": GROWTH, "works": figures})
+    sys.exit(0 if all(each["is_flat"] and each["exit_status"] == 0 for each in figures.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()
