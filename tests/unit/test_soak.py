@@ -29,15 +29,16 @@ def test_a_leak_is_noticed(leaks: bool) -> None:
 
 def test_flat_needs_samples_and_a_steady_middle() -> None:
     """Start-up and writing may take what they need; what grows in between is no steady state."""
-    assert Watched([1.0] * 10 + [5.0] * 20 + [9.0] * 10, 0).is_flat
-    assert not Watched([float(k) for k in range(40)], 0).is_flat
-    assert not Watched([5.0] * 8, 0).is_flat
+    assert Watched([1.0] * 10 + [5.0] * 30, [9.0] * 10, 0).is_flat
+    assert not Watched([float(k) for k in range(40)], [], 0).is_flat
+    assert not Watched([5.0] * 8, [], 0).is_flat
 
 
 @pytest.mark.slow
 def test_a_small_soak_runs_to_its_end() -> None:
     """The scenario of every work can be simulated, here with fewer VMs and days."""
-    assert all(work.replications >= 4 for work in WORKS.values())
+    assert all(work.replications >= 3 for work in WORKS.values())
     found = done(Work(20, 7, 4, "small"))
     assert found.code == 0
-    assert found.quarters[2] > 0.0
+    assert found.quarters[3] > 0.0
+    assert found.after, "the tables were never seen"
