@@ -17,6 +17,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -46,13 +47,26 @@ def refusal(
     return error([fault]) if issubclass(error, FaultyInput) else error(str(fault))
 
 
+def near_file(path: str | Path) -> str:
+    """What may have been meant by the name of a file that isn't there: the nearest one in its folder, else some of its kind."""
+    path = Path(path)
+    try:
+        there = sorted(each.name for each in path.parent.iterdir() if each.suffix == path.suffix)
+    except (OSError, ValueError):
+        return ""
+    near = get_close_matches(path.name, there, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{path.parent / near[0]}"?'
+    return f"there is {', '.join(str(path.parent / name) for name in there[:5])}" if there else ""
+
+
 @contextmanager
 def refused_in_words(path: str | Path, error: Error) -> Iterator[None]:
     """While a file is read: errors of the libraries and of the machine become *error*."""
     try:
         yield
     except FileNotFoundError:
-        raise refusal(error, path, "there is no such file") from None
+        raise refusal(error, path, "there is no such file", near_file(path)) from None
     except IsADirectoryError:
         raise refusal(error, path, "this is a folder", "name the file in it") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as wrong:

@@ -36,6 +36,9 @@ class Choices:
         metavar="NAME",
         help="azure-2017, azure-2019, azure-packing-2020, columns, or operations.",
     )
+    columns: list[str] | None = option(
+        None, "--column", metavar="MEANING=NAME", help="Of the format columns: which column it is; repeatable."
+    )
     window: str | None = option(
         None, "--window", metavar="DURATION", help="Observation time, where the file doesn't say."
     )
@@ -102,7 +105,7 @@ def _fitted_operations(file: Path, choices: Choices, *, quiet: bool) -> _Found:
     from sim.traces.durations import TRIED, fit_durations
     from sim.traces.operations import read_operations
 
-    for flag, value in (("--size", choices.size), ("--window", choices.window)):
+    for flag, value in (("--size", choices.size), ("--window", choices.window), ("--column", choices.columns)):
         if value is not None:
             raise InputError(f"{flag}: says nothing about operations; leave it out with --format {OPERATIONS}")
     law = choices.law or step_durations.FAMILY
@@ -135,13 +138,24 @@ def _fitted_trace(trace: Path, choices: Choices, *, quiet: bool) -> _Found:
         window_s = None if choices.window is None else parse_duration(choices.window)
     except ValueError as wrong:
         raise InputError(f"--window {choices.window}: {wrong}") from None
+    if choices.columns and choices.layout != "columns":
+        raise InputError(f"--column: is for --format columns; {choices.layout} has columns of its own")
+    columns = dict(map(_column, choices.columns or ()))
     with _refused_in_words(trace):
-        opened = open_trace(trace, choices.layout, window_s=window_s)
+        opened = open_trace(trace, choices.layout, window_s=window_s, columns=columns)
         with terminal.working(f"fitting {trace.name}", quiet=quiet):
             found = fit_trace(opened, seed=choices.seed)
         size = named or _most_common_size(opened, choices.region)
         section = group_section(found, name=choices.name, size=size, family=law)
     return _Found(findings=findings(found), section=section, draw=lambda: [figure_fit.draw(found)])
+
+
+def _column(words: str) -> tuple[str, str]:
+    """Meaning and name of a column."""
+    meaning, equals, name = (part.strip() for part in words.partition("="))
+    if not (meaning and equals and name):
+        raise InputError(f"--column {words}: write MEANING=NAME, such as created=start_time")
+    return meaning, name
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The words of a fault: values as the file shows them, and what may have been meant."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 from difflib import get_close_matches
 
@@ -40,6 +41,30 @@ def fault_at(
         file=one_line(file),
         line=line,
     )
+
+
+def merged_faults(faults: Iterable[Fault]) -> list[Fault]:
+    """Faults in their order, what one override or line does wrong in several tables as one, with their number.
+
+    >>> words = [fault_at(field=f"group.{name}.os", problem="no such choice", file="--set group.*.os=x") for name in "abc"]
+    >>> print(*merged_faults(words))
+    --set group.*.os=x: group.a.os and of 2 more groups: no such choice
+    """
+    found: dict[tuple[object, ...], list[Fault]] = {}
+    for fault in faults:
+        table, _, rest = fault.field.partition(".")
+        key = (
+            (rest.partition(".")[2] or rest) if fault.file else fault.field
+        )  # a document that no file holds has no lines
+        found.setdefault((fault.file, fault.line, fault.problem, fault.hint, table, key), []).append(fault)
+    return [
+        replace(
+            first, field=f"{first.field} and of {len(more)} more {first.field.partition('.')[0]}{'s' * (len(more) > 1)}"
+        )
+        if more
+        else first
+        for first, *more in found.values()
+    ]
 
 
 def show_value(value: object) -> str:

@@ -294,6 +294,22 @@ def _weekday(text: str) -> int:
 _FULL_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+CITIES = (  # of the zones whose short names people write
+    "Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Moscow", "America/New_York", "America/Chicago", "America/Denver",
+    "America/Los_Angeles", "Asia/Kolkata", "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Singapore", "Australia/Sydney", "Pacific/Auckland",
+)  # fmt: skip
+
+
+def _short_zone(text: str) -> str:
+    """What to write for a short name such as CEST, or an offset such as UTC+2; empty for anything else."""
+    if not re.fullmatch(r"[A-Za-z]{3,5}([+-]\d{1,2}(:?\d\d)?)?|[+-]\d\d?(:?\d\d)?", text.strip()):
+        return ""
+    text = text.strip()
+    moments = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7)]
+    used = [city for city in CITIES if text.upper() in {each.astimezone(ZoneInfo(city)).tzname() for each in moments}]
+    return f"write a region such as {used[0] if used else 'Europe/Berlin'}, which knows when clocks change"
+
+
 def _time_zone(key: str) -> str:
     try:
         ZoneInfo(key)
@@ -301,7 +317,7 @@ def _time_zone(key: str) -> str:
         known = available_timezones()
         # Somebody who writes only the city is understood, too.
         by_city = {zone.rsplit("/", 1)[-1]: zone for zone in sorted(known, reverse=True)}
-        meant = close_match(key, known) or close_match(key, by_city, shown=by_city)
+        meant = _short_zone(key) or close_match(key, known) or close_match(key, by_city, shown=by_city)
         raise ValueError(
             f"no such time zone; {meant or 'name it as the IANA list does, such as Europe/Amsterdam'}"
         ) from None

@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails
 from sim.distributions.specs import DISTRIBUTION_TAG, DURATION_TAG, SPECS
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
+from sim.fields.plugins import GROUP
+from sim.fields.registry import Registry
 from sim.scenario.commitments_section import COMMITMENT_KINDS
 from sim.scenario.file_model import PriceOverride, ScenarioFile
 from sim.scenario.paths import NAMED_TABLES
@@ -93,9 +95,13 @@ def _translate_one(error: ErrorDetails, document: Mapping[str, Any]) -> Issue:
         allowed = [str(option) for option in _literals(field)]
         meant = close_match(value, allowed) if isinstance(value, str) else ""
         quoted = list_words(f'"{option}"' for option in allowed)
-        return Issue(
-            path, f"{shown}there is no such choice", "; ".join(filter(None, (meant, f"must be {quoted}"))), value
+        open_to = next((each.kind for each in Registry.every if each and {*each} <= {*allowed}), "")
+        own = (
+            open_to
+            and f"a package adds another {open_to} by the entry point {GROUP}, a script before it loads the file"
         )
+        hint = "; ".join(filter(None, (meant, f"must be {quoted}", own)))
+        return Issue(path, f"{shown}there is no such choice", hint, value)
     if kind in _KIND_WORDS:
         return Issue(path, f"{show_value(value)}: this is not {_KIND_WORDS[kind]}", _instead(kind, path, value), value)
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):

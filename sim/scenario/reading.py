@@ -14,8 +14,8 @@ from sim.catalog import Catalogue
 from sim.errors import Fault, ScenarioError
 from sim.fields.defaults import default_value
 from sim.fields.issues import Issue, Path
-from sim.fields.messages import fault_at
-from sim.files import check_regular
+from sim.fields.messages import fault_at, merged_faults
+from sim.files import check_regular, near_file
 from sim.model.demand import DEMAND_KINDS
 from sim.model.faults import GROUP_FAULTS, PLATFORM_FAULTS
 from sim.scenario import group_defaults
@@ -80,8 +80,7 @@ def _read_text(path: FilePath) -> str:
         # Some editors begin a file with a byte order mark, which TOML does not know.
         return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        near = sorted(str(other) for other in path.parent.glob("*.toml"))[:5] if path.parent.is_dir() else []
-        raise _unreadable(path, "there is no such file", f"there is {', '.join(near)}" if near else "") from None
+        raise _unreadable(path, "there is no such file", near_file(path)) from None
     except IsADirectoryError:
         raise _unreadable(path, "this is a folder", "name the .toml file in it") from None
     except UnicodeDecodeError as error:
@@ -186,7 +185,7 @@ def check_document(
     if found or checked.file is None or checked.catalogue is None:
         faults = [origin.fault(fault, ordered) for fault in found]
         by_line = sorted(enumerate(faults), key=lambda item: (item[1].line or 0, item[0]))
-        raise ScenarioError([fault for _, fault in by_line])
+        raise ScenarioError(merged_faults(fault for _, fault in by_line))
     return checked.file, checked.catalogue, checked.resolved, ordered
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
-from sim.files import refusal
+from sim.files import near_file, refusal
 from sim.traces.external_sort import ExternalSort
 from sim.traces.formats import Content, Reading, get_reader
 from sim.traces.rows import ROW, Rows, VmSize, VmSizeTable
@@ -102,7 +102,7 @@ def _open(path: Path, format_name: str, reading: Reading) -> Trace:
         state = path.stat()
     except (OSError, ValueError) as error:
         problem = f"it can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-        raise refusal(TraceError, path, problem) from None
+        raise refusal(TraceError, path, problem, near_file(path)) from None
     key = (str(path.absolute()), state.st_mtime_ns, state.st_size, format_name, reading)
     if key not in opened_traces:
         trace = _read(path, format_name, reading)
