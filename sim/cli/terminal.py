@@ -235,9 +235,11 @@ def _shown(metrics: Mapping[str, Any]) -> list[str]:
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
+    from sim.runs.group_costs import costs_shown, mean_in  # start-up: loads the billing
     from sim.statistics.intervals import replications_for  # start-up: imports scipy
 
     metrics, count = summary["metrics"], summary["replications"]
+    costs = costs_shown(mean_in(summary))
     written = forms(metrics, summary.get("currency", "USD"))
     rows = []
     for name in _shown(metrics):
@@ -245,7 +247,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         form = written.of(name, *(metric[key] for key in ("mean", "low", "high")))
         around = interval(form, metric["low"], metric["high"])
         high = (form.text(metric[p]) for p in ("p50", "p90", "p99"))
-        rows.append((form.title, form.text(metric["mean"]), around, *high))
+        rows.append((form.title, form.text(costs.get(name, metric["mean"])), around, *high))
     title = (
         f"{summary['scenario']}: {general(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
@@ -268,7 +270,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     if summary.get("budget") is not None:
         _print_budget(summary)
     if len(summary["groups"]) > 1:
-        _print_groups(summary["groups"], metrics, written)
+        _print_groups(summary, written)
 
 
 def _confidence(summary: Mapping[str, Any]) -> str:
@@ -288,15 +290,12 @@ def _print_budget(summary: Mapping[str, Any]) -> None:
     )
 
 
-def _print_groups(groups: Mapping[str, Any], metrics: Mapping[str, Any], written: Forms) -> None:
+def _print_groups(summary: Mapping[str, Any], written: Forms) -> None:
     """A row for each group: means; costs add up to the fleet's as shown, with what belongs to no group."""
-    from sim.runs.group_costs import OF_NO_GROUP, group_costs  # start-up: loads the billing
+    from sim.runs.group_costs import OF_NO_GROUP, group_costs, mean_in  # start-up: loads the billing
 
-    def mean(metric: str, group: str = "") -> float:
-        own = groups[group]["metrics"] if group else metrics
-        return float(own.get(metric, {}).get("mean") or 0.0)
-
-    costs = group_costs(mean, [(group,) for group in groups])
+    groups = summary["groups"]
+    costs = group_costs(mean_in(summary), [(group,) for group in groups])
     names = [*groups, *([OF_NO_GROUP] if costs.has_rest else [])]
     means: dict[str, Sequence[float | None]] = {
         name: [group["metrics"].get(name, {}).get("mean") for group in groups.values()] for name in BY_GROUP

@@ -24,10 +24,16 @@ def rounded_parts(scale: Scale, values: Sequence[float], total: float) -> list[f
     return [units / step for units in apportion([v * step for v in values], _units(scale, total))]
 
 
-def rounded_table(scale: Scale, cells: Sequence[Sequence[float]], total: float) -> RoundedTable:
-    """Cells and all their sums rounded to this scale such that what is shown adds up in every direction."""
+def rounded_table(
+    scale: Scale, cells: Sequence[Sequence[float]], total: float, columns: Sequence[float] | None = None
+) -> RoundedTable:
+    """Cells and all their sums rounded to this scale such that what is shown adds up in every direction.
+
+    *columns* are the columns' sums as they are shown elsewhere.
+    """
     step = 10**scale.decimals
-    whole = round_table([[cell * step for cell in row] for row in cells], _units(scale, total))
+    given = None if columns is None else [_units(scale, column) for column in columns]
+    whole = round_table([[cell * step for cell in row] for row in cells], _units(scale, total), given)
     return RoundedTable(
         cells=[[unit / step for unit in row] for row in whole],
         rows=[sum(row) / step for row in whole],
@@ -64,8 +70,10 @@ def apportion(units: Sequence[float], total: int) -> list[int]:
 FINE = 10**6  # rounding works on whole millionths of a unit, so that no sum depends on floating point
 
 
-def round_table(cells: Sequence[Sequence[float]], total: int) -> list[list[int]]:
+def round_table(cells: Sequence[Sequence[float]], total: int, columns: Sequence[int] | None = None) -> list[list[int]]:
     """Controlled rounding: every cell and every sum of a row or column becomes a whole number next to its exact value.
+
+    Where sums of *columns* are given, what each lacks is put into its largest cell first, which may go a unit further.
 
     The total becomes the one given, and a cell that is a whole number (a zero above all) stays as it is.
     Cox, *A constructive procedure for unbiased controlled rounding*, JASA 82 (1987): give the table a row and a column of
@@ -77,6 +85,10 @@ def round_table(cells: Sequence[Sequence[float]], total: int) -> list[list[int]]
         raise ResultError(
             f"the cells make up {exact / FINE!r}, not their total {total!r}: the result folder contradicts itself"
         )
+    for place, given in enumerate(columns or ()):
+        largest = max(fine, key=lambda row: abs(row[place]))
+        largest[place] += given * FINE - sum(row[place] for row in fine)
+    exact = sum(map(sum, fine))
     for row in fine:
         row.append(-sum(row) % FINE)
     fine.append([-sum(column) % FINE for column in zip(*fine, strict=True)])

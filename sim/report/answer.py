@@ -77,12 +77,13 @@ class PageData:
 
 
 def page_data(run: ReportedRun, hours: HoursParts, money: MoneyParts) -> PageData:
-    """Everything the tables need; hours that are parts of a whole are those that add up as shown."""
+    """Everything the tables need; hours and amounts that are parts of a whole are those that add up as shown."""
     stats = with_ratios(run)
     for name, shown in (
         ("billed_hours", hours.billed_total),
         ("served_hours", sum(hours.served)),
         ("wasted_hours", sum(hours.unserved)),
+        *((f"cost.{meter}", amount) for meter, amount in zip(money.meters, money.table.columns, strict=True)),
     ):
         if name in stats:
             stats[name] = replace(stats[name], mean=shown)

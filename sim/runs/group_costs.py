@@ -1,15 +1,18 @@
 """The cost of a run by group and kind of meter, rounded so that what is shown adds up: the same in the terminal and in the report."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sim.billing.meter_kinds import METERS
 from sim.errors import ResultError
 from sim.fields.numbers import money_scale
-from sim.fields.rounding import RoundedTable, rounded_table
+from sim.fields.rounding import RoundedTable, rounded_parts, rounded_table
 from sim.runs.metrics import FLEET
 
+Mean = Callable[[str, str], float]
+"""The mean of a metric of a group; "" is the fleet."""
 OF_NO_GROUP = "commitments"  # the row of what belongs to no group
 SLACK = 1e-6  # relative; what a sum in a result may differ from its total by
 
@@ -23,7 +26,7 @@ class GroupCosts:
     has_rest: bool
 
 
-def group_costs(mean: Callable[[str, str], float], members: Sequence[Sequence[str]]) -> GroupCosts:
+def group_costs(mean: Mean, members: Sequence[Sequence[str]]) -> GroupCosts:
     """The table of rows of groups, from the mean of a metric of a group. Raises ResultError if its parts don't make up the total."""
     total = mean("cost.total", FLEET)
     meters = [meter for meter in METERS if mean(f"cost.{meter}", FLEET) != 0] or ["compute"]
@@ -36,5 +39,24 @@ def group_costs(mean: Callable[[str, str], float], members: Sequence[Sequence[st
     has_rest = not cells or any(rest)
     if has_rest:
         cells.append(rest)
-    table = rounded_table(money_scale(total, ""), cells, total)
+    table = rounded_table(
+        money_scale(total, ""), cells, total, [costs_shown(mean)[f"cost.{meter}"] for meter in meters]
+    )
     return GroupCosts(meters=meters, table=table, has_rest=has_rest)
+
+
+def costs_shown(mean: Mean) -> dict[str, float]:
+    """The metrics of a fleet's cost by meter as every view shows them: rounded once, so that they add up to the total."""
+    total = mean("cost.total", FLEET)
+    exact = {f"cost.{meter}": mean(f"cost.{meter}", FLEET) for meter in METERS}
+    return dict(zip(exact, rounded_parts(money_scale(total, ""), [*exact.values()], total), strict=True))
+
+
+def mean_in(summary: Mapping[str, Any]) -> Mean:
+    """The mean of a metric of a group in a `summary.json`; 0 where there is none."""
+
+    def mean(metric: str, group: str) -> float:
+        metrics = summary["groups"][group]["metrics"] if group else summary["metrics"]
+        return float(metrics.get(metric, {}).get("mean") or 0.0)
+
+    return mean

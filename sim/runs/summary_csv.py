@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.metrics import Form, Forms, find_metric
+from sim.runs.group_costs import costs_shown, mean_in
 
 FILE = "summary.csv"
 Sheet = tuple[Sequence[str], Iterable[Sequence[object]]]
@@ -38,10 +39,14 @@ def run_sheet(summary: Mapping[str, Any]) -> Sheet:
     keys = ("mean", "low", "high", "p50", "p90", "p99")
     groups = {"whole fleet": summary["metrics"], **{name: own["metrics"] for name, own in summary["groups"].items()}}
     rows = []
+    costs = costs_shown(mean_in(summary))
     for group, metrics in groups.items():
         for name, found in metrics.items():
             row = find_metric(name)
             if found["mean"] and row is not None:
                 form = forms.of(name, *(found[key] for key in keys))
-                rows.append([group, row.section, form.label, form.unit, *shown(form, *(found[key] for key in keys))])
+                cells = shown(form, *(found[key] for key in keys))
+                if group == "whole fleet" and name in costs:
+                    cells[0] = costs[name]
+                rows.append([group, row.section, form.label, form.unit, *cells])
     return columns, rows

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.cli import main
 from sim.report import folder, totals
-from sim.runs.group_costs import group_costs
+from sim.runs.group_costs import costs_shown, group_costs
 
 SCENARIO = """
 name = "thirds"
@@ -55,3 +58,63 @@ def test_the_terminal_shows_the_costs_of_the_report(tmp_path: Path, capsys: pyte
     whole = re.search(r"^ cost \(USD\) +([\d.]+)", text, re.MULTILINE)
     assert whole is not None
     assert sum(shown.values()) == pytest.approx(float(whole[1]), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_amounts_that_are_shown_twice_have_the_same_cents(seed: int) -> None:
+    """The row of commitments is their meter; meters that add up as they are stay as they are; everything adds up."""
+    chance = np.random.default_rng(seed)
+    meters = ("compute", "license", "disk", "network")
+    groups = [f"g{number}" for number in range(int(chance.integers(1, 7)))]
+    found = {(f"cost.{meter}", group): float(chance.uniform(0, 3_000)) for meter in meters for group in groups}
+    found |= {(f"cost.{meter}", ""): math.fsum(found[f"cost.{meter}", group] for group in groups) for meter in meters}
+    found["cost.commitment", ""] = float(chance.uniform(0, 3_000))
+    whole = math.fsum(found[f"cost.{meter}", ""] for meter in (*meters, "commitment"))
+
+    def mean(metric: str, group: str) -> float:
+        return whole if metric == "cost.total" and not group else found.get((metric, group), 0.0)
+
+    costs = group_costs(mean, [(group,) for group in groups])
+    shown = dict(zip(costs.meters, costs.table.columns, strict=True))
+    assert costs.table.rows[-1] == pytest.approx(shown["commitment"], abs=1e-9)
+    assert {f"cost.{meter}": amount for meter, amount in shown.items()} == pytest.approx(
+        {name: amount for name, amount in costs_shown(mean).items() if amount}, abs=1e-9
+    )
+    naturally = {meter: round(found[f"cost.{meter}", ""], 2) for meter in shown}
+    if round(math.fsum(naturally.values()), 2) == round(whole, 2):
+        assert shown == pytest.approx(naturally, abs=1e-9)
+    assert costs.table.total == pytest.approx(round(whole, 2), abs=1e-9)
+    assert math.fsum(costs.table.rows) == pytest.approx(costs.table.total, abs=1e-9)
+    for row, group in zip(costs.table.cells, groups, strict=False):
+        exact = [found[f"cost.{meter}", group] if meter in meters else 0.0 for meter in costs.meters]
+        assert row == pytest.approx(exact, abs=0.02)
+
+
+def test_terminal_report_and_spreadsheet_show_the_same_amounts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a fleet whose commitments were a cent less in the table of groups than in the table above it."""
+    file, out = tmp_path / "cents.toml", tmp_path / "out"
+    prices = (
+        SCENARIO.replace("0.00416667", "0.0104937")
+        .replace("0.001", "0.5207")
+        .replace('horizon = "1d"', 'horizon = "7d"')
+    )
+    file.write_text(prices + "".join(GROUP.format(name) for name in "abcdefg"))
+    with pytest.raises(SystemExit):
+        main(["run", str(file), "--out", str(out)])
+    text = capsys.readouterr().out
+    whole, groups = text.split("By group (means)")
+    labels = {"compute": "cost of compute", "network": "cost of public IPs", "commitment": "cost of commitments"}
+    parts = totals.money_parts(folder.read(out))
+    shown = dict(zip(parts.meters, parts.table.columns, strict=True))
+    rows = list(csv.DictReader((out / "summary.csv").open(encoding="utf-8-sig")))
+    found = {row["figure"]: float(row["mean"]) for row in rows if row["group"] == "whole fleet"}
+    for meter, amount in shown.items():
+        (line,) = [
+            line for line in whole.splitlines() if line.startswith((f" {labels[meter]} (USD)", f" cost of {meter}"))
+        ]
+        assert float(line.split(")")[1].split()[0].replace(",", "")) == amount
+        assert found[line.partition(" (")[0].strip()] == amount
+    last = next(line for line in groups.splitlines() if line.startswith(" commitments"))
+    assert float(last.split()[-1].replace(",", "")) == shown["commitment"]
