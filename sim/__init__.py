@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.azure.answer import from_azure
     from sim.engines.simpy.fleet import Fleet
     from sim.errors import InputError, OperationNotAllowed, ResultError, ScenarioError, VmfleetError
+    from sim.report.build import build_report
     from sim.report.plot import plot
     from sim.runs.cache import RunCache
     from sim.runs.cluster import Cluster, workers_for
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
 _NAMES = {
     "sim.azure.answer": ("from_azure",),
     "sim.errors": ("InputError", "OperationNotAllowed", "ResultError", "ScenarioError", "VmfleetError"),
+    "sim.report.build": ("build_report",),
     "sim.report.plot": ("plot",),
     "sim.runs.cache": ("RunCache",),
     "sim.engines.simpy.fleet": ("Fleet",),
@@ -75,7 +77,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = [
     "Backtest", "Cluster", "Comparison", "Estimate", "Event", "Fleet", "History", "InputError", "OperationNotAllowed", "Purchase", "Recommendation",
     "ResultError", "RunCache", "RunResult", "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing",
-    "Study", "Sweep", "VmfleetError", "backtest", "best_commitment", "best_of", "check_determinism", "compare",
+    "Study", "Sweep", "VmfleetError", "backtest", "best_commitment", "best_of", "build_report", "check_determinism", "compare",
     "explain", "fit_trace", "from_azure", "from_dict", "load", "long_run", "merge", "plot", "read", "recommend",
     "run", "sensitivity", "size", "sweep", "verify", "with_warm_up", "workers_for", "write",
 ]  # fmt: skip

@@ -43,7 +43,7 @@ def backtest(
 ) -> None:
     """Simulate a past period and compare it with the invoice, meter by meter."""
     from sim import load
-    from sim.report.build import build
+    from sim.report.build import build_report
     from sim.runs.options import whole_run
     from sim.studies.backtest import backtest as simulate
 
@@ -60,7 +60,7 @@ def backtest(
     keep_other_result(folder, "backtest", shared)
     found.write(folder, summary)
     if not shared.no_report:
-        build(folder)
+        build_report(folder)
     if shared.as_json or shared.as_markdown:
         terminal.print_answer(summary, _print, as_json=shared.as_json)
     elif not shared.quiet:

@@ -197,10 +197,10 @@ def address(folder: Path, file: str = "") -> str:
 
 def build_report(folder: Path, *, quiet: bool) -> None:
     """Draw a result folder's figures and write its page."""
-    from sim.report.build import build
+    from sim.report.build import build_report
 
     with working("drawing the report", quiet=quiet):
-        build(folder)
+        build_report(folder)
 
 
 SUMMARY = (

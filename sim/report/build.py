@@ -36,8 +36,8 @@ STUDIES = {
 """Which module and function here builds the report of a study, by the file that its folder has; loaded when there is one."""
 
 
-def build(path: str | Path) -> Path:
-    """Draw the figures of a result folder and write `report.html`.
+def build_report(path: str | Path) -> Path:
+    """Draw the figures of a result folder, of a run or of a study, and write `report.html`; returns its path.
 
     Raises ResultError if the folder can't be read, or a file is not as it was written.
     """

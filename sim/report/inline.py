@@ -4,17 +4,22 @@ Every answer becomes lines of a bar chart (what, how much, between which bounds)
 waterfall. The numbers are those of the answer's `summary()`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from sim.fields.metrics import Form, Forms
-from sim.report import style
+from sim.fields.messages import list_words
+from sim.fields.metrics import Form, Forms, Unit, find_metric
+from sim.fields.numbers import Scale
+from sim.report import clock, style
 from sim.report.waterfall import LESS, MORE, WHOLE, steps
-from sim.runs.metrics import check_metric
+from sim.runs.group_costs import OF_NO_GROUP, mean_in
+from sim.runs.metrics import FLEET, check_metric
 from sim.runs.results import StoredResult
 from sim.runs.run_result import RunResult
 from sim.studies.compare import Comparison
@@ -27,6 +32,8 @@ from sim.studies.sizing import Sizing
 from sim.studies.sweep import Sweep
 
 COST = "cost.total"
+WORDS_PT = 9.0  # size of the words beside bars
+LETTER = 0.6  # mean width of a letter, of the size of its font
 Line = tuple[str, float | None, float | None, float | None]  # what, figure, bounds
 
 
@@ -38,7 +45,9 @@ class Picture:
     label: str  # of the horizontal axis
     times: float
     lines: Sequence[Line]
+    words: Sequence[str]  # beside each bar
     whole: Mapping[int, float] | None = None  # of a waterfall: where each bar begins; None: at 0
+    note: str = ""  # below the axis
 
 
 def draw(answer: object, *what: str, ax: Axes | None = None) -> Axes:
@@ -59,12 +68,25 @@ def draw(answer: object, *what: str, ax: Axes | None = None) -> Axes:
             begin = picture.whole[place] * picture.times
             colour, hatch = WHOLE if place in (0, last) else LESS if amount < 0 else MORE
         ax.barh(place, amount, left=begin, height=0.62, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.5)
+        ends = [begin, begin + amount]
         if low is not None and high is not None:
-            ax.plot([low * picture.times, high * picture.times], [place, place], color=style.BLACK, marker="|")
+            bounds = [low * picture.times, high * picture.times]
+            ax.plot(bounds, [place, place], color=style.BLACK, marker="|")
+            ends += bounds
+        is_left = picture.whole is None and amount < 0
+        ax.annotate(
+            picture.words[place], (min(ends) if is_left else max(ends), place), (-4 if is_left else 4, 0),
+            textcoords="offset points", fontsize=WORDS_PT, va="center", ha="right" if is_left else "left", parse_math=False,
+        )  # fmt: skip
+    width_pt = ax.get_window_extent().width / ax.figure.dpi * 72
+    beside = (max(map(len, picture.words), default=0) * WORDS_PT * LETTER + 10) / width_pt  # part of the axis
+    ax.margins(x=beside / (1 - min(beside, 0.5)))
     ax.set_yticks(range(len(picture.lines)), [style.shorten(line[0], 40) for line in picture.lines], parse_math=False)
     ax.set_ylim(max(last, 1) + 0.6, -0.6)
-    ax.set_xlabel(picture.label)
-    ax.set_title(picture.title, loc="left", parse_math=False)
+    ax.set_xlabel("\n".join(filter(None, (picture.label, picture.note))), parse_math=False)
+    title = ax.set_title("", parse_math=False)  # the one that `set_title` replaces
+    letters = max(12, int(width_pt / (title.get_fontsize() * LETTER)))
+    title.set_text("\n".join(wrap(picture.title, letters, break_on_hyphens=False)))
     return ax
 
 
@@ -74,8 +96,13 @@ def picture_of(answer: object, *_what: str) -> Picture:
     raise TypeError(f"{type(answer).__name__} has no picture")
 
 
-def _picture(title: str, form: Form, lines: Sequence[Line]) -> Picture:
-    return Picture(title=title, label=form.title, times=form.times, lines=lines)
+def _picture(title: str, form: Form, lines: Sequence[Line], hours: float | None = None, **more: Any) -> Picture:
+    """Of a metric; a cost says how long the period is that it is of."""
+    label = form.title
+    if hours and form.label.startswith("cost") and "month" not in form.label:
+        label = f"{form.label} ({form.unit} in {clock.length(hours)})"
+    words = [form.text(figure) for _, figure, *_ in lines]
+    return Picture(**{"title": title, "label": label, "times": form.times, "lines": lines, "words": words, **more})
 
 
 def _line(name: str, entry: Mapping[str, Any]) -> Line:
@@ -94,10 +121,15 @@ def _of_run(answer: RunResult | StoredResult, metric: str = COST) -> Picture:
     check_metric(metric, summary["metrics"])
     of = {"whole fleet": summary["metrics"], **{name: each["metrics"] for name, each in summary["groups"].items()}}
     lines = [_line(name, metrics[metric]) for name, metrics in of.items() if metric in metrics]
-    if len(of) == 2:  # its only group is the fleet
-        lines = lines[:1]
     form = _form(metric, summary.get("currency", "USD"), lines)
-    return _picture(f"{summary['scenario']}: {form.label}", form, lines)
+    row, mean = find_metric(metric), mean_in(summary)
+    rest = mean(metric, FLEET) - math.fsum(mean(metric, group) for group in summary["groups"])
+    if row is not None and row.unit is Unit.MONEY and form.scale.rounded(rest):
+        lines.append((OF_NO_GROUP, rest, None, None))
+    elif len(of) == 2:  # its only group is the fleet
+        lines = lines[:1]
+    hours = summary["horizon_h"] - summary.get("warm_up_h", 0.0)
+    return _picture(f"{summary['scenario']}: {form.label}", form, lines, hours)
 
 
 @picture_of.register
@@ -110,13 +142,18 @@ def _of_comparison(answer: Comparison, what: str = "") -> Picture:
         check_metric(what, [*summary["base_metrics"], *names])
         lines = [_line(name, by_metric[what]) for name, by_metric in summary["differences"].items()]
         form = _form(what, answer.currency, lines)
-        return _picture(f"{form.label}: variants minus {summary['base']}", form, lines)
+        title = f"{form.label}: variants minus {summary['base']}"
+        words = [form.signed(line[1]) for line in lines]
+        if form.times == 100.0:  # a difference of shares
+            return _picture(title, form, lines, label=f"{form.label} (percentage points)", words=words)
+        return _picture(title, form, lines, summary["hours"], words=words)
     place = names.index(what) if what else 0
     bars = steps(money, place, money.scale)
+    others = list_words((name for name in names if name != names[place]), "and")
     return Picture(
         title=f"Why does {names[place]} cost {'less' if money.savings[place].change < 0 else 'more'}?",
-        label=f"{money.currency} {money.period}".rstrip(), times=1.0,
-        lines=[(name, end - begin, None, None) for name, begin, end, _ in bars],
+        label=f"{money.currency} {money.period}".rstrip(), times=1.0, note=f"not shown: {others}" if others else "",
+        lines=[(name, end - begin, None, None) for name, begin, end, _ in bars], words=[words for *_, words in bars],
         whole={line: begin for line, (_, begin, *_) in enumerate(bars)},
     )  # fmt: skip
 
@@ -132,7 +169,7 @@ def _of_sweep(answer: Sweep, metric: str = "") -> Picture:
         for point in summary["points"]
     ]
     form = _form(metric, summary["currency"], lines)
-    return _picture(f"{summary['scenario']}: {form.label}", form, lines)
+    return _picture(f"{summary['scenario']}: {form.label}", form, lines, summary["hours"])
 
 
 @picture_of.register
@@ -145,9 +182,7 @@ def _of_size(answer: Sizing) -> Picture:
     ]
     form = _form(answer.constraint.written_as, summary["currency"], lines)
     label = f"{summary['keep']}" + (f" ({form.unit})" if form.unit else "")
-    return Picture(
-        title=f"Which {summary['path']} keeps {summary['keep']}?", label=label, times=form.times, lines=lines
-    )
+    return _picture(f"Which {summary['path']} keeps {summary['keep']}?", form, lines, label=label)
 
 
 @picture_of.register
@@ -168,7 +203,8 @@ def _of_sensitivity(answer: Sensitivity) -> Picture:
         around = [(row["factor"], row["mu_star"], row["mu_star_half_width"]) for row in rows]
         return _picture(title, form, [(name, mid, mid - half, mid + half) for name, mid, half in around])
     lines = [(row["factor"], row["total"], row["total_from"], row["total_to"]) for row in rows]
-    return Picture(title=title, label="share of the variance, with all others (%)", times=100.0, lines=lines)
+    share = Form(label="share of the variance, with all others", scale=Scale(unit="%", decimals=1), times=100.0)
+    return _picture(title, share, lines)
 
 
 @picture_of.register
@@ -190,5 +226,6 @@ def _of_selection(answer: Selection) -> Picture:
 def _of_recommendation(answer: Recommendation) -> Picture:
     """What each way of buying saves a month."""
     lines = [_line(each["name"], each["saving_per_month"]) for each in answer.summary()["options"]]
-    label = f"saved, {answer.scenario.prices.currency} a month"
-    return Picture(title="What does each way of buying save?", label=label, times=1.0, lines=lines)
+    currency = answer.scenario.prices.currency
+    label = f"saved, {currency} a month"
+    return _picture("What does each way of buying save?", _form(COST, currency, lines), lines, label=label)

@@ -20,7 +20,7 @@ import sim
 from sim.azure.timed_operations import read_timed_operations
 from sim.cli import main
 from sim.errors import InputError, VmfleetWarning
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.runs.blocks import pack
 from sim.runs.cache import CacheEntry
 from sim.traces import open_trace
@@ -215,7 +215,7 @@ def results(chance: random.Random, folder: Path) -> None:
     else:
         (folder / name).write_bytes(mutations.octets(chance, _result_files()[name]))
     with suppress(InputError):
-        build(folder)
+        build_report(folder)
 
 
 def caches(chance: random.Random, folder: Path) -> None:

@@ -122,6 +122,21 @@ def test_what_another_command_s_result_would_go_over_is_not_ours_to_replace(
     assert Path("results/small/summary.json").exists()
 
 
+def test_a_script_writes_the_folder_that_the_command_writes(small: Path) -> None:
+    """Every file, with the same bytes but for when it was written and how long it took."""
+    assert vmfleet("run", small, "--quiet", "--out", "by-command") == 0
+    folder = sim.run(sim.load(small)).write("by-script")
+    assert sim.build_report(folder) == Path("by-script/report.html")
+
+    def content(folder: Path) -> dict[str, bytes]:
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        timed = {"provenance.json", "report.html"}
+        return {name: b"" if name in timed else path.read_bytes() for name, path in files.items()}
+
+    assert content(Path("by-command")) == content(Path("by-script"))
+    assert "figures/cost_by_meter.svg" in content(Path("by-script"))
+
+
 def test_quiet_prints_nothing(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts that only want the folder."""
     assert vmfleet("run", small, "--quiet", "--no-report", "--out", "there") == 0

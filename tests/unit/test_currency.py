@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import sim
 from sim.cli.app import app
 from sim.errors import InputError
-from sim.report.build import build
+from sim.report.build import build_report
 
 SIZE = "Standard_D4s_v5"
 
@@ -65,7 +65,7 @@ def test_no_report_says_dollars_of_a_list_in_euros(study: str, office: sim.Scena
     """The page, its figures' data and the result itself; the keys of files keep their names."""
     found = STUDIES[study](office)
     found.write(tmp_path / "result")
-    page = build(tmp_path / "result").read_text(encoding="utf-8")
+    page = build_report(tmp_path / "result").read_text(encoding="utf-8")
     reported = (
         page
         + repr(found)
@@ -129,5 +129,5 @@ def test_a_converted_bill_states_its_rate_its_day_and_the_discount(tmp_path: Pat
         adjusted = json.loads((tmp_path / folder / "provenance.json").read_text())["catalogue"]["adjusted"]
         for words in ("0.849834 EUR per USD", "2026-01-26", "5 % off pay-as-you-go"):
             assert words in adjusted
-            assert words in build(tmp_path / folder).read_text(encoding="utf-8")
+            assert words in build_report(tmp_path / folder).read_text(encoding="utf-8")
     assert "adjusted" not in json.loads((tmp_path / "plain/provenance.json").read_text())["catalogue"]

@@ -13,7 +13,7 @@ from sim.billing import METERS, MeterKind, add_meter
 from sim.billing.focus import focus_rows
 from sim.billing.meter_kinds import Service, existing_lines
 from sim.fields.metrics import METRICS, find_metric
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.runs.metrics import possible_metrics
 from sim.runs.rate_replication import simulate_and_rate
 from sim.runs.simulation_input import compile_scenario
@@ -62,7 +62,7 @@ def test_one_row_adds_a_meter(backup: MeterKind, tmp_path: Path) -> None:
     assert {(row["ServiceCategory"], row["ServiceName"]) for row in exported} == {("Storage", "Backup")}
     assert sum(float(str(row["BilledCost"])) for row in exported) == pytest.approx(rating.bill.cost("backup"), abs=1e-9)
 
-    page = build(result.write(tmp_path / "out")).read_text(encoding="utf-8")
+    page = build_report(result.write(tmp_path / "out")).read_text(encoding="utf-8")
     assert "<td>backups</td>" in page.replace('<td class="word">', "<td>") or ">backups<" in page
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import sim
 from sim.errors import ResultError
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 from sim.runs.digests import check_files
 from sim.runs.workplace import clear_leftovers, workplace
@@ -88,7 +88,7 @@ def test_an_old_result_comes_back_when_the_new_one_cannot_take_its_place(tmp_pat
 def test_the_users_own_files_survive_the_next_run(tmp_path: Path, result: sim.RunResult):
     """In `figures/` and in `scenarios/`, links and folders among them; our own figures don't."""
     folder = result.write(tmp_path / "r")
-    build(folder)
+    build_report(folder)
     drawn = {path.name for path in (folder / "figures").iterdir()}
     (folder / "figures" / "mine.svg").write_text("mine")
     (folder / "figures" / "deep").mkdir()
@@ -121,7 +121,7 @@ def test_a_report_that_broke_off_does_not_block_the_next_run(tmp_path: Path, res
         "sim.report.style.write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
     with pytest.raises(ResultError, match="No space left"):
-        build(folder)
+        build_report(folder)
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     program = KILLED.replace("workplace(folder.parent, folder)", "workplace(folder, folder)").replace("if folder.exists()", "if False")  # fmt: skip
     subprocess.run([sys.executable, "-c", program, str(folder)], check=False)
@@ -144,7 +144,7 @@ def test_a_changed_file_is_named_by_the_report(tmp_path: Path, result: sim.RunRe
         whole[len(whole) // 2] ^= 1
         (folder / name).write_bytes(whole)
     with pytest.raises(ResultError, match=f"{name} is not {'there' if damage == 'gone' else 'as it was written'}"):
-        build(folder)
+        build_report(folder)
 
 
 def test_a_changed_provenance_is_noticed(tmp_path: Path, result: sim.RunResult):
@@ -153,18 +153,18 @@ def test_a_changed_provenance_is_noticed(tmp_path: Path, result: sim.RunResult):
     facts = json.loads((folder / "provenance.json").read_text())
     (folder / "provenance.json").write_text(json.dumps(facts | {"defaults": ["x"]}))
     with pytest.raises(ResultError, match=r"provenance\.json is not as it was written"):
-        build(folder)
+        build_report(folder)
 
 
 def test_the_list_of_files_follows_the_report(tmp_path: Path, result: sim.RunResult):
     """Figures are drawn again at any time, so a changed one is not a changed result."""
     folder = result.write(tmp_path / "r")
-    build(folder)
+    build_report(folder)
     stated = json.loads((folder / "provenance.json").read_text())["files"]
     assert "report.html" in stated
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {*stated, "provenance.json"}  # fmt: skip
     (folder / "report.html").write_text("edited")
-    build(folder)
+    build_report(folder)
     assert (folder / "report.html").read_text() != "edited"
 
 
@@ -179,4 +179,4 @@ def test_a_summary_of_wrong_types_is_the_folders_fault(tmp_path: Path, result: s
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps(summary | {key: value}))
     with suppress(ResultError):
-        build(folder)
+        build_report(folder)

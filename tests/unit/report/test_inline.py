@@ -51,11 +51,43 @@ def test_a_run_is_drawn_by_group_onto_the_users_axes(study: sim.Study) -> None:
         "whole fleet": (0.0, pytest.approx(result.estimate("cost.total").mean)),
         **{name: (0.0, pytest.approx(result.estimate("cost.total", name).mean)) for name in result.groups},
     }
-    assert mine.get_xlabel() == "cost (USD)"
+    assert mine.get_xlabel() == "cost (USD in 24 hours)"
+    assert words(mine) == [f"{result.estimate('cost.total', name).mean:,.2f}" for name in ("", *result.groups)]
     assert len(mine.lines) == 3
     share = result.plot("availability")
     assert plt.get_fignums() == [1]
     assert bars(share)["web"][1] == pytest.approx(100 * (result.estimate("availability", "web").mean or 0.0))
+
+
+def words(axes: Axes) -> list[str]:
+    """What stands beside the bars."""
+    return [each.get_text() for each in axes.texts]
+
+
+def test_what_belongs_to_no_group_has_a_bar_of_its_own(study: sim.Study) -> None:
+    """Bars of groups and commitments add up to the fleet's; of hours nothing is left over."""
+    bought = {"name": "base", "kind": "reservation", "size": "Standard_D2s_v5", "quantity": 2, "term": "1y"}
+    scenario = sim.from_dict({**study.scenario.document, "commitment": [bought]})
+    result = sim.run(scenario, replications=2)
+    whole, *parts = (end for _, end in bars(result.plot()).values())
+    assert sum(parts) == pytest.approx(whole)
+    assert [*bars(result.plot())][-1] == "commitments"
+    assert [*bars(result.plot("billed_hours"))] == ["whole fleet", "web", "dev"]
+
+
+def test_titles_and_words_stay_inside_narrow_axes_and_a_title_is_replaced(study: sim.Study) -> None:
+    """As drawn, side by side; `set_title` leaves no second title."""
+    base = study.scenario
+    found = study.compare({"a variant with a long name": base.replace("group.web.count", 5)})
+    figure = Figure(figsize=(9, 4))
+    for axes in figure.subplots(1, 2):
+        found.plot("availability" if axes.get_subplotspec().colspan.start else "cost.total", ax=axes)
+        figure.canvas.draw()
+        box = axes.get_window_extent()
+        assert axes.title.get_window_extent().width <= box.width
+        assert all(each.get_window_extent().x1 <= box.x1 for each in axes.texts)
+    axes.set_title("Mine")
+    assert [axes.get_title(place) for place in ("left", "center", "right")] == ["", "Mine", ""]
 
 
 def test_a_folder_that_was_read_is_drawn_as_the_run(study: sim.Study, tmp_path: Any) -> None:
@@ -74,8 +106,13 @@ def test_a_comparison_is_drawn_as_a_waterfall_or_in_one_metric(study: sim.Study)
     assert drawn["number of VMs"] == (pytest.approx(drawn["cost of two"][1]), pytest.approx(drawn["cost of less"][1]))
     dollars = study.compare({"$a_b$ & <c>": base.replace("group.web.count", 2)}).plot()
     dollars.figure.canvas.draw()  # no formula
-    assert "$a_b$ & <c>" in dollars.get_title("left")
+    assert "$a_b$ & <c>" in dollars.get_title()
     assert "cost of more" in bars(found.plot("more"))
+    assert found.plot("more").get_xlabel() == "USD a month\nnot shown: less"
+    saved = found.plot("less")
+    assert saved.get_title() == "Why does less cost less?"
+    assert words(saved)[1].startswith("\N{MINUS SIGN}")
+    assert found.plot("availability").get_xlabel() == "availability (percentage points)"
     hours = bars(found.plot("billed_hours"))
     assert hours == {
         name: (0.0, pytest.approx(found.difference(name, "billed_hours").mean)) for name in ("more", "less")

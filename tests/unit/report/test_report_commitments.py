@@ -13,7 +13,7 @@ import pytest
 
 import sim
 from sim.report import folder as folders
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.report.totals import money_parts
 
 SIZE = "Standard_D4s_v5"
@@ -56,7 +56,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )  # fmt: skip
     run.write(place)
-    build(place)
+    build_report(place)
     return place
 
 
@@ -172,7 +172,7 @@ def test_a_fleet_without_commitments_or_sla_does_not_mention_them(tmp_path: Path
     """No commitment, no platform: no table, no figure, no file."""
     plain = sim.from_dict({"name": "plain", "horizon": "1d", "group": [{"name": "a", "count": 2}]})
     sim.run(plain, replications=2).write(tmp_path / "plain")
-    page = build(tmp_path / "plain").read_text(encoding="utf-8")
+    page = build_report(tmp_path / "plain").read_text(encoding="utf-8")
     assert "Service level" not in page
     assert "<h3>Commitments" not in page
     names = {path.name for path in (tmp_path / "plain").rglob("*")}

@@ -17,7 +17,7 @@ import pytest
 
 from sim.errors import ResultError
 from sim.report.answer import needs, share_with_points
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.report.folder import ReportedRun, Stat, read
 from sim.report.group_figures import cost_by_group
 from sim.report.totals import money_parts
@@ -98,7 +98,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         horizon_h=168.0,
         spread=0.05,
     )
-    build(folder)
+    build_report(folder)
     return folder
 
 
@@ -225,7 +225,7 @@ def test_bills_that_hardly_differ_get_no_figure(result_folder: Make) -> None:
     drawn = {}
     for spread in (0.0, 0.05):
         folder = result_folder(replications=5, horizon_h=168.0, spread=spread)
-        build(folder)
+        build_report(folder)
         drawn[spread] = (folder / "figures" / "bill_distribution.svg").exists()
     assert drawn == {0.0: False, 0.05: True}
 
@@ -288,14 +288,14 @@ def test_parts_in_tables_add_up_to_the_totals_shown(made: Path, page: Page) -> N
 def test_billed_hours_are_split_as_the_policy_says(result_folder: Make) -> None:
     """Under 2018-08 Starting isn't billed, under 2023-10 it is; the same folder, read under another policy, is refused."""
     folder = result_folder(policy="2023-10", replications=2, horizon_h=24.0)
-    build(folder)
+    build_report(folder)
     states = {row[0]: row for row in Page((folder / "report.html").read_text(encoding="utf-8")).table("state")}
     assert [bool(cell) for cell in states["starting"][1:4]] == [False, True, False]
     assert [bool(cell) for cell in states["deallocating"][1:4]] == [False, False, True]
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps(summary | {"billing_policy": "2018-08"}))
     with pytest.raises(ResultError, match="billed_hours"):
-        build(folder)
+        build_report(folder)
 
 
 def test_two_renders_have_the_same_bytes_whatever_the_settings_of_matplotlib(made: Path) -> None:
@@ -307,7 +307,7 @@ def test_two_renders_have_the_same_bytes_whatever_the_settings_of_matplotlib(mad
 
     before = digests()
     with mpl.rc_context({"font.size": 20, "lines.linewidth": 9, "axes.facecolor": "red"}):
-        build(made)
+        build_report(made)
         assert mpl.rcParams["font.size"] == 20
     assert digests() == before
     assert not list(made.glob("**/.*"))
@@ -328,7 +328,7 @@ FLEETS = {
 def test_any_fleet_gets_a_report(result_folder: Make, what: dict[str, object]) -> None:
     """The smallest, the largest, the longest and the emptiest: a whole page with finite numbers."""
     folder = result_folder(**what)
-    text = build(folder).read_text(encoding="utf-8")
+    text = build_report(folder).read_text(encoding="utf-8")
     shown = Page(text)
     assert shown.open == []
     assert not re.search(r"\bnan\b|\binf\b|None", "".join(w for w in shown.words if "url(" not in w))
@@ -342,7 +342,7 @@ def test_a_folder_with_nothing_but_its_summary_still_gets_a_report(result_folder
     for path in folder.iterdir():
         if path.name != "summary.json":
             path.unlink()
-    text = build(folder).read_text(encoding="utf-8")
+    text = build_report(folder).read_text(encoding="utf-8")
     assert "Estimated cost" in text
     assert {path.stem for path in (folder / "figures").iterdir()} == {"hours_by_state", "cost_by_meter"}
 
@@ -350,21 +350,21 @@ def test_a_folder_with_nothing_but_its_summary_still_gets_a_report(result_folder
 def test_a_folder_that_is_none_or_contradicts_itself_is_refused(result_folder: Make, tmp_path: Path) -> None:
     """The message names the file; nothing is drawn from numbers that can't all be true."""
     with pytest.raises(ResultError, match=r"no summary\.json"):
-        build(tmp_path)
+        build_report(tmp_path)
     folder = result_folder(replications=2, horizon_h=6.0)
     whole = (folder / "summary.json").read_text()
     (folder / "summary.json").write_text(whole[: len(whole) // 2])
     with pytest.raises(ResultError, match=r"summary\.json:1: it is not JSON"):
-        build(folder)
+        build_report(folder)
     summary = json.loads(whole)
     summary["metrics"]["cost.disk"]["mean"] += 100.0
     (folder / "summary.json").write_text(json.dumps(summary))
     with pytest.raises(ResultError, match=r"cost\.total"):
-        build(folder)
+        build_report(folder)
     (folder / "summary.json").write_text(whole)
     (folder / "timeline.parquet").write_bytes(b"no parquet")
     with pytest.raises(ResultError, match=r"timeline\.parquet"):
-        build(folder)
+        build_report(folder)
     assert not (folder / "report.html").exists()
 
 

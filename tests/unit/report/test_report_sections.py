@@ -12,14 +12,14 @@ import pytest
 
 import sim
 from sim.report import style
-from sim.report.build import build
+from sim.report.build import build_report
 
 Make = Callable[..., Path]
 
 
 def page_of(folder: Path) -> str:
     """The page of a result folder."""
-    return build(folder).read_text(encoding="utf-8")
+    return build_report(folder).read_text(encoding="utf-8")
 
 
 def sections(text: str) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sim.errors import ResultError
-from sim.report.build import build
+from sim.report.build import build_report
 from sim.report.pareto import beaten_by, frontier
 
 
@@ -168,7 +168,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_a_comparison_says_what_is_decided_and_what_is_not(comparison: Path) -> None:
     """The sentence a decision rests on must carry sign, size, interval and doubt."""
-    text = build(comparison).read_text(encoding="utf-8")
+    text = build_report(comparison).read_text(encoding="utf-8")
     assert "keep &amp; pay costs 250 USD more (25" in text
     assert "interval 240 to 260): 1,250 instead of 1,000" in text
     assert "Whether maybe saves money is undecided: it costs 999 instead of 1,000 USD" in text
@@ -195,7 +195,7 @@ def test_the_waterfall_leads_from_the_base_to_the_variant(comparison: Path) -> N
     parts = [("hours needed", 300.0), ("boots and failures", 1e-9), ("price of compute", -50.0)]
     content["causes"] = {"keep & pay": [{"label": label, "mean": mean} for label, mean in parts]}
     file.write_text(json.dumps(content))
-    build(comparison)
+    build_report(comparison)
     assert [
         (r["variant"], r["cause"], float(r["from"]), float(r["to"]))
         for r in rows_of(comparison / "figures" / "causes.csv")
@@ -216,7 +216,7 @@ def test_cost_stands_against_lateness_where_both_are_known(comparison: Path) -> 
     for variant, change in late.items():
         content["differences"][variant]["ready.late_share"] = difference(change, 0.001, "better", 1.0)
     file.write_text(json.dumps(content))
-    build(comparison)
+    build_report(comparison)
     with (comparison / "figures" / "cost_against_lateness.csv").open() as stream:
         rows = {row["variant"]: row for row in csv.DictReader(stream)}
     assert {name: float(row["cost_mean"]) for name, row in rows.items()} == {
@@ -233,7 +233,7 @@ def test_cost_stands_against_lateness_where_both_are_known(comparison: Path) -> 
     assert "beaten by" in page
     content["differences"]["keep & pay"]["ready.late_share"] = difference(0.02, 0.001, "worse", 0.0)
     file.write_text(json.dumps(content))
-    build(comparison)
+    build_report(comparison)
     with (comparison / "figures" / "cost_against_lateness.csv").open() as stream:
         assert [row["better"] for row in csv.DictReader(stream)] == ["", "maybe", ""]
 
@@ -253,7 +253,7 @@ def test_common_random_numbers_that_gained_nothing_are_reported(comparison: Path
     content["differences"]["keep & pay"]["cost.total"] |= {"gain": 0.99, "correlation": -0.3}
     content["differences"]["maybe"]["cost.total"]["gain"] = None
     file.write_text(json.dumps(content))
-    text = build(comparison).read_text(encoding="utf-8")
+    text = build_report(comparison).read_text(encoding="utf-8")
     assert "Common random numbers gained nothing for the cost here." in text
     assert "constant" in text
     assert "\N{MINUS SIGN}0.300" in text
@@ -261,7 +261,7 @@ def test_common_random_numbers_that_gained_nothing_are_reported(comparison: Path
 
 def test_a_sweep_shows_every_point(sweep: Path) -> None:
     """One figure a metric, one row a point, and a share of 99.9999 % isn't shown as all."""
-    text = build(sweep).read_text(encoding="utf-8")
+    text = build_report(sweep).read_text(encoding="utf-8")
     assert (
         "Cost goes from 20.00\N{NO-BREAK SPACE}USD at number of VMs of dev = 10, action when off of dev = stop &lt;now&gt;"
         in text
@@ -284,7 +284,7 @@ def test_a_sweep_shows_every_point(sweep: Path) -> None:
 def test_a_search_shows_its_evidence(tmp_path: Path, keep: str, limit: float, says: str, target: str) -> None:
     """The target, what is known at each value, and the resulting answer."""
     folder = size_folder(tmp_path, keep, limit)
-    text = build(folder).read_text(encoding="utf-8")
+    text = build_report(folder).read_text(encoding="utf-8")
     assert ">Number of VMs of dev = 4 is the largest that keeps" in text
     assert "group.dev.count" not in text
     assert target in text.replace("\N{NO-BREAK SPACE}", " ")
@@ -303,7 +303,7 @@ def test_a_search_draws_an_estimate_without_bounds(tmp_path: Path) -> None:
     content = json.loads((folder / "size.json").read_text())
     content["trials"][0] |= {"estimate": 3.0, "low": None, "high": None, "n": 1}
     (folder / "size.json").write_text(json.dumps(content))
-    build(folder)
+    build_report(folder)
     shown = rows_of(folder / "figures" / "size_evidence.csv")[0]
     assert (shown["estimate"], shown["low"], shown["high"]) == ("3.0", "", "")
 
@@ -311,7 +311,7 @@ def test_a_search_draws_an_estimate_without_bounds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", SENSITIVITIES)
 def test_a_sensitivity_names_what_matters_most(tmp_path: Path, method: str) -> None:
     """Whatever isn't known is left out, not drawn as nothing and not a failure."""
-    text = build(sensitivity_folder(tmp_path, method)).read_text(encoding="utf-8")
+    text = build_report(sensitivity_folder(tmp_path, method)).read_text(encoding="utf-8")
     assert "cost depends most on number of VMs of &lt;dev&gt;" in text
     shown = rows_of(tmp_path / "figures" / f"{method}.csv")
     assert {row["factor"] for row in shown} == {"group.<dev>.count", "horizon"}
@@ -319,12 +319,12 @@ def test_a_sensitivity_names_what_matters_most(tmp_path: Path, method: str) -> N
 
 def test_reports_of_studies_have_the_same_bytes_each_time(comparison: Path, sweep: Path) -> None:
     """Both studies lie in one folder here; the comparison goes first, again and again."""
-    first = build(comparison).read_bytes()
-    assert build(comparison).read_bytes() == first
+    first = build_report(comparison).read_bytes()
+    assert build_report(comparison).read_bytes() == first
 
 
 def test_a_study_folder_that_lacks_its_parts_is_refused(comparison: Path) -> None:
     """The message names the file and what it lacks."""
     (comparison / "comparison.json").write_text("{}")
     with pytest.raises(ResultError, match="no 'base'"):
-        build(comparison)
+        build_report(comparison)
