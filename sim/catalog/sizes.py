@@ -1,6 +1,7 @@
 """VM sizes: what a name like `Standard_D4s_v5` means in vCPUs, memory, quota family and flexibility group."""
 
 import difflib
+import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,18 @@ def size_key(name: str) -> str:
     """
     key = re.sub(r"[\s_]+", "", name).lower()
     return key.removeprefix("standard")
+
+
+def is_like(name: str, pattern: str) -> bool:
+    """Whether a size's name fits a pattern; `*` in the place of the number is a number, so that it names a series.
+
+    >>> [name for name in ("Standard_D4s_v5", "Standard_D4as_v5", "Standard_D16s_v5") if is_like(name, "Standard_D*s_v5")]
+    ['Standard_D4s_v5', 'Standard_D16s_v5']
+    >>> is_like("Standard_D4as_v5", "Standard_D*")
+    True
+    """
+    parts = [fnmatch.translate(part)[4:-3] for part in re.split(r"(?<=[a-z])\*(?=.)", pattern.lower())]
+    return re.fullmatch(r"\d+(?:-\d+)?".join(parts), name.lower()) is not None
 
 
 def arm_name(meter: str) -> str:

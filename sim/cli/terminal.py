@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sim.cli.streams import printable
-from sim.fields.metrics import Form, Forms, hosts_sentence, trust_sentence
+from sim.fields.metrics import Form, Forms, hosts_sentence, trace_sentence, trust_sentence
 from sim.fields.numbers import NO_NUMBER, general, money
 from sim.lifecycle.failures import FAILURES
 
@@ -261,6 +261,8 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         say(f"replications needed: {', '.join(few)}", style="dim")
     if sentence := trust_sentence(metrics.get("cost.trusted_share", {}).get("mean")):
         say(f"{sentence} {hosts_sentence(summary.get('unpriced_hosts', ()))}".rstrip())
+    if sentence := trace_sentence(summary.get("trace_sizes", {})):
+        say(sentence)
     if summary.get("warm_up_found"):
         say(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")

@@ -230,6 +230,15 @@ def hosts_sentence(hosts: Sequence[str]) -> str:
     return f"The hosts of {list_words(hosts, 'and')} have no price here (platform.hosts.hourly): VMs on them pay for themselves."
 
 
+def trace_sentence(sizes: Mapping[str, str], most: int = 8) -> str:
+    """Which sizes were taken for the VMs of traces, by group; "" where there are none."""
+    if not sizes:
+        return ""
+    named = [f"{size} for {group}" for group, size in [*sizes.items()][:most]]
+    rest = [f"{len(sizes) - most:,} more"] if len(sizes) > most else []
+    return f"Sizes taken for VMs of traces: {list_words([*named, *rest], 'and')}."
+
+
 def trust_sentence(share: float | None, of: str = "the cost") -> str:
     """How far the prices of a result may be believed, from its `cost.trusted_share`; "" where it has none (an older folder)."""
     if share is None:

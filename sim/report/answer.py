@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, hosts_sentence, trust_sentence
+from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, hosts_sentence, trace_sentence, trust_sentence
 from sim.fields.numbers import Scale, between, count, money_scale, percent, plain
 from sim.fields.rounding import rounded_parts
 from sim.report import clock
@@ -122,7 +122,7 @@ def answer(data: PageData) -> list[str]:
         first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
     sentences = [f"{first}."]
     counted_h = run.horizon_h - run.warm_up_h
-    if counted_h % WEEK_H and counted_h < FEW_WEEKS * WEEK_H:
+    if not is_fair_month(counted_h):
         sentences.append(f"The monthly figure extrapolates {period}, which are not a whole number of weeks.")
     billed = data.hours.billed_total
     if billed > 0:
@@ -144,6 +144,8 @@ def answer(data: PageData) -> list[str]:
         sentences.append(sentence)
     if adjusted := run.stored.provenance.get("catalogue", {}).get("adjusted"):
         sentences.append(f"Prices of the list were {adjusted}.")
+    if sentence := trace_sentence(run.stored.summary.get("trace_sizes", {})):
+        sentences.append(sentence)
     if sentence := hosts_sentence(run.stored.summary.get("unpriced_hosts", ())):
         sentences.append(sentence)
     return sentences
@@ -165,6 +167,11 @@ def _idle_words(data: PageData, billed: str, idle: str) -> str:
 
 def _idle_share(data: PageData) -> float:
     return data.stats["wasted_share"].mean if "wasted_share" in data.stats else 0.0
+
+
+def is_fair_month(counted_h: float) -> bool:
+    """Whether so many hours say what a month costs: whole weeks, or so many that a part of one hardly counts."""
+    return not counted_h % WEEK_H or counted_h >= FEW_WEEKS * WEEK_H
 
 
 def a_month(data: PageData) -> Stat:

@@ -20,6 +20,7 @@ from sim.report.totals import HoursParts, MoneyParts, shares
 from sim.runs.group_costs import OF_NO_GROUP
 
 MOST_SERIES = 6
+LEAST_SEEN = 0.006  # of the axis: the marked ends of a shorter interval would lie on one another
 ROW = 26.0  # of a bar, points
 BILLED_READY, BILLED_IDLE, NOT_BILLED = "billed, ready while needed", "billed but idle", "not billed"
 LOOKS = {BILLED_READY: (style.BLUE, ""), BILLED_IDLE: (style.VERMILLION, "//"), NOT_BILLED: (style.RULE, "")}
@@ -64,7 +65,8 @@ def hours_by_state(run: ReportedRun, parts: HoursParts) -> Drawn:
         axes.beside(line, f"{parts.scale.with_unit(parts.of(line))} ({share[line]})")
     horizontal(axes, largest, list(hours))
     axes.x.label = "VM-hours (mean over replications)" if run.replications > 1 else "VM-hours"
-    sheet.key(*(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in LOOKS.items()), *whisker_keys(run))
+    sheet.key(*(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in LOOKS.items()))
+    sheet.key(*whisker_keys(run, [run.fleet[f"hours.{state}"] for state in hours], largest))
     said = ", ".join(f"{state} {parts.scale.with_unit(parts.of(line))}" for line, state in enumerate(parts.states))
     return sheet.finish(name, alt=f"VM-hours by power state: {said}.", rows=rows)
 
@@ -102,7 +104,7 @@ def cost_by_meter(run: ReportedRun, parts: MoneyParts) -> Drawn:
     sheet.key(
         *(Key(label=label, fill=fill, hatch=hatch) for label, (fill, hatch) in zip(labels, style.SERIES, strict=False))
     )
-    sheet.key(*whisker_keys(run))
+    sheet.key(*whisker_keys(run, [_cost(run, meter) for meter in shown], largest))
     amounts = zip(shown, parts.table.columns, strict=True)
     said = ", ".join(f"{METERS[meter].label} {parts.scale.with_unit(amount)}" for meter, amount in amounts)
     return sheet.finish(name, alt=f"Cost by meter: {said}.", rows=rows)
@@ -235,21 +237,27 @@ def _series(run: ReportedRun) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def whiskers(axes: Axes, line: int, stat: Stat, largest: float) -> None:
-    """Interval and range at the end of a bar; for a bar too short to be seen they would hide it."""
+    """Interval and range at the end of a bar, where they are long enough to be seen and the bar is."""
     if stat.mean < 0.01 * largest:
         return
-    axes.whisker(line + 0.2, stat.p05, stat.p95, width=1.2, size=4, colour=style.QUIET)
-    axes.whisker(line, stat.low, stat.high, width=1.6, size=9)
+    if _is_seen(stat.p05, stat.p95, largest):
+        axes.whisker(line + 0.2, stat.p05, stat.p95, width=1.2, size=4, colour=style.QUIET)
+    if _is_seen(stat.low, stat.high, largest):
+        axes.whisker(line, stat.low, stat.high, width=1.6, size=9)
 
 
-def whisker_keys(run: ReportedRun) -> list[Key]:
-    """What the two whiskers mean; nothing for one replication, which has none."""
-    if run.replications == 1:
-        return []
-    return [
-        whisker_key(f"{percent(run.confidence, 0)} interval of the mean", width=1.6, size=9),
-        whisker_key("5\N{EN DASH}95 % of replications", width=1.2, size=4, colour=style.QUIET),
-    ]
+def _is_seen(low: float | None, high: float | None, largest: float) -> bool:
+    return low is not None and high is not None and high - low > LEAST_SEEN * largest
+
+
+def whisker_keys(run: ReportedRun, stats: Sequence[Stat], largest: float) -> list[Key]:
+    """What the whiskers mean that are long enough to be seen."""
+    keys = []
+    if any(_is_seen(stat.low, stat.high, largest) for stat in stats):
+        keys.append(whisker_key(f"{percent(run.confidence, 0)} interval of the mean", width=1.6, size=9))
+    if any(_is_seen(stat.p05, stat.p95, largest) for stat in stats):
+        keys.append(whisker_key("5\N{EN DASH}95 % of replications", width=1.2, size=4, colour=style.QUIET))
+    return keys
 
 
 def horizontal(axes: Axes, largest: float, names: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ def time_axis(horizon_h: float, start: datetime | None, zone_name: str, *, most_
     return TimeAxis(
         ticks_h=tuple(max(_since(start, day), 0.0) for day in days),
         labels=tuple(formatter.format_ticks(days)),
-        label=f"local time, {span(start, horizon_h)} ({zone_name})",
+        label=f"{'local time' if '/' in zone_name else 'time'}, {span(start, horizon_h)} ({zone_name})",
     )
 
 

@@ -19,6 +19,7 @@ from sim.units import WEEK_H
 
 MOST_VMS = 16
 MOST_LINES = len(style.SERIES)
+MOST_TOGETHER = 3  # lines that are told apart in one plane; more get a plane each
 MOST_HOVERS = 112  # stretches of time that tell their values while the pointer rests on them
 ALIKE = 0.02  # groups whose running VMs differ by less than this part of their most, on average, share a line
 LONG_H = 1 / 6  # a stay that ends the closer look
@@ -75,30 +76,44 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     left_out = len(run.groups) - sum(map(len, shown))
     remark = f"{left_out:,} groups with fewer VMs left out" if left_out else ""
     sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
-    axes = sheet.axes(170)
+    unit = "running VMs (mean, and in grey 5\N{EN DASH}95 % of replications)" if run.replications > 1 else "running VMs"
+    is_parted = len(shown) > MOST_TOGETHER
     means: dict[str, Floats] = {}
-    for groups in shown:  # below all lines
-        band = timeline.running[groups[0]]
+    axes = sheet.axes(44 if is_parted else 170, _label(shown[0]) if is_parted else "")
+    for place, (groups, (colour, _)) in enumerate(zip(shown, style.SERIES, strict=False)):
+        label, band = _label(groups), timeline.running[groups[0]]
+        means[label] = band.mean
+        if is_parted and place:
+            axes = sheet.axes(44, label)
         if band.low is not None and band.high is not None:
             axes.step_area(timeline.edges_h, band.low, band.high, (style.RULE, ""))
-    for place, (groups, (colour, _)) in enumerate(zip(shown, style.SERIES, strict=False)):
-        label = list_words([style.shorten(group, 40) for group in groups[:4]], "and")
-        label += f" and {len(groups) - 4:,} more" if len(groups) > 4 else ""
-        label += ", each" if len(groups) > 1 else ""
-        means[label] = timeline.running[groups[0]].mean
-        width = max(1.1, 2.6 - 0.5 * place)  # thick below thin: lines on top of one another are all seen
-        axes.steps(timeline.edges_h, means[label], colour, width=width)
-        sheet.key(Key(label=label, line=colour, width=width))
-    axes.y.label = (
-        "running VMs (mean, and in grey 5\N{EN DASH}95 % of replications)" if run.replications > 1 else "running VMs"
-    )
-    axes.y.low, axes.y.margin = 0.0, 0.06
-    over_time(axes, run, timeline.edges_h, means)
+        width = (
+            1.4 if is_parted else max(1.1, 2.6 - 0.5 * place)
+        )  # thick below thin: lines on top of one another are all seen
+        axes.steps(timeline.edges_h, band.mean, colour, width=width)
+        axes.y.low, axes.y.margin = 0.0, 0.06
+        if is_parted:
+            axes.y.most, axes.y.whole = 3, True
+            is_last = place == len(shown) - 1
+            over_time(axes, run, timeline.edges_h, {label: band.mean}, labelled=is_last)
+            axes.y.label = unit if not place else ""
+        else:
+            sheet.key(Key(label=label, line=colour, width=width))
+    if not is_parted:
+        axes.y.label = unit
+        over_time(axes, run, timeline.edges_h, means)
     most = {label: float(values.max()) for label, values in means.items()}
     return sheet.finish(
         name, alt=f"Running VMs over {clock.length(run.horizon_h)}; at most {_spelt(most)}.",
         rows=_bands(timeline.edges_h, timeline.running),
     )  # fmt: skip
+
+
+def _label(groups: Sequence[str]) -> str:
+    """The groups of a line by their names."""
+    label = list_words([style.shorten(group, 40) for group in groups[:4]], "and")
+    label += f" and {len(groups) - 4:,} more" if len(groups) > 4 else ""
+    return label + ", each" * (len(groups) > 1)
 
 
 def _alike(curves: Mapping[str, Floats]) -> list[list[str]]:
@@ -116,11 +131,17 @@ def _alike(curves: Mapping[str, Floats]) -> list[list[str]]:
 
 
 def over_time(
-    axes: Axes, run: ReportedRun, edges_h: Floats, values: Mapping[str, Floats], end_h: float | None = None
+    axes: Axes,
+    run: ReportedRun,
+    edges_h: Floats,
+    values: Mapping[str, Floats],
+    end_h: float | None = None,
+    *,
+    labelled: bool = True,
 ) -> None:
     """A time axis, the warm-up marked, and its values shown while the pointer rests on a stretch of it."""
     end_h = end_h or run.horizon_h
-    axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h)
+    axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h, labelled=labelled)
     if run.warm_up_h > 0:
         axes.y.see([0.0])
         low, high = axes.y.limits()
@@ -151,7 +172,8 @@ def single_vms(run: ReportedRun) -> Drawn:
     number = min(len(all_of_them), MOST_VMS)
     timelines = [all_of_them[i * len(all_of_them) // number] for i in range(number)]  # evenly
     of = f"{number:,} of {run.stored.vms_in_all:,} VMs" if run.stored.vms_in_all else f"{number:,} VMs"
-    remark = f"{of}, the first of each group (no sample), in replication 0"
+    chosen = "the first of each group" if number == len(all_of_them) else "evenly from the first of each group"
+    remark = f"{of}, {chosen} (no random sample), in replication 0"
     sheet = Sheet("Which states does a single VM pass through?", footer(run, name, remark))
     names = [style.shorten(vm.vm, 26) for vm in timelines]
     stays = [(vm.vm, _stays(vm, end_h)) for vm in timelines]

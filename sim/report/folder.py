@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,11 @@ class Stat:
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+
+    def scaled(self, times: float) -> "Stat":
+        """The same in another unit."""
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "n"}
+        return replace(self, **{name: None if value is None else value * times for name, value in shown.items()})
 
     @property
     def has_interval(self) -> bool:

@@ -4,13 +4,16 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
+from sim.fields.rounding import rounded_parts
 from sim.report import clock, style
+from sim.report.answer import brief, is_fair_month
 from sim.report.axes import Key, Sheet
 from sim.report.bill_figures import METER_LOOK, OTHER_LOOK, ROW, horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
+from sim.units import HOURS_PER_MONTH
 
 MOST_BARS = 12
 SERVED, UNSERVED = "compute, ready while needed", "compute, billed but idle"
@@ -21,42 +24,54 @@ Part = tuple[str, float]  # what for, mean amount
 
 
 def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
-    """What each group costs, by meter; compute split by its hours into ready while needed and idle."""
+    """What each group costs a month (of other than whole weeks: in the period), by meter; compute split into ready while needed and idle."""
     name = "cost_by_group"
     rows = list(zip(money.groups, money.members, money.table.rows, strict=True))
     by_cost = sorted(rows, key=lambda row: -row[2])
     shown = by_cost[:MOST_BARS]
     left_out = len(rows) - len(shown)
-    period = clock.length(run.horizon_h - run.warm_up_h)
+    counted_h = run.horizon_h - run.warm_up_h
+    times, period = 1.0, f"in {clock.length(counted_h)}"
+    if is_fair_month(counted_h):
+        times, period = HOURS_PER_MONTH / counted_h, "a month"
+    total = run.mean("cost.total") * times
+    scale = brief(total, run.currency)
+    words = [scale.with_unit(part) for part in rounded_parts(scale, [row[2] * times for row in by_cost], total)]
     is_parted = not run.mean("cost.commitment")
-    question = f"Which group costs what in {period}" + (", and what part pays for idle hours?" if is_parted else "?")
+    question = f"Which group costs what of {scale.with_unit(total)} {period}?" + " What part is idle?" * is_parted
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""
     sheet = Sheet(question, footer(run, name, remark))
     axes = sheet.axes(max(len(shown), 2) * ROW)
     currency = run.currency
     table: list[list[object]] = [["group", "part", f"mean_{currency}", "low", "high", "p05", "p95"]]
-    stats = [_total(run, members) for _, members, _ in shown]
+    stats = [_total(run, members).scaled(times) for _, members, _ in shown]
     largest = max(max(stat.mean, stat.p95 or 0.0) for stat in stats)
     seen: list[str] = []
-    for line, ((group, members, amount), stat) in enumerate(zip(shown, stats, strict=True)):
+    for line, ((group, members, _), stat) in enumerate(zip(shown, stats, strict=True)):
         table.append([group, "total", stat.mean, stat.low, stat.high, stat.p05, stat.p95])
         begin = 0.0
-        for what, part in _parts(run, money, members, is_parted=is_parted):
+        for what, amount in _parts(run, money, members, is_parted=is_parted):
+            part = amount * times
             table.append([group, what, part, None, None, None, None])
             if part <= 0:
                 continue
             seen.append(what)
-            title = f"{group}, {what}: {money.scale.with_unit(part)}"
+            title = f"{group}, {what}: {scale.with_unit(part)}"
             axes.bar(line, part, PART_LOOK.get(what, OTHER_LOOK), left=begin, title=title)
             begin += part
         whiskers(axes, line, stat, largest)
-        axes.beside(line, money.scale.with_unit(amount))
+        axes.beside(line, words[line])
     horizontal(axes, largest, [style.shorten(group, 26) for group, _, _ in shown])
-    axes.x.label = f"{currency} (mean over replications)" if run.replications > 1 else currency
+    unit = f"{currency} {period}"
+    axes.x.label = f"{unit} (mean over replications)" if run.replications > 1 else unit
     looks = {what: PART_LOOK.get(what, OTHER_LOOK) for what in dict.fromkeys([*PART_LOOK, *seen]) if what in seen}
-    sheet.key(*(Key(label=what, fill=fill, hatch=hatch) for what, (fill, hatch) in looks.items()), *whisker_keys(run))
-    said = ", ".join(f"{group} {money.scale.with_unit(amount)}" for group, _, amount in shown)
-    return sheet.finish(name, alt=f"Cost by group, the most expensive first: {said}.", rows=table)
+    sheet.key(
+        *(Key(label=what, fill=fill, hatch=hatch) for what, (fill, hatch) in looks.items()),
+        *whisker_keys(run, stats, largest),
+    )
+    said = ", ".join(f"{group} {each}" for (group, *_), each in zip(shown, words, strict=False))
+    alt = f"Cost by group {period}, {scale.with_unit(total)} in all, the most expensive first: {said}."
+    return sheet.finish(name, alt=alt, rows=table)
 
 
 def _parts(run: ReportedRun, money: MoneyParts, members: Sequence[str], *, is_parted: bool) -> Sequence[Part]:

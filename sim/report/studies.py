@@ -65,7 +65,7 @@ def label_of(path: str) -> str:
 
 def footer(study: Study, name: str, remark: str = "") -> str:
     """Where a figure comes from, in one small line."""
-    sure = f"{percent(study.confidence, 0)} intervals and, shaded, 5\N{EN DASH}95 % of replications"
+    sure = f"{percent(study.confidence, 0)} intervals"
     return "  \N{MIDDLE DOT}  ".join(
         (
             f"seed {study.seed}",

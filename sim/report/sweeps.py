@@ -54,7 +54,11 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     for point in study.content["points"]:
         rest = [f"{label_of(p)} = {point['settings'][p]}" for other in others for p in other["paths"]]
         lines.setdefault(", ".join(rest), []).append(point)
-    sheet = Sheet(f"How does {form.label} depend on the {label_of(along)}?", footer(study, name))
+    ranges = [point["metrics"].get(metric, {}).get("p05") is not None for point in study.content["points"]]
+    is_shaded = numeric and study.replications > 1 and any(ranges)
+    level = f"{percent(study.confidence, 0)} intervals and, shaded, 5\N{EN DASH}95 % of replications"
+    remark = level if is_shaded else ""
+    sheet = Sheet(f"How does {form.label} depend on the {label_of(along)}?", footer(study, name, remark))
     axes = sheet.axes(170)
     rows: list[list[Any]] = [
         [*(p for a in study.content["axes"] for p in a["paths"]), "mean", "low", "high", "p05", "p95"]

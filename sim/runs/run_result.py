@@ -190,6 +190,7 @@ class RunResult(Pictured):
             "billing_policy": self.scenario.billing_policy,
             "currency": self.scenario.prices.currency,
             "confidence": self.confidence,
+            **({"trace_sizes": sizes} if (sizes := self.scenario.trace_sizes()) else {}),
             **({"unpriced_hosts": hosts} if (hosts := self.scenario.unpriced_hosts()) else {}),
         }
         if self.stopping is not None:

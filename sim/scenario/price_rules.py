@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from sim.billing.disks import parse_disk
 from sim.catalog import Catalogue, tier_gib
 from sim.catalog.disks import TIER_GIB
-from sim.catalog.sizes import size_key
+from sim.catalog.sizes import is_like, size_key
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.errors import CatalogueError
 from sim.fields.issues import Issue, Path
@@ -33,7 +32,7 @@ def takes_size(file: ScenarioFile, size: str) -> bool:
         return True
     for group in file.groups:
         section = group.demand_section
-        if section is not None and any(fnmatchcase(key, size_key(other)) for other in section.size_patterns(group)):
+        if section is not None and any(is_like(key, size_key(other)) for other in section.size_patterns(group)):
             return True
     return False
 

@@ -103,6 +103,10 @@ class Scenario(ScenarioFile):
         paid = {name for each in self.commitments if each.kind == "dedicated-host" for name in each.groups}
         return [pool.name for pool in pools if pool.hourly is None and paid.isdisjoint(pool.only_groups)]
 
+    def trace_sizes(self) -> dict[str, str]:
+        """The sizes that stand for the VMs of traces, by group."""
+        return {each.name: each.size.name for each in self._resolved.groups if each.group.has_own_sizes}
+
     def spot_steps(self) -> SpotSteps | None:
         """How spot prices change from month to month; None if they don't."""
         factors = self.prices.spot_steps

@@ -3,9 +3,9 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from sim.catalog import Catalogue, Size, Term
+from sim.catalog.sizes import is_like
 from sim.errors import CatalogueError, Fault, TraceError
 from sim.traces.rows import VmSize
 
@@ -66,7 +66,7 @@ def _pool(catalogue: Catalogue, region: str, pool: Sequence[str]) -> Iterable[st
     chosen: dict[str, None] = {}
     for pattern in pool:
         if any(sign in pattern for sign in "*?["):
-            matching = [name for name in known if fnmatchcase(name.lower(), pattern.lower())]
+            matching = [name for name in known if is_like(name, pattern)]
             if not matching:
                 raise CatalogueError(f"no size in {region} is like {pattern!r}: a pattern looks like Standard_D*s_v5")
             chosen.update(dict.fromkeys(matching))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
 
 import pytest
 
@@ -28,7 +28,12 @@ def test_the_nearest_size_is_never_smaller_and_never_beaten(catalogue):
     """Checked against every candidate: none with room is nearer, none as near is cheaper."""
     pool = ["Standard_D*s_v5", "Standard_E*s_v5", "Standard_F*s_v2"]
     wanted = [shape(v, m) for v in (1, 2, 3, 8, 30) for m in (0.75, 3.5, 14, 70)]
-    candidates = {name for name in catalogue.sizes_in(REGION) for pattern in pool if fnmatchcase(name, pattern)}
+    candidates = {
+        name
+        for name in catalogue.sizes_in(REGION)
+        for pattern in pool
+        if re.fullmatch(pattern.replace("*", r"\d+"), name)
+    }
     for kind, name in zip(wanted, map_sizes(wanted, catalogue, REGION, pool=pool), strict=True):
         found = catalogue.get_size(name)
         assert found.vcpus >= kind.vcpus
@@ -76,3 +81,12 @@ def test_shares_of_a_vm_are_not_raised_by_rounding(catalogue):
     """A twelfth of 48 vCPUs, written with six digits, is 4 and not a bit more."""
     pool = ["Standard_D?s_v5"]
     assert map_sizes([shape(0.083334 * 48, 16.0)], catalogue, REGION, pool=pool) == ("Standard_D4s_v5",)
+
+
+def test_a_star_for_the_number_chooses_one_series(catalogue):
+    """AMD's sizes are cheaper and would win; a star at the end is anything, as before."""
+    found = map_sizes([shape(2, 8), shape(16, 64)], catalogue, REGION, pool=["standard_d*s_v5"])
+    assert found == ("Standard_D2s_v5", "Standard_D16s_v5")
+    every = map_sizes([shape(2, 8)], catalogue, REGION, pool=["Standard_D*"])
+    cheapest = catalogue.price_per_h(every[0], REGION, "linux")
+    assert cheapest < catalogue.price_per_h("Standard_D2s_v5", REGION, "linux")

@@ -195,8 +195,10 @@ def test_bars_and_dots_are_the_numbers_of_the_summary(made: Path) -> None:
     by_group = rows_of(made / "figures" / "cost_by_group.csv")
     for group, content in groups.items():
         own = {row["part"]: float(row["mean_USD"]) for row in by_group if row["group"] == group}
-        assert own.pop("total") == content["metrics"]["cost.total"]["mean"]
-        assert sum(own.values()) == pytest.approx(content["metrics"]["cost.total"]["mean"], rel=1e-12)
+        a_month = content["metrics"]["cost.per_month"]["mean"] if "cost.per_month" in metrics else None
+        a_month = a_month or content["metrics"]["cost.total"]["mean"] * 730 / 168
+        assert own.pop("total") == pytest.approx(a_month, rel=1e-12)
+        assert sum(own.values()) == pytest.approx(a_month, rel=1e-12)
     frame = pq.read_table(made / "replications.parquet").to_pandas()
     bills = frame[(frame.group == "") & (frame.metric == "cost.total")].sort_values("replication").value.tolist()
     shown = rows_of(made / "figures" / "bill_distribution.csv")
@@ -210,7 +212,9 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
         findings = read(result_folder(groups=("a", "b"), vms=10, replications=3, commitment=commitment))
         drawn = cost_by_group(findings, money_parts(findings))
         rows = csv.DictReader(drawn.csv.splitlines())
-        return findings, {row["part"]: float(row["mean_USD"]) for row in rows if row["group"] == "b"}
+        assert "a month" in drawn.svg
+        times = findings.horizon_h / 730  # the figure is a month's
+        return findings, {row["part"]: float(row["mean_USD"]) * times for row in rows if row["group"] == "b"}
 
     findings, own = drawn_from(commitment=0.0)
     share = findings.mean("served_hours", "b") / findings.mean("billed_hours", "b")
@@ -218,6 +222,29 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
     _, committed = drawn_from(commitment=50.0)
     assert committed["compute"] == pytest.approx(own["compute, ready while needed"] + own["compute, billed but idle"])
     assert "compute, ready while needed" not in committed
+
+
+def test_the_cost_by_group_is_a_month_s_and_adds_up_without_cents(result_folder: Make) -> None:
+    """The words beside the bars make the total of the title; days that are no whole weeks stay what they are."""
+    for horizon_h, period in ((672.0, "a month"), (120.0, "in 5 days")):
+        run = read(result_folder(groups=("a", "b", "c"), vms=1000, replications=3, horizon_h=horizon_h))
+        said = cost_by_group(run, money_parts(run)).svg
+        found = re.search(
+            rf"Cost by group {period}, ([\d,]+)\s*USD in all, the most expensive first: (.*?)\.<", html.unescape(said)
+        )
+        assert found is not None
+        amounts = [int(each.replace(",", "")) for each in re.findall(r"([\d,]+)\s*USD", found[2])]
+        assert sum(amounts) == int(found[1].replace(",", "")) > 1000
+        assert len(amounts) >= 3
+
+
+def test_intervals_that_would_be_a_block_are_left_out_with_their_key(result_folder: Make) -> None:
+    """No spread, no mark; with one, both."""
+    drawn = {}
+    for spread in (0.0, 0.2):
+        run = read(result_folder(groups=("a", "b"), replications=5, spread=spread))
+        drawn[spread] = "interval of the mean" in html.unescape(cost_by_group(run, money_parts(run)).svg)
+    assert drawn == {0.0: False, 0.2: True}
 
 
 def test_bills_that_hardly_differ_get_no_figure(result_folder: Make) -> None:
@@ -242,7 +269,7 @@ def test_single_timelines_are_said_to_be_no_sample(made: Path) -> None:
     """Only the first VMs of a group have their timelines recorded; a reader must not take them for the fleet."""
     drawn = html.unescape((made / "figures" / "single_vms.svg").read_text(encoding="utf-8"))
     drawn = re.sub(r"</text>\s*<text[^>]*>", " ", drawn)  # its lines
-    assert re.search(r"\d+ of 1,234 VMs, the first of each group \(no sample\)", drawn)
+    assert re.search(r"\d+ of 1,234 VMs, (evenly from )?the first of each group \(no random sample\)", drawn)
 
 
 @pytest.mark.parametrize(
