@@ -75,8 +75,9 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     shown = lines[:MOST_LINES]
     left_out = len(run.groups) - sum(map(len, shown))
     remark = f"{left_out:,} groups with fewer VMs left out" if left_out else ""
+    if run.replications > 1:
+        remark = "; ".join(filter(None, ("lines: mean, grey: 5\N{EN DASH}95 % of replications", remark)))
     sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
-    unit = "running VMs (mean, and in grey 5\N{EN DASH}95 % of replications)" if run.replications > 1 else "running VMs"
     is_parted = len(shown) > MOST_TOGETHER
     means: dict[str, Floats] = {}
     axes = sheet.axes(44 if is_parted else 170, _label(shown[0]) if is_parted else "")
@@ -96,11 +97,11 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
             axes.y.most, axes.y.whole = 3, True
             is_last = place == len(shown) - 1
             over_time(axes, run, timeline.edges_h, {label: band.mean}, labelled=is_last)
-            axes.y.label = unit if not place else ""
+            axes.y.label = "running VMs" if not place else ""
         else:
             sheet.key(Key(label=label, line=colour, width=width))
     if not is_parted:
-        axes.y.label = unit
+        axes.y.label = "running VMs"
         over_time(axes, run, timeline.edges_h, means)
     most = {label: float(values.max()) for label, values in means.items()}
     return sheet.finish(
