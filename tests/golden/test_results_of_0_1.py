@@ -9,7 +9,7 @@ import pytest
 
 import sim
 from sim.errors import ResultError
-from sim.report.build import build
+from sim.report.build import build_report
 
 OLD = Path(__file__).with_name("results_of_0_1")
 FOLDERS = ("run", "compare", "sweep", "size", "sensitivity")
@@ -19,7 +19,7 @@ FOLDERS = ("run", "compare", "sweep", "size", "sensitivity")
 def test_a_report_is_built_from_every_kind_of_folder(name: str, tmp_path: Path) -> None:
     """A report of an old folder says what it holds, with no hole where a newer version would have a figure."""
     folder = shutil.copytree(OLD / name, tmp_path / name)
-    page = build(folder).read_text()
+    page = build_report(folder).read_text()
     assert "one-vm-one-day" in page
     assert "None" not in page.split("<body")[1]
 
