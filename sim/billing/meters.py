@@ -204,12 +204,12 @@ add_metrics(
         compute=lambda rated: _of_commitments(rated, "used_fraction"),
     ),
     Metric(
-        name="commitment.<name>.covered", label="covered by <name>", unit=Unit.COUNT, section="commitments",
+        name="commitment.<name>.covered", label="hours or money covered by <name>", unit=Unit.COUNT, section="commitments",
         definition="VM hours that it covered, or held in its room; of a savings plan money at pay-as-you-go prices",
         compute=lambda rated: _of_commitments(rated, "covered"),
     ),
     Metric(
-        name="commitment.<name>.could_cover", label="<name> could cover", unit=Unit.COUNT, section="commitments",
+        name="commitment.<name>.could_cover", label="hours or money that <name> could cover", unit=Unit.COUNT, section="commitments",
         definition="billed VM hours that it could have covered; of a savings plan money at pay-as-you-go prices",
         compute=lambda rated: _of_commitments(rated, "could_cover"),
     ),

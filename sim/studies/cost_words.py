@@ -229,12 +229,14 @@ def comparison_sheet(content: Mapping[str, Any]) -> Sheet:
         ]
         forms = Forms(currency=answer.currency, means={name: found["mean"] for name, found in base.items()})
         for name, found in by_metric.items():
-            if not found.get("mean"):
+            if not found.get("mean") or name == "cost.per_month":  # the first row's
                 continue
             start, low, high = base[name]["mean"], found["low"], found["high"]
             form = forms.of(name, start, found["mean"], low, high)
             relative = found.get("relative")
             cells = shown(form, start, None if start is None else start + found["mean"], found["mean"], low, high)
             more = None if relative is None else round(100 * relative, 2) + 0.0
-            rows.append([each.variant, form.label, form.unit, *cells, more, verdict_words(name, found, base)])
+            label = f"{form.label}, simulated period" if name == "cost.total" and answer.period else form.label
+            unit_of = "%; difference: points" if form.times == 100.0 else form.unit
+            rows.append([each.variant, label, unit_of, *cells, more, verdict_words(name, found, base)])
     return columns, rows

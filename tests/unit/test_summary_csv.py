@@ -58,7 +58,14 @@ def test_a_comparison_begins_with_the_cost_and_its_causes(study: sim.Study, tmp_
     assert rows[0]["unit"] == "USD a month"
     assert float(rows[1]["difference"]) == float(rows[0]["difference"])
     assert float(rows[0]["two (base)"]) + float(rows[0]["difference"]) == pytest.approx(float(rows[0]["variant's"]))
+    assert [row["figure"] for row in rows].count("cost") == 1
     by_figure = {row["figure"]: row for row in rows[2:]}
+    days = by_figure["cost, simulated period"]
+    assert (days["unit"], float(days["difference"])) == (
+        "USD",
+        pytest.approx(float(rows[0]["difference"]) * 24 / 730, abs=0.01),
+    )
+    assert {row["unit"] for row in rows if row["figure"] == "availability"} <= {"%; difference: points"}
     assert float(by_figure["billed hours"]["difference"]) == pytest.approx(-48, abs=0.1)
     assert by_figure["billed hours"]["verdict"] == "better"
 
