@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ class Stat:
 
     def scaled(self, times: float) -> "Stat":
         """The same in another unit."""
-        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "n"}
-        return replace(self, **{name: None if value is None else value * times for name, value in shown.items()})
+        rest = (self.low, self.high, self.p05, self.p95, self.p50, self.p90, self.p99)
+        low, high, p05, p95, p50, p90, p99 = (None if value is None else value * times for value in rest)
+        return Stat(mean=self.mean * times, low=low, high=high, n=self.n, p05=p05, p95=p95, p50=p50, p90=p90, p99=p99)
 
     @property
     def has_interval(self) -> bool:

@@ -85,7 +85,7 @@ def draw(answer: object, *what: str, ax: Axes | None = None) -> Axes:
     ax.set_ylim(max(last, 1) + 0.6, -0.6)
     ax.set_xlabel("\n".join(filter(None, (picture.label, picture.note))), parse_math=False)
     title = ax.set_title("", parse_math=False)  # the one that `set_title` replaces
-    letters = max(12, int(width_pt / (title.get_fontsize() * LETTER)))
+    letters = max(12, int(width_pt / (float(title.get_fontsize()) * LETTER)))
     title.set_text("\n".join(wrap(picture.title, letters, break_on_hyphens=False)))
     return ax
 
