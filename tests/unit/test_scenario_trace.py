@@ -12,6 +12,7 @@ from sim.billing.commitments import CapacityReservation
 from sim.distributions.kinds import Constant, Lognormal
 from sim.engines.simulate import simulate
 from sim.errors import ScenarioError
+from sim.fields.metrics import trace_sentence
 from sim.scenario.scenario import load
 from sim.traces.trace import open_trace
 
@@ -76,6 +77,9 @@ def test_a_trace_is_simulated_as_one_group_for_each_size(write):
         "real-D4s_v5-spot": ("Standard_D4s_v5", "spot"),
     }
     assert made.group_names == tuple(group.name for group in made.fleet_plan().groups)
+    sizes = {"real-D2s_v5": "Standard_D2s_v5", "real-D4s_v5": "Standard_D4s_v5", "real-D4s_v5-spot": "Standard_D4s_v5"}
+    assert made.trace_sizes() == sizes
+    assert trace_sentence(sizes, most=2).endswith("Standard_D4s_v5 for real-D4s_v5 and 1 more.")
 
 
 def test_steps_take_no_time_unless_the_file_gives_them_some(write):

@@ -25,6 +25,7 @@ def test_a_month_is_marked_at_its_mondays() -> None:
     axis = time_axis(672.0, datetime(2026, 1, 5, tzinfo=UTC), "UTC")
     assert axis.ticks_h == (0.0, 168.0, 336.0, 504.0, 672.0)
     assert axis.labels[1] == "Mon 12 Jan"
+    assert axis.label == "time, 5 Jan 2026 to 1 Feb 2026 (UTC)"  # of groups in two zones: not local anywhere
 
 
 @pytest.mark.parametrize("horizon_h", [0.25, 1.0, 6.0, 24.0, 48.0, 49.0, 168.0, 672.0, 8760.0, 17520.0, 175200.0])

@@ -247,6 +247,18 @@ def test_intervals_that_would_be_a_block_are_left_out_with_their_key(result_fold
     assert drawn == {0.0: False, 0.2: True}
 
 
+def test_many_groups_that_run_differently_have_a_plane_each(result_folder: Make) -> None:
+    """Lines that lie on one another are not told apart by their colours."""
+    few, many = ("a", "b", "c"), ("alpha", "beta", "gamma", "delta", "epsilon")
+    for groups in (few, many):
+        folder = result_folder(groups=groups, vms=60, replications=3, horizon_h=168.0)
+        build_report(folder)
+        drawn = (folder / "figures" / "running_by_group.svg").read_text(encoding="utf-8")
+        heights = {float(each) for each in re.findall(r'viewBox="0 0 [\d.]+ ([\d.]+)"', drawn)}
+        assert all(f">{group}" in drawn for group in groups)
+        assert (max(heights) > 300) == (groups is many)
+
+
 def test_bills_that_hardly_differ_get_no_figure(result_folder: Make) -> None:
     """An axis from 9,041.117 to 9,041.122 answers no one's question; a spread of some per cent does."""
     drawn = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +329,13 @@ def test_a_study_folder_that_lacks_its_parts_is_refused(comparison: Path) -> Non
     (comparison / "comparison.json").write_text("{}")
     with pytest.raises(ResultError, match="no 'base'"):
         build_report(comparison)
+
+
+def test_a_caption_says_shaded_only_where_something_is(sweep: Path) -> None:
+    """Along numbers there are ranges; along words there are none."""
+    build_report(sweep)
+    drawn = {
+        figure.stem: "shaded" in " ".join(re.findall(r">([^<]*)</text>", figure.read_text(encoding="utf-8")))
+        for figure in (sweep / "figures").glob("sweep_cost*.svg")
+    }
+    assert drawn == {"sweep_cost_total": True, "sweep_cost_total_by_group_dev_when_off": False}
