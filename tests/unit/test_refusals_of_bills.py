@@ -1,0 +1,105 @@
+"""What no bill can be made of is refused where it is made, with the values that were given; and the audit of a ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from sim.billing.commitments import DedicatedHost, Reservation, SavingsPlan
+from sim.billing.meters import RatedGroup
+from sim.billing.money import split
+from sim.billing.rating import rate_run
+from sim.billing.spot_prices import SpotSteps
+from sim.billing.stays import Stay, hours_of_stays, stays_of
+from sim.catalog import load_bundled
+from sim.errors import AuditError, InputError
+from sim.lifecycle.policy import get_policy
+from sim.lifecycle.power import PowerState
+from sim.usage.ledger import COLUMNS, STATES, TICKS_PER_HOUR, GroupUsage, audit, column, whole_fleet, with_more
+
+D4 = "Standard_D4s_v5"
+GROUP = RatedGroup(name="web", size=D4, region="westeurope")
+RUNNING = column(STATES.index(PowerState.RUNNING), 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Reservation(name="ri", size=D4, quantity=1, term="2y", region="westeurope"), "ri: term is '2y'; it is one of 1y, 3y"),
+        (lambda: Reservation(name="ri", size=D4, quantity=-1, term="1y", region="westeurope"), "ri: quantity is -1"),
+        (lambda: SavingsPlan(name="plan", hourly_usd=math.inf, term="1y"), "plan: hourly_usd is inf; it is a finite number, 0 or more"),
+        (lambda: SavingsPlan(name="plan", hourly_usd=math.nan, term="1y"), "plan: hourly_usd is nan"),
+        (lambda: DedicatedHost(name="host", quantity=1, usd_per_h=-5.0, vcpus=64, groups=()), "host: usd_per_h is -5.0"),
+        (lambda: RatedGroup(name="web", size=D4, region="westeurope", os="dos"), "web: os is 'dos'; it is linux or windows"),
+        (lambda: RatedGroup(name="web", size=D4, region="westeurope", priority="low"), "web: priority is 'low'; it is regular or spot"),
+        (lambda: SpotSteps(start=datetime(2026, 1, 1, tzinfo=UTC), factors=()), "at least one factor"),
+        (lambda: rate_run([], {}, load_bundled(), "2018-08"), "no groups"),
+        (lambda: whole_fleet([], peak_allocated=0, peak_running=0), "at least one group"),
+        (lambda: split(5, np.array([0.0, 0.0])), "can't share out 5 nano-dollars"),
+        (lambda: split(5, np.array([])), "can't share out 5 nano-dollars"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_bill_is_a_value_error_that_says_which(make: Callable[[], object], message: str) -> None:
+    """Nothing of it is silently taken for something else."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_nothing_of_a_commitment_is_allowed() -> None:
+    """0 is an amount: a search for the best one begins there."""
+    assert Reservation(name="ri", size=D4, quantity=0, term="3y", region="westeurope").quantity == 0
+    assert SavingsPlan(name="plan", hourly_usd=0.0, term="3y").hourly_usd == 0.0
+
+
+def test_a_line_too_large_to_share_out_exactly_is_the_users_mistake() -> None:
+    """Beyond 2**62 nano-dollars, 4.6 billion, its parts would not add up to it."""
+    assert split(2**62, np.array([1.0, 1.0])).sum() == 2**62
+    with pytest.raises(InputError, match=r"one line of the bill is 5,000,000,000; .* 4\.6 billion"):
+        split(5 * 10**18, np.array([1.0, 1.0]))
+
+
+def test_an_unknown_rounding_is_named_with_the_known_ones() -> None:
+    """A typing error must not bill to the second."""
+    stays = stays_of([GROUP], [("web", Stay(vm="a", state=PowerState.RUNNING, start_s=0.0, end_s=60.0))])
+    with pytest.raises(InputError, match=r"rounding 'minute' is unknown; it is one of .*floor-minute"):
+        hours_of_stays(stays, get_policy("2018-08"), (0, TICKS_PER_HOUR), "minute")
+
+
+def usage_of(*ticks: int, place: int = RUNNING, **more: object) -> GroupUsage:
+    """A group whose VMs spend these ticks of each clock hour in one column."""
+    cells = np.zeros((len(ticks), COLUMNS), dtype=np.int64)
+    cells[:, place] = ticks
+    return GroupUsage(group="web", start_s=0.0, end_s=3600.0 * len(ticks), cells=cells, **more)  # type: ignore[arg-type]
+
+
+def test_the_audit_finds_time_that_was_lost_or_invented() -> None:
+    """Hours over states are VMs times time, to the tick; time before a create counts for nothing."""
+    audit(usage_of(TICKS_PER_HOUR, 5), TICKS_PER_HOUR + 5)
+    audit(usage_of(TICKS_PER_HOUR, place=COLUMNS - 1), 0)
+    for lifetimes in (TICKS_PER_HOUR + 4, TICKS_PER_HOUR + 6):
+        with pytest.raises(AuditError, match=r"group 'web': hours over states .* are not VMs x time"):
+            audit(usage_of(TICKS_PER_HOUR, 5), lifetimes)
+
+
+def test_the_audit_finds_time_below_zero() -> None:
+    """Its sum may be right all the same."""
+    with pytest.raises(AuditError, match=f"group 'web': negative time in column {RUNNING} of clock hour 1"):
+        audit(usage_of(7, -2), 5)
+
+
+def test_a_fleets_usage_is_the_sum_of_its_groups_and_peaks_are_given() -> None:
+    """Cells, counts and amounts add up by name; what only one group has counts for 0 in the others."""
+    one = with_more(usage_of(5, 0), {"evictions": 2}, {"queued_h": 0.5})
+    other = with_more(
+        with_more(usage_of(7, 1), {"evictions": 1}), {"evictions": 3, "crashes": 4}, {"queued_h": 0.25, "lost": 1.0}
+    )
+    fleet = whole_fleet([one, other], peak_allocated=9, peak_running=8)
+    assert fleet.cells[:, RUNNING].tolist() == [12, 1]
+    assert (fleet.group, fleet.end_s, fleet.peak_allocated, fleet.peak_running) == ("", 7200.0, 9, 8)
+    assert fleet.counts == {"evictions": 6, "crashes": 4}
+    assert fleet.amounts == {"queued_h": 0.75, "lost": 1.0}
+    assert one.cells[:, RUNNING].tolist() == [5, 0]  # a group's own cells are its own
