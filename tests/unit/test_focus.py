@@ -16,6 +16,7 @@ from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focu
 from sim.billing.focus_contracts import contract_rows
 from sim.billing.invoice import read_invoice
 from sim.billing.rating import rate_run, rate_stays
+from sim.billing.spot_prices import SpotSteps
 from sim.billing.stays import Stay, stays_of
 from sim.billing.usage_file import read_stays
 from sim.catalog import load_bundled
@@ -80,6 +81,26 @@ def test_a_run_s_ledgers_export_one_row_per_group_day_and_meter():
     assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(rating.bill.amount_nano()) / 10**9
     disk = [row for row in rows if row["SkuMeter"] == "disk.P10"]
     assert [row["ConsumedQuantity"] for row in disk] == pytest.approx([34, 48, 38])  # from 07:00, two VMs
+
+
+def test_spot_hours_stand_under_the_price_of_their_month():
+    """Two VMs for 60 h from 30 January, 07:00: 34 and 48 VM hours at January's price, 38 on 1 February at twice as much."""
+    hours, column_of_running = 60, column(STATES.index(PowerState.RUNNING), 1)
+    cells = np.zeros((hours, COLUMNS_OF_LEDGER), dtype=np.int64)
+    cells[:, column_of_running] = 2 * TICKS_PER_HOUR
+    usage = GroupUsage(group="cheap", start_s=0.0, end_s=3600.0 * hours, cells=cells)
+    steps = SpotSteps(start=START, factors=(1.0, 2.0))
+    rating = rate_run(GROUPS[1:2], {"cheap": usage}, CATALOGUE, "2018-08", (), steps, start=START)
+    listed = CATALOGUE.price_per_h("Standard_D8s_v5", REGION, "spot_linux")
+    found = [
+        (row["ChargePeriodStart"][:10], row["PricingQuantity"], row["ListUnitPrice"])
+        for row in focus_rows(rating, START)
+    ]
+    assert found == [
+        ("2026-01-30", pytest.approx(34), pytest.approx(listed)),
+        ("2026-01-31", pytest.approx(48), pytest.approx(listed)),
+        ("2026-02-01", pytest.approx(38), pytest.approx(2 * listed)),
+    ]
 
 
 @pytest.mark.parametrize("by_vm", [True, False])
