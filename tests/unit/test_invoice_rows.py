@@ -172,6 +172,15 @@ def test_a_row_without_a_quantity_is_rated_at_nothing(read):
     ]
 
 
+def test_a_row_without_a_region_is_rated_where_the_caller_says(read):
+    """West Europe where nothing is said; D4s v5 in East US by that region's list."""
+    assert read(vm(RegionId="")).list_total == pytest.approx(DAY_OF_D4)
+    elsewhere = 24 * CATALOGUE.price_per_h("Standard_D4s_v5", "eastus", "linux")
+    assert elsewhere != pytest.approx(DAY_OF_D4)
+    assert read(vm(RegionId=""), region="eastus").list_total == pytest.approx(elsewhere)
+    assert read(vm(), region="eastus").list_total == pytest.approx(DAY_OF_D4)
+
+
 def test_corrections_count_with_their_sign(read):
     """A day taken back and charged again on the next: one day is left, of cost and of hours."""
     back = vm(BilledCost=-DAY_OF_D4, PricingQuantity=-24, ConsumedQuantity=-24, ChargeClass="Correction")
