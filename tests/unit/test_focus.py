@@ -124,6 +124,13 @@ def test_one_row_per_vm_day_and_meter():
     assert {r["ResourceId"] for r in rows} >= {f"vm-{number}" for number in range(9)}
 
 
+def test_what_commitments_could_cover_is_what_their_own_vms_used():
+    """19 days of 10 h of dev's VMs, 21 of housed's: the room and the host could hold no other group's."""
+    uses = {use.commitment.name: use.use() for use in export()[0].allocation.commitments}
+    assert (uses["room"].covered, uses["room"].could_cover) == (pytest.approx(190), pytest.approx(190))
+    assert (uses["host"].covered, uses["host"].could_cover) == (pytest.approx(210), pytest.approx(210))
+
+
 def test_unused_commitment_has_rows_of_its_own():
     """At night no VM uses the reservation (empty capacity units would): cost without a resource that consumed it."""
     rating, rows = export(commitments=COMMITMENTS[:2])
