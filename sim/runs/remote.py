@@ -35,7 +35,7 @@ class Store:
         self.url = url.rstrip("/")
         kind = url.partition(":")[0]
         try:
-            from fsspec.core import url_to_fs  # start-up, and optional
+            from fsspec.core import url_to_fs  # start-up: fsspec is optional
 
             self._files, self._root = url_to_fs(self.url)
         except ImportError as missing:

@@ -131,11 +131,15 @@ def lives_on_hosts(rounds: int) -> dict[str, Any]:
         hosts = hosted.hosts_for(alive)
         small = works.create_run_delete(20_000, alive, hosts=hosts)
         day = works.create_run_delete(works.REAL_DAY + alive, alive, hosts=hosts)
+        failing = works.create_run_delete(
+            works.REAL_DAY + alive, alive, hosts=hosts, feature="host failures and healing"
+        )
         found[str(alive)] = contest(
             {
                 "plain SimPy with hosts": lambda n=alive: hosted.create_run_delete_on_hosts(20_000, n).lives,
                 "SimPy engine": lambda q=small: works.played(q, "simpy")["vms.deleted"],
                 "look-ahead engine": lambda q=day: works.played(q, "compiled")["vms.deleted"],
+                "hosts fail": lambda q=failing: works.played(q, "compiled")["vms.deleted"],
             },
             rounds,
         )

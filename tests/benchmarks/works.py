@@ -57,13 +57,15 @@ def on_and_off(machines: int, hours: float) -> SimulationInput:
     })  # fmt: skip
 
 
-def create_run_delete(lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit") -> SimulationInput:
-    """`plain_simpy.create_run_delete`, or with hosts `create_run_delete_on_hosts`."""
+def create_run_delete(
+    lives: int, alive: int, *, hosts: int = 0, placement: str = "first-fit", feature: str = ""
+) -> SimulationInput:
+    """`plain_simpy.create_run_delete`, or with hosts `create_run_delete_on_hosts`, under one of `FEATURES`."""
     gap_s = plain.MEAN_LIFE_S / alive
     more: dict[str, object] = {}
     if hosts:
         pool = {"name": "all", "count": hosts, "vcpus": hosted.HOST_VCPUS, "memory_gib": hosted.HOST_MEMORY_GIB}
-        more["platform"] = {"placement": placement, "hosts": [pool]}
+        more["platform"] = {"placement": placement, "hosts": [pool], **FEATURES.get(feature, {})}
     return question(lives * gap_s, {
         "arrivals": {"rate": plain.HOUR_S / gap_s, "lifetime": lognormal(plain.LIFETIME)},
         "durations": {
