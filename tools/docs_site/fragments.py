@@ -9,6 +9,7 @@ import html
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,12 @@ def python() -> str:
 def _described(name: str) -> Iterator[str]:
     it: Any = getattr(sim, name)
     yield f'<a id="sim.{name}"></a>\n\n### `sim.{name}`\n'
-    try:
-        bare = [one.replace(annotation=one.empty) for one in inspect.signature(it).parameters.values()]
-        yield f"```text\n{name}{re.sub(r'<function .+? at .+?>', '...', str(inspect.Signature(bare)))}\n```\n"
-    except (TypeError, ValueError):  # a type that has none
-        pass
+    # A scenario's class is built when it is first used: its signature depends on what ran before, and `load` makes it.
+    with suppress(TypeError, ValueError):  # some types have no signature
+        if not hasattr(it, "model_fields"):
+            bare = [one.replace(annotation=one.empty) for one in inspect.signature(it).parameters.values()]
+            words = re.sub(r"<function .+? at .+?>", "...", str(inspect.Signature(bare)))
+            yield f"```text\n{name}{words}\n```\n"
     yield f"{inspect.getdoc(it) or ''}\n"
     if inspect.isclass(it):
         own = {key: inspect.getdoc(value) for key, value in vars(it).items() if not key.startswith("_")}
