@@ -198,7 +198,7 @@ interval, so that interval and verdict say the same: differences as skewed as an
 quantile, too few replications give no bound; of a probability, `--fail-if` and `size` decide by Clopper and Pearson's bounds.
 
 `size` has no interval: covered are searches whose answer is right or *undecided*. Ranges of back-tests on whole synthetic tenants are
-in [Validation](validation.md)."""
+in [Validation](validation.md). Not counted here: Sobol's indices, and intervals of `vmfleet fit` (tests/theory has those)."""
 
 
 def soak(found: Figures) -> str:
@@ -209,8 +209,8 @@ def soak(found: Figures) -> str:
         for name, each in found["works"].items()
     ]  # fmt: skip
     return f"""Whole runs of `vmfleet run` without a report. Resident memory is sampled ten times a second; the table has the peak of each quarter of
-the samples while it simulates, and the peak while it writes the tables, in MiB. Flat: the last quarter's peak is at most
-{found["growth"] - 1:.0%} above the second's; the first has the start-up. `tests/unit/test_soak.py` has a process that leaks, and is found not to be flat.
+the samples while it simulates, and the peak while it writes the tables, in MiB. Flat: the third quarter's peak is at most
+{found["growth"] - 1:.0%} above the second's; the first has the start-up, the last reads all replications for the summary. `tests/unit/test_soak.py` has a process that leaks, and is found not to be flat.
 
 {table(("run", "replications", "samples", "1st", "2nd", "3rd", "4th", "writing", "flat"), rows)}"""
 
