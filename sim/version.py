@@ -1,3 +1,3 @@
 """The version of vmfleet, stated here only: the package's metadata, `sim.__version__` and provenance read it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
