@@ -10,7 +10,7 @@ prose (strings with a space), annotations, imports, decorators, and `strict=` of
 
 Every module has its share of the sample. A mutant stands in a copy of the checkout; the tests that run its line (the whole module's,
 for a line that runs at import) run in a forked process, fast and specific ones first, until one fails. Numba doesn't compile here.
-A mutant that outlives its tests is looked up in `tools/equivalent_mutants.json`, which gives the reason why no test can see it.
+A mutant that no test sees is looked up in `tools/surviving_mutants.json`: whether it is equivalent, and why, or what was done.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ from mutmut.mutation.mutators import mutation_operators, operator_string
 from tools.branches import MEASURED, ROOT, TESTS
 
 PACKAGES = ("lifecycle", "usage", "billing", "engines/shared")
-EXPLAINED = ROOT / "tools" / "equivalent_mutants.json"
+EXPLAINED = ROOT / "tools" / "surviving_mutants.json"
 LONGEST_S = 12.0  # of all tests for one mutant, as they took under coverage; of one test, a quarter
 PRELOADED = "hypothesis jinja2 joblib numba numpy pandas pyarrow.parquet pydantic rich.table scipy.stats simpy sybil tomlkit typer"
 SKIPPED = (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)
@@ -180,15 +181,30 @@ class Tests:
             users = [name for name, text in self.texts.items() if f"from {dotted} import" in text]
             for name in (mutant.file, *users):
                 found.update(itertools.chain.from_iterable(self.runs.get(name, {}).values()))
+            # A test that reads a table runs no line of it: those whose file imports the module.
+            found.update(
+                {
+                    test: self.sizes[test] + 1
+                    for test in self.seconds
+                    if f"from {dotted} import" in _text(test.split("::")[0])
+                }
+            )
         in_module = Counter(itertools.chain.from_iterable(runs.values()))
         cost = {
-            test: (0.05 + self.seconds[test]) / (0.02 + (in_module[test] + found[test]) / self.sizes[test])
+            test: (0.05 + self.seconds[test]) / (0.02 + (in_module[test] + found[test]) / max(self.sizes[test], 1))
             for test in found
         }
         ordered = sorted(found, key=lambda test: (cost[test], test))
         ordered = [test for test in ordered if self.seconds[test] <= LONGEST_S / 4]
         spent = itertools.accumulate(self.seconds[test] for test in ordered)
         return [test for test, seconds in zip(ordered, spent, strict=True) if seconds <= LONGEST_S]
+
+
+@cache
+def _text(file: str) -> str:
+    """The text of a file of tests."""
+    path = ROOT / file
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 class Only:
@@ -292,14 +308,9 @@ def interval(hits: int, of: int) -> tuple[float, float]:
 
 def summary(results: Sequence[Mapping[str, Any]], seed: int, of: int) -> dict[str, Any]:
     """The figures of a sample, with each survivor and the reason for it."""
-    reasons = {
-        (each["file"], each["change"]): each["reason"] for each in json.loads(EXPLAINED.read_text(encoding="utf-8"))
-    }
-    survivors = [
-        dict(each) | {"reason": reasons.get((each["file"], each["change"]), "")}
-        for each in results
-        if each["end"] == "survived"
-    ]
+    known = {(each["file"], each["change"]): each for each in json.loads(EXPLAINED.read_text(encoding="utf-8"))}
+    none = {"equivalent": False, "reason": ""}
+    survivors = [dict(each) | known.get((each["file"], each["change"]), none) for each in results if each["end"] == "survived"]
     packages = {}
     for package in PACKAGES:
         inside = [each for each in results if each["file"].startswith(f"sim/{package}/")]
@@ -308,7 +319,7 @@ def summary(results: Sequence[Mapping[str, Any]], seed: int, of: int) -> dict[st
     low, high = interval(killed, len(results))
     return {
         "seed": seed, "mutants": of, "drawn": len(results), "killed": killed, "interval": [round(low, 4), round(high, 4)],
-        "equivalent": sum(bool(each["reason"]) for each in survivors), "ends": dict(Counter(each["end"] for each in results)),
+        "equivalent": sum(each["equivalent"] for each in survivors), "ends": dict(Counter(each["end"] for each in results)),
         "packages": packages, "survivors": survivors,
     }  # fmt: skip
 

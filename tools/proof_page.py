@@ -94,9 +94,9 @@ def mutation(found: Figures) -> str:
     ]
     return f"""The program is changed in one place, and the fast tests that run this place must fail: an operator swapped, a number one higher, an
 argument dropped or None, a condition forced, a text of a table changed (the changes of mutmut, also in tables outside functions; not
-in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share, after earlier
-samples with other seeds had shown what was untested. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
-{high:.1%}** (Wilson). No test can see {alike} of the others, for the reason given{_without_alike(found)}.
+in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share; earlier
+samples with other seeds had shown what was untested before. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
+{high:.1%}** (Wilson). No test can see {alike} of the others: these are equivalent{_without_alike(found)}.
 
 {table(("package", "changes", "seen by a test", "share"), rows)}
 
