@@ -96,7 +96,7 @@ def mutation(found: Figures) -> str:
 argument dropped or None, a condition forced, a text of a table changed (the changes of mutmut, also in tables outside functions; not
 in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share; earlier
 samples with other seeds had shown what was untested before. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
-{high:.1%}** (Wilson). No test can see {alike} of the others: these are equivalent{_without_alike(found)}.
+{high:.1%}** (Wilson). No test can see {alike} of the others: these are equivalent{_without_alike(found)}.{found.get("note", "")}
 
 {table(("package", "changes", "seen by a test", "share"), rows)}
 
