@@ -310,9 +310,8 @@ def summary(results: Sequence[Mapping[str, Any]], seed: int, of: int) -> dict[st
     """The figures of a sample, with each survivor and the reason for it."""
     known = {(each["file"], each["change"]): each for each in json.loads(EXPLAINED.read_text(encoding="utf-8"))}
     none = {"equivalent": False, "reason": ""}
-    survivors = [
-        dict(each) | known.get((each["file"], each["change"]), none) for each in results if each["end"] == "survived"
-    ]
+    kept = [{key: each[key] for key in ("file", "line", "change")} for each in results if each["end"] == "survived"]
+    survivors = [each | known.get((each["file"], each["change"]), none) for each in kept]
     packages = {}
     for package in PACKAGES:
         inside = [each for each in results if each["file"].startswith(f"sim/{package}/")]

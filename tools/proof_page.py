@@ -87,6 +87,7 @@ def mutation(found: Figures) -> str:
     """Changes of the program that a test should see."""
     low, high = found["interval"]
     drawn, killed, alike = found["drawn"], found["killed"], found["equivalent"]
+    ends = ", ".join(f"{number} {end}" for end, number in found["ends"].items())
     rows = [(f"`sim/{name}`", of, seen, f"{seen / max(of, 1):.0%}") for name, (of, seen) in found["packages"].items()]
     survivors = [
         f"- `{each['file'].removeprefix('sim/')}` line {each['line']}: `{each['change'].replace('`', '')}`. {each['reason']}".strip()
@@ -96,7 +97,7 @@ def mutation(found: Figures) -> str:
 argument dropped or None, a condition forced, a text of a table changed (the changes of mutmut, also in tables outside functions; not
 in prose). Of {found["mutants"]:,} possible changes, {drawn} were drawn with seed {found["seed"]}, from each module its share; earlier
 samples with other seeds had shown what was untested before. **{killed} of {drawn} were seen: {killed / drawn:.1%}, 95 % interval {low:.1%} to
-{high:.1%}** (Wilson). No test can see {alike} of the others: these are equivalent{_without_alike(found)}.{found.get("note", "")}
+{high:.1%}** (Wilson): {ends}. No test can see {alike} of the others: these are equivalent{_without_alike(found)}.{found.get("note", "")}
 
 {table(("package", "changes", "seen by a test", "share"), rows)}
 
