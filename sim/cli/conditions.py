@@ -27,6 +27,8 @@ def conditions_of(
 
     conditions = [parse_constraint(each, OPTION) for each in words or ()]
     for condition in conditions:
+        if condition.note:
+            typer.echo(f"note: {condition.note}", err=True)
         for scenario in scenarios:
             condition.check(OPTION, scenario)
 

@@ -9,7 +9,7 @@ import typer
 from sim.cli import options, terminal
 from sim.cli.folders import run_study
 from sim.fields.metrics import Forms, hosts_sentence
-from sim.fields.numbers import MINUS, NO_NUMBER, general, money, percent
+from sim.fields.numbers import NO_NUMBER, estimate, general, length, percent
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
 
@@ -39,9 +39,12 @@ def size(
 ) -> None:
     """The smallest (or largest) value that keeps a target."""
     from sim import load, size
+    from sim.studies.constraints import parse_constraint
     from sim.studies.sizing import least_replications
 
     loaded = load(scenario, shared.overrides or ())
+    if (reading := parse_constraint(keep).note) and not shared.quiet:
+        terminal.note(reading)
     least, cap = least_replications(vary, keep, confidence, options.run_options(shared))
     if least and not shared.quiet:
         enough = "" if least <= cap else f"; with at most {cap:,} it can only be shown to be broken: give a larger -n"
@@ -101,25 +104,35 @@ def recommend(scenario: options.ScenarioFile, shared: options.Shared) -> None:
 
 def _print_evidence(summary: Mapping[str, Any]) -> None:
     """Each value that was tried, with its evidence, and the answer in a sentence."""
+    from sim.studies.axes import value_words
     from sim.studies.constraints import parse_constraint
 
     constraint, trials = parse_constraint(summary["keep"]), summary["trials"]
     form = Forms(currency=summary["currency"]).of(
         constraint.written_as, *(t[key] for t in trials for key in ("estimate", "low", "high"))
     )
+    terminal.say(f"{summary['words']}.")
+    cost = f"cost of {length(summary['hours'])}" if summary["hours"] else "mean cost"
     rows = []
     for trial in trials:
         between = terminal.interval(form, trial["low"], trial["high"])
-        estimate = form.with_unit(trial["estimate"])
-        cost = money(trial["mean_cost_usd"])
-        rows.append((str(trial["value"]), trial["answer"], estimate, between, str(trial["n"]), cost))
+        found = form.with_unit(trial["estimate"])
+        rows.append(
+            (
+                value_words(summary["path"], trial["value"]),
+                trial["answer"],
+                found,
+                between,
+                str(trial["n"]),
+                estimate(trial["mean_cost_usd"]),
+            )
+        )
     terminal.print_table(
         f"{summary['scenario']}: does {summary['path']} keep {summary['keep']}? Seed {summary['seed']}",
-        (summary["path"], "answer", "estimate", "bounds", "replications", f"mean cost ({summary['currency']})"),
+        (summary["path"], "answer", "estimate", "bounds", "replications", f"{cost} ({summary['currency']})"),
         rows,
         left=2,
     )
-    terminal.say(summary["words"])
     if sentence := hosts_sentence(summary.get("unpriced_hosts", ())):
         terminal.say(sentence)
 
@@ -131,14 +144,15 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
         "cost.total", *(option["saving_per_month"]["mean"] for option in summary["options"])
     )
     fall = f"{100 * summary['options'][0]['if_demand_falls']['by']:g} % less demand"
+    terminal.say(f"{summary['words']}.")
     terminal.print_table(
         f"{summary['scenario']}: saved a month (730 h), {currency}; {summary['replications']} replications, seed {summary['seed']}",
-        ("buy", "saves", level, "commits to", f"at {fall}", "regret then", "pays until"),
+        ("buy", "saves", level, "commits to", f"saves at {fall}", "less than the best then", "demand may fall by"),
         [
             (
-                option["name"], money(option["saving_per_month"]["mean"]), terminal.interval(form, *(option["saving_per_month"][end] for end in ("low", "high"))),
-                money(option["cost_per_month"]), money(option["if_demand_falls"]["saving_per_month"]["mean"]),
-                money(option["if_demand_falls"]["regret_per_month"]["mean"]), f"{MINUS}{percent(option['fall_to_break_even'])}" if option["fall_to_break_even"] is not None else NO_NUMBER,
+                option["name"], form.text(option["saving_per_month"]["mean"]), terminal.interval(form, *(option["saving_per_month"][end] for end in ("low", "high"))),
+                form.text(option["cost_per_month"]), form.text(option["if_demand_falls"]["saving_per_month"]["mean"]),
+                form.text(option["if_demand_falls"]["regret_per_month"]["mean"]), percent(option["fall_to_break_even"]) if option["fall_to_break_even"] is not None else NO_NUMBER,
             )
             for option in summary["options"]
         ],
@@ -150,21 +164,23 @@ def _print_purchases(summary: Mapping[str, Any]) -> None:
     ]
     terminal.print_table(
         "What to buy",
-        ("buy", "what", "amount", "or", "used", "pays if used", "covers", "bound"),
+        ("buy", "what", "amount", "or", "used", "pays if used", "covers", "saves at most"),
         [
             (
                 option["name"], each["size"] or f"{currency} an hour", general(each["amount"]),
                 "" if each["low"] == each["high"] else f"{each['low']:g} … {each['high']:g}",
                 *(percent(each[key]) for key in ("utilisation", "break_even", "coverage")),
-                money(each["newsvendor"] and each["newsvendor"]["saving_per_month"]),
+                form.text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else NO_NUMBER,
             )
             for option in shown
             for each in option["bought"]
         ],
         left=2,
     )  # fmt: skip
-    terminal.say("or: amounts that can't be distinguished; bound: what it alone could save at most (newsvendor)")
-    terminal.say(f"{summary['words']}.")
+    terminal.say(
+        "Less than the best then: what the best purchase for that demand would save besides. Demand may fall by: before nothing "
+        "is saved. Or: amounts that can't be distinguished. Saves at most: the best amount of it by itself."
+    )
     for each in summary["without_price"]:
         terminal.say(f"Note: no {each['what']}: {each['reason']}")
     for warning in summary["warnings"]:

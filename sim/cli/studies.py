@@ -81,14 +81,30 @@ def sweep(
         ),
     ],
     shared: options.Shared,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="METRIC<=LIMIT",
+            help="A target as of `size`: name the cheapest that keeps it; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Every combination of some values, in one table."""
     from sim import load, sweep
     from sim.runs.metrics import HEADLINES
+    from sim.studies.constraints import parse_constraint
+
+    for reading in filter(None, [parse_constraint(words).note for words in keep or ()]):
+        terminal.note(reading)
 
     loaded, metrics = load(scenario, shared.overrides or ()), shared.metrics or HEADLINES
     run_study(
-        "sweep", loaded.name, shared, lambda asked: sweep(loaded, vary, metrics=metrics, options=asked), _print_sweep
+        "sweep",
+        loaded.name,
+        shared,
+        lambda asked: sweep(loaded, vary, metrics=metrics, keep=keep or (), options=asked),
+        _print_sweep,
     )
 
 
@@ -96,6 +112,7 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     """For each variant its differences from the base, with their confidence."""
     from sim.runs.metrics import check_metric
     from sim.runs.run_result import AS_ASKED
+    from sim.scenario.month import month_in
     from sim.studies.cost_words import cost_answer, verdict_words
 
     answer = cost_answer(summary)
@@ -104,12 +121,13 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
     terminal.print_table(title, columns, lines)
     base = summary["base_metrics"]
     written = terminal.forms(base, summary["currency"])
+    month = month_in(summary)
     for metric in metrics or ():
         check_metric(metric, base)
     for variant, differences in summary["differences"].items():
         rows = []
         for name in metrics or terminal.SUMMARY:
-            found = differences.get(name)
+            found = None if month.hides(name) else differences.get(name)
             if found is None or (not metrics and not found["mean"] and not base.get(name, {}).get("mean")):
                 continue
             form = written.of(name, base[name]["mean"], found["mean"], found["low"], found["high"])
@@ -129,23 +147,36 @@ def _print_comparison(summary: Mapping[str, Any], metrics: list[str] | None) -> 
         terminal.say(f"Note: {warning}")
 
 
+KEEPS = {"feasible": "yes", "infeasible": "no", "undecided": "undecided"}
+
+
 def _print_sweep(summary: Mapping[str, Any]) -> None:
     """One row a point: its settings, then each metric with its half-width."""
-    metrics = summary["metrics"]
+    from sim.studies.axes import value_words
+    from sim.studies.sweep_words import sweep_sentences
+
+    terminal.say(*sweep_sentences(summary))
+    metrics, keeps = summary["metrics"], summary.get("keep", [])
     paths = [path for axis in summary["axes"] for path in axis["paths"]]
     points, written = summary["points"], Forms(currency=summary["currency"])
     found = {name: [point["metrics"][name] for point in points] for name in metrics}
     forms = {name: written.of(name, *(each["mean"] for each in every)) for name, every in found.items()}
     rows = []
     for place, point in enumerate(points):
-        cells = [str(point["settings"][path]) for path in paths]
+        cells = [value_words(path, point["settings"][path]) for path in paths]
         for name, form in forms.items():
-            half = found[name][place]["half_width"]
-            cells.append(form.text(found[name][place]["mean"]) + ("" if half is None else f" ± {form.text(half)}"))
-        rows.append(cells)
+            each = found[name][place]
+            around = terminal.interval(form, each["low"], each["high"])  # of a share it ends at 0 and 100 %
+            with_bounds = (
+                f"{form.text(each['mean'])} ({around})"
+                if form.times != 1.0
+                else f"{form.text(each['mean'])} ± {form.text(each['half_width'])}"
+            )
+            cells.append(form.text(each["mean"]) if each["half_width"] is None else with_bounds)
+        rows.append([*cells, *(KEEPS[point["keeps"][words]] for words in keeps)])
     terminal.print_table(
         f"{summary['scenario']}: {summary['replications']} replications a point, seed {summary['seed']}",
-        (*paths, *(form.title for form in forms.values())),
+        (*paths, *(form.title for form in forms.values()), *(f"keeps {words}" for words in keeps)),
         rows,
         left=len(paths),
     )

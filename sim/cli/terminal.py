@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sim.cli.streams import printable
-from sim.fields.metrics import Form, Forms, hosts_sentence, trace_sentence, trust_sentence
-from sim.fields.numbers import NO_NUMBER, general, money
+from sim.fields.metrics import Form, Forms
+from sim.fields.numbers import NO_NUMBER, general, length, money
 from sim.lifecycle.failures import FAILURES
+from sim.scenario.month import Month, month_in
 
 # start-up: rich and the report are loaded when something is shown
 if TYPE_CHECKING:
@@ -119,14 +120,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.cells import cell_len
     from rich.table import Table
 
-    table = Table(
-        title=printable(title),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     kept = "\N{NO-BREAK SPACE}"  # a sign stays with its figure
     shown = [[printable(cell.replace(" %", f"{kept}%").replace(" …", f"{kept}…")) for cell in row] for row in rows]
     cells = [[printable(column), *(row[index] for row in shown)] for index, column in enumerate(columns)]
@@ -138,6 +132,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in shown:
         table.add_row(*row)
     with page.capture() as captured:
+        page.print(printable(title), style="bold", soft_wrap=not sys.stdout.isatty())
         page.print(table)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
 
@@ -224,17 +219,19 @@ def interval(form: Form, low: float | None, high: float | None) -> str:
     return form.between(low, high, " … ") or NO_NUMBER
 
 
-def _shown(metrics: Mapping[str, Any]) -> list[str]:
+def _shown(metrics: Mapping[str, Any], month: Month) -> list[str]:
     """The summary's metrics, the utilisation of commitments, and uptime where the platform failed."""
     names = [*SUMMARY, *(name for name in metrics if name.endswith(".used_fraction"))]
     uptime = metrics.get("sla.uptime", {}).get("mean")
     if uptime is not None and uptime < 1.0:
         names += ["sla.uptime", "sla.credit"]
-    return [name for name in names if name in metrics and (metrics[name]["mean"] or name in ALWAYS_SHOWN)]
+    some = [name for name in names if name in metrics and not month.hides(name)]
+    return [name for name in some if metrics[name]["mean"] or name in ALWAYS_SHOWN]
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
+    from sim.runs.answer_words import answer_words
     from sim.runs.group_costs import costs_shown, mean_in  # start-up: loads the billing
     from sim.statistics.intervals import replications_for  # start-up: imports scipy
 
@@ -242,14 +239,15 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     costs = costs_shown(mean_in(summary))
     written = forms(metrics, summary.get("currency", "USD"))
     rows = []
-    for name in _shown(metrics):
+    for name in _shown(metrics, month_in(summary)):
         metric = metrics[name]
         form = written.of(name, *(metric[key] for key in ("mean", "low", "high")))
         around = interval(form, metric["low"], metric["high"])
         high = (form.text(metric[p]) for p in ("p50", "p90", "p99"))
         rows.append((form.title, form.text(costs.get(name, metric["mean"])), around, *high))
+    say(*answer_words(summary))
     title = (
-        f"{summary['scenario']}: {general(summary['horizon_h'])} h, {count} replication{'s' * (count != 1)}, "
+        f"{summary['scenario']}: {length(summary['horizon_h'])}, {count} replication{'s' * (count != 1)}, "
         f"seed {summary['seed']}, engine {summary['engine']}, billing {summary['billing_policy']}"
     )
     level = f"{_confidence(summary)} interval of the mean"
@@ -259,10 +257,6 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         say(f"Not all is simulated in the compiled engine: {feature} needs SimPy.")
     if few:
         say(f"replications needed: {', '.join(few)}", style="dim")
-    if sentence := trust_sentence(metrics.get("cost.trusted_share", {}).get("mean")):
-        say(f"{sentence} {hosts_sentence(summary.get('unpriced_hosts', ()))}".rstrip())
-    if sentence := trace_sentence(summary.get("trace_sizes", {})):
-        say(sentence)
     if summary.get("warm_up_found"):
         say(f"left out: a start-up of {general(summary['warm_up_h'])} h, found in a pilot (MSER-5)")
     stopping = summary.get("stopping")

@@ -18,7 +18,7 @@ from sim.fields.numbers import Scale, between, hours_scale, money_scale, percent
 from sim.fields.registry import Registry
 
 LOWER, HIGHER = "lower", "higher"  # which direction of a metric is better
-MOST_DECIMALS = 6
+NEARLY = 0.001  # of a share to 0 or 1
 _PLACEHOLDER = re.compile(r"<(\w+)>")
 
 
@@ -77,6 +77,9 @@ class Form:
         """Two bounds without their unit; empty where there are none."""
         if low is None or high is None:
             return ""
+        if self.times == 100.0 and min(low, high) >= 0.0:
+            ends = self.text(low), self.text(high)
+            return ends[0] if ends[0] == ends[1] and joined == " to " else joined.join(ends)
         return between(low * self.times, high * self.times, replace(self.scale, unit=""), joined)
 
 
@@ -150,15 +153,13 @@ class Metric:
 
 
 def _share_decimals(shares: Iterable[float]) -> int:
-    """Two, or more until no two different shares, and neither nothing nor all, look the same."""
-    different = {0.0, 1.0, *shares}
-    decimals = 2
-    while decimals < MOST_DECIMALS and len({round(100 * share, decimals) for share in different}) < len(different):
-        decimals += 1
-    return decimals
+    """Two; three where one is nearly nothing or all, as an availability of three nines."""
+    return 3 if any(0.0 < share < NEARLY or 1.0 - NEARLY < share < 1.0 for share in shares) else 2
 
 
 METRICS = Registry[Metric]("metric", base=Metric)
+PRETAX = "list prices are without tax"
+"""Microsoft, *Azure rate card resources* (Partner Center): all rates are pretax."""
 
 
 def add_metrics(*rows: Metric) -> None:
@@ -244,8 +245,10 @@ def trust_sentence(share: float | None, of: str = "the cost") -> str:
     if share is None:
         return ""
     if share >= 1.0:
-        return f"All of {of} is at list prices, imported prices or your own."
-    return f"{percent(share)} of {of} is at list, imported or your own prices; the rest is estimated or a stand-in."
+        return f"All of {of} is at list prices, imported prices or your own; {PRETAX}."
+    return (
+        f"{percent(share)} of {of} is at list, imported or your own prices, the rest estimated or a stand-in; {PRETAX}."
+    )
 
 
 def better_direction(name: str) -> str:

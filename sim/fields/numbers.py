@@ -1,10 +1,11 @@
 """How numbers are written for people, on a terminal, in a report and in a notebook alike."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 MINUS = "\N{MINUS SIGN}"
 NO_NUMBER = "\N{EN DASH}"
+NO_CENTS = 1000.0  # from this amount on an estimate has none
 MONEY = "USD"
 """The unit of a plan's hours in bills and ledgers, whatever the price list's currency is."""
 
@@ -35,13 +36,40 @@ class Scale:
 
 
 def money_scale(largest: float, currency: str) -> Scale:
-    """Cents; finer for a bill of a few coins, whole units above a million."""
-    return Scale(unit=currency, decimals=_decimals(largest, fine=4, fine_below=10.0, usual=2))
+    """Of estimates: no cents from a thousand on; finer for a bill of a few coins."""
+    decimals = 4 if 0.0 < abs(largest) < 10.0 else 0 if abs(largest) >= NO_CENTS else 2
+    return Scale(unit=currency, decimals=decimals)
+
+
+def money_decimals(amount: float, half: float | None = None) -> int:
+    """Of an amount that a decision rests on: no cents from a thousand on, and as far as its half-width lets it be known.
+
+    Down to the first digit of the half-width, or the second where that is a 1; below 0: tens, hundreds ...
+
+    >>> money_decimals(22251.8, 39.9), money_decimals(22251.8, 13.0), money_decimals(22251.8, 0.4), money_decimals(69.0)
+    (-1, 0, 0, 2)
+    """
+    most = 0 if abs(amount) >= NO_CENTS else 2 if abs(amount) >= 1 else money_scale(amount, "").decimals
+    if not half:
+        return most
+    first = -math.floor(math.log10(half))
+    found = min(most, first + (half * 10.0**first < 2.0))
+    return 0 if found == 1 else found
+
+
+def rounded(value: float, decimals: int) -> str:
+    """A number with so many decimals; below 0: in tens, hundreds ..."""
+    return plain(round(value, decimals), max(0, decimals))
+
+
+def estimate(amount: float | None) -> str:
+    """An amount of money that was simulated, by itself, without cents from a thousand on."""
+    return NO_NUMBER if amount is None else rounded(amount, money_decimals(amount))
 
 
 def money(value: float | None) -> str:
-    """An amount of money by itself, without its currency."""
-    return NO_NUMBER if value is None else money_scale(value, "").text(value)
+    """An amount of money by itself, without its currency, to the cent as on an invoice."""
+    return NO_NUMBER if value is None else plain(value, _decimals(value, fine=4, fine_below=10.0, usual=2))
 
 
 def hours_scale(largest: float) -> Scale:
@@ -66,12 +94,17 @@ def plain(value: float | None, decimals: int) -> str:
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
-    """A share between 0 and 1 as a percentage; what is not all is never shown as all, nor something as nothing."""
+    r"""A share between 0 and 1 as a percentage; what is not all is never shown as all, nor something as nothing.
+
+    >>> percent(0.9999996, 2), percent(0.000004, 1)  # without digits that nothing supports
+    ('>\xa099.99\xa0%', '<\xa00.1\xa0%')
+    """
     if share is None or not math.isfinite(share):
         return NO_NUMBER
-    if 0.0 < share < 1.0:
-        while decimals < 6 and round(share * 100, decimals) in (0.0, 100.0):
-            decimals += 1
+    shown, least = round(share * 100, decimals), 10.0**-decimals
+    if 0.0 < share < 1.0 and shown in (0.0, 100.0):
+        sign, edge = ("<", least) if shown == 0.0 else (">", 100.0 - least)
+        return f"{sign}\N{NO-BREAK SPACE}{plain(edge, decimals)}\N{NO-BREAK SPACE}%"
     return f"{plain(share * 100, decimals)}\N{NO-BREAK SPACE}%"
 
 
@@ -82,6 +115,19 @@ def count(value: float | None) -> str:
     if value == round(value):
         return plain(value, 0)
     return plain(value, 1 if abs(value) >= 10 else 2 if abs(value) >= 0.01 else 5)
+
+
+def length(hours: float) -> str:
+    """How long something lasts, in the unit a reader would use."""
+    if hours >= 48 and hours % 24 == 0:
+        return f"{hours / 24:,.0f} days"
+    if hours >= 72:
+        return f"{hours / 24:,.1f} days"
+    if hours == round(hours):
+        return "1 hour" if hours == 1 else f"{hours:,.0f} hours"
+    if hours >= 1:
+        return f"{hours:,.2f} hours"
+    return f"{hours * 60:,.10g} minutes"
 
 
 def general(value: float | None, digits: int = 5) -> str:
@@ -120,11 +166,9 @@ def signed(value: float | None, decimals: int) -> str:
 
 
 def between(low: float | None, high: float | None, scale: Scale, joined: str = " to ") -> str:
-    """Two bounds and their unit, in as many more decimals as it takes to tell them apart; empty where there are none."""
+    """Two bounds and their unit; empty where there are none, one figure where both are written alike."""
     if low is None or high is None:
         return ""
-    for decimals in range(scale.decimals, scale.decimals + 4):
-        finer = replace(scale, decimals=decimals)
-        if finer.text(low) != finer.text(high):
-            return f"{finer.text(low)}{joined}{finer.with_unit(high)}"
-    return scale.with_unit(low) if joined == " to " else f"{scale.text(low)}{joined}{scale.with_unit(high)}"
+    if joined == " to " and scale.text(low) == scale.text(high):
+        return scale.with_unit(low)
+    return f"{scale.text(low)}{joined}{scale.with_unit(high)}"

@@ -220,6 +220,17 @@ Share = Annotated[
 ]
 """A part of a whole or a probability, from 0 to 1."""
 
+Threshold = Annotated[
+    float,
+    Strict(),
+    Field(allow_inf_nan=False, gt=0, le=1),
+    BeforeValidator(read_percentage),
+    WithJsonSchema(
+        {"type": ["number", "string"], "exclusiveMinimum": 0, "maximum": 1, "pattern": r"^\s*[0-9.]+\s*%\s*$"}
+    ),
+]
+"""A part of a whole at which something is done: above 0, at most 1."""
+
 
 # --- names and the calendar -----------------------------------------------------------------------------------------
 

@@ -4,17 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit, hosts_sentence, trace_sentence, trust_sentence
-from sim.fields.numbers import Scale, between, count, money_scale, percent, plain
+from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
+from sim.fields.numbers import Scale, between, count, length, money_decimals, percent, plain
 from sim.fields.rounding import rounded_parts
-from sim.report import clock
 from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
+from sim.runs.answer_words import answer_words
+from sim.scenario.month import month_in
 from sim.statistics.intervals import estimate_ratio, replications_for
-from sim.units import HOURS_PER_MONTH, WEEK_H
+from sim.units import HOURS_PER_MONTH
 
-FEW_WEEKS = 4  # in so few weeks a part of one moves the month
-WORTH_SAYING = 0.005  # of the mean; bills that differ by less don't differ in practice
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
 HEADLINES = (
@@ -107,23 +106,17 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
 
 def brief(amount: float, currency: str) -> Scale:
     """Money as a decision needs it: no cents from a thousand on, and only cents from one on."""
-    decimals = 0 if abs(amount) >= 1000 else 2 if abs(amount) >= 1 else money_scale(amount, currency).decimals
-    return Scale(unit=currency, decimals=decimals)
+    return Scale(unit=currency, decimals=max(0, money_decimals(amount)))
 
 
 def answer(data: PageData) -> list[str]:
     """The main result in a few sentences: money a month first, then what it pays for."""
     run, stats, in_use = data.run, data.stats, data.hours.scale
-    cost, month = stats.get("cost.total", Stat(mean=0.0)), a_month(data)
+    cost = stats.get("cost.total", Stat(mean=0.0))
     money = brief(cost.mean, run.currency)
-    period = clock.length(run.horizon_h - run.warm_up_h)
-    first = f"Estimated cost: {brief(month.mean, run.currency).with_unit(month.mean)} a month ({money.with_unit(cost.mean)} for {period})"
-    if cost.p05 is not None and cost.p95 is not None and (cost.p95 - cost.p05) > WORTH_SAYING * abs(cost.mean):
-        first += f"; nine in ten such periods cost {between(cost.p05, cost.p95, money)}"
-    sentences = [f"{first}."]
-    counted_h = run.horizon_h - run.warm_up_h
-    if not is_fair_month(counted_h):
-        sentences.append(f"The monthly figure extrapolates {period}, which are not a whole number of weeks.")
+    period = length(run.horizon_h - run.warm_up_h)
+    bills = None if cost.p05 is None or cost.p95 is None else (cost.p05, cost.p95)
+    sentences = answer_words(run.stored.summary, bills)
     billed = data.hours.billed_total
     if billed > 0:
         sentences.append(_idle_words(data, in_use.with_unit(billed), in_use.with_unit(sum(data.hours.unserved))))
@@ -138,16 +131,8 @@ def answer(data: PageData) -> list[str]:
     if availability is not None:
         sentences.append(f"VMs were ready {percent(availability.mean, 2)} of the time they were needed.")
     sentences += _odds(run, data.money.scale)
-    if sentence := trust_sentence(
-        stats["cost.trusted_share"].mean if "cost.trusted_share" in stats else None, "the bill"
-    ):
-        sentences.append(sentence)
     if adjusted := run.stored.provenance.get("catalogue", {}).get("adjusted"):
         sentences.append(f"Prices of the list were {adjusted}.")
-    if sentence := trace_sentence(run.stored.summary.get("trace_sizes", {})):
-        sentences.append(sentence)
-    if sentence := hosts_sentence(run.stored.summary.get("unpriced_hosts", ())):
-        sentences.append(sentence)
     return sentences
 
 
@@ -158,10 +143,9 @@ def _idle_words(data: PageData, billed: str, idle: str) -> str:
         return f"Almost none of the {billed} billed were idle ({idle})."
     words = f"{percent(share, 0 if share >= 0.1 else 1)} of the billed hours were idle ({idle} of {billed})"
     paid = idle_cost(data)
+    per = " a month" if month_in(data.run.stored.summary).is_known else ""
     return (
-        f"{words}; that is {brief(paid, data.run.currency).with_unit(paid)} of compute a month."
-        if paid
-        else f"{words}."
+        f"{words}; that is {brief(paid, data.run.currency).with_unit(paid)} of compute{per}." if paid else f"{words}."
     )
 
 
@@ -169,21 +153,18 @@ def _idle_share(data: PageData) -> float:
     return data.stats["wasted_share"].mean if "wasted_share" in data.stats else 0.0
 
 
-def is_fair_month(counted_h: float) -> bool:
-    """Whether so many hours say what a month costs: whole weeks, or so many that a part of one hardly counts."""
-    return not counted_h % WEEK_H or counted_h >= FEW_WEEKS * WEEK_H
-
-
 def a_month(data: PageData) -> Stat:
-    """The cost of 730 hours; of an older folder, worked out from the total."""
+    """The cost of 730 hours, or of the period where it says nothing of a month; of an older folder, worked out from the total."""
     run = data.run
+    if not month_in(run.stored.summary).is_known:
+        return run.fleet.get("cost.total", Stat(mean=0.0))
     counted_h = run.horizon_h - run.warm_up_h
     each = HOURS_PER_MONTH / counted_h if counted_h > 0 else 0.0
     return run.fleet.get("cost.per_month", Stat(mean=run.mean("cost.total") * each))
 
 
 def idle_cost(data: PageData) -> float | None:
-    """What idle hours cost in compute a month; None where commitments pay for hours, too: no one knows for which."""
+    """What idle hours cost in compute, a month as `a_month` has it; None where commitments pay for hours, too: no one knows for which."""
     run = data.run
     if run.mean("cost.commitment") or not run.mean("cost.total"):
         return None
@@ -220,15 +201,6 @@ def stopping_words(asked: str, reached: bool | None) -> str:
     return f"The cap on replications came before the precision that was asked for ({asked})."
 
 
-def share_with_points(share: Stat) -> str:
-    """A share and how sure it is, both to the first digit of the half-width: 0.17 % (±0.02 points)."""
-    if not share.has_interval or share.high == share.low:
-        return percent(share.mean)
-    half = ((share.high or 0.0) - (share.low or 0.0)) / 2 * 100
-    decimals = min(max(1, math.ceil(-math.log10(half))), 6)
-    return f"{percent(share.mean, decimals)} (\N{PLUS-MINUS SIGN}{plain(half, decimals)}\N{NO-BREAK SPACE}points)"
-
-
 def needs(p: float, n: int) -> str:
     """In place of a quantile: what it takes, where *n* replications are too few; else it has none (a ratio of means)."""
     least = replications_for(p)
@@ -245,8 +217,9 @@ def shown(stat: Stat, which: str, form: Form) -> str:
 def _forms(data: PageData) -> dict[str, Form]:
     """The forms of the headline metrics that there are."""
     stats, made = data.stats, {}
+    month = month_in(data.run.stored.summary)
     for name in (*HEADLINES, *(name for name in stats if name.endswith(".used_fraction"))):
-        stat = stats.get(name)
+        stat = None if month.hides(name) else stats.get(name)
         if stat is None or (name.startswith("cost.") and not stat.mean and name != "cost.total"):
             continue
         figures = (stat.mean, stat.low, stat.high)
@@ -262,12 +235,18 @@ def _forms(data: PageData) -> dict[str, Form]:
 def cards(data: PageData) -> list[Card]:
     """The headline figures."""
     run, stats, month = data.run, data.stats, a_month(data)
-    money = brief(month.mean, run.currency)
-    made = [Card(what="Cost a month", value=money.text(month.mean), unit=run.currency, note="of 730 hours")]
+    money, is_month = brief(month.mean, run.currency), month_in(run.stored.summary).is_known
+    period = f"for {length(run.horizon_h - run.warm_up_h)}"
+    what, note = ("Cost a month", "of 730 hours") if is_month else ("Cost", period)
+    made = [Card(what=what, value=money.text(month.mean), unit=run.currency, note=note)]
     if (idle := _idle_share(data)) >= LEAST_IDLE:
         words = f"{percent(idle, 0 if idle >= 0.1 else 1)} of the billed hours"
         if paid := idle_cost(data):
-            about = {"value": brief(paid, run.currency).text(paid), "unit": run.currency, "note": f"a month; {words}"}
+            about = {
+                "value": brief(paid, run.currency).text(paid),
+                "unit": run.currency,
+                "note": f"{'a month' if is_month else period}; {words}",
+            }
             made.append(Card(what="Paid for idle hours", **about))
         else:
             made.append(Card(what="Billed but idle", value=plain(100 * idle, 0), unit="%", note="of the billed hours"))

@@ -82,19 +82,6 @@ def date(moment: datetime) -> str:
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
-def length(hours: float) -> str:
-    """How long something lasts, in the unit a reader would use."""
-    if hours >= 48 and hours % 24 == 0:
-        return f"{hours / 24:,.0f} days"
-    if hours >= 72:
-        return f"{hours / 24:,.1f} days"
-    if hours == round(hours):
-        return "1 hour" if hours == 1 else f"{hours:,.0f} hours"
-    if hours >= 1:
-        return f"{hours:,.2f} hours"
-    return f"{hours * 60:,.10g} minutes"
-
-
 def stretch(start: datetime | None, begin_h: float, end_h: float) -> str:
     """From when to when, as short as is clear; hours from the start where its date is unknown."""
     if start is None:

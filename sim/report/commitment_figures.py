@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.fields.numbers import MONEY, in_currency, percent, plain
+from sim.fields.numbers import MONEY, in_currency, length, percent, plain
 from sim.report import clock, style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key, Sheet
@@ -74,7 +74,7 @@ def commitment_use(run: ReportedRun) -> Drawn | None:
         return None
     shown = held[:MOST_PANELS]
     step = step_h(run.horizon_h)
-    remark = "replication 0" + ("" if step == 1 else f", each step the mean of {clock.length(step)}")
+    remark = "replication 0" + ("" if step == 1 else f", each step the mean of {length(step)}")
     left_out = len(held) - len(shown)
     remark += f", {left_out:,} more commitments in commitments.parquet" if left_out else ""
     sheet = Sheet("How much of what was bought is used in each hour?", footer(run, name, remark))

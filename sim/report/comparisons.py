@@ -13,6 +13,7 @@ from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
 from sim.report.waterfall import waterfall
 from sim.runs.run_result import AS_ASKED
+from sim.scenario.month import month_in
 from sim.studies.compare import NO_GAIN
 from sim.studies.cost_words import NOT_PRACTICAL, CostAnswer, cost_answer, verdict_words
 
@@ -187,10 +188,11 @@ def _difference_table(study: Study, variant: str) -> Table:
     by_metric = study.content["differences"][variant]
     base = study.content.get("base_metrics", {})
     order = [m for m in HEADLINES if m in by_metric] + [m for m in by_metric if m not in HEADLINES]
-    rows = []
-    same = 0
+    rows, same, month = [], 0, month_in(study.content)
     for metric in order:
         entry = by_metric[metric]
+        if month.hides(metric):
+            continue
         if not known(entry) or (entry["mean"] == 0 and metric not in HEADLINES):
             same += 1
             continue

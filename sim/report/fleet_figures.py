@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sim.fields.messages import list_words
-from sim.fields.numbers import count
+from sim.fields.numbers import count, length
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.report import clock, style
@@ -40,7 +40,7 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     policy = get_policy(run.policy)
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
-    every = "" if timeline.step_h == 1 else f"each step is the mean of {clock.length(timeline.step_h)}"
+    every = "" if timeline.step_h == 1 else f"each step is the mean of {length(timeline.step_h)}"
     sheet = Sheet("What are the VMs doing?", footer(run, name, every))
     stack = sheet.axes(190)
     below = np.zeros(len(timeline.edges_h) - 1)
@@ -63,7 +63,7 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     }
     return sheet.finish(
         name,
-        alt=f"VMs by power state over {clock.length(run.horizon_h)}; on average {_spelt(means)}, at most {count(round(float(below.max()), 1))} at once.",
+        alt=f"VMs by power state over {length(run.horizon_h)}; on average {_spelt(means)}, at most {count(round(float(below.max()), 1))} at once.",
         rows=_bands(timeline.edges_h, {str(state): timeline.states[state] for state in present}),
     )
 
@@ -105,7 +105,7 @@ def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
         over_time(axes, run, timeline.edges_h, means)
     most = {label: float(values.max()) for label, values in means.items()}
     return sheet.finish(
-        name, alt=f"Running VMs over {clock.length(run.horizon_h)}; at most {_spelt(most)}.",
+        name, alt=f"Running VMs over {length(run.horizon_h)}; at most {_spelt(most)}.",
         rows=_bands(timeline.edges_h, timeline.running),
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def single_vms(run: ReportedRun) -> Drawn:
     sheet.key(*(_key(state, policy) for state in shown))
     rows: list[list[object]] = [["vm", "from_h", "to_h", "state"]]
     rows += [[vm, from_h, to_h, str(state)] for vm, stay in stays for from_h, to_h, state in stay]
-    return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {clock.length(end_h)}.", rows=rows)
+    return sheet.finish(name, alt=f"Power states of {len(timelines)} VMs over {length(end_h)}.", rows=rows)
 
 
 def _rows_of_states(axes: Axes, timelines: Sequence[Sequence[Stay]], least: float) -> list[PowerState]:

@@ -4,15 +4,17 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
+from sim.fields.numbers import length
 from sim.fields.rounding import rounded_parts
-from sim.report import clock, style
-from sim.report.answer import brief, is_fair_month
+from sim.report import style
+from sim.report.answer import brief
 from sim.report.axes import Key, Sheet
 from sim.report.bill_figures import METER_LOOK, OTHER_LOOK, ROW, horizontal, whisker_keys, whiskers
 from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
+from sim.scenario.month import month_in
 from sim.units import HOURS_PER_MONTH
 
 MOST_BARS = 12
@@ -31,12 +33,14 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     shown = by_cost[:MOST_BARS]
     left_out = len(rows) - len(shown)
     counted_h = run.horizon_h - run.warm_up_h
-    times, period = 1.0, f"in {clock.length(counted_h)}"
-    if is_fair_month(counted_h):
+    times, period = 1.0, f"in {length(counted_h)}"
+    if month_in(run.stored.summary).is_known:
         times, period = HOURS_PER_MONTH / counted_h, "a month"
     total = run.mean("cost.total") * times
     scale = brief(total, run.currency)
-    words = [scale.with_unit(part) for part in rounded_parts(scale, [row[2] * times for row in by_cost], total)]
+    whole = math.fsum(row[2] for row in by_cost)  # as shown in tables: rounded
+    parts = [row[2] * total / whole if whole else 0.0 for row in by_cost]
+    words = [scale.with_unit(part) for part in rounded_parts(scale, parts, total)]
     is_parted = not run.mean("cost.commitment")
     question = f"Which group costs what of {scale.with_unit(total)} {period}?" + " What part is idle?" * is_parted
     remark = f"{left_out:,} groups that cost less left out" if left_out else ""

@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 
 from sim.fields.messages import list_words
 from sim.fields.metrics import Form, Forms, Unit, find_metric
-from sim.fields.numbers import Scale
-from sim.report import clock, style
+from sim.fields.numbers import Scale, length
+from sim.report import style
 from sim.report.waterfall import LESS, MORE, WHOLE, steps
 from sim.runs.group_costs import OF_NO_GROUP, mean_in
 from sim.runs.metrics import FLEET, check_metric
@@ -100,7 +100,7 @@ def _picture(title: str, form: Form, lines: Sequence[Line], hours: float | None 
     """Of a metric; a cost says how long the period is that it is of."""
     label = form.title
     if hours and form.label.startswith("cost") and "month" not in form.label:
-        label = f"{form.label} ({form.unit} in {clock.length(hours)})"
+        label = f"{form.label} ({form.unit} in {length(hours)})"
     words = [form.text(figure) for _, figure, *_ in lines]
     return Picture(**{"title": title, "label": label, "times": form.times, "lines": lines, "words": words, **more})
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim.errors import ResultError
+from sim.fields.numbers import length
 from sim.report import answer, clock, sections, style
 from sim.report.folder import ReportedRun
 from sim.report.sections import Shown
@@ -24,8 +25,8 @@ HERE = Path(__file__).parent
 def render(run: ReportedRun, figures: Sequence[Drawn], hours: HoursParts, money: MoneyParts) -> str:
     """The whole page of a run."""
     data = answer.page_data(run, hours, money)
-    facts = [clock.length(run.horizon_h - run.warm_up_h), clock.span(run.own_start, run.horizon_h)]
-    facts.append(f"warm-up of {clock.length(run.warm_up_h)} left out" if run.warm_up_h else "")
+    facts = [length(run.horizon_h - run.warm_up_h), clock.span(run.own_start, run.horizon_h)]
+    facts.append(f"warm-up of {length(run.warm_up_h)} left out" if run.warm_up_h else "")
     facts.append(f"{run.replications:,} replication{'' if run.replications == 1 else 's'}")
     facts += [f"seed {run.seed}", f"billing policy {run.policy}"]
     return fill(

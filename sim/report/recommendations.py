@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sim.fields.numbers import money, percent, plain
+from sim.fields.metrics import Form
+from sim.fields.numbers import percent, plain
 from sim.report import style
 from sim.report.answer import Table
 from sim.report.axes import Key, Sheet, whisker_key
@@ -41,7 +42,7 @@ def savings(study: Study) -> Drawn:
             line,
             saving["mean"],
             (style.BLUE, ""),
-            title=f"{each['name']} saves {money(saving['mean'])} {study.currency}",
+            title=f"{each['name']} saves {_form(study).text(saving['mean'])} {study.currency}",
         )
         axes.whisker(line, saving["low"], saving["high"])
         axes.dots(
@@ -50,9 +51,9 @@ def savings(study: Study) -> Drawn:
             style.ORANGE,
             marker="D",
             size=6,
-            titles=[f"{each['name']}: {money(fallen)} with less demand"],
+            titles=[f"{each['name']}: {_form(study).text(fallen)} with less demand"],
         )
-        axes.beside(line, money(saving["mean"]))
+        axes.beside(line, _form(study).text(saving["mean"]))
         rows.append([each["name"], saving["mean"], saving["low"], saving["high"], fallen])
     axes.name_lines([each["name"] for each in options])
     axes.rule(0.0, upright=True)
@@ -63,8 +64,13 @@ def savings(study: Study) -> Drawn:
         whisker_key(f"{percent(study.confidence, 0)} interval"),
         Key(label=f"if demand falls by {fall}", line=style.ORANGE, marker="D", dash="", size=6),
     )
-    said = ", ".join(f"{each['name']} {money(each['saving_per_month']['mean'])}" for each in options)
+    said = ", ".join(f"{each['name']} {_form(study).text(each['saving_per_month']['mean'])}" for each in options)
     return sheet.finish(name, alt=f"Saving a month in {study.currency}: {said}.", rows=rows)
+
+
+def _form(study: Study) -> Form:
+    """How amounts of money are written."""
+    return study.form("cost.total", *(each["saving_per_month"]["mean"] for each in study.content["options"]))
 
 
 def _options(study: Study) -> Table:
@@ -73,8 +79,8 @@ def _options(study: Study) -> Table:
         saving, fallen = each["saving_per_month"], each["if_demand_falls"]
         rows.append(
             [
-                each["name"], money(saving["mean"]), "" if saving["low"] is None else f"{money(saving['low'])} to {money(saving['high'])}",
-                money(each["cost_per_month"]), money(fallen["saving_per_month"]["mean"]), money(fallen["regret_per_month"]["mean"]),
+                each["name"], _form(study).text(saving["mean"]), "" if saving["low"] is None else f"{_form(study).text(saving['low'])} to {_form(study).text(saving['high'])}",
+                _form(study).text(each["cost_per_month"]), _form(study).text(fallen["saving_per_month"]["mean"]), _form(study).text(fallen["regret_per_month"]["mean"]),
                 percent(each["fall_to_break_even"]),
             ]
         )  # fmt: skip
@@ -82,10 +88,11 @@ def _options(study: Study) -> Table:
     return Table(
         columns=[
             "buy", f"saves ({study.currency})", f"{percent(study.confidence, 0)} interval", "commits to", f"saves at {fall} less demand",
-            "regret then", "saves until demand falls by",
+            "less than the best then", "demand may fall by",
         ],
         rows=rows,
-        note="Regret: what it then costs more than the best purchase for that demand.",
+        note="Less than the best then: what the best purchase for that demand would save besides (its regret). Demand may fall by: before nothing "
+        "is saved.",
     )  # fmt: skip
 
 
@@ -94,7 +101,7 @@ def _bought(study: Study) -> Table:
         [
             option["name"], each["size"] or "savings plan", each["region"] or "all", plain(each["amount"], 0 if each["size"] else 2),
             f"{each['low']:g} to {each['high']:g}", percent(each["utilisation"]), percent(each["break_even"]), percent(each["coverage"]),
-            percent(each["effective_savings_rate"]), money(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
+            percent(each["effective_savings_rate"]), _form(study).text(each["newsvendor"]["saving_per_month"]) if each["newsvendor"] else "",
             "" if each["trusted_price"] else "estimate or stand-in",
         ]
         for option in study.content["options"]
@@ -103,9 +110,9 @@ def _bought(study: Study) -> Table:
     return Table(
         columns=[
             "buy", "what", "region", "amount", "not distinguishable", "utilisation", "pays from", "coverage", "effective savings rate",
-            "newsvendor bound", "price",
+            "saves at most", "price",
         ],
         rows=rows, words=3,
-        note=f"Amounts: VMs; of a savings plan {study.currency} an hour. Newsvendor bound: what it alone could save at most, if any fraction "
-        "could be bought; only where its units are worth the same.",
+        note=f"Amounts: VMs; of a savings plan {study.currency} an hour. Saves at most: the best amount of it by itself, if any fraction "
+        "could be bought (the newsvendor bound); only where its units are worth the same.",
     )  # fmt: skip

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.metrics import Form
-from sim.fields.numbers import Scale, compact, money, percent, plain
+from sim.fields.numbers import Scale, compact, estimate, percent, plain
 from sim.report import style
 from sim.report.answer import Table, brief
 from sim.report.axes import Axes, Key, Sheet, whisker_key
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, label_of, read, write
+from sim.report.studies import Study, footer, read, write
 from sim.report.style import Drawn
-from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
+from sim.scenario.month import month_in
+from sim.studies.axes import label_of, value_words
+from sim.studies.constraints import FEASIBLE, INFEASIBLE, SIGNS, UNDECIDED, Constraint, parse_constraint
 
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
@@ -44,8 +46,9 @@ def _cost_of_answer(study: Study) -> list[str]:
     cost = next((trial["mean_cost_usd"] for trial in study.content["trials"] if trial["value"] == value), None)
     if value is None or cost is None:
         return []
-    each, amount = ("a month", cost / study.months) if study.months else ("in the period", cost)
-    return [f"It costs {brief(amount, study.currency).with_unit(amount)} {each}."]
+    amount = cost / (study.months or 1.0)
+    words = f"It costs {brief(amount, study.currency).with_unit(amount)} {study.period}."
+    return [words, *filter(None, [month_in(study.content).words])]
 
 
 def evidence(study: Study) -> Drawn:
@@ -69,7 +72,7 @@ def evidence(study: Study) -> Drawn:
         _, colour, marker = ANSWER_LOOK[trial["answer"]]
         low, high = (None if trial[end] is None else trial[end] * form.times for end in ("low", "high"))
         axes.whisker(place, low, high, colour=colour, upright=True)
-        title = f"{_shown(trial['value'])}: {form.with_unit(trial['estimate'])}, {ANSWER_LOOK[trial['answer']][0]}"
+        title = f"{value_words(content['path'], trial['value'])}: {form.with_unit(trial['estimate'])}, {ANSWER_LOOK[trial['answer']][0]}"
         axes.dots([place], [trial["estimate"] * form.times], colour, marker=marker, size=7, titles=[title])
     limit = content["limit"] * form.times
     axes.rule(limit, dash="--")
@@ -85,7 +88,10 @@ def evidence(study: Study) -> Drawn:
     )
     target = f"target: {compact(float(f'{limit:.10g}'))} {form.unit}"
     sheet.key(Key(label=target, line=style.INK, dash="--"))
-    said = "; ".join(f"{_shown(row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}" for row in rows[1:])
+    said = "; ".join(
+        f"{value_words(content['path'], row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}"
+        for row in rows[1:]
+    )
     return sheet.finish(name, alt=f"{form.label} at each {label_of(content['path'])} tried: {said}.", rows=rows)
 
 
@@ -100,9 +106,6 @@ def _form_of(study: Study, constraint: Constraint) -> Form:
     return Form(
         label=f"probability that {mean.label}{of} {sign} {shown}", scale=Scale(unit="%", decimals=1), times=100.0
     )
-
-
-SIGNS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
 def _target_words(study: Study, constraint: Constraint) -> str:
@@ -120,11 +123,16 @@ def _trials_table(study: Study) -> Table:
     for trial in study.content["trials"]:
         low, high = form.text(trial["low"]), form.text(trial["high"])
         bounds = "" if trial["low"] is None else f"{low} to {high}" if low != high else low
-        found = [_shown(trial["value"]), ANSWER_LOOK[trial["answer"]][0], form.text(trial["estimate"]), bounds]
-        rows.append([*found, plain(trial["n"], 0), money(trial["mean_cost_usd"] / (study.months or 1.0))])
-    per = "a month" if study.months else "in the period"
+        found = [
+            value_words(study.content["path"], trial["value"]),
+            ANSWER_LOOK[trial["answer"]][0],
+            form.text(trial["estimate"]),
+            bounds,
+        ]
+        rows.append([*found, plain(trial["n"], 0), estimate(trial["mean_cost_usd"] / (study.months or 1.0))])
     columns = [label_of(study.content["path"]), "answer", form.title, "bounds", "replications"]
-    return Table(caption="Every value tried", columns=[*columns, f"cost {per} ({study.currency})"], rows=rows, words=2)
+    columns.append(f"cost {study.period} ({study.currency})")
+    return Table(caption="Every value tried", columns=columns, rows=rows, words=2)
 
 
 def build_sensitivity(path: Path) -> Path:

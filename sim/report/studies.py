@@ -8,11 +8,12 @@ from typing import Any
 
 from sim.errors import ResultError
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import percent
+from sim.fields.numbers import length, percent
 from sim.report import page, sources
 from sim.report.sections import Shown
 from sim.report.style import Drawn
 from sim.runs.results import read_json
+from sim.scenario.month import month_in
 from sim.units import HOURS_PER_MONTH
 
 
@@ -31,9 +32,15 @@ class Study:
 
     @property
     def months(self) -> float | None:
-        """How many months of 730 hours the period is; None in an older folder, or where the period itself was varied."""
+        """How many months of 730 hours the period is; None where it says nothing of a month, was varied, or in an older folder."""
         hours = self.content.get("hours")
-        return None if not hours else float(hours) / HOURS_PER_MONTH
+        return float(hours) / HOURS_PER_MONTH if hours and month_in(self.content).is_known else None
+
+    @property
+    def period(self) -> str:
+        """What its costs are said of: a month, or the period."""
+        hours = self.content.get("hours")
+        return "a month" if self.months else f"in {length(hours)}" if hours else "in the period"
 
     def form(self, metric: str, *values: float | None) -> Form:
         """How figures of a metric are written, given some of them."""
@@ -43,24 +50,6 @@ class Study:
 def known(entry: Mapping[str, Any] | None) -> bool:
     """Whether an estimate or difference has a figure at all."""
     return entry is not None and entry.get("mean") is not None
-
-
-WORDS = {"count": "number of VMs", "hosts.count": "number of hosts", "when_off": "action when off", "os": "guest OS"}
-"""Of settings whose key says too little by itself."""
-
-
-def label_of(path: str) -> str:
-    """A setting as people call it, from its path in the scenario file.
-
-    >>> label_of("group.dev.schedule.off"), label_of("platform.hosts.ours.count"), label_of("group.*.count")
-    ('schedule off of dev', 'number of hosts of ours', 'number of VMs of all groups')
-    """
-    section, *rest = path.removeprefix("platform.").split(".")
-    if section not in ("group", "hosts", "commitment", "shortage") or len(rest) < 2:
-        return path.replace(".", " ").replace("_", " ")
-    name, key = rest[0], ".".join(rest[1:])
-    words = WORDS.get(f"{section}.{key}", WORDS.get(key, key.replace(".", " ").replace("_", " ")))
-    return f"{words} of {'all groups' if name == '*' else name}"
 
 
 def footer(study: Study, name: str, remark: str = "") -> str:

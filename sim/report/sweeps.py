@@ -1,7 +1,6 @@
 """The report of a sweep: how each figure moves with the settings that were varied."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,14 @@ from sim.fields.messages import list_words
 from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
-from sim.report.answer import Table, brief, stopping_words
+from sim.report.answer import Table, stopping_words
 from sim.report.axes import Key, Sheet
 from sim.report.pareto import cost_against_lateness
 from sim.report.sections import Shown
-from sim.report.studies import Study, footer, known, label_of, read, write
+from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
+from sim.studies.axes import label_of
+from sim.studies.sweep_words import settings_words, sweep_sentences
 
 MOST_LINES = 7
 DASHES = ("-", "--", "-.", ":")
@@ -30,12 +31,14 @@ def build_sweep(path: Path) -> Path:
     points = study.content["points"]
     over = f"{len(points):,} points over {list_words([label_of(path) for path in paths], 'and')}"
     sections = [Shown(title=over[:1].upper() + over[1:], figures=figures, tables=[_sweep_table(study, paths)])]
-    if (trade := cost_against_lateness(study, {_settings(point): point["metrics"] for point in points})) is not None:
+    if (
+        trade := cost_against_lateness(study, {settings_words(point): point["metrics"] for point in points})
+    ) is not None:
         sections.append(Shown(title="Cost against lateness", figures=trade[:1], tables=trade[1:]))
         figures = [*figures, trade[0]]
     return write(
         study, figures, sections, kind="sweep", name=study.title, each="at each point, with common random numbers",
-        answer=_extremes(study), file="sweep.json",
+        answer=_answer(study), file="sweep.json",
     )  # fmt: skip
 
 
@@ -83,7 +86,7 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
         dash, width = DASHES[i % len(DASHES)] if numeric else "", max(1.2, 3.0 - 0.6 * i)
         if numeric:
             axes.line(at, means, colour, dash=dash, width=width)
-        titles = [f"{form.with_unit(p['metrics'][metric]['mean'])} at {_settings(p)}" for p in found]
+        titles = [f"{form.with_unit(p['metrics'][metric]['mean'])} at {settings_words(p)}" for p in found]
         axes.dots(at, means, colour, titles=titles)
         for x, entry in zip(at, entries, strict=True):
             ends = [None if entry.get(k) is None else entry[k] * form.times for k in ("low", "high")]
@@ -101,39 +104,18 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
 
 
-def _settings(point: Mapping[str, Any]) -> str:
-    return ", ".join(f"{label_of(path)} = {value}" for path, value in point["settings"].items())
-
-
 def _form(study: Study, metric: str) -> Form:
     """How a metric is written at all points alike."""
     return study.form(metric, *(point["metrics"].get(metric, {}).get("mean") for point in study.content["points"]))
 
 
-def _extremes(study: Study) -> list[str]:
-    """Where each metric asked for is lowest and highest."""
-    sentences: list[str] = []
-    for metric in study.content["metrics"]:
-        form = _form(study, metric)
-        found = [p for p in study.content["points"] if known(p["metrics"].get(metric))]
-        if not found:
-            continue
-        least = min(found, key=lambda p: p["metrics"][metric]["mean"])
-        most = max(found, key=lambda p: p["metrics"][metric]["mean"])
-        words = form.label[:1].upper() + form.label[1:]
-        if metric == "cost.total":
-            scale = brief(most["metrics"][metric]["mean"] / (study.months or 1.0), study.currency)
-            form = replace(form, scale=scale, times=1.0 / (study.months or 1.0))
-            words += " a month" if study.months else ""
-        sentences.append(f"{words} goes from {_at_point(least, metric, form)} to {_at_point(most, metric, form)}.")
-    if sentences and "precision" in study.content:
+def _answer(study: Study) -> list[str]:
+    """What the sweep answers, and whether the precision was reached."""
+    sentences = sweep_sentences(study.content)
+    if "precision" in study.content:
         asked = f"half-widths within {percent(study.content['precision'], 2)} of each of these at every point"
         sentences.append(stopping_words(asked, study.content.get("reached")))
-    return sentences or ["No point has a figure that could be shown."]
-
-
-def _at_point(point: Mapping[str, Any], metric: str, form: Form) -> str:
-    return f"{form.with_unit(point['metrics'][metric]['mean'])} at {_settings(point)}"
+    return sentences
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:

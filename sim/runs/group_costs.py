@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.billing.meter_kinds import METERS
@@ -45,11 +45,16 @@ def group_costs(mean: Mean, members: Sequence[Sequence[str]]) -> GroupCosts:
     return GroupCosts(meters=meters, table=table, has_rest=has_rest)
 
 
-def costs_shown(mean: Mean) -> dict[str, float]:
-    """The metrics of a fleet's cost by meter as every view shows them: rounded once, so that they add up to the total."""
+def costs_shown(mean: Mean, least: int = 0) -> dict[str, float]:
+    """The metrics of a fleet's cost by meter as every view shows them: rounded once, so that they add up to the total.
+
+    *least*: decimals that they have at least, in a file.
+    """
     total = mean("cost.total", FLEET)
     exact = {f"cost.{meter}": mean(f"cost.{meter}", FLEET) for meter in METERS}
-    return dict(zip(exact, rounded_parts(money_scale(total, ""), [*exact.values()], total), strict=True))
+    scale = money_scale(total, "")
+    scale = replace(scale, decimals=max(least, scale.decimals))
+    return dict(zip(exact, rounded_parts(scale, [*exact.values()], total), strict=True))
 
 
 def mean_in(summary: Mapping[str, Any]) -> Mean:

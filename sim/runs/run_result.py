@@ -184,6 +184,8 @@ class RunResult(Pictured):
             "start": self.scenario.start.isoformat(),
             "horizon_h": self.scenario.horizon_s / SECONDS_PER_HOUR,
             "warm_up_h": self.scenario.warm_up_s / SECONDS_PER_HOUR,
+            **self.scenario.month.as_dict(),
+            **({"ready_limit": True} if any(g.ready.model_fields_set for g in self.scenario.groups) else {}),
             **({"warm_up_found": True} if self.scenario.warm_up_found else {}),
             "engine": self.engine,
             **({"needs_simpy": feature} if (feature := feature_for_simpy(self.inputs.plan)) else {}),

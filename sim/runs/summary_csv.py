@@ -7,6 +7,7 @@ from typing import Any
 
 from sim.fields.metrics import Form, Forms, find_metric
 from sim.runs.group_costs import costs_shown, mean_in
+from sim.scenario.month import month_in
 
 FILE = "summary.csv"
 Sheet = tuple[Sequence[str], Iterable[Sequence[object]]]
@@ -27,8 +28,9 @@ def _cell(cell: object) -> object:
 
 
 def shown(form: Form, *values: float | None) -> list[float | None]:
-    """Figures in the unit and with the decimals of their form; a sign of nothing is dropped."""
-    return [None if value is None else round(value * form.times, form.scale.decimals) + 0.0 for value in values]
+    """Figures in the unit of their form, with its decimals, and two at least (shares: four), to calculate with; a sign of nothing is dropped."""
+    decimals = max(form.scale.decimals, 4 if form.times == 100.0 else 2)
+    return [None if value is None else round(value * form.times, decimals) + 0.0 for value in values]
 
 
 def run_sheet(summary: Mapping[str, Any]) -> Sheet:
@@ -39,11 +41,12 @@ def run_sheet(summary: Mapping[str, Any]) -> Sheet:
     keys = ("mean", "low", "high", "p50", "p90", "p99")
     groups = {"whole fleet": summary["metrics"], **{name: own["metrics"] for name, own in summary["groups"].items()}}
     rows = []
-    costs = costs_shown(mean_in(summary))
+    costs = costs_shown(mean_in(summary), 2)
+    month = month_in(summary)
     for group, metrics in groups.items():
         for name, found in metrics.items():
             row = find_metric(name)
-            if found["mean"] and row is not None:
+            if found["mean"] and row is not None and not month.hides(name):
                 form = forms.of(name, *(found[key] for key in keys))
                 cells = shown(form, *(found[key] for key in keys))
                 if group == "whole fleet" and name in costs:

@@ -9,10 +9,13 @@ from sim.errors import InputError
 from sim.fields.defaults import DEFAULTS, SYSTEMS, default_key, to_plain
 from sim.fields.messages import close_match
 from sim.scenario import group_defaults
+from sim.scenario.paths import NAMED_TABLES, parse_path
 from sim.scenario.schema import REFERENCE, json_schema
 
 Schema = Mapping[str, Any]
 GROUP_WHEN_OFF = "group[].when_off"
+SHARE = "share"
+PERCENT = r"%\s*$"  # what the pattern of a share ends in: a percentage may stand there
 LARGE = 1e6  # a bound from here on only keeps out typing errors
 
 
@@ -56,6 +59,28 @@ def keys_at(path: str) -> list[Key]:
         hint = close_match(_plain(path), [_plain(row.path) for row in rows]) or "`vmfleet keys` lists all"
         raise InputError(f"keys {path}: the scenario file has no such key ({hint})")
     return found
+
+
+def kind_at(path: str) -> str:
+    """What may stand at a dotted path, names of groups and others in it, in words; empty where no such key is known.
+
+    >>> kind_at("group.dev.count"), kind_at("group.dev.autoscale.regular_above_base"), kind_at("no.such")
+    ('whole number from 0', 'share', '')
+    """
+    try:
+        names = parse_path(path)
+    except ValueError:
+        return ""
+    for table in NAMED_TABLES:
+        if names[: len(table)] == table:
+            names = (*table, *names[len(table) + 1 :])
+    rows = ((_plain(row.path).split("."), row.type) for row in key_rows())
+    fit = (
+        kind
+        for parts, kind in rows
+        if len(parts) == len(names) and all(a in (b, "<name>") for a, b in zip(parts, names, strict=True))
+    )
+    return next(fit, "")
 
 
 def _both(first: str, second: str) -> str:
@@ -125,6 +150,8 @@ def _words(kind: Schema) -> str:
         return "distribution"
     if kind.get("pattern", "").endswith("[0-9.WDTHMSwdthms]+)$"):
         return "duration"
+    if kind.get("pattern", "").endswith(PERCENT):
+        return SHARE
     name = kind.get("format", kind.get("type", "value"))
     if not isinstance(name, str):
         return " or ".join(_words({"type": one}) for one in name)

@@ -25,6 +25,7 @@ from sim.model.processes import Process, process_of
 from sim.scenario import plan_builder as scenario_plan
 from sim.scenario.description import DefaultInUse, defaults_in_use, describe
 from sim.scenario.file_model import ScenarioFile
+from sim.scenario.month import Month, month_of
 from sim.scenario.paths import apply_overrides, parse_override, parse_value
 from sim.scenario.reading import Origin, check_document, read_document
 from sim.scenario.resolved_groups import ResolvedGroups
@@ -88,6 +89,13 @@ class Scenario(ScenarioFile):
         return replace_fields(
             scenario_plan.fleet_plan(self, self.catalogue(), self._resolved), processes=self._processes
         )
+
+    @property
+    def month(self) -> Month:
+        """Whether the cost of its period may be said a month; of a warm-up still to be found, as without one."""
+        warm_up_s = 0.0 if self.warm_up == "auto" else self.warm_up_s
+        demands = (member.demand for member in self._resolved.groups)
+        return month_of((each.repeats_h for each in demands), self.horizon_s - warm_up_s, warm_up_s)
 
     def rated_groups(self) -> tuple[RatedGroup, ...]:
         """The groups as the price list sees them."""

@@ -5,9 +5,12 @@ Each is a sentence of `vmfleet validate`; nothing here refuses a file, since a w
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from sim.catalog.catalogue import Catalogue
 from sim.catalog.sizes import size_key
 from sim.distributions.specs import to_distribution
+from sim.model.demand.base import RequestContext
 from sim.scenario.commitments_section import CapacityReservationSection, ReservationSection, SavingsPlanSection
 from sim.scenario.file_model import ScenarioFile
 from sim.scenario.plan_builder import durations_of
@@ -15,6 +18,9 @@ from sim.scenario.resolved_groups import ResolvedGroup, ResolvedGroups
 from sim.units import format_duration
 
 MUCH = 0.5  # share beyond which an event is the rule, not the exception
+MOST_LATE = 0.9  # share of a trace after the horizon beyond which its times are hardly in seconds
+SHORTEST_LIFE_S = 1.0  # half of the VMs live longer, or their times are hardly in seconds
+MANY, SHORTEST_TRACE = 10, 0.005  # so many requests all within this part of the horizon are hardly in seconds either
 MOST_WARM_UP = 0.9  # share of the horizon that a warm-up may leave out without a word
 
 Check = Callable[[ScenarioFile, ResolvedGroups, Catalogue], Iterator[str]]
@@ -45,6 +51,26 @@ def _demand(file: ScenarioFile, resolved: ResolvedGroups, _catalogue: Catalogue)
             yield f"group {name}: a start takes {format_duration(ready_s)}, longer than the horizon: no VM is ever ready"
         for words in demand.unlikely(file.start, file.horizon_s, ready_s):
             yield f"group {name}: {words}"
+
+
+def _traces(file: ScenarioFile, resolved: ResolvedGroups, _catalogue: Catalogue) -> Iterator[str]:
+    """Which VMs of a file are not simulated, and times that are hardly in seconds."""
+    for number, split in resolved.splits.items():
+        name, context = file.groups[number].name, RequestContext(start=file.start, horizon_s=file.horizon_s)
+        lives_s = [each for part in split.parts for each in part.demand.recorded_lifetimes_s]
+        blocks = [block for part in split.parts for block in part.demand.request_times(context)]
+        born_s = np.concatenate([np.zeros(0), *blocks])
+        late, read = len(lives_s) - len(born_s), len(lives_s) + split.left_out
+        if late + split.left_out:
+            after = f"{late:,} {'is' if late == 1 else 'are'} requested after the horizon" if late else ""
+            outside = f"{split.left_out:,} outside its window" if split.left_out else ""
+            why = " and ".join(filter(None, (after, outside)))
+            yield f"group {name}: {len(born_s):,} of the {read:,} VMs of its trace are simulated; {why}"
+        short = len(lives_s) and float(np.median(lives_s)) < SHORTEST_LIFE_S
+        if late >= MOST_LATE * read:
+            yield f"group {name}: nearly all of its trace lies after the horizon; its times are read as seconds, and look like milliseconds"
+        elif short or (len(np.unique(born_s)) >= MANY and float(np.ptp(born_s)) < SHORTEST_TRACE * file.horizon_s):
+            yield f"group {name}: its trace is over at once; its times are read as seconds, and look like minutes, hours or days"
 
 
 def _failures(file: ScenarioFile, _resolved: ResolvedGroups, _catalogue: Catalogue) -> Iterator[str]:
@@ -173,4 +199,4 @@ def _load(file: ScenarioFile, _resolved: ResolvedGroups, _catalogue: Catalogue) 
             yield f"group {group.name}: a cooldown is not shorter than the horizon: that rule acts once"
 
 
-CHECKS: tuple[Check, ...] = (_clock, _demand, _failures, _room, _commitments, _prices, _load)
+CHECKS: tuple[Check, ...] = (_clock, _demand, _traces, _failures, _room, _commitments, _prices, _load)

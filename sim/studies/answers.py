@@ -2,6 +2,7 @@
 
 from html import escape
 
+from sim.errors import InputError
 from sim.runs.frames import DataFrame
 from sim.runs.metrics import check_metric, possible_metrics
 from sim.runs.pictures import Pictured
@@ -29,7 +30,9 @@ class Answer(Pictured):
 
 
 def check_metrics(scenario: Scenario, *metrics: str) -> None:
-    """Raise InputError, naming close matches, for a metric that no run of the scenario can report."""
+    """Raise InputError, naming close matches, for a metric that no run of the scenario can report, or that would be wrong."""
     possible = possible_metrics([commitment.name for commitment in scenario.billed_commitments()])
     for metric in metrics:
         check_metric(metric, possible)
+        if scenario.month.hides(metric):
+            raise InputError(f"{metric}: {scenario.month.words}")

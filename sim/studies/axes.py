@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sim.errors import Fault, InputError, ScenarioError
+from sim.scenario.keys import SHARE, kind_at
 from sim.scenario.paths import guest_first
 from sim.scenario.scenario import Scenario, parse_value
 from sim.units import format_duration, parse_duration
 
 MOST_POINTS = 100_000
+WHOLE = "whole number"
 MOST_DIGITS, MOST_EXPONENT = 400, 300  # of a number in a range: within those of a float
 
 Vary = Mapping[str | tuple[str, ...], Sequence[object]]
@@ -30,6 +32,7 @@ class Axis:
 
     paths: tuple[str, ...]
     values: tuple[tuple[object, ...], ...]  # one tuple a step, one value a path
+    step: str = ""  # of a range of a key that takes any number, as people write it
 
     def __post_init__(self) -> None:
         name = "+".join(self.paths)
@@ -66,11 +69,43 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def axes_of(vary: Vary | Sequence[str]) -> list[Axis]:
-    """Axes from text or from a mapping; raises InputError saying what would be right."""
+WORDS = {
+    "count": "number of VMs", "hosts.count": "number of hosts", "when_off": "action when off", "os": "guest OS",
+    "autoscale.regular_above_base": "share of regular VMs above the base", "autoscale.regular_base": "regular VMs first",
+    "spot.eviction_per_hour": "probability of eviction in an hour", "people.forgets": "share of evenings forgotten",
+}  # fmt: skip
+"""Of settings whose key says too little by itself."""
+
+
+def label_of(path: str) -> str:
+    """A setting as people call it, from its path in the scenario file.
+
+    >>> label_of("group.dev.schedule.off"), label_of("platform.hosts.ours.count"), label_of("group.*.count")
+    ('schedule off of dev', 'number of hosts of ours', 'number of VMs of all groups')
+    """
+    section, *rest = path.removeprefix("platform.").split(".")
+    if section not in ("group", "hosts", "commitment", "shortage") or len(rest) < 2:
+        return path.replace(".", " ").replace("_", " ")
+    name, key = rest[0], ".".join(rest[1:])
+    words = WORDS.get(f"{section}.{key}", WORDS.get(key, key.replace(".", " ").replace("_", " ")))
+    return f"{words} of {'all groups' if name == '*' else name}"
+
+
+def value_words(path: str, value: object) -> str:
+    """A value of a setting as people read it: a share in per cent."""
+    if isinstance(value, float | int) and not isinstance(value, bool) and kind_at(path).startswith(SHARE):
+        return f"{float(f'{100 * value:.10g}'):g} %"
+    return shown(value)
+
+
+def axes_of(vary: Vary | Sequence[str], *, searches: bool = False) -> list[Axis]:
+    """Axes from text or from a mapping; raises InputError saying what would be right.
+
+    Where one value is searched a share without a step has one of 1 %.
+    """
     if isinstance(vary, str):
         vary = [vary]
-    axes = [parse_axis(words) for words in vary] if not isinstance(vary, Mapping) else [
+    axes = [parse_axis(words, searches=searches) for words in vary] if not isinstance(vary, Mapping) else [
         Axis(paths=(path,), values=tuple((value,) for value in values))
         if isinstance(path, str)
         else Axis(paths=tuple(path), values=tuple(_in_step(path, value) for value in values))
@@ -113,15 +148,20 @@ def changed(scenario: Scenario, settings: Mapping[str, object]) -> Scenario:
     return scenario
 
 
-def parse_axis(words: str) -> Axis:
+def parse_axis(words: str, *, searches: bool = False) -> Axis:
     """An axis from `PATH=VALUES`, as the command line gives it."""
     path, equals, values = words.partition("=")
     if not equals or not path.strip() or not values.strip():
         raise InputError(f"--vary {words}: write PATH=V1,V2,... or PATH=LOW..HIGH:STEP")
     paths = tuple(each.strip() for each in path.split("+"))
-    steps = [step for part in split_outside(values, ",") for step in _expanded(part.strip(), words)]
+    parts = [part.strip() for part in split_outside(values, ",")]
+    step = ""
+    if len(paths) == 1 and len(parts) == 1 and (found := _RANGE.match(parts[0])) and "+" not in parts[0]:
+        step = _step_of(paths[0], found, words, searches=searches)
+        parts = [f"{parts[0]}:{step.replace(' ', '')}"] if step and not found[3] else parts
+    steps = [step for part in parts for step in _expanded(part, words)]
     if len(paths) == 1:
-        return Axis(paths=paths, values=tuple((step,) for step in steps))
+        return Axis(paths=paths, values=tuple((step,) for step in steps), step=step)
     return Axis(paths=paths, values=tuple(_zipped(step, paths, words) for step in steps))
 
 
@@ -170,6 +210,27 @@ def split_outside(text: str, separator: str) -> list[str]:
 _RANGE = re.compile(r"^([^{\[\"']+?)\.\.([^:/]+)(?:(:|/)(.+))?$")
 
 
+def _step_of(path: str, found: re.Match[str], words: str, *, searches: bool) -> str:
+    """The step of a range of a key that takes any number; empty where it takes whole numbers, or the range says how many."""
+    low, high, sign, by = found.groups()
+    if sign:
+        return str(by) if sign == ":" and WHOLE not in kind_at(path) else ""
+    kind = kind_at(path)
+    if kind.startswith(SHARE):
+        if searches:
+            return "1 %"
+        raise InputError(f"--vary {words}: {path} is a share; say the step, as in {low}..{high}:5%")
+    try:
+        ends = _number(low, is_time=False), _number(high, is_time=False)
+    except ValueError:
+        return ""
+    if WHOLE in kind or not kind or any(end.denominator > 1 for end in ends):
+        return ""
+    if ends[1] - ends[0] <= 1:
+        raise InputError(f"--vary {words}: {path} takes any number, so say the step, as in {low}..{high}:0.1")
+    return "1"
+
+
 def _expanded(part: str, words: str) -> list[object]:
     """The values of one part of a list: itself, or every step of a range."""
     if not part:
@@ -212,6 +273,8 @@ class TooLarge(ValueError):
 def _number(text: str, *, is_time: bool) -> Fraction:
     if is_time:
         return Fraction(str(parse_duration(text)))
+    if text.rstrip().endswith("%"):
+        return _number(text.rstrip()[:-1].rstrip(), is_time=False) / 100
     exponent = re.search(r"[eE]([+-]?\d+)$", text)
     if len(text) > MOST_DIGITS or (exponent and (len(exponent[1]) > 4 or abs(int(exponent[1])) > MOST_EXPONENT)):
         raise TooLarge(f"{text[:40]!r} is too large or too small a number")

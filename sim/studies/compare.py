@@ -29,7 +29,7 @@ from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
 from sim.studies.cost_words import comparison_sheet, cost_answer
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
-from sim.studies.study_folders import hours_of, replications_table, write_study
+from sim.studies.study_folders import hours_of, period_of, replications_table, write_study
 
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
@@ -113,7 +113,7 @@ class Comparison(Pictured):
             "seed": self.base.seed,
             "replications": self.n,
             "confidence": self.confidence,
-            "hours": hours_of(self.base.scenario),
+            **period_of([run.scenario for run in (self.base, *self.variants.values())]),
             "variant_hours": {name: hours_of(run.scenario) for name, run in self.variants.items()},
             "stopped": self.stopped,
             "warnings": self.warnings,

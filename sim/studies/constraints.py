@@ -7,24 +7,27 @@ probability; `availability@dev>=99.9%` about one group. The answer has three val
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from types import MappingProxyType
 from typing import Protocol
 
 from sim.errors import InputError
-from sim.fields.metrics import domain_of
+from sim.fields.metrics import LOWER, Forms, Unit, domain_of, find_metric
+from sim.fields.numbers import compact
 from sim.runs.metrics import FLEET, RATIOS
 from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import bounded_mean, bounded_ratio, clopper_pearson
 from sim.studies.answers import check_metrics
 
+LIKELY_PERCENT = 0.1  # from here on a limit of what should be rare may be meant in per cent
 FEASIBLE, INFEASIBLE, UNDECIDED = "feasible", "infeasible", "undecided"
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 )
+SIGNS = MappingProxyType({"<": "below", "<=": "at most", ">": "above", ">=": "at least"})
 _METRIC = r"(?P<metric>[A-Za-z_][\w.\- ]*?)(?:@(?P<group>[\w.\-]+))?"
 _SIGN, _NUMBER = r"(?P<sign><=|>=|<|>)", r"(?P<limit>[-+0-9.eE_]+\s*%?)"
 _MEAN_OF = re.compile(r"^mean\(\s*([^()]*?)\s*\)")
@@ -72,6 +75,7 @@ class Constraint:
     limit: float
     quantile: float | None = None  # of the metric over replications
     event: tuple[str, float] | None = None  # whose probability is limited: (sign, bound) of the metric
+    note: str = ""  # how a number was read that might be meant otherwise
 
     @property
     def is_share_of_replications(self) -> bool:
@@ -82,6 +86,14 @@ class Constraint:
     def written_as(self) -> str:
         """The metric as which its estimate is written: a share of replications as any share."""
         return "availability" if self.is_share_of_replications else self.metric
+
+    def plain_words(self, currency: str) -> str:
+        """The target as people say it; of a share of replications as it is written."""
+        if self.is_share_of_replications:
+            return self.words
+        form = Forms(currency=currency).of(self.metric, self.limit)
+        limit = f"{compact(float(f'{self.limit * form.times:.10g}'))} {form.unit}".rstrip()
+        return f"{form.label}{f' of {self.group}' if self.group else ''} {SIGNS[self.sign]} {limit}"
 
     def least_replications(self, level: float) -> float:
         """Replications without which it can't be shown to be kept with an error of *level*, even if all come out well.
@@ -161,11 +173,23 @@ def parse_constraint(words: str, option: str = "--keep") -> Constraint:
             f"{option} {words}: is no condition; write METRIC<=LIMIT, such as cost.total<=50000, availability>=99.9%, "
             "p95(cost.total)<=50000 or P(cost.total>50000)<=5%"
         )
-    limit, quantile, event = _value(found["limit"], words, option), None, None
-    if found.re is _CHANCE:
+    row = find_metric(found["metric"])
+    is_share = row is not None and row.unit is Unit.SHARE
+    notes: list[str] = []
+
+    def number(part: str, *, of_a_share: bool, is_bad: bool) -> float:
+        value = _value(found[part], words, option)
+        if of_a_share:
+            notes.extend(_reading(found[part].strip(), value, f"{option} {words}", is_bad=is_bad))
+        return value
+
+    is_chance = found.re is _CHANCE
+    of_a_share, is_bad = (True, True) if is_chance else (is_share, row is not None and row.better == LOWER)
+    limit, quantile, event = number("limit", of_a_share=of_a_share, is_bad=is_bad), None, None
+    if is_chance:
         if not 0.0 <= limit <= 1.0:
             raise InputError(f"{option} {words}: a probability is from 0 to 1 (or 0 % to 100 %), not {limit:g}")
-        event = (found["inner"], _value(found["bound"], words, option))
+        event = (found["inner"], number("bound", of_a_share=is_share, is_bad=row is not None and row.better == LOWER))
     elif found.re is _QUANTILE:
         share = float(found["p"]) / 100
         if not 0.0 < share < 1.0:
@@ -173,8 +197,21 @@ def parse_constraint(words: str, option: str = "--keep") -> Constraint:
         quantile = share if found["sign"].startswith("<") else 1 - share
     return Constraint(
         words=text, metric=found["metric"], group=found["group"] or FLEET, sign=found["sign"], limit=limit,
-        quantile=quantile, event=event,
+        quantile=quantile, event=event, note="; ".join(notes),
     )  # fmt: skip
+
+
+def _reading(text: str, value: float, where: str, *, is_bad: bool) -> Iterator[str]:
+    """How a share without a per cent sign was read, where the same number is likely in per cent: of what should be rare (*is_bad*).
+
+    Raises InputError for one above 1, which is no share.
+    """
+    if text.endswith("%"):
+        return
+    if value > 1.0:
+        raise InputError(f"{where}: a share is at most 1; write {value:g}% or {value / 100:g} for {value:g} %")
+    if is_bad and value >= LIKELY_PERCENT:
+        yield f"{where}: {text} is read as {100 * value:g} %; write {value:g}% for {value:g} %"
 
 
 def _value(text: str, words: str, option: str) -> float:

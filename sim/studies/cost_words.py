@@ -3,16 +3,17 @@
 Practical before statistical significance: what is smaller than `PRACTICAL` is no difference in practice, however certain it is.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.billing.causes import CAUSES
 from sim.fields.metrics import Form, Forms, Unit, find_metric
-from sim.fields.numbers import Scale, between, money_scale, percent, plain, signed
+from sim.fields.numbers import Scale, between, length, money_decimals, percent, plain, rounded, signed
 from sim.fields.rounding import rounded_parts
+from sim.runs.answer_words import few_words
 from sim.runs.summary_csv import Sheet, shown
+from sim.scenario.month import month_in
 from sim.units import HOURS_PER_MONTH
 
 PRACTICAL: Mapping[Unit, float] = {
@@ -23,7 +24,9 @@ PRACTICAL: Mapping[Unit, float] = {
 }
 """By unit the least difference that matters in practice; of other units a thousandth of the base's figure."""
 NOT_PRACTICAL = "no practical difference"
-LEAST_POINTS = 0.00005  # of availability that are named at all
+BOOTS = "boots"
+"""What CAUSES calls boots and failures, in fleets without any failure."""
+FAILURES = ("failures.", "evictions", "host_failures", "guest_crashes", "allocation.failures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,9 @@ class Saving:
     high: float | None
     verdict: str
     matters: bool  # in practice
-    readier: float  # by so much of the time needed VMs are ready more often; 0 where that is undecided
+    readier: (
+        float  # by so much of the time needed VMs are ready more often; 0 where that is undecided or hardly matters
+    )
     causes: Mapping[str, float]  # by label, in the order in which they take effect
 
     @property
@@ -53,11 +58,9 @@ class Saving:
     @property
     def decimals(self) -> int:
         """Of amounts, as far as the interval supports them; negative: tens, hundreds ..."""
-        most = money_scale(max(abs(self.before), abs(self.after)), "").decimals
-        most = most if abs(self.change) < 100 else 0
-        half = 0.0 if self.low is None or self.high is None else (self.high - self.low) / 2
-        digits = min(most, 1 - math.floor(math.log10(half))) if half > 0 else most
-        return 0 if digits == 1 else digits
+        half = None if self.low is None or self.high is None else (self.high - self.low) / 2
+        found = money_decimals(max(abs(self.before), abs(self.after)), half)
+        return found if abs(self.change) < 100 else min(found, 0)
 
     def rounded_causes(self, scale: Scale) -> Mapping[str, float]:
         """What each cause changes, rounded so that the table adds up."""
@@ -70,7 +73,7 @@ class Saving:
 
     def money(self, amount: float) -> str:
         """An amount, rounded to what is known of the saving."""
-        return plain(round(amount, self.decimals), max(0, self.decimals))
+        return rounded(amount, self.decimals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +83,16 @@ class CostAnswer:
     base: str
     currency: str
     confidence: float
-    period: str  # "a month", or "" for the period that was simulated
+    period: str  # "a month", else the time that was simulated, or "" where that differs
     savings: Sequence[Saving]
     trusted: Mapping[str, float]  # share of the cost at trusted prices, by name, the base's too
+    replications: int = 0
+    month: str = ""  # what a reader must know of a cost a month
 
     def sentences(self) -> list[str]:
         """A sentence a variant, and one on prices that are estimates."""
         found = [self._sentence(each) for each in self.savings]
+        found += filter(None, (self.month, few_words(self.replications))) if found else ()
         doubtful = {name: 1 - share for name, share in self.trusted.items() if share < 1}
         if doubtful:
             worst = max(doubtful, key=lambda name: doubtful[name])
@@ -106,9 +112,12 @@ class CostAnswer:
             return f"{name} costs practically the same as {self.base}: {how} {unit}{self._ready(of)}."
         share = "" if of.relative is None else f"{percent(abs(of.relative), 0 if abs(of.relative) >= 0.1 else 1)}"
         certain = "; ".join(each for each in (share, self._bounds(of)) if each)
-        more = "saves" if of.change < 0 else "costs"
-        added = f"{of.money(abs(of.change))} {self.currency}{' more' if of.change > 0 else ''} {self.period}".rstrip()
-        return f"{name} {more} {added}{f' ({certain})' if certain else ''}: {how}{self._ready(of)}."
+        amount, certain = f"{of.money(abs(of.change))} {unit}", f" ({certain})" if certain else ""
+        if of.change < 0:
+            return f"{name} saves {amount}{certain}: {how}{self._ready(of)}."
+        less = of.change / of.after
+        back = f" That is, {self.base} costs {percent(less, 0 if less >= 0.1 else 1)} less than {name}."
+        return f"{name} costs {amount} more than {self.base}{certain}: {how}{self._ready(of)}.{back}"
 
     def _bounds(self, of: Saving) -> str:
         """The interval of the difference, where rounding leaves one."""
@@ -121,7 +130,7 @@ class CostAnswer:
 
     @staticmethod
     def _ready(of: Saving) -> str:
-        if abs(of.readier) < LEAST_POINTS:
+        if not of.readier:
             return ""
         return f"; VMs are ready {plain(100 * abs(of.readier), 2)} points {'more' if of.readier > 0 else 'less'} often"
 
@@ -136,7 +145,7 @@ class CostAnswer:
         scale = self.scale
         rows = [[f"cost of {self.base}", *(scale.text(each.before) for each in self.savings)]]
         shown = [each.rounded_causes(scale) for each in self.savings]
-        for label in (row.label for row in CAUSES.values()):
+        for label in (label for row in CAUSES.values() for label in (row.label, *[BOOTS] * (row.name == "failures"))):
             parts = [parts.get(label, 0.0) for parts in shown]
             if any(parts):
                 rows.append([f"  {label}", *(signed(part, scale.decimals) if part else "" for part in parts)])
@@ -154,9 +163,12 @@ class CostAnswer:
 def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
     """From a `comparison.json`; per month unless the fleets were simulated for different times, or it is an older one."""
     hours = content.get("hours")
-    same = hours and all(own == hours for own in content.get("variant_hours", {}).values())
-    times = HOURS_PER_MONTH / hours if hours and same else 1.0
-    base = content.get("base_metrics", {})
+    month = month_in(content)
+    own_hours = content.get("variant_hours", {}).values()
+    times, period = 1.0, ""
+    if hours and all(own == hours for own in own_hours):
+        times, period = (HOURS_PER_MONTH / hours, "a month") if month.is_known else (1.0, f"in {length(hours)}")
+    base, names = content.get("base_metrics", {}), {} if _fails(content) else {"failures": BOOTS}
     savings, trusted = [], {content["base"]: base.get("cost.trusted_share", {}).get("mean")}
     for variant, by_metric in content["differences"].items():
         cost = by_metric.get("cost.total") or {}
@@ -174,15 +186,26 @@ def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
             Saving(
                 variant=variant, before=before * times, after=(before + cost["mean"]) * times, low=low, high=high,
                 verdict=str(cost.get("verdict", "")), matters=matters("cost.total", cost, base),
-                readier=(ready.get("mean") or 0.0) * (ready.get("verdict") != "undecided"),
-                causes={row["label"]: row["mean"] * times for row in content.get("causes", {}).get(variant, ())},
+                readier=(ready.get("mean") or 0.0)
+                * (ready.get("verdict") != "undecided" and matters("availability", ready, base)),
+                causes={
+                    names.get(row.get("cause"), row["label"]): row["mean"] * times
+                    for row in content.get("causes", {}).get(variant, ())
+                },
             )
         )  # fmt: skip
     return CostAnswer(
         base=content["base"], currency=content.get("currency", "USD"), confidence=content.get("confidence", 0.95),
-        period="a month" if times != 1.0 or same else "", savings=sorted(savings, key=lambda each: each.change),
+        period=period, month=month.words, replications=content.get("replications", 0), savings=sorted(savings, key=lambda each: each.change),
         trusted={name: share for name, share in trusted.items() if share is not None},
     )  # fmt: skip
+
+
+def _fails(content: Mapping[str, Any]) -> bool:
+    """Whether anything fails, is evicted or is refused in the base or in a variant."""
+    means = (entry.get("mean") for by in (content.get("base_metrics", {}), *content["differences"].values())
+             for name, entry in by.items() if name.startswith(FAILURES))  # fmt: skip
+    return any(means)
 
 
 def matters(metric: str, difference: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -214,14 +237,15 @@ def comparison_sheet(content: Mapping[str, Any]) -> Sheet:
     rows: list[list[object]] = []
     unit = f"{answer.currency} {answer.period}".rstrip()
     for each in answer.savings:
-        money = Form(label="cost", scale=answer.scale)
-        cells = shown(money, each.before, each.after, each.change, each.low, each.high)
+        cents = replace(answer.scale, decimals=max(2, answer.scale.decimals))
+        before, after = cents.rounded(each.before), cents.rounded(each.after)
+        cells = shown(Form(label="cost", scale=cents), before, after, after - before, each.low, each.high)
         share = None if each.relative is None else round(100 * each.relative, 2)
         by_metric = content["differences"][each.variant]
         rows.append(
             [each.variant, "cost", unit, *cells, share, verdict_words("cost.total", by_metric["cost.total"], base)]
         )
-        parts = each.rounded_causes(answer.scale)
+        parts = each.rounded_causes(cents)
         rows += [
             [each.variant, f"cost: {label}", unit, None, None, part, None, None, None, "cause"]
             for label, part in parts.items()

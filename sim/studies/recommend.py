@@ -16,7 +16,7 @@ from typing import Any, Unpack
 from sim.billing.commitments import TERMS
 from sim.errors import InputError
 from sim.fields.messages import list_words
-from sim.fields.numbers import money, percent, plain
+from sim.fields.numbers import money, money_decimals, percent, plain, rounded
 from sim.runs.frames import DataFrame, frame
 from sim.runs.options import StudyKeywords, options_from
 from sim.runs.run import loaded, run_with
@@ -125,11 +125,11 @@ class Recommendation(Answer):
             if not best.bought:
                 said.append(f"for {term} nothing pays off")
                 continue
-            saving, fallen = best.saving, best.saving_fallen.mean
-            share = percent(saving.mean / self.payg.mean) if self.payg.mean else ""
-            then = f"saves {money(fallen)}" if fallen >= 0 else f"loses {money(-fallen)}"
+            saving, fallen = _rounded(best.saving), _rounded(best.saving_fallen)
+            share = percent(best.saving.mean / self.payg.mean, 0) if self.payg.mean else ""
+            then = f"saves {fallen}" if best.saving_fallen.mean >= 0 else f"loses {fallen}"
             said.append(
-                f"for {term} buy {best.words}: it saves {money(saving.mean)} {currency} a month, {share} of compute, "
+                f"for {term} buy {best.words}: it saves {saving} {currency} a month, {share} of compute, "
                 f"and {then} if demand falls by {percent(FALL, 0)}"
             )
         text = "; ".join(said)
@@ -173,6 +173,8 @@ def recommend(scenario: Scenario | str | Path, **keywords: Unpack[StudyKeywords]
     options = options_from(keywords, StudyKeywords, "recommend").seeded(asked)
     if options.count(asked) < 2:
         raise InputError("a purchase needs at least 2 replications to be judged by")
+    if not asked.month.is_known:
+        raise InputError(f"a commitment is paid for in every hour. {asked.month.words}")
     result = run_with(asked, options)
     fleet = FleetHours.of(result)
     offered, lacking = offers(fleet)
@@ -324,6 +326,12 @@ def _warnings(scenario: Scenario, fleet: FleetHours) -> Iterator[str]:
         yield f"what the scenario has already ({names}) stays, and is used first"
     if scenario.rounding != "exact":
         yield f"hours are counted to the second, not by {scenario.rounding}"
+
+
+def _rounded(amount: Interval) -> str:
+    """Its size without a sign, as far as its interval lets it be known."""
+    half = None if amount.low is None or amount.high is None else (amount.high - amount.low) / 2
+    return rounded(abs(amount.mean), money_decimals(amount.mean, half))
 
 
 def _words(bought: Bought) -> str:

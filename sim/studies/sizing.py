@@ -24,10 +24,10 @@ from sim.runs.summary_csv import shown as shown_cells
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
 from sim.studies.answers import Answer
-from sim.studies.axes import axes_of, changed, shown
+from sim.studies.axes import axes_of, changed, value_words
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 from sim.studies.size_search import Runner, Search, Trial, find
-from sim.studies.study_folders import hours_of, replications_table, table_of, write_study
+from sim.studies.study_folders import period_of, replications_table, table_of, write_study
 from sim.studies.sweep import column_value
 
 
@@ -42,6 +42,7 @@ class Sizing(Answer):
     confidence: float
     cap: int
     candidates: int
+    step: str  # from one candidate to the next, where the key takes any number
     answer: str
     value: object | None  # the best that is shown to keep the target; None: none is
     next_value: object | None  # its neighbour on the way towards the harder end, where there is one
@@ -67,23 +68,29 @@ class Sizing(Answer):
                 if self.other_end_answer == INFEASIBLE:
                     other = "the smallest, without --largest" if self.largest else "--largest"
                     edge += (
-                        f", and the other end, {shown(self.other_end)}, breaks it: the target gets harder that way, so "
+                        f", and the other end, {self._shown(self.other_end)}, breaks it: the target gets harder that way, so "
                         f"ask for {other}"
                     )
                 elif self.candidates > 1 and self.other_end_answer == FEASIBLE:
                     edge += ", and the other end keeps it too"
-            return f"{self.path} = {shown(self.value)} is the {kind} that keeps {self.constraint.words} ({sure}){edge}"
+            step = (
+                f", in steps of {self.step}: {len(self.trials)} of {self.candidates} values tried" if self.step else ""
+            )
+            return f"{self.path} = {self._shown(self.value)} is the {kind} that keeps {self.constraint.words} ({sure}{step}){edge}"
         if self.value is None:
-            ends = {shown(trial.value): trial.evidence.answer for trial in self.trials}
+            ends = {self._shown(trial.value): trial.evidence.answer for trial in self.trials}
             open_values = " and ".join(value for value, answer in ends.items() if answer == UNDECIDED)
             broken = [value for value, answer in ends.items() if answer == INFEASIBLE]
             known = f"{self.path} = {broken[0]} breaks {self.constraint.words}, but " if broken else ""
             whether = "does too" if broken else f"keeps {self.constraint.words}"
             return f"undecided: {known}{self.cap} replications can't tell whether {self.path} = {open_values} {whether}"
         return (
-            f"undecided: {self.path} = {shown(self.value)} keeps {self.constraint.words} ({sure}), but "
-            f"{self.cap} replications can't tell whether {shown(self.next_value)} does too"
+            f"undecided: {self.path} = {self._shown(self.value)} keeps {self.constraint.words} ({sure}), but "
+            f"{self.cap} replications can't tell whether {self._shown(self.next_value)} does too"
         )
+
+    def _shown(self, value: object) -> str:
+        return value_words(self.path, value)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The evidence, a row a value tried."""
@@ -102,7 +109,7 @@ class Sizing(Answer):
         return {
             "scenario": self.scenario.name,
             "currency": self.scenario.prices.currency,
-            "hours": hours_of(self.scenario, {self.path}),
+            **period_of([trial.run.scenario for trial in self.trials], {self.path}),
             "path": self.path,
             "keep": self.constraint.words,
             "limit": self.constraint.quantile if self.constraint.quantile is not None else self.constraint.limit,
@@ -173,7 +180,7 @@ def size(
     constraint = _checked(keep, asked)
     if not 0.5 <= confidence < 1.0:
         raise InputError(f"confidence is {confidence}; it is from 0.5 up and below 1")
-    axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]})
+    axes = axes_of([vary] if isinstance(vary, str) else {vary[0]: vary[1]}, searches=True)
     if len(axes[0].paths) != 1:
         raise InputError(f"--vary {vary}: size searches along one place")
     path, values = axes[0].paths[0], [value for (value,) in axes[0].values]
@@ -191,7 +198,7 @@ def size(
     after = None if found.best is None or found.best + 1 == len(way) else values[way[found.best + 1]]
     return Sizing(
         scenario=asked, path=path, constraint=constraint, largest=largest, confidence=confidence, cap=search.cap,
-        candidates=len(way), answer=found.answer, value=None if found.best is None else values[way[found.best]],
+        candidates=len(way), step=axes[0].step, answer=found.answer, value=None if found.best is None else values[way[found.best]],
         next_value=after, next_answer=found.next_answer, other_end=values[way[0]], other_end_answer=found.other_end,
         least=search.least, trials=search.trials(),
     )  # fmt: skip
@@ -209,7 +216,7 @@ def least_replications(vary: str, keep: str, confidence: float, options: RunOpti
 
     0 for a target on a mean: two may do. Infinite for one that no number shows, such as a probability of 0.
     """
-    axes = axes_of([vary])
+    axes = axes_of([vary], searches=True)
     search = Search(axes[0].values, parse_constraint(keep), 1 - confidence, options, _no_runner)
     return search.least, search.cap
 

@@ -18,11 +18,18 @@ Table = tuple[str, Sequence[str], Iterable[Sequence[object]]]
 """Name of the file, columns, rows."""
 
 
-def hours_of(scenario: Scenario, varied: Collection[str] = ()) -> float | None:
-    """The hours that a study's costs are of; None where the period itself is varied."""
-    if {"horizon", "warm_up"} & set(varied):
-        return None
+def hours_of(scenario: Scenario) -> float:
+    """The hours that a scenario's cost is of."""
     return (scenario.horizon_s - scenario.warm_up_s) / SECONDS_PER_HOUR
+
+
+def period_of(scenarios: Collection[Scenario], varied: Collection[str] = ()) -> dict[str, Any]:
+    """For a study's summary: the hours that its costs are of (None where the period itself is varied), and of whether they say a month."""
+    if {"horizon", "warm_up"} & set(varied):
+        return {"hours": None}
+    months = [each.month for each in scenarios]
+    worst = min(months, key=lambda month: (month.is_known, not month.words))
+    return {"hours": hours_of(next(iter(scenarios))), **worst.as_dict()}
 
 
 def write_study(

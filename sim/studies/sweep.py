@@ -22,7 +22,8 @@ from sim.scenario.scenario import Scenario
 from sim.statistics.intervals import Estimate
 from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
-from sim.studies.study_folders import hours_of, replications_table, table_of, write_study
+from sim.studies.constraints import Constraint, parse_constraint
+from sim.studies.study_folders import period_of, replications_table, table_of, write_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class Sweep(Pictured):
     metrics: tuple[str, ...] = HEADLINES  # those asked for: in sweep.json, and one plot each
     precision: float | None = None  # the share that their half-widths were to come below, at every point
     reached: bool = True  # False: the cap on replications came first
+    keep: tuple[Constraint, ...] = ()  # targets, judged at all points together with the scenario's confidence
 
     @property
     def n(self) -> int:
@@ -69,7 +71,8 @@ class Sweep(Pictured):
         return frame(self.rows(metrics))
 
     def summary(self) -> dict[str, Any]:
-        """The content of `sweep.json`: axes, and at each point the metrics asked for."""
+        """The content of `sweep.json`: axes, and at each point the metrics asked for, and whether it keeps the targets."""
+        level = (1 - self.scenario.confidence) / (len(self.points) * max(1, len(self.keep)))
         return {
             "scenario": self.scenario.name,
             "currency": self.scenario.prices.currency,
@@ -77,16 +80,18 @@ class Sweep(Pictured):
             "replications": self.n,
             "confidence": self.scenario.confidence,
             **({} if self.precision is None else {"precision": self.precision, "reached": self.reached}),
-            "hours": hours_of(self.scenario, {path for axis in self.axes for path in axis.paths}),
+            **period_of([run.scenario for run in self.runs], {path for axis in self.axes for path in axis.paths}),
             "axes": [
                 {"paths": list(axis.paths), "values": [[column_value(v) for v in step] for step in axis.values]}
                 for axis in self.axes
             ],
             "metrics": list(self.metrics),
+            **({"keep": [each.words for each in self.keep]} if self.keep else {}),
             "points": [
                 {
                     "settings": {path: column_value(value) for path, value in point.settings.items()},
                     "metrics": {metric: run.estimate(metric).as_dict() for metric in self.metrics},
+                    **({"keeps": {e.words: e.judge(run, level).answer for e in self.keep}} if self.keep else {}),
                 }
                 for point, run in zip(self.points, self.runs, strict=True)
             ],
@@ -155,6 +160,7 @@ def sweep(
     vary: Vary | Sequence[str],
     *,
     metrics: Sequence[str] = HEADLINES,
+    keep: Sequence[str] = (),
     **keywords: Unpack[PreciseKeywords],
 ) -> Sweep:
     """Simulate every combination of the values that *vary* gives to places of the scenario.
@@ -162,13 +168,18 @@ def sweep(
     `{"group.dev.count": [100, 200], ("group.a.count", "group.b.count"): [(1, 2), (2, 4)]}`, or texts as on the command
     line. All points share seed and streams. With *precision* rounds are added at all points alike until each
     metric asked for is known that well at every one; *replications* is then the cap. Points
-    with the same inputs are simulated once.
+    with the same inputs are simulated once. *keep* are targets as `size` takes them: the answer names the cheapest point that
+    keeps them all.
     """
     asked = loaded(scenario)
     options = options_from(keywords, PreciseKeywords, "sweep").seeded(asked)
     axes = axes_of(vary)
     points = points_of(asked, axes)
-    check_metrics(asked, *metrics)
+    targets = tuple(parse_constraint(words) for words in keep)
+    for each in (asked, *(point.scenario for point in points)):
+        check_metrics(each, *metrics)
+        for target in targets:
+            target.check("--keep", each)
     scenarios = with_warm_ups([point.scenario for point in points], options)
     runners = [ReplicationRunner(scenario, options) for scenario in scenarios]
     reached = True
@@ -178,7 +189,7 @@ def sweep(
         reached = _run_until_precise(runners, options.precision, metrics, options.cap)
     return Sweep(
         scenario=asked, axes=tuple(axes), points=tuple(points), runs=tuple(runner.result() for runner in runners),
-        metrics=tuple(metrics), precision=options.precision, reached=reached,
+        metrics=tuple(metrics), precision=options.precision, reached=reached, keep=targets,
     )  # fmt: skip
 
 

@@ -41,6 +41,11 @@ class ReadyTimes:
         return len(self.waits) if self.times is None else int(self.times.sum())
 
     @property
+    def moments(self) -> int:
+        """Moments at which a VM was needed."""
+        return self.ready + self.never
+
+    @property
     def mean_s(self) -> float:
         """Mean wait of those (s); there must be one."""
         return self.total_ticks / self.ready / TICKS_PER_SECOND
@@ -48,8 +53,7 @@ class ReadyTimes:
     @property
     def late_share(self) -> float:
         """The share of moments that were late, or never ready; 0 if there is none."""
-        moments = self.ready + self.never
-        return (self.late + self.never) / moments if moments else 0.0
+        return (self.late + self.never) / self.moments if self.moments else 0.0
 
     def percentile_s(self, percent: int) -> float:
         """The wait of rank ceil(percent / 100 x n), in order of length (s)."""
@@ -60,7 +64,7 @@ class ReadyTimes:
 
         Shape (points, 3), without points where there is no n; k = 0 where none was.
         """
-        n = self.ready + self.never
+        n = self.moments
         if not self.ready:
             return np.array([(0, n, 0)] if n else [], dtype=np.float64).reshape(-1, 3)
         ranks = np.unique(np.minimum(-(-np.arange(1, points + 1) * n // points), self.ready))

@@ -68,7 +68,7 @@ def test_markdown_is_the_answer_and_nothing_else(small: Path, capsys: pytest.Cap
     """Tables for a pull request; a later answer is plain again, and one answer has one form."""
     assert vmfleet("run", small, "--markdown", "--no-report") == 0
     shown = capsys.readouterr().out
-    assert "### small: 24 h, 2 replications" in shown
+    assert "### small: 24 hours, 2 replications" in shown
     assert "| whole fleet | mean |" in shown
     assert "| :-- | --: |" in shown
     assert "Written" not in shown
@@ -81,7 +81,8 @@ def test_markdown_is_the_answer_and_nothing_else(small: Path, capsys: pytest.Cap
     assert title.startswith("### dev-0000 in replication 0, seed 1")
     assert rest.startswith("| when | what |\n| :-- | :-- |\n| Mon 05 Jan 2026")
     assert vmfleet("compare", small, "--variant", "a_b*<c>: group.dev.count=1", "--markdown", "--no-report") == 0
-    first, second = capsys.readouterr().out.split("\n\n")[:2]
+    first, few, second = capsys.readouterr().out.split("\n\n")[:3]
+    assert few.startswith("Intervals from 2 replications say little")
     assert first.startswith("a\\_b\\*&lt;c> saves")  # a name is no markup
     assert second.strip().startswith("###")
 

@@ -33,12 +33,30 @@ def said(hours: float | None = 365.0, **variants: Any) -> list[str]:
 def test_a_saving_is_per_month_with_before_and_after_and_how_ready_vms_are():
     """Half a month: 50 of 200 saved, so 100 of 400 a month; the interval where there is one."""
     assert said(nights=cost(-50.0)) == ["nights saves 100 EUR a month (25 %): 300 instead of 400."]
-    assert said(nights=cost(-50.0, 5.0, ready=-0.0003)) == [
-        "nights saves 100 EUR a month (25 %; 95 % interval 90 to 110): 300 instead of 400; VMs are ready 0.03 points less often."
+    assert said(nights=cost(-50.0, 5.0, ready=-0.003)) == [
+        "nights saves 100 EUR a month (25 %; 95 % interval 90 to 110): 300 instead of 400; VMs are ready 0.30 points less often."
     ]
+    assert "ready" not in said(nights=cost(-50.0, 5.0, ready=-0.0024))[0]  # no practical difference
+
+
+def test_what_costs_more_is_said_both_ways():
+    """Who asks what the base saves reads it, too: 60 more than 400 is 13 % of 460 less."""
     assert said(more=cost(30.0, 4.0, "worse")) == [
-        "more costs 60 EUR more a month (15 %; 95 % interval 52 to 68): 460 instead of 400."
+        (
+            "more costs 60 EUR a month more than today (15 %; 95 % interval 52 to 68): 460 instead of 400. "
+            "That is, today costs 13 % less than more."
+        )
     ]
+
+
+def test_a_cause_has_the_name_of_what_happens():
+    """In fleets where nothing fails the billed share of needed hours differs by boots alone."""
+    rows = [{"cause": "failures", "label": "boots and failures", "mean": -50.0}]
+    entries = cost(-50.0)
+    assert [*answer(causes={"x": rows}, x=entries).savings[0].causes] == ["boots"]
+    fails = entries | {"failures.AllocationFailed": {"mean": 3.0}}
+    assert [*answer(causes={"x": rows}, x=fails).savings[0].causes] == ["boots and failures"]
+    assert "  boots" in [row[0] for row in answer(causes={"x": rows}, x=entries).table()[2]]
 
 
 def test_the_best_saving_comes_first():
@@ -57,10 +75,10 @@ def test_less_than_a_thousandth_is_no_difference_in_practice():
 
 
 def test_amounts_are_rounded_to_what_the_interval_supports():
-    """A saving known within 30 has no cents, one known within 300 no units."""
-    assert "saves 4,680 EUR" in said(nights=cost(-2341.0, 150.0))[0]
-    assert "saves 4,682 EUR" in said(nights=cost(-2341.0, 15.0))[0]
-    assert "saves 4,700 EUR" in said(nights=cost(-2341.0, 1500.0))[0]
+    """A saving known within 3 has no cents, one known within 30 no units, one known within 300 no tens."""
+    assert "saves 4,682 EUR" in said(nights=cost(-2341.0, 1.5))[0]
+    assert "saves 4,680 EUR" in said(nights=cost(-2341.0, 15.0))[0]
+    assert "saves 4,700 EUR" in said(nights=cost(-2341.0, 150.0))[0]
 
 
 def test_an_undecided_difference_says_so_and_other_periods_are_not_turned_into_months():

@@ -142,7 +142,7 @@ def test_a_change_of_a_scenario_is_commented_with_its_cost(forge: Forge) -> None
     assert request[:4] == ["api", "--method", "POST", "repos/me/it/issues/5/comments"]
     assert MARK.fullmatch(body.splitlines()[0])
     assert re.findall(r"^## `(.*)`$", body, re.MULTILINE) == ["fleet.toml", "gone.toml", "new.toml"]
-    assert re.search(r"fleet costs [\d.,]+ USD more a month \(50\s%", body)
+    assert re.search(r"fleet costs [\d.,]+ USD a month more than \S+ \(50\s%", body)
     assert "| cost of fleet |" in body
     assert "|   number of VMs |" in body
     assert "Removed." in body
@@ -223,7 +223,7 @@ def test_a_change_of_a_price_list_compares_every_scenario(forge: Forge) -> None:
     assert forge.check(inputs="*.csv\nprices.*\n", scenarios="fleet.toml\nother.toml\n") == 0, forge.error
     body = forge.asked[-1][1]
     assert re.findall(r"^## `(.*)`$", body, re.MULTILINE) == ["fleet.toml", "other.toml"]
-    assert re.search(r"fleet costs [\d.,]+ USD more a month \(", body)
+    assert re.search(r"fleet costs [\d.,]+ USD a month more than \S+ \(", body)
 
 
 def test_without_a_base_the_input_is_named(forge: Forge) -> None:
@@ -298,7 +298,7 @@ def test_a_scenario_that_is_wrong_fails_and_the_others_are_compared(forge: Forge
     assert forge.check(fail_if="vms.created>2.5") == 2
     body = forge.asked[-1][1]
     assert "nmae" in body
-    assert re.search(r"fleet costs \S+ USD more", body)
+    assert re.search(r"fleet costs \S+ USD (a month )?more", body)
 
 
 def test_without_the_right_to_comment_the_summary_has_the_answer(forge: Forge) -> None:
@@ -308,7 +308,7 @@ def test_without_the_right_to_comment_the_summary_has_the_answer(forge: Forge) -
     forge.gh(fails="--method")
     assert forge.check() == 0
     assert "::warning::" in forge.error
-    assert re.search(r"fleet costs \S+ USD more", (forge.place / "page.md").read_text())
+    assert re.search(r"fleet costs \S+ USD (a month )?more", (forge.place / "page.md").read_text())
 
 
 def test_nothing_changed_is_said(forge: Forge) -> None:

@@ -135,10 +135,13 @@ def test_shares_and_hours_are_written_alike_everywhere(
         assert f">{page[label]}<" in notebook
 
 
-def test_decimals_rise_until_figures_differ() -> None:
-    """99.9999 % isn't all, and 0.0004 % isn't nothing; whole counts are whole."""
+def test_figures_have_no_more_decimals_than_a_decision_needs() -> None:
+    """99.9999 % isn't all, and 0.0004 % isn't nothing, yet nobody knows an availability to a millionth; whole counts are whole."""
     forms = Forms(currency="EUR", means={"cost.total": 2_000_000.0})
-    assert forms.of("availability", 0.999999).text(0.999999) == "99.9999"
+    assert forms.of("availability", 0.999999).text(0.999999) == ">\N{NO-BREAK SPACE}99.999"
+    assert forms.of("availability", 0.9998145).text(0.9998145) == "99.981"
+    assert forms.of("availability", 0.41036091, 0.41036078).text(0.41036091) == "41.04"
+    assert forms.of("ready.late_share", 0.000004).text(0.000004) == "<\N{NO-BREAK SPACE}0.001"
     assert forms.of("availability", 0.5).with_unit(0.5) == "50.00\N{NO-BREAK SPACE}%"
     assert forms.of("vms.created", 3.0).text(3.0) == "3"
     assert forms.of("cost.disk", 12.5).title == "cost of disks (EUR)"

@@ -223,10 +223,14 @@ def test_metrics_by_group_and_a_group_without_moments_has_no_times(tmp_path: Pat
     metrics = found.summary()["metrics"]
     assert {name: metrics[name]["mean"] for name in metrics if name.startswith("ready.")} == {
         "ready.mean_s": 35.0, "ready.p50_s": 35.0, "ready.p95_s": 35.0, "ready.p99_s": 35.0, "ready.max_s": 35.0,
-        "ready.late_share": 1.0, "ready.never": 0.0,
+        "ready.moments": 20.0, "ready.late_share": 1.0, "ready.never": 0.0,
     }  # fmt: skip
     parked = found.summary()["groups"]["parked"]["metrics"]
-    assert {name for name in parked if name.startswith("ready.")} == {"ready.late_share", "ready.never"}
+    assert {name for name in parked if name.startswith("ready.")} == {
+        "ready.moments",
+        "ready.late_share",
+        "ready.never",
+    }
     assert parked["ready.late_share"]["mean"] == parked["ready.never"]["mean"] == 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -257,3 +258,89 @@ def test_a_value_with_a_verdict_runs_until_it_is_precise_enough(fleet: sim.Scena
     assert {trial.run.n for trial in plain.trials} == {20}
     assert {trial.run.n for trial in finer.trials} == {40}
     assert {trial.evidence.n for trial in finer.trials} == {40}
+
+
+WEB = """
+name = "web"
+horizon = "1d"
+replications = 4
+[[group]]
+name = "web"
+size = "Standard_D4s_v5"
+[group.autoscale]
+load = { hourly = [500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500] }
+per_vm = 100.0
+min = 10
+max = 20
+scale_out = { above = "90 %", by = 1 }
+scale_in = { below = "1 %", by = 1 }
+regular_base = 0
+regular_above_base = "50 %"
+"""
+
+
+def test_a_share_is_searched_between_its_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Ten VMs, so many per cent of them regular at 0.23 USD an hour, the others spot at less: the answer by hand, in either spelling.
+
+    With r regular VMs a day costs 24 (0.23 r + spot (10 - r)); 0..1 alone, without its inside, would answer 1.
+    """
+    file = tmp_path / "web.toml"
+    file.write_text(WEB, encoding="utf-8")
+    path = "group.web.autoscale.regular_above_base"
+    costs = {share: sim.run(sim.load(file, [f"{path}={share}"])).estimate("cost.total").mean for share in (0, 1)}
+    limit = (
+        costs[0] + costs[1]
+    ) / 2  # five regular VMs; so 41 % (rounded up) is the smallest share that costs more than 4 do
+    limit -= (costs[1] - costs[0]) / 20
+    for span in ("0..1", "0%..100%", "0 %..100 %:1%"):
+        found = size(file, f"{path}={span}", f"cost.total>={limit}")
+        assert found.value == pytest.approx(0.41)
+        assert f"{path} = 41 % is the smallest" in found.words
+        assert "in steps of 1" in found.words
+        assert f"{len(found.trials)} of 101 values tried" in found.words
+        tried = {trial.value: trial.evidence.answer for trial in found.trials}
+        assert min(value for value, answer in tried.items() if answer == "feasible") == found.value  # of those tried
+        assert tried[0.4] == "infeasible"
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "size",
+                str(file),
+                "--vary",
+                f"{path}=0..1",
+                "--keep",
+                f"cost.total>={limit}",
+                "--out",
+                str(tmp_path / "o"),
+            ]
+        )
+    shown = capsys.readouterr().out
+    assert " 41 %" in shown
+    assert "group.web" not in re.sub(r"<(style|script)\b.*?</\1>", "", (tmp_path / "o" / "report.html").read_text())
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ("ready.late_share<=0.5", "0.5 is read as 50 %; write 0.5% for 0.5 %"),
+        ("P(cost.total>5)<=0.5", "0.5 is read as 50 %"),
+        ("P(ready.late_share>0.2)<=5%", "0.2 is read as 20 %"),
+        ("ready.late_share<=0.005", ""),
+        ("ready.late_share<=50%", ""),
+        ("availability>=0.5", ""),
+        ("cost.total<=0.5", ""),
+    ],
+)
+def test_a_share_that_may_be_meant_in_per_cent_says_how_it_is_read(words: str, note: str):
+    """0.5 of what should be rare is half of it, by the rule that 0.12 and 12 % read alike: the reader learns it."""
+    found = parse_constraint(words).note
+    assert note in found if note else not found
+
+
+@pytest.mark.parametrize(
+    "words", ["ready.late_share<=5", "availability>=99.9", "P(availability<90)<=5%", "P(cost.total>9)<=5"]
+)
+def test_a_share_above_one_is_none(words: str):
+    """No target that every fleet keeps, or none."""
+    with pytest.raises(InputError, match=r"a share is at most 1; write [0-9.]+% or"):
+        parse_constraint(words)

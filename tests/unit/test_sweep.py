@@ -47,6 +47,9 @@ def fleet() -> sim.Scenario:
         ("group.a.when_off=stop,deallocate", ["stop", "deallocate"]),
         ("group.a.disks=[\"P10\"],[\"P10\", \"P20\"]", [["P10"], ["P10", "P20"]]),
         ("group.a.public_ip=true,false", [True, False]),
+        ("group.a.autoscale.regular_above_base=0%..100%:25%", [0, 0.25, 0.5, 0.75, 1]),
+        ("group.a.autoscale.regular_above_base=0..1:50 %", [0, 0.5, 1]),
+        ("commitment.ri.quantity=0..2", [0, 1, 2]),
     ],
 )  # fmt: skip
 def test_an_axis_is_read_as_it_is_written(words: str, values: list[object]):
@@ -82,6 +85,9 @@ def test_places_in_step_are_one_axis():
         ("group.a.count=1..9999999", "more than"),
         ("group.a.count=a..b:1", "a..b"),
         ("a+b=1,2", "1 values for 2 places"),
+        ("group.a.autoscale.regular_above_base=0..1", "is a share; say the step, as in 0..1:5%"),
+        ("group.*.people.forgets=0 %..20 %", "is a share; say the step"),
+        ("commitment.plan.hourly=0..1", "takes any number, so say the step"),
     ],
 )
 def test_a_wrong_axis_says_what_would_be_right(words: str, says: str):

@@ -114,8 +114,10 @@ def test_validate_says_which_prices_are_what():
 def test_the_sentence_never_rounds_to_all():
     """A ten-thousandth that is estimated is still estimated."""
     assert trust_sentence(0.4797) == (
-        "48.0\N{NO-BREAK SPACE}% of the cost is at list, imported or your own prices; the rest is estimated or a stand-in."
+        "48.0\N{NO-BREAK SPACE}% of the cost is at list, imported or your own prices, the rest estimated or a stand-in; list prices are without tax."
     )
-    assert trust_sentence(0.99999).startswith("99.999\N{NO-BREAK SPACE}%")
-    assert trust_sentence(1.0) == "All of the cost is at list prices, imported prices or your own."
+    assert trust_sentence(0.99999).startswith(">\N{NO-BREAK SPACE}99.9\N{NO-BREAK SPACE}%")
+    assert trust_sentence(1.0) == (
+        "All of the cost is at list prices, imported prices or your own; list prices are without tax."
+    )
     assert trust_sentence(None) == ""

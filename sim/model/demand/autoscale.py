@@ -25,6 +25,7 @@ from sim.fields.types import (
     Section,
     Share,
     Text,
+    Threshold,
     TimeZone,
     Whole,
     default_field,
@@ -87,8 +88,8 @@ class Autoscale(Demand):
 
     @property
     def repeats_h(self) -> int:
-        """As many hours as the load has."""
-        return len(self.load)
+        """As many hours as the load, or the least number, has."""
+        return max(len(self.load), len(self.minimum_weekly))
 
     def expected_moves(self, count: int, horizon_s: float) -> float:
         """The autoscaler's looks, and a life a day for each VM that the load needs."""
@@ -147,7 +148,7 @@ By = Annotated[Whole, Field(ge=1, le=MOST_SCALED)]
 class ScaleOut(Section):
     """When to add VMs."""
 
-    above: Positive = Field(description="Load per VM as a share of what one VM serves; above it VMs are added.")
+    above: Threshold = Field(description="Load per VM as a share of what one VM serves; above it VMs are added.")
     by: By = default_field("group.autoscale.scale_out.by", "VMs added at once.")
     cooldown: Seconds = default_field(
         "group.autoscale.scale_out.cooldown", "Until the next change, in either direction."
@@ -157,7 +158,7 @@ class ScaleOut(Section):
 class ScaleIn(Section):
     """When to delete VMs."""
 
-    below: Positive = Field(description="Load per VM as a share of what one VM serves; below it VMs are deleted.")
+    below: Threshold = Field(description="Load per VM as a share of what one VM serves; below it VMs are deleted.")
     by: By = default_field("group.autoscale.scale_in.by", "VMs deleted at once.")
     cooldown: Seconds = default_field(
         "group.autoscale.scale_in.cooldown", "Until the next change, in either direction."
@@ -177,7 +178,7 @@ class AutoscaleSection(DemandSection):
             "per_vm": 1.0,
             "min": 1,
             "max": MOST_SCALED,
-            "scale_out.above": 1e300,
+            "scale_out.above": 1.0,
             "scale_in.below": 5e-324,
         }
     )

@@ -255,6 +255,7 @@ class Split:
     parts: tuple[Part, ...] = ()
     words: tuple[str, ...] = ()
     known_until_s: float = float("inf")
+    left_out: int = 0  # VMs of the file outside the time that it is read for
     issues: tuple[Issue, ...] = ()
 
 

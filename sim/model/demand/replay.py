@@ -227,7 +227,7 @@ class TraceSection(DemandSection):
             related = (place, *((*around, key) for key in ("size", "os", "priority")), ("prices",))
             issue = Issue((*around, *fault.place), fault.problem, fault.hint, related_paths=related)
             return Split(words=words, known_until_s=until_s, issues=(issue,))
-        return Split(parts=parts, words=words, known_until_s=until_s)
+        return Split(parts=parts, words=words, known_until_s=until_s, left_out=trace.left_out)
 
     def _open(self, folder: FilePath) -> Trace:
         same = ("machine_vcpus", "machine_memory_gib", "over_vcpus", "over_memory_gib")

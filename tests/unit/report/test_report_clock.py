@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sim.report.clock import length, span, time_axis
+from sim.fields.numbers import length
+from sim.report.clock import span, time_axis
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

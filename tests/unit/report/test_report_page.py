@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import ResultError
-from sim.report.answer import needs, share_with_points
+from sim.report.answer import needs
 from sim.report.build import build_report
-from sim.report.folder import ReportedRun, Stat, read
+from sim.report.folder import ReportedRun, read
 from sim.report.group_figures import cost_by_group
 from sim.report.totals import money_parts
+from sim.scenario.month import month_of
 
 Make = Callable[..., Path]
 EVIL = "a<b>&\"'$x_1$ </svg><script>alert(1)</script>"
@@ -227,7 +228,10 @@ def test_compute_is_split_into_ready_and_idle(result_folder: Make) -> None:
 def test_the_cost_by_group_is_a_month_s_and_adds_up_without_cents(result_folder: Make) -> None:
     """The words beside the bars make the total of the title; days that are no whole weeks stay what they are."""
     for horizon_h, period in ((672.0, "a month"), (120.0, "in 5 days")):
-        run = read(result_folder(groups=("a", "b", "c"), vms=1000, replications=3, horizon_h=horizon_h))
+        folder = result_folder(groups=("a", "b", "c"), vms=1000, replications=3, horizon_h=horizon_h)
+        content = json.loads((folder / "summary.json").read_text()) | month_of([168], 3600 * horizon_h).as_dict()
+        (folder / "summary.json").write_text(json.dumps(content))
+        run = read(folder)
         said = cost_by_group(run, money_parts(run)).svg
         found = re.search(
             rf"Cost by group {period}, ([\d,]+)\s*USD in all, the most expensive first: (.*?)\.<", html.unescape(said)
@@ -284,21 +288,6 @@ def test_single_timelines_are_said_to_be_no_sample(made: Path) -> None:
     assert re.search(r"\d+ of 1,234 VMs, (evenly from )?the first of each group \(no random sample\)", drawn)
 
 
-@pytest.mark.parametrize(
-    ("mean", "half", "says"),
-    [
-        (0.00172, 0.0002, "0.17 % (±0.02 points)"),
-        (0.3141, 0.012, "31.4 % (±1.2 points)"),
-        (0.25, 0.000012, "25.000 % (±0.001 points)"),
-        (0.25, 0.0, "25.0 %"),
-    ],
-)
-def test_a_share_has_the_digits_of_its_half_width(mean: float, half: float, says: str) -> None:
-    """0.2 % with a half-width of 0.02 points would hide that it is 0.17 %."""
-    output = share_with_points(Stat(mean=mean, low=mean - half, high=mean + half, n=20))
-    assert output.replace("\N{NO-BREAK SPACE}", " ") == says
-
-
 def test_parts_in_tables_add_up_to_the_totals_shown(made: Path, page: Page) -> None:
     """A reader with a pocket calculator finds no cent and no tenth of an hour missing, in any table."""
     for first in ("state", "meter"):
@@ -320,7 +309,7 @@ def test_parts_in_tables_add_up_to_the_totals_shown(made: Path, page: Page) -> N
     invoice = next(t for t in page.tables if t[0][:2] == ["group", "meter"])
     assert sum(number(row[-1]) for row in invoice[1:-1]) == pytest.approx(number(invoice[-1][-1]), abs=1e-6)
     total = json.loads((made / "summary.json").read_text())["metrics"]["cost.total"]["mean"]
-    assert number(totals[-1]) == pytest.approx(total, abs=0.0051)
+    assert number(totals[-1]) == round(total) >= 1000  # no cents from there on
     assert invoice[-1][-1] == totals[-1] == page.table("meter")[-1][1]
 
 

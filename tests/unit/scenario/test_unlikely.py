@@ -89,3 +89,36 @@ def test_it_has_a_sentence(tmp_path, text: str, sentence: str):
 def test_what_is_meant_has_none(tmp_path, text: str):
     """A warning that stands under every scenario is read by no one."""
     assert warnings(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (1.0, ["9 of the 10 VMs of its trace are simulated; 1 is requested after the horizon"]),
+        (0.5, []),
+        (1000.0, ["1 of the 10 VMs of its trace are simulated", "look like milliseconds"]),
+        (1 / 3600, ["look like minutes, hours or days"]),
+    ],
+)
+def test_a_trace_says_what_of_it_is_simulated_and_whether_its_times_are_hardly_seconds(
+    tmp_path, times: float, says: list[str]
+):
+    """Ten VMs, one every three hours, each for two hours; a day and an hour is simulated, from the first on."""
+    rows = [f"{times * 10800 * (k + 1)},{times * (10800 * (k + 1) + 7200)},Standard_D2s_v5" for k in range(10)]
+    (tmp_path / "t.csv").write_text("\n".join(["created,deleted,size", *rows]) + "\n")
+    trace = '[[group]]\nname = "g"\n[group.trace]\nfile = "t.csv"\nformat = "columns"\n'
+    found = [words for words in warnings(tmp_path, BASE.replace("28d", "25h") + trace) if "trace" in words]
+    assert len(found) == len(says)
+    for words, expected in zip(found, says, strict=True):
+        assert expected in words
+
+
+def test_a_threshold_in_per_cent_is_read_and_one_above_all_is_refused(tmp_path):
+    """`above = 70` never scales out: a mistake, with what would be right."""
+    (tmp_path / "x.toml").write_text(BASE + scaled(150.0, 9, "5min").replace("above = 0.7", "above = 70"))
+    with pytest.raises(sim.ScenarioError, match=r"scale_out\.above: 70: out of range.*write 0\.7 for 70 %"):
+        sim.load(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text(BASE + scaled(150.0, 9, "5min").replace("above = 0.7", 'above = "70 %"'))
+    section = sim.load(tmp_path / "x.toml").groups[0].demand_section
+    assert section is not None
+    assert section.to_demand().scale_out[0].threshold == 0.7  # type: ignore[attr-defined]

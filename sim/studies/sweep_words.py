@@ -1,0 +1,119 @@
+"""What a sweep answers, in sentences: which of the values tried is the cheapest (and keeps the targets), at what cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sim.fields.messages import list_words
+from sim.fields.metrics import Form, Forms
+from sim.fields.numbers import count, length, money_decimals, rounded
+from sim.runs.answer_words import few_words
+from sim.scenario.month import PER_MONTH, month_in
+from sim.studies.axes import label_of, value_words
+from sim.studies.constraints import FEASIBLE, UNDECIDED, parse_constraint
+from sim.units import HOURS_PER_MONTH
+
+Point = Mapping[str, Any]
+COSTS = (PER_MONTH, "cost.total")  # by what a point is the cheapest
+
+
+def sweep_sentences(content: Mapping[str, Any]) -> list[str]:
+    """From a `sweep.json`: the answer first."""
+    points, said = content["points"], []
+    cost = next((name for name in COSTS if name in content["metrics"]), "")
+    kept = [point for point in points if all(answer == FEASIBLE for answer in point.get("keeps", {}).values())]
+    if content.get("keep"):
+        said.append(_kept(content, kept, cost))
+    elif cost:
+        said.append(_cheapest(content, points, cost))
+    if not said or (not cost and not content.get("keep")):
+        said += [_extremes(content, name) for name in content["metrics"]]
+    if any(name.startswith("cost.") for name in content["metrics"]):
+        said.append(month_in(content).words)
+    return [*filter(None, [*said, few_words(content["replications"])])] or [
+        "No point has a figure that could be shown."
+    ]
+
+
+def settings_words(point: Point) -> str:
+    """The settings of a point as people call them."""
+    return ", ".join(f"{label_of(path)} = {value_words(path, value)}" for path, value in point["settings"].items())
+
+
+def _kept(content: Mapping[str, Any], kept: Sequence[Point], cost: str) -> str:
+    """The cheapest point that keeps every target, or that none is shown to."""
+    points = content["points"]
+    currency = content.get("currency", "USD")
+    target = list_words([parse_constraint(words).plain_words(currency) for words in content["keep"]], "and")
+    undecided = [p for p in points if UNDECIDED in p["keeps"].values() and p not in kept]
+    doubt = f"{count(len(undecided))} of {len(points)} can't be decided by {content['replications']} replications (more: -n)"
+    if not kept:
+        return f"None of the {len(points)} tried is shown to keep {target}{f'; {doubt}' if undecided else ''}."
+    if not cost:
+        which = list_words([settings_words(point) for point in kept], "and")
+        return f"{which}: {len(kept)} of the {len(points)} tried keep {target}{f'; {doubt}' if undecided else ''}."
+    best = min(kept, key=lambda point: _mean(point, cost))
+    words = f"{_capital(settings_words(best))} is the cheapest of the {len(points)} tried that keeps {target}: {_amount(content, best, cost)}"
+    cheaper = [settings_words(p) for p in undecided if _mean(p, cost) < _mean(best, cost)]
+    doubt = f"; whether {list_words(cheaper, 'or')} does for less is undecided" if cheaper else ""
+    return f"{words}{doubt}."
+
+
+def _cheapest(content: Mapping[str, Any], points: Sequence[Point], cost: str) -> str:
+    """The cheapest point, with the other figures there, and what the dearest costs."""
+    found = [point for point in points if point["metrics"].get(cost, {}).get("mean") is not None]
+    if not found:
+        return ""
+    best, worst = (pick(found, key=lambda point: _mean(point, cost)) for pick in (min, max))
+    beside = [
+        f"{form.label} {form.with_unit(best['metrics'][name]['mean'])}"
+        for name, form in _forms(content).items()
+        if name not in COSTS and best["metrics"][name]["mean"] is not None
+    ]
+    there = f" ({', '.join(beside)})" if beside else ""
+    words = f"{_capital(settings_words(best))} is the cheapest of the {len(points)} tried: {_amount(content, best, cost)}{there}"
+    return words + (
+        f"; the dearest is {settings_words(worst)}: {_amount(content, worst, cost)}." if worst is not best else "."
+    )
+
+
+def _extremes(content: Mapping[str, Any], metric: str) -> str:
+    """Where a metric is lowest and highest."""
+    found, form = (
+        [p for p in content["points"] if p["metrics"].get(metric, {}).get("mean") is not None],
+        _forms(content)[metric],
+    )
+    if not found:
+        return ""
+    ends = (pick(found, key=lambda point: _mean(point, metric)) for pick in (min, max))
+    least, most = (f"{form.with_unit(_mean(point, metric))} at {settings_words(point)}" for point in ends)
+    return f"{_capital(form.label)} goes from {least} to {most}."
+
+
+def _mean(point: Point, metric: str) -> float:
+    return float(point["metrics"][metric]["mean"])
+
+
+def _forms(content: Mapping[str, Any]) -> dict[str, Form]:
+    """How each metric is written, at all points alike."""
+    forms = Forms(currency=content.get("currency", "USD"))
+    points = content["points"]
+    return {
+        name: forms.of(name, *(point["metrics"].get(name, {}).get("mean") for point in points))
+        for name in content["metrics"]
+    }
+
+
+def _amount(content: Mapping[str, Any], point: Point, cost: str) -> str:
+    """What a point costs a month, or in the period where that says nothing of a month."""
+    hours, times, period = content.get("hours"), 1.0, "a month"
+    if cost != PER_MONTH:
+        known = bool(hours) and month_in(content).is_known
+        times = HOURS_PER_MONTH / hours if hours and known else 1.0
+        period = "a month" if known else f"in {length(hours)}" if hours else ""
+    mean, half = _mean(point, cost) * times, point["metrics"][cost].get("half_width")
+    decimals = money_decimals(mean, None if half is None else half * times)
+    return f"{rounded(mean, decimals)} {content.get('currency', 'USD')} {period}".rstrip()
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
