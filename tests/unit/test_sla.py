@@ -49,6 +49,26 @@ def test_credit_table(deployment, uptime, credit):
     assert service_credit(deployment, uptime) == credit
 
 
+def test_the_service_levels_are_those_of_the_agreements() -> None:
+    """Typed from the agreements: percent of the month, and of the fee where it is below 1st, 2nd, 3rd threshold."""
+    expected = {
+        Deployment.ZONES: (99.99, {99.99: 10, 99: 25, 95: 100}),
+        Deployment.AVAILABILITY_SET: (99.95, {99.95: 10, 99: 25, 95: 100}),
+        Deployment.SINGLE_PREMIUM: (99.9, {99.9: 10, 99: 25, 95: 100}),
+        Deployment.SINGLE_STANDARD_SSD: (99.5, {99.5: 10, 95: 25, 90: 100}),
+        Deployment.SINGLE_STANDARD_HDD: (95, {95: 10, 92: 25, 90: 100}),
+        Deployment.CAPACITY_RESERVATION: (99.9, {99.9: 10}),
+        Deployment.SPOT: (None, {}),
+    }
+    assert set(SERVICE_LEVELS) == set(expected)
+    for deployment, (percent, steps) in expected.items():
+        level = SERVICE_LEVELS[deployment]
+        assert level.uptime == (None if percent is None else pytest.approx(percent / 100))
+        flat = [share for step in level.credits for share in step]
+        assert flat == pytest.approx([share / 100 for step in steps.items() for share in step])
+        assert level.source
+
+
 def test_credits_begin_where_the_sla_is_missed():
     """A row whose first threshold is not its SLA would be a typing error; credits grow as uptime falls."""
     for level in SERVICE_LEVELS.values():
