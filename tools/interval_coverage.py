@@ -34,7 +34,7 @@ from sim.statistics.intervals import (  # fmt: skip
 )
 from sim.studies.backtest import prediction
 from sim.studies.differences import judged, paired
-from sim.studies.sensitivity import elementary_effects, parse_factor
+from sim.studies.sensitivity import elementary_effects, parse_factor, sobol_indices
 from tools.proof_page import kept, record
 from tools.validate_size import TARGETS, WRONG, count_errors
 
@@ -234,7 +234,7 @@ class Known:
 
 
 def sensitivities() -> Iterator[Case]:
-    """Morris' mu*, whose true value is that of all trajectories."""
+    """Morris' mu*, whose true value is that of all trajectories, and a total index of Sobol's."""
     product = Known(lambda x: x[:, 0] * x[:, 1] + x[:, 2] ** 2, 3)  # mu* of x0: the mean of x1 on the grid, 0.5
 
     def morris(n: int, rng: Rng) -> tuple[bool, bool | None]:
@@ -245,6 +245,16 @@ def sensitivities() -> Iterator[Case]:
 
     for n in (5, 10, 20):
         yield Case("Morris: mu*", "product and square", n, "half as wide", partial(morris, n))
+    sums = Known(lambda x: x @ np.array([1.0, 2.0, 3.0]), 3)
+    truth = 9.0 / 14.0  # of x2: its own variance of all, first order and total
+
+    def sobol(n: int, rng: Rng) -> tuple[bool, bool | None]:
+        rows = sobol_indices(sums, n, int(rng.integers(2**31)), 0.95)
+        row = next(row for row in rows if row["factor"] == "x2")
+        low, high, middle = row["total_from"], row["total_to"], row["total"]
+        return holds((low, high), truth), holds((middle - (middle - low) / 8, middle + (high - middle) / 8), truth)
+
+    yield Case("Sobol: total", "weighted sum", 16, "an eighth as wide", partial(sobol, 16), is_wide=True)
 
 
 def long_runs() -> Iterator[Case]:

@@ -56,8 +56,8 @@ when_off = "deallocate"
 
 
 WORKS: Mapping[str, Work] = {
-    "fleet": Work(1_000_000, 30, 3, "a million VMs for a month"),
-    "years": Work(1_000, 3_652, 4, "a thousand VMs for ten years"),
+    "fleet": Work(1_000_000, 30, 6, "a million VMs for a month"),
+    "years": Work(1_000, 3_652, 12, "a thousand VMs for ten years"),
     "replications": Work(10, 7, 10_000, "ten VMs for a week, 10,000 replications"),
 }
 
