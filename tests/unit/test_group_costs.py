@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sim.cli import main
+from sim.fields.numbers import money_scale
 from sim.report import folder, totals
 from sim.runs.group_costs import costs_shown, group_costs
 
@@ -80,14 +81,15 @@ def test_amounts_that_are_shown_twice_have_the_same_cents(seed: int) -> None:
     assert {f"cost.{meter}": amount for meter, amount in shown.items()} == pytest.approx(
         {name: amount for name, amount in costs_shown(mean).items() if amount}, abs=1e-9
     )
-    naturally = {meter: round(found[f"cost.{meter}", ""], 2) for meter in shown}
-    if round(math.fsum(naturally.values()), 2) == round(whole, 2):
+    digits = money_scale(whole, "").decimals  # none from a thousand on
+    naturally = {meter: round(found[f"cost.{meter}", ""], digits) for meter in shown}
+    if round(math.fsum(naturally.values()), digits) == round(whole, digits):
         assert shown == pytest.approx(naturally, abs=1e-9)
-    assert costs.table.total == pytest.approx(round(whole, 2), abs=1e-9)
+    assert costs.table.total == pytest.approx(round(whole, digits), abs=1e-9)
     assert math.fsum(costs.table.rows) == pytest.approx(costs.table.total, abs=1e-9)
     for row, group in zip(costs.table.cells, groups, strict=False):
         exact = [found[f"cost.{meter}", group] if meter in meters else 0.0 for meter in costs.meters]
-        assert row == pytest.approx(exact, abs=0.02)
+        assert row == pytest.approx(exact, abs=2 * 10.0**-digits)
 
 
 def test_terminal_report_and_spreadsheet_show_the_same_amounts(
