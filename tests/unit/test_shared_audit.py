@@ -116,7 +116,7 @@ def test_a_request_that_falls_back_is_audited_in_both_its_groups(
         patch.setattr(vm, "falls_back_at", lambda *_: float("inf"))
         with pytest.raises(AuditError, match=r"work-00\d\d: the two engines differ"):
             simulate(plan, seed=3, replication=0, engine="compiled")
-    monkeypatch.setattr(vm, "LIFE_BITS", 1)  # the VM that the work goes on with has other random numbers
+    monkeypatch.setattr(vm, "EARLIER_BITS", 1)  # the VM that the work goes on with has other random numbers
     with pytest.raises(AuditError, match=r"work-regular-00\d\d: the two engines differ"):
         simulate(
             replace(
