@@ -232,7 +232,7 @@ def _shown(metrics: Mapping[str, Any], month: Month) -> list[str]:
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The answer of a run on one screen: each headline with its interval and its range, then a row for each group."""
     from sim.runs.answer_words import answer_words
-    from sim.runs.group_costs import costs_shown, mean_in  # start-up: loads the billing
+    from sim.runs.group_costs import bounds_shown, costs_shown, mean_in  # start-up: loads the billing
     from sim.statistics.intervals import replications_for  # start-up: imports scipy
 
     metrics, count = summary["metrics"], summary["replications"]
@@ -242,9 +242,10 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     for name in _shown(metrics, month_in(summary)):
         metric = metrics[name]
         form = written.of(name, *(metric[key] for key in ("mean", "low", "high")))
-        around = interval(form, metric["low"], metric["high"])
+        mean = costs.get(name, metric["mean"])
+        around = interval(form, *bounds_shown(mean, metric["low"], metric["high"]))
         high = (form.text(metric[p]) for p in ("p50", "p90", "p99"))
-        rows.append((form.title, form.text(costs.get(name, metric["mean"])), around, *high))
+        rows.append((form.title, form.text(mean), around, *high))
     say(*answer_words(summary))
     title = (
         f"{summary['scenario']}: {length(summary['horizon_h'])}, {count} replication{'s' * (count != 1)}, "

@@ -57,6 +57,11 @@ def costs_shown(mean: Mean, least: int = 0) -> dict[str, float]:
     return dict(zip(exact, rounded_parts(scale, [*exact.values()], total), strict=True))
 
 
+def bounds_shown(mean: float, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """An interval's bounds beside a mean that is rounded to add up with others: they hold it, if by a cent more."""
+    return None if low is None else min(low, mean), None if high is None else max(high, mean)
+
+
 def mean_in(summary: Mapping[str, Any]) -> Mean:
     """The mean of a metric of a group in a `summary.json`; 0 where there is none."""
 

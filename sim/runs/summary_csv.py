@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.metrics import Form, Forms, find_metric
-from sim.runs.group_costs import costs_shown, mean_in
+from sim.runs.group_costs import bounds_shown, costs_shown, mean_in
 from sim.scenario.month import month_in
 
 FILE = "summary.csv"
@@ -50,6 +50,6 @@ def run_sheet(summary: Mapping[str, Any]) -> Sheet:
                 form = forms.of(name, *(found[key] for key in keys))
                 cells = shown(form, *(found[key] for key in keys))
                 if group == "whole fleet" and name in costs:
-                    cells[0] = costs[name]
+                    cells[:3] = costs[name], *bounds_shown(costs[name], *cells[1:3])
                 rows.append([group, row.section, form.label, form.unit, *cells])
     return columns, rows
