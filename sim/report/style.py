@@ -29,7 +29,7 @@ DARK: Mapping[str, str] = MappingProxyType(
     }
 )
 Look = tuple[str, str]  # colour, hatch
-MOST_SAID = 24  # points in the words for whoever can't see the figure
+MOST_SAID = 24  # points in the words that replace the figure for a screen reader
 STATE_LOOK: Mapping[PowerState, Look] = MappingProxyType(
     {
         PowerState.CREATING: (YELLOW, ""),
