@@ -342,19 +342,24 @@ class Axes:
             centre = max(min((left + right) / 2, width - EDGE - half), EDGE + half)
             y_of = base + TEXT * 1.4 * row
             yield Words(x=centre, y=y_of, text=line, size=TEXT, colour=style.QUIET, anchor="middle")
-        words = "  \N{MIDDLE DOT}  ".join(part for part in (self.title, self.y.label) if part)
+        words = _parted(self.title, self.y.label)
         if words:
             words = style.shorten(words, int((width - 2 * EDGE) / CHARACTER))
             at = max(EDGE, min(left, width - EDGE - width_of(words, TEXT)))
             yield Words(x=at, y=top - 5.0, text=words, size=TEXT, colour=style.INK)
 
 
+def _parted(*parts: str) -> str:
+    """Those that say something, in one line."""
+    return "  \N{MIDDLE DOT}  ".join(filter(None, parts))
+
+
 class Sheet:
     """A figure: its question, its key, its axes one below the other, and its origin small at the foot."""
 
-    def __init__(self, question: str, footer: str) -> None:
+    def __init__(self, question: str, origin: Iterable[str]) -> None:
         self.question = question
-        self._footer = footer
+        self._footer = _parted(*origin)
         self._axes: list[Axes] = []
         self._keys: list[Key] = []
 

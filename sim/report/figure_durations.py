@@ -66,13 +66,12 @@ def _seen(fit: DurationFit) -> tuple[np.ndarray, np.ndarray]:
     return known[at], gone[at]
 
 
-def _footer(fits: Sequence[DurationFit], source: str, name: str) -> str:
+def _footer(fits: Sequence[DurationFit], source: str, name: str) -> list[str]:
     parts = [f"{LOOKS[fit.os][3]}: {fit.rows} rows, {fit.clusters} clusters" for fit in fits]
     years = [year for fit in fits for year in fit.years or ()]
     if years:
         parts.append(years_words((min(years), max(years))))
-    parts += [style.shorten(source, 40), "each cluster weighs one", f"numbers in {name}.csv"]
-    return "  \N{MIDDLE DOT}  ".join(parts)
+    return [*parts, style.shorten(source, 40), "each cluster weighs one", f"numbers in {name}.csv"]
 
 
 def _alt(fits: Sequence[DurationFit], what: str) -> str:

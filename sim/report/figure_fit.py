@@ -27,7 +27,9 @@ def draw(fit: Fit) -> Drawn:
     """Which distribution do the lifetimes of this trace follow?"""
     curve = fit.curve()
     question = f"Which distribution do the lifetimes of {style.shorten(fit.source, 40)} follow?"
-    sheet = Sheet(question, _footer(fit))
+    step = f"clock in steps of {format_duration(fit.stamp_s)}" if fit.stamp_s else ""
+    alive = f"{fit.vms:,} VMs, {fit.censored:,} still alive at the end"
+    sheet = Sheet(question, (alive, step, f"numbers in {NAME}.csv"))
     axes = sheet.axes(190)
     put_shares(axes, AGES_S, float(curve.at_s[0]), float(curve.at_s[-1]))
     axes.dots(curve.seen_s, curve.seen, style.BLACK, size=3.0)
@@ -46,12 +48,6 @@ def put_shares(axes: Axes, ticks_s: Sequence[float], low_s: float, high_s: float
     axes.x.log, axes.x.low, axes.x.high = True, low_s, high_s
     axes.x.ticks, axes.x.labels = ticks_s, [format_duration(tick) for tick in ticks_s]
     axes.y.low, axes.y.high, axes.y.share = 0.0, 1.02, True
-
-
-def _footer(fit: Fit) -> str:
-    step = f"clock in steps of {format_duration(fit.stamp_s)}" if fit.stamp_s else ""
-    parts = (f"{fit.vms:,} VMs, {fit.censored:,} still alive at the end", step, f"numbers in {NAME}.csv")
-    return "  \N{MIDDLE DOT}  ".join(part for part in parts if part)
 
 
 def _alt(fit: Fit) -> str:

@@ -27,11 +27,11 @@ LASTING = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCA
 Stay = tuple[float, float, PowerState]  # from, to, in what
 
 
-def footer(run: ReportedRun, name: str, remark: str = "") -> str:
-    """Where a figure comes from, in one small line."""
+def footer(run: ReportedRun, name: str, remark: str = "") -> Sequence[str]:
+    """Where a figure comes from."""
     runs = "1 replication" if run.replications == 1 else f"{run.replications:,} replications"
-    origin = (style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}")
-    return " \N{MIDDLE DOT} ".join(part for part in (*origin, f"numbers in figures/{name}.csv", remark) if part)
+    origin = style.shorten(run.name, 40), f"seed {run.seed}", runs, f"billing policy {run.policy}"
+    return *origin, f"numbers in figures/{name}.csv", remark
 
 
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:

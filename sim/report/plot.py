@@ -48,8 +48,7 @@ def plot(
         raise InputError(f"the figure {name!r} has a line without points")
     places = list(dict.fromkeys(place for line in lines.values() for place in line))
     numeric = all(isinstance(place, int | float) for place in places)
-    footer = "  \N{MIDDLE DOT}  ".join(part for part in (note, f"numbers in figures/{name}.csv") if part)
-    sheet = Sheet(question, footer)
+    sheet = Sheet(question, (note, f"numbers in figures/{name}.csv"))
     axes = sheet.axes(185)
     rows: list[list[object]] = [["line", x, y, "low", "high"]]
     form = numbers.percent if percent else numbers.general

@@ -52,17 +52,11 @@ def known(entry: Mapping[str, Any] | None) -> bool:
     return entry is not None and entry.get("mean") is not None
 
 
-def footer(study: Study, name: str, remark: str = "") -> str:
-    """Where a figure comes from, in one small line."""
-    sure = f"{percent(study.confidence, 0)} intervals"
-    return "  \N{MIDDLE DOT}  ".join(
-        (
-            f"seed {study.seed}",
-            f"{study.replications:,} replications",
-            f"numbers in figures/{name}.csv",
-            remark or (sure if study.replications > 1 else "no intervals from one replication"),
-        )
-    )
+def footer(study: Study, name: str, remark: str = "") -> Sequence[str]:
+    """Where a figure comes from."""
+    sure = f"{percent(study.confidence, 0)} intervals" if study.replications > 1 else "no intervals from one replication"
+    numbers = f"numbers in figures/{name}.csv"
+    return f"seed {study.seed}", f"{study.replications:,} replications", numbers, remark or sure
 
 
 def read(path: Path, file: str, keys: Sequence[str]) -> Study:
