@@ -16,7 +16,7 @@ from sim.units import HOURS_PER_MONTH
 
 LEAST_IDLE = 0.005  # of the billed hours; less is hardly any
 MOST_NAMED = 6  # groups that the answer names one by one
-HEADLINES = (
+TABLED = (
     "cost.per_month", "cost.total", "cost.compute", "cost.license", "cost.disk", "cost.network", "cost.commitment",
     "cost_per_served_hour", "billed_hours", "served_hours", "wasted_hours", "wasted_share", "wanted_hours",
     "availability", "vms.created", "vms.deleted", "vms.peak_allocated", "vms.peak_running",
@@ -215,10 +215,10 @@ def shown(stat: Stat, which: str, form: Form) -> str:
 
 
 def _forms(data: PageData) -> dict[str, Form]:
-    """The forms of the headline metrics that there are."""
+    """The forms of those of `TABLED` that there are, and of the use of commitments."""
     stats, made = data.stats, {}
     month = month_in(data.run.stored.summary)
-    for name in (*HEADLINES, *(name for name in stats if name.endswith(".used_fraction"))):
+    for name in (*TABLED, *(name for name in stats if name.endswith(".used_fraction"))):
         stat = None if month.hides(name) else stats.get(name)
         if stat is None or (name.startswith("cost.") and not stat.mean and name != "cost.total"):
             continue

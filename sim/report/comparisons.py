@@ -17,7 +17,7 @@ from sim.scenario.month import month_in
 from sim.studies.compare import NO_GAIN
 from sim.studies.cost_words import NOT_PRACTICAL, CostAnswer, cost_answer, verdict_words
 
-HEADLINES = ("cost.total", "billed_hours", "wasted_hours", "availability")
+COMPARED = ("cost.total", "billed_hours", "wasted_hours", "availability")
 VERDICTS = {  # colour and marker, so that no colour has to be sentences apart
     "better": (style.BLUE, "o"),
     "worse": (style.VERMILLION, "^"),
@@ -89,7 +89,7 @@ def differences(study: Study) -> Drawn | None:
     """Variant minus base in the headline metrics: the mean, its interval, and a line at no difference."""
     name = "differences"
     of, base = study.content["differences"], study.content.get("base_metrics", {})
-    metrics = [m for m in HEADLINES if any(known(of[v].get(m)) for v in of)]
+    metrics = [m for m in COMPARED if any(known(of[v].get(m)) for v in of)]
     if not metrics:
         return None
     sheet = Sheet(
@@ -162,7 +162,7 @@ def common_random_numbers_table(study: Study) -> Table | None:
     """How alike base and variant fared, replication by replication, and how many replications that saved."""
     rows = []
     for variant, by_metric in study.content["differences"].items():
-        for metric in HEADLINES:
+        for metric in COMPARED:
             entry = by_metric.get(metric)
             if not known(entry) or entry.get("sd_base") is None:
                 continue
@@ -187,13 +187,13 @@ def _difference_table(study: Study, variant: str) -> Table:
     """Every metric that differs, headline metrics first."""
     by_metric = study.content["differences"][variant]
     base = study.content.get("base_metrics", {})
-    order = [m for m in HEADLINES if m in by_metric] + [m for m in by_metric if m not in HEADLINES]
+    order = [m for m in COMPARED if m in by_metric] + [m for m in by_metric if m not in COMPARED]
     rows, same, month = [], 0, month_in(study.content)
     for metric in order:
         entry = by_metric[metric]
         if month.hides(metric):
             continue
-        if not known(entry) or (entry["mean"] == 0 and metric not in HEADLINES):
+        if not known(entry) or (entry["mean"] == 0 and metric not in COMPARED):
             same += 1
             continue
         start, low, high = base.get(metric, {}).get("mean"), entry.get("low"), entry.get("high")
