@@ -12,7 +12,7 @@ for compute and for licences, with needed hours = VMs x needed hours of each, an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from sim.billing.meters import COVERED, BillLine
@@ -76,17 +76,14 @@ CAUSES: Mapping[str, Cause] = {row.name: row for row in _ROWS}
 class CausedCost:
     """What the cost of one group comes from, in one replication."""
 
-    vm_ticks: int  # number of VMs times time
-    used: UsedTicks
-    lines: tuple[BillLine, ...]
+    vm_ticks: int = 0  # number of VMs times time
+    used: UsedTicks = field(default_factory=UsedTicks)
+    lines: tuple[BillLine, ...] = ()
 
     def joined(self, other: CausedCost) -> CausedCost:
         """Both together: VMs of one group that are rated apart."""
         used = UsedTicks(*(a + b for a, b in zip(self.used, other.used, strict=True)))
         return CausedCost(vm_ticks=self.vm_ticks + other.vm_ticks, used=used, lines=(*self.lines, *other.lines))
-
-
-NOTHING = CausedCost(vm_ticks=0, used=UsedTicks(0, 0, 0, 0, 0, 0, 0), lines=())
 
 
 def split_difference(
@@ -99,7 +96,7 @@ def split_difference(
     exact: dict[str, Nanos] = {}
     net = [Fraction(0), Fraction(0)]  # of commitments: what they cost less what they cover is worth
     for group in {**base, **variant}:
-        both = base.get(group, NOTHING), variant.get(group, NOTHING)
+        both = base.get(group, CausedCost()), variant.get(group, CausedCost())
         before, after = (_Factors.of(each) for each in both)
         if group and (both[0] != both[1] or period != 1):
             exact[group] = _parts(before, after, period)

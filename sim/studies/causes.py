@@ -16,9 +16,7 @@ from sim.runs.metrics import FLEET
 from sim.runs.replication import Replication
 from sim.runs.run_result import RunResult
 from sim.statistics.intervals import NO_BOUNDS, Interval, estimate_mean
-from sim.usage.ledger import UsedTicks, to_ticks
-
-UNUSED = UsedTicks(*[0] * 7)
+from sim.usage.ledger import to_ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def _costs(run: RunResult, replication: Replication) -> Mapping[str, CausedCost]
     lines: dict[str, list[Any]] = {}
     for line in replication.bill:
         lines.setdefault(line.group, []).append(line)
-    found = {FLEET: CausedCost(vm_ticks=0, used=UNUSED, lines=tuple(lines.get(FLEET, ())))}
+    found = {FLEET: CausedCost(lines=tuple(lines.get(FLEET, ())))}
     setups: list[GroupSetup] = []
     for place, group in enumerate(plan.groups):
         used = replication.used[group.name]

@@ -117,13 +117,13 @@ class MoveTable:
 class UsedTicks(NamedTuple):
     """What one group used, in ticks, by why: VMs are needed, left on by people, or neither."""
 
-    needed: int  # demand asks for the VM, there or not
-    billed_needed: int
-    billed_left_on: int
-    billed_unneeded: int
-    licensed_needed: int
-    licensed_left_on: int
-    licensed_unneeded: int
+    needed: int = 0  # demand asks for the VM, there or not
+    billed_needed: int = 0
+    billed_left_on: int = 0
+    billed_unneeded: int = 0
+    licensed_needed: int = 0
+    licensed_left_on: int = 0
+    licensed_unneeded: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
