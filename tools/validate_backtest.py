@@ -27,12 +27,13 @@ from scipy import stats
 from sim import backtest, fit_trace, from_azure, from_dict, run
 from sim.files import write_whole
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.extend([str(Path(__file__).parent), str(Path(__file__).parents[1] / "scenarios")])
+from backtest_trace import SIZE, fleet
 from make_tenant import START, make_tenant
 
 FIT_DAYS, HELD_BACK = 21, 9
 CONFIDENCE = 0.95
-SIZE, DAYS_OF_TRACE = "Standard_D4s_v5", 20
+DAYS_OF_TRACE = 20
 KINDS = {"VMs stay": 0.0, "VMs come and go": 0.05}  # VMs that come in a day
 
 
@@ -71,15 +72,9 @@ def counted(summaries: Sequence[dict[str, Any]], part: str) -> dict[str, float]:
 
 def trace_hours(file: Path) -> dict[str, Any]:
     """A day of a trace, and days simulated with what is fitted to it: hours inside their range, and the sum, with and without shared lifetimes."""
-    still = {"allocating": "0s", "starting": "0s", "deleting": "0s"}  # a lifetime in a trace includes boot and deletion
-    group = {"name": "jobs", "image": "specialized", "durations": still, "retry": {"attempts": 1}}
 
     def simulated(replications: int, **demand: object) -> Any:
-        return run(
-            from_dict({"name": "day", "horizon": "1d", "group": [group | demand]}),
-            replications=replications,
-            engine="compiled",
-        )
+        return run(from_dict(fleet(24.0, **demand)), replications=replications, engine="compiled")
 
     arrivals = fit_trace(file, window_s=86_400.0, size=SIZE)["arrivals"]
     actual = [
