@@ -108,9 +108,7 @@ def _print_evidence(summary: Mapping[str, Any]) -> None:
     from sim.studies.constraints import parse_constraint
 
     constraint, trials = parse_constraint(summary["keep"]), summary["trials"]
-    form = Forms(currency=summary["currency"]).of(
-        constraint.written_as, *(t[key] for t in trials for key in ("estimate", "low", "high"))
-    )
+    form = constraint.form(summary["currency"], trials)
     terminal.say(f"{summary['words']}.")
     cost = f"cost of {length(summary['hours'])}" if summary["hours"] else "mean cost"
     rows = []

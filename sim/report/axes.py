@@ -96,7 +96,7 @@ class _Axis:
         ticks = [float(at) for at in steps if low - slack <= at <= high + slack]
         step = 100 * (steps[1] - steps[0])
         decimals = next((n for n in range(16) if math.isclose(round(step, n), step, rel_tol=1e-3)), 16)
-        return ticks, [percent(at, decimals) if self.share else compact(float(f"{at:.10g}")) for at in ticks]
+        return ticks, [percent(at, decimals) if self.share else compact(at) for at in ticks]
 
 
 Place = Callable[[ArrayLike, ArrayLike], Floats]

@@ -6,7 +6,7 @@ waterfall. The numbers are those of the answer's `summary()`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from textwrap import wrap
 from typing import Any
@@ -27,7 +27,7 @@ from sim.studies.cost_words import cost_answer
 from sim.studies.purchase import Purchase
 from sim.studies.recommend import Recommendation
 from sim.studies.selection import Selection
-from sim.studies.sensitivity import Sensitivity
+from sim.studies.sensitivity import Sensitivity, importance
 from sim.studies.sizing import Sizing
 from sim.studies.sweep import Sweep
 
@@ -180,9 +180,8 @@ def _of_size(answer: Sizing) -> Picture:
         (f"{summary['path']} = {each['value']}: {each['answer']}", each["estimate"], each["low"], each["high"])
         for each in summary["trials"]
     ]
-    form = _form(answer.constraint.written_as, summary["currency"], lines)
-    label = f"{summary['keep']}" + (f" ({form.unit})" if form.unit else "")
-    return _picture(f"Which {summary['path']} keeps {summary['keep']}?", form, lines, label=label)
+    form = replace(answer.form, label=summary["keep"])
+    return _picture(f"Which {summary['path']} keeps {summary['keep']}?", form, lines, label=form.title)
 
 
 @picture_of.register
@@ -199,10 +198,9 @@ def _of_sensitivity(answer: Sensitivity) -> Picture:
             for end in ("low", "high")
         ]
         return _picture(title, form, lines)
+    lines = [(row["factor"], *importance(row)) for row in rows]
     if summary["method"] == "morris":
-        around = [(row["factor"], row["mu_star"], row["mu_star_half_width"]) for row in rows]
-        return _picture(title, form, [(name, mid, mid - half, mid + half) for name, mid, half in around])
-    lines = [(row["factor"], row["total"], row["total_from"], row["total_to"]) for row in rows]
+        return _picture(title, form, lines)
     share = Form(label="share of the variance, with all others", scale=Scale(unit="%", decimals=1), times=100.0)
     return _picture(title, share, lines)
 

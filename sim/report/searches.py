@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.metrics import Form
-from sim.fields.numbers import Scale, compact, estimate, percent, plain
+from sim.fields.numbers import Scale, compact, estimate, general, percent, plain
 from sim.report import style
 from sim.report.answer import Table, brief
 from sim.report.axes import Axes, Key, Sheet, whisker_key
@@ -16,6 +16,7 @@ from sim.report.style import Drawn
 from sim.scenario.month import month_in
 from sim.studies.axes import label_of, value_words
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, SIGNS, UNDECIDED, Constraint, parse_constraint
+from sim.studies.sensitivity import importance
 
 MOST_BARS = 25
 NBSP = "\N{NO-BREAK SPACE}"
@@ -86,7 +87,7 @@ def evidence(study: Study) -> Drawn:
     sheet.key(
         *(Key(label=words, line=c, marker=m, size=6) for each, (words, c, m) in ANSWER_LOOK.items() if each in seen)
     )
-    target = f"target: {compact(float(f'{limit:.10g}'))} {form.unit}"
+    target = f"target: {compact(limit)} {form.unit}"
     sheet.key(Key(label=target, line=style.INK, dash="--"))
     said = "; ".join(
         f"{value_words(content['path'], row[0])}: {form.with_unit(row[2])}, {ANSWER_LOOK[str(row[1])][0]}"
@@ -102,7 +103,7 @@ def _form_of(study: Study, constraint: Constraint) -> Form:
     if constraint.quantile is None and constraint.event is None:
         return replace(mean, label=f"{mean.label}{of}")
     sign, bound = constraint.event or (constraint.sign, constraint.limit)
-    shown = f"{compact(float(f'{bound * mean.times:.10g}'))} {mean.unit}"
+    shown = f"{compact(bound * mean.times)} {mean.unit}"
     return Form(
         label=f"probability that {mean.label}{of} {sign} {shown}", scale=Scale(unit="%", decimals=1), times=100.0
     )
@@ -112,7 +113,7 @@ def _target_words(study: Study, constraint: Constraint) -> str:
     """The target as people say it."""
     form = _form_of(study, constraint)
     sign = "at least" if constraint.quantile is not None else SIGNS[constraint.sign]
-    limit = compact(float(f"{study.content['limit'] * form.times:.10g}"))
+    limit = compact(study.content["limit"] * form.times)
     return f"{form.label} {sign} {limit}{NBSP}{form.unit}".rstrip(NBSP)
 
 
@@ -183,14 +184,10 @@ def morris(study: Study) -> Drawn:
     rows: list[list[object]] = [["factor", "mu", "mu_star", "mu_star_half_width", "sigma"]]
     for line, factor in enumerate(factors):
         rows.append([factor[key] for key in ("factor", "mu", "mu_star", "mu_star_half_width", "sigma")])
-        matters, half = factor["mu_star"] * form.times, factor["mu_star_half_width"] * form.times
-        axes.bar(
-            line,
-            matters,
-            (style.BLUE, ""),
-            title=f"{label_of(factor['factor'])}: {_figure(factor['mu_star'], form.times)} {form.unit}",
-        )
-        _interval(axes, line, matters - half, matters + half)
+        matters, low, high = importance(factor)
+        title = f"{label_of(factor['factor'])}: {_figure(matters, form.times)} {form.unit}"
+        axes.bar(line, matters * form.times, (style.BLUE, ""), title=title)
+        _interval(axes, line, low, high, form.times)
         axes.dots([factor["sigma"] * form.times], [line], style.ORANGE, marker="D")
     axes.x.label = f"change of {form.label} over the whole range ({form.unit})"
     spread = "their spread (sigma): non-linear, or interacting with others"
@@ -321,7 +318,7 @@ NOTES = {
 
 
 def _figure(value: float | None, times: float) -> str:
-    return plain(None, 0) if value is None else compact(float(f"{value * times:.4g}"))
+    return general(None if value is None else value * times, 4)
 
 
 def _bounds(low: float | None, high: float | None, times: float) -> str:
@@ -332,24 +329,14 @@ def _most_important(study: Study, form: Form) -> str:
     """Which setting comes first, and whether that is sure."""
     first, *others = study.content["factors"]
     words = f"In the ranges given, {form.label} depends most on {label_of(first['factor'])}"
-    spans = [_span(study.content["method"], factor) for factor in (first, *others[:1])]
-    if len(spans) == 2 and spans[0] is not None and spans[1] is not None and spans[0][0] < spans[1][1]:
+    low, high = importance(first)[1], importance(others[0])[2] if others else None
+    if low is not None and high is not None and low < high:
         return f"{words}, though {label_of(others[0]['factor'])} might matter as much: their intervals overlap."
     return f"{words}."
 
 
-def _span(method: str, factor: Row) -> tuple[float, float] | None:
-    """The interval of what factors are ordered by; None where there is none."""
-    if method == "morris":
-        return factor["mu_star"] - factor["mu_star_half_width"], factor["mu_star"] + factor["mu_star_half_width"]
-    low, high = factor.get("total_from"), factor.get("total_to")
-    return None if low is None or high is None else (low, high)
-
-
 def _shown(value: object) -> str:
-    if value is None:
-        return plain(None, 0)
-    return compact(float(f"{value:.6g}")) if _is_number(value) else str(value)
+    return general(value, 6) if value is None or isinstance(value, int | float) else str(value)
 
 
 def _is_number(value: object) -> bool:

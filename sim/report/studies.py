@@ -54,7 +54,9 @@ def known(entry: Mapping[str, Any] | None) -> bool:
 
 def footer(study: Study, name: str, remark: str = "") -> Sequence[str]:
     """Where a figure comes from."""
-    sure = f"{percent(study.confidence, 0)} intervals" if study.replications > 1 else "no intervals from one replication"
+    sure = (
+        f"{percent(study.confidence, 0)} intervals" if study.replications > 1 else "no intervals from one replication"
+    )
     numbers = f"numbers in figures/{name}.csv"
     return f"seed {study.seed}", f"{study.replications:,} replications", numbers, remark or sure
 

@@ -7,14 +7,14 @@ probability; `availability@dev>=99.9%` about one group. The answer has three val
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from sim.errors import InputError
-from sim.fields.metrics import LOWER, Forms, Unit, domain_of, find_metric
+from sim.fields.metrics import LOWER, Form, Forms, Unit, domain_of, find_metric
 from sim.fields.numbers import compact
 from sim.runs.metrics import FLEET, RATIOS
 from sim.scenario.scenario import Scenario
@@ -82,17 +82,18 @@ class Constraint:
         """Whether its estimate is a share of replications, not a mean of the metric."""
         return self.quantile is not None or self.event is not None
 
-    @property
-    def written_as(self) -> str:
-        """The metric as which its estimate is written: a share of replications as any share."""
-        return "availability" if self.is_share_of_replications else self.metric
+    def form(self, currency: str, trials: Iterable[Mapping[str, Any]]) -> Form:
+        """How its estimates and their bounds are written: a share of replications as any share."""
+        written_as = "availability" if self.is_share_of_replications else self.metric
+        figures = (trial[key] for trial in trials for key in ("estimate", "low", "high"))
+        return Forms(currency=currency).of(written_as, *figures)
 
     def plain_words(self, currency: str) -> str:
         """The target as people say it; of a share of replications as it is written."""
         if self.is_share_of_replications:
             return self.words
         form = Forms(currency=currency).of(self.metric, self.limit)
-        limit = f"{compact(float(f'{self.limit * form.times:.10g}'))} {form.unit}".rstrip()
+        limit = f"{compact(self.limit * form.times)} {form.unit}".rstrip()
         return f"{form.label}{f' of {self.group}' if self.group else ''} {SIGNS[self.sign]} {limit}"
 
     def least_replications(self, level: float) -> float:

@@ -265,6 +265,14 @@ def elementary_effects(model: Model, trajectories: int, seed: int, confidence: f
     return sorted(rows, key=lambda row: -float(str(row["mu_star"])))
 
 
+def importance(row: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """What factors are ordered by, with its bounds: Morris' mu*, Sobol's total index; None of a tornado, ordered by two ends."""
+    if "mu_star" in row:
+        middle, half = row["mu_star"], row["mu_star_half_width"]
+        return middle, middle - half, middle + half
+    return row.get("total"), row.get("total_from"), row.get("total_to")
+
+
 def sobol_indices(model: Model, samples: int, seed: int, confidence: float) -> list[dict[str, Any]]:
     """Shares of the metric's variance: `first_order` a factor's own, `total` with its interactions."""
     if samples < 2 or samples & (samples - 1):

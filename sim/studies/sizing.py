@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.fields.metrics import Form, Forms
+from sim.fields.metrics import Form
 from sim.runs.frames import DataFrame, frame
 from sim.runs.options import PreciseKeywords, RunOptions, options_from
 from sim.runs.replication_runner import ReplicationRunner
@@ -140,8 +140,7 @@ class Sizing(Answer):
     @property
     def form(self) -> Form:
         """How the estimates are written."""
-        some = (getattr(trial.evidence, key) for trial in self.trials for key in ("estimate", "low", "high"))
-        return Forms(currency=self.scenario.prices.currency).of(self.constraint.written_as, *some)
+        return self.constraint.form(self.scenario.prices.currency, self.rows())
 
     def _sheet(self) -> Sheet:
         """A row a value that was tried, and whether it keeps the target."""
