@@ -30,6 +30,7 @@ MOST_RATIO = 200  # bytes unpacked for each byte of gzip; tables reach about 30
 FREE_UNPACKED = 64 * 2**20  # bytes below which no ratio is asked about
 
 Error = type[InputError]
+CsvRows = Iterator[tuple[int, list[str]]]
 
 
 def refusal(
@@ -75,6 +76,8 @@ def refused_in_words(path: str | Path, error: Error) -> Iterator[None]:
         raise refusal(error, path, "it is not UTF-8 text", "save it as UTF-8") from None
     except json.JSONDecodeError as wrong:
         raise refusal(error, path, f"it is not JSON: {wrong.msg}", line=wrong.lineno) from None
+    except NoJson as wrong:
+        raise refusal(error, path, f"it is not JSON: {wrong}") from None
     except csv.Error as wrong:
         raise refusal(error, path, f"it is not a CSV table: {wrong}") from None
     except RecursionError:
@@ -124,16 +127,14 @@ def read_text(path: Path, error: Error, *, most: int = MOST_WHOLE) -> str:
         return text
 
 
-def read_json(path: Path, error: Error, *, most: int = MOST_WHOLE) -> Any:
+class NoJson(ValueError):
+    """JSON that no reader takes, whatever its grammar says."""
+
+
+def read_json(path: Path, error: Error) -> Any:
     """The JSON value in a file; numbers are finite."""
-    text = read_text(path, error, most=most)
     with refused_in_words(path, error):
-        try:
-            return parse_json(text)
-        except json.JSONDecodeError:
-            raise
-        except ValueError as wrong:
-            raise refusal(error, path, f"it is not JSON: {wrong}") from None
+        return parse_json(read_text(path, error))
 
 
 def parse_json(text: str) -> Any:
@@ -141,7 +142,7 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise NoJson("it is nested too deeply") from None
 
 
 def json_items(path: Path, error: Error) -> Iterator[Any]:
@@ -155,30 +156,25 @@ def json_items(path: Path, error: Error) -> Iterator[Any]:
         return found.end() if found else place
 
     with refused_in_words(path, error):
-        try:
-            at = after(0)
-            if text[at : at + 1] == "{":
-                key, at = "", at + 1
-                while key not in ("value", "data"):
-                    if key:
-                        _, at = read(text, after(at))
-                    key, at = read(text, after(at))
-                    key = str(key).lower()
-                at = after(at)
-            if text[at : at + 1] != "[":
-                raise json.JSONDecodeError("no list is in it", text, at)
-            at = after(at + 1)
-            while text[at : at + 1] != "]":
-                item, at = read(text, at)
-                yield item
-                at = after(at)
-        except json.JSONDecodeError:
-            raise
-        except ValueError as wrong:
-            raise refusal(error, path, f"it is not JSON: {wrong}") from None
+        at = after(0)
+        if text[at : at + 1] == "{":
+            key, at = "", at + 1
+            while key not in ("value", "data"):
+                if key:
+                    _, at = read(text, after(at))
+                key, at = read(text, after(at))
+                key = str(key).lower()
+            at = after(at)
+        if text[at : at + 1] != "[":
+            raise json.JSONDecodeError("no list is in it", text, at)
+        at = after(at + 1)
+        while text[at : at + 1] != "]":
+            item, at = read(text, at)
+            yield item
+            at = after(at)
 
 
-def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") -> CsvRows:
     """The rows of a table, each with the number of the line on which it begins; rows without any text are left out."""
     reader = csv.reader(stream, delimiter=delimiter)
     while True:
@@ -193,6 +189,14 @@ def csv_rows(stream: TextIO, path: Path, error: Error, *, delimiter: str = ",") 
             raise refusal(error, path, f"a cell is longer than {MOST_CELL:,} characters", line=line)
         if any(cell.strip() for cell in row):
             yield line, row
+
+
+@contextmanager
+def open_table(path: Path, error: Error, *, delimiter: str = ",") -> Iterator[tuple[int, list[str], CsvRows]]:
+    """A file's table: the line of its header and the names in it, and `csv_rows` of the rest."""
+    with open_text(path, error) as text:
+        rows = csv_rows(text, path, error, delimiter=delimiter)
+        yield *next(rows, (1, [])), rows
 
 
 @contextmanager
@@ -257,17 +261,17 @@ class _Bounded(io.RawIOBase):
 
 
 def _no_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number that JSON knows")
+    raise NoJson(f"{constant} is not a number that JSON knows")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"{digits[:40]} is too large a number")
+        raise NoJson(f"{digits[:40]} is too large a number")
     return number
 
 
 def _whole(digits: str) -> int:
     if len(digits) > 300:  # not a float any more
-        raise ValueError(f"a number of {len(digits)} digits is too large")
+        raise NoJson(f"a number of {len(digits)} digits is too large")
     return int(digits)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import InputError, UsageError
-from sim.files import csv_rows, open_bytes, open_text, parse_json, read_text
+from sim.files import open_bytes, open_table, open_text, parse_json, read_text
 
 COST_EXPORT, STAYS, PRICE_PAGE, UNKNOWN = "cost-export", "stays", "price-page", "unknown"
 READS = "`vmfleet bill` reads lists of stays and cost exports (FOCUS, Azure actual and amortized)"
@@ -125,9 +125,8 @@ def _of_table(path: Path, first: str, error: type[InputError]) -> Recognised:
         return Recognised(kind="scenario", words="a scenario file")
     line = first.splitlines()[0] if first else ""
     delimiter = max(_DELIMITERS, key=line.count)
-    with open_text(path, error) as text:
-        rows = csv_rows(text, path, error, delimiter=delimiter)
-        columns = tuple(column_key(head) for head in next(rows, (1, []))[1])
+    with open_table(path, error, delimiter=delimiter) as (_, header, rows):
+        columns = tuple(map(column_key, header))
         kind, words, form = _of_columns(set(columns))
         if form == "azure-actual" and _is_amortized(columns, [row for _, row in itertools.islice(rows, _SOME_ROWS)]):
             words, form = "an Azure amortized cost export", "azure-amortized"

@@ -14,7 +14,7 @@ from typing import Any
 
 from sim.azure.identity import VM, Key, parse_id
 from sim.errors import UsageError
-from sim.files import csv_rows, json_items, open_text
+from sim.files import json_items, open_table
 from sim.recognise import Recognised
 
 START, DEALLOCATE, POWER_OFF, RESTART, DELETE, WRITE = "start", "deallocate", "power_off", "restart", "delete", "write"
@@ -108,9 +108,7 @@ def read_csv_log(path: Path, seen: Recognised, file: str, into: Log) -> tuple[in
     """The portal's CSV: no resource ids, and neither Accepted events nor codes."""
     place = {name: at for at, name in reversed(list(enumerate(seen.columns)))}
     own, rows = Log(), 0
-    with open_text(path, UsageError) as text:
-        lines = csv_rows(text, path, UsageError, delimiter=seen.delimiter)
-        next(lines, None)
+    with open_table(path, UsageError, delimiter=seen.delimiter) as (_, _, lines):
         for _, cells in lines:
             rows += 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sim.azure.activity_log import Operation as Logged
 from sim.errors import TraceError
 from sim.files import refusal
 from sim.recognise import UNKNOWN, recognise
-from sim.traces.operations import Operation, Operations, why_left_out
+from sim.traces.operations import Operation, Operations, operations_of, why_left_out
 
 LOG, LOG_CSV = "activity-log", "activity-log-csv"
 
@@ -31,17 +30,8 @@ def read_timed_operations(path: Path) -> Operations | None:
         raise refusal(TraceError, path, f"this is {seen.words}", hint)
     else:
         return None
-    kept: list[Operation] = []
-    left: Counter[str] = Counter()
-    for each in log.operations.values():
-        found = _timed(each, tells_creates=seen.kind == LOG)
-        if isinstance(found, str):
-            left[found] += 1
-        else:
-            kept.append(found)
-    notes = [f"left out: {count:,} {reason}" for reason, count in sorted(left.items())]
-    notes.append("the log doesn't say the guest OS: what is fitted holds for both")
-    return Operations(source=path.name, operations=kept, rows=len(log.operations), notes=tuple(notes))
+    found = [_timed(each, tells_creates=seen.kind == LOG) for each in log.operations.values()]
+    return operations_of(path, found, ("the log doesn't say the guest OS: what is fitted holds for both",))
 
 
 def _timed(one: Logged, *, tells_creates: bool) -> Operation | str:

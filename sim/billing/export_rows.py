@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sim.billing.german_cells import GERMAN, english
 from sim.errors import UsageError
-from sim.files import csv_rows, open_text, parse_json
+from sim.files import open_table, parse_json
 from sim.recognise import Recognised
 
 # Our name for a cell: what FOCUS calls it, then what Azure's exports do (EA, MCA, pay as you go), the first that is there.
@@ -123,9 +123,7 @@ class Export:
 
 def read_export(path: Path, seen: Recognised) -> Export:
     """Read a cost export; raises UsageError where there is no table, never for a row."""
-    with open_text(path, UsageError) as text:
-        lines = csv_rows(text, path, UsageError, delimiter=seen.delimiter)
-        next(lines, None)
+    with open_table(path, UsageError, delimiter=seen.delimiter) as (_, _, lines):
         place = {
             name: [seen.columns.index(each) for each in each_of if each in seen.columns]
             for name, each_of in COLUMNS.items()
@@ -162,9 +160,7 @@ def scan_export(path: Path, seen: Recognised) -> Scan:
                        COLUMNS["discount_id"], COSTS)
     ]  # fmt: skip
     rows, ends, found, spread = 0, set(), set(), False
-    with open_text(path, UsageError) as text:
-        lines = csv_rows(text, path, UsageError, delimiter=seen.delimiter)
-        next(lines, None)
+    with open_table(path, UsageError, delimiter=seen.delimiter) as (_, _, lines):
         for _, cells in lines:
             rows += 1
             start, end, subscription, charge, benefit, cost = (_first(cells, each) for each in places)

@@ -20,7 +20,7 @@ from sim.billing.rating import Rating, rate_in_full
 from sim.billing.stays import Stay, Stays, hours_of_stays, stays_of
 from sim.catalog.catalogue import Catalogue
 from sim.errors import Fault, InputError, UsageError
-from sim.files import csv_rows, open_text, refusal
+from sim.files import open_table, refusal
 from sim.lifecycle.policy import BillingPolicy, get_policy
 from sim.lifecycle.power import PowerState
 from sim.recognise import READS, STAYS, UNKNOWN, recognise
@@ -72,9 +72,7 @@ def read_stays(
     seen = recognise(path)
     if seen.kind not in (STAYS, UNKNOWN) or (seen.kind == UNKNOWN and not seen.columns):
         raise refusal(UsageError, path, f"this is {seen.words}", READS)
-    with open_text(path, UsageError) as file:
-        table = csv_rows(file, path, UsageError, delimiter=seen.delimiter)
-        head_line, header = next(table, (1, []))
+    with open_table(path, UsageError, delimiter=seen.delimiter) as (head_line, header, table):
         columns = tuple(head.strip().lower() for head in header)
         rows = ((line, dict(zip(columns, row, strict=False))) for line, row in table)
         defaults = {"size": size or "", "region": region, "os": os, "disks": ";".join(disks)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.errors import CatalogueError
-from sim.files import csv_rows, open_text, parse_json, read_text, refusal
+from sim.files import open_table, open_text, parse_json, read_text, refusal
 from sim.recognise import PRICE_PAGE, recognise
 
 _DELIMITERS = ",;\t"
@@ -90,9 +90,7 @@ def _of_table(file: Path, head: str) -> PriceDocument:
     delimiter = max(_DELIMITERS, key=head.count)
     items: list[Mapping[str, Any]] = []
     lines: list[int] = []
-    with open_text(file, CatalogueError) as stream:
-        rows = csv_rows(stream, file, CatalogueError, delimiter=delimiter)
-        _, heads = next(rows, (1, []))
+    with open_table(file, CatalogueError, delimiter=delimiter) as (_, heads, rows):
         columns = [_COLUMNS.get(re.sub(r"[\s_]+", "", name).lower()) for name in heads]
         missing = [key for key in ("armSkuName", "armRegionName") if key not in columns]
         missing += [] if {"retailPrice", "unitPrice"} & set(columns) else ["retailPrice"]

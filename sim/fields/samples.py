@@ -1,25 +1,33 @@
 """Measured figures in a CSV file: one column of numbers, every row checked."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sim.errors import InputError
 from sim.fields.messages import close_match
-from sim.files import csv_rows, open_text
+from sim.files import CsvRows, open_table
+
+
+@contextmanager
+def open_record(file: Path) -> Iterator[tuple[list[str], CsvRows]]:
+    """The header of a CSV file beside a scenario, and its rows with their numbers; ValueError says why it can't be read."""
+    if not file.exists():
+        raise ValueError(f"there is no file {file}; the path is relative to the scenario file")
+    try:
+        with open_table(file, InputError) as (_, header, rows):
+            yield header, rows
+    except InputError as wrong:
+        raise ValueError(str(wrong)) from None
 
 
 def read_samples(file: Path, column: str, *, what: str = "a number of seconds") -> tuple[float, ...]:
     """Numbers from 0 on in a column of a CSV file with a header row; ValueError says which row is wrong, and why."""
-    if not file.exists():
-        raise ValueError(f"there is no file {file}; the path is relative to the scenario file")
-    try:
-        with open_text(file, InputError) as stream:
-            rows = csv_rows(stream, file, InputError)
-            at = find_column(next(rows, (1, []))[1], column, file)
-            # The header is row 1; blank lines are no rows of data.
-            values = [number_in(row, at, line, file, what) for line, row in rows]
-    except InputError as wrong:
-        raise ValueError(str(wrong)) from None
+    with open_record(file) as (header, rows):
+        at = find_column(header, column, file)
+        # The header is row 1; blank lines are no rows of data.
+        values = [number_in(row, at, line, file, what) for line, row in rows]
     if not values:
         raise ValueError(f"{file} has no rows of data under its header")
     return tuple(values)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sim.errors import TraceError
-from sim.files import csv_rows, open_text, refusal
+from sim.files import open_table, refusal
 from sim.units import SECONDS_PER_HOUR
 
 MEANINGS = {
@@ -67,26 +67,22 @@ class Operations:
 
 def read_operations(path: Path) -> Operations:
     """The operations in a CSV file with a header; TraceError names the line, the column and what would be right."""
-    with open_text(path, TraceError) as stream:
-        rows = csv_rows(stream, path, TraceError)
-        _, header = next(rows, (1, []))
+    with open_table(path, TraceError) as (_, header, rows):
         at = _places(path, [name.strip() for name in header])
-        kept: list[Operation] = []
-        left: Counter[str] = Counter()
-        number = 0
-        for line, cells in rows:
-            number += 1
-            found = _read_row(path, line, cells, at)
-            if isinstance(found, str):
-                left[found] += 1
-            else:
-                kept.append(found)
-    if not number:
+        found = [_read_row(path, line, cells, at) for line, cells in rows]
+    if not found:
         raise refusal(TraceError, path, "no rows under the header")
-    notes = [f"left out: {count:,} {reason}" for reason, count in sorted(left.items())]
-    if not {"started", "source"} & at.keys():
-        notes.append("the file says neither when nor where operations ran: each counts as independent of the others")
-    return Operations(source=path.name, operations=kept, rows=number, notes=tuple(notes))
+    told = bool({"started", "source"} & at.keys())
+    note = "the file says neither when nor where operations ran: each counts as independent of the others"
+    return operations_of(path, found, () if told else (note,))
+
+
+def operations_of(path: Path, found: Sequence[Operation | str], notes: Sequence[str]) -> Operations:
+    """Those of a file that count; of the others the reason is given."""
+    left = Counter(each for each in found if isinstance(each, str))
+    said = [f"left out: {count:,} {reason}" for reason, count in sorted(left.items())]
+    kept = [each for each in found if not isinstance(each, str)]
+    return Operations(source=path.name, operations=kept, rows=len(found), notes=(*said, *notes))
 
 
 def _places(path: Path, names: list[str]) -> dict[str, int]:

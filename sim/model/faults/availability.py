@@ -10,11 +10,9 @@ import numpy as np
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from sim.distributions import streams
-from sim.errors import InputError
 from sim.fields.messages import close_match, list_words
-from sim.fields.samples import find_column, number_in
+from sim.fields.samples import find_column, number_in, open_record
 from sim.fields.types import Number, Section, Text, default_field
-from sim.files import csv_rows, open_text
 from sim.model.demand.base import Calendar
 from sim.units import SHORTEST_CYCLE_S, format_duration
 
@@ -52,21 +50,13 @@ class AvailabilitySection(Section):
 
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> Self:
-        file = (info.context or {}).get("folder", FilePath()) / self.file
-        if not file.exists():
-            raise ValueError(f"there is no file {file}; the path is relative to the scenario file")
-        try:
-            self._plan = self._of_rows(file)
-        except InputError as wrong:
-            raise ValueError(str(wrong)) from None
+        self._plan = self._of_rows((info.context or {}).get("folder", FilePath()) / self.file)
         return self
 
     def _of_rows(self, file: FilePath) -> Availability:
         runs: list[tuple[float, float]] = []
         first_s, last_s, seen = -1.0, 0.0, dict.fromkeys([self.trace] if self.trace else [], 0)
-        with open_text(file, InputError) as stream:
-            rows = csv_rows(stream, file, InputError)
-            header = next(rows, (1, []))[1]
+        with open_record(file) as (header, rows):
             begins, ends, value = (find_column(header, name, file) for name in ("from_s", "to_s", self.column))
             named = [name.strip() for name in header].index("trace") if "trace" in [n.strip() for n in header] else None
             if named is None and self.trace is not None:
