@@ -116,16 +116,14 @@ class Axes:
 
     # --- marks
 
-    def area(
-        self, x: ArrayLike, low: ArrayLike, high: ArrayLike, look: Look, *, opacity: float = 1.0, title: str = ""
-    ) -> None:
+    def area(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, look: Look, *, opacity: float = 1.0) -> None:
         """Between two curves."""
         x, low, high = (np.asarray(each, dtype=float) for each in (x, low, high))
         self.x.see(x)
         self.y.see(low)
         self.y.see(high)
         around = np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]])
-        self._outline(*around, fill=look[0], hatch=look[1], opacity=opacity, title=title)
+        self._outline(*around, fill=look[0], hatch=look[1], opacity=opacity)
 
     def step_area(self, edges: Floats, low: Floats, high: Floats, look: Look) -> None:
         """Between two step curves."""
@@ -139,9 +137,9 @@ class Axes:
         self.y.see(y)
         self._outline(x, y, stroke=colour, width=width, dash=dash, title=title)
 
-    def steps(self, edges: Floats, values: Floats, colour: str, *, width: float = 1.1, dash: str = "-") -> None:
+    def steps(self, edges: Floats, values: Floats, colour: str, *, width: float = 1.1) -> None:
         """A step curve, without drops to zero at its ends."""
-        self.line(np.repeat(edges, 2)[1:-1], np.repeat(values, 2), colour, width=width, dash=dash)
+        self.line(np.repeat(edges, 2)[1:-1], np.repeat(values, 2), colour, width=width)
 
     def dots(
         self,
@@ -171,15 +169,14 @@ class Axes:
 
         self._marks.append(draw)
 
-    def boxes(self, boxes: Sequence[Box], look: Look, *, edge: str = "", title: str = "") -> None:
+    def boxes(self, boxes: Sequence[Box], look: Look, *, title: str = "") -> None:
         """Rectangles, each from x to x and from y to y, that look the same."""
         corners = np.asarray([[(a, c), (b, c), (b, d), (a, d), (np.nan, np.nan)] for a, c, b, d in boxes]).reshape(
             -1, 2
         )[:-1]
         self.x.see(corners[:, 0])
         self.y.see(corners[:, 1])
-        width = 0.4 if edge else 0.0
-        self._outline(corners[:, 0], corners[:, 1], fill=look[0], hatch=look[1], stroke=edge, width=width, title=title)
+        self._outline(corners[:, 0], corners[:, 1], fill=look[0], hatch=look[1], title=title)
 
     def bar(
         self, line: float, amount: float, look: Look, *, left: float = 0.0, height: float = 0.62, title: str = ""
@@ -198,35 +195,23 @@ class Axes:
             self.line(x, y, colour, width=width)
             self.dots(x, y, colour, marker="_" if upright else "|", size=size)
 
-    def rule(
-        self, at: float, *, upright: bool = False, dash: str = "-", width: float = 1.1, colour: str = style.INK
-    ) -> None:
+    def rule(self, at: float, *, upright: bool = False, dash: str = "-", width: float = 1.1) -> None:
         """A line through the whole plane."""
         (self.x if upright else self.y).see([at])
 
         def draw(place: Place, box: Box) -> Iterable[Shape]:
             x, y = place([at, at], [at, at]).T
             ends = [(x[0], box[1]), (x[0], box[3])] if upright else [(box[0], y[0]), (box[2], y[0])]
-            yield Outline(points=np.asarray(ends), stroke=colour, width=width, dash=dash)
+            yield Outline(points=np.asarray(ends), stroke=style.INK, width=width, dash=dash)
 
         self._marks.append(draw)
 
-    def words(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        *,
-        size: float = TICK,
-        anchor: str = "middle",
-        colour: str = style.INK,
-        up: float = 0.0,
-    ) -> None:
-        """Text at a point, and so many points above it."""
+    def words(self, x: float, y: float, text: str, *, colour: str = style.INK, up: float = 0.0) -> None:
+        """Text in the middle of a point, and so many points above it."""
 
         def draw(place: Place, _: Box) -> Iterable[Shape]:
             at = place([x], [y])[0]
-            yield Words(x=at[0], y=at[1] + size * 0.35 - up, text=text, size=size, colour=colour, anchor=anchor)
+            yield Words(x=at[0], y=at[1] + TICK * 0.35 - up, text=text, size=TICK, colour=colour, anchor="middle")
 
         self._marks.append(draw)
 

@@ -39,14 +39,15 @@ def build_comparison(path: Path) -> Path:
     money = cost_answer(study.content)
     title, columns, rows = money.table()
     before_and_after = Table(caption=title, columns=["what", *columns[1:]], rows=rows)
-    gains = common_random_numbers_table(study)
+    gains, why = common_random_numbers_table(study), study.content.get("stopped", AS_ASKED)
+    stopped = [] if why == AS_ASKED else [f"There are {study.replications:,} replications: {why}."]
     sections = [
         Shown(title="Before and after", tables=[before_and_after] if money.savings else [], figures=figures),
         *([Shown(title="Cost against lateness", figures=trade[:1], tables=trade[1:])] if trade else []),
         Shown(title="Every difference", tables=[_difference_table(study, each) for each in variants], is_open=False),
         Shown(
             title="Statistics", tables=[gains] if gains is not None else [],
-            words=[*_gain_words(study), *_stopped(study), *(str(each) for each in study.content.get("warnings", []))],
+            words=[*_gain_words(study), *stopped, *(str(each) for each in study.content.get("warnings", []))],
         ),
     ]  # fmt: skip
     return write(
@@ -126,12 +127,6 @@ def differences(study: Study) -> Drawn | None:
         *(Key(label=label, line=look[0], marker=look[1], size=6) for label, look in VERDICTS.items() if label in seen)
     )
     return sheet.finish(name, alt=f"Differences from the base: {'; '.join(said)}.", rows=rows)
-
-
-def _stopped(study: Study) -> list[str]:
-    """Why there are as many replications as there are, where they were to go on for a precision."""
-    why = study.content.get("stopped", AS_ASKED)
-    return [] if why == AS_ASKED else [f"There are {study.replications:,} replications: {why}."]
 
 
 def _gain_words(study: Study) -> list[str]:

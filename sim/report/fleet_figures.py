@@ -55,7 +55,7 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
         stack.steps(timeline.edges_h, billed, style.BLACK, width=0.9)
         sheet.key(Key(label="all billed", line=style.BLACK, width=0.9))
     stack.y.label = "VMs (mean over replications)" if run.replications > 1 else "VMs"
-    stack.y.low, stack.y.high = 0.0, _headroom(below)
+    stack.y.low, stack.y.high = 0.0, float(below.max()) * 1.06 or 1.0
     over_time(stack, run, timeline.edges_h, {str(state): timeline.states[state].mean for state in present})
     means = {
         str(state): float(np.average(timeline.states[state].mean, weights=np.diff(timeline.edges_h)))
@@ -132,16 +132,10 @@ def _alike(curves: Mapping[str, Floats]) -> list[list[str]]:
 
 
 def over_time(
-    axes: Axes,
-    run: ReportedRun,
-    edges_h: Floats,
-    values: Mapping[str, Floats],
-    end_h: float | None = None,
-    *,
-    labelled: bool = True,
+    axes: Axes, run: ReportedRun, edges_h: Floats, values: Mapping[str, Floats], *, labelled: bool = True
 ) -> None:
     """A time axis, the warm-up marked, and its values shown while the pointer rests on a stretch of it."""
-    end_h = end_h or run.horizon_h
+    end_h = run.horizon_h
     axes.time(clock.time_axis(end_h, run.start, run.zone_name), end_h, labelled=labelled)
     if run.warm_up_h > 0:
         axes.y.see([0.0])
@@ -236,10 +230,6 @@ def _stays(vm: VmTimeline, end_h: float) -> list[Stay]:
 def _key(state: PowerState, policy: BillingPolicy) -> Key:
     colour, hatch = style.STATE_LOOK[state]
     return Key(label=f"{state}{'' if policy.bills(state) else ' (not billed)'}", fill=colour, hatch=hatch)
-
-
-def _headroom(values: Floats) -> float:
-    return float(values.max()) * 1.06 or 1.0
 
 
 def _bands(edges_h: Floats, bands: Mapping[str, Band]) -> list[list[object]]:

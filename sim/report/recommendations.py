@@ -32,28 +32,18 @@ def build_recommendation(path: Path) -> Path:
 
 def savings(study: Study) -> Drawn:
     """A bar for each way of buying, and a mark for what it saves with less demand."""
-    name, options = "savings", study.content["options"]
+    name, options, form = "savings", study.content["options"], _form(study)
     sheet = Sheet("What does each way of buying save a month?", footer(study, name))
     axes = sheet.axes(max(len(options), 2) * 28)
     rows: list[list[object]] = [["option", "saving_per_month", "low", "high", "if_demand_falls"]]
     for line, each in enumerate(options):
         saving, fallen = each["saving_per_month"], each["if_demand_falls"]["saving_per_month"]["mean"]
-        axes.bar(
-            line,
-            saving["mean"],
-            (style.BLUE, ""),
-            title=f"{each['name']} saves {_form(study).text(saving['mean'])} {study.currency}",
-        )
+        title = f"{each['name']} saves {form.text(saving['mean'])} {study.currency}"
+        axes.bar(line, saving["mean"], (style.BLUE, ""), title=title)
         axes.whisker(line, saving["low"], saving["high"])
-        axes.dots(
-            [fallen],
-            [line],
-            style.ORANGE,
-            marker="D",
-            size=6,
-            titles=[f"{each['name']}: {_form(study).text(fallen)} with less demand"],
-        )
-        axes.beside(line, _form(study).text(saving["mean"]))
+        titles = [f"{each['name']}: {form.text(fallen)} with less demand"]
+        axes.dots([fallen], [line], style.ORANGE, marker="D", size=6, titles=titles)
+        axes.beside(line, form.text(saving["mean"]))
         rows.append([each["name"], saving["mean"], saving["low"], saving["high"], fallen])
     axes.name_lines([each["name"] for each in options])
     axes.rule(0.0, upright=True)
@@ -64,7 +54,7 @@ def savings(study: Study) -> Drawn:
         whisker_key(f"{percent(study.confidence, 0)} interval"),
         Key(label=f"if demand falls by {fall}", line=style.ORANGE, marker="D", dash="", size=6),
     )
-    said = ", ".join(f"{each['name']} {_form(study).text(each['saving_per_month']['mean'])}" for each in options)
+    said = ", ".join(f"{each['name']} {form.text(each['saving_per_month']['mean'])}" for each in options)
     return sheet.finish(name, alt=f"Saving a month in {study.currency}: {said}.", rows=rows)
 
 
@@ -74,16 +64,12 @@ def _form(study: Study) -> Form:
 
 
 def _options(study: Study) -> Table:
-    rows = []
+    rows, form = [], _form(study)
     for each in study.content["options"]:
         saving, fallen = each["saving_per_month"], each["if_demand_falls"]
-        rows.append(
-            [
-                each["name"], _form(study).text(saving["mean"]), "" if saving["low"] is None else f"{_form(study).text(saving['low'])} to {_form(study).text(saving['high'])}",
-                _form(study).text(each["cost_per_month"]), _form(study).text(fallen["saving_per_month"]["mean"]), _form(study).text(fallen["regret_per_month"]["mean"]),
-                percent(each["fall_to_break_even"]),
-            ]
-        )  # fmt: skip
+        means = each["cost_per_month"], fallen["saving_per_month"]["mean"], fallen["regret_per_month"]["mean"]
+        found = [form.text(saving["mean"]), form.between(saving["low"], saving["high"]), *map(form.text, means)]
+        rows.append([each["name"], *found, percent(each["fall_to_break_even"])])
     fall = percent(study.content["options"][0]["if_demand_falls"]["by"], 0)
     return Table(
         columns=[

@@ -122,13 +122,11 @@ def _trials_table(study: Study) -> Table:
     form = _form_of(study, constraint)
     rows = []
     for trial in study.content["trials"]:
-        low, high = form.text(trial["low"]), form.text(trial["high"])
-        bounds = "" if trial["low"] is None else f"{low} to {high}" if low != high else low
         found = [
             value_words(study.content["path"], trial["value"]),
             ANSWER_LOOK[trial["answer"]][0],
             form.text(trial["estimate"]),
-            bounds,
+            form.between(trial["low"], trial["high"]),
         ]
         rows.append([*found, plain(trial["n"], 0), estimate(trial["mean_cost_usd"] / (study.months or 1.0))])
     columns = [label_of(study.content["path"]), "answer", form.title, "bounds", "replications"]

@@ -52,10 +52,6 @@ def _any(*metrics: str) -> Callable[[PageData], bool]:
     return lambda data: any(data.run.mean(metric) > 0 for metric in metrics)
 
 
-def _is_breached(data: PageData) -> bool:
-    return any(row.promised is not None and row.uptime < row.promised for row in data.run.stored.uptimes)
-
-
 SECTIONS = (
     Section(
         title="The bill", figures=("cost_by_group", "cost_by_day"),
@@ -96,7 +92,10 @@ SECTIONS = (
         title="Evictions and lost work",
         metrics=("evictions", "lost_work_hours", "deadline.due", "deadline.missed", "deadline.met_share", "deadline.late_mean_s"),
     ),
-    Section(title="Service level", tables=(commitment_figures.uptime_table,), is_open=_is_breached),
+    Section(
+        title="Service level", tables=(commitment_figures.uptime_table,),
+        is_open=lambda data: any(row.promised is not None and row.uptime < row.promised for row in data.run.stored.uptimes),
+    ),
     Section(
         title="Failures and operations", tables=(tables.failures_table, tables.operations_table),
         is_open=lambda data: any(data.run.mean(name) > 0 for name in data.run.fleet if name.startswith("failures.")),

@@ -128,7 +128,6 @@ def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
         row = [value if isinstance(value, str) else compact(value) for value in point["settings"].values()]
         for metric in study.content["metrics"]:
             form, entry = _form(study, metric), point["metrics"].get(metric, {})
-            mean, low, high = (form.text(entry.get(key)) for key in ("mean", "low", "high"))
-            row += [mean, "" if entry.get("low") is None else f"{low} to {high}" if low != high else low]
+            row += [form.text(entry.get("mean")), form.between(entry.get("low"), entry.get("high"))]
         rows.append(row)
     return Table(caption="Every point", columns=columns, rows=rows, words=len(paths))
