@@ -80,7 +80,7 @@ def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str
     addresses = inner.get("publicips")
     extended = _low(_low(inner.get("extended") or {}).get("instanceview") or {})
     state = _low(extended.get("powerstate") or {})
-    power = str(inner.get("powerstate") or state.get("displaystatus") or state.get("code") or "")
+    power = str(inner.get("powerstate") or state.get("displaystatus") or state.get("code") or "").lower()
     licence = str(inner.get("licensetype") or "")
     is_windows = str(system.get("ostype") or "").lower() == "windows"
     return VmFacts(
@@ -92,7 +92,7 @@ def _vm(row: Mapping[str, Any], inner: Mapping[str, Any], file: str, source: str
         tags={str(k): str(v) for k, v in (row.get("tags") or {}).items()},
         own_licence=is_windows and "windows" in licence.lower(),
         disks=[_attached(each, key) for each in (system, *(storage.get("datadisks") or ())) if each],
-        public_ip=None if addresses is None else bool(addresses), power=_power(power),
+        public_ip=None if addresses is None else bool(addresses), power=next((of for word, of in reversed(_POWER.items()) if word in power), ""),
         created=_instant(inner.get("timecreated") or row.get("timecreated")),
     )  # fmt: skip
 
@@ -177,10 +177,6 @@ def _disk_kind(words: str) -> str:
     """P, E or S for `Premium_LRS`, `StandardSSD_ZRS`, `Standard_LRS`; a `_ZRS` at the end is kept for the tier."""
     first, _, rest = words.lower().partition("_")
     return _DISK_KINDS.get(first, "") + ("_ZRS" if rest.endswith("zrs") and first != "standard" else "")
-
-
-def _power(words: str) -> str:
-    return next((state for word, state in reversed(_POWER.items()) if word in words.lower()), "")
 
 
 def _zones(given: Any) -> tuple[int, ...]:

@@ -40,13 +40,8 @@ class Timeline:
 
     @property
     def on_h(self) -> float:
-        """Hours on: as invoiced where that is known."""
-        return self.log_h if self.billed_h is None else self.billed_h
-
-    @property
-    def log_h(self) -> float:
-        """Hours on by the edges."""
-        return sum(off - on for on, off in self.on) / SECONDS_PER_HOUR
+        """Hours on: as invoiced where that is known, else by the edges."""
+        return sum(off - on for on, off in self.on) / SECONDS_PER_HOUR if self.billed_h is None else self.billed_h
 
     @property
     def exists_h(self) -> float:
@@ -100,7 +95,7 @@ class _Walk:
 
     def still(self) -> Timeline | None:
         """Without any event: as it was found. A VM that was created later is not there."""
-        created = self._created_s()
+        created = None if self.vm.created is None else self.vm.created.timestamp() - self.origin
         if created is not None and created >= self.length_s:
             return None
         made = self.made
@@ -115,9 +110,6 @@ class _Walk:
         if not self.vm.power and not used:
             made.assumed = "no file says whether it runs: taken as always on"
         return made
-
-    def _created_s(self) -> float | None:
-        return None if self.vm.created is None else self.vm.created.timestamp() - self.origin
 
     def events(self) -> Timeline | None:
         """By its operations, and the evictions that resource health tells of."""

@@ -134,7 +134,7 @@ def read_export(path: Path, seen: Recognised) -> Export:
     currencies = [row.currency for row in rows if row.currency]
     return Export(
         path=str(path),
-        format=_azure_format(rows) if seen.format.startswith("azure") else seen.format,
+        format=_format(seen, spread=any(map(_is_spread, rows))),
         currency=max(set(currencies), key=currencies.count) if currencies else "USD",
         cost_column=_WRITTEN.get(cost, cost),
         rows=rows,
@@ -170,11 +170,8 @@ def scan_export(path: Path, seen: Recognised) -> Scan:
             spread = spread or bool(is_usage) or _CHARGES.get(charge.lower()) == UNUSED
     starts = [at for _, start in found if (at := _instant(start))]
     last = [at for end in ends if (at := _instant(end))] or [at + timedelta(days=1) for at in starts]
-    form = seen.format
-    if form.startswith("azure"):
-        form = "azure-amortized" if spread else "azure-actual"
     days = frozenset((of, at.date()) for of, start in found if (at := _instant(start)))
-    return Scan(rows, min(starts, default=None), max(last, default=None), days, form)
+    return Scan(rows, min(starts, default=None), max(last, default=None), days, _format(seen, spread=spread))
 
 
 def _with_strays(rows: list[ExportRow]) -> list[ExportRow]:
@@ -191,9 +188,14 @@ def _with_strays(rows: list[ExportRow]) -> list[ExportRow]:
     ]
 
 
-def _azure_format(rows: Sequence[ExportRow]) -> str:
-    """Amortized where the price of commitments stands at what they paid, actual where it stands at their purchase."""
-    spread = any(row.sku.charge == UNUSED or (row.is_used and row.sku.charge == USAGE and row.cost) for row in rows)
+def _is_spread(row: ExportRow) -> bool:
+    return row.sku.charge == UNUSED or (row.is_used and row.sku.charge == USAGE and row.cost != 0.0)
+
+
+def _format(seen: Recognised, *, spread: bool) -> str:
+    """Azure's is amortized where the price of commitments stands at what they paid, actual where it stands at their purchase."""
+    if not seen.format.startswith("azure"):
+        return seen.format
     return "azure-amortized" if spread else "azure-actual"
 
 

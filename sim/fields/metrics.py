@@ -147,14 +147,11 @@ class Metric:
         if self.unit is Unit.SECONDS:
             return Form(label=self.label, scale=Scale(unit="s", decimals=1))
         if self.unit is Unit.SHARE:
-            return Form(label=self.label, scale=Scale(unit="%", decimals=_share_decimals(some)), times=100.0)
+            # Three decimals where one is nearly nothing or all, as an availability of three nines.
+            decimals = 3 if any(0.0 < share < NEARLY or 1.0 - NEARLY < share < 1.0 for share in some) else 2
+            return Form(label=self.label, scale=Scale(unit="%", decimals=decimals), times=100.0)
         decimals = 0 if all(value == round(value) for value in some) else 1 if largest >= 10 else 2
         return Form(label=self.label, scale=Scale(unit="VMs" if self.unit is Unit.VMS else "", decimals=decimals))
-
-
-def _share_decimals(shares: Iterable[float]) -> int:
-    """Two; three where one is nearly nothing or all, as an availability of three nines."""
-    return 3 if any(0.0 < share < NEARLY or 1.0 - NEARLY < share < 1.0 for share in shares) else 2
 
 
 METRICS = Registry[Metric]("metric", base=Metric)
@@ -182,11 +179,6 @@ def _filled(pattern: str, word: str) -> str:
     return _PLACEHOLDER.sub(lambda _: word, pattern)
 
 
-def _placeholder_of(pattern: str) -> str:
-    found = _PLACEHOLDER.search(pattern)
-    return found[0] if found else ""
-
-
 @lru_cache(maxsize=4096)
 def _found(name: str, _version: int) -> Metric | None:
     if name in METRICS:
@@ -195,8 +187,7 @@ def _found(name: str, _version: int) -> Metric | None:
         word = row.word_in(name) if row.is_pattern else None
         if word is not None:
             label = _PLACEHOLDER.sub(lambda _, word=word: word.replace("_", " "), row.label)  # type: ignore[misc]
-            top, bottom = (part.replace(_placeholder_of(row.name), word) for part in row.ratio_of or ("", ""))
-            ratio = (top, bottom) if row.ratio_of else None
+            ratio = row.ratio_of and (_filled(row.ratio_of[0], word), _filled(row.ratio_of[1], word))
             return replace(row, name=name, label=label, ratio_of=ratio)
     return None
 

@@ -174,7 +174,8 @@ def _append(lines: Lines, at: dict[str, int], sorter: ExternalSort, vm_sizes: Vm
 
 def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tuple[Floats, Floats, Floats, Floats]:
     """Shortest and longest lifetime of each VM, up to which age it was seen at most, and how long it was watched at least."""
-    marked = _marked(lines, at)
+    marks = _as_listed(lines, at.get("censored"), MARKS, "is neither yes nor no", "1 or 0, true or false, yes or no")
+    marked = marks.astype(bool)
     if "life_low" in at:
         low, high = (lines.numbers(at[name], empty=np.nan) for name in ("life_low", "life_high"))
         lines.check(at["life_low"], low < 0, "is below 0", "a lifetime is 0 s or more")
@@ -203,11 +204,6 @@ def _lives(lines: Lines, at: dict[str, int], created: Floats, seen: _Seen) -> tu
     marked |= missing
     # The interval of a censored lifetime is where the observation ended; without one the VM outlived it.
     return low, np.where(marked, np.inf, high), np.where(missing, np.inf, high), low
-
-
-def _marked(lines: Lines, at: dict[str, int]) -> NDArray[np.bool_]:
-    said = _as_listed(lines, at.get("censored"), MARKS, "is neither yes nor no", "1 or 0, true or false, yes or no")
-    return said.astype(bool)
 
 
 def _as_listed(lines: Lines, column: int | None, meanings: dict[str, int], problem: str, hint: str) -> NDArray[np.int8]:

@@ -43,10 +43,6 @@ def _normal(z: Floats) -> Floats:
     return np.asarray(ndtr(z))
 
 
-def _exponential_guess(x: Floats, w: Floats) -> list[Floats]:
-    return [np.array([math.log(np.average(x, weights=w))])]
-
-
 def _lognormal_guess(x: Floats, w: Floats) -> list[Floats]:
     logs = np.log(x)
     middle = float(np.average(logs, weights=w))
@@ -67,7 +63,7 @@ EXPONENTIAL = Family(
     lambda t, x: np.exp(-x / math.exp(t[0])),
     lambda t: Exponential(mean=math.exp(t[0])),
     lambda t: np.exp(t),
-    _exponential_guess,
+    lambda x, w: [np.array([math.log(np.average(x, weights=w))])],
 )
 LOGNORMAL = Family(
     "lognormal",

@@ -89,4 +89,6 @@ def _maintenance(
         for domain, hosts in enumerate(domains):
             # A round that isn't over when the next is due delays it.
             yield env.at(max(env.now, round_s + domain * plan.between_domains_s), priority)
-            platform.maintain(hosts, reach)
+            for host in hosts:
+                for vm in platform.vms_on(host):
+                    reach(vm)

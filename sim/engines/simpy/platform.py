@@ -214,12 +214,6 @@ class SharedPlatform:
                 self._report(host, HOST_REPAIR)
                 self._must(room.repair_host(self.room, host))
 
-    def maintain(self, hosts: Iterable[int], reach: Callable[[VmRecord], None]) -> None:
-        """Planned work reaches the VMs of these hosts."""
-        for host in hosts:
-            for vm in self.vms_on(host):
-                reach(vm)
-
 
 def _to_place(vm: VmRecord) -> VmToPlace:
     """A VM as the policy of a plug-in sees it."""
