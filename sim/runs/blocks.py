@@ -14,13 +14,13 @@ import math
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from sim.billing.daily_cost import DailyCost
 from sim.billing.meters import BillLine
+from sim.billing.money import NANO_PER_USD, to_usd
 from sim.billing.sla import Deployment
 from sim.billing.uptime import Uptime
 from sim.lifecycle.power import PowerState
@@ -44,11 +45,25 @@ CODEC = "zstd"  # quicker than zip by far
 MOST_UNPACKED = 4 * 2**30  # bytes of a section; a year of 1,000 groups by the hour has a sixth of it
 MOST_IN_A_BLOCK = 500  # replications
 MOST_HELD = 64 * 2**20  # bytes of timelines that wait to become a block
+UPTIME_NUMBERS = 3  # of a deployment in a month: deployed, down, worst; credits follow
 HALF = 2**62  # nano-dollars are a whole number of any length, kept as two of 64 bits
 
 Floats = NDArray[np.float64]
-Alike = tuple[str, list[int], int]
-"""Replications whose numbers mean the same: what they mean (JSON), which they are, how many numbers each has."""
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Alike(NamedTuple):
+    """Replications whose numbers mean the same: what they mean (JSON), which they are, a row of numbers each."""
+
+    words: str
+    numbers: NDArray[np.int64]
+    rows: Floats
+
+    def part(self, first: int, last: int) -> Alike:
+        """Some of them."""
+        return Alike(self.words, self.numbers[first:last], self.rows[first:last])
+
+
 Source = Path | memoryview
 """A Parquet file with the events of a replication: on the disk, or its bytes."""
 
@@ -99,19 +114,23 @@ class Block:
             raise Damaged("it has changed" if len(content) == size else "it is cut off")
         return content
 
-    def section(self, place: int) -> tuple[list[Alike], Floats]:
+    def section(self, place: int) -> list[Alike]:
         """The figures (0), or the rest (1)."""
         content = self._packed(place)
         with _damage():
             whole = pa.decompress(content, decompressed_size=self._header[2 * place + 1], codec=CODEC, asbytes=True)
             end = whole.index(b"\n") + 1
-            found = [(sys.intern(words), numbers, width) for words, numbers, width in json.loads(whole[:end])]
-            values = np.frombuffer(whole, dtype=np.float64, offset=end)
-            if any(width < 0 or {*map(type, numbers)} != {int} for _, numbers, width in found):
-                raise ValueError("numbers of replications are whole numbers")
-            if sum(len(numbers) * width for _, numbers, width in found) != len(values):
+            values, at = np.frombuffer(whole, dtype=np.float64, offset=end), 0
+            found = []
+            for words, numbers, width in json.loads(whole[:end]):
+                if width < 0 or {*map(type, numbers)} != {int}:
+                    raise ValueError("numbers of replications are whole numbers")
+                own = values[at : at + len(numbers) * width]
+                found.append(Alike(sys.intern(words), np.array(numbers), own.reshape(width, len(numbers)).T))
+                at += own.size
+            if at != len(values):
                 raise ValueError("numbers are missing")
-        return found, values
+        return found
 
     def check(self) -> None:
         """Raise Damaged where it isn't what was written."""
@@ -124,7 +143,7 @@ class Block:
     @cached_property
     def heads(self) -> list[tuple[str, list[int]]]:
         """What the figures of its replications are (JSON), and the numbers of those replications."""
-        return [(words, numbers) for words, numbers, _ in self.section(0)[0]]
+        return [(words, numbers.tolist()) for words, numbers, _ in self.section(0)]
 
     @cached_property
     def numbers(self) -> tuple[int, ...]:
@@ -134,8 +153,16 @@ class Block:
     def replications(self) -> dict[int, Replication]:
         """By number."""
         with _damage():
-            figures, rest = (dict(_rows(*self.section(place))) for place in (0, 1))
-            return {number: _unpacked(number, *figures[number], *rest[number]) for number in self.numbers}
+            figures = {
+                number: (meaning(words), row)
+                for words, numbers, rows in self.section(0)
+                for number, row in zip(numbers.tolist(), rows.tolist(), strict=True)
+            }
+            return {
+                number: _unpacked(number, *figures[number], meaning(each.words), row)
+                for each in self.section(1)
+                for number, row in zip(each.numbers.tolist(), np.ascontiguousarray(each.rows)[:, None], strict=True)
+            }
 
     def write(self, stream: BinaryIO) -> None:
         """Append it, with its events, to a file."""
@@ -225,16 +252,6 @@ def _parts_of(source: Source) -> Iterator[bytes]:
             yield part
 
 
-def _rows(found: Sequence[Alike], values: Floats) -> Iterator[tuple[int, tuple[Any, Floats]]]:
-    """Each replication's number, what its numbers mean, and they."""
-    at = 0
-    for words, numbers, width in found:
-        rows = values[at : at + len(numbers) * width].reshape(width, len(numbers)).T
-        at += rows.size
-        for number, row in zip(numbers, np.ascontiguousarray(rows), strict=True):
-            yield number, (meaning(words), row)
-
-
 @lru_cache(maxsize=256)
 def meaning(words: str) -> Any:
     """What the words of a section say; not to be changed."""
@@ -282,24 +299,58 @@ def _rest(each: Replication) -> tuple[dict[str, Any], Floats]:
     return words, np.concatenate([array.reshape(-1) for array in arrays])
 
 
-def _unpacked(number: int, head: Any, figures: Floats, said: Any, numbers: Floats) -> Replication:
-    """The replication of which `_figures` and `_rest` made these."""
-    at = 0
-
-    def take(*shape: int) -> Floats:
-        nonlocal at
+def rest_of(said: Any, rows: Floats) -> Arrays:
+    """What `_rest` put into the numbers of replications, each array with a row for each of them."""
+    lines, uptimes, (_, keys, days) = said["bill"], said["uptimes"], said["daily_cost"]
+    shapes = {
+        "nanos": (len(lines), 2),
+        "used": (len(said["used"]), len(UsedTicks._fields)),
+        "counts": (len(uptimes), 2),
+        "prices": (len(lines), 2),
+        "uptimes": (sum(UPTIME_NUMBERS + len(own[3]) for own in uptimes),),
+        "costs": (len(keys), days),
+        "ready": (sum(said["ready_curve"].values()), 3),
+        "timeline": (sum(hours for _, hours in said["timeline"].values()), len(PowerState)),
+        "commitments": (sum(2 * own[3] for own in said["commitments"]),),
+    }
+    at, found = 0, {}
+    for name, shape in shapes.items():
+        own = rows[:, at : at + math.prod(shape)].reshape(len(rows), *shape)
+        found[name] = own.view(np.int64) if name in ("nanos", "used", "counts") else own
         at += math.prod(shape)
-        return numbers[at - math.prod(shape) : at].reshape(shape)
+    return found
 
-    def whole(rows: int, width: int) -> list[list[int]]:
-        found: list[list[int]] = take(rows, width).view(np.int64).tolist()
-        return found
 
-    values = iter(figures.tolist())
-    lines, uptimes, (first_day, keys, days) = said["bill"], said["uptimes"], said["daily_cost"]
-    nanos, used = whole(len(lines), 2), whole(len(said["used"]), len(UsedTicks._fields))
-    counts, prices = whole(len(uptimes), 2), take(len(lines), 2).tolist()
-    uptime_rows = [take(3 + len(own[3])).tolist() for own in uptimes]
+def dollars_of(nanos: NDArray[np.int64]) -> Floats:
+    """The amounts of bill lines, as `BillLine.amount` gives them."""
+    high, low = nanos[..., 0], nanos[..., 1]
+    if not high.any() and low.max(initial=0) <= 2**53:
+        return low / NANO_PER_USD
+    exact = [to_usd(high * HALF + low) for high, low in nanos.reshape(-1, 2).tolist()]
+    return np.array(exact, dtype=np.float64).reshape(low.shape)
+
+
+def commitments_of(said: Any, numbers: Floats) -> tuple[CommitmentHours, ...]:
+    """The commitments of one replication, from its own numbers of `rest_of`."""
+    parts = _cut(numbers, [own[3] for own in said["commitments"] for _ in range(2)])
+    return tuple(
+        CommitmentHours(name=name, unit=unit, first_hour=first, used=next(parts), bought=next(parts))
+        for name, unit, first, _ in said["commitments"]
+    )
+
+
+def _cut(rows: Floats, lengths: Iterable[int]) -> Iterator[Floats]:
+    at = 0
+    for length in lengths:
+        yield rows[at : at + length]
+        at += length
+
+
+def _unpacked(number: int, head: Any, figures: Sequence[float], said: Any, row: Floats) -> Replication:
+    """The replication of which `_figures` and `_rest` made these."""
+    own = {name: each[0] for name, each in rest_of(said, row).items()}
+    values, counted = iter(figures), iter(own["uptimes"].tolist())
+    (first_day, keys, _), curves, hours = said["daily_cost"], said["ready_curve"], said["timeline"]
     return Replication(
         number=number,
         engine=head["engine"],
@@ -310,28 +361,30 @@ def _unpacked(number: int, head: Any, figures: Floats, said: Any, numbers: Float
                 group=group, meter=meter, quantity=quantity, unit=unit, unit_price=price,
                 amount_nano=high * HALF + low, counts=counts_, trusted=trusted,
             )
-            for (group, meter, unit, counts_, trusted), (high, low), (quantity, price) in zip(lines, nanos, prices, strict=True)
+            for (group, meter, unit, counts_, trusted), (high, low), (quantity, price) in zip(
+                said["bill"], own["nanos"].tolist(), own["prices"].tolist(), strict=True
+            )
         ),
-        used={group: UsedTicks(*own) for group, own in zip(said["used"], used, strict=True)},
+        used={group: UsedTicks(*ticks) for group, ticks in zip(said["used"], own["used"].tolist(), strict=True)},
         uptimes=tuple(
             Uptime(
                 month=month, name=name, deployment=Deployment(deployment), deployments=count, breaches=breaches,
-                deployed_min=row[0], down_min=row[1], worst=row[2], credit_usd=dict(zip(groups, row[3:], strict=True)),
+                deployed_min=next(counted), down_min=next(counted), worst=next(counted),
+                credit_usd={group: next(counted) for group in groups},
             )
-            for (month, name, deployment, groups), (count, breaches), row in zip(uptimes, counts, uptime_rows, strict=True)
+            for (month, name, deployment, groups), (count, breaches) in zip(said["uptimes"], own["counts"].tolist(), strict=True)
         ),
         daily_cost=DailyCost(
-            first_day=date.fromisoformat(first_day), keys=tuple(map(tuple, keys)), amounts=take(len(keys), days)
+            first_day=date.fromisoformat(first_day), keys=tuple(map(tuple, keys)), amounts=own["costs"]
         ),
-        ready_curve={group: take(points, 3) for group, points in said["ready_curve"].items()},
+        ready_curve=dict(zip(curves, _cut(own["ready"], curves.values()), strict=True)),
         timeline={
-            group: Timeline(first_hour=first, vms=take(hours, len(PowerState)))
-            for group, (first, hours) in said["timeline"].items()
+            group: Timeline(first_hour=first, vms=vms)
+            for (group, (first, _)), vms in zip(
+                hours.items(), _cut(own["timeline"], (count for _, count in hours.values())), strict=True
+            )
         },
-        commitment_hours=tuple(
-            CommitmentHours(name=name, unit=unit, first_hour=first, used=take(hours), bought=take(hours))
-            for name, unit, first, hours in said["commitments"]
-        ),
+        commitment_hours=commitments_of(said, own["commitments"]),
         vm_timelines=tuple(map(tuple, said["vm_timelines"])),
         vms=said["vms"],
     )  # fmt: skip

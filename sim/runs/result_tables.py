@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
+from functools import lru_cache
+from io import StringIO
+from itertools import pairwise, repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,14 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sim.billing.sla import SERVICE_LEVELS
+from sim.billing.daily_cost import DailyCost
+from sim.billing.sla import SERVICE_LEVELS, Deployment
 from sim.lifecycle.power import PowerState
 from sim.runs import arrow
+from sim.runs.blocks import UPTIME_NUMBERS, Arrays, commitments_of, dollars_of, meaning, rest_of
+from sim.runs.kept import Replications
 from sim.runs.replication import Replication
 from sim.runs.results import CommitmentHours
 
-ROWS_AT_ONCE = 1_000_000  # of a table, per row group ...
-CSV_ROWS_AT_ONCE = 20_000  # ... and as objects of Python
+ROWS_AT_ONCE = 250_000  # of a table: held, and in a row group
 WORD = pa.dictionary(pa.int32(), pa.string())
 TYPES = {"text": pa.string(), "word": WORD, "day": pa.date32(), **arrow.TYPES}
 # Of each table that has rows of all replications: its columns. Texts are written out, words as places in a list.
@@ -43,6 +48,8 @@ HOURS_WRITTEN: Mapping[str, Any] = MappingProxyType({  # millions of rows: no st
     "column_encoding": dict.fromkeys(("replication", "hour"), "DELTA_BINARY_PACKED"),
 })  # fmt: skip
 METRIC_COLUMNS = tuple(FIGURES)
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -100,160 +107,226 @@ class _Table(AbstractContextManager["_Table"]):
         self._schema = pa.schema([(name, TYPES[kind]) for name, kind in types.items()])
         self._parquet = pq.ParquetWriter(path.with_suffix(".parquet"), self._schema, compression="zstd", **how)
         self._csv = path.with_suffix(".csv").open("w", encoding="utf-8", newline="") if as_csv else None
-        self._lines = csv.writer(self._csv, lineterminator="\n") if self._csv else None
-        if self._lines:
-            self._lines.writerow(types)
+        if self._csv:
+            self._csv.write(",".join(types) + "\n")
 
-    def add(self, number: int, **columns: Any) -> None:
-        """Rows of one replication: texts, numbers."""
-        count = len(next(iter(columns.values())))
-        for name, kind in self._types.items():
-            if name == "replication":
-                values: Any = np.full(count, number, dtype=kind)
-            elif name in self._places and not isinstance(columns[name], np.ndarray):
-                values = self.places(name, columns[name])
-            else:
-                values = np.asarray(columns[name], dtype=kind if kind in arrow.TYPES else np.int32)
-            self._held[name].append(values)
-        self._rows += count
-        if self._rows >= ROWS_AT_ONCE:
-            self._flush()
+    def add(self, numbers: NDArray[np.int64], **columns: NDArray[Any]) -> None:
+        """Rows of replications: a column with one dimension is the same in each, one with two has a row for each."""
+        count = next(iter(columns.values())).shape[-1]
+        step = max(1, ROWS_AT_ONCE // max(1, count))
+        for first in range(0, len(numbers) if count else 0, step):
+            own = numbers[first : first + step]
+            some = {name: each if each.ndim == 1 else each[first : first + step] for name, each in columns.items()}
+            if self._csv:
+                self._csv.writelines(self._lines(own, some))
+            self._hold("replication", np.repeat(own, count))
+            for name, each in some.items():
+                self._hold(name, np.tile(each, len(own)) if each.ndim == 1 else each.reshape(-1))
+            self._rows += len(own) * count
+            while self._rows >= ROWS_AT_ONCE:
+                self._flush()
 
     def places(self, name: str, texts: Iterable[str]) -> NDArray[np.int32]:
         """What a column of texts holds for these."""
         known = self._places[name]
         return np.array([known.setdefault(text, len(known)) for text in texts], dtype=np.int32)
 
+    def _hold(self, name: str, values: NDArray[Any]) -> None:
+        kind = self._types[name]
+        self._held[name].append(values.astype(kind if kind in arrow.TYPES else np.int32, copy=False))
+
     def _flush(self) -> None:
-        columns = {name: np.concatenate(held) for name, held in self._held.items() if held}
-        if not self._rows:
-            return
-        self._held, self._rows = {name: [] for name in self._types}, 0
-        arrays = [self._array(name, values) for name, values in columns.items()]
-        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(arrays[0]))
-        for start in range(0, len(arrays[0]) if self._lines else 0, CSV_ROWS_AT_ONCE):
-            assert self._lines is not None
-            cells = [self._cells(name, own[start : start + CSV_ROWS_AT_ONCE]) for name, own in columns.items()]
-            self._lines.writerows(zip(*cells, strict=True))
+        """Write a row group of what is held."""
+        rows = min(self._rows, ROWS_AT_ONCE)
+        arrays = []
+        for name in self._types:
+            values = np.concatenate(self._held[name])
+            arrays.append(self._array(name, values[:rows]))
+            self._held[name] = [values[rows:].copy()]
+        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=rows)
+        self._rows -= rows
 
     def _array(self, name: str, values: NDArray[Any]) -> pa.Array:
         kind = self._types[name]
         if kind in ("text", "word"):
             return (arrow.words if kind == "word" else arrow.texts_of)(values, [*self._places[name]])
         known = ~np.isnan(values) if self._csv and kind == "float64" else None
-        return (
-            arrow.numbers(values, known).cast(TYPES[kind]) if kind != "day" else arrow.numbers(values).view(TYPES[kind])
-        )
+        return arrow.numbers(values, known) if kind != "day" else arrow.numbers(values).view(TYPES[kind])
 
-    def _cells(self, name: str, values: NDArray[Any]) -> Sequence[Any]:
+    def _lines(self, numbers: Ints, columns: Arrays) -> Iterator[str]:
+        """The lines of each replication as one text: most of their cells are made once for all of them."""
+        cells = [self._cells(name, columns[name]) for name in [*self._types][1:]]
+        lines: list[str] = []
+        own: dict[int, list[str]] = {}  # by place: a line that differs, for each replication
+        for place, row in enumerate(zip(*cells, strict=True)):
+            if any(isinstance(cell, list) for cell in row):
+                each = zip(*(cell if isinstance(cell, list) else repeat(cell) for cell in row), strict=False)
+                own[place] = [f",{','.join(parts)}\n" for parts in each]
+            lines.append("" if place in own else f",{','.join(row)}\n")
+        for index, number in enumerate(numbers.tolist()):
+            for place, texts in own.items():
+                lines[place] = texts[index]
+            yield str(number) + str(number).join(lines)
+
+    def _cells(self, name: str, values: NDArray[Any]) -> list[Any]:
+        """The cells of a column as a CSV file has them, where it isn't the same in each replication a list of each one's."""
         if name in self._places:
             words = [*self._places[name]]
-            return [words[place] for place in values.tolist()]
-        return _defined(values.tolist())
+            return [_quoted(words[place]) for place in values.tolist()]
+        if values.ndim == 1 or len(values) == 1:
+            return _texts(values.reshape(-1))
+        found: list[Any] = _texts(values[0])
+        for row in np.flatnonzero((values.view(np.int64) != values[0].view(np.int64)).any(axis=0)).tolist():
+            found[row] = _texts(values[:, row])
+        return found
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+        if kind is None and self._rows:
             self._flush()
         self._parquet.close()
         if self._csv:
             self._csv.close()
 
 
-def write_replications(place: Path, replications: Iterable[Replication]) -> None:
-    """The tables of a run: every figure, bill, timeline and commitment of its replications, which are looked at once."""
+def _texts(values: NDArray[Any]) -> list[str]:
+    return [repr(value) if value == value else "" for value in values.tolist()]
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """A text as a cell of a CSV file."""
+    cell = StringIO()
+    csv.writer(cell, lineterminator="\n").writerow((text, ""))
+    return cell.getvalue().removesuffix(",\n")
+
+
+def write_replications(place: Path, replications: Replications) -> None:
+    """The tables of a run: every figure, bill, timeline and commitment of its replications."""
     moves: list[tuple[str, float, str]] = []
     bought: list[CommitmentHours] = []
     vms = 0
+    with _Table(place / "replications", FIGURES, as_csv=True) as figures:
+        for words, numbers, rows in replications.figures():
+            _add_figures(figures, numbers, meaning(words)["metrics"], rows)
     with ExitStack() as stack:
 
         def table(name: str, types: Mapping[str, str], **how: Any) -> _Table:
             return stack.enter_context(_Table(place / name, types, **how))
 
-        figures, bill = (table(name, types, as_csv=True) for name, types in (("replications", FIGURES), ("bill", BILL)))
-        months, ready = table("cost_by_month", MONTHS, as_csv=True), table("ready_curve", READY)
-        days, hours = table("cost_timeline", DAYS), table("timeline", HOURS, **HOURS_WRITTEN)
+        bill, months = table("bill", BILL, as_csv=True), table("cost_by_month", MONTHS, as_csv=True)
+        ready, days, hours = (
+            table("ready_curve", READY),
+            table("cost_timeline", DAYS),
+            table("timeline", HOURS, **HOURS_WRITTEN),
+        )
         uptimes = None
-        for each in replications:
-            _add_figures(figures, each)
-            _add_bill(bill, each)
-            _add_costs(days, months, each)
-            _add_ready_curves(ready, each)
-            _add_timelines(hours, each)
-            if each.uptimes:
+        for words, numbers, rows in replications.rest():
+            said = meaning(words)
+            own = rest_of(said, rows)
+            _add_bill(bill, numbers, said["bill"], own)
+            _add_costs(days, months, numbers, said["daily_cost"], own["costs"])
+            _add_ready_curves(ready, numbers, said["ready_curve"], own["ready"])
+            _add_timelines(hours, numbers, said["timeline"], own["timeline"])
+            if said["uptimes"]:
                 uptimes = uptimes or table("sla", UPTIMES, as_csv=True)
-                _add_uptimes(uptimes, each)
-            moves += each.vm_timelines
-            bought += each.commitment_hours
-            vms += each.vms
+                _add_uptimes(uptimes, numbers, said["uptimes"], own)
+            moves += len(numbers) * said["vm_timelines"]
+            vms += len(numbers) * said["vms"]
+            if said["commitments"]:
+                bought += [each for hours in own["commitments"] for each in commitments_of(said, hours)]
     _write_vm_timelines(place, moves, vms)
     _write_commitments(place, bought)
 
 
-def _add_figures(table: _Table, each: Replication) -> None:
+def _add_figures(table: _Table, numbers: Ints, names: Mapping[str, Sequence[str]], rows: Floats) -> None:
     table.add(
-        each.number,
-        group=[group for group, own in each.metrics.items() for _ in own],
-        metric=[metric for own in each.metrics.values() for metric in own],
-        value=[value for own in each.metrics.values() for value in own.values()],
+        numbers,
+        group=np.repeat(table.places("group", names), [len(own) for own in names.values()]),
+        metric=table.places("metric", [metric for own in names.values() for metric in own]),
+        value=rows,
     )
 
 
-def _add_bill(table: _Table, each: Replication) -> None:
-    rows = [(line.group, line.meter, line.quantity, line.unit, line.unit_price, line.amount) for line in each.bill]
-    if rows:
-        table.add(each.number, **dict(zip([*BILL][1:], zip(*rows, strict=True), strict=True)))
+def _add_bill(table: _Table, numbers: Ints, lines: Sequence[Sequence[str]], own: Arrays) -> None:
+    group, meter, unit = ([line[place] for line in lines] for place in range(3))
+    quantity, price = own["prices"][:, :, 0], own["prices"][:, :, 1]
+    table.add(
+        numbers, group=table.places("group", group), meter=table.places("meter", meter), quantity=quantity,
+        unit=table.places("unit", unit), unit_price=price, amount=dollars_of(own["nanos"]),
+    )  # fmt: skip
 
 
-def _add_costs(days: _Table, months: _Table, each: Replication) -> None:
+def _add_costs(days: _Table, months: _Table, numbers: Ints, said: Sequence[Any], costs: Floats) -> None:
     """What each day and each calendar month (UTC) costs, by group (or commitment) and kind of meter."""
-    cost = each.daily_cost
-    rows, width = cost.amounts.shape
-    if not rows:
+    first_day, keys = date.fromisoformat(said[0]), [*map(tuple, said[1])]
+    width = costs.shape[2]
+    if not keys:
         return
-    groups, kinds = zip(*cost.keys, strict=True)
-    first = (cost.first_day - date(1970, 1, 1)).days
+    groups, kinds = zip(*keys, strict=True)
+    first = (first_day - date(1970, 1, 1)).days
     days.add(
-        each.number,
+        numbers,
         group=np.repeat(days.places("group", groups), width),
         kind=np.repeat(days.places("kind", kinds), width),
-        day=np.tile(np.arange(first, first + width, dtype=np.int32), rows),
-        amount=cost.amounts.reshape(-1),
+        day=np.tile(np.arange(first, first + width, dtype=np.int32), len(keys)),
+        amount=costs.reshape(len(numbers), -1),
     )
-    for month, amounts in cost.by_month().items():
-        months.add(each.number, group=groups, kind=kinds, month=[month] * rows, amount=amounts)
+    by_month = DailyCost(first_day=first_day, keys=tuple(keys), amounts=costs.reshape(-1, width)).by_month()
+    amounts = np.array([*by_month.values()]).reshape(len(by_month), len(numbers), len(keys))
+    months.add(
+        numbers,
+        group=np.tile(months.places("group", groups), len(by_month)),
+        kind=np.tile(months.places("kind", kinds), len(by_month)),
+        month=np.repeat(months.places("month", by_month), len(keys)),
+        amount=amounts.transpose(1, 0, 2).reshape(len(numbers), -1),
+    )
 
 
-def _add_ready_curves(table: _Table, each: Replication) -> None:
+def _add_ready_curves(table: _Table, numbers: Ints, points: Mapping[str, int], curves: Floats) -> None:
     """How long it takes until k of n VMs are ready after they are needed; group "": all of them."""
-    if each.ready_curve:
-        curves = np.concatenate([*each.ready_curve.values()])
-        groups = table.places("group", each.ready_curve)
-        points = [len(own) for own in each.ready_curve.values()]
-        table.add(each.number, group=np.repeat(groups, points), k=curves[:, 0], n=curves[:, 1], wait_s=curves[:, 2])
+    group = np.repeat(table.places("group", points), [*points.values()])
+    table.add(numbers, group=group, k=curves[:, :, 0], n=curves[:, :, 1], wait_s=curves[:, :, 2])
 
 
-def _add_timelines(table: _Table, each: Replication) -> None:
-    states = table.places("state", map(str, PowerState))
-    for group, own in each.timeline.items():
-        count, width = own.vms.shape
-        table.add(
-            each.number,
-            group=np.repeat(table.places("group", [group]), own.vms.size),
-            hour=np.repeat(np.arange(own.first_hour, own.first_hour + count, dtype=np.int32), width),
-            state=np.tile(states, count),
-            vms=own.vms.reshape(-1),
-        )
+def _add_timelines(table: _Table, numbers: Ints, said: Mapping[str, tuple[int, int]], vms: Floats) -> None:
+    """Every group's hours; where one replication has more rows than are held at a time, group by group."""
+    states, groups = table.places("state", map(str, PowerState)), table.places("group", said)
+    is_long = vms[0].size > ROWS_AT_ONCE
+    spans = [*pairwise(range(len(said) + 1))] if is_long else [(0, len(said))]
+    for own in [slice(place, place + 1) for place in range(len(numbers))] if is_long else [slice(None)]:
+        at = 0
+        for first, last in spans:
+            hours = [np.arange(begin, begin + count) for begin, count in [*said.values()][first:last]]
+            hour = np.concatenate([*hours, np.zeros(0, dtype=np.int64)])
+            table.add(
+                numbers[own],
+                group=np.repeat(groups[first:last], [len(each) * len(states) for each in hours]),
+                hour=np.repeat(hour, len(states)),
+                state=np.tile(states, len(hour)),
+                vms=vms[own, at : at + len(hour)].reshape(len(numbers[own]), -1),
+            )
+            at += len(hour)
 
 
-def _add_uptimes(table: _Table, each: Replication) -> None:
-    rows = [
-        (
-            row.month, row.name, str(row.deployment), row.deployments, SERVICE_LEVELS[row.deployment].uptime, row.deployed_min,
-            row.down_min, row.uptime, row.worst, row.breaches, math.fsum(row.credit_usd.values()),
-        )
-        for row in each.uptimes
-    ]  # fmt: skip
-    table.add(each.number, **dict(zip([*UPTIMES][1:], zip(*rows, strict=True), strict=True)))
+def _add_uptimes(table: _Table, numbers: Ints, said: Sequence[Sequence[Any]], own: Arrays) -> None:
+    month, name, kinds, groups = zip(*said, strict=True)
+    widths = [UPTIME_NUMBERS + len(each) for each in groups]
+    at = np.cumsum([0, *widths[:-1]])
+    deployed, down, worst = (own["uptimes"][:, at + place] for place in range(UPTIME_NUMBERS))
+    credit = [
+        [
+            math.fsum(row[first + UPTIME_NUMBERS : first + width])
+            for first, width in zip(at.tolist(), widths, strict=True)
+        ]
+        for row in own["uptimes"].tolist()
+    ]
+    promised = [SERVICE_LEVELS[Deployment(kind)].uptime for kind in kinds]
+    table.add(
+        numbers, month=table.places("month", month), name=table.places("name", name),
+        deployment=table.places("deployment", kinds), deployments=own["counts"][:, :, 0],
+        promised=np.array(promised, dtype=np.float64), deployed_min=deployed, down_min=down,
+        uptime=1.0 - np.divide(down, deployed, out=np.zeros_like(down), where=deployed > 0.0), worst=worst, breaches=own["counts"][:, :, 1], credit=np.array(credit),
+    )  # fmt: skip
 
 
 def _write_vm_timelines(place: Path, moves: Sequence[tuple[str, float, str]], vms: int) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import sim
+from sim.billing.sla import SERVICE_LEVELS
 from sim.lifecycle.power import PowerState
-from sim.runs.result_tables import write_json
+from sim.runs.blocks import HALF, dollars_of, pack
+from sim.runs.kept import Replications
+from sim.runs.replication import Replication
+from sim.runs.result_tables import write_json, write_replications
 
 
 def test_json_has_a_metric_a_line(tmp_path: Path) -> None:
@@ -64,3 +72,98 @@ def test_a_result_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     result = sim.run(sim.from_dict({"name": "again", "horizon": "40d", "group": [disks]}), replications=2, events=True)
     first = {file.name for file in result.write(tmp_path / "result").iterdir()}
     assert {file.name for file in result.write(tmp_path / "result").iterdir()} == first
+
+
+def _rows(runs: Iterable[Replication]) -> Iterator[tuple[str, list[Any]]]:
+    """What each table says of replications, taken from the objects one by one."""
+    for each in runs:
+        for group, own in each.metrics.items():
+            yield from (("replications", [each.number, group, *figure]) for figure in own.items())
+        for line in each.bill:
+            yield "bill", [each.number, line.group, line.meter, line.quantity, line.unit, line.unit_price, line.amount]
+        for month, amounts in each.daily_cost.by_month().items():
+            for (group, kind), amount in zip(each.daily_cost.keys, amounts, strict=True):
+                yield "cost_by_month", [each.number, group, month, kind, amount]
+        for up in each.uptimes:
+            promised = SERVICE_LEVELS[up.deployment].uptime
+            minutes = [up.deployments, promised, up.deployed_min, up.down_min, up.uptime, up.worst, up.breaches]
+            yield "sla", [each.number, up.month, up.name, str(up.deployment), *minutes, sum(up.credit_usd.values())]
+        for group, hours in each.timeline.items():
+            for hour, states in enumerate(hours.vms.tolist(), hours.first_hour):
+                for state, vms in zip(PowerState, states, strict=True):
+                    yield "timeline", [each.number, group, hour, str(state), vms]
+        for group, curve in each.ready_curve.items():
+            yield from (("ready_curve", [each.number, group, *point]) for point in curve.tolist())
+
+
+@pytest.mark.parametrize("held", [37, 500, 250_000])
+def test_tables_say_what_each_replication_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    """Written by column from what was kept: with other rows in some replications, and however many rows are held at a time."""
+    monkeypatch.setattr("sim.runs.result_tables.ROWS_AT_ONCE", held)
+    crashes = {"guest_crash": {"time_between": {"dist": "exponential", "mean": "1d"}}}
+    spot = {"priority": "spot", "spot": {"eviction_per_hour": 0.05}}
+    demand = {
+        "schedule": {"days": "mon-fri", "on": "08:00:00", "off": "19:00:00"},
+        "failures": {"AllocationFailed": 0.4},
+    }
+    groups = [{"name": "dev", "count": 2, "disks": ["P10"], **demand, **crashes}, {"name": "spot", "count": 1, **spot}]
+    hosts = {
+        "hosts": [{"name": "cluster", "count": 2, "vcpus": 96, "memory_gib": 768}],
+        "maintenance": {
+            "every": "1d",
+            "impact": "reboot",
+            "update_domains": 2,
+            "between_domains": "30min",
+            "freeze": "10s",
+        },
+    }
+    start = {"start": "2026-01-30T00:00:00Z", "horizon": "4d", "platform": hosts}
+    fleet = sim.from_dict({"name": "tables", **start, "group": groups})
+    kept = sim.RunCache(tmp_path / "cache")
+    sim.run(fleet, replications=9, cache=kept)
+    result = sim.run(fleet, replications=13, cache=kept)
+    folder = result.write(tmp_path / "result")
+    tables: dict[str, list[list[Any]]] = {}
+    for name, row in _rows(result.replications):
+        tables.setdefault(name, []).append(row)
+    assert tables.keys() == {"replications", "bill", "cost_by_month", "sla", "timeline", "ready_curve"}
+    assert len({len(each.ready_curve[""]) for each in result.replications}) > 1  # they aren't all alike
+    for name, rows in tables.items():
+        columns = [*pq.read_table(folder / f"{name}.parquet").to_pydict().values()]
+        defined = [[None if cell != cell else cell for cell in row] for row in rows]
+        kept_nan = rows if name in ("timeline", "ready_curve") else defined
+        assert [list(row) for row in zip(*columns, strict=True)] == kept_nan, name
+        file = pq.ParquetFile(folder / f"{name}.parquet")
+        sizes = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+        assert sizes == [held] * (len(rows) // held) + ([rest] if (rest := len(rows) % held) else [])
+        if (folder / f"{name}.csv").exists():
+            with (tmp_path / "wanted.csv").open("w", encoding="utf-8", newline="") as wanted:
+                csv.writer(wanted, lineterminator="\n").writerows([file.schema_arrow.names, *defined])
+            assert (folder / f"{name}.csv").read_bytes() == (tmp_path / "wanted.csv").read_bytes()
+
+
+@pytest.mark.parametrize("nano", [0, 1, 2**53, 2**53 + 1, 2**62 + 12_345, -1, -(10**19)])
+def test_amounts_of_columns_are_those_of_lines(nano: int) -> None:
+    """Also where a float can't hold the whole number of nano-dollars."""
+    assert dollars_of(np.array([[divmod(nano, HALF), divmod(1, HALF)]])).tolist() == [[nano / 10**9, 1e-09]]
+
+
+def test_names_are_quoted_as_csv_asks_for(tmp_path: Path) -> None:
+    """Whatever a plug-in calls its metric."""
+    names = ["50 %s", 'a "b"', "c, d", "e\nf", "", " g ", "\0"]
+    one = sim.run(
+        sim.from_dict({"name": "one", "horizon": "1d", "group": [{"name": "dev", "count": 1}]}), replications=1
+    )
+    (first,) = one.replications
+    runs = [
+        replace(first, number=number, metrics={"": dict(zip(names, [number / 3, -0.0, *range(5)], strict=True))})
+        for number in range(3)
+    ]
+    write_replications(tmp_path, Replications([pack(runs)], range(3)))
+    wanted = [
+        [str(number), "", name, str(value)]
+        for number in range(3)
+        for name, value in zip(names, [number / 3, -0.0, *map(float, range(5))], strict=True)
+    ]
+    with (tmp_path / "replications.csv").open(encoding="utf-8", newline="") as file:
+        assert [*csv.reader(file)][1:] == wanted
