@@ -55,11 +55,6 @@ class Distribution(ABC):
         below = np.asarray(u, dtype=np.float64)
         return self.quantile(below, 1.0 - below)
 
-    def isf(self, q: ArrayLike) -> Floats:
-        """The duration that is exceeded with probability *q*: exact where *q* is tiny and `ppf(1 - q)` is not."""
-        above = np.asarray(q, dtype=np.float64)
-        return self.quantile(1.0 - above, above)
-
     @abstractmethod
     def quantile(self, u: Floats, q: Floats) -> Floats:
         """The duration with *u* of the probability below it and *q* above; the smaller of the two is used, for its precision."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
 from sim.distributions.base import Distribution
@@ -125,16 +126,7 @@ _TO_CHEBYSHEV = [
 ]  # coefficient of T_k(2t - 1) from the values at the nodes
 
 
-def _shifted_chebyshev() -> list[list[float]]:
-    """Row k: what each T_i(2t - 1) adds to the coefficient of t**k."""
-    powers = [[1.0], [-1.0, 2.0]]
-    while len(powers) < COEFFICIENTS:
-        last, before = powers[-1], powers[-2]
-        doubled = [-2 * c for c in last] + [0.0]
-        for i, c in enumerate(last):
-            doubled[i + 1] += 4 * c
-        powers.append([c - (before[i] if i < len(before) else 0.0) for i, c in enumerate(doubled)])
-    return [[p[k] if k < len(p) else 0.0 for p in powers] for k in range(COEFFICIENTS)]
-
-
-_TO_POWERS = _shifted_chebyshev()
+_SHIFTED = [Chebyshev.basis(i, domain=[0, 1]).convert(kind=Polynomial).coef.tolist() for i in range(COEFFICIENTS)]
+_TO_POWERS = [
+    [p[k] if k < len(p) else 0.0 for p in _SHIFTED] for k in range(COEFFICIENTS)
+]  # row k: what each T_i(2t - 1) adds to the coefficient of t**k
