@@ -71,28 +71,15 @@ def _simulated(case: Case, seed: int) -> Verdict:
     found = result.estimate(case.metric)
     mean = math.nan if found.mean is None else found.mean
     error = (found.sd or 0.0) / math.sqrt(case.replications)
-    if case.replications == 1 or not error:
-        return Verdict(
-            case=case,
-            simulated=mean,
-            low=mean,
-            high=mean,
-            z=0.0,
-            holds=math.isclose(mean, case.exact, rel_tol=ROUNDING),
-        )
-    reach = NormalDist().inv_cdf(1 - FALSE_ALARM / 2) * error
-    z = (mean - case.exact) / error
-    return Verdict(
-        case=case, simulated=mean, low=mean - reach, high=mean + reach, z=z, holds=abs(mean - case.exact) <= reach
-    )
+    reach, z, holds = 0.0, 0.0, math.isclose(mean, case.exact, rel_tol=ROUNDING)
+    if case.replications > 1 and error:
+        reach, z = NormalDist().inv_cdf(1 - FALSE_ALARM / 2) * error, (mean - case.exact) / error
+        holds = abs(mean - case.exact) <= reach
+    return Verdict(case=case, simulated=mean, low=mean - reach, high=mean + reach, z=z, holds=holds)
 
 
 def _fleet(horizon: str, *, above: Mapping[str, Any] | None = None, **group: Any) -> dict[str, Any]:
     return {"horizon": horizon, **(above or {}), "group": [{"name": "vm", "durations": AT_ONCE, **group}]}
-
-
-def _distribution(name: str, **parameters: Any) -> dict[str, Any]:
-    return {"dist": name, **parameters}
 
 
 def all_cases() -> list[Case]:
@@ -156,7 +143,7 @@ def _mean_up(up_h: float, down_h: float, span_h: float) -> float:
 
 def _renewal() -> Iterator[Case]:
     """A VM that goes up and down by itself, and means of distributions."""
-    up, down = _distribution("exponential", mean="5h"), _distribution("exponential", mean="3h")
+    up, down = {"dist": "exponential", "mean": "5h"}, {"dist": "exponential", "mean": "3h"}
     yield Case(
         name="on-and-off", says="two-state Markov chain that begins on, 12 h", metric="billed_hours", replications=200,
         exact=100 * _mean_up(5, 3, 12), shortcut=100 * 12 * 5 / 8,
@@ -181,10 +168,10 @@ def _renewal() -> Iterator[Case]:
         ),
     )  # fmt: skip
     for spread, mean_h, shortcut_h in (
-        (_distribution("lognormal", median="30min", sigma=1.0), 0.5 * math.exp(0.5), 0.5),
-        (_distribution("weibull", shape=0.5, scale="30min"), 0.5 * math.gamma(3.0), 0.5),
-        (_distribution("gamma", shape=2.0, mean="45min"), 0.75, 0.75 * 1.678347 / 2),  # the median of shape 2
-        (_distribution("triangular", low="0s", mode="30min", high="3h"), (0.5 + 3) / 3, 1.5),
+        ({"dist": "lognormal", "median": "30min", "sigma": 1.0}, 0.5 * math.exp(0.5), 0.5),
+        ({"dist": "weibull", "shape": 0.5, "scale": "30min"}, 0.5 * math.gamma(3.0), 0.5),
+        ({"dist": "gamma", "shape": 2.0, "mean": "45min"}, 0.75, 0.75 * 1.678347 / 2),  # the median of shape 2
+        ({"dist": "triangular", "low": "0s", "mode": "30min", "high": "3h"}, (0.5 + 3) / 3, 1.5),
     ):
         yield Case(
             name=f"mean-{spread['dist']}", says="mean of the distribution x 400 VMs", metric="hours.starting", exact=400 * mean_h,
@@ -207,7 +194,7 @@ def _erlang_loss(offered: float, servers: int) -> float:
 
 def _queues() -> Iterator[Case]:
     """Requests that come by a Poisson process."""
-    lifetime = _distribution("exponential", mean="2h")
+    lifetime = {"dist": "exponential", "mean": "2h"}
     yield Case(
         name="arrivals", says="Poisson: 12 an hour x 24 h", metric="vms.created", exact=288.0, shortcut=12 * 23.0, replications=200,
         document=_fleet("24h", arrivals={"rate": 12.0, "lifetime": lifetime}),

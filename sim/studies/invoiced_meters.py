@@ -128,20 +128,11 @@ def scan(paths: Sequence[Path], first: date | None, last: date | None) -> tuple[
     begin, end = first or days[0], last or days[-1]
     inside = [day for day in days if begin <= day <= end]
     if begin > end or not inside:
-        raise refusal(
-            UsageError,
-            "",
-            f"no charge is of the days from {begin} to {end}",
-            f"the exports have {days[0]} to {days[-1]}",
-            field="--from, --to",
-        )
-    gone = (end - begin).days + 1 - len(inside)
-    return (
-        scans,
-        begin,
-        end,
-        [f"the invoice has no charges on {gone} of the {(end - begin).days + 1} days"] if gone else [],
-    )
+        problem, hint = f"no charge is of the days from {begin} to {end}", f"the exports have {days[0]} to {days[-1]}"
+        raise refusal(UsageError, "", problem, hint, field="--from, --to")
+    every = (end - begin).days + 1
+    gone = every - len(inside)
+    return scans, begin, end, [f"the invoice has no charges on {gone} of the {every} days"] if gone else []
 
 
 def read_actual(scans: Sequence[Scanned], catalogue: Catalogue, region: str, first: date, last: date) -> Actual:

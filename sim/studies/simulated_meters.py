@@ -1,6 +1,6 @@
 """Hours that were simulated, by meter and day, at list prices: the other side of what was invoiced."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -40,44 +40,27 @@ class Period:
 def by_meter(hours: Sequence[RatedHours], period: Period) -> dict[MeterKey, Series]:
     """Hours of groups by meter and day, at list."""
     found: dict[MeterKey, Series] = {}
-
-    def add(key: MeterKey, quantity: Floats, price: float) -> None:
-        series = found.setdefault(key, Series.zeros(period.days))
-        series.quantity += quantity
-        series.value += quantity * price
-
     for own in hours:
-        _add_group(own, period, add)
+        for kind, meter, unit, quantity, price in _meters(own, period):
+            series = found.setdefault(MeterKey(kind, meter, own.group.region, unit), Series.zeros(period.days))
+            series.quantity += quantity
+            series.value += quantity * price
     return found
 
 
-def _add_group(own: RatedHours, period: Period, add: Callable[[MeterKey, Floats, float], None]) -> None:
+def _meters(own: RatedHours, period: Period) -> Iterator[tuple[str, str, str, Floats, float]]:
+    """Kind, name, unit, quantity by day and price of each meter of a group."""
     group, catalogue, by_day = own.group, period.catalogue, period.by_day
     if group.size:
         price = linux_price(catalogue, group.size, group.region, group.priority)
-        add(
-            MeterKey("compute", compute_name(group.size, group.priority), group.region, "VM hour"),
-            by_day(own.billed.hourly),
-            price,
-        )
+        yield "compute", compute_name(group.size, group.priority), "VM hour", by_day(own.billed.hourly), price
     if group.size and group.is_licensed:
         licence = catalogue.licence_per_h(group.size, group.region, priority=group.priority)
-        add(
-            MeterKey("license", f"license.windows.{group.size}", group.region, "VM hour"),
-            by_day(own.licensed.hourly),
-            licence,
-        )
+        yield "license", f"license.windows.{group.size}", "VM hour", by_day(own.licensed.hourly), licence
     existing = by_day(own.existing.hourly) + by_day(own.orphaned.hourly)
     for disk in group.disks:
-        tier = catalogue.disk(parse_disk(disk), group.region).tier
-        add(
-            MeterKey("disk", f"disk.{tier}", group.region, "disk month"),
-            existing / period.month_hours(),
-            month_price(catalogue, disk, group.region),
-        )
+        tier, price = catalogue.disk(parse_disk(disk), group.region).tier, month_price(catalogue, disk, group.region)
+        yield "disk", f"disk.{tier}", "disk month", existing / period.month_hours(), price
     if group.public_ip:
-        add(
-            MeterKey("ip", "network.public_ip", group.region, "address hour"),
-            by_day(own.existing.hourly),
-            catalogue.public_ip_per_h(group.region),
-        )
+        price = catalogue.public_ip_per_h(group.region)
+        yield "ip", "network.public_ip", "address hour", by_day(own.existing.hourly), price
