@@ -1,6 +1,5 @@
 """`vmfleet compare` and `vmfleet sweep`: what-if studies of several scenarios on common random numbers."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,6 @@ from sim.cli import options, terminal
 from sim.cli.conditions import conditions_of
 from sim.cli.folders import run_study
 from sim.errors import InputError
-from sim.fields.metrics import Forms
 from sim.fields.numbers import probability, relative
 
 # start-up: a command imports what it needs when it runs, so that `vmfleet --help` loads no numpy
@@ -54,12 +52,11 @@ def compare(
 
 def change_of(words: str) -> tuple[str, list[str]]:
     """Name and overrides of `NAME: PATH=VALUE, PATH=VALUE`; a comma inside a value stays."""
+    from sim.studies.axes import split_outside
+
     name, colon, rest = (part.strip() for part in words.partition(":"))
-    # At commas outside brackets and quotes, before the next PATH=.
-    inside = r"(?:\{[^{}]*\}|\[[^\[\]]*\]|\"[^\"]*\"|'[^']*'|[^,{\[\"'])+"
-    parts = [part.strip() for part in re.findall(inside, rest)]
     paths: list[str] = []
-    for part in parts:
+    for part in filter(None, (part.strip() for part in split_outside(rest, ","))):
         if "=" in part or not paths:
             paths.append(part)
         else:  # a comma inside a plain value
@@ -153,19 +150,16 @@ KEEPS = {"feasible": "yes", "infeasible": "no", "undecided": "undecided"}
 def _print_sweep(summary: Mapping[str, Any]) -> None:
     """One row a point: its settings, then each metric with its half-width."""
     from sim.studies.axes import value_words
-    from sim.studies.sweep_words import sweep_sentences
+    from sim.studies.sweep_words import forms_of, sweep_sentences
 
     terminal.say(*sweep_sentences(summary))
-    metrics, keeps = summary["metrics"], summary.get("keep", [])
+    keeps = summary.get("keep", [])
     paths = [path for axis in summary["axes"] for path in axis["paths"]]
-    points, written = summary["points"], Forms(currency=summary["currency"])
-    found = {name: [point["metrics"][name] for point in points] for name in metrics}
-    forms = {name: written.of(name, *(each["mean"] for each in every)) for name, every in found.items()}
-    rows = []
-    for place, point in enumerate(points):
+    forms, rows = forms_of(summary), []
+    for point in summary["points"]:
         cells = [value_words(path, point["settings"][path]) for path in paths]
         for name, form in forms.items():
-            each = found[name][place]
+            each = point["metrics"][name]
             around = terminal.interval(form, each["low"], each["high"])  # of a share it ends at 0 and 100 %
             with_bounds = (
                 f"{form.text(each['mean'])} ({around})"

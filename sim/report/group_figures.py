@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from sim.billing.meter_kinds import METERS
-from sim.fields.numbers import length
 from sim.fields.rounding import rounded_parts
 from sim.report import style
 from sim.report.answer import brief
@@ -14,8 +13,7 @@ from sim.report.fleet_figures import footer
 from sim.report.folder import FLEET, ReportedRun, Stat
 from sim.report.style import Drawn
 from sim.report.totals import MoneyParts
-from sim.scenario.month import month_in
-from sim.units import HOURS_PER_MONTH
+from sim.scenario.month import said_of
 
 MOST_BARS = 12
 SERVED, UNSERVED = "compute, ready while needed", "compute, billed but idle"
@@ -32,10 +30,7 @@ def cost_by_group(run: ReportedRun, money: MoneyParts) -> Drawn:
     by_cost = sorted(rows, key=lambda row: -row[2])
     shown = by_cost[:MOST_BARS]
     left_out = len(rows) - len(shown)
-    counted_h = run.horizon_h - run.warm_up_h
-    times, period = 1.0, f"in {length(counted_h)}"
-    if month_in(run.stored.summary).is_known:
-        times, period = HOURS_PER_MONTH / counted_h, "a month"
+    times, period = said_of(run.stored.summary, run.horizon_h - run.warm_up_h)
     total = run.mean("cost.total") * times
     scale = brief(total, run.currency)
     whole = math.fsum(row[2] for row in by_cost)  # as shown in tables: rounded

@@ -47,8 +47,8 @@ def _cost_of_answer(study: Study) -> list[str]:
     cost = next((trial["mean_cost_usd"] for trial in study.content["trials"] if trial["value"] == value), None)
     if value is None or cost is None:
         return []
-    amount = cost / (study.months or 1.0)
-    words = f"It costs {brief(amount, study.currency).with_unit(amount)} {study.period}."
+    times, period = study.said_of
+    words = f"It costs {brief(cost * times, study.currency).with_unit(cost * times)} {period}."
     return [words, *filter(None, [month_in(study.content).words])]
 
 
@@ -119,7 +119,7 @@ def _target_words(study: Study, constraint: Constraint) -> str:
 
 def _trials_table(study: Study) -> Table:
     constraint = parse_constraint(study.content["keep"])
-    form = _form_of(study, constraint)
+    form, (times, period) = _form_of(study, constraint), study.said_of
     rows = []
     for trial in study.content["trials"]:
         found = [
@@ -128,9 +128,9 @@ def _trials_table(study: Study) -> Table:
             form.text(trial["estimate"]),
             form.between(trial["low"], trial["high"]),
         ]
-        rows.append([*found, plain(trial["n"], 0), estimate(trial["mean_cost_usd"] / (study.months or 1.0))])
+        rows.append([*found, plain(trial["n"], 0), estimate(trial["mean_cost_usd"] * times)])
     columns = [label_of(study.content["path"]), "answer", form.title, "bounds", "replications"]
-    columns.append(f"cost {study.period} ({study.currency})")
+    columns.append(f"cost {period} ({study.currency})")
     return Table(caption="Every value tried", columns=columns, rows=rows, words=2)
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from sim.errors import ResultError
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import length, percent
+from sim.fields.numbers import percent
 from sim.report import page, sources
 from sim.report.sections import Shown
 from sim.report.style import Drawn
 from sim.runs.results import read_json
-from sim.scenario.month import month_in
-from sim.units import HOURS_PER_MONTH
+from sim.scenario.month import said_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +30,10 @@ class Study:
     title: str  # what people call the scenario
 
     @property
-    def months(self) -> float | None:
-        """How many months of 730 hours the period is; None where it says nothing of a month, was varied, or in an older folder."""
-        hours = self.content.get("hours")
-        return float(hours) / HOURS_PER_MONTH if hours and month_in(self.content).is_known else None
-
-    @property
-    def period(self) -> str:
-        """What its costs are said of: a month, or the period."""
-        hours = self.content.get("hours")
-        return "a month" if self.months else f"in {length(hours)}" if hours else "in the period"
+    def said_of(self) -> tuple[float, str]:
+        """What its costs are multiplied by, and what they are of then: a month, or the period."""
+        times, period = said_of(self.content, self.content.get("hours"))
+        return times, period or "in the period"
 
     def form(self, metric: str, *values: float | None) -> Form:
         """How figures of a metric are written, given some of them."""

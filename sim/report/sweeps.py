@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from sim.fields.messages import list_words
-from sim.fields.metrics import Form
 from sim.fields.numbers import compact, percent
 from sim.report import style
 from sim.report.answer import Table, stopping_words
@@ -15,7 +14,7 @@ from sim.report.sections import Shown
 from sim.report.studies import Study, footer, known, read, write
 from sim.report.style import Drawn
 from sim.studies.axes import label_of
-from sim.studies.sweep_words import settings_words, sweep_sentences
+from sim.studies.sweep_words import forms_of, settings_words, sweep_sentences
 
 MOST_LINES = 7
 DASHES = ("-", "--", "-.", ":")
@@ -44,7 +43,7 @@ def build_sweep(path: Path) -> Path:
 
 def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     """A metric along one axis, a line for each setting of the others."""
-    form = _form(study, metric)
+    form = forms_of(study.content)[metric]
     name = "sweep_" + "".join(letter if letter.isalnum() else "_" for letter in metric)
     axis = study.content["axes"][which]
     others = [each for place, each in enumerate(study.content["axes"]) if place != which]
@@ -104,11 +103,6 @@ def sweep_lines(study: Study, metric: str, which: int = 0) -> Drawn:
     return sheet.finish(name, alt=f"{form.label} over {label_of(along)}: {said}.", rows=rows)
 
 
-def _form(study: Study, metric: str) -> Form:
-    """How a metric is written at all points alike."""
-    return study.form(metric, *(point["metrics"].get(metric, {}).get("mean") for point in study.content["points"]))
-
-
 def _answer(study: Study) -> list[str]:
     """What the sweep answers, and whether the precision was reached."""
     sentences = sweep_sentences(study.content)
@@ -119,15 +113,14 @@ def _answer(study: Study) -> list[str]:
 
 
 def _sweep_table(study: Study, paths: Sequence[str]) -> Table:
-    rows = []
+    rows, forms = [], forms_of(study.content)
     columns = [label_of(path) for path in paths]
-    for metric in study.content["metrics"]:
-        form = _form(study, metric)
+    for form in forms.values():
         columns += [form.title, f"{percent(study.confidence, 0)} interval"]
     for point in study.content["points"]:
         row = [value if isinstance(value, str) else compact(value) for value in point["settings"].values()]
-        for metric in study.content["metrics"]:
-            form, entry = _form(study, metric), point["metrics"].get(metric, {})
+        for metric, form in forms.items():
+            entry = point["metrics"].get(metric, {})
             row += [form.text(entry.get("mean")), form.between(entry.get("low"), entry.get("high"))]
         rows.append(row)
     return Table(caption="Every point", columns=columns, rows=rows, words=len(paths))

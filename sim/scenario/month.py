@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sim.fields.numbers import length
-from sim.units import SECONDS_PER_HOUR, WEEK_H, format_duration
+from sim.units import HOURS_PER_MONTH, SECONDS_PER_HOUR, WEEK_H, format_duration
 
 MOST_APART = 0.1  # of the period, from whole weeks: working days then count for at most 4 % too much or too little
 PER_MONTH = "cost.per_month"
@@ -59,3 +59,10 @@ def month_of(repeats_h: Iterable[int], counted_s: float, warm_up_s: float = 0.0)
 def month_in(content: Mapping[str, Any]) -> Month:
     """What the summary of a result or of a study says of it; an older one says nothing."""
     return Month(**content["month"]) if content.get("month") else Month()
+
+
+def said_of(content: Mapping[str, Any], hours: float | None) -> tuple[float, str]:
+    """What costs of so many hours are multiplied by, and what they are of then: a month, or the period; "" where it isn't known."""
+    if not hours:
+        return 1.0, ""
+    return (HOURS_PER_MONTH / hours, "a month") if month_in(content).is_known else (1.0, f"in {length(hours)}")

@@ -9,12 +9,11 @@ from typing import Any
 
 from sim.billing.causes import CAUSES
 from sim.fields.metrics import Form, Forms, Unit, find_metric
-from sim.fields.numbers import Scale, between, length, money_decimals, percent, plain, rounded, signed
+from sim.fields.numbers import Scale, between, money_decimals, percent, plain, rounded, signed
 from sim.fields.rounding import rounded_parts
 from sim.runs.answer_words import few_words
 from sim.runs.summary_csv import Sheet, shown
-from sim.scenario.month import month_in
-from sim.units import HOURS_PER_MONTH
+from sim.scenario.month import month_in, said_of
 
 PRACTICAL: Mapping[Unit, float] = {
     Unit.MONEY: 0.001,  # of the base's cost
@@ -165,9 +164,7 @@ def cost_answer(content: Mapping[str, Any]) -> CostAnswer:
     hours = content.get("hours")
     month = month_in(content)
     own_hours = content.get("variant_hours", {}).values()
-    times, period = 1.0, ""
-    if hours and all(own == hours for own in own_hours):
-        times, period = (HOURS_PER_MONTH / hours, "a month") if month.is_known else (1.0, f"in {length(hours)}")
+    times, period = said_of(content, hours if all(own == hours for own in own_hours) else None)
     base, names = content.get("base_metrics", {}), {} if _fails(content) else {"failures": BOOTS}
     savings, trusted = [], {content["base"]: base.get("cost.trusted_share", {}).get("mean")}
     for variant, by_metric in content["differences"].items():

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from sim.errors import InputError
-from sim.fields.metrics import Form, Forms
 from sim.runs.frames import DataFrame, frame
 from sim.runs.metrics import FLEET, HEADLINES
 from sim.runs.options import PreciseKeywords, options_from
@@ -24,6 +23,7 @@ from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
 from sim.studies.constraints import Constraint, parse_constraint
 from sim.studies.study_folders import period_of, replications_table, table_of, write_study
+from sim.studies.sweep_words import forms_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class Sweep(Pictured):
     def _sheet(self) -> Sheet:
         """A row a point: its settings, then mean and bounds of each metric asked for."""
         content = self.summary()
-        points, forms = content["points"], self._forms()
+        points, forms = content["points"], forms_of(content)
         ends = ("mean", "low", "high")
         paths = [path for axis in content["axes"] for path in axis["paths"]]
         heads = [f"{form.title}{after}" for form in forms.values() for after in ("", ", low", ", high")]
@@ -125,15 +125,6 @@ class Sweep(Pictured):
         ]
         return [*paths, *heads], rows
 
-    def _forms(self) -> dict[str, Form]:
-        """How each metric asked for is written, at all points alike."""
-        content = self.summary()
-        forms = Forms(currency=content["currency"])
-        return {
-            name: forms.of(name, *(each["metrics"][name]["mean"] for each in content["points"]))
-            for name in self.metrics
-        }
-
     def __repr__(self) -> str:
         over = " x ".join(f"{'+'.join(axis.paths)} ({len(axis.values)})" for axis in self.axes)
         return f"<sweep of {self.scenario.name!r} over {over}, {self.n} replications a point>"
@@ -141,7 +132,7 @@ class Sweep(Pictured):
     def _repr_html_(self) -> str:
         """The metrics asked for at each point, for notebooks."""
         content = self.summary()
-        forms = self._forms()
+        forms = forms_of(content)
         paths = [path for axis in content["axes"] for path in axis["paths"]]
         rows = [
             [*(str(point["settings"][path]) for path in paths),

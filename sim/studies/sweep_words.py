@@ -5,12 +5,11 @@ from typing import Any
 
 from sim.fields.messages import list_words
 from sim.fields.metrics import Form, Forms
-from sim.fields.numbers import count, length, money_decimals, rounded
+from sim.fields.numbers import count, money_decimals, rounded
 from sim.runs.answer_words import few_words
-from sim.scenario.month import PER_MONTH, month_in
+from sim.scenario.month import PER_MONTH, month_in, said_of
 from sim.studies.axes import label_of, value_words
 from sim.studies.constraints import FEASIBLE, UNDECIDED, parse_constraint
-from sim.units import HOURS_PER_MONTH
 
 Point = Mapping[str, Any]
 COSTS = (PER_MONTH, "cost.total")  # by what a point is the cheapest
@@ -66,7 +65,7 @@ def _cheapest(content: Mapping[str, Any], points: Sequence[Point], cost: str) ->
     best, worst = (pick(found, key=lambda point: _mean(point, cost)) for pick in (min, max))
     beside = [
         f"{form.label} {form.with_unit(best['metrics'][name]['mean'])}"
-        for name, form in _forms(content).items()
+        for name, form in forms_of(content).items()
         if name not in COSTS and best["metrics"][name]["mean"] is not None
     ]
     there = f" ({', '.join(beside)})" if beside else ""
@@ -78,10 +77,8 @@ def _cheapest(content: Mapping[str, Any], points: Sequence[Point], cost: str) ->
 
 def _extremes(content: Mapping[str, Any], metric: str) -> str:
     """Where a metric is lowest and highest."""
-    found, form = (
-        [p for p in content["points"] if p["metrics"].get(metric, {}).get("mean") is not None],
-        _forms(content)[metric],
-    )
+    found = [p for p in content["points"] if p["metrics"].get(metric, {}).get("mean") is not None]
+    form = forms_of(content)[metric]
     if not found:
         return ""
     ends = (pick(found, key=lambda point: _mean(point, metric)) for pick in (min, max))
@@ -93,7 +90,7 @@ def _mean(point: Point, metric: str) -> float:
     return float(point["metrics"][metric]["mean"])
 
 
-def _forms(content: Mapping[str, Any]) -> dict[str, Form]:
+def forms_of(content: Mapping[str, Any]) -> dict[str, Form]:
     """How each metric is written, at all points alike."""
     forms = Forms(currency=content.get("currency", "USD"))
     points = content["points"]
@@ -105,11 +102,7 @@ def _forms(content: Mapping[str, Any]) -> dict[str, Form]:
 
 def _amount(content: Mapping[str, Any], point: Point, cost: str) -> str:
     """What a point costs a month, or in the period where that says nothing of a month."""
-    hours, times, period = content.get("hours"), 1.0, "a month"
-    if cost != PER_MONTH:
-        known = bool(hours) and month_in(content).is_known
-        times = HOURS_PER_MONTH / hours if hours and known else 1.0
-        period = "a month" if known else f"in {length(hours)}" if hours else ""
+    times, period = (1.0, "a month") if cost == PER_MONTH else said_of(content, content.get("hours"))
     mean, half = _mean(point, cost) * times, point["metrics"][cost].get("half_width")
     decimals = money_decimals(mean, None if half is None else half * times)
     return f"{rounded(mean, decimals)} {content.get('currency', 'USD')} {period}".rstrip()
