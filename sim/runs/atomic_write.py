@@ -38,6 +38,18 @@ OURS = frozenset(  # every name that may stand in a result folder; lives.parquet
     ]
 )
 
+REFUSALS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "the file would be larger than the system allows (ulimit -f)",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no right to write there",
+    errno.EPERM: "no right to write there",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a part of the path is a file, not a folder",
+}
+"""What the operating system means."""
+
 
 def check_folder(folder: str | Path) -> None:
     """Raise ResultError if no result can be written here; call it before a long run, not after it."""
@@ -162,14 +174,12 @@ def _check_ours(folder: Path) -> None:
     if url := remote.url_of(folder):
         names, facts = remote.Store(url).result()
     else:
-        try:
+        with _explained(folder):
             if not folder.exists():
                 return
             if not folder.is_dir():
                 raise ResultError(f"{folder}: is a file; give a folder for the result")
             names = {entry.name for entry in folder.iterdir() if not (entry / MARKER).is_file()}
-        except OSError as refusal:
-            raise _as_result_error(folder, refusal) from refusal
         facts = read_provenance(folder)
     if not names:
         return
@@ -205,29 +215,16 @@ def _explained(folder: Path, only: tuple[int, ...] = ()) -> Iterator[None]:
     except OSError as refusal:
         if only and refusal.errno not in only:
             raise
-        raise _as_result_error(folder, refusal) from refusal
+        reason = REFUSALS.get(refusal.errno or 0, refusal.strerror or str(refusal))
+        kept = unfinished_folder(folder)
+        resumed = f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
+        said = f"{folder}: can't write the result: {reason}; nothing was left half written{resumed}"
+        raise ResultError(said) from refusal
 
 
 def full_disk_explained(folder: str | Path) -> AbstractContextManager[None]:
     """A disk that fills up while replications are kept beside a folder, as ResultError with the folder's name."""
     return _explained(Path(folder), (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-
-
-def _as_result_error(folder: Path, refusal: OSError) -> ResultError:
-    words = {
-        errno.ENOSPC: "the disk is full",
-        errno.EFBIG: "the file would be larger than the system allows (ulimit -f)",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EROFS: "the file system is read-only",
-        errno.EACCES: "no right to write there",
-        errno.EPERM: "no right to write there",
-        errno.ENOTDIR: "a part of the path is a file, not a folder",
-        errno.EEXIST: "a part of the path is a file, not a folder",
-    }
-    reason = words.get(refusal.errno or 0, refusal.strerror or str(refusal))
-    kept = unfinished_folder(folder)
-    resumed = f"; finished replications are kept in {kept}: --resume goes on from them" if _holds_any(kept) else ""
-    return ResultError(f"{folder}: can't write the result: {reason}; nothing was left half written{resumed}")
 
 
 def _holds_any(kept: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import pickle
 import subprocess
@@ -13,7 +12,7 @@ from dataclasses import replace
 
 from sim.errors import MachineError, PlugInError
 from sim.fields import plugins
-from sim.runs.provenance import pieces
+from sim.runs.provenance import digest_of
 from sim.runs.replication import Replication, replicate
 from sim.runs.simulation_input import compile_scenario
 from sim.scenario.scenario import Scenario, from_dict
@@ -67,11 +66,7 @@ def _digest_of(scenario: Scenario, seed: int, engine: str) -> str:
 
 def digest(replication: Replication) -> str:
     """SHA-256 over everything in a replication but the engine's name, floats to their last bit."""
-    found = hashlib.sha256()
-    for piece in pieces(replace(replication, engine="", engine_why="")):
-        found.update(piece)
-        found.update(b"\0")
-    return found.hexdigest()
+    return digest_of(replace(replication, engine="", engine_why=""))
 
 
 def _suspects() -> str:

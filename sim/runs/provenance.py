@@ -90,12 +90,17 @@ def input_digest(inputs: SimulationInput) -> str:
     Two scenario files that mean the same have the same digest, wherever they lie and however they are written.
     """
     if not _latest or _latest[0][0] is not inputs:  # one run asks three times
-        digest = hashlib.sha256()
-        for piece in pieces(inputs):
-            digest.update(piece)
-            digest.update(b"\0")
-        _latest[:] = [(inputs, digest.hexdigest())]
+        _latest[:] = [(inputs, digest_of(inputs))]
     return _latest[0][1]
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 over everything in a value, floats to their last bit."""
+    digest = hashlib.sha256()
+    for piece in pieces(value):
+        digest.update(piece)
+        digest.update(b"\0")
+    return digest.hexdigest()
 
 
 _latest: list[tuple[SimulationInput, str]] = []

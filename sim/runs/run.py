@@ -11,7 +11,7 @@ from sim.runs.options import RunKeywords, RunOptions, options_from
 from sim.runs.replication_runner import ReplicationRunner
 from sim.runs.results import StoredResult, read
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import FIRST_ROUND, ROUND, expected_replications, stopping_after
+from sim.runs.stopping import run_until_precise
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario, load
 
@@ -38,15 +38,8 @@ def run_with(scenario: Scenario, options: RunOptions) -> RunResult:
     if options.precision is None:
         runner.run_until(options.numbers(scenario).stop)
         return runner.result()
-    cap = expected = options.cap
-    upto = min(FIRST_ROUND, cap)
-    while True:
-        runner.run_until(upto, expected)
-        stopping = stopping_after(runner.result(), options.precision, options.headlines, cap)
-        if stopping is not None:
-            return runner.result(stopping)
-        expected = expected_replications(runner.result(), options.precision, options.headlines, cap)
-        upto = min(upto + ROUND, cap)
+    (stopping,) = run_until_precise([runner], options.precision, options.headlines, options.cap)
+    return runner.result(stopping)
 
 
 def run_to_folder(

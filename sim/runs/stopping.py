@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from sim.runs.metrics import FLEET, RATIOS, check_metric
+from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run_result import RunResult, Stopping, estimate_of
 from sim.statistics.intervals import Estimate
 
@@ -47,6 +48,22 @@ def stopping_after(result: RunResult, precision: float, headlines: Sequence[str]
     if not reached and result.n < cap:
         return None
     return Stopping(precision=precision, reached=reached, capped=not reached, waited_for=tuple(headlines))
+
+
+def run_until_precise(
+    runners: Sequence[ReplicationRunner], precision: float, headlines: Sequence[str], cap: int
+) -> list[Stopping]:
+    """Have as many replications of every runner as all need for the precision, or the cap; why each may end now."""
+    upto, expected = min(FIRST_ROUND, cap), cap
+    while True:
+        run_together(runners, upto, expected * len(runners))
+        results = [runner.result() for runner in runners]
+        found = [stopping_after(result, precision, headlines, cap) for result in results]
+        reasons = [stopping for stopping in found if stopping is not None]
+        if len(reasons) == len(runners):
+            return reasons
+        upto = min(upto + ROUND, cap)
+        expected = max(upto, *(expected_replications(result, precision, headlines, cap) for result in results))
 
 
 def expected_replications(result: RunResult, precision: float, headlines: Sequence[str], cap: int) -> int:

@@ -13,7 +13,7 @@ from sim.runs.pictures import Pictured, html_rows
 from sim.runs.replication_runner import ReplicationRunner, run_together
 from sim.runs.run import loaded
 from sim.runs.run_result import RunResult
-from sim.runs.stopping import FIRST_ROUND, ROUND, expected_replications, stopping_after
+from sim.runs.stopping import run_until_precise
 from sim.runs.summary_csv import Sheet
 from sim.runs.summary_csv import shown as shown_cells
 from sim.runs.warm_up import with_warm_ups
@@ -177,26 +177,12 @@ def sweep(
     if options.precision is None:
         run_together(runners, options.count(asked))
     else:
-        reached = _run_until_precise(runners, options.precision, metrics, options.cap)
+        found = run_until_precise(runners, options.precision, metrics, options.cap)
+        reached = all(stopping.reached for stopping in found)
     return Sweep(
         scenario=asked, axes=tuple(axes), points=tuple(points), runs=tuple(runner.result() for runner in runners),
         metrics=tuple(metrics), precision=options.precision, reached=reached, keep=targets,
     )  # fmt: skip
-
-
-def _run_until_precise(
-    runners: Sequence[ReplicationRunner], precision: float, metrics: Sequence[str], cap: int
-) -> bool:
-    """Whether every point reached the precision before the cap; all have the same replications."""
-    upto, expected = min(FIRST_ROUND, cap), cap
-    while True:
-        run_together(runners, upto, expected * len(runners))
-        results = [runner.result() for runner in runners]
-        found = [stopping_after(result, precision, metrics, cap) for result in results]
-        if all(stopping is not None for stopping in found):
-            return all(stopping.reached for stopping in found if stopping is not None)
-        upto = min(upto + ROUND, cap)
-        expected = max(upto, *(expected_replications(result, precision, metrics, cap) for result in results))
 
 
 def column_value(value: object) -> object:
