@@ -136,7 +136,7 @@ def _write_invoice(scenario: Scenario, stored: StoredResult, shared: options.Sha
 
     assert shared.focus is not None
     scenario = with_stored_warm_up(scenario, stored.summary)
-    total_usd = float(stored.outcomes["", "cost.total"][0])
+    total_usd = stored.values("cost.total")[0]
     write_invoice(
         scenario, shared.focus, seed=stored.summary["seed"], engine=shared.engine, total_usd=total_usd,
         version=shared.focus_version or "1.2",

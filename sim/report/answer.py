@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sim.fields.metrics import LOWER, Form, Forms, Metric, Unit
 from sim.fields.numbers import Scale, between, count, length, money_decimals, percent, plain
 from sim.fields.rounding import rounded_parts
-from sim.report.folder import FLEET, RANGE, ReportedRun, Stat
+from sim.report.folder import RANGE, ReportedRun, Stat
 from sim.report.totals import HoursParts, MoneyParts
 from sim.runs.answer_words import answer_words
 from sim.scenario.month import month_in
@@ -94,7 +94,7 @@ def with_ratios(run: ReportedRun) -> dict[str, Stat]:
     made = dict(run.fleet)
     for name, row in OWN_RATIOS.items():
         top, bottom = row.ratio_of or ("", "")
-        tops, bottoms = run.stored.outcomes.get((FLEET, top)), run.stored.outcomes.get((FLEET, bottom))
+        tops, bottoms = run.stored.outcome(top), run.stored.outcome(bottom)
         if tops is not None and bottoms is not None:
             around = estimate_ratio(tops.tolist(), bottoms.tolist(), run.confidence, row.domain)
             if around.mean is not None and math.isfinite(around.mean):
@@ -291,7 +291,7 @@ def precision_note(data: PageData) -> Table | None:
         return None
     scale = data.money.scale
     error = ((cost.high or 0.0) - (cost.low or 0.0)) / 2
-    bills = run.stored.outcomes.get((FLEET, "cost.total"))
+    bills = run.stored.outcome("cost.total")
     rows = [
         ["mean", scale.with_unit(cost.mean)],
         ["simulation error of the mean", f"\N{PLUS-MINUS SIGN}{scale.with_unit(error)}"],

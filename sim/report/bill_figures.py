@@ -154,7 +154,7 @@ def differ(values: Floats, by: float = 1e-9) -> bool:
 def bill_distribution(run: ReportedRun, scale: Scale) -> Drawn | None:
     """What the whole bill came to in each replication; None where they hardly differ, or the folder doesn't say."""
     name = "bill_distribution"
-    bills = run.stored.outcomes.get((FLEET, "cost.total"))
+    bills = run.stored.outcome("cost.total")
     stat = run.fleet.get("cost.total")
     if bills is None or stat is None or not np.isfinite(bills).all() or not differ(bills, WORTH_SAYING):
         return None

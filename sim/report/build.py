@@ -81,7 +81,7 @@ def draw(run: ReportedRun, shown_hours: HoursParts, shown_money: MoneyParts) -> 
     hours = timeline.read(
         run.stored.folder / "timeline.parquet",
         horizon_h=run.horizon_h,
-        numbers=run.stored.numbers,
+        numbers=run.stored.drawn,
         groups=[group for group in several if group in shown],
     )
     if hours is not None and hours.states:

@@ -34,6 +34,12 @@ def footer(run: ReportedRun, name: str, remark: str = "") -> Sequence[str]:
     return *origin, f"numbers in figures/{name}.csv", remark
 
 
+def drawn_from(run: ReportedRun) -> str:
+    """Which replications a figure over time is drawn from; empty: all."""
+    drawn = len(run.stored.drawn)
+    return f"drawn from the first {drawn:,} replications" if drawn < run.replications else ""
+
+
 def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     """All states stacked; a line parts what is billed from what isn't."""
     name = "vms_by_state"
@@ -41,7 +47,8 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
     # Billed states at the bottom, so that one line parts what is billed from what isn't.
     present = sorted(timeline.states, key=lambda state: (not policy.bills(state), list(PowerState).index(state)))
     every = "" if timeline.step_h == 1 else f"each step is the mean of {length(timeline.step_h)}"
-    sheet = Sheet("What are the VMs doing?", footer(run, name, every))
+    remark = "; ".join(filter(None, (every, drawn_from(run))))
+    sheet = Sheet("What are the VMs doing?", footer(run, name, remark))
     stack = sheet.axes(190)
     below = np.zeros(len(timeline.edges_h) - 1)
     billed = None
@@ -71,12 +78,13 @@ def states_over_time(run: ReportedRun, timeline: Timeline) -> Drawn:
 def running_by_group(run: ReportedRun, timeline: Timeline) -> Drawn:
     """Running VMs of the groups; those that run alike share a line."""
     name = "running_by_group"
-    lines = _alike({group: band.mean for group, band in timeline.running.items()})
-    shown = lines[:MOST_LINES]
+    alike = _alike({group: band.mean for group, band in timeline.running.items()})
+    shown = alike[:MOST_LINES]
     left_out = len(run.groups) - sum(map(len, shown))
     remark = f"{left_out:,} groups with fewer VMs left out" if left_out else ""
     if run.replications > 1:
-        remark = "; ".join(filter(None, ("lines: mean, grey: 5\N{EN DASH}95 % of replications", remark)))
+        lines = "lines: mean, grey: 5\N{EN DASH}95 % of replications"
+        remark = "; ".join(filter(None, (lines, drawn_from(run), remark)))
     sheet = Sheet("How many VMs of each group are running?", footer(run, name, remark))
     is_parted = len(shown) > MOST_TOGETHER
     means: dict[str, Floats] = {}

@@ -90,7 +90,7 @@ class ReportedRun:
 def read(folder: Path) -> ReportedRun:
     """Read a result folder; only `summary.json` must be there, and what is missing is missing in the report."""
     stored = results.read(folder)
-    summary, scenario, outcomes = stored.summary, stored.scenario, stored.outcomes
+    summary, scenario = stored.summary, stored.scenario
     own_start = _start(summary, scenario, stored.provenance)
     start, zone_name = _on_local_clock(own_start, scenario)
     named = summary.get("scenario", "")
@@ -111,9 +111,9 @@ def read(folder: Path) -> ReportedRun:
         own_start=own_start,
         start=start,
         zone_name=zone_name,
-        fleet=_stats(FLEET, summary["metrics"], outcomes),
+        fleet=_stats(FLEET, summary["metrics"], stored),
         groups={
-            str(group): _stats(str(group), entry["metrics"], outcomes)
+            str(group): _stats(str(group), entry["metrics"], stored)
             for group, entry in summary.get("groups", {}).items()
         },
     )
@@ -164,7 +164,7 @@ def _number(entry: Mapping[str, Any], key: str) -> float | None:
     return float(value) if value is not None and math.isfinite(float(value)) else None
 
 
-def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, str], Floats]) -> dict[str, Stat]:
+def _stats(group: str, metrics: Mapping[str, Any], stored: StoredResult) -> dict[str, Stat]:
     made: dict[str, Stat] = {}
     for name, entry in metrics.items():
         mean = _number(entry, "mean")
@@ -172,13 +172,8 @@ def _stats(group: str, metrics: Mapping[str, Any], outcomes: Mapping[tuple[str, 
             continue  # a share of nothing: there is no such number
         n = int(entry.get("n", 1))
         low, high = _number(entry, "p05"), _number(entry, "p95")
-        values = outcomes.get((group, name))
-        if (
-            low is None
-            and values is not None
-            and values.size >= replications_for(RANGE[0])
-            and np.isfinite(values).all()
-        ):
+        values = None if "p05" in entry else stored.outcome(name, group)
+        if values is not None and values.size >= replications_for(RANGE[0]) and np.isfinite(values).all():
             low, high = (float(bound) for bound in np.quantile(values, RANGE))
         of_one = {key: _number(entry, key) for key in ("p50", "p90", "p99")}
         of_several = {"low": _number(entry, "low"), "high": _number(entry, "high"), "p05": low, "p95": high}

@@ -8,7 +8,7 @@ from sim.fields.numbers import count, percent, plain
 from sim.report import style
 from sim.report.answer import PageData, Table
 from sim.report.axes import Key, Sheet
-from sim.report.fleet_figures import footer
+from sim.report.fleet_figures import drawn_from, footer
 from sim.report.folder import FLEET, Floats, ReportedRun
 from sim.report.style import Drawn
 
@@ -45,6 +45,7 @@ def ready_curve(run: ReportedRun) -> Drawn | None:
     shown = sorted(shown, key=lambda group: -longest[group])[:MOST_GROUPS]
     left_out = len(curves) - 1 - len(shown)
     remark = f"{left_out:,} groups that are ready sooner left out" if left_out > 0 else ""
+    remark = "; ".join(filter(None, (drawn_from(run), remark)))
     sheet = Sheet("How long after they are needed are VMs ready?", footer(run, name, remark))
     axes = sheet.axes(150)
     ends_s = [[float(np.quantile(w, NEARLY_ALL)) for _, w in curves[group] if w.size] for group in shown]
@@ -82,6 +83,7 @@ def _ready_by(at_s: Floats, share: Floats, wait_s: Floats) -> Floats:
 def ready_table(data: PageData) -> Table | None:
     """Time until shares of the VMs are ready, late and never; None where no VM is waited for."""
     run, found = data.run, ready_after(data.run)
+    first = f" of the first {len(run.stored.drawn):,}" if drawn_from(run) else ""
     if not any(np.nanmax(waits, initial=0.0) > 0.0 for waits in found.values()):
         return None
     places = [int(np.searchsorted(SHARES, share - 1e-12)) for share in LISTED]
@@ -98,6 +100,6 @@ def ready_table(data: PageData) -> Table | None:
         caption="Time until VMs are ready",
         columns=["group", *(f"{share:.0%} ready after (s)" for share in LISTED), "late", "never ready"],
         rows=rows,
-        note="From the moment a VM is needed, mean over replications; a dash where some replication never gets there. Late: "
+        note=f"From the moment a VM is needed, mean over replications{first}; a dash where some replication never gets there. Late: "
         "longer than the group's ready.within, or never.",
     )

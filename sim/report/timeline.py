@@ -45,7 +45,7 @@ def step_h(horizon_h: float) -> int:
 
 
 def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups: Sequence[str]) -> Timeline | None:
-    """Read `timeline.parquet` in pieces, so that memory grows with what is shown, not with the file."""
+    """Read the first replications' part of `timeline.parquet`, in pieces, so that memory grows with what is shown, not with the file."""
     if not path.exists():
         return None
     replications = len(numbers)
@@ -62,12 +62,16 @@ def read(path: Path, *, horizon_h: float, numbers: npt.NDArray[np.int64], groups
         file = pq.ParquetFile(path)
         batches = file.iter_batches(BATCH_ROWS, columns=["replication", "group", "hour", "state", "vms"])
         for batch in batches:
+            number = arrow.as_numbers(batch.column("replication"))
+            if len(number) and number[0] > numbers[-1]:
+                break  # of those that aren't drawn
+            batch = batch.slice(0, int(np.searchsorted(number, numbers[-1], side="right")))
             group, group_names = arrow.as_words(batch.column("group"))
             state, state_names = arrow.as_words(batch.column("state"))
             state = np.array([by_name.get(name, -1) for name in state_names])[state]
             if (state < 0).any():
                 raise ResultError(f"{path}: a state that no VM can be in; known: {', '.join(by_name)}")
-            replication = np.searchsorted(numbers, arrow.as_numbers(batch.column("replication")))
+            replication = np.searchsorted(numbers, number[: batch.num_rows])
             hour = arrow.as_numbers(batch.column("hour")).astype(np.int64)
             vms = arrow.as_numbers(batch.column("vms")).astype(np.float64)
             cell = (replication * steps + np.minimum(hour // step, steps - 1)) * len(states) + state

@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,8 @@ from sim.runs.pictures import Pictured
 from sim.runs.workplace import PROGRAM
 
 Floats = NDArray[np.float64]
+MOST_DRAWN = 1_000  # replications behind a figure over time: more don't move what it shows
+BILL_COLUMNS = ("group", "meter", "unit", "unit_price", "quantity", "amount")
 NEEDED = ("scenario", "seed", "replications", "horizon_h", "billing_policy", "metrics")  # in summary.json
 
 
@@ -76,6 +78,7 @@ class StoredResult(Pictured):
     folder: Path
     summary: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    _outcomes: dict[tuple[str, str], Floats | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def replications(self) -> DataFrame:
@@ -119,24 +122,25 @@ class StoredResult(Pictured):
         found = [np.unique(column(table, "replication").astype(np.int64)) for table in tables]
         return np.unique(np.concatenate(found)) if found else np.arange(int(self.summary["replications"]))
 
-    @cached_property
-    def outcomes(self) -> Mapping[tuple[str, str], Floats]:
-        """(group, metric) -> its value in each replication."""
-        stated = int(self.summary["replications"])
+    def outcome(self, metric: str, group: str = FLEET) -> Floats | None:
+        """The metric in each replication, without the other metrics; None where the folder doesn't have it."""
+        if (group, metric) in self._outcomes:
+            return self._outcomes[group, metric]
+        stated, found = int(self.summary["replications"]), []
         if len(self.numbers) != stated:
             raise ResultError(
                 f"{self.folder}: replications.parquet holds {len(self.numbers)} replications, "
                 f"summary.json says {stated}"
             )
-        found: dict[tuple[str, str], list[Floats]] = {}
-        for table in row_groups(self.folder / "replications.parquet", "replication", "group", "metric", "value"):
-            (group, groups), (metric, metrics) = coded(table, "group"), coded(table, "metric")
-            value = column(table, "value").astype(np.float64)
-            key = group.astype(np.int64) * len(metrics) + metric
-            order = np.lexsort((column(table, "replication"), key))
-            for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
-                found.setdefault((groups[group[rows[0]]], metrics[metric[rows[0]]]), []).append(value[rows])
-        return {key: np.concatenate(values) for key, values in found.items()}
+        path, words = self.folder / "replications.parquet", ("group", "metric")
+        for table in row_groups(path, "replication", *words, "value", words=words):
+            (of, groups), (what, metrics) = (coded(table, word) for word in words)
+            if group in groups and metric in metrics:
+                rows = np.flatnonzero((of == groups.index(group)) & (what == metrics.index(metric)))
+                rows = rows[np.argsort(column(table, "replication")[rows], kind="stable")]
+                found.append(column(table, "value")[rows].astype(np.float64))
+        self._outcomes[group, metric] = np.concatenate(found) if any(map(len, found)) else None
+        return self._outcomes[group, metric]
 
     @property
     def n(self) -> int:
@@ -145,37 +149,44 @@ class StoredResult(Pictured):
 
     def has(self, metric: str, group: str = FLEET) -> bool:
         """Whether the metric is defined in any replication."""
-        return metric in RATIOS or (group, metric) in self.outcomes
+        return metric in RATIOS or metric in self._metrics(group)
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
-        check_metric(metric, [name for its_group, name in self.outcomes if its_group == group])
-        return [float(value) for value in self.outcomes[group, metric]]
+        check_metric(metric, self._metrics(group))
+        found = self.outcome(metric, group)
+        return [] if found is None else found.tolist()
+
+    def _metrics(self, group: str) -> Mapping[str, Any]:
+        own = self.summary if group == FLEET else self.summary.get("groups", {}).get(group, {})
+        found: Mapping[str, Any] = own.get("metrics", {})
+        return found
 
     @cached_property
     def mean_bill(self) -> tuple[BillLine, ...]:
         """The bill averaged over the replications, in the order of the rating; absent lines count as zero."""
-        table = self.table("bill", "group", "meter", "quantity", "unit", "unit_price", "amount")
-        if table is None:
-            return ()
-        (group, groups), (meter, meters), (unit, units) = (coded(table, name) for name in ("group", "meter", "unit"))
-        prices, price = np.unique(column(table, "unit_price"), return_inverse=True)
-        keys = np.stack([group, meter, unit, price], axis=1)
-        lines, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        quantity, amount = (
-            np.bincount(of.ravel(), weights=column(table, name), minlength=len(lines)) / self.summary["replications"]
-            for name in ("quantity", "amount")
-        )
+        sums: dict[tuple[str, str, str, float], Floats] = {}  # by group, meter, unit and price: quantity, amount
+        for table in row_groups(self.folder / "bill.parquet", *BILL_COLUMNS):
+            (group, groups), (meter, meters), (unit, units) = (coded(table, name) for name in BILL_COLUMNS[:3])
+            prices, price = np.unique(column(table, "unit_price"), return_inverse=True)
+            keys = np.stack([group, meter, unit, price], axis=1)
+            lines, first, of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+            own = [np.bincount(of.ravel(), weights=column(table, name)) for name in BILL_COLUMNS[4:]]
+            for i in np.argsort(first, kind="stable"):
+                g, m, u, p = lines[i]
+                key = (groups[g], meters[m], units[u], float(prices[p]))
+                sums[key] = sums.get(key, np.zeros(2)) + [each[i] for each in own]
         return tuple(
             BillLine(
-                group=groups[lines[i][0]],
-                meter=meters[lines[i][1]],
-                unit=units[lines[i][2]],
-                unit_price=float(prices[lines[i][3]]),
-                quantity=float(quantity[i]),
-                amount_nano=round(float(amount[i]) * NANO_PER_USD),
+                group=group,
+                meter=meter,
+                unit=unit,
+                unit_price=price,
+                quantity=quantity,
+                amount_nano=round(amount * NANO_PER_USD),
             )
-            for i in np.argsort(first, kind="stable")
+            for (group, meter, unit, price), own in sums.items()
+            for quantity, amount in ((own / self.summary["replications"]).tolist(),)
         )
 
     @cached_property
@@ -189,31 +200,49 @@ class StoredResult(Pictured):
         return self._cost_over_time("cost_timeline", "day")
 
     def _cost_over_time(self, file: str, by: str) -> Mapping[Any, Mapping[str, float]]:
-        table = self.table(file, by, "kind", "amount")
-        if table is None or table.num_rows == 0:
-            return {}
-        (when, times), (kind, kinds) = coded(table, by), coded(table, "kind")  # Arrow's group_by would import pandas
-        cells = np.bincount(
-            when.astype(np.int64) * len(kinds) + kind, weights=column(table, "amount"), minlength=len(times) * len(kinds)
-        ).reshape(len(times), len(kinds)) / self.summary["replications"]  # fmt: skip
+        sums: dict[tuple[Any, str], float] = {}
+        for table in row_groups(self.folder / f"{file}.parquet", by, "kind", "amount"):
+            (when, times), (kind, kinds) = (
+                coded(table, by),
+                coded(table, "kind"),
+            )  # Arrow's group_by would import pandas
+            cells = np.bincount(when.astype(np.int64) * len(kinds) + kind, weights=column(table, "amount"))
+            for place in np.unique(when.astype(np.int64) * len(kinds) + kind).tolist():
+                key = times[place // len(kinds)], kinds[place % len(kinds)]
+                sums[key] = sums.get(key, 0.0) + float(cells[place])
+        every, count = dict.fromkeys(kind for _, kind in sums), self.summary["replications"]
         return {
-            time: dict(zip(kinds[:-1], row, strict=False))
-            for time, row in sorted(zip(times[:-1], cells.tolist(), strict=False))
+            time: {kind: sums.get((time, kind), 0.0) / count for kind in every}
+            for time in sorted({time for time, _ in sums})
         }
 
     @cached_property
     def ready_curve(self) -> Mapping[str, Sequence[tuple[Floats, Floats]]]:
-        """Group -> of each replication: shares of the VMs, and the time until they are ready (s); empty in older folders."""
-        table = self.table("ready_curve", "replication", "group", "k", "n", "wait_s")
-        if table is None or table.num_rows == 0:
+        """Group -> of each of the first replications (`drawn`): shares of the VMs, and the time until they are ready (s).
+
+        Empty in older folders.
+        """
+        parts = []
+        for part in row_groups(self.folder / "ready_curve.parquet", "replication", "group", "k", "n", "wait_s"):
+            rows = int(np.searchsorted(column(part, "replication"), self.drawn[-1], side="right"))
+            parts.append(part.slice(0, rows))
+            if rows < part.num_rows:
+                break
+        if not parts:
             return {}
+        table = pa.concat_tables(parts)
         (group, groups), wait_s = coded(table, "group"), column(table, "wait_s").astype(np.float64)
         share = column(table, "k") / column(table, "n")
         key = column(table, "replication").astype(np.int64) * len(groups) + group
         found: dict[str, list[tuple[Floats, Floats]]] = {}
-        for rows in np.split(np.arange(len(key)), np.flatnonzero(np.diff(key)) + 1):
-            found.setdefault(groups[group[rows[0]]], []).append((share[rows], wait_s[rows]))
+        for own in np.split(np.arange(len(key)), np.flatnonzero(np.diff(key)) + 1):
+            found.setdefault(groups[group[own[0]]], []).append((share[own], wait_s[own]))
         return found
+
+    @property
+    def drawn(self) -> NDArray[np.int64]:
+        """Numbers of the replications that figures over time are drawn from: of the first ones, where there are many."""
+        return self.numbers[:MOST_DRAWN]
 
     @cached_property
     def vm_timelines(self) -> tuple[VmTimeline, ...]:
@@ -261,26 +290,32 @@ class StoredResult(Pictured):
         """Uptime by month and deployment; replications with nothing deployed in a month don't count for its uptime."""
         words = ("month", "name", "deployment")
         numbers = ("deployments", "promised", "deployed_min", "down_min", "worst", "breaches", "credit")
-        table = self.table("sla", *words, *numbers)
-        if table is None:
-            return ()
-        columns = table.to_pydict()
-        rows_of: dict[tuple[str, ...], list[int]] = {}
-        for row, key in enumerate(zip(*(columns[word] for word in words), strict=True)):
-            rows_of.setdefault(key, []).append(row)
+        parts_of: dict[tuple[str, ...], list[Floats]] = {}
+        for table in row_groups(self.folder / "sla.parquet", *words, *numbers):
+            named = [coded(table, word) for word in words]
+            keys, of, counts = np.unique(
+                np.stack([codes for codes, _ in named]), axis=1, return_inverse=True, return_counts=True
+            )
+            values = np.array([column(table, name).astype(np.float64) for name in numbers])
+            rows = np.split(np.argsort(of.ravel(), kind="stable"), np.cumsum(counts)[:-1])
+            for key, own in zip(keys.T.tolist(), rows, strict=True):
+                texts = tuple(words[code] for code, (_, words) in zip(key, named, strict=True))
+                parts_of.setdefault(texts, []).append(values[:, own])
         count = self.summary["replications"]
         found = []
-        for (month, name, deployment), own in rows_of.items():
-            sums = {each: math.fsum(columns[each][i] for i in own) for each in numbers if each != "promised"}
+        for (month, name, deployment), parts in parts_of.items():
+            columns = dict(zip(numbers, np.concatenate(parts, axis=1).tolist(), strict=True))
+            sums = {each: math.fsum(columns[each]) for each in numbers if each != "promised"}
+            promised = columns["promised"][0]
             found.append(
                 UptimeRow(
                     month=month,
                     name=name,
                     deployment=deployment,
                     deployments=sums["deployments"] / count,
-                    promised=columns["promised"][own[0]],
+                    promised=None if math.isnan(promised) else promised,
                     uptime=1.0 - sums["down_min"] / sums["deployed_min"],
-                    worst=min(columns["worst"][i] for i in own),
+                    worst=min(columns["worst"]),
                     breaches=sums["breaches"] / count,
                     credit=sums["credit"] / count,
                 )
@@ -349,20 +384,20 @@ def read_table(path: Path, columns: Sequence[str] = ()) -> Any | None:
         return file.read(columns=list(columns) or None)
 
 
-def row_groups(path: Path, *columns: str) -> Iterator[Any]:
-    """The same a row group at a time; nothing where there is no such file, or it has no rows."""
+def row_groups(path: Path, *columns: str, words: Sequence[str] = ()) -> Iterator[Any]:
+    """The same a row group at a time; nothing where there is no such file, or it has no rows. *words*: columns of few texts."""
     if path.exists():
-        with _opened(path, columns) as file:
+        with _opened(path, columns, words) as file:
             for place in range(file.num_row_groups):
                 if (table := file.read_row_group(place, columns=list(columns))).num_rows:
                     yield table
 
 
 @contextmanager
-def _opened(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def _opened(path: Path, columns: Sequence[str], words: Sequence[str] = ()) -> Iterator[Any]:
     try:
         # Not `pq.read_table`: it imports pyarrow.dataset, which takes longer than the rest of the reading.
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, read_dictionary=[*words]) as file:
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if missing:
                 raise ResultError(f"{path}: has no column {', '.join(missing)}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,8 @@ def _rows(runs: Iterable[Replication]) -> Iterator[tuple[str, list[Any]]]:
             yield from (("ready_curve", [each.number, group, *point]) for point in curve.tolist())
 
 
-@pytest.mark.parametrize("held", [37, 500, 250_000])
-def test_tables_say_what_each_replication_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
-    """Written by column from what was kept: with other rows in some replications, and however many rows are held at a time."""
-    monkeypatch.setattr("sim.runs.result_tables.ROWS_AT_ONCE", held)
+def _fleet() -> sim.Scenario:
+    """VMs that fail, are evicted, rebooted, needed, across the end of a month: every table has rows."""
     crashes = {"guest_crash": {"time_between": {"dist": "exponential", "mean": "1d"}}}
     spot = {"priority": "spot", "spot": {"eviction_per_hour": 0.05}}
     demand = {
@@ -118,7 +117,14 @@ def test_tables_say_what_each_replication_says(tmp_path: Path, monkeypatch: pyte
         },
     }
     start = {"start": "2026-01-30T00:00:00Z", "horizon": "4d", "platform": hosts}
-    fleet = sim.from_dict({"name": "tables", **start, "group": groups})
+    return sim.from_dict({"name": "tables", **start, "group": groups})
+
+
+@pytest.mark.parametrize("held", [37, 500, 250_000])
+def test_tables_say_what_each_replication_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    """Written by column from what was kept: with other rows in some replications, and however many rows are held at a time."""
+    monkeypatch.setattr("sim.runs.result_tables.ROWS_AT_ONCE", held)
+    fleet = _fleet()
     kept = sim.RunCache(tmp_path / "cache")
     sim.run(fleet, replications=9, cache=kept)
     result = sim.run(fleet, replications=13, cache=kept)
@@ -167,3 +173,57 @@ def test_names_are_quoted_as_csv_asks_for(tmp_path: Path) -> None:
     ]
     with (tmp_path / "replications.csv").open(encoding="utf-8", newline="") as file:
         assert [*csv.reader(file)][1:] == wanted
+
+
+def test_a_table_of_several_row_groups_reads_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a row group ends: within a replication, between two of them."""
+    result = sim.run(_fleet(), replications=9)
+    whole = sim.read(result.write(tmp_path / "whole"))
+    monkeypatch.setattr("sim.runs.result_tables.ROWS_AT_ONCE", 5)
+    cut = sim.read(result.write(tmp_path / "cut"))
+    assert pq.read_metadata(cut.folder / "bill.parquet").num_row_groups > 1
+    for name in ("mean_bill", "cost_by_month", "cost_by_day", "uptimes"):
+        ours, theirs = (np.array(_numbers(getattr(each, name))) for each in (cut, whole))
+        assert len(theirs) > 1
+        assert ours == pytest.approx(theirs, rel=1e-12), name
+    for metric in result.metric_names("spot"):
+        assert np.array_equal(cut.values(metric, "spot"), result.values(metric, "spot"), equal_nan=True), metric
+    assert cut.ready_curve.keys() == whole.ready_curve.keys()
+    for group, curves in whole.ready_curve.items():
+        for ours, theirs in zip(cut.ready_curve[group], curves, strict=True):
+            assert [each.tolist() for each in ours] == [each.tolist() for each in theirs]
+
+
+def _numbers(found: Any) -> list[float]:
+    """Every number in an answer, in order."""
+    if isinstance(found, Mapping):
+        found = [part for pair in found.items() for part in pair]
+    if isinstance(found, float | int):
+        return [float(found)]
+    parts = found if isinstance(found, list | tuple) else asdict(found).values() if is_dataclass(found) else ()
+    return [number for part in parts for number in _numbers(part)]
+
+
+def test_figures_over_time_are_drawn_from_the_first_of_many_replications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They say so; all others, and the tables, are of all replications."""
+    result = sim.run(_fleet(), replications=9)
+    monkeypatch.setattr("sim.runs.result_tables.ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("sim.runs.results.MOST_DRAWN", 4)
+    folder = result.write(tmp_path / "result")
+    page = sim.build_report(folder).read_text(encoding="utf-8")
+    texts = {
+        file.stem: re.sub(r"(<[^>]*>|\s)+", " ", file.read_text(encoding="utf-8"))
+        for file in folder.glob("figures/*.svg")
+    }
+    drawn = {name for name, text in texts.items() if "drawn from the first 4 replications" in text}
+    assert drawn == {"vms_by_state", "running_by_group", "ready_curve"}
+    assert "mean over replications of the first 4" in page
+    assert {group: len(own) for group, own in sim.read(folder).ready_curve.items()} == {"": 4, "dev": 4, "spot": 4}
+    with (folder / "figures" / "running_by_group.csv").open() as file:
+        running = [float(row["dev_mean_vms"]) for row in csv.DictReader(file)]
+    column = [*PowerState].index(PowerState.RUNNING)
+    first = [each.timeline["dev"].vms[:, column] for each in result.replications[:4]]
+    assert running == pytest.approx(np.mean(first, axis=0), rel=1e-12)
+    assert running != pytest.approx([hour.mean for hour in result.hourly("running", "dev")], rel=1e-12)
