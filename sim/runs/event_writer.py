@@ -3,7 +3,8 @@
 Memory stays bounded however many events there are; the part files of all replications become `events.parquet`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -102,18 +103,36 @@ class EventWriter:
         return path.with_suffix(".unfinished")
 
 
-def merge(parts: Sequence[Path | memoryview], target: Path) -> None:
-    """Put part files (or the bytes of some) one after the other into *target*, a batch at a time."""
-    if len(parts) == 1:
-        target.write_bytes(parts[0].read_bytes() if isinstance(parts[0], Path) else parts[0])
+def merge(parts: Iterable[Path | memoryview], target: Path) -> None:
+    """Put part files (or the bytes of some) one after the other into *target*; small ones share a row group."""
+    left = iter(parts)
+    first, second = next(left), next(left, None)
+    if second is None:
+        target.write_bytes(first.read_bytes() if isinstance(first, Path) else first)
         return
-    schema = event_schema()
+    schema, rows = event_schema(), 0
+    held: list[pa.Table] = []
     with pq.ParquetWriter(target, schema, **HOW_WRITTEN) as writer:
-        for part in parts:
-            with pq.ParquetFile(readable(part), read_dictionary=list(COLUMNS)) as source:
-                for index in range(source.num_row_groups):
-                    table = source.read_row_group(index).cast(schema)
-                    writer.write_table(table, row_group_size=table.num_rows)
+        for table in _row_groups(chain((first, second), left)):
+            if rows + table.num_rows > ROWS_HELD:
+                _write_together(writer, held)
+                held, rows = [], 0
+            held.append(table.cast(schema))
+            rows += table.num_rows
+        _write_together(writer, held)
+
+
+def _row_groups(parts: Iterable[Path | memoryview]) -> Iterator[pa.Table]:
+    for part in parts:
+        with pq.ParquetFile(readable(part), read_dictionary=list(COLUMNS)) as source:
+            for index in range(source.num_row_groups):
+                yield source.read_row_group(index, use_threads=False)
+
+
+def _write_together(writer: pq.ParquetWriter, held: Sequence[pa.Table]) -> None:
+    if held:
+        table = pa.concat_tables(held).unify_dictionaries().combine_chunks()
+        writer.write_table(table, row_group_size=table.num_rows)
 
 
 def readable(part: Path | memoryview) -> Any:

@@ -262,7 +262,7 @@ class RunResult(Pictured):
             if self.shard is not None:
                 keep_parts(place / PARTS, self.replications)  # with their events
             elif self.has_events:
-                merge([each for each in self.replications.events() if each is not None], place / "events.parquet")
+                merge((each for each in self.replications.events() if each is not None), place / "events.parquet")
         return Path(folder)
 
     def __repr__(self) -> str:

@@ -288,6 +288,21 @@ def test_part_files_are_merged_in_order(tmp_path: Path):
     table = pq.read_table(tmp_path / "events.parquet")
     assert table.column("replication").to_pylist() == [0, 0, 2, 2, 2]
     assert table.column("vm").to_pylist() == ["vm-0", "vm-0", "vm-2", "vm-2", "vm-2"]
+    assert pq.read_metadata(tmp_path / "events.parquet").num_row_groups == 1
+
+
+def test_part_files_share_row_groups_of_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand replications must not make a hundred thousand row groups, nor one that holds all rows."""
+    parts = []
+    for number in range(10):
+        parts.append(tmp_path / f"events-{number}.parquet")
+        with EventWriter(parts[-1], number) as journal:
+            journal.take(_events(0, 3, f"vm-{number}"))
+    monkeypatch.setattr("sim.runs.event_writer.ROWS_HELD", 8)
+    merge(iter(parts), tmp_path / "events.parquet")
+    file = pq.ParquetFile(tmp_path / "events.parquet")
+    assert [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)] == [6] * 5
+    assert file.read().column("vm").to_pylist() == [f"vm-{number}" for number in range(10) for _ in range(3)]
 
 
 def test_a_cache_that_has_grown_too_large_loses_what_was_used_longest_ago(tmp_path: Path):
