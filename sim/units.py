@@ -15,6 +15,7 @@ SHORTEST_CYCLE_S = 1.0
 """What repeats for ever must take at least this long on average, or the clock would stand still."""
 
 TICKS_PER_SECOND = 65536
+TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
 """Ticks in one second: usage is added up in whole ticks, so that its order cannot change a sum."""
 
 DAY_H, WEEK_H = 24, 168

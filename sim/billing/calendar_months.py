@@ -1,6 +1,5 @@
 """Calendar months (UTC) in clock hours: a disk's hour is its month's price over the hours of that month."""
 
-import calendar
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,14 +11,20 @@ SHARED = "@"
 """In `BillLine.counts`: of the hours named before it, those of months with as many hours as stand after it."""
 
 
+def month_of(at: datetime) -> tuple[datetime, datetime]:
+    """The calendar month (UTC) of an instant: its beginning, and that of the next one."""
+    begin = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return begin, begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+
+
 def hours_of_month(at: datetime) -> int:
     """Hours of the calendar month of an instant.
 
     >>> hours_of_month(datetime(2028, 2, 29, tzinfo=UTC))
     696
     """
-    at = at.astimezone(UTC)
-    return 24 * calendar.monthrange(at.year, at.month)[1]
+    begin, end = month_of(at)
+    return (end - begin) // timedelta(hours=1)
 
 
 def months_between(begin: datetime, end: datetime) -> float:
@@ -30,10 +35,9 @@ def months_between(begin: datetime, end: datetime) -> float:
     """
     months, begin = 0.0, begin.astimezone(UTC)
     while begin < end:
-        month = begin.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        until = min(end, month + timedelta(hours=hours_of_month(begin)))
-        months += (until - begin) / timedelta(hours=hours_of_month(begin))
-        begin = until
+        month, following = month_of(begin)
+        months += (min(end, following) - begin) / (following - month)
+        begin = following
     return months
 
 

@@ -18,7 +18,6 @@ from sim.catalog.form import load_bundled
 from sim.catalog.sizes import arm_name, region_key
 from sim.catalog.terms import PAY_AS_YOU_GO
 from sim.errors import CatalogueError
-from sim.fields.defaults import TRUSTED
 
 OTHER, COMMITMENT = "other", "commitment"
 _Found = TypeVar("_Found")
@@ -133,7 +132,7 @@ class Classifier:
         price = self._asked(lambda: self.catalogue.price(size, region, term))
         return Meter(
             kind="compute", name=f"compute.{price.size}.{os}.{priority}", region=region, unit="VM hour", scale=scale,
-            price=price.per_h, is_trusted=price.provenance.trust in TRUSTED, key=Key(region, price.size, os, priority),
+            price=price.per_h, is_trusted=price.provenance.is_trusted, key=Key(region, price.size, os, priority),
             counts=("billed", "licensed") if has_license else ("billed",),
         )  # fmt: skip
 
@@ -159,7 +158,7 @@ class Classifier:
         price = self._asked(lambda: self.catalogue.disk(tier, region))
         return Meter(
             kind="disk", name=f"disk.{price.tier}", region=region, unit="disk month", scale=_scale(sku, "month"),
-            price=price.per_month, is_trusted=price.provenance.trust in TRUSTED, key=Key(region, disk=price.tier),
+            price=price.per_month, is_trusted=price.provenance.is_trusted, key=Key(region, disk=price.tier),
             counts=("existing",),
         )  # fmt: skip
 
@@ -198,7 +197,7 @@ class Classifier:
         price, source = self._asked(lambda: self.catalogue.public_ip(region))
         return Meter(
             kind="ip", name="network.public_ip", region=region, unit="address hour", scale=scale, price=price,
-            is_trusted=source.trust in TRUSTED, key=Key(region, address=True), counts=("existing",),
+            is_trusted=source.is_trusted, key=Key(region, address=True), counts=("existing",),
         )  # fmt: skip
 
     # --- our own meters
@@ -215,7 +214,7 @@ class Classifier:
             region, tier = self._region(sku), words[1]
             disk = f"{sku.base}>{tier}" if sku.base else tier
             price = self._asked(lambda: month_price(self.catalogue, disk, region))
-            is_trusted = self.catalogue.disk(tier, region).provenance.trust in TRUSTED
+            is_trusted = self.catalogue.disk(tier, region).provenance.is_trusted
             return Meter(
                 kind="disk", name=sku.meter, region=region, unit="disk hour", scale=scale, price=price, per_month=True,
                 is_trusted=is_trusted, key=Key(region, disk=disk), counts=("existing",),
@@ -228,9 +227,7 @@ class Classifier:
         region = self._region(sku)
         priority = "spot" if sku.is_spot else "regular"
         price = self._asked(lambda: self.catalogue.licence_per_h(sku.size, region, priority=priority))
-        is_trusted = (
-            self.catalogue.price(sku.size, region, PAY_AS_YOU_GO[priority]["windows"]).provenance.trust in TRUSTED
-        )
+        is_trusted = self.catalogue.price(sku.size, region, PAY_AS_YOU_GO[priority]["windows"]).provenance.is_trusted
         return Meter(
             kind="license", name=sku.meter, region=region, unit="VM hour", scale=scale, price=price,
             is_trusted=is_trusted, key=Key(region, sku.size, "windows", priority), counts=("licensed",),
@@ -243,7 +240,7 @@ class Classifier:
         has_own = bool(self.catalogue.meter_blocks)
         listed = self.catalogue if has_own else load_bundled()
         price, source = self._asked(lambda: listed.other_meter(name, self._region(sku)))
-        return price * (1.0 if has_own else self.rate), source.trust in TRUSTED
+        return price * (1.0 if has_own else self.rate), source.is_trusted
 
     def _region(self, sku: Sku) -> str:
         key = region_key(sku.region or self.region)

@@ -98,7 +98,12 @@ class Allocation:
     @property
     def lines(self) -> list[BillLine]:
         """What the commitments themselves cost."""
-        return _lines(self.commitments, self.empty_units)
+        lines: list[BillLine] = []
+        units = {demand.name: demand for demand in self.empty_units}
+        for each in self.commitments:
+            own = units.get(each.commitment.name)
+            lines += each.lines() if own is None else _empty_unit_lines(own)
+        return lines
 
     @property
     def uses(self) -> dict[str, CommitmentUse]:
@@ -153,17 +158,6 @@ def allocate(
         )
     ordered = (replace(spent[commitment.name], wanting=tuple(wanting)) for commitment in commitments)
     return Allocation(demands=demands, empty_units=tuple(empty), commitments=tuple(ordered))
-
-
-def _lines(spent: Sequence[HourlyUse], empty: Sequence[Demand]) -> list[BillLine]:
-    lines: list[BillLine] = []
-    units = {demand.name: demand for demand in empty}
-    for each in spent:
-        if each.commitment.name in units:
-            lines += _empty_unit_lines(units[each.commitment.name])
-        else:
-            lines += each.lines()
-    return lines
 
 
 def _empty_unit_lines(units: Demand) -> list[BillLine]:

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.billing.breakdown import Breakdown, Days, GroupBreakdown
+from sim.billing.calendar_months import month_of
 from sim.billing.commitment_allocation import Demand
 from sim.billing.commitment_use import HourlyUse
 from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation
 from sim.billing.disks import parse_disk
 from sim.billing.meter_kinds import METERS
 from sim.billing.meters import COVERED, BillLine, RatedGroup
-from sim.billing.money import split, to_nano
+from sim.billing.money import NANO_PER_USD, split, to_nano
 from sim.billing.rating import Rating
 from sim.files import writing_whole
 
@@ -364,13 +365,12 @@ def _shared(nano: int, hours: NDArray[np.float64]) -> Nanos:
 
 def exact_decimal(nano: int) -> str:
     """Nano-dollars as a decimal, never a rounded binary fraction."""
-    whole, rest = divmod(abs(nano), 1_000_000_000)
+    whole, rest = divmod(abs(nano), NANO_PER_USD)
     return f"{'-' if nano < 0 else ''}{whole}.{rest:09d}"
 
 
 def _period(begin: datetime, end: datetime) -> dict[str, Cell]:
-    month = begin.replace(day=1, hour=0)
-    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    month, following = month_of(begin)
     edges = {"ChargePeriodStart": begin, "ChargePeriodEnd": end}
     edges |= {"BillingPeriodStart": month, "BillingPeriodEnd": following}
     return {column: f"{at:%Y-%m-%dT%H:%M:%SZ}" for column, at in edges.items()}

@@ -40,7 +40,7 @@ def rate_run(
     """The bill of one replication with its working: what its groups used, at the catalogue's prices, under a billing policy."""
     if not groups:
         raise ValueError("nothing to rate: no groups")
-    rules = get_policy(policy) if isinstance(policy, str) else policy
+    rules = get_policy(policy)
     hours = [hours_of(group, usages[group.name], rules) for group in groups]
     some = usages[groups[0].name]
     window = window_hourly(some.start_s + some.into_hour_s, some.end_s + some.into_hour_s, len(hours[0].billed.hourly))
@@ -63,7 +63,7 @@ def rate_stays(
     *window_s* is from t = 0 to the end of the last stay unless it is given. *rounding* is `exact`, or `floor-minute`: the
     spare seconds of each contiguous billed stretch are dropped. *start* is the instant of t = 0.
     """
-    rules = get_policy(policy) if isinstance(policy, str) else policy
+    rules = get_policy(policy)
     start_s, end_s = (0.0, stays.end_s) if window_s is None else window_s
     into_hour_s = 0.0 if start is None else into_clock_hour_s(start)
     ticks = to_ticks(start_s), to_ticks(end_s)

@@ -18,11 +18,10 @@ from sim.billing.meters import RatedGroup
 from sim.errors import InputError
 from sim.lifecycle.policy import BillingPolicy
 from sim.lifecycle.power import PowerState
-from sim.units import TICKS_PER_SECOND
+from sim.units import TICKS_PER_MINUTE, TICKS_PER_SECOND
 from sim.usage.ledger import STATES, TICKS_PER_HOUR, to_ticks
 
 ROUNDINGS = ("exact", "floor-minute")
-TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
 # What VM time can pay: compute, licence, disks and address, disks alone.
 HOUR_KINDS = ("billed", "licensed", "existing", "orphaned")
 ROWS_AT_ONCE = 1_000_000  # bounds the memory of intermediate arrays

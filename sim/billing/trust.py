@@ -7,7 +7,6 @@ from sim.billing.commitments import CapacityReservation, Commitment, Reservation
 from sim.billing.meters import BillLine, RatedGroup
 from sim.catalog.catalogue import Catalogue, Provenance
 from sim.catalog.terms import PAY_AS_YOU_GO, Term
-from sim.fields.defaults import TRUSTED
 
 
 def sources_of(catalogue: Catalogue, group: RatedGroup, meter: str) -> list[Provenance]:
@@ -50,7 +49,7 @@ def mark_untrusted(
                 sources = commitment_sources(catalogue, bought[name]) if name in bought else []
             else:
                 sources = sources_of(catalogue, by_name[line.group], line.meter)
-            known[key] = all(source.trust in TRUSTED for source in sources)
+            known[key] = all(source.is_trusted for source in sources)
         return known[key]
 
     return tuple(line if not line.amount_nano or is_trusted(line) else replace(line, trusted=False) for line in lines)
@@ -78,5 +77,5 @@ def untrusted_prices(
     return [
         UntrustedPrice(meters=tuple(meters), provenance=source)
         for source, meters in found.items()
-        if source.trust not in TRUSTED
+        if not source.is_trusted
     ]

@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.billing.calendar_months import month_of
 from sim.billing.meters import RatedGroup
 from sim.billing.sla import SERVICE_LEVELS, Deployment, deployment_of
-from sim.units import TICKS_PER_SECOND
-
-TICKS_PER_MINUTE = 60 * TICKS_PER_SECOND
+from sim.units import TICKS_PER_MINUTE, TICKS_PER_SECOND
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -87,9 +86,8 @@ def _months(start: datetime, window: tuple[int, int]) -> Iterator[tuple[str, int
     """The calendar months (UTC) that a window reaches into: (month, first tick, tick after the last)."""
     zero = start.astimezone(UTC)
     at = zero + timedelta(seconds=window[0] / TICKS_PER_SECOND)
-    at = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while True:
-        following = at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
+        at, following = month_of(at)
         begin, end = (round((edge - zero).total_seconds() * TICKS_PER_SECOND) for edge in (at, following))
         if begin >= window[1]:
             return

@@ -58,7 +58,7 @@ class StayFile:
         rounding: str = "exact",
     ) -> Rating:
         """The file's bill. Commitments are bought for whole clock hours, from the one of the first to the one of the last use."""
-        rules = get_policy(policy) if isinstance(policy, str) else policy
+        rules = get_policy(policy)
         ticks = (0, to_ticks(self.end_s))
         hours = hours_of_stays(self.stays, rules, ticks, rounding, levels=hold_vms(commitments))
         whole = np.ones(len(hours[0].billed.hourly))

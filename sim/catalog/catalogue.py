@@ -25,6 +25,11 @@ class Provenance:
     trust: Trust
     note: str = ""
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether a bill may rest on it: a list price, an imported one or the user's own, no estimate and no stand-in."""
+        return self.trust in TRUSTED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
@@ -238,7 +243,7 @@ class Catalogue:
         own = next((block for block in blocks if region_key(region) in block.regions), None)
         block = own or blocks[0]
         source = block.provenance
-        if own is None and source.trust in TRUSTED:
+        if own is None and source.is_trusted:
             source = replace(source, trust=Trust.STAND_IN, note=f"the price of {', '.join(block.regions)}")
         return block.per_unit[name], source
 
@@ -321,9 +326,7 @@ class Catalogue:
         if "spot" in prices and regular.get(Term.LINUX) and Term.WINDOWS in regular:
             derived[Term.SPOT_WINDOWS] = regular[Term.WINDOWS] * given[Term.SPOT_LINUX] / regular[Term.LINUX]
         derived = {term: price for term, price in derived.items() if term not in given}
-        is_trusted = (
-            Term.WINDOWS in given or Term.WINDOWS not in found or found[Term.WINDOWS].provenance.trust in TRUSTED
-        )
+        is_trusted = Term.WINDOWS in given or Term.WINDOWS not in found or found[Term.WINDOWS].provenance.is_trusted
         return given, derived, is_trusted
 
 

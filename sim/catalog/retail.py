@@ -300,7 +300,10 @@ def _catalogue(
     if no_linux:
         notes.append(f"no Linux pay-as-you-go price for {len(no_linux)} sizes: {_some(no_linux)}")
     own_disks = _disk_blocks(ledgers["disk"], _provenance(ledgers["disk"], pages, read))
-    own_ips = _address_blocks(ledgers["ip"], _provenance(ledgers["ip"], pages, read))
+    own_ips = [
+        AddressBlock(regions=(region,), provenance=_provenance(ledgers["ip"], pages, read), per_h=figure.price)
+        for (region, _, _), figure in sorted(ledgers["ip"].figures.items())
+    ]
     disks, more_disks = _with_lent("disk", own_disks, bundled.disk_blocks, tuple(figures), currency)
     ips, more_ips = _with_lent("public IP", own_ips, bundled.address_blocks, tuple(figures), currency)
     catalogue = Catalogue(
@@ -321,31 +324,20 @@ def _disk_blocks(ledger: _Ledger, provenance: Provenance) -> list[DiskBlock]:
     return [DiskBlock(regions=(r,), provenance=provenance, per_month=rows) for r, rows in months.items()]
 
 
-def _address_blocks(ledger: _Ledger, provenance: Provenance) -> list[AddressBlock]:
-    return [
-        AddressBlock(regions=(region,), provenance=provenance, per_h=figure.price)
-        for (region, _, _), figure in sorted(ledger.figures.items())
-    ]
-
-
 def _with_lent(
     what: str, own: Sequence[_Block], bundled: Sequence[_Block], regions: Sequence[str], currency: str
 ) -> tuple[tuple[_Block, ...], list[str]]:
     """The pages' blocks, and for regions without one the bundled catalogue's; with notes on which these are."""
     missing = [region for region in regions if all(region not in block.regions for block in own)]
     lent: list[_Block] = [block for block in bundled if currency == "USD" and set(block.regions) & set(missing)]
-    blocks: list[_Block] = list(own)
-    return tuple(blocks + lent), _lending(what, missing, [region for block in lent for region in block.regions])
-
-
-def _lending(what: str, missing: Sequence[str], lent: Sequence[str]) -> list[str]:
-    """Notes on regions for which the pages have no such price: taken from the bundled catalogue, or unknown."""
-    taken = [region for region in missing if region in lent]
-    none = [region for region in missing if region not in lent]
+    has = {region for block in lent for region in block.regions}
+    taken = [region for region in missing if region in has]
+    none = [region for region in missing if region not in has]
     notes = (
         [f"no {what} prices in the pages for {_some(taken)}: those of the bundled catalogue are used"] if taken else []
     )
-    return notes + ([f"no {what} prices for {_some(none)}"] if none else [])
+    blocks: list[_Block] = list(own)
+    return tuple(blocks + lent), notes + ([f"no {what} prices for {_some(none)}"] if none else [])
 
 
 def _provenance(ledger: _Ledger, pages: int, read: date | None) -> Provenance:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -67,16 +68,13 @@ def _neutral(value: TomlValue, source: str, unit: str = "") -> Sourced:
     return Sourced(value=value, unit=unit, source=source, trust=Trust.CONVENTION)
 
 
-def _assumed(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
-    return Sourced(value=value, unit=unit, source=source, trust=Trust.ASSUMPTION)
+def _stated(trust: Trust, value: TomlValue, source: str, unit: str = "duration") -> Sourced:
+    return Sourced(value=value, unit=unit, source=source, trust=trust)
 
 
-def _documented(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
-    return Sourced(value=value, unit=unit, source=source, trust=Trust.DOCUMENTED)
-
-
-def _measured(value: TomlValue, source: str, unit: str = "duration") -> Sourced:
-    return Sourced(value=value, unit=unit, source=source, trust=Trust.MEASURED)
+_assumed, _documented, _measured = (
+    partial(_stated, trust) for trust in (Trust.ASSUMPTION, Trust.DOCUMENTED, Trust.MEASURED)
+)
 
 
 def _timed(median: str, sigma: float, counted: str, interval: str, years: str = "2020-2021") -> Sourced:

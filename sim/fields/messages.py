@@ -69,8 +69,7 @@ def merged_faults(faults: Iterable[Fault]) -> list[Fault]:
 
 def show_value(value: object) -> str:
     """A value as a scenario file would write it, cut to a readable length."""
-    text = _toml_like(value)
-    text = one_line(text)
+    text = one_line(_toml_like(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
 
 

@@ -113,12 +113,14 @@ BILLING_POLICIES: Mapping[str, BillingPolicy] = MappingProxyType(
 )
 
 
-def get_policy(name: str) -> BillingPolicy:
-    """The billing policy of that name; an unknown name is the user's mistake and tells the known ones.
+def get_policy(name: str | BillingPolicy) -> BillingPolicy:
+    """The billing policy of that name (one stands for itself); an unknown name is the user's mistake and tells the known ones.
 
     >>> get_policy("2018-08").bills(PowerState.STARTING)
     False
     """
+    if isinstance(name, BillingPolicy):
+        return name
     try:
         return BILLING_POLICIES[name]
     except (KeyError, TypeError):  # TypeError: something unhashable from a file

@@ -20,7 +20,6 @@ from sim.billing.newsvendor import best_quantity
 from sim.billing.tariff import SizeTariff, reservation_price
 from sim.billing.trust import commitment_sources
 from sim.catalog.catalogue import Catalogue
-from sim.fields.defaults import TRUSTED
 from sim.lifecycle.policy import get_policy
 from sim.lifecycle.power import PowerState
 from sim.runs.run_result import RunResult
@@ -186,7 +185,7 @@ def _reservation(fleet: FleetHours, own: Sequence[Demand], size: SizeTariff, ter
     weights = [ratio_between(each.tariff, size, flexible=True) or 0.0 for each in own]
     use = sum((each.wanted * weight for each, weight in zip(own, weights, strict=True)), start=0.0 * fleet.window)
     worths = [each.tariff.payg_usd_per_h / weight for each, weight in zip(own, weights, strict=True) if weight]
-    trusted = all(source.trust in TRUSTED for source in commitment_sources(fleet.catalogue, commitment))
+    trusted = all(source.is_trusted for source in commitment_sources(fleet.catalogue, commitment))
     return Offer(commitment, _most(use, fleet.window, 1.0), price, trusted, _newsvendor(fleet, use, price, worths))
 
 
@@ -196,7 +195,7 @@ def _plan(fleet: FleetHours, own: Sequence[Demand], term: str) -> Offer:
     use = sum((each.wanted * rate for each, rate in zip(own, rates, strict=True)), start=0.0 * fleet.window)
     worths = [each.tariff.payg_usd_per_h / rate for each, rate in zip(own, rates, strict=True)]
     sold = (fleet.catalogue.price(each.tariff.size, each.tariff.region, f"savings_plan_{term}") for each in own)
-    trusted = all(price.provenance.trust in TRUSTED for price in sold)
+    trusted = all(price.provenance.is_trusted for price in sold)
     return Offer(commitment, _most(use, fleet.window, CENT), CENT, trusted, _newsvendor(fleet, use, 1.0, worths))
 
 
