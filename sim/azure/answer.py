@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.azure.importing import Imported, import_fleet
-from sim.azure.scenario_text import Block, Setting, assumed, measured, number, render, text
+from sim.azure.scenario_text import Block, Setting, assumed, measured, number, render
 from sim.billing.conversion import conversion
 from sim.errors import ScenarioError
 from sim.files import write_whole
+from sim.scenario.writing import toml_value
 
 # start-up: a scenario is loaded where one is written
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def safe_stem(out: Path) -> str:
 
 def _head(found: Imported, name: str) -> list[Setting]:
     files = ", ".join(each.path.name for each in found.inputs if each.used)
-    rows = [Setting("name", text(name)), Setting("title", text(f"Imported fleet {name}"))]
+    rows = [Setting("name", toml_value(name)), Setting("title", toml_value(f"Imported fleet {name}"))]
     if found.period is not None:
         rows.append(measured("start", found.start.isoformat().replace("+00:00", "Z"), f"whole days that {files} cover"))
     days = round(found.length_s / 86_400)
@@ -116,22 +117,22 @@ def _head(found: Imported, name: str) -> list[Setting]:
     rows.append(
         measured("horizon", horizon, "the same") if found.period else assumed("horizon", horizon, "no file has dates")
     )
-    rows.append(Setting("billing_policy", text("2023-10"), "today's platform bills Starting", trust="documented"))
+    rows.append(Setting("billing_policy", toml_value("2023-10"), "today's platform bills Starting", trust="documented"))
     return rows
 
 
 def _prices(found: Imported, folder: Path, *, in_currency: bool) -> list[Setting]:
-    rows = [measured("region", text(found.region), "where most VMs are")]
+    rows = [measured("region", toml_value(found.region), "where most VMs are")]
     if found.catalogue is not None:
         beside = os.path.relpath(found.catalogue, folder.absolute())
-        rows.append(Setting("catalogue", text(Path(beside).as_posix()), "given"))
+        rows.append(Setting("catalogue", toml_value(Path(beside).as_posix()), "given"))
         if found.list_currency != "USD":
-            rows.append(Setting("currency", text(found.list_currency), "the catalogue's"))
+            rows.append(Setting("currency", toml_value(found.list_currency), "the catalogue's"))
     currency = found.charges.currency
     if currency != found.list_currency:
         if in_currency:
             basis = "the invoice's; list prices times the bundled, dated rate"
-            rows.append(measured("currency", text(currency), basis))
+            rows.append(measured("currency", toml_value(currency), basis))
         else:
             here = f"the scenario is in {found.list_currency}, the list's currency"
             found.warnings.append(f"the invoice is in {currency}; {here}")

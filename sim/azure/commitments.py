@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.azure.charges import CommitmentUse
-from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured, text
+from sim.azure.scenario_text import ASSUMED, MEASURED, Block, Setting, measured
 from sim.azure.scenario_text import number as toml_number
+from sim.scenario.writing import toml_value
 from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
 NEAR = 0.1
@@ -34,17 +35,17 @@ class FoundCommitment:
     def block(self, per_unit: float) -> Block:
         """A `[[commitment]]`; *per_unit*: the export's money in the scenario's."""
         trust = ASSUMED if self.is_assumed else MEASURED
-        rows = [Setting("name", text(safe_name(self.use.name))), Setting("kind", text(self.use.kind))]
+        rows = [Setting("name", toml_value(safe_name(self.use.name))), Setting("kind", toml_value(self.use.kind))]
         if self.quantity is not None:
             rows += [
-                measured("size", text(self.use.size), self.use.file),
+                measured("size", toml_value(self.use.size), self.use.file),
                 Setting("quantity", str(round(self.quantity)), self.rests_on, trust=trust),
             ]
             if self.use.region:
-                rows.append(measured("region", text(self.use.region), self.use.file))
+                rows.append(measured("region", toml_value(self.use.region), self.use.file))
         else:
             rows.append(Setting("hourly", toml_number((self.hourly or 0.0) * per_unit, 6), self.rests_on, trust=trust))
-        rows.append(measured("term", text(self.use.term), self.use.file))
+        rows.append(measured("term", toml_value(self.use.term), self.use.file))
         return Block("[[commitment]]", rows)
 
 

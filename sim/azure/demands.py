@@ -10,11 +10,12 @@ from statistics import fmean, median
 from sim.azure.activity_log import DEALLOCATE, POWER_OFF
 from sim.azure.facts import GRAPH, LOG, EvictionBand
 from sim.azure.habits import ALWAYS, BY_HAND, ELASTIC, ONCE, PARKED, SCHEDULE, STOPPED, Member, Pool
-from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, assumed, logged, measured, number, seconds, text
+from sim.azure.scenario_text import ASSUMED, MEASURED, Setting, assumed, logged, measured, number, seconds
 from sim.azure.schedules import Schedule, find_weekdays
 from sim.azure.time_zones import holiday_country, region_zone
 from sim.azure.timelines import Timeline
 from sim.fields.types import DAYS
+from sim.scenario.writing import toml_value
 from sim.units import SECONDS_PER_HOUR
 
 FAR = timedelta(days=730)  # the end of a VM that was there when the period ended
@@ -52,7 +53,7 @@ def demand(pool: Pool, members: Sequence[Member], start: datetime, length_s: flo
 
 def _initial(state: str) -> list[Setting]:
     """VMs that were there before the period are not created in it; what they are wanted for is looked at at once."""
-    return [measured("initial", text(state), "there before the period began")]
+    return [measured("initial", toml_value(state), "there before the period began")]
 
 
 # --- schedules
@@ -62,11 +63,11 @@ def _schedule(pool: Pool, found: Schedule, members: Sequence[Member], period: tu
     """Windows, and what people make of them."""
     trust = ASSUMED if any(each.time.assumed for each in members) else MEASURED
     basis = f"{found.starts_inside} of {found.starts} starts"
-    zone = assumed("schedule.time_zone", text(found.time_zone), f"from {pool.zone_from}; the log's times are UTC")
+    zone = assumed("schedule.time_zone", toml_value(found.time_zone), f"from {pool.zone_from}; the log's times are UTC")
     made = Demanded("schedule", remarks=_in_words(pool, found))
     several = [
         [
-            Setting("schedule.days", text(_days(each.days)), basis, source=LOG, trust=trust),
+            Setting("schedule.days", toml_value(_days(each.days)), basis, source=LOG, trust=trust),
             Setting("schedule.on", f"{each.on:%H:%M:%S}", f"{basis} within {found.jitter_s / 60:.0f} min, {log}", source=LOG, trust=trust, shown=f"{each.on:%H:%M} {found.time_zone}"),
             Setting("schedule.off", f"{each.off:%H:%M:%S}", f"{found.stops_inside} of {found.stops} stops, {log}", source=LOG, trust=trust, shown=f"{each.off:%H:%M} {found.time_zone}"),
             zone,
@@ -88,7 +89,7 @@ def _days_off(found: Schedule, region: str, period: tuple[date, date], log: str)
     country = holiday_country(found.days_off, {day for each in found.windows for day in each.days}, region, period)
     if country:
         basis += f"; they are all the public holidays of {country} in the period"
-        return assumed("calendar.holidays", text(country), basis, source=LOG)
+        return assumed("calendar.holidays", toml_value(country), basis, source=LOG)
     days = "[" + ", ".join(day.isoformat() for day in found.days_off) + "]"
     return logged("calendar.except", days, basis)
 
@@ -134,7 +135,7 @@ def _when_off(members: Sequence[Member], log: str) -> Setting:
     kinds = [kind for each in members for kind in each.time.stop_kinds]
     stops = kinds.count(POWER_OFF)
     way = "stop" if stops > len(kinds) / 2 else "deallocate"
-    return logged("when_off", text(way), f"{kinds.count(DEALLOCATE)} deallocations, {stops} stops, {log}")
+    return logged("when_off", toml_value(way), f"{kinds.count(DEALLOCATE)} deallocations, {stops} stops, {log}")
 
 
 def _days(days: Sequence[int]) -> str:
@@ -208,11 +209,11 @@ def _by_day(members: Sequence[Member], start: datetime, length_s: float, log: st
     window = found.windows[0]
     made = Demanded("schedule", count=len(places), remarks=[f"VMs that are created and deleted each day: {words}"])
     made.settings = [
-        logged("when_off", text("delete"), words),
-        logged("schedule.days", text(_days(window.days)), words),
+        logged("when_off", toml_value("delete"), words),
+        logged("schedule.days", toml_value(_days(window.days)), words),
         logged("schedule.on", f"{window.on:%H:%M:%S}", f"creations within {found.jitter_s / 60:.0f} min, {log}"),
         logged("schedule.off", f"{window.off:%H:%M:%S}", "a window lasts as long as they did"),
-        assumed("schedule.time_zone", text(zone), "from the region; the log's times are UTC"),
+        assumed("schedule.time_zone", toml_value(zone), "from the region; the log's times are UTC"),
         *([_jitter(found, log)] if found.jitter_s else []),
         *_people(found, log),
     ]  # fmt: skip
@@ -285,7 +286,7 @@ def _once(members: Sequence[Member], start: datetime, log: str) -> Demanded:
     if members[0].vm.disks and all(keeps_disks(each, start) for each in members):
         made.settings.append(logged("keeps_disks", "true", "disks were there after the VMs"))
     made.settings += [
-        logged("trace.format", text("columns"), f"{len(members)} VMs, {log}"),
+        logged("trace.format", toml_value("columns"), f"{len(members)} VMs, {log}"),
         Setting("trace.origin", f"{start.isoformat().replace('+00:00', 'Z')}"),
     ]  # fmt: skip
     return made
@@ -298,7 +299,9 @@ def _parked(habit: str, log: str) -> Demanded:
         "parked",
         settings=[
             measured(
-                "initial", text("stopped" if habit == STOPPED else "deallocated"), f"no start in the period, {log}"
+                "initial",
+                toml_value("stopped" if habit == STOPPED else "deallocated"),
+                f"no start in the period, {log}",
             ),
             measured("wanted", "false", "no start in the period"),
         ],
@@ -317,7 +320,7 @@ def spot(members: Sequence[Member], known: EvictionBand | None = None) -> list[S
     back = [on - off for off, on in evictions if on is not None and on > off]
     found = [
         logged("spot.eviction_per_hour", number(rate), f"{len(evictions)} evictions in {hours:,.0f} h"),
-        measured("spot.policy", text(members[0].vm.policy or "deallocate"), members[0].vm.files.get("policy", "")),
+        measured("spot.policy", toml_value(members[0].vm.policy or "deallocate"), members[0].vm.files.get("policy", "")),
     ]  # fmt: skip
     if back:
         found.append(

@@ -12,8 +12,9 @@ from sim.azure.fleet import Vm
 from sim.azure.habits import ELASTIC, ONCE, OUTSIDE, Member, Pool
 from sim.azure.identity import family
 from sim.azure.measures import Measures
-from sim.azure.scenario_text import ASSUMED, DEFAULT, Block, Setting, measured, text
+from sim.azure.scenario_text import ASSUMED, DEFAULT, Block, Setting, measured
 from sim.catalog.sizes import region_key, size_key
+from sim.scenario.writing import toml_value
 
 DEFAULT_SIZE = "Standard_D4s_v5"  # the default of `group.size`
 
@@ -73,15 +74,15 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
     name = _free(name, context.names)
     vm = members[0].vm
     names = [each.vm.name for each in members]
-    own = [Setting("name", text(name), names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}")]
-    own.append(_of(vm, "size", text(vm.size)))
+    own = [Setting("name", toml_value(name), names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}")]
+    own.append(_of(vm, "size", toml_value(vm.size)))
     if vm.region != context.region:
-        own.append(_of(vm, "region", text(vm.region)))
-    own.append(_of(vm, "os", text(vm.os)))
+        own.append(_of(vm, "region", toml_value(vm.region)))
+    own.append(_of(vm, "os", toml_value(vm.os)))
     if vm.own_licence:
         own.append(measured("hybrid_benefit", "true", "no Windows licence is invoiced"))
     if vm.priority == "spot":
-        own.append(_of(vm, "priority", text("spot")))
+        own.append(_of(vm, "priority", toml_value("spot")))
     demand = demands.demand(pool, members, context.start, context.length_s, context.log)
     if demand.has_count:
         words = f"{len(members)} VMs" + (", never more at a time" if demand.count else "")
@@ -90,7 +91,7 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
     if zones:
         own.append(_of(vm, "zones", str(zones)))
     if vm.disks:
-        own.append(measured("disks", "[" + ", ".join(text(each) for each in vm.disks) + "]", "as listed or billed"))
+        own.append(measured("disks", toml_value(vm.disks), "as listed or billed"))
     if vm.public_ip:
         own.append(measured("public_ip", "true", vm.files.get("public_ip") or "its address is invoiced"))
     settings = own + demand.settings
@@ -99,7 +100,7 @@ def _group(pool: Pool, members: list[Member], name: str, context: Context) -> Gr
     settings += context.measures.settings(vm.os)
     block = Block("[[group]]", settings, remarks=_remarks(pool, members, demand.remarks), windows=demand.windows)
     if demand.table:
-        settings.append(measured("trace.file", text(f"{context.stem}.{name}.csv"), "written beside this file"))
+        settings.append(measured("trace.file", toml_value(f"{context.stem}.{name}.csv"), "written beside this file"))
     return Group(name, demand.kind, members, block, demand.table)
 
 

@@ -1,6 +1,5 @@
 """The scenario as a commented file: every number with what it rests on."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -98,11 +97,6 @@ def _setting(each: Setting, name: str, indent: str) -> list[str]:
         return [*above, *(indent + line for line in f"{name} = {each.toml}".split("\n"))]
     line = f"{indent}{name} = {each.toml}"
     return [f"{line:<{WIDTH}}  # {said}" if said else line]
-
-
-def text(value: str) -> str:
-    """A TOML string."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def number(value: float, digits: int = 4) -> str:

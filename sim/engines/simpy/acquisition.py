@@ -50,8 +50,7 @@ class VmOnPlatform(VmWithDemand):
         self.acquiring = False
         if refusal is None:
             return transition
-        used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
-        transition = refusal.gives_up if used_up and refusal.gives_up is not None else refusal.transition
+        transition = self.led_by(refusal)
         return (yield from self.acquire_resources(transition, platform)) if transition.needs_resource else transition
 
     def _release(self, platform: Resources, *, host: bool, quota: bool) -> None:

@@ -17,7 +17,7 @@ from sim.engines.shared.work import Record, capacity_until
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.variates import Variates, samplers_of
 from sim.model.faults.fall_back import Request
-from sim.model.state_machine import State, Transition
+from sim.model.state_machine import Chance, Refusal, State, Transition
 from sim.usage.ledger import to_ticks
 from sim.usage.ready import NEVER as NEVER_READY
 
@@ -254,11 +254,19 @@ class VmRecord:
     def answer_to(self, what: str) -> Transition | None:
         """The transition that answers a disruption in the present state."""
         state = self.state
-        last = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
-        if what == "host_failed" and last and state.host_failed_gives_up is not None:
+        if what == "host_failed" and self.is_last_attempt and state.host_failed_gives_up is not None:
             return state.host_failed_gives_up
         answer: Transition | None = getattr(state, what)
         return answer
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether the automation gives up if this attempt fails."""
+        return self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
+
+    def led_by(self, refusal: Refusal | Chance) -> Transition:
+        """The transition that a refusal, or a failure, leads to."""
+        return refusal.gives_up if refusal.gives_up is not None and self.is_last_attempt else refusal.transition
 
     @property
     def may_be_scaled(self) -> bool:

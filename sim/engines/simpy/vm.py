@@ -234,15 +234,12 @@ class Vm(VmOnPlatform):
         if state.chances:
             for chance in state.chances:
                 if self.draw(chance.stream) < chance.probability:
-                    used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
-                    transition = chance.gives_up if used_up and chance.gives_up is not None else chance.transition
+                    transition = self.led_by(chance)
                     if chance.at_deadline:
                         end_s = now_s + state.deadline_s
                     break
         if state.no_capacity is not None and transition is state.next and self.group.capacity_until(end_s) <= end_s:
-            used_up = self.attempts + 1 >= self.group.state_machine.plan.retry.attempts
-            gives_up = state.no_capacity.gives_up
-            transition = gives_up if used_up and gives_up is not None else state.no_capacity.transition
+            transition = self.led_by(state.no_capacity)
         if state.has_timers:
             evicted_s = now_s + self.eviction_left_s
             if state.evict is not None:
