@@ -8,6 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError
 from sim.fields.metrics import domain_of
@@ -116,14 +119,17 @@ class RunResult(Pictured):
 
     def values(self, metric: str, group: str = FLEET) -> list[float]:
         """The metric in each replication; NaN where it isn't defined."""
+        found: list[float] = self._column(metric, group).tolist()
+        return found
+
+    def _column(self, metric: str, group: str) -> NDArray[np.float64]:
         if metric not in self.replications.names.get(group, ()):
             check_metric(metric, self.metric_names(group))
-        found: list[float] = self.replications.values(metric, group).tolist()
-        return found
+        return self.replications.values(metric, group)
 
     def estimate(self, metric: str, group: str = FLEET) -> Estimate:
         """The metric over all replications: mean with its interval, spread, percentiles."""
-        return estimate_of(self.values, metric, group, self.confidence)
+        return estimate_of(self._column, metric, group, self.confidence)
 
     def ratio(self, top: str, bottom: str, group: str = FLEET) -> Estimate:
         """One metric per unit of another, such as `cost.total` per `served_hours`: a ratio of means."""
@@ -280,10 +286,10 @@ class RunResult(Pictured):
 def estimate_of(values: Any, metric: str, group: str, confidence: float) -> Estimate:
     """A metric's estimate from a function (metric, group) -> one value a replication; ratios as ratios of means."""
     if metric in RATIOS:
-        top, bottom = RATIOS[metric]
-        return estimate_ratio(values(top, group), values(bottom, group), confidence, domain_of(metric))
-    defined = [value for value in values(metric, group) if not math.isnan(value)]
-    return estimate_mean(defined, confidence, domain_of(metric))
+        top, bottom = (np.asarray(values(each, group)).tolist() for each in RATIOS[metric])
+        return estimate_ratio(top, bottom, confidence, domain_of(metric))
+    found = np.asarray(values(metric, group), dtype=np.float64)
+    return estimate_mean(found[~np.isnan(found)].tolist(), confidence, domain_of(metric))
 
 
 def write(result: RunResult, folder: str | Path) -> Path:
