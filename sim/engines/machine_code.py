@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from sim.files import write_whole
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SOURCES = (  # that end up in the machine code, with the constants they are built from
@@ -83,15 +84,11 @@ def write(kernel: str, key: str, code: bytes) -> bool:
     if stamp() is None:
         return False
     for folder in folders():
-        unfinished = folder / f".{kernel}.{secrets.token_hex(8)}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=folder).close()
-            unfinished.write_bytes(hashlib.sha256(code).digest() + code)
-            unfinished.replace(folder / _name(kernel, key))
+            write_whole(folder / _name(kernel, key), hashlib.sha256(code).digest() + code, sync=False)
         except OSError:
-            with suppress(OSError):
-                unfinished.unlink()
             continue
         for file in _files(folder, f"{kernel}.*"):
             if not file.name.startswith(f"{kernel}.{stamp()}."):

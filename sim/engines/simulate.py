@@ -162,14 +162,7 @@ def _compiled(plan: FleetPlan, seed: int, replication: int, listeners_of_run: Li
         # What others have done by then is not known before these have run.
         shared.run(peaks, listener, None if alone else listeners_of_run.flush, listeners_of_run.note)
         shared.audit()
-        counted.append(
-            Counted(
-                counts=shared.counts,
-                amounts=shared.amounts,
-                of_platform=shared.of_platform,
-                amounts_of_platform=shared.amounts_of_platform,
-            )
-        )
+        counted.append(shared.counted)
         accumulators |= shared.accumulators
     if alone:
         fleet = Fleet(

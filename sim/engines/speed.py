@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import platform
-import secrets
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
 from sim.engines.machine_code import user_cache_folder
+from sim.files import write_whole
 
 KERNELS = ("vm_loop", "event_loop")
 FIRST_GUESS = {  # seconds; on the machine of docs/performance.md
@@ -99,11 +99,6 @@ def _keep(measured: dict[str, float]) -> None:
     for name, value in measured.items():
         known[name] = (known[name] + value) / 2 if name in kept and name in FIRST_GUESS else value
     figures = {name: float(f"{value:.3g}") for name, value in known.items() if name in kept or name in measured}
-    unfinished = file.with_name(f".speed.{secrets.token_hex(8)}")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps({"machine": platform.node(), **figures}, indent=1))
-        unfinished.replace(file)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink()
+        write_whole(file, json.dumps({"machine": platform.node(), **figures}, indent=1), sync=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sim.fields.issues import Issue, Path
-from sim.units import format_duration
+from sim.units import SHORTEST_CYCLE_S, format_duration
 
 MOST_EVENTS = 10_000_000  # of one table in a replication: a tick every minute for 19 years
 MOST_KNOWN_BEFORE = 1_000_000  # of what is worked out, and kept, before a replication begins
@@ -35,3 +35,10 @@ class Recurring:
             f"make {self.words or ' and '.join(self.keys)} {least} or longer{both}, or the horizon shorter",
             related_paths=(*((*place, key) for key in self.keys[1:]), ("horizon",)),
         )
+
+    def check_time(self, place: Path, problem: str) -> Iterator[Issue]:
+        """An Issue where it would come again without time passing."""
+        if self.every_s < SHORTEST_CYCLE_S:
+            hint = f"make it {format_duration(SHORTEST_CYCLE_S)} or longer"
+            related = tuple((*place, key) for key in self.keys[1:])
+            yield Issue((*place, self.keys[0]), problem, hint, related_paths=related)

@@ -44,6 +44,7 @@ from sim.engines.shared.linked_list import Cells
 from sim.engines.shared.placement import too_many_shapes
 from sim.engines.shared.room import NOWHERE, VM_COLUMNS, use_of_hosts
 from sim.engines.shared.work import work_figures
+from sim.engines.simpy.fleet import Counted
 from sim.errors import ScenarioError
 from sim.model.plan import FleetPlan, Platform
 from sim.usage.collector import Peak, Window, ticks_of
@@ -70,10 +71,7 @@ class SharedRun:
         self.scaled = new_scaled(setups)
         self.load_ticks: list[dict[tuple[float, int], int]] = [{} for _ in self.scaled.groups]
         self.accumulators = {setup.plan.name: setup.accumulator(window) for setup in setups}
-        self.counts: dict[str, dict[str, int]] = {}  # what isn't a move, by group
-        self.amounts: dict[str, dict[str, float]] = {}
-        self.of_platform: dict[str, int] = {}
-        self.amounts_of_platform: dict[str, float] = {}
+        self.counted = Counted()
         # VMs that are simulated again in SimPy, and their moves so far.
         births = np.bincount(self.births.group, minlength=len(setups))
         for row, groups in enumerate(self.scaled.groups):  # there are as many at least
@@ -130,17 +128,18 @@ class SharedRun:
                 peak.flush(None if known_s is None else int(ticks_of(np.array([known_s]))[0]))
             if on_flush is not None and known_s is not None:
                 on_flush(known_s)
-        shares, self.of_platform = use_of_hosts(self.platform.room, self.plan, [each.plan for each in self.setups])
-        self.amounts_of_platform = shares.get("", {})
+        shares, of_platform = use_of_hosts(self.platform.room, self.plan, [each.plan for each in self.setups])
+        if failures := int(notes.progress[layout.HOST_FAILURES]):
+            of_platform["host_failures"] = failures
+        counts, amounts = {}, {}
         for place, (name, accumulator) in enumerate(self.accumulators.items()):
             buffers.add_to(accumulator, place)
-            counts, amounts = work_figures(buffers.ledger.work[place].tolist())
-            self.counts[name], self.amounts[name] = (
-                self._counts(place, notes) | counts,
-                self._amounts(place) | amounts | shares.get(name, {}),
-            )
-        if failures := int(notes.progress[layout.HOST_FAILURES]):
-            self.of_platform["host_failures"] = failures
+            done, hours = work_figures(buffers.ledger.work[place].tolist())
+            counts[name] = self._counts(place, notes) | done
+            amounts[name] = self._amounts(place) | hours | shares.get(name, {})
+        self.counted = Counted(
+            counts=counts, amounts=amounts, of_platform=of_platform, amounts_of_platform=shares.get("", {})
+        )
 
     def _make_room_for(self, slots: int) -> None:
         """A row for each VM, with nothing in it."""

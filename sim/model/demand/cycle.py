@@ -68,7 +68,7 @@ class CycleSection(DemandSection):
 
     def check(self, group: GroupFacts, place: Path) -> Iterator[Issue]:
         """A round must take time."""
-        mean_s = to_distribution(self.on).mean + to_distribution(self.off).mean
+        mean_s = self.recurring.every_s
         if mean_s < SHORTEST_CYCLE_S:
             yield Issue(
                 place,

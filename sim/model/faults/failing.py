@@ -13,7 +13,6 @@ from sim.fields.issues import Issue, Path
 from sim.fields.recurring import Recurring
 from sim.fields.types import default_field
 from sim.model.faults.base import PLATFORM_FAULTS, PlatformFacts, PlatformFault
-from sim.units import SHORTEST_CYCLE_S, format_duration
 
 HEALING = "VMs of failed hosts: until they are started on another host."
 
@@ -52,11 +51,7 @@ class _Failures(PlatformFault):
         if self.what == "zone" and platform.hosts and not any(pool.zone for pool in platform.hosts):
             hosts = (*place[:-1], "hosts")
             yield Issue(place, "no host is in a zone", "give [[platform.hosts]] a zone", related_paths=(hosts,))
-        mean_s = to_distribution(self.time_between).mean + to_distribution(self.repair).mean
-        if mean_s < SHORTEST_CYCLE_S:
-            problem = "it would fail again without time passing"
-            hint = f"make it {format_duration(SHORTEST_CYCLE_S)} or longer"
-            yield Issue((*place, "time_between"), problem, hint, related_paths=((*place, "repair"),))
+        yield from self.recurring(platform).check_time(place, "it would fail again without time passing")
         first = _healer(platform)
         if "healing" in self.model_fields_set and self.healing != first.healing:
             problem = f"it is not the healing of {first.key}"

@@ -12,7 +12,6 @@ from sim.fields.issues import Issue, Path
 from sim.fields.recurring import Recurring
 from sim.fields.types import default_field
 from sim.model.faults.base import CERTAIN, GROUP_FAULTS, FaultyGroup, GroupFault
-from sim.units import SHORTEST_CYCLE_S, format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +50,7 @@ class GuestCrashSection(GroupFault):
 
     def check(self, group: FaultyGroup, place: Path) -> Iterator[Issue]:
         """A crash must leave time to run, and a restart that always fails must take some."""
-        if to_distribution(self.time_between).mean < SHORTEST_CYCLE_S:
-            problem = "the guest would crash again without time passing"
-            hint = f"make it {format_duration(SHORTEST_CYCLE_S)} or longer"
-            yield Issue((*place, "time_between"), problem, hint)
+        yield from self.recurring.check_time(place, "the guest would crash again without time passing")
         if group.failures.probability("InternalOperationError") >= CERTAIN and to_distribution(self.detection).is_zero:
             yield Issue(
                 (*place, "detection"),

@@ -14,7 +14,6 @@ from sim.fields.messages import list_words, show_value
 from sim.fields.numbers import percent
 from sim.fields.recurring import MOST_KNOWN_BEFORE, Recurring
 from sim.fields.types import Name, Section, Share, Text, Zone
-from sim.units import SHORTEST_CYCLE_S, format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +114,4 @@ class ShortageSection(Section):
             problem = f"{show_value(self.name)}: it concerns no group; its keys are joined by and"
             hint = "name regions, zones and families of one group at least, or leave some of them out"
             yield Issue((*place, "name"), problem, hint, value=self.name, related_paths=(("group",),))
-        if to_distribution(self.time_between).mean + to_distribution(self.lasts).mean < SHORTEST_CYCLE_S:
-            problem, hint = (
-                "it would begin again without time passing",
-                f"make it {format_duration(SHORTEST_CYCLE_S)} or longer",
-            )
-            yield Issue((*place, "time_between"), problem, hint, related_paths=((*place, "lasts"),))
+        yield from self.recurring.check_time(place, "it would begin again without time passing")
