@@ -1,10 +1,11 @@
 """How long operations take: a distribution for each kind, fitted to operations that were timed.
 
-Each row weighs 1 / (rows of its cluster), so that a cluster counts once however many repeats it holds, and errors come
-from the clusters' scores (Liang and Zeger, Biometrika 73, 1986), with Student's t for their number. An operation that failed
+Each row weighs 1 / (rows of its cluster), so that a cluster counts once however many repeats it holds, and intervals come
+from the estimates without each cluster (the jackknife), with Student's t for their number. An operation that failed
 is censored at its time.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from scipy.stats import t as student
 
 from sim.distributions.kinds import Distribution
 from sim.fields.defaults import SYSTEMS
-from sim.traces.estimate import Estimate, estimate, sandwich
+from sim.traces.estimate import Estimate, estimate, pseudo_values
 from sim.traces.families import FAMILIES, LOGNORMAL, MIXTURE
 from sim.traces.goodness import Goodness, judge
 from sim.traces.lifetimes import Lifetimes, widened
@@ -153,7 +154,9 @@ def _periods(rows: Sequence[Operation]) -> tuple[Period, ...]:
 def _period(rows: Sequence[Operation]) -> Period:
     durations, cluster = weighted(rows)
     found = estimate(LOGNORMAL, durations)
-    low, middle, high = (float(found.family.values(theta)[0]) for theta in _interval(found, durations, cluster))
+    low, middle, high = (
+        float(found.family.values(theta)[0]) for theta in clustered_interval(found, durations, cluster)
+    )
     years = [one.year for one in rows if one.year is not None]
     return Period(
         years=(min(years), max(years)),
@@ -177,19 +180,20 @@ def weighted(rows: Sequence[Operation]) -> tuple[Lifetimes, NDArray[np.intp]]:
     return found, cluster
 
 
-def _interval(found: Estimate, durations: Lifetimes, cluster: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-    """Low, middle and high of each parameter on its scale without bounds, at `CONFIDENCE`."""
-    score = found.score(durations.low_s, durations.high_s) * durations.count[:, None]
-    by_cluster = np.stack([np.bincount(cluster, weights=column).astype(np.float64) for column in score.T], axis=-1)
-    errors = np.sqrt(np.maximum(np.diag(sandwich(found.information, by_cluster)), 0.0))
-    half = float(student.ppf((1 + CONFIDENCE) / 2, durations.total - 1)) * errors
-    return found.theta - half, found.theta, found.theta + half
+def clustered_interval(
+    found: Estimate, durations: Lifetimes, cluster: NDArray[np.intp]
+) -> tuple[Floats, Floats, Floats]:
+    """Low, middle and high of each parameter on its scale without bounds, at `CONFIDENCE`: what a cluster shares counts once."""
+    values = pseudo_values(found, durations, cluster)
+    clusters = len(values)
+    half = float(student.ppf((1 + CONFIDENCE) / 2, clusters - 1)) * values.std(axis=0, ddof=1) / math.sqrt(clusters)
+    return values.mean(axis=0) - half, found.theta, values.mean(axis=0) + half
 
 
 def _candidate(
     found: Estimate, durations: Lifetimes, cluster: NDArray[np.intp], seen: Empirical, seed: int
 ) -> Candidate:
-    low, values, high = (found.family.values(theta).tolist() for theta in _interval(found, durations, cluster))
+    low, values, high = (found.family.values(theta).tolist() for theta in clustered_interval(found, durations, cluster))
     symbols = found.family.symbols
     return Candidate(
         family=found.family.name, distribution=found.family.distribution(found.theta),

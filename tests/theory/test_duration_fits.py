@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from sim.distributions.kinds import Lognormal
-from sim.traces.durations import CONFIDENCE, fit_durations
+from sim.traces.durations import CONFIDENCE, fit_durations, weighted
+from sim.traces.estimate import estimate, pseudo_values, sandwich
+from sim.traces.families import LOGNORMAL
 from sim.traces.operations import Operation, Operations
 from sim.traces.step_durations import SHARES, split
 
@@ -102,3 +104,23 @@ def test_steps_have_the_mean_and_the_variance_of_their_total() -> None:
     assert [mean / means[0] for mean in means] == pytest.approx([1.0, 2.5, 4.0])
     kept = sum(Lognormal(median=mean / math.exp(0.18), sigma=0.6).variance for mean in means)
     assert kept < 0.6 * total.variance
+
+
+def test_intervals_come_from_the_fits_without_each_cluster() -> None:
+    """Of complete lognormal durations these fits are means and spreads of logarithms; their interval is wider than the sandwich's."""
+    rows = clustered(np.random.default_rng(6), clusters=12)
+    durations, cluster = weighted(rows)
+    found, logs = estimate(LOGNORMAL, durations), np.log([row.seconds for row in rows])
+
+    def fit_of(kept: np.ndarray) -> np.ndarray:
+        middle = np.average(logs[kept], weights=durations.count[kept])
+        return np.array([middle, 0.5 * np.log(np.average((logs[kept] - middle) ** 2, weights=durations.count[kept]))])
+
+    whole = fit_of(cluster >= 0)
+    by_hand = np.stack([12 * whole - 11 * fit_of(cluster != each) for each in range(12)])
+    assert pseudo_values(found, durations, cluster) == pytest.approx(by_hand, abs=2e-3)
+    scores = found.score(durations.low_s, durations.high_s) * durations.count[:, None]
+    by_cluster = np.stack([np.bincount(cluster, weights=column) for column in scores.T], axis=-1)
+    assert np.sqrt(np.diag(sandwich(found.information, by_cluster)))[1] < 0.95 * by_hand[:, 1].std(ddof=1) / math.sqrt(
+        12
+    )
