@@ -49,8 +49,14 @@ def one() -> Replication:
 
 
 def made(numbers: range) -> list[Replication]:
-    """It under many numbers."""
-    return [replace(one(), number=number) for number in numbers]
+    """It under many numbers, what isn't 0 in it other each time."""
+    figures = one().metrics.items()
+    return [
+        replace(one(), number=number, metrics={
+            group: {name: value * (1 + number % 997 / 1000) for name, value in own.items()} for group, own in figures
+        })
+        for number in numbers
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -99,8 +105,11 @@ def real(workers: int) -> tuple[float, float]:
     return sum(seconds) / (workers * took_s), count / took_s
 
 
-def master(count: int = MASTER) -> tuple[float, float, int, int]:
-    """Milliseconds of processor time for each replication to keep it, and to estimate every figure; files, and their bytes."""
+def master(count: int = MASTER) -> tuple[float, float, float, int, int]:
+    """Milliseconds of processor time for each replication to keep it, to estimate every figure, and to write the result with them.
+
+    And files that keep them, and their bytes.
+    """
     step = MOST_IN_A_BLOCK
     with TemporaryDirectory() as place:
         runner = ReplicationRunner(
@@ -116,14 +125,20 @@ def master(count: int = MASTER) -> tuple[float, float, int, int]:
         began = time.process_time()
         runner.result().summary()
         summary_s = time.process_time() - began
+        began = time.process_time()
+        with TemporaryDirectory() as beside:
+            runner.result().write(Path(beside) / "result")
+        write_s = time.process_time() - began
         files = [path for path in Path(place).rglob("*") if path.is_file()]
-        return 1e3 * keep_s / count, 1e3 * summary_s / count, len(files), sum(path.stat().st_size for path in files)
+        size = sum(path.stat().st_size for path in files)
+        return 1e3 * keep_s / count, 1e3 * summary_s / count, 1e3 * write_s / count, len(files), size
 
 
 if __name__ == "__main__":
-    keep_ms, summary_ms, files, size = master()
+    keep_ms, summary_ms, write_ms, files, size = master()
     print(
-        f"| {MASTER:,} replications | {keep_ms:.3f} ms to keep | {summary_ms:.3f} ms to estimate | {files} files, {size / 2**20:,.0f} MB |"
+        f"| {MASTER:,} replications | {keep_ms:.3f} ms to keep | {summary_ms:.3f} ms to estimate | {write_ms:.3f} ms to estimate and write | "
+        f"{files} files, {size / 2**20:,.0f} MB |"
     )
     for workers in (1, 2, 4):
         print(f"| {workers} workers, {EACH * workers} waits of {WAIT_S} s | {100 * waits(workers):.0f} % busy |")

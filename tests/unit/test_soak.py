@@ -31,8 +31,10 @@ def test_a_leak_is_noticed(leaks: bool) -> None:
 
 
 def test_flat_needs_samples_and_a_steady_middle() -> None:
-    """Start-up and writing may take what they need; what grows in between is no steady state."""
+    """Start-up may take what it needs; what grows afterwards, also while tables are written, is no steady state."""
     assert Watched([1.0] * 10 + [5.0] * 30, [9.0] * 10, 0).is_flat
+    assert Watched([5.0] * 40, [9.0] * 40, 0).is_flat
+    assert not Watched([5.0] * 40, [float(k) for k in range(40)], 0).is_flat
     assert not Watched([float(k) for k in range(40)], [], 0).is_flat
     assert not Watched([5.0] * 8, [], 0).is_flat
 
