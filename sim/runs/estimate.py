@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.engines.engine_selection import choose_engine, engine_asked_for, expected_moves, kernel_of
+from sim.engines.engine_selection import choose_engine, engine_asked_for, expected_moves, kernel_of, moves_for_kernel
 from sim.engines.speed import speeds
 from sim.errors import MachineError
 from sim.model.plan import FleetPlan
@@ -16,6 +16,7 @@ from sim.units import SECONDS_PER_HOUR, format_duration
 
 MOST_S = 8 * SECONDS_PER_HOUR  # overnight: beyond it a run is asked about
 FASTER = {"vm_loop": 30.0, "event_loop": 7.0}  # than SimPy; docs/performance.md
+EACH_S = 2e-3  # of a replication, however small: metrics, bill, what is kept and written; it grows with the groups
 BYTES_PER_VM = {"simpy": 5_000.0, "vm_loop": 200.0, "event_loop": 2_000.0}  # measured with 30,000 to 2 million VMs
 BYTES_PER_HOUR = 300.0  # of each group: hours by state, counted and rated
 BASE_BYTES = 200e6  # Python and its libraries
@@ -59,7 +60,7 @@ def estimate(
         choice = choose_engine(plan, replications=replications) if engine == "auto" else engine_asked_for(engine, plan)
         kernel = kernel_of(plan)
         simpy_s = known[f"{kernel}.simpy_s_per_move"]
-        own_bytes = BASE_BYTES
+        own_bytes, seconds = BASE_BYTES, seconds + EACH_S * replications
         for group in plan.groups:
             is_simpy = choice.engine == "simpy" or not group.demand.is_compiled
             moves = expected_moves(group, plan.horizon_s)
@@ -75,6 +76,12 @@ def estimate(
         seconds=seconds / at_once,
         memory_bytes=most_bytes * at_once,
     )
+
+
+def seconds_in_kernel(plan: FleetPlan) -> float:
+    """About how long compiled code takes for a replication."""
+    kernel = kernel_of(plan)
+    return moves_for_kernel(plan) * speeds()[f"{kernel}.simpy_s_per_move"] / FASTER[kernel]
 
 
 def refuse_excess(found: WorkEstimate) -> None:

@@ -19,12 +19,14 @@ from sim.engines.engine_selection import feature_for_simpy
 from sim.errors import InputError, MachineError
 from sim.fields import plugins
 from sim.runs.blocks import MOST_IN_A_BLOCK, Block, in_blocks
+from sim.runs.estimate import EACH_S, seconds_in_kernel
 from sim.runs.orphans import end_with
 from sim.runs.replication import Replication, replicate
 from sim.runs.simulation_input import SimulationInput
 
 PART_S = 1.0  # of work in a part
 SENT_AHEAD = 2  # parts for each slot: the one it works on, and the next
+WORTH_PROCESSES_S = 5.0  # of work; they take a second or two to start
 TRIES = 3  # of a chunk whose worker was killed (by the machine running out of memory, say)
 
 
@@ -179,8 +181,7 @@ class Workers:
         from joblib import Parallel, delayed  # start-up: takes as long to load as numpy
 
         parts, count = Parts(tasks), sum(len(task.numbers) for task in tasks)
-        # Compiled code releases the interpreter lock, so threads do: no process to start, nothing to pickle.
-        backend = "threading" if all(task.is_compiled for task in tasks) else "loky"
+        backend = backend_for(tasks)
         options: dict[str, Any] = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
         slots = max(1, min(self.processes, count))
         parallel = Parallel(
@@ -193,6 +194,18 @@ class Workers:
             parts.learn(index, sum(len(block.numbers) for block in blocks), seconds)
             for block in blocks:
                 yield index, block
+
+
+def backend_for(tasks: Sequence[Task]) -> str:
+    """Threads where most is compiled code, which releases the interpreter lock: no process to start, nothing to pickle.
+
+    Processes for what SimPy simulates, and for so many small replications that what Python does for each takes longer.
+    """
+    if not all(task.is_compiled for task in tasks):
+        return "loky"
+    python_s = sum(len(task.numbers) for task in tasks) * EACH_S
+    compiled_s = sum(len(task.numbers) * seconds_in_kernel(task.inputs.plan) for task in tasks)
+    return "loky" if python_s > max(WORTH_PROCESSES_S, compiled_s) else "threading"
 
 
 def _timed(index: int, part: Task) -> tuple[int, list[Block], float]:

@@ -23,9 +23,11 @@ from sim.lifecycle.power import PowerState
 from sim.runs import run_result
 from sim.runs.atomic_write import check_folder, new_folder, unfinished_folder
 from sim.runs.cache import CacheEntry
+from sim.runs.executors import Task, backend_for
 from sim.runs.metrics import possible_metrics
 from sim.runs.result_tables import write_json
 from sim.runs.run import run_to_folder
+from sim.runs.simulation_input import compile_scenario
 
 OFFICE: dict[str, Any] = {
     "name": "office",
@@ -501,3 +503,35 @@ def test_a_bill_is_in_the_currency_of_its_price_list(tmp_path: Path, capsys: pyt
     assert run.summary()["currency"] == "EUR"
     assert "cost (EUR)" in output
     assert "USD" not in output
+
+
+def test_small_replications_are_shared_out_over_processes_where_there_are_very_many() -> None:
+    """Of a small one most is Python, which threads would do one after the other; compiled code needs no process."""
+    groups = {"small": {"count": 4, "horizon": "3d"}, "large": {"count": 50_000, "horizon": "28d"}}
+    found = {}
+    for name, size in groups.items():
+        group = {
+            "name": "dev",
+            "count": size["count"],
+            "schedule": {"days": "mon-fri", "on": "08:00:00", "off": "19:00:00"},
+        }
+        inputs = compile_scenario(sim.from_dict({"name": name, "horizon": size["horizon"], "group": [group]}))
+        for engine, count in (("compiled", 100), ("compiled", 100_000), ("simpy", 100)):
+            task = Task(inputs=inputs, seed=1, numbers=tuple(range(count)), engine=engine)
+            found[name, engine, count] = backend_for([task])
+    assert found.pop(("small", "compiled", 100_000)) == "loky"
+    assert {backend for (_, engine, _), backend in found.items() if engine == "simpy"} == {"loky"}
+    assert {backend for (_, engine, _), backend in found.items() if engine == "compiled"} == {"threading"}
+
+
+def test_processes_give_the_figures_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled code in worker processes: the same bytes, events too."""
+    group = {"name": "dev", "count": 4, "schedule": {"days": "mon-fri", "on": "08:00:00", "off": "19:00:00"}}
+    fleet = sim.from_dict({"name": "small", "horizon": "2d", "group": [group]})
+    for name, worth in (("threads", 1e9), ("processes", 0.0)):
+        monkeypatch.setattr("sim.runs.executors.WORTH_PROCESSES_S", worth)
+        sim.run(fleet, replications=9, jobs=2, engine="compiled", events=True).write(tmp_path / name)
+    tables = sorted(file.name for file in (tmp_path / "threads").iterdir() if file.name != "provenance.json")
+    assert "events.parquet" in tables
+    for name in tables:
+        assert (tmp_path / "threads" / name).read_bytes() == (tmp_path / "processes" / name).read_bytes(), name
