@@ -17,6 +17,7 @@ from sim.catalog.sizes import arm_name, region_key
 
 HOURS_OF_DAY = 24.0
 ENOUGH = 0.005  # a discount below half a percent is rounding
+_TERM = re.compile(r"^(?:12|36)$|\bp?(?:1|3|12|36) ?(?:y|months?\b)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -60,10 +61,18 @@ class CommitmentUse:
     bought_on: date | None = None
     paid: float = 0.0  # purchases
     is_monthly: bool = True
+    months: set[tuple[int, int]] = field(
+        default_factory=set
+    )  # of purchases: one that is paid by the month has a row in each
     effective: float = 0.0  # used and unused
     unit_price: float | None = None  # effective, of an hour of a unit
     days: set[date] = field(default_factory=set)
     unit_h: float = 0.0
+
+    @property
+    def payments(self) -> int:
+        """How often the purchase rows name what was bought."""
+        return max(1, len(self.months)) if self.is_monthly else 1
 
 
 @dataclass(slots=True)
@@ -207,11 +216,14 @@ class Reader:
         if sku.charge != USAGE:
             use.size = use.size or (named[1] if named else "")
             use.region = use.region or region_key(sku.region)
-        use.term = "3y" if re.search(r"36|3", row.term or sku.product.split(",")[-1]) else "1y"
+        told = _TERM.search(row.term or sku.product)
+        if told:  # the rows that it pays say nothing, or tell the meter's
+            use.term = "3y" if "3" in told[0] else "1y"
         if sku.charge == PURCHASE:
             use.bought = (use.bought or 0.0) + row.quantity
             use.bought_on, use.paid = day, use.paid + row.cost
-            use.is_monthly = row.frequency.lower() != "one-time" and row.frequency.lower() != "onetime"
+            use.is_monthly = row.frequency.lower() not in ("one-time", "onetime")
+            use.months.add((day.year, day.month))
             return
         paid = row.effective if row.effective is not None else row.cost
         use.effective += paid

@@ -66,7 +66,7 @@ def found_commitments(uses: Mapping[str, CommitmentUse], days: int, warnings: li
 def _reservation(use: CommitmentUse) -> FoundCommitment | None:
     if use.bought:
         on = "" if use.bought_on is None else f" of {use.bought_on.day} {use.bought_on:%B}"
-        return FoundCommitment(use, round(use.bought), None, f"purchase row{on}, {use.file}")
+        return FoundCommitment(use, round(use.bought / use.payments), None, f"purchase row{on}, {use.file}")
     hours = 24.0 * len(use.days)
     if use.unit_price and hours:
         units = use.effective / use.unit_price / hours
@@ -87,7 +87,7 @@ def _plan(use: CommitmentUse, days: int) -> FoundCommitment | None:
         hours = HOURS_PER_MONTH if use.is_monthly else HOURS_PER_YEAR * int(use.term[0])
         words = "a month" if use.is_monthly else f"a term of {use.term}"
         words = f"a purchase for {words} ({hours:g} h), {use.file}"
-        return FoundCommitment(use, None, use.paid / hours, words, is_assumed=days < 28)
+        return FoundCommitment(use, None, use.paid / use.payments / hours, words, is_assumed=days < 28)
     return None
 
 

@@ -112,7 +112,7 @@ def _from_use(vm: Vm, use: VmUse) -> None:
         vm.priority = "spot"
     if not vm.os:
         vm.os, vm.files["os"] = ("windows" if use.is_windows else "linux"), use.file
-    if vm.os == "windows" and not use.licensed and use.hours:
+    if vm.os == "windows" and not use.licensed:
         vm.own_licence = True
 
 

@@ -206,19 +206,24 @@ def _period(
     logs = [(each.start, each.end) for each in files if each.seen.kind in (LOG, LOG_CSV) and each.start and each.end]
     exports = [(each.start, each.end) for each in files if each.scan and each.start and each.end]
     spans = [
-        (min(start for start, _ in covered).date(), (max(end for _, end in covered) - end_s).date())
+        (
+            min(start for start, _ in covered).date(),
+            max(*(start for start, _ in covered), *(end - end_s for _, end in covered)).date(),
+        )
         for covered, end_s in (
             (logs, timedelta()),
             (exports, timedelta(seconds=1)),
         )  # a charge's end is the next one's begin
         if covered
     ]
-    if first and last:
-        spans = [(first, last)]
     if not spans:
-        return None
+        if not first and not last:
+            return None
+        if not first or not last:
+            raise refusal(UsageError, "", "no file has dates", "give both, or none", field="--from, --to")
+        spans = [(min(first, last), last)]
     begin, end = max(span[0] for span in spans), min(span[1] for span in spans)
-    if begin > end:
+    if begin > end and not (first and last):
         warnings.append(
             f"the log ({spans[0][0]} to {spans[0][1]}) and the invoice ({spans[1][0]} to {spans[1][1]}) have no day in common: the invoice's days are taken"
         )

@@ -130,6 +130,8 @@ def read_terraform(document: Mapping[str, Any], file: str, into: Inventory) -> i
             zone = iana_zone(str(inner.get("timezone") or "UTC"))
             if vm and len(at) == 4 and at.isdigit():
                 into.shutdowns.append(AutoShutdown(vm=vm, time=f"{at[:2]}:{at[2:]}", time_zone=zone, file=file))
+            else:
+                into.notes.append(f"{file}: an auto-shutdown at {at or 'no time'} names no VM that exists: left out")
         elif kind.endswith("virtual_machine_scale_set"):
             into.notes.append(
                 f"{file}: scale set {inner.get('name')} of {inner.get('instances')} VMs of size {inner.get('sku') or inner.get('sku_name')} "

@@ -106,7 +106,7 @@ class _Walk:
             return made
         made.on = [made.exists]
         if self.vm.power == STOPPED:
-            made.stopped_s = self.length_s
+            made.stopped_s = made.exists[1] - made.exists[0]
         if not self.vm.power and not used:
             made.assumed = "no file says whether it runs: taken as always on"
         return made
@@ -119,23 +119,20 @@ class _Walk:
         unasked, titles = ("preempted", ("Preempted", "")) if self.vm.priority == "spot" else (GUEST, GUEST_TITLES)
         steps += [(at - self.origin, unasked, None) for at, title in self.vm.health if title in titles]
         steps.sort(key=lambda each: each[0])
+        steps = [each for each in steps if each[1] != WRITE or self._creates(each[2], steps)]
         self._begin(steps)
-        for at, kind, operation in steps:
-            if kind == WRITE and not self._creates(operation, steps):
-                continue
-            self._step(at, kind)
+        if steps and steps[0][1] == WRITE and steps[0][0] >= self.length_s:
+            return None
+        for at, kind, _ in steps:
+            if at < self.length_s:  # what comes later only tells how it began
+                self._step(at, kind)
         if self.since is not None:
             self._off(self.length_s)
-        made = self.made
-        if self.stopped_since is not None:
-            made.stopped_s += max(0.0, min(made.exists[1], self.length_s) - max(0.0, self.stopped_since))
-        if made.exists[0] >= self.length_s or made.exists[1] <= 0:
-            return None
-        return made
+        return self.made if self.made.exists[1] > 0 else None
 
     def _begin(self, steps: Sequence[_Step]) -> None:
         """The state before the first event: what that event needs."""
-        first = next((each for each in steps if each[1] != WRITE or self._creates(each[2], steps)), None)
+        first = steps[0] if steps else None
         if first is None:
             if self.vm.power in (RUNNING, STOPPED, ""):
                 self.since = -1.0
@@ -165,10 +162,12 @@ class _Walk:
 
     def _step(self, at: float, kind: str) -> None:
         made = self.made
-        inside = 0 <= at < self.length_s
+        inside = at >= 0
         if kind == WRITE:
-            made.exists, made.created, self.since = (max(0.0, at), made.exists[1]), at >= 0, at
-            made.on.clear()
+            if not (made.deleted and made.exists[1] > 0):  # else it was made again under its name: off in between
+                made.exists, made.created = (max(0.0, at), self.length_s), inside
+                made.on.clear()
+            made.exists, made.deleted, self.since = (made.exists[0], self.length_s), False, at
         elif kind == START:
             self._start(at, inside=inside)
         elif kind == RESTART:
@@ -187,7 +186,7 @@ class _Walk:
             elif inside and kind == "preempted":
                 made.evictions.append((at, None))
         if kind == DELETE:
-            made.exists, made.deleted = (made.exists[0], min(at, self.length_s)), at < self.length_s
+            made.exists, made.deleted = (made.exists[0], at), True
 
     def _start(self, at: float, *, inside: bool) -> None:
         made = self.made
@@ -211,10 +210,10 @@ class _Walk:
 
     def _off(self, at: float) -> None:
         assert self.since is not None
-        self._run(min(at, self.length_s))
-        on, off = max(0.0, self.since), min(at, self.length_s)
-        if off > on:
-            self.made.on.append((on, off))
+        self._run(at)
+        on = max(0.0, self.since)
+        if at > on:
+            self.made.on.append((on, at))
         self.since = None
 
 
