@@ -97,10 +97,10 @@ def _merge(vm: Vm, facts: VmFacts) -> None:
 
 
 def _from_use(vm: Vm, use: VmUse) -> None:
+    vm.saw(EXPORT)
     if not use.file:  # a licence row only
         return
     vm.use = use
-    vm.saw(EXPORT)
     vm.id, vm.region, vm.tags = vm.id or use.id, vm.region or use.region, vm.tags or use.tags
     most = max(use.sizes, key=lambda size: use.sizes[size])
     if len(use.sizes) > 1:

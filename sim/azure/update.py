@@ -43,11 +43,14 @@ def updated(out: Path, text: str) -> tuple[str, list[str]]:
 
 def _merge(mine: Any, new: Any, base: Mapping[str, Any], where: str, kept: list[str]) -> None:
     """Bring one table up to date, in place."""
+    for key in LISTS:
+        if isinstance(new.get(key, mine.get(key)), AoT):
+            _merge_list(mine, new, base, key, kept)
     for key in [*new]:
         place = f"{where}{key}"
-        if key in LISTS and isinstance(new[key], AoT):
-            _merge_list(mine, new, base, key, kept)
-        elif key not in mine:
+        if key in LISTS:
+            continue
+        if key not in mine:
             if key in base:
                 kept.append(f"{place} stays left out")
             else:
@@ -71,7 +74,7 @@ def _merge(mine: Any, new: Any, base: Mapping[str, Any], where: str, kept: list[
 def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: list[str]) -> None:
     """Groups or commitments, by name."""
     old = {str(each.get("name")): each for each in base.get(key, [])}
-    theirs = {str(each["name"]): each for each in new[key]}
+    theirs = {str(each["name"]): each for each in new.get(key, [])}
     if key not in mine:
         mine[key] = tomlkit.aot()
     own = {str(each.get("name")): each for each in mine[key]}
@@ -91,6 +94,8 @@ def _merge_list(mine: Any, new: Any, base: Mapping[str, Any], key: str, kept: li
             del mine[key][place]
         else:
             kept.append(f"{key}.{name} is yours")
+    if not mine[key]:
+        del mine[key]
 
 
 def _take_head(mine: Any, new: Any, before: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from sim import load
 from sim.azure.answer import as_object, scenario_text, write
 from sim.azure.importing import Imported, import_fleet
 from sim.billing.commitments import Reservation, SavingsPlan
-from sim.errors import UsageError
+from sim.errors import InputError, UsageError
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers"
@@ -293,6 +295,7 @@ LIVES: list[tuple[str, list[tuple[str, float]], list[tuple[float, float]], float
     ("made again after the period", [("delete", 4), ("write", 60)], [(0, 4)], 0, "trace"),
     ("deleted after the period", [("restart/action", 3), ("delete", 60), ("write", 61)], [(0, 28)], 0, "always"),
     ("deleted before, made in the period", [("delete", -4), ("write", 6)], [(6, 28)], 0, "trace"),
+    ("off before the period", [("start/action", -3), ("deallocate/action", 2)], [(0, 2)], 0, "trace"),
     ("updated", [("restart/action", 1), ("update", 6)], [(0, 28)], 0, "always"),
 ]  # fmt: skip
 
@@ -358,7 +361,13 @@ def test_resource_health_tells_of_evictions_and_of_guests(tmp_path: Path) -> Non
         health("spot-1", 20, "Preempted"),
         health("web-1", 3, "Stopped by user or process"), event("web-1", "start/action", at(4)), health("web-1", 6, "Degraded"),
     ]  # fmt: skip
-    files = {"vms.json": [vm("spot-1", priority="Spot"), vm("web-1")], "log.json": log(*events)}
+    csv = [{"Time": at(3).isoformat(), "Correlation id": "", "Operation name": "Health Event Activated", "Event category": "Resource Health",
+            "Resource type": "Microsoft.Compute/virtualMachines", "Resource": "spot-1", "Resource group": "rg", "Subscription": SUBSCRIPTION}]  # fmt: skip
+    files = {
+        "vms.json": [vm("spot-1", priority="Spot"), vm("web-1")],
+        "log.json": log(*events),
+        "portal.csv": table(csv),
+    }
     found = imported(tmp_path, files)
     assert stretches(found, "spot-1") == [(0, 3), (4, 20)]
     spot = next(group.members[0].time for group in found.groups if group.members[0].vm.name == "spot-1")
@@ -481,6 +490,7 @@ def test_charges_of_every_kind_are_used_or_named(tmp_path: Path) -> None:
         charge(1, **address, ResourceId=f"{addresses}/web-1-ip2"),
         charge(0, **address, ResourceId=f"{addresses}/front"),
         charge(0, **licence, ResourceId=f"{VMS}/web-1"),
+        charge(0, **licence, ResourceId=f"{VMS}/licensed"),
         charge(0, ResourceId=f"{GROUP}/Microsoft.Compute/virtualMachineScaleSets/shop"),
         charge(0, ResourceId=f"{GROUP}/Microsoft.Compute/virtualMachineScaleSets/shop/virtualMachines/3"),
         charge(3, PricingQuantity=-3, BilledCost=-0.69, x_SkuDescription="credit"),
@@ -504,7 +514,9 @@ def test_charges_of_every_kind_are_used_or_named(tmp_path: Path) -> None:
     assert (web.disks, web.public_ip) == (("P10",), True)
     assert web.use is not None
     assert (web.use.licensed, sum(web.use.hours.values())) == (True, 28 * 24)  # a day has 24 h, whatever was corrected
-    assert [each.name for each in found.vms] == ["shop_3", "web-1"]
+    assert {each.name: each.reason for each in found.vms} == {
+        "licensed": "its size is not known: only the cost-export names it; save `az vm list -d` or a cost export too", "shop_3": "", "web-1": "",
+    }  # fmt: skip
     notes = " ".join(found.warnings)
     assert "3 disks and addresses belong to no VM" in notes
     assert "orphan, nobody-data-1, front" in notes
@@ -601,6 +613,7 @@ PLAN_BOUGHT = PLAN_PAID | {
         ([charge(day, **RESERVED, PricingQuantity=48, EffectiveCost="") for day in range(28)] + [charge(0, **UNUSED, PricingQuantity=0)],
          ("Standard_D4s_v5", 2, None, "1y"), "used hours of 28 days, focus.csv: at least"),
         ([charge(day, **PLAN_PAID, EffectiveCost=12) for day in range(28)], (None, None, 0.5, "1y"), "used and unused money of 28 days, focus.csv"),
+        ([charge(0, **BOUGHT | {"RegionId": ""})], ("Standard_D4s_v5", 2, None, "3y"), "purchase row of 2 March, focus.csv"),
         ([charge(0, **PLAN_BOUGHT)], (None, None, 1.0, "1y"), "a purchase for a month (730 h), focus.csv"),
         ([charge(-20, **PLAN_BOUGHT), charge(0, **PLAN_BOUGHT)], (None, None, 1.0, "1y"), "a purchase for a month (730 h), focus.csv"),
         ([charge(0, **PLAN_BOUGHT | {"ChargeFrequency": "One-Time", "BilledCost": 26280, "x_SkuTerm": "36 Months"})], (None, None, 1.0, "3y"),
@@ -630,3 +643,193 @@ def test_commitments_as_their_rows_show_them(
     write(found, tmp_path / "fleet.toml", scenario_text(found, "fleet"))
     kind = Reservation if expected[0] else SavingsPlan
     assert [type(each) for each in load(tmp_path / "fleet.toml").billed_commitments()] == [kind]
+
+
+# --- how VMs are run
+
+
+def days_on(name: str, spans: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
+    """Starts and deallocations: days from Monday."""
+    return [
+        event(name, kind, at(day))
+        for span in spans
+        for kind, day in zip(("start/action", "deallocate/action"), span, strict=True)
+    ]
+
+
+def office(on_h: float, off_h: float, days: Sequence[int] = range(5), weeks: int = 4) -> list[tuple[float, float]]:
+    """Hours of some weekdays, UTC."""
+    return [(7 * week + day + on_h / 24, 7 * week + day + off_h / 24) for week in range(weeks) for day in days]
+
+
+NIGHTS = [(day + (day * 7919 % 20) / 24, day + (day * 7919 % 20 + 2 + day % 3) / 24) for day in range(0, 28, 2)]
+HABITS: list[tuple[str, dict[str, Sequence[tuple[float, float]]], dict[str, str]]] = [
+    # of which VMs, when each was on, what the scenario says of the first
+    ("two schedules under one name", {"dev-1": office(8, 17), "dev-2": office(19, 23)}, {"schedule.on": "08:00 Europe/Amsterdam", "schedule.off": "17:00 Europe/Amsterdam"}),
+    ("a schedule beside one by hand", {"dev-1": office(8, 17), "dev-2": NIGHTS}, {"schedule.days": "Mon-Fri"}),
+    ("by hand", {"dev-1": NIGHTS}, {"when_off": "deallocate"}),
+    ("by hand, and few", {"dev-1": [(1, 3), (8, 10.5)]}, {"cycle.on": "194400s"}),
+    ("holidays", {f"dev-{n}": [each for each in office(8, 17) if not 4 <= each[0] < 5] for n in range(4)}, {"calendar.except": "[2026-03-06]"}),
+    ("two windows", {f"dev-{n}": office(8, 17, (0, 1, 2)) + office(10, 14, (3, 4)) for n in range(2)}, {"schedule.days": "Thu-Fri"}),
+    ("one weekday only", {"dev-1": office(8, 17, (2,))}, {"schedule.days": "Wed"}),
+    ("over midnight", {"dev-1": office(20, 29)}, {"schedule.on": "20:00 Europe/Amsterdam", "schedule.off": "05:00 Europe/Amsterdam"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lives", "expected"), [each[1:] for each in HABITS], ids=[each[0] for each in HABITS])
+def test_habits_are_found_in_operations(
+    tmp_path: Path, lives: dict[str, Sequence[tuple[float, float]]], expected: dict[str, str]
+) -> None:
+    """As people keep them, on the region's clock; what is written can be run."""
+    events = [
+        each
+        for name, spans in lives.items()
+        for each in days_on(name, [(on - 1 / 24, off - 1 / 24) for on, off in spans])
+    ]
+    files = {"vms.json": [vm(name, powerState="VM deallocated") for name in lives], "log.json": log(*events)}
+    found = imported(tmp_path, files, last=date(2026, 3, 28))  # a day before the clocks change
+    values = values_of(found, next(iter(lives)))
+    assert {key: values.get(key) for key in expected} == expected
+    write(found, tmp_path / "fleet.toml", scenario_text(found, "fleet"))
+    assert [each.name for each in load(tmp_path / "fleet.toml").groups] == [each.name for each in found.groups]
+
+
+def test_vms_that_come_with_load_are_arrivals(tmp_path: Path) -> None:
+    """Created and deleted at any hour: requests by hour of the week, and lifetimes."""
+    events = []
+    for number in range(30):
+        born = number * 0.9
+        events += [event(f"vmss-shop_{number:06x}", "write", at(born), subStatus={"value": "Created"}),
+                   event(f"vmss-shop_{number:06x}", "delete", at(born + 0.1 + number % 7 / 10))]  # fmt: skip
+    found = imported(tmp_path, {"log.json": log(*events)})
+    assert [(group.name, group.demand, len(group.members)) for group in found.groups] == [("vmss-shop", "arrivals", 30)]
+    values = values_of(found, "vmss-shop_000000")
+    assert values["arrivals.weekly"] == "30 requests"
+    write(found, tmp_path / "fleet.toml", scenario_text(found, "fleet"))
+    (group,) = load(tmp_path / "fleet.toml").fleet_plan().groups
+    assert type(group.demand).__name__ == "Arrivals"
+
+
+def test_hours_of_each_day_tell_of_vms_that_no_operation_names(tmp_path: Path) -> None:
+    """Without a log: from 08:00 local; from its creation on; a VM that no list has came and went with its hours, or its disk."""
+    disk = {
+        "x_SkuMeterCategory": "Storage",
+        "x_SkuMeterName": "P10 LRS Disk",
+        "PricingUnit": "1/Month",
+        "x_SkuDetails": "",
+    }
+    rows = [charge(day, ResourceId=f"{VMS}/{name}", PricingQuantity=hours) for name, days, hours in (
+        ("part-1", range(28), 6), ("born-1", range(5, 28), 24), ("gone-1", range(4, 10), 24), ("once-1", range(4, 10), 24), ("listed-1", range(4, 10), 24),
+    ) for day in days]  # fmt: skip
+    rows += [
+        charge(day, **disk, PricingQuantity=1 / 28, ResourceId=f"{GROUP}/Microsoft.Compute/disks/once-1_disk1")
+        for day in range(28)
+    ]
+    vms = [vm("part-1"), vm("born-1", timeCreated=at(5).isoformat()), vm("listed-1")]
+    found = imported(tmp_path, {"focus.csv": table(rows), "vms.json": vms})
+    times = {member.vm.name: member.time for group in found.groups for member in group.members}
+    assert stretches(found, "part-1")[0] == (round(7 / 24, 3), round(13 / 24, 3))  # 08:00 in Amsterdam
+    assert {name: (time.created, time.deleted, [each / 86_400 for each in time.exists]) for name, time in times.items()} == {
+        "part-1": (False, False, [0, 28]), "born-1": (True, False, [5, 28]), "gone-1": (True, True, [4, 10]), "once-1": (False, False, [0, 28]),
+        "listed-1": (False, False, [0, 28]),
+    }  # fmt: skip
+
+
+def test_a_vm_that_is_invoiced_before_its_start_was_stopped_by_its_guest(tmp_path: Path) -> None:
+    """All hours of the days before: it kept its host. Fewer: it was off."""
+    rows = [
+        charge(day, ResourceId=f"{VMS}/{name}", PricingQuantity=hours)
+        for day in range(28)
+        for name, hours in (("a-1", 24), ("b-1", 10))
+    ]
+    events = [event(name, "start/action", at(6)) for name in ("a-1", "b-1")]
+    found = imported(tmp_path, {"focus.csv": table(rows), "log.json": log(*events)})
+    assert (stretches(found, "a-1"), stretches(found, "b-1")) == ([(0, 28)], [(6, 28)])
+    stopped = {member.vm.name: member.time.stopped_s for group in found.groups for member in group.members}
+    assert stopped == {"a-1": 6 * 86_400, "b-1": 0}
+
+
+def test_days_off_that_are_holidays_are_called_by_their_country(tmp_path: Path) -> None:
+    """The first of January in the Netherlands."""
+    names = [f"dev-{n}" for n in range(4)]
+    spans = [
+        (on - 63, off - 63) for on, off in office(8, 17) if int(on) != 3
+    ]  # Monday is 29 December, Thursday the first of January
+    events = [each for name in names for each in days_on(name, [(on - 1 / 24, off - 1 / 24) for on, off in spans])]
+    edges = [event("nobody", "read", at(-63 + day), resourceId="") for day in (0, 27.99)]
+    found = imported(
+        tmp_path, {"vms.json": [vm(name, powerState="VM deallocated") for name in names], "log.json": [*edges, *events]}
+    )
+    values = values_of(found, "dev-0")
+    assert (values.get("calendar.holidays"), values.get("calendar.except")) == ("NL", None)
+
+
+# --- what is written
+
+
+def test_edits_of_every_kind_stay(tmp_path: Path) -> None:
+    """Keys, tables, groups and commitments that were changed, added or taken out; what nobody touched follows the new import."""
+
+    def fleet(**more: dict[str, Any]) -> list[dict[str, Any]]:
+        return [vm(f"{name}-1", tags={"for": name}, **facts) for name, facts in more.items()]
+
+    address, disk = (
+        {"publicIps": "192.0.2.1"},
+        {"osDisk": {"managedDisk": {"storageAccountType": "Premium_LRS"}, "diskSizeGb": 128}},
+    )
+    rows = [charge(day) for day in range(28)]
+    out = tmp_path / "fleet.toml"
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+    vms = fleet(web=address, db={}, app={}, gone={}, own=address)
+    found = imported(tmp_path / "a", {"vms.json": vms, "focus.csv": table([*rows, charge(0, **BOUGHT)])})
+    write(found, out, scenario_text(found, "fleet"))
+    mine = out.read_text(encoding="utf-8")
+    mine = mine.replace("# Written by", "# My fleet.\n# Written by").replace("public_ip = true", "# none", 1)
+    mine = mine.replace('title = "Imported fleet fleet"\n', "").replace(
+        'billing_policy = "2023-10"', 'seed = 3\nbilling_policy = "2018-08"'
+    )
+    blocks = re.split(r"(?=^# --- |^\[\[commitment\]\])", mine, flags=re.MULTILINE)
+    out.write_text("".join(each for each in blocks if 'name = "app"' not in each), encoding="utf-8")
+    vms = fleet(web=address | {"storageProfile": disk}, db={"zones": ["1"]}, app={}, own={}, new={})
+    found = imported(tmp_path / "b", {"vms.json": vms, "focus.csv": table(rows)})
+    kept = write(found, out, scenario_text(found, "fleet"), update=True)
+    assert kept == [
+        "group.web.public_ip stays left out", "group.app stays left out", "title stays left out",
+        "billing_policy = 2018-08 (the import has 2023-10)", "seed is yours",
+    ]  # fmt: skip
+    again = tomllib.loads(out.read_text(encoding="utf-8"))
+    assert {each["name"]: (each.get("zones"), each.get("disks"), each.get("public_ip")) for each in again["group"]} == {
+        "web": (None, ["P10"], None), "db": ([1], None, None), "own": (None, None, None), "new": (None, None, None),
+    }  # fmt: skip
+    assert "commitment" not in again
+    assert out.read_text(encoding="utf-8").startswith("# My fleet.")
+    found = imported(tmp_path / "c", {"vms.json": vms, "focus.csv": table([*rows, charge(0, **BOUGHT)])})
+    write(found, out, scenario_text(found, "fleet"), update=True)
+    assert [each["name"] for each in tomllib.loads(out.read_text(encoding="utf-8"))["commitment"]] == ["ri"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"), [("name = ", "it is no TOML: "), ('name = "fleet"\nhorizon = "1 parsec"\n', "horizon")]
+)
+def test_an_edited_file_that_cannot_be_read_is_the_users_to_mend(tmp_path: Path, edit: str, words: str) -> None:
+    """Refused with what is wrong, no defect of ours."""
+    out = tmp_path / "fleet.toml"
+    out.write_text(edit, encoding="utf-8")
+    (tmp_path / "in").mkdir()
+    found = imported(tmp_path / "in", {"vms.json": [vm("web-1")]})
+    with pytest.raises(InputError, match=words):
+        write(found, out, scenario_text(found, "fleet"), update=True)
+
+
+def test_long_lists_are_cut_in_the_file_and_whole_in_the_answer(tmp_path: Path) -> None:
+    """Of VMs that are left out, and of charges."""
+    vms = [vm("web-1"), *(vm(f"odd-{n}", hardwareProfile={"vmSize": "Standard_Z9"}) for n in range(203))]
+    rows = [charge(0, ResourceId="", BilledCost=n + 1, x_SkuDescription=f"thing {n}") for n in range(43)]
+    found = imported(tmp_path, {"vms.json": vms, "focus.csv": table([charge(0), *rows])})
+    text = text_of(found)
+    assert "# VMs: 1 of 204 are in the groups below." in text
+    assert "# and 3 more, in the answer of --json" in text
+    assert "# and 3 more kinds: 6.00" in text
+    answer = as_object(found, "fleet.toml")
+    assert (answer["counts"], len(answer["not_in_the_scenario"])) == ({"vms": 204, "placed": 1, "listed": 203}, 43)
