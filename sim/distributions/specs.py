@@ -102,15 +102,16 @@ class Lognormal(Spec):
     p95: PositiveSeconds | None = Field(None, description="95th percentile.")
 
 
+_SHAPE = Field(description="Shape; 1 is exponential, below 1 short and very long values are more frequent.")
+
+
 @add_distribution
 class Weibull(Spec):
     """Weibull by shape and scale."""
 
     made = kinds.Weibull
     dist: Literal["weibull"]
-    shape: Positive = Field(
-        description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
-    )
+    shape: Positive = _SHAPE
     scale: PositiveSeconds = Field(description="Scale: 63.2 % of values are shorter.")
 
 
@@ -120,9 +121,7 @@ class Gamma(Spec):
 
     made = kinds.Gamma
     dist: Literal["gamma"]
-    shape: Positive = Field(
-        description="Shape; 1 is exponential, below 1 short and very long values are more frequent."
-    )
+    shape: Positive = _SHAPE
     mean: PositiveSeconds = Field(description="Mean.")
 
 

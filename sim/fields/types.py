@@ -252,6 +252,13 @@ def _title(text: str) -> str:
     return text
 
 
+def in_utc(value: datetime) -> datetime:
+    """The instant in UTC; ValueError where the offset isn't said."""
+    if value.tzinfo is None:
+        raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
+    return value.astimezone(UTC)
+
+
 def _instant(value: object) -> datetime:
     example = "such as 2026-01-05T00:00:00Z"
     if isinstance(value, str):
@@ -261,11 +268,10 @@ def _instant(value: object) -> datetime:
             raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
     if not isinstance(value, datetime):
         raise ValueError(f"this is not a date and time; write both and the offset, {example}")
-    if value.tzinfo is None:
-        raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
+    at = in_utc(value)
     if not YEARS[0] < value.year < YEARS[1]:
         raise ValueError(f"the year is not between {YEARS[0]} and {YEARS[1]}; write an instant {example}")
-    return value.astimezone(UTC)
+    return at
 
 
 def _time_of_day(value: object) -> time:

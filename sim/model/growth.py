@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from sim.fields.types import Number, Section, Whole, read_percentage
+from sim.fields.types import Number, Section, Whole, in_utc, read_percentage
 
 Steps = Sequence[tuple[datetime, int]]
 """(instant, VMs from then on), in order."""
@@ -24,9 +24,7 @@ def _when(value: object) -> object:
         with suppress(ValueError):  # what is no date at all is refused below
             value = datetime.fromisoformat(value) if "T" in value or " " in value else date.fromisoformat(value)
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
-        return value.astimezone(UTC)
+        return in_utc(value)
     if not isinstance(value, date):
         raise ValueError("this is not a date; write it without quotes, such as 2026-02-01")
     return datetime.combine(value, time(), UTC)

@@ -5,6 +5,7 @@ arrivals.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,11 +74,11 @@ class ArrivalFit:
 class _Counts:
     """What is added up over the blocks."""
 
-    batches: dict[int, int] = field(default_factory=dict)
-    vms_in_bin: dict[int, int] = field(default_factory=dict)
-    requests_in_bin: dict[int, int] = field(default_factory=dict)
+    batches: Counter[int] = field(default_factory=Counter)
+    vms_in_bin: Counter[int] = field(default_factory=Counter)
+    requests_in_bin: Counter[int] = field(default_factory=Counter)
     last_s: float = 0.0
-    lifetimes: dict[int, int] = field(default_factory=dict)  # VMs of batches whose end was seen, by class of lifetime
+    lifetimes: Counter[int] = field(default_factory=Counter)  # VMs of batches whose end was seen, by class of lifetime
     alike: float = 0.0  # of their VMs, the share that has the class of another VM of its batch, times VMs
 
     @property
@@ -124,12 +125,9 @@ def _count(rows: Rows, counts: _Counts, counting_s: float, *, together: bool) ->
     key["row"] = np.where((rows["tenant"] == 0) & (not together), rows["row"], -1)
     requests, which, vms = np.unique(key, return_inverse=True, return_counts=True)
     _count_alike(rows, np.ravel(which), counts)
-    for size, number in zip(*np.unique(vms, return_counts=True), strict=True):
-        counts.batches[int(size)] = counts.batches.get(int(size), 0) + int(number)
+    counts.batches.update(vms.tolist())
     for times, into in ((rows["created_s"], counts.vms_in_bin), (requests["created_s"], counts.requests_in_bin)):
-        bins, numbers = np.unique(np.floor(times / counting_s).astype(np.int64), return_counts=True)
-        for which, number in zip(bins.tolist(), numbers.tolist(), strict=True):
-            into[which] = into.get(which, 0) + number
+        into.update(np.floor(times / counting_s).astype(np.int64).tolist())
     counts.last_s = float(rows["created_s"][-1])
 
 
@@ -145,8 +143,7 @@ def _count_alike(rows: Rows, batch: NDArray[np.int_], counts: _Counts) -> None:
     cells, number = np.unique(np.stack([own[np.ravel(place)][several], classes[several]]), axis=1, return_counts=True)
     in_batch = together[np.searchsorted(own, cells[0])]
     counts.alike += float((number * (number - 1) / (in_batch - 1)).sum())
-    for which, vms in zip(*np.unique(classes[several], return_counts=True), strict=True):
-        counts.lifetimes[int(which)] = counts.lifetimes.get(int(which), 0) + int(vms)
+    counts.lifetimes.update(classes[several].tolist())
 
 
 def _fit(

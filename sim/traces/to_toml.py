@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,7 @@ def fit_trace(
 ) -> dict[str, Any]:
     """Fit a trace, or its first *window_s* seconds, and return the group that `vmfleet fit` prints, as a TOML reader gives it."""
     found = fit(open_trace(path, layout, window_s=window_s))
-    group: dict[str, Any] = tomllib.loads(group_section(found, name=name, size=size))["group"][0]
-    return group
+    return dict(tomllib.loads(group_section(found, name=name, size=size))["group"][0])
 
 
 def check_group_name(name: str) -> None:
@@ -58,12 +58,7 @@ def distribution_toml(distribution: Distribution, *, digits: int = DIGITS) -> st
     '{ dist = "weibull", shape = 0.5, scale = "3600s" }'
     """
 
-    def number(value: float) -> str:
-        return _number(value, digits)
-
-    def seconds(value: float) -> str:
-        return _seconds(value, digits)
-
+    number, seconds = partial(_number, digits=digits), partial(_seconds, digits=digits)
     if isinstance(distribution, Exponential):
         return f'{{ dist = "exponential", mean = {seconds(distribution.mean)} }}'
     if isinstance(distribution, Lognormal):

@@ -167,14 +167,9 @@ def _rows(raw: Rows, content: Content, reading: Reading, vm_sizes: tuple[VmSize,
     unseen = own | beyond & (ended >= content.follow_up_s)
     block["low_s"] = np.where(unseen, np.minimum(np.clip(watched, low, np.maximum(raw["seen_s"], low)), watched), low)
     block["high_s"] = np.where(unseen, np.inf, high)
-    number = raw["size"]
-    block["vcpus"] = np.array([shape.vcpus or np.nan for shape in vm_sizes])[number]
-    block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in vm_sizes])[number]
-    block["size"], block["row"], block["tenant"], block["priority"] = (
-        number,
-        raw["row"],
-        raw["tenant"],
-        raw["priority"],
-    )
+    block["vcpus"] = np.array([shape.vcpus or np.nan for shape in vm_sizes])[raw["size"]]
+    block["memory_gib"] = np.array([shape.memory_gib or np.nan for shape in vm_sizes])[raw["size"]]
+    for name in ("size", "row", "tenant", "priority"):
+        block[name] = raw[name]
     block["alive_at_start"] = raw["alive_at_start"] | (created < 0)
     return block

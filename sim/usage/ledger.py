@@ -9,11 +9,11 @@ one that people left on when it was no longer wanted) and a flag (wanted or not)
 hour, from the one and gives it to the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ LEFT_ON = 2  # demand for a Running VM that people forgot to switch off
 COLUMNS = 2 * SLOTS
 
 Ticks = NDArray[np.int64]
+_Number = TypeVar("_Number", int, float)
 
 
 def column(slot: int, wanted: int) -> int:
@@ -245,32 +246,30 @@ class GroupUsage:
 
 def with_more(usage: GroupUsage, counts: Mapping[str, int], amounts: Mapping[str, float] | None = None) -> GroupUsage:
     """The same usage with further counts (added to those of the same name) and amounts."""
-    both = dict(usage.counts)
-    for name, number in counts.items():
-        both[name] = both.get(name, 0) + number
-    return replace(usage, counts=both, amounts={**usage.amounts, **(amounts or {})})
+    return replace(usage, counts=_summed([usage.counts, counts]), amounts={**usage.amounts, **(amounts or {})})
+
+
+def _summed(tables: Iterable[Mapping[str, _Number]]) -> dict[str, _Number]:
+    """The sums of figures of one name."""
+    found: dict[str, _Number] = {}
+    for table in tables:
+        for name, number in table.items():
+            found[name] = found.get(name, 0) + number
+    return found
 
 
 def whole_fleet(usages: Sequence[GroupUsage], *, peak_allocated: int, peak_running: int) -> GroupUsage:
     """The usage of all groups together; peaks of a sum aren't sums of peaks, so they are given."""
     if not usages:
         raise ValueError("a fleet has at least one group")
-    counts: dict[str, int] = {}
-    for usage in usages:
-        for name, number in usage.counts.items():
-            counts[name] = counts.get(name, 0) + number
-    amounts: dict[str, float] = {}
-    for usage in usages:
-        for name, amount in usage.amounts.items():
-            amounts[name] = amounts.get(name, 0.0) + amount
     return GroupUsage(
         group="",
-        amounts=amounts,
+        amounts=_summed(usage.amounts for usage in usages),
         start_s=usages[0].start_s,
         end_s=usages[0].end_s,
         into_hour_s=usages[0].into_hour_s,
         cells=sum((usage.cells for usage in usages[1:]), start=usages[0].cells.copy()),
-        counts=counts,
+        counts=_summed(usage.counts for usage in usages),
         peak_allocated=peak_allocated,
         peak_running=peak_running,
         ready=joined([usage.ready for usage in usages]),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
@@ -24,7 +24,7 @@ from sim.catalog.sizes import size_key
 from sim.errors import CatalogueError, TraceError
 from sim.fields.issues import Issue, Path
 from sim.fields.messages import close_match, list_words, show_value
-from sim.fields.types import Positive, PositiveSeconds, Text, default_field, read_seconds
+from sim.fields.types import Positive, PositiveSeconds, Text, default_field, in_utc, read_seconds
 from sim.model.demand.base import (
     DEMAND_KINDS,
     HOURS_PER_WEEK,
@@ -127,9 +127,7 @@ def _format(text: str) -> str:
 def _origin(value: object) -> float:
     """Seconds on the file's own clock; an instant counts from 1970, as in the file."""
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
-        return (value - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+        return in_utc(value).timestamp()
     return read_seconds(value)
 
 
