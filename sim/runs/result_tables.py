@@ -155,7 +155,10 @@ class _Table(AbstractContextManager["_Table"]):
 
     def _lines(self, numbers: Ints, columns: Arrays) -> Iterator[str]:
         """The lines of each replication as one text: most of their cells are made once for all of them."""
-        cells = [self._cells(name, columns[name]) for name in [*self._types][1:]]
+        names = [*self._types]
+        at = names.index("replication")
+        before = "".join(f"{self._cells(name, columns[name])[0]}," for name in names[:at])  # the same in all rows
+        cells = [self._cells(name, columns[name]) for name in names[at + 1 :]]
         lines: list[str] = []
         own: dict[int, list[str]] = {}  # by place: a line that differs, for each replication
         for place, row in enumerate(zip(*cells, strict=True)):
@@ -166,7 +169,8 @@ class _Table(AbstractContextManager["_Table"]):
         for index, number in enumerate(numbers.tolist()):
             for place, texts in own.items():
                 lines[place] = texts[index]
-            yield str(number) + str(number).join(lines)
+            start = f"{before}{number}"
+            yield start + start.join(lines)
 
     def _cells(self, name: str, values: NDArray[Any]) -> list[Any]:
         """The cells of a column as a CSV file has them, where it isn't the same in each replication a list of each one's."""
@@ -205,9 +209,7 @@ def write_replications(place: Path, replications: Replications) -> None:
     moves: list[tuple[str, float, str]] = []
     bought: list[CommitmentHours] = []
     vms = 0
-    with _Table(place / "replications", FIGURES, as_csv=True) as figures:
-        for words, numbers, rows in replications.figures():
-            _add_figures(figures, numbers, meaning(words)["metrics"], rows)
+    write_figures(place, {"": replications})
     with ExitStack() as stack:
 
         def table(name: str, types: Mapping[str, str], **how: Any) -> _Table:
@@ -238,13 +240,25 @@ def write_replications(place: Path, replications: Replications) -> None:
     _write_commitments(place, bought)
 
 
-def _add_figures(table: _Table, numbers: Ints, names: Mapping[str, Sequence[str]], rows: Floats) -> None:
-    table.add(
-        numbers,
-        group=np.repeat(table.places("group", names), [len(own) for own in names.values()]),
-        metric=table.places("metric", [metric for own in names.values() for metric in own]),
-        value=rows,
-    )
+def write_figures(place: Path, runs: Mapping[Any, Replications], key: str = "") -> None:
+    """Every figure of every replication of some runs, which a first column *key* tells apart: numbers, or texts."""
+    kind = "int64" if all(isinstance(name, int) for name in runs) else "text"
+    with _Table(place / "replications", {**({key: kind} if key else {}), **FIGURES}, as_csv=True) as table:
+        for name, replications in runs.items():
+            for words, numbers, rows in replications.figures():
+                metrics = meaning(words)["metrics"]
+                which = (
+                    {key: np.repeat(table.places(key, [name]) if kind == "text" else name, rows.shape[1])}
+                    if key
+                    else {}
+                )
+                table.add(
+                    numbers,
+                    **which,
+                    group=np.repeat(table.places("group", metrics), [len(own) for own in metrics.values()]),
+                    metric=table.places("metric", [metric for own in metrics.values() for metric in own]),
+                    value=rows,
+                )
 
 
 def _add_bill(table: _Table, numbers: Ints, lines: Sequence[Sequence[str]], own: Arrays) -> None:

@@ -168,13 +168,13 @@ def inside(interval: Interval, domain: Domain, values: Sequence[float]) -> Inter
     return Interval(mean=middle, low=low, high=high, half_width=max(middle - low, high - middle), n=interval.n)
 
 
-def skewness_of(values: Sequence[float]) -> float:
+def skewness_of(values: Sequence[float], variance: float | None = None) -> float:
     """Sample skewness (adjusted Fisher-Pearson); needs three observations. Equal observations have none.
 
     >>> skewness_of([1.0, 2.0, 3.0]), round(skewness_of([0.0, 0.0, 1.0]), 6)
     (0.0, 1.732051)
     """
-    n, variance = len(values), variance_of(values)
+    n, variance = len(values), variance_of(values) if variance is None else variance
     if variance == 0.0:
         return 0.0
     middle, sd = mean_of(values), math.sqrt(variance)
@@ -182,7 +182,11 @@ def skewness_of(values: Sequence[float]) -> float:
 
 
 def with_long_tail(
-    interval: Interval, influences: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS
+    interval: Interval,
+    influences: Sequence[float],
+    confidence: float = 0.95,
+    domain: Domain = NO_BOUNDS,
+    variance: float | None = None,
 ) -> Interval:
     """The interval, its bound on the side of the long tail moved out to that of Hall's transformed t where observations are skewed.
 
@@ -193,19 +197,20 @@ def with_long_tail(
     low, high, n = interval.low, interval.high, len(influences)
     if low is None or high is None or n < LEAST_FOR_SKEWNESS:
         return interval
-    skewness = skewness_of(influences)
+    variance = variance_of(influences) if variance is None else variance
+    skewness = skewness_of(influences, variance)
     if abs(skewness) <= SKEWED:
         return interval
     tail, a = math.copysign(1.0, skewness), skewness / 3
     y = -tail * t_quantile(0.5 + confidence / 2, n - 1) / math.sqrt(n) - skewness / (6 * n)
-    bound = interval.mean - math.sqrt(variance_of(influences)) * (math.cbrt(1 + 3 * a * y) - 1) / a
+    bound = interval.mean - math.sqrt(variance) * (math.cbrt(1 + 3 * a * y) - 1) / a
     if domain[0] <= bound <= domain[1]:
         low, high = min(low, bound), max(high, bound)
     half_width = max(interval.mean - low, high - interval.mean)
     return Interval(mean=interval.mean, low=low, high=high, half_width=half_width, n=interval.n)
 
 
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+def mean_interval(values: Sequence[float], confidence: float = 0.95, variance: float | None = None) -> Interval:
     """Mean of independent replications with Student's t interval on n - 1 degrees (Law, 4.5).
 
     >>> ten_days = [1.20, 1.50, 1.68, 1.89, 0.95, 1.49, 1.58, 1.55, 0.50, 1.09]  # Law, example 4.26
@@ -215,7 +220,8 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     n = len(values)
     if n < 2:
         return _unbounded(mean_of(values), n)
-    return _around(mean_of(values), math.sqrt(variance_of(values) / n), n - 1, confidence, n)
+    variance = variance_of(values) if variance is None else variance
+    return _around(mean_of(values), math.sqrt(variance / n), n - 1, confidence, n)
 
 
 def paired_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -332,9 +338,12 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-def bounded_mean(values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS) -> Interval:
-    """Mean with its interval: Student's t, inside the figure's domain, and as far as a long tail asks for."""
-    return with_long_tail(inside(mean_interval(values, confidence), domain, values), values, confidence, domain)
+def bounded_mean(
+    values: Sequence[float], confidence: float = 0.95, domain: Domain = NO_BOUNDS, variance: float | None = None
+) -> Interval:
+    """Mean with its interval: Student's t, inside the figure's domain, and as far as a long tail asks for; *variance*: if known."""
+    interval = inside(mean_interval(values, confidence, variance), domain, values)
+    return with_long_tail(interval, values, confidence, domain, variance)
 
 
 def bounded_ratio(
@@ -352,7 +361,10 @@ def estimate_mean(values: Sequence[float], confidence: float = 0.95, domain: Dom
     """One metric over the replications in which it is defined: mean with t interval, and its percentiles."""
     if values and (values[0] or math.copysign(1.0, values[0]) > 0.0) and values.count(values[0]) == len(values):
         return _constant_estimate(values[0], len(values), confidence, domain)
-    return _estimate(bounded_mean(values, confidence, domain) if values else None, values, len(values))
+    variance = variance_of(values) if len(values) > 1 else None
+    return _estimate(
+        bounded_mean(values, confidence, domain, variance) if values else None, values, len(values), variance
+    )
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -370,7 +382,7 @@ def estimate_ratio(
     return _estimate(bounded_ratio(tops, bottoms, confidence, domain), each, len(tops))
 
 
-def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Estimate:
+def _estimate(interval: Interval | None, values: Sequence[float], n: int, variance: float | None = None) -> Estimate:
     if interval is None:
         nothing: dict[str, Any] = dict.fromkeys(_FIELDS)
         return Estimate(**nothing | {"n": n})
@@ -380,7 +392,7 @@ def _estimate(interval: Interval | None, values: Sequence[float], n: int) -> Est
     def quantile(p: float) -> float | None:
         return percentile(values, p) if constant or p == 0.5 or len(values) >= replications_for(p) else None
 
-    sd = math.sqrt(variance_of(values)) if len(values) >= 2 else None
+    sd = math.sqrt(variance_of(values) if variance is None else variance) if len(values) >= 2 else None
     quantiles = {f"p{100 * p:02.0f}": quantile(p) for p in (0.05, 0.5, 0.9, 0.95, 0.99)}
     bounds = {"low": interval.low, "high": interval.high, "half_width": interval.half_width}
     return Estimate(mean=interval.mean, sd=sd, n=n, **bounds, **quantiles)

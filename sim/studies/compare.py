@@ -29,7 +29,7 @@ from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
 from sim.studies.cost_words import comparison_sheet, cost_answer
 from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
-from sim.studies.study_folders import hours_of, period_of, replications_table, write_study
+from sim.studies.study_folders import hours_of, period_of, write_study
 
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
 
@@ -148,7 +148,8 @@ class Comparison(Pictured):
             (COMPARISON, summary),
             {name: run.scenario for name, run in runs.items()},
             [*runs.values()],
-            [replications_table("variant", runs), ("causes", ("variant", *CAUSE_COLUMNS), causes)],
+            [("causes", ("variant", *CAUSE_COLUMNS), causes)],
+            figures=("variant", runs),
             sheet=comparison_sheet(summary),
             study="compare",
         )

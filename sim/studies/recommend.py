@@ -26,7 +26,7 @@ from sim.statistics.intervals import Interval, mean_interval, mean_of
 from sim.studies.answers import Answer
 from sim.studies.commitment_offers import FleetHours, Offer, offers
 from sim.studies.convex_search import Costs, edge, least
-from sim.studies.study_folders import replications_table, table_of, write_study
+from sim.studies.study_folders import table_of, write_study
 from sim.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
 FALL = 0.2  # of demand, for which the regret is stated
@@ -159,9 +159,17 @@ class Recommendation(Answer):
 
     def write(self, folder: str | Path) -> Path:
         """Write recommend.json, its purchases as a table, and every figure of every replication."""
-        tables = [table_of("recommend", self.rows()), replications_table("scenario", {self.scenario.name: self.run})]
+        tables = [table_of("recommend", self.rows())]
         summary = ("recommend.json", self.summary())
-        return write_study(folder, summary, {"scenario": self.scenario}, [self.run], tables, study="recommend")
+        return write_study(
+            folder,
+            summary,
+            {"scenario": self.scenario},
+            [self.run],
+            tables,
+            figures=("scenario", {self.scenario.name: self.run}),
+            study="recommend",
+        )
 
 
 def recommend(scenario: Scenario | str | Path, **keywords: Unpack[StudyKeywords]) -> Recommendation:

@@ -27,7 +27,7 @@ from sim.studies.answers import Answer
 from sim.studies.axes import axes_of, changed, value_words
 from sim.studies.constraints import FEASIBLE, INFEASIBLE, UNDECIDED, Constraint, parse_constraint
 from sim.studies.size_search import Runner, Search, Trial, find
-from sim.studies.study_folders import period_of, replications_table, table_of, write_study
+from sim.studies.study_folders import period_of, table_of, write_study
 from sim.studies.sweep import column_value
 
 
@@ -131,10 +131,17 @@ class Sizing(Answer):
     def write(self, folder: str | Path) -> Path:
         """Write size.json, the evidence as a table, and every figure of every replication."""
         runs = {str(index): trial.run for index, trial in enumerate(self.trials)}
-        tables = [table_of("size", self.rows()), replications_table("trial", runs)]
+        tables = [table_of("size", self.rows())]
         summary = ("size.json", self.summary())
         return write_study(
-            folder, summary, {"scenario": self.scenario}, [*runs.values()], tables, sheet=self._sheet(), study="size"
+            folder,
+            summary,
+            {"scenario": self.scenario},
+            [*runs.values()],
+            tables,
+            figures=("trial", runs),
+            sheet=self._sheet(),
+            study="size",
         )
 
     @property

@@ -1,13 +1,13 @@
 """Writes the result folder of a study of several runs: as for one run, as a whole or not at all."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sim.runs.atomic_write import new_folder
 from sim.runs.digests import PROVENANCE
 from sim.runs.provenance import catalogue_facts, input_digest, program, timing
-from sim.runs.result_tables import METRIC_COLUMNS, metric_rows, write_json, write_table
+from sim.runs.result_tables import write_figures, write_json, write_table
 from sim.runs.run_result import RunResult
 from sim.runs.simulation_input import compile_scenario
 from sim.runs.summary_csv import Sheet, write_sheet
@@ -39,10 +39,14 @@ def write_study(
     runs: Sequence[RunResult],
     tables: Sequence[Table],
     *,
+    figures: tuple[str, Mapping[Any, RunResult]] | None = None,
     sheet: Sheet | None = None,
     **facts: object,
 ) -> Path:
-    """Write a study's summary (file and content; *sheet*: for a spreadsheet), its scenarios and tables; *facts*, such as its kind, go into `provenance.json`."""
+    """Write a study's summary (file and content; *sheet*: for a spreadsheet), its scenarios and tables.
+
+    *figures*: of these runs every figure of every replication, with the column that tells the runs apart; *facts*, such as its kind, go into `provenance.json`.
+    """
     file, content = summary
     with new_folder(folder) as place:
         write_json(place / file, content)
@@ -51,6 +55,9 @@ def write_study(
         write_json(place / PROVENANCE, _provenance(scenarios, runs, facts))
         for name, columns, rows in tables:
             write_table(place / name, columns, rows)
+        if figures is not None:
+            key, own = figures
+            write_figures(place, {name: run.replications for name, run in own.items()}, key)
         (place / "scenarios").mkdir()
         for index, (name, scenario) in enumerate(scenarios.items()):  # numbered, since names may hold anything
             plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:60]
@@ -62,17 +69,6 @@ def table_of(name: str, rows: Iterable[Mapping[str, object]]) -> Table:
     """A table of rows that all have the same columns."""
     rows = list(rows)
     return name, list(rows[0]), [list(row.values()) for row in rows]
-
-
-def replications_table(key: str, runs: Mapping[Any, RunResult]) -> Table:
-    """Every figure of every replication of several runs; *key* is the column that tells the runs apart."""
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        for name, run in runs.items():
-            for row in metric_rows(run.replications):
-                yield name, *row
-
-    return "replications", (key, *METRIC_COLUMNS), rows()
 
 
 def _provenance(

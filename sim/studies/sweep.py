@@ -22,7 +22,7 @@ from sim.statistics.intervals import Estimate
 from sim.studies.answers import check_metrics
 from sim.studies.axes import Axis, Point, Vary, axes_of, points_of, shown
 from sim.studies.constraints import Constraint, parse_constraint
-from sim.studies.study_folders import period_of, replications_table, table_of, write_study
+from sim.studies.study_folders import period_of, table_of, write_study
 from sim.studies.sweep_words import forms_of
 
 
@@ -99,10 +99,18 @@ class Sweep(Pictured):
 
     def write(self, folder: str | Path) -> Path:
         """Write sweep.json, the tidy table, and every figure of every replication."""
-        tables = [table_of("sweep", self.rows()), replications_table("point", dict(enumerate(self.runs)))]
+        tables = [table_of("sweep", self.rows())]
         summary, scenarios = ("sweep.json", self.summary()), {"scenario": self.scenario}
         return write_study(
-            folder, summary, scenarios, self.runs, tables, sheet=self._sheet(), study="sweep", points=len(self.points)
+            folder,
+            summary,
+            scenarios,
+            self.runs,
+            tables,
+            figures=("point", dict(enumerate(self.runs))),
+            sheet=self._sheet(),
+            study="sweep",
+            points=len(self.points),
         )
 
     def _sheet(self) -> Sheet:

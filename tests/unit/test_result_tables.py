@@ -20,7 +20,7 @@ from sim.lifecycle.power import PowerState
 from sim.runs.blocks import HALF, dollars_of, pack
 from sim.runs.kept import Replications
 from sim.runs.replication import Replication
-from sim.runs.result_tables import write_json, write_replications
+from sim.runs.result_tables import write_figures, write_json, write_replications
 
 
 def test_json_has_a_metric_a_line(tmp_path: Path) -> None:
@@ -227,3 +227,20 @@ def test_figures_over_time_are_drawn_from_the_first_of_many_replications(
     first = [each.timeline["dev"].vms[:, column] for each in result.replications[:4]]
     assert running == pytest.approx(np.mean(first, axis=0), rel=1e-12)
     assert running != pytest.approx([hour.mean for hour in result.hourly("running", "dev")], rel=1e-12)
+
+
+@pytest.mark.parametrize("names", [["nights, on", "x"], [0, 1]])
+def test_figures_of_several_runs_say_of_which_they_are(tmp_path: Path, names: list[Any]) -> None:
+    """A study's table: a first column of texts or of numbers, in both files."""
+    runs = {name: sim.run(_fleet(), replications=3, seed=seed) for seed, name in enumerate(names)}
+    write_figures(tmp_path, {name: run.replications for name, run in runs.items()}, "variant")
+    wanted = [
+        [name, *row] for name, run in runs.items() for table, row in _rows(run.replications) if table == "replications"
+    ]
+    defined = [[None if cell != cell else cell for cell in row] for row in wanted]
+    table = pq.read_table(tmp_path / "replications.parquet")
+    assert table.column_names == ["variant", "replication", "group", "metric", "value"]
+    assert [list(row) for row in zip(*table.to_pydict().values(), strict=True)] == defined
+    with (tmp_path / "wanted.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([table.column_names, *defined])
+    assert (tmp_path / "replications.csv").read_bytes() == (tmp_path / "wanted.csv").read_bytes()
