@@ -150,7 +150,7 @@ def _rounded(found: ReadyTimes) -> ReadyTimes:
         waits, place = np.unique(found.waits[some] >> surplus << surplus, return_inverse=True)
         values.append(waits)
         weights = None if found.times is None else found.times[some]
-        counts.append(np.bincount(place, weights=weights, minlength=len(waits)).astype(np.int64))
+        counts.append(np.bincount(place, weights=weights, minlength=len(waits)))
     waits, place = np.unique(np.concatenate(values), return_inverse=True)
     times = np.bincount(place, weights=np.concatenate(counts), minlength=len(waits)).astype(np.int64)
     return replace(found, waits=waits, times=times)

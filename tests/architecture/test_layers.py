@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -114,3 +116,11 @@ def test_scripts_say_what_they_cover_ask_and_expect() -> None:
         for part in ("Covers:", "Question:", "Expect:"):
             assert part in header, f"{script.name} has no {part}"
         assert len(script.read_text().splitlines()) <= 110, f"{script.name} is too long to be read at once"
+
+
+def test_what_a_package_exports_is_there() -> None:
+    """A name in `__all__` that doesn't exist fails only where someone imports everything."""
+    for found in pkgutil.walk_packages(sim.__path__, "sim."):
+        if not found.name.endswith("__main__"):
+            module = importlib.import_module(found.name)
+            assert [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)] == [], found.name

@@ -84,6 +84,9 @@ ONE_CAUSE = {
         fleet(disks=["P10"]), fleet(disks=["P10"], when_off="delete"), "disks", -10 * (H - 110) * 0.01,
     ),
     "period": (fleet(), fleet({"horizon": "28d"}), "period", 1100 * 0.23),
+    "period of all that a VM has": (
+        fleet(disks=["P10"]), fleet({"horizon": "7d"}, disks=["P10"]), "period", -(550 * 0.23 + 10 * H / 2 * 0.01),
+    ),
 }  # fmt: skip
 
 

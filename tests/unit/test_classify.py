@@ -132,6 +132,8 @@ def test_a_row_has_this_meter_to_its_last_attribute(cells: dict[str, Any], meter
          "which kind of disk the operations are of isn't said"),
         ({"category": "Virtual Machines Licenses", "subcategory": "Red Hat", "meter": "4 vCPU VM License"}, OTHER, "4 vCPU VM License",
          "software licences other than Windows have no list here"),
+        ({"subcategory": "Red Hat", "meter": "4 vCPU VM License"}, OTHER, "4 vCPU VM License",
+         "software licences other than Windows have no list here"),
         (VM | {"region": "marsnorth"}, OTHER, "D4s v5", "region 'marsnorth' is not in the bundled catalogue"),
     ],
 )  # fmt: skip

@@ -189,6 +189,13 @@ def test_overallocation_of_a_capacity_reservation_costs_only_the_vms():
     assert made.commitments["room"].used_fraction == 1.0
 
 
+def test_what_a_savings_plan_covers_is_money_at_pay_as_you_go_prices():
+    """0.24 USD an hour at 0.12 pays for two of six VM hours: a third of what it could have covered."""
+    use = bill([hours("d", [6.0])], SavingsPlan(name="plan", hourly_usd=0.24, term="3y")).commitments["plan"]
+    assert (use.covered, use.could_cover) == (pytest.approx(2 * PAYG), pytest.approx(6 * PAYG))
+    assert (use.worth, use.cost) == (pytest.approx(2 * PAYG), pytest.approx(0.24))
+
+
 def test_two_capacity_reservations_do_not_hold_the_same_vm():
     """Six VMs fill the first five units, and one of the second five."""
     rooms = [CapacityReservation(name=name, size=D4, quantity=5, region=REGION) for name in ("a", "b")]

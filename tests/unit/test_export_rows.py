@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sim.billing.export_rows import ExportRow, Sku, read_export, scan_export
+from sim.billing.german_cells import english
 from sim.recognise import Recognised
 
 DAY = {"start": datetime(2024, 9, 17, tzinfo=UTC), "end": datetime(2024, 9, 18, tzinfo=UTC)}
@@ -212,3 +213,31 @@ def test_a_scan_counts_rows_days_and_subscriptions(tmp_path: Path) -> None:
     for change in ({"Cost": "0.5"}, {"ChargeType": "UnusedReservation"}):
         read(tmp_path, *rows[:2], rows[2] | change)
         assert scan_export(tmp_path / "export.csv", seen).format == "azure-amortized"
+
+
+def test_a_row_shorter_than_the_header_says_nothing_in_its_last_cells(tmp_path: Path) -> None:
+    """As spreadsheets cut them: by one cell, or by all that are empty."""
+    (tmp_path / "export.csv").write_text(
+        "Date,Cost,Quantity,MeterName\n2024-09-17,5,2\n2024-09-18,6\n", encoding="utf-8"
+    )
+    names = ("date", "cost", "quantity", "metername")
+    seen = Recognised(kind="cost-export", words="", format="azure", columns=names, delimiter=",")
+    rows = list(read_export(tmp_path / "export.csv", seen).rows)
+    assert [(row.cost, row.quantity, row.sku.meter, row.problem) for row in rows] == [
+        (5.0, 2.0, "", ""),
+        (6.0, 0.0, "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written", "means"),
+    [
+        ("charge", "Einkauf", "Purchase"), ("charge", "nicht genutzter Sparplan", "UnusedSavingsPlan"), ("charge", "Steuer", "Tax"),
+        ("pricing", "Reservierung", "Reservation"), ("pricing", "Bei Bedarf", "OnDemand"), ("discount", "Sparplan", "SavingsPlan"),
+        ("category", "Speicher", "Storage"), ("unit", "1 Monat", "1 Month"), ("consumed_unit", "100 Std.", "100 Hours"),
+        ("meter", "P10-Momentaufnahmen", "P10 Snapshots"), ("pricing", "Uso", "Uso"), ("meter", "D4s v5", "D4s v5"),
+    ],
+)  # fmt: skip
+def test_a_german_cell_has_its_english_value(cell: str, written: str, means: str) -> None:
+    """By the cell; a word that isn't known stays as it is."""
+    assert english(cell, written) == means

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from focus_validator import broken_rules, needs_2, needs_it, verdict_on
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan
 from sim.billing.breakdown import Days, VmBreakdown
 from sim.billing.focus import COLUMNS, VALIDATOR_COLUMNS, focus_rows, write_focus
-from sim.billing.focus_contracts import contract_rows
+from sim.billing.focus_contracts import COLUMNS_1_3, CONTRACT_COLUMNS, contract_rows, rows_1_3
 from sim.billing.invoice import read_invoice
 from sim.billing.rating import rate_run, rate_stays
 from sim.billing.spot_prices import SpotSteps
@@ -219,7 +220,7 @@ def test_a_list_of_stays_is_rated_by_hand(tmp_path):
         (("vm,state", "machine,state"), r"stays\.csv:1: vm: no such column"),
         (("windows,P10", "dos,P10"), r"stays\.csv:2: os, priority.*linux or windows"),
         (("2026-01-05T18:00:00Z,2026-01-06", "2026-01-05T17:00:00Z,2026-01-06"), r"VM a, .*begins before"),
-        ((STAYS, "vm,state,start,end,size\n"), "has no rows"),
+        ((STAYS, "vm,state,start,end,size\n"), r"stays\.csv:2: .*has no rows"),
     ],
 )
 def test_issues_of_a_usage_file_are_reported_with_their_line(tmp_path, change, message):
@@ -277,6 +278,19 @@ LINUX_D8 = '{"InstanceType": "Standard_D8s_v5", "OperatingSystem": "Linux"}'
 WINDOWS_D4 = '{"InstanceType": "Standard_D4s_v5", "OperatingSystem": "Windows"}'
 VMS = ("Compute", "Virtual Machines", "Virtual Machines", "Virtual machine")
 BOUGHT = ("Compute", "Virtual Machines", "Virtual Machines", "Commitment")
+
+
+def test_empty_units_without_a_commitment_are_paid_and_not_consumed():
+    """Three units, of which one VM takes one for ten hours: what stood empty is billed, and nothing was consumed of it."""
+    stays = stays_of(GROUPS[:1], [("dev", Stay(vm="a", state=PowerState.RUNNING, start_s=0.0, end_s=36000.0))])
+    rating = rate_stays(stays, CATALOGUE, "2018-08", COMMITMENTS[2:3], window_s=(0.0, 86400.0), start=START)
+    rows = [row for row in focus_rows(rating, START) if row["ChargeDescription"] == "room: empty units"]
+    assert sum(row["PricingQuantity"] for row in rows) == pytest.approx(3 * 24 - 10)
+    (line,) = (line for line in rating.bill.lines if line.meter == "commitment.room.unused")
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == Decimal(line.amount_nano) / 10**9 > 0
+    assert {row.get("ConsumedQuantity") for row in rows} == {row.get("ConsumedUnit") for row in rows} == {None}
+
+
 IN_WORDS = {  # ChargeCategory, ChargeFrequency, PricingCategory, PricingUnit, ConsumedUnit; service; SkuPriceDetails; RegionId
     ("compute.Standard_D4s_v5.windows.covered.ri of dev", "ri"):
         ("Usage", "Usage-Based", "Committed", "Hours", "Hours", *VMS, WINDOWS_D4, REGION),
@@ -404,3 +418,37 @@ def test_contracts_run_to_the_same_day_of_a_later_year(start: datetime, end_1y: 
     assert [plan[f"ContractCommitment{word}"] for word in words] == [
         "Spend", "Savings Plan", "EUR", pytest.approx(hours * 0.3), f"{hours * 0.3:.9f}", "plan: 0.3 EUR an hour, 3y", "plan",
     ]  # fmt: skip
+
+
+def test_charges_of_focus_1_3_name_the_contract_that_was_applied() -> None:
+    """Used or unused hours of a reservation, money of a plan; buying one applies nothing, and neither does an hour at its price."""
+    before = export(by_vm=False)[1]
+    rows = list(rows_1_3(before))
+    assert len(rows) == len(before)
+    applied = {}
+    for row in rows:
+        assert row.keys() <= set(COLUMNS_1_3)
+        assert row["HostProviderName"] == row["ServiceProviderName"] == "Microsoft"
+        name = row.get("CommitmentDiscountName") if row["ChargeCategory"] == "Usage" else None
+        found = json.loads(row["ContractApplied"] or '{"Elements": [{}]}')["Elements"][0]
+        applied.setdefault(name, set()).update(found)
+        if name == "ri":
+            assert found["ContractCommitmentAppliedQuantity"] == float(row["CommitmentDiscountQuantity"]) > 0
+            assert (found["ContractCommitmentID"], found["ContractCommitmentAppliedUnit"]) == ("ri", "Hours")
+        if name == "plan":
+            assert found["ContractCommitmentAppliedCost"] == float(row["EffectiveCost"]) > 0
+    either = {"ContractID", "ContractCommitmentID"}
+    assert applied == {
+        None: set(),
+        "ri": either | {"ContractCommitmentAppliedQuantity", "ContractCommitmentAppliedUnit"},
+        "plan": either | {"ContractCommitmentAppliedCost"},
+    }
+
+
+def test_contract_commitments_have_the_columns_of_the_specification() -> None:
+    """FOCUS 1.3's dataset of contract commitments, typed from its list of columns: each row has all of them."""
+    own = ["BillingCurrency", "ContractId", "ContractPeriodStart", "ContractPeriodEnd"]
+    parts = ["Id", "Category", "Type", "Description", "PeriodStart", "PeriodEnd", "Cost", "Quantity", "Unit"]
+    assert set(CONTRACT_COLUMNS) == {*own, *(f"ContractCommitment{part}" for part in parts)}
+    for row in contract_rows(export()[0], START):
+        assert set(row) == set(CONTRACT_COLUMNS)

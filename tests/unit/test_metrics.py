@@ -223,3 +223,24 @@ def test_a_savings_rate_may_be_negative_and_is_a_ratio_of_means():
     assert row.ratio_of == ("commitment.ri.saved", "commitment.ri.worth")
     assert row.domain == (-float("inf"), 1.0)
     assert find_metric("commitment.ri.coverage").domain == (0.0, 1.0)  # type: ignore[union-attr]
+
+
+HIGHER = (
+    "cost.trusted_share", "deadline.met", "deadline.met_share", "load.served", "load.served_share", "served_hours",
+    "availability", "sla.uptime", "commitment.<name>.used_fraction", "commitment.<name>.utilisation",
+    "commitment.<name>.coverage", "commitment.<name>.saved", "commitment.<name>.effective_savings_rate",
+)  # fmt: skip
+NEITHER = (
+    "commitment.<name>.covered", "commitment.<name>.could_cover", "commitment.<name>.worth", "hours.<state>", "wanted_hours",
+    "ready.moments", "sla.credit", "vms.peak_allocated", "vms.peak_running", "hosts.used_share", "hosts.peak_used", "vms.created",
+    "vms.deleted", "operations.<operation>.accepted", "operations.<operation>.succeeded", "allocation.attempts",
+    "service_healings", "maintenance_impacts", "autoscale.out", "autoscale.in", "deadline.due", "load.offered",
+)  # fmt: skip
+"""Of every other metric less is better: costs, waits, failures."""
+
+
+def test_a_comparison_says_better_of_what_an_owner_wants() -> None:
+    """Typed from what each metric counts: a saving that were called better when lower would turn every verdict round."""
+    found = {direction: [name for name in METRICS if METRICS[name].better == direction] for direction in ("higher", "")}
+    assert {name: sorted(names) for name, names in found.items()} == {"higher": sorted(HIGHER), "": sorted(NEITHER)}
+    assert {METRICS[name].better for name in METRICS if name not in {*HIGHER, *NEITHER}} == {"lower"}

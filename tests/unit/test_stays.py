@@ -91,10 +91,10 @@ def test_disks_that_do_not_exist_are_refused(written):
 
 def test_two_states_at_once_are_refused():
     """A VM that is running and deallocated at one instant would be billed twice."""
-    with pytest.raises(InputError, match=r"VM a, .*begins before"):
-        recorded(("a", RUNNING, 0.0, 100.0), ("a", DEALLOCATED, 99.0, 200.0))
-    with pytest.raises(InputError, match="ends before it starts"):
-        recorded(("a", RUNNING, 100.0, 0.0))
+    with pytest.raises(InputError, match=r"VM b, deallocated .*begins before the stay before it, VM b, running"):
+        recorded(("a", RUNNING, 0.0, 100.0), ("b", RUNNING, 0.0, 100.0), ("b", DEALLOCATED, 99.0, 200.0))
+    with pytest.raises(InputError, match=r"VM b, running from 1 h to 0\.5 h: it ends before it starts"):
+        recorded(("a", RUNNING, 0.0, 3600.0), ("b", RUNNING, 3600.0, 1800.0))
 
 
 def random_lives(seed: int, vms: int = 40, of: tuple[RatedGroup, ...] = ()):

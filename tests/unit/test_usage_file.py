@@ -64,6 +64,15 @@ def test_what_a_file_doesn_t_say_is_the_caller_s_or_the_plainest(tmp_path: Path)
     assert given.stays.groups == (expected,)
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_cells_are_parted_as_the_header_parts_them(tmp_path: Path, between: str) -> None:
+    """Commas, or what a spreadsheet of another country writes."""
+    text = "vm,state,start,end,size\na,running,0,3600,Standard_D2s_v5\n".replace(",", between)
+    stays = read(tmp_path, text).stays
+    assert [group.size for group in stays.groups] == ["Standard_D2s_v5"]
+    assert stays.end_s == 3600.0
+
+
 def test_a_file_s_own_cells_count_before_the_caller_s(tmp_path: Path) -> None:
     """All of them; an empty cell says nothing."""
     columns = "size,region,os,priority,hybrid_benefit,disks,public_ip,keeps_disks,group"
@@ -137,3 +146,10 @@ def test_a_wrong_column_is_not_named_on_every_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, "vm,state,start,end,size\n" + "a,asleep,0,1,D4\n" * 30)
     assert str(caught.value).count("is no power state") == 20
+
+
+def test_a_file_of_another_kind_is_called_by_its_name(tmp_path: Path) -> None:
+    """With what the command reads."""
+    columns = "ChargePeriodStart,ChargePeriodEnd,BilledCost,SkuMeter,ConsumedQuantity,ChargeCategory"
+    with pytest.raises(UsageError, match=r"stays\.csv: this is a FOCUS 1\.1 export .*lists of stays and cost exports"):
+        read(tmp_path, f"{columns}\n2024-01-01,2024-01-02,1,x,1,Usage\n")
