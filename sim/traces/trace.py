@@ -72,11 +72,9 @@ class Trace:
         if content.stamp_s:
             lines.append(f"times in steps of {format_duration(content.stamp_s)}")
         if self.ended_early:
-            lines.append(
-                f"{self.ended_early:,} were alive when they were last seen, before the end; they are replayed until then"
-            )
+            lines.append(f"last seen alive before the end, and replayed until then: {self.ended_early:,}")
         if self.left_out:
-            lines.append(f"{self.left_out:,} rows lie outside the window and were left out")
+            lines.append(f"left out, as they lie outside the window: {self.left_out:,}")
         return [*lines, *(f"assumed: {one}" for one in content.assumptions)]
 
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +297,13 @@ class TestNames:
         assert tier_for(1, "S") == "S4"
         with pytest.raises(ValueError, match="does not exist"):
             tier_for(40000)
+        with pytest.raises(ValueError, match="disk kind 'X' is not one of P, E, S"):
+            tier_for(200, "X")
+
+    def test_a_list_without_a_meter_says_so(self, catalogue: Catalogue) -> None:
+        """A list made by hand may have VMs only."""
+        with pytest.raises(CatalogueError, match=r"no price for snapshot\.premium in the bundled catalogue"):
+            replace(catalogue, meter_blocks=()).other_meter("snapshot.premium", "westeurope")
 
 
 class TestOverrides:
@@ -384,6 +392,12 @@ class TestFile:
             (["version"], 2, "version"),
             (["currency"], "dollar", "three-letter"),
             (["sizes"], [], "sizes: an object is needed, found a list"),
+            (["disks"], {}, "disks: a list is needed, found an object"),
+            (
+                ["disks"],
+                [{"regions": "moon", "source": "", "trust": "user", "per_month": {}}],
+                "disks[0].regions: 'moon' must be a list of regions",
+            ),
             (["sizes", "Standard_X2_v1", "vcpus"], 0, "vcpus: 0 is not a number above 0"),
             (["sizes", "Standard_X2_v1", "cpus"], 2, "cpus is not known of a size"),
             (["sizes", "standard_x2_v1"], {"vcpus": 2}, "same size as"),

@@ -129,12 +129,26 @@ class TestWhatIsTaken:
             item(tierMinimumUnits=100.0, retailPrice=0.2),
             item(armSkuName=""),
             item(armRegionName=""),
+            item(type="Preview"),
+            item(skuName="D4s v5 Expired", retailPrice=0.1),
+            item(type="Reservation", reservationTerm="1 Year", productName=WINDOWS["productName"]),
+            item(type="Reservation", reservationTerm="1 Year", skuName="D4s v5 Spot"),
+            item(
+                type="Reservation", reservationTerm="1 Year", armSkuName="Standard_D8s_v5", retailPrice=0, unitPrice=0
+            ),
+            item(
+                serviceName="Storage",
+                productName="Premium SSD Managed Disks",
+                meterName="P11 LRS Disk",
+                unitOfMeasure="1/Month",
+            ),
         ]
         made = imported(ALL + more)
         assert made.taken == 6
         assert made.left_out == {
             "low priority": 1, "Cloud Services": 1, "dev/test price": 1, "service Storage": 1, "reservation of 5 Years": 1,
-            "dedicated host": 1, "price 0": 1, "volume tier": 1, "no size": 1, "no region": 1,
+            "dedicated host": 1, "price 0": 2, "volume tier": 1, "no size": 1, "no region": 1,
+            "type Preview": 1, "expired": 1, "Windows reservation": 1, "spot reservation": 1, "disk tier P11": 1,
         }  # fmt: skip
 
     @pytest.mark.parametrize("product", ["DCsv3 Series Windows", "Virtual Machines NCCadsv5 Srs Win", "X Windows "])

@@ -85,6 +85,8 @@ def test_places_in_step_are_one_axis():
         ("group.a.count=1..9999999", "more than"),
         ("group.a.count=a..b:1", "a..b"),
         ("a+b=1,2", "1 values for 2 places"),
+        ("group.a.count=1..9/1", "spreads 2 values or more from LOW up to HIGH"),
+        ("group.a.count=9..1/3", "spreads 2 values or more from LOW up to HIGH"),
         ("group.a.autoscale.regular_above_base=0..1", "is a share; say the step, as in 0..1:5%"),
         ("group.*.people.forgets=0 %..20 %", "is a share; say the step"),
         ("commitment.plan.hourly=0..1", "takes any number, so say the step"),
@@ -107,6 +109,8 @@ def test_axes_that_contradict_are_refused():
         axes_of({("a", "b"): [1]})
     with pytest.raises(InputError, match="combinations are more"):
         axes_of({"a": range(1000), "b": range(1000)})
+    with pytest.raises(InputError, match="--vary a: no values; give some, such as a=1,2,3"):
+        axes_of({"a": []})
 
 
 @given(st.text(alphabet="ab,[]{}\"'", max_size=20))
@@ -120,6 +124,23 @@ def test_points_are_every_combination_in_order(fleet: sim.Scenario):
     points = points_of(fleet, axes_of({"group.a.count": [1, 2], "horizon": ["3h", "6h"]}))
     assert [tuple(point.settings.values()) for point in points] == [(1, "3h"), (1, "6h"), (2, "3h"), (2, "6h")]
     assert [(p.scenario.groups[0].count, p.scenario.horizon_s) for p in points][2] == (2, 10_800.0)
+
+
+def test_settings_are_shown_as_they_are_written(fleet: sim.Scenario):
+    """A text alone is one axis; a key left out is none, a table is one line, a number has no binary tail."""
+    one, none, table, number = (
+        points_of(fleet, axes_of(vary))[0]
+        for vary in (
+            "group.a.count=3",
+            {"group.a.create_over": [None]},
+            {"group.a.cycle": [{"on": "1h", "off": {"dist": "exponential", "mean": "2h"}}]},
+            {"prices.discount": [0.1 + 0.2]},
+        )
+    )
+    assert one.label == "group.a.count=3"
+    assert none.label == "group.a.create_over=none"
+    assert table.label == "group.a.cycle={ on = 1h, off = { dist = exponential, mean = 2h } }"
+    assert number.label == "prices.discount=0.3"
 
 
 def test_every_wrong_setting_is_reported_at_once(fleet: sim.Scenario):

@@ -146,16 +146,46 @@ def test_a_row_is_censored_at_the_end_of_its_own_watch(tmp_path):
     assert rows["lifetime_s"].tolist() == [1000, 4000, math.inf, 10_000]
     assert rows["high_s"].tolist() == [math.inf, math.inf, math.inf, 10_000]  # a fit knows that they went on
     assert (opened.ended_early, opened.still_alive) == (2, 1)
-    assert any("2 were alive when they were last seen" in line for line in opened.describe())
+    assert "last seen alive before the end, and replayed until then: 2" in opened.describe()
 
 
-def test_a_wrong_row_of_the_packing_trace_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ((9, 3, 7, 0, 5.0, 4.0), r":5: vm\.endtime: 4\.0 is wrong \(right is not before starttime, 5\.0\)"),
+        ((9, 3, 7, 0, None, 4.0), r":5: vm\.starttime: None is wrong \(right is days from the beginning of the window\)"),
+        ((9, 3, 7, 0, 5.0, "late"), r":5: vm\.endtime: 'late' is wrong \(right is days from the beginning of the window, or NULL\)"),
+        ((9, 3, 7, 2, 5.0, 6.0), r":5: vm\.priority: 2 is wrong \(right is 0 \(high\) or 1 \(low\)\)"),
+        ((9, 3, 99, 0, 5.0, 6.0), r":5: vm\.vmTypeId: 99 is wrong \(right is a vmTypeId of the table vmType\)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_row_of_the_packing_trace_is_named(tmp_path, row, says):
     """sqlite holds anything in any column."""
     file = packing_base(tmp_path / "packing.sqlite")
     with sqlite3.connect(file) as base:
-        base.execute("INSERT INTO vm VALUES (9, 3, 7, 0, 5.0, 4.0)")
+        base.execute("INSERT INTO vm VALUES (?, ?, ?, ?, ?, ?)", row)
     base.close()
-    with pytest.raises(TraceError, match=r":5: vm\.endtime: 4\.0 is wrong \(right is not before starttime, 5\.0\)"):
+    with pytest.raises(TraceError, match=says):
+        open_trace(file, "azure-packing-2020")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("DELETE FROM vm", "no rows in the table vm"),
+        ("DROP TABLE vmType", r"table vmType has no .*: there is no such table \(vmType\(.*\) is needed\)"),
+        ("ALTER TABLE vm RENAME COLUMN priority TO prio", r"table vm has no priority: it has .*prio"),
+        ("UPDATE vmType SET core = 1.5", r"vmType\.core \(vmTypeId 7, machineId \d\): 1\.5 is no share of a machine \(a number above 0, at most 1"),
+        ("UPDATE vmType SET memory = 'half'", r"vmType\.memory .*: 'half' is no share of a machine"),
+    ],
+)  # fmt: skip
+def test_a_packing_trace_without_its_tables_says_what_is_needed(tmp_path, change, says):
+    """A table emptied, missing, with a column of another name, or with shares that are none."""
+    file = packing_base(tmp_path / "packing.sqlite")
+    with sqlite3.connect(file) as base:
+        base.execute(change)
+    base.close()
+    with pytest.raises(TraceError, match=says):
         open_trace(file, "azure-packing-2020")
 
 
@@ -293,6 +323,28 @@ def test_a_header_that_lacks_something_says_what_to_call_it(tmp_path, header, sa
     """Also the empty file, and the one that ends after its header."""
     with pytest.raises(TraceError, match=says):
         open_trace(write(tmp_path / "t.csv", header + "\n"), "columns")
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "reading", "says"),
+    [
+        ("columns", "created,deleted,vcpus,memory\n7200,7200,1,1\n", {}, r"nothing happens after t = 0 \(give the window"),
+        ("columns", "created,deleted,vcpus,memory\n1,2,1,1\n", {"origin_s": 10.0, "window_s": 5.0}, r"no VM lies inside the window \(check window and origin"),
+        ("azure-2017", "", {}, r"no rows \(a row has 11 columns"),
+    ],
+)  # fmt: skip
+def test_a_trace_in_which_nothing_happens_is_refused(tmp_path, form, content, reading, says):
+    """A replay of it would answer with zeros."""
+    with pytest.raises(TraceError, match=says):
+        open_trace(write(tmp_path / "t.csv", content), form, **reading)
+
+
+def test_memory_in_mebibytes_and_rows_outside_the_window_are_said(tmp_path):
+    """1,792 MiB are 1.75 GiB; the second row lies after the window."""
+    content = "created,deleted,vcpus,memory_mib\n10,20,1,1792\n500,600,1,1792\n"
+    opened = open_trace(write(tmp_path / "t.csv", content), "columns", origin_s=0.0, window_s=100.0)
+    assert rows_of(opened)["memory_gib"].tolist() == [1.75]
+    assert "left out, as they lie outside the window: 1" in opened.describe()
 
 
 def test_files_that_cannot_be_read_at_all_are_refused_in_words(tmp_path):

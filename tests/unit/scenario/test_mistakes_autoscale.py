@@ -146,6 +146,10 @@ MISTAKES: dict[str, Bad] = {
         "group.dev.autoscale",
         "cycle and autoscale contradict each other",
     ),
+    "a column of no file": bad(
+        *scaled(f'load = {{ hourly = {DAY}, column = "cpu" }}', per_vm=100.0, min=2, max=50),
+        "group.dev.autoscale.load", "column names a column of a file, and there is no file", "leave it out",
+    ),
 }  # fmt: skip
 
 

@@ -189,6 +189,22 @@ MISTAKES: dict[str, Bad] = {
         "group.dev.guest_crash.detection",
         "a restart that always fails",
     ),
+    "holidays of a part of a country without parts": bad(
+        SCHEDULE, SCHEDULE + '[group.calendar]\nholidays = "LU-WX" #!\n', "group.dev.calendar.holidays",
+        "LU has no parts with holidays of their own", 'write "LU"',
+    ),
+    "a closed day that is none": bad(
+        SCHEDULE, SCHEDULE + '[group.calendar]\nexcept = ["24-12-2026"] #!\n', "group.dev.calendar.except[1]",
+        "not a date", "2026-12-24",
+    ),
+    "a count from a day that is none": bad(
+        "count = 200\n", 'count = 200\ncount_steps = [ { at = "soon", count = 2 } ] #!\n', "group.dev.count_steps[1].at",
+        "not a date", "2026-02-01",
+    ),
+    "growth to more VMs than a group holds": bad(
+        "count = 200\n", "count = 200_000_000\ngrowth_per_month = 10 #!\n", "group.dev.growth_per_month",
+        "the group would have 2,200,000,000 VMs", "1,000,000,000 or fewer",
+    ),
 }  # fmt: skip
 
 

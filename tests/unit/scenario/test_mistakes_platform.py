@@ -129,6 +129,10 @@ MISTAKES: dict[str, Bad] = {
     "a throttle that lets nothing through": bad(
         *platform("[platform.throttle]\nburst = 0 #!"), "platform.throttle.burst", "0", "1 or more"
     ),
+    "a shortage of what no group is as a whole": bad(
+        *platform('[[platform.shortage]]\nname = "s" #!\nrefuses = 0.5\ntime_between = "9d"\nlasts = "1h"\nregions = ["westeurope"]\nzones = [1]'),
+        "platform.shortage.s.name", '"s": it concerns no group', "joined by and", "of one group at least",
+    ).with_tail('[[group]]\nname = "north"\nsize = "Standard_D4s_v5"\ncount = 1\nregion = "northeurope"\nzones = [1]\n'),
 }  # fmt: skip
 
 

@@ -62,6 +62,16 @@ MISTAKES: dict[str, Bad] = {
         "[[group]]", "[prices.override_disks]\nP10 = -1.0 #!\n[[group]]", "prices.override_disks.P10", "0 or more"
     ),
     "an unknown rounding": bad("seed = 1", 'rounding = "minute" #!', "rounding", '"floor-minute"'),
+    "a currency in small letters": bad("[prices]\n", '[prices]\ncurrency = "usd" #!\n', "prices.currency", "three capital letters", '"USD"'),
+    "a rate beside the list's own currency": bad(
+        "[prices]\n", '[prices]\nexchange_rate = 0.9 #!\n', "prices.exchange_rate", "0.9", "in USD already", "leave it out"
+    ),
+    "a currency without a rate": bad(
+        "[prices]\n", '[prices]\ncurrency = "XAU" #!\n', "prices.currency", '"XAU": there is no rate for it', "give exchange_rate (XAU per USD)"
+    ),
+    "a disk tier in words": bad(
+        'disks = ["P10"]', 'disks = ["premium"] #!', "group.dev.disks[1]", '"premium": there is no such disk tier', "tiers are P1 to P80"
+    ),
 }  # fmt: skip
 
 

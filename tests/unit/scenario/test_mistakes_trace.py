@@ -39,6 +39,17 @@ MISTAKES: dict[str, Bad] = {
     "a window without unit": bad(
         *traced('window = "30"', file="none.csv", format="columns"), "group.dev.trace.window", "unit is missing"
     ),
+    "no size in the pool": bad(
+        *traced("sizes = []", file="none.csv", format="columns"), "group.dev.trace.sizes", "names or patterns in quotes"
+    ),
+    "a size that is a number": bad(
+        *traced('sizes = { "1/1.75" = 4 }', file="none.csv", format="columns"), "group.dev.trace.sizes",
+        'the size for "1/1.75" is not a text', '"1/1.75" = "Standard_D4s_v5"',
+    ),
+    "an origin without an offset from UTC": bad(
+        *traced("origin = 2026-01-05T00:00:00", file="none.csv", format="columns"), "group.dev.trace.origin",
+        "the offset from UTC is missing", "2026-01-05T00:00:00Z",
+    ),
 }  # fmt: skip
 
 
