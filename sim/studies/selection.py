@@ -86,8 +86,6 @@ def kim_nelson(
     delta = *indifference*, c = 1, eta = ((2 alpha / (k - 1)) ** (-2 / (n0 - 1)) - 1) / 2, h2 = 2 eta (n0 - 1).
     """
     left = list(range(systems))
-    if systems == 1:
-        return Screening(left=(0,), r=0, done=True)
     eta = 0.5 * ((2 * (1 - confidence) / (systems - 1)) ** (-2 / (first - 1)) - 1)
     reach = 2 * eta * (first - 1) / indifference**2  # h2 / delta2
     start = observe(left, first)
@@ -108,8 +106,6 @@ def kim_nelson(
                 if j != i
             )
         ]
-        if not kept:  # all tie to the last bit beyond the last look: any is best
-            kept = [min(left, key=lambda system: means[system])]
         for system in set(left) - set(kept):
             dropped(system, r)
         left = kept
@@ -145,7 +141,11 @@ def best_of(
     def observe(systems: Sequence[int], n: int) -> list[list[float]]:
         upto = FIRST_ROUND if n <= FIRST_ROUND else FIRST_ROUND + -(-(n - FIRST_ROUND) // ROUND) * ROUND
         run_together([runners[i] for i in systems], min(upto, cap), cap * len(runners))
-        return [[sign * value for value in runners[i].result().values(metric)] for i in systems]
+        found = [[sign * value for value in runners[i].result().values(metric)] for i in systems]
+        for i, values in zip(systems, found, strict=True):
+            if any(map(math.isnan, values)):
+                raise InputError(f"{metric} isn't defined in every replication of {names[i]}; choose by another metric")
+        return found
 
     found = kim_nelson(
         observe,

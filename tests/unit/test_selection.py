@@ -75,14 +75,42 @@ def test_a_real_choice_can_be_checked_by_hand():
     assert "deallocate is chosen in cost.total" in found.words
 
 
+def test_what_is_too_close_for_the_cap_is_said():
+    """Two normals 0.01 apart: after 12 replications both are left, that of the smaller mean first."""
+    values = np.random.default_rng(31).normal([[0.0], [0.01]], 1, (2, 12))
+    found = kim_nelson(lambda s, n: [values[i, :n].tolist() for i in s], 2, indifference=0.01, confidence=0.95, first=5, cap=12)  # fmt: skip
+    assert (found.done, found.r) == (False, 12)
+    assert found.left == tuple(np.argsort(values.mean(axis=1)).tolist())
+    sizes = {name: sim.from_dict({"name": name, "horizon": "2h", "group": [{"name": "a", "arrivals": {"rate": 9.0, "lifetime": {"dist": "exponential", "mean": life}}}]}) for name, life in (("x", "30min"), ("y", "31min"))}  # fmt: skip
+    capped = best_of(sizes, indifference=1e-9, cap=12)
+    assert capped.capped
+    assert (
+        capped.words
+        == f"{capped.best} looks best in cost.total, but the cap on replications was met before that was sure"
+    )
+
+
+def test_a_metric_that_is_not_defined_everywhere_chooses_nothing():
+    """In a quiet hour no VM comes, so none has an uptime: a mean of such values would choose at random."""
+    quiet, busy = (
+        sim.from_dict({"name": "x", "horizon": "1h", "group": [{"name": "a", "arrivals": {"rate": rate, "lifetime": "20min"}}]})
+        for rate in (0.1, 99.0)
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"sla\.uptime isn't defined in every replication of quiet; choose by another"):
+        best_of({"busy": busy, "quiet": quiet}, indifference=0.1, metric="sla.uptime")
+
+
 def test_wrong_choices_are_refused():
-    """One variant, no indifference, a ratio, a metric that isn't there."""
+    """One variant, no indifference, no confidence, a ratio, a metric that isn't there."""
     one = sim.from_dict({"name": "one", "horizon": "1h", "group": [{"name": "a"}]})
     two = {"a": one, "b": one}
     with pytest.raises(InputError, match="at least two"):
         best_of({"a": one}, indifference=1.0)
     with pytest.raises(InputError, match="above 0"):
         best_of(two, indifference=0.0)
+    for confidence in (0.5, 1.0):
+        with pytest.raises(InputError, match=f"confidence is {confidence}; it is above 0.5 and below 1"):
+            best_of(two, indifference=0.1, confidence=confidence)
     with pytest.raises(InputError, match="ratio of means"):
         best_of(two, indifference=0.1, metric="availability")
     with pytest.raises(InputError, match="did you mean"):

@@ -170,6 +170,10 @@ def test_a_range_that_does_not_fit_is_reported_before_any_run(fleet: sim.Scenari
         size(fleet, "group.web.count=1..5", "cost.total@db<=100")
     with pytest.raises(InputError, match="along one place"):
         size(fleet, "horizon+warm_up=1d+1h,2d+2h", "cost.total<=100")
+    with pytest.raises(InputError, match=r"confidence is 1\.5; it is from 0.5 up and below 1"):
+        size(fleet, "group.web.count=1..5", "cost.total<=100", confidence=1.5)
+    with pytest.raises(InputError, match="replications is 1; a search needs at least 2"):
+        size(fleet, "group.web.count=1..5", "cost.total<=100", replications=1)
 
 
 def test_what_so_few_replications_cannot_know_is_undecided(fleet: sim.Scenario):
