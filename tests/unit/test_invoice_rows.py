@@ -516,3 +516,20 @@ def test_real_exports(name, total, listed):
     if total is not None:
         assert invoice.list_total == pytest.approx(total, abs=1e-5)
         assert len(invoice.listed) == listed
+
+
+def test_a_disk_of_ours_costs_its_month_over_the_hours_of_the_calendar_month(read):
+    """P10 for a day in September (720 h) and in February 2024 (696 h); both are of one kind in the comparison."""
+    ours = {
+        "ChargeDescription": "",
+        "x_SkuMeterCategory": "",
+        "x_SkuMeterSubcategory": "",
+        "x_SkuDescription": "",
+        "x_SkuMeterName": "disk.P10",
+    }
+    ours |= {"PricingUnit": "Hours", "x_SkuDetails": "", "BilledCost": 1.0}
+    later = {"ChargePeriodStart": "2024-02-10T00:00:00Z", "ChargePeriodEnd": "2024-02-11T00:00:00Z"}
+    invoice = read(vm(**ours), vm(**(ours | later)))
+    month = CATALOGUE.disk("P10", "westeurope").per_month
+    assert [each.list_cost for each in invoice.rated] == pytest.approx([24 * month / 720, 24 * month / 696])
+    assert by_kind(invoice) == {"disk": pytest.approx(24 * month / 720 + 24 * month / 696)}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sim
+from sim.billing.calendar_months import month_of as calendar_month_of
 from sim.cli import main
 from sim.errors import InputError
 from sim.scenario.month import Month, month_in, month_of
@@ -141,3 +143,13 @@ def test_the_metric_itself_stays_in_the_summary() -> None:
     total, month = (summary["metrics"][name]["mean"] for name in ("cost.total", "cost.per_month"))
     assert month == pytest.approx(total * 730 / 120, rel=1e-12)
     assert json.loads(json.dumps(summary))["month"]["is_known"] is False
+
+
+def test_a_calendar_month_ends_with_the_next_s_first_day() -> None:
+    """In UTC; after December comes January of the next year."""
+    for at, first, following in (
+        (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), (2026, 12), (2027, 1)),
+        (datetime(2026, 11, 1, tzinfo=UTC), (2026, 11), (2026, 12)),
+        (datetime(2028, 1, 31, 5, tzinfo=UTC), (2028, 1), (2028, 2)),
+    ):
+        assert calendar_month_of(at) == (datetime(*first, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC))

@@ -190,6 +190,17 @@ def test_so_many_waits_that_they_are_rounded_give_the_same_in_any_order(monkeypa
             assert one.percentile_s(p) * (1 - 2**-11) <= other.percentile_s(p) <= one.percentile_s(p)
 
 
+def test_short_waits_are_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below 4,096 ticks every bit is kept, however many waits there are."""
+    monkeypatch.setattr(ready, "MOST_KEPT", 10)
+    waits = Waits(late_after_ticks=10**8)
+    waits.add(np.arange(4096))
+    found = waits.times()
+    assert found.waits.tolist() == list(range(4096))
+    assert found.times is not None
+    assert found.times.tolist() == [1] * 4096
+
+
 # --- what users see ---------------------------------------------------------------------------------------------------
 
 STORM = """
