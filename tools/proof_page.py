@@ -1,4 +1,4 @@
-"""Writes docs/proof.md from docs/proof/*.json: no figure on that page is written by hand.
+"""Writes docs/proof.md and the badges from docs/proof/*.json: no figure there is written by hand.
 
     python -m tools.proof_page
 
@@ -21,6 +21,7 @@ from typing import Any
 
 from sim.files import write_whole
 from sim.version import __version__
+from tools.badges import pictures
 
 ROOT = Path(__file__).parents[1]
 PAGE, KEPT = ROOT / "docs" / "proof.md", ROOT / "docs" / "proof"
@@ -56,7 +57,15 @@ def record(name: str, command: str, figures: Figures) -> None:
     made = {"date": time.strftime("%Y-%m-%d"), "command": command, "version": __version__, "commit": commit()}
     KEPT.mkdir(exist_ok=True)
     write_whole(KEPT / f"{name}.json", json.dumps({"made": made | {"machine": machine()}, **figures}, indent=1) + "\n")
-    write_whole(PAGE, page(kept()))
+    write_page()
+
+
+def write_page() -> None:
+    """The page and the badges, from what is kept."""
+    found = kept()
+    write_whole(PAGE, page(found))
+    for name, picture in pictures(found).items():
+        write_whole(KEPT / f"{name}.svg", picture)
 
 
 def kept() -> dict[str, Figures]:
@@ -247,4 +256,4 @@ def _source(made: Figures) -> str:
 
 
 if __name__ == "__main__":
-    write_whole(PAGE, page(kept()))
+    write_page()

@@ -11,6 +11,7 @@ import pytest
 
 from sim.version import __version__
 from tools import proof_page
+from tools.badges import BAD, BADGES, pictures
 
 MADE = {"date", "command", "version", "commit", "machine"}
 
@@ -20,6 +21,8 @@ def test_the_page_is_made_from_its_figures() -> None:
     found = proof_page.kept()
     assert set(found) <= set(proof_page.PARTS)
     assert proof_page.PAGE.read_text(encoding="utf-8") == proof_page.page(found)
+    badges = {file.stem: file.read_text(encoding="utf-8") for file in proof_page.KEPT.glob("*.svg")}
+    assert badges == pictures(found)
 
 
 @pytest.mark.parametrize("name", proof_page.kept())
@@ -67,3 +70,15 @@ def test_a_record_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert made["version"] == __version__
     assert "| Python 3.99.1 | 39 | 1 | 0 | **differ** |" in text
     assert made["machine"]["cpu"] in text
+
+
+def test_a_badge_is_red_where_a_figure_is_bad() -> None:
+    """A figure that gets worse shows in the picture; every part that has a badge is one of the page."""
+    assert set(BADGES) <= set(proof_page.PARTS)
+    good = proof_page.kept()["soak"]
+    bad = json.loads(json.dumps(good))
+    next(iter(bad["works"].values()))["is_flat"] = False
+    assert BADGES["soak"](good) == ("memory of long runs", "flat", True)
+    assert BADGES["soak"](bad) == ("memory of long runs", "grows", False)
+    assert BAD in pictures({"soak": bad})["soak"]
+    assert BAD not in pictures({"soak": good})["soak"]
