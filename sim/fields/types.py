@@ -253,10 +253,13 @@ def _title(text: str) -> str:
 
 
 def in_utc(value: datetime) -> datetime:
-    """The instant in UTC; ValueError where the offset isn't said."""
+    """The instant in UTC; ValueError where the offset isn't said, or there is no such year."""
     if value.tzinfo is None:
         raise ValueError(f"the offset from UTC is missing; write {value.isoformat()}Z if UTC is meant")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"the year of {value.isoformat()} is out of range in UTC") from None
 
 
 def _instant(value: object) -> datetime:
@@ -268,10 +271,9 @@ def _instant(value: object) -> datetime:
             raise ValueError(f"this is not a date and time; write one without quotes, {example}") from None
     if not isinstance(value, datetime):
         raise ValueError(f"this is not a date and time; write both and the offset, {example}")
-    at = in_utc(value)
     if not YEARS[0] < value.year < YEARS[1]:
         raise ValueError(f"the year is not between {YEARS[0]} and {YEARS[1]}; write an instant {example}")
-    return at
+    return in_utc(value)
 
 
 def _time_of_day(value: object) -> time:

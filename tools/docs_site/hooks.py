@@ -21,7 +21,8 @@ PAGES = {"README.md": "index.md", "CHANGELOG.md": "changes.md", "CONTRIBUTING.md
 """Pages that stay where a repository has them, by their name on the site."""
 PICTURES = {".svg", ".png"}
 MERMAID = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)]*)?\)")
+LINK = re.compile(r"(!?)\[((?:!\[[^\]]*\]\([^)]*\)|[^\]])*)\]\((?![a-z]+:|#)([^)\s#]+)(#[^)]*)?\)")
+"""The words of a link may be a picture."""
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -64,7 +65,8 @@ def _picture_place(file: Path) -> str:
 
 def _link(link: re.Match[str], source: str, here: str) -> str:
     """A relative link as the site needs it; what is no page of the site becomes a path of the repository."""
-    bang, words, target, anchor = link[1], link[2], link[3], link[4] or ""
+    bang, target, anchor = link[1], link[3], link[4] or ""
+    words = LINK.sub(lambda inner: _link(inner, source, here), link[2])
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
     if path.startswith("docs/"):
         place = path.removeprefix("docs/")
