@@ -91,6 +91,10 @@ MISTAKES: dict[str, Bad] = {
         'count = 200\n', "count = 200\ncount_steps = [ { at = 2026-01-06T00:00:00, count = 2 } ] #!\n",
         "group.dev.count_steps[1].at", "offset from UTC is missing",
     ),
+    "a step of the year 1": bad(
+        'count = 200\n', "count = 200\ncount_steps = [ { at = 0001-01-01T00:00:00+14:00, count = 2 } ] #!\n",
+        "group.dev.count_steps[1].at", "out of range in UTC",
+    ),
     "two steps at one instant": bad(
         'count = 200\n',
         "count = 200\ncount_steps = [ { at = 2026-01-06, count = 2 }, { at = 2026-01-06T00:00:00Z, count = 3 } ] #!\n",
