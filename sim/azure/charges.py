@@ -216,9 +216,9 @@ class Reader:
         if sku.charge != USAGE:
             use.size = use.size or (named[1] if named else "")
             use.region = use.region or region_key(sku.region)
-        told = _TERM.search(row.term or sku.product)
-        if told:  # the rows that it pays say nothing, or tell the meter's
-            use.term = "3y" if "3" in told[0] else "1y"
+        written = _TERM.search(row.term or sku.product)
+        if written:  # the rows that it pays have none, or the meter's
+            use.term = "3y" if "3" in written[0] else "1y"
         if sku.charge == PURCHASE:
             use.bought = (use.bought or 0.0) + row.quantity
             use.bought_on, use.paid = day, use.paid + row.cost

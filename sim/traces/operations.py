@@ -72,9 +72,9 @@ def read_operations(path: Path) -> Operations:
         found = [_read_row(path, line, cells, at) for line, cells in rows]
     if not found:
         raise refusal(TraceError, path, "no rows under the header")
-    told = bool({"started", "source"} & at.keys())
+    has_clusters = bool({"started", "source"} & at.keys())
     note = "the file says neither when nor where operations ran: each counts as independent of the others"
-    return operations_of(path, found, () if told else (note,))
+    return operations_of(path, found, () if has_clusters else (note,))
 
 
 def operations_of(path: Path, found: Sequence[Operation | str], notes: Sequence[str]) -> Operations:
