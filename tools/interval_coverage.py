@@ -15,6 +15,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,6 +36,10 @@ from sim.statistics.intervals import (  # fmt: skip
 from sim.studies.backtest import prediction
 from sim.studies.differences import judged, paired
 from sim.studies.sensitivity import elementary_effects, parse_factor, sobol_indices
+from sim.traces.durations import clustered_interval, weighted
+from sim.traces.estimate import estimate, inverse
+from sim.traces.families import LOGNORMAL
+from sim.traces.operations import Operation
 from tools.proof_page import kept, record
 from tools.validate_size import TARGETS, WRONG, count_errors
 
@@ -60,7 +65,7 @@ class Case(NamedTuple):
 def holds(bounds: Bounds, truth: float) -> bool:
     """Whether the truth is inside; a bound that isn't there excludes nothing."""
     low, high = bounds
-    return (low is None or low <= truth) and (high is None or truth <= high)
+    return bool((low is None or low <= truth) and (high is None or truth <= high))
 
 
 def around(values: Any, quantile: float) -> tuple[float, float]:
@@ -234,7 +239,7 @@ class Known:
 
 
 def sensitivities() -> Iterator[Case]:
-    """Morris' mu*, whose true value is that of all trajectories, and a total index of Sobol's."""
+    """Morris' mu*, whose true value is that of all trajectories, and Sobol's indices."""
     product = Known(lambda x: x[:, 0] * x[:, 1] + x[:, 2] ** 2, 3)  # mu* of x0: the mean of x1 on the grid, 0.5
 
     def morris(n: int, rng: Rng) -> tuple[bool, bool | None]:
@@ -248,13 +253,15 @@ def sensitivities() -> Iterator[Case]:
     sums = Known(lambda x: x @ np.array([1.0, 2.0, 3.0]), 3)
     truth = 9.0 / 14.0  # of x2: its own variance of all, first order and total
 
-    def sobol(n: int, rng: Rng) -> tuple[bool, bool | None]:
+    def sobol(order: str, n: int, rng: Rng) -> tuple[bool, bool | None]:
         rows = sobol_indices(sums, n, int(rng.integers(2**31)), 0.95)
         row = next(row for row in rows if row["factor"] == "x2")
-        low, high, middle = row["total_from"], row["total_to"], row["total"]
+        low, high, middle = row[f"{order}_from"], row[f"{order}_to"], row[order]
         return holds((low, high), truth), holds((middle - (middle - low) / 8, middle + (high - middle) / 8), truth)
 
-    yield Case("Sobol: total", "weighted sum", 16, "an eighth as wide", partial(sobol, 16), is_wide=True)
+    for order in ("first_order", "total"):
+        words = f"Sobol: {order.replace('_', ' ')}"
+        yield Case(words, "weighted sum", 16, "an eighth as wide", partial(sobol, order, 16), is_wide=True)
 
 
 def long_runs() -> Iterator[Case]:
@@ -269,16 +276,46 @@ def long_runs() -> Iterator[Case]:
         yield Case("batch means", f"autoregressive, {phi:g}", n, "every hour independent", partial(study, phi, n))
 
 
+# --- fits of operations ------------------------------------------------------------------------------------------------
+
+MEDIAN_S, BETWEEN, WITHIN = 80.0, 0.5, 0.3  # of the logarithms: what the rows of a cluster share, and what each adds
+
+
+def fits() -> Iterator[Case]:
+    """`fit`: the parameters of a lognormal, from clusters of operations that were timed together; some are given up."""
+
+    def study(symbol: int, truth: float, n: int, until_s: float, rng: Rng) -> tuple[bool, bool | None]:
+        rows = []
+        for number in range(n):
+            shared, size = BETWEEN * rng.standard_normal(), int(rng.geometric(0.25))
+            for seconds in MEDIAN_S * np.exp(shared + WITHIN * rng.standard_normal(size)):
+                took, failed = min(float(seconds), until_s), bool(seconds > until_s)
+                rows.append(Operation(name="create", seconds=took, failed=failed, cluster=str(number)))
+        durations, cluster = weighted(rows)
+        low, _, high = clustered_interval(estimate(LOGNORMAL, durations), durations, cluster)
+        alone = estimate(LOGNORMAL, replace(durations, count=np.ones(len(rows))))
+        half = 1.96 * np.sqrt(np.diag(inverse(alone.information)))
+        ours, wrong = ([LOGNORMAL.values(end)[symbol] for end in ends] for ends in ((low, high), (alone.theta - half, alone.theta + half)))  # fmt: skip
+        return holds((ours[0], ours[1]), truth), holds((wrong[0], wrong[1]), truth)
+
+    for words, until_s, sizes in (("all succeed", math.inf, (12, 40)), ("a fifth given up", 130.0, (20,))):
+        for symbol, truth in enumerate((MEDIAN_S, math.hypot(BETWEEN, WITHIN))):
+            for n in sizes:
+                which = partial(study, symbol, truth, n, until_s)
+                name = f"`fit`: {LOGNORMAL.symbols[symbol]}"
+                yield Case(name, words, n, "each row alone", which, is_short=name.endswith("sigma") and n < 20)
+
+
 # --- through whole simulations ----------------------------------------------------------------------------------------
 
 
 VMS = 250  # groups of a fleet: each is a study
 
 
-def fleet(longest: str) -> sim.Scenario:
+def fleet(longest: str, vms: int = VMS) -> sim.Scenario:
     """Groups of one VM that takes a uniform time to start and then runs to the end of the hour; starting isn't billed in 2018."""
     durations = {"allocating": "0s", "starting": {"dist": "uniform", "low": "0s", "high": longest}, "extensions": "0s"}
-    groups = [{"name": f"vm{k}", "image": "specialized", "durations": durations} for k in range(VMS)]
+    groups = [{"name": f"vm{k}", "image": "specialized", "durations": durations} for k in range(vms)]
     return sim.from_dict({"name": "fleet", "horizon": "1h", "group": groups})
 
 
@@ -306,9 +343,21 @@ def simulations() -> Iterator[Case]:
     yield Case("simulated: difference", "billed hours", 10, "unpaired", partial(study, comparisons(10), 0.225, lambda each: 1.96 * math.hypot(each.sd_base, each.sd_variant) / math.sqrt(each.n)))  # fmt: skip
 
 
+def stopped_runs() -> Iterator[Case]:
+    """`--precision`: runs that stop when their interval is narrow enough."""
+    one = fleet("54min", 1)
+
+    def study(rng: Rng) -> tuple[bool, bool | None]:
+        found = sim.run(one, seed=int(rng.integers(2**31)), precision=0.2, headlines=["billed_hours"])
+        each = found.estimate("billed_hours")
+        return holds((each.low, each.high), 0.55), abs(each.mean - 0.55) <= 0.75 * each.half_width
+
+    yield Case("simulated: mean, stopped by --precision", "billed hours", 20, "a quarter narrower", study, is_wide=True)
+
+
 # --- counting ---------------------------------------------------------------------------------------------------------
 
-KINDS = (means, ratios, quantiles, probabilities, budgets_and_forecasts, differences, sensitivities, long_runs, simulations)  # fmt: skip
+KINDS = (means, ratios, quantiles, probabilities, budgets_and_forecasts, differences, sensitivities, long_runs, fits, simulations, stopped_runs)  # fmt: skip
 
 
 def cases() -> list[Case]:

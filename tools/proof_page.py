@@ -208,8 +208,8 @@ interval, so that interval and verdict say the same: differences as skewed as an
 quantile, too few replications give no bound; of a probability, `--fail-if` and `size` decide by Clopper and Pearson's bounds.
 
 `size` has no interval: covered are searches whose answer is right or *undecided*. Ranges of back-tests on whole synthetic tenants are
-in [Validation](validation.md). Not counted here: Sobol's first-order indices, and the
-intervals of `vmfleet fit`, which `tests/theory` has."""
+in [Validation](validation.md). Intervals of `vmfleet fit` come from the fits without each cluster; of a sigma from a dozen clusters they cover
+a little too rarely."""
 
 
 def soak(found: Figures) -> str:
