@@ -159,8 +159,8 @@ def _is_billed(what: str) -> bool:
 def _hourly(rating: Rating, group: int, what: str) -> Hourly:
     own = rating.hours[group]
     demand = rating.allocation.demands.get(own.group.name)
-    if what.startswith(COVERED):
-        return own.billed.hourly * 0.0 if demand is None else demand.covered[what.removeprefix(COVERED)]
+    if demand is not None and what.startswith(COVERED):
+        return demand.covered[what.removeprefix(COVERED)]
     if what.startswith(PRICED):
         at_price = rating.stepped[own.group.name] == float(what.removeprefix(PRICED))
         return np.asarray(own.billed.hourly * at_price, dtype=np.float64)

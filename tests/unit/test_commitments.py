@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sim.billing import CapacityReservation, DedicatedHost, RatedGroup, Reservation, SavingsPlan, rate_in_full
-from sim.billing.commitment_allocation import Demand, reserve, save
+from sim.billing.commitment_allocation import Demand, place, reserve, save
 from sim.billing.hours import CountedHours, RatedHours, window_hourly
 from sim.billing.tariff import SizeTariff
 from sim.catalog import load_bundled
@@ -174,11 +174,30 @@ def test_ten_reserved_units_with_six_vms_are_six_vms_and_four_empty_units():
 
 
 def test_reservations_cover_empty_units_after_vms():
-    """Eight reservations for six VMs and four empty units: six and two; never double."""
+    """Eight reservations for six VMs and four empty units: six and two; never double. Two have nothing left to cover."""
     room = CapacityReservation(name="room", size=D4, quantity=10, region=REGION)
-    made = bill([hours("d", [6.0])], room, reservation(quantity=8))
+    idle = reservation(name="late", quantity=1, size=D8, size_flexible=False)
+    made = bill([hours("d", [6.0])], room, reservation(quantity=8), idle)
     assert made.cost("compute") == 0.0
-    assert made.total == pytest.approx(2 * PAYG + 8 * 0.1, abs=1e-9)
+    late = CATALOGUE.find_price(D8, REGION, "reservation_1y").per_h
+    assert made.total == pytest.approx(2 * PAYG + 8 * 0.1 + late, abs=1e-9)
+    units = [
+        (line.group, line.meter, line.quantity, line.unit, line.unit_price, line.counts)
+        for line in made.lines if line.meter.startswith("commitment.room")
+    ]  # fmt: skip
+    assert units == [
+        ("", "commitment.room.unused", pytest.approx(2.0), "unit hour", PAYG, ""),
+        ("", "commitment.room.unused.covered.ri", pytest.approx(2.0), "unit hour", 0.0, ""),
+    ]
+
+
+def test_a_unit_that_is_there_for_a_part_of_an_hour_is_that_part_of_a_unit():
+    """Ten units for half an hour are five unit hours: three VM hours leave two, eight don't all fit, none leave all five."""
+    half = np.array([0.5])
+    for present, fits, empty in ((3.0, 1.0, 2.0), (8.0, 5 / 8, 0.0), (0.0, 1.0, 5.0)):
+        assert place(10, [np.array([present])], half) == (pytest.approx(fits), pytest.approx(empty))
+    assert place(10, [np.array([1.0]), np.array([1.5])], half)[1] == pytest.approx(2.5)
+    assert place(10, [], half)[1] == pytest.approx(5.0)
 
 
 def test_overallocation_of_a_capacity_reservation_costs_only_the_vms():

@@ -9,7 +9,7 @@ import pytest
 from fleets import RunOutput, always, group, run_until
 from shared import failed, hosts, hosts_of, run_with_events, shared, vms
 
-from sim.engines.shared.faults import unions_that_fail
+from sim.engines.shared.faults import unions_that_fail, update_domains_of
 from sim.engines.simpy.environment import Environment
 from sim.engines.simpy.platform import SharedPlatform
 from sim.lifecycle.policy import BILLING_POLICIES
@@ -294,6 +294,21 @@ def test_racks_and_zones_are_the_hosts_that_stand_in_them() -> None:
     assert [*members("rack")] == [f"rack {name}" for name in names]
     assert [*members("rack").values()] == [[[0, 1, 2], [3, 4], [5, 6]], [[7, 8]], [[9]]]
     assert members("zone") == {"zone 1": [[0, 1, 2, 3, 4, 5, 6, 7, 8]]}
+
+
+def test_update_domains_of_a_region_are_numbered_through_its_clusters() -> None:
+    """Seven, two and one hosts in three domains: the second cluster goes on where the first ends; another region begins anew."""
+    laid = laid_out()
+    maintained = replace(
+        laid.plan, maintenance=Maintenance(every_s=1.0, impact="freeze", update_domains=3, freeze_s=NEVER)
+    )
+    assert update_domains_of(maintained, laid.index) == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    there = replace(maintained.hosts[1], region="there")
+    apart = replace(maintained, hosts=(maintained.hosts[0], there, maintained.hosts[2]))
+    assert update_domains_of(apart, laid.index) == [0, 1, 2, 0, 1, 2, 0, 0, 1, 1]
+    held = replace(apart, hosts=(apart.hosts[0], apart.hosts[1], replace(apart.hosts[2], holds="r")))
+    assert update_domains_of(held, laid.index) == [0, 1, 2, 0, 1, 2, 0, 0, 1, -1]
+    assert update_domains_of(laid.plan, laid.index) == [0] * 10
 
 
 @pytest.mark.parametrize(

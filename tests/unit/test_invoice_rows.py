@@ -102,6 +102,18 @@ def test_kinds_follow_from_the_meter_not_from_the_service_category(read):
     assert rated["license"] == pytest.approx(4.416)
 
 
+def test_rows_that_only_the_list_knows_add_up_by_their_kind(read):
+    """Two licences of 24 h and 12 h of four vCPUs at 0.046, and two lots of operations: none is in the rating by clock hour."""
+    operations = part("S4 LRS Disk Operations", "Storage", "Standard HDD Managed Disks", 2, "10K", 0.1)
+    licences = LICENSE, LICENSE | {"PricingQuantity": 12, "BilledCost": 2.0}
+    invoice = read(vm(), *licences, operations, operations | {"PricingQuantity": 3})
+    assert invoice.differences(invoice.rate_hours()) == [
+        ("compute", pytest.approx(5.52), pytest.approx(5.52)), ("license", pytest.approx(6.416), pytest.approx(36 * 4 * 0.046)),
+        ("disk", 0.0, 0.0), ("network", 0.0, 0.0), ("commitment", 0.0, 0.0), ("disk-operations", pytest.approx(0.2), pytest.approx(5 * 0.0005)),
+        ("total", pytest.approx(5.52 + 6.416 + 0.2), pytest.approx(5.52 + 36 * 4 * 0.046 + 5 * 0.0005)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("quantity", "unit", "consumed", "blocks"),
     [
