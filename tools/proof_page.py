@@ -203,8 +203,8 @@ it, and only where a method is made to cover at least as much; **short** is belo
 
 **Few replications.** Below five, no skewness can be seen, and Student's interval stands alone: of skewed figures it covers as the table
 shows. From five on, the bound on the side of the long tail is moved out (Hall), which is enough from seven on unless tails are as heavy as
-those of a lognormal with sigma 1 (20 and fewer cover too little). The default is 20 replications. Differences of `compare` keep Student's
-interval, so that interval and verdict say the same: differences as skewed as an exponential are covered too rarely even with 50. Of a
+those of a lognormal with sigma 1 (20 and fewer cover too little). The default is 20 replications. Differences of `compare` have
+the same kind of interval, and a p value that is below 5 % where it excludes 0: interval and verdict say the same. Of a
 quantile, too few replications give no bound; of a probability, `--fail-if` and `size` decide by Clopper and Pearson's bounds.
 
 `size` has no interval: covered are searches whose answer is right or *undecided*. Ranges of back-tests on whole synthetic tenants are

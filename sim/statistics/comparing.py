@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from sim.statistics.intervals import mean_of, variance_of
+from sim.statistics.intervals import mean_of, variance_of, visible_skewness
 
 
 def p_value_of_statistic(estimate: float, standard_error: float, degrees: float) -> float:
@@ -13,6 +13,22 @@ def p_value_of_statistic(estimate: float, standard_error: float, degrees: float)
     from scipy import special  # start-up: 0.1 s, and a run needs none of it
 
     return 2.0 * float(special.stdtr(degrees, -abs(estimate) / standard_error))
+
+
+def p_value_of_mean(mean: float, influences: Sequence[float]) -> float:
+    """Two-sided p value of "the mean is zero": the larger one of Student's t and of the transformed t of `with_long_tail`.
+
+    *influences* are the observations, or what each adds to another figure (`ratio_influences`).
+    """
+    n, variance = len(influences), variance_of(influences)
+    p_value = p_value_of_statistic(mean, math.sqrt(variance / n), n - 1)
+    skewness = visible_skewness(influences, variance)
+    if skewness * mean >= 0.0:  # no tail reaches towards zero
+        return p_value
+    a = skewness / 3
+    y = ((1 + a * mean / math.sqrt(variance)) ** 3 - 1) / (3 * a)  # the bound at zero, solved for its t
+    t = math.copysign(math.sqrt(n), mean) * (y + skewness / (6 * n))
+    return max(p_value, p_value_of_statistic(max(0.0, t), 1.0, n - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

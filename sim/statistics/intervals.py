@@ -131,7 +131,8 @@ def variance_of(values: Sequence[float]) -> float:
     return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
 
 
-def _around(middle: float, standard_error: float, degrees: float, confidence: float, n: int) -> Interval:
+def around(middle: float, standard_error: float, degrees: float, confidence: float, n: int) -> Interval:
+    """Student's t interval of a figure with a standard error."""
     half = 0.0 if standard_error == 0.0 else t_quantile(0.5 + confidence / 2, degrees) * standard_error
     return Interval(mean=middle, low=middle - half, high=middle + half, half_width=half, n=n)
 
@@ -181,6 +182,12 @@ def skewness_of(values: Sequence[float], variance: float | None = None) -> float
     return n / ((n - 1) * (n - 2)) * math.fsum(((value - middle) / sd) ** 3 for value in values)
 
 
+def visible_skewness(values: Sequence[float], variance: float) -> float:
+    """`skewness_of`, or 0 where observations are too few or too even to speak of a long tail."""
+    skewness = skewness_of(values, variance) if len(values) >= LEAST_FOR_SKEWNESS else 0.0
+    return skewness if abs(skewness) > SKEWED else 0.0
+
+
 def with_long_tail(
     interval: Interval,
     influences: Sequence[float],
@@ -195,11 +202,11 @@ def with_long_tail(
     skewness by transformation*, J. R. Statist. Soc. B 54, 1992: a cubic that is its own inverse's cube root). No bound moves inwards.
     """
     low, high, n = interval.low, interval.high, len(influences)
-    if low is None or high is None or n < LEAST_FOR_SKEWNESS:
+    if low is None or high is None or n < 2:
         return interval
     variance = variance_of(influences) if variance is None else variance
-    skewness = skewness_of(influences, variance)
-    if abs(skewness) <= SKEWED:
+    skewness = visible_skewness(influences, variance)
+    if skewness == 0.0:
         return interval
     tail, a = math.copysign(1.0, skewness), skewness / 3
     y = -tail * t_quantile(0.5 + confidence / 2, n - 1) / math.sqrt(n) - skewness / (6 * n)
@@ -221,14 +228,14 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95, variance: f
     if n < 2:
         return _unbounded(mean_of(values), n)
     variance = variance_of(values) if variance is None else variance
-    return _around(mean_of(values), math.sqrt(variance / n), n - 1, confidence, n)
+    return around(mean_of(values), math.sqrt(variance / n), n - 1, confidence, n)
 
 
 def paired_interval(variant: Sequence[float], base: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean difference variant - base over replications on common random numbers: paired t (Law, 10.2.1)."""
+    """Mean difference variant - base over replications on common random numbers: paired t (Law, 10.2.1), and its long tail."""
     if len(variant) != len(base):
         raise ValueError(f"pairs need equally many observations, got {len(variant)} and {len(base)}")
-    return mean_interval([after - before for after, before in zip(variant, base, strict=True)], confidence)
+    return bounded_mean([after - before for after, before in zip(variant, base, strict=True)], confidence)
 
 
 def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: float = 0.95) -> Interval | None:
@@ -247,7 +254,7 @@ def ratio_interval(tops: Sequence[float], bottoms: Sequence[float], confidence: 
     if n < 2:
         return _unbounded(ratio, n)
     standard_error = math.sqrt(variance_of(ratio_influences(tops, bottoms)) / n)
-    return _around(ratio, standard_error, n - 1, confidence, n)
+    return around(ratio, standard_error, n - 1, confidence, n)
 
 
 def ratio_influences(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:

@@ -25,10 +25,9 @@ from sim.runs.run_result import AS_ASKED, RunResult
 from sim.runs.stopping import FIRST_ROUND, ROUND, look_ahead
 from sim.runs.warm_up import with_warm_ups
 from sim.scenario.scenario import Scenario
-from sim.statistics.intervals import t_quantile
 from sim.studies.causes import CAUSE_COLUMNS, CausedDifference, cause_rows, difference_by_cause
 from sim.studies.cost_words import comparison_sheet, cost_answer
-from sim.studies.differences import Difference, Paired, judged, p_value_of, paired
+from sim.studies.differences import Difference, Paired, interval_of, judged, p_value_of, paired
 from sim.studies.study_folders import hours_of, period_of, write_study
 
 NO_GAIN = 1.05  # or less: independent streams would need no more replications to speak of
@@ -304,9 +303,9 @@ def _cut(run: RunResult, base: RunResult, metric: str, n: int) -> Paired:
 def _is_known(found: Paired, precision: float, level: float, look: int) -> bool:
     if found.mean is None or not any(found.differences):
         return True
-    if found.standard_error is None:
+    half = interval_of(found, 1 - level).half_width
+    if half is None:
         return False
-    half = found.standard_error and t_quantile(1 - level / 2, found.n - 1) * found.standard_error
     if half <= precision * abs(found.base_mean or 0.0):
         return True
     # Repeated looks would decide some sign by chance: look k gets the share 6 / (pi k)^2 of the level.

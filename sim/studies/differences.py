@@ -10,8 +10,8 @@ from typing import Any
 
 from sim.fields.metrics import better_direction
 from sim.runs.metrics import HEADLINES, RATIOS
-from sim.statistics.comparing import correlation, holm, p_value_of_statistic
-from sim.statistics.intervals import mean_of, ratio_influences, t_quantile, variance_of
+from sim.statistics.comparing import correlation, holm, p_value_of_mean
+from sim.statistics.intervals import Interval, around, mean_of, ratio_influences, variance_of, with_long_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,9 @@ class Paired:
     n: int
     base_mean: float | None
     differences: tuple[float, ...]  # of single replications, where both are defined
+    influences: tuple[
+        float, ...
+    ] = ()  # of each replication on the mean difference: its standard error is that of their mean
     together: float | None = None
     gain: float | None = None
     sd_base: float | None = None
@@ -92,11 +95,12 @@ def paired(variant: Values, base: Values, metric: str, group: str) -> Paired:
     n = len(after)
     if n < 2:
         return Paired(mean=mean, standard_error=None, n=n, base_mean=base_mean, differences=each)
-    spread = variance_of([a - b for a, b in zip(after, before, strict=True)])
+    influences = tuple(a - b for a, b in zip(after, before, strict=True))
+    spread = variance_of(influences)
     apart = variance_of(after) + variance_of(before)
     return Paired(
         mean=mean, standard_error=math.sqrt(spread / n), n=n, base_mean=base_mean, differences=each,
-        together=correlation(after, before), gain=apart / spread if apart < MOST_GAIN * spread else None,
+        influences=influences, together=correlation(after, before), gain=apart / spread if apart < MOST_GAIN * spread else None,
         sd_base=math.sqrt(variance_of(before)), sd_variant=math.sqrt(variance_of(after)),
     )  # fmt: skip
 
@@ -123,25 +127,29 @@ def judged(raw: Mapping[str, Mapping[str, Paired]], group: str, confidence: floa
     }
 
 
+def interval_of(found: Paired, confidence: float) -> Interval:
+    """The paired t interval, as far as a long tail of the differences asks for; without bounds: one replication, or undefined."""
+    if found.mean is None or found.standard_error is None:
+        return Interval(mean=math.nan, low=None, high=None, half_width=None, n=found.n)
+    interval = around(found.mean, found.standard_error, found.n - 1, confidence, found.n)
+    return with_long_tail(interval, found.influences, confidence)
+
+
 def p_value_of(found: Paired) -> float:
-    """Two-sided p value of "no difference", by the paired t test."""
+    """Two-sided p value of "no difference": below 1 - confidence where `interval_of` excludes 0."""
     assert found.mean is not None
-    assert found.standard_error is not None
-    return p_value_of_statistic(found.mean, found.standard_error, found.n - 1)
+    return p_value_of_mean(found.mean, found.influences)
 
 
 def _difference(
     metric: str, group: str, found: Paired, confidence: float, p_value: float | None, level: float
 ) -> Difference:
-    half = None
-    if found.standard_error is not None:
-        half = found.standard_error and t_quantile(0.5 + confidence / 2, found.n - 1) * found.standard_error
+    interval = interval_of(found, confidence)
     mean, wanted = found.mean, better_direction(metric)
     sign = {"lower": -1.0, "higher": 1.0}.get(wanted)
     better = [sign * value > 0.0 for value in found.differences] if sign is not None else []
     return Difference(
-        metric=metric, group=group, mean=mean, low=None if mean is None or half is None else mean - half,
-        high=None if mean is None or half is None else mean + half, half_width=half, n=found.n,
+        metric=metric, group=group, mean=mean, low=interval.low, high=interval.high, half_width=interval.half_width, n=found.n,
         relative=None if mean is None or not found.base_mean else mean / abs(found.base_mean),
         p_better=None if sign is None else _probability_of_sign(found, sign),
         share_better=sum(better) / len(better) if better else None, correlation=found.together, gain=found.gain,
@@ -151,14 +159,11 @@ def _difference(
 
 
 def _probability_of_sign(found: Paired, sign: float) -> float | None:
-    """Probability that the true mean difference has this sign: Student's t around the estimate (a flat prior)."""
+    """Probability that the true mean difference has this sign (a flat prior)."""
     if found.mean is None or found.standard_error is None:
         return None
-    if found.standard_error == 0.0:
-        return 0.5 if found.mean == 0.0 else float(sign * found.mean > 0.0)
-    from scipy import special  # start-up: takes as long to load as a small study takes
-
-    return float(special.stdtr(found.n - 1, sign * found.mean / found.standard_error))
+    other = p_value_of(found) / 2
+    return 1.0 - other if sign * found.mean > 0.0 else other
 
 
 def _verdict(found: Paired, sign: float | None, p_value: float | None, level: float) -> str:

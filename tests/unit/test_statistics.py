@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from sim.distributions import normal
-from sim.statistics.comparing import correlation, holm
+from sim.statistics.comparing import correlation, holm, p_value_of_mean
 from sim.statistics.intervals import (
     NO_BOUNDS,
     NOT_NEGATIVE,
@@ -22,6 +22,7 @@ from sim.statistics.intervals import (
     estimate_ratio,
     inside,
     mean_interval,
+    mean_of,
     paired_interval,
     percentile,
     quantile_interval,
@@ -285,6 +286,25 @@ def test_the_long_tails_bound_is_halls():
     mirrored = [-value for value in values]
     other = with_long_tail(mean_interval(mirrored), mirrored)
     assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("shift", [-1.2, -0.6, 0.0, 0.4])
+def test_a_p_value_is_the_level_at_which_the_interval_reaches_zero(sign: float, shift: float):
+    """With a long tail towards zero, away from it, and where both p values are near; Student's p value alone is another one."""
+    draws = np.random.default_rng(3).exponential(1.0, 12) + shift
+    values = [sign * float(value) for value in draws]
+    p_value = p_value_of_mean(mean_of(values), values)
+
+    def excludes_zero(confidence: float) -> bool:
+        found = with_long_tail(mean_interval(values, confidence), values, confidence)
+        return not found.low <= 0.0 <= found.high
+
+    assert excludes_zero(1 - p_value * 1.001)
+    assert not excludes_zero(1 - p_value * 0.999)
+    student = float(stats.ttest_1samp(values, 0.0).pvalue)
+    towards_zero = mean_of(values) * sign < 0.0
+    assert (p_value > 1.05 * student) if towards_zero else p_value == pytest.approx(student)
 
 
 def test_samples_without_a_long_tail_keep_the_t_interval():
