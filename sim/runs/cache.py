@@ -62,8 +62,9 @@ class CacheEntry:
             os.utime(self.folder)  # used: trimmed last
         for file in sorted(copy_of(self.folder).glob(PARTS)):
             for block in _blocks_of(file):
-                if seen.isdisjoint(block.numbers):  # two processes may have simulated the same
-                    seen.update(block.numbers)
+                numbers = block.numbers.tolist()
+                if seen.isdisjoint(numbers):  # two processes may have simulated the same
+                    seen.update(numbers)
                     yield block
 
     def put(self, block: Block) -> Block:

@@ -161,16 +161,15 @@ class Workers:
                 for block in task.run(PART_S):
                     finished(index, block)
             return
-        left = [task.numbers for task in tasks]
+        left = [set(task.numbers) for task in tasks]
         for attempt in range(1, TRIES + 1):
-            came: list[set[int]] = [set() for _ in tasks]
             try:
-                for index, block in self._side_by_side([task.part(own) for task, own in zip(tasks, left, strict=True)]):
-                    came[index].update(block.numbers)
+                parts = [task.part(tuple(sorted(own))) for task, own in zip(tasks, left, strict=True)]
+                for index, block in self._side_by_side(parts):
+                    left[index].difference_update(block.numbers.tolist())
                     finished(index, block)
                 return
             except BrokenProcessPool:
-                left = [tuple(n for n in own if n not in there) for own, there in zip(left, came, strict=True)]
                 if attempt == TRIES:
                     raise MachineError(
                         f"worker processes were killed {TRIES} times while {sum(map(len, left))} replications were left; "

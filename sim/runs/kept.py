@@ -28,7 +28,8 @@ class Replications(Sequence[Replication]):
         self.numbers = wanted
         self._owner = np.zeros(len(wanted), dtype=np.int32)  # index of the block that a replication is in
         for index, block in enumerate(self._blocks):
-            self._owner[[number - wanted.start for number in block.numbers if number in wanted]] = index
+            own = block.numbers - wanted.start
+            self._owner[own[(own >= 0) & (own < len(wanted))]] = index
         self._open: tuple[int, dict[int, Replication]] = (-1, {})
         self._columns: dict[Key, NDArray[np.float64]] = {}
 
@@ -56,9 +57,9 @@ class Replications(Sequence[Replication]):
         first: dict[str, int] = {}
         for block in self._blocks:
             for words, numbers in block.heads:
-                for number in numbers:
-                    if number in self.numbers:
-                        first[words] = min(first.get(words, number), number)
+                own = numbers[(numbers >= self.numbers.start) & (numbers < self.numbers.stop)]
+                if own.size:
+                    first[words] = min(first.get(words, own.min()), own.min())
         return tuple(meaning(words) for words in sorted(first, key=first.__getitem__))
 
     @cached_property

@@ -34,7 +34,6 @@ class ReplicationRunner:
         self.shard = options.replications if isinstance(options.replications, range) else None
         self.first = self.shard.start if self.shard is not None else 0
         self._blocks: list[Block] = []
-        self._there: set[int] = set()  # numbers of the replications in these
         self._wanted = range(self.first, self.first)  # of the rounds so far
         self.done = 0  # of the wanted ones
         self._heard = self.first  # by listeners, below
@@ -44,7 +43,6 @@ class ReplicationRunner:
                 self.inputs, self.seed, engine=options.engine, events=options.notes_events
             )
             self._blocks = [*self._entry.blocks()]
-            self._there.update(*(block.numbers for block in self._blocks))
         self._choice: tuple[str, str] | None = None  # engine, and why
         self._scratch: TemporaryDirectory[str] | None = None
         self._wall_s = 0.0
@@ -66,7 +64,8 @@ class ReplicationRunner:
         """
         new = range(self._wanted.stop, count)
         self._wanted = range(self.first, max(count, self._wanted.stop))
-        missing = tuple(number for number in new if number not in self._there)
+        there = [number for block in self._blocks for number in block.numbers.tolist() if number in new]
+        missing = tuple(sorted({*new}.difference(there)))
         self.done += len(new) - len(missing)
         if self.options.cache is not None:
             self.options.cache.reused += len(new) - len(missing)
@@ -87,7 +86,6 @@ class ReplicationRunner:
     def take(self, block: Block) -> None:
         """Keep replications that came in, in whatever order."""
         self._blocks.append(block if self._entry is None else self._entry.put(block))
-        self._there.update(block.numbers)
         self.done += len(block.numbers)
 
     def finish_round(self, wall_s: float) -> None:

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sim.errors import ResultError, ScenarioError
 from sim.fields.plugins import load_plugins
 from sim.runs.blocks import Block, Damaged
@@ -70,8 +72,8 @@ class Shard:
             raise ResultError(
                 f"{shown(self.folder)}: its replications can't be read ({wrong}); run the shard again"
             ) from None
-        numbers = sorted(number for block in found for number in block.numbers)
-        if numbers != [*self.numbers]:
+        numbers = np.sort(np.concatenate([np.empty(0), *(block.numbers for block in found)]))
+        if not np.array_equal(numbers, self.numbers):
             raise ResultError(f"{shown(self.folder)}: holds other replications than it says; run the shard again")
         return found
 
