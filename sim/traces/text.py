@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
+from pyarrow.csv import ConvertOptions, ReadOptions, read_csv
 
 from sim import files
 from sim.errors import Fault, TraceError
@@ -103,7 +103,7 @@ def read_lines(
 
 
 def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[int], line: int) -> Lines | None:
-    """The fast way, for lines without quotes that all have as many columns as they should; else None."""
+    """The fast way, for lines without quotes that all have as many columns as they should, none of them empty; else None."""
     text = "".join(texts)
     if '"' in text:
         return None
@@ -113,7 +113,6 @@ def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[
         table = read_csv(
             pa.py_buffer(text.encode()),
             read_options=ReadOptions(column_names=columns, use_threads=False),
-            parse_options=ParseOptions(ignore_empty_lines=False),
             convert_options=ConvertOptions(
                 include_columns=kept, column_types=dict.fromkeys(kept, pa.string()), strings_can_be_null=False
             ),
@@ -121,7 +120,7 @@ def _plain(texts: list[str], path: Path, names: Sequence[str], wanted: Sequence[
     except pa.ArrowInvalid:
         return None
     if len(table) != len(texts):
-        return None
+        return None  # it leaves out empty lines
     cells = {column: table[str(column)].combine_chunks() for column in wanted}
     if any(pc.max(pc.binary_length(own)).as_py() > files.MOST_CELL for own in cells.values()):
         return None  # the slow way says where

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sim.errors import TraceError
-from sim.traces import FORMATS, external_sort, open_trace, text, trace
+from sim.traces import FORMATS, columns, external_sort, open_trace, text, trace
+from sim.traces.packing import hash_of
 
 DAY_S = 86400
 
@@ -383,12 +384,66 @@ def test_a_file_out_of_order_is_sorted_outside_memory(tmp_path, monkeypatch):
     lines = "".join(f"{one},{one + 3},{1 + number % 3},1\n" for number, one in enumerate(created))
     file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n" + lines)
     expected = np.lexsort((np.arange(5000), created))
-    for lines_each in (7, 1000, 100_000):
+    for lines_each, rows_at_once in ((250, 1 << 16), (1000, 90), (100_000, 1 << 16)):
         monkeypatch.setattr(trace, "opened_traces", {})
-        monkeypatch.setattr(text.read_lines, "__kwdefaults__", {"lines_each": lines_each})
+        monkeypatch.setattr(trace, "ROWS_AT_ONCE", rows_at_once)
+        monkeypatch.setattr(text, "LINES_AT_ONCE", lines_each)
         opened = open_trace(file, "columns")
         assert np.array_equal(rows_of(opened)["row"], expected)
         assert np.array_equal(rows_of(opened, rows_each=99)["row"], expected)
+
+
+def test_lines_without_a_row_do_no_harm_wherever_a_batch_of_lines_ends(tmp_path, monkeypatch):
+    """A batch may be all blank lines: the rows after it count on."""
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,5,1,1\n\n\n\n7,9,2,4\n\n")
+    for lines_each in (2, 100):
+        monkeypatch.setattr(trace, "opened_traces", {})
+        monkeypatch.setattr(text, "LINES_AT_ONCE", lines_each)
+        rows = rows_of(open_trace(file, "columns"))
+        assert (rows["created_s"].tolist(), rows["row"].tolist()) == ([0, 7], [0, 1])
+    write(file, "created,deleted,vcpus,memory\n\n0,5,1,1\n\nx,9,2,4\n")
+    with pytest.raises(TraceError, match=r"t\.csv:5: created: 'x' is not a number"):
+        open_trace(file, "columns")
+
+
+def test_ten_rows_of_a_wrong_length_are_reported_and_no_more(tmp_path):
+    """A file of another kind isn't listed whole."""
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n" + "0,5,1\n" * 12)
+    with pytest.raises(TraceError) as refused:
+        open_trace(file, "columns")
+    assert [each.line for each in refused.value.faults] == list(range(2, 12))
+    assert {each.problem for each in refused.value.faults} == {"3 columns"}
+
+
+def test_too_many_kinds_of_vm_mean_another_column(tmp_path, monkeypatch):
+    """Shares of a machine or a memory in use are no sizes."""
+    monkeypatch.setattr(columns, "MOST_VM_SIZES", 3)
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n" + "".join(f"0,5,1,{n}\n" for n in range(1, 5)))
+    with pytest.raises(TraceError, match=r"more than 3 kinds of VM \(are vcpus, memory and size the right columns"):
+        open_trace(file, "columns")
+
+
+def test_the_step_of_the_clock_can_be_given(tmp_path):
+    """Else it would be what divides all times, where there are rows enough to tell."""
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,600,1,1\n")
+    assert open_trace(file, "columns").stamp_s == 0
+    assert open_trace(file, "columns", stamp_s=300).stamp_s == 300
+
+
+def test_a_batch_outside_the_window_is_no_batch(tmp_path):
+    """Of a file with a window of its own, batches hold only the VMs inside it."""
+    file = write(tmp_path / "t.csv", "created,deleted,vcpus,memory\n0,5,1,1\n70,90,1,1\n")
+    opened = open_trace(file, "columns", window_s=50)
+    assert [block["created_s"].tolist() for block in opened.blocks(1)] == [[0]]
+
+
+def test_a_tenant_of_any_form_has_a_number_of_its_own():
+    """Numbers of the data set stay below those of texts; 0 is none."""
+    numbers = [hash_of(tenant) for tenant in (None, 0, 7, "7", 2**63, "a")]
+    assert numbers[:3] == [0, 1, 8]
+    assert min(numbers[3:]) >= 2**63
+    assert len(set(numbers)) == len(numbers)
+    assert max(numbers) < 2**64
 
 
 def test_a_trace_is_read_once_and_travels_to_another_process_by_its_name(tmp_path):
@@ -413,7 +468,7 @@ def test_memory_is_bounded_by_the_block_not_by_the_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(external_sort, "IN_MEMORY_BYTES", 1 << 20)
     monkeypatch.setattr(trace, "ROWS_AT_ONCE", 8192)
-    monkeypatch.setattr(text.read_lines, "__kwdefaults__", {"lines_each": 10_000})
+    monkeypatch.setattr(text, "LINES_AT_ONCE", 10_000)
     peaks = []
     for rows in (60_000, 240_000):
         file = tmp_path / f"{rows}.csv"

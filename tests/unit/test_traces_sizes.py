@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sim.catalog import load_bundled
+from sim.catalog import Term, load_bundled
 from sim.errors import CatalogueError, TraceError
 from sim.traces import VmSize, map_sizes
 
@@ -90,3 +90,20 @@ def test_a_star_for_the_number_chooses_one_series(catalogue):
     every = map_sizes([shape(2, 8)], catalogue, REGION, pool=["Standard_D*"])
     cheapest = catalogue.price_per_h(every[0], REGION, "linux")
     assert cheapest < catalogue.price_per_h("Standard_D2s_v5", REGION, "linux")
+
+
+def test_a_vm_of_which_too_little_is_known_is_reported(catalogue):
+    """Without a size by name the nearest one needs both its vCPUs and its memory."""
+    with pytest.raises(TraceError, match="a VM without a size needs both vCPUs and memory"):
+        map_sizes([shape(2, None)], catalogue, REGION)
+
+
+def test_without_any_price_no_size_can_stand_for_a_vm(catalogue):
+    """The message has the term and the region that have none."""
+    unpriced = next(
+        name for name in catalogue.sizes_in(REGION) if catalogue.find_price(name, REGION, Term("spot_windows")) is None
+    )
+    with pytest.raises(
+        CatalogueError, match="no size to stand for the trace's VMs has a spot_windows price in westeurope"
+    ):
+        map_sizes([shape(2, 4)], catalogue, REGION, os="windows", priority="spot", pool=[unpriced])
