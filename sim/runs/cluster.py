@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 
 from sim.errors import InputError, MachineError, VmfleetError
 from sim.fields import plugins
+from sim.runs.blocks import Block
 from sim.runs.dispatch import Dispatch, Finished, Pool, run_part
 from sim.runs.executors import Executor, Taken, Task, Workers
 from sim.runs.provenance import program_digest
@@ -25,6 +26,10 @@ from sim.version import __version__
 # start-up: dask and ray are optional, and a worker imports this module itself
 
 LIMIT_S = 30.0  # for every answer of a worker
+
+
+class _NotTheClusters(Exception):
+    """What was finished could not be taken, since this computer's disk is full, say."""
 
 
 @dataclass(slots=True)
@@ -86,8 +91,17 @@ class Cluster(AbstractContextManager["Cluster"]):
                 "--events can't be kept on a cluster: workers don't share our disk; run it here, with --jobs"
             )
         assert self._pool is not None
+
+        def take(index: int, block: Block) -> None:
+            try:
+                finished(index, block)
+            except OSError as wrong:
+                raise _NotTheClusters(wrong) from None
+
         try:
-            Dispatch(tasks, self._pool, self.limit_s).run(finished)
+            Dispatch(tasks, self._pool, self.limit_s).run(take)
+        except _NotTheClusters as ours:
+            raise ours.args[0] from None
         except MachineError as gone:
             raise _gave_up(self.address, str(gone)) from None
         except VmfleetError:

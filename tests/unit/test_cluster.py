@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 import sim
 from sim.errors import InputError, MachineError
 from sim.runs.cluster import Cluster, check_answers, input_for_worker, who_am_i, workers_for
-from sim.runs.executors import Workers
+from sim.runs.executors import Task, Workers
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,75 @@ def test_without_a_cluster_the_work_stays_here():
     """--jobs alone is processes on this computer."""
     with workers_for(2, None) as workers:
         assert workers == Workers(jobs=2)
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[str]:
+    """A dask scheduler and a worker in threads of this process: no start of another one to wait for."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None,
+        silence_logs=50,
+    ) as local:  # fmt: skip
+        yield local.scheduler_address.replace("tcp", "dask")
+
+
+def test_a_cluster_in_threads_gives_the_bits_of_this_process(threads: str, fleet: sim.Scenario):
+    """Of several tasks that share their inputs, too; events are refused, for a worker has another disk."""
+    with Cluster(threads, 10.0) as cluster:
+        assert (cluster.kind, cluster.processes, cluster.threads(12)) == ("dask", 1, 1)
+        there = sim.run(fleet, workers=cluster, engine="simpy")
+        sweep = sim.sweep(fleet, {"group.web.count": [1, 2]}, replications=3, engine="simpy", workers=cluster)
+        with pytest.raises(InputError, match="--events can't be kept on a cluster: workers don't share our disk"):
+            sim.run(fleet, events=True, workers=cluster)
+    assert cluster.processes == 0
+    assert figures(there) == figures(sim.run(fleet, engine="simpy"))
+    here = sim.sweep(fleet, {"group.web.count": [1, 2]}, replications=3, engine="simpy")
+    assert list(map(repr, sweep.rows())) == list(map(repr, here.rows()))
+
+
+class Stopped(Exception):
+    """What a user's own function raises."""
+
+
+@pytest.mark.parametrize(
+    "wrong", [Stopped("enough"), ValueError("no"), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))], ids=repr
+)
+def test_what_goes_wrong_here_is_not_the_clusters_fault(threads: str, fleet: sim.Scenario, wrong: Exception):
+    """An error of the caller's function, or of this computer's disk, comes as it is."""
+
+    def progress(done: int, _total: int) -> None:
+        if done:
+            raise wrong
+
+    with Cluster(threads, 10.0) as cluster, pytest.raises(type(wrong)) as raised:
+        sim.run(fleet, workers=cluster, engine="simpy", progress=progress)
+    assert raised.value is wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "comes", "says"),
+    [
+        (RuntimeError("a bug"), RuntimeError, "a bug"),
+        (
+            ConnectionError("lost"),
+            MachineError,
+            r"the cluster gave up \(ConnectionError: lost\); are its workers short",
+        ),
+        (InputError("a value"), InputError, "a value"),
+    ],
+)
+def test_what_a_worker_raises_comes_here(
+    threads: str, fleet: sim.Scenario, monkeypatch: pytest.MonkeyPatch, wrong: Exception, comes: type, says: str
+):
+    """Errors of a simulation as they are; those of the network as the cluster's."""
+
+    def fail(*_: object) -> None:
+        raise wrong
+
+    monkeypatch.setattr(Task, "run", fail)
+    with Cluster(threads, 10.0) as cluster, pytest.raises(comes, match=says):
+        sim.run(fleet, workers=cluster, engine="simpy")
 
 
 @pytest.fixture(scope="module")
