@@ -1,6 +1,5 @@
 """Where the figures come from: assumptions in use, and everything it takes to make the figures again."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -92,6 +91,5 @@ def _value(value: object) -> str:
             rest = ", ".join(f"{key} {_value(each)}" for key, each in value.items() if key != "dist")
             return f"{value['dist']}: {rest}"
         return ", ".join(f"{key} {_value(each)}" for key, each in value.items())
-    if isinstance(value, Sequence):
-        return ", ".join(_value(each) for each in value)
-    return json.dumps(value)
+    assert isinstance(value, Sequence)  # JSON has nothing else
+    return ", ".join(_value(each) for each in value)

@@ -49,7 +49,7 @@ def _kept(content: Mapping[str, Any], kept: Sequence[Point], cost: str) -> str:
         return f"None of the {len(points)} tried is shown to keep {target}{f'; {doubt}' if undecided else ''}."
     if not cost:
         which = list_words([settings_words(point) for point in kept], "and")
-        return f"{which}: {len(kept)} of the {len(points)} tried keep {target}{f'; {doubt}' if undecided else ''}."
+        return f"{_capital(which)}: {len(kept)} of the {len(points)} tried keep {target}{f'; {doubt}' if undecided else ''}."
     best = min(kept, key=lambda point: _mean(point, cost))
     words = f"{_capital(settings_words(best))} is the cheapest of the {len(points)} tried that keeps {target}: {_amount(content, best, cost)}"
     cheaper = [settings_words(p) for p in undecided if _mean(p, cost) < _mean(best, cost)]
