@@ -152,8 +152,6 @@ class Mixture(Distribution):
     @property
     def variance(self) -> float:
         middle = self.mean
-        if math.isinf(middle):
-            return math.inf
         return math.fsum(
             weight * (distribution.variance + (distribution.mean - middle) ** 2) for weight, distribution in self.flat()
         )

@@ -196,3 +196,49 @@ def test_a_distribution_describes_itself_with_units():
     assert str(Mixture(weights=(1, 3), of=(Constant(value=5), Uniform(low=30, high=90)))) == (
         "mixture of 25 % always 5s; 75 % uniform from 30s to 1min 30s"
     )
+
+
+def test_what_has_no_spread_is_a_constant_in_every_respect():
+    """A law whose ends are one duration is that duration: quantiles, probabilities and moments, without a division by 0."""
+    for same in (
+        Triangular(low=5, mode=5, high=5),
+        Lognormal(median=5, sigma=0),
+        Uniform(low=5, high=5),
+        Quantiles(p=(0, 1), at=(5, 5)),
+    ):
+        assert same.ppf([0.0, 0.3, 1.0]).tolist() == [5, 5, 5]
+        assert same.cdf([4.9, 5.0, 5.1]).tolist() == [0, 1, 1]
+        assert [same.moment(order, 0, 9) for order in (0, 1, 2)] == [1, 5, 25]
+        assert same.moment(1, 6, 9) == 0
+
+
+def test_quantiles_rise_in_steps_and_jump_where_two_are_one_duration():
+    """Half of the mass lies from 10 to 20, evenly, and half at 20; what is cut above 15 is that, and what was left."""
+    law = Quantiles(p=(0, 0.5, 1), at=(10, 20, 20))
+    assert law.cdf([10, 15, 19.99, 20]) == pytest.approx([0, 0.25, 0.4995, 1])
+    assert law.ppf([0, 0.25, 0.5, 0.9]).tolist() == [10, 15, 20, 20]
+    assert law.mean == pytest.approx(17.5)
+    steps = Quantiles(p=(0, 0.25, 0.5, 1), at=(1, 2, 3, 5))
+    cut = truncate(steps, 2.5, 4)
+    assert cut == Quantiles(p=(0, 0.125 / 0.375, 1), at=(2.5, 3, 4))
+    assert cut.cdf([2.5, 3, 3.5]) == pytest.approx([0, 1 / 3, 2 / 3])
+
+
+def test_a_mixture_has_the_quantiles_of_its_probabilities():
+    """Worked out by halves: the probability up to each is the one that was asked for; a heavy tail has no variance."""
+    mixed = Mixture(weights=(1, 3), of=(Uniform(low=0, high=4), Exponential(mean=100)))
+    u = np.array([0.001, 0.2, 0.5, 0.9, 0.9999])
+    assert mixed.cdf(mixed.ppf(u)) == pytest.approx(u, abs=1e-12)
+    assert mixed.ppf(np.array([0.0, 1.0])).tolist() == [0.0, math.inf]
+    assert mixed.mean == pytest.approx(0.25 * 2 + 0.75 * 100)
+    assert mixed.variance == pytest.approx(0.25 * (16 / 12 + 4) + 0.75 * 2 * 100**2 - mixed.mean**2)
+    widest = Lognormal(median=LONGEST_S, sigma=20)
+    assert Mixture(weights=(1, 1), of=(Constant(value=1), widest)).variance == math.inf
+
+
+def test_a_truncation_answers_as_its_simplest_form():
+    """Also before it is simplified."""
+    cut = Truncated(of=Uniform(low=0, high=10), low=2, high=6)
+    assert cut.ppf([0.25, 0.5]).tolist() == [3, 4]
+    assert cut.cdf([3, 4]).tolist() == [0.25, 0.5]
+    assert simplify(Truncated(of=Samples(values=(3, 5, 7)), low=5, high=5)) == Constant(value=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,9 +175,7 @@ def test_another_process_that_cannot_simulate_is_told_with_its_last_words(
     one: sim.Scenario, monkeypatch: pytest.MonkeyPatch, said: str, words: str
 ) -> None:
     """It may lack a module, or memory; without a word its exit code is told."""
-    monkeypatch.setattr(
-        determinism.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=3, stderr=said, stdout="")
-    )
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=3, stderr=said, stdout=""))
     with pytest.raises(MachineError, match=f"one: another process can't simulate it: {words}$"):
         sim.check_determinism(one, engine="simpy")
 
