@@ -152,6 +152,8 @@ class Mixture(Distribution):
     @property
     def variance(self) -> float:
         middle = self.mean
+        if math.isinf(middle):  # a user's own distribution may have no mean
+            return math.inf
         return math.fsum(
             weight * (distribution.variance + (distribution.mean - middle) ** 2) for weight, distribution in self.flat()
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from sim.distributions.base import Distribution
 from sim.distributions.kinds import (
     Constant,
     Exponential,
@@ -242,3 +243,30 @@ def test_a_truncation_answers_as_its_simplest_form():
     assert cut.ppf([0.25, 0.5]).tolist() == [3, 4]
     assert cut.cdf([3, 4]).tolist() == [0.25, 0.5]
     assert simplify(Truncated(of=Samples(values=(3, 5, 7)), low=5, high=5)) == Constant(value=5)
+
+
+class Pareto(Distribution):
+    """A user's own law with a tail so heavy that it has no mean: P(X > x) = 1 / sqrt(x) from 1 s on."""
+
+    mean = variance = math.inf
+
+    def quantile(self, u: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """From the upper end."""
+        return np.asarray(q) ** -2.0
+
+    def _cdf(self, x: np.ndarray) -> np.ndarray:
+        return 1 - np.maximum(x, 1.0) ** -0.5
+
+    def moment(self, order: int, low: float, high: float) -> float:
+        """Not needed here."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Its name."""
+        return "pareto"
+
+
+def test_a_mixture_with_an_endless_mean_has_an_endless_variance():
+    """And not one that is no number, from the difference of two endless means."""
+    assert Mixture(weights=(1, 3), of=(Pareto(), Pareto())).variance == math.inf
+    assert Mixture(weights=(1, 3), of=(Constant(value=1), Pareto())).variance == math.inf
