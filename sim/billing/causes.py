@@ -138,7 +138,7 @@ class _Factors:
         compute, licences = of_kind.pop("compute", []), of_kind.pop("license", [])
         commitments, used = _amount(of_kind.pop("commitment", [])), cost.used
         price, licence = _price(compute), _price(licences)
-        billed, licensed = _as_rated(used[1:4], compute), _as_rated(used[4:7], licences)
+        billed, licensed = _as_rated(used[1:4], compute), _as_rated(used[4:], licences)
         covers = any(line.counts.startswith(COVERED) for line in compute)
         return cls(
             vms=cost.vm_ticks, needed=used.needed, billed=billed, licensed=licensed, price=price, licence=licence,

@@ -117,6 +117,14 @@ def test_of_several_prices_the_mean_of_what_is_paid_is_the_price(paid: list[Bill
     assert {cause for cause, part in found["a"].items() if part} == {"price"}
 
 
+def test_several_prices_without_an_hour_are_none() -> None:
+    """A spot group that never ran has a line for each price; what it costs once it runs at 0.20 is all the price's."""
+    base = cost(10, (5, 0, 0, 0, 0, 0, 0), compute(0, 0.1, "left@0.1"), compute(0, 0.3, "left@0.3"))
+    variant = cost(10, (5, 5, 0, 0, 0, 0, 0), compute(5, 0.2))
+    found = split({"a": base}, {"a": variant})["a"]
+    assert {cause: part for cause, part in found.items() if part} == {"price": 1_000_000}
+
+
 def test_hours_cut_to_whole_minutes_are_shared_out_over_why() -> None:
     """8 h needed and 2 h left on are rated as 9 h: 7.2 and 1.8. Then 12 h needed are billed, as they are, and none left on."""
     base = cost(20, (16, 8, 2, 0, 0, 0, 0), compute(9, 0.1))
@@ -131,7 +139,8 @@ def test_a_tick_of_rounding_a_line_is_no_cut() -> None:
     lines = compute(4 - tick, 1.0), compute(4 - tick, 0.0, "covered.ri")
     base = CausedCost(vm_ticks=8 * TICKS_PER_HOUR, used=UsedTicks(8 * TICKS_PER_HOUR, 8 * TICKS_PER_HOUR), lines=lines)
     variant = cost(8, (8, 8, 0, 0, 0, 0, 0), compute(8, 2.0))
-    assert split_difference({"a": base}, {"a": variant}, Fraction(1))["a"]["price"] == 8_000_000_000
+    found = split_difference({"a": base}, {"a": variant}, Fraction(1))["a"]
+    assert {cause: part for cause, part in found.items() if part} == {"price": 8_000_000_000}
     three = CausedCost(vm_ticks=base.vm_ticks, used=base.used, lines=(compute(8 - 3 * tick, 1.0),))
     assert split_difference({"a": three}, {"a": variant}, Fraction(1))["a"]["failures"] == round(3 * tick * 1e9)
 
