@@ -178,7 +178,7 @@ class _Presence:
         self.left = {name: demand.left for name, demand in demands.items()}  # VM hours not taken yet
         levels = {own.group.name: own.level for own in hours if own.group.name in demands}
         self.instants: Instants | None = None
-        self.number: dict[str, Hourly] = {}  # VMs not taken yet, at each instant
+        self.number: dict[str, Hourly]  # VMs not taken yet, at each instant
         known = {name: level for name, level in levels.items() if level is not None}
         if known and len(known) == len(levels):
             self.instants = Instants.of(list(known.values()), len(window))

@@ -23,7 +23,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "start": ("chargeperiodstart", "date", "usagedatetime", "usagedate"),
     "end": ("chargeperiodend",),
     "charge": ("chargecategory", "chargetype"),
-    "class": ("chargeclass",),
     "currency": ("billingcurrency", "billingcurrencycode", "currency", "currencycode"),
     "quantity": ("pricingquantity", "quantity", "usagequantity"),
     "unit": ("x_pricingunitdescription", "pricingunit", "unitofmeasure"),

@@ -235,6 +235,17 @@ def test_a_dedicated_host_is_billed_for_existence_and_its_vms_are_free():
     assert made.cost("compute", group="free") == pytest.approx(PAYG, abs=1e-9)
 
 
+@pytest.mark.parametrize("window", [1.0, 0.01])
+def test_a_host_is_used_as_far_as_its_vcpus_are_however_short_the_window(window):
+    """Four D4 on 64 vCPUs: a quarter of the host, in an hour and in 36 seconds."""
+    host = DedicatedHost(name="host", quantity=1, usd_per_h=5.0, vcpus=64, groups=("d",))
+    made = rate_in_full([hours("d", [4.0 * window])], np.array([window]), CATALOGUE, [host]).bill
+    use = made.commitments["host"]
+    assert (use.bought, use.used, use.unit) == (pytest.approx(window), pytest.approx(window / 4), "host hour")
+    assert (use.covered, use.could_cover) == (pytest.approx(4 * window), pytest.approx(4 * window))
+    assert made.cost("compute") == 0.0
+
+
 def test_a_commitment_in_half_an_hour_is_half_a_commitment():
     """A window that ends inside a clock hour buys, and can use, only the part of it that lies inside."""
     window = window_hourly(0.0, 5400.0, 2)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from sim.billing.conversion import converted
+from sim.billing.conversion import Conversion, conversion, converted
 from sim.catalog import Term, Trust, currencies, load_bundled, per_usd
 
 
@@ -26,6 +26,39 @@ def test_the_table_has_24_currencies_and_no_more():
     assert per_usd(" jpy ").value == 155.95000093258102
     assert per_usd("CNY") is None
     assert per_usd("") is None
+
+
+EURO, YEN = 0.8498342823149486, 155.95000093258102
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "given", "found"),
+    [
+        ("USD", "EUR", None, Conversion(rate=EURO, source=per_usd("EUR").source, per_usd=EURO)),
+        ("EUR", "JPY", None, Conversion(rate=YEN / EURO, source=per_usd("JPY").source, per_usd=YEN)),
+        ("USD", "EUR", 0.9, Conversion(rate=0.9, source="given", per_usd=0.9)),
+        ("USD", "CNY", 7.0, Conversion(rate=7.0, source="given", per_usd=7.0)),
+        ("EUR", "EUR", None, Conversion(rate=1.0, source="", per_usd=EURO)),
+        ("CNY", "CNY", None, Conversion(rate=1.0, source="", per_usd=1.0)),
+        ("USD", "CNY", None, Conversion(rate=None, source="no rate for CNY is bundled", per_usd=1.0)),
+        ("CNY", "EUR", None, Conversion(rate=None, source="no rate for CNY is bundled", per_usd=1.0)),
+    ],
+)
+def test_a_list_is_converted_at_the_given_rate_else_at_the_bundled_one(listed, wanted, given, found):
+    """From yen to euros by way of the dollar; a rate that isn't known is none, with the currency that lacks it."""
+    assert conversion(listed, wanted, given) == found
+
+
+def test_a_list_that_nothing_changes_is_itself():
+    """The same currency at 1 without a discount; a discount alone, or a rate alone, makes another list, which says what was done."""
+    listed = load_bundled()
+    assert converted(listed, "USD", 1.0) is listed
+    for currency, rate, discount in (("USD", 1.0, 0.1), ("USD", 2.0, 0.0), ("EUR", 1.0, 0.0)):
+        found = converted(listed, currency, rate, discount, "what was done")
+        assert (found.currency, found.adjusted) == (currency, "what was done")
+        assert found.price_per_h("Standard_D4s_v5", "westeurope", "linux") == pytest.approx(
+            0.23 * rate * (1 - discount)
+        )
 
 
 def test_every_price_is_converted_and_the_discount_is_taken_of_pay_as_you_go_alone():

@@ -85,6 +85,26 @@ def test_a_single_vm_goes_by_its_slowest_disk():
     assert deployment_of(["P10"], vms=3, zones=3) is Deployment.ZONES
     assert deployment_of(["P10"], vms=3, availability_set=True) is Deployment.AVAILABILITY_SET
     assert deployment_of(["P10"], vms=3, zones=3, priority="spot") is Deployment.SPOT
+    assert deployment_of([" s30"]) is deployment_of(["S:100", "E10"]) is Deployment.SINGLE_STANDARD_HDD
+    assert deployment_of(["P10", " e:64 "]) is Deployment.SINGLE_STANDARD_SSD
+    assert deployment_of([]) is Deployment.SINGLE_PREMIUM
+
+
+@pytest.mark.parametrize(
+    ("vms", "zones", "availability_set", "deployment"),
+    [
+        (1, 2, True, Deployment.SINGLE_PREMIUM),
+        (2, 1, False, Deployment.SINGLE_PREMIUM),
+        (2, 0, True, Deployment.AVAILABILITY_SET),
+        (2, 2, True, Deployment.ZONES),
+        (2, 2, False, Deployment.ZONES),
+    ],
+)
+def test_two_vms_over_two_zones_or_in_a_set_are_the_fewest(
+    vms: int, zones: int, availability_set: bool, deployment: Deployment
+) -> None:
+    """Both rows of the agreement ask for two or more instances; one alone is a single VM wherever it is."""
+    assert deployment_of(["P10"], vms=vms, zones=zones, availability_set=availability_set) is deployment
 
 
 def test_a_set_is_down_only_while_no_member_is_reachable():

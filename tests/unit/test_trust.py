@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import sim
-from sim.billing.commitments import DedicatedHost, Reservation, SavingsPlan
+from sim.billing.commitments import CapacityReservation, DedicatedHost, Reservation, SavingsPlan
 from sim.billing.hours import CountedHours, RatedHours
 from sim.billing.meters import RatedGroup
 from sim.billing.rating import rate_in_full
+from sim.billing.trust import UntrustedPrice, sources_of, untrusted_prices
 from sim.catalog import Trust, load_bundled
 from sim.fields.metrics import trust_sentence
 
@@ -88,8 +89,10 @@ def test_a_disks_own_price_is_per_month():
         (Reservation(name="c", size="Standard_D4s_v5", quantity=1, term="1y", region="polandcentral"), 1.0),
         (SavingsPlan(name="c", hourly_usd=1.0, term="3y"), 1.0),
         (DedicatedHost(name="c", quantity=1, usd_per_h=5.0, vcpus=64, groups=("a",)), 1.0),
+        (CapacityReservation(name="c", size="Standard_D4s_v5", quantity=2, region="westeurope"), 1.0),
+        (Reservation(name="c.d4", size="Standard_D4s_v5", quantity=1, term="3y", region="westeurope"), 0.0),
     ],
-    ids=["a stand-in", "the region's own", "the user's amount", "the user's price"],
+    ids=["a stand-in", "the region's own", "the user's amount", "the user's price", "pay as you go", "a name with a dot"],
 )  # fmt: skip
 def test_a_commitment_is_trusted_as_its_price_is(commitment, share):
     """West Europe's reservations are Poland Central's; what the user writes is the user's."""
@@ -100,6 +103,51 @@ def test_a_commitment_is_trusted_as_its_price_is(commitment, share):
     bill = rate_in_full([own], hour.hourly, load_bundled(), [commitment]).bill
     paid = [line for line in bill.lines if line.kind == "commitment" and line.amount_nano]
     assert {line.trusted for line in paid} == {share == 1.0}
+
+
+def test_each_meter_s_price_comes_from_the_block_that_it_is_read_from():
+    """East US: the size's prices are its own, Windows is estimated, disks are West Europe's; a licence is a difference of two."""
+    listed = load_bundled()
+    size, region = "Standard_D4s_v5", "eastus"
+    own = {
+        term: listed.price(size, region, term).provenance for term in ("linux", "windows", "spot_linux", "spot_windows")
+    }
+    assert own["linux"] != own["windows"]
+    disk, address = listed.disk("P10", region).provenance, listed.public_ip(region)[1]
+    for priority, linux, windows in (("regular", "linux", "windows"), ("spot", "spot_linux", "spot_windows")):
+        group = RatedGroup(name="a", size=size, region=region, os="windows", priority=priority)
+        expected = {
+            f"compute.{size}.windows.{priority}": [own[linux]],
+            f"license.windows.{size}": [own[windows], own[linux]],
+            "disk.P10": [disk],
+            "disk.P10.orphaned": [disk],
+            "network.public_ip": [address],
+            "backup.snapshot": [],
+        }
+        assert {meter: sources_of(listed, group, meter) for meter in expected} == expected
+
+
+def test_untrusted_prices_of_one_source_stand_together():
+    """Meters in their order, then commitments; what is trusted isn't told, nor what the user wrote."""
+    listed = load_bundled()
+    size = "Standard_D4s_v5"
+    east = RatedGroup(name="a", size=size, region="eastus", os="windows")
+    bought = (
+        Reservation(name="ri", size=size, quantity=1, term="1y", region="westeurope"), SavingsPlan(name="sp", hourly_usd=1.0, term="3y"),
+        CapacityReservation(name="room", size=size, quantity=1, region="westeurope"),
+    )  # fmt: skip
+    meters = [(east, meter) for meter in ("compute.x", "disk.P10", f"license.windows.{size}", "disk.E10", "disk.P10")]
+    assert untrusted_prices(listed, meters, bought) == [
+        UntrustedPrice(
+            meters=("disk.P10 in eastus", "disk.E10 in eastus"), provenance=listed.disk("P10", "eastus").provenance
+        ),
+        UntrustedPrice(
+            meters=(f"license.windows.{size} in eastus",), provenance=listed.price(size, "eastus", "windows").provenance
+        ),
+        UntrustedPrice(
+            meters=("commitment.ri",), provenance=listed.price(size, "westeurope", "reservation_1y").provenance
+        ),
+    ]
 
 
 def test_validate_says_which_prices_are_what():
