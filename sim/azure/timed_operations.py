@@ -1,7 +1,5 @@
 """Operations of an Activity Log as a fit of durations takes them: Started and Succeeded paired by their correlation id."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

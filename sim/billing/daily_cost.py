@@ -1,7 +1,5 @@
 """What each day (UTC) of a bill costs, by group and kind of meter: its lines shared out by their hours, nothing lost."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

@@ -6,8 +6,6 @@ A meter is written `<kind>.<detail>`; the kinds are those of `sim.billing.meter_
     network.public_ip                          commitment.ri-d4.used                commitment.ri-d4.unused
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

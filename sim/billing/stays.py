@@ -4,8 +4,6 @@ Rows are columns of numpy arrays, sorted by VM and then by start, in ticks (1/65
 them by clock hour is integer arithmetic. A year of 10,000 VMs (88 million VM hours) is rated in seconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`vmfleet prices`, `sizes`, `regions`: what a catalogue holds, and catalogues from saved pages of the Retail Prices API."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime

@@ -4,8 +4,6 @@ Draws go through the table of `quantile_tables`, made once for each distribution
 no code of a plug-in runs while they simulate.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 

@@ -5,8 +5,6 @@ its moves; failures of its host, maintenance, evictions, deletes by an autoscale
 departures are replayed from a log that the compiled engine keeps of the sampled VMs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ an end, and draws random numbers of its own; demand for the VM is that of its na
 of the one before it is gone, and is dropped if its own end comes first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which engine simulates a plan: by the features it supports, and by which answers sooner."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sim.engines.machine_code import is_compiled

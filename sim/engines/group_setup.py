@@ -1,7 +1,5 @@
 """What every engine starts from, and what it returns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -5,8 +5,6 @@ file's name holds a digest of all of them, its content begins with a digest of t
 counts as absent.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """The engines that can be asked for; kept apart so that the command line can list them without loading numpy."""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 Engine = Literal["auto", "simpy", "compiled"]

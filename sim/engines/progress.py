@@ -4,8 +4,6 @@ The engines report where they pause anyway (a flush, a block of VMs), so it cost
 report nothing: there, replications are many.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar

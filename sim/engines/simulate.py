@@ -1,7 +1,5 @@
 """One replication of a fleet: a pure function of plan, seed and replication number."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ It only decides which engine is quicker, and how long a run will take; figures d
 plausible figure, is the first guess again; what can't be written isn't kept.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 from collections import defaultdict

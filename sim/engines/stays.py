@@ -5,8 +5,6 @@ until the end of the replication, so this is for questions about single VMs: a b
 stay, uptime. The ledger (`sim.usage`) needs none of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

@@ -5,8 +5,6 @@ reads a default exactly as it reads the user's own line. A key is the dotted pla
 depends on the guest OS ends in `.linux` or `.windows`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -4,8 +4,6 @@ A plug-in is a module that adds its kinds when it is imported, as the modules of
 there, and its source is part of the digest of the program, so that a cache never mixes two versions.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence

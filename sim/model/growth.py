@@ -1,7 +1,5 @@
 """A number of VMs that changes: given step by step (`count_steps`), or by a rate of growth (`growth_per_month`)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time

@@ -4,8 +4,6 @@ The scenario model (`sim.scenario.scenario`) builds these; the engines (`sim.eng
 seconds from the start of the run, durations are distributions of seconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

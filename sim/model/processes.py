@@ -1,7 +1,5 @@
 """A process that a script passes in: it runs beside the VMs in SimPy, and asks the fleet for operations."""
 
-from __future__ import annotations
-
 import secrets
 import sys
 from collections.abc import Callable, Generator

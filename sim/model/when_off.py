@@ -1,7 +1,5 @@
 """What is done with a VM while demand for it is off: the names of `when_off`, each with its operation and its words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Whether a scenario gives the same bits twice: here, and in another process with other hashes. A plug-in might not."""
 
-from __future__ import annotations
-
 import base64
 import os
 import pickle

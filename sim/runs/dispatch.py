@@ -5,8 +5,6 @@ the one it works on. A part that is out far longer than others is sent once more
 functions of their numbers.
 """
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Callable, Hashable, Sequence

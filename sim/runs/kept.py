@@ -1,7 +1,5 @@
 """The replications of a run: in order, unpacked where they are looked at; figures read by column, some columns at a time."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

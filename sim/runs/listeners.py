@@ -4,8 +4,6 @@ The events are those of `events.parquet`, of either engine, in the order of time
 in the order of their numbers, however many processes simulate them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Whole minutes are cut stretch by stretch, and disks that outlive their VM begin 
 Where both could be asked they give the same bill.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A scenario in words: what will be simulated, and which assumptions it leans on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta

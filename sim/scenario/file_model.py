@@ -3,8 +3,6 @@
 Only what one key can say of itself is checked here; what keys say of each other stands in `rules`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """From a checked scenario to what the other rooms read: the plan of the fleet, the groups to rate, the commitments."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Groups as they are simulated and rated: those of the file, and for VMs of several sizes one for each size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial

@@ -3,8 +3,6 @@
 A rule names the places it looked at, so that no rule reports on a place that is already known to be wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from sim.distributions.specs import to_distribution

@@ -1,7 +1,5 @@
 """The difference in cost of two runs by cause, replication by replication (`sim.billing.causes`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction

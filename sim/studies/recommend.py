@@ -5,8 +5,6 @@ reservations are found one by one until none moves, each with the savings plan t
 less of the one makes room for more of the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property

@@ -5,8 +5,6 @@ chance to err beyond what is stated. A value is judged by both bounds, each at t
 be wrong. Replications are added where they matter: at the two neighbours between which the target seems to change.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ decided or a cap is met, and the whole answer is wrong with at most the stated p
 reported as undecided. The target must get easier in one direction of the value.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """What a transition needs of the platform, and what becomes of it: a token, quota, a host; does what `sim.engines.simpy.acquisition` does."""
 
-from __future__ import annotations
-
 from sim.engines.compiled.compiler import compile_rules, compiled, inlined
 from sim.engines.compiled.demand import next_bits, pass_time
 

@@ -1,7 +1,5 @@
 """Births of VMs as plain arrays (`layout.Births`), for loops that know only numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

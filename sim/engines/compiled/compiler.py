@@ -6,8 +6,6 @@ numba passes a NamedTuple as all its arrays, each as seven numbers: with those t
 every call, which take longer to compile than what the functions do. `by_reference` makes it one: the address of the tuple.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -3,8 +3,6 @@
 Does what `sim.engines.simpy.demand` does.
 """
 
-from __future__ import annotations
-
 import math
 
 from sim.distributions.samplers import draw as _draw

@@ -3,8 +3,6 @@
 Does what `sim.engines.simpy.faults`, `SharedPlatform.fail` and its siblings, and `VmRecord.disrupt` do.
 """
 
-from __future__ import annotations
-
 from sim.engines.compiled.compiler import compile_rules, compiled, inlined
 from sim.engines.compiled.demand import NEVER, bits, draw, pass_time
 from sim.engines.compiled.event_queue import push, push_vm

@@ -4,8 +4,6 @@ The state machines of several groups stand one behind the other, with one number
 Streams are numbered by group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate

@@ -6,8 +6,6 @@ that host may fail, or is maintained, and waits there in its stay; one that may 
 queued from stay to stay.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.distributions.streams import EARLIER_BITS, GOLDEN

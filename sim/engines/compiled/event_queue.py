@@ -1,7 +1,5 @@
 """The queue of the event loop: a heap of entries by instant, then by key (`sim.engines.shared.priorities`); and the rows of VMs."""
 
-from __future__ import annotations
-
 from sim.engines.compiled.compiler import compiled, inlined
 from sim.engines.compiled.layout import FREE, QUEUED, SLOT_BITS, STAMP, Births, Longs, Queue, SharedFleet
 from sim.engines.compiled.vm_loop import begin

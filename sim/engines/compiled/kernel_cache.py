@@ -1,7 +1,5 @@
 """Keeps what numba compiled on disk, in files of `sim.engines.machine_code`, instead of numba's own cache."""
 
-from __future__ import annotations
-
 import pickle
 import time
 import warnings

@@ -1,7 +1,5 @@
 """A platform as the arrays that the compiled event loop works on: hosts, quota, tokens, and what fails."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate

@@ -3,8 +3,6 @@
 Groups of few VMs are simulated by `small_groups`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

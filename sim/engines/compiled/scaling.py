@@ -3,8 +3,6 @@
 Does what `sim.engines.simpy.autoscaling` does.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from sim.distributions.streams import GOLDEN

@@ -1,7 +1,5 @@
 """A fleet that shares a platform, compiled: its ledgers, what it reports, and the audit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Groups of few VMs that share nothing, compiled: many groups in one call, for what surrounds a call costs more than the loop."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 

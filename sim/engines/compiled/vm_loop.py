@@ -7,8 +7,6 @@ operation or failure: those are numbers in the tables of `layout`.
 `advance` stops where a VM needs a shared resource (host, quota); `sim.engines.compiled.event_loop` goes on from there.
 """
 
-from __future__ import annotations
-
 from sim.engines.compiled.compiler import by_reference, cached, compile_rules, compiled, inlined
 from sim.engines.compiled.demand import (
     NEVER,

@@ -4,8 +4,6 @@ Rules and their order: Microsoft, Autoscale: understand settings (2026-08-05), a
 `RULES` work on flat sequences: the SimPy engine calls them with lists, the compiled engine compiles them for arrays.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, MutableSequence, Sequence
 from typing import NamedTuple

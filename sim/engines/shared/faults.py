@@ -1,7 +1,5 @@
 """What may fail on a platform: every host, rack and zone by itself, in the order in which they strike at one instant."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Doubly linked lists of rows, in flat sequences of whole numbers: lists for SimPy, arrays for the compiled engine."""
 
-from __future__ import annotations
-
 from collections.abc import MutableSequence
 from typing import NamedTuple
 

@@ -10,8 +10,6 @@ The functions of `RULES` work on flat sequences of whole numbers (memory in MiB)
 the compiled engine compiles them for arrays, and both put every VM on the same host.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol

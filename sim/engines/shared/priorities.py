@@ -3,8 +3,6 @@
 SimPy itself gives interrupts priority 0, and ordinary events 1. What has a number comes in the order of it.
 """
 
-from __future__ import annotations
-
 FAULTS = -(1 << 61)  # of hosts, racks, zones, and maintenance; plus the number of the process
 TICKS = -(1 << 60)  # of autoscalers; plus the number of the group
 INTERRUPTS = 0

@@ -3,8 +3,6 @@
 The functions of `RULES` take lists from the SimPy engine and arrays from the compiled one, which compiles them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

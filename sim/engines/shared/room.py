@@ -4,8 +4,6 @@ The functions work on flat sequences of whole numbers, as those of `placement` d
 compiled engine compiles them for arrays. A VM is a row, which an engine chooses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate

@@ -4,8 +4,6 @@ A shortage goes on and off by itself, so its times are known when a replication 
 refused with a probability that depends on the instant, the group and the VM's zone alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, MutableSequence, Sequence
 from itertools import accumulate
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Rate limits of a subscription: a token bucket for each class of operations, in each region."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import MutableSequence, Sequence
 from types import MappingProxyType

@@ -4,8 +4,6 @@ Capacity comes and goes at the instants in *edges_s* from place *first* up to *l
 them if *at_first*. The functions of `RULES` work on flat sequences: SimPy calls them with lists, the compiled engine compiles them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 At one instant, what is given back comes before what is asked for, and VMs come in the order of their rank.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import Any
 

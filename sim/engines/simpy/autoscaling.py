@@ -1,7 +1,5 @@
 """The number of VMs follows the load: the autoscaler of a group as a SimPy process, and the meter of its load."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator, Sequence
 from typing import Any

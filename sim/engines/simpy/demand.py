@@ -1,7 +1,5 @@
 """A VM's own clock: demand that turns on and off, and timers that run while the VM is in certain states."""
 
-from __future__ import annotations
-
 from sim.engines.shared.work import DUE, LATE, late_ticks
 from sim.engines.simpy.group_run import NEVER, VmRecord
 from sim.model.state_machine import DEMANDS, LifeTimer, State

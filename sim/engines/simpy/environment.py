@@ -1,7 +1,5 @@
 """Simulated time with events at exact instants."""
 
-from __future__ import annotations
-
 from heapq import heappop, heappush
 
 import simpy

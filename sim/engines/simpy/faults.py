@@ -1,7 +1,5 @@
 """Failures of single hosts, racks and zones, and planned maintenance: a SimPy process for each."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ outcome doesn't depend on the history of the event queue. What is decided by a r
 stands in `sim.engines.shared`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Processes of plug-ins: started beside those of the VMs, and held to what a SimPy process is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from typing import Any
 

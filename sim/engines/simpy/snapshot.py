@@ -1,7 +1,5 @@
 """The fleet at one instant: where every VM stands, what it shows, and since when."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field, replace
 

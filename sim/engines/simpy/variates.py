@@ -5,8 +5,6 @@ depends on when it was made. A process in plain Python would spend most of its t
 a hundredth a draw.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ What a state shows, how long it lasts and which transition answers what stands i
 (`sim.model.state_machine`). Time passes only at `yield`; the state changes only in `move`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from typing import Any

@@ -1,7 +1,5 @@
 """VMs that are never wanted: the demand of a group with `wanted = false`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar

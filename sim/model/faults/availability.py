@@ -1,7 +1,5 @@
 """Recorded times at which there was spot capacity: `availability` of `[group.spot]`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Self

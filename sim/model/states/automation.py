@@ -3,8 +3,6 @@
 Each row says what the VM shows (power state, provisioning state); its function says how the VM leaves the state.
 """
 
-from __future__ import annotations
-
 from sim.lifecycle.operations import rows_for
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState

@@ -1,7 +1,5 @@
 """From a group's plan to its state machine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 The *reason* of a delete is "delete" (the VM is gone), "replace" (it is created again), or "move" (its work goes on elsewhere).
 """
 
-from __future__ import annotations
-
 from sim.lifecycle.power import PowerState
 from sim.lifecycle.provisioning import ProvisioningState
 from sim.model.state_machine import Delay, State

@@ -1,7 +1,5 @@
 """A state machine while it is compiled: its states, transitions and streams, and the rows that describe its states."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum

@@ -1,7 +1,5 @@
 """Where a VM begins: in its first create, or, if it exists at t = 0, in the power state in which it was found."""
 
-from __future__ import annotations
-
 from sim.lifecycle.power import ON_HOST, PowerState
 from sim.model.state_machine import Attempts, Refusal, State, Transition
 from sim.model.states.draft import Draft

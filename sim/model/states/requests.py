@@ -1,7 +1,5 @@
 """Requests from outside the automation: where each operation is accepted, and where it leads."""
 
-from __future__ import annotations
-
 from sim.errors import OperationNotAllowed
 from sim.lifecycle.operations import OPERATION_NAMES, rows_for
 from sim.lifecycle.power import PowerState
