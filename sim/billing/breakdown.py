@@ -1,7 +1,5 @@
 """A bill's lines by resource and day: by group where only ledgers are known, by VM where stays are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +31,7 @@ class Days:
     first_hour: int = 0  # that is billed at all: rows don't begin before it
 
     @classmethod
-    def of(cls, rating: Rating, start: datetime) -> Days:
+    def of(cls, rating: Rating, start: datetime) -> "Days":
         """The days of a bill."""
         billed = np.flatnonzero(rating.window > 0.0)
         return cls(start=start, hours=len(rating.window), first_hour=int(billed[0]) if len(billed) else 0)

@@ -3,8 +3,6 @@
 A kind that is added here (or by a plug-in) is rated, exported, summed up as `cost.<kind>` and shown in the report.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +68,7 @@ class MeterKind:
     label: str
     unit: str
     prices: Callable[[Catalogue, RatedGroup], Prices]  # empty where a group has no such meter
-    lines: Callable[[MeterKind, Metered], list[BillLine]]
+    lines: "Callable[[MeterKind, Metered], list[BillLine]]"
     service: Service
     has_size: bool = False  # its price is of a VM size and an operating system; spot VMs have another
 

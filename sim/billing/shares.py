@@ -4,8 +4,6 @@ A commitment covers the same share of every VM hour of a group in one clock hour
 integral of a function that is constant within each clock hour, and needs two look-ups a stretch, not one an hour.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +21,7 @@ class HourlyShare:
     before: NDArray[np.float64]  # hours of it before each clock hour, (groups, hours)
 
     @classmethod
-    def of(cls, rows: list[Hourly]) -> HourlyShare:
+    def of(cls, rows: list[Hourly]) -> "HourlyShare":
         """From one row of shares a group."""
         # One hour more, so that the end of the window has a clock hour to lie in.
         share = np.array([np.append(row, 0.0) for row in rows])

@@ -4,8 +4,6 @@ A *varying* duration is a constant (`"90s"`) or a distribution (`{ dist = "expon
 turns either into a distribution of seconds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -176,7 +174,7 @@ class Mixture(Spec):
 
     dist: Literal["mixture"]
     weights: tuple[NotNegative, ...] = Field(description="Weight of each part.")
-    of: tuple[Varying, ...] = Field(min_length=1, description="The parts: as many as weights.")
+    of: "tuple[Varying, ...]" = Field(min_length=1, description="The parts: as many as weights.")
 
     def _untruncated(self) -> kinds.Distribution:
         if len(self.weights) != len(self.of):

@@ -5,8 +5,6 @@ timelines ...). A section is a line of JSON, which says for replications that ar
 themselves, all of one column after the other: most columns repeat one value, and pack to nothing. Nothing is ever unpickled.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
@@ -59,7 +57,7 @@ class Alike(NamedTuple):
     numbers: NDArray[np.int64]
     rows: Floats
 
-    def part(self, first: int, last: int) -> Alike:
+    def part(self, first: int, last: int) -> "Alike":
         """Some of them."""
         return Alike(self.words, self.numbers[first:last], self.rows[first:last])
 

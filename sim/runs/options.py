@@ -1,7 +1,5 @@
 """How a scenario is simulated: how many replications, which random numbers, which engine, and on which processes."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,7 +114,7 @@ class RunOptions:
         """Replications to simulate: those asked for, or the scenario's own."""
         return scenario.replications if self.replications is None else whole_run(self.replications)
 
-    def seeded(self, scenario: Scenario) -> RunOptions:
+    def seeded(self, scenario: Scenario) -> "RunOptions":
         """The same options with the scenario's own seed where none was asked for."""
         return replace(self, seed=scenario.seed) if self.seed is None else self
 

@@ -1,7 +1,5 @@
 """The `[[commitment]]` sections: what is bought in advance to lower the price, or to hold room."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,7 +34,7 @@ class CommitmentContext:
     region: str  # of what names none
     resolved_names: Callable[[tuple[str, ...]], tuple[str, ...]]  # groups of the file -> groups as they are simulated
 
-    def region_of(self, section: CommitmentBase) -> str:
+    def region_of(self, section: "CommitmentBase") -> str:
         """The region that a commitment belongs to, as the price list spells it."""
         return self.catalogue.get_region(section.own_region or self.region)
 

@@ -1,7 +1,5 @@
 """What a cost export has of a period, by meter and day, at list prices; and what can't be compared, with the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -41,7 +39,7 @@ class Series:
     value: Floats
 
     @classmethod
-    def zeros(cls, days: int) -> Series:
+    def zeros(cls, days: int) -> "Series":
         """Nothing on any day."""
         return cls(np.zeros(days), np.zeros(days))
 

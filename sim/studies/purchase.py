@@ -4,8 +4,6 @@ The fleet is simulated once for each replication; every quantity rates the same 
 its quantity (each further unit is used in fewer hours than the one before), so bisection on the slope finds the least.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -120,7 +118,7 @@ def best_commitment(
     return _purchase(curve, name, top)
 
 
-def _purchase(curve: _Curve, name: str, top: int) -> Purchase:
+def _purchase(curve: "_Curve", name: str, top: int) -> Purchase:
     """The best of 0 to *top* steps, and what it saves."""
     step, confidence, count = curve.step, curve.scenario.confidence, len(curve.replications)
     best = curve.least(range(count), top)

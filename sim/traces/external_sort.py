@@ -4,8 +4,6 @@ Each block is sorted and written as one run; unless the runs are in order alread
 (Knuth, The Art of Computer Programming, volume 3, section 5.4.)
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
@@ -50,7 +48,7 @@ class ExternalSort:
         for first in range(0, self.rows, rows_each):
             yield self.read(first, min(first + rows_each, self.rows))
 
-    def sorted(self, rows_each: int) -> ExternalSort:
+    def sorted(self, rows_each: int) -> "ExternalSort":
         """The rows in order of creation, then of the file: this object, or a new one."""
         if self._in_order:
             return self

@@ -1,7 +1,5 @@
 """The buffers that the compiled loops write to, and how their content goes into ledgers and peaks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +31,7 @@ class Buffers:
     def blank(
         cls, setups: Sequence[GroupSetup], window: Window, encoded: Encoded, room: Sequence[int],
         listed: Sequence[tuple[int, int]] = (),
-    ) -> Buffers:  # fmt: skip
+    ) -> "Buffers":  # fmt: skip
         """Empty buffers with room for so many changes of the numbers of VMs, waits, and events (of the VMs listed, if any are)."""
         changes, waits, events = room
         return cls(

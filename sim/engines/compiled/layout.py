@@ -4,8 +4,6 @@
 that belong together is a NamedTuple, which the compiler takes as one argument.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -160,7 +158,7 @@ class Vms(NamedTuple):
     ints: Longs
 
     @classmethod
-    def blank(cls, vms: int, streams: int) -> Vms:
+    def blank(cls, vms: int, streams: int) -> "Vms":
         """Room for so many VMs."""
         return cls(
             keys=np.zeros((vms, streams), dtype=np.uint64),

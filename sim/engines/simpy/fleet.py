@@ -1,7 +1,5 @@
 """A fleet in SimPy: the model of record. Each VM is a process; custom processes may join and ask the control plane."""
 
-from __future__ import annotations
-
 import gc
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -93,7 +91,7 @@ class Fleet:
         setups = [group.setup for group in self.groups.values()]
         return close_ledgers(setups, self.accumulators, self.peak, self.counted(), engine="simpy")
 
-    def counted(self) -> Counted:
+    def counted(self) -> "Counted":
         """What was counted that isn't a move."""
         own: dict[str, dict[str, float]] = {}
         peak: dict[str, int] = {}

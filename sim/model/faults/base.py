@@ -4,8 +4,6 @@ A kind is one module: the frozen parameters that the engines read, and a section
 registered in `PLATFORM_FAULTS` or `GROUP_FAULTS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -48,7 +46,7 @@ class PlatformFacts(Protocol):
     @property
     def hosts(self) -> Sequence[HostsFacts]: ...
     @property
-    def faults(self) -> Sequence[PlatformFault]: ...
+    def faults(self) -> "Sequence[PlatformFault]": ...
 
 
 class PlatformFault(FaultSection):
