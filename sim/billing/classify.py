@@ -250,7 +250,7 @@ class Classifier:
         try:
             return ask()
         except CatalogueError as missing:
-            raise _NotRated(str(missing).split(": ", 1)[0].split("; ", 1)[0]) from None
+            raise _NotRated(re.split("[:;] ", str(missing))[0]) from None  # without what to do about it
 
 
 def _refuse_charges(sku: Sku, own: str) -> None:

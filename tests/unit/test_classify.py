@@ -1,7 +1,8 @@
 """Which meter a row of a cost export is of: every kind of row with its whole meter, priced by West Europe's list.
 
 D4s v5 0.23 USD an hour (Windows 0.414), P10 21.68 USD a month, an address 0.005 USD an hour, 10,000 operations of an SSD 0.002 and of
-an HDD 0.0005 USD, a GB month of a premium snapshot 0.145 USD, and 0.046 USD an hour for a vCPU's Windows licence, which is an estimate.
+an HDD 0.0005 USD, a GB month of a premium snapshot 0.145 and of a standard one 0.05 USD, and 0.046 USD an hour for a vCPU's Windows
+licence, which is an estimate.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ def other(kind: str, name: str, unit: str, price: float) -> Meter:
         (DISK | {"subcategory": "Standard HDD Managed Disks", "meter": "Disk Operations", "unit": "10K"},
          other("disk-operations", "disk-operations.hdd", "10K operations", 0.0005)),
         (DISK | {"meter": "LRS Snapshots", "unit": "1 GB/Month"}, other("snapshot", "snapshot.premium", "GB month", 0.145)),
+        (DISK | {"subcategory": "", "product": "Premium SSD Managed Disks - LRS Snapshot", "meter": "LRS Snapshot", "unit": "GB/Month"},
+         other("snapshot", "snapshot.premium", "GB month", 0.145)),
+        (DISK | {"subcategory": "Standard HDD Managed Disks", "meter": "ZRS Snapshots", "unit": "100 GB/Month"},
+         replace(other("snapshot", "snapshot.standard", "GB month", 0.05), scale=100.0)),
         (OURS | {"meter": f"compute.{D4}.windows", "image": "Windows"}, machine("windows", counts=("billed",))),  # the licence apart
         (OURS | {"meter": f"compute.{D4}"}, machine()),
         (OURS | {"meter": f"compute.{D4}", "is_spot": True}, machine(priority="spot", price=SPOT["linux"])),
@@ -135,6 +140,13 @@ def test_a_row_has_this_meter_to_its_last_attribute(cells: dict[str, Any], meter
         ({"subcategory": "Red Hat", "meter": "4 vCPU VM License"}, OTHER, "4 vCPU VM License",
          "software licences other than Windows have no list here"),
         (VM | {"region": "marsnorth"}, OTHER, "D4s v5", "region 'marsnorth' is not in the bundled catalogue"),
+        ({"meter": "compute"}, OTHER, "compute", "no list here for the meter 'compute'"),
+        ({"meter": "Backup v1.2"}, OTHER, "Backup v1.2", "no list here for the meter 'Backup v1.2'"),
+        ({"product": "Virtual Machines Licenses", "size": D4, "unit": "1 Hour"}, OTHER, "Virtual Machines Licenses",
+         "no list here for the meter 'Virtual Machines Licenses'"),
+        ({"product": "A thing"}, OTHER, "A thing", "no list here for the meter 'A thing'"),
+        (OURS | {"meter": "network.gateway"}, OTHER, "network.gateway", "the list has no price for the meter network.gateway"),
+        (OURS | {"meter": f"compute.{D4}", "unit": "1/Month"}, OTHER, f"compute.{D4}", "its unit '1/Month' doesn't fit a meter counted by the hour"),
     ],
 )  # fmt: skip
 def test_a_row_that_no_rule_knows_is_listed_with_why(cells: dict[str, Any], kind: str, name: str, reason: str) -> None:
