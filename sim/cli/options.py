@@ -297,7 +297,7 @@ def _consent(found: WorkEstimate) -> None:
 
     on_a_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     question = f"Expected: {found.words}; {found.excess}. Start it?"
-    if found.excess and on_a_terminal and typer.confirm(question, err=True):
+    if found.excess and on_a_terminal and terminal.confirm(question):
         return
     refuse_excess(found)
 

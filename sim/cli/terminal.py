@@ -157,7 +157,7 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), *timed)
     from sim.engines.progress import progress_to  # start-up: for a terminal only
 
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar, _on_the_terminal(bar):
         task = bar.add_task(what, total=None)
         finished = 0
 
@@ -169,6 +169,29 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress]:
         # Of a replication under way, the part that is simulated; the next report of a whole one overrides it.
         with progress_to(lambda share: bar.update(task, completed=finished + 0.99 * share)):
             yield show
+
+
+_bars: list[Any] = []  # the bar on the terminal
+
+
+@contextmanager
+def _on_the_terminal(bar: Any) -> Iterator[None]:
+    _bars.append(bar)
+    try:
+        yield
+    finally:
+        _bars.remove(bar)
+
+
+def confirm(question: str) -> bool:
+    """Ask on standard error. A bar goes away meanwhile: it would take `[y/N]` for a style, and be drawn over the question."""
+    for bar in _bars:
+        bar.stop()
+    try:
+        return typer.confirm(question, err=True)
+    finally:
+        for bar in _bars:
+            bar.start()
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def test_what_exceeds_the_machine_is_asked_about_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
     monkeypatch.setattr(sys, "stderr", shown)
     status = run_command(["run", "s.toml", "--engine", "simpy", "--no-report"])
-    assert "Start it?" in shown.getvalue()
+    assert "that is longer than -1s. Start it? [y/N]:" in shown.getvalue()
     assert (status == 0) is starts
     assert bool([*tmp_path.rglob("summary.json")]) is starts
     assert ("Say --yes to start all the same" in shown.getvalue()) is not starts
