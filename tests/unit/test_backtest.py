@@ -18,6 +18,7 @@ from sim import load
 from sim.azure.answer import scenario_text, write
 from sim.azure.importing import import_fleet
 from sim.cli.app import app
+from sim.cli.backtest import SHOWN
 from sim.errors import UsageError
 from sim.studies.backtest import Backtest, backtest, prediction
 
@@ -149,6 +150,34 @@ def test_the_command_writes_its_folder_and_says_the_same(made: tuple[Path, list[
     assert (out / "figures" / "days_compute.svg").exists()
     assert CliRunner().invoke(app, arguments).exit_code == 0  # its own result may be replaced
     assert "predicted" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_command_says_in_words_what_it_found_and_makes_no_page_unless_it_may(
+    made: tuple[Path, list[Any]], tmp_path: Path
+) -> None:
+    """Totals, causes and what is not compared; the rest is in the file that is named. Quiet, it says nothing."""
+    out, export = tmp_path / "answer", made[0] / "in" / "focus.csv"
+    asked = [
+        "backtest",
+        str(made[0] / "fit.toml"),
+        "--actual",
+        str(export),
+        "--from",
+        str(FIRST),
+        "-n",
+        "2",
+        "--out",
+        str(out),
+    ]
+    answer = CliRunner().invoke(app, [*asked, "--no-report"])
+    assert answer.exit_code == 0, answer.output
+    summary = json.loads((out / "backtest.json").read_text(encoding="utf-8"))
+    assert f"Wrote {out}" in answer.output
+    assert ("more causes, in backtest.json" in answer.output) is (len(summary["causes"]) > SHOWN)
+    assert ("Not compared: " in answer.output) is bool(summary["not_compared"])
+    assert not (out / "report.html").exists()
+    quiet = CliRunner().invoke(app, [*asked, "--no-report", "--quiet"])
+    assert (quiet.exit_code, quiet.stdout) == (0, "")
 
 
 def test_days_without_an_invoice_leave_nothing_behind(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
