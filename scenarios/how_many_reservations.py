@@ -11,23 +11,28 @@ Expect: the cost falls, then rises, convex. One more reservation pays off if it 
 import sys
 from pathlib import Path
 
-from sim import Purchase, best_commitment
+from sim import Sweep, recommend, sweep
 
 SCENARIO = Path(__file__).with_suffix(".toml")
+QUANTITY = "commitment.ri.quantity"
 SHOWN = range(0, 61, 5)  # reservations
 
 
-def main(replications: int | None = None) -> Purchase:
-    """Rate the same hours with each quantity, and print the cost by quantity."""
-    found = best_commitment(SCENARIO, "ri", show=SHOWN, replications=replications)
+def main(replications: int | None = None) -> tuple[Sweep, float]:
+    """Find the best quantity, print the cost by quantity on the same random numbers, and the newsvendor quantile."""
+    options = recommend(SCENARIO, replications=replications).options
+    (best,) = next(each for each in options if each.name == "reservations, 1y").bought
+    assert best.offer.newsvendor is not None  # None only where VMs of several prices could use it
+    quantile, _ = best.offer.newsvendor
+    found = sweep(SCENARIO, {QUANTITY: sorted({*SHOWN, int(best.amount)})}, replications=replications)
     print("Two weeks of a web shop, Standard_D4s_v5, westeurope, reserved for one year; USD (95 % interval)")
     print(f"{'reserved':>9} {'mean bill':>12} {'interval':>26}")
-    for quantity in sorted({*SHOWN, found.best}):
-        bill = found.intervals[quantity]
-        mark = "  <- lowest" if quantity == found.best else ""
-        print(f"{quantity:>9.0f} {bill.mean:>12,.2f} {f'{bill.low:,.2f} .. {bill.high:,.2f}':>26}{mark}")
-    print(f"{found.words}; the newsvendor quantile is {found.newsvendor:.2f}")
-    return found
+    for point, run in zip(found.points, found.runs, strict=True):
+        quantity, bill = point.settings[QUANTITY], run.estimate("cost.total")
+        mark = "  <- lowest" if quantity == best.amount else ""
+        print(f"{quantity:>9} {bill.mean:>12,.2f} {f'{bill.low:,.2f} .. {bill.high:,.2f}':>26}{mark}")
+    print(f"{best.low:g} to {best.high:g} can't be distinguished; the newsvendor quantile is {quantile:.2f}")
+    return found, quantile
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # start-up: names are loaded on first use
     from sim.studies.backtest import Backtest, backtest
     from sim.studies.closed_forms import verify
     from sim.studies.compare import Comparison, compare
-    from sim.studies.purchase import Purchase, best_commitment
     from sim.studies.recommend import Recommendation, recommend
     from sim.studies.selection import Selection, best_of
     from sim.studies.sensitivity import Sensitivity, sensitivity
@@ -63,7 +62,6 @@ _NAMES = {
     "sim.studies.backtest": ("Backtest", "backtest"),
     "sim.studies.closed_forms": ("verify",),
     "sim.studies.compare": ("Comparison", "compare"),
-    "sim.studies.purchase": ("Purchase", "best_commitment"),
     "sim.studies.recommend": ("Recommendation", "recommend"),
     "sim.studies.selection": ("Selection", "best_of"),
     "sim.studies.sensitivity": ("Sensitivity", "sensitivity"),
@@ -75,9 +73,9 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "Backtest", "Cluster", "Comparison", "Estimate", "Event", "Fleet", "History", "InputError", "OperationNotAllowed", "Purchase", "Recommendation",
+    "Backtest", "Cluster", "Comparison", "Estimate", "Event", "Fleet", "History", "InputError", "OperationNotAllowed", "Recommendation",
     "ResultError", "RunCache", "RunResult", "Scenario", "ScenarioError", "Selection", "Sensitivity", "Sizing",
-    "Study", "Sweep", "VmfleetError", "backtest", "best_commitment", "best_of", "build_report", "check_determinism", "compare",
+    "Study", "Sweep", "VmfleetError", "backtest", "best_of", "build_report", "check_determinism", "compare",
     "explain", "fit_trace", "from_azure", "from_dict", "load", "long_run", "merge", "plot", "read", "recommend",
     "run", "sensitivity", "size", "sweep", "verify", "with_warm_up", "workers_for", "write",
 ]  # fmt: skip

@@ -24,7 +24,6 @@ from sim.runs.results import StoredResult
 from sim.runs.run_result import RunResult
 from sim.studies.compare import Comparison
 from sim.studies.cost_words import cost_answer
-from sim.studies.purchase import Purchase
 from sim.studies.recommend import Recommendation
 from sim.studies.selection import Selection
 from sim.studies.sensitivity import Sensitivity, importance
@@ -203,13 +202,6 @@ def _of_sensitivity(answer: Sensitivity) -> Picture:
         return _picture(title, form, lines)
     share = Form(label="share of the variance, with all others", scale=Scale(unit="%", decimals=1), times=100.0)
     return _picture(title, share, lines)
-
-
-@picture_of.register
-def _of_purchase(answer: Purchase) -> Picture:
-    """The mean bill at each quantity that was rated."""
-    lines = [(f"{quantity:g}", each.mean, each.low, each.high) for quantity, each in sorted(answer.intervals.items())]
-    return _picture(f"How much of {answer.commitment}?", _form(COST, answer.currency, lines), lines)
 
 
 @picture_of.register

@@ -54,7 +54,12 @@ class FleetHours:
             for name, timeline in each.timeline.items():
                 vms[name].append(timeline.vms[:, billed].sum(axis=1) * window)
         groups = tuple((group, np.concatenate(vms[group.name])) for group in inputs.rated_groups if vms[group.name])
-        return cls(groups, np.tile(window, result.n), result.n, inputs.catalogue, inputs.commitments)
+        held = tuple(
+            each
+            for each in inputs.commitments
+            if (each.hourly_usd if isinstance(each, SavingsPlan) else each.quantity) > 0
+        )
+        return cls(groups, np.tile(window, result.n), result.n, inputs.catalogue, held)
 
     @property
     def hours(self) -> float:

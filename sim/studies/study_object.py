@@ -17,7 +17,6 @@ from sim.runs.warm_up import with_warm_up
 from sim.scenario.scenario import Scenario
 from sim.studies.axes import Vary, changed
 from sim.studies.compare import Comparison, compare
-from sim.studies.purchase import Purchase, best_commitment
 from sim.studies.recommend import Recommendation, recommend
 from sim.studies.selection import Selection, best_of
 from sim.studies.sensitivity import Sensitivity, sensitivity
@@ -98,10 +97,6 @@ class Study:
     def best_of(self, variants: Mapping[str, Scenario], *, indifference: float, **more: Any) -> Selection:
         """Choose the best of some variants, with as many replications as that needs; see `sim.best_of`."""
         return best_of(variants, indifference=indifference, options=self.options, **more)
-
-    def best_commitment(self, name: str, **more: Any) -> Purchase:
-        """Find how much of a commitment to buy; see `sim.best_commitment`."""
-        return best_commitment(self.scenario, name, options=self.options, **more)
 
     def recommend(self) -> Recommendation:
         """Find how much of which commitment to buy; see `sim.recommend`."""

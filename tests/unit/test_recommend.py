@@ -127,6 +127,19 @@ def test_the_quantities_together_are_those_of_a_search_of_all_of_them() -> None:
     assert savings["both, 1y"] >= max(savings["reservations, 1y"], savings["savings plan, 1y"]) - 1e-6
 
 
+def test_a_commitment_of_which_nothing_is_bought_changes_nothing() -> None:
+    """Some jobs at a time, and a reservation of yet unknown size: it is no commitment that the scenario has."""
+    jobs = {"name": "jobs", "arrivals": {"rate": 2.0, "lifetime": {"dist": "exponential", "mean": "5h"}}}
+    none = {"name": "ri", "kind": "reservation", "size": "Standard_D4s_v5", "quantity": 0, "term": "1y"}
+    plan = {"name": "sp", "kind": "savings-plan", "hourly": 0, "term": "1y"}
+    without, found = recommend(fleet(jobs)), recommend(fleet(jobs, commitment=[none, plan]))
+    assert found.rows() == without.rows()
+    assert found.summary()["options"] == without.summary()["options"]
+    assert found.warnings == without.warnings
+    assert only(found, "reservations, 1y").offer.newsvendor is not None
+    assert any("ri" in note for note in recommend(fleet(jobs, commitment=[{**none, "quantity": 1}])).warnings)
+
+
 def test_growth_is_bought_for() -> None:
     """100 VMs that grow by 3 % a month through a year: 113 reservations (see the scenario growth_and_commitments), not today's 100."""
     found = recommend("scenarios/growth_and_commitments.toml", replications=2)
