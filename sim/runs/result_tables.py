@@ -79,17 +79,12 @@ def _json_parts(content: Any, line_end: str) -> Iterator[str]:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """The same table as CSV and as Parquet; a number that isn't defined is an empty cell."""
-    write_columns(path, dict(zip(columns, [*zip(*rows, strict=True)] or [()] * len(columns), strict=True)))
-
-
-def write_columns(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """The same of columns."""
-    by_column = [_defined(values) for values in columns.values()]
+    by_column = [_defined(values) for values in [*zip(*rows, strict=True)] or [()] * len(columns)]
     with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*by_column, strict=True))
-    _write_parquet(path, {name: _column(values) for name, values in zip(columns, by_column, strict=True)})
+    _write_parquet(path, dict(zip(columns, map(_column, by_column), strict=True)))
 
 
 def _defined(values: Sequence[Any]) -> Sequence[Any]:
