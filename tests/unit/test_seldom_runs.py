@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import subprocess
@@ -20,6 +21,7 @@ from sim.engines.events import COLUMNS, EventColumns
 from sim.errors import InputError, MachineError, PlugInError, ResultError
 from sim.fields.metrics import METRICS, Metric, Unit
 from sim.runs import arrow, estimate, event_writer, provenance
+from sim.runs.atomic_write import full_disk_explained
 from sim.runs.event_writer import EventWriter, merge
 from sim.runs.history import explain
 from sim.runs.invoice import check_file
@@ -264,3 +266,14 @@ def test_a_vm_whose_provisioning_state_ends_is_told(one: sim.Scenario) -> None:
     told = [event.words for event in found.events]
     assert any(words.startswith("Its provisioning state is ") for words in told)
     assert "Its provisioning state ends with it." in told
+
+
+@pytest.mark.parametrize(
+    ("number", "is_explained"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EACCES, False)]
+)
+def test_only_a_disk_that_is_full_is_told_as_such(tmp_path: Path, number: int, is_explained: bool) -> None:
+    """Another error while replications are kept is what it is."""
+    wrong = OSError(number, os.strerror(number))
+    with pytest.raises(ResultError if is_explained else OSError) as raised, full_disk_explained(tmp_path / "r"):
+        raise wrong
+    assert (raised.value is wrong) is not is_explained

@@ -182,3 +182,11 @@ def test_a_case_of_chance_holds_within_its_reach(monkeypatch: pytest.MonkeyPatch
     assert found.low < found.simulated < found.high
     assert found.low <= found.case.exact <= found.high
     assert found.refuses(found.simulated + 2.1 * (found.high - found.simulated))
+
+
+def test_a_case_without_chance_holds_to_the_last_digits() -> None:
+    """One replication, no reach."""
+    (found,) = verify(["always-on"])
+    assert found.holds
+    assert (found.low, found.high, found.z) == (found.simulated, found.simulated, 0.0)
+    assert found.simulated == pytest.approx(found.case.exact, rel=1e-9)
